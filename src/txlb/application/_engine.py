@@ -1,0 +1,128 @@
+"""
+What all parts of a running balancer share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from txlb.application._events import EventLog
+from txlb.application._timer import PoolTimer
+from txlb.deadlines import Deadline, Deadlines
+from txlb.manager import ProxyManager
+from txlb.model import Address
+from txlb.proxy import ConnectionRecord, Frontend, Listener, Tally
+from txlb.resolve import NameService
+
+#: Seconds that the first look-ups of hosts' names may hold up accepting.
+FIRST_LOOKUPS = 5.0
+
+_log = Logger()
+
+
+class Engine:
+    """
+    One run of a balancer, from listening to the end of the last connection.
+    Owned by its L{txlb.application.service.LoadBalancedService}, which makes a
+    new one for each run.
+
+    @param record: is called with the record of each connection that has ended.
+    """
+
+    def __init__(
+        self, manager: ProxyManager, reactor: Any, record: Callable[[ConnectionRecord], object]
+    ) -> None:
+        self._manager = manager
+        self._reactor = reactor
+        self.deadlines = Deadlines(reactor, time.monotonic)
+        self.tally = Tally()
+        self._names = NameService(manager, reactor, self.deadlines)
+        self._timer = PoolTimer(manager, self.deadlines)
+        self._ready: Deferred[None] = Deferred()
+        self._unsubscribe: Callable[[], None] | None = None
+        self._frontends = {
+            name: Frontend(name, manager, reactor, self.deadlines, self.tally)
+            for name in manager.services
+        }
+        for frontend in self._frontends.values():
+            frontend.record = record
+
+    def listen(self, serviceName: str, address: Address) -> Listener:
+        """
+        Listen for a service, without accepting yet.
+
+        @raise ListenError: the address can't be had.
+        """
+        frontend = self._frontends[serviceName]
+        return Listener(address, self._reactor, self.deadlines, frontend.accepted)
+
+    def start(self) -> None:
+        """
+        Begin to serve the pools, and find out when clients can be served.
+        """
+        self.tally.fitThisProcess()
+        for name, frontend in self._frontends.items():
+            _log.info("{service}: the {relay} relay", service=name, relay=frontend.relay.name)
+        self._unsubscribe = self._manager.subscribe(EventLog())
+        self._manager.onError = _observerFailed
+        self._timer.startService()
+        self._names.startService()
+        answered = self._names.whenAnswered()
+        patience = self.deadlines.after(FIRST_LOOKUPS, answered.cancel)
+        answered.addErrback(lambda _: None)
+        answered.addCallback(lambda _: self._becomeReady(patience))
+
+    def _becomeReady(self, patience: Deadline) -> None:
+        patience.cancel()
+        self._ready.callback(None)
+
+    def whenReady(self, action: Callable[[], object]) -> None:
+        """
+        Do something once clients can be served: where hosts have names, after
+        the first look-ups, but within five seconds.
+        """
+        self._ready.addCallback(lambda _: action() and None)
+
+    def stop(self, graceTime: float) -> Deferred[None]:
+        """
+        Wait for the connections to end.
+
+        @param graceTime: seconds after which those that are left are reset.
+        @return: fires with L{None} when there is none left. It does not fail.
+        """
+        if self.tally.active:
+            _log.info(
+                "waiting {graceTime:g} s for {active} connections to end",
+                graceTime=graceTime,
+                active=self.tally.active,
+            )
+        self.deadlines.after(graceTime, self._graceIsOver)
+        return self.tally.whenEmpty().addCallback(lambda _: self._end())
+
+    def _graceIsOver(self) -> None:
+        _log.warn("resetting {active} connections that did not end", active=self.tally.active)
+        self.abortAll()
+
+    def _end(self) -> None:
+        self._timer.stopService()
+        self._names.stopService()
+        self.deadlines.stop()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    def abortAll(self) -> None:
+        """
+        Reset every connection.
+        """
+        for frontend in self._frontends.values():
+            frontend.abortAll()
+
+
+def _observerFailed(error: Exception) -> None:
+    _log.error("an observer of events failed: {error!r}", error=error)

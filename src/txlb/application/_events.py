@@ -1,0 +1,28 @@
+"""
+Events in the log.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import Logger, LogLevel
+
+from txlb.pool import Event, EventKind
+
+#: These want somebody's attention.
+WARNINGS = frozenset({EventKind.HOST_DOWN, EventKind.HOST_UNRESOLVED})
+
+
+class EventLog:
+    """
+    An observer that writes each event as one line. The event itself goes with
+    it as C{event}, for logs that are read by programs.
+    """
+
+    _log = Logger(namespace="txlb.events")
+
+    def __call__(self, event: Event) -> None:
+        """
+        See L{txlb.interfaces.IEventObserver}.
+        """
+        level = LogLevel.warn if event.kind in WARNINGS else LogLevel.info
+        self._log.emit(level, "{event}", event=event)

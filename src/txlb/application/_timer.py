@@ -1,0 +1,61 @@
+"""
+The one timer that moves all pools on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.application.service import Service
+
+from txlb.deadlines import Deadline, Deadlines
+from txlb.manager import ProxyManager
+from txlb.pool import Event
+
+
+class PoolTimer(Service):
+    """
+    Calls C{manager.advance} whenever something is due in a pool.
+    """
+
+    def __init__(self, manager: ProxyManager, deadlines: Deadlines) -> None:
+        self._manager = manager
+        self._deadlines = deadlines
+        self._next: Deadline | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def startService(self) -> None:
+        """
+        Begin.
+        """
+        super().startService()
+        self._unsubscribe = self._manager.subscribe(self._happened)
+        self._schedule()
+
+    def stopService(self) -> None:
+        """
+        End.
+        """
+        super().stopService()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _happened(self, event: Event) -> None:
+        self._schedule()
+
+    def _schedule(self) -> None:
+        when = self._manager.nextDeadline()
+        if when is None or (self._next is not None and self._next.when <= when):
+            return
+        if self._next is not None:
+            self._next.cancel()
+        self._next = self._deadlines.at(when, self._advance)
+
+    def _advance(self) -> None:
+        self._next = None
+        self._manager.advance(self._deadlines.seconds())
+        self._schedule()

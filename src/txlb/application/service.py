@@ -1,0 +1,287 @@
+"""
+The service that a C{.tac} embeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, succeed
+
+from txlb.application._engine import Engine
+from txlb.errors import AddressError, UnknownName
+from txlb.manager import ProxyManager
+from txlb.model import Address, TCPAddress, parseListenAddress
+from txlb.proxy import ConnectionRecord, Listener
+
+__all__ = ["LoadBalancedService", "ProxyListener"]
+
+
+class LoadBalancedService(MultiService):
+    """
+    A load balancer as a Twisted service: give it a manager, and make it the
+    child of an application or of any other service.
+
+    It listens in C{privilegedStartService}, so that an application that is
+    started as root can use ports below 1024, and accepts from C{startService}
+    on. It can be stopped and started again. Its child C{proxies} holds a
+    L{ProxyListener} for each address.
+
+    @param pm: the manager; each balancer has one for itself.
+    @param reactor: by default the global one, from when the service starts.
+    @param graceTime: seconds that open connections have to end when the
+        service stops, 0 or more.
+
+    @ivar manager: the manager.
+    @ivar record: is called with a L{ConnectionRecord} for each connection that
+        has ended, as by a L{txlb.application.AccessLog}; L{None} for none.
+    """
+
+    def __init__(self, pm: ProxyManager, reactor: Any = None, *, graceTime: float = 10.0) -> None:
+        super().__init__()
+        self.manager = pm
+        self.graceTime = graceTime
+        self.record: Callable[[ConnectionRecord], object] | None = None
+        self._reactor = reactor
+        self._engine: Engine | None = None
+        self._stopping: Engine | None = None
+        self.proxies = MultiService()
+        self.proxies.setName("proxies")
+        self.proxies.setServiceParent(self)
+        for service in pm.services.values():
+            several = len(service.addresses) > 1
+            for index in range(len(service.addresses)):
+                listener = ProxyListener(self, service.name, index)
+                listener.setName(f"{service.name}-{index + 1}" if several else service.name)
+                listener.setServiceParent(self.proxies)
+
+    # Listeners
+
+    def getProxyNames(self) -> list[str]:
+        """
+        The names of the listeners: a service's own, or with C{-1}, C{-2} and so
+        on behind it where it has several.
+        """
+        return [str(listener.name) for listener in self._listeners()]
+
+    def getProxyService(self, proxyName: str) -> ProxyListener:
+        """
+        The listener of a name.
+
+        @raise UnknownName: there is none; of a service that has several, they
+            are named.
+        """
+        several = []
+        for listener in self._listeners():
+            if listener.name == proxyName:
+                return listener
+            if listener.serviceName == proxyName:
+                several.append(str(listener.name))
+        raise UnknownName("listener", proxyName, several or self.getProxyNames())
+
+    def _listeners(self) -> Iterator[ProxyListener]:
+        for child in self.proxies:
+            if isinstance(child, ProxyListener):
+                yield child
+
+    def switchPort(self, proxyName: str, newPort: int | str) -> tuple[Address, ...]:
+        """
+        Listen elsewhere, live. The new address is listened on before the old
+        one is given up, who waits there is still served, and open connections
+        go on.
+
+        @param proxyName: the name of the listener.
+        @param newPort: a port of the same interface, or an address such as
+            C{127.0.0.1:10080}.
+        @return: where it listens now.
+        @raise UnknownName: there is no such listener.
+        @raise AddressError: it is no address to listen on.
+        @raise ListenError: it can't be had. Then nothing has changed.
+        """
+        listener = self.getProxyService(proxyName)
+        return listener.moveTo(_elsewhere(listener.configuredAddress, newPort))
+
+    def bind(self) -> None:
+        """
+        Listen on every address, without accepting yet. Starting the service
+        does this where it has not been done.
+
+        @raise ListenError: one can't be had. Then none is listened on.
+        """
+        try:
+            for listener in self._listeners():
+                listener.bind()
+        except BaseException:
+            for listener in self._listeners():
+                listener.unbind()
+            raise
+
+    # Life
+
+    @property
+    def engine(self) -> Engine:
+        """
+        What the parts of this run share; made when it is first wanted.
+        """
+        if self._engine is None:
+            if self._reactor is None:
+                # Picked up now, so that importing this module installs none.
+                from twisted.internet import reactor  # noqa: PLC0415
+
+                self._reactor = reactor
+            self._engine = Engine(self.manager, self._reactor, self._ended)
+        return self._engine
+
+    def _ended(self, record: ConnectionRecord) -> None:
+        if self.record is not None:
+            self.record(record)
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise ListenError: an address can't be had.
+        """
+        self.bind()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """
+        Accept. Where hosts have names, clients wait in the backlog for the
+        first look-ups, but for no more than five seconds.
+
+        @raise ListenError: an address can't be had.
+        """
+        self.bind()
+        self.engine.start()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop accepting at once, and let open connections end.
+
+        @return: fires with L{None} when all connections are gone: those that
+            don't end within the grace time are reset. It does not fail.
+        """
+        super().stopService()
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return succeed(None)
+        self._stopping = engine
+        return engine.stop(self.graceTime).addCallback(self._stopped)
+
+    def _stopped(self, ignored: object) -> None:
+        self._stopping = None
+
+    def abortConnections(self) -> None:
+        """
+        Reset every connection, those of a run that is being stopped as well.
+        """
+        for engine in (self._engine, self._stopping):
+            if engine is not None:
+                engine.abortAll()
+
+
+class ProxyListener(Service):
+    """
+    One address on which a service is offered. Owned by its balancer.
+
+    @ivar serviceName: the name of the service.
+    @ivar index: which of the service's addresses it is, from 0.
+    """
+
+    def __init__(self, balancer: LoadBalancedService, serviceName: str, index: int) -> None:
+        self.serviceName = serviceName
+        self.index = index
+        self._balancer = balancer
+        self._listener: Listener | None = None
+
+    @property
+    def configuredAddress(self) -> Address:
+        """
+        The address as the manager has it.
+        """
+        service = self._balancer.manager.getService(self.serviceName)
+        return service.addresses[self.index]
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """
+        Where it really listens: with the ports that the system chose, and both
+        kinds of address where it listens on every interface; empty where it
+        does not listen.
+        """
+        return () if self._listener is None else tuple(self._listener.addresses)
+
+    def bind(self) -> None:
+        """
+        Listen, without accepting yet; does nothing where it does.
+
+        @raise ListenError: the address can't be had.
+        """
+        if self._listener is None:
+            engine = self._balancer.engine
+            self._listener = engine.listen(self.serviceName, self.configuredAddress)
+
+    def unbind(self) -> None:
+        """
+        Listen no more.
+        """
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+
+    def startService(self) -> None:
+        """
+        Accept.
+        """
+        super().startService()
+        self.bind()
+        self._balancer.engine.whenReady(self._accept)
+
+    def _accept(self) -> None:
+        if self.running and self._listener is not None:
+            self._listener.start()
+
+    def stopService(self) -> None:
+        """
+        Take those who wait in the backlog, and listen no more.
+        """
+        super().stopService()
+        self.unbind()
+
+    def moveTo(self, address: Address) -> tuple[Address, ...]:
+        """
+        Listen elsewhere. See L{LoadBalancedService.switchPort}.
+
+        @raise ListenError: it can't be had. Then nothing has changed.
+        """
+        engine = self._balancer.engine
+        new = engine.listen(self.serviceName, address)
+        actual = new.addresses[0]
+        if isinstance(address, TCPAddress) and isinstance(actual, TCPAddress):
+            address = TCPAddress(address.host, actual.port)
+        try:
+            self._balancer.manager.listenerMoved(self.serviceName, self.index, address)
+        except BaseException:
+            new.close()
+            raise
+        old, self._listener = self._listener, new
+        if self.running:
+            engine.whenReady(self._accept)
+        if old is not None:
+            old.close()
+        return self.addresses
+
+
+def _elsewhere(now: Address, to: int | str) -> Address:
+    """
+    The address that a person means who gives only a port, or a whole address.
+    """
+    if isinstance(to, str) and not to.isdigit():
+        return parseListenAddress(to)
+    if not isinstance(now, TCPAddress):
+        raise AddressError(f"{now} has no port to change; give a whole address, as in unix:/path")
+    return parseListenAddress((now.host, int(to)))

@@ -1,0 +1,164 @@
+"""
+Deadlines on the monotonic clock.
+
+The reactor's own clock is the wall clock, which somebody may set. So its
+C{callLater} only wakes this queue up, at least once a second while anything
+waits, and what is due is decided by the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+#: Seconds between two looks at most, so that a clock that was set back can't
+#: hold anything up for long.
+TICK = 1.0
+
+__all__ = ["Deadline", "Deadlines"]
+
+_log = Logger()
+
+
+class Deadline:
+    """
+    Something to be done at a time unless it is cancelled before.
+
+    @ivar when: the time, in seconds of the monotonic clock.
+    """
+
+    __slots__ = ("_action", "_queue", "when")
+
+    def __init__(self, queue: Deadlines, when: float, action: Callable[[], object]) -> None:
+        self._queue = queue
+        self.when = when
+        self._action: Callable[[], object] | None = action
+
+    @property
+    def pending(self) -> bool:
+        """
+        Whether it is still to be done.
+        """
+        return self._action is not None
+
+    def cancel(self) -> None:
+        """
+        Don't do it. Where it was done or cancelled this does nothing.
+        """
+        if self._action is not None:
+            self._action = None
+            self._queue.cancelled()
+
+    def fire(self) -> None:
+        """
+        Do it, unless it was cancelled. What it raises is logged.
+        """
+        action, self._action = self._action, None
+        if action is not None:
+            try:
+                action()
+            except Exception:  # noqa: BLE001 - an action fails for itself alone
+                _log.failure("an action that was due failed")
+
+
+class Deadlines:
+    """
+    A queue of deadlines, ordered by time. Owned by a
+    L{txlb.application.service.LoadBalancedService}.
+
+    @param reactor: what wakes it up.
+    @param seconds: the monotonic clock.
+    """
+
+    def __init__(self, reactor: IReactorTime, seconds: Callable[[], float]) -> None:
+        self._reactor = reactor
+        self.seconds = seconds
+        self._heap: list[tuple[float, int, Deadline]] = []
+        self._number = 0
+        self._cancelled = 0
+        self._call: IDelayedCall | None = None
+        self._callAt = 0.0
+
+    def __len__(self) -> int:
+        """
+        How many wait.
+        """
+        return len(self._heap) - self._cancelled
+
+    def at(self, when: float, action: Callable[[], object]) -> Deadline:
+        """
+        Call C{action} at a time, or as soon as possible after it.
+
+        @param when: in seconds of the monotonic clock.
+        """
+        deadline = Deadline(self, when, action)
+        self._number += 1
+        heapq.heappush(self._heap, (when, self._number, deadline))
+        if self._call is None or when < self._callAt or self._overslept():
+            self._wakeAt(when)
+        return deadline
+
+    def after(self, delay: float, action: Callable[[], object]) -> Deadline:
+        """
+        The same, C{delay} seconds from now.
+        """
+        return self.at(self.seconds() + delay, action)
+
+    def cancelled(self) -> None:
+        """
+        A deadline in the queue was cancelled; L{Deadline.cancel} calls this.
+        Those are dropped when they come up, or here where they are the greater
+        part.
+        """
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].pending]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    def _overslept(self) -> bool:
+        """
+        Whether the wall clock was set back, so that the wake-up would come late.
+        """
+        return self.seconds() > self._callAt + TICK
+
+    def _wakeAt(self, when: float) -> None:
+        now = self.seconds()
+        delay = min(max(when - now, 0.0), TICK)
+        if self._call is not None and self._call.active():
+            self._call.reset(delay)
+        else:
+            self._call = self._reactor.callLater(delay, self._look)
+        self._callAt = now + delay
+
+    def _look(self) -> None:
+        self._call = None
+        now = self.seconds()
+        due = []
+        while self._heap and self._heap[0][0] <= now:
+            deadline = heapq.heappop(self._heap)[2]
+            if deadline.pending:
+                due.append(deadline)
+            else:
+                self._cancelled -= 1
+        for deadline in due:
+            # An action may cancel one that is due with it, which is counted as
+            # if it were still in the queue.
+            if not deadline.pending:
+                self._cancelled -= 1
+            deadline.fire()
+        if self._heap:
+            self._wakeAt(self._heap[0][0])
+
+    def stop(self) -> None:
+        """
+        Forget everything that waits.
+        """
+        self._heap.clear()
+        self._cancelled = 0
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None

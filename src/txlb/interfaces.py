@@ -1,0 +1,153 @@
+"""
+Every seam of txlb, as interfaces: what a reader opens first.
+
+A balancer is made of these parts, and each can be replaced by anything that
+provides its interface:
+
+  - an L{IScheduler} chooses the next L{IHost};
+  - an L{IPreface} reads what comes before a connection's own bytes;
+  - an L{IRelay} connects a client to the chosen host and moves the bytes;
+  - an L{IEventObserver} is told what has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from txlb.pool import Attempt, Event
+
+__all__ = ["IEventObserver", "IHost", "IPreface", "IRelay", "IScheduler"]
+
+
+class IHost(Interface):
+    """
+    What a scheduler may know of a host. Read-only to everybody but the pool
+    that owns it.
+    """
+
+    key: tuple[str, str, str] = Attribute("The names of service, group and host.")
+    weight: int = Attribute("The configured weight, 0 to 65535.")
+    effectiveWeight: float = Attribute(
+        "The weight to schedule by, above 0 while the host is ready: the "
+        "configured one after slow start and load."
+    )
+    active: int = Attribute("Connections that are open or being opened now.")
+    maxConnections: int | None = Attribute(
+        "How many connections the host takes at most; None for no limit."
+    )
+    connectTime: float | None = Attribute(
+        "Seconds that the last successful connect took; None before the first."
+    )
+
+
+class IScheduler(Interface):
+    """
+    A policy: which of the ready hosts gets the next connection.
+
+    The pool tells it of every change, so that a pick has nothing to scan. It
+    holds only hosts that are ready and have room. It is not asked to keep
+    time, to log or to count.
+    """
+
+    name: str = Attribute("The word for this policy in the configuration file.")
+
+    def hostAdded(host: IHost) -> None:
+        """
+        A host became ready. It is not held yet.
+        """
+
+    def hostRemoved(host: IHost) -> None:
+        """
+        A host that is held is ready no more.
+        """
+
+    def hostChanged(host: IHost) -> None:
+        """
+        C{active}, C{effectiveWeight} or C{connectTime} of a held host changed.
+        """
+
+    def nextHost(
+        clientAddr: object, excluded: frozenset[tuple[str, str, str]] = frozenset()
+    ) -> IHost | None:
+        """
+        Choose a host. This may move the policy on (whose turn it is), but it
+        claims nothing: the pool does, and tells by L{hostChanged}.
+
+        @param clientAddr: the client's address, in most cases a tuple that
+            begins with the IP address; only policies with affinity look at it.
+        @param excluded: keys of hosts that must not be chosen.
+        @return: a held host that is not excluded, or L{None}.
+        """
+
+    def explain(clientAddr: object) -> Mapping[tuple[str, str, str], float]:
+        """
+        A score for each held host, higher is likelier to be chosen. It changes
+        nothing.
+        """
+
+
+class IPreface(Interface):
+    """
+    What comes before a connection's own bytes (a PROXY header, a TLS
+    ClientHello to look at), read without I/O: bytes go in, verdicts come out.
+    """
+
+    maxBytes: int = Attribute("How many bytes may be fed before it must decide.")
+    timeout: float = Attribute("Seconds that the client has for all of it.")
+
+    def feed(data: bytes) -> object:
+        """
+        Take the next bytes of the client.
+
+        @return: C{NeedMore}, C{Done} or C{Reject} of L{txlb.wire}.
+        """
+
+
+class IRelay(Interface):
+    """
+    Connects accepted clients to their hosts and moves the bytes both ways,
+    with backpressure and half-close.
+
+    Everything that a relay has to know of its client's search for a host is in
+    the attempt: it connects to C{attempt.address} before C{attempt.deadline},
+    says C{attempt.connected()} or C{attempt.failed(failure)}, goes where the
+    answer of the latter points, and releases the lease exactly once.
+    """
+
+    name: str = Attribute("The word for this relay: C{portable} or C{fast}.")
+
+    def start(clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b"") -> None:
+        """
+        Take over a connection. The descriptor belongs to the relay from here.
+
+        @param clientFd: a connected, non-blocking stream socket.
+        @param attempt: the first host to try.
+        @param toHost: bytes to send to the host before the client's own.
+        @param toClient: bytes to send to the client before the host's own.
+        """
+
+    def connectionCount() -> int:
+        """
+        How many connections this relay has, those being opened included.
+        """
+
+    def abortAll() -> None:
+        """
+        Reset every connection of this relay.
+        """
+
+
+class IEventObserver(Interface):
+    """
+    A callable that is told of every change, after it has happened. It can't
+    veto; what it raises is logged and harms nobody.
+    """
+
+    def __call__(event: Event) -> None:
+        """
+        Something has changed.
+        """

@@ -1,0 +1,35 @@
+"""
+What is configured: services, their groups, their hosts.
+
+All of it is made of frozen values. They are checked when they are made, equal
+when they say the same, and changed by making a new one with
+L{dataclasses.replace}; only L{txlb.manager.ProxyManager} changes what a running
+balancer uses.
+"""
+
+from txlb.model._addresses import (
+    Address,
+    TCPAddress,
+    UNIXAddress,
+    parseHostAddress,
+    parseListenAddress,
+)
+from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
+from txlb.model._mapper import HostMapper, convertMapperToModel
+from txlb.model._services import ProxyGroup, ProxyHost, ProxyService
+
+__all__ = [
+    "MAX_WEIGHT",
+    "Address",
+    "HostMapper",
+    "ProxyGroup",
+    "ProxyHost",
+    "ProxyService",
+    "TCPAddress",
+    "UNIXAddress",
+    "checkName",
+    "checkWeight",
+    "convertMapperToModel",
+    "parseHostAddress",
+    "parseListenAddress",
+]

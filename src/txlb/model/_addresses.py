@@ -1,0 +1,171 @@
+"""
+Addresses: C{host:port}, C{*:80} and C{:80} for every interface, C{[::1]:80} for
+IPv6, C{unix:/path} for a socket in the file system.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from txlb.errors import AddressError
+
+#: What C{sun_path} holds on Linux, less the NUL at its end.
+MAX_UNIX_PATH = 107
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class TCPAddress:
+    """
+    A place to listen on or to connect to by TCP.
+
+    @ivar host: an IP address without brackets, a host name, or C{""}, which
+        stands for every interface.
+    @ivar port: 1 to 65535; when listening from a program also 0, which lets the
+        system choose.
+    """
+
+    host: str
+    port: int
+
+    @property
+    def isLiteral(self) -> bool:
+        """
+        Whether C{host} is an IP address, so that there is nothing to resolve.
+        """
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+    def __str__(self) -> str:
+        host = self.host or "*"
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UNIXAddress:
+    """
+    A stream socket in the file system.
+
+    @ivar path: at most 107 bytes, as the kernel wants it.
+    """
+
+    path: str
+
+    @property
+    def isLiteral(self) -> bool:
+        """
+        Always: there is nothing to resolve.
+        """
+        return True
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Address = TCPAddress | UNIXAddress
+
+
+def parseHostAddress(value: object) -> Address:
+    """
+    Read the address of a proxied host.
+
+    @param value: a text, a pair of host and port, or an address.
+    @raise AddressError: it is none, or it is for every interface, or port 0.
+    """
+    address = _parse(value)
+    if isinstance(address, TCPAddress):
+        if not address.host:
+            raise AddressError(
+                f"{value!r} stands for every interface; a host needs the one address that it "
+                "is reached at"
+            )
+        if not address.port:
+            raise AddressError(f"port 0 in {value!r} can't be connected to; ports are 1 to 65535")
+    return address
+
+
+def parseListenAddress(value: object, ephemeral: bool = True) -> Address:
+    """
+    Read an address to listen on.
+
+    @param value: a text, a pair of host and port, or an address.
+    @param ephemeral: whether port 0, a free one of the system's choice, will do.
+    @raise AddressError: it is none, or its port is 0 where that won't do.
+    """
+    address = _parse(value)
+    if isinstance(address, TCPAddress) and not address.port and not ephemeral:
+        raise AddressError(f"port 0 in {value!r} is no port to listen on; ports are 1 to 65535")
+    return address
+
+
+def _parse(value: object) -> Address:
+    if isinstance(value, TCPAddress):
+        return TCPAddress(_checkHost(value.host), _checkPort(value.port, str(value)))
+    if isinstance(value, UNIXAddress):
+        return _unix(str(value))
+    if isinstance(value, str):
+        return _parseText(value)
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        host, port = value
+        if isinstance(host, str) and host.startswith("unix:"):
+            return _unix(host)
+        return TCPAddress(_checkHost(host), _checkPort(port, value))
+    raise AddressError(f"{value!r} is no address; write host:port, [::1]:port or unix:/path")
+
+
+def _parseText(text: str) -> Address:
+    if text.startswith("unix:"):
+        return _unix(text)
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        raise AddressError(f"{text!r} has no port; write host:port, [::1]:port or unix:/path")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        if ":" not in host:
+            raise AddressError(f"{text!r}: only an IPv6 address stands in brackets")
+    elif ":" in host:
+        raise AddressError(
+            f"{text!r}: an IPv6 address stands in brackets and its port behind them, as in [::1]:80"
+        )
+    if not (port.isascii() and port.isdigit()):
+        raise AddressError(f"{port!r} in {text!r} is no port; ports are whole, 1 to 65535")
+    return TCPAddress(_checkHost(host), _checkPort(int(port[:9]), text))
+
+
+def _unix(text: str) -> UNIXAddress:
+    path = text.removeprefix("unix:")
+    if not path or "\0" in path or len(path.encode("utf-8", "surrogateescape")) > MAX_UNIX_PATH:
+        raise AddressError(
+            f"{text!r} is no socket; a path of 1 to {MAX_UNIX_PATH} bytes follows unix:"
+        )
+    return UNIXAddress(path)
+
+
+def _checkPort(port: object, where: object) -> int:
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise AddressError(f"port {port} in {where!r} does not exist; ports are 1 to 65535")
+    return port
+
+
+def _checkHost(host: object) -> str:
+    if not isinstance(host, str):
+        raise AddressError(f"{host!r} is no IP address or host name")
+    if host in {"", "*"}:
+        return ""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    name = host.removesuffix(".")
+    labels = name.split(".")
+    # All digits and dots would be a name by the letter of the rule, but who
+    # writes 10.0.0.256 means an address.
+    if len(name) > 253 or not all(map(_LABEL.match, labels)) or labels[-1].isdigit():
+        raise AddressError(f"{host!r} is no IP address or host name")
+    return host

@@ -1,0 +1,70 @@
+"""
+The rules for names, weights and settings, each with the error that explains it.
+"""
+
+from __future__ import annotations
+
+from txlb.errors import ModelError
+
+MAX_WEIGHT = 65535
+MAX_NAME_LENGTH = 255
+
+
+def checkName(kind: str, name: object) -> str:
+    """
+    A name has 1 to 255 printable characters, none of them a slash (names are
+    joined by slashes in C{service/group/host}) or a space at either end.
+
+    @param kind: what is named, for the message.
+    @raise ModelError: where it breaks the rule.
+    """
+    if not isinstance(name, str) or not name:
+        raise ModelError(f"a {kind} needs a name, of 1 to {MAX_NAME_LENGTH} characters")
+    if len(name) > MAX_NAME_LENGTH:
+        raise ModelError(
+            f"the name of the {kind} {name[:20]!r}… is {len(name)} characters long; "
+            f"at most {MAX_NAME_LENGTH} are allowed"
+        )
+    if not name.isprintable() or "/" in name or name != name.strip():
+        raise ModelError(
+            f"{name!r} is no name for a {kind}: printable characters without a slash, "
+            "and no space at either end"
+        )
+    return name
+
+
+def checkWeight(weight: object, what: str) -> int:
+    """
+    A weight is whole, from 0 (nothing new is sent there) to 65535.
+
+    @param what: whose weight it is, for the message.
+    @raise ModelError: where it breaks the rule.
+    """
+    return checkWhole(weight, f"the weight of {what}", 0, MAX_WEIGHT)
+
+
+def checkWhole(value: object, what: str, least: int, most: int) -> int:
+    """
+    @raise ModelError: where C{value} is not a whole number in the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ModelError(f"{what} is {value!r}; it is a whole number from {least} to {most}")
+    return value
+
+
+def checkSeconds(value: object, what: str, least: float, most: float) -> float:
+    """
+    @raise ModelError: where C{value} is not a number of seconds in the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ModelError(f"{what} is {value!r}; it is a number of seconds from {least} to {most}")
+    return float(value)
+
+
+def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
+    """
+    @raise ModelError: where C{value} is none of the words.
+    """
+    if not isinstance(value, str) or value not in words:
+        raise ModelError(f"{what} is {value!r}; it is one of: {', '.join(words)}")
+    return value

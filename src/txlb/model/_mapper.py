@@ -1,0 +1,111 @@
+"""
+A balancer as a flat list, one line a host: the shortest way to write one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from txlb import schedulers
+from txlb.errors import ModelError
+from txlb.model._addresses import Address, parseListenAddress
+from txlb.model._checks import checkName
+from txlb.model._services import ProxyGroup, ProxyHost, ProxyService
+
+
+@dataclass(frozen=True, slots=True)
+class HostMapper:
+    """
+    One host, and with it the group and the service that it belongs to.
+
+    Mappers of the same C{proxyName} make one service, those of the same
+    C{groupName} in it one group.
+
+    @ivar proxyName: the service's name.
+    @ivar proxy: where the service listens, C{host:port} or a list of such.
+    @ivar groupName: the group's name.
+    @ivar lbType: the word for the group's scheduler.
+    @ivar host: the host's name.
+    @ivar address: the host's address, C{host:port}.
+    @ivar enabled: whether the group is the one that gets the connections.
+    @ivar weight: the host's weight, 0 to 65535.
+    """
+
+    proxyName: str = "proxy1"
+    proxy: str | Sequence[str] = ""
+    groupName: str = "group1"
+    lbType: str = schedulers.leastc
+    host: str = ""
+    address: str = ""
+    enabled: bool = True
+    weight: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.proxy:
+            raise ModelError(
+                f"the HostMapper of host {self.host!r} has no proxy; say where the service "
+                "listens, as in proxy='127.0.0.1:8080'"
+            )
+        if not isinstance(self.proxy, str):
+            object.__setattr__(self, "proxy", tuple(self.proxy))
+        checkName("service", self.proxyName)
+        checkName("group", self.groupName)
+        self.listenAddresses()
+        object.__setattr__(self, "lbType", schedulers.canonicalWord(self.lbType))
+        self.proxyHost()
+
+    def listenAddresses(self) -> tuple[Address, ...]:
+        """
+        Where the service listens.
+        """
+        texts = [self.proxy] if isinstance(self.proxy, str) else self.proxy
+        return tuple(parseListenAddress(text) for text in texts)
+
+    def proxyHost(self) -> ProxyHost:
+        """
+        The host itself.
+        """
+        return ProxyHost.at(self.host, self.address, self.weight)
+
+
+def convertMapperToModel(listOfMappers: Iterable[HostMapper]) -> list[ProxyService]:
+    """
+    Put mappers together to services, in the order in which they first come up.
+
+    @raise ModelError: two of them contradict each other, a name is used twice,
+        or a service would not have exactly one enabled group.
+    """
+    services: dict[str, dict[str, list[HostMapper]]] = {}
+    for mapper in listOfMappers:
+        groups = services.setdefault(mapper.proxyName, {})
+        groups.setdefault(mapper.groupName, []).append(mapper)
+    return [
+        ProxyService(
+            name,
+            _addresses(mapper for mappers in groups.values() for mapper in mappers),
+            [_group(name, groupName, mappers) for groupName, mappers in groups.items()],
+        )
+        for name, groups in services.items()
+    ]
+
+
+def _addresses(mappers: Iterable[HostMapper]) -> list[Address]:
+    found: dict[Address, None] = {}
+    for mapper in mappers:
+        found.update(dict.fromkeys(mapper.listenAddresses()))
+    return list(found)
+
+
+def _group(serviceName: str, groupName: str, mappers: Sequence[HostMapper]) -> ProxyGroup:
+    first = mappers[0]
+    for mapper in mappers[1:]:
+        for setting in ("lbType", "enabled"):
+            mine, theirs = getattr(first, setting), getattr(mapper, setting)
+            if mine != theirs:
+                raise ModelError(
+                    f"hosts {first.host!r} and {mapper.host!r} of {serviceName}/{groupName} "
+                    f"say {setting}={mine!r} and {theirs!r}; it is one setting of the group"
+                )
+    hosts = [mapper.proxyHost() for mapper in mappers]
+    return ProxyGroup(groupName, first.lbType, first.enabled, hosts)

@@ -1,0 +1,49 @@
+"""
+What is true now: the hosts as they are, who uses them, and what is to be tried
+next.
+
+A L{HostPool} keeps the hosts of one group. Work takes a L{Lease} on a host, at
+once by L{HostPool.acquire} or, where connecting can fail, through a L{Dial}.
+Nothing in here does I/O, and time comes in from outside.
+"""
+
+from txlb.pool._dial import (
+    Attempt,
+    Dial,
+    DialLimits,
+    Failure,
+    FailureKind,
+    GaveUp,
+    GaveUpReason,
+)
+from txlb.pool._events import Event, EventKind
+from txlb.pool._health import Mark, MarkState
+from txlb.pool._host import Host, HostCounters
+from txlb.pool._lease import Lease, Outcome
+from txlb.pool._pool import HostPool
+from txlb.pool._service import RefusalKind, ServiceCounters
+from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
+
+__all__ = [
+    "Attempt",
+    "Dial",
+    "DialLimits",
+    "Event",
+    "EventKind",
+    "Failure",
+    "FailureKind",
+    "GaveUp",
+    "GaveUpReason",
+    "GroupSnapshot",
+    "Host",
+    "HostCounters",
+    "HostPool",
+    "HostSnapshot",
+    "Lease",
+    "Mark",
+    "MarkState",
+    "Outcome",
+    "RefusalKind",
+    "ServiceCounters",
+    "ServiceSnapshot",
+]

@@ -1,0 +1,62 @@
+"""
+What has changed, as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class EventKind(Enum):
+    """
+    The kinds of change. The value is the word for it in logs and data.
+    """
+
+    HOST_ADDED = "host-added"
+    HOST_REMOVED = "host-removed"
+    HOST_GONE = "host-gone"
+    HOST_DOWN = "host-down"
+    HOST_TRIAL = "host-trial"
+    HOST_UP = "host-up"
+    HOST_RESOLVED = "host-resolved"
+    HOST_UNRESOLVED = "host-unresolved"
+    HOST_WEIGHT = "host-weight"
+    GROUP_SWITCHED = "group-switched"
+    SCHEDULER_CHANGED = "scheduler-changed"
+    LISTENER_MOVED = "listener-moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    One change that has happened.
+
+    @ivar kind: what kind of change.
+    @ivar key: the names of service, group and host, as many as it is about.
+    @ivar message: what happened, for people.
+    @ivar when: when, in seconds of the balancer's monotonic clock.
+    @ivar details: plain values, for programs.
+    """
+
+    kind: EventKind
+    key: tuple[str, ...]
+    message: str
+    when: float
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    def asDict(self) -> dict[str, object]:
+        """
+        The event in values that any format can hold.
+        """
+        return {
+            "kind": self.kind.value,
+            "key": list(self.key),
+            "message": self.message,
+            "when": self.when,
+            "details": dict(self.details),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {'/'.join(self.key)}: {self.message}"

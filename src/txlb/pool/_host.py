@@ -1,0 +1,145 @@
+"""
+A host as it is now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from txlb.interfaces import IHost
+from txlb.model import Address, ProxyHost
+from txlb.pool._health import SCHEDULED, Mark
+
+if TYPE_CHECKING:
+    from txlb.pool._lease import Lease
+
+
+class HostCounters:
+    """
+    What has been counted since the host was added. It only grows.
+
+    @ivar connections: connections that were established.
+    @ivar failures: connections that were not.
+    @ivar bytesIn: bytes from clients to the host.
+    @ivar bytesOut: bytes from the host to clients.
+    """
+
+    __slots__ = ("bytesIn", "bytesOut", "connections", "failures")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.failures = 0
+        self.bytesIn = 0
+        self.bytesOut = 0
+
+
+@implementer(IHost)
+class Host:
+    """
+    A host as it is now. Owned by its L{txlb.pool.HostPool}; everybody else
+    only reads it.
+
+    Whether it may be chosen is computed from facts that are independent of one
+    another: its mark (what traffic told), whether its name has an address, its
+    weight, its room, and whether it is leaving.
+
+    @ivar configured: the values that it was made from.
+    @ivar addresses: where it can be reached, the best one first; empty while
+        its name has no address.
+    @ivar leaving: whether it was deleted and waits for its leases to end.
+    @ivar trial: the lease that decides whether it is up again; L{None} in every
+        state of the mark but C{trial}.
+    """
+
+    __slots__ = (
+        "_preferred",
+        "active",
+        "addresses",
+        "configured",
+        "connectTime",
+        "counters",
+        "effectiveWeight",
+        "key",
+        "leaving",
+        "mark",
+        "maxConnections",
+        "trial",
+        "weight",
+    )
+
+    def __init__(self, key: tuple[str, str, str], configured: ProxyHost, now: float) -> None:
+        self.key = key
+        self.configured = configured
+        self.weight = configured.weight
+        self.effectiveWeight = float(configured.weight)
+        self.maxConnections = configured.maxConnections
+        self.active = 0
+        self.connectTime: float | None = None
+        self.counters = HostCounters()
+        self.mark = Mark(now)
+        self.leaving = False
+        self.trial: Lease | None = None
+        address = configured.address
+        self.addresses: tuple[Address, ...] = (address,) if address.isLiteral else ()
+        self._preferred = 0
+
+    @property
+    def name(self) -> str:
+        """
+        Its name in its group.
+        """
+        return self.key[2]
+
+    @property
+    def address(self) -> Address:
+        """
+        Where to connect to next; only for a host that has an address.
+        """
+        return self.addresses[self._preferred % len(self.addresses)]
+
+    def preferNextAddress(self) -> None:
+        """
+        The address in use could not be reached: if its name has others, the
+        next one is next.
+        """
+        self._preferred += 1
+
+    @property
+    def takesWork(self) -> bool:
+        """
+        Whether it may be chosen if its mark is not looked at.
+        """
+        return (
+            not self.leaving
+            and self.weight > 0
+            and bool(self.addresses)
+            and (self.maxConnections is None or self.active < self.maxConnections)
+        )
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether it may be chosen.
+        """
+        return self.mark.state in SCHEDULED and self.takesWork
+
+    @property
+    def stateWord(self) -> str:
+        """
+        Its state in one word: leaving, unresolved, down, due, trial, drain, full
+        or up.
+        """
+        if self.leaving:
+            return "leaving"
+        if not self.addresses:
+            return "unresolved"
+        if self.mark.state.value != "up":
+            return self.mark.state.value
+        if self.weight == 0:
+            return "drain"
+        return "up" if self.takesWork else "full"
+
+    def __repr__(self) -> str:
+        return f"<Host {'/'.join(self.key)} {self.stateWord} active={self.active}>"

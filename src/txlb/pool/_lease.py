@@ -1,0 +1,105 @@
+"""
+One unit of work's claim on a host.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from txlb.errors import LeaseReleased
+
+if TYPE_CHECKING:
+    from txlb.pool._host import Host
+    from txlb.pool._pool import HostPool
+
+
+class Outcome(Enum):
+    """
+    How a unit of work ended. The value is the word for it in logs and data.
+    """
+
+    DONE = "done"
+    CLIENT_RESET = "client-reset"
+    HOST_RESET = "host-reset"
+    IDLE_TIMEOUT = "idle-timeout"
+    FIN_TIMEOUT = "fin-timeout"
+    STOPPED = "stopped"
+    ERROR = "error"
+    NOT_CONNECTED = "not-connected"
+    CLIENT_GONE = "client-gone"
+
+
+class Lease:
+    """
+    The claim of one unit of work on a host: while it lasts, the host has one
+    active connection more. Whoever acquired it releases it, exactly once; as a
+    context manager it releases itself.
+
+    @ivar host: the host.
+    @ivar clientAddr: for whom it was chosen.
+    @ivar since: when it was taken, in seconds of the pool's clock.
+    @ivar bytesIn: bytes from the client to the host so far.
+    @ivar bytesOut: bytes from the host to the client so far.
+    @ivar outcome: how it ended; L{None} until then.
+    """
+
+    __slots__ = ("_pool", "bytesIn", "bytesOut", "clientAddr", "host", "outcome", "since")
+
+    def __init__(self, pool: HostPool, host: Host, clientAddr: object, since: float) -> None:
+        self._pool = pool
+        self.host = host
+        self.clientAddr = clientAddr
+        self.since = since
+        self.bytesIn = 0
+        self.bytesOut = 0
+        self.outcome: Outcome | None = None
+
+    @property
+    def trial(self) -> bool:
+        """
+        Whether the host was down and this work decides if it is up again; no
+        longer once that is decided, be it by another's success.
+        """
+        return self.host.trial is self
+
+    def add(self, bytesIn: int, bytesOut: int) -> None:
+        """
+        Count bytes that have been written to the other side. Call it as the
+        work goes on, so that a long transfer shows.
+
+        @raise LeaseReleased: it has been released.
+        """
+        if self.outcome is not None:
+            raise LeaseReleased(f"the lease on {self.host!r} was released as {self.outcome.value}")
+        self.bytesIn += bytesIn
+        self.bytesOut += bytesOut
+        counters = self.host.counters
+        counters.bytesIn += bytesIn
+        counters.bytesOut += bytesOut
+
+    def release(self, outcome: Outcome = Outcome.DONE) -> None:
+        """
+        The work is over. This is the only way in which a host's count goes down.
+
+        @raise LeaseReleased: it has been released.
+        """
+        if self.outcome is not None:
+            raise LeaseReleased(
+                f"the lease on {self.host!r} was released as {self.outcome.value} already"
+            )
+        self.outcome = outcome
+        self._pool.released(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.outcome is None:
+            self.release(Outcome.DONE if kind is None else Outcome.ERROR)

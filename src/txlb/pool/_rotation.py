@@ -1,0 +1,147 @@
+"""
+Who may be chosen next.
+
+The scheduler holds the hosts that are ready. Those that only their mark keeps
+out stand in a list of their own, for when no other is left, and in a heap by
+the time at which they are due again. This file keeps all three in line with the
+facts of a host; it knows nothing of leases.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from txlb.interfaces import IHost, IScheduler
+from txlb.pool._health import MarkEvent, MarkState
+from txlb.pool._host import Host
+from txlb.schedulers import Key
+
+#: When a host is due again; a number, so that hosts are never compared; the host.
+Retry = tuple[float, int, Host]
+
+#: With so many entries the heap of retries is looked through for the first time.
+CROWD = 32
+
+
+class Rotation:
+    """
+    The hosts of one pool that may be chosen. Owned by the pool, which says
+    L{refresh} after every change of a host.
+
+    @ivar scheduler: the policy in use.
+    """
+
+    def __init__(self, scheduler: IScheduler) -> None:
+        self.scheduler = scheduler
+        self._held: dict[Key, Host] = {}
+        # The host that was tried the longest ago comes first.
+        self._marked: OrderedDict[Key, Host] = OrderedDict()
+        self._retries: list[Retry] = []
+        self._crowded = CROWD
+        self._number = 0
+
+    @property
+    def readyCount(self) -> int:
+        """
+        How many hosts the scheduler holds.
+        """
+        return len(self._held)
+
+    def refresh(self, host: Host) -> None:
+        """
+        Bring everything in line with the facts of a host, which is told to the
+        scheduler where it is held and stays so.
+        """
+        key, ready = host.key, host.ready
+        held = self._held.get(key) is host
+        if ready and held:
+            self.scheduler.hostChanged(host)
+        elif ready:
+            self._held[key] = host
+            self.scheduler.hostAdded(host)
+        elif held:
+            del self._held[key]
+            self.scheduler.hostRemoved(host)
+        if host.takesWork and not ready:
+            self._marked.setdefault(key, host)
+        elif self._marked.get(key) is host:
+            del self._marked[key]
+
+    def use(self, scheduler: IScheduler) -> None:
+        """
+        Choose by another policy from now on.
+        """
+        before = self.scheduler
+        if scheduler is before:
+            return
+        # The new one first: where it raises, nothing has changed.
+        for host in self._held.values():
+            scheduler.hostAdded(host)
+        self.scheduler = scheduler
+        for host in self._held.values():
+            before.hostRemoved(host)
+
+    def next(self, clientAddr: object, excluded: frozenset[Key]) -> Host | None:
+        """
+        The host that the scheduler chooses.
+        """
+        chosen: IHost | None = self.scheduler.nextHost(clientAddr, excluded)
+        return None if chosen is None else self._held[chosen.key]
+
+    def nextMarked(self, excluded: frozenset[Key]) -> Host | None:
+        """
+        The marked host that was tried the longest ago.
+        """
+        for key, host in self._marked.items():
+            if key not in excluded:
+                self._marked.move_to_end(key)
+                return host
+        return None
+
+    def retryLater(self, host: Host) -> None:
+        """
+        A host is down, and due again when its mark says.
+        """
+        self._number += 1
+        heapq.heappush(self._retries, (host.mark.retryAt, self._number, host))
+        if len(self._retries) > self._crowded:
+            self._compact()
+
+    def _compact(self) -> None:
+        """
+        Drop the entries that mean nothing any more, or hosts that go up and down
+        would pile them up.
+        """
+        current = {entry[2].key: entry for entry in self._retries if _isCurrent(entry)}
+        self._retries = list(current.values())
+        heapq.heapify(self._retries)
+        self._crowded = max(CROWD, 2 * len(self._retries))
+
+    def nextDeadline(self) -> float | None:
+        """
+        When the next host is due.
+        """
+        return self._retries[0][0] if self._retries else None
+
+    def due(self, now: float) -> Iterator[Host]:
+        """
+        The hosts whose time has come by C{now}, with their marks moved on.
+        """
+        while self._retries and self._retries[0][0] <= now:
+            entry = heapq.heappop(self._retries)
+            if _isCurrent(entry):
+                host = entry[2]
+                host.mark.happened(MarkEvent.TIME, now)
+                yield host
+
+
+def _isCurrent(entry: Retry) -> bool:
+    """
+    Whether an entry still says when its host is due: one that came up and went
+    down since then has a later entry.
+    """
+    retryAt, _, host = entry
+    mark = host.mark
+    return mark.state is MarkState.DOWN and mark.retryAt == retryAt and not host.leaving

@@ -1,0 +1,39 @@
+"""
+What is counted of a service as a whole.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class RefusalKind(Enum):
+    """
+    Why a client was closed without having reached a host.
+    """
+
+    LIMIT = "limit"
+    DESCRIPTORS = "descriptors"
+    PREFACE = "preface"
+    NO_HOST = "no-host"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    LOCAL = "local"
+
+
+class ServiceCounters:
+    """
+    What has been counted of a service since it was made.
+
+    @ivar active: connections that it has now.
+    @ivar accepted: connections that were let in.
+    @ivar refused: connections that were closed without having reached a host,
+        by kind.
+    """
+
+    __slots__ = ("accepted", "active", "refused")
+
+    def __init__(self) -> None:
+        self.active = 0
+        self.accepted = 0
+        self.refused = dict.fromkeys(RefusalKind, 0)

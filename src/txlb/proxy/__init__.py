@@ -1,0 +1,32 @@
+"""
+The data plane: listening, accepting, connecting, relaying bytes.
+
+A L{Listener} accepts, a L{Frontend} lets a connection in and looks for its host,
+and a relay moves the bytes.
+"""
+
+from txlb.proxy._connect import connectTo, endpointOf
+from txlb.proxy._frontend import Frontend
+from txlb.proxy._limits import Tally, Throttle
+from txlb.proxy._listen import Listener
+from txlb.proxy._portable import PortableRelay
+from txlb.proxy._preface import PrefaceReader
+from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
+from txlb.proxy._sockets import bindSockets, setStreamOptions, socketAddress
+
+__all__ = [
+    "ConnectionRecord",
+    "Frontend",
+    "Listener",
+    "PortableRelay",
+    "PrefaceReader",
+    "Relayed",
+    "Tally",
+    "Throttle",
+    "Timeouts",
+    "bindSockets",
+    "connectTo",
+    "endpointOf",
+    "setStreamOptions",
+    "socketAddress",
+]

@@ -1,0 +1,144 @@
+"""
+How many descriptors there are, and so how many connections there can be.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+#: Descriptors that are kept for everything but connections: logs, files that
+#: are read, ssh sessions, look-ups of names, programs that are started.
+RESERVE = 32
+
+#: A connection has one to the client and one to the host.
+PER_CONNECTION = 2
+
+#: For a limit that says infinity.
+MANY = 1 << 30
+
+_log = Logger()
+
+
+def raiseDescriptorLimit() -> int:
+    """
+    Raise the limit of open descriptors to the highest value that this process
+    may give itself.
+
+    @return: the limit that is in force now.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (OSError, ValueError):
+            # Some systems have a lower bound of their own; what there is, is.
+            pass
+    return MANY if soft == resource.RLIM_INFINITY else soft
+
+
+def openDescriptors() -> int:
+    """
+    How many descriptors are open now.
+    """
+    try:
+        return len(os.listdir("/proc/self/fd")) - 1
+    except OSError:
+        return RESERVE
+
+
+class Tally:
+    """
+    All connections of a balancer together. Owned by its
+    L{txlb.application.service.LoadBalancedService}.
+
+    @ivar active: how many there are.
+    @ivar capacity: how many the limit of descriptors allows, at least one.
+    """
+
+    def __init__(self, capacity: int = MANY) -> None:
+        self.active = 0
+        self.capacity = capacity
+        self._waiting: list[Deferred[None]] = []
+
+    def fitThisProcess(self) -> None:
+        """
+        Raise the limit of descriptors, and count what is left for connections.
+        """
+        limit = raiseDescriptorLimit()
+        free = limit - openDescriptors() - RESERVE
+        self.capacity = max(1, free // PER_CONNECTION)
+        _log.info(
+            "{limit} descriptors allow {capacity} connections at once",
+            limit=limit,
+            capacity=self.capacity,
+        )
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether there is no room for another connection.
+        """
+        return self.active >= self.capacity
+
+    def add(self) -> None:
+        """
+        One more.
+        """
+        self.active += 1
+
+    def remove(self) -> None:
+        """
+        One less.
+        """
+        self.active -= 1
+        if not self.active:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def whenEmpty(self) -> Deferred[None]:
+        """
+        @return: fires with L{None} when there is no connection, maybe now. It
+            does not fail.
+        """
+        if not self.active:
+            return succeed(None)
+        deferred: Deferred[None] = Deferred()
+        self._waiting.append(deferred)
+        return deferred
+
+
+class Throttle:
+    """
+    Says a thing at most once in a while, with how often it happened meanwhile.
+
+    @param seconds: a monotonic clock.
+    @param interval: seconds between two times at least.
+    """
+
+    def __init__(self, seconds: Callable[[], float], interval: float = 1.0) -> None:
+        self._seconds = seconds
+        self._interval = interval
+        self._last: float | None = None
+        self._count = 0
+
+    def happened(self) -> int:
+        """
+        It happened once more.
+
+        @return: how often since it was last said, to be said now; 0 to keep
+            quiet.
+        """
+        self._count += 1
+        now = self._seconds()
+        if self._last is not None and now - self._last < self._interval:
+            return 0
+        self._last = now
+        count, self._count = self._count, 0
+        return count

@@ -1,0 +1,191 @@
+"""
+Accepting connections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.deadlines import Deadline, Deadlines
+from txlb.model import Address, UNIXAddress
+from txlb.proxy._limits import Throttle
+from txlb.proxy._sockets import BACKLOG, bindSockets, socketAddress
+
+#: Connections that are accepted before others get their turn.
+BATCH = 64
+
+#: Seconds to wait when the system has no descriptor or memory to give. Clients
+#: wait in the backlog meanwhile.
+EXHAUSTED_PAUSE = 0.1
+
+#: Errors of accept that are about the system and not about one client.
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+#: What accept gives: the connected socket, and the peer's address as the system
+#: tells it.
+Accepted = Callable[[socket.socket, object], object]
+
+_log = Logger()
+
+
+class Listener:
+    """
+    Accepts the connections of one address. It listens from the moment it is
+    made; connections wait in the backlog until L{start}.
+
+    @param address: where.
+    @param reactor: what watches the sockets.
+    @param deadlines: what ends a pause.
+    @param accepted: is called with each connected socket, which is non-blocking
+        and its to close, and its peer's address.
+    @raise ListenError: the address can't be had.
+    """
+
+    def __init__(
+        self, address: Address, reactor: IReactorFDSet, deadlines: Deadlines, accepted: Accepted
+    ) -> None:
+        sockets = bindSockets(address)
+        self._accepted = accepted
+        self._path = address.path if isinstance(address, UNIXAddress) else None
+        self._throttle = Throttle(deadlines.seconds)
+        self._doors = [Door(sock, reactor, deadlines, self._take, self._hold) for sock in sockets]
+        self.addresses: list[Address] = [socketAddress(sock) for sock in sockets]
+
+    def start(self) -> None:
+        """
+        Accept from now on.
+        """
+        for door in self._doors:
+            door.open()
+
+    def close(self) -> None:
+        """
+        Take those that are in the backlog, who have been told that they are
+        connected, then listen no more. The address is free afterwards.
+        """
+        for door in self._doors:
+            door.drain()
+            door.close()
+        self._doors = []
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = None
+
+    def _take(self, sock: socket.socket, peer: object) -> None:
+        sock.setblocking(False)
+        try:
+            self._accepted(sock, peer)
+        except Exception:  # noqa: BLE001 - see below
+            # One connection's trouble is not the next one's.
+            _log.failure("a connection from {peer} could not be taken", peer=peer)
+            sock.close()
+
+    def _hold(self, error: OSError) -> None:
+        times = self._throttle.happened()
+        if times:
+            _log.warn(
+                "no new connections on {addresses} for {pause} s, {times} times now: {reason}",
+                addresses=", ".join(map(str, self.addresses)),
+                pause=EXHAUSTED_PAUSE,
+                times=times,
+                reason=error.strerror,
+            )
+
+
+@implementer(IReadDescriptor)
+class Door:
+    """
+    One listening socket. Owned by its L{Listener}.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        reactor: IReactorFDSet,
+        deadlines: Deadlines,
+        take: Callable[[socket.socket, object], None],
+        hold: Callable[[OSError], None],
+    ) -> None:
+        self._sock = sock
+        self._reactor = reactor
+        self._deadlines = deadlines
+        self._take = take
+        self._hold = hold
+        self._pause: Deadline | None = None
+
+    def open(self) -> None:
+        """
+        Watch for connections.
+        """
+        self._pause = None
+        self._reactor.addReader(self)
+
+    def close(self) -> None:
+        """
+        Listen no more.
+        """
+        if self._pause is not None:
+            self._pause.cancel()
+        self._reactor.removeReader(self)
+        self._sock.close()
+
+    def drain(self) -> None:
+        """
+        Take everybody who is in the backlog.
+        """
+        self._accept(BACKLOG)
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return self._sock.fileno()
+
+    def logPrefix(self) -> str:
+        """
+        See L{IReadDescriptor}.
+        """
+        return "txlb.proxy.Listener"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        See L{IReadDescriptor}. The reactor is about to end.
+        """
+        self._sock.close()
+
+    def doRead(self) -> None:
+        """
+        See L{IReadDescriptor}.
+        """
+        error = self._accept(BATCH)
+        if error is not None:
+            self._reactor.removeReader(self)
+            self._pause = self._deadlines.after(EXHAUSTED_PAUSE, self.open)
+            self._hold(error)
+
+    def _accept(self, most: int) -> OSError | None:
+        """
+        @return: the error, where the system has nothing to give.
+        """
+        for _ in range(most):
+            try:
+                sock, peer = self._sock.accept()
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    return error
+                # This client is gone already, or a firewall refused it.
+                continue
+            self._take(sock, peer)
+        return None

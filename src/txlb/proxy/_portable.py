@@ -1,0 +1,193 @@
+"""
+The portable relay: Twisted's transports, under any reactor.
+
+A connection goes through three hands here. L{PortableRelay.start} holds the
+client's socket, unread, while a host is looked for, so that what a client sends
+early waits in the kernel and a host that can't be reached costs nothing of it.
+Then a L{Pair} moves the bytes. At the end the lease is released and the result
+told, exactly once.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
+
+from txlb.deadlines import Deadlines
+from txlb.interfaces import IRelay
+from txlb.pool import Attempt, Failure, FailureKind, GaveUp, Outcome
+from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
+from txlb.proxy._pair import Pair
+from txlb.proxy._results import Relayed, Timeouts
+
+_log = Logger()
+
+
+@implementer(IRelay)
+class PortableRelay:
+    """
+    Relays the connections of one service.
+
+    @param reactor: connects, and adopts sockets.
+    @param deadlines: where timeouts wait.
+    @param timeouts: when a silent connection is ended.
+    @param ended: is called once with the result of each connection.
+    """
+
+    name = "portable"
+
+    def __init__(
+        self,
+        reactor: Any,
+        deadlines: Deadlines,
+        timeouts: Timeouts,
+        ended: Callable[[Relayed], object],
+    ) -> None:
+        self.reactor = reactor
+        self.deadlines = deadlines
+        self.timeouts = timeouts
+        self.ended = ended
+        self._connections: set[Connection] = set()
+
+    def start(
+        self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
+    ) -> None:
+        """
+        See L{IRelay.start}.
+        """
+        connection = Connection(self, socket.socket(fileno=clientFd), toHost, toClient)
+        self._connections.add(connection)
+        connection.tryHost(attempt)
+
+    def finished(self, connection: Connection, result: Relayed) -> None:
+        """
+        A connection is over; it calls this once.
+        """
+        self._connections.discard(connection)
+        self.ended(result)
+
+    def connectionCount(self) -> int:
+        """
+        See L{IRelay.connectionCount}.
+        """
+        return len(self._connections)
+
+    def abortAll(self) -> None:
+        """
+        See L{IRelay.abortAll}.
+        """
+        for connection in tuple(self._connections):
+            connection.abort()
+
+
+class Connection:
+    """
+    One client, from the search for its host to the end. Owned by its relay.
+    """
+
+    def __init__(
+        self, relay: PortableRelay, client: socket.socket, toHost: bytes, toClient: bytes
+    ) -> None:
+        self._relay = relay
+        self._client: socket.socket | None = client
+        self._toHost = toHost
+        self._toClient = toClient
+        self._connecting: Deferred[IProtocol] | None = None
+        self._attempt: Attempt | None = None
+        self._pair: Pair | None = None
+        self._result: Relayed | None = None
+
+    def tryHost(self, attempt: Attempt) -> None:
+        """
+        Connect to a host.
+        """
+        self._attempt = attempt
+        relay = self._relay
+        pair = Pair(relay.deadlines, relay.timeouts, self._over)
+        connecting = connectTo(relay.reactor, relay.deadlines, attempt, pair.host)
+        self._connecting = connecting
+        connecting.addCallbacks(lambda _: self._connected(attempt, pair), self._failed)
+        connecting.addErrback(self._broken)
+
+    def _failed(self, reason: TwistedFailure) -> None:
+        attempt, self._attempt, self._connecting = self._attempt, None, None
+        if attempt is None:
+            return  # it was aborted meanwhile
+        error = reason.value
+        failure = error.failure if isinstance(error, ConnectFailed) else _unexpected(reason)
+        step = attempt.failed(failure)
+        if isinstance(step, GaveUp):
+            self._closeClient()
+            self._relay.finished(self, Relayed(attempt.dial, gaveUp=step))
+        else:
+            self.tryHost(step)
+
+    def _connected(self, attempt: Attempt, pair: Pair) -> None:
+        self._connecting = self._attempt = None
+        lease = attempt.connected()
+        connectTime = lease.since - attempt.dial.began + (lease.host.connectTime or 0.0)
+        self._pair = pair
+        self._result = Relayed(attempt.dial, lease, connectTime=connectTime)
+        pair.claim(lease)
+        client, self._client = self._client, None
+        assert client is not None  # noqa: S101 - it is given away here only
+        try:
+            with client:
+                # The reactor takes a copy of the descriptor; ours is closed here.
+                self._relay.reactor.adoptStreamConnection(
+                    client.fileno(), client.family, OneProtocolFactory(pair.client)
+                )
+        except OSError:
+            pair.abort(Outcome.CLIENT_RESET)
+        else:
+            pair.begin(self._toHost, self._toClient)
+
+    def _broken(self, reason: TwistedFailure) -> None:
+        """
+        Something raised that should not: this connection ends, and no other.
+        """
+        _log.failure("a connection broke while it was set up", reason)
+        self._closeClient()
+        if self._pair is not None:
+            self._pair.abort(Outcome.ERROR)
+
+    def _over(self, outcome: Outcome) -> None:
+        """
+        The pair is closed, both sides of it.
+        """
+        result = self._result
+        if result is not None and result.lease is not None:
+            result.lease.release(outcome)
+            self._relay.finished(self, result)
+
+    def abort(self) -> None:
+        """
+        Reset it, now.
+        """
+        if self._pair is not None:
+            self._pair.abort(Outcome.STOPPED)
+            return
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            if self._connecting is not None:
+                self._connecting.cancel()
+            attempt.cancel()
+            self._closeClient()
+            self._relay.finished(self, Relayed(attempt.dial))
+
+    def _closeClient(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _unexpected(reason: TwistedFailure) -> Failure:
+    _log.failure("connecting failed in an unexpected way", reason)
+    return Failure(FailureKind.LOCAL, reason.getErrorMessage())

@@ -1,0 +1,110 @@
+"""
+Reading what comes before a connection's own bytes.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.deadlines import Deadlines
+from txlb.interfaces import IPreface
+from txlb.wire import Done, Reject
+
+_log = Logger()
+
+
+@implementer(IReadDescriptor)
+class PrefaceReader:
+    """
+    Reads from one client until its preface is complete.
+
+    @param sock: the client's socket, which stays its owner's.
+    @param preface: what understands the bytes.
+    @param verdict: is called once, with the preface's L{Done} or L{Reject}.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        preface: IPreface,
+        reactor: IReactorFDSet,
+        deadlines: Deadlines,
+        verdict: Callable[[Done | Reject], object],
+    ) -> None:
+        self._sock = sock
+        self._preface = preface
+        self._reactor = reactor
+        self._verdict = verdict
+        self._left = preface.maxBytes
+        self._deadline = deadlines.after(preface.timeout, self._expired)
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return self._sock.fileno()
+
+    def logPrefix(self) -> str:
+        """
+        See L{IReadDescriptor}.
+        """
+        return "txlb.proxy.PrefaceReader"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        See L{IReadDescriptor}. The reactor saw that the client is gone.
+        """
+        self._decide(Reject("the client is gone"))
+
+    def stop(self) -> None:
+        """
+        Give up on this client.
+        """
+        self._decide(Reject("the balancer stops"))
+
+    def doRead(self) -> None:
+        """
+        See L{IReadDescriptor}.
+        """
+        try:
+            data = self._sock.recv(self._left)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._decide(Reject(f"the client is gone ({error.strerror})"))
+            return
+        if not data:
+            self._decide(Reject("the client sent nothing more"))
+            return
+        self._left -= len(data)
+        try:
+            answer = self._preface.feed(data)
+        except Exception:  # noqa: BLE001 - anybody may have written it
+            _log.failure("a preface could not be read")
+            answer = Reject("it could not be read")
+        if isinstance(answer, (Done, Reject)):
+            self._decide(answer)
+        elif not self._left:
+            self._decide(Reject(f"{self._preface.maxBytes} bytes did not complete it"))
+
+    def _expired(self) -> None:
+        self._decide(Reject(f"it was not complete within {self._preface.timeout:g} s"))
+
+    def _decide(self, answer: Done | Reject) -> None:
+        self._deadline.cancel()
+        self._reactor.removeReader(self)
+        verdict, self._verdict = self._verdict, _ignore
+        verdict(answer)
+
+
+def _ignore(answer: Done | Reject) -> None:
+    """
+    It has been decided already.
+    """

@@ -1,0 +1,175 @@
+"""
+Listening sockets: made, bound, and their errors told in words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+
+from txlb.errors import ListenError
+from txlb.model import Address, TCPAddress, UNIXAddress
+
+#: Connections that the kernel keeps for us while we are busy; it takes no more
+#: than C{net.core.somaxconn}.
+BACKLOG = 4096
+
+#: A dead peer is noticed after KEEPALIVE_IDLE + KEEPALIVE_COUNT *
+#: KEEPALIVE_INTERVAL seconds of silence: two minutes, where the system's own
+#: settings take more than two hours.
+KEEPALIVE_IDLE = 60
+KEEPALIVE_INTERVAL = 15
+KEEPALIVE_COUNT = 4
+
+_REASONS = {
+    errno.EADDRINUSE: "the address is in use by another listener",
+    errno.EACCES: "permission denied",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EAFNOSUPPORT: "this machine does not do this kind of address",
+}
+
+#: Ports below this one belong to root.
+UNPRIVILEGED = 1024
+
+
+def bindSockets(address: Address, backlog: int = BACKLOG) -> list[socket.socket]:
+    """
+    Bind and listen. Nobody is accepted yet, but clients can connect and wait.
+
+    @param address: where. Every interface makes two sockets where the machine
+        has IPv6, one for each kind of address.
+    @return: non-blocking, close-on-exec sockets, at least one.
+    @raise ListenError: it can't be had. Nothing stays open then.
+    """
+    if isinstance(address, UNIXAddress):
+        return [_bindUNIX(address, backlog)]
+    if address.host:
+        return [_bindTCP(address, *_resolve(address), backlog)]
+    first = _bindTCP(address, socket.AF_INET, ("0.0.0.0", address.port), backlog)  # noqa: S104 - asked for
+    sockets = [first]
+    if socket.has_ipv6:
+        port = first.getsockname()[1]
+        try:
+            sockets.append(_bindTCP(address, socket.AF_INET6, ("::", port), backlog))
+        except ListenError as error:
+            if not _lacksIPv6(error):
+                first.close()
+                raise
+    return sockets
+
+
+def _lacksIPv6(error: ListenError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
+
+
+def _resolve(address: TCPAddress) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    """
+    An address to bind is one of this machine's own, so that looking up its name
+    is no wait for anybody else.
+    """
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as error:
+        raise ListenError(str(address), f"{address.host} can't be resolved: {error}") from error
+    family, _, _, _, name = found[0]
+    return family, name
+
+
+def _bindTCP(
+    address: TCPAddress, family: socket.AddressFamily, name: tuple[object, ...], backlog: int
+) -> socket.socket:
+    sock = _newSocket(address, family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # On Linux an accepted socket inherits these, which saves the calls.
+        setStreamOptions(sock)
+        sock.bind(name)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise _listenError(address, error) from error
+    return sock
+
+
+def _bindUNIX(address: UNIXAddress, backlog: int) -> socket.socket:
+    _removeStale(address)
+    sock = _newSocket(address, socket.AF_UNIX)
+    # bind() makes the file with the mode that the umask leaves; there must be
+    # no moment in which others could connect.
+    before = os.umask(0o177)
+    try:
+        sock.bind(address.path)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise _listenError(address, error) from error
+    finally:
+        os.umask(before)
+    return sock
+
+
+def _newSocket(address: Address, family: socket.AddressFamily) -> socket.socket:
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _listenError(address, error) from error
+    sock.setblocking(False)
+    return sock
+
+
+def _removeStale(address: UNIXAddress) -> None:
+    """
+    Remove a socket that nobody listens on any more. Anything else is left alone.
+    """
+    try:
+        mode = os.lstat(address.path).st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(str(address), "there is a file of this name that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        if probe.connect_ex(address.path) == errno.ECONNREFUSED:
+            with contextlib.suppress(OSError):
+                os.unlink(address.path)
+
+
+def _listenError(address: Address, error: OSError) -> ListenError:
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    if error.errno == errno.EACCES and isinstance(address, TCPAddress):
+        if address.port < UNPRIVILEGED:
+            reason = f"ports below {UNPRIVILEGED} need root, or the capability for them"
+    return ListenError(str(address), reason)
+
+
+def setStreamOptions(sock: socket.socket) -> None:
+    """
+    Small writes go out at once, and a peer that is gone is noticed.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
+        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
+        ("TCP_KEEPCNT", KEEPALIVE_COUNT),
+    ):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def socketAddress(sock: socket.socket) -> Address:
+    """
+    Where a socket of ours listens, with the port that the system chose.
+    """
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return UNIXAddress(os.fsdecode(name))
+    return TCPAddress(name[0], name[1])

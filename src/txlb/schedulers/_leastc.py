@@ -1,0 +1,133 @@
+"""
+Fewest connections; among equals the one that was used the longest ago.
+
+The hosts stand in buckets, one for each number of connections that occurs, and
+the buckets in a chain from the fewest up. In a bucket the hosts stand in the
+order in which they came into it. As a host moves whenever a connection of its
+begins or ends, the first of a bucket is the one least recently used, without
+any clock, and every step is O(1).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from random import Random as RandomSource
+
+from txlb.interfaces import IHost
+from txlb.schedulers._base import Key, Scheduler
+
+
+class Bucket:
+    """
+    The hosts that have C{count} connections, least recently used first.
+    """
+
+    __slots__ = ("count", "fewer", "hosts", "more")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.hosts: OrderedDict[Key, IHost] = OrderedDict()
+        self.fewer: Bucket = self
+        self.more: Bucket = self
+
+    def insertAfter(self, fewer: Bucket) -> None:
+        """
+        Take the place in the chain that follows C{fewer}.
+        """
+        self.fewer, self.more = fewer, fewer.more
+        fewer.more.fewer = self
+        fewer.more = self
+
+    def unlink(self) -> None:
+        """
+        Leave the chain.
+        """
+        self.fewer.more, self.more.fewer = self.more, self.fewer
+
+
+class LeastConnections(Scheduler):
+    """
+    Fewest connections, ties to the least recently used; weights aside. As
+    HAProxy's C{leastconn}, but for its weights. A whole cycle of pick, acquire
+    and release is O(1).
+    """
+
+    name = "leastc"
+
+    def __init__(self, random: RandomSource) -> None:
+        super().__init__(random)
+        # The chain is a ring; this bucket, of no host, is where it closes.
+        self._ends = Bucket(-1)
+        self._bucketOf: dict[Key, Bucket] = {}
+
+    def hostAdded(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostAdded}.
+        """
+        super().hostAdded(host)
+        self._enter(host, self._ends)
+
+    def hostRemoved(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostRemoved}.
+        """
+        super().hostRemoved(host)
+        self._leave(host)
+
+    def hostChanged(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostChanged}.
+        """
+        bucket = self._bucketOf[host.key]
+        if bucket.count == host.active:
+            return
+        near = bucket.fewer if host.active < bucket.count else bucket
+        self._enter(host, near, self._leave(host))
+
+    def _enter(self, host: IHost, near: Bucket, gone: Bucket | None = None) -> None:
+        """
+        Put a host into the bucket of its count, which is looked for from C{near}.
+        """
+        if near is gone:
+            near = gone.fewer
+        count, ends = host.active, self._ends
+        while near.count > count:
+            near = near.fewer
+        while near.more is not ends and near.more.count <= count:
+            near = near.more
+        if near.count != count:
+            bucket = Bucket(count)
+            bucket.insertAfter(near)
+            near = bucket
+        near.hosts[host.key] = host
+        self._bucketOf[host.key] = near
+
+    def _leave(self, host: IHost) -> Bucket | None:
+        """
+        @return: the bucket, where it was left empty and so is gone.
+        """
+        bucket = self._bucketOf.pop(host.key)
+        del bucket.hosts[host.key]
+        if bucket.hosts:
+            return None
+        bucket.unlink()
+        return bucket
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        """
+        See L{IScheduler.nextHost}.
+        """
+        bucket = self._ends.more
+        while bucket is not self._ends:
+            for key, host in bucket.hosts.items():
+                if key not in excluded:
+                    return host
+            bucket = bucket.more
+        return None
+
+    def explain(self, clientAddr: object) -> Mapping[Key, float]:
+        """
+        See L{IScheduler.explain}: fewer connections score higher.
+        """
+        return {key: -float(host.active) for key, host in self.hosts.items()}

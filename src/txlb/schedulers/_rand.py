@@ -1,0 +1,65 @@
+"""
+Uniformly random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random as RandomSource
+
+from txlb.interfaces import IHost
+from txlb.schedulers._base import Key, Scheduler
+
+#: How often an excluded host is drawn before the others are listed.
+DRAWS = 8
+
+
+class Random(Scheduler):
+    """
+    Each host with the same chance, weights aside. A pick is O(1).
+    """
+
+    name = "rand"
+
+    def __init__(self, random: RandomSource) -> None:
+        super().__init__(random)
+        self._order: list[IHost] = []
+        self._place: dict[Key, int] = {}
+
+    def hostAdded(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostAdded}.
+        """
+        super().hostAdded(host)
+        self._place[host.key] = len(self._order)
+        self._order.append(host)
+
+    def hostRemoved(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostRemoved}. The last host takes the free place.
+        """
+        super().hostRemoved(host)
+        place = self._place.pop(host.key)
+        last = self._order.pop()
+        if last is not host:
+            self._order[place] = last
+            self._place[last.key] = place
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        """
+        See L{IScheduler.nextHost}.
+        """
+        if not self._order:
+            return None
+        for _ in range(DRAWS):
+            host = self._order[int(self.random.random() * len(self._order))]
+            if host.key not in excluded:
+                return host
+        candidates = self.candidates(excluded)
+        return self.random.choice(candidates) if candidates else None
+
+    def explain(self, clientAddr: object) -> Mapping[Key, float]:
+        """
+        See L{IScheduler.explain}: the chance of each.
+        """
+        return {key: 1 / len(self.hosts) for key in self.hosts}

@@ -1,0 +1,114 @@
+"""
+Fewest connections for its weight; among equals in proportion to weight.
+
+The order is by connections divided by weight, and where that is the same, as
+when all are idle, by a deadline that moves on by 1/weight with each turn, so
+that idle hosts take turns in proportion to their weights.
+
+The order is kept in one heap. A change pushes a new entry and leaves the old
+one where it is, to be dropped when it comes up; the heap is compacted when
+those are the greater part, so that it can't grow without bound.
+
+Semantics: C{wlc} of the Linux Virtual Server, with nginx's weighted round robin
+on ties.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from random import Random as RandomSource
+
+from txlb.interfaces import IHost
+from txlb.schedulers._base import Key, Scheduler
+
+#: Connections per weight, deadline, number of the entry.
+Rank = tuple[float, float, int]
+
+
+class WeightedLeastConnections(Scheduler):
+    """
+    Fewest connections for its weight. A whole cycle of pick, acquire and
+    release is O(log n).
+    """
+
+    name = "weightlc"
+
+    def __init__(self, random: RandomSource) -> None:
+        super().__init__(random)
+        self._heap: list[tuple[Rank, IHost]] = []
+        self._rank: dict[Key, Rank] = {}
+        self._deadline: dict[Key, float] = {}
+        self._now = 0.0
+        self._number = 0
+
+    def hostAdded(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostAdded}.
+        """
+        super().hostAdded(host)
+        self._deadline[host.key] = self._now + 1 / host.effectiveWeight
+        self._push(host)
+
+    def hostRemoved(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostRemoved}.
+        """
+        super().hostRemoved(host)
+        del self._rank[host.key], self._deadline[host.key]
+        self._compact()
+
+    def hostChanged(self, host: IHost) -> None:
+        """
+        See L{IScheduler.hostChanged}.
+        """
+        # A host whose weight was raised doesn't wait as long as its old one says.
+        soonest = self._now + 1 / host.effectiveWeight
+        ratio, deadline, _ = self._rank[host.key]
+        if soonest < deadline or ratio != host.active / host.effectiveWeight:
+            self._deadline[host.key] = min(soonest, deadline)
+            self._push(host)
+
+    def _push(self, host: IHost) -> None:
+        self._number += 1
+        rank = (
+            host.active / host.effectiveWeight,
+            self._deadline[host.key],
+            self._number,
+        )
+        self._rank[host.key] = rank
+        heapq.heappush(self._heap, (rank, host))
+        self._compact()
+
+    def _compact(self) -> None:
+        if len(self._heap) > 2 * len(self._rank) + 16:
+            self._heap = [(rank, self.hosts[key]) for key, rank in self._rank.items()]
+            heapq.heapify(self._heap)
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        """
+        See L{IScheduler.nextHost}.
+        """
+        passedOver = []
+        chosen = None
+        while self._heap and chosen is None:
+            rank, host = self._heap[0]
+            if self._rank.get(host.key) != rank:
+                heapq.heappop(self._heap)
+            elif host.key in excluded:
+                passedOver.append(heapq.heappop(self._heap))
+            else:
+                chosen = host
+        for entry in passedOver:
+            heapq.heappush(self._heap, entry)
+        if chosen is not None:
+            self._now = max(self._now, self._deadline[chosen.key])
+            self._deadline[chosen.key] = self._now + 1 / chosen.effectiveWeight
+            self._push(chosen)
+        return chosen
+
+    def explain(self, clientAddr: object) -> Mapping[Key, float]:
+        """
+        See L{IScheduler.explain}: fewer connections for the weight score higher.
+        """
+        return {key: -rank[0] for key, rank in self._rank.items()}
