@@ -307,7 +307,7 @@ class ProxyManager:
         addresses = list(service.addresses)
         addresses[index] = address
         return self._commit(
-            replace(service, addresses=addresses),
+            replace(service, addresses=tuple(addresses)),
             lambda: self._tell(
                 EventKind.LISTENER_MOVED, (serviceName,), f"listens on {address}, not on {before}"
             ),

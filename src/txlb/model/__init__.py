@@ -9,6 +9,7 @@ balancer uses.
 
 from txlb.model._addresses import (
     Address,
+    AddressLike,
     TCPAddress,
     UNIXAddress,
     parseHostAddress,
@@ -21,6 +22,7 @@ from txlb.model._services import ProxyGroup, ProxyHost, ProxyService
 __all__ = [
     "MAX_WEIGHT",
     "Address",
+    "AddressLike",
     "HostMapper",
     "ProxyGroup",
     "ProxyHost",

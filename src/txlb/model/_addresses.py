@@ -70,6 +70,9 @@ class UNIXAddress:
 
 Address = TCPAddress | UNIXAddress
 
+#: What an address can be written as.
+AddressLike = Address | tuple[str, int] | str
+
 
 def parseHostAddress(value: object) -> Address:
     """

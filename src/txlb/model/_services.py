@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from txlb import schedulers
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.model._addresses import (
     Address,
+    AddressLike,
     TCPAddress,
     UNIXAddress,
     parseHostAddress,
@@ -148,8 +150,8 @@ class ProxyService:
     """
 
     name: str
-    addresses: Sequence[Address] = ()
-    groups: Sequence[ProxyGroup] = ()
+    addresses: tuple[Address, ...] = ()
+    groups: tuple[ProxyGroup, ...] = ()
     maxConnections: int = field(default=10_000, kw_only=True)
     connectTimeout: float = field(default=5.0, kw_only=True)
     dialTimeout: float = field(default=10.0, kw_only=True)
@@ -158,6 +160,24 @@ class ProxyService:
     finTimeout: float = field(default=60.0, kw_only=True)
     resolveInterval: float = field(default=30.0, kw_only=True)
     relay: str = field(default="auto", kw_only=True)
+
+    if TYPE_CHECKING:
+        # What it is made from is wider than what it holds.
+        def __init__(
+            self,
+            name: str,
+            addresses: Iterable[AddressLike] = ...,
+            groups: Iterable[ProxyGroup] = ...,
+            *,
+            maxConnections: int = ...,
+            connectTimeout: float = ...,
+            dialTimeout: float = ...,
+            retries: int = ...,
+            idleTimeout: float = ...,
+            finTimeout: float = ...,
+            resolveInterval: float = ...,
+            relay: str = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         checkName("service", self.name)

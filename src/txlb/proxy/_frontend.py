@@ -21,6 +21,7 @@ from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
+from txlb.proxy._search import firstStep
 from txlb.wire import Done, Reject, encodeProxyV1, encodeProxyV2
 
 _log = Logger()
@@ -92,13 +93,15 @@ class Frontend:
         elif self._counters.active >= self._service.maxConnections:
             self._refuse(sock, RefusalKind.LIMIT)
         else:
+            # Made before it is counted: where that raises nobody has come in.
+            preface = None if self._makePreface is None else self._makePreface()
             self._counters.active += 1
             self._counters.accepted += 1
             self._tally.add()
-            if self._makePreface is None:
+            if preface is None:
                 self._dial(sock, peer, b"")
             else:
-                self._read(sock, peer, self._makePreface())
+                self._read(sock, peer, preface)
 
     def _read(self, sock: socket.socket, peer: object, preface: IPreface) -> None:
         def verdict(answer: Done | Reject) -> None:
@@ -119,7 +122,7 @@ class Frontend:
         service = self._service
         pool = self._manager.getPool(self.serviceName)
         dial = pool.dial(_clientAddr(sock, peer), self._limits)
-        step = dial.start()
+        step = firstStep(dial)
         if isinstance(step, GaveUp):
             sock.close()
             self._relayed(Relayed(dial, gaveUp=step))
@@ -139,7 +142,10 @@ class Frontend:
             kind = _REFUSALS[result.gaveUp.reason]
             self._count(kind, str(result.gaveUp.failure or ""))
         if self.record is not None:
-            self.record(self._recordOf(result))
+            try:
+                self.record(self._recordOf(result))
+            except Exception:  # noqa: BLE001 - a full disk, or whatever a user's own does
+                _log.failure("the record of a connection could not be kept")
 
     def _left(self) -> None:
         self._counters.active -= 1

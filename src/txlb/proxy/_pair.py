@@ -64,9 +64,9 @@ class Side(Protocol):
         Nothing is read before both sides are there.
         """
         self.transport.pauseProducing()
-        handle = self.transport.getHandle()
-        if handle.family != socket.AF_UNIX:
-            setStreamOptions(handle)
+        sock = _socketOf(self.transport)
+        if sock is not None and sock.family != socket.AF_UNIX:
+            setStreamOptions(sock)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -243,11 +243,23 @@ class Pair:
         return sum(_queued(side.transport) for side in (self.client, self.host) if side.isOpen)
 
 
+def _socketOf(transport: Any) -> socket.socket | None:
+    """
+    The socket of a transport that has one.
+    """
+    getHandle = getattr(transport, "getHandle", None)
+    handle = getHandle() if getHandle is not None else None
+    return handle if isinstance(handle, socket.socket) else None
+
+
 def _queued(transport: Any) -> int:
     """
-    Bytes that the system has taken but the peer has not, by this transport.
+    Bytes that the system has taken from this transport and the peer has not.
     """
-    answer = fcntl.ioctl(transport.getHandle(), termios.TIOCOUTQ, b"\0\0\0\0")
+    sock = _socketOf(transport)
+    if sock is None:
+        return 0
+    answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
 
 

@@ -26,6 +26,7 @@ from txlb.pool import Attempt, Failure, FailureKind, GaveUp, Outcome
 from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
+from txlb.proxy._search import nextStep
 
 _log = Logger()
 
@@ -122,7 +123,7 @@ class Connection:
             return  # it was aborted meanwhile
         error = reason.value
         failure = error.failure if isinstance(error, ConnectFailed) else _unexpected(reason)
-        step = attempt.failed(failure)
+        step = nextStep(attempt, failure)
         if isinstance(step, GaveUp):
             self._closeClient()
             self._relay.finished(self, Relayed(attempt.dial, gaveUp=step))

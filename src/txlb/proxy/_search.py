@@ -1,0 +1,36 @@
+"""
+Asking a pool for the next host. Its policy may be anybody's, and one that
+raises costs the client that asked and nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, GaveUpReason
+
+_log = Logger()
+
+
+def firstStep(dial: Dial) -> Attempt | GaveUp:
+    """
+    Begin a search. See L{Dial.start}.
+    """
+    return _guarded(dial.start)
+
+
+def nextStep(attempt: Attempt, failure: Failure) -> Attempt | GaveUp:
+    """
+    Go on with a search. See L{Dial.failed}.
+    """
+    return _guarded(lambda: attempt.failed(failure))
+
+
+def _guarded(step: Callable[[], Attempt | GaveUp]) -> Attempt | GaveUp:
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 - whatever a policy raises
+        _log.failure("the policy of a group could not choose a host")
+        return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))

@@ -1,0 +1,449 @@
+"""
+What every relay does, on real sockets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+import time
+from typing import Any
+
+from txlb.deadlines import Deadlines
+from txlb.interfaces import IRelay
+from txlb.pool import Attempt, DialLimits, FailureKind, GaveUpReason, HostPool, MarkState, Outcome
+from txlb.proxy import Relayed, Timeouts
+from txlb.schedulers import roundr
+from txlb.testing._streams import FarHost, Stream, until
+
+#: More than the buffers of the kernel and of a relay hold together.
+PLENTY = 64 << 20
+
+#: What a relay and the kernel may hold of a stream that nobody reads.
+HELD = 24 << 20
+
+
+class RelayContract:
+    """
+    The tests that every relay passes. Derive from it and from
+    L{twisted.trial.unittest.TestCase}, and write L{makeRelay}::
+
+        class MyRelayTests(RelayContract, TestCase):
+            def makeRelay(self, reactor, deadlines, timeouts, ended):
+                return MyRelay(...)
+
+    They run on the loopback, under the reactor that trial uses.
+
+    @cvar unixHosts: whether the relay can connect to UNIX sockets.
+    """
+
+    unixHosts = True
+
+    def makeRelay(
+        self, reactor: Any, deadlines: Deadlines, timeouts: Timeouts, ended: Any
+    ) -> IRelay:
+        """
+        Make the relay that is tested.
+
+        @param ended: what the relay calls with each L{Relayed}.
+        """
+        raise NotImplementedError("say how to make the relay that is tested")
+
+    # The stage
+
+    def setUp(self: Any) -> None:
+        """
+        A pool of no hosts yet, and nothing relayed.
+        """
+        # Picked up now, as trial chooses it.
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        self.reactor = reactor
+        self.results: list[Relayed] = []
+        self.deadlines = Deadlines(reactor, time.monotonic)
+        self.addCleanup(self.deadlines.stop)
+        self.pool = HostPool(roundr)
+        self.relay = self.relayWith(Timeouts())
+        self.limits = DialLimits(connectTimeout=10.0, dialTimeout=20.0)
+
+    def relayWith(self: Any, timeouts: Timeouts) -> IRelay:
+        """
+        A relay with other timeouts.
+        """
+        relay: IRelay = self.makeRelay(self.reactor, self.deadlines, timeouts, self.results.append)
+        return relay
+
+    def host(self: Any, name: str = "host", **settings: Any) -> FarHost:
+        """
+        Add a host that the test plays.
+        """
+        host = FarHost(self.reactor, **settings)
+        self.addCleanup(host.close)
+        self.pool.addHost(host.configured(name))
+        return host
+
+    def client(self: Any) -> tuple[Stream, int]:
+        """
+        @return: a client, and the descriptor of the balancer's end of it.
+        """
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1)
+            near = socket.create_connection(listener.getsockname())
+            far, _ = listener.accept()
+        far.setblocking(False)
+        stream = Stream(self.reactor, near)
+        self.addCleanup(stream.close)
+        return stream, far.detach()
+
+    def begin(self: Any, clientFd: int, **first: bytes) -> None:
+        """
+        Give a client to the relay.
+        """
+        step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
+        assert isinstance(step, Attempt)  # noqa: S101 - the test has added a host
+        self.relay.start(clientFd, step, **first)
+
+    async def connected(self: Any, host: FarHost, **first: bytes) -> tuple[Stream, Stream]:
+        """
+        @return: the far ends of a connection that is relayed.
+        """
+        client, fd = self.client()
+        self.begin(fd, **first)
+        server = await host.accept()
+        self.addCleanup(server.close)
+        return client, server
+
+    async def over(self: Any, outcome: Outcome, count: int = 1) -> Relayed:
+        """
+        Wait for the end; it must be the one expected, and nothing be left.
+        """
+        await until(self.reactor, lambda: len(self.results) >= count, "the end of the connection")
+        self.assertEqual(len(self.results), count)
+        result: Relayed = self.results[-1]
+        lease = result.lease
+        self.assertTrue(lease is not None, "no host was reached")
+        if lease is not None:
+            self.assertEqual(lease.outcome, outcome)
+        self.assertEqual(self.pool.active, 0)
+        self.assertEqual(self.relay.connectionCount(), 0)
+        return result
+
+    # In good order
+
+    async def test_bytesBothWays(self: Any) -> None:
+        """
+        What is sent arrives, and is counted.
+        """
+        client, server = await self.connected(self.host())
+        question, answer = os.urandom(100_000), os.urandom(300_000)
+        await client.writeAll(question)
+        await server.expect(question)
+        await server.writeAll(answer)
+        await client.expect(answer)
+        self.assertEqual(self.relay.connectionCount(), 1)
+        self.assertEqual(self.pool.active, 1)
+        client.finish()
+        await server.expectEnd()
+        server.finish()
+        await client.expectEnd()
+        lease = (await self.over(Outcome.DONE)).lease
+        self.assertEqual((lease.bytesIn, lease.bytesOut), (len(question), len(answer)))
+
+    async def test_unixHost(self: Any) -> None:
+        """
+        A host can be a socket in the file system.
+        """
+        if not self.unixHosts:
+            return
+        path = f"{self.mktemp()[-80:]}.sock"
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        client, server = await self.connected(self.host(path=path))
+        await client.writeAll(b"question")
+        await server.expect(b"question")
+        await server.writeAll(b"answer")
+        server.finish()
+        await client.expect(b"answer")
+        await client.expectEnd()
+        client.finish()
+        await self.over(Outcome.DONE)
+
+    async def test_anyChunks(self: Any) -> None:
+        """
+        However it is cut, it arrives as it was sent.
+        """
+        client, server = await self.connected(self.host())
+        source = random.Random(1)
+        sent = b""
+        for _ in range(60):
+            piece = source.randbytes(source.choice((1, 2, 100, 1448, 65536, 70_000)))
+            sent += piece
+            await client.writeAll(piece)
+            if source.random() < 0.3:
+                server.read()
+        client.finish()
+        await server.expect(sent)
+        await server.expectEnd()
+        server.finish()
+        lease = (await self.over(Outcome.DONE)).lease
+        self.assertEqual(lease.bytesIn, len(sent))
+
+    async def test_clientFinishesFirst(self: Any) -> None:
+        """
+        After the client has finished, the host can send on.
+        """
+        client, server = await self.connected(self.host())
+        client.finish()
+        await server.expectEnd()
+        await server.writeAll(b"x" * 100_000)
+        await client.expect(b"x" * 100_000)
+        server.finish()
+        await client.expectEnd()
+        await self.over(Outcome.DONE)
+
+    async def test_hostFinishesFirst(self: Any) -> None:
+        """
+        After the host has finished, the client can send on.
+        """
+        client, server = await self.connected(self.host())
+        server.finish()
+        await client.expectEnd()
+        await client.writeAll(b"x" * 100_000)
+        await server.expect(b"x" * 100_000)
+        client.finish()
+        await server.expectEnd()
+        await self.over(Outcome.DONE)
+
+    async def test_clientIsGoneBeforeTheHostIsThere(self: Any) -> None:
+        """
+        A client that sends and closes before its host has connected: the host
+        gets every byte.
+        """
+        host = self.host()
+        client, fd = self.client()
+        await client.writeAll(b"all that I have to say")
+        client.close()
+        self.begin(fd)
+        server = await host.accept()
+        self.addCleanup(server.close)
+        await server.expect(b"all that I have to say")
+        await server.expectEnd()
+        server.finish()
+        await self.over(Outcome.DONE)
+
+    async def test_firstBytes(self: Any) -> None:
+        """
+        What was handed over goes first, and is nobody's traffic.
+        """
+        client, server = await self.connected(self.host(), toHost=b"header ", toClient=b"greeting ")
+        await client.writeAll(b"question")
+        await server.expect(b"header question")
+        await server.writeAll(b"answer")
+        await client.expect(b"greeting answer")
+        client.finish()
+        server.finish()
+        lease = (await self.over(Outcome.DONE)).lease
+        self.assertEqual((lease.bytesIn, lease.bytesOut), (8, 6))
+
+    async def test_backpressure(self: Any) -> None:
+        """
+        Who is not read by the other side can't send on for long, and nothing of
+        it is lost.
+        """
+        client, server = await self.connected(self.host())
+        chunk = os.urandom(1 << 18)
+        sent = 0
+        quiet = 0
+
+        def stalled() -> bool:
+            nonlocal sent, quiet
+            went = server.write(chunk[sent % len(chunk) :])
+            sent += went
+            quiet = 0 if went else quiet + 1
+            return quiet > 50 or sent > PLENTY
+
+        await until(self.reactor, stalled, "a host that can't send on")
+        self.assertLess(sent, HELD)
+        server.finish()
+        await client.expectEnd()
+        whole = chunk * (sent // len(chunk) + 1)
+        self.assertTrue(client.received == whole[:sent], "what arrived is not what was sent")
+        client.finish()
+        lease = (await self.over(Outcome.DONE)).lease
+        self.assertEqual(lease.bytesOut, sent)
+
+    async def test_many(self: Any) -> None:
+        """
+        Many connections leave nothing behind.
+        """
+        host = self.host(backlog=64)
+        before = _openSockets()
+        for _ in range(5):
+            pairs = [await self.connected(host) for _ in range(10)]
+            self.assertEqual(self.pool.active, 10)
+            for client, server in pairs:
+                client.finish()
+                server.finish()
+            for client, server in pairs:
+                await client.expectEnd()
+                await server.expectEnd()
+                client.close()
+                server.close()
+        await self.over(Outcome.DONE, 50)
+        self.assertEqual(_openSockets(), before)
+
+    # Resets, silence, stops
+
+    async def test_clientResets(self: Any) -> None:
+        """
+        A reset of the client's reaches the host as one.
+        """
+        client, server = await self.connected(self.host())
+        await client.writeAll(b"x")
+        await server.expect(b"x")
+        client.reset()
+        await server.expectReset()
+        await self.over(Outcome.CLIENT_RESET)
+
+    async def test_hostResets(self: Any) -> None:
+        """
+        A reset of the host's reaches the client as one.
+        """
+        client, server = await self.connected(self.host())
+        await client.writeAll(b"x")
+        await server.expect(b"x")
+        server.reset()
+        await client.expectReset()
+        await self.over(Outcome.HOST_RESET)
+
+    async def test_idle(self: Any) -> None:
+        """
+        A connection on which nothing moves is ended.
+        """
+        self.relay = self.relayWith(Timeouts(idle=0.1))
+        client, _ = await self.connected(self.host())
+        await client.expectReset()
+        await self.over(Outcome.IDLE_TIMEOUT)
+
+    async def test_silentAfterFinish(self: Any) -> None:
+        """
+        Where one side has finished and the other neither sends nor finishes,
+        another, shorter time is given.
+        """
+        self.relay = self.relayWith(Timeouts(fin=0.1))
+        client, server = await self.connected(self.host())
+        client.finish()
+        await server.expectReset()
+        await self.over(Outcome.FIN_TIMEOUT)
+
+    async def test_abortAll(self: Any) -> None:
+        """
+        All connections can be ended at once.
+        """
+        client, server = await self.connected(self.host())
+        await client.writeAll(b"x")
+        await server.expect(b"x")
+        self.relay.abortAll()
+        await client.expectReset()
+        await server.expectReset()
+        await self.over(Outcome.STOPPED)
+
+    # Connecting
+
+    async def test_nextHost(self: Any) -> None:
+        """
+        Where a host refuses, the next one gets the client and all it has sent.
+        """
+        dead = self.host("dead")
+        alive = self.host("alive")
+        dead.close()
+        client, fd = self.client()
+        await client.writeAll(b"question")
+        self.begin(fd)
+        server = await alive.accept()
+        self.addCleanup(server.close)
+        await server.expect(b"question")
+        client.finish()
+        server.finish()
+        result = await self.over(Outcome.DONE)
+        self.assertEqual(result.dial.tries, 2)
+        self.assertEqual(self.pool.getHost("dead").mark.state, MarkState.DOWN)
+        self.assertEqual(self.pool.getHost("dead").counters.failures, 1)
+
+    async def test_noHost(self: Any) -> None:
+        """
+        Where every host refuses, the client is closed.
+        """
+        self.host().close()
+        client, fd = self.client()
+        self.begin(fd)
+        await client.expectEnd()
+        await until(self.reactor, lambda: bool(self.results), "the end")
+        gaveUp = self.results[0].gaveUp
+        self.assertEqual(gaveUp.reason, GaveUpReason.UNREACHABLE)
+        self.assertEqual(gaveUp.failure.kind, FailureKind.REFUSED)
+        self.assertEqual((self.pool.active, self.relay.connectionCount()), (0, 0))
+
+    def silentHost(self: Any, name: str) -> None:
+        """
+        Add a host whose backlog is full, so that connecting has no answer.
+        """
+        host = self.host(name, backlog=0)
+        fillers = [socket.socket() for _ in range(2)]
+        for filler in fillers:
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(host.where)
+
+    async def test_connectTimeout(self: Any) -> None:
+        """
+        A host that does not answer is given up in time, for the next one.
+        """
+        self.limits = DialLimits(connectTimeout=0.2, dialTimeout=20.0)
+        self.silentHost("silent")
+        alive = self.host("alive")
+        client, server = await self.connected(alive)
+        client.finish()
+        server.finish()
+        result = await self.over(Outcome.DONE)
+        self.assertEqual(result.dial.tries, 2)
+        self.assertTrue(result.connectTime >= 0.2)
+
+    async def test_dialTimeout(self: Any) -> None:
+        """
+        The search for a host takes no longer than it may in all.
+        """
+        self.limits = DialLimits(connectTimeout=10.0, dialTimeout=0.2)
+        self.silentHost("silent")
+        client, fd = self.client()
+        self.begin(fd)
+        await client.expectEnd()
+        await until(self.reactor, lambda: bool(self.results), "the end")
+        self.assertEqual(self.results[0].gaveUp.reason, GaveUpReason.TIMEOUT)
+
+    async def test_abortWhileConnecting(self: Any) -> None:
+        """
+        A client whose host is still being looked for can be ended too.
+        """
+        self.silentHost("silent")
+        client, fd = self.client()
+        self.begin(fd)
+        self.assertEqual((self.pool.active, self.relay.connectionCount()), (1, 1))
+        self.relay.abortAll()
+        await client.expectEnd()
+        self.assertEqual((self.pool.active, self.relay.connectionCount()), (0, 0))
+        self.assertEqual(self.results[0].lease, None)
+        self.assertEqual(self.pool.getHost("silent").counters.failures, 0)
+
+
+def _openSockets() -> int:
+    """
+    Only sockets: the reactor opens pipes of its own when it first runs.
+    """
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # what listed them is closed by now
+            count += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    return count

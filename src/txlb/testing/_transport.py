@@ -1,0 +1,282 @@
+"""
+A transport in memory that does flow control and half-close.
+
+Twisted's own fakes take every byte at once and know no end but the full one, so
+that code which must wait, or which must pass on an end, passes its tests without
+doing either. This one behaves as a TCP transport of Twisted does, the trap
+included that a producer which is still registered keeps a close from happening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IHalfCloseableDescriptor,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IPushProducer,
+    ITCPTransport,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+#: Bytes that may wait to be written before the producer is paused, as in
+#: Twisted.
+BUFFER = 65536
+
+
+@implementer(ITCPTransport, IPushProducer, IHalfCloseableDescriptor)
+class FlowTransport:
+    """
+    One end of a connection, with a test in the place of the peer.
+
+    The protocol under test has this as its transport. The test plays the
+    peer: it L{send}s bytes, L{finish}es, L{reset}s, and L{take}s what the
+    protocol has written; nothing that was written leaves before it is taken.
+
+    @param protocol: is connected at once.
+    @param buffer: bytes that may wait to be taken before the producer is paused.
+
+    @ivar reading: whether the protocol wants bytes.
+    @ivar finished: whether the peer has seen the end of what the protocol sends.
+    @ivar closed: whether the connection is closed for both.
+    @ivar aborted: whether it was the protocol's side that reset it.
+    """
+
+    def __init__(self, protocol: IProtocol, buffer: int = BUFFER) -> None:
+        self.reading = True
+        self.finished = False
+        self.closed = False
+        self.aborted = False
+        self.disconnecting = False
+        self.producer: IPushProducer | None = None
+        self._protocol: Any = protocol
+        self._limit = buffer
+        self._paused = False
+        self._finishing = False
+        self._peerFinished = False
+        self._outgoing = bytearray()
+        self._incoming = bytearray()
+        protocol.makeConnection(self)
+
+    # The peer's side, for the test
+
+    def send(self, data: bytes) -> None:
+        """
+        The peer sends bytes. They wait while the protocol does not read.
+        """
+        self._incoming += data
+        self._feed()
+
+    def finish(self) -> None:
+        """
+        The peer has sent all. The protocol hears of it when it has read what
+        was sent before.
+        """
+        self._peerFinished = True
+        self._feed()
+
+    def reset(self) -> None:
+        """
+        The peer resets the connection. What waits in either direction is lost.
+        """
+        self._outgoing.clear()
+        self._lose(ConnectionLost())
+
+    @property
+    def waiting(self) -> int:
+        """
+        Bytes that were written and not taken.
+        """
+        return len(self._outgoing)
+
+    @property
+    def unread(self) -> int:
+        """
+        Bytes that the peer has sent and the protocol has not read.
+        """
+        return len(self._incoming)
+
+    def take(self, most: int | None = None) -> bytes:
+        """
+        The peer reads.
+
+        @param most: how many bytes at most; L{None} for all that wait.
+        """
+        data = bytes(self._outgoing[:most])
+        del self._outgoing[: len(data)]
+        if not self._outgoing and not self.closed:
+            self._emptied()
+        return data
+
+    def _emptied(self) -> None:
+        """
+        Everything that was written has been taken.
+        """
+        if self.producer is not None and self._paused:
+            self._paused = False
+            self.producer.resumeProducing()
+        elif self.producer is None and self.disconnecting:
+            self._lose(ConnectionDone())
+        elif self.producer is None and self._finishing and not self.finished:
+            self.finished = True
+            if IHalfCloseableProtocol.providedBy(self._protocol):
+                self._protocol.writeConnectionLost()
+
+    def _feed(self) -> None:
+        while self.reading and not self.closed and self._incoming:
+            data = bytes(self._incoming[:BUFFER])
+            del self._incoming[: len(data)]
+            self._protocol.dataReceived(data)
+        self._feedEnd()
+
+    def _feedEnd(self) -> None:
+        if self.reading and not self.closed and self._peerFinished and not self._incoming:
+            self.reading = False
+            if IHalfCloseableProtocol.providedBy(self._protocol):
+                self._protocol.readConnectionLost()
+            else:
+                self._lose(ConnectionDone())
+
+    def _lose(self, reason: Exception) -> None:
+        if not self.closed:
+            self.closed = True
+            self.reading = False
+            self._protocol.connectionLost(Failure(reason))
+
+    # The protocol's side
+
+    def write(self, data: bytes) -> None:
+        """
+        See L{ITCPTransport.write}.
+        """
+        if self.closed or self.finished or not data:
+            return
+        self._outgoing += data
+        if self.producer is not None and len(self._outgoing) > self._limit and not self._paused:
+            self._paused = True
+            self.producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """
+        See L{ITCPTransport.writeSequence}.
+        """
+        self.write(b"".join(data))
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        """
+        See L{IConsumer.registerProducer}. Only push producers will do.
+        """
+        if self.producer is not None:
+            raise RuntimeError(f"{self.producer!r} is registered already")
+        if not streaming:
+            raise ValueError("a transport with flow control wants a push producer")
+        self.producer = producer
+        self._paused = False
+
+    def unregisterProducer(self) -> None:
+        """
+        See L{IConsumer.unregisterProducer}.
+        """
+        self.producer = None
+        if not self._outgoing and not self.closed:
+            self._emptied()
+
+    def loseWriteConnection(self) -> None:
+        """
+        See L{ITCPTransport.loseWriteConnection}.
+        """
+        self._finishing = True
+        if not self._outgoing and not self.closed:
+            self._emptied()
+
+    def loseConnection(self) -> None:
+        """
+        See L{ITCPTransport.loseConnection}. It happens when everything was
+        taken and no producer is registered.
+        """
+        if self.closed:
+            return
+        self.disconnecting = True
+        self.reading = False
+        if self.finished or (not self._outgoing and self.producer is None):
+            self._lose(ConnectionDone())
+
+    def abortConnection(self) -> None:
+        """
+        See L{ITCPTransport.abortConnection}.
+        """
+        if not self.closed:
+            self.aborted = True
+            self._outgoing.clear()
+            self._lose(ConnectionAborted())
+
+    def pauseProducing(self) -> None:
+        """
+        See L{IPushProducer.pauseProducing}.
+        """
+        self.reading = False
+
+    def resumeProducing(self) -> None:
+        """
+        See L{IPushProducer.resumeProducing}.
+        """
+        if not self.closed and not self.disconnecting:
+            self.reading = True
+            self._feed()
+
+    def stopProducing(self) -> None:
+        """
+        See L{IPushProducer.stopProducing}.
+        """
+        self.loseConnection()
+
+    def readConnectionLost(self, reason: Failure) -> None:
+        """
+        See L{IHalfCloseableDescriptor.readConnectionLost}.
+        """
+        self.finish()
+
+    def writeConnectionLost(self, reason: Failure) -> None:
+        """
+        See L{IHalfCloseableDescriptor.writeConnectionLost}.
+        """
+        self.reset()
+
+    def getPeer(self) -> IPv4Address:
+        """
+        An address kept for documentation.
+        """
+        return IPv4Address("TCP", "192.0.2.1", 50000)
+
+    def getHost(self) -> IPv4Address:
+        """
+        An address kept for documentation.
+        """
+        return IPv4Address("TCP", "192.0.2.2", 80)
+
+    def getTcpNoDelay(self) -> bool:
+        """
+        See L{ITCPTransport.getTcpNoDelay}.
+        """
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        See L{ITCPTransport.setTcpNoDelay}. There is nothing to delay.
+        """
+
+    def getTcpKeepAlive(self) -> bool:
+        """
+        See L{ITCPTransport.getTcpKeepAlive}.
+        """
+        return True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """
+        See L{ITCPTransport.setTcpKeepAlive}. There is nothing to keep alive.
+        """
