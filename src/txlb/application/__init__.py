@@ -3,7 +3,17 @@ The balancer as a Twisted service.
 """
 
 from txlb.application._access import AccessLog
+from txlb.application._daemon import Daemon
 from txlb.application._events import EventLog
+from txlb.application._logfile import LogFileError, LogFileService
 from txlb.application.service import LoadBalancedService, ProxyListener
 
-__all__ = ["AccessLog", "EventLog", "LoadBalancedService", "ProxyListener"]
+__all__ = [
+    "AccessLog",
+    "Daemon",
+    "EventLog",
+    "LoadBalancedService",
+    "LogFileError",
+    "LogFileService",
+    "ProxyListener",
+]

@@ -4,7 +4,6 @@ What all parts of a running balancer share.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +38,8 @@ class Engine:
     ) -> None:
         self._manager = manager
         self._reactor = reactor
-        self.deadlines = Deadlines(reactor, time.monotonic)
+        # The pools' clock, as attempts say their deadlines by it.
+        self.deadlines = Deadlines(reactor, manager.seconds)
         self.tally = Tally()
         self._names = NameService(manager, reactor, self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)

@@ -1,0 +1,111 @@
+"""
+A balancer that has a process to itself, as under C{twistd txlb}.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.logger import Logger
+
+from txlb.application.service import LoadBalancedService
+
+_log = Logger()
+
+#: What a terminal and a supervisor send.
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Daemon(MultiService):
+    """
+    A balancer with what belongs to it, and the answer to signals: the first
+    SIGTERM or SIGINT begins the graceful stop, after which the process ends
+    with status 0; a second one resets every connection.
+
+    @param balancer: the balancer.
+    @param before: services that are started before it and stopped after it.
+    @param after: services that are started after it and stopped when it has
+        stopped, and before C{before}: those by which it is watched and changed.
+    @param reactor: by default the global one, from when the service starts.
+    """
+
+    def __init__(
+        self,
+        balancer: LoadBalancedService,
+        before: Sequence[Any] = (),
+        after: Sequence[Any] = (),
+        reactor: Any = None,
+    ) -> None:
+        super().__init__()
+        self.balancer = balancer
+        self._reactor = reactor
+        self._before = list(before)
+        self._after = list(after)
+        self._signals = 0
+        self._restore: list[Callable[[], object]] = []
+        for service in (*self._before, balancer, *self._after):
+            service.setServiceParent(self)
+
+    def startService(self) -> None:
+        """
+        Start everything, and take over the signals once the reactor runs, which
+        sets handlers of its own.
+        """
+        if self._reactor is None:
+            # Picked up now, so that importing this module installs none.
+            from twisted.internet import reactor  # noqa: PLC0415
+
+            self._reactor = reactor
+        super().startService()
+        self._reactor.callWhenRunning(self._takeSignals)
+
+    def _takeSignals(self) -> None:
+        for number in SIGNALS:
+            before = signal.signal(number, self._signal)
+            self._restore.append(functools.partial(signal.signal, number, before))
+
+    def _signal(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self.signalled, signal.Signals(number).name)
+
+    def signalled(self, name: str) -> None:
+        """
+        A signal to end has come. Where the stop is under way already, be it for
+        another reason, it ends the waiting.
+
+        @param name: its name, such as C{SIGTERM}.
+        """
+        self._signals += 1
+        if self._signals == 1 and self.running:
+            _log.info("{name}: stopping; once more closes all connections", name=name)
+            self._reactor.stop()
+        else:
+            _log.warn("{name} while stopping: closing all connections", name=name)
+            self.balancer.abortConnections()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop the balancer, then what is used to watch it, then the rest.
+
+        @return: fires with L{None} when all have stopped. It fails as the first
+            of them does.
+        """
+        self.running = 0
+        stopped: Deferred[Any] = maybeDeferred(self.balancer.stopService)
+        stopped.addCallback(lambda _: _stopAll(self._after))
+        stopped.addCallback(lambda _: _stopAll(self._before))
+        return stopped.addCallback(self._release)
+
+    def _release(self, ignored: object) -> None:
+        for restore in self._restore:
+            restore()
+        self._restore.clear()
+
+
+def _stopAll(services: Sequence[IService]) -> Deferred[Any]:
+    return gatherResults([maybeDeferred(service.stopService) for service in services])
