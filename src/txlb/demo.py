@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -82,6 +82,7 @@ class Demo(Daemon):
         """
         web = self.balancer.getProxyService("web").addresses[0]
         ssh = self.manhole.addresses[0]
+        assert isinstance(web, TCPAddress)  # noqa: S101 - it was asked for by port
         return f"""
 txlb balances {len(HOSTS)} web hosts on http://{web}/
 
@@ -158,7 +159,7 @@ class DemoHost(Service):
         """
         super().stopService()
         ports, self._ports = self._ports, []
-        return gatherResults([port.stopListening() for port in ports])
+        return gatherResults([maybeDeferred(port.stopListening) for port in ports])
 
 
 class Greeting(Resource):

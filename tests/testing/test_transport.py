@@ -67,8 +67,7 @@ class OneBite(Protocol):
         """
         No more.
         """
-        assert isinstance(self.transport, FlowTransport)
-        self.transport.pauseProducing()
+        IPushProducer(self.transport).pauseProducing()
 
 
 @implementer(IPushProducer)

@@ -4,19 +4,14 @@ What every relay does, on real sockets.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import socket
-import time
 from typing import Any
 
-from txlb.deadlines import Deadlines
-from txlb.interfaces import IRelay
-from txlb.pool import Attempt, DialLimits, FailureKind, GaveUpReason, HostPool, MarkState, Outcome
-from txlb.proxy import Relayed, Timeouts
-from txlb.schedulers import roundr
-from txlb.testing._streams import FarHost, Stream, until
+from txlb.pool import DialLimits, FailureKind, GaveUpReason, MarkState, Outcome
+from txlb.proxy import Timeouts
+from txlb.testing._stage import RelayStage, openSockets
+from txlb.testing._streams import until
 
 #: More than the buffers of the kernel and of a relay hold together.
 PLENTY = 64 << 20
@@ -25,7 +20,7 @@ PLENTY = 64 << 20
 HELD = 24 << 20
 
 
-class RelayContract:
+class RelayContract(RelayStage):
     """
     The tests that every relay passes. Derive from it and from
     L{twisted.trial.unittest.TestCase}, and write L{makeRelay}::
@@ -40,96 +35,6 @@ class RelayContract:
     """
 
     unixHosts = True
-
-    def makeRelay(
-        self, reactor: Any, deadlines: Deadlines, timeouts: Timeouts, ended: Any
-    ) -> IRelay:
-        """
-        Make the relay that is tested.
-
-        @param ended: what the relay calls with each L{Relayed}.
-        """
-        raise NotImplementedError("say how to make the relay that is tested")
-
-    # The stage
-
-    def setUp(self: Any) -> None:
-        """
-        A pool of no hosts yet, and nothing relayed.
-        """
-        # Picked up now, as trial chooses it.
-        from twisted.internet import reactor  # noqa: PLC0415
-
-        self.reactor = reactor
-        self.results: list[Relayed] = []
-        self.deadlines = Deadlines(reactor, time.monotonic)
-        self.addCleanup(self.deadlines.stop)
-        self.pool = HostPool(roundr)
-        self.relay = self.relayWith(Timeouts())
-        self.limits = DialLimits(connectTimeout=10.0, dialTimeout=20.0)
-
-    def relayWith(self: Any, timeouts: Timeouts) -> IRelay:
-        """
-        A relay with other timeouts.
-        """
-        relay: IRelay = self.makeRelay(self.reactor, self.deadlines, timeouts, self.results.append)
-        return relay
-
-    def host(self: Any, name: str = "host", **settings: Any) -> FarHost:
-        """
-        Add a host that the test plays.
-        """
-        host = FarHost(self.reactor, **settings)
-        self.addCleanup(host.close)
-        self.pool.addHost(host.configured(name))
-        return host
-
-    def client(self: Any) -> tuple[Stream, int]:
-        """
-        @return: a client, and the descriptor of the balancer's end of it.
-        """
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(1)
-            near = socket.create_connection(listener.getsockname())
-            far, _ = listener.accept()
-        far.setblocking(False)
-        stream = Stream(self.reactor, near)
-        self.addCleanup(stream.close)
-        return stream, far.detach()
-
-    def begin(self: Any, clientFd: int, **first: bytes) -> None:
-        """
-        Give a client to the relay.
-        """
-        step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
-        assert isinstance(step, Attempt)  # noqa: S101 - the test has added a host
-        self.relay.start(clientFd, step, **first)
-
-    async def connected(self: Any, host: FarHost, **first: bytes) -> tuple[Stream, Stream]:
-        """
-        @return: the far ends of a connection that is relayed.
-        """
-        client, fd = self.client()
-        self.begin(fd, **first)
-        server = await host.accept()
-        self.addCleanup(server.close)
-        return client, server
-
-    async def over(self: Any, outcome: Outcome, count: int = 1) -> Relayed:
-        """
-        Wait for the end; it must be the one expected, and nothing be left.
-        """
-        await until(self.reactor, lambda: len(self.results) >= count, "the end of the connection")
-        self.assertEqual(len(self.results), count)
-        result: Relayed = self.results[-1]
-        lease = result.lease
-        self.assertTrue(lease is not None, "no host was reached")
-        if lease is not None:
-            self.assertEqual(lease.outcome, outcome)
-        self.assertEqual(self.pool.active, 0)
-        self.assertEqual(self.relay.connectionCount(), 0)
-        return result
 
     # In good order
 
@@ -279,7 +184,7 @@ class RelayContract:
         Many connections leave nothing behind.
         """
         host = self.host(backlog=64)
-        before = _openSockets()
+        before = openSockets()
         for _ in range(5):
             pairs = [await self.connected(host) for _ in range(10)]
             self.assertEqual(self.pool.active, 10)
@@ -292,7 +197,7 @@ class RelayContract:
                 client.close()
                 server.close()
         await self.over(Outcome.DONE, 50)
-        self.assertEqual(_openSockets(), before)
+        self.assertEqual(openSockets(), before)
 
     # Resets, silence, stops
 
@@ -386,17 +291,6 @@ class RelayContract:
         self.assertEqual(gaveUp.failure.kind, FailureKind.REFUSED)
         self.assertEqual((self.pool.active, self.relay.connectionCount()), (0, 0))
 
-    def silentHost(self: Any, name: str) -> None:
-        """
-        Add a host whose backlog is full, so that connecting has no answer.
-        """
-        host = self.host(name, backlog=0)
-        fillers = [socket.socket() for _ in range(2)]
-        for filler in fillers:
-            self.addCleanup(filler.close)
-            filler.setblocking(False)
-            filler.connect_ex(host.where)
-
     async def test_connectTimeout(self: Any) -> None:
         """
         A host that does not answer is given up in time, for the next one.
@@ -436,14 +330,3 @@ class RelayContract:
         self.assertEqual((self.pool.active, self.relay.connectionCount()), (0, 0))
         self.assertEqual(self.results[0].lease, None)
         self.assertEqual(self.pool.getHost("silent").counters.failures, 0)
-
-
-def _openSockets() -> int:
-    """
-    Only sockets: the reactor opens pipes of its own when it first runs.
-    """
-    count = 0
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # what listed them is closed by now
-            count += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
-    return count

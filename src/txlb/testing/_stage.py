@@ -1,0 +1,137 @@
+"""
+The stage on which relays are tested: a pool, hosts and clients that a test
+plays, and a relay between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from typing import Any
+
+from txlb.deadlines import Deadlines
+from txlb.interfaces import IRelay
+from txlb.pool import Attempt, DialLimits, HostPool, Outcome
+from txlb.proxy import Relayed, Timeouts
+from txlb.schedulers import roundr
+from txlb.testing._streams import FarHost, Stream, until
+
+
+class RelayStage:
+    """
+    What L{txlb.testing.RelayContract} is played on; mixed into a trial test
+    case.
+    """
+
+    def makeRelay(
+        self, reactor: Any, deadlines: Deadlines, timeouts: Timeouts, ended: Any
+    ) -> IRelay:
+        """
+        Make the relay that is tested.
+
+        @param ended: what the relay calls with each L{Relayed}.
+        """
+        raise NotImplementedError("say how to make the relay that is tested")
+
+    def setUp(self: Any) -> None:
+        """
+        A pool of no hosts yet, and nothing relayed.
+        """
+        # Picked up now, as trial chooses it.
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        self.reactor = reactor
+        self.results: list[Relayed] = []
+        self.deadlines = Deadlines(reactor, time.monotonic)
+        self.addCleanup(self.deadlines.stop)
+        self.pool = HostPool(roundr)
+        self.relay = self.relayWith(Timeouts())
+        self.limits = DialLimits(connectTimeout=10.0, dialTimeout=20.0)
+
+    def relayWith(self: Any, timeouts: Timeouts) -> IRelay:
+        """
+        A relay with other timeouts.
+        """
+        relay: IRelay = self.makeRelay(self.reactor, self.deadlines, timeouts, self.results.append)
+        return relay
+
+    def host(self: Any, name: str = "host", **settings: Any) -> FarHost:
+        """
+        Add a host that the test plays.
+        """
+        host = FarHost(self.reactor, **settings)
+        self.addCleanup(host.close)
+        self.pool.addHost(host.configured(name))
+        return host
+
+    def silentHost(self: Any, name: str) -> None:
+        """
+        Add a host whose backlog is full, so that connecting has no answer.
+        """
+        host = self.host(name, backlog=0)
+        fillers = [socket.socket() for _ in range(2)]
+        for filler in fillers:
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(host.where)
+
+    def client(self: Any) -> tuple[Stream, int]:
+        """
+        @return: a client, and the descriptor of the balancer's end of it.
+        """
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1)
+            near = socket.create_connection(listener.getsockname())
+            far, _ = listener.accept()
+        far.setblocking(False)
+        stream = Stream(self.reactor, near)
+        self.addCleanup(stream.close)
+        return stream, far.detach()
+
+    def begin(self: Any, clientFd: int, **first: bytes) -> None:
+        """
+        Give a client to the relay.
+        """
+        step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
+        assert isinstance(step, Attempt)  # noqa: S101 - the test has added a host
+        self.relay.start(clientFd, step, **first)
+
+    async def connected(self: Any, host: FarHost, **first: bytes) -> tuple[Stream, Stream]:
+        """
+        @return: the far ends of a connection that is relayed.
+        """
+        client, fd = self.client()
+        self.begin(fd, **first)
+        server = await host.accept()
+        self.addCleanup(server.close)
+        return client, server
+
+    async def over(self: Any, outcome: Outcome, count: int = 1) -> Relayed:
+        """
+        Wait for the end; it must be the one expected, and nothing be left.
+        """
+        await until(self.reactor, lambda: len(self.results) >= count, "the end of the connection")
+        self.assertEqual(len(self.results), count)
+        result: Relayed = self.results[-1]
+        lease = result.lease
+        self.assertTrue(lease is not None, "no host was reached")
+        if lease is not None:
+            self.assertEqual(lease.outcome, outcome)
+        self.assertEqual(self.pool.active, 0)
+        self.assertEqual(self.relay.connectionCount(), 0)
+        return result
+
+
+def openSockets() -> int:
+    """
+    How many sockets this process has open. Pipes don't count: the reactor opens
+    some of its own when it first runs.
+    """
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # what listed them is closed by now
+            count += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    return count
