@@ -1,0 +1,156 @@
+"""
+From nodes to settings: administration, the balancer's own tasks, the log.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from txlb.config import _schema as schema
+from txlb.config._build import checkUnique
+from txlb.config._elements import Element
+from txlb.config._nodes import Node, Report
+from txlb.config._settings import (
+    AdminSettings,
+    AdminUser,
+    LoggingSettings,
+    ManagerSettings,
+    SSHSettings,
+    TimerSettings,
+    WebSettings,
+)
+from txlb.config._things import isCurrentHash
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    Everything that a file says beside its services.
+    """
+
+    admin: AdminSettings
+    manager: ManagerSettings
+    control: str | None
+    logging: LoggingSettings | None
+
+
+class SettingsBuilder:
+    """
+    Makes the settings of a file.
+
+    @ivar folder: where relative paths begin.
+    """
+
+    def __init__(self, folder: str, problem: Report, note: Report) -> None:
+        self.folder = folder
+        self._problem = problem
+        self._note = note
+
+    def build(self, root: Node) -> Settings:
+        """
+        The settings; where something was reported, they are not to be used.
+        """
+        self._noteIdle(root)
+        admin = root.first(schema.ADMIN)
+        manager = root.first(schema.MANAGER)
+        control = root.first(schema.CONTROL)
+        logging = root.first(schema.LOGGING)
+        return Settings(
+            AdminSettings() if admin is None else self._admin(admin),
+            ManagerSettings() if manager is None else self._manager(manager),
+            None if control is None else self._path(control, "socket"),
+            None if logging is None else self._logging(logging),
+        )
+
+    def _admin(self, node: Node) -> AdminSettings:
+        ssh, web = node.first(schema.SSH), node.first(schema.WEB)
+        userNodes = node.all(schema.USER)
+        checkUnique("user", userNodes, [user.get("name") for user in userNodes], self._problem)
+        users = tuple(self._user(user) for user in userNodes)
+        if ssh is not None and ssh.get("enable"):
+            self._noteWhoGetsIn(ssh, users)
+        return AdminSettings(
+            None if ssh is None else SSHSettings(ssh.get("listen"), ssh.get("enable")),
+            None
+            if web is None
+            else WebSettings(
+                web.get("listen"), web.get("enable"), web.get("secure"), web.get("refresh")
+            ),
+            users,
+        )
+
+    def _user(self, node: Node) -> AdminUser:
+        password = node.get("password")
+        keys = self._path(node, "authorizedKeys")
+        if password is None and keys is None and not node.wrong:
+            self._problem(
+                node.line,
+                f"{node.label} has neither password nor authorizedKeys; one of them is needed "
+                "to log in",
+            )
+        if password is not None and not isCurrentHash(password):
+            self._note(
+                node.line,
+                f"the password of {node.label} is an old crypt hash, with which nobody can log "
+                "in; make a new one with: txlb passwd",
+            )
+        if keys is not None and not os.path.isfile(keys):
+            self._note(node.line, f"the keys of {node.label} are not there yet: no file {keys}")
+        return AdminUser(node.get("name") or "", password, keys, node.get("access") or "readonly")
+
+    def _noteWhoGetsIn(self, ssh: Node, users: tuple[AdminUser, ...]) -> None:
+        if not any(
+            user.access == "full"
+            and (user.authorizedKeys or (user.password and isCurrentHash(user.password)))
+            for user in users
+        ):
+            self._note(
+                ssh.line,
+                "nobody can log in by ssh: it takes a user with access full and with "
+                "authorizedKeys or a password made with: txlb passwd",
+            )
+
+    def _manager(self, node: Node) -> ManagerSettings:
+        return ManagerSettings(
+            _timer(node, schema.HOST_CHECK),
+            _timer(node, schema.CONFIG_CHECK),
+            _timer(node, schema.HEARTBEAT),
+            node.get("graceTime"),
+        )
+
+    def _logging(self, node: Node) -> LoggingSettings:
+        return LoggingSettings(
+            self._path(node, "file") or "",
+            node.get("connections"),
+            node.get("format"),
+            node.get("rotateLength"),
+            node.get("maxRotated"),
+        )
+
+    def _path(self, node: Node, name: str) -> str | None:
+        path = node.get(name)
+        return None if path is None else os.path.join(self.folder, path)
+
+    def _noteIdle(self, node: Node) -> None:
+        """
+        Tell of everything that is written and has no effect.
+        """
+        spec = node.spec
+        if spec.pending and (spec.getAttribute("enable") is None or node.get("enable")):
+            if node.values:
+                self._note(
+                    node.line,
+                    f"<{spec.tag}> is read and has no effect: {spec.pending} will come with a "
+                    "later version",
+                )
+        for attribute in spec.attributes:
+            if attribute.ignored and attribute.name in node.values:
+                self._note(node.line, f"{attribute.name} of {node.label} is read and has no effect")
+        for child in node.children:
+            self._noteIdle(child)
+
+
+def _timer(manager: Node, spec: Element) -> TimerSettings | None:
+    node = manager.first(spec)
+    return None if node is None else TimerSettings(node.get("interval"), node.get("enable"))

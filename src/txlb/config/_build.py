@@ -1,0 +1,233 @@
+"""
+From nodes to services: what the elements say together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from txlb.config import _schema as schema
+from txlb.config._nodes import Node, Report
+from txlb.errors import ModelError, nearest
+from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService
+
+Made = TypeVar("Made")
+
+#: The attributes of each element that end up as they are in the value that the
+#: element stands for. The others need a line of code each.
+HOST_SETTINGS = ("weight", "maxConnections")
+GROUP_SETTINGS = ("passiveFall", "whenAllDown", "sendProxy")
+SERVICE_SETTINGS = (
+    "maxConnections",
+    "connectTimeout",
+    "dialTimeout",
+    "retries",
+    "idleTimeout",
+    "finTimeout",
+    "resolveInterval",
+    "relay",
+)
+
+
+def hostNames(hosts: Iterable[Node]) -> list[str | None]:
+    """
+    The names of a group's hosts. One without a name is called C{host.1},
+    C{host.2} and so on, whichever is not taken.
+
+    @return: L{None} for a name that is wrong.
+    """
+    nodes = list(hosts)
+    taken = {node.get("name") for node in nodes}
+    names: list[str | None] = []
+    number = 0
+    for node in nodes:
+        name = node.get("name")
+        if name is None and "name" not in node.wrong:
+            number += 1
+            while (name := f"host.{number}") in taken:
+                number += 1
+        names.append(name)
+    return names
+
+
+class ServiceBuilder:
+    """
+    Makes the services of a file, and reports what is wrong with each.
+    """
+
+    def __init__(self, problem: Report, note: Report) -> None:
+        self._problem = problem
+        self._note = note
+
+    def build(self, root: Node) -> list[ProxyService]:
+        """
+        @return: the services that are right.
+        """
+        nodes = root.all(schema.SERVICE)
+        checkUnique("service", nodes, [node.get("name") for node in nodes], self._problem)
+        self._checkListeners(root)
+        services = (self._service(node) for node in nodes)
+        return [service for service in services if service is not None]
+
+    def _service(self, node: Node) -> ProxyService | None:
+        groupNodes = node.all(schema.GROUP)
+        names = [group.get("name") for group in groupNodes]
+        if not checkUnique("group", groupNodes, names, self._problem):
+            node.wrong.add("names")
+        enabled = self._enabledGroup(node, groupNodes)
+        groups = [self._group(group, group is enabled) for group in groupNodes]
+        listeners = node.all(schema.LISTEN)
+        if enabled is None or None in groups or any(each.wrong for each in (node, *listeners)):
+            return None
+        return self._made(
+            node,
+            lambda: ProxyService(
+                node.get("name"),
+                [listen.get("ip") for listen in listeners],
+                [group for group in groups if group is not None],
+                **_settings(node, SERVICE_SETTINGS),
+            ),
+        )
+
+    def _group(self, node: Node, enabled: bool) -> ProxyGroup | None:
+        hostNodes = node.all(schema.HOST)
+        names = hostNames(hostNodes)
+        if not checkUnique("host", hostNodes, names, self._problem):
+            node.wrong.add("names")
+        if not hostNodes and "children" not in node.wrong:
+            self._note(node.line, f"{node.label} has no host; clients that it gets are closed")
+        hosts = [self._host(*each) for each in zip(hostNodes, names, strict=True)]
+        if node.wrong or None in hosts:
+            return None
+        return self._made(
+            node,
+            lambda: ProxyGroup(
+                node.get("name"),
+                node.get("scheduler"),
+                enabled,
+                [host for host in hosts if host is not None],
+                **_settings(node, GROUP_SETTINGS),
+            ),
+        )
+
+    def _host(self, node: Node, name: str | None) -> ProxyHost | None:
+        if node.wrong or name is None:
+            return None
+        return self._made(
+            node, lambda: ProxyHost.at(name, node.get("ip"), **_settings(node, HOST_SETTINGS))
+        )
+
+    def _made(self, node: Node, make: Callable[[], Made]) -> Made | None:
+        """
+        What the model makes of an element; its word is the last.
+        """
+        try:
+            return make()
+        except ModelError as error:
+            self._problem(node.line, str(error))
+            return None
+
+    def _enabledGroup(self, node: Node, groups: list[Node]) -> Node | None:
+        """
+        The one that is enabled, by its own attribute or by PythonDirector's
+        element.
+        """
+        found = [group for group in groups if group.get("enable")]
+        enable = node.first(schema.ENABLE)
+        if enable is not None and enable.get("group") is not None:
+            named = [group for group in groups if group.get("name") == enable.get("group")]
+            if not named:
+                self._unknownGroup(enable, groups)
+                return None
+            found += [group for group in named if group not in found]
+        if len(found) > 1:
+            first, second = sorted(found, key=lambda group: group.line)[:2]
+            self._problem(
+                second.line,
+                f"{second.label} is enabled, and so is {first.label} in line {first.line}; of a "
+                "service's groups exactly one is, as only one can get the connections",
+            )
+            return None
+        if not found:
+            self._noneEnabled(node, groups, enable)
+            return None
+        return found[0]
+
+    def _noneEnabled(self, node: Node, groups: list[Node], enable: Node | None) -> None:
+        """
+        Say so, unless something that is wrong already may be the cause.
+        """
+        unsure = any(group.wrong & {"enable", "attributes"} for group in groups)
+        if enable is not None or not groups or unsure or "children" in node.wrong:
+            return
+        names = " or ".join(group.label for group in groups)
+        self._problem(
+            node.line, f'{node.label} has no enabled group; write enable="true" in {names}'
+        )
+
+    def _unknownGroup(self, enable: Node, groups: list[Node]) -> None:
+        name = enable.get("group")
+        known = [group.get("name") for group in groups if group.get("name") is not None]
+        if not known:
+            return
+        hint = nearest(name, known)
+        remedy = f"did you mean {hint!r}?" if hint else f"there are: {', '.join(known)}"
+        self._problem(enable.line, f"no group of this service is called {name!r}; {remedy}")
+
+    def _checkListeners(self, root: Node) -> None:
+        """
+        Two listeners can't have one address, whichever services they are of.
+        """
+        first: dict[Address, tuple[Node, Node]] = {}
+        for owner, listener, address in _listeners(root):
+            if address not in first:
+                first[address] = (owner, listener)
+                continue
+            other, otherListener = first[address]
+            # The model would say the same of a service, without the line.
+            owner.wrong.add("names")
+            self._problem(
+                listener.line,
+                f"{owner.label} listens on {address}, which {other.label} has in line "
+                f"{otherListener.line}; each listener needs an address of its own",
+            )
+
+
+def _listeners(root: Node) -> Iterator[tuple[Node, Node, Address]]:
+    """
+    What listens: its owner, the element that says so, and the address.
+    """
+    for service in root.all(schema.SERVICE):
+        for listen in service.all(schema.LISTEN):
+            if not listen.wrong:
+                yield service, listen, listen.get("ip")
+    for admin in root.all(schema.ADMIN):
+        for ssh in admin.all(schema.SSH):
+            if ssh.get("enable") and "listen" not in ssh.wrong:
+                yield ssh, ssh, ssh.get("listen")
+
+
+def checkUnique(kind: str, nodes: list[Node], names: list[str | None], problem: Report) -> bool:
+    """
+    Report every name that is there already.
+
+    @return: whether there is none.
+    """
+    lines: dict[str, int] = {}
+    for node, name in zip(nodes, names, strict=True):
+        if name is None:
+            continue
+        if name in lines:
+            problem(
+                node.line,
+                f"a second {kind} is called {name!r}; the first is in line {lines[name]}, and "
+                "each needs a name of its own",
+            )
+        else:
+            lines[name] = node.line
+    return len(lines) == sum(name is not None for name in names)
+
+
+def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: node.get(name) for name in names}

@@ -1,0 +1,166 @@
+"""
+A configuration file, read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from txlb.config import _schema as schema
+from txlb.config._admin import SettingsBuilder
+from txlb.config._build import ServiceBuilder
+from txlb.config._changes import describeChanges
+from txlb.config._document import parseTree, readFile
+from txlb.config._nodes import Node, checkTree
+from txlb.config._render import render
+from txlb.config._save import writeFile
+from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
+from txlb.errors import ConfigurationError, Problem, UnknownName
+from txlb.model import ProxyService
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configuration:
+    """
+    What a configuration file says. It can't be changed; L{render} makes the
+    file for other services out of it.
+
+    @ivar path: the file's absolute path.
+    @ivar services: in the order of the file.
+    @ivar admin: how the balancer is administered, and by whom.
+    @ivar manager: what it does by itself.
+    @ivar control: the absolute path of the control socket; L{None} for none.
+    @ivar logging: the log file; L{None} for twistd's own.
+    @ivar notes: what is right, but should be known, in the order of the file.
+    @ivar root: the outermost element, for those that show the file.
+    """
+
+    path: str
+    services: tuple[ProxyService, ...]
+    admin: AdminSettings
+    manager: ManagerSettings
+    control: str | None
+    logging: LoggingSettings | None
+    notes: tuple[Problem, ...]
+    root: Node
+    _source: bytes
+
+    def __repr__(self) -> str:
+        names = ", ".join(service.name for service in self.services)
+        return f"<Configuration {self.path}: {names}>"
+
+    def lineOf(self, serviceName: str, index: int | None = None) -> int:
+        """
+        Where a service stands in the file, or one of its listeners.
+
+        @param index: which of the service's addresses, from 0.
+        @return: the line, from 1; that of the service where it has no such
+            listener.
+        @raise UnknownName: the file has no such service.
+        """
+        nodes = {node.get("name"): node for node in self.root.all(schema.SERVICE)}
+        if serviceName not in nodes:
+            raise UnknownName("service", serviceName, nodes)
+        service = nodes[serviceName]
+        listeners = service.all(schema.LISTEN)
+        if index is None or not 0 <= index < len(listeners):
+            return service.line
+        return listeners[index].line
+
+    @property
+    def sshLine(self) -> int:
+        """
+        The line of the ssh element; 0 where there is none.
+        """
+        admin = self.root.first(schema.ADMIN)
+        ssh = None if admin is None else admin.first(schema.SSH)
+        return 0 if ssh is None else ssh.line
+
+    def changes(self, services: Iterable[ProxyService]) -> list[str]:
+        """
+        What differs between the file's services and other ones, a line each.
+
+        @return: nothing where they are equal.
+        """
+        return describeChanges(self.services, services)
+
+    def tostring(self) -> bytes:
+        """
+        The document as it was read.
+        """
+        return self._source
+
+    def render(self, services: Iterable[ProxyService]) -> bytes:
+        """
+        The document for other services: where they say something else than the
+        file does it is edited, and the rest, comments included, stays.
+
+        @raise ConfigurationError: a file can't say this, such as port 0.
+        """
+        wanted = tuple(services)
+        if wanted == self.services:
+            return self._source
+        data = render(self._source, self.path, wanted)
+        # So that nothing is ever saved that can't be loaded again.
+        parseConfiguration(data, self.path)
+        return data
+
+    def save(self, path: str) -> None:
+        """
+        Write the document to a file, as a whole or not at all.
+
+        @raise ConfigurationError: it can't be written.
+        """
+        writeFile(path, self.tostring())
+
+
+def loadConfiguration(path: str) -> Configuration:
+    """
+    Read a configuration file.
+
+    @raise ConfigurationError: it can't be read, or something in it is wrong;
+        says everything that is.
+    """
+    return parseConfiguration(readFile(path), path)
+
+
+def parseConfiguration(data: bytes, name: str) -> Configuration:
+    """
+    Read a configuration.
+
+    @param name: the file's name, for messages; relative paths in it begin at
+        the folder of this file, which need not exist.
+    @raise ConfigurationError: something in it is wrong; says everything that is.
+    """
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+
+    def problem(line: int, message: str) -> None:
+        problems.append(Problem(name, line, message))
+
+    def note(line: int, message: str) -> None:
+        notes.append(Problem(name, line, message))
+
+    path = os.path.abspath(name)
+    root = checkTree(parseTree(data, name), name, problem, note)
+    services = ServiceBuilder(problem, note).build(root)
+    settings = SettingsBuilder(os.path.dirname(path), problem, note).build(root)
+    if problems:
+        raise ConfigurationError(sorted(problems, key=_line))
+    return Configuration(
+        path,
+        tuple(services),
+        settings.admin,
+        settings.manager,
+        settings.control,
+        settings.logging,
+        tuple(sorted(notes, key=_line)),
+        root,
+        data,
+    )
+
+
+def _line(problem: Problem) -> int:
+    return problem.line

@@ -1,0 +1,137 @@
+"""
+What the schema is made of: elements, what they have and what they hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from txlb.config._kinds import Kind
+
+__all__ = ["REQUIRED", "Attribute", "Child", "Element", "Since", "defaultOf", "walk"]
+
+
+class Since(Enum):
+    """
+    Where an element or attribute comes from; the value is what people read.
+    """
+
+    OLD = "1.1.0"
+    PYDIRECTOR = "PythonDirector"
+    NEW = "2.0"
+
+
+class Absent(Enum):
+    """
+    What stands for a default where there is none.
+    """
+
+    #: The attribute has to be written.
+    REQUIRED = "required"
+
+
+REQUIRED = Absent.REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """
+    One attribute of an element.
+
+    @ivar name: as in the file.
+    @ivar kind: what its values are.
+    @ivar doc: what it is for, in a sentence or two of reStructuredText.
+    @ivar default: its value where it isn't written; L{None} for no value at
+        all, L{REQUIRED} where it has to be written.
+    @ivar defaultDoc: what to say of a default that isn't one fixed value.
+    @ivar since: where it comes from.
+    @ivar unset: texts that mean that it isn't written. Version 1.1.0 put them
+        there when it saved a file in which the attribute was missing.
+    @ivar ignored: whether it is read for the sake of old files only, and has no
+        effect.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+    defaultDoc: str = ""
+    since: Since = Since.NEW
+    unset: tuple[str, ...] = ()
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """
+    An element inside another.
+
+    @ivar element: what it is.
+    @ivar least: how many there have to be.
+    @ivar most: how many there can be; L{None} for any number.
+    """
+
+    element: Element
+    least: int = 0
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """
+    One element.
+
+    @ivar tag: its name in the file.
+    @ivar doc: what it is for, in a sentence or two of reStructuredText.
+    @ivar attributes: what it can have, in the order of the reference page.
+    @ivar children: what can be inside.
+    @ivar since: where it comes from.
+    @ivar pending: the feature that it will set up once it is there; C{""} for an
+        element that has its effect.
+    @ivar always: whether its defaults are in effect where it isn't written.
+    @ivar aliases: other tags for the same.
+    """
+
+    tag: str
+    doc: str
+    attributes: tuple[Attribute, ...] = ()
+    children: tuple[Child, ...] = ()
+    since: Since = Since.OLD
+    pending: str = ""
+    always: bool = False
+    aliases: tuple[str, ...] = ()
+
+    def getAttribute(self, name: str) -> Attribute | None:
+        """
+        The attribute of this name; L{None} where it has none.
+        """
+        return next((each for each in self.attributes if each.name == name), None)
+
+    def getChild(self, tag: str) -> Child | None:
+        """
+        The child of this tag; L{None} where it takes none.
+        """
+        return next((each for each in self.children if each.element.tag == tag), None)
+
+
+def defaultOf(valueType: type, field: str) -> Any:
+    """
+    The default of a dataclass's field, so that it isn't written down twice.
+    """
+    default = next(each for each in dataclasses.fields(valueType) if each.name == field).default
+    return REQUIRED if default is dataclasses.MISSING else default
+
+
+def walk(root: Element, parent: Element | None = None) -> Iterator[tuple[Element, Element | None]]:
+    """
+    Every element with the one that it stands in, from the outside in.
+
+    @param root: where to begin.
+    """
+    yield root, parent
+    for child in root.children:
+        yield from walk(child.element, root)

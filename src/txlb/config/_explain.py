@@ -1,0 +1,93 @@
+"""
+Every setting in effect, for people to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from txlb.config import _schema as schema
+from txlb.config._build import hostNames
+from txlb.config._configuration import Configuration
+from txlb.config._elements import Attribute, Element, Since
+from txlb.config._nodes import Node
+
+_STEP = "  "
+
+
+def explainConfiguration(configuration: Configuration) -> str:
+    """
+    Say every setting that is in effect, in the order of the file, and mark those
+    that the file doesn't say itself as defaults.
+
+    @return: lines, the last one ended as well.
+    """
+    lines = [configuration.path, *_children(configuration.root, _STEP)]
+    return "\n".join(lines) + "\n"
+
+
+def _children(node: Node, indent: str) -> Iterator[str]:
+    enabled = None
+    if node.spec is schema.SERVICE:
+        enabled = _enabledByElement(node)
+    names = iter(hostNames(node.all(schema.HOST)))
+    for child in node.children:
+        name = next(names) if child.spec is schema.HOST else child.get("name")
+        title = child.spec.tag if name is None else f"{child.spec.tag} {name}"
+        yield f"{indent}{title} (line {child.line})"
+        named = enabled is not None and name == enabled and child.spec is schema.GROUP
+        yield from _attributes(child.spec, child, indent + _STEP, named)
+        yield from _children(child, indent + _STEP)
+    yield from _absent(node, indent)
+
+
+def _absent(node: Node, indent: str) -> Iterator[str]:
+    """
+    What could be here once, and isn't.
+    """
+    for child in node.spec.children:
+        spec = child.element
+        if child.most == 1 and spec.since is not Since.PYDIRECTOR and node.first(spec) is None:
+            if spec.always:
+                yield f"{indent}{spec.tag}"
+                yield from _attributes(spec, None, indent + _STEP)
+            else:
+                yield f"{indent}{spec.tag}: none"
+
+
+def _enabledByElement(service: Node) -> str | None:
+    enable = service.first(schema.ENABLE)
+    return None if enable is None else str(enable.get("group"))
+
+
+def _attributes(
+    spec: Element, node: Node | None, indent: str, enabledByElement: bool = False
+) -> Iterator[str]:
+    rows = []
+    for attribute in spec.attributes:
+        written = node is not None and attribute.name in node.values
+        if attribute.name == "name" or (attribute.ignored and not written):
+            continue
+        if attribute.name == "enable" and enabledByElement:
+            rows.append((attribute.name, "true", "by <enable>"))
+        elif written and node is not None:
+            rows.append((attribute.name, attribute.kind.show(node.get(attribute.name)), ""))
+        else:
+            rows.append((attribute.name, defaultText(attribute), "default"))
+    yield from _table(rows, indent)
+
+
+def defaultText(attribute: Attribute) -> str:
+    """
+    The default of an attribute that has one, for people.
+    """
+    if attribute.default is None:
+        return attribute.defaultDoc or "none"
+    return attribute.kind.show(attribute.default)
+
+
+def _table(rows: Sequence[tuple[str, str, str]], indent: str) -> Iterator[str]:
+    names = max((len(name) for name, _, _ in rows), default=0)
+    values = max((len(value) for _, value, _ in rows), default=0)
+    for name, value, remark in rows:
+        yield f"{indent}{name:<{names}}  {value:<{values}}  {remark}".rstrip()

@@ -1,0 +1,248 @@
+"""
+From a tree to nodes: the same elements, each held against the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lxml import etree
+
+from txlb.config._elements import REQUIRED, Attribute, Element, walk
+from txlb.config._kinds import quoted
+from txlb.config._schema import CONFIG, NOTE
+from txlb.errors import ConfigurationError, ModelError, Problem, nearest
+
+#: Takes a line and a message.
+Report = Callable[[int, str], None]
+
+
+class Node:
+    """
+    One element of a file.
+
+    @ivar element: the element itself.
+    @ivar spec: what the schema says of it.
+    @ivar line: where it stands, from 1: the line on which its opening tag ends.
+        After line 65535 libxml2 knows it only to within a line or two.
+    @ivar values: the attributes that are written and right, by name.
+    @ivar wrong: the names of those that are written and wrong, or missing where
+        they are required; C{attributes} and C{children} where there are some
+        that the schema does not know; C{names} where two children share one.
+    @ivar children: the elements inside, without those that the schema does not
+        know.
+    """
+
+    __slots__ = ("children", "element", "line", "spec", "values", "wrong")
+
+    def __init__(self, element: etree._Element, spec: Element) -> None:
+        self.element = element
+        self.spec = spec
+        self.line = element.sourceline or 0
+        self.values: dict[str, Any] = {}
+        self.wrong: set[str] = set()
+        self.children: list[Node] = []
+
+    def get(self, name: str) -> Any:
+        """
+        The value of an attribute, or its default; L{None} where it should be
+        there and isn't.
+        """
+        if name in self.values:
+            return self.values[name]
+        attribute = self.spec.getAttribute(name)
+        if attribute is None or attribute.default is REQUIRED:
+            return None
+        return attribute.default
+
+    def all(self, spec: Element) -> list[Node]:
+        """
+        The children of this kind.
+        """
+        return [child for child in self.children if child.spec is spec]
+
+    def first(self, spec: Element) -> Node | None:
+        """
+        The first child of this kind.
+        """
+        return next(iter(self.all(spec)), None)
+
+    @property
+    def label(self) -> str:
+        """
+        What it is called in a message.
+        """
+        name = self.values.get("name")
+        return f"<{self.spec.tag}>" if name is None else f"{self.spec.tag} {name!r}"
+
+
+def checkTree(root: etree._Element, name: str, problem: Report, note: Report) -> Node:
+    """
+    Hold a tree against the schema.
+
+    @param name: the file's name, for messages.
+    @param problem: is told of everything that is wrong.
+    @param note: is told of what is right, but should be known.
+    @raise ConfigurationError: the outermost element isn't ours, so that there is
+        nothing to hold against anything.
+    """
+    if root.tag not in {CONFIG.tag, *CONFIG.aliases}:
+        message = f"the outermost element is {_tagText(root)}; it has to be <{CONFIG.tag}>"
+        if str(root.tag).startswith("{"):
+            message += " without a namespace"
+        raise ConfigurationError([Problem(name, root.sourceline or 0, message)])
+    if root.tag != CONFIG.tag:
+        note(
+            root.sourceline or 0,
+            f"<{root.tag}> is PythonDirector's name for <{CONFIG.tag}>; it is read as that",
+        )
+    return _check(root, CONFIG, problem)
+
+
+def _check(element: etree._Element, spec: Element, problem: Report) -> Node:
+    node = Node(element, spec)
+    _checkAttributes(node, problem)
+    _checkText(node, problem)
+    for child in _elements(element):
+        if child.tag == NOTE.tag:
+            continue
+        known = spec.getChild(str(child.tag))
+        if known is None:
+            problem(child.sourceline or 0, _unknownElement(child, spec))
+            # What it was meant for can't be missed as well.
+            node.wrong.add("children")
+        else:
+            node.children.append(_check(child, known.element, problem))
+    _checkCounts(node, problem)
+    return node
+
+
+def _elements(element: etree._Element) -> Iterator[etree._Element]:
+    """
+    The elements inside, without comments and processing instructions.
+    """
+    return (child for child in element if isinstance(child.tag, str))
+
+
+def _checkAttributes(node: Node, problem: Report) -> None:
+    spec, element = node.spec, node.element
+    # The name first, so that messages about the others can say it.
+    for attribute in sorted(spec.attributes, key=lambda each: each.name != "name"):
+        text = element.get(attribute.name)
+        if text is None or text in attribute.unset:
+            if attribute.default is REQUIRED:
+                node.wrong.add(attribute.name)
+                problem(node.line, _missing(node, attribute))
+            continue
+        try:
+            what = f"{attribute.name} of {node.label}"
+            node.values[attribute.name] = attribute.kind.parse(text, what)
+        except ModelError as error:
+            node.wrong.add(attribute.name)
+            problem(node.line, str(error))
+    for name in map(str, element.attrib):
+        if spec.getAttribute(name) is None:
+            node.wrong.add("attributes")
+            problem(node.line, _unknownAttribute(node, name))
+
+
+def _missing(node: Node, attribute: Attribute) -> str:
+    return (
+        f"{node.label} has no attribute {attribute.name}; it needs one, and it is "
+        f"{attribute.kind.describe()}"
+    )
+
+
+def _unknownAttribute(node: Node, name: str) -> str:
+    known = [attribute.name for attribute in node.spec.attributes]
+    text = f"{node.label} has an attribute {_local(name)!r}, which is not known"
+    if name.startswith("{"):
+        return f"{text}; namespaces are not used here"
+    hint = nearest(name, known) or nearest(name.lower(), known)
+    if hint is not None:
+        return f"{text}; did you mean {hint!r}?"
+    if known:
+        return f"{text}; there are: {', '.join(known)}"
+    return f"{text}; it has none"
+
+
+def _unknownElement(element: etree._Element, parent: Element) -> str:
+    tag = str(element.tag)
+    if tag.startswith("{"):
+        return (
+            f"{_tagText(element)} is in a namespace; namespaces are not used here, and "
+            "nothing is included"
+        )
+    text = f"{_tagText(element)} is not known in <{parent.tag}>"
+    known = [child.element.tag for child in parent.children]
+    elsewhere = [outer.tag for inner, outer in walk(CONFIG) if inner.tag == tag and outer]
+    if elsewhere:
+        return f"<{tag}> does not stand in <{parent.tag}>; its place is <{elsewhere[0]}>"
+    hint = nearest(tag, known) or nearest(tag.lower(), known)
+    if hint is not None:
+        return f"{text}; did you mean <{hint}>?"
+    if known:
+        return f"{text}; there are: {', '.join(f'<{each}>' for each in known)}"
+    return f"{text}; nothing stands in it"
+
+
+def _checkText(node: Node, problem: Report) -> None:
+    line = node.line
+    for before, text in _texts(node.element):
+        if text.strip():
+            if before is not None:
+                line = _endLine(before)
+            problem(
+                line + text[: -len(text.lstrip())].count("\n"),
+                f"the text {quoted(text.strip())} in {node.label} means nothing; put a remark "
+                "in a comment: <!-- … -->",
+            )
+
+
+def _texts(element: etree._Element) -> Iterator[tuple[etree._Element | None, str]]:
+    """
+    Every text of an element, with the element that stands before it.
+    """
+    yield None, element.text or ""
+    for child in element:
+        yield child, child.tail or ""
+
+
+def _endLine(element: etree._Element) -> int:
+    """
+    Where an element ends, as far as the parser says where things begin.
+    """
+    lines = 0
+    while len(element):
+        element = element[-1]
+        lines += (element.tail or "").count("\n")
+    inside = (element.text or "").count("\n") if isinstance(element.tag, str) else 0
+    return (element.sourceline or 0) + inside + lines
+
+
+def _checkCounts(node: Node, problem: Report) -> None:
+    for child in node.spec.children:
+        tag = child.element.tag
+        found = node.all(child.element)
+        if len(found) < child.least and "children" not in node.wrong:
+            problem(node.line, f"{node.label} has no <{tag}>; it needs at least one")
+        if child.most is not None:
+            for extra in found[child.most :]:
+                problem(
+                    extra.line,
+                    f"a second <{tag}> in {node.label}; the first is in line {found[0].line}, and "
+                    "one is all there can be",
+                )
+
+
+def _tagText(element: etree._Element) -> str:
+    return f"<{_local(str(element.tag))}>"
+
+
+def _local(name: str) -> str:
+    """
+    A name without its namespace, cut where it is long.
+    """
+    local = name.rpartition("}")[2]
+    return local if len(local) <= 60 else local[:60] + "…"

@@ -1,0 +1,130 @@
+"""
+The reference page of the configuration file, made from the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from txlb.config import _schema as schema
+from txlb.config._document import MAX_DEPTH, MAX_LENGTH
+from txlb.config._elements import REQUIRED, Attribute, Child, Element, walk
+from txlb.config._explain import defaultText
+
+_INTRODUCTION = f"""\
+A configuration is an XML file. It does not matter how its lines are broken or in which order
+attributes stand, and comments may stand between any two elements.
+
+* Any DOCTYPE is refused, and with it every entity that is not XML's own. Nothing is fetched or
+  included. A file has at most {MAX_LENGTH // (1024 * 1024)} MiB and elements at most {MAX_DEPTH}
+  levels deep.
+* Elements and attributes that are not on this page are errors, and so is text that is not in a
+  comment. ``txlb check FILE`` says everything that is wrong with a file, line by line, and
+  ``txlb check --explain FILE`` every setting in effect.
+* True is written ``true``, ``yes``, ``on``, ``enable`` or ``1``, false ``false``, ``no``, ``off``,
+  ``disable`` or ``0``, in upper or lower case; nothing else will do.
+* Addresses are ``host:port``, with ``*:80`` and ``:80`` for every interface, ``[::1]:80`` for IPv6
+  and ``unix:/path`` for a socket in the file system. Ports are 1 to 65535.
+* *Since* says where a thing comes from: ``PythonDirector``, whose files are read too, ``1.1.0``,
+  the last release of the old txLoadBalancer, or the version that added it.
+"""
+
+_EXAMPLE = """\
+<config>
+  <service name="web">
+    <listen ip="*:8080"/>
+    <group name="servers" scheduler="leastc" enable="true">
+      <host name="one" ip="10.0.0.1:80"/>
+      <host name="two" ip="10.0.0.2:80" weight="2"/>
+    </group>
+  </service>
+</config>
+"""
+
+
+def referencePage() -> str:
+    """
+    The page, in reStructuredText.
+    """
+    lines = [*_title("The configuration file", "="), *_INTRODUCTION.splitlines(), ""]
+    lines += ["The smallest useful one:", "", ".. code-block:: xml", ""]
+    lines += [f"    {line}" for line in _EXAMPLE.splitlines()]
+    lines.append("")
+    for element, parent in walk(schema.CONFIG):
+        lines += _element(element, parent)
+    lines += _element(schema.NOTE, None)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _title(text: str, underline: str) -> list[str]:
+    return [text, underline * len(text), ""]
+
+
+def _element(element: Element, parent: Element | None) -> Iterator[str]:
+    yield f".. _config-{element.tag}:"
+    yield ""
+    yield from _title(f"``<{element.tag}>``", "-")
+    yield element.doc
+    yield ""
+    if element.pending:
+        what = element.pending
+        yield f".. note:: This is read and has no effect: {what} will come with a later version."
+        yield ""
+    if parent is not None:
+        yield f":Stands in: {_link(parent)}"
+    if element.children:
+        yield f":Inside: {', '.join(map(_occurrence, element.children))}"
+    yield f":Since: {element.since.value}"
+    yield ""
+    if element.attributes:
+        yield from _attributes(element)
+
+
+def _link(element: Element) -> str:
+    return f":ref:`\\<{element.tag}\\> <config-{element.tag}>`"
+
+
+def _occurrence(child: Child) -> str:
+    if child.most == 1:
+        number = "one" if child.least else "at most one"
+    else:
+        number = "one or more" if child.least else "any number"
+    return f"{_link(child.element)} ({number})"
+
+
+def _attributes(element: Element) -> Iterator[str]:
+    yield ".. list-table::"
+    yield "   :header-rows: 1"
+    yield "   :widths: 18 46 22 14"
+    yield ""
+    yield from _row("Attribute", "What it is", "Default", "Since")
+    for attribute in element.attributes:
+        yield from _row(
+            f"``{attribute.name}``",
+            _meaning(attribute),
+            _default(attribute),
+            attribute.since.value,
+        )
+    yield ""
+
+
+def _row(*cells: str) -> Iterator[str]:
+    for number, cell in enumerate(cells):
+        first, *more = cell.split("\n")
+        yield f"   {'*' if number == 0 else ' '} - {first}"
+        yield from (f"       {line}".rstrip() for line in more)
+
+
+def _meaning(attribute: Attribute) -> str:
+    doc = attribute.doc
+    if attribute.ignored:
+        doc += " It is read and has no effect."
+    value = attribute.kind.brief().replace("*", r"\*")
+    return f"{doc}\n\n{value[0].upper()}{value[1:]}."
+
+
+def _default(attribute: Attribute) -> str:
+    if attribute.default is REQUIRED:
+        return "*required*"
+    text = defaultText(attribute)
+    return text if attribute.default is None else f"``{text}``"

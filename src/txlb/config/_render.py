@@ -1,0 +1,165 @@
+"""
+The document of a file, edited to say something else.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lxml import etree
+
+from txlb.config import _schema as schema
+from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS, hostNames
+from txlb.config._document import parseTree
+from txlb.config._edit import arrange
+from txlb.config._elements import Element
+from txlb.config._nodes import Node, checkTree
+from txlb.errors import ConfigurationError, Problem
+from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService
+
+
+def render(source: bytes, name: str, services: Sequence[ProxyService]) -> bytes:
+    """
+    Edit a document so that it says these services.
+
+    @param source: the document, in which nothing is wrong.
+    @param name: its name, for messages.
+    @raise ConfigurationError: something can't be written in XML.
+    """
+    root = checkTree(parseTree(source, name), name, _nothing, _nothing)
+    try:
+        _editServices(root, services)
+    except ValueError as error:
+        raise ConfigurationError(
+            [Problem(name, 0, f"this can't be written to a file: {error}")]
+        ) from None
+    return serialize(root.element, source)
+
+
+def _nothing(line: int, message: str) -> None:
+    """
+    The document was loaded before, so there is nothing to report.
+    """
+
+
+def _editServices(root: Node, services: Sequence[ProxyService]) -> None:
+    nodes = root.all(schema.SERVICE)
+    byName = {node.get("name"): node for node in nodes}
+    found = [byName.get(service.name) for service in services]
+    elements = _arrange(root.element, schema.CONFIG, schema.SERVICE, nodes, found)
+    for element, node, service in zip(elements, found, services, strict=True):
+        _set(element, schema.SERVICE, node, "name", service.name)
+        for setting in SERVICE_SETTINGS:
+            _set(element, schema.SERVICE, node, setting, getattr(service, setting))
+        _editListeners(element, node, service.addresses)
+        _editGroups(element, node, service.groups)
+
+
+def _editListeners(
+    parent: etree._Element, service: Node | None, addresses: Sequence[Address]
+) -> None:
+    nodes = [] if service is None else service.all(schema.LISTEN)
+    byAddress = {node.get("ip"): node for node in nodes}
+    # What is left over on both sides has moved: the element stays, and gets
+    # another address.
+    spare = [node for node in nodes if node.get("ip") not in addresses]
+    found = [
+        byAddress[address] if address in byAddress else spare.pop(0) if spare else None
+        for address in addresses
+    ]
+    elements = _arrange(parent, schema.SERVICE, schema.LISTEN, nodes, found)
+    for element, node, address in zip(elements, found, addresses, strict=True):
+        _set(element, schema.LISTEN, node, "ip", address)
+
+
+def _editGroups(parent: etree._Element, service: Node | None, groups: Sequence[ProxyGroup]) -> None:
+    nodes = [] if service is None else service.all(schema.GROUP)
+    byName = {node.get("name"): node for node in nodes}
+    found = [byName.get(group.name) for group in groups]
+    elements = _arrange(parent, schema.SERVICE, schema.GROUP, nodes, found)
+    enable = None if service is None else service.first(schema.ENABLE)
+    for element, node, group in zip(elements, found, groups, strict=True):
+        _set(element, schema.GROUP, node, "name", group.name)
+        _set(element, schema.GROUP, node, "scheduler", group.scheduler)
+        # Where PythonDirector's element says which one it is, no attribute has
+        # to say it as well, but none may say otherwise.
+        if enable is None or not group.enabled:
+            _set(element, schema.GROUP, node, "enable", group.enabled)
+        if enable is not None and group.enabled:
+            _set(enable.element, schema.ENABLE, enable, "group", group.name)
+        for setting in GROUP_SETTINGS:
+            _set(element, schema.GROUP, node, setting, getattr(group, setting))
+        _editHosts(element, node, group.hosts)
+
+
+def _editHosts(parent: etree._Element, group: Node | None, hosts: Sequence[ProxyHost]) -> None:
+    nodes = [] if group is None else group.all(schema.HOST)
+    byName = dict(zip(hostNames(nodes), nodes, strict=True))
+    found = [byName.get(host.name) for host in hosts]
+    elements = _arrange(parent, schema.GROUP, schema.HOST, nodes, found)
+    for element, node, host in zip(elements, found, hosts, strict=True):
+        # Names that were counted would shift when a host comes or goes.
+        if found != nodes:
+            _set(element, schema.HOST, node, "name", host.name)
+        _set(element, schema.HOST, node, "ip", host.address)
+        for setting in HOST_SETTINGS:
+            _set(element, schema.HOST, node, setting, getattr(host, setting))
+
+
+def _arrange(
+    parent: etree._Element,
+    parentSpec: Element,
+    spec: Element,
+    nodes: Iterable[Node],
+    found: Iterable[Node | None],
+) -> list[etree._Element]:
+    tags = [child.element.tag for child in parentSpec.children]
+    return arrange(
+        parent,
+        spec.tag,
+        [node.element for node in nodes],
+        [None if node is None else node.element for node in found],
+        tags[tags.index(spec.tag) + 1 :],
+    )
+
+
+def _set(element: etree._Element, spec: Element, node: Node | None, name: str, value: Any) -> None:
+    """
+    Give an attribute a value, unless it has it already or has it by default.
+
+    @param node: what the element said before; L{None} where it is new.
+    """
+    attribute = spec.getAttribute(name)
+    if attribute is None:
+        raise KeyError(name)
+    if value == (attribute.default if node is None else node.get(name)):
+        return
+    if value is None:
+        element.attrib.pop(name)
+    else:
+        element.set(name, attribute.kind.write(value, element.get(name)))
+
+
+def serialize(root: etree._Element, source: bytes) -> bytes:
+    """
+    A tree as a file: in the encoding that it had, with an XML declaration where
+    it had one or needs one, and what stands outside of the outermost element on
+    lines of its own.
+
+    @param source: the file that the tree was read from.
+    """
+    info = root.getroottree().docinfo
+    encoding = info.encoding or "UTF-8"
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        # libxml2 knows some that Python doesn't.
+        encoding = "UTF-8"
+    nodes = [*reversed(list(root.itersiblings(preceding=True))), root, *root.itersiblings()]
+    lines = [etree.tostring(node, encoding="unicode", with_tail=False) for node in nodes]
+    if encoding.upper() != "UTF-8" or source.removeprefix(codecs.BOM_UTF8).startswith(b"<?xml"):
+        standalone = ' standalone="yes"' if info.standalone else ""
+        lines.insert(0, f'<?xml version="1.0" encoding="{encoding}"{standalone}?>')
+    return ("\n".join(lines) + "\n").encode(encoding, "xmlcharrefreplace")

@@ -1,0 +1,131 @@
+"""
+What a configuration file says beside its services, as frozen values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from txlb.model import Address, TCPAddress
+
+#: Where the prompt and the pages listen unless told otherwise: on loopback.
+DEFAULT_SSH = TCPAddress("127.0.0.1", 2222)
+DEFAULT_WEB = TCPAddress("127.0.0.1", 7001)
+
+#: The rights that a user can have.
+ACCESS_WORDS = ("full", "readonly")
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUser:
+    """
+    Somebody who may log in.
+
+    @ivar name: the login name.
+    @ivar password: a hash as C{txlb passwd} prints it, or an old crypt(3) hash,
+        with which nobody can log in; L{None} where the user has no password.
+    @ivar authorizedKeys: the absolute path of a file of public keys as OpenSSH
+        writes them; L{None} for none.
+    @ivar access: C{full} or C{readonly}; only the former opens the prompt.
+    """
+
+    name: str
+    password: str | None = field(default=None, repr=False)
+    authorizedKeys: str | None = None
+    access: str = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class SSHSettings:
+    """
+    The Python prompt that is reached by ssh.
+
+    @ivar listen: where it listens.
+    @ivar enable: whether it does.
+    """
+
+    listen: Address = DEFAULT_SSH
+    enable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """
+    The web pages.
+
+    @ivar listen: where they listen.
+    @ivar enable: whether they do.
+    @ivar secure: whether over TLS.
+    @ivar refresh: seconds between two refreshes of the running page, 1 to a day.
+    """
+
+    listen: Address = DEFAULT_WEB
+    enable: bool = False
+    secure: bool = False
+    refresh: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """
+    How the balancer is looked at and changed while it runs.
+
+    @ivar ssh: L{None} where the file has no such element.
+    @ivar web: likewise.
+    @ivar users: in the order of the file.
+    """
+
+    ssh: SSHSettings | None = None
+    web: WebSettings | None = None
+    users: tuple[AdminUser, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSettings:
+    """
+    Something that is done again and again.
+
+    @ivar interval: seconds from one time to the next.
+    @ivar enable: whether it is done at all.
+    """
+
+    interval: float
+    enable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerSettings:
+    """
+    What the balancer does by itself.
+
+    @ivar hostCheck: tries hosts that are down; L{None} where the file has no
+        such element.
+    @ivar configCheck: saves what was changed; likewise.
+    @ivar heartbeat: checks hosts that are up; likewise.
+    @ivar graceTime: seconds that open connections have when the balancer stops,
+        0 to a day.
+    """
+
+    hostCheck: TimerSettings | None = None
+    configCheck: TimerSettings | None = None
+    heartbeat: TimerSettings | None = None
+    graceTime: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """
+    The log file.
+
+    @ivar file: its absolute path.
+    @ivar connections: whether each finished connection gets a line.
+    @ivar format: C{text} or C{json}.
+    @ivar rotateLength: bytes after which a new file is begun; 0 for never.
+    @ivar maxRotated: how many old files are kept, 1 to 1000.
+    """
+
+    file: str
+    connections: bool = False
+    format: str = "text"
+    rotateLength: int = 10 * 1024 * 1024
+    maxRotated: int = 5

@@ -1,0 +1,192 @@
+"""
+The kinds of values that are about a balancer: names, addresses, schedulers,
+paths and passwords.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from txlb import schedulers
+from txlb.config._kinds import PlainKind
+from txlb.errors import ModelError, UnknownName
+from txlb.model import Address, checkName, parseHostAddress, parseListenAddress
+
+#: Longer than any address or word, in characters. What is longer still is not
+#: worth a look, nor a message that quotes it in full.
+MAX_LENGTH = 512
+
+#: What Linux takes as a path, in bytes, less the NUL at its end.
+MAX_PATH = 4095
+
+_ARGON2ID = re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+\Z")
+
+#: What crypt(3) makes: C{$id$...} of its many kinds, the 13 characters of DES,
+#: or the 20 of BSDi.
+_CRYPT = re.compile(
+    r"(\$(?!argon2)[0-9a-z]+[$,].*|[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19})\Z", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerWord(PlainKind):
+    """
+    The word of a scheduler, or one that PythonDirector had for it.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return (
+            f"one of {', '.join(schedulers.schedulerWords())}, "
+            f"or PythonDirector's {', '.join(schedulers.ALIASES)}"
+        )
+
+    def parse(self, text: str, what: str) -> str:
+        """
+        See L{Kind.parse}.
+        """
+        if len(text) > MAX_LENGTH:
+            raise self.wrong(text, what)
+        try:
+            return schedulers.canonicalWord(text)
+        except UnknownName as error:
+            raise ModelError(f"{what}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Name(PlainKind):
+    """
+    A name of something.
+
+    @ivar of: what it names.
+    """
+
+    of: str
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return "a name of 1 to 255 printable characters, without a slash"
+
+    def parse(self, text: str, what: str) -> str:
+        """
+        See L{Kind.parse}.
+        """
+        return checkName(self.of, text)
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress(PlainKind):
+    """
+    Where a host is reached.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return "an address: host:port, [::1]:port or unix:/path"
+
+    def parse(self, text: str, what: str) -> Address:
+        """
+        See L{Kind.parse}.
+        """
+        if len(text) > MAX_LENGTH:
+            raise self.wrong(text, what)
+        return _address(parseHostAddress, text, what)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress(PlainKind):
+    """
+    Where something listens.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return (
+            "an address to listen on: host:port, [::1]:port, unix:/path, "
+            "or *:port for every interface"
+        )
+
+    def parse(self, text: str, what: str) -> Address:
+        """
+        See L{Kind.parse}.
+        """
+        if len(text) > MAX_LENGTH:
+            raise self.wrong(text, what)
+        return _address(lambda value: parseListenAddress(value, ephemeral=False), text, what)
+
+
+@dataclass(frozen=True, slots=True)
+class Path(PlainKind):
+    """
+    A path in the file system; a relative one begins at the folder of the
+    configuration file.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return (
+            f"a path of at most {MAX_PATH} characters, absolute or from the folder of the "
+            "configuration file"
+        )
+
+    def parse(self, text: str, what: str) -> str:
+        """
+        See L{Kind.parse}.
+        """
+        if not text.strip() or len(text) > MAX_PATH:
+            raise self.wrong(text, what)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordHash(PlainKind):
+    """
+    The hash of a password. No message quotes it.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return "a hash as txlb passwd prints it"
+
+    def parse(self, text: str, what: str) -> str:
+        """
+        See L{Kind.parse}. Old hashes pass, so that old files can be read.
+        """
+        if not isCurrentHash(text) and not _CRYPT.match(text):
+            raise ModelError(f"{what} is no hash of a password; make one with: txlb passwd")
+        return text
+
+    def show(self, value: Any) -> str:
+        """
+        See L{Kind.show}.
+        """
+        return "(an argon2id hash)" if isCurrentHash(value) else "(an old crypt hash)"
+
+
+def isCurrentHash(password: str) -> bool:
+    """
+    Whether somebody can log in with a password of this hash.
+    """
+    return _ARGON2ID.match(password) is not None
+
+
+def _address(parse: Callable[[str], Address], text: str, what: str) -> Address:
+    try:
+        return parse(text)
+    except ModelError as error:
+        raise ModelError(f"{what}: {error}") from None

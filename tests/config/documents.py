@@ -1,0 +1,300 @@
+"""
+Configuration files for tests: the real ones of old, and random ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.sax.saxutils import quoteattr
+
+from hypothesis import strategies as st
+from lxml import etree
+
+from txlb import schedulers
+from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress
+
+#: A file as txLoadBalancer 1.1.0's own documentation describes them, with every
+#: element and attribute that there was.
+SAMPLE_1_1_0 = b"""\
+<config>
+  <service name="proxy1">
+    <listen ip="127.0.0.1:8080"/>
+    <listen ip="127.0.0.1:8081"/>
+    <group name="prod" scheduler="weightr" enable="true">
+      <host name="host1" ip="127.0.0.1:7001" weight="1"/>
+      <host name="host2" ip="lorien:1901" weight="3"/>
+    </group>
+    <group name="test" scheduler="leastc">
+      <host name="host1" ip="127.0.0.1:7003"/>
+    </group>
+  </service>
+  <service name="proxy2">
+    <listen ip="*:8090"/>
+    <group name="prod" scheduler="rand" enable="YES">
+      <host name="host1" ip="127.0.0.1:7001"/>
+    </group>
+    <note>Remarks <b>stood</b> in elements like this.</note>
+  </service>
+  <!-- who may look -->
+  <admin>
+    <web listen="*:7000" enable="true" secure="false" refresh="10"/>
+    <ssh listen="localhost:2222" enable="true"/>
+    <user name="admin" password="..xpoEyRReGzk" access="full"/>
+  </admin>
+  <manager hostCheckInterval="12">
+    <hostCheck interval="500" enable="true"/>
+    <configCheck interval="10" enable="false"/>
+    <heartbeat interval="20" enable="false"/>
+  </manager>
+  <control socket="/var/run/balancer.sock"/>
+  <logging file="balancer.log"/>
+</config>
+"""
+
+#: As version 1.1.0 wrote a file back, with what it made of missing attributes.
+SAVED_BY_1_1_0 = b"""\
+<config>
+  <service name="web">
+    <listen ip="127.0.0.1:8080" />
+    <group name="prod" scheduler="leastc" enable="True">
+      <host name="host1" ip="127.0.0.1:7001" weight="1" />
+    </group>
+    <group name="test" scheduler="roundr" enable="False">
+      <host name="host1" ip="127.0.0.1:7002" weight="1" />
+    </group>
+  </service>
+  <admin>
+    <web listen="None" enable="False" secure="False" refresh="True" />
+    <ssh listen="2222" enable="False" />
+    <user name="admin" password="..xpoEyRReGzk" access="full" />
+  </admin>
+  <manager>
+    <hostCheck interval="120" enable="False" />
+    <configCheck interval="30.0" enable="True" />
+    <heartbeat interval="60" enable="False" />
+  </manager>
+  <control socket="None" />
+</config>"""
+
+#: As PythonDirector's documentation has them.
+PYTHON_DIRECTOR = b"""\
+<pdconfig>
+  <service name="loadbalanced">
+    <listen ip="0.0.0.0:9999"/>
+    <group name="one" scheduler="random">
+      <host name="host1" ip="127.0.0.1:9000"/>
+    </group>
+    <group name="two" scheduler="leastconnsrr">
+      <host ip="127.0.0.1:9001"/>
+      <host name="host.1" ip="127.0.0.1:9002"/>
+      <host ip="127.0.0.1:9003"/>
+    </group>
+    <enable group="two"/>
+  </service>
+  <admin listen="127.0.0.1:7001">
+    <user name="admin" password="..xpoEyRReGzk" access="full"/>
+  </admin>
+</pdconfig>
+"""
+
+#: The smallest file that is right.
+SMALL = b"""\
+<config>
+  <service name="web">
+    <listen ip="127.0.0.1:8080"/>
+    <group name="prod" enable="true">
+      <host name="h1" ip="127.0.0.1:7001"/>
+      <host name="h2" ip="127.0.0.1:7002"/>
+    </group>
+  </service>
+</config>
+"""
+
+#: Hashes that are hashes of nothing anybody uses.
+ARGON2ID = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaA"
+CRYPT = "..xpoEyRReGzk"
+
+
+def c14n(data: bytes) -> bytes:
+    """
+    The canonical form of a document, with its comments.
+    """
+    root: etree._Element = etree.fromstring(data)
+    return etree.tostring(root.getroottree(), method="c14n", with_comments=True)
+
+
+# Random services. Names come from few, so that two drawn one after the other
+# have much in common.
+
+NAMES = ("web", "h1", "host.1", "host.2", "ö", "a & <b> \"c\" 'd'", "x" * 255)
+
+_ports = st.integers(1, 40)
+hostAddresses: st.SearchStrategy[Address] = st.one_of(
+    st.builds(TCPAddress, st.sampled_from(["127.0.0.1", "::1", "backend.example"]), _ports),
+    st.builds(UNIXAddress, st.sampled_from(["/run/a.sock", "relative", '/run/<&">\n.sock'])),
+)
+listenAddresses: st.SearchStrategy[Address] = st.one_of(
+    st.builds(TCPAddress, st.sampled_from(["127.0.0.1", "::1", "", "localhost"]), _ports),
+    st.builds(UNIXAddress, st.sampled_from(["/run/l.sock", "l"])),
+)
+
+
+def _seconds(least: float, most: float) -> st.SearchStrategy[float]:
+    return st.one_of(
+        st.sampled_from([least, most]), st.floats(least, most), st.integers(1, 100).map(float)
+    )
+
+
+@st.composite
+def _hosts(draw: st.DrawFn, name: str) -> ProxyHost:
+    return ProxyHost.at(
+        name,
+        draw(hostAddresses),
+        draw(st.one_of(st.just(1), st.integers(0, 65535))),
+        draw(st.one_of(st.none(), st.integers(1, 10**9))),
+    )
+
+
+@st.composite
+def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
+    names = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=True))
+    return ProxyGroup(
+        name,
+        draw(st.sampled_from(schedulers.schedulerWords())),
+        enabled,
+        [draw(_hosts(host)) for host in names],
+        passiveFall=draw(st.sampled_from([1, 2, 100])),
+        whenAllDown=draw(st.sampled_from(["try", "close"])),
+        sendProxy=draw(st.sampled_from([None, "v1", "v2"])),
+    )
+
+
+@st.composite
+def _services(draw: st.DrawFn, name: str, addresses: Sequence[Address]) -> ProxyService:
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+    enabled = draw(st.sampled_from(names))
+    return ProxyService(
+        name,
+        addresses,
+        [draw(_groups(group, group == enabled)) for group in names],
+        maxConnections=draw(st.sampled_from([1, 10_000, 1_000_000])),
+        connectTimeout=draw(_seconds(0.01, 3600.0)),
+        dialTimeout=draw(_seconds(0.01, 3600.0)),
+        retries=draw(st.integers(0, 100)),
+        idleTimeout=draw(_seconds(0.0, 604800.0)),
+        finTimeout=draw(_seconds(0.0, 604800.0)),
+        resolveInterval=draw(_seconds(1.0, 86400.0)),
+        relay=draw(st.sampled_from(["auto", "portable"])),
+    )
+
+
+@st.composite
+def serviceLists(draw: st.DrawFn) -> list[ProxyService]:
+    """
+    Services that a file can say.
+    """
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+    addresses = draw(
+        st.lists(listenAddresses, min_size=len(names), max_size=len(names) + 3, unique=True)
+    )
+    count = len(names)
+    return [draw(_services(name, addresses[n::count])) for n, name in enumerate(names)]
+
+
+class _Writer:
+    """
+    Writes services as a person might who has a style of their own.
+    """
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+        self._step = draw(st.sampled_from(["", "  ", "\t"]))
+        self._newline = "\n" if self._step else draw(st.sampled_from(["", "\n"]))
+        self._comments = draw(st.sampled_from([0, 1, 4]))
+        self._booleans = draw(st.sampled_from([("true", "false"), ("ON", "Off"), ("1", "0")]))
+        self._lines: list[str] = []
+
+    def document(self, services: Sequence[ProxyService]) -> bytes:
+        draw = self._draw
+        self._comment(0)
+        self._put(0, "<config>")
+        for service in services:
+            self._service(service)
+        self._put(0, "</config>")
+        self._comment(0)
+        encoding = draw(st.sampled_from(["utf-8", "iso-8859-1", "utf-16"]))
+        text = self._newline.join(self._lines)
+        if encoding != "utf-8" or draw(st.booleans()):
+            text = f'<?xml version="1.0" encoding="{encoding}"?>\n{text}'
+        return text.encode(encoding, "xmlcharrefreplace")
+
+    def _service(self, service: ProxyService) -> None:
+        settings = {
+            name: str(getattr(service, name)) for name in ("maxConnections", "retries", "relay")
+        }
+        for name in (
+            "connectTimeout", "dialTimeout", "idleTimeout", "finTimeout", "resolveInterval",
+        ):  # fmt: skip
+            settings[name] = f"{getattr(service, name):.400f}".rstrip("0")
+        self._open(1, "service", {"name": service.name, **settings})
+        for address in service.addresses:
+            self._comment(2)
+            self._put(2, self._tag("listen", {"ip": str(address)}, "/"))
+        byElement = self._draw(st.booleans())
+        for group in service.groups:
+            self._group(group, byElement)
+        if byElement:
+            self._put(2, self._tag("enable", {"group": service.enabledGroup.name}, "/"))
+        self._put(1, "</service>")
+
+    def _group(self, group: ProxyGroup, byElement: bool) -> None:
+        attributes = {
+            "name": group.name,
+            "scheduler": group.scheduler,
+            "passiveFall": str(group.passiveFall),
+            "whenAllDown": group.whenAllDown,
+        }
+        if group.sendProxy is not None:
+            attributes["sendProxy"] = group.sendProxy
+        if not byElement and (group.enabled or self._draw(st.booleans())):
+            attributes["enable"] = self._booleans[0 if group.enabled else 1]
+        self._open(2, "group", attributes)
+        for host in group.hosts:
+            self._comment(3)
+            self._host(host)
+        self._put(2, "</group>")
+
+    def _host(self, host: ProxyHost) -> None:
+        attributes = {"name": host.name, "ip": str(host.address), "weight": str(host.weight)}
+        if host.weight == 1 and self._draw(st.booleans()):
+            del attributes["weight"]
+        if host.maxConnections is not None:
+            attributes["maxConnections"] = str(host.maxConnections)
+        self._put(3, self._tag("host", attributes, "/"))
+        if self._comments and self._newline and self._draw(st.booleans()):
+            self._lines[-1] += " <!-- beside -->"
+
+    def _comment(self, depth: int) -> None:
+        if self._draw(st.integers(0, 3)) < self._comments:
+            self._put(depth, "<!-- above -->")
+
+    def _open(self, depth: int, tag: str, attributes: dict[str, str]) -> None:
+        self._comment(depth)
+        self._put(depth, self._tag(tag, attributes))
+
+    def _put(self, depth: int, text: str) -> None:
+        self._lines.append(self._step * depth + text)
+
+    def _tag(self, tag: str, attributes: dict[str, str], end: str = "") -> str:
+        entities = {"\n": "&#10;"}
+        texts = [f"{name}={quoteattr(text, entities)}" for name, text in attributes.items()]
+        return f"<{' '.join([tag, *texts])}{end}>"
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[bytes, list[ProxyService]]:
+    """
+    A file, and the services that it says.
+    """
+    services = draw(serviceLists())
+    return _Writer(draw).document(services), services

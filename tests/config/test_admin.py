@@ -1,0 +1,125 @@
+"""
+Tests for L{txlb.config._admin}.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.config.documents import ARGON2ID, CRYPT, SMALL
+from txlb.config import AdminUser, Configuration, LoggingSettings, parseConfiguration
+
+SSH = '<ssh enable="true"/>'
+
+
+def load(more: str, name: str = "/etc/txlb/config.xml") -> Configuration:
+    return parseConfiguration(SMALL.replace(b"</config>", f"{more}</config>".encode()), name)
+
+
+def user(name: str, access: str = "full", **more: str) -> str:
+    attributes = " ".join(f'{key}="{value}"' for key, value in more.items())
+    return f'<user name="{name}" access="{access}" {attributes}/>'
+
+
+class UserTests(SynchronousTestCase):
+    def notes(self, *users: str, ssh: str = SSH) -> list[str]:
+        configuration = load(f"<admin>{ssh}{''.join(users)}</admin>")
+        return [note.message for note in configuration.notes]
+
+    def test_inOrder(self) -> None:
+        folder = self.mktemp()
+        found = load(
+            "<admin>"
+            + user("b", password=ARGON2ID)
+            + user("a", "readonly", password=CRYPT, authorizedKeys="keys/a")
+            + "</admin>",
+            os.path.join(folder, "c.xml"),
+        )
+        keys = os.path.join(os.path.abspath(folder), "keys/a")
+        self.assertEqual(
+            found.admin.users,
+            (AdminUser("b", ARGON2ID), AdminUser("a", CRYPT, keys, "readonly")),
+        )
+
+    def test_nothingToSay(self) -> None:
+        """
+        One who can log in is enough.
+        """
+        self.assertEqual(self.notes(user("u", password=ARGON2ID)), [])
+
+    def test_keysAreThere(self) -> None:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("ssh-ed25519 AAAA")
+        self.assertEqual(self.notes(user("u", authorizedKeys=os.path.abspath(path))), [])
+
+    def test_keysAreMissing(self) -> None:
+        (note,) = self.notes(user("u", authorizedKeys="nowhere/keys"))
+        self.assertIn("keys of user 'u' are not there yet: no file /etc/txlb/nowhere/keys", note)
+
+    def test_oldHash(self) -> None:
+        (note,) = self.notes(user("u", password=CRYPT), user("v", password=ARGON2ID))
+        self.assertIn("password of user 'u' is an old crypt hash", note)
+
+    def test_nobodyGetsIn(self) -> None:
+        for users in ((), (user("u", "readonly", password=ARGON2ID),)):
+            (note,) = self.notes(*users)
+            self.assertIn("nobody can log in by ssh", note)
+
+    def test_nobodyNeeds(self) -> None:
+        self.assertEqual(self.notes(ssh=""), [])
+        self.assertEqual(self.notes(ssh='<ssh enable="off"/>'), [])
+
+
+class PathTests(SynchronousTestCase):
+    def test_relative(self) -> None:
+        found = load('<control socket="run/c.sock"/><logging file="../log"/>')
+        self.assertEqual(found.control, "/etc/txlb/run/c.sock")
+        self.assertEqual(found.logging, LoggingSettings("/etc/txlb/../log"))
+
+    def test_relativeToNowhere(self) -> None:
+        """
+        A name without a folder stands for a file in the working directory.
+        """
+        found = load('<logging file="log"/>', "c.xml")
+        self.assertEqual(found.logging, LoggingSettings(os.path.abspath("log")))
+
+    def test_absolute(self) -> None:
+        found = load('<control socket="/c.sock"/><logging file="/log"/>')
+        self.assertEqual(found.control, "/c.sock")
+        self.assertEqual(found.logging, LoggingSettings("/log"))
+
+
+class IdleTests(SynchronousTestCase):
+    """
+    What has no effect is said where somebody wants the effect.
+    """
+
+    def test_switchedOff(self) -> None:
+        found = load(
+            '<admin><web enable="no"/></admin><manager><heartbeat interval="1"/></manager>'
+            "<control/>"
+        )
+        self.assertEqual(found.notes, ())
+
+    def test_switchedOn(self) -> None:
+        found = load(
+            '<admin><web enable="yes"/></admin>'
+            '<manager><heartbeat enable="1"/><configCheck enable="on"/></manager>'
+            '<control socket="s"/>'
+        )
+        texts = [note.message for note in found.notes]
+        self.assertEqual(len(texts), 4)
+        for tag, text in zip(("web", "heartbeat", "configCheck", "control"), texts, strict=True):
+            self.assertIn(f"<{tag}> is read and has no effect", text)
+
+    def test_emptyGroup(self) -> None:
+        found = parseConfiguration(
+            b'<config><service name="s"><listen ip=":1"/><group name="g" enable="1"/></service>'
+            b"</config>",
+            "c.xml",
+        )
+        (note,) = found.notes
+        self.assertIn("group 'g' has no host", note.message)

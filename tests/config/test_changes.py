@@ -1,0 +1,157 @@
+"""
+Tests for L{txlb.config._changes}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import given
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.config.documents import serviceLists
+from txlb.config._changes import describeChanges
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+
+H1 = ProxyHost("h1", "127.0.0.1", 7001)
+H2 = ProxyHost("h2", "127.0.0.1", 7002)
+PROD = ProxyGroup("prod", "leastc", True, [H1, H2])
+TEST = ProxyGroup("test", "roundr", False, [H1])
+WEB = ProxyService("web", [("", 80), ("", 81)], [PROD, TEST])
+
+
+def group(changed: ProxyGroup) -> list[ProxyService]:
+    return [replace(WEB, groups=(changed, TEST))]
+
+
+class DescribeChangesTests(SynchronousTestCase):
+    def check(self, services: Sequence[ProxyService], *lines: str) -> None:
+        self.assertEqual(describeChanges([WEB], services), list(lines))
+
+    def test_none(self) -> None:
+        self.check([replace(WEB)])
+
+    def test_hosts(self) -> None:
+        h4 = ProxyHost.at("h4", "unix:/run/h4", 5)
+        self.check(
+            group(
+                replace(
+                    PROD,
+                    hosts=(
+                        H2,
+                        h4,
+                    ),
+                )
+            ),
+            "host web/prod/h1 removed",
+            "host web/prod/h4 added (unix:/run/h4, weight 5)",
+        )
+
+    def test_host(self) -> None:
+        changed = replace(H1, port=9, weight=3, maxConnections=7)
+        self.check(
+            group(
+                replace(
+                    PROD,
+                    hosts=(
+                        changed,
+                        H2,
+                    ),
+                )
+            ),
+            "host web/prod/h1 moved from 127.0.0.1:7001 to 127.0.0.1:9",
+            "host web/prod/h1: weight 1 -> 3",
+            "host web/prod/h1: maxConnections none -> 7",
+        )
+
+    def test_hostOrder(self) -> None:
+        self.check(
+            group(
+                replace(
+                    PROD,
+                    hosts=(
+                        H2,
+                        H1,
+                    ),
+                )
+            ),
+            "hosts of web/prod in another order",
+        )
+
+    def test_group(self) -> None:
+        self.check(
+            group(replace(PROD, scheduler="rand", passiveFall=2, sendProxy="v1")),
+            "group web/prod: scheduler leastc -> rand",
+            "group web/prod: passiveFall 1 -> 2",
+            "group web/prod: sendProxy none -> v1",
+        )
+
+    def test_switched(self) -> None:
+        self.check(
+            [replace(WEB, groups=(replace(PROD, enabled=False), replace(TEST, enabled=True)))],
+            "service web: group switched from prod to test",
+        )
+
+    def test_groups(self) -> None:
+        self.check(
+            [replace(WEB, groups=(ProxyGroup("new", hosts=[H1]), PROD))],
+            "group web/test removed",
+            "group web/new added (leastc, 1 host)",
+        )
+
+    def test_groupOrder(self) -> None:
+        self.check([replace(WEB, groups=(TEST, PROD))], "groups of web in another order")
+
+    def test_listenerMoved(self) -> None:
+        self.check(
+            [
+                replace(
+                    WEB,
+                    addresses=(
+                        TCPAddress("", 80),
+                        TCPAddress("", 10080),
+                    ),
+                )
+            ],
+            "service web: listener moved from *:81 to *:10080",
+        )
+
+    def test_listeners(self) -> None:
+        self.check(
+            [
+                replace(
+                    WEB,
+                    addresses=(
+                        TCPAddress("", 81),
+                        TCPAddress("", 82),
+                        TCPAddress("", 80),
+                    ),
+                )
+            ],
+            "service web: listener *:82 added",
+            "service web: listeners in another order",
+        )
+        self.check(
+            [replace(WEB, addresses=(TCPAddress("", 81),))], "service web: listener *:80 removed"
+        )
+
+    def test_services(self) -> None:
+        other = ProxyService("dns", ["unix:/run/dns"], [PROD, TEST])
+        self.check(
+            [other],
+            "service web removed",
+            "service dns added (on unix:/run/dns, 2 groups)",
+        )
+        self.assertEqual(describeChanges([WEB, other], [other, WEB]), ["services in another order"])
+
+    def test_setting(self) -> None:
+        self.check([replace(WEB, idleTimeout=0)], "service web: idleTimeout 3600.0 -> 0.0")
+
+    @given(serviceLists(), serviceLists())
+    def test_emptyWhereEqual(self, one: list[ProxyService], other: list[ProxyService]) -> None:
+        """
+        There are lines exactly where something differs.
+        """
+        self.assertEqual(describeChanges(one, one), [])
+        self.assertEqual(describeChanges(one, other) == [], one == other)

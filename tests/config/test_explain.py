@@ -1,0 +1,106 @@
+"""
+Tests for L{txlb.config._explain}.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.config.documents import PYTHON_DIRECTOR, SAMPLE_1_1_0, SMALL
+from txlb.config import _schema as schema
+from txlb.config import explainConfiguration, parseConfiguration
+from txlb.config._elements import walk
+
+
+def explain(data: bytes) -> list[str]:
+    return explainConfiguration(parseConfiguration(data, "c.xml")).splitlines()
+
+
+def squeeze(line: str) -> str:
+    return re.sub(r"(?<=\S)  +", "  ", line)
+
+
+class ExplainTests(SynchronousTestCase):
+    def test_small(self) -> None:
+        """
+        Everything, from the outside in, with what is a default marked.
+        """
+        self.assertEqual(
+            explain(SMALL),
+            f"""\
+{os.path.abspath("c.xml")}
+  service web (line 2)
+    maxConnections   10000   default
+    connectTimeout   5 s     default
+    dialTimeout      10 s    default
+    retries          3       default
+    idleTimeout      3600 s  default
+    finTimeout       60 s    default
+    resolveInterval  30 s    default
+    relay            auto    default
+    listen (line 3)
+      ip  127.0.0.1:8080
+    group prod (line 4)
+      scheduler    leastc     default
+      enable       true
+      passiveFall  1          default
+      whenAllDown  try        default
+      sendProxy    no header  default
+      host h1 (line 5)
+        ip              127.0.0.1:7001
+        weight          1               default
+        maxConnections  no limit        default
+      host h2 (line 6)
+        ip              127.0.0.1:7002
+        weight          1               default
+        maxConnections  no limit        default
+  admin: none
+  manager
+    graceTime  10 s  default
+  control: none
+  logging: none
+""".splitlines(),
+        )
+
+    def test_everyAttribute(self) -> None:
+        """
+        Each attribute that has an effect, and each that is written, is there.
+        """
+        lines = explain(SAMPLE_1_1_0)
+        words = {line.split()[0] for line in lines[1:]}
+        for element, _ in walk(schema.CONFIG):
+            for attribute in element.attributes:
+                if element is not schema.ENABLE and attribute.name not in {"name", "listen"}:
+                    self.assertIn(attribute.name, words)
+        self.assertIn("hostCheckInterval", words)
+
+    def test_password(self) -> None:
+        """
+        Hashes are not shown.
+        """
+        text = "\n".join(explain(SAMPLE_1_1_0))
+        self.assertNotIn("..xpoEyRReGzk", text)
+        self.assertIn("(an old crypt hash)", text)
+
+    def test_pythonDirector(self) -> None:
+        """
+        Words and switches are as they are understood, names as they are counted.
+        """
+        lines = [squeeze(line.strip()) for line in explain(PYTHON_DIRECTOR)]
+        self.assertIn("scheduler  leastc", lines)
+        self.assertIn("enable  true  by <enable>", lines)
+        self.assertIn("enable  false  default", lines)
+        self.assertIn("enable (line 12)", lines)
+        self.assertIn("host host.2 (line 8)", lines)
+        self.assertIn("listen  127.0.0.1:7001", lines)
+
+    def test_partlyThere(self) -> None:
+        data = SMALL.replace(b"</config>", b'<manager graceTime="0"/><admin/></config>')
+        lines = [squeeze(line) for line in explain(data)]
+        self.assertIn("    graceTime  0 s", lines)
+        self.assertIn("    ssh: none", lines)
+        self.assertIn("    web: none", lines)
+        self.assertIn("    heartbeat: none", lines)

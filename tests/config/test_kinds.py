@@ -1,0 +1,261 @@
+"""
+Tests for L{txlb.config._kinds} and L{txlb.config._things}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.config.documents import ARGON2ID, CRYPT, hostAddresses, listenAddresses
+from txlb import schedulers
+from txlb.config._kinds import BOOLEAN_PAIRS, Boolean, Kind, PlainKind, Seconds, Whole, Word, quoted
+from txlb.config._things import (
+    HostAddress,
+    ListenAddress,
+    Name,
+    PasswordHash,
+    Path,
+    SchedulerWord,
+    isCurrentHash,
+)
+from txlb.errors import ModelError
+from txlb.model import Address
+
+
+class KindTests(SynchronousTestCase):
+    """
+    What all kinds have in common.
+    """
+
+    def wrong(self, kind: Kind, *texts: str) -> None:
+        for text in texts:
+            error = self.assertRaises(ModelError, kind.parse, text, "colour of thing 'x'")
+            self.assertIn(repr(text), str(error))
+            self.assertIn("colour of thing 'x'", str(error))
+
+    def right(self, kind: Kind, **values: object) -> None:
+        for text, value in values.items():
+            self.assertEqual(kind.parse(text, "it"), value)
+
+
+class BooleanTests(KindTests):
+    def test_words(self) -> None:
+        """
+        Five words each, in any case.
+        """
+        for true, false in BOOLEAN_PAIRS:
+            self.right(
+                Boolean(),
+                **{true: True, true.upper(): True, false: False, false.title(): False},
+            )
+
+    def test_nothingElse(self) -> None:
+        self.wrong(Boolean(), "", "enabled", "disabled", "y", "2", "True ", "none", "ja")
+
+    def test_keepsStyle(self) -> None:
+        """
+        A file that says C{on} goes on to say C{off}.
+        """
+        self.assertEqual(Boolean().write(False, "ON"), "off")
+        self.assertEqual(Boolean().write(True, "no"), "yes")
+        self.assertEqual(Boolean().write(False, "1"), "0")
+        self.assertEqual(Boolean().write(True, "?"), "true")
+        self.assertEqual(Boolean().write(False), "false")
+
+    def test_brief(self) -> None:
+        self.assertEqual(Boolean().brief(), "true or false")
+
+
+class WholeTests(KindTests):
+    kind = Whole(5, 10, "bytes", "never")
+
+    def test_range(self) -> None:
+        self.right(self.kind, **{"5": 5, " 10 ": 10, "+7": 7, "007": 7})
+        self.wrong(self.kind, "4", "11", "-5")
+
+    def test_zero(self) -> None:
+        """
+        Where 0 stands for something of its own it need not be in the range.
+        """
+        self.right(self.kind, **{"0": 0})
+        self.wrong(Whole(5, 10), "0")
+
+    def test_noNumber(self) -> None:
+        self.wrong(self.kind, "", "five", "5.0", "0x5", "5_0", "5e0", "\u0665", "--5", "5 5")
+
+    def test_manyDigits(self) -> None:
+        error = self.assertRaises(ModelError, self.kind.parse, "9" * 100_000, "it")
+        self.assertTrue(len(str(error)) < 200)
+
+    def test_words(self) -> None:
+        self.assertEqual(
+            self.kind.describe(), "a whole number of bytes from 5 to 10, or 0 for never"
+        )
+        self.assertEqual(Whole(1, 2).describe(), "a whole number from 1 to 2")
+        self.assertEqual(self.kind.show(7), "7 bytes")
+        self.assertEqual(self.kind.show(0), "0 bytes (never)")
+        self.assertEqual(Whole(0, 2).show(0), "0")
+
+
+class SecondsTests(KindTests):
+    kind = Seconds(0.0, 60.0, "never")
+
+    def test_range(self) -> None:
+        self.right(self.kind, **{"0": 0.0, "60": 60.0, " .5": 0.5, "1.": 1.0, "+1.25": 1.25})
+        self.wrong(self.kind, "-1", "60.01", "9" * 18)
+
+    def test_noNumber(self) -> None:
+        self.wrong(self.kind, "", ".", "nan", "inf", "1e1", "1,5", "1_0", "5s", "\u0665")
+
+    @given(st.floats(0.0, 60.0))
+    def test_written(self, value: float) -> None:
+        """
+        What is written is read as the same number, to the last bit.
+        """
+        self.assertEqual(self.kind.parse(self.kind.write(value), "it"), value)
+
+    def test_words(self) -> None:
+        self.assertEqual(
+            self.kind.describe(), "a number of seconds from 0 to 60; 0 stands for never"
+        )
+        self.assertEqual(Seconds(0.01, 1.0).describe(), "a number of seconds from 0.01 to 1")
+        self.assertEqual(self.kind.show(2.5), "2.5 s")
+        self.assertEqual(self.kind.show(0.0), "0 s (never)")
+
+
+class WordTests(KindTests):
+    def test_words(self) -> None:
+        kind = Word(("one", "two", "three"))
+        self.right(kind, one="one", three="three")
+        self.wrong(kind, "", "ONE", "four")
+        self.assertEqual(kind.describe(), "one, two or three")
+        self.assertEqual(kind.brief(), kind.describe())
+
+
+class SchedulerWordTests(KindTests):
+    def test_everyScheduler(self) -> None:
+        kind = SchedulerWord()
+        for word in schedulers.schedulerWords():
+            self.right(kind, **{word: word})
+            self.assertIn(word, kind.describe())
+
+    def test_pythonDirector(self) -> None:
+        kind = SchedulerWord()
+        self.right(
+            kind, random="rand", roundrobin="roundr", leastconns="leastc", leastconnsrr="leastc"
+        )
+        self.assertIn("leastconnsrr", kind.describe())
+
+    def test_unknown(self) -> None:
+        self.wrong(SchedulerWord(), "LEASTC", "fair")
+
+
+class NameTests(KindTests):
+    def test_model(self) -> None:
+        """
+        The model has the rules.
+        """
+        self.right(Name("host"), **{"a b": "a b"})
+        for text in ("", "a/b", " a", "a\n"):
+            self.assertRaises(ModelError, Name("host").parse, text, "name of <host>")
+        self.assertIn("without a slash", Name("host").describe())
+
+
+class AddressTests(KindTests):
+    @given(hostAddresses)
+    def test_hosts(self, address: Address) -> None:
+        kind = HostAddress()
+        self.assertEqual(kind.parse(kind.write(address), "it"), address)
+
+    @given(listenAddresses)
+    def test_listeners(self, address: Address) -> None:
+        kind = ListenAddress()
+        self.assertEqual(kind.parse(kind.write(address), "it"), address)
+
+    def test_wrong(self) -> None:
+        self.wrong(HostAddress(), "", "a", "a:0", "*:1", "a:70000")
+        self.wrong(ListenAddress(), "", "a", "*:0", ":70000", "::1:80")
+        self.assertIn("host:port", HostAddress().describe())
+        self.assertIn("*:port", ListenAddress().describe())
+
+
+class PathTests(KindTests):
+    def test_paths(self) -> None:
+        self.right(Path(), **{"/a": "/a", "b/c": "b/c", "x" * 4095: "x" * 4095})
+        self.wrong(Path(), "", "  ")
+
+
+class LongValueTests(SynchronousTestCase):
+    def test_long(self) -> None:
+        """
+        What is far too long is refused in a few words.
+        """
+        kinds: list[Kind] = [
+            *(Boolean(), Whole(0, 9), Seconds(0.0, 9.0), Word(("a", "b")), SchedulerWord()),
+            *(HostAddress(), ListenAddress(), Path(), Name("host"), PasswordHash()),
+        ]
+        for kind in kinds:
+            error = self.assertRaises(ModelError, kind.parse, "x" * 1_000_000, "it")
+            self.assertTrue(len(str(error)) < 300, kind)
+
+
+class PasswordTests(KindTests):
+    def test_hashes(self) -> None:
+        """
+        New ones, and those of crypt(3) in their many kinds.
+        """
+        kind = PasswordHash()
+        for text in (
+            ARGON2ID,
+            CRYPT,
+            "$6$salt$hash",
+            "$2b$12$x",
+            "$md5,rounds=1$x",
+            "_" + "a" * 19,
+        ):
+            self.right(kind, **{text: text})
+
+    def test_noHashes(self) -> None:
+        """
+        They are refused, and not quoted.
+        """
+        for text in ("", "secret", "a" * 12, "a" * 14, ARGON2ID[:-30], "$argon2i$v=19$x", "$6"):
+            error = self.assertRaises(
+                ModelError, PasswordHash().parse, text, "password of user 'u'"
+            )
+            self.assertEqual(
+                str(error),
+                "password of user 'u' is no hash of a password; make one with: txlb passwd",
+            )
+
+    def test_current(self) -> None:
+        self.assertTrue(isCurrentHash(ARGON2ID))
+        self.assertFalse(isCurrentHash(CRYPT))
+        self.assertFalse(isCurrentHash(ARGON2ID + "\n"))
+
+    def test_show(self) -> None:
+        """
+        Not even a hash is for everybody to see.
+        """
+        self.assertEqual(PasswordHash().show(ARGON2ID), "(an argon2id hash)")
+        self.assertEqual(PasswordHash().show(CRYPT), "(an old crypt hash)")
+        self.assertIn("txlb passwd", PasswordHash().describe())
+
+
+class QuotedTests(SynchronousTestCase):
+    def test_short(self) -> None:
+        self.assertEqual(quoted("a'b"), '"a\'b"')
+        self.assertEqual(quoted("x" * 60), repr("x" * 60))
+
+    def test_long(self) -> None:
+        self.assertEqual(quoted("x" * 61), repr("x" * 60 + "…"))
+
+
+class PlainKindTests(SynchronousTestCase):
+    def test_abstract(self) -> None:
+        """
+        Each kind has to say what it is.
+        """
+        self.assertRaises(NotImplementedError, PlainKind().describe)

@@ -1,0 +1,299 @@
+"""
+Tests for L{txlb.config._render}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from hypothesis import given
+from lxml import etree
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.config.documents import (
+    PYTHON_DIRECTOR,
+    SAMPLE_1_1_0,
+    SMALL,
+    c14n,
+    documents,
+    serviceLists,
+)
+from txlb.config import _schema as schema
+from txlb.config import parseConfiguration
+from txlb.config._render import _set, render, serialize
+from txlb.errors import ConfigurationError
+from txlb.manager import ProxyManager
+from txlb.model import ProxyHost, ProxyService, TCPAddress, UNIXAddress
+
+
+def comments(data: bytes) -> list[bytes | str | None]:
+    root: etree._Element = etree.fromstring(data)
+    return [each.text for each in root.getroottree().xpath("//comment()")]
+
+
+class RenderTests(SynchronousTestCase):
+    """
+    What changes is what was changed.
+    """
+
+    def check(
+        self, before: bytes, change: Callable[[ProxyManager], object], *pairs: tuple[str, str]
+    ) -> None:
+        """
+        Make a change to a running configuration, and see it in the document.
+
+        @param pairs: texts, and what becomes of them.
+        """
+        configuration = parseConfiguration(before, "c.xml")
+        manager = ProxyManager(configuration.services)
+        change(manager)
+        services = tuple(manager.services.values())
+        wanted = before.decode()
+        for old, new in pairs:
+            self.assertEqual(wanted.count(old), 1, old)
+            wanted = wanted.replace(old, new)
+        found = configuration.render(services)
+        self.assertEqual(found.decode(), wanted)
+        self.assertEqual(parseConfiguration(found, "c.xml").services, services)
+
+    def test_nothing(self) -> None:
+        for data in (SMALL, SAMPLE_1_1_0):
+            services = parseConfiguration(data, "c.xml").services
+            self.assertEqual(render(data, "c.xml", services), data)
+
+    def test_addHost(self) -> None:
+        self.check(
+            SMALL,
+            lambda manager: manager.addHost("web", "prod", "h3", "127.0.0.1:7003", 5),
+            (
+                '7002"/>\n',
+                '7002"/>\n      <host name="h3" ip="127.0.0.1:7003" weight="5"/>\n',
+            ),
+        )
+
+    def test_delHost(self) -> None:
+        self.check(
+            SMALL,
+            lambda manager: manager.delHost("web", "prod", "h1"),
+            ('      <host name="h1" ip="127.0.0.1:7001"/>\n', ""),
+        )
+
+    def test_lastHost(self) -> None:
+        def change(manager: ProxyManager) -> None:
+            manager.delHost("web", "prod", "h1")
+            manager.delHost("web", "prod", "h2")
+
+        self.check(
+            SMALL,
+            change,
+            ('\n      <host name="h1" ip="127.0.0.1:7001"/>', ""),
+            ('\n      <host name="h2" ip="127.0.0.1:7002"/>', ""),
+        )
+
+    def test_setWeight(self) -> None:
+        """
+        A weight is written where there was none, and never taken away.
+        """
+        self.check(
+            SMALL,
+            lambda manager: manager.setWeight("web", "prod", "h1", 0),
+            ('7001"/>', '7001" weight="0"/>'),
+        )
+        self.check(
+            SAMPLE_1_1_0,
+            lambda manager: manager.setWeight("proxy1", "prod", "host2", 1),
+            ('weight="3"', 'weight="1"'),
+        )
+
+    def test_setScheduler(self) -> None:
+        self.check(
+            SAMPLE_1_1_0,
+            lambda manager: manager.setScheduler("proxy1", "test", "rand"),
+            ('name="test" scheduler="leastc"', 'name="test" scheduler="rand"'),
+        )
+
+    def test_switchGroup(self) -> None:
+        self.check(
+            SAMPLE_1_1_0,
+            lambda manager: manager.switchGroup("proxy1", "prod", "test"),
+            ('enable="true">\n      <host name="host1" ip="127.0.0.1:7001" weight="1"',
+             'enable="false">\n      <host name="host1" ip="127.0.0.1:7001" weight="1"'),
+            ('scheduler="leastc">', 'scheduler="leastc" enable="true">'),
+        )  # fmt: skip
+
+    def test_moveListener(self) -> None:
+        self.check(
+            SAMPLE_1_1_0,
+            lambda manager: manager.listenerMoved("proxy1", 1, TCPAddress("::1", 99)),
+            ("127.0.0.1:8081", "[::1]:99"),
+        )
+
+    def test_pythonDirector(self) -> None:
+        """
+        Its element goes on to say which group it is, and its words stay.
+        """
+        self.check(
+            PYTHON_DIRECTOR,
+            lambda manager: manager.switchGroup("loadbalanced", "two", "one"),
+            ('<enable group="two"/>', '<enable group="one"/>'),
+        )
+
+    def test_enabledInBothWays(self) -> None:
+        """
+        The attribute must not say otherwise.
+        """
+        data = PYTHON_DIRECTOR.replace(b'"leastconnsrr"', b'"leastconnsrr" enable="on"')
+        self.check(
+            data,
+            lambda manager: manager.switchGroup("loadbalanced", "two", "one"),
+            ('<enable group="two"/>', '<enable group="one"/>'),
+            ('enable="on"', 'enable="off"'),
+        )
+
+    def test_namelessHosts(self) -> None:
+        """
+        Names that were counted are written once counting would give others.
+        """
+        self.check(
+            PYTHON_DIRECTOR,
+            lambda manager: manager.setWeight("loadbalanced", "two", "host.2", 3),
+            ('<host ip="127.0.0.1:9001"', '<host ip="127.0.0.1:9001" weight="3"'),
+        )
+        self.check(
+            PYTHON_DIRECTOR,
+            lambda manager: manager.delHost("loadbalanced", "two", "host.2"),
+            ('      <host ip="127.0.0.1:9001"/>\n', ""),
+            ('<host ip="127.0.0.1:9003"', '<host ip="127.0.0.1:9003" name="host.3"'),
+        )
+
+    def test_unsetLimit(self) -> None:
+        """
+        A limit that is none any more is taken out.
+        """
+        data = SMALL.replace(b'7001"', b'7001" maxConnections="5"')
+        (service,) = parseConfiguration(SMALL, "c.xml").services
+        found = parseConfiguration(data, "c.xml").render([service])
+        self.assertEqual(found, SMALL)
+
+    def test_newService(self) -> None:
+        """
+        It is written in full, as far as it isn't a default.
+        """
+        configuration = parseConfiguration(SMALL, "c.xml")
+        (web,) = configuration.services
+        host = ProxyHost.at("ä", "unix:/run/a", 2)
+        group = replace(web.groups[0], name="g", hosts=[host], scheduler="rand", sendProxy="v2")
+        other = ProxyService("new", ["*:90", "unix:/run/b"], [group], retries=0)
+        found = configuration.render([web, other])
+        self.assertEqual(
+            found.decode(),
+            SMALL.decode().replace(
+                "</config>",
+                """\
+  <service name="new" retries="0">
+    <listen ip="*:90"/>
+    <listen ip="unix:/run/b"/>
+    <group name="g" scheduler="rand" enable="true" sendProxy="v2">
+      <host name="ä" ip="unix:/run/a" weight="2"/>
+    </group>
+  </service>
+</config>""",
+            ),
+        )
+
+    def test_notXML(self) -> None:
+        """
+        Some paths can't be written in XML.
+        """
+        configuration = parseConfiguration(SMALL, "c.xml")
+        service = replace(configuration.services[0], addresses=(UNIXAddress("/run/\x01"),))
+        error = self.assertRaises(ConfigurationError, configuration.render, [service])
+        self.assertIn("this can't be written to a file", str(error))
+
+    def test_attributeOfNothing(self) -> None:
+        """
+        Only what the schema knows is ever written.
+        """
+        element: etree._Element = etree.fromstring("<host/>")
+        self.assertRaises(KeyError, _set, element, schema.HOST, None, "colour", "red")
+
+
+class RandomTests(SynchronousTestCase):
+    """
+    Whatever is changed.
+    """
+
+    @given(documents())
+    def test_unchanged(self, each: tuple[bytes, list[ProxyService]]) -> None:
+        """
+        Services that are those of the file leave the tree as it is.
+        """
+        data, services = each
+        self.assertEqual(c14n(render(data, "c.xml", services)), c14n(data))
+
+    @given(documents(), serviceLists())
+    def test_changed(
+        self, each: tuple[bytes, list[ProxyService]], wanted: Sequence[ProxyService]
+    ) -> None:
+        """
+        The document says exactly the other services, and changed back it says
+        the first ones again; comments outside of services stay.
+        """
+        data, services = each
+        found = parseConfiguration(data, "c.xml").render(wanted)
+        configuration = parseConfiguration(found, "c.xml")
+        self.assertEqual(list(configuration.services), list(wanted))
+        again = parseConfiguration(configuration.render(services), "c.xml")
+        self.assertEqual(list(again.services), services)
+        self.assertTrue(set(comments(found)) <= set(comments(data)))
+
+
+class SerializeTests(SynchronousTestCase):
+    """
+    What is around the outermost element.
+    """
+
+    def same(self, data: bytes, encoding: str = "utf-8") -> bytes:
+        root: etree._Element = etree.fromstring(data)
+        found = serialize(root, data)
+        self.assertEqual(c14n(found), c14n(data))
+        return found
+
+    def test_declaration(self) -> None:
+        for data in (
+            b"<config/>\n",
+            b'<?xml version="1.0" encoding="utf-8"?>\n<config/>\n',
+            b'<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n<config/>\n',
+            b'<?xml version="1.0" encoding="iso-8859-1"?>\n<config a="\xe4"/>\n',
+            b"<!-- one -->\n<?two?>\n<config/>\n<!-- three -->\n",
+        ):
+            self.assertEqual(self.same(data), data)
+
+    def test_withoutEncoding(self) -> None:
+        self.assertEqual(
+            self.same(b"\xef\xbb\xbf<?xml version='1.0'?><config/>"),
+            b'<?xml version="1.0" encoding="UTF-8"?>\n<config/>\n',
+        )
+
+    def test_utf16(self) -> None:
+        data = '<?xml version="1.0" encoding="utf-16"?>\n<config a="ä"/>'.encode("utf-16")
+        self.assertIn("<config", self.same(data).decode("utf-16"))
+
+    def test_characterOutsideOfEncoding(self) -> None:
+        data = b'<?xml version="1.0" encoding="us-ascii"?>\n<config/>\n'
+        root: etree._Element = etree.fromstring(data)
+        root.set("a", "ä")
+        found = serialize(root, data)
+        self.assertIn(b'a="&#228;"', found)
+        self.assertEqual(etree.fromstring(found).get("a"), "ä")
+
+    def test_encodingOfLibxml2(self) -> None:
+        """
+        One that Python doesn't know becomes UTF-8.
+        """
+        data = b'<?xml version="1.0" encoding="EUC-TW"?><config/>'
+        root: etree._Element = etree.fromstring(data)
+        self.assertEqual(
+            serialize(root, data), b'<?xml version="1.0" encoding="UTF-8"?>\n<config/>\n'
+        )

@@ -1,0 +1,126 @@
+"""
+Tests for L{txlb.config._schema} and L{txlb.config._elements}.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.config import _schema as schema
+from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS
+from txlb.config._elements import REQUIRED, Element, defaultOf, walk
+from txlb.config._kinds import Boolean, Seconds, Whole, Word
+from txlb.errors import ModelError
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
+
+#: What the elements of a service stand for, and a right one of each.
+MODELS: list[tuple[Element, tuple[str, ...], Any]] = [
+    (schema.HOST, HOST_SETTINGS, ProxyHost("h", "127.0.0.1", 1)),
+    (schema.GROUP, GROUP_SETTINGS, ProxyGroup("g")),
+    (
+        schema.SERVICE,
+        SERVICE_SETTINGS,
+        ProxyService("s", [("", 1)], [ProxyGroup("g", enabled=True)]),
+    ),
+]
+
+
+class ModelTests(SynchronousTestCase):
+    """
+    The schema and the model say the same.
+    """
+
+    def test_everySettingIsRead(self) -> None:
+        """
+        Every attribute of the schema ends up in the model, and every setting of
+        the model has an attribute.
+        """
+        ownLines = {"name", "ip", "scheduler", "enable"}
+        otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "addresses",
+                       "groups"}  # fmt: skip
+        for element, settings, value in MODELS:
+            names = {attribute.name for attribute in element.attributes}
+            self.assertEqual(names - ownLines, set(settings))
+            fields = {field.name for field in dataclasses.fields(value)}
+            self.assertEqual(fields - otherFields, set(settings))
+
+    def test_defaults(self) -> None:
+        for element, settings, value in MODELS:
+            for name in settings:
+                attribute = element.getAttribute(name)
+                assert attribute is not None
+                self.assertEqual(attribute.default, getattr(value, name), name)
+
+    def test_ranges(self) -> None:
+        """
+        The model takes both ends of each range and nothing beyond.
+        """
+        for element, settings, value in MODELS:
+            for name in settings:
+                attribute = element.getAttribute(name)
+                assert attribute is not None
+                kind = attribute.kind
+                if isinstance(kind, Word):
+                    right: list[Any] = list(kind.words)
+                    wrong: list[Any] = ["", "word"]
+                else:
+                    assert isinstance(kind, (Whole, Seconds)), kind
+                    right = [kind.least, kind.most]
+                    wrong = [kind.least - 1, kind.most + 1]
+                for each in right:
+                    changed = dataclasses.replace(value, **{name: each})
+                    self.assertEqual(getattr(changed, name), each)
+                for each in wrong:
+                    self.assertRaises(ModelError, dataclasses.replace, value, **{name: each})
+
+
+class SchemaTests(SynchronousTestCase):
+    """
+    The schema makes sense by itself.
+    """
+
+    def test_tagsAreUnique(self) -> None:
+        tags = [element.tag for element, _ in walk(schema.CONFIG)]
+        self.assertEqual(len(tags), len(set(tags)))
+        self.assertIn("host", tags)
+
+    def test_parents(self) -> None:
+        parents = {element.tag: parent for element, parent in walk(schema.CONFIG)}
+        self.assertIsNone(parents["config"])
+        self.assertIs(parents["host"], schema.GROUP)
+
+    def test_defaultsAreRight(self) -> None:
+        """
+        Every default is a value of its kind, as written and read again.
+        """
+        for element, _ in walk(schema.CONFIG):
+            for attribute in element.attributes:
+                self.assertTrue(attribute.doc.endswith("."), attribute)
+                if attribute.default is None or attribute.default is REQUIRED:
+                    continue
+                text = attribute.kind.write(attribute.default)
+                self.assertEqual(attribute.kind.parse(text, "it"), attribute.default)
+
+    def test_oldSwitches(self) -> None:
+        """
+        What 1.1.0 could switch is off unless it is switched on.
+        """
+        for element, _ in walk(schema.CONFIG):
+            attribute = element.getAttribute("enable")
+            if attribute is not None:
+                self.assertEqual(attribute.kind, Boolean())
+                self.assertIs(attribute.default, False)
+
+    def test_lookUp(self) -> None:
+        self.assertIsNone(schema.HOST.getAttribute("colour"))
+        self.assertIsNone(schema.HOST.getChild("host"))
+        child = schema.GROUP.getChild("host")
+        assert child is not None
+        self.assertIs(child.element, schema.HOST)
+
+    def test_defaultOf(self) -> None:
+        self.assertEqual(defaultOf(ProxyHost, "weight"), 1)
+        self.assertIs(defaultOf(ProxyHost, "name"), REQUIRED)
