@@ -3,19 +3,22 @@ Deadlines on the monotonic clock.
 
 The reactor's own clock is the wall clock, which somebody may set. So its
 C{callLater} only wakes this queue up, at least once a second while anything
-waits, and what is due is decided by the monotonic clock.
+waits, and what is due is decided by the monotonic clock. A wall clock that was
+set back keeps the wake-up waiting until the next deadline is asked for, which
+every new connection does.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-#: Seconds between two looks at most, so that a clock that was set back can't
-#: hold anything up for long.
+#: Seconds between two looks at most, so that a wake-up which is later than this
+#: shows that the wall clock was set back.
 TICK = 1.0
 
 __all__ = ["Deadline", "Deadlines"]
@@ -28,13 +31,15 @@ class Deadline:
     Something to be done at a time unless it is cancelled before.
 
     @ivar when: the time, in seconds of the monotonic clock.
+    @ivar queued: whether the queue holds it; the queue keeps this.
     """
 
-    __slots__ = ("_action", "_queue", "when")
+    __slots__ = ("_action", "_queue", "queued", "when")
 
     def __init__(self, queue: Deadlines, when: float, action: Callable[[], object]) -> None:
         self._queue = queue
         self.when = when
+        self.queued = True
         self._action: Callable[[], object] | None = action
 
     @property
@@ -50,7 +55,8 @@ class Deadline:
         """
         if self._action is not None:
             self._action = None
-            self._queue.cancelled()
+            if self.queued:
+                self._queue.cancelled()
 
     def fire(self) -> None:
         """
@@ -77,6 +83,8 @@ class Deadlines:
         self._reactor = reactor
         self.seconds = seconds
         self._heap: list[tuple[float, int, Deadline]] = []
+        # Those whose time has come, and who are next.
+        self._due: deque[Deadline] = deque()
         self._number = 0
         self._cancelled = 0
         self._call: IDelayedCall | None = None
@@ -137,19 +145,16 @@ class Deadlines:
     def _look(self) -> None:
         self._call = None
         now = self.seconds()
-        due = []
         while self._heap and self._heap[0][0] <= now:
             deadline = heapq.heappop(self._heap)[2]
+            deadline.queued = False
             if deadline.pending:
-                due.append(deadline)
+                self._due.append(deadline)
             else:
                 self._cancelled -= 1
-        for deadline in due:
-            # An action may cancel one that is due with it, which is counted as
-            # if it were still in the queue.
-            if not deadline.pending:
-                self._cancelled -= 1
-            deadline.fire()
+        # An action may add more, cancel one that is due with it, or stop all.
+        while self._due:
+            self._due.popleft().fire()
         if self._heap:
             self._wakeAt(self._heap[0][0])
 
@@ -157,7 +162,11 @@ class Deadlines:
         """
         Forget everything that waits.
         """
+        for _, _, deadline in self._heap:
+            # Whoever cancels it later has nothing to tell.
+            deadline.queued = False
         self._heap.clear()
+        self._due.clear()
         self._cancelled = 0
         if self._call is not None and self._call.active():
             self._call.cancel()

@@ -65,7 +65,7 @@ class Engine:
         """
         Begin to serve the pools, and find out when clients can be served.
         """
-        self.tally.fitThisProcess()
+        self.tally.fitThisProcess(self._reactor)
         for name, frontend in self._frontends.items():
             _log.info("{service}: the {relay} relay", service=name, relay=frontend.relay.name)
         self._unsubscribe = self._manager.subscribe(EventLog())

@@ -212,9 +212,7 @@ class Dial:
         """
         attempt = self._attempt
         if attempt is not None:
-            lease = self._end(attempt)
-            self._pool.reportAbandoned(lease)
-            lease.release(Outcome.CLIENT_GONE)
+            self._end(attempt).release(Outcome.CLIENT_GONE)
 
     def _next(self) -> Attempt | GaveUp:
         now = self._pool.seconds()

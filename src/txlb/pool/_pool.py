@@ -240,11 +240,12 @@ class HostPool:
         if host is None:
             return None
         lease = Lease(self, host, clientAddr, now)
-        if host.mark.happened(MarkEvent.PICKED, now):
-            host.trial = lease
         host.active += 1
-        self._rotation.refresh(host)
-        if lease.trial:
+        if not host.mark.happened(MarkEvent.PICKED, now):
+            self._rotation.counted(host)
+        else:
+            host.trial = lease
+            self._rotation.refresh(host)
             self._tell(EventKind.HOST_TRIAL, host, "one client tries it again", now)
         return lease
 
@@ -257,7 +258,7 @@ class HostPool:
             self._decide(lease)
         host.active -= 1
         if not host.leaving:
-            self._rotation.refresh(host)
+            self._rotation.counted(host)
         elif not host.active:
             if self._leaving.pop(id(host), None) is not None:
                 self._tell(EventKind.HOST_GONE, host, "gone", self.seconds())
@@ -272,7 +273,7 @@ class HostPool:
         host.counters.connections += 1
         host.connectTime = now - lease.since
         self._succeeded(host, now)
-        self._rotation.refresh(host)
+        self._rotation.counted(host)
 
     def reportFailed(self, lease: Lease, failure: Failure) -> None:
         """

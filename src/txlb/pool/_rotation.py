@@ -69,6 +69,16 @@ class Rotation:
         elif self._marked.get(key) is host:
             del self._marked[key]
 
+    def counted(self, host: Host) -> None:
+        """
+        The same where only the host's count or connect time has changed, which
+        is the common case: without a limit, those decide nothing.
+        """
+        if host.maxConnections is None and self._held.get(host.key) is host:
+            self.scheduler.hostChanged(host)
+        else:
+            self.refresh(host)
+
     def use(self, scheduler: IScheduler) -> None:
         """
         Choose by another policy from now on.

@@ -9,6 +9,7 @@ import resource
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.selectreactor import SelectReactor
 from twisted.logger import Logger
 
 #: Descriptors that are kept for everything but connections: logs, files that
@@ -17,6 +18,10 @@ RESERVE = 32
 
 #: A connection has one to the client and one to the host.
 PER_CONNECTION = 2
+
+#: select() knows no descriptor from this one on: the C{FD_SETSIZE} of the system's
+#: C library.
+SELECT_LIMIT = 1024
 
 #: For a limit that says infinity.
 MANY = 1 << 30
@@ -66,11 +71,15 @@ class Tally:
         self.capacity = capacity
         self._waiting: list[Deferred[None]] = []
 
-    def fitThisProcess(self) -> None:
+    def fitThisProcess(self, reactor: object = None) -> None:
         """
         Raise the limit of descriptors, and count what is left for connections.
+
+        @param reactor: what watches them, which may have a limit of its own.
         """
         limit = raiseDescriptorLimit()
+        if isinstance(reactor, SelectReactor):
+            limit = min(limit, SELECT_LIMIT)
         free = limit - openDescriptors() - RESERVE
         self.capacity = max(1, free // PER_CONNECTION)
         _log.info(

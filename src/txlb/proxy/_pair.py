@@ -15,10 +15,7 @@ that ends a side - a reset, a timeout, a stop - resets the other.
 
 from __future__ import annotations
 
-import fcntl
 import socket
-import struct
-import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +27,7 @@ from zope.interface import implementer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.pool import Lease, Outcome
 from txlb.proxy._results import Timeouts
-from txlb.proxy._sockets import setStreamOptions
+from txlb.proxy._sockets import bytesOnTheWay, setStreamOptions
 
 
 @implementer(IHalfCloseableProtocol)
@@ -257,10 +254,7 @@ def _queued(transport: Any) -> int:
     Bytes that the system has taken from this transport and the peer has not.
     """
     sock = _socketOf(transport)
-    if sock is None:
-        return 0
-    answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
-    return int(struct.unpack("i", answer)[0])
+    return 0 if sock is None else bytesOnTheWay(sock)
 
 
 def _ignore(outcome: Outcome) -> None:

@@ -4,11 +4,15 @@ Listening sockets: made, bound, and their errors told in words.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
+import fcntl
 import os
 import socket
 import stat
+import struct
+import termios
 
 from txlb.errors import ListenError
 from txlb.model import Address, TCPAddress, UNIXAddress
@@ -150,11 +154,20 @@ def _listenError(address: Address, error: OSError) -> ListenError:
     return ListenError(str(address), reason)
 
 
-def setStreamOptions(sock: socket.socket) -> None:
+def setStreamOptions(sock: _socket.socket) -> None:
     """
     Small writes go out at once, and a peer that is gone is noticed.
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    keepAlive(sock)
+
+
+def keepAlive(sock: _socket.socket) -> None:
+    """
+    Notice a TCP peer that is gone. Other sockets notice by themselves.
+    """
+    if sock.family == socket.AF_UNIX:
+        return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (
         ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
@@ -163,6 +176,14 @@ def setStreamOptions(sock: socket.socket) -> None:
     ):
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def bytesOnTheWay(sock: _socket.socket) -> int:
+    """
+    Bytes that the system has taken from us and the peer has not.
+    """
+    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    return int(struct.unpack("i", answer)[0])
 
 
 def socketAddress(sock: socket.socket) -> Address:

@@ -110,6 +110,8 @@ class NameService(Service):
             lookup = self._lookups.pop((event.key[0], event.key[1], event.key[2]), None)
             if lookup is not None:
                 lookup.stop()
+                # It may have been the last one that was waited for.
+                self._tellWhoWaits()
 
     def _follow(self, key: Key) -> None:
         service = self._manager.getService(key[0])
@@ -146,6 +148,9 @@ class NameService(Service):
         except UnknownName:
             # It was removed while the answer was on its way.
             pass
+        self._tellWhoWaits()
+
+    def _tellWhoWaits(self) -> None:
         if self.answered:
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
