@@ -1,0 +1,331 @@
+"""
+Every policy of txlb keeps to the contract, and the contract finds those that
+don't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from unittest import TestResult
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from txlb.interfaces import IHost, IScheduler
+from txlb.schedulers import Key, Scheduler, schedulerFactory, schedulerWords
+from txlb.testing import FakeHost, SchedulerContract
+from txlb.testing._measure import chiSquare, chiSquareLimit, countHeld
+
+
+class RandTests(SchedulerContract, SynchronousTestCase):
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("rand", random=random)
+
+
+class RoundrTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("roundr", random=random)
+
+
+class LeastcTests(SchedulerContract, SynchronousTestCase):
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("leastc", random=random)
+
+
+class WeightrTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("weightr", random=random)
+
+
+class WeightlcTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("weightlc", random=random)
+
+
+class StickyTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("sticky", random=random)
+
+
+class First(Scheduler):
+    """
+    A policy as a user writes one: the first host.
+    """
+
+    name = "first"
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        return hosts[0]
+
+
+class FirstTests(SchedulerContract, SynchronousTestCase):
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return First(random)
+
+
+class AllContractedTests(SynchronousTestCase):
+    def test_allWords(self) -> None:
+        """
+        No policy is left out above.
+        """
+        tested = {
+            case(case.test_interface.__name__).makeScheduler(Random(1)).name
+            for case in (
+                RandTests,
+                RoundrTests,
+                LeastcTests,
+                WeightrTests,
+                WeightlcTests,
+                StickyTests,
+            )
+        }
+        self.assertEqual(tested, set(schedulerWords()))
+
+
+# Policies that are wrong, each in one way.
+
+
+class Nameless(First):
+    name = ""
+
+
+class Forgetful(First):
+    """
+    Goes on choosing a host that was removed.
+    """
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.last: IHost | None = None
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        if self.last is None or self.last.key in excluded:
+            self.last = super().nextHost(clientAddr, excluded)
+        return self.last
+
+
+class Deaf(First):
+    """
+    Takes no notice of what is excluded.
+    """
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        return super().nextHost(clientAddr)
+
+
+class Lazy(First):
+    """
+    Never chooses anybody.
+    """
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        return None
+
+
+class Stale(First):
+    """
+    Keeps the first object that came with a name.
+    """
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.known: dict[Key, IHost] = {}
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        return self.known.setdefault(hosts[0].key, hosts[0])
+
+
+class Partial(First):
+    """
+    Has no score for one of its hosts.
+    """
+
+    def explain(self, clientAddr: object) -> dict[Key, float]:
+        return dict(list(super().explain(clientAddr).items())[1:])
+
+
+class Restless(First):
+    """
+    Moves on when it is asked for scores.
+    """
+
+    def explain(self, clientAddr: object) -> dict[Key, float]:
+        self.random.random()
+        return dict(super().explain(clientAddr))
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        return self.random.choice(hosts)
+
+
+class Greedy(First):
+    """
+    Counts by itself.
+    """
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        assert isinstance(hosts[0], FakeHost)
+        hosts[0].active += 1
+        return hosts[0]
+
+
+class PilingPicks(First):
+    """
+    Remembers every client.
+    """
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.pile: list[object] = []
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        self.pile.append(clientAddr)
+        return hosts[0]
+
+
+class PilingChanges(PilingPicks):
+    """
+    Remembers every change.
+    """
+
+    def hostChanged(self, host: IHost) -> None:
+        self.pile.append([host.effectiveWeight])
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        return hosts[0]
+
+
+class PilingMembers(PilingPicks):
+    """
+    Remembers everybody who was ever there.
+    """
+
+    def hostAdded(self, host: IHost) -> None:
+        super().hostAdded(host)
+        self.pile.append(host.key)
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        return hosts[0]
+
+
+class WrongPoliciesTests(SynchronousTestCase):
+    """
+    Each fault is found by the test that is there for it.
+    """
+
+    def failing(self, policy: type[Scheduler], *, weighted: bool = False) -> set[str]:
+        """
+        The tests of the contract that a policy fails.
+        """
+        flag = weighted
+
+        class Case(SchedulerContract, SynchronousTestCase):
+            weighted = flag
+            seeds = range(3)
+
+            def makeScheduler(self, random: Random) -> IScheduler:
+                return policy(random)
+
+        failed = set()
+        for name in dir(Case):
+            if name.startswith("test_"):
+                result = TestResult()
+                Case(name).run(result)
+                if not result.wasSuccessful():
+                    failed.add(name)
+        return failed
+
+    def test_faults(self) -> None:
+        for policy, test in (
+            (Nameless, "test_interface"),
+            (Forgetful, "test_histories"),
+            (Deaf, "test_excluded"),
+            (Lazy, "test_onlyHost"),
+            (Stale, "test_onlyHost"),
+            (Partial, "test_histories"),
+            (Restless, "test_explainChangesNothing"),
+            (Greedy, "test_claimsNothing"),
+            (PilingPicks, "test_boundedPicks"),
+            (PilingChanges, "test_boundedChanges"),
+            (PilingMembers, "test_boundedMembers"),
+        ):
+            self.assertIn(test, self.failing(policy), policy.__name__)
+
+    def test_shares(self) -> None:
+        """
+        A policy that pays no regard to weights fails where it says it does.
+        """
+        self.assertEqual(self.failing(First, weighted=True), {"test_shares"})
+        self.assertEqual(self.failing(First), set())
+
+    def test_unbounded(self) -> None:
+        """
+        A policy that says that it is not bounded is not tested for it.
+        """
+
+        class Case(SchedulerContract, SynchronousTestCase):
+            bounded = False
+
+            def makeScheduler(self, random: Random) -> IScheduler:
+                return PilingPicks(random)
+
+        with self.assertRaises(SkipTest):
+            Case("test_boundedPicks").test_boundedPicks()
+
+    def test_incomplete(self) -> None:
+        """
+        Who forgets to say how the policy is made is told so.
+        """
+
+        class Case(SchedulerContract, SynchronousTestCase):
+            pass
+
+        error = self.assertRaises(NotImplementedError, Case("test_noHosts").test_noHosts)
+        self.assertIn("Case does not say", str(error))
+
+
+class MeasureTests(SynchronousTestCase):
+    def test_chiSquare(self) -> None:
+        self.assertEqual(chiSquare([25, 75], [1, 3]), 0.0)
+        self.assertAlmostEqual(chiSquare([30, 70], [1, 3]), 25 / 25 + 25 / 75)
+
+    def test_limit(self) -> None:
+        """
+        The limits are those of any table of the distribution for 0.001, within 4 %.
+        """
+        for freedom, limit in ((1, 10.828), (2, 13.816), (5, 20.515), (10, 29.588), (30, 59.703)):
+            self.assertLess(abs(chiSquareLimit(freedom) / limit - 1), 0.04)
+
+    def test_countHeld(self) -> None:
+        """
+        Things are counted once, through containers and attributes, and no more
+        of them than asked for.
+        """
+        one = object()
+        self.assertEqual(countHeld([one, one, [one]]), 3)
+        host = FakeHost("a")
+        before = countHeld(host)
+        host.extra = [object() for _ in range(100)]  # type: ignore[attr-defined]  # to be counted
+        self.assertGreaterEqual(countHeld(host), before + 100)
+        self.assertLessEqual(countHeld([object() for _ in range(100)], 10), 101)
+        self.assertEqual(countHeld([int, gcReferent, SynchronousTestCase]), 1)
+
+
+def gcReferent() -> None:
+    """
+    A function, which is everybody's.
+    """
+
+
+class FakeHostTests(SynchronousTestCase):
+    def test_words(self) -> None:
+        host = FakeHost("a", 3, active=2)
+        self.assertEqual(repr(host), "<FakeHost service/group/a weight=3 active=2>")
+        self.assertEqual(host.name, "a")
