@@ -87,6 +87,13 @@ class Mark:
         self.reason = ""
         self._wait = RETRY_FIRST
 
+    @property
+    def isUp(self) -> bool:
+        """
+        Whether traffic has told nothing bad of it.
+        """
+        return self.state is MarkState.UP
+
     def happened(self, event: MarkEvent, now: float) -> bool:
         """
         Follow the table.
@@ -134,4 +141,5 @@ class Mark:
         @return: whether the host was not up before.
         """
         self.failures = 0
-        return self.happened(MarkEvent.SUCCEEDED, now)
+        # Nearly always it was up, and looking into the table costs more than this.
+        return self.state is not MarkState.UP and self.happened(MarkEvent.SUCCEEDED, now)

@@ -241,7 +241,7 @@ class HostPool:
             return None
         lease = Lease(self, host, clientAddr, now)
         host.active += 1
-        if not host.mark.happened(MarkEvent.PICKED, now):
+        if host.mark.isUp or not host.mark.happened(MarkEvent.PICKED, now):
             self._rotation.counted(host)
         else:
             host.trial = lease

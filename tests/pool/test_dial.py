@@ -1,0 +1,197 @@
+"""
+Tests for L{txlb.pool._dial}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.pool.kit import BUSY, LOCAL, PATIENT, REFUSED, TIMEOUT, UNREACHABLE, Bench
+from txlb.model import ProxyHost, TCPAddress
+from txlb.pool import Attempt, DialLimits, Failure, FailureKind, GaveUp, GaveUpReason, Outcome
+
+
+class DialTests(SynchronousTestCase):
+    def test_connected(self) -> None:
+        """
+        A host that is reached is the client's, and the search is over.
+        """
+        bench = Bench("a", "b")
+        dial = bench.dial(clientAddr=("192.0.2.1", 5))
+        attempt = dial.start()
+        assert isinstance(attempt, Attempt)
+        self.assertEqual((dial.tries, dial.began, dial.pool), (1, 1000.0, bench.pool))
+        self.assertEqual(attempt.address, TCPAddress("127.0.0.1", 7000))
+        self.assertIs(attempt.dial, dial)
+        self.assertEqual((attempt.host.name, attempt.host.active), ("a", 1))
+        bench.now += 0.25
+        lease = attempt.connected()
+        self.assertIs(lease, attempt.lease)
+        self.assertEqual(lease.clientAddr, ("192.0.2.1", 5))
+        host = lease.host
+        self.assertEqual((host.active, host.counters.connections, host.connectTime), (1, 1, 0.25))
+        dial.cancel()
+        self.assertIsNone(lease.outcome)
+        lease.release()
+        self.assertEqual((host.active, bench.told()), (0, []))
+
+    def test_eachHostOnce(self) -> None:
+        """
+        One host after the other is tried, each once, then the search ends.
+        """
+        bench = Bench("a", "b", "c")
+        attempt: Attempt | GaveUp = bench.attempt()
+        tried = []
+        while isinstance(attempt, Attempt):
+            tried.append(attempt.host.name)
+            attempt = attempt.failed(REFUSED)
+        self.assertEqual(sorted(tried), ["a", "b", "c"])
+        self.assertEqual(attempt, GaveUp(GaveUpReason.UNREACHABLE, REFUSED))
+        self.assertEqual([host.counters.failures for host in bench.pool.hosts], [1, 1, 1])
+        self.assertEqual(bench.pool.active, 0)
+
+    def test_retries(self) -> None:
+        """
+        After the first no more others are tried than are allowed.
+        """
+        for retries in (0, 1, 3):
+            bench = Bench("a", "b", "c", "d", "e")
+            attempt: Attempt | GaveUp = bench.attempt(DialLimits(retries=retries))
+            tries = 0
+            while isinstance(attempt, Attempt):
+                tries += 1
+                attempt = attempt.failed(UNREACHABLE)
+            self.assertEqual(tries, 1 + retries)
+            self.assertEqual(attempt, GaveUp(GaveUpReason.UNREACHABLE, UNREACHABLE))
+
+    def test_noHost(self) -> None:
+        """
+        With nobody to try the search ends at once.
+        """
+        self.assertEqual(Bench().dial().start(), GaveUp(GaveUpReason.NO_HOST))
+
+    def test_deadlines(self) -> None:
+        """
+        Each host has its time, the search has its own for all of them.
+        """
+        bench = Bench("a", "b", "c")
+        attempt: Attempt | GaveUp = bench.attempt(DialLimits(connectTimeout=5, dialTimeout=8))
+        assert isinstance(attempt, Attempt)
+        self.assertEqual(attempt.deadline, 1005.0)
+        bench.now = 1005.0
+        attempt = attempt.failed(TIMEOUT)
+        assert isinstance(attempt, Attempt)
+        self.assertEqual(attempt.deadline, 1008.0)
+        bench.now = 1008.0
+        attempt = attempt.failed(TIMEOUT)
+        self.assertEqual(attempt, GaveUp(GaveUpReason.TIMEOUT, TIMEOUT))
+        self.assertEqual(bench.pool.active, 0)
+
+    def test_defaults(self) -> None:
+        """
+        By default a search does as a service without settings.
+        """
+        self.assertEqual(DialLimits(), DialLimits(5.0, 10.0, 3))
+        attempt = Bench("a").pool.dial().start()
+        assert isinstance(attempt, Attempt)
+        self.assertEqual(attempt.deadline, 1005.0)
+
+    def test_local(self) -> None:
+        """
+        Our own want of something is no fault of a host, and no other could
+        mend it.
+        """
+        bench = Bench("a", "b")
+        self.assertEqual(bench.attempt().failed(LOCAL), GaveUp(GaveUpReason.LOCAL, LOCAL))
+        self.assertEqual([bench.state(name) for name in "ab"], ["up", "up"])
+        self.assertEqual([host.counters.failures for host in bench.pool.hosts], [0, 0])
+        self.assertEqual((bench.pool.active, bench.told()), (0, []))
+
+    def test_busy(self) -> None:
+        """
+        A host that is busy is passed over, without a mark.
+        """
+        bench = Bench("a", "b")
+        second = bench.attempt().failed(BUSY)
+        assert isinstance(second, Attempt)
+        self.assertEqual((second.host.name, bench.state("a")), ("b", "up"))
+        self.assertEqual(bench.pool.getHost("a").counters.failures, 0)
+        self.assertEqual(second.failed(BUSY), GaveUp(GaveUpReason.UNREACHABLE, BUSY))
+        self.assertEqual((bench.pool.active, bench.told()), (0, []))
+
+    def test_oneVerdict(self) -> None:
+        """
+        An attempt has one verdict; another raises and counts nothing.
+        """
+        bench = Bench("a", "b")
+        attempt = bench.attempt()
+        second = attempt.failed(REFUSED)
+        assert isinstance(second, Attempt)
+        self.assertRaises(ValueError, attempt.connected)
+        self.assertRaises(ValueError, attempt.failed, REFUSED)
+        second.connected()
+        error = self.assertRaises(ValueError, second.failed, REFUSED)
+        self.assertEqual(str(error), "this attempt is over: it had its verdict before")
+        self.assertEqual(bench.pool.active, 1)
+
+    def test_startedTwice(self) -> None:
+        """
+        A search begins once, or the first attempt's claim would be lost.
+        """
+        bench = Bench("a", "b")
+        attempt = bench.attempt()
+        self.assertRaises(ValueError, attempt.dial.start)
+        self.assertEqual(bench.pool.active, 1)
+
+    def test_cancel(self) -> None:
+        """
+        A client that went away leaves nothing behind, whenever it goes.
+        """
+        bench = Bench("a", "b")
+        unstarted = bench.dial()
+        unstarted.cancel()
+        attempt = bench.attempt()
+        attempt.cancel()
+        attempt.cancel()
+        self.assertEqual(attempt.lease.outcome, Outcome.CLIENT_GONE)
+        second = bench.attempt().failed(REFUSED)
+        assert isinstance(second, Attempt)
+        second.dial.cancel()
+        self.assertEqual(bench.pool.active, 0)
+        self.assertEqual(bench.pool.getHost("a").counters.connections, 0)
+
+    def test_outcome(self) -> None:
+        """
+        A lease whose host was not reached says so.
+        """
+        bench = Bench("a")
+        attempt = bench.attempt()
+        attempt.failed(REFUSED)
+        self.assertEqual(attempt.lease.outcome, Outcome.NOT_CONNECTED)
+
+    def test_hostRemovedMeanwhile(self) -> None:
+        """
+        A host that is removed while a client tries it may still be reached, or
+        not; it says nothing of a new one of its name.
+        """
+        bench = Bench("a")
+        first, second = bench.attempt(), bench.attempt()
+        bench.pool.removeHost("a")
+        bench.pool.addHost(ProxyHost("a", "127.0.0.1", 8000))
+        bench.told()
+        first.failed(REFUSED)
+        lease = second.connected()
+        self.assertEqual((bench.state("a"), bench.told()), ("up", []))
+        lease.release()
+        self.assertEqual(bench.told(), ["host-gone a"])
+        self.assertEqual(bench.pool.active, 0)
+
+    def test_words(self) -> None:
+        self.assertEqual(str(REFUSED), "refused (connection refused)")
+        self.assertEqual(str(TIMEOUT), "timeout")
+        self.assertEqual(Failure(FailureKind.BUSY), BUSY)
+        self.assertEqual(
+            {kind.value for kind in FailureKind},
+            {"refused", "timeout", "unreachable", "busy", "local"},
+        )
+        self.assertGreater(PATIENT.retries, DialLimits().retries)
