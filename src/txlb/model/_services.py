@@ -146,7 +146,10 @@ class ProxyService:
         week; 0 for never.
     @ivar resolveInterval: seconds between two look-ups of a host's name, 1 to a
         day.
-    @ivar relay: which relay moves the bytes: C{auto} or C{portable}.
+    @ivar relay: which relay moves the bytes: C{fast}, C{portable}, or C{auto}
+        for the fast one where it can be used.
+    @ivar enabledGroup: the group that gets the connections; found once, as each
+        of them wants it.
     """
 
     name: str
@@ -160,6 +163,7 @@ class ProxyService:
     finTimeout: float = field(default=60.0, kw_only=True)
     resolveInterval: float = field(default=30.0, kw_only=True)
     relay: str = field(default="auto", kw_only=True)
+    enabledGroup: ProxyGroup = field(init=False, repr=False, compare=False)
 
     if TYPE_CHECKING:
         # What it is made from is wider than what it holds.
@@ -190,26 +194,20 @@ class ProxyService:
         fixed = [str(a) for a in addresses if isinstance(a, UNIXAddress) or a.port]
         _checkUnique("address", fixed, whose)
         _checkUnique("group", (group.name for group in self.groups), whose)
-        enabled = [group.name for group in self.groups if group.enabled]
+        enabled = [group for group in self.groups if group.enabled]
         if len(enabled) != 1:
-            found = " and ".join(map(repr, enabled)) or "none"
+            found = " and ".join(repr(group.name) for group in enabled) or "none"
             raise ModelError(
                 f"{whose} has {found} enabled; of its groups exactly one is, as only one can "
                 "get the connections"
             )
+        object.__setattr__(self, "enabledGroup", enabled[0])
         checkWhole(self.maxConnections, f"maxConnections of {whose}", 1, 1_000_000)
         checkWhole(self.retries, f"retries of {whose}", 0, 100)
         for setting, least, most in _SECONDS:
             value = checkSeconds(getattr(self, setting), f"{setting} of {whose}", least, most)
             object.__setattr__(self, setting, value)
-        checkWord(self.relay, f"relay of {whose}", ("auto", "portable"))
-
-    @property
-    def enabledGroup(self) -> ProxyGroup:
-        """
-        The group that gets the connections.
-        """
-        return next(group for group in self.groups if group.enabled)
+        checkWord(self.relay, f"relay of {whose}", ("auto", "fast", "portable"))
 
     def getGroup(self, name: str) -> ProxyGroup:
         """
