@@ -132,11 +132,14 @@ class Connection:
 
     def _connected(self, attempt: Attempt, pair: Pair) -> None:
         self._connecting = self._attempt = None
+        # The pair closes the host's side and sees to the lease, whatever of the
+        # following raises.
+        self._pair = pair
+        self._result = Relayed(attempt.dial, attempt.lease)
+        pair.claim(attempt.lease)
         lease = attempt.connected()
         connectTime = lease.since - attempt.dial.began + (lease.host.connectTime or 0.0)
-        self._pair = pair
         self._result = Relayed(attempt.dial, lease, connectTime=connectTime)
-        pair.claim(lease)
         client, self._client = self._client, None
         assert client is not None  # noqa: S101 - it is given away here only
         try:
@@ -165,8 +168,10 @@ class Connection:
         """
         result = self._result
         if result is not None and result.lease is not None:
-            result.lease.release(outcome)
-            self._relay.finished(self, result)
+            try:
+                result.lease.release(outcome)
+            finally:
+                self._relay.finished(self, result)
 
     def abort(self) -> None:
         """

@@ -1,0 +1,260 @@
+"""
+What the portable relay does where the system, a policy or Twisted lets it down.
+What it does in general is in the contract.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from twisted.internet import error as neterror
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure as TwistedFailure
+
+from tests.proxy.fakes import ReactorCase
+from txlb.interfaces import IHost
+from txlb.model import ProxyHost
+from txlb.pool import (
+    Attempt,
+    DialLimits,
+    FailureKind,
+    GaveUpReason,
+    HostPool,
+    MarkState,
+    Outcome,
+)
+from txlb.proxy import PortableRelay, Relayed, Timeouts
+from txlb.schedulers import Scheduler
+
+
+class Fickle(Scheduler):
+    """
+    A policy that can choose once, or that does not bear to be told.
+    """
+
+    name = "fickle"
+
+    def __init__(self) -> None:
+        super().__init__(Random(1))
+        self.chosen = 0
+        self.deaf = False
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        self.chosen += 1
+        if self.chosen > 1:
+            raise KeyError("it was too much")
+        return hosts[0]
+
+    def hostChanged(self, host: IHost) -> None:
+        if self.deaf:
+            raise ValueError("it was told")
+
+
+class HostTransport(StringTransport):
+    """
+    A host's side that is closed as soon as it is told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            IPv4Address("TCP", "127.0.0.1", 40000), IPv4Address("TCP", "127.0.0.1", 7001)
+        )
+        self.aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        assert self.protocol is not None
+        self.protocol.connectionLost(TwistedFailure(neterror.ConnectionAborted()))
+
+    protocol: Any = None
+
+    def unregisterProducer(self) -> None:
+        """
+        As Twisted's own transports, which don't mind where there is none.
+        """
+
+
+class ConnectionTests(ReactorCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ended: list[Relayed] = []
+        self.relay = PortableRelay(self.reactor, self.deadlines, Timeouts(), self.ended.append)
+
+    def pool(self, scheduler: Any = "roundr", *addresses: str) -> HostPool:
+        hosts = [
+            ProxyHost.at(f"h{n}", address)
+            for n, address in enumerate(addresses or ("127.0.0.1:7001", "127.0.0.1:7002"))
+        ]
+        return HostPool(scheduler, hosts, seconds=self.reactor.seconds)
+
+    def start(self, pool: HostPool, limits: DialLimits | None = None) -> socket.socket:
+        """
+        @return: the client's end of a connection that the relay got.
+        """
+        ours, theirs = self.pair()
+        step = pool.dial(("192.0.2.7", 1), limits).start()
+        assert isinstance(step, Attempt)
+        self.relay.start(ours.detach(), step)
+        return theirs
+
+    def connectHost(self) -> HostTransport:
+        """
+        The host that is tried now can be reached.
+        """
+        transport = HostTransport()
+        factory: Any = self.reactor.tcpClients[-1][2]
+        protocol = factory.buildProtocol(None)
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        return transport
+
+    def refuse(self) -> None:
+        """
+        The host that is tried now refuses.
+        """
+        factory = self.reactor.tcpClients[-1][2]
+        reason = neterror.ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+        factory.clientConnectionFailed(self.reactor.connectors[-1], TwistedFailure(reason))
+
+    def result(self, client: socket.socket, pool: HostPool) -> Relayed:
+        """
+        @return: the one result, after which nothing is held any more.
+        """
+        [result] = self.ended
+        self.assertEqual(client.recv(1), b"")
+        self.assertEqual(self.relay.connectionCount(), 0)
+        self.assertEqual(pool.active, 0)
+        self.assertEqual(len(self.deadlines), 0)
+        return result
+
+    def test_policyRaises(self) -> None:
+        """
+        A policy that raises when the next host is wanted ends the search.
+        """
+        pool = self.pool(Fickle())
+        client = self.start(pool)
+        self.refuse()
+        result = self.result(client, pool)
+        assert result.gaveUp is not None
+        self.assertIs(result.gaveUp.reason, GaveUpReason.LOCAL)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_policyIsDeaf(self) -> None:
+        """
+        Where a policy raises when it is told of the connection, both sides are
+        closed and nothing is held.
+        """
+        policy = Fickle()
+        pool = self.pool(policy)
+        client = self.start(pool)
+        policy.deaf = True
+        try:
+            transport = self.connectHost()
+        finally:
+            policy.deaf = False
+        self.assertTrue(transport.aborted)
+        result = self.result(client, pool)
+        assert result.lease is not None
+        self.assertIs(result.lease.outcome, Outcome.ERROR)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_policyStaysDeaf(self) -> None:
+        """
+        It is over even where the policy raises once more at the end.
+        """
+        policy = Fickle()
+        pool = self.pool(policy)
+        client = self.start(pool)
+        policy.deaf = True
+        self.connectHost()
+        self.result(client, pool)
+        self.assertGreaterEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_clientGone(self) -> None:
+        """
+        A client that is gone when its host has been reached is recorded as
+        that, and the host is not kept waiting.
+        """
+        self.reactor.adoptionError = OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        pool = self.pool()
+        client = self.start(pool)
+        transport = self.connectHost()
+        self.assertTrue(transport.aborted)
+        result = self.result(client, pool)
+        assert result.lease is not None
+        self.assertIs(result.lease.outcome, Outcome.CLIENT_RESET)
+
+    def test_adoptionBreaks(self) -> None:
+        """
+        Any other trouble with the client's side is logged, and ends both.
+        """
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("no adoption")
+
+        self.patch(self.reactor, "adoptStreamConnection", broken)
+        pool = self.pool()
+        client = self.start(pool)
+        transport = self.connectHost()
+        self.assertTrue(transport.aborted)
+        result = self.result(client, pool)
+        assert result.lease is not None
+        self.assertIs(result.lease.outcome, Outcome.ERROR)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_unexpected(self) -> None:
+        """
+        Where connecting breaks in a way that nobody foresaw, that is logged as
+        our own fault, and no host is marked for it.
+        """
+
+        def getHost() -> IPv4Address:
+            raise RuntimeError("no address")
+
+        pool = self.pool()
+        client = self.start(pool)
+        transport = HostTransport()
+        self.patch(transport, "getHost", getHost)
+        factory: Any = self.reactor.tcpClients[-1][2]
+        transport.protocol = protocol = factory.buildProtocol(None)
+        protocol.makeConnection(transport)
+        result = self.result(client, pool)
+        assert result.gaveUp is not None
+        assert result.gaveUp.failure is not None
+        self.assertIs(result.gaveUp.failure.kind, FailureKind.LOCAL)
+        self.assertEqual({host.mark.state for host in pool.hosts}, {MarkState.UP})
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_abortWhileConnecting(self) -> None:
+        """
+        A connection that is aborted while its host is looked for is over, once,
+        without a verdict on the host.
+        """
+        pool = self.pool()
+        client = self.start(pool)
+        [connection] = self.relay._connections
+        self.relay.abortAll()
+        connection.abort()
+        result = self.result(client, pool)
+        self.assertEqual((result.lease, result.gaveUp), (None, None))
+        self.assertTrue(self.reactor.connectors[-1].stoppedConnecting)
+        self.assertEqual({host.mark.state for host in pool.hosts}, {MarkState.UP})
+
+    def test_manyThatFailAtOnce(self) -> None:
+        """
+        A hundred other hosts may be tried, though each fails within the same
+        turn.
+        """
+        folder = os.path.dirname(self.socketPath())
+        pool = self.pool("roundr", *(f"unix:{folder}/{n}" for n in range(101)))
+        client = self.start(pool, DialLimits(retries=100))
+        result = self.result(client, pool)
+        assert result.gaveUp is not None
+        self.assertIs(result.gaveUp.reason, GaveUpReason.UNREACHABLE)
+        self.assertEqual(result.dial.tries, 101)
