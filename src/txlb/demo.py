@@ -158,6 +158,8 @@ class DemoHost(Service):
         @return: fires when it serves no more.
         """
         super().stopService()
+        while self._sockets:
+            self._sockets.pop().close()
         ports, self._ports = self._ports, []
         return gatherResults([maybeDeferred(port.stopListening) for port in ports])
 

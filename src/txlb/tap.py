@@ -100,6 +100,17 @@ def _fromFile(path: str, stateDirectory: str | None) -> IService:
     balancer = LoadBalancedService(
         proxyManagerFactory(config.services), graceTime=config.manager.graceTime
     )
+    try:
+        return _daemon(config, balancer, stateDirectory)
+    except TxlbError:
+        # What it listens on by now.
+        balancer.stopService()
+        raise
+
+
+def _daemon(
+    config: Configuration, balancer: LoadBalancedService, stateDirectory: str | None
+) -> Daemon:
     for name in balancer.getProxyNames():
         listener = balancer.getProxyService(name)
         try:

@@ -11,6 +11,9 @@ from txlb.pool import Event, EventKind
 #: These want somebody's attention.
 WARNINGS = frozenset({EventKind.HOST_DOWN, EventKind.HOST_UNRESOLVED})
 
+# As an attribute of the class it would have the class's namespace.
+_log = Logger(namespace="txlb.events")
+
 
 class EventLog:
     """
@@ -18,11 +21,9 @@ class EventLog:
     it as C{event}, for logs that are read by programs.
     """
 
-    _log = Logger(namespace="txlb.events")
-
     def __call__(self, event: Event) -> None:
         """
         See L{txlb.interfaces.IEventObserver}.
         """
         level = LogLevel.warn if event.kind in WARNINGS else LogLevel.info
-        self._log.emit(level, "{event}", event=event)
+        _log.emit(level, "{event}", event=event)

@@ -280,8 +280,8 @@ def _elsewhere(now: Address, to: int | str) -> Address:
     """
     The address that a person means who gives only a port, or a whole address.
     """
-    if isinstance(to, str) and not to.isdigit():
+    if isinstance(to, str) and not to.isdecimal():
         return parseListenAddress(to)
     if not isinstance(now, TCPAddress):
         raise AddressError(f"{now} has no port to change; give a whole address, as in unix:/path")
-    return parseListenAddress((now.host, int(to)))
+    return parseListenAddress((now.host, int(to) if isinstance(to, str) else to))
