@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import socket
+import time
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
@@ -18,7 +19,7 @@ from zope.interface import implementer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.model import Address, UNIXAddress
 from txlb.proxy._limits import Throttle
-from txlb.proxy._sockets import BACKLOG, bindSockets, socketAddress
+from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before others get their turn.
 BATCH = 64
@@ -26,6 +27,10 @@ BATCH = 64
 #: Seconds to wait when the system has no descriptor or memory to give. Clients
 #: wait in the backlog meanwhile.
 EXHAUSTED_PAUSE = 0.1
+
+#: Seconds that connections which are being made have to get into the backlog of a
+#: listener that is closed. Nothing else is done meanwhile, so they are few.
+HANDSHAKES = 0.002
 
 #: Errors of accept that are about the system and not about one client.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -72,14 +77,19 @@ class Listener:
         Take those that are in the backlog, who have been told that they are
         connected, then listen no more. The address is free afterwards.
         """
+        if self._path is not None:
+            # First of all, so that nobody comes after the last one is taken.
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = None
+        for door in self._doors:
+            door.turnAway()
+        # Those who had begun to connect before that are let in meanwhile.
+        time.sleep(HANDSHAKES)
         for door in self._doors:
             door.drain()
             door.close()
         self._doors = []
-        if self._path is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-            self._path = None
 
     def _take(self, sock: socket.socket, peer: object) -> None:
         sock.setblocking(False)
@@ -122,6 +132,7 @@ class Door:
         self._take = take
         self._hold = hold
         self._pause: Deadline | None = None
+        self._turnedAway = False
 
     def open(self) -> None:
         """
@@ -138,6 +149,13 @@ class Door:
             self._pause.cancel()
         self._reactor.removeReader(self)
         self._sock.close()
+
+    def turnAway(self) -> None:
+        """
+        Let no newcomer in from now on. Those who are in the backlog stay there.
+        """
+        self._turnedAway = True
+        ignoreNewcomers(self._sock)
 
     def drain(self) -> None:
         """
@@ -187,5 +205,7 @@ class Door:
                     return error
                 # This client is gone already, or a firewall refused it.
                 continue
+            if self._turnedAway:
+                heedAgain(sock)
             self._take(sock, peer)
         return None

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from txlb.pool import Dial, GaveUp, Lease
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Relayed:
     """
     A connection that a relay was given is over.

@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import struct
+import sys
 import termios
 
 from txlb.errors import ListenError
@@ -27,6 +28,14 @@ BACKLOG = 4096
 KEEPALIVE_IDLE = 60
 KEEPALIVE_INTERVAL = 15
 KEEPALIVE_COUNT = 4
+
+#: The options that bound the time to live of what is received: C{IP_MINTTL} and
+#: C{IPV6_MINHOPCOUNT} of Linux, which the socket module has no names for.
+_LEAST_TTL = {
+    socket.AF_INET: (socket.IPPROTO_IP, 21),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 73),
+}
+MOST_TTL = 255
 
 _REASONS = {
     errno.EADDRINUSE: "the address is in use by another listener",
@@ -184,6 +193,36 @@ def bytesOnTheWay(sock: _socket.socket) -> int:
     """
     answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
+
+
+def ignoreNewcomers(sock: socket.socket) -> None:
+    """
+    Take no new connections into the backlog of a listening socket that is about
+    to be closed. Those whom the kernel let in after the last accept and before
+    the close would be told that they are connected, and then be reset. A
+    newcomer who is ignored tries again after a second, and by then somebody else
+    listens, or nobody does.
+
+    This is the check of RFC 5082 (GTSM): Linux drops a packet whose time to live
+    is below the socket's bound, and systems begin with 64 or 128. Elsewhere this
+    does nothing.
+    """
+    _setLeastTTL(sock, MOST_TTL)
+
+
+def heedAgain(sock: socket.socket) -> None:
+    """
+    A connection that was accepted after L{ignoreNewcomers} may have that bound
+    from its listener. Take it off; what was dropped meanwhile is sent again.
+    """
+    _setLeastTTL(sock, 0)
+
+
+def _setLeastTTL(sock: socket.socket, least: int) -> None:
+    option = _LEAST_TTL.get(sock.family)
+    if option is not None and sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            sock.setsockopt(*option, least)
 
 
 def socketAddress(sock: socket.socket) -> Address:

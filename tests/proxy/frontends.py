@@ -1,0 +1,68 @@
+"""
+A frontend to test, with a relay that only keeps what it gets.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from tests.proxy.fakes import FakeRelay, ReactorCase
+from txlb.manager import ProxyManager, proxyManagerFactory
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import Outcome
+from txlb.proxy import ConnectionRecord, Frontend, Relayed, Tally
+
+PEER = ("192.0.2.7", 4711)
+
+
+class FrontendCase(ReactorCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.tally = Tally()
+        self.relay = FakeRelay()
+        self.addCleanup(self.relay.close)
+        self.records: list[ConnectionRecord] = []
+        self.hosts = [ProxyHost("a", "127.0.0.1", 7001), ProxyHost("b", "127.0.0.1", 7002)]
+
+    def frontend(
+        self, makePreface: Any = None, sendProxy: str | None = None, **settings: Any
+    ) -> Frontend:
+        group = ProxyGroup("main", "leastc", True, self.hosts, sendProxy=sendProxy)
+        groups = [group, ProxyGroup("spare")]
+        service = ProxyService("web", [("127.0.0.1", 0)], groups, **settings)
+        self.manager: ProxyManager = proxyManagerFactory([service], seconds=self.reactor.seconds)
+        self.counters = self.manager.getCounters("web")
+        frontend = Frontend(
+            "web", self.manager, self.reactor, self.deadlines, self.tally, makePreface
+        )
+        frontend.relay = self.relay
+        frontend.record = self.records.append
+        return frontend
+
+    def come(self, frontend: Frontend, peer: object = PEER) -> socket.socket:
+        """
+        @return: the client's end.
+        """
+        ours, theirs = self.pair()
+        frontend.accepted(ours, peer)
+        return theirs
+
+    def assertClosed(self, client: socket.socket) -> None:
+        self.assertEqual(client.recv(1), b"")
+
+    def assertOpen(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        self.assertRaises(BlockingIOError, client.recv, 1)
+        client.settimeout(10)
+
+    def end(self, frontend: Frontend, index: int = -1, outcome: Outcome = Outcome.DONE) -> None:
+        """
+        The relay says that a connection has ended which had reached its host.
+        """
+        sock, attempt, _, _ = self.relay.started[index]
+        lease = attempt.connected()
+        lease.add(10, 200)
+        lease.release(outcome)
+        sock.close()
+        frontend._relayed(Relayed(attempt.dial, lease, connectTime=0.25))

@@ -1,0 +1,254 @@
+"""
+Tests for L{txlb.proxy.Frontend}.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from random import Random
+from typing import Any
+
+from tests.proxy.fakes import logOf
+from tests.proxy.frontends import PEER, FrontendCase
+from txlb.pool import Failure, FailureKind, GaveUp, RefusalKind
+from txlb.proxy import ConnectionRecord, Relayed
+from txlb.schedulers import Scheduler
+
+
+class Broken(Scheduler):
+    """
+    A policy that can't choose.
+    """
+
+    name = "broken"
+
+    def choose(self, hosts: Any, clientAddr: object) -> Any:
+        raise KeyError("x")
+
+
+class AdmissionTests(FrontendCase):
+    def test_letIn(self) -> None:
+        """
+        A client is counted, and goes to the relay with its first host.
+        """
+        frontend = self.frontend()
+        client = self.come(frontend)
+        [(sock, attempt, toHost, toClient)] = self.relay.started
+        client.sendall(b"x")
+        self.assertEqual(sock.recv(1), b"x")
+        self.assertEqual(attempt.dial.clientAddr, PEER)
+        self.assertEqual((toHost, toClient), (b"", b""))
+        self.assertEqual((self.counters.active, self.counters.accepted), (1, 1))
+        self.assertEqual(self.tally.active, 1)
+        self.assertEqual(self.records, [])
+
+    def test_limit(self) -> None:
+        """
+        Over the service's limit a client is closed at once and counted; when
+        one has left there is room again.
+        """
+        frontend = self.frontend(maxConnections=2)
+        for _ in range(2):
+            self.assertOpen(self.come(frontend))
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 1)
+        self.assertEqual((self.counters.active, self.counters.accepted), (2, 2))
+        self.assertEqual(self.tally.active, 2)
+        self.end(frontend)
+        self.assertOpen(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 1)
+
+    def test_descriptors(self) -> None:
+        """
+        Where the descriptors of the whole balancer are used up, a client is
+        closed at once, whatever its service still allows.
+        """
+        frontend = self.frontend()
+        self.tally.capacity = 1
+        self.tally.add()
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.DESCRIPTORS], 1)
+        self.assertEqual(self.counters.accepted, 0)
+        self.assertEqual(self.records, [])
+
+    def test_log(self) -> None:
+        """
+        However many are closed, it is one line a second with their number, for
+        each kind of reason.
+        """
+        log = logOf(self)
+        frontend = self.frontend(maxConnections=1)
+        self.come(frontend)
+        for _ in range(50):
+            self.come(frontend)
+        self.tally.capacity = 1
+        self.come(frontend)
+        self.reactor.advance(1)
+        self.tally.capacity = 10
+        self.come(frontend)
+        lines = [(event["kind"], event["times"]) for event in log if "kind" in event]
+        self.assertEqual(lines, [("limit", 1), ("descriptors", 1), ("limit", 50)])
+        self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 51)
+
+
+class SearchTests(FrontendCase):
+    def test_noHost(self) -> None:
+        """
+        Where there is no host the client is closed, counted, and recorded.
+        """
+        self.hosts = []
+        frontend = self.frontend()
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.NO_HOST], 1)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        [record] = self.records
+        self.assertEqual((record.host, record.outcome, record.tries), (None, "no-host", 0))
+
+    def test_gaveUp(self) -> None:
+        """
+        What the relay says of a search that ended is counted by its reason.
+        """
+        frontend = self.frontend(retries=0)
+        for kind, refusal in (
+            (FailureKind.REFUSED, RefusalKind.UNREACHABLE),
+            (FailureKind.LOCAL, RefusalKind.LOCAL),
+        ):
+            self.come(frontend)
+            _, attempt, _, _ = self.relay.started[-1]
+            step = attempt.failed(Failure(kind, "so it is"))
+            assert isinstance(step, GaveUp)
+            frontend._relayed(Relayed(attempt.dial, gaveUp=step))
+            self.assertEqual(self.counters.refused[refusal], 1)
+            self.assertEqual(self.records[-1].outcome, refusal.value)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+
+    def test_dialTimeout(self) -> None:
+        """
+        A search that takes too long is counted as that.
+        """
+        frontend = self.frontend(connectTimeout=5.0, dialTimeout=1.0)
+        self.come(frontend)
+        _, attempt, _, _ = self.relay.started[-1]
+        self.assertEqual(attempt.deadline, self.reactor.seconds() + 1.0)
+        self.reactor.advance(1)
+        step = attempt.failed(Failure(FailureKind.TIMEOUT))
+        assert isinstance(step, GaveUp)
+        frontend._relayed(Relayed(attempt.dial, gaveUp=step))
+        self.assertEqual(self.counters.refused[RefusalKind.TIMEOUT], 1)
+
+    def test_policyRaises(self) -> None:
+        """
+        A policy that raises costs the client that asked, and the counts stay
+        right.
+        """
+        frontend = self.frontend()
+        self.manager.getPool("web").setScheduler(Broken(Random(1)))
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.LOCAL], 1)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual(self.manager.getPool("web").active, 0)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+
+class RecordTests(FrontendCase):
+    def test_fields(self) -> None:
+        """
+        A record has all that is known of a connection at its end.
+        """
+        frontend = self.frontend()
+        self.come(frontend)
+        self.come(frontend)
+        self.reactor.advance(1.5)
+        self.end(frontend, 0)
+        [record] = self.records
+        self.assertEqual(
+            record,
+            ConnectionRecord(
+                client="192.0.2.7:4711",
+                service="web",
+                group="main",
+                host="a",
+                connectTime=0.25,
+                totalTime=1.5,
+                bytesIn=10,
+                bytesOut=200,
+                outcome="done",
+                tries=1,
+                active=1,
+                serviceActive=1,
+                groupActive=1,
+                hostActive=0,
+            ),
+        )
+        self.assertEqual(record.asDict()["bytesOut"], 200)
+        self.assertEqual(len(record.asDict()), 14)
+
+    def test_stopped(self) -> None:
+        """
+        A search that was cut short is recorded as stopped, and is no refusal.
+        """
+        frontend = self.frontend()
+        self.come(frontend)
+        _, attempt, _, _ = self.relay.started[0]
+        attempt.cancel()
+        frontend._relayed(Relayed(attempt.dial))
+        [record] = self.records
+        self.assertEqual((record.outcome, record.host), ("stopped", None))
+        self.assertEqual(set(self.counters.refused.values()), {0})
+
+    def test_IPv6(self) -> None:
+        """
+        An IPv6 client stands in brackets.
+        """
+        frontend = self.frontend()
+        self.come(frontend, ("2001:db8::1", 5, 0, 0))
+        self.end(frontend)
+        self.assertEqual(self.records[0].client, "[2001:db8::1]:5")
+
+    def test_addressOfAnotherKind(self) -> None:
+        """
+        A search for a client that is known by something else is recorded by it.
+        """
+        frontend = self.frontend()
+        self.come(frontend)
+        _, attempt, _, _ = self.relay.started[0]
+        attempt.dial.clientAddr = "somebody"
+        self.end(frontend)
+        self.assertEqual(self.records[0].client, "somebody")
+
+    def test_group(self) -> None:
+        """
+        A connection is recorded with the group that served it, though another
+        one has been enabled meanwhile.
+        """
+        frontend = self.frontend()
+        self.come(frontend)
+        self.manager.switchGroup("web", "main", "spare")
+        self.end(frontend)
+        self.assertEqual(self.records[0].group, "main")
+
+    def test_none(self) -> None:
+        """
+        Where nobody wants records there are none.
+        """
+        frontend = self.frontend()
+        frontend.record = None
+        self.come(frontend)
+        self.end(frontend)
+        self.assertEqual(self.counters.active, 0)
+
+    def test_raises(self) -> None:
+        """
+        A record that can't be written is logged, and harms no connection.
+        """
+
+        def full(_: ConnectionRecord) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        frontend = self.frontend()
+        frontend.record = full
+        self.come(frontend)
+        self.end(frontend)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)

@@ -1,0 +1,194 @@
+"""
+Tests for what L{txlb.proxy.Frontend} reads of a client, and writes to a host, before the bytes
+that they have for each other.
+"""
+
+from __future__ import annotations
+
+import socket
+from unittest import skipUnless
+
+from zope.interface import implementer
+
+from tests.proxy.fakes import logOf, takesIPv6
+from tests.proxy.frontends import PEER, FrontendCase
+from txlb.interfaces import IPreface
+from txlb.pool import RefusalKind
+from txlb.proxy import Frontend
+from txlb.wire import Done, NeedMore, Reject, encodeProxyV1, encodeProxyV2
+
+
+@implementer(IPreface)
+class MarkPreface:
+    """
+    C{!} ends it, C{?} rejects it.
+    """
+
+    maxBytes = 100
+    timeout = 3.0
+    clientAddr: tuple[str, int] | None = ("203.0.113.9", 99)
+
+    def feed(self, data: bytes) -> object:
+        _, end, rest = data.partition(b"!")
+        if b"?" in data:
+            return Reject("it asks")
+        return Done(self.clientAddr, None, rest) if end else NeedMore()
+
+
+class ProxyHeaderTests(FrontendCase):
+    def test_none(self) -> None:
+        """
+        Without being asked for no header is sent.
+        """
+        self.come(self.frontend())
+        self.assertEqual(self.relay.started[0][2], b"")
+
+    def test_version(self) -> None:
+        """
+        A group that wants a header gets one of its version, with the client's
+        address and ours.
+        """
+        for version, encode in (("v1", encodeProxyV1), ("v2", encodeProxyV2)):
+            ours, theirs = self.tcpPair()
+            frontend = self.frontend(sendProxy=version)
+            client, server = ours.getpeername(), ours.getsockname()
+            frontend.accepted(ours, client)
+            self.assertEqual(self.relay.started[-1][2], encode(client, server))
+            self.assertIn(theirs.getsockname()[1], client)
+
+    @skipUnless(takesIPv6(), "this machine has no IPv6")
+    def test_IPv6(self) -> None:
+        """
+        An IPv6 client's header is of that family.
+        """
+        ours, _ = self.tcpPair("::1")
+        frontend = self.frontend(sendProxy="v1")
+        frontend.accepted(ours, ours.getpeername())
+        self.assertTrue(self.relay.started[-1][2].startswith(b"PROXY TCP6 ::1 ::1 "))
+
+    def test_UNIX(self) -> None:
+        """
+        A client that came through a socket in the file system has no address;
+        the header says so, and the record says which socket it was.
+        """
+        path = self.socketPath()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            self.connect(path)
+            ours, peer = listener.accept()
+        frontend = self.frontend(sendProxy="v1")
+        frontend.accepted(ours, peer)
+        self.assertEqual(self.relay.started[-1][2], b"PROXY UNKNOWN\r\n")
+        self.end(frontend)
+        self.assertEqual(self.records[0].client, f"unix:{path}")
+
+    def test_afterAPreface(self) -> None:
+        """
+        The header has the address that the preface told, and what came behind
+        the preface follows it.
+        """
+        ours, client = self.tcpPair()
+        frontend = self.frontend(MarkPreface, sendProxy="v1")
+        server = ours.getsockname()
+        frontend.accepted(ours, ours.getpeername())
+        client.sendall(b"!GET")
+        self.readUntil(frontend)
+        wanted = encodeProxyV1(("203.0.113.9", 99), server) + b"GET"
+        self.assertEqual(self.relay.started[-1][2], wanted)
+
+    def readUntil(self, frontend: Frontend) -> None:
+        """
+        Read until the relay has the connection; bytes over loopback may take a
+        moment.
+        """
+        for _ in range(100_000):
+            if self.relay.started:
+                return
+            self.reactor.readable()
+        self.fail("the relay got no connection")
+
+
+class PrefaceTests(FrontendCase):
+    def test_done(self) -> None:
+        """
+        When the preface is complete the search begins, for the address that it
+        told, with what was left over for the host.
+        """
+        frontend = self.frontend(MarkPreface)
+        client = self.come(frontend)
+        self.assertEqual((self.counters.active, self.tally.active), (1, 1))
+        self.assertEqual(self.relay.started, [])
+        client.sendall(b"!rest")
+        self.reactor.readable()
+        [(_, attempt, toHost, _)] = self.relay.started
+        self.assertEqual(attempt.dial.clientAddr, ("203.0.113.9", 99))
+        self.assertEqual(toHost, b"rest")
+        self.assertEqual(frontend._readers, set())
+
+    def test_noAddress(self) -> None:
+        """
+        A preface that tells no address leaves the socket's.
+        """
+
+        class Anonymous(MarkPreface):
+            clientAddr = None
+
+        frontend = self.frontend(Anonymous)
+        self.come(frontend).sendall(b"!")
+        self.reactor.readable()
+        [(_, attempt, _, _)] = self.relay.started
+        self.assertEqual(attempt.dial.clientAddr, PEER)
+
+    def test_rejected(self) -> None:
+        """
+        A client that is rejected is closed and counted, with the reason in the
+        log, and nobody was dialled.
+        """
+        log = logOf(self)
+        frontend = self.frontend(MarkPreface)
+        client = self.come(frontend)
+        client.sendall(b"?")
+        self.reactor.readable()
+        self.assertClosed(client)
+        self.assertEqual(self.counters.refused[RefusalKind.PREFACE], 1)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        [event] = [event for event in log if "kind" in event]
+        self.assertEqual((event["kind"], event["detail"]), ("preface", "it asks"))
+        self.assertEqual(self.relay.started, [])
+
+    def test_tooLate(self) -> None:
+        """
+        A client that says nothing has three seconds here.
+        """
+        client = self.come(self.frontend(MarkPreface))
+        self.reactor.advance(3)
+        self.assertClosed(client)
+        self.assertEqual(self.counters.refused[RefusalKind.PREFACE], 1)
+
+    def test_cantBeMade(self) -> None:
+        """
+        Where a preface can't even be made, nobody is counted as being here.
+        """
+
+        def broken() -> IPreface:
+            raise RuntimeError("no preface")
+
+        frontend = self.frontend(broken)
+        ours, _ = self.pair()
+        self.assertRaises(RuntimeError, frontend.accepted, ours, PEER)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+
+    def test_abort(self) -> None:
+        """
+        To abort all ends those that are in their preface, and those that the
+        relay has.
+        """
+        frontend = self.frontend(MarkPreface)
+        clients = [self.come(frontend) for _ in range(3)]
+        frontend.abortAll()
+        for client in clients:
+            self.assertClosed(client)
+        self.assertEqual(self.relay.aborted, 1)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual(self.reactor.getReaders(), [])

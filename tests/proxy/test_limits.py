@@ -1,0 +1,178 @@
+"""
+Tests for L{txlb.proxy._limits}.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.proxy.fakes import logOf
+from txlb.proxy import Tally, Throttle
+from txlb.proxy import _limits as limits
+
+
+class DescriptorTests(SynchronousTestCase):
+    def limit(self, soft: int, hard: int, error: Exception | None = None) -> list[tuple[int, int]]:
+        """
+        Pretend that the system has these limits.
+
+        @return: what has been set, as it is set.
+        """
+        calls: list[tuple[int, int]] = []
+
+        def setrlimit(which: int, to: tuple[int, int]) -> None:
+            self.assertEqual(which, resource.RLIMIT_NOFILE)
+            if error is not None:
+                raise error
+            calls.append(to)
+
+        self.patch(resource, "getrlimit", lambda _: (soft, hard))
+        self.patch(resource, "setrlimit", setrlimit)
+        return calls
+
+    def test_raised(self) -> None:
+        """
+        The limit is raised as far as this process may raise it.
+        """
+        calls = self.limit(1024, 4096)
+        self.assertEqual(limits.raiseDescriptorLimit(), 4096)
+        self.assertEqual(calls, [(4096, 4096)])
+
+    def test_highestAlready(self) -> None:
+        """
+        Where nothing is to be raised nothing is set.
+        """
+        calls = self.limit(128, 128)
+        self.assertEqual(limits.raiseDescriptorLimit(), 128)
+        self.assertEqual(calls, [])
+
+    def test_notPermitted(self) -> None:
+        """
+        Where the system does not let us the old limit stands, and is what counts.
+        """
+        for error in (OSError("no"), ValueError("no")):
+            self.limit(256, 4096, error)
+            self.assertEqual(limits.raiseDescriptorLimit(), 256)
+
+    def test_infinity(self) -> None:
+        """
+        Infinity is a number too, so that one can calculate with it.
+        """
+        self.limit(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        self.assertEqual(limits.raiseDescriptorLimit(), limits.MANY)
+
+    def test_counted(self) -> None:
+        """
+        Descriptors that are opened are seen.
+        """
+        before = limits.openDescriptors()
+        opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(7)]
+        for fd in opened:
+            self.addCleanup(os.close, fd)
+        self.assertEqual(limits.openDescriptors(), before + 7)
+
+    def test_notCounted(self) -> None:
+        """
+        Where the system does not tell how many are open, a guess does.
+        """
+
+        def listdir(path: str) -> list[str]:
+            raise FileNotFoundError(path)
+
+        self.patch(os, "listdir", listdir)
+        self.assertEqual(limits.openDescriptors(), limits.RESERVE)
+
+    def test_fit(self) -> None:
+        """
+        A connection takes two descriptors, some are kept for everything else,
+        and the log says what that comes to.
+        """
+        self.limit(1000, 1000)
+        self.patch(limits, "openDescriptors", lambda: 100)
+        log = logOf(self)
+        tally = Tally()
+        tally.fitThisProcess()
+        self.assertEqual(tally.capacity, (1000 - 100 - limits.RESERVE) // 2)
+        [event] = [event for event in log if event.get("limit") == 1000]
+        self.assertEqual(event["capacity"], tally.capacity)
+
+    def test_select(self) -> None:
+        """
+        A reactor that can't watch as many as the system has is the limit.
+        """
+        self.limit(100_000, 100_000)
+        self.patch(limits, "openDescriptors", lambda: 100)
+        tally = Tally()
+        tally.fitThisProcess(SelectReactor.__new__(SelectReactor))
+        self.assertLess(tally.capacity, 1024 // 2)
+        tally.fitThisProcess(object())
+        self.assertGreater(tally.capacity, 40_000)
+
+    def test_atLeastOne(self) -> None:
+        """
+        Even where there are hardly any, one connection is let in.
+        """
+        self.limit(10, 10)
+        tally = Tally()
+        tally.fitThisProcess()
+        self.assertEqual(tally.capacity, 1)
+
+
+class TallyTests(SynchronousTestCase):
+    def test_full(self) -> None:
+        """
+        There is room for as many as the capacity, and again when one has left.
+        """
+        tally = Tally(2)
+        self.assertFalse(tally.full)
+        tally.add()
+        self.assertFalse(tally.full)
+        tally.add()
+        self.assertTrue(tally.full)
+        tally.remove()
+        self.assertFalse(tally.full)
+
+    def test_emptyNow(self) -> None:
+        """
+        Where there is no connection there is nothing to wait for.
+        """
+        self.assertIsNone(self.successResultOf(Tally().whenEmpty()))
+
+    def test_emptyLater(self) -> None:
+        """
+        All who wait are told when the last connection has ended, and not before.
+        """
+        tally = Tally()
+        tally.add()
+        tally.add()
+        waiting = [tally.whenEmpty(), tally.whenEmpty()]
+        tally.remove()
+        for deferred in waiting:
+            self.assertNoResult(deferred)
+        tally.remove()
+        for deferred in waiting:
+            self.assertIsNone(self.successResultOf(deferred))
+        tally.add()
+        tally.remove()
+
+
+class ThrottleTests(SynchronousTestCase):
+    def test_onceAWhile(self) -> None:
+        """
+        The first time is told at once, others as a number after the interval.
+        """
+        clock = Clock()
+        throttle = Throttle(clock.seconds, 1.0)
+        self.assertEqual(throttle.happened(), 1)
+        clock.advance(0.5)
+        self.assertEqual([throttle.happened() for _ in range(3)], [0, 0, 0])
+        clock.advance(0.5)
+        self.assertEqual(throttle.happened(), 4)
+        self.assertEqual(throttle.happened(), 0)
+        clock.advance(10)
+        self.assertEqual(throttle.happened(), 2)

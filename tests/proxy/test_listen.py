@@ -1,0 +1,315 @@
+"""
+Tests for L{txlb.proxy.Listener}.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from unittest import skipUnless
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface.verify import verifyObject
+
+from tests.proxy.fakes import ReactorCase, closeAll, logOf, takesIPv6
+from txlb.errors import ListenError
+from txlb.model import Address, TCPAddress, UNIXAddress
+from txlb.proxy import Listener
+from txlb.proxy._listen import BATCH, EXHAUSTED, EXHAUSTED_PAUSE, Door
+
+ANY_PORT = TCPAddress("127.0.0.1", 0)
+
+
+class ListenerCase(ReactorCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.accepted: list[tuple[socket.socket, object]] = []
+        self.addCleanup(lambda: closeAll(sock for sock, _ in self.accepted))
+
+    def listen(self, address: Address = ANY_PORT) -> Listener:
+        listener = Listener(
+            address,
+            self.reactor,
+            self.deadlines,
+            lambda sock, peer: self.accepted.append((sock, peer)),
+        )
+        self.addCleanup(listener.close)
+        return listener
+
+    def connectTo(self, listener: Listener) -> socket.socket:
+        address = listener.addresses[0]
+        if isinstance(address, UNIXAddress):
+            return self.connect(address.path)
+        return self.connect((address.host, address.port))
+
+
+class ListenerTests(ListenerCase):
+    def test_waits(self) -> None:
+        """
+        Before the start clients can connect, and wait; then they are taken.
+        """
+        listener = self.listen()
+        client = self.connectTo(listener)
+        self.assertEqual(self.reactor.getReaders(), [])
+        listener.start()
+        self.reactor.readable()
+        [(sock, peer)] = self.accepted
+        self.assertEqual(peer, client.getsockname())
+        self.assertFalse(sock.getblocking())
+        client.sendall(b"hello")
+        self.assertEqual(sock.recv(10), b"hello")
+
+    def test_watched(self) -> None:
+        """
+        A reactor can watch what it registers, by its descriptor.
+        """
+        listener = self.listen()
+        listener.start()
+        [door] = self.reactor.getReaders()
+        verifyObject(IReadDescriptor, door)
+        self.assertIn("Listener", door.logPrefix())
+        self.assertGreaterEqual(door.fileno(), 0)
+
+    def test_close(self) -> None:
+        """
+        Those in the backlog have been told that they are connected: they are
+        taken. Whoever comes later is refused, and the address is free.
+        """
+        listener = self.listen()
+        [address] = listener.addresses
+        clients = [self.connectTo(listener) for _ in range(3)]
+        listener.close()
+        self.assertEqual(
+            {peer for _, peer in self.accepted}, {client.getsockname() for client in clients}
+        )
+        for client in clients:
+            client.sendall(b"x")
+        for sock, _ in self.accepted:
+            sock.settimeout(10)
+            self.assertEqual(sock.recv(1), b"x")
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.assertRaises(ConnectionRefusedError, self.connectTo, listener)
+        self.assertEqual(self.listen(address).addresses, [address])
+        listener.close()
+
+    def test_taken(self) -> None:
+        """
+        An address that can't be had raises, and leaves nothing behind.
+        """
+        listener = self.listen()
+        self.assertRaises(ListenError, self.listen, listener.addresses[0])
+        self.assertEqual(self.reactor.getReaders(), [])
+
+    def test_raises(self) -> None:
+        """
+        A client whose taking raises is closed and logged, and the next one is
+        taken.
+        """
+
+        def take(sock: socket.socket, peer: object) -> None:
+            if not self.accepted:
+                self.accepted.append((sock, peer))
+                raise RuntimeError("the first one")
+            self.accepted.append((sock, peer))
+
+        listener = Listener(ANY_PORT, self.reactor, self.deadlines, take)
+        self.addCleanup(listener.close)
+        first, second = self.connectTo(listener), self.connectTo(listener)
+        listener.start()
+        self.reactor.readable()
+        self.assertEqual(len(self.accepted), 2)
+        self.assertEqual(first.recv(1), b"")
+        second.setblocking(False)
+        self.assertRaises(BlockingIOError, second.recv, 1)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    @skipUnless(takesIPv6(), "this machine has no IPv6")
+    def test_everyInterface(self) -> None:
+        """
+        Every interface is IPv4 and IPv6, and clients of both are taken.
+        """
+        listener = self.listen(TCPAddress("", 0))
+        listener.start()
+        four, six = listener.addresses
+        assert isinstance(four, TCPAddress)
+        assert isinstance(six, TCPAddress)
+        self.assertEqual(four.port, six.port)
+        for host in ("127.0.0.1", "::1"):
+            client = self.connect((host, four.port))
+            self.reactor.readable()
+            _, peer = self.accepted[-1]
+            assert isinstance(peer, tuple)
+            self.assertEqual(peer[:2], client.getsockname()[:2])
+
+    def test_UNIX(self) -> None:
+        """
+        A socket in the file system is taken away when it is closed.
+        """
+        path = self.socketPath()
+        listener = self.listen(UNIXAddress(path))
+        self.assertEqual(listener.addresses, [UNIXAddress(path)])
+        listener.start()
+        self.connectTo(listener)
+        self.reactor.readable()
+        self.assertEqual(len(self.accepted), 1)
+        listener.close()
+        self.assertFalse(os.path.exists(path))
+
+    def test_UNIXClosedTwice(self) -> None:
+        """
+        A second close does not take away the socket of the next listener, and
+        that somebody else took ours away is no trouble.
+        """
+        path = self.socketPath()
+        first = self.listen(UNIXAddress(path))
+        first.close()
+        second = self.listen(UNIXAddress(path))
+        first.close()
+        self.assertTrue(os.path.exists(path))
+        os.unlink(path)
+        second.close()
+
+
+class ListeningSocket:
+    """
+    A listening socket whose accept a test decides on.
+
+    @ivar script: what each accept raises or gives; when it is used up nobody
+        waits.
+    """
+
+    def __init__(self, script: list[object]) -> None:
+        self.script = script
+        self.closed = False
+        self.accepts = 0
+
+    def accept(self) -> object:
+        self.accepts += 1
+        if not self.script:
+            raise BlockingIOError(errno.EAGAIN, "nobody")
+        answer = self.script.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer, ("192.0.2.1", 1)
+
+    def fileno(self) -> int:
+        return 99
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class DoorTests(ListenerCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.taken: list[object] = []
+        self.held: list[OSError] = []
+
+    def door(self, *script: object) -> tuple[Door, ListeningSocket]:
+        sock = ListeningSocket(list(script))
+        door = Door(
+            sock,  # type: ignore[arg-type] # stands in for one
+            self.reactor,
+            self.deadlines,
+            lambda client, _: self.taken.append(client),
+            self.held.append,
+        )
+        door.open()
+        return door, sock
+
+    def test_batch(self) -> None:
+        """
+        Many clients are taken in one turn, but not so many that others would
+        have to wait.
+        """
+        self.door(*range(BATCH + 10))
+        self.reactor.readable()
+        self.assertEqual(self.taken, list(range(BATCH)))
+        self.reactor.readable()
+        self.assertEqual(self.taken, list(range(BATCH + 10)))
+
+    def test_oneIsGone(self) -> None:
+        """
+        A client that has gone before it was taken does not stop the others.
+        """
+        self.door("a", OSError(errno.ECONNABORTED, "gone"), OSError(errno.EPERM, "no"), "b")
+        self.reactor.readable()
+        self.assertEqual(self.taken, ["a", "b"])
+        self.assertEqual(self.held, [])
+
+    def test_exhausted(self) -> None:
+        """
+        Where the system has nothing to give, accepting pauses without being
+        watched (it would be woken up for nothing all the time), and goes on.
+        """
+        for number in EXHAUSTED:
+            door, sock = self.door("a", OSError(number, os.strerror(number)), "b")
+            self.taken.clear()
+            self.reactor.readable()
+            self.assertEqual(self.taken, ["a"])
+            self.assertEqual([error.errno for error in self.held], [number])
+            self.assertEqual(self.reactor.getReaders(), [])
+            self.reactor.advance(EXHAUSTED_PAUSE / 2)
+            self.assertEqual(self.reactor.getReaders(), [])
+            self.reactor.advance(EXHAUSTED_PAUSE)
+            self.reactor.readable()
+            self.assertEqual(self.taken, ["a", "b"])
+            door.close()
+            self.assertTrue(sock.closed)
+            self.held.clear()
+
+    def test_closedInAPause(self) -> None:
+        """
+        A door that is closed while it pauses does not open again.
+        """
+        door, sock = self.door(OSError(errno.EMFILE, "many"))
+        self.reactor.readable()
+        door.close()
+        self.assertTrue(sock.closed)
+        self.reactor.advance(1)
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.assertEqual(len(self.deadlines), 0)
+
+    def test_drain(self) -> None:
+        """
+        To drain takes everybody, beyond a batch, until nobody waits or the
+        system has nothing to give.
+        """
+        door, sock = self.door(*range(BATCH * 3))
+        door.drain()
+        self.assertEqual(len(self.taken), BATCH * 3)
+        sock.script = ["x", OSError(errno.EMFILE, "many"), "y"]
+        door.drain()
+        self.assertEqual(self.taken[-1], "x")
+        self.assertEqual(sock.script, ["y"])
+
+    def test_lost(self) -> None:
+        """
+        A reactor that ends closes it.
+        """
+        door, sock = self.door()
+        door.connectionLost(Failure(ConnectionDone()))
+        self.assertTrue(sock.closed)
+
+
+class HoldTests(ListenerCase):
+    def test_log(self) -> None:
+        """
+        A storm of pauses is one line a second, with how many there were.
+        """
+        log = logOf(self)
+        listener = self.listen()
+        error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        for _ in range(25):
+            listener._hold(error)
+            self.reactor.advance(EXHAUSTED_PAUSE)
+        times = [event["times"] for event in log if "pause" in event]
+        self.assertEqual(len(times), 3)
+        self.assertEqual(times[0], 1)
+        self.assertGreaterEqual(sum(times), 20)
+        [first, *_] = [event for event in log if "pause" in event]
+        self.assertEqual(first["reason"], os.strerror(errno.EMFILE))
+        self.assertEqual(first["addresses"], str(listener.addresses[0]))
