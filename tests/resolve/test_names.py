@@ -1,0 +1,331 @@
+"""
+Tests for L{txlb.resolve}.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from twisted.internet.address import HostnameAddress, IPv4Address
+from twisted.internet.interfaces import IResolutionReceiver
+from zope.interface.verify import verifyObject
+
+from tests.proxy.fakes import ReactorCase
+from txlb.manager import proxyManagerFactory
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.pool import Event, EventKind
+from txlb.resolve import NameService
+from txlb.resolve._names import AT_ONCE, JITTER, Answer
+
+
+class FakeResolver:
+    """
+    Answers when the test says so.
+
+    @ivar asked: the receiver of each question that is open, with its name.
+    @ivar count: how many questions there were.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self.count = 0
+        self.error: Exception | None = None
+
+    def resolveHostName(self, receiver: Any, hostName: str, portNumber: int = 0) -> object:
+        self.count += 1
+        if self.error is not None:
+            raise self.error
+        receiver.resolutionBegan(None)
+        self.asked.append((hostName, receiver))
+        return None
+
+    def answer(self, name: str, *addresses: str) -> None:
+        """
+        Answer the oldest open question for a name.
+        """
+        index = [asked for asked, _ in self.asked].index(name)
+        _, receiver = self.asked.pop(index)
+        for address in addresses:
+            receiver.addressResolved(IPv4Address("TCP", address, 0))
+        receiver.resolutionComplete()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.asked]
+
+
+class NamesCase(ReactorCase):
+    interval = 30.0
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.resolver = FakeResolver()
+        self.reactor.nameResolver = self.resolver  # type: ignore[assignment] # plays its part
+        self.events: list[Event] = []
+
+    def service(self, *hosts: str, source: Random | None = None) -> NameService:
+        """
+        A running service, for hosts C{h0}, C{h1} and so on at these addresses.
+        """
+        configured = [ProxyHost.at(f"h{n}", address) for n, address in enumerate(hosts)]
+        group = ProxyGroup("main", "leastc", True, configured)
+        web = ProxyService("web", ["127.0.0.1:80"], [group], resolveInterval=self.interval)
+        self.manager = proxyManagerFactory([web], seconds=self.reactor.seconds)
+        self.manager.subscribe(self.events.append)
+        self.pool = self.manager.getPool("web")
+        service = NameService(self.manager, self.reactor, self.deadlines, source)
+        service.startService()
+        self.addCleanup(service.stopService)
+        return service
+
+    def kinds(self) -> list[EventKind]:
+        return [event.kind for event in self.events]
+
+
+class LookupTests(NamesCase):
+    def test_names(self) -> None:
+        """
+        Names are looked up at once, addresses and sockets not at all.
+        """
+        self.service("one.example:80", "127.0.0.1:80", "[::1]:80", "unix:/x", "two.example:81")
+        self.assertEqual(self.resolver.names, ["one.example", "two.example"])
+
+    def test_found(self) -> None:
+        """
+        A host is at what was found, with its own port, each address once.
+        """
+        self.service("one.example:8080")
+        self.assertFalse(self.pool.getHost("h0").ready)
+        self.resolver.answer("one.example", "192.0.2.1", "192.0.2.2", "192.0.2.1")
+        host = self.pool.getHost("h0")
+        self.assertTrue(host.ready)
+        self.assertEqual(
+            host.addresses, (TCPAddress("192.0.2.1", 8080), TCPAddress("192.0.2.2", 8080))
+        )
+
+    def test_again(self) -> None:
+        """
+        It is looked up again after the interval, and the new answer counts.
+        """
+        self.service("one.example:80", source=Random(1))
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.reactor.pump([1] * 20)
+        self.assertEqual(self.resolver.names, [])
+        self.reactor.pump([1] * 20)
+        self.assertEqual(self.resolver.names, ["one.example"])
+        self.resolver.answer("one.example", "192.0.2.9")
+        self.assertEqual(self.pool.getHost("h0").address, TCPAddress("192.0.2.9", 80))
+
+    def test_jitter(self) -> None:
+        """
+        The interval is stretched and shortened by up to a tenth, so that many
+        names are not looked up in one burst.
+        """
+        service = self.service("127.0.0.1:1", source=Random(1))
+        waits = [service._later(30.0, lambda: None).when for _ in range(200)]
+        self.assertGreaterEqual(min(waits), 30 * (1 - JITTER))
+        self.assertLessEqual(max(waits), 30 * (1 + JITTER))
+        self.assertLess(min(waits), 28)
+        self.assertGreater(max(waits), 32)
+
+    def test_failed(self) -> None:
+        """
+        A name without an address is a host that is down; that is told once, and
+        the name is looked up again.
+        """
+        self.service("one.example:80")
+        for _ in range(3):
+            self.resolver.answer("one.example")
+            self.reactor.pump([1] * 35)
+        self.assertEqual(self.kinds(), [EventKind.HOST_UNRESOLVED])
+        self.assertFalse(self.pool.getHost("h0").ready)
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertTrue(self.pool.getHost("h0").ready)
+
+    def test_lastGoodAnswer(self) -> None:
+        """
+        Where a later look-up fails the last good answer is kept, which is told
+        once for each time that it begins to fail.
+        """
+        self.service("one.example:80")
+        for _ in range(2):
+            self.resolver.answer("one.example", "192.0.2.1")
+            for _ in range(2):
+                self.reactor.pump([1] * 35)
+                self.resolver.answer("one.example")
+            self.reactor.pump([1] * 35)
+        self.assertEqual(self.kinds().count(EventKind.HOST_UNRESOLVED), 2)
+        self.assertIn("the last answer is kept", self.events[-1].message)
+        host = self.pool.getHost("h0")
+        self.assertTrue(host.ready)
+        self.assertEqual(host.address, TCPAddress("192.0.2.1", 80))
+
+    def test_raises(self) -> None:
+        """
+        A resolver that raises is logged and counts as one that found nothing.
+        """
+        self.resolver.error = RuntimeError("broken")
+        service = self.service("one.example:80")
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.kinds(), [EventKind.HOST_UNRESOLVED])
+        self.assertTrue(service.answered)
+        self.resolver.error = None
+        self.reactor.pump([1] * 35)
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertTrue(self.pool.getHost("h0").ready)
+
+    def test_atOnce(self) -> None:
+        """
+        No more than eight are under way at once; the next begins when one ends.
+        """
+        hosts = [f"n{n}.example:80" for n in range(20)]
+        self.service(*hosts)
+        self.assertEqual(len(self.resolver.asked), AT_ONCE)
+        self.resolver.answer("n3.example", "192.0.2.1")
+        self.assertEqual(len(self.resolver.asked), AT_ONCE)
+        self.assertIn("n8.example", self.resolver.names)
+        while self.resolver.asked:
+            self.resolver.answer(self.resolver.names[0], "192.0.2.1")
+        self.assertEqual(self.resolver.count, 20)
+        self.assertEqual(self.pool.readyCount, 20)
+
+    def test_otherAddress(self) -> None:
+        """
+        An address of a kind that has no host in it is passed over.
+        """
+        answer = Answer(TCPAddress("one.example", 80))
+        verifyObject(IResolutionReceiver, answer)
+        answer.addressResolved(HostnameAddress(b"one.example", 80))
+        answer.addressResolved(IPv4Address("TCP", "192.0.2.1", 0))
+        self.assertEqual(answer.addresses, [TCPAddress("192.0.2.1", 80)])
+
+
+class ChangeTests(NamesCase):
+    def test_added(self) -> None:
+        """
+        A host that is added later is looked up; one with an address is not.
+        """
+        self.service("127.0.0.1:80")
+        self.manager.addHost("web", "main", "new", "new.example:80")
+        self.manager.addHost("web", "main", "other", "127.0.0.1:81")
+        self.assertEqual(self.resolver.names, ["new.example"])
+        self.resolver.answer("new.example", "192.0.2.1")
+        self.assertTrue(self.pool.getHost("new").ready)
+
+    def test_removed(self) -> None:
+        """
+        A host that is removed is looked up no more, and an answer that was on
+        its way is nobody's, not even that of a new host of the same name.
+        """
+        self.service("one.example:80", "two.example:80")
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.manager.delHost("web", "main", "h0")
+        self.manager.delHost("web", "main", "h1")
+        self.manager.addHost("web", "main", "h1", "three.example:80")
+        self.resolver.answer("two.example", "192.0.2.2")
+        self.assertEqual(self.pool.getHost("h1").addresses, ())
+        self.resolver.answer("three.example", "192.0.2.3")
+        self.assertEqual(self.pool.getHost("h1").address, TCPAddress("192.0.2.3", 80))
+        self.reactor.pump([1] * 35)
+        self.assertEqual(self.resolver.names, ["three.example"])
+
+    def test_removedWithoutAName(self) -> None:
+        """
+        To remove a host that was never looked up is no trouble.
+        """
+        self.service("127.0.0.1:80")
+        self.manager.delHost("web", "main", "h0")
+        self.assertEqual(self.resolver.asked, [])
+
+    def test_goneMeanwhile(self) -> None:
+        """
+        An answer for a host that the manager does not know any more, though it
+        has told nobody, does no harm.
+        """
+        service = self.service("one.example:80")
+        assert service._unsubscribe is not None
+        service._unsubscribe()
+        self.manager.delHost("web", "main", "h0")
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertTrue(service.answered)
+
+    def test_stop(self) -> None:
+        """
+        After a stop nothing is looked up, what is on its way is ignored, and
+        changes are not followed.
+        """
+        service = self.service("one.example:80", "two.example:80")
+        self.resolver.answer("one.example", "192.0.2.1")
+        service.stopService()
+        self.resolver.answer("two.example", "192.0.2.2")
+        self.manager.addHost("web", "main", "new", "new.example:80")
+        self.reactor.pump([1] * 40)
+        self.assertEqual(self.resolver.asked, [])
+        self.assertEqual(self.pool.getHost("h1").addresses, ())
+        self.assertEqual(len(self.deadlines), 0)
+
+    def test_again(self) -> None:
+        """
+        It can be started again, and then looks up the hosts that there are by
+        then.
+        """
+        service = self.service("one.example:80", "two.example:80")
+        self.assertTrue(service.running)
+        service.stopService()
+        self.assertFalse(service.running)
+        self.assertTrue(service.answered)
+        self.resolver.asked.clear()
+        self.manager.delHost("web", "main", "h0")
+        service.startService()
+        self.assertEqual(self.resolver.names, ["two.example"])
+
+    def test_otherEvents(self) -> None:
+        """
+        Events that are not about a host being there change nothing.
+        """
+        self.service("one.example:80")
+        self.manager.setWeight("web", "main", "h0", 3)
+        self.assertEqual(self.resolver.count, 1)
+
+
+class WhenAnsweredTests(NamesCase):
+    def test_noNames(self) -> None:
+        """
+        Where no host has a name nobody waits.
+        """
+        self.successResultOf(self.service("127.0.0.1:80").whenAnswered())
+
+    def test_all(self) -> None:
+        """
+        It waits for an answer to each name, good or bad.
+        """
+        service = self.service("one.example:80", "two.example:80")
+        waiting = [service.whenAnswered(), service.whenAnswered()]
+        self.resolver.answer("one.example")
+        for deferred in waiting:
+            self.assertNoResult(deferred)
+        self.resolver.answer("two.example", "192.0.2.1")
+        for deferred in waiting:
+            self.assertIsNone(self.successResultOf(deferred))
+
+    def test_removed(self) -> None:
+        """
+        A host that is removed is not waited for.
+        """
+        service = self.service("one.example:80")
+        waiting = service.whenAnswered()
+        self.manager.delHost("web", "main", "h0")
+        self.assertIsNone(self.successResultOf(waiting))
+
+    def test_cancelled(self) -> None:
+        """
+        Whoever does not want to wait any more cancels it; the answer that comes
+        later is used all the same.
+        """
+        service = self.service("one.example:80")
+        waiting = service.whenAnswered()
+        waiting.cancel()
+        self.failureResultOf(waiting)
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertTrue(self.pool.getHost("h0").ready)
