@@ -1,0 +1,205 @@
+"""
+Tests for L{txlb.application.Daemon}.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, FirstError
+from twisted.logger import LogLevel
+
+from tests.application.balancers import ServiceCase
+from tests.proxy.fakes import logOf
+from txlb.application import Daemon
+from txlb.application._daemon import SIGNALS
+
+
+class Noted(Service):
+    """
+    Notes its life.
+
+    @ivar stopped: what its stop waits for.
+    """
+
+    def __init__(self, name: str, notes: list[str]) -> None:
+        self.setName(name)
+        self._notes = notes
+        self.stopped: Deferred[Any] | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._notes.append(f"{self.name} starts")
+
+    def stopService(self) -> Deferred[Any] | None:
+        super().stopService()
+        self._notes.append(f"{self.name} stops")
+        return self.stopped
+
+
+class DaemonCase(ServiceCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.notes: list[str] = []
+        for number in SIGNALS:
+            before = signal.getsignal(number)
+            self.addCleanup(signal.signal, number, before)
+
+    def daemon(self, **settings: Any) -> Daemon:
+        self.before, self.after = Noted("log", self.notes), Noted("manhole", self.notes)
+        self.balancer(**settings)
+        return Daemon(self.lbs, [self.before], [self.after], self.reactor)
+
+
+class LifeTests(DaemonCase):
+    def test_order(self) -> None:
+        """
+        What others need is started first, and stopped last; what the balancer is
+        watched by is stopped after it and not before.
+        """
+        daemon = self.daemon()
+        daemon.privilegedStartService()
+        daemon.startService()
+        self.assertEqual(self.notes, ["log starts", "manhole starts"])
+        self.assertTrue(self.lbs.running)
+        relay = self.relay()
+        self.come()
+        stopped = daemon.stopService()
+        self.assertEqual(self.notes[2:], [])
+        self.assertFalse(daemon.running)
+        self.endConnection(relay)
+        self.assertEqual(self.notes[2:], ["manhole stops", "log stops"])
+        self.assertIsNone(self.successResultOf(stopped))
+
+    def test_waits(self) -> None:
+        """
+        The stop waits for each of them.
+        """
+        daemon = self.daemon()
+        daemon.startService()
+        self.after.stopped = Deferred()
+        stopped = daemon.stopService()
+        self.assertEqual(self.notes[-1], "manhole stops")
+        self.assertNoResult(stopped)
+        self.after.stopped.callback(None)
+        self.assertEqual(self.notes[-1], "log stops")
+        self.successResultOf(stopped)
+
+    def test_fails(self) -> None:
+        """
+        A part whose stop fails makes the whole fail.
+        """
+        daemon = self.daemon()
+        daemon.startService()
+        self.after.stopped = Deferred()
+        stopped = daemon.stopService()
+        self.after.stopped.errback(RuntimeError("no"))
+        self.failureResultOf(stopped, FirstError)
+
+    def test_globalReactor(self) -> None:
+        """
+        Without a reactor of its own it takes the global one when it starts.
+        """
+        from twisted.internet import reactor  # noqa: PLC0415 - as the service does
+
+        self.balancer()
+        daemon = Daemon(self.lbs)
+        self.assertIsNone(daemon._reactor)
+        calls: list[Any] = []
+        self.patch(reactor, "callWhenRunning", calls.append)
+        daemon.startService()
+        self.assertIs(daemon._reactor, reactor)
+        self.assertEqual(calls, [daemon._takeSignals])
+        self.successResultOf(daemon.stopService())
+
+
+class SignalTests(DaemonCase):
+    def signalled(self, number: int) -> None:
+        """
+        This process gets a signal, and the reactor has a turn.
+        """
+        os.kill(os.getpid(), number)
+        self.reactor.advance(0)
+
+    def test_takenWhenRunning(self) -> None:
+        """
+        The signals are taken once the reactor runs, as it sets handlers of its
+        own before, and given back in the end.
+        """
+        before = [signal.getsignal(number) for number in SIGNALS]
+        daemon = self.daemon()
+        daemon.startService()
+        self.assertEqual([signal.getsignal(number) for number in SIGNALS], before)
+        self.reactor.run()
+        self.assertNotEqual([signal.getsignal(number) for number in SIGNALS], before)
+        self.successResultOf(daemon.stopService())
+        self.assertEqual([signal.getsignal(number) for number in SIGNALS], before)
+
+    def checkFirst(self, number: int) -> None:
+        daemon = self.daemon()
+        daemon.startService()
+        self.reactor.run()
+        self.reactor.hasStopped = False
+        relay = self.relay()
+        self.signalled(number)
+        self.assertTrue(self.reactor.hasStopped)
+        self.assertEqual(relay.aborted, 0)
+        self.successResultOf(daemon.stopService())
+
+    def test_firstSIGTERM(self) -> None:
+        """
+        The first signal begins the graceful stop: the reactor is stopped, which
+        stops the service, and no connection is reset.
+        """
+        self.checkFirst(signal.SIGTERM)
+
+    def test_firstSIGINT(self) -> None:
+        """
+        What a terminal sends is answered as what a supervisor sends.
+        """
+        self.checkFirst(signal.SIGINT)
+
+    def test_second(self) -> None:
+        """
+        A second one, be it the other kind, resets all connections, and the
+        reactor is not stopped twice, which it does not like.
+        """
+        log = logOf(self)
+        daemon = self.daemon()
+        daemon.startService()
+        self.reactor.run()
+        relay = self.relay()
+        self.come()
+        self.signalled(signal.SIGTERM)
+        stopped = daemon.stopService()
+        stops: list[str] = []
+        self.patch(self.reactor, "stop", lambda: stops.append("again"))
+        self.assertEqual(relay.aborted, 0)
+        self.signalled(signal.SIGINT)
+        self.assertEqual((relay.aborted, stops), (1, []))
+        self.assertNoResult(stopped)
+        self.endConnection(relay)
+        self.successResultOf(stopped)
+        named = [(event["name"], event["log_level"]) for event in log if "name" in event]
+        self.assertEqual(named, [("SIGTERM", LogLevel.info), ("SIGINT", LogLevel.warn)])
+
+    def test_whileStopping(self) -> None:
+        """
+        Where the stop is under way for another reason, the first signal does
+        what else the second does.
+        """
+        daemon = self.daemon()
+        daemon.startService()
+        self.reactor.run()
+        relay = self.relay()
+        self.come()
+        stopped = daemon.stopService()
+        stops: list[str] = []
+        self.patch(self.reactor, "stop", lambda: stops.append("twice"))
+        self.signalled(signal.SIGTERM)
+        self.assertEqual((relay.aborted, stops), (1, []))
+        self.endConnection(relay)
+        self.successResultOf(stopped)
