@@ -1,0 +1,197 @@
+"""
+Tests for L{txlb.demo}.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+from collections.abc import Generator
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.test.requesthelper import DummyRequest
+
+from txlb import demo
+from txlb.application._daemon import SIGNALS
+from txlb.errors import ListenError
+from txlb.model import TCPAddress
+
+
+def freePort() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class NextFreeTests(SynchronousTestCase):
+    def make(self, free: int) -> int:
+        """
+        @return: on which port something was made, where all below one are taken.
+        """
+        self.tried: list[int] = []
+
+        def make(port: int) -> int:
+            self.tried.append(port)
+            if port < free:
+                raise ListenError(f"127.0.0.1:{port}", "taken")
+            return port
+
+        return demo.nextFree(8080, make)
+
+    def test_first(self) -> None:
+        """
+        Where the first port is free that is the one.
+        """
+        self.assertEqual(self.make(8080), 8080)
+        self.assertEqual(self.tried, [8080])
+
+    def test_next(self) -> None:
+        """
+        Where it is taken the next ones are tried, each once.
+        """
+        self.assertEqual(self.make(8083), 8083)
+        self.assertEqual(self.tried, [8080, 8081, 8082, 8083])
+        self.assertEqual(self.make(8179), 8179)
+
+    def test_none(self) -> None:
+        """
+        After a hundred it ends with the error of the last one.
+        """
+        error = self.assertRaises(ListenError, self.make, 9000)
+        self.assertIn("8179", str(error))
+        self.assertEqual(len(self.tried), 100)
+
+
+class GreetingTests(SynchronousTestCase):
+    def test_text(self) -> None:
+        """
+        A host says its name, as text.
+        """
+        request: Any = DummyRequest([b""])
+        greeting = demo.Greeting("host7")
+        self.assertEqual(greeting.render_GET(request), b"Hello from host7\n")
+        self.assertEqual(
+            request.responseHeaders.getRawHeaders(b"content-type"), [b"text/plain; charset=utf-8"]
+        )
+
+
+class DemoTests(TestCase):
+    def setUp(self) -> None:
+        for number in SIGNALS:
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        # Whoever runs these tests may have a demo running, or their own web.
+        self.patch(demo, "WEB_PORT", freePort())
+        self.patch(demo, "SSH_PORT", freePort())
+        self.output = io.StringIO()
+        self.state = os.path.abspath(self.mktemp())
+
+    def make(self, reactor: Any = None) -> demo.Demo:
+        made = demo.Demo(self.state, self.output, reactor)
+        self.addCleanup(made.stopService)
+        return made
+
+    def get(self, port: int) -> Deferred[bytes]:
+        """
+        @return: fires with what a web client of the balancer gets.
+        """
+
+        def request() -> bytes:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                answer = b""
+                while piece := client.recv(4096):
+                    answer += piece
+                return answer
+
+        return deferToThread(request)
+
+    def test_explanation(self) -> None:
+        """
+        What it says to try has the addresses that it really has, and the
+        password, and each demo has another one.
+        """
+        made = self.make()
+        text = made.explanation()
+        [web] = made.balancer.getProxyService("web").addresses
+        [ssh] = made.manhole.addresses
+        assert isinstance(web, TCPAddress)
+        assert isinstance(ssh, TCPAddress)
+        self.assertEqual((web.host, ssh.host), ("127.0.0.1", "127.0.0.1"))
+        for words in (
+            f"curl -s http://{web}/",
+            f"ssh -p {ssh.port} admin@127.0.0.1",
+            made.password,
+            "status()",
+            "manager.delHost('web', 'demo', 'host2')",
+            f"services.switchPort('web', {web.port + 1000})",
+        ):
+            self.assertIn(words, text)
+        self.assertNotEqual(made.password, self.make().password)
+        self.assertGreaterEqual(len(made.password), 12)
+
+    def test_secondOne(self) -> None:
+        """
+        A second demo beside the first one finds ports of its own.
+        """
+        first, second = self.make(), self.make()
+        addresses = [
+            address
+            for each in (first, second)
+            for address in (
+                *each.balancer.getProxyService("web").addresses,
+                *each.manhole.addresses,
+            )
+        ]
+        self.assertEqual(len(set(addresses)), 4)
+
+    def test_whatToTry(self) -> None:
+        """
+        What it suggests names what there is: a host that can be deleted.
+        """
+        made = self.make()
+        names = [host.name for host in made.balancer.manager.getPool("web", "demo").hosts]
+        self.assertEqual(names, ["host1", "host2", "host3"])
+        made.balancer.manager.delHost("web", "demo", "host2")
+        self.assertEqual(made.balancer.manager.getPool("web").readyCount, 2)
+
+    @inlineCallbacks
+    def test_serves(self) -> Generator[Deferred[Any], Any, None]:
+        """
+        Started, it has said what to try, and the hosts take turns behind its
+        one address. Stopped, it is gone.
+        """
+        made = self.make(reactor)
+        made.privilegedStartService()
+        made.startService()
+        self.assertEqual(self.output.getvalue(), made.explanation())
+        [web] = made.balancer.getProxyService("web").addresses
+        assert isinstance(web, TCPAddress)
+        answers = set()
+        for _ in range(6):
+            answer = yield self.get(web.port)
+            answers.add(answer.rpartition(b"\r\n\r\n")[2])
+        self.assertEqual(
+            answers, {b"Hello from host1\n", b"Hello from host2\n", b"Hello from host3\n"}
+        )
+        yield made.stopService()
+        with self.assertRaises(ConnectionRefusedError):
+            yield self.get(web.port)
+
+    @inlineCallbacks
+    def test_hostGlobalReactor(self) -> Generator[Deferred[Any], Any, None]:
+        """
+        A host without a reactor of its own takes the global one when it starts.
+        """
+        host = demo.DemoHost("host9")
+        self.assertIsNone(host._reactor)
+        host.startService()
+        self.assertIs(host._reactor, reactor)
+        answer = yield self.get(host.proxyHost.port)
+        self.assertIn(b"Hello from host9", answer)
+        yield host.stopService()

@@ -1,0 +1,351 @@
+"""
+Tests for L{txlb.tap}.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from twisted.application.service import IService, IServiceMaker
+from twisted.plugin import getPlugins
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb import __version__, tap
+from txlb.admin import hashPassword
+from txlb.application import Daemon, LogFileService
+from txlb.errors import ListenError
+
+CONFIG = """<config>
+  <service name="web">
+    <listen ip="127.0.0.1:{web}"/>
+    <listen ip="127.0.0.1:{more}"/>
+    <group name="main" scheduler="leastc" enable="yes">
+      <host name="a" ip="127.0.0.1:7001"/>
+    </group>
+  </service>
+  {rest}
+</config>
+"""
+
+
+class OptionsTests(SynchronousTestCase):
+    def parse(self, *words: str) -> tap.Options:
+        options = tap.Options()
+        options.parseOptions(list(words))
+        return options
+
+    def wrong(self, *words: str) -> str:
+        return str(self.assertRaises(UsageError, self.parse, *words))
+
+    def test_config(self) -> None:
+        """
+        A configuration file may be named by the short or the long word.
+        """
+        self.assertEqual(self.parse("-c", "x.xml")["config"], "x.xml")
+        options = self.parse("--config", "x.xml", "--state-directory", "d")
+        self.assertEqual((options["config"], options["state-directory"]), ("x.xml", "d"))
+
+    def test_demo(self) -> None:
+        """
+        The demo needs no file.
+        """
+        self.assertTrue(self.parse("--demo")["demo"])
+
+    def test_both(self) -> None:
+        """
+        A file and the demo are two things.
+        """
+        self.assertIn("leave out -c", self.wrong("--demo", "-c", "x.xml"))
+
+    def test_neither(self) -> None:
+        """
+        Without either, what there is to say is said.
+        """
+        error = self.wrong()
+        self.assertIn("-c FILE", error)
+        self.assertIn("--demo", error)
+
+    def test_words(self) -> None:
+        """
+        A file without its option is told where it belongs.
+        """
+        self.assertEqual(
+            self.wrong("x.xml"), "'x.xml' is no option; a configuration file follows -c"
+        )
+
+    def test_unknown(self) -> None:
+        """
+        An option that does not exist is an error that names it.
+        """
+        self.assertIn("confg", self.wrong("--confg", "x.xml"))
+
+    def test_help(self) -> None:
+        """
+        The help names each option, and what signals do.
+        """
+        text = " ".join(str(tap.Options()).split())
+        for word in ("-c", "--config", "--demo", "--state-directory", "SIGTERM", "txlb check"):
+            self.assertIn(word, text)
+
+    def test_version(self) -> None:
+        """
+        The version is txlb's own, and nothing is started.
+        """
+        output = io.StringIO()
+        self.patch(sys, "stdout", output)
+        error = self.assertRaises(SystemExit, self.parse, "--version")
+        assert isinstance(error, SystemExit)
+        self.assertEqual(error.code, 0)
+        self.assertEqual(output.getvalue(), f"txlb {__version__}\n")
+
+
+class MakeServiceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.errors = io.StringIO()
+        self.patch(sys, "stderr", self.errors)
+        self.folder = os.path.abspath(self.mktemp())
+        os.makedirs(self.folder)
+        self.path = os.path.join(self.folder, "config.xml")
+        before = signal.getsignal(signal.SIGUSR1)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+
+    def freePort(self) -> int:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            return int(sock.getsockname()[1])
+
+    def takenPort(self) -> int:
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        return int(taken.getsockname()[1])
+
+    def assertListens(self, port: int) -> None:
+        """
+        Somebody has the port. Nobody connects to it, as the balancer would go on
+        with that connection.
+        """
+        with socket.socket() as sock:
+            error = self.assertRaises(OSError, sock.bind, ("127.0.0.1", port))
+        assert isinstance(error, OSError)
+        self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def write(self, rest: str = "", **ports: int) -> None:
+        self.web = ports.get("web") or self.freePort()
+        self.more = ports.get("more") or self.freePort()
+        with open(self.path, "w") as file:
+            file.write(CONFIG.format(web=self.web, more=self.more, rest=rest))
+
+    def make(self, path: str | None = None) -> IService:
+        options = tap.Options()
+        options.parseOptions(["-c", path or self.path, "-s", os.path.join(self.folder, "state")])
+        return tap.makeService(options)
+
+    def made(self) -> Daemon:
+        """
+        @return: the daemon, which is stopped after the test.
+        """
+        daemon = self.make()
+        assert isinstance(daemon, Daemon)
+        self.addCleanup(self.stop, daemon)
+        self.assertEqual(self.errors.getvalue(), "")
+        return daemon
+
+    def stop(self, daemon: Daemon) -> None:
+        self.successResultOf(daemon.stopService())
+        for service in daemon:
+            if isinstance(service, LogFileService):
+                service._file.close()
+
+    def failed(self, path: str | None = None) -> str:
+        """
+        @return: what is said on stderr when it ends with status 1.
+        """
+        error = self.assertRaises(SystemExit, self.make, path)
+        assert isinstance(error, SystemExit)
+        self.assertEqual(error.code, 1)
+        text = self.errors.getvalue()
+        self.assertTrue(text.endswith("\n"))
+        self.assertNotIn("Traceback", text)
+        return text
+
+    def test_plugin(self) -> None:
+        """
+        It is found by its name, as twistd does.
+        """
+        makers: list[Any] = [each for each in getPlugins(IServiceMaker) if each.tapname == "txlb"]
+        self.assertEqual([each.module for each in makers], ["txlb.tap"])
+        self.assertIs(makers[0].options, tap.Options)
+        self.assertIs(makers[0].makeService, tap.makeService)
+
+    def test_listens(self) -> None:
+        """
+        All that the file says is listened on afterwards, and nothing has been
+        started.
+        """
+        self.write()
+        daemon = self.made()
+        self.assertFalse(daemon.running)
+        self.assertEqual(daemon.balancer.getProxyNames(), ["web-1", "web-2"])
+        for port in (self.web, self.more):
+            self.assertListens(port)
+        self.assertEqual(list(daemon), [daemon.balancer])
+
+    def test_graceTime(self) -> None:
+        """
+        The grace time is that of the file.
+        """
+        self.write('<manager graceTime="3.5"/>')
+        self.assertEqual(self.made().balancer.graceTime, 3.5)
+
+    def test_logging(self) -> None:
+        """
+        The log file is started before the balancer and stopped after it, and
+        holds records of connections where that is asked for.
+        """
+        log = os.path.join(self.folder, "txlb.log")
+        self.write('<logging file="txlb.log" connections="yes"/>')
+        daemon = self.made()
+        logFile, balancer = list(daemon)
+        assert isinstance(logFile, LogFileService)
+        self.assertIs(balancer, daemon.balancer)
+        self.assertEqual(daemon.balancer.record, logFile.access)
+        logFile.writeLine("hello")
+        with open(log) as file:
+            self.assertEqual(file.read(), "hello\n")
+
+    def test_loggingWithoutConnections(self) -> None:
+        """
+        Records are off by default.
+        """
+        self.write('<logging file="txlb.log"/>')
+        daemon = self.made()
+        logFile = next(iter(daemon))
+        assert isinstance(logFile, LogFileService)
+        self.assertIsNone(daemon.balancer.record)
+
+    def test_manhole(self) -> None:
+        """
+        A manhole that is enabled is listened on, and belongs to what is stopped
+        after the balancer.
+        """
+        port = self.freePort()
+        user = f'<user name="admin" password="{hashPassword("secret")}" access="full"/>'
+        self.write(f'<admin><ssh listen="127.0.0.1:{port}" enable="yes"/>{user}</admin>')
+        daemon = self.made()
+        balancer, manhole = list(daemon)
+        self.assertIs(balancer, daemon.balancer)
+        self.assertEqual([str(address) for address in manhole.addresses], [f"127.0.0.1:{port}"])
+        self.assertListens(port)
+
+    def test_manholeDisabled(self) -> None:
+        """
+        One that is not enabled is not there.
+        """
+        port = self.freePort()
+        self.write(f'<admin><ssh listen="127.0.0.1:{port}" enable="no"/></admin>')
+        self.assertEqual(len(list(self.made())), 1)
+        self.assertRaises(
+            ConnectionRefusedError, socket.create_connection, ("127.0.0.1", port), timeout=10
+        )
+
+    def test_wrongFile(self) -> None:
+        """
+        Of a wrong file everything that is wrong is said, with file and line.
+        """
+        self.write('<logging file="x"/>\n  <logfile/>')
+        with open(self.path) as file:
+            text = file.read().replace('scheduler="leastc"', 'scheduler="leastx"')
+        with open(self.path, "w") as file:
+            file.write(text)
+        first, second = self.failed().splitlines()
+        self.assertTrue(first.startswith(f"{self.path}:5: "), first)
+        self.assertIn("leastx", first)
+        self.assertTrue(second.startswith(f"{self.path}:10: "), second)
+        self.assertIn("logfile", second)
+
+    def test_noFile(self) -> None:
+        """
+        A file that is not there is named.
+        """
+        self.assertIn("nowhere.xml", self.failed("nowhere.xml"))
+
+    def test_taken(self) -> None:
+        """
+        A port that is taken is told with the line that asks for it, and what
+        was listened on before is given up.
+        """
+        port = self.takenPort()
+        self.write(more=port)
+        self.assertEqual(
+            self.failed(),
+            f"{self.path}:4: can't listen on 127.0.0.1:{port}: "
+            "the address is in use by another listener\n",
+        )
+        self.assertRaises(
+            ConnectionRefusedError, socket.create_connection, ("127.0.0.1", self.web), timeout=10
+        )
+
+    def test_manholeTaken(self) -> None:
+        """
+        So is the manhole's.
+        """
+        port = self.takenPort()
+        self.write(f'<admin>\n<ssh listen="127.0.0.1:{port}" enable="yes"/></admin>')
+        text = self.failed()
+        self.assertTrue(text.startswith(f"{self.path}:10: "), text)
+        self.assertIn(f"127.0.0.1:{port}", text)
+        self.assertRaises(
+            ConnectionRefusedError, socket.create_connection, ("127.0.0.1", self.web), timeout=10
+        )
+
+    def test_logFile(self) -> None:
+        """
+        A log file that can't be written is named, and nothing is listened on.
+        """
+        self.write('<logging file="nowhere/txlb.log"/>')
+        text = self.failed()
+        self.assertIn("can't write the log file", text)
+        self.assertIn("nowhere", text)
+        self.assertRaises(
+            ConnectionRefusedError, socket.create_connection, ("127.0.0.1", self.web), timeout=10
+        )
+
+    def test_notes(self) -> None:
+        """
+        What is right but should be known is said, and does not stop it.
+        """
+        self.write('<control socket="x"/>')
+        daemon = self.make()
+        assert isinstance(daemon, Daemon)
+        self.addCleanup(self.stop, daemon)
+        self.assertTrue(self.errors.getvalue().startswith(f"{self.path}:9: "))
+
+    def test_demo(self) -> None:
+        """
+        The demo is made with the state directory, and where it finds no port
+        that is said.
+        """
+        asked: list[str | None] = []
+
+        def demo(stateDirectory: str | None) -> Any:
+            asked.append(stateDirectory)
+            if len(asked) > 1:
+                raise ListenError("127.0.0.1:8179", "taken")
+            return "the demo"
+
+        self.patch(tap, "Demo", demo)
+        options = tap.Options()
+        options.parseOptions(["--demo", "-s", "here"])
+        self.assertEqual(tap.makeService(options), "the demo")
+        self.assertEqual(asked, ["here"])
+        self.assertRaises(SystemExit, tap.makeService, options)
+        self.assertEqual(self.errors.getvalue(), "can't listen on 127.0.0.1:8179: taken\n")
