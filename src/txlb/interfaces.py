@@ -124,7 +124,7 @@ class IRelay(Interface):
         """
         Take over a connection. The descriptor belongs to the relay from here.
 
-        @param clientFd: a connected, non-blocking stream socket.
+        @param clientFd: a connected stream socket.
         @param attempt: the first host to try.
         @param toHost: bytes to send to the host before the client's own.
         @param toClient: bytes to send to the client before the host's own.

@@ -24,10 +24,11 @@ class ServiceCase(ReactorCase):
         hosts: tuple[str, ...] = ("127.0.0.1:7001",),
         graceTime: float = 10.0,
         more: tuple[ProxyService, ...] = (),
+        relay: str = "portable",
     ) -> LoadBalancedService:
         configured = [ProxyHost.at(f"h{n}", address) for n, address in enumerate(hosts)]
         group = ProxyGroup("main", "leastc", True, configured)
-        web = ProxyService("web", addresses or (LOCAL,), [group])
+        web = ProxyService("web", addresses or (LOCAL,), [group], relay=relay)
         self.manager = proxyManagerFactory([web, *more], seconds=self.reactor.seconds)
         self.lbs = LoadBalancedService(self.manager, self.reactor, graceTime=graceTime)
         self.addCleanup(self.end)

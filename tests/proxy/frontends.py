@@ -45,7 +45,7 @@ class FrontendCase(ReactorCase):
         @return: the client's end.
         """
         ours, theirs = self.pair()
-        frontend.accepted(ours, peer)
+        frontend.accepted(ours.detach(), peer)
         return theirs
 
     def assertClosed(self, client: socket.socket) -> None:

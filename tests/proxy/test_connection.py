@@ -162,7 +162,7 @@ class ConnectionTests(ReactorCase):
         result = self.result(client, pool)
         assert result.lease is not None
         self.assertIs(result.lease.outcome, Outcome.ERROR)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
 
     def test_policyStaysDeaf(self) -> None:
         """

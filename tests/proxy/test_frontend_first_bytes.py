@@ -52,7 +52,7 @@ class ProxyHeaderTests(FrontendCase):
             ours, theirs = self.tcpPair()
             frontend = self.frontend(sendProxy=version)
             client, server = ours.getpeername(), ours.getsockname()
-            frontend.accepted(ours, client)
+            frontend.accepted(ours.detach(), client)
             self.assertEqual(self.relay.started[-1][2], encode(client, server))
             self.assertIn(theirs.getsockname()[1], client)
 
@@ -63,7 +63,8 @@ class ProxyHeaderTests(FrontendCase):
         """
         ours, _ = self.tcpPair("::1")
         frontend = self.frontend(sendProxy="v1")
-        frontend.accepted(ours, ours.getpeername())
+        peer = ours.getpeername()
+        frontend.accepted(ours.detach(), peer)
         self.assertTrue(self.relay.started[-1][2].startswith(b"PROXY TCP6 ::1 ::1 "))
 
     def test_UNIX(self) -> None:
@@ -78,7 +79,7 @@ class ProxyHeaderTests(FrontendCase):
             self.connect(path)
             ours, peer = listener.accept()
         frontend = self.frontend(sendProxy="v1")
-        frontend.accepted(ours, peer)
+        frontend.accepted(ours.detach(), peer)
         self.assertEqual(self.relay.started[-1][2], b"PROXY UNKNOWN\r\n")
         self.end(frontend)
         self.assertEqual(self.records[0].client, f"unix:{path}")
@@ -91,7 +92,8 @@ class ProxyHeaderTests(FrontendCase):
         ours, client = self.tcpPair()
         frontend = self.frontend(MarkPreface, sendProxy="v1")
         server = ours.getsockname()
-        frontend.accepted(ours, ours.getpeername())
+        peer = ours.getpeername()
+        frontend.accepted(ours.detach(), peer)
         client.sendall(b"!GET")
         self.readUntil(frontend)
         wanted = encodeProxyV1(("203.0.113.9", 99), server) + b"GET"
@@ -176,7 +178,7 @@ class PrefaceTests(FrontendCase):
 
         frontend = self.frontend(broken)
         ours, _ = self.pair()
-        self.assertRaises(RuntimeError, frontend.accepted, ours, PEER)
+        self.assertRaises(RuntimeError, frontend.accepted, ours.detach(), PEER)
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))
 
     def test_abort(self) -> None:

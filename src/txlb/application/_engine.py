@@ -13,9 +13,19 @@ from twisted.logger import Logger
 from txlb.application._events import EventLog
 from txlb.application._timer import PoolTimer
 from txlb.deadlines import Deadline, Deadlines
+from txlb.errors import ModelError
 from txlb.manager import ProxyManager
 from txlb.model import Address
-from txlb.proxy import ConnectionRecord, Frontend, Listener, Tally
+from txlb.proxy import (
+    ConnectionRecord,
+    FastRelay,
+    Frontend,
+    Listener,
+    Loop,
+    PortableRelay,
+    Tally,
+    whyNotFast,
+)
 from txlb.resolve import NameService
 
 #: Seconds that the first look-ups of hosts' names may hold up accepting.
@@ -30,11 +40,15 @@ class Engine:
     Owned by its L{txlb.application.service.LoadBalancedService}, which makes a
     new one for each run.
 
-    @param record: is called with the record of each connection that has ended.
+    @param record: see L{setRecord}.
+    @raise ModelError: a service asks for a relay that can't be had here.
     """
 
     def __init__(
-        self, manager: ProxyManager, reactor: Any, record: Callable[[ConnectionRecord], object]
+        self,
+        manager: ProxyManager,
+        reactor: Any,
+        record: Callable[[ConnectionRecord], object] | None,
     ) -> None:
         self._manager = manager
         self._reactor = reactor
@@ -45,10 +59,28 @@ class Engine:
         self._timer = PoolTimer(manager, self.deadlines)
         self._ready: Deferred[None] = Deferred()
         self._unsubscribe: Callable[[], None] | None = None
+        self._whyNotFast = whyNotFast(reactor)
+        wanted = any(each.relay != PortableRelay.name for each in manager.services.values())
+        self._loop: Loop | None = None
+        if wanted and self._whyNotFast is None:
+            self._loop = Loop(reactor, self.deadlines)
         self._frontends = {
-            name: Frontend(name, manager, reactor, self.deadlines, self.tally)
+            name: Frontend(name, manager, reactor, self.deadlines, self.tally, loop=self._loop)
             for name in manager.services
         }
+        self.setRecord(record)
+        for service in manager.services.values():
+            if service.relay == FastRelay.name and self._whyNotFast is not None:
+                raise ModelError(
+                    f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "
+                    "relay='auto' takes the portable one then"
+                )
+
+    def setRecord(self, record: Callable[[ConnectionRecord], object] | None) -> None:
+        """
+        @param record: is called with the record of each connection that has
+            ended; L{None} for no records.
+        """
         for frontend in self._frontends.values():
             frontend.record = record
 
@@ -59,15 +91,28 @@ class Engine:
         @raise ListenError: the address can't be had.
         """
         frontend = self._frontends[serviceName]
-        return Listener(address, self._reactor, self.deadlines, frontend.accepted)
+        watcher = self._reactor
+        if self._loop is not None and frontend.relay.name == FastRelay.name:
+            watcher = self._loop
+        return Listener(address, watcher, self.deadlines, frontend.accepted)
 
     def start(self) -> None:
         """
         Begin to serve the pools, and find out when clients can be served.
         """
-        self.tally.fitThisProcess(self._reactor)
+        if self._loop is None:
+            self.tally.fitThisProcess(self._reactor)
+        else:
+            # The reactor watches but one descriptor of the loop's.
+            self._loop.pipes.most = self.tally.fitThisProcess(None, self._loop.pipes.most)
+            self._loop.start()
         for name, frontend in self._frontends.items():
-            _log.info("{service}: the {relay} relay", service=name, relay=frontend.relay.name)
+            _log.info(
+                "{service}: the {relay} relay, as {why}",
+                service=name,
+                relay=frontend.relay.name,
+                why=self._why(name),
+            )
         self._unsubscribe = self._manager.subscribe(EventLog())
         self._manager.onError = _observerFailed
         self._timer.startService()
@@ -76,6 +121,15 @@ class Engine:
         patience = self.deadlines.after(FIRST_LOOKUPS, answered.cancel)
         answered.addErrback(lambda _: None)
         answered.addCallback(lambda _: self._becomeReady(patience))
+
+    def _why(self, serviceName: str) -> str:
+        """
+        Why a service has the relay that it has.
+        """
+        asked = self._manager.getService(serviceName).relay
+        if asked != "auto":
+            return "the configuration says"
+        return "nothing speaks against it" if self._whyNotFast is None else self._whyNotFast
 
     def _becomeReady(self, patience: Deadline) -> None:
         patience.cancel()
@@ -111,6 +165,8 @@ class Engine:
     def _end(self) -> None:
         self._timer.stopService()
         self._names.stopService()
+        if self._loop is not None:
+            self._loop.stop()
         self.deadlines.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()

@@ -35,15 +35,13 @@ class LoadBalancedService(MultiService):
         service stops, 0 or more.
 
     @ivar manager: the manager.
-    @ivar record: is called with a L{ConnectionRecord} for each connection that
-        has ended, as by a L{txlb.application.AccessLog}; L{None} for none.
     """
 
     def __init__(self, pm: ProxyManager, reactor: Any = None, *, graceTime: float = 10.0) -> None:
         super().__init__()
         self.manager = pm
         self.graceTime = graceTime
-        self.record: Callable[[ConnectionRecord], object] | None = None
+        self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
         self._engine: Engine | None = None
         self._stopping: Engine | None = None
@@ -56,6 +54,21 @@ class LoadBalancedService(MultiService):
                 listener = ProxyListener(self, service.name, index)
                 listener.setName(f"{service.name}-{index + 1}" if several else service.name)
                 listener.setServiceParent(self.proxies)
+
+    @property
+    def record(self) -> Callable[[ConnectionRecord], object] | None:
+        """
+        What is called with a L{ConnectionRecord} for each connection that has
+        ended, such as a L{txlb.application.AccessLog}; L{None} for nothing.
+        """
+        return self._record
+
+    @record.setter
+    def record(self, record: Callable[[ConnectionRecord], object] | None) -> None:
+        self._record = record
+        for engine in (self._engine, self._stopping):
+            if engine is not None:
+                engine.setRecord(record)
 
     # Listeners
 
@@ -131,12 +144,8 @@ class LoadBalancedService(MultiService):
                 from twisted.internet import reactor  # noqa: PLC0415
 
                 self._reactor = reactor
-            self._engine = Engine(self.manager, self._reactor, self._ended)
+            self._engine = Engine(self.manager, self._reactor, self._record)
         return self._engine
-
-    def _ended(self, record: ConnectionRecord) -> None:
-        if self.record is not None:
-            self.record(record)
 
     def privilegedStartService(self) -> None:
         """

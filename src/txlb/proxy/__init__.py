@@ -13,11 +13,15 @@ from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy._sockets import bindSockets, setStreamOptions, socketAddress
+from txlb.proxy.fast import FastRelay, Loop
+from txlb.proxy.fast import whyNot as whyNotFast
 
 __all__ = [
     "ConnectionRecord",
+    "FastRelay",
     "Frontend",
     "Listener",
+    "Loop",
     "PortableRelay",
     "PrefaceReader",
     "Relayed",
@@ -29,4 +33,5 @@ __all__ = [
     "endpointOf",
     "setStreamOptions",
     "socketAddress",
+    "whyNotFast",
 ]

@@ -22,6 +22,7 @@ from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy._search import firstStep
+from txlb.proxy.fast import FastRelay, Loop
 from txlb.wire import Done, Reject, encodeProxyV1, encodeProxyV2
 
 _log = Logger()
@@ -47,6 +48,7 @@ class Frontend:
     @param tally: all connections of the balancer.
     @param makePreface: makes what reads the beginning of each connection;
         L{None} where that is the host's.
+    @param loop: where the fast relay runs; L{None} where it can't.
 
     @ivar relay: what relays.
     @ivar record: is called with the record of each connection that has ended;
@@ -61,6 +63,7 @@ class Frontend:
         deadlines: Deadlines,
         tally: Tally,
         makePreface: Callable[[], IPreface] | None = None,
+        loop: Loop | None = None,
     ) -> None:
         self.serviceName = serviceName
         self.record: Recorder | None = None
@@ -75,63 +78,75 @@ class Frontend:
         service = self._service
         self._limits = DialLimits(service.connectTimeout, service.dialTimeout, service.retries)
         timeouts = Timeouts(service.idleTimeout, service.finTimeout)
-        self.relay: IRelay = PortableRelay(reactor, deadlines, timeouts, self._relayed)
+        self.relay: IRelay
+        if loop is None or service.relay == PortableRelay.name:
+            self.relay = PortableRelay(reactor, deadlines, timeouts, self._relayed)
+        else:
+            self.relay = FastRelay(loop, timeouts, self._relayed)
 
     @property
     def _service(self) -> ProxyService:
         return self._manager.getService(self.serviceName)
 
-    def accepted(self, sock: socket.socket, peer: object) -> None:
+    def accepted(self, fd: int, peer: object) -> None:
         """
         A client has connected.
 
-        @param sock: its socket, non-blocking; it is ours from here.
+        @param fd: the descriptor of its socket, which is ours from here,
+            whatever is raised.
         @param peer: its address, as accept gives it.
         """
-        if self._tally.full:
-            self._refuse(sock, RefusalKind.DESCRIPTORS)
-        elif self._counters.active >= self._service.maxConnections:
-            self._refuse(sock, RefusalKind.LIMIT)
+        tally, counters = self._tally, self._counters
+        if tally.active >= tally.capacity:
+            self._refuse(fd, RefusalKind.DESCRIPTORS)
+        elif counters.active >= self._service.maxConnections:
+            self._refuse(fd, RefusalKind.LIMIT)
+        elif self._makePreface is None:
+            counters.active += 1
+            counters.accepted += 1
+            tally.active += 1
+            self._dial(fd, peer, b"")
         else:
-            # Made before it is counted: where that raises nobody has come in.
-            preface = None if self._makePreface is None else self._makePreface()
-            self._counters.active += 1
-            self._counters.accepted += 1
-            self._tally.add()
-            if preface is None:
-                self._dial(sock, peer, b"")
-            else:
-                self._read(sock, peer, preface)
+            self._read(fd, peer, self._makePreface)
 
-    def _read(self, sock: socket.socket, peer: object, preface: IPreface) -> None:
+    def _read(self, fd: int, peer: object, makePreface: Callable[[], IPreface]) -> None:
+        sock = socket.socket(fileno=fd)
+        sock.setblocking(False)
+        try:
+            preface = makePreface()
+        except BaseException:
+            sock.close()
+            raise
+
         def verdict(answer: Done | Reject) -> None:
             self._readers.discard(reader)
             if isinstance(answer, Reject):
                 self._left()
-                self._refuse(sock, RefusalKind.PREFACE, answer.reason)
+                self._refuse(sock.detach(), RefusalKind.PREFACE, answer.reason)
             else:
-                self._dial(sock, answer.clientAddr or peer, answer.leftover)
+                self._dial(sock.detach(), answer.clientAddr or peer, answer.leftover)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
         self._readers.add(reader)
+        self._counters.active += 1
+        self._counters.accepted += 1
+        self._tally.active += 1
 
-    def _dial(self, sock: socket.socket, peer: object, leftover: bytes) -> None:
+    def _dial(self, fd: int, peer: object, leftover: bytes) -> None:
         """
         Look for a host, and give the client to the relay.
         """
-        service = self._service
         pool = self._manager.getPool(self.serviceName)
-        dial = pool.dial(_clientAddr(sock, peer), self._limits)
+        dial = pool.dial(_clientAddr(fd, peer), self._limits)
         step = firstStep(dial)
         if isinstance(step, GaveUp):
-            sock.close()
+            os.close(fd)
             self._relayed(Relayed(dial, gaveUp=step))
             return
-        header = b""
-        if service.enabledGroup.sendProxy is not None:
-            encode = _ENCODERS[service.enabledGroup.sendProxy]
-            header = encode(_socketName(peer), sock.getsockname())
-        self.relay.start(sock.detach(), step, header + leftover)
+        sendProxy = self._service.enabledGroup.sendProxy
+        if sendProxy is not None:
+            leftover = _ENCODERS[sendProxy](_socketName(peer), _ownName(fd)) + leftover
+        self.relay.start(fd, step, leftover)
 
     def _relayed(self, result: Relayed) -> None:
         """
@@ -151,8 +166,8 @@ class Frontend:
         self._counters.active -= 1
         self._tally.remove()
 
-    def _refuse(self, sock: socket.socket, kind: RefusalKind, detail: str = "") -> None:
-        sock.close()
+    def _refuse(self, fd: int, kind: RefusalKind, detail: str = "") -> None:
+        os.close(fd)
         self._count(kind, detail)
 
     def _count(self, kind: RefusalKind, detail: str) -> None:
@@ -199,13 +214,24 @@ class Frontend:
         self.relay.abortAll()
 
 
-def _clientAddr(sock: socket.socket, peer: object) -> tuple[str, int]:
+def _clientAddr(fd: int, peer: object) -> tuple[str, int]:
     """
     What schedulers and logs know a client by.
     """
     if isinstance(peer, tuple) and len(peer) >= 2:
-        return str(peer[0]), int(peer[1])
-    return f"unix:{os.fsdecode(sock.getsockname())}", 0
+        return peer[0], peer[1]
+    return f"unix:{os.fsdecode(_ownName(fd))}", 0
+
+
+def _ownName(fd: int) -> Any:
+    """
+    Our end of a connection, as the system tells it.
+    """
+    sock = socket.socket(fileno=fd)
+    try:
+        return sock.getsockname()
+    finally:
+        sock.detach()
 
 
 def _socketName(peer: object) -> Any:

@@ -19,6 +19,9 @@ RESERVE = 32
 #: A connection has one to the client and one to the host.
 PER_CONNECTION = 2
 
+#: A pipe has two as well, and is wanted by few connections at a time.
+CONNECTIONS_PER_PIPE = 16
+
 #: select() knows no descriptor from this one on: the C{FD_SETSIZE} of the system's
 #: C library.
 SELECT_LIMIT = 1024
@@ -71,22 +74,27 @@ class Tally:
         self.capacity = capacity
         self._waiting: list[Deferred[None]] = []
 
-    def fitThisProcess(self, reactor: object = None) -> None:
+    def fitThisProcess(self, reactor: object = None, pipes: int = 0) -> int:
         """
         Raise the limit of descriptors, and count what is left for connections.
 
         @param reactor: what watches them, which may have a limit of its own.
+        @param pipes: how many pipes are wanted.
+        @return: how many pipes there may be: no more than wanted, and far fewer
+            than connections.
         """
         limit = raiseDescriptorLimit()
         if isinstance(reactor, SelectReactor):
             limit = min(limit, SELECT_LIMIT)
         free = limit - openDescriptors() - RESERVE
-        self.capacity = max(1, free // PER_CONNECTION)
+        pipes = max(0, min(pipes, free // PER_CONNECTION // CONNECTIONS_PER_PIPE))
+        self.capacity = max(1, free // PER_CONNECTION - pipes)
         _log.info(
             "{limit} descriptors allow {capacity} connections at once",
             limit=limit,
             capacity=self.capacity,
         )
+        return pipes
 
     @property
     def full(self) -> bool:

@@ -26,7 +26,7 @@ from txlb.pool import Attempt, Failure, FailureKind, GaveUp, Outcome
 from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
-from txlb.proxy._search import nextStep
+from txlb.proxy._search import nextStep, releaseSafely
 
 _log = Logger()
 
@@ -63,7 +63,9 @@ class PortableRelay:
         """
         See L{IRelay.start}.
         """
-        connection = Connection(self, socket.socket(fileno=clientFd), toHost, toClient)
+        client = socket.socket(fileno=clientFd)
+        client.setblocking(False)
+        connection = Connection(self, client, toHost, toClient)
         self._connections.add(connection)
         connection.tryHost(attempt)
 
@@ -168,10 +170,8 @@ class Connection:
         """
         result = self._result
         if result is not None and result.lease is not None:
-            try:
-                result.lease.release(outcome)
-            finally:
-                self._relay.finished(self, result)
+            releaseSafely(result.lease, outcome)
+            self._relay.finished(self, result)
 
     def abort(self) -> None:
         """

@@ -1,6 +1,6 @@
 """
-Asking a pool for the next host. Its policy may be anybody's, and one that
-raises costs the client that asked and nobody else.
+Asking a pool for the next host, and telling it of the end. Its policy may be
+anybody's, and one that raises costs the client that asked and nobody else.
 """
 
 from __future__ import annotations
@@ -9,7 +9,16 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, GaveUpReason
+from txlb.pool import (
+    Attempt,
+    Dial,
+    Failure,
+    FailureKind,
+    GaveUp,
+    GaveUpReason,
+    Lease,
+    Outcome,
+)
 
 _log = Logger()
 
@@ -34,3 +43,13 @@ def _guarded(step: Callable[[], Attempt | GaveUp]) -> Attempt | GaveUp:
     except Exception as error:  # noqa: BLE001 - whatever a policy raises
         _log.failure("the policy of a group could not choose a host")
         return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
+
+
+def releaseSafely(lease: Lease, outcome: Outcome) -> None:
+    """
+    Release a lease. See L{Lease.release}.
+    """
+    try:
+        lease.release(outcome)
+    except Exception:  # noqa: BLE001 - whatever a policy raises
+        _log.failure("the policy of a group could not be told of the end of a connection")

@@ -23,7 +23,7 @@ HELD = 24 << 20
 class RelayContract(RelayStage):
     """
     The tests that every relay passes. Derive from it and from
-    L{twisted.trial.unittest.TestCase}, and write L{makeRelay}::
+    L{twisted.trial.unittest.TestCase}, and write C{makeRelay}::
 
         class MyRelayTests(RelayContract, TestCase):
             def makeRelay(self, reactor, deadlines, timeouts, ended):

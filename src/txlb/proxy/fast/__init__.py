@@ -1,0 +1,45 @@
+"""
+The fast relay: raw sockets in an epoll of its own, and splice(2) for bulk.
+
+Theory of operation
+===================
+
+Twisted's transports cost several times what the system calls of a relay cost.
+So here the bytes never pass through one. All sockets of the relay stand in one
+private, edge-triggered epoll, and the epoll's own descriptor is read by the
+reactor like any socket: Twisted hosts the loop, and everything else of Twisted
+runs beside it, under any reactor that can watch a descriptor.
+
+  - L{Loop} (C{_loop.py}) gives the events to handlers, one callable for each
+    descriptor in a list that is indexed by it, and shares the time out: small
+    traffic first, bulk from one queue with a budget a turn, then the reactor.
+  - An C{End} (C{_end.py}) is one socket of a relayed connection. What it reads
+    it writes to its peer at once; what does not fit is kept, and then the peer
+    is not read: that is all the backpressure there is, and it is bounded.
+  - Bulk (C{_bulk.py}): after a full buffer was read, a direction goes through a
+    pipe by splice(2), without a copy, until it is drained. A pipe is held only
+    while there are bytes in it; they come from a bounded stock (C{_pipes.py}),
+    and where that is empty bytes are copied.
+  - A C{Connection} (C{_connection.py}) is both ends, the search for the host,
+    and the claim on it.
+  - A C{Wheel} (C{_wheel.py}) holds the deadlines of all connections: each is in
+    one slot, and asked when that comes up. No timer is set or cancelled for a
+    connection that lives shorter than that.
+
+Rules that the code relies on:
+
+  - A socket is registered once, for everything. Under edge triggering a short
+    read means that nothing is left - unless the peer has finished or failed
+    (RDHUP, HUP, ERR), after which it is read to the end.
+  - Nothing is read from an end whose peer has bytes waiting: they would be
+    overwritten.
+  - Sockets are closed at the end of a batch of events, so that a descriptor is
+    never used again while an event of its old owner may be in the batch.
+  - EAGAIN from splice says nothing about which side it was about, unless the
+    pipe was empty before.
+"""
+
+from txlb.proxy.fast._loop import Loop
+from txlb.proxy.fast._relay import FastRelay, whyNot
+
+__all__ = ["FastRelay", "Loop", "whyNot"]

@@ -1,0 +1,375 @@
+"""
+A relayed connection: both ends, the search for the host, the claim on it.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import select
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from txlb.model import UNIXAddress
+from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, Lease, Outcome
+from txlb.proxy._connect import failureOf
+from txlb.proxy._results import Relayed
+from txlb.proxy._search import nextStep, releaseSafely
+from txlb.proxy._sockets import bytesOnTheWay, keepAlive
+from txlb.proxy.fast._end import End
+
+if TYPE_CHECKING:
+    from txlb.proxy.fast._loop import Loop
+    from txlb.proxy.fast._relay import FastRelay
+    from txlb.proxy.fast._wheel import Waiting
+
+STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+FAILED = select.EPOLLERR | select.EPOLLHUP
+READ = select.EPOLLIN | select.EPOLLRDHUP
+
+#: Closing with this sends a reset.
+RESET = struct.pack("ii", 1, 0)
+
+#: Connecting goes on after these.
+UNDER_WAY = frozenset({0, errno.EINPROGRESS})
+
+
+def _firstEphemeral() -> int:
+    """
+    The lowest port that the system gives to those who connect.
+    """
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            return int(file.read().split()[0])
+    except (OSError, ValueError):
+        return 1024
+
+
+FIRST_EPHEMERAL = _firstEphemeral()
+
+#: Seconds between two looks at a connection that may be silent for ever.
+SELDOM = 3600.0
+
+_log = Logger()
+
+
+class Connection:
+    """
+    One client, from the search for its host to the end. Owned by its relay.
+
+    While a host is looked for, the client's socket is not registered and not
+    read: what it sends early waits in the kernel, and is there for the host
+    that is found.
+
+    @ivar over: whether it has ended.
+    @ivar slot: where it stands in the wheel; that keeps this.
+    """
+
+    __slots__ = (
+        "_askAt",
+        "_attempt",
+        "_client",
+        "_connectTime",
+        "_dial",
+        "_free",
+        "_host",
+        "_lastMoved",
+        "_lease",
+        "_onTheWay",
+        "_relay",
+        "_sockets",
+        "_toClient",
+        "_toHost",
+        "loop",
+        "over",
+        "slot",
+    )
+
+    def __init__(self, relay: FastRelay, clientFd: int, toHost: bytes, toClient: bytes) -> None:
+        self._relay = relay
+        self.loop: Loop = relay.loop
+        self._sockets = [_socket.socket(fileno=clientFd)]
+        self._sockets[0].setblocking(False)
+        self._toHost = toHost
+        self._toClient = toClient
+        self._dial: Dial
+        self._attempt: Attempt | None = None
+        self._lease: Lease | None = None
+        self._client: End | None = None
+        self._host: End | None = None
+        self._connectTime = 0.0
+        self._lastMoved = self._askAt = 0.0
+        self._onTheWay = 0
+        self._free = 0
+        self.over = False
+        self.slot: set[Waiting] | None = None
+
+    # The search for a host
+
+    def search(self, step: Attempt | GaveUp) -> None:
+        """
+        Connect to a host, or to the next one where that fails at once, until
+        one takes its time or there is none.
+        """
+        while isinstance(step, Attempt):
+            self._attempt = step
+            self._dial = step.dial
+            failure = self._connect(step)
+            if failure is None:
+                if self.slot is None:
+                    self._ask(step.deadline)
+                return
+            step = nextStep(step, failure)
+        self._attempt = None
+        self._close(Relayed(self._dial, gaveUp=step))
+
+    def _connect(self, attempt: Attempt) -> Failure | None:
+        """
+        @return: why it failed, where it has failed already.
+        """
+        address = attempt.address
+        try:
+            if isinstance(address, UNIXAddress):
+                sock = _socket.socket(socket.AF_UNIX, STREAM)
+                number = sock.connect_ex(address.path)
+            else:
+                family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+                sock = _socket.socket(family, STREAM)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                number = sock.connect_ex((address.host, address.port))
+        except OSError as error:
+            return failureOf(error.errno or 0)
+        self._sockets.append(sock)
+        if number in UNDER_WAY:
+            self.loop.watch(sock.fileno(), self.connecting)
+            return None
+        self._dropHost()
+        return failureOf(number)
+
+    def _dropHost(self) -> None:
+        """
+        Be rid of the socket of a host that could not be reached.
+        """
+        sock = self._sockets.pop()
+        self.loop.handle(sock.fileno(), None)
+        self.loop.closeSoon(sock)
+
+    def connecting(self, event: int) -> None:
+        """
+        The loop tells that a host has been reached, or has not.
+        """
+        attempt = self._attempt
+        if attempt is None:
+            return
+        sock = self._sockets[-1]
+        if event & FAILED:
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number or not event & select.EPOLLOUT:
+                self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
+                return
+        if _isSelfConnected(attempt, sock):
+            self._failed(attempt, Failure(FailureKind.REFUSED, "connected to itself"))
+            return
+        self._begin(attempt, sock)
+        if event & (READ | FAILED) and not self.over and self._host is not None:
+            self._host.event(event & ~select.EPOLLOUT)
+
+    def _failed(self, attempt: Attempt, failure: Failure) -> None:
+        self._attempt = None
+        self._dropHost()
+        self.search(nextStep(attempt, failure))
+
+    def _begin(self, attempt: Attempt, sock: _socket.socket) -> None:
+        """
+        The host is there: move bytes.
+        """
+        loop = self.loop
+        # First of all: the lease is to be released whatever the following raises.
+        self._attempt = None
+        self._lease = attempt.lease
+        attempt.connected()
+        self._connectTime = loop.now - attempt.dial.began
+        self._lastMoved = loop.now
+        client = self._client = End(self, self._sockets[0], True)
+        host = self._host = End(self, sock, False)
+        client.peer, host.peer = host, client
+        loop.handle(host.fd, host.event)
+        idle = self._relay.timeouts.idle
+        if idle:
+            self._askBy(loop.now + idle)
+        for end, first in ((host, self._toHost), (client, self._toClient)):
+            if first and not self.over:
+                # Handed over, not the other side's: it is not counted.
+                self._free += len(first)
+                end.unsent = first
+                end.flush()
+        # What the client sent early is there already; only then is there
+        # anything to be told of it.
+        client.pump()
+        if not self.over:
+            loop.watch(client.fd, client.event)
+
+    # While it lasts
+
+    def moved(self, end: End, count: int) -> None:
+        """
+        So many bytes that this end sent have been written to the other.
+        """
+        self._lastMoved = self.loop.now
+        if self._free:
+            free = min(self._free, count)
+            self._free -= free
+            count -= free
+        if self._lease is not None:
+            if end.isClient:
+                self._lease.add(count, 0)
+            else:
+                self._lease.add(0, count)
+
+    def halfClosed(self) -> None:
+        """
+        An end has finished sending.
+        """
+        self._lastMoved = now = self.loop.now
+        fin = self._relay.timeouts.fin
+        if fin:
+            self._askBy(now + fin)
+
+    def _ask(self, when: float) -> None:
+        self._askAt = when
+        self.loop.wheel.add(self, when)
+
+    def _askBy(self, when: float) -> None:
+        """
+        Be asked then, unless that happens before anyway.
+        """
+        if when < self._askAt:
+            self.loop.wheel.remove(self)
+            self._ask(when)
+
+    def deadlinePassed(self, now: float) -> float | None:
+        """
+        See L{txlb.proxy.fast._wheel.Waiting.deadlinePassed}.
+        """
+        attempt = self._attempt
+        if attempt is not None:
+            if now >= attempt.deadline:
+                self.loop.now = now
+                self._failed(attempt, Failure(FailureKind.TIMEOUT, "no answer in time"))
+                attempt = self._attempt
+                if attempt is None:
+                    return None
+            self._askAt = attempt.deadline
+        else:
+            self._askAt = self._nextSilence(now)
+        return None if self.over else self._askAt
+
+    def _nextSilence(self, now: float) -> float:
+        """
+        End it if it was silent for too long.
+
+        @return: when to look next.
+        """
+        client, host = self._client, self._host
+        if client is None or host is None:
+            return now + SELDOM
+        for end in (client, host):
+            # A short connection ends before this, and does without.
+            keepAlive(end.sock)
+        half = client.ended or host.ended
+        timeouts = self._relay.timeouts
+        timeout = timeouts.fin if half else timeouts.idle
+        if not timeout:
+            return now + SELDOM
+        onTheWay = bytesOnTheWay(client.sock) + bytesOnTheWay(host.sock)
+        if onTheWay != self._onTheWay:
+            # A slow reader empties the system's buffers for a long time before
+            # there is anything to write again.
+            self._onTheWay = onTheWay
+            self._lastMoved = now
+        if now - self._lastMoved >= timeout:
+            self.end(Outcome.FIN_TIMEOUT if half else Outcome.IDLE_TIMEOUT)
+        return self._lastMoved + timeout
+
+    # The end
+
+    def end(self, outcome: Outcome) -> None:
+        """
+        It is over; the first to say so says how.
+        """
+        lease = self._lease
+        if self.over or lease is None:
+            return
+        if outcome is not Outcome.DONE:
+            self._resetBoth()
+        self._close(Relayed(self._dial, lease, connectTime=self._connectTime), outcome)
+
+    def _resetBoth(self) -> None:
+        for sock in self._sockets:
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+    def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
+        self.over = True
+        loop = self.loop
+        for sock in self._sockets:
+            loop.handle(sock.fileno(), None)
+        for end in (self._client, self._host):
+            if end is not None and end.pipe is not None:
+                pipe, end.pipe = end.pipe, None
+                if end.piped:
+                    loop.pipes.discard(pipe)
+                else:
+                    loop.pipes.give(pipe)
+        loop.wheel.remove(self)
+        loop.closeSoon(self)
+        if result.lease is not None:
+            releaseSafely(result.lease, outcome)
+        self._relay.finished(self, result)
+
+    def close(self) -> None:
+        """
+        Close the sockets; the loop calls this at the end of a batch.
+        """
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+        # Rings of objects wait long to be collected.
+        for end in (self._client, self._host):
+            if end is not None:
+                del end.peer
+        self._client = self._host = None
+
+    def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
+        """
+        Reset it, in whatever state.
+        """
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel()
+            self._close(Relayed(self._dial))
+        else:
+            self.end(outcome)
+
+    def breakDown(self) -> None:
+        """
+        One of its handlers raised.
+        """
+        self.abort(Outcome.ERROR)
+
+
+def _isSelfConnected(attempt: Attempt, sock: _socket.socket) -> bool:
+    """
+    A socket that connects to a dead port of its own machine can be given that
+    very port, and is then connected to itself.
+    """
+    address = attempt.address
+    if isinstance(address, UNIXAddress) or address.port < FIRST_EPHEMERAL:
+        return False
+    try:
+        return bool(sock.getsockname() == sock.getpeername())
+    except OSError:
+        return False

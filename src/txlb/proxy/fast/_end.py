@@ -1,0 +1,255 @@
+"""
+One socket of a relayed connection.
+
+An end is in one of these states, which are told by two flags:
+
+    ended   told    the end ...
+    -----   -----   ------------------------------------------------------------
+    no      no      is read, and written to
+    yes     no      has finished sending (its FIN was read), and is written to
+    no      yes     has been told that its peer finished (our FIN was sent), and
+                    is read
+    yes     yes     is through; with its peer through as well, both are closed
+
+Both flags are only ever set. An end that resets, or whose time is over, takes
+its peer with it from any state, and so does an exception.
+
+What it waits for is told by two more:
+
+    readable    there may be something to read, and it has not been read because
+                the peer could not take it; the peer's next write goes on with it
+    unsent      bytes that it could not take; while there are some the peer is
+                not read
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from txlb.pool import Outcome
+from txlb.proxy.fast import _bulk
+
+if TYPE_CHECKING:
+    import _socket
+
+    from txlb.proxy.fast._connection import Connection
+    from txlb.proxy.fast._pipes import Pipe
+
+#: Bytes that are read at once. A direction that fills it goes over to bulk.
+CHUNK = 65536
+
+OUT = select.EPOLLOUT
+ERROR = select.EPOLLERR
+#: The peer of the socket will send nothing more; it is read to the end.
+GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+READ = select.EPOLLIN | GONE
+
+
+class End:
+    """
+    One socket of a relayed connection. Owned by its connection.
+
+    @ivar peer: the other one.
+    @ivar resetOutcome: how the connection ended if this end resets it.
+    @ivar last: whether the end of what it sends has come in, so that it is read
+        until that is reached.
+    @ivar bulk: whether what it sends goes through a pipe.
+    @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
+    @ivar pipe: the pipe that holds C{piped} bytes of its, L{None} when empty.
+    """
+
+    __slots__ = (
+        "bulk",
+        "connection",
+        "ended",
+        "fd",
+        "isClient",
+        "last",
+        "peer",
+        "pipe",
+        "piped",
+        "queued",
+        "readable",
+        "recv",
+        "send",
+        "sock",
+        "told",
+        "unsent",
+    )
+
+    peer: End
+
+    def __init__(self, connection: Connection, sock: _socket.socket, isClient: bool) -> None:
+        self.connection = connection
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.recv = sock.recv
+        self.send = sock.send
+        self.isClient = isClient
+        self.ended = self.told = False
+        self.readable = self.last = False
+        self.bulk = self.queued = False
+        self.unsent: bytes | None = None
+        self.pipe: Pipe | None = None
+        self.piped = 0
+
+    @property
+    def resetOutcome(self) -> Outcome:
+        """
+        How the connection ended if this end resets it.
+        """
+        return Outcome.CLIENT_RESET if self.isClient else Outcome.HOST_RESET
+
+    def event(self, event: int) -> None:
+        """
+        The loop tells what the socket is ready for.
+        """
+        if event & OUT and not self._goOn():
+            # It takes nothing yet; what it may have sent waits as well, but a
+            # reset does not.
+            if event & READ:
+                self.readable = True
+                if event & GONE:
+                    self.last = True
+                    if event & ERROR:
+                        self.connection.end(self.resetOutcome)
+            return
+        if event & READ:
+            self.readable = True
+            if event & GONE:
+                self.last = True
+            self.pump()
+            if event & ERROR:
+                self.connection.end(self.resetOutcome)
+
+    def _goOn(self) -> bool:
+        """
+        It can be written to again: go on with what it could not take.
+
+        @return: whether it took everything, or there was nothing.
+        """
+        peer = self.peer
+        if self.unsent is not None:
+            if not self.flush():
+                return False
+            if peer.readable:
+                peer.pump()
+        elif peer.pipe is not None:
+            self.connection.loop.queueBulk(peer)
+        return not self.connection.over
+
+    def flush(self) -> bool:
+        """
+        Write what it could not take before.
+
+        @return: whether it took everything.
+        """
+        unsent = self.unsent
+        if unsent is None:
+            return True
+        try:
+            count = self.send(unsent)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.connection.end(self.resetOutcome)
+            return False
+        if count:
+            self.connection.moved(self.peer, count)
+        if count < len(unsent):
+            self.unsent = unsent[count:]
+            return False
+        self.unsent = None
+        if self.peer.ended:
+            self.tell()
+        return True
+
+    def pump(self) -> None:  # noqa: C901, PLR0912 - calls would cost a tenth of it
+        """
+        Move what this end has sent to its peer, until nothing is left or the
+        peer takes no more.
+        """
+        connection = self.connection
+        if self.bulk:
+            connection.loop.queueBulk(self)
+            return
+        peer = self.peer
+        if self.ended or peer.unsent is not None or connection.over:
+            return
+        recv, send = self.recv, peer.send
+        total = 0
+        while True:
+            try:
+                data = recv(CHUNK)
+            except BlockingIOError:
+                self.readable = False
+                break
+            except OSError:
+                connection.end(self.resetOutcome)
+                return
+            count = len(data)
+            if not count:
+                if total:
+                    connection.moved(self, total)
+                self.finish()
+                return
+            try:
+                sent = send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                connection.end(peer.resetOutcome)
+                return
+            total += sent
+            if sent < count:
+                peer.unsent = data[sent:]
+                break
+            if count >= CHUNK:
+                self.bulk = True
+                connection.loop.queueBulk(self)
+                break
+            if not self.last:
+                self.readable = False
+                break
+        if total:
+            connection.moved(self, total)
+
+    def moveBulk(self) -> None:
+        """
+        A turn of bulk; the loop calls this.
+        """
+        if not self.connection.over:
+            _bulk.move(self)
+
+    def finish(self) -> None:
+        """
+        It has finished sending, and everything of it has been read.
+        """
+        self.ended = True
+        self.readable = False
+        self.connection.halfClosed()
+        peer = self.peer
+        if peer.unsent is None:
+            peer.tell()
+
+    def tell(self) -> None:
+        """
+        Tell it that its peer has finished; everything before that was written.
+        """
+        self.told = True
+        if self.ended and self.peer.told:
+            # Closing says the same, and more.
+            self.connection.end(Outcome.DONE)
+            return
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.connection.end(self.resetOutcome)
+
+    def breakDown(self) -> None:
+        """
+        One of its handlers raised.
+        """
+        self.connection.breakDown()

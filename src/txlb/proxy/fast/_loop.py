@@ -1,0 +1,270 @@
+"""
+One private epoll, hosted by the reactor.
+"""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.deadlines import Deadlines
+from txlb.proxy.fast._pipes import PipeStock
+from txlb.proxy.fast._wheel import Wheel
+
+#: Everything that an end can hear of, each once.
+EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+
+#: Seconds of bulk, or of small traffic, before the other and the reactor have
+#: their turn.
+BUDGET = 0.003
+
+#: Events that one system call gives at most.
+EVENTS = 256
+
+#: Batches of events a turn at most.
+BATCHES = 8
+
+#: How many slots the table of handlers grows by.
+GROWTH = 1024
+
+Handler = Callable[[int], object]
+
+_log = Logger()
+
+
+class Bulk(Protocol):
+    """
+    A direction that has much to move.
+    """
+
+    queued: bool
+
+    def moveBulk(self) -> None:
+        """
+        Move a part of it.
+        """
+
+
+class Closable(Protocol):
+    """
+    Something to be closed.
+    """
+
+    def close(self) -> None:
+        """
+        Close.
+        """
+
+
+@implementer(IReadDescriptor)
+class Loop:
+    """
+    The events of all fast relays of a balancer. Owned by its engine, which
+    starts and stops it.
+
+    @ivar now: the monotonic time at which this turn began, in seconds.
+    @ivar wheel: the deadlines of the connections.
+    @ivar pipes: the stock of pipes.
+    """
+
+    def __init__(self, reactor: Any, deadlines: Deadlines) -> None:
+        self._reactor = reactor
+        self._epoll = select.epoll()
+        self._register = self._epoll.register
+        self._poll = self._epoll.poll
+        self._handlers: list[Handler | None] = [None] * GROWTH
+        self._closing: list[Closable] = []
+        self._bulk: deque[Bulk] = deque()
+        self._bulkCall: IDelayedCall | None = None
+        self._closeCall: IDelayedCall | None = None
+        self._inTurn = False
+        self._ending = False
+        self._seconds = deadlines.seconds
+        self.now = self._seconds()
+        self.wheel = Wheel(deadlines)
+        self.pipes = PipeStock()
+
+    # Life
+
+    def start(self) -> None:
+        """
+        Let the reactor watch.
+        """
+        self._reactor.addReader(self)
+
+    def stop(self) -> None:
+        """
+        Watch no more. All connections have ended by now, the last one maybe in
+        this turn, which is finished first.
+        """
+        if self._inTurn:
+            self._ending = True
+            return
+        self._reactor.removeReader(self)
+        for call in (self._bulkCall, self._closeCall):
+            if call is not None and call.active():
+                call.cancel()
+        self._closeAll()
+        self.wheel.stop()
+        self.pipes.close()
+        self._epoll.close()
+
+    # Descriptors
+
+    def watch(self, fd: int, handler: Handler) -> None:
+        """
+        Give all events of a descriptor to a handler, until it is closed.
+        """
+        self.handle(fd, handler)
+        self._register(fd, EDGES)
+
+    def handle(self, fd: int, handler: Handler | None) -> None:
+        """
+        Give the events of a descriptor to this handler from now on.
+
+        @param handler: L{None} to drop them.
+        """
+        try:
+            self._handlers[fd] = handler
+        except IndexError:
+            self._handlers += [None] * (fd - len(self._handlers) + GROWTH)
+            self._handlers[fd] = handler
+
+    def handlerOf(self, fd: int) -> Handler | None:
+        """
+        Who gets the events of a descriptor; L{None} where nobody does.
+        """
+        return self._handlers[fd] if fd < len(self._handlers) else None
+
+    def closeSoon(self, closable: Closable) -> None:
+        """
+        Close at the end of the batch of events that is being worked on.
+        """
+        self._closing.append(closable)
+        if not self._inTurn and self._closeCall is None:
+            self._closeCall = self._reactor.callLater(0, self._closeAll)
+
+    def _closeAll(self) -> None:
+        self._closeCall = None
+        closing = self._closing
+        for closable in closing:
+            closable.close()
+        closing.clear()
+
+    # As a reactor, to those who accept
+
+    def addReader(self, reader: IReadDescriptor) -> None:
+        """
+        Watch a listening socket.
+        """
+        fd = reader.fileno()
+        doRead = reader.doRead
+        self.handle(fd, lambda _: doRead())
+        # As long as somebody waits, not only when somebody comes.
+        self._register(fd, select.EPOLLIN)
+
+    def removeReader(self, reader: IReadDescriptor) -> None:
+        """
+        Watch it no more.
+        """
+        fd = reader.fileno()
+        if fd >= 0 and self.handlerOf(fd) is not None:
+            self._handlers[fd] = None
+            self._epoll.unregister(fd)
+
+    # Turns
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        """
+        See L{IReadDescriptor}.
+        """
+        return "txlb.proxy.fast.Loop"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        See L{IReadDescriptor}. The reactor is about to end.
+        """
+
+    def doRead(self) -> None:
+        """
+        See L{IReadDescriptor}: a turn of small traffic.
+        """
+        handlers, poll, closing = self._handlers, self._poll, self._closing
+        self.now = now = self._seconds()
+        until = now + BUDGET
+        self._inTurn = True
+        for _ in range(BATCHES):
+            events = poll(0, EVENTS)
+            for fd, event in events:
+                handler = handlers[fd]
+                if handler is not None:
+                    try:
+                        handler(event)
+                    except Exception:  # noqa: BLE001 - it ends that connection alone
+                        self._broke(handler)
+            if closing:
+                self._closeAll()
+            if not events or self._ending or self._seconds() > until:
+                break
+        self._inTurn = False
+        if self._ending:
+            self.stop()
+            return
+        if self._bulk and self._bulkCall is None:
+            self._moveBulk()
+
+    def _broke(self, handler: Callable[..., object]) -> None:
+        _log.failure("a connection broke")
+        owner = getattr(handler, "__self__", None)
+        breakDown = getattr(owner, "breakDown", None)
+        if breakDown is not None:
+            breakDown()
+
+    def queueBulk(self, bulk: Bulk) -> None:
+        """
+        A direction has much to move; it waits for its turn.
+        """
+        if not bulk.queued:
+            bulk.queued = True
+            self._bulk.append(bulk)
+            if self._bulkCall is None:
+                self._bulkCall = self._reactor.callLater(0, self._moveBulk)
+
+    def _moveBulk(self) -> None:
+        """
+        A turn of bulk.
+        """
+        self._bulkCall = None
+        queue = self._bulk
+        self.now = now = self._seconds()
+        until = now + BUDGET
+        self._inTurn = True
+        while queue:
+            bulk = queue.popleft()
+            bulk.queued = False
+            try:
+                bulk.moveBulk()
+            except Exception:  # noqa: BLE001 - it ends that connection alone
+                self._broke(bulk.moveBulk)
+            if self._seconds() > until:
+                break
+        self._inTurn = False
+        if self._closing:
+            self._closeAll()
+        if self._ending:
+            self.stop()
+        elif queue and self._bulkCall is None:
+            self._bulkCall = self._reactor.callLater(0, self._moveBulk)

@@ -1,0 +1,82 @@
+"""
+The fast relay, as others see it.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IReactorFDSet
+from zope.interface import implementer
+
+from txlb.interfaces import IRelay
+from txlb.proxy._results import Relayed, Timeouts
+from txlb.proxy.fast._connection import Connection
+
+if TYPE_CHECKING:
+    from txlb.pool import Attempt
+    from txlb.proxy.fast._loop import Loop
+
+
+def whyNot(reactor: Any) -> str | None:
+    """
+    Why the fast relay can't be used under this reactor.
+
+    @return: L{None} where it can.
+    """
+    if not hasattr(select, "epoll"):
+        return "this system has no epoll"
+    if not IReactorFDSet.providedBy(reactor):
+        return "this reactor can't watch a descriptor"
+    return None
+
+
+@implementer(IRelay)
+class FastRelay:
+    """
+    Relays the connections of one service through a loop.
+
+    @param loop: whose events.
+    @param timeouts: when a silent connection is ended.
+    @param ended: is called once with the result of each connection.
+    """
+
+    name = "fast"
+
+    def __init__(self, loop: Loop, timeouts: Timeouts, ended: Callable[[Relayed], object]) -> None:
+        self.loop = loop
+        self.timeouts = timeouts
+        self.ended = ended
+        self._connections: set[Connection] = set()
+
+    def start(
+        self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
+    ) -> None:
+        """
+        See L{IRelay.start}.
+        """
+        connection = Connection(self, clientFd, toHost, toClient)
+        self._connections.add(connection)
+        connection.search(attempt)
+
+    def finished(self, connection: Connection, result: Relayed) -> None:
+        """
+        A connection is over; it calls this once.
+        """
+        self._connections.discard(connection)
+        self.ended(result)
+
+    def connectionCount(self) -> int:
+        """
+        See L{IRelay.connectionCount}.
+        """
+        return len(self._connections)
+
+    def abortAll(self) -> None:
+        """
+        See L{IRelay.abortAll}.
+        """
+        for connection in tuple(self._connections):
+            connection.abort()

@@ -1,0 +1,173 @@
+"""
+Which relay a service gets, and what that takes.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+from unittest import mock
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from tests.proxy.fakes import ReactorCase, logOf
+from txlb.application import LoadBalancedService
+from txlb.errors import ModelError
+from txlb.manager import proxyManagerFactory
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.testing import FarHost
+
+
+def balancerOf(
+    running: Any, relays: dict[str, str], hosts: tuple[ProxyHost, ...] = ()
+) -> LoadBalancedService:
+    """
+    A balancer with a service for each name, which has that relay.
+    """
+    services = [
+        ProxyService(
+            name, [("127.0.0.1", 0)], [ProxyGroup("main", enabled=True, hosts=hosts)], relay=relay
+        )
+        for name, relay in relays.items()
+    ]
+    return LoadBalancedService(proxyManagerFactory(services), running, graceTime=0.1)
+
+
+class ChoiceTests(ReactorCase):
+    """
+    Who gets which.
+    """
+
+    def told(self, **relays: str) -> dict[object, str]:
+        """
+        @return: what the log says of each service at start.
+        """
+        log = logOf(self)
+        balancer = balancerOf(self.reactor, relays)
+        balancer.startService()
+        self.addCleanup(balancer.stopService)
+        return {
+            event["service"]: f"{event['relay']}, {event['why']}"
+            for event in log
+            if "relay" in event
+        }
+
+    def test_asAsked(self) -> None:
+        """
+        Who asks for one gets it; who doesn't gets the fast one.
+        """
+        self.assertEqual(
+            self.told(web="auto", api="portable", mail="fast"),
+            {
+                "web": "fast, nothing speaks against it",
+                "api": "portable, the configuration says",
+                "mail": "fast, the configuration says",
+            },
+        )
+
+    def test_cantBe(self) -> None:
+        """
+        Where the fast one can't be used, who leaves the choice gets the other,
+        and who asks for it is told why not.
+        """
+        with mock.patch("txlb.application._engine.whyNotFast", return_value="it is Tuesday"):
+            self.assertEqual(self.told(web="auto"), {"web": "portable, it is Tuesday"})
+            balancer = balancerOf(self.reactor, {"web": "fast"})
+            error = self.assertRaises(ModelError, balancer.bind)
+        self.assertIn("'web'", str(error))
+        self.assertIn("it is Tuesday", str(error))
+
+    def test_pipesWantDescriptorsToo(self) -> None:
+        """
+        Where there are few descriptors there are fewer pipes than connections.
+        """
+        balancer = balancerOf(self.reactor, {"web": "fast"})
+        self.addCleanup(balancer.stopService)
+        with mock.patch("txlb.proxy._limits.raiseDescriptorLimit", return_value=128):
+            balancer.startService()
+        tally = balancer.engine.tally
+        self.assertTrue(10 < tally.capacity < 48, tally.capacity)
+        loop = balancer.engine._loop
+        assert loop is not None
+        self.assertTrue(loop.pipes.most <= tally.capacity // 8, loop.pipes.most)
+
+
+class RunTests(TestCase):
+    """
+    The fast relay in a service, under trial's reactor.
+    """
+
+    def start(self) -> None:
+        """
+        A balancer with a host that the test plays.
+        """
+        self.host = FarHost(reactor)
+        self.addCleanup(self.host.close)
+        self.balancer = balancerOf(reactor, {"web": "fast"}, (self.host.configured("host"),))
+        self.balancer.startService()
+
+    async def connected(self) -> tuple[socket.socket, socket.socket]:
+        """
+        @return: the far ends of a connection.
+        """
+        address = self.balancer.getProxyService("web").addresses[0]
+        assert isinstance(address, TCPAddress)
+        client = socket.create_connection((address.host, address.port))
+        self.addCleanup(client.close)
+        server = (await self.host.accept()).sock
+        self.addCleanup(server.close)
+        return client, server
+
+    async def test_stopWithoutConnections(self) -> None:
+        """
+        It stops, and starts again.
+        """
+        self.start()
+        await self.balancer.stopService()
+        self.balancer.startService()
+        client, server = await self.connected()
+        client.close()
+        server.close()
+        await self.balancer.stopService()
+
+    async def test_stopsWithTheLastConnection(self) -> None:
+        """
+        A balancer that waits for its last connection ends with it, in the
+        middle of the loop's turn.
+        """
+        self.start()
+        self.balancer.graceTime = 30.0
+        client, server = await self.connected()
+        stopped = self.balancer.stopService()
+        client.close()
+        server.close()
+        await stopped
+        self.assertEqual(self.balancer.manager.getCounters("web").active, 0)
+
+    async def test_graceIsOver(self) -> None:
+        """
+        A connection that does not end in time is reset.
+        """
+        self.start()
+        client, _ = await self.connected()
+        await self.balancer.stopService()
+        client.settimeout(10)
+        self.assertRaises(ConnectionResetError, client.recv, 1)
+
+    async def test_switchPort(self) -> None:
+        """
+        It listens elsewhere, and the open connection goes on.
+        """
+        self.start()
+        client, server = await self.connected()
+        self.balancer.switchPort("web", 0)
+        other, _ = await self.connected()
+        client.sendall(b"still there")
+        await deferLater(reactor, 0.05, lambda: None)
+        server.settimeout(10)
+        self.assertEqual(server.recv(100), b"still there")
+        for sock in (client, server, other):
+            sock.close()
+        await self.balancer.stopService()

@@ -1,0 +1,168 @@
+"""
+A loop that a test turns by hand, with real sockets on the loopback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import time
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from txlb.deadlines import Deadlines
+from txlb.model import ProxyHost
+from txlb.pool import Attempt, DialLimits, HostPool
+from txlb.proxy import Relayed, Timeouts
+from txlb.proxy.fast import FastRelay, Loop
+
+#: Turns without anything new after which nothing more will come.
+QUIET = 3
+
+#: Turns that any step may take.
+TURNS = 20_000
+
+
+class HandReactor(Clock):
+    """
+    A clock, and whom it would watch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: set[Any] = set()
+
+    def addReader(self, reader: Any) -> None:
+        """
+        Remember it.
+        """
+        self.readers.add(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        """
+        Forget it.
+        """
+        self.readers.discard(reader)
+
+
+class HandTurned:
+    """
+    A fast relay whose loop is turned by hand.
+
+    @param window: bytes that the far ends take before they read; L{None} for
+        what the system gives.
+    """
+
+    def __init__(
+        self,
+        timeouts: Timeouts | None = None,
+        limits: DialLimits | None = None,
+        window: int | None = None,
+    ) -> None:
+        self.window = window
+        self.reactor = HandReactor()
+        self.deadlines = Deadlines(self.reactor, time.monotonic)
+        self.loop = Loop(self.reactor, self.deadlines)
+        self.loop.start()
+        self.results: list[Relayed] = []
+        self.relay = FastRelay(self.loop, timeouts or Timeouts(), self.results.append)
+        self.pool = HostPool()
+        self.limits = limits or DialLimits()
+        self.listener = self.narrow(socket.socket())
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(16)
+        self.listener.setblocking(False)
+        self.sockets: list[socket.socket] = [self.listener]
+
+    def close(self) -> None:
+        """
+        End everything, whatever the state.
+        """
+        self.relay.abortAll()
+        self.turn()
+        self.loop.stop()
+        self.deadlines.stop()
+        for sock in self.sockets:
+            sock.close()
+
+    def narrow(self, sock: socket.socket) -> socket.socket:
+        """
+        Let a far end, or those that it will accept, take little.
+        """
+        if self.window is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window)
+        return sock
+
+    def addHost(self, name: str = "host", where: tuple[str, int] | None = None) -> None:
+        """
+        Add a host; by default the one whose connections L{connect} accepts.
+        """
+        address = where if where is not None else self.listener.getsockname()
+        self.pool.addHost(ProxyHost(name, *address))
+
+    def turn(self, times: int = 1) -> None:
+        """
+        Let the loop do what it has to do now.
+        """
+        for _ in range(times):
+            self.loop.doRead()
+            self.reactor.advance(0)
+
+    def client(self) -> tuple[socket.socket, int]:
+        """
+        @return: a client, and the descriptor of the balancer's end of it.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            near = self.narrow(socket.socket())
+            near.connect(listener.getsockname())
+            far, _ = listener.accept()
+        if self.window is not None:
+            # What the balancer writes does not fit for long either.
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.window)
+        near.setblocking(False)
+        self.sockets.append(near)
+        return near, far.detach()
+
+    def begin(self, clientFd: int, **first: bytes) -> None:
+        """
+        Give a client to the relay.
+        """
+        step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
+        assert isinstance(step, Attempt)
+        self.relay.start(clientFd, step, **first)
+
+    def connect(self, **first: bytes) -> tuple[socket.socket, socket.socket]:
+        """
+        @return: the far ends of a connection that is relayed.
+        """
+        client, fd = self.client()
+        self.begin(fd, **first)
+        for _ in range(TURNS):
+            self.turn()
+            with contextlib.suppress(BlockingIOError):
+                server, _ = self.listener.accept()
+                server.setblocking(False)
+                self.sockets.append(server)
+                self.turn(QUIET)
+                return client, server
+        raise AssertionError("no connection came to the host")
+
+
+def reset(sock: socket.socket) -> None:
+    """
+    Close with a reset.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def readSome(sock: socket.socket, most: int) -> bytes | None:
+    """
+    @return: what is there, C{b""} for the end; L{None} for nothing now.
+    """
+    try:
+        return sock.recv(most)
+    except BlockingIOError:
+        return None

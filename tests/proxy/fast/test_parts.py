@@ -1,0 +1,302 @@
+"""
+The parts of the fast relay, one by one.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import socket
+import time
+from unittest import mock
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.proxy.fast.stage import HandReactor, HandTurned, readSome
+from txlb.deadlines import Deadlines
+from txlb.pool import DialLimits, FailureKind, GaveUpReason, Outcome
+from txlb.proxy import Timeouts
+from txlb.proxy.fast import Loop, whyNot
+from txlb.proxy.fast._pipes import Pipe, PipeStock
+from txlb.proxy.fast._wheel import SLOT, Waiting, Wheel
+
+
+class Asked:
+    """
+    Has deadlines, and remembers when it was asked.
+    """
+
+    slot: set[Waiting] | None = None
+
+    def __init__(self, *following: float | None) -> None:
+        self.following = list(following)
+        self.when: list[float] = []
+
+    def deadlinePassed(self, now: float) -> float | None:
+        """
+        The next of those that follow.
+        """
+        self.when.append(now)
+        return self.following.pop(0) if self.following else None
+
+
+class WheelTests(SynchronousTestCase):
+    """
+    L{Wheel}.
+    """
+
+    def setUp(self) -> None:
+        """
+        A wheel on a clock.
+        """
+        self.clock = Clock()
+        self.wheel = Wheel(Deadlines(self.clock, self.clock.seconds))
+
+    def pass_(self, seconds: float) -> None:
+        """
+        Let time pass in small steps.
+        """
+        for _ in range(round(seconds / SLOT * 4)):
+            self.clock.advance(SLOT / 4)
+
+    def test_askedInTime(self) -> None:
+        """
+        It is asked after its deadline, by less than a slot and a bit, and again
+        for the next one, until there is none.
+        """
+        asked = Asked(2.0, None)
+        self.wheel.add(asked, 0.55)
+        self.pass_(5)
+        self.assertEqual(len(asked.when), 2)
+        for when, deadline in zip(asked.when, (0.55, 2.0), strict=True):
+            self.assertTrue(deadline <= when <= deadline + 2 * SLOT, (when, deadline))
+
+    def test_anEarlierOne(self) -> None:
+        """
+        One that comes later with an earlier deadline is asked first.
+        """
+        late, early = Asked(), Asked()
+        self.wheel.add(late, 3.0)
+        self.wheel.add(early, 1.0)
+        self.pass_(1.5)
+        self.assertEqual((len(late.when), len(early.when)), (0, 1))
+
+    def test_removed(self) -> None:
+        """
+        One that is removed is not asked, and can be removed again.
+        """
+        asked = Asked()
+        self.wheel.add(asked, 1.0)
+        self.wheel.remove(asked)
+        self.wheel.remove(asked)
+        self.pass_(2)
+        self.assertEqual(asked.when, [])
+
+    def test_stop(self) -> None:
+        """
+        Nobody is asked any more.
+        """
+        asked = Asked()
+        self.wheel.add(asked, 1.0)
+        self.wheel.stop()
+        self.wheel.stop()
+        self.pass_(2)
+        self.assertEqual(asked.when, [])
+
+    def test_aDeadlineThatIsPast(self) -> None:
+        """
+        An answer that lies in the past is no endless loop.
+        """
+        asked = Asked(0.0, 0.0, 0.0, None)
+        self.wheel.add(asked, 0.0)
+        self.pass_(1)
+        self.assertEqual(len(asked.when), 4)
+
+
+class PipeTests(SynchronousTestCase):
+    """
+    L{PipeStock}.
+    """
+
+    def test_bounded(self) -> None:
+        """
+        There are no more than there may be, and those given back are used again.
+        """
+        stock = PipeStock(2)
+        first, second = stock.take(), stock.take()
+        assert first is not None and second is not None
+        self.assertIs(stock.take(), None)
+        stock.give(first)
+        self.assertIs(stock.take(), first)
+        stock.give(first)
+        stock.discard(second)
+        self.assertEqual((stock.made, stock.free), (1, 1))
+        stock.close()
+        self.assertEqual(stock.made, 0)
+
+    def test_noDescriptors(self) -> None:
+        """
+        Where the system has none to give there is none.
+        """
+        with mock.patch("os.pipe2", side_effect=OSError(24, "Too many open files")):
+            self.assertIs(PipeStock().take(), None)
+
+    def test_size(self) -> None:
+        """
+        A pipe knows what it holds.
+        """
+        pipe = Pipe()
+        self.assertEqual(os.write(pipe.writer, b"x" * (1 << 21)), pipe.size)
+        pipe.close()
+
+
+class LoopTests(SynchronousTestCase):
+    """
+    L{Loop}.
+    """
+
+    def test_oneBreaks(self) -> None:
+        """
+        What a handler raises is logged, and ends its connection alone.
+        """
+        stage = HandTurned()
+        self.addCleanup(stage.close)
+        stage.addHost()
+        first = stage.connect()
+        second = stage.connect()
+        for client, _ in (first, second):
+            client.send(b"x")
+        with mock.patch("txlb.proxy.fast._end.End.finish", side_effect=ValueError("broken")):
+            first[0].shutdown(socket.SHUT_WR)
+            stage.turn(3)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        lease = stage.results[0].lease
+        assert lease is not None
+        self.assertEqual(lease.outcome, Outcome.ERROR)
+        self.assertEqual(readSome(second[1], 10), b"x")
+        second[0].send(b"y")
+        stage.turn(3)
+        self.assertEqual(readSome(second[1], 10), b"y")
+
+    def test_bulkBreaks(self) -> None:
+        """
+        So it is with bulk.
+        """
+        stage = HandTurned()
+        self.addCleanup(stage.close)
+        stage.addHost()
+        client, _ = stage.connect()
+        with mock.patch("txlb.proxy.fast._bulk.move", side_effect=ValueError("broken")):
+            client.send(b"x" * 500_000)
+            stage.turn(5)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(stage.results), 1)
+
+    def test_tableGrows(self) -> None:
+        """
+        A descriptor beyond the table makes it larger.
+        """
+        loop = Loop(HandReactor(), Deadlines(HandReactor(), time.monotonic))
+        events: list[int] = []
+        loop.handle(5000, events.append)
+        handler = loop.handlerOf(5000)
+        assert handler is not None
+        handler(1)
+        self.assertEqual(events, [1])
+        self.assertIs(loop.handlerOf(5001), None)
+        loop.stop()
+
+    def test_whyNot(self) -> None:
+        """
+        It needs a reactor that can watch descriptors, and epoll.
+        """
+        self.assertIn("reactor", str(whyNot(Clock())))
+        with mock.patch("txlb.proxy.fast._relay.select", spec=[]):
+            self.assertIn("epoll", str(whyNot(Clock())))
+
+
+class ConnectingTests(SynchronousTestCase):
+    """
+    The search for a host, where the system has its moods.
+    """
+
+    def setUp(self) -> None:
+        """
+        A stage with one host.
+        """
+        self.stage = HandTurned(Timeouts(), DialLimits(retries=1))
+        self.addCleanup(self.stage.close)
+        self.stage.addHost()
+
+    def test_noDescriptors(self) -> None:
+        """
+        Where we have no socket to connect with, no other host is tried, and
+        this one is not marked.
+        """
+        _, fd = self.stage.client()
+        original = _socket.socket
+
+        def noSocket(*args: object, **words: object) -> object:
+            if "fileno" in words:
+                return original(*args, **words)  # type: ignore[arg-type]  # as it was called
+            raise OSError(24, "Too many open files")
+
+        with mock.patch("txlb.proxy.fast._connection._socket.socket", noSocket):
+            self.stage.begin(fd)
+        gaveUp = self.stage.results[0].gaveUp
+        assert gaveUp is not None and gaveUp.failure is not None
+        self.assertEqual(gaveUp.reason, GaveUpReason.LOCAL)
+        self.assertEqual(gaveUp.failure.kind, FailureKind.LOCAL)
+        self.assertEqual(self.stage.pool.getHost("host").stateWord, "up")
+
+    def test_busy(self) -> None:
+        """
+        A UNIX socket whose backlog is full is passed over without a mark.
+        """
+        path = self.mktemp()[-60:].replace("/", "-")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            self.addCleanup(os.unlink, path)
+            listener.listen(0)
+            waiting = []
+            for _ in range(3):
+                one = socket.socket(socket.AF_UNIX)
+                self.addCleanup(one.close)
+                one.setblocking(False)
+                waiting.append(one.connect_ex(path))
+            self.assertNotEqual(waiting[-1], 0)
+            self.stage.pool.setWeight("host", 0)
+            self.stage.addHost("busy", (f"unix:{path}", 0))
+            _, fd = self.stage.client()
+            self.stage.begin(fd)
+        gaveUp = self.stage.results[0].gaveUp
+        assert gaveUp is not None and gaveUp.failure is not None
+        self.assertEqual(gaveUp.failure.kind, FailureKind.BUSY)
+        self.assertEqual(self.stage.pool.getHost("busy").stateWord, "up")
+
+    def test_connectedToItself(self) -> None:
+        """
+        A socket that is connected to itself has reached nobody.
+        """
+        _, fd = self.stage.client()
+        with mock.patch("txlb.proxy.fast._connection._isSelfConnected", return_value=True):
+            self.stage.begin(fd)
+            self.stage.turn(3)
+        gaveUp = self.stage.results[0].gaveUp
+        assert gaveUp is not None and gaveUp.failure is not None
+        self.assertIn("itself", str(gaveUp.failure))
+
+    def test_breaksWhileConnecting(self) -> None:
+        """
+        An exception before there is a host ends the connection as well.
+        """
+        _, fd = self.stage.client()
+        with mock.patch(
+            "txlb.proxy.fast._connection._isSelfConnected", side_effect=ValueError("broken")
+        ):
+            self.stage.begin(fd)
+            self.stage.turn(3)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(self.stage.results), 1)
+        self.assertEqual(self.stage.pool.active, 0)
