@@ -1,0 +1,174 @@
+"""
+Passwords: how they are kept, and how they are checked.
+
+They are kept as argon2id hashes (RFC 9106). Checking one takes tens of
+milliseconds of a core and tens of megabytes, on purpose, so it is done in a
+thread of its own and never for many at once.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+
+import argon2
+from twisted.internet.defer import Deferred
+
+from txlb.errors import ModelError, TxlbError
+
+#: Longer passwords are not looked at; nobody types them.
+MAX_PASSWORD = 1024
+
+#: How many checks may be under way or waiting. One more is refused.
+MAX_WAITING = 8
+
+ARGON2ID = "$argon2id$"
+
+#: What crypt(3) makes: C{$id$...} of its many kinds, the 13 characters of DES,
+#: or the 20 of BSDi.
+_CRYPT = re.compile(r"\$(?!argon2)[0-9a-z]+[$,].*|[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19}")
+
+#: Letters and digits that are not mistaken for each other.
+_CLEAR = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def hashPassword(password: str) -> str:
+    """
+    Make the hash that a configuration file keeps, argon2id with the defaults of
+    argon2-cffi. It takes tens of milliseconds.
+
+    @raise ModelError: the password is empty, or longer than 1024 bytes.
+    """
+    size = len(password.encode("utf-8", "surrogateescape"))
+    if not 0 < size <= MAX_PASSWORD:
+        raise ModelError(f"a password has 1 to {MAX_PASSWORD} bytes; this one has {size}")
+    return argon2.PasswordHasher().hash(password.encode("utf-8", "surrogateescape"))
+
+
+def newPassword() -> str:
+    """
+    Make a password out of chance, about 80 bits of it, that can be read aloud:
+    four groups of four letters and digits.
+    """
+    groups = ("".join(secrets.choice(_CLEAR) for _ in range(4)) for _ in range(4))
+    return "-".join(groups)
+
+
+def isOldHash(text: str) -> bool:
+    """
+    Whether a text is a crypt(3) hash, as configuration files for txLoadBalancer
+    1.1.0 have them. Nobody can log in by such a hash.
+    """
+    return _CRYPT.fullmatch(text) is not None
+
+
+def isUsableHash(text: str) -> bool:
+    """
+    Whether a text is an argon2id hash.
+    """
+    if not text.startswith(ARGON2ID):
+        return False
+    try:
+        argon2.extract_parameters(text)
+    except (argon2.exceptions.InvalidHashError, ValueError):
+        return False
+    return True
+
+
+def hashCost(text: str) -> int:
+    """
+    What a check of a usable hash costs, to compare it with others: KiB times
+    passes over them.
+    """
+    parameters = argon2.extract_parameters(text)
+    return parameters.memory_cost * parameters.time_cost
+
+
+def verifyPassword(stored: str, password: bytes) -> bool:
+    """
+    Whether the password belongs to the hash. It takes as long as the hash was
+    made to take.
+
+    @return: L{False} also for a hash that is none.
+    """
+    try:
+        return argon2.PasswordHasher().verify(stored, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+
+
+class TooManyChecks(TxlbError):
+    """
+    More passwords are waiting to be checked than may.
+    """
+
+
+class PasswordChecks:
+    """
+    Passwords being checked, out of the reactor's way.
+
+    @param run: runs a function in another thread; its Deferred fires with the
+        function's result.
+    @param model: a hash whose cost a check takes where there is no hash to
+        check, so that it can't be told from outside who exists; L{None} for the
+        cost of a hash that L{hashPassword} makes.
+    @param maxWaiting: how many checks may be under way or waiting, at least 1.
+    @ivar waiting: how many checks are under way or waiting.
+    @ivar refused: how many checks were refused because too many were.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Callable[[], bool]], Deferred[bool]],
+        model: str | None = None,
+        maxWaiting: int = MAX_WAITING,
+    ) -> None:
+        self._run = run
+        self._model = model
+        self._maxWaiting = maxWaiting
+        self._decoy: str | None = None
+        self._stopped = False
+        self.waiting = 0
+        self.refused = 0
+
+    def matches(self, stored: str | None, password: bytes) -> Deferred[bool]:
+        """
+        Check a password.
+
+        @param stored: the hash; L{None} takes the same time and matches nothing.
+        @return: fires with whether it matches; fails with L{TooManyChecks}.
+        """
+        if self.waiting >= self._maxWaiting:
+            self.refused += 1
+            raise TooManyChecks(f"{self.waiting} passwords are being checked already")
+        self.waiting += 1
+        return self._run(lambda: self._check(stored, password)).addBoth(self._done)
+
+    def stop(self) -> None:
+        """
+        Let the checks that wait end at once, without a match.
+        """
+        self._stopped = True
+
+    def _check(self, stored: str | None, password: bytes) -> bool:
+        if self._stopped:
+            return False
+        # A password that is too long is not worth its time to the attacker, but
+        # the answer still takes as long as any.
+        tooLong = len(password) > MAX_PASSWORD
+        matched = verifyPassword(stored or self._makeDecoy(), password[:MAX_PASSWORD])
+        return matched and stored is not None and not tooLong
+
+    def _makeDecoy(self) -> str:
+        if self._decoy is None:
+            hasher = argon2.PasswordHasher()
+            if self._model is not None:
+                parameters = argon2.extract_parameters(self._model)
+                hasher = argon2.PasswordHasher.from_parameters(parameters)
+            self._decoy = hasher.hash(secrets.token_bytes(16))
+        return self._decoy
+
+    def _done(self, result: bool) -> bool:
+        self.waiting -= 1
+        return result
