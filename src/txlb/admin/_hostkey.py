@@ -1,0 +1,113 @@
+"""
+The key by which an ssh client knows this balancer again.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.conch.ssh.keys import Key
+
+from txlb.admin._files import UnusableFile, readSmallFile
+from txlb.errors import StateDirectoryError
+
+#: The file's name, as OpenSSH calls its own.
+FILE_NAME = "ssh_host_ed25519_key"
+
+#: An ed25519 key is about 400 bytes long.
+MAX_SIZE = 16384
+
+
+def hostKey(directory: str) -> Key:
+    """
+    The ed25519 key that is kept in a directory, made there (mode 0600) if there
+    is none yet. Two processes that make it at the same time get the same key.
+
+    @param directory: a state directory, see L{txlb.admin.stateDirectory}.
+    @raise StateDirectoryError: the file can't be read or made, others can read
+        it, or it holds something else.
+    """
+    path = os.path.join(directory, FILE_NAME)
+    try:
+        if not os.path.lexists(path):
+            _make(directory, path)
+        data = _read(path)
+    except OSError as error:
+        raise StateDirectoryError(
+            f"the host key {path} can't be read or made: {error.strerror}"
+        ) from error
+    return _parse(path, data)
+
+
+def fingerprint(key: Key) -> str:
+    """
+    A key's fingerprint as OpenSSH shows it, C{SHA256:} and base64.
+    """
+    digest = hashlib.sha256(key.blob()).digest()
+    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
+
+
+def _make(directory: str, path: str) -> None:
+    """
+    The file appears under its name only when it is complete, and never in place
+    of one that is there.
+    """
+    made = Ed25519PrivateKey.generate()
+    data = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    temporary = os.path.join(directory, f".{FILE_NAME}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        # Another process may have been quicker; then its key is the key.
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
+    _syncDirectory(directory)
+
+
+def _syncDirectory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str) -> bytes:
+    try:
+        data, status = readSmallFile(path, MAX_SIZE, os.O_NOFOLLOW)
+    except UnusableFile as error:
+        raise StateDirectoryError(f"{path} {error}; remove it, and a key is made") from error
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise StateDirectoryError(
+            f"the host key {path} can be read by others (mode {mode:04o}); if nobody has, change "
+            f"that with: chmod 600 {path}"
+        )
+    return data
+
+
+def _parse(path: str, data: bytes) -> Key:
+    try:
+        key: Key = Key.fromString(data)
+        if key.type() == "Ed25519" and not key.isPublic():
+            return key
+        found = f"a {'public' if key.isPublic() else 'private'} {key.type()} key"
+    except Exception as error:  # noqa: BLE001 - Conch's parsers raise whatever they do
+        found = f"something that can't be read ({type(error).__name__})"
+    raise StateDirectoryError(
+        f"{path} holds {found}, not a private ed25519 key without a passphrase; remove it, "
+        "and a key is made"
+    )

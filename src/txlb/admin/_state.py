@@ -1,0 +1,70 @@
+"""
+The directory for what txlb keeps from one run to the next.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+
+from txlb.errors import StateDirectoryError
+
+#: Where a service of the machine keeps its state.
+SYSTEM_DIRECTORY = "/var/lib/txlb"
+
+
+def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """
+    Find the state directory, and make it (mode 0700) where it is not there yet.
+
+    It is the first of: C{path}; the first entry of C{$STATE_DIRECTORY}, which
+    systemd sets; for root C{/var/lib/txlb}; C{$XDG_STATE_HOME/txlb};
+    C{~/.local/state/txlb}.
+
+    @param environ: the environment; by default this process's.
+    @return: its absolute path.
+    @raise StateDirectoryError: it can't be made, is no directory, belongs to
+        another user, or others can write to it.
+    """
+    found = os.path.abspath(path or _default(os.environ if environ is None else environ))
+    try:
+        os.makedirs(found, mode=0o700, exist_ok=True)
+        status = os.stat(found)
+    except OSError as error:
+        raise StateDirectoryError(
+            f"the state directory {found} can't be used: {error.strerror}; make it, or name "
+            "another one in $STATE_DIRECTORY"
+        ) from error
+    problem = ownershipProblem(status)
+    if problem:
+        raise StateDirectoryError(
+            f"the state directory {found} {problem}; change that with: "
+            f"chown {os.geteuid()} {found} && chmod 700 {found}"
+        )
+    return found
+
+
+def _default(environ: Mapping[str, str]) -> str:
+    given = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        return given
+    if os.geteuid() == 0:
+        return SYSTEM_DIRECTORY
+    # The XDG Base Directory Specification: a relative path is to be ignored.
+    state = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):
+        state = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "txlb")
+
+
+def ownershipProblem(status: os.stat_result) -> str | None:
+    """
+    Why what lies there can't be trusted: somebody other than this process's
+    user and root could have changed it. L{None} where nobody could.
+    """
+    if status.st_uid not in {os.geteuid(), 0}:
+        return f"belongs to another user (uid {status.st_uid})"
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        return f"can be written to by others (mode {stat.S_IMODE(status.st_mode):04o})"
+    return None

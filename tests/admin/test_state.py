@@ -1,0 +1,91 @@
+"""
+Tests for L{txlb.admin._state}.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.admin import stateDirectory
+from txlb.admin._state import SYSTEM_DIRECTORY, _default, ownershipProblem
+from txlb.errors import StateDirectoryError
+
+
+def status(uid: int, mode: int) -> os.stat_result:
+    return os.stat_result((stat.S_IFDIR | mode, 1, 1, 1, uid, uid, 0, 0, 0, 0))
+
+
+class PlaceTests(SynchronousTestCase):
+    def asUser(self, uid: int) -> None:
+        self.patch(os, "geteuid", lambda: uid)
+
+    def test_systemd(self) -> None:
+        environ = {"STATE_DIRECTORY": "/var/lib/a:/var/lib/b", "HOME": "/home/me"}
+        self.assertEqual(_default(environ), "/var/lib/a")
+
+    def test_root(self) -> None:
+        self.asUser(0)
+        self.assertEqual(_default({"XDG_STATE_HOME": "/x", "HOME": "/root"}), SYSTEM_DIRECTORY)
+
+    def test_user(self) -> None:
+        self.asUser(1000)
+        self.assertEqual(_default({"XDG_STATE_HOME": "/x", "HOME": "/home/me"}), "/x/txlb")
+        home = "/home/me/.local/state/txlb"
+        self.assertEqual(_default({"HOME": "/home/me"}), home)
+        self.assertEqual(_default({"XDG_STATE_HOME": "relative", "HOME": "/home/me"}), home)
+
+    def test_noHome(self) -> None:
+        self.asUser(1000)
+        expected = os.path.join(os.path.expanduser("~"), ".local/state/txlb")
+        self.assertEqual(_default({}), expected)
+
+
+class MakingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp()).resolve()
+        self.root.mkdir()
+
+    def test_made(self) -> None:
+        path = self.root / "a" / "b"
+        self.assertEqual(stateDirectory(str(path)), str(path))
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o700)
+        self.assertEqual(stateDirectory(str(path)), str(path))
+
+    def test_environment(self) -> None:
+        path = str(self.root / "state")
+        self.assertEqual(stateDirectory(environ={"STATE_DIRECTORY": path}), path)
+        self.patch(os, "environ", {"STATE_DIRECTORY": path})
+        self.assertEqual(stateDirectory(), path)
+
+    def test_relativeIsFromHere(self) -> None:
+        path = os.path.relpath(self.root)
+        self.assertEqual(stateDirectory(path), str(self.root))
+
+    def test_writableByOthers(self) -> None:
+        for mode in (0o770, 0o702):
+            self.root.chmod(mode)
+            error = self.assertRaises(StateDirectoryError, stateDirectory, str(self.root))
+            self.assertIn(str(self.root), str(error))
+            self.assertIn("can be written to by others", str(error))
+            self.assertIn("chmod 700", str(error))
+
+    def test_aFile(self) -> None:
+        path = self.root / "file"
+        path.write_text("")
+        error = self.assertRaises(StateDirectoryError, stateDirectory, str(path))
+        self.assertIn("File exists", str(error))
+        self.assertRaises(StateDirectoryError, stateDirectory, str(path / "below"))
+
+
+class OwnershipTests(SynchronousTestCase):
+    def test_ownersAndModes(self) -> None:
+        self.patch(os, "geteuid", lambda: 1000)
+        self.assertIsNone(ownershipProblem(status(1000, 0o755)))
+        self.assertIsNone(ownershipProblem(status(0, 0o755)))
+        self.assertIn("uid 1001", str(ownershipProblem(status(1001, 0o700))))
+        self.assertIn("mode 0720", str(ownershipProblem(status(1000, 0o720))))
+        self.assertIn("mode 0702", str(ownershipProblem(status(1000, 0o702))))
