@@ -1,0 +1,173 @@
+"""
+Tests for L{txlb.admin._status}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.admin.fakes import FakeListener, fakeBalancer
+from txlb.admin import statusTable
+from txlb.admin._status import WIDTH, _bytes, _duration, _fitted
+from txlb.model import ProxyService
+from txlb.pool import Attempt, Failure, FailureKind, RefusalKind
+
+
+class FakeConfiguration:
+    path = "/etc/txlb.xml"
+
+    def __init__(self, *changes: str) -> None:
+        self._changes = list(changes)
+        self.asked: list[ProxyService] = []
+
+    def changes(self, services: Iterable[ProxyService]) -> list[str]:
+        self.asked = list(services)
+        return self._changes
+
+
+class StatusTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.now = 0.0
+        self.balancer = fakeBalancer(lambda: self.now)
+        self.manager = self.balancer.manager
+
+    def test_fresh(self) -> None:
+        self.assertEqual(
+            statusTable(self.balancer),
+            """\
+listeners
+  web  127.0.0.1:8080
+
+service web: 0 active, 0 accepted, 0 refused
+  group blue (leastc, enabled): 2 of 2 hosts ready
+    host  address         state  weight  active  total  failed   in  out
+    h1    127.0.0.1:7001  up          1       0      0       0  0 B  0 B
+    h2    127.0.0.1:7002  up          3       0      0       0  0 B  0 B
+  group green (rand, not enabled): 1 of 1 hosts ready
+    host  address         state  weight  active  total  failed   in  out
+    h3    127.0.0.1:7003  up          1     0/9      0       0  0 B  0 B
+
+no configuration file: what is changed lasts until the end of the process""",
+        )
+
+    def test_busy(self) -> None:
+        pool = self.manager.getPool("web")
+        lease = pool.acquire()
+        lease.add(1500, 2_500_000)
+        second = pool.acquire()
+        self.manager.delHost("web", "blue", second.host.name)
+        counters = self.manager.getCounters("web")
+        counters.active, counters.accepted = 2, 10
+        counters.refused[RefusalKind.LIMIT] = 3
+        counters.refused[RefusalKind.TIMEOUT] = 1
+        table = statusTable(self.balancer)
+        self.assertIn("web: 2 active, 10 accepted, 4 refused (limit 3, timeout 1)\n", table)
+        self.assertIn("enabled): 1 of 1 hosts ready\n", table)
+        self.assertRegex(table, r"h1 .* up +1 +1 +1 +0  1.5 kB  2.5 MB\n")
+        self.assertRegex(table, r"h2 .* leaving +3 +1 +1 +0 +0 B +0 B\n")
+
+    def test_down(self) -> None:
+        dial = self.manager.getPool("web").dial()
+        attempt = dial.start()
+        assert isinstance(attempt, Attempt)
+        dial.failed(attempt, Failure(FailureKind.REFUSED, "connection refused"))
+        self.now = 300.0
+        table = statusTable(self.balancer)
+        self.assertRegex(table, r"h1 .* down +1 +0 +0 +1 ")
+        self.assertIn("\n      refused (connection refused), since 5 min\n", table)
+
+    def test_drained(self) -> None:
+        self.manager.setWeight("web", "blue", "h1", 0)
+        table = statusTable(self.balancer)
+        self.assertRegex(table, r"h1 .* drain +0 ")
+        self.assertNotIn("since", table)
+
+    def test_slowStart(self) -> None:
+        self.manager.getPool("web").getHost("h2").effectiveWeight = 0.3
+        self.assertRegex(statusTable(self.balancer), r"h2 .* up +0.3 of 3 ")
+
+    def test_unresolved(self) -> None:
+        self.manager.addHost("web", "blue", "named", "backend.example:80")
+        table = statusTable(self.balancer)
+        self.assertRegex(table, r"named +backend.example:80 +unresolved ")
+
+    def test_onTrial(self) -> None:
+        """
+        A state without a reason still has a beginning.
+        """
+        host = self.manager.getPool("web").getHost("h1")
+        host.mark.failed("", 1, False, 0.0)
+        self.now = 60.0
+        self.assertIn("\n      since 60 s\n", statusTable(self.balancer))
+
+    def test_noHosts(self) -> None:
+        self.manager.delHost("web", "green", "h3")
+        table = statusTable(self.balancer)
+        self.assertIn("0 of 0 hosts ready\n\nno configuration", table)
+
+    def test_listeners(self) -> None:
+        self.balancer.listeners = {
+            "web-1": FakeListener(["0.0.0.0:80", "[::]:80"]),
+            "web-2": FakeListener([]),
+        }
+        table = statusTable(self.balancer)
+        self.assertIn("  web-1  0.0.0.0:80, [::]:80\n  web-2  not listening\n", table)
+        self.balancer.listeners = {}
+        self.assertTrue(statusTable(self.balancer).startswith("listeners\n\nservice"))
+
+    def test_width(self) -> None:
+        long = "x" * 250
+        self.manager.addHost("web", "blue", long, f"{'y' * 60}.{'z' * 60}.example:80")
+        self.manager.getPool("web").getHost("h1").mark.failed("why " * 50, 1, False, 0.0)
+        self.balancer.listeners[long] = FakeListener([f"127.0.0.1:{n}" for n in range(99)])
+        rows = statusTable(self.balancer, FakeConfiguration()).splitlines()
+        self.assertEqual(max(map(len, rows)), WIDTH)
+        self.assertTrue(any("xxx…xxx" in row and "…zzz" in row for row in rows))
+
+    def test_changes(self) -> None:
+        config = FakeConfiguration("host web/blue/h4 added", "group web/blue switched")
+        self.assertTrue(
+            statusTable(self.balancer, config).endswith(
+                "\n\nchanged since /etc/txlb.xml was read:\n"
+                "  host web/blue/h4 added\n"
+                "  group web/blue switched"
+            )
+        )
+        self.assertEqual(config.asked, list(self.manager.services.values()))
+
+    def test_noChanges(self) -> None:
+        table = statusTable(self.balancer, FakeConfiguration())
+        self.assertTrue(table.endswith("\n\nas in /etc/txlb.xml"))
+
+
+class WordsTests(SynchronousTestCase):
+    def test_bytes(self) -> None:
+        for count, text in (
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1 kB"),
+            (1234, "1.23 kB"),
+            (999_499, "999 kB"),
+            (999_501, "1 MB"),
+            (5 * 10**12, "5 TB"),
+            (5 * 10**15, "5 PB"),
+            (7 * 10**17, "700 PB"),
+        ):
+            self.assertEqual(_bytes(count), text)
+
+    def test_duration(self) -> None:
+        for seconds, text in (
+            (0.0, "0 s"),
+            (119.4, "119 s"),
+            (120.0, "2 min"),
+            (7200.0, "2 h"),
+            (172_800.0, "2 days"),
+        ):
+            self.assertEqual(_duration(seconds), text)
+
+    def test_fitted(self) -> None:
+        self.assertEqual(_fitted("abcdef", 6), "abcdef")
+        self.assertEqual(_fitted("abcdefg", 6), "ab…efg")
+        self.assertEqual(_fitted("abcdefgh", 7), "abc…fgh")
