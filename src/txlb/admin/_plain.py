@@ -1,0 +1,186 @@
+"""
+A session for scripts: lines come in, plain results go out.
+
+It is what C{ssh HOST 'expression'} gets, and a pipe: C{echo 'status()' | ssh
+HOST}. The lines are run in turn, up to the first one that fails, as a script
+that went on would do harm; after the last one, Deferreds that are pending are
+waited for. The exit status is 0 where all went well, else 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from txlb.admin._console import MAX_LINE, Interpreter
+from txlb.deadlines import Deadline, Deadlines
+
+#: Seconds that pending Deferreds are waited for after the last line.
+DEFERRED_WAIT = 60.0
+
+
+class Output(Protocol):
+    """
+    The client's end of a session.
+    """
+
+    def write(self, data: bytes) -> None:
+        """
+        To its standard output.
+        """
+
+    def writeError(self, data: bytes) -> None:
+        """
+        To its standard error.
+        """
+
+    def finish(self, status: int) -> None:
+        """
+        End the session with an exit status of 0 to 255.
+        """
+
+
+class PlainSession:
+    """
+    Runs lines as they come.
+
+    @param output: where results go.
+    @param namespace: the names that are bound for the lines. C{status}, C{exit}
+        and so on are there already.
+    @param deadlines: what ends the wait for Deferreds.
+    @param log: is called with each line before it is run.
+    @param newline: how a line of output ends.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        namespace: Callable[[Callable[[str], None]], Mapping[str, object]],
+        deadlines: Deadlines,
+        log: Callable[[str], None],
+        newline: bytes = b"\n",
+    ) -> None:
+        self._output = output
+        self._deadlines = deadlines
+        self._log = log
+        self._newline = newline
+        self._interpreter = Interpreter(self, namespace(self.addOutput))
+        self._rest = b""
+        self._needsNewline = False
+        self._inputEnded = False
+        self._ended = False
+        self._deadline: Deadline | None = None
+
+    # From the client
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Bytes of its standard input.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._run(line)
+        if len(self._rest) > MAX_LINE:
+            # The interpreter has the words for it.
+            rest, self._rest = self._rest, b""
+            self._run(rest)
+
+    def eofReceived(self) -> None:
+        """
+        Its standard input has ended. So does the session, once what is pending
+        has come.
+        """
+        if self._ended or self._inputEnded:
+            return
+        self._inputEnded = True
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._run(rest)
+        if self._interpreter.buffer:
+            # An empty line completes a block; in what is still open after it,
+            # something is missing.
+            if self._interpreter.push(b""):
+                self._interpreter.resetBuffer()
+                self._interpreter.write("the input ends within a statement\n")
+        self._finishWhenIdle()
+
+    def closed(self) -> None:
+        """
+        The client has gone.
+        """
+        self._ended = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def stopping(self) -> None:
+        """
+        The balancer ends the session.
+        """
+        self.addError("the balancer ends this session\n")
+        self.quit(1)
+
+    def resized(self, width: int, height: int) -> None:
+        """
+        Its window has another size, which is nothing to a script.
+        """
+
+    # From the interpreter
+
+    def addOutput(self, data: str, isAsync: bool = False) -> None:
+        """
+        See L{txlb.admin._console.Console}.
+        """
+        if data and not self._ended:
+            self._needsNewline = not data.endswith("\n")
+            self._output.write(self._encoded(data))
+
+    def addError(self, data: str) -> None:
+        """
+        See L{txlb.admin._console.Console}.
+        """
+        if not self._ended:
+            self._output.writeError(self._encoded(data))
+
+    def quit(self, status: int = 0) -> None:
+        """
+        See L{txlb.admin._console.Console}.
+        """
+        if not self._ended:
+            self.closed()
+            self._output.finish(status)
+
+    # Inside
+
+    def _encoded(self, data: str) -> bytes:
+        return data.encode("utf-8", "backslashreplace").replace(b"\n", self._newline)
+
+    def _run(self, line: bytes) -> None:
+        if self._ended:
+            return
+        # A Deferred of an earlier line may have failed meanwhile.
+        if not self._interpreter.failed:
+            line = line.removesuffix(b"\r")
+            if line.strip():
+                self._log(line.decode("utf-8", "replace"))
+            self._interpreter.push(line)
+            if self._needsNewline:
+                self.addOutput("\n")
+        if self._interpreter.failed:
+            self.quit(1)
+
+    def _finishWhenIdle(self) -> None:
+        if self._interpreter.failed:
+            self.quit(1)
+        elif self._interpreter.pending:
+            self._deadline = self._deadlines.after(DEFERRED_WAIT, self._waitedLongEnough)
+            self._interpreter.whenIdle().addCallback(self._idle)
+        else:
+            self.quit()
+
+    def _idle(self, ignored: None) -> None:
+        self.quit(1 if self._interpreter.failed else 0)
+
+    def _waitedLongEnough(self) -> None:
+        count = self._interpreter.pending
+        self.addError(f"{count} pending after {DEFERRED_WAIT:g} s; this session ends\n")
+        self.quit(1)

@@ -1,0 +1,200 @@
+"""
+Tests for L{txlb.admin._console}.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.admin.fakes import FakeConsole
+from txlb.admin._console import MAX_BLOCK, MAX_LINE, Interpreter
+
+
+class BrokenRepr:
+    def __repr__(self) -> str:
+        raise ValueError("no")
+
+
+class InterpreterTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.console = FakeConsole()
+        self.deferred: Deferred[object] = Deferred()
+        self.names = {
+            "deferred": self.deferred,
+            "succeed": succeed,
+            "fail": fail,
+            "broken": BrokenRepr(),
+        }
+        self.interpreter = Interpreter(self.console, self.names)
+
+    def push(self, *lines: str) -> str:
+        self.console.shown = ""
+        for line in lines:
+            self.interpreter.push(line.encode())
+        return self.console.shown
+
+
+class InterpreterTests(InterpreterTestCase):
+    def test_values(self) -> None:
+        self.assertEqual(self.push("1 + 1"), "2\n")
+        self.assertEqual(self.push("_ * 2"), "4\n")
+        self.assertEqual(self.push("None", "x = 5", ""), "")
+        self.assertEqual(self.push("x"), "5\n")
+        self.assertFalse(self.interpreter.failed)
+
+    def test_namespaceIsACopy(self) -> None:
+        self.push("fail = None")
+        self.assertIs(self.names["fail"], fail)
+
+    def test_blocks(self) -> None:
+        self.assertTrue(self.interpreter.push(b"for i in range(3):"))
+        self.assertTrue(self.interpreter.push(b"    i"))
+        self.assertFalse(self.interpreter.push(b""))
+        self.assertEqual(self.console.shown, "0\n1\n2\n")
+        self.assertEqual(self.interpreter.buffer, [])
+
+    def test_resetBuffer(self) -> None:
+        self.interpreter.push(b"for i in range(3):")
+        self.interpreter.resetBuffer()
+        self.assertEqual(self.push("7"), "7\n")
+
+    def test_utf8(self) -> None:
+        self.assertEqual(self.push("'é' + '中'"), "'é中'\n")
+        self.interpreter.push(b"'\xff'")
+        self.assertIn("\ufffd", self.console.shown)
+
+    def test_print(self) -> None:
+        before = sys.stdout
+        self.assertEqual(self.push("print('a', 'b', end='')"), "a b")
+        self.assertEqual(self.push("import sys; print('c', file=sys.stderr)"), "c\n")
+        self.assertIs(sys.stdout, before)
+        self.assertEqual(self.push("sys.stdout.writable(), sys.stdout.isatty()"), "(True, False)\n")
+
+    def test_nothingToRead(self) -> None:
+        """
+        Neither C{input} nor the debugger waits for the process's own input.
+        """
+        self.push("input('? ')")
+        self.assertIn("EOFError", self.console.errors)
+
+    def test_errors(self) -> None:
+        self.push("1/0")
+        self.assertEqual(
+            self.console.errors,
+            "Traceback (most recent call last):\n"
+            '  File "<console>", line 1, in <module>\n'
+            "ZeroDivisionError: division by zero\n",
+        )
+        self.assertTrue(self.interpreter.failed)
+
+    def test_syntaxErrors(self) -> None:
+        self.push("if")
+        self.assertIn("SyntaxError", self.console.errors)
+        self.assertNotIn("Traceback", self.console.errors)
+        self.assertTrue(self.interpreter.failed)
+
+    def test_brokenValues(self) -> None:
+        self.push("broken")
+        self.assertIn("ValueError: no", self.console.errors)
+
+    def test_aForeignHookIsNotAsked(self) -> None:
+        """
+        Somebody's C{sys.excepthook} doesn't hear of it.
+        """
+        heard: list[object] = []
+        self.patch(sys, "excepthook", lambda *args: heard.append(args))
+        self.push("1/0", "if")
+        self.assertIn("ZeroDivisionError", self.console.errors)
+        self.assertIn("SyntaxError", self.console.errors)
+        self.assertEqual(heard, [])
+
+    def test_keyboardInterruptIsAnErrorToo(self) -> None:
+        self.push("raise KeyboardInterrupt")
+        self.assertIn("KeyboardInterrupt", self.console.errors)
+
+    def test_exit(self) -> None:
+        """
+        It ends the session, and nothing of the process.
+        """
+        stdin = sys.stdin
+        for line, status in (
+            ("exit()", 0),
+            ("quit()", 0),
+            ("raise SystemExit(3)", 3),
+            ("raise SystemExit(True)", 1),
+            ("raise SystemExit(-1)", 255),
+        ):
+            self.push(line)
+            self.assertEqual(self.console.statuses.pop(), status, line)
+        self.assertIs(sys.stdin, stdin)
+        self.assertFalse(self.interpreter.failed)
+
+    def test_exitWithAMessage(self) -> None:
+        self.push("import sys; sys.exit('enough')")
+        self.assertEqual(self.console.errors, "enough\n")
+        self.assertEqual(self.console.statuses, [1])
+        self.assertTrue(self.interpreter.failed)
+
+    def test_longLine(self) -> None:
+        self.assertEqual(self.push("x = 1".ljust(MAX_LINE)), "")
+        self.assertFalse(self.interpreter.failed)
+        self.push("x = 2".ljust(MAX_LINE + 1))
+        self.assertIn("at most 4096 bytes", self.console.errors)
+        self.assertTrue(self.interpreter.failed)
+        self.assertEqual(self.push("x"), "1\n")
+
+    def test_longBlock(self) -> None:
+        line = "    x = 2".ljust(MAX_LINE)
+        self.push("x = 1", "if True:", *([line] * (MAX_BLOCK // MAX_LINE)))
+        self.assertIn("a statement 16384", self.console.errors)
+        self.assertEqual(self.interpreter.buffer, [])
+        self.assertEqual(self.push("x"), "1\n")
+
+
+class DeferredTests(InterpreterTestCase):
+    def test_calledBack(self) -> None:
+        self.assertEqual(self.push("deferred"), "<Deferred #0>\n")
+        self.assertEqual(self.push("deferred"), "<Deferred #0>\n")
+        self.assertEqual(self.interpreter.pending, 1)
+        self.deferred.callback("done")
+        self.assertEqual(self.console.asynchronous, ["Deferred #0 called back: 'done'\n"])
+        self.assertEqual(self.successResultOf(self.deferred), "done")
+        self.assertEqual(self.interpreter.pending, 0)
+        self.assertFalse(self.interpreter.failed)
+
+    def test_failed(self) -> None:
+        """
+        It is shown, and with that handled.
+        """
+        self.push("deferred")
+        self.deferred.errback(ValueError("bad"))
+        self.assertEqual(self.console.asynchronous, ["Deferred #0 failed: ValueError: bad\n"])
+        self.assertTrue(self.interpreter.failed)
+        self.assertIsNone(self.successResultOf(self.deferred))
+
+    def test_firedAlready(self) -> None:
+        shown = self.push("succeed(5)")
+        self.assertEqual(shown, "<Deferred #0>\nDeferred #0 called back: 5\n")
+        shown = self.push("fail(ValueError('bad'))")
+        self.assertEqual(shown, "<Deferred #1>\nDeferred #1 failed: ValueError: bad\n")
+        self.assertEqual(self.console.asynchronous, [])
+
+    def test_brokenResult(self) -> None:
+        self.push("deferred")
+        self.deferred.callback(BrokenRepr())
+        self.assertEqual(
+            self.console.asynchronous,
+            ["Deferred #0 called back: <a BrokenRepr that can't be shown: ValueError>\n"],
+        )
+
+    def test_whenIdle(self) -> None:
+        self.successResultOf(self.interpreter.whenIdle())
+        self.push("deferred", "from twisted.internet.defer import Deferred", "d = Deferred()", "d")
+        idle = self.interpreter.whenIdle()
+        self.deferred.callback(1)
+        self.assertNoResult(idle)
+        self.push("d.callback(2)")
+        self.assertIsNone(self.successResultOf(idle))
