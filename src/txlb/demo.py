@@ -4,7 +4,6 @@ Something to try: three small web hosts, balanced, with a manhole.
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO, TypeVar
@@ -15,7 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from txlb.admin import AdminUser, hashPassword, manholeService
+from txlb.admin import AdminUser, hashPassword, manholeService, newPassword
 from txlb.application import Daemon, LoadBalancedService
 from txlb.errors import ListenError
 from txlb.manager import proxyManagerFactory
@@ -52,7 +51,7 @@ class Demo(Daemon):
         reactor: Any = None,
     ) -> None:
         self._output = output if output is not None else sys.stdout
-        self.password = secrets.token_urlsafe(9)
+        self.password = newPassword()
         hosts = [DemoHost(name, reactor) for name in HOSTS]
         balancer = nextFree(WEB_PORT, lambda port: _balancer(port, hosts, reactor))
         users = [AdminUser("admin", hashPassword(self.password))]
@@ -63,6 +62,7 @@ class Demo(Daemon):
                 balancer, address, users, stateDirectory=stateDirectory, reactor=reactor
             )
             manhole.bind()
+            manhole.loadHostKey()
             return manhole
 
         self.manhole = nextFree(SSH_PORT, openManhole)

@@ -140,6 +140,7 @@ def _daemon(
             manhole.bind()
         except ListenError as error:
             raise _at(config, config.sshLine, error) from error
+        manhole.loadHostKey()
         doors.append(manhole)
     return Daemon(balancer, logs, doors)
 

@@ -1,0 +1,141 @@
+"""
+Somebody who has logged in, and the connection on which they have.
+
+There is no forwarding of ports, agents or displays, no sftp and no other
+subsystem: it is a prompt, not a way into the network behind it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from twisted.conch.interfaces import IConchUser
+from twisted.conch.ssh import connection
+from twisted.conch.ssh.common import NS, getNS
+from twisted.conch.ssh.connection import SSHConnection
+from zope.interface import implementer
+
+from txlb.admin._channel import SessionChannel, Surroundings
+from txlb.admin._log import log, quietLog
+
+#: Sessions of one connection at a time.
+MAX_SESSIONS = 4
+
+
+@implementer(IConchUser)
+class Administrator:
+    """
+    Somebody who has logged in.
+
+    @ivar name: the login name.
+    @ivar peer: from where.
+    @ivar sessions: the channels that are open.
+    """
+
+    def __init__(self, name: str, surroundings: Surroundings) -> None:
+        self.name = name
+        self.peer = "nowhere"
+        self.surroundings = surroundings
+        self.sessions: list[SessionChannel] = []
+        self.conn: SSHConnection | None = None
+        self._stopping = False
+
+    def lookupChannel(
+        self, channelType: bytes, windowSize: int, maxPacket: int, data: bytes
+    ) -> SessionChannel | None:
+        """
+        See L{IConchUser}.
+
+        @return: L{None} for anything but a session, and where there are too many.
+        """
+        if channelType != b"session":
+            log.warn(
+                "{user}@{peer}: refused a channel of the kind {kind!r}; there are sessions only",
+                user=self.name,
+                peer=self.peer,
+                kind=channelType[:64],
+            )
+            return None
+        if len(self.sessions) >= MAX_SESSIONS or maxPacket < 1 or self._stopping:
+            log.warn(
+                "{user}@{peer}: refused a session; a connection has at most {most}",
+                user=self.name,
+                peer=self.peer,
+                most=MAX_SESSIONS,
+            )
+            return None
+        channel = SessionChannel(
+            remoteWindow=windowSize, remoteMaxPacket=maxPacket, data=data, avatar=self
+        )
+        channel.user = self
+        self.sessions.append(channel)
+        return channel
+
+    def lookupSubsystem(self, subsystem: bytes, data: bytes) -> None:
+        """
+        See L{IConchUser}. There is none.
+        """
+
+    def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:
+        """
+        See L{IConchUser}. None is granted.
+        """
+        return 0
+
+    def stopping(self) -> bool:
+        """
+        The balancer ends all sessions, and there will be no others.
+
+        @return: whether there was one.
+        """
+        self._stopping = True
+        channels = tuple(self.sessions)
+        for channel in channels:
+            channel.stopping()
+        return bool(channels)
+
+
+class Connection(SSHConnection):
+    """
+    The channels of a connection whose user is known.
+    """
+
+    _log = quietLog
+    # Conch declares it as not there yet.
+    transport: Any
+
+    def ssh_CHANNEL_OPEN(self, packet: bytes) -> None:
+        """
+        A channel is wanted. What is refused is no error of ours, as Conch has it.
+        """
+        channelType, rest = getNS(packet)
+        sender, windowSize, maxPacket = struct.unpack(">3L", rest[:12])
+        channel = self.transport.avatar.lookupChannel(channelType, windowSize, maxPacket, rest[12:])
+        if channel is None:
+            self.transport.sendPacket(
+                connection.MSG_CHANNEL_OPEN_FAILURE,
+                struct.pack(">2L", sender, connection.OPEN_ADMINISTRATIVELY_PROHIBITED)
+                + NS(b"there is a prompt here, and nothing else")
+                + NS(b""),
+            )
+            return
+        channel.conn = self
+        channel.id = self.localChannelID
+        self.localChannelID += 1
+        self.channels[channel.id] = channel
+        self.channelsToRemoteChannel[channel] = sender
+        self.localToRemoteChannel[channel.id] = sender
+        self.transport.sendPacket(
+            connection.MSG_CHANNEL_OPEN_CONFIRMATION,
+            struct.pack(">4L", sender, channel.id, channel.localWindowSize, channel.localMaxPacket),
+        )
+
+    def ssh_CHANNEL_REQUEST(self, packet: bytes) -> object:
+        """
+        Something is wanted of a channel. It is answered before it is done.
+        """
+        channel = self.channels[struct.unpack(">L", packet[:4])[0]]
+        answered = super().ssh_CHANNEL_REQUEST(packet)
+        channel.requestAnswered()
+        return answered

@@ -1,0 +1,285 @@
+"""
+The ssh channel of a session.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.conch.ssh import connection
+from twisted.conch.ssh.channel import SSHChannel
+from twisted.conch.ssh.common import getNS
+from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_change
+
+from txlb.admin._log import log, printable, quietLog
+from txlb.admin._plain import PlainSession
+from txlb.admin._terminal import TerminalSession
+from txlb.deadlines import Deadlines
+
+if TYPE_CHECKING:
+    from txlb.admin._administrator import Administrator
+
+#: Output that waits for a client that doesn't read it, in bytes.
+MAX_UNREAD = 16 * 1024 * 1024
+
+#: Input that comes before it is said what it is for, in bytes.
+MAX_EARLY = 65536
+
+#: The widest and the highest screen that is believed.
+MAX_SCREEN = 1000
+
+
+class Session(Protocol):
+    """
+    What runs in a channel.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Bytes from the client.
+        """
+
+    def eofReceived(self) -> None:
+        """
+        There will be no more.
+        """
+
+    def closed(self) -> None:
+        """
+        The client has gone.
+        """
+
+    def stopping(self) -> None:
+        """
+        The balancer ends the session.
+        """
+
+    def resized(self, width: int, height: int) -> None:
+        """
+        The client's screen has another size.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What all sessions of a manhole have in common.
+
+    @ivar namespace: given a function that shows a text, makes the names that are
+        bound in a session.
+    @ivar deadlines: its clock.
+    """
+
+    namespace: Callable[[Callable[[str], None]], Mapping[str, object]]
+    deadlines: Deadlines
+
+
+class SessionChannel(SSHChannel):
+    """
+    A session: nothing yet, then a prompt at a terminal or a script.
+
+    @ivar user: whose it is.
+    """
+
+    name = b"session"
+    _log = quietLog
+    user: Administrator
+    # Conch declares it as not there yet.
+    conn: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.session: Session | None = None
+        self._early = b""
+        self._earlyEOF = False
+        self._screen: tuple[int, int] | None = None
+        self._start: Callable[[], None] | None = None
+
+    # Requests
+
+    def requestReceived(self, requestType: bytes, data: bytes) -> int:
+        """
+        The client asks for something.
+
+        @return: whether it gets it.
+        """
+        handler = {
+            b"pty-req": self._requestTerminal,
+            b"window-change": self._requestResize,
+            b"shell": self._requestShell,
+            b"exec": self._requestCommand,
+        }.get(requestType)
+        if handler is not None:
+            try:
+                return int(handler(data))
+            except (struct.error, IndexError, TypeError, ValueError):
+                # The packet is not what it says it is.
+                return 0
+        if requestType in {b"subsystem", b"auth-agent-req@openssh.com", b"x11-req"}:
+            log.warn(
+                "{user}@{peer}: refused {what}; there is a prompt here, and nothing else",
+                user=self.user.name,
+                peer=self.user.peer,
+                what=requestType.decode("ascii"),
+            )
+        return 0
+
+    def _requestTerminal(self, data: bytes) -> bool:
+        _, (rows, columns, _, _), _ = parseRequest_pty_req(data)
+        self._screen = _screen(columns, rows)
+        return self.session is None
+
+    def _requestResize(self, data: bytes) -> bool:
+        rows, columns, _, _ = parseRequest_window_change(data)
+        if self.session is not None:
+            self.session.resized(*_screen(columns, rows))
+        return True
+
+    def _requestShell(self, data: bytes) -> bool:
+        if self._screen is None:
+            return self._startLater(lambda: self._begin(self._plain(b"\n")))
+        screen = self._screen
+        return self._startLater(lambda: self._begin(self._terminal(screen)))
+
+    def _requestCommand(self, data: bytes) -> bool:
+        command = getNS(data)[0]
+        return self._startLater(lambda: self._runCommand(command))
+
+    def _startLater(self, start: Callable[[], None]) -> bool:
+        if self.session is not None or self._start is not None:
+            return False
+        self._start = start
+        return True
+
+    def requestAnswered(self) -> None:
+        """
+        The client has been told whether it gets what it asked for; only now may
+        come what it asked for.
+        """
+        start, self._start = self._start, None
+        if start is not None:
+            start()
+
+    # Sessions
+
+    def _runCommand(self, command: bytes) -> None:
+        session = self._plain(b"\n" if self._screen is None else b"\r\n")
+        self.session = session
+        session.dataReceived(command + b"\n")
+        session.eofReceived()
+
+    def _terminal(self, screen: tuple[int, int]) -> TerminalSession:
+        return TerminalSession(self, self.user.surroundings.namespace, self._logLine, screen)
+
+    def _plain(self, newline: bytes) -> PlainSession:
+        surroundings = self.user.surroundings
+        return PlainSession(
+            self, surroundings.namespace, surroundings.deadlines, self._logLine, newline
+        )
+
+    def _begin(self, session: Session) -> None:
+        self.session = session
+        early, self._early = self._early, b""
+        if early:
+            session.dataReceived(early)
+        if self._earlyEOF:
+            session.eofReceived()
+
+    def _logLine(self, line: str) -> None:
+        log.info(
+            "{user}@{peer}: {line}", user=self.user.name, peer=self.user.peer, line=printable(line)
+        )
+
+    # From the client
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Its input.
+        """
+        if self.session is not None:
+            self.session.dataReceived(data)
+        elif len(self._early) + len(data) <= MAX_EARLY:
+            self._early += data
+        else:
+            self.finish(1)
+
+    def extReceived(self, dataType: int, data: bytes) -> None:
+        """
+        Input of another kind, for which there is no use.
+        """
+
+    def eofReceived(self) -> None:
+        """
+        The end of its input.
+        """
+        if self.session is not None:
+            self.session.eofReceived()
+        else:
+            self._earlyEOF = True
+
+    def closed(self) -> None:
+        """
+        It is gone.
+        """
+        self.user.sessions.remove(self)
+        if self.session is not None:
+            self.session.closed()
+
+    # To the client
+
+    def write(self, data: bytes) -> None:
+        """
+        Output. It waits for a client that is slow, up to a limit.
+        """
+        super().write(data)
+        self._checkUnread()
+
+    def writeError(self, data: bytes) -> None:
+        """
+        The same, to its standard error.
+        """
+        super().writeExtended(connection.EXTENDED_DATA_STDERR, data)
+        self._checkUnread()
+
+    def finish(self, status: int) -> None:
+        """
+        End the session.
+
+        @param status: the exit status, 0 to 255.
+        """
+        self.conn.sendRequest(self, b"exit-status", struct.pack(">L", status))
+        self.loseConnection()
+
+    def stopping(self) -> None:
+        """
+        The balancer ends the session.
+        """
+        if self.session is not None:
+            self.session.stopping()
+        self.conn.sendClose(self)
+
+    def _checkUnread(self) -> None:
+        unread = len(self.buf) + sum(len(data) for _, data in self.extBuf)
+        if unread <= MAX_UNREAD:
+            return
+        log.warn(
+            "{user}@{peer}: the session ends, as {unread} bytes of output were not read",
+            user=self.user.name,
+            peer=self.user.peer,
+            unread=unread,
+        )
+        self.buf, self.extBuf = b"", []
+        self.finish(1)
+
+
+def _screen(columns: int, rows: int) -> tuple[int, int]:
+    """
+    The size of a screen; where it has none that makes sense, that of a VT100.
+    """
+    return (
+        columns if 0 < columns <= MAX_SCREEN else 80,
+        rows if 0 < rows <= MAX_SCREEN else 24,
+    )

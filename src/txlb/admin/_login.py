@@ -1,0 +1,125 @@
+"""
+Logging in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.conch.error import IgnoreAuthentication
+from twisted.conch.ssh import transport
+from twisted.conch.ssh.common import getNS
+from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthServer
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
+
+from txlb.admin._log import log, printable, quietLog
+from txlb.admin._users import LoginRefused, checkAlgorithm
+
+if TYPE_CHECKING:
+    from txlb.admin._transport import ManholeTransport
+
+#: Seconds from connecting to having logged in.
+LOGIN_TIMEOUT = 60.0
+
+#: Tries to log in that may fail on one connection; each key that is offered is
+#: one.
+MAX_TRIES = 6
+
+
+class UserAuth(SSHUserAuthServer):
+    """
+    Logging in. The bound on its time is L{ManholeTransport}'s.
+    """
+
+    _log = quietLog
+    transport: ManholeTransport
+    # The transport's own deadline comes before.
+    loginTimeout = 2 * int(LOGIN_TIMEOUT)
+    attemptsBeforeDisconnect = MAX_TRIES - 1
+    _busy = False
+
+    def serviceStarted(self) -> None:
+        """
+        It begins.
+        """
+        self.clock = self.transport.factory.reactor
+        super().serviceStarted()
+
+    def packetReceived(self, messageNum: int, packet: bytes) -> object:
+        """
+        A message. Conch would write those that it doesn't know into the log, with
+        what might be a password.
+        """
+        if messageNum != MSG_USERAUTH_REQUEST:
+            self.transport.sendUnimplemented()
+            return None
+        return super().packetReceived(messageNum, packet)
+
+    def ssh_USERAUTH_REQUEST(self, packet: bytes) -> Deferred[Any] | None:
+        """
+        A try. The next one has to wait until this one is decided: Conch would
+        take the second one's user and method for the first one's, and not count
+        it.
+        """
+        if self._busy:
+            self.transport.sendDisconnect(
+                transport.DISCONNECT_PROTOCOL_ERROR, b"one try at a time, please"
+            )
+            return None
+        self._busy = True
+        trying: Deferred[Any] = super().ssh_USERAUTH_REQUEST(packet) or succeed(None)
+        return trying.addBoth(self._decided)
+
+    def auth_publickey(self, packet: bytes) -> Deferred[Any]:
+        """
+        A key is offered. One of a kind that is not accepted is not even parsed.
+        """
+        try:
+            checkAlgorithm(getNS(packet[1:])[0])
+        except LoginRefused as error:
+            return fail(error)
+        return super().auth_publickey(packet)
+
+    def _ebPassword(self, failure: Failure) -> Deferred[Any]:
+        """
+        The answer comes late, so that guessing takes its time.
+        """
+        late: Deferred[Any] = Deferred()
+        self.transport.factory.deadlines.after(self.passwordDelay, lambda: late.errback(failure))
+        return late
+
+    def _decided(self, result: object) -> object:
+        self._busy = False
+        return result
+
+    def _cbFinishedAuth(self, result: Any) -> None:
+        """
+        It worked.
+        """
+        if self.nextService != b"ssh-connection":
+            raise LoginRefused("it was for something else than sessions")
+        # The client may have gone while its password was checked.
+        if not self.transport.ended:
+            super()._cbFinishedAuth(result)
+            self.transport.loggedIn(result[1])
+
+    def _ebBadAuth(self, reason: Failure) -> None:
+        """
+        It did not.
+        """
+        if self.transport.ended:
+            return
+        if self.method != b"none" and not reason.check(IgnoreAuthentication):
+            log.warn(
+                "{user}@{peer}: login by {method} failed: {reason}",
+                user=_text(self.user),
+                peer=self.transport.peer,
+                method=_text(self.method),
+                reason=printable(reason.getErrorMessage(), 300),
+            )
+        super()._ebBadAuth(reason)
+
+
+def _text(name: bytes | None) -> str:
+    return printable((name or b"").decode("utf-8", "replace"), 64)

@@ -1,0 +1,81 @@
+"""
+The parts of a manhole that live from its start to its stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import Any
+
+from twisted.conch.ssh.keys import Key
+from twisted.cred.portal import Portal
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from txlb.admin._administrator import Administrator
+from txlb.admin._channel import Surroundings
+from txlb.admin._passwords import PasswordChecks
+from txlb.admin._transport import ManholeFactory
+from txlb.admin._users import KeyChecker, PasswordChecker, Realm, Users
+from txlb.deadlines import Deadlines
+
+
+class PasswordThread(Thread):
+    """
+    A thread that does not keep a process from ending whose manhole was not
+    stopped.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.daemon = True
+
+
+class PasswordThreads(ThreadPool):
+    """
+    A pool of such threads.
+    """
+
+    threadFactory = PasswordThread
+
+
+class Running:
+    """
+    Puts the parts together. Owned by a L{txlb.admin.ManholeService}.
+
+    @param namespace: given a function that shows a text, makes the names that are
+        bound in a session.
+    @ivar factory: what makes a protocol for each client.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        key: Key,
+        namespace: Callable[[Callable[[str], None]], Mapping[str, object]],
+        reactor: Any,
+    ) -> None:
+        self._deadlines = Deadlines(reactor, time.monotonic)
+        surroundings = Surroundings(namespace, self._deadlines)
+        # One thread: a check takes 64 MiB, and who logs in can wait a moment.
+        self._pool = pool = PasswordThreads(0, 1, "txlb-passwords")
+        pool.start()
+        self._checks = PasswordChecks(
+            lambda check: deferToThreadPool(reactor, pool, check), users.costliestHash()
+        )
+        portal = Portal(
+            Realm(lambda name: Administrator(name, surroundings)),
+            [PasswordChecker(users, self._checks), KeyChecker(users)],
+        )
+        self.factory = ManholeFactory(portal, key, reactor, self._deadlines)
+
+    def stop(self) -> None:
+        """
+        End the thread and the timers. It waits for the password that is being
+        checked, if any, which takes tens of milliseconds.
+        """
+        self._checks.stop()
+        self._pool.stop()
+        self._deadlines.stop()

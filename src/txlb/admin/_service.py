@@ -1,0 +1,236 @@
+"""
+The manhole as a Twisted service.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+
+from txlb.admin._hostkey import fingerprint, hostKey
+from txlb.admin._log import log
+from txlb.admin._state import stateDirectory
+from txlb.admin._status import Balancer, Configured, statusTable
+from txlb.admin._users import Users
+from txlb.config import AdminUser
+from txlb.model import Address, UNIXAddress, parseListenAddress
+from txlb.proxy import bindSockets, socketAddress
+
+if TYPE_CHECKING:
+    import socket
+
+    from twisted.conch.ssh.keys import Key
+
+    from txlb.admin._running import Running
+    from txlb.admin._transport import ManholeFactory
+
+#: Where a manhole listens unless it is told otherwise: for this machine alone.
+DEFAULT_LISTEN = "127.0.0.1:2222"
+
+#: Clients that may wait to be accepted.
+BACKLOG = 16
+
+
+def manholeService(
+    lbs: Balancer,
+    listen: object = DEFAULT_LISTEN,
+    users: Iterable[AdminUser] = (),
+    *,
+    stateDirectory: str | None = None,
+    config: Configured | None = None,
+    reactor: Any = None,
+) -> ManholeService:
+    """
+    Make a Python prompt inside a balancer, for OpenSSH's client and others.
+
+    In it C{services} is the balancer, C{manager} its manager, C{config} the
+    configuration it was made from, and C{status()} shows how things stand. A
+    command runs in the balancer's own thread, so one that does not end stops the
+    balancer.
+
+    @param lbs: the L{txlb.application.LoadBalancedService}.
+    @param listen: the address, as in L{txlb.model.parseListenAddress}.
+    @param users: who may log in; only those with full access do.
+    @param stateDirectory: where the host key is kept; by default what
+        L{txlb.admin.stateDirectory} finds.
+    @param config: L{None} where there is no file.
+    @param reactor: by default the global one, from when the service starts.
+    @raise AddressError: C{listen} is no address to listen on.
+    @raise DuplicateName: two users have the same name.
+    """
+    address = parseListenAddress(listen)
+    return ManholeService(lbs, address, Users(users), stateDirectory, config, reactor)
+
+
+class ManholeService(Service):
+    """
+    Listens for ssh, see L{manholeService}. It can be stopped and started again.
+    """
+
+    def __init__(
+        self,
+        lbs: Balancer,
+        listen: Address,
+        users: Users,
+        directory: str | None,
+        config: Configured | None,
+        reactor: Any,
+    ) -> None:
+        self._lbs = lbs
+        self._listen = listen
+        self._users = users
+        self._directory = directory
+        self._config = config
+        self._reactor = reactor
+        self._key: Key | None = None
+        self._sockets: list[socket.socket] = []
+        self._addresses: list[Address] = []
+        self._ports: list[IListeningPort] = []
+        self._running: Running | None = None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """
+        Where it listens now.
+        """
+        return tuple(self._addresses)
+
+    @property
+    def fingerprint(self) -> str:
+        """
+        The host key's fingerprint, as C{ssh} shows it.
+
+        @raise StateDirectoryError: see L{loadHostKey}.
+        """
+        return fingerprint(self.loadHostKey())
+
+    def bind(self) -> None:
+        """
+        Listen, without accepting yet. Starting the service does this where it
+        has not been done.
+
+        @raise ListenError: the address can't be had.
+        """
+        if not self._addresses:
+            self._sockets = bindSockets(self._listen, BACKLOG)
+            self._addresses = [socketAddress(sock) for sock in self._sockets]
+
+    def loadHostKey(self) -> Key:
+        """
+        Read the host key, or make it where there is none. Starting the service
+        does this where it has not been done.
+
+        @raise StateDirectoryError: the state directory or the key in it can't be
+            used.
+        """
+        if self._key is None:
+            self._key = hostKey(stateDirectory(self._directory))
+        return self._key
+
+    # Life
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise ListenError: the address can't be had.
+        """
+        self.bind()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """
+        Let users in.
+
+        @raise ListenError: the address can't be had.
+        @raise StateDirectoryError: the state directory or the host key in it
+            can't be used.
+        """
+        # Conch takes the global reactor when it is imported, and until now
+        # somebody may have wanted to install another one.
+        from txlb.admin._running import Running  # noqa: PLC0415
+
+        key = self.loadHostKey()
+        self.bind()
+        reactor = self._pickedReactor()
+        self._running = running = Running(self._users, key, self._namespace, reactor)
+        self._ports = [self._adopted(reactor, sock, running.factory) for sock in self._sockets]
+        self._sockets = []
+        super().startService()
+        for warning in self._users.warnings():
+            log.warn("{problem}", problem=warning)
+        log.info(
+            "the manhole listens on {addresses}; its host key is {fingerprint}",
+            addresses=", ".join(map(str, self._addresses)),
+            fingerprint=fingerprint(key),
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Listen no more, and end every session.
+
+        @return: fires with L{None} when all are gone, after three seconds or
+            little more. It does not fail.
+        """
+        super().stopService()
+        for sock in self._sockets:
+            sock.close()
+        ports, self._ports, self._sockets, self._addresses = self._ports, [], [], []
+        waiting: list[Deferred[Any]] = [_closed(port) for port in ports]
+        running, self._running = self._running, None
+        if running is not None:
+            waiting.append(running.factory.shutDown())
+        stopped: Deferred[Any] = DeferredList(waiting)
+        if running is not None:
+            stopped.addCallback(lambda _: running.stop())
+        return stopped.addCallback(lambda _: None)
+
+    # Parts
+
+    def _pickedReactor(self) -> Any:
+        if self._reactor is None:
+            from twisted.internet import reactor  # noqa: PLC0415 - picked up at start
+
+            self._reactor = reactor
+        return self._reactor
+
+    def _adopted(
+        self, reactor: Any, sock: socket.socket, factory: ManholeFactory
+    ) -> IListeningPort:
+        port: IListeningPort = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
+        sock.close()
+        if isinstance(self._listen, UNIXAddress):
+            # Twisted has just opened the socket to everybody on the machine.
+            os.chmod(self._listen.path, 0o600)
+        return port
+
+    def _namespace(self, show: Callable[[str], None]) -> Mapping[str, object]:
+        def status() -> None:
+            """
+            Show how things stand.
+            """
+            show(statusTable(self._lbs, self._config) + "\n")
+
+        return {
+            "services": self._lbs,
+            "manager": self._lbs.manager,
+            "config": self._config,
+            "status": status,
+        }
+
+
+def _closed(port: IListeningPort) -> Deferred[Any]:
+    """
+    Close a port. That the file of its socket has been removed already is no
+    trouble.
+    """
+    return maybeDeferred(port.stopListening).addErrback(
+        lambda failure: log.warn(
+            "a port of the manhole closed with: {error}", error=failure.getErrorMessage()
+        )
+    )
