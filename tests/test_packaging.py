@@ -1,0 +1,63 @@
+"""
+The checkout is laid out as the build and trial need it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Where a module gets hard to take in.
+MOST_LINES = 400
+
+
+class LayoutTests(SynchronousTestCase):
+    """
+    What nothing else would notice.
+    """
+
+    def test_testsAreFound(self) -> None:
+        """
+        A folder that is no package is passed over by trial, without a word.
+        """
+        for path in (ROOT / "tests").rglob("test_*.py"):
+            self.assertTrue((path.parent / "__init__.py").is_file(), path)
+
+    def test_pluginFolders(self) -> None:
+        """
+        An C{__init__.py} in them would hide Twisted.
+        """
+        self.assertTrue((ROOT / "twisted" / "plugins" / "txlb_plugin.py").is_file())
+        self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
+
+    def test_shortModules(self) -> None:
+        """
+        A module that wants to be longer is two things.
+        """
+        for path in (ROOT / "src").rglob("*.py"):
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            self.assertLessEqual(lines, MOST_LINES, path)
+
+    def test_extras(self) -> None:
+        """
+        C{dev} has all the others, so that whoever installs it can run every check.
+        """
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = project["optional-dependencies"]
+        others = ",".join(sorted(set(extras) - {"dev"}))
+        self.assertIn(f"txlb[{others}]", extras["dev"])
+
+    def test_fragments(self) -> None:
+        """
+        Towncrier passes over a fragment of a kind that it does not know.
+        """
+        settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        kinds = {kind["directory"] for kind in settings["tool"]["towncrier"]["type"]}
+        fragments = [path for path in (ROOT / "changelog.d").iterdir() if path.stem != "README"]
+        for path in fragments:
+            self.assertIn(path.name.split(".")[1], kinds, path)
+            self.assertEqual(path.suffix, ".rst", path)

@@ -1,0 +1,207 @@
+"""
+Build the wheel and the sdist, install the wheel in a clean environment of its own, and look
+at what a user would have: C{twistd} knows txlb, the command works, Twisted is whole. Then
+the same for an editable install. At last run the README's demo out of the unpacked sdist.
+
+    python tools/check_packages.py SCRATCH
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PLUGIN = "twisted/plugins/txlb_plugin.py"
+TIMEOUT = 600
+
+
+class Wrong(Exception):
+    """
+    A package is not as it has to be.
+    """
+
+
+def environment() -> dict[str, str]:
+    """
+    The environment less what would show the checkout to the programs.
+    """
+    return {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """
+    Run a program in an environment that knows nothing of the checkout.
+
+    @return: what it wrote.
+    @raise Wrong: it failed.
+    """
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TIMEOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        shown = " ".join(map(str, command))
+        raise Wrong(f"{shown} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def expect(condition: object, otherwise: str) -> None:
+    """
+    @raise Wrong: C{condition} does not hold.
+    """
+    if not condition:
+        raise Wrong(otherwise)
+
+
+def checkWheel(wheel: Path) -> None:
+    """
+    What is in the wheel, and what is not.
+    """
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for wanted in ("txlb/__init__.py", "txlb/py.typed", PLUGIN):
+        expect(wanted in names, f"{wheel.name} lacks {wanted}")
+    for name in names:
+        inside = name.startswith(("txlb/", "txlb-")) or name == PLUGIN
+        expect(inside, f"{wheel.name} has {name}, which is none of ours")
+
+
+def checkSdist(sdist: Path) -> None:
+    """
+    What is in the sdist: enough to run the tests and to build the documentation.
+    """
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for wanted in (
+        "CHANGELOG.rst",
+        "LICENSE",
+        "README.rst",
+        "check",
+        "demo",
+        "docs/conf.py",
+        "examples/config.xml",
+        "src/txlb/__init__.py",
+        "tests/integration/__init__.py",
+        "tools/environment.sh",
+        "tox.ini",
+        PLUGIN,
+    ):
+        expect(wanted in names, f"{sdist.name} lacks {wanted}")
+    unwanted = {name for name in names if name.startswith(".") and name != ".gitignore"}
+    expect(not unwanted, f"{sdist.name} has {unwanted}")
+
+
+def checkInstalled(scratch: Path, name: str, *requirement: str | Path) -> None:
+    """
+    Install in a clean environment, and use it from an empty folder.
+    """
+    home = scratch / name
+    venv.create(home, clear=True, with_pip=True)
+    programs = home / "bin"
+    empty = home / "empty"
+    empty.mkdir()
+    run(
+        programs / "python", "-m", "pip", "--disable-pip-version-check", "install",
+        *requirement, cwd=empty,
+    )  # fmt: skip
+    services = run(programs / "twistd", "--help", cwd=empty)
+    lines = [line.split() for line in services.splitlines()]
+    expect(any(line[:1] == ["txlb"] for line in lines), "twistd --help does not list txlb")
+    options = run(programs / "twistd", "txlb", "--help", cwd=empty)
+    expect("--config" in options, f"twistd txlb --help lacks --config:\n{options}")
+    version = run(programs / "txlb", "--version", cwd=empty).strip()
+    wanted = run(programs / "python", "-c", "import txlb; print(txlb.__version__)", cwd=empty)
+    expect(version.endswith(wanted.strip()), f"txlb --version says {version!r}, not {wanted!r}")
+    run(programs / "txlb", "check", ROOT / "examples" / "config.xml", cwd=empty)
+    where = run(
+        programs / "python", "-c", "import twisted; print(twisted.__file__, *twisted.__path__)",
+        cwd=empty,
+    )  # fmt: skip
+    inside = all(Path(part).resolve().is_relative_to(home.resolve()) for part in where.split())
+    expect(inside, f"Twisted is not whole any more: {where}")
+
+
+def checkDemo(scratch: Path, sdist: Path) -> None:
+    """
+    The README's first command, in a folder where nothing has been set up.
+    """
+    with tarfile.open(sdist) as archive:
+        archive.extractall(scratch / "demo", filter="data")
+    (top,) = (scratch / "demo").iterdir()
+    log, state = scratch / "demo.log", scratch / "state"
+    state.mkdir(mode=0o700)
+    with log.open("wb") as output:
+        demo = subprocess.Popen(
+            [top / "demo"],
+            env={**environment(), "STATE_DIRECTORY": str(state)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + TIMEOUT
+        while not (found := re.search(r"on (http://127\.0\.0\.1:\d+/)", log.read_text())):
+            late = demo.poll() is not None or time.monotonic() > deadline
+            expect(not late, f"./demo did not come up:\n{log.read_text()}")
+            time.sleep(0.1)
+        answers = set()
+        for _ in range(6):
+            with urllib.request.urlopen(found[1], timeout=60) as answer:
+                answers.add(answer.read())
+        expect(len(answers) == 3, f"the hosts of ./demo do not take turns: {answers}")
+        demo.send_signal(signal.SIGINT)
+        status = demo.wait(60)
+        expect(status == 0, f"./demo ended with {status}:\n{log.read_text()}")
+        expect("Traceback" not in log.read_text(), f"trouble in ./demo:\n{log.read_text()}")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(demo.pid, signal.SIGKILL)
+        demo.wait()
+
+
+def main(arguments: list[str]) -> int:
+    """
+    @param arguments: the folder to work in; it is made anew.
+    """
+    scratch = Path(arguments[0]).resolve() / "packages"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        for folder in ("twisted", "twisted/plugins"):
+            init = ROOT / folder / "__init__.py"
+            expect(not init.exists(), f"{init} hides Twisted; it must not exist")
+        run(sys.executable, "-m", "build", "--outdir", scratch, ROOT, cwd=scratch)
+        (wheel,), (sdist,) = scratch.glob("*.whl"), scratch.glob("*.tar.gz")
+        checkSdist(sdist)
+        checkWheel(wheel)
+        checkInstalled(scratch, "wheel", wheel)
+        checkInstalled(scratch, "editable", "--editable", ROOT)
+        checkDemo(scratch, sdist)
+    except Wrong as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    print(f"{wheel.name} and {sdist.name} are as they should be")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
