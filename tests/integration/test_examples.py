@@ -1,0 +1,185 @@
+"""
+Every file in C{examples} is run here, on free ports.
+
+An example is written for the ports of the documentation, and so that a copy of it runs in
+any folder that has the other examples beside it. A new one gets an entry in L{EXAMPLES} and a
+test of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.pages import otherPorts, withPorts
+from tests.integration.programs import ROOT, TROUBLE, Program, environment, get, waitUntil
+
+#: The examples, and the test that runs each.
+EXAMPLES = {
+    "announcement.tac": "test_announcement",
+    "config.xml": "test_config",
+    "hello.py": "test_leastConnectionsClient",
+    "least_connections_client.py": "test_leastConnectionsClient",
+    "own_policy.py": "test_ownPolicy",
+    "web_and_balancer.tac": "test_webAndBalancer",
+}
+
+#: A whole number of turns for two, three and four hosts.
+REQUESTS = 24
+
+
+class ExampleTests(SynchronousTestCase):
+    """
+    The examples.
+    """
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir(parents=True)
+        self.ports = otherPorts()
+        for name in EXAMPLES:
+            text = (ROOT / "examples" / name).read_text(encoding="utf-8")
+            (self.folder / name).write_text(withPorts(text, self.ports), encoding="utf-8")
+
+    def port(self, documented: int) -> int:
+        """
+        The port that stands for one of the documentation's.
+        """
+        return int(self.ports[str(documented)])
+
+    def start(self, *command: str) -> Program:
+        """
+        Start a program; it is stopped at the end, and its log looked at.
+        """
+        state = self.folder / "state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        program = Program(command, self.folder, environment(STATE_DIRECTORY=str(state)))
+
+        def stop() -> None:
+            program.stop()
+            self.assertNotRegex(program.output, TROUBLE)
+
+        self.addCleanup(stop)
+        return program
+
+    def startHellos(self, *documented: int) -> None:
+        """
+        Start the small web application, once for each port.
+        """
+        started = [
+            self.start(sys.executable, "hello.py", str(self.port(port))) for port in documented
+        ]
+        for program in started:
+            program.waitFor("serving on port")
+
+    def run_(self, *arguments: str) -> str:
+        """
+        Run an example that ends by itself.
+
+        @return: what it wrote.
+        """
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=environment(PYTHONWARNINGS="ignore"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def hellos(self, *documented: int) -> Counter[str]:
+        """
+        So many answers as each host gives where all get the same.
+        """
+        share = REQUESTS // len(documented)
+        return Counter({f"hello from port {self.port(port)}\n": share for port in documented})
+
+    def test_everyExampleIsRun(self) -> None:
+        """
+        No example is without a test.
+        """
+        there = {path.name for path in (ROOT / "examples").iterdir() if path.is_file()}
+        self.assertEqual(there, set(EXAMPLES))
+        for test in EXAMPLES.values():
+            self.assertTrue(callable(getattr(self, test)))
+
+    def test_announcement(self) -> None:
+        """
+        The C{.tac} that txLoadBalancer 1.1.0 was announced with.
+        """
+        self.startHellos(7001, 7002, 7003)
+        twistd = self.start("twistd", "--pidfile=", "-noy", "announcement.tac")
+        twistd.waitForPort(self.port(8080))
+        answers = Counter(get(self.port(8080)) for _ in range(REQUESTS))
+        # The connection that saw that it listens went to a host as well.
+        for answer, share in self.hellos(7001, 7002, 7003).items():
+            self.assertAlmostEqual(answers[answer], share, delta=1)
+
+    def test_webAndBalancer(self) -> None:
+        """
+        The application with several processes, one of which dies.
+        """
+        twistd = self.start("twistd", "--pidfile=", "-noy", "web_and_balancer.tac")
+        # Who asks the balancer before its hosts are there puts them out for a second.
+        for port in (7001, 7002, 7003, 7004):
+            twistd.waitForPort(self.port(port))
+        seen = {get(self.port(8080)) for _ in range(REQUESTS)}
+        self.assertEqual(seen, set(self.hellos(7001, 7002, 7003, 7004)))
+        victim = self.childWith(twistd.process.pid, "hello.py")
+        os.kill(victim, signal.SIGKILL)
+        # Until it is gone, the kernel still accepts for it.
+        waitUntil(lambda: not Path(f"/proc/{victim}").exists())
+        for _ in range(REQUESTS):
+            self.assertIn("hello from port", get(self.port(8080)))
+
+    def childWith(self, parent: int, word: str) -> int:
+        """
+        A child of a process that has a word in its command line.
+        """
+        tasks = Path(f"/proc/{parent}/task").glob("*/children")
+        for child in [int(pid) for task in tasks for pid in task.read_text().split()]:
+            if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                return child
+        raise AssertionError(f"process {parent} has no child with {word!r}")
+
+    def test_config(self) -> None:
+        """
+        The configuration file: checked, then run.
+        """
+        (self.folder / "admin_keys").touch()
+        self.assertIn("OK", self.run_("-m", "txlb", "check", "config.xml"))
+        self.startHellos(7001, 7002, 7003)
+        twistd = self.start("twistd", "--pidfile=", "-n", "txlb", "-c", "config.xml")
+        twistd.waitForPort(self.port(8080))
+        twistd.waitForPort(self.port(2222))
+        seen = {get(self.port(8080)) for _ in range(REQUESTS)}
+        self.assertEqual(seen, set(self.hellos(7001, 7002, 7003)))
+        self.assertEqual(twistd.stop(), 0, twistd.output)
+
+    def test_leastConnectionsClient(self) -> None:
+        """
+        The client that borrows the brain.
+        """
+        self.startHellos(7001, 7002)
+        hosts = [f"127.0.0.1:{self.port(port)}" for port in (7001, 7002)]
+        output = self.run_("least_connections_client.py", *hosts)
+        for host in hosts:
+            self.assertIn(f"{host}: 5 requests, 0 open", output)
+        for port in (7001, 7002):
+            self.assertEqual(output.count(f"hello from port {self.port(port)}\n"), 5)
+
+    def test_ownPolicy(self) -> None:
+        """
+        The policy in ten lines.
+        """
+        self.assertEqual(self.run_("own_policy.py"), "near is chosen\n")
