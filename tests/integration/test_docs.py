@@ -1,0 +1,160 @@
+"""
+The tutorial, the how-to guides and the README do what they say: each is run from top to
+bottom. L{tests.integration.pages} tells how blocks are marked.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.integration.pages import Broken, Session, blocksOf, misses, shownFiles, withPorts
+from tests.integration.programs import ROOT, TROUBLE
+
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.rst",
+    DOCS / "tutorial.rst",
+    DOCS / "moving.rst",
+    *(page for page in DOCS.glob("how-to/*.rst") if page.stem != "index"),
+]
+NEEDED = ("bash", "curl", "ssh", "ssh-keygen")
+
+
+class PageTests(SynchronousTestCase):
+    """
+    The pages.
+    """
+
+    def runPage(self, page: Path) -> None:
+        """
+        Run a page, and look for trouble in the logs of what it started.
+        """
+        missing = [program for program in NEEDED if shutil.which(program) is None]
+        if missing:
+            raise SkipTest(f"not installed: {', '.join(missing)}")
+        folder = Path(self.mktemp())
+        folder.mkdir(parents=True)
+        session = Session(page, folder.resolve())
+        try:
+            session.run()
+        except Broken as broken:
+            self.fail(str(broken))
+        finally:
+            outputs = session.close()
+        for output in outputs:
+            self.assertNotRegex(output, TROUBLE)
+
+    def test_everyPageIsRun(self) -> None:
+        """
+        A new page gets a test here.
+        """
+        tested = {name.removeprefix("test_page_") for name in dir(self) if "test_page_" in name}
+        self.assertEqual({page.stem.replace("-", "_") for page in PAGES}, tested)
+
+    def test_shownFilesExist(self) -> None:
+        """
+        What the pages show are the examples, which have tests of their own.
+        """
+        shown = set(shownFiles(PAGES))
+        self.assertTrue(shown)
+        for path in shown:
+            self.assertEqual(path.parts[0], "examples", path)
+            self.assertTrue((ROOT / path).is_file(), path)
+
+    def test_page_README(self) -> None:
+        self.runPage(ROOT / "README.rst")
+
+    def test_page_tutorial(self) -> None:
+        self.runPage(DOCS / "tutorial.rst")
+
+    def test_page_moving(self) -> None:
+        self.runPage(DOCS / "moving.rst")
+
+    def test_page_embed(self) -> None:
+        self.runPage(DOCS / "how-to" / "embed.rst")
+
+    def test_page_run(self) -> None:
+        self.runPage(DOCS / "how-to" / "run.rst")
+
+    def test_page_manhole(self) -> None:
+        self.runPage(DOCS / "how-to" / "manhole.rst")
+
+    def test_page_schedulers(self) -> None:
+        self.runPage(DOCS / "how-to" / "schedulers.rst")
+
+
+class RunnerTests(SynchronousTestCase):
+    """
+    What runs the pages notices where one does not do what it says.
+    """
+
+    def run_(self, text: str) -> str | None:
+        """
+        Run a page.
+
+        @return: what is wrong with it.
+        """
+        folder = Path(self.mktemp())
+        folder.mkdir(parents=True)
+        page = folder / "page.rst"
+        page.write_text(text, encoding="utf-8")
+        session = Session(page, folder.resolve())
+        try:
+            session.run()
+        except Broken as broken:
+            return str(broken)
+        finally:
+            session.close()
+        return None
+
+    def test_right(self) -> None:
+        text = (
+            ".. code-block:: sh\n   :caption: say.sh\n\n   echo one two\n\n"
+            ".. code-block:: console\n\n   $ sh say.sh\n   one ...\n\n"
+            ".. code-block:: pycon\n\n   >>> 6 * 7\n   42\n"
+        )
+        self.assertIsNone(self.run_(text))
+
+    def test_wrongAnswer(self) -> None:
+        problem = self.run_(".. code-block:: console\n\n   $ echo one\n   two\n")
+        self.assertIn("page.rst:1: $ echo one\ndoes not say 'two'", problem or "")
+
+    def test_wrongStatus(self) -> None:
+        problem = self.run_(".. code-block:: console\n\n   $ sh -c 'exit 3'\n")
+        self.assertIn("ended with 3", problem or "")
+
+    def test_wrongPython(self) -> None:
+        problem = self.run_(".. code-block:: pycon\n\n   >>> 6 * 7\n   41\n")
+        self.assertIn("Got:\n    42", problem or "")
+
+    def test_programThatDoesNotRun(self) -> None:
+        problem = self.run_(
+            ".. code-block:: console\n   :class: running\n\n   $ echo one\n   two\n"
+        )
+        self.assertIn("does not say 'two'", problem or "")
+
+    def test_nobodyRunsIt(self) -> None:
+        self.assertIn("nobody runs 'ini'", self.run_(".. code-block:: ini\n\n   a = 1\n") or "")
+
+    def test_unmarked(self) -> None:
+        self.assertIn("code without a language", self.run_("So::\n\n   code\n") or "")
+
+    def test_order(self) -> None:
+        self.assertIsNone(misses(["a", "...c"], "a\nb\nbc\n"))
+        self.assertEqual(misses(["b", "a"], "a\nb\n"), "a")
+
+    def test_ports(self) -> None:
+        ports = {"8080": "1", "7001": "2"}
+        self.assertEqual(withPorts("127.0.0.1:8080 (7001, 18080)", ports), "127.0.0.1:1 (2, 18080)")
+
+    def test_blocks(self) -> None:
+        page = Path(self.mktemp())
+        page.write_text(
+            "* a\n\n  .. code-block:: console\n     :class: fails\n\n     $ false\n\n  text\n"
+        )
+        (block,) = blocksOf(page)
+        self.assertEqual(block.text, "$ false\n")
+        self.assertEqual(block.options, {"class": "fails"})
