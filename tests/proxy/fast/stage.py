@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import time
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -63,12 +62,12 @@ class HandTurned:
     ) -> None:
         self.window = window
         self.reactor = HandReactor()
-        self.deadlines = Deadlines(self.reactor, time.monotonic)
+        self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
         self.loop = Loop(self.reactor, self.deadlines)
         self.loop.start()
         self.results: list[Relayed] = []
         self.relay = FastRelay(self.loop, timeouts or Timeouts(), self.results.append)
-        self.pool = HostPool()
+        self.pool = HostPool(seconds=self.reactor.seconds)
         self.limits = limits or DialLimits()
         self.listener = self.narrow(socket.socket())
         self.listener.bind(("127.0.0.1", 0))

@@ -1,0 +1,431 @@
+"""
+Connections of the fast relay when the system has its moods: errors, silence,
+narrow windows, no pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.proxy.fast.stage import TURNS, HandTurned, readSome, reset
+from txlb.pool import DialLimits, GaveUpReason, Outcome
+from txlb.proxy import Timeouts
+from txlb.proxy.fast import _bulk
+from txlb.proxy.fast._end import End
+from txlb.proxy.fast._pipes import PipeStock
+
+#: More than the buffers of the system hold between two sockets.
+MUCH = os.urandom(1 << 20) * 12
+
+
+class Broken:
+    """
+    Stands for a socket's method that fails.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+    def __call__(self, *args: object) -> int:
+        raise self.error
+
+
+class MoodsCase(SynchronousTestCase):
+    """
+    What the tests have in common.
+    """
+
+    def stage(
+        self,
+        timeouts: Timeouts | None = None,
+        window: int | None = None,
+        limits: DialLimits | None = None,
+    ) -> HandTurned:
+        """
+        A stage with one host.
+        """
+        stage = HandTurned(timeouts, limits, window)
+        self.addCleanup(stage.close)
+        stage.addHost()
+        return stage
+
+    def over(self, stage: HandTurned, outcome: Outcome) -> None:
+        """
+        The one connection has ended so, and nothing is left.
+        """
+        for _ in range(50):
+            if stage.results:
+                break
+            stage.turn()
+        self.assertEqual(len(stage.results), 1)
+        lease = stage.results[0].lease
+        assert lease is not None
+        self.assertEqual(lease.outcome, outcome)
+        self.assertEqual((stage.pool.active, stage.relay.connectionCount()), (0, 0))
+        self.assertEqual(stage.loop.pipes.made, stage.loop.pipes.free)
+
+    def stuff(self, stage: HandTurned, end: socket.socket) -> int:
+        """
+        Send to somebody who does not read until nothing more goes.
+
+        @return: how many bytes went.
+        """
+        sent = quiet = 0
+        while quiet < 20:
+            try:
+                sent += end.send(MUCH[sent : sent + (1 << 20)])
+                quiet = 0
+            except BlockingIOError:
+                quiet += 1
+            stage.turn()
+        return sent
+
+    def readAll(self, stage: HandTurned, end: socket.socket, count: int) -> bytes:
+        """
+        Read so many bytes, or to the end.
+        """
+        received = bytearray()
+        for _ in range(TURNS):
+            data = readSome(end, 1 << 20)
+            if data is not None:
+                received += data
+                if not data or len(received) >= count:
+                    break
+            stage.turn()
+        return bytes(received)
+
+
+class BlockedTests(MoodsCase):
+    """
+    One side does not read.
+    """
+
+    def test_bothWaysAtOnce(self) -> None:
+        """
+        With both sides full, what each has sent arrives when it is read.
+        """
+        for pipes in (None, 0):
+            stage = self.stage(window=4096)
+            if pipes is not None:
+                stage.loop.pipes = PipeStock(pipes)
+            client, server = stage.connect()
+            toHost, toClient = self.stuff(stage, client), self.stuff(stage, server)
+            self.assertEqual(self.readAll(stage, server, toHost), MUCH[:toHost])
+            self.assertEqual(self.readAll(stage, client, toClient), MUCH[:toClient])
+            client.close()
+            server.close()
+            self.over(stage, Outcome.DONE)
+
+    def test_resetBehindBlocked(self) -> None:
+        """
+        A reset of a side whose bytes can't be delivered ends the other as well.
+        """
+        for pipes in (None, 0):
+            stage = self.stage()
+            if pipes is not None:
+                stage.loop.pipes = PipeStock(pipes)
+            client, server = stage.connect()
+            self.stuff(stage, server)
+            reset(server)
+            self.over(stage, Outcome.HOST_RESET)
+            self.assertRaises(ConnectionResetError, self.readAll, stage, client, 1 << 30)
+
+    def test_readerResets(self) -> None:
+        """
+        So does a reset of the side that did not read.
+        """
+        for pipes in (None, 0):
+            stage = self.stage()
+            if pipes is not None:
+                stage.loop.pipes = PipeStock(pipes)
+            client, server = stage.connect()
+            self.stuff(stage, server)
+            reset(client)
+            self.over(stage, Outcome.CLIENT_RESET)
+
+    def test_endBehindBlocked(self) -> None:
+        """
+        An end in good order waits until what is before it was read.
+        """
+        for pipes in (None, 0):
+            stage = self.stage(window=4096)
+            if pipes is not None:
+                stage.loop.pipes = PipeStock(pipes)
+            client, server = stage.connect()
+            sent = self.stuff(stage, client)
+            client.shutdown(socket.SHUT_WR)
+            stage.turn(5)
+            self.assertEqual(self.readAll(stage, server, 1 << 30), MUCH[:sent])
+            server.close()
+            self.over(stage, Outcome.DONE)
+
+
+class ErrorTests(MoodsCase):
+    """
+    A socket fails in the middle.
+    """
+
+    def test_failsWhileMoving(self) -> None:
+        """
+        Whichever call fails, the connection ends, and says whose fault it was.
+        """
+        error = OSError(113, "No route to host")
+        wanted = [
+            ("_client", "recv", "client", Outcome.CLIENT_RESET),
+            ("_host", "send", "client", Outcome.HOST_RESET),
+            ("_host", "recv", "server", Outcome.HOST_RESET),
+            ("_client", "send", "server", Outcome.CLIENT_RESET),
+        ]
+        for end, method, who, outcome in wanted:
+            stage = self.stage()
+            client, server = stage.connect()
+            [connection] = stage.relay._connections
+            setattr(getattr(connection, end), method, Broken(error))
+            {"client": client, "server": server}[who].send(b"x")
+            self.over(stage, outcome)
+
+    def test_splitFails(self) -> None:
+        """
+        So it is where the bytes go through a pipe.
+        """
+        error = OSError(113, "No route to host")
+        original = os.splice
+        for failing, outcome in ((0, Outcome.CLIENT_RESET), (1, Outcome.HOST_RESET)):
+            stage = self.stage()
+            client, _ = stage.connect()
+            calls = iter(range(1000))
+
+            def splice(
+                source: int,
+                target: int,
+                count: int,
+                flags: int,
+                failing: int = failing,
+                calls: Callable[[], int] = calls.__next__,
+            ) -> int:
+                if calls() == failing:
+                    raise error
+                return original(source, target, count, flags=flags)
+
+            with mock.patch("os.splice", splice):
+                client.send(MUCH[:300_000])
+                self.over(stage, outcome)
+
+    def test_copyFails(self) -> None:
+        """
+        So it is where they are copied.
+        """
+        broken = Broken(OSError(113, "No route to host"))
+        move = _bulk.move
+
+        def cantBeRead(end: End) -> None:
+            end.sock = mock.Mock(recv_into=broken)
+            move(end)
+
+        def cantBeWritten(end: End) -> None:
+            end.peer.send = broken
+            move(end)
+
+        for moveOnce, outcome in (
+            (cantBeRead, Outcome.CLIENT_RESET),
+            (cantBeWritten, Outcome.HOST_RESET),
+        ):
+            stage = self.stage()
+            stage.loop.pipes = PipeStock(0)
+            client, _ = stage.connect()
+            with mock.patch("txlb.proxy.fast._bulk.move", moveOnce):
+                client.send(MUCH[:300_000])
+                self.over(stage, outcome)
+
+    def test_shutdownFails(self) -> None:
+        """
+        A side that can't even be told of the end was gone.
+        """
+        stage = self.stage()
+        client, server = stage.connect()
+        [connection] = stage.relay._connections
+        host = connection._host
+        assert host is not None
+        sock = host.sock
+        host.sock = mock.Mock(
+            shutdown=Broken(OSError(107, "Transport endpoint is not connected")),
+            fileno=sock.fileno,
+            family=sock.family,
+        )
+        client.shutdown(socket.SHUT_WR)
+        self.over(stage, Outcome.HOST_RESET)
+        server.close()
+
+
+class FirstBytesTests(MoodsCase):
+    """
+    What was handed over goes first.
+    """
+
+    def test_moreThanFits(self) -> None:
+        """
+        Even if it does not fit at once, and none of it is counted.
+        """
+        first = MUCH[: 8 << 20]
+        stage = self.stage(window=4096)
+        client, server = stage.connect(toHost=first, toClient=b"greeting")
+        client.send(b"question")
+        self.assertEqual(self.readAll(stage, server, len(first) + 8), first + b"question")
+        self.assertEqual(self.readAll(stage, client, 8), b"greeting")
+        client.close()
+        server.close()
+        self.over(stage, Outcome.DONE)
+        lease = stage.results[0].lease
+        assert lease is not None
+        self.assertEqual((lease.bytesIn, lease.bytesOut), (8, 0))
+
+
+class SilenceTests(MoodsCase):
+    """
+    Deadlines.
+    """
+
+    def wait(self, stage: HandTurned, seconds: float) -> None:
+        """
+        Let the clock go on, as wake-ups come.
+        """
+        until = stage.reactor.seconds() + seconds
+        while stage.reactor.seconds() < until and not stage.results:
+            stage.turn()
+            stage.reactor.advance(0.02)
+
+    def test_idle(self) -> None:
+        """
+        Silence ends it; a byte puts that off.
+        """
+        stage = self.stage(Timeouts(idle=0.3, fin=0.1))
+        client, server = stage.connect()
+        self.wait(stage, 0.2)
+        client.send(b"x")
+        self.wait(stage, 0.2)
+        self.assertEqual((stage.results, readSome(server, 10)), ([], b"x"))
+        self.wait(stage, 5)
+        self.over(stage, Outcome.IDLE_TIMEOUT)
+
+    def test_never(self) -> None:
+        """
+        With 0 it may last.
+        """
+        stage = self.stage(Timeouts(idle=0, fin=0), limits=DialLimits(connectTimeout=0.1))
+        client, _ = stage.connect()
+        client.shutdown(socket.SHUT_WR)
+        self.wait(stage, 0.6)
+        self.assertEqual(stage.results, [])
+
+    def test_keepAlive(self) -> None:
+        """
+        A connection that lasts is watched by the system as well.
+        """
+        stage = self.stage(limits=DialLimits(connectTimeout=0.1))
+        stage.connect()
+        [connection] = stage.relay._connections
+        host = connection._host
+        assert host is not None
+        self.assertFalse(host.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        self.wait(stage, 0.6)
+        self.assertTrue(host.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+    def test_slowReader(self) -> None:
+        """
+        A side that empties the system's buffers, slowly, is not silent.
+        """
+        stage = self.stage(Timeouts(idle=0.3))
+        client, server = stage.connect()
+        sent = self.stuff(stage, server)
+        received = 0
+        for _ in range(24):
+            received += len(readSome(client, 20_000) or b"")
+            self.wait(stage, 0.05)
+        self.assertEqual(stage.results, [])
+        self.assertTrue(received < sent)
+
+    def test_secondHostsDeadline(self) -> None:
+        """
+        The next host has its own time.
+        """
+        stage = HandTurned(limits=DialLimits(connectTimeout=0.2, retries=1))
+        self.addCleanup(stage.close)
+        for name in ("one", "two"):
+            silent = socket.socket()
+            self.addCleanup(silent.close)
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(0)
+            for _ in range(2):
+                filler = socket.socket()
+                self.addCleanup(filler.close)
+                filler.setblocking(False)
+                filler.connect_ex(silent.getsockname())
+            stage.addHost(name, silent.getsockname())
+        _, fd = stage.client()
+        began = stage.reactor.seconds()
+        stage.begin(fd)
+        self.wait(stage, 10)
+        took = stage.reactor.seconds() - began
+        gaveUp = stage.results[0].gaveUp
+        assert gaveUp is not None
+        self.assertEqual(gaveUp.reason, GaveUpReason.UNREACHABLE)
+        self.assertEqual(stage.results[0].dial.tries, 2)
+        self.assertTrue(took >= 0.4, took)
+
+
+class EarlyEventsTests(MoodsCase):
+    """
+    Events that come when nothing waits for them.
+    """
+
+    def test_abortedWhileConnecting(self) -> None:
+        """
+        An answer to a connection that was given up is dropped.
+        """
+        stage = self.stage()
+        client, fd = stage.client()
+        stage.begin(fd)
+        [connection] = stage.relay._connections
+        connection.abort()
+        connection.connecting(1)
+        connection.abort()
+        stage.turn(3)
+        self.assertEqual(readSome(client, 1), b"")
+        self.assertEqual(len(stage.results), 1)
+        self.assertEqual(stage.results[0].lease, None)
+
+    def test_clientIsGone(self) -> None:
+        """
+        A client that reset while its host was looked for is found out when
+        there is a host.
+        """
+        stage = self.stage()
+        client, fd = stage.client()
+        reset(client)
+        stage.begin(fd)
+        self.over(stage, Outcome.CLIENT_RESET)
+        with contextlib.suppress(BlockingIOError):
+            server, _ = stage.listener.accept()
+            server.close()
+
+    def test_hostSpeaksFirst(self) -> None:
+        """
+        What a host says, and that it finishes, may come with the news that it
+        is there.
+        """
+        stage = self.stage()
+        client, fd = stage.client()
+        stage.begin(fd)
+        server, _ = stage.listener.accept()
+        server.send(b"greeting")
+        server.close()
+        stage.turn(3)
+        self.assertEqual(self.readAll(stage, client, 1 << 20), b"greeting")
+        client.close()
+        self.over(stage, Outcome.DONE)
