@@ -99,13 +99,16 @@ class Daemon(MultiService):
         stopped: Deferred[Any] = maybeDeferred(self.balancer.stopService)
         stopped.addCallback(lambda _: _stopAll(self._after))
         stopped.addCallback(lambda _: _stopAll(self._before))
-        return stopped.addCallback(self._release)
+        stopped.addCallback(lambda _: None)
+        return stopped.addBoth(self._release)
 
-    def _release(self, ignored: object) -> None:
+    def _release(self, result: Any) -> Any:
         for restore in self._restore:
             restore()
         self._restore.clear()
+        return result
 
 
 def _stopAll(services: Sequence[IService]) -> Deferred[Any]:
-    return gatherResults([maybeDeferred(service.stopService) for service in services])
+    stopping = [maybeDeferred(service.stopService) for service in services]
+    return gatherResults(stopping, consumeErrors=True)

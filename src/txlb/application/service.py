@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 
 from txlb.application._engine import Engine
 from txlb.errors import AddressError, UnknownName
@@ -17,6 +18,8 @@ from txlb.model import Address, TCPAddress, parseListenAddress
 from txlb.proxy import ConnectionRecord, Listener
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
+
+_log = Logger()
 
 
 class LoadBalancedService(MultiService):
@@ -248,6 +251,11 @@ class ProxyListener(Service):
         """
         super().startService()
         self.bind()
+        _log.info(
+            "{listener} listens on {addresses}",
+            listener=self.name,
+            addresses=", ".join(map(str, self.addresses)),
+        )
         self._balancer.engine.whenReady(self._accept)
 
     def _accept(self) -> None:

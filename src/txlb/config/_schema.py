@@ -211,8 +211,9 @@ SERVICE = Element(
         _of(
             ProxyService,
             "relay",
-            kinds.Word(("auto", "portable")),
-            "Which relay moves the bytes.",
+            kinds.Word(("auto", "fast", "portable")),
+            "Which relay moves the bytes: the fast one, raw sockets on Linux; the portable one, "
+            "Twisted's transports; or the fast one where it can be used.",
         ),
     ),
     (Child(LISTEN, 1), Child(GROUP, 1), Child(ENABLE, 0, 1)),

@@ -1,7 +1,7 @@
 """
 One socket of a relayed connection.
 
-An end is in one of these states, which are told by two flags:
+An end is in one of these states, which are told by two flags::
 
     ended   told    the end ...
     -----   -----   ------------------------------------------------------------
@@ -14,7 +14,7 @@ An end is in one of these states, which are told by two flags:
 Both flags are only ever set. An end that resets, or whose time is over, takes
 its peer with it from any state, and so does an exception.
 
-What it waits for is told by two more:
+What it waits for is told by two more::
 
     readable    there may be something to read, and it has not been read because
                 the peer could not take it; the peer's next write goes on with it
