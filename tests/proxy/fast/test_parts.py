@@ -238,7 +238,7 @@ class ConnectingTests(SynchronousTestCase):
         original = _socket.socket
 
         def noSocket(*args: object, **words: object) -> object:
-            if "fileno" in words:
+            if "fileno" in words or len(args) == 4:
                 return original(*args, **words)  # type: ignore[arg-type]  # as it was called
             raise OSError(24, "Too many open files")
 

@@ -68,6 +68,7 @@ def _splice(end: End) -> None:
         except BlockingIOError:
             # The target takes no more; it will say when it does.
             end.readable = True
+            end.peer.hearOut()
             return
         except OSError:
             connection.end(end.peer.resetOutcome)
@@ -126,7 +127,7 @@ def _copy(end: End) -> None:
         if sent:
             connection.moved(end, sent)
         if sent < count:
-            peer.unsent = bytes(_buffer[sent:count])
+            peer.keep(bytes(_buffer[sent:count]))
             end.readable = True
             return
     end.readable = True

@@ -20,6 +20,7 @@ from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep, releaseSafely
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
 from txlb.proxy.fast._end import End
+from txlb.proxy.fast._loop import EDGES, READ_EDGES
 
 if TYPE_CHECKING:
     from txlb.proxy.fast._loop import Loop
@@ -91,7 +92,8 @@ class Connection:
     def __init__(self, relay: FastRelay, clientFd: int, toHost: bytes, toClient: bytes) -> None:
         self._relay = relay
         self.loop: Loop = relay.loop
-        self._sockets = [_socket.socket(fileno=clientFd)]
+        # Whatever its family is; to be told it would cost two more system calls.
+        self._sockets = [_socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, clientFd)]
         self._sockets[0].setblocking(False)
         self._toHost = toHost
         self._toClient = toClient
@@ -196,6 +198,7 @@ class Connection:
         client = self._client = End(self, self._sockets[0], True)
         host = self._host = End(self, sock, False)
         client.peer, host.peer = host, client
+        host.hearsOut = True
         loop.handle(host.fd, host.event)
         idle = self._relay.timeouts.idle
         if idle:
@@ -210,7 +213,8 @@ class Connection:
         # anything to be told of it.
         client.pump()
         if not self.over:
-            loop.watch(client.fd, client.event)
+            client.hearsOut = client.unsent is not None
+            loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
 
     # While it lasts
 
@@ -276,9 +280,9 @@ class Connection:
         client, host = self._client, self._host
         if client is None or host is None:
             return now + SELDOM
-        for end in (client, host):
-            # A short connection ends before this, and does without.
-            keepAlive(end.sock)
+        # The client's has it from its listener; a short connection ends before
+        # this, and does without.
+        keepAlive(host.sock)
         half = client.ended or host.ended
         timeouts = self._relay.timeouts
         timeout = timeouts.fin if half else timeouts.idle
@@ -309,8 +313,8 @@ class Connection:
 
     def _resetBoth(self) -> None:
         for sock in self._sockets:
-            if sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            # A UNIX socket takes it too, and has no use for it.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
         self.over = True

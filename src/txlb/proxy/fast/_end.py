@@ -55,6 +55,7 @@ class End:
     @ivar resetOutcome: how the connection ended if this end resets it.
     @ivar last: whether the end of what it sends has come in, so that it is read
         until that is reached.
+    @ivar hearsOut: whether the loop tells when it can be written to.
     @ivar bulk: whether what it sends goes through a pipe.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
     @ivar pipe: the pipe that holds C{piped} bytes of its, L{None} when empty.
@@ -65,6 +66,7 @@ class End:
         "connection",
         "ended",
         "fd",
+        "hearsOut",
         "isClient",
         "last",
         "peer",
@@ -91,6 +93,7 @@ class End:
         self.ended = self.told = False
         self.readable = self.last = False
         self.bulk = self.queued = False
+        self.hearsOut = False
         self.unsent: bytes | None = None
         self.pipe: Pipe | None = None
         self.piped = 0
@@ -139,6 +142,21 @@ class End:
         elif peer.pipe is not None:
             self.connection.loop.queueBulk(peer)
         return not self.connection.over
+
+    def keep(self, unsent: bytes) -> None:
+        """
+        Write these bytes when it takes more.
+        """
+        self.unsent = unsent
+        self.hearOut()
+
+    def hearOut(self) -> None:
+        """
+        It takes no more now: be told when it does.
+        """
+        if not self.hearsOut:
+            self.hearsOut = True
+            self.connection.loop.watchAll(self.fd)
 
     def flush(self) -> bool:
         """
@@ -204,7 +222,7 @@ class End:
                 return
             total += sent
             if sent < count:
-                peer.unsent = data[sent:]
+                peer.keep(data[sent:])
                 break
             if count >= CHUNK:
                 self.bulk = True

@@ -18,8 +18,12 @@ from txlb.deadlines import Deadlines
 from txlb.proxy.fast._pipes import PipeStock
 from txlb.proxy.fast._wheel import Wheel
 
-#: Everything that an end can hear of, each once.
-EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+#: What an end hears of that never had to wait: a socket can be written to when it
+#: is registered, and to be told so is one event more for each connection.
+READ_EDGES = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+
+#: Everything that an end can hear of.
+EDGES = READ_EDGES | select.EPOLLOUT
 
 #: Seconds of bulk, or of small traffic, before the other and the reactor have
 #: their turn.
@@ -118,12 +122,18 @@ class Loop:
 
     # Descriptors
 
-    def watch(self, fd: int, handler: Handler) -> None:
+    def watch(self, fd: int, handler: Handler, events: int = EDGES) -> None:
         """
-        Give all events of a descriptor to a handler, until it is closed.
+        Give events of a descriptor to a handler, until it is closed.
         """
         self.handle(fd, handler)
-        self._register(fd, EDGES)
+        self._register(fd, events)
+
+    def watchAll(self, fd: int) -> None:
+        """
+        Give all of them from now on. What it is ready for already counts as new.
+        """
+        self._epoll.modify(fd, EDGES)
 
     def handle(self, fd: int, handler: Handler | None) -> None:
         """
