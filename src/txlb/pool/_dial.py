@@ -151,7 +151,8 @@ class Dial:
     def __init__(self, pool: HostPool, clientAddr: object, limits: DialLimits) -> None:
         self._pool = pool
         self._limits = limits
-        self._tried: frozenset[tuple[str, str, str]] = frozenset()
+        # Nearly always it is one, and a set of one is four times the size.
+        self._tried: tuple[tuple[str, str, str], ...] = ()
         self._attempt: Attempt | None = None
         self._failure: Failure | None = None
         self.clientAddr = clientAddr
@@ -221,11 +222,11 @@ class Dial:
             return GaveUp(GaveUpReason.TIMEOUT, self._failure)
         if self.tries > self._limits.retries:
             return GaveUp(GaveUpReason.UNREACHABLE, self._failure)
-        lease = self._pool.claim(self.clientAddr, self._tried)
+        lease = self._pool.claim(self.clientAddr, frozenset(self._tried))
         if lease is None:
             reason = GaveUpReason.UNREACHABLE if self._tried else GaveUpReason.NO_HOST
             return GaveUp(reason, self._failure)
-        self._tried |= {lease.host.key}
+        self._tried = (*self._tried, lease.host.key)
         deadline = min(now + self._limits.connectTimeout, latest)
         self._attempt = Attempt(self, lease, lease.host.address, deadline)
         return self._attempt

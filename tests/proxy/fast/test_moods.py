@@ -23,17 +23,32 @@ from txlb.proxy.fast._pipes import PipeStock
 #: More than the buffers of the system hold between two sockets.
 MUCH = os.urandom(1 << 20) * 12
 
+NO_ROUTE = OSError(113, "No route to host")
 
-class Broken:
+
+class Failing:
     """
-    Stands for a socket's method that fails.
+    Stands for a socket of which one method fails.
     """
 
-    def __init__(self, error: OSError) -> None:
-        self.error = error
+    def __init__(self, sock: object, method: str, error: OSError) -> None:
+        self._sock = sock
+        self._method = method
+        self._error = error
 
-    def __call__(self, *args: object) -> int:
-        raise self.error
+    def __getattr__(self, name: str) -> object:
+        return self._fail if name == self._method else getattr(self._sock, name)
+
+    def _fail(self, *args: object) -> int:
+        raise self._error
+
+
+def fail(end: End | None, method: str, error: OSError = NO_ROUTE) -> None:
+    """
+    Let a method of an end's socket fail.
+    """
+    assert end is not None
+    end.sock = Failing(end.sock, method, error)  # type: ignore[assignment]  # stands for it
 
 
 class MoodsCase(SynchronousTestCase):
@@ -175,7 +190,6 @@ class ErrorTests(MoodsCase):
         """
         Whichever call fails, the connection ends, and says whose fault it was.
         """
-        error = OSError(113, "No route to host")
         wanted = [
             ("_client", "recv", "client", Outcome.CLIENT_RESET),
             ("_host", "send", "client", Outcome.HOST_RESET),
@@ -186,7 +200,7 @@ class ErrorTests(MoodsCase):
             stage = self.stage()
             client, server = stage.connect()
             [connection] = stage.relay._connections
-            setattr(getattr(connection, end), method, Broken(error))
+            fail(getattr(connection, end), method)
             {"client": client, "server": server}[who].send(b"x")
             self.over(stage, outcome)
 
@@ -194,7 +208,6 @@ class ErrorTests(MoodsCase):
         """
         So it is where the bytes go through a pipe.
         """
-        error = OSError(113, "No route to host")
         original = os.splice
         for failing, outcome in ((0, Outcome.CLIENT_RESET), (1, Outcome.HOST_RESET)):
             stage = self.stage()
@@ -210,7 +223,7 @@ class ErrorTests(MoodsCase):
                 calls: Callable[[], int] = calls.__next__,
             ) -> int:
                 if calls() == failing:
-                    raise error
+                    raise NO_ROUTE
                 return original(source, target, count, flags=flags)
 
             with mock.patch("os.splice", splice):
@@ -221,15 +234,14 @@ class ErrorTests(MoodsCase):
         """
         So it is where they are copied.
         """
-        broken = Broken(OSError(113, "No route to host"))
         move = _bulk.move
 
         def cantBeRead(end: End) -> None:
-            end.sock = mock.Mock(recv_into=broken)
+            fail(end, "recv_into")
             move(end)
 
         def cantBeWritten(end: End) -> None:
-            end.peer.send = broken
+            fail(end.peer, "send")
             move(end)
 
         for moveOnce, outcome in (
@@ -250,14 +262,7 @@ class ErrorTests(MoodsCase):
         stage = self.stage()
         client, server = stage.connect()
         [connection] = stage.relay._connections
-        host = connection._host
-        assert host is not None
-        sock = host.sock
-        host.sock = mock.Mock(
-            shutdown=Broken(OSError(107, "Transport endpoint is not connected")),
-            fileno=sock.fileno,
-            family=sock.family,
-        )
+        fail(connection._host, "shutdown", OSError(107, "Transport endpoint is not connected"))
         client.shutdown(socket.SHUT_WR)
         self.over(stage, Outcome.HOST_RESET)
         server.close()

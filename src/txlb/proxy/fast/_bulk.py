@@ -102,7 +102,7 @@ def _drained(end: End, total: int) -> None:
 
 def _copy(end: End) -> None:
     connection, peer = end.connection, end.peer
-    receive, send = end.sock.recv_into, peer.send
+    receive, send = end.sock.recv_into, peer.sock.send
     total = 0
     for _ in range(ROUNDS):
         try:

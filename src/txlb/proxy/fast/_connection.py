@@ -73,15 +73,16 @@ class Connection:
         "_askAt",
         "_attempt",
         "_client",
+        "_clientSocket",
         "_connectTime",
         "_dial",
         "_free",
         "_host",
+        "_hostSocket",
         "_lastMoved",
         "_lease",
         "_onTheWay",
         "_relay",
-        "_sockets",
         "_toClient",
         "_toHost",
         "loop",
@@ -93,8 +94,9 @@ class Connection:
         self._relay = relay
         self.loop: Loop = relay.loop
         # Whatever its family is; to be told it would cost two more system calls.
-        self._sockets = [_socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, clientFd)]
-        self._sockets[0].setblocking(False)
+        self._clientSocket = _socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, clientFd)
+        self._clientSocket.setblocking(False)
+        self._hostSocket: _socket.socket | None = None
         self._toHost = toHost
         self._toClient = toClient
         self._dial: Dial
@@ -144,7 +146,7 @@ class Connection:
                 number = sock.connect_ex((address.host, address.port))
         except OSError as error:
             return failureOf(error.errno or 0)
-        self._sockets.append(sock)
+        self._hostSocket = sock
         if number in UNDER_WAY:
             self.loop.watch(sock.fileno(), self.connecting)
             return None
@@ -155,7 +157,9 @@ class Connection:
         """
         Be rid of the socket of a host that could not be reached.
         """
-        sock = self._sockets.pop()
+        sock, self._hostSocket = self._hostSocket, None
+        if sock is None:
+            return
         self.loop.handle(sock.fileno(), None)
         self.loop.closeSoon(sock)
 
@@ -166,7 +170,9 @@ class Connection:
         attempt = self._attempt
         if attempt is None:
             return
-        sock = self._sockets[-1]
+        sock = self._hostSocket
+        if sock is None:
+            return
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number or not event & select.EPOLLOUT:
@@ -195,7 +201,7 @@ class Connection:
         attempt.connected()
         self._connectTime = loop.now - attempt.dial.began
         self._lastMoved = loop.now
-        client = self._client = End(self, self._sockets[0], True)
+        client = self._client = End(self, self._clientSocket, True)
         host = self._host = End(self, sock, False)
         client.peer, host.peer = host, client
         host.hearsOut = True
@@ -311,15 +317,19 @@ class Connection:
             self._resetBoth()
         self._close(Relayed(self._dial, lease, connectTime=self._connectTime), outcome)
 
+    def _sockets(self) -> tuple[_socket.socket, ...]:
+        host = self._hostSocket
+        return (self._clientSocket,) if host is None else (self._clientSocket, host)
+
     def _resetBoth(self) -> None:
-        for sock in self._sockets:
+        for sock in self._sockets():
             # A UNIX socket takes it too, and has no use for it.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
         self.over = True
         loop = self.loop
-        for sock in self._sockets:
+        for sock in self._sockets():
             loop.handle(sock.fileno(), None)
         for end in (self._client, self._host):
             if end is not None and end.pipe is not None:
@@ -338,9 +348,8 @@ class Connection:
         """
         Close the sockets; the loop calls this at the end of a batch.
         """
-        for sock in self._sockets:
+        for sock in self._sockets():
             sock.close()
-        self._sockets.clear()
         # Rings of objects wait long to be collected.
         for end in (self._client, self._host):
             if end is not None:

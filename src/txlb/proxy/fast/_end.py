@@ -74,8 +74,6 @@ class End:
         "piped",
         "queued",
         "readable",
-        "recv",
-        "send",
         "sock",
         "told",
         "unsent",
@@ -87,8 +85,6 @@ class End:
         self.connection = connection
         self.sock = sock
         self.fd = sock.fileno()
-        self.recv = sock.recv
-        self.send = sock.send
         self.isClient = isClient
         self.ended = self.told = False
         self.readable = self.last = False
@@ -168,7 +164,7 @@ class End:
         if unsent is None:
             return True
         try:
-            count = self.send(unsent)
+            count = self.sock.send(unsent)
         except BlockingIOError:
             return False
         except OSError:
@@ -196,7 +192,7 @@ class End:
         peer = self.peer
         if self.ended or peer.unsent is not None or connection.over:
             return
-        recv, send = self.recv, peer.send
+        recv, send = self.sock.recv, peer.sock.send
         total = 0
         while True:
             try:
