@@ -1,0 +1,124 @@
+"""
+txlb as C{twistd -n txlb} runs it, but watched: how much CPU the reactor's thread
+uses in each turn.
+
+C{python -m benchmarks.holding FILE CONFIG}. The first SIGUSR2 begins, the next
+one ends and writes what was seen to the file, as JSON.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import sys
+import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.scripts import twistd
+
+from benchmarks.figures import percentile
+from txlb.proxy.fast import Loop
+
+#: The ways into the fast relay's loop.
+ENTRIES = ("doRead", "_moveBulk")
+
+#: Turns, and calls, that are kept at most.
+MANY = 4_000_000
+
+
+class Watch:
+    """
+    Measures turns of the reactor, and the calls into the fast relay's loop.
+
+    @param path: the file that is written at the end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turns = array("d")
+        self._calls = array("d")
+        self._began: float | None = None
+        self._inside = False
+        self._on = False
+
+    def install(self) -> None:
+        """
+        Be called in each turn.
+        """
+        loop: Any = reactor
+        runUntilCurrent = loop.runUntilCurrent
+
+        def beginTurn() -> None:
+            self.turn()
+            runUntilCurrent()
+
+        loop.runUntilCurrent = beginTurn
+        for name in ENTRIES:
+            setattr(Loop, name, self._around(getattr(Loop, name)))
+        signal.signal(signal.SIGUSR2, self._signalled)
+
+    def _around(self, method: Callable[[Any], None]) -> Callable[[Any], None]:
+        @functools.wraps(method)
+        def measured(owner: Any) -> None:
+            if self._inside or not self._on:
+                method(owner)
+                return
+            self._inside = True
+            began = time.thread_time()
+            try:
+                method(owner)
+            finally:
+                if len(self._calls) < MANY:
+                    self._calls.append(time.thread_time() - began)
+                self._inside = False
+
+        return measured
+
+    def turn(self) -> None:
+        """
+        A turn begins, and so the one before has ended.
+        """
+        if self._on:
+            now = time.thread_time()
+            if self._began is not None and len(self._turns) < MANY:
+                self._turns.append(now - self._began)
+            self._began = now
+
+    def _signalled(self, number: int, frame: object) -> None:
+        if not self._on:
+            self._on = True
+            return
+        self._on = False
+        seen = {"turns": _describe(self._turns), "calls": _describe(self._calls)}
+        written = self._path.with_suffix(".part")
+        written.write_text(json.dumps(seen), encoding="ascii")
+        written.rename(self._path)
+
+
+def _describe(samples: array[float]) -> dict[str, float]:
+    if not samples:
+        return {"count": 0}
+    return {
+        "count": len(samples),
+        "median": percentile(samples, 0.5),
+        "late": percentile(samples, 0.99),
+        "most": max(samples),
+    }
+
+
+def main(path: str, config: str) -> None:
+    """
+    Run twistd with this configuration.
+    """
+    Watch(Path(path)).install()
+    sys.argv = ["twistd", "--pidfile=", "-n", "txlb", "-c", config]
+    twistd.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

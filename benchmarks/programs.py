@@ -1,0 +1,127 @@
+"""
+Programs that are measured, started and stopped by their handles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import family
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Seconds that a program has to start or to stop.
+PATIENCE = 60.0
+
+#: Ports are sought from here, below those that the system gives to clients.
+FIRST_PORT = 20000
+LAST_PORT = 32000
+
+_taken: set[int] = set()
+
+
+class ProgramError(Exception):
+    """
+    A program did not start.
+    """
+
+
+def freePort() -> int:
+    """
+    A port on which nobody listens, on any loopback address; given out once.
+
+    @raise ProgramError: there is none.
+    """
+    for port in range(FIRST_PORT, LAST_PORT):
+        if port not in _taken:
+            _taken.add(port)
+            with socket.socket() as sock, contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(("127.0.0.1", port))
+                return port
+    raise ProgramError(f"no free port from {FIRST_PORT} to {LAST_PORT}")
+
+
+def python(*arguments: str) -> list[str]:
+    """
+    A command for this interpreter.
+    """
+    return [sys.executable, *arguments]
+
+
+class Program:
+    """
+    A program that runs until L{stop}.
+
+    @param name: what its log is called after.
+    @param folder: where it runs and where its log is.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        environ = dict(os.environ)
+        paths = [str(ROOT / "src"), str(ROOT), environ.get("PYTHONPATH", "")]
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        environ["STATE_DIRECTORY"] = str(folder)
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # What it starts is stopped with it.
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """
+        The process that was started; it may have children.
+        """
+        return self.process.pid
+
+    def pids(self) -> list[int]:
+        """
+        All its processes.
+        """
+        return family(self.pid)
+
+    def waitForPort(self, address: tuple[str, int]) -> None:
+        """
+        Wait until it listens.
+
+        @raise ProgramError: it ended, or took too long.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(address, timeout=1).close()
+                return
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                log = self.log.read_text(encoding="utf-8", errors="replace")
+                raise ProgramError(f"{self.name} does not listen on {address[1]}:\n{log[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """
+        End it, by force where it does not listen to reason.
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)

@@ -1,0 +1,30 @@
+"""
+The load generator and the hosts behind the proxies: clients and servers in one
+process and one epoll, so that what they do costs little and disturbs little.
+"""
+
+from benchmarks.traffic._backend import Backend
+from benchmarks.traffic._bulk import BulkClient, Direction
+from benchmarks.traffic._clients import Clients, Done, RequestClient, connect
+from benchmarks.traffic._events import WRITE, Events
+from benchmarks.traffic._exchange import PLAIN, REQUEST, THROUGH_HTTP, Exchange, askFor
+from benchmarks.traffic._trouble import TrafficError, Trouble
+
+__all__ = [
+    "PLAIN",
+    "REQUEST",
+    "THROUGH_HTTP",
+    "WRITE",
+    "Backend",
+    "BulkClient",
+    "Clients",
+    "Direction",
+    "Done",
+    "Events",
+    "Exchange",
+    "RequestClient",
+    "TrafficError",
+    "Trouble",
+    "askFor",
+    "connect",
+]

@@ -1,0 +1,28 @@
+"""
+What is measured.
+"""
+
+from benchmarks.works._comparison import Comparison, Errors, Sample, Work, compare
+from benchmarks.works._growth import Growth, growthWithConnections, growthWithHosts
+from benchmarks.works._holding import Holding, measureHolding
+from benchmarks.works._idle import Idle, measureIdle
+from benchmarks.works._relaying import MIXED, RELAYING
+from benchmarks.works._web import measureWeb
+
+__all__ = [
+    "MIXED",
+    "RELAYING",
+    "Comparison",
+    "Errors",
+    "Growth",
+    "Holding",
+    "Idle",
+    "Sample",
+    "Work",
+    "compare",
+    "growthWithConnections",
+    "growthWithHosts",
+    "measureHolding",
+    "measureIdle",
+    "measureWeb",
+]
