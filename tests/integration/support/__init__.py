@@ -1,0 +1,63 @@
+"""
+What the integration tests share: a test case that starts and stops programs, web
+hosts, clients that know every way to be rude, and measures of a process.
+"""
+
+from tests.integration.programs import PATIENCE, ROOT, Program, environment, waitUntil
+from tests.integration.support._case import TWISTD, IntegrationTestCase
+from tests.integration.support._clients import (
+    RawHost,
+    bodyOf,
+    connect,
+    connectUNIX,
+    isClosedByPeer,
+    readAll,
+    readExactly,
+    request,
+    reset,
+    source,
+)
+from tests.integration.support._load import Downloads, Load
+from tests.integration.support._manhole import Manhole
+from tests.integration.support._ports import freePorts
+from tests.integration.support._usage import (
+    Usage,
+    cpuSeconds,
+    descriptorLimit,
+    manyDescriptors,
+    residentBytes,
+    statusWord,
+)
+from tests.integration.support._web import server, sites
+
+__all__ = [
+    "PATIENCE",
+    "ROOT",
+    "TWISTD",
+    "Downloads",
+    "IntegrationTestCase",
+    "Load",
+    "Manhole",
+    "Program",
+    "RawHost",
+    "Usage",
+    "bodyOf",
+    "connect",
+    "connectUNIX",
+    "cpuSeconds",
+    "descriptorLimit",
+    "environment",
+    "freePorts",
+    "isClosedByPeer",
+    "manyDescriptors",
+    "readAll",
+    "readExactly",
+    "request",
+    "reset",
+    "residentBytes",
+    "server",
+    "sites",
+    "source",
+    "statusWord",
+    "waitUntil",
+]
