@@ -124,19 +124,37 @@ class SignalTests(DaemonCase):
         os.kill(os.getpid(), number)
         self.reactor.advance(0)
 
-    def test_takenWhenRunning(self) -> None:
+    def test_taken(self) -> None:
         """
-        The signals are taken once the reactor runs, as it sets handlers of its
-        own before, and given back in the end.
+        The signals are taken at the start, and once more when the reactor runs,
+        as it sets handlers of its own in between; they are given back in the
+        end.
         """
         before = [signal.getsignal(number) for number in SIGNALS]
         daemon = self.daemon()
         daemon.startService()
-        self.assertEqual([signal.getsignal(number) for number in SIGNALS], before)
+        taken = [signal.getsignal(number) for number in SIGNALS]
+        self.assertNotEqual(taken, before)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         self.reactor.run()
-        self.assertNotEqual([signal.getsignal(number) for number in SIGNALS], before)
+        self.assertEqual([signal.getsignal(number) for number in SIGNALS], taken)
         self.successResultOf(daemon.stopService())
         self.assertEqual([signal.getsignal(number) for number in SIGNALS], before)
+
+    def test_beforeItRuns(self) -> None:
+        """
+        A signal that comes before the reactor runs stops it when it does.
+        """
+        daemon = self.daemon()
+        daemon.startService()
+        self.reactor.hasStopped = False
+        os.kill(os.getpid(), SIGNALS[0])
+        self.assertFalse(self.reactor.hasStopped)
+        self.reactor.run()
+        self.reactor.advance(0)
+        self.assertTrue(self.reactor.hasStopped)
+        self.successResultOf(daemon.stopService())
 
     def checkFirst(self, number: int) -> None:
         daemon = self.daemon()

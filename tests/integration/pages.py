@@ -34,7 +34,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.integration.programs import PATIENCE, ROOT, Program, environment, freePorts
+from tests.integration.programs import PATIENCE, ROOT, Program, environment
+from tests.integration.support import freePorts
 
 #: The ports that occur in the documentation, the examples and the demo.
 PORTS = (2222, 2223, 7001, 7002, 7003, 7004, 8080, 8081, 10080)

@@ -24,19 +24,6 @@ PATIENCE = 60.0
 TROUBLE = re.compile(r"Traceback|Unhandled")
 
 
-def freePorts(count: int) -> list[int]:
-    """
-    Ports of the loopback interface that nobody listens on now.
-    """
-    with contextlib.ExitStack() as stack:
-        ports = []
-        for _ in range(count):
-            sock = stack.enter_context(socket.socket())
-            sock.bind(("127.0.0.1", 0))
-            ports.append(sock.getsockname()[1])
-    return ports
-
-
 def environment(**more: str) -> dict[str, str]:
     """
     What programs are started with: this checkout's txlb and this environment's

@@ -20,7 +20,8 @@ from typing import Self
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import quickHash
-from tests.integration.programs import PATIENCE, TROUBLE, Program, environment, freePorts
+from tests.integration.programs import PATIENCE, TROUBLE, Program, environment
+from tests.integration.support import freePorts
 
 SECRET = "open-sesame"
 TALKATIVE = ("-o", "LogLevel=INFO")

@@ -54,21 +54,23 @@ class Daemon(MultiService):
 
     def startService(self) -> None:
         """
-        Start everything, and take over the signals once the reactor runs, which
-        sets handlers of its own.
+        Start everything, and answer signals from here on.
         """
         if self._reactor is None:
             # Picked up now, so that importing this module installs none.
             from twisted.internet import reactor  # noqa: PLC0415
 
             self._reactor = reactor
+        self._takeSignals()
         super().startService()
+        # The reactor sets handlers of its own when it begins to run.
         self._reactor.callWhenRunning(self._takeSignals)
 
     def _takeSignals(self) -> None:
         for number in SIGNALS:
             before = signal.signal(number, self._signal)
-            self._restore.append(functools.partial(signal.signal, number, before))
+            if before != self._signal:
+                self._restore.insert(0, functools.partial(signal.signal, number, before))
 
     def _signal(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.signalled, signal.Signals(number).name)

@@ -98,9 +98,9 @@ class Frontend:
         """
         tally, counters = self._tally, self._counters
         if tally.active >= tally.capacity:
-            self._refuse(fd, RefusalKind.DESCRIPTORS)
+            self._refuse(fd, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
         elif counters.active >= self._service.maxConnections:
-            self._refuse(fd, RefusalKind.LIMIT)
+            self._refuse(fd, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif self._makePreface is None:
             counters.active += 1
             counters.accepted += 1
@@ -155,7 +155,8 @@ class Frontend:
         self._left()
         if result.gaveUp is not None:
             kind = _REFUSALS[result.gaveUp.reason]
-            self._count(kind, str(result.gaveUp.failure or ""))
+            failure = result.gaveUp.failure
+            self._count(kind, failure.detail if failure is not None else "no host is ready")
         if self.record is not None:
             try:
                 self.record(self._recordOf(result))
@@ -166,7 +167,7 @@ class Frontend:
         self._counters.active -= 1
         self._tally.remove()
 
-    def _refuse(self, fd: int, kind: RefusalKind, detail: str = "") -> None:
+    def _refuse(self, fd: int, kind: RefusalKind, detail: str) -> None:
         os.close(fd)
         self._count(kind, detail)
 
@@ -175,7 +176,7 @@ class Frontend:
         times = self._throttles[kind].happened()
         if times:
             _log.warn(
-                "{service}: {times} clients closed, {kind} {detail}",
+                "{service}: {times} clients closed, {kind}: {detail}",
                 service=self.serviceName,
                 times=times,
                 kind=kind.value,

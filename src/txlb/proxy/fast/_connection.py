@@ -199,7 +199,8 @@ class Connection:
         self._attempt = None
         self._lease = attempt.lease
         attempt.connected()
-        self._connectTime = loop.now - attempt.dial.began
+        took = attempt.host.connectTime or 0.0
+        self._connectTime = attempt.lease.since - attempt.dial.began + took
         self._lastMoved = loop.now
         client = self._client = End(self, self._clientSocket, True)
         host = self._host = End(self, sock, False)

@@ -29,6 +29,9 @@ EDGES = READ_EDGES | select.EPOLLOUT
 #: their turn.
 BUDGET = 0.003
 
+#: Seconds of bulk after which small traffic is looked at.
+SLICE = 0.0005
+
 #: Events that one system call gives at most.
 EVENTS = 256
 
@@ -212,22 +215,11 @@ class Loop:
         """
         See L{IReadDescriptor}: a turn of small traffic.
         """
-        handlers, poll, closing = self._handlers, self._poll, self._closing
         self.now = now = self._seconds()
         until = now + BUDGET
         self._inTurn = True
         for _ in range(BATCHES):
-            events = poll(0, EVENTS)
-            for fd, event in events:
-                handler = handlers[fd]
-                if handler is not None:
-                    try:
-                        handler(event)
-                    except Exception:  # noqa: BLE001 - it ends that connection alone
-                        self._broke(handler)
-            if closing:
-                self._closeAll()
-            if not events or self._ending or self._seconds() > until:
+            if not self._dispatch() or self._ending or self._seconds() > until:
                 break
         self._inTurn = False
         if self._ending:
@@ -235,6 +227,25 @@ class Loop:
             return
         if self._bulk and self._bulkCall is None:
             self._moveBulk()
+
+    def _dispatch(self) -> bool:
+        """
+        Give a batch of events to their handlers.
+
+        @return: whether there were any.
+        """
+        handlers = self._handlers
+        events = self._poll(0, EVENTS)
+        for fd, event in events:
+            handler = handlers[fd]
+            if handler is not None:
+                try:
+                    handler(event)
+                except Exception:  # noqa: BLE001 - it ends that connection alone
+                    self._broke(handler)
+        if self._closing:
+            self._closeAll()
+        return bool(events)
 
     def _broke(self, handler: Callable[..., object]) -> None:
         _log.failure("a connection broke")
@@ -260,7 +271,7 @@ class Loop:
         self._bulkCall = None
         queue = self._bulk
         self.now = now = self._seconds()
-        until = now + BUDGET
+        until, look = now + BUDGET, now + SLICE
         self._inTurn = True
         while queue:
             bulk = queue.popleft()
@@ -269,8 +280,14 @@ class Loop:
                 bulk.moveBulk()
             except Exception:  # noqa: BLE001 - it ends that connection alone
                 self._broke(bulk.moveBulk)
-            if self._seconds() > until:
+            now = self._seconds()
+            if now > until or self._ending:
                 break
+            if now > look:
+                # A small request must not wait for all of the bulk's turn.
+                self.now = now
+                self._dispatch()
+                look = now + SLICE
         self._inTurn = False
         if self._closing:
             self._closeAll()
