@@ -129,6 +129,8 @@ class LogFileTests(IntegrationTestCase):
         self.assertEqual(first["host"], "host")
         self.assertEqual((first["bytesIn"], first["bytesOut"], first["tries"]), (8, 10, 2))
         self.assertEqual(first["outcome"], "done")
+        for record in records():
+            self.assertGreaterEqual(float(str(record["connectTime"])), 0)
         others = [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
         self.assertTrue(any("host-down" in str(other.get("text")) for other in others))
         self.show(self.path.read_text("utf-8").splitlines()[-1])
