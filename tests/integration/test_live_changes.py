@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import statistics
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.integration.support import (
@@ -43,6 +45,10 @@ NAMES = ("port", "host1", "host2", "host3", "host4", "ssh", "elsewhere")
 CLIENTS = 50
 DOWNLOADS = 8
 LENGTH = 4 << 20
+
+#: A stream is so long that it does not end meanwhile; the file has holes for it.
+HUGE = 1 << 40
+STREAMS = 64
 
 #: Requests between one change and the next.
 ENOUGH = 300
@@ -112,6 +118,41 @@ class LiveChangeTests(IntegrationTestCase):
         # Who did what stands in the log.
         for command in ("switchPort", "addHost", "delHost", "switchGroup"):
             self.assertRegex(program.output, rf"admin.*127\.0\.0\.1.*{command}")
+
+    def test_underBulk(self) -> None:
+        """
+        With 64 streams that take all they can get, somebody at the prompt and
+        a small request are answered.
+        """
+        self.need("curl")
+        ports = dict(zip(NAMES, freePorts(len(NAMES)), strict=True))
+        with (self.folder / "huge").open("wb") as file:
+            file.truncate(HUGE)
+        more = f"root {self.folder}; location = /huge {{ }}"
+        sites(self, *(server(ports[name], name, more) for name in ("host1", "host2")))
+        manhole = Manhole(self, ports["ssh"])
+        self.startTxlb(CONFIG.format(admin=manhole.xml, **ports))
+        port = ports["port"]
+        url = f"http://127.0.0.1:{port}/huge"
+        streams = ("--parallel", "--parallel-immediate", "--parallel-max", str(STREAMS))
+        self.start("curl", "--silent", *streams, *["--output", "/dev/null", url] * STREAMS)
+        counted = "manager.snapshot()[0].active"
+        waitUntil(lambda: int(manhole.run(counted)) >= STREAMS)
+        began = time.monotonic()
+        status = manhole.run("status()")
+        answered = time.monotonic() - began
+        self.assertIn("host1", status)
+        took = []
+        with connect(port) as client:
+            for _ in range(20):
+                began = time.monotonic()
+                self.assertIn(request(client), (b"host1\n", b"host2\n"))
+                took.append(time.monotonic() - began)
+        self.assertGreaterEqual(int(manhole.run(counted)), STREAMS)
+        self.show(
+            f"beside {STREAMS} streams: ssh and status() in {answered:.2f} s, a small request in "
+            f"{statistics.median(took) * 1000:.1f} ms, at most {max(took) * 1000:.1f}"
+        )
 
     def _more(self, load: Load) -> None:
         goal = load.done + ENOUGH

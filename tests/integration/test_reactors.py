@@ -1,5 +1,5 @@
 """
-The portable relay under reactors other than the usual one.
+Both relays under reactors other than the usual one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.integration.support import (
 
 CONFIG = """
 <config>
-  <service name="web" relay="portable">
+  <service name="web" relay="{relay}">
     <listen ip="127.0.0.1:{web}"/>
     <group name="hosts" enable="yes">
       <host name="host1" ip="127.0.0.1:{host1}"/>
       <host name="host2" ip="127.0.0.1:{host2}"/>
     </group>
   </service>
-  <service name="raw" relay="portable">
+  <service name="raw" relay="{relay}">
     <listen ip="127.0.0.1:{raw}"/>
     <group name="hosts" enable="yes"><host name="host" ip="127.0.0.1:{host}"/></group>
   </service>
@@ -48,10 +48,14 @@ class ReactorTests(IntegrationTestCase):
     """
 
     def _works(self, reactor: str, module: str) -> None:
+        for relay in ("portable", "fast"):
+            self._relays(relay, reactor, module)
+
+    def _relays(self, relay: str, reactor: str, module: str) -> None:
         ports = dict(zip(NAMES, freePorts(len(NAMES)), strict=True))
         sites(self, server(ports["host1"], "host1"), server(ports["host2"], "host2"))
         with RawHost() as host:
-            config = CONFIG.format(host=host.port, **ports)
+            config = CONFIG.format(host=host.port, relay=relay, **ports)
             program = self.startTxlb(config, f"--reactor={reactor}")
             self.assertIn(f"reactor class: twisted.internet.{module}.", program.output)
             answers = Counter(bodyOf(ports["web"]) for _ in range(100))
@@ -60,7 +64,7 @@ class ReactorTests(IntegrationTestCase):
             self.assertLessEqual(abs(answers[b"host1\n"] - 50), 5)
             self._exchange(ports["raw"], host)
             self.assertEqual(self.stopTwistd(program), 0)
-        self.show(f"{reactor}: 100 requests, 4 MiB each way with half-closes, status 0")
+        self.show(f"{reactor}, {relay}: 100 requests, 4 MiB each way with half-closes, status 0")
 
     def _exchange(self, port: int, host: RawHost) -> None:
         """
@@ -114,7 +118,9 @@ class ReactorTests(IntegrationTestCase):
         self.addCleanup(manyDescriptors(4 * clients))
         ports = dict(zip(NAMES, freePorts(len(NAMES)), strict=True))
         sites(self, server(ports["host1"], "host1"), server(ports["host2"], "host2"))
-        program = self.startTxlb(CONFIG.format(host=1, **ports), "--reactor=select")
+        program = self.startTxlb(
+            CONFIG.format(host=1, relay="portable", **ports), "--reactor=select"
+        )
         capacity = int(program.waitFor(r"allow (\d+) connections")[1])
         self.assertLess(capacity, 512)
         kept = []

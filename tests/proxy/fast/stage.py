@@ -16,6 +16,7 @@ from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
 from txlb.proxy import Relayed, Timeouts
 from txlb.proxy.fast import FastRelay, Loop
+from txlb.testing._stage import openSockets
 
 #: Turns without anything new after which nothing more will come.
 QUIET = 3
@@ -61,6 +62,7 @@ class HandTurned:
         window: int | None = None,
     ) -> None:
         self.window = window
+        self.before = openSockets()
         self.reactor = HandReactor()
         self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
         self.loop = Loop(self.reactor, self.deadlines)
@@ -100,6 +102,13 @@ class HandTurned:
         """
         address = where if where is not None else self.listener.getsockname()
         self.pool.addHost(ProxyHost(name, *address))
+
+    def ownSockets(self) -> int:
+        """
+        How many sockets the balancer has open: all that the test did not make.
+        """
+        far = {sock.fileno() for sock in self.sockets}
+        return openSockets() - self.before - len(far - {-1})
 
     def turn(self, times: int = 1) -> None:
         """

@@ -114,6 +114,8 @@ class FuzzTests(SynchronousTestCase):
             self.assertEqual(lease.outcome, outcome)
         self.assertEqual((stage.pool.active, stage.relay.connectionCount()), (0, 0))
         self.assertEqual(stage.loop.pipes.made, stage.loop.pipes.free)
+        stage.turn()
+        self.assertEqual(stage.ownSockets(), 0)
 
     def check(self, stage: HandTurned, steps: list[tuple[str, bool, int]]) -> None:
         """

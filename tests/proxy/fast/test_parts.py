@@ -104,6 +104,20 @@ class WheelTests(SynchronousTestCase):
         self.pass_(2)
         self.assertEqual(asked.when, [])
 
+    def test_raises(self) -> None:
+        """
+        One that raises keeps nobody else from being asked.
+        """
+        asked = [Asked() for _ in range(5)]
+        for each in asked:
+            self.wheel.add(each, 1.0)
+        broken = Asked()
+        with mock.patch.object(broken, "deadlinePassed", side_effect=ValueError("broken")):
+            self.wheel.add(broken, 1.0)
+            self.pass_(2)
+        self.assertEqual([len(each.when) for each in asked], [1] * 5)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_aDeadlineThatIsPast(self) -> None:
         """
         An answer that lies in the past is no endless loop.

@@ -76,7 +76,8 @@ class Connection:
         "_clientSocket",
         "_connectTime",
         "_dial",
-        "_free",
+        "_freeIn",
+        "_freeOut",
         "_host",
         "_hostSocket",
         "_lastMoved",
@@ -107,7 +108,7 @@ class Connection:
         self._connectTime = 0.0
         self._lastMoved = self._askAt = 0.0
         self._onTheWay = 0
-        self._free = 0
+        self._freeIn = self._freeOut = 0
         self.over = False
         self.slot: set[Waiting] | None = None
 
@@ -210,10 +211,10 @@ class Connection:
         idle = self._relay.timeouts.idle
         if idle:
             self._askBy(loop.now + idle)
+        # What was handed over is not the other side's: it is not counted.
+        self._freeIn, self._freeOut = len(self._toHost), len(self._toClient)
         for end, first in ((host, self._toHost), (client, self._toClient)):
             if first and not self.over:
-                # Handed over, not the other side's: it is not counted.
-                self._free += len(first)
                 end.unsent = first
                 end.flush()
         # What the client sent early is there already; only then is there
@@ -230,15 +231,17 @@ class Connection:
         So many bytes that this end sent have been written to the other.
         """
         self._lastMoved = self.loop.now
-        if self._free:
-            free = min(self._free, count)
-            self._free -= free
-            count -= free
-        if self._lease is not None:
-            if end.isClient:
-                self._lease.add(count, 0)
-            else:
-                self._lease.add(0, count)
+        lease = self._lease
+        if lease is None:
+            return
+        if end.isClient:
+            free = min(self._freeIn, count)
+            self._freeIn -= free
+            lease.add(count - free, 0)
+        else:
+            free = min(self._freeOut, count)
+            self._freeOut -= free
+            lease.add(0, count - free)
 
     def halfClosed(self) -> None:
         """

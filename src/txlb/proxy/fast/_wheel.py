@@ -15,10 +15,15 @@ from __future__ import annotations
 import heapq
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from txlb.deadlines import Deadline, Deadlines
 
 #: Seconds of one slot: a deadline is met at most this much late.
 SLOT = 0.1
+
+
+_log = Logger()
 
 
 class Waiting(Protocol):
@@ -88,7 +93,11 @@ class Wheel:
             while slot:
                 waiting = slot.pop()
                 waiting.slot = None
-                when = waiting.deadlinePassed(now)
+                try:
+                    when = waiting.deadlinePassed(now)
+                except Exception:  # noqa: BLE001 - the others have their deadlines too
+                    _log.failure("a connection could not be asked for its deadline")
+                    continue
                 if when is not None:
                     self.add(waiting, max(when, now))
         if self._order and self._next is None:
