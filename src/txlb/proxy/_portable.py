@@ -24,6 +24,7 @@ from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.pool import Attempt, Failure, FailureKind, GaveUp, Outcome
 from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
+from txlb.proxy._held import Holder
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._search import nextStep, releaseSafely
@@ -32,7 +33,7 @@ _log = Logger()
 
 
 @implementer(IRelay)
-class PortableRelay:
+class PortableRelay(Holder):
     """
     Relays the connections of one service.
 
@@ -51,11 +52,10 @@ class PortableRelay:
         timeouts: Timeouts,
         ended: Callable[[Relayed], object],
     ) -> None:
+        super().__init__(ended)
         self.reactor = reactor
         self.deadlines = deadlines
         self.timeouts = timeouts
-        self.ended = ended
-        self._connections: set[Connection] = set()
 
     def start(
         self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
@@ -68,26 +68,6 @@ class PortableRelay:
         connection = Connection(self, client, toHost, toClient)
         self._connections.add(connection)
         connection.tryHost(attempt)
-
-    def finished(self, connection: Connection, result: Relayed) -> None:
-        """
-        A connection is over; it calls this once.
-        """
-        self._connections.discard(connection)
-        self.ended(result)
-
-    def connectionCount(self) -> int:
-        """
-        See L{IRelay.connectionCount}.
-        """
-        return len(self._connections)
-
-    def abortAll(self) -> None:
-        """
-        See L{IRelay.abortAll}.
-        """
-        for connection in tuple(self._connections):
-            connection.abort()
 
 
 class Connection:

@@ -16,6 +16,7 @@ from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
 from txlb.proxy import Relayed, Timeouts
 from txlb.proxy.fast import FastRelay, Loop
+from txlb.proxy.fast._connection import Connection
 from txlb.testing._stage import openSockets
 
 #: Turns without anything new after which nothing more will come.
@@ -102,6 +103,14 @@ class HandTurned:
         """
         address = where if where is not None else self.listener.getsockname()
         self.pool.addHost(ProxyHost(name, *address))
+
+    def connection(self) -> Connection:
+        """
+        The one connection that the relay has.
+        """
+        [connection] = self.relay._connections
+        assert isinstance(connection, Connection)
+        return connection
 
     def ownSockets(self) -> int:
         """

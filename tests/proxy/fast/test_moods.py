@@ -199,7 +199,7 @@ class ErrorTests(MoodsCase):
         for end, method, who, outcome in wanted:
             stage = self.stage()
             client, server = stage.connect()
-            [connection] = stage.relay._connections
+            connection = stage.connection()
             fail(getattr(connection, end), method)
             {"client": client, "server": server}[who].send(b"x")
             self.over(stage, outcome)
@@ -261,7 +261,7 @@ class ErrorTests(MoodsCase):
         """
         stage = self.stage()
         client, server = stage.connect()
-        [connection] = stage.relay._connections
+        connection = stage.connection()
         fail(connection._host, "shutdown", OSError(107, "Transport endpoint is not connected"))
         client.shutdown(socket.SHUT_WR)
         self.over(stage, Outcome.HOST_RESET)
@@ -334,7 +334,7 @@ class SilenceTests(MoodsCase):
         """
         stage = self.stage(limits=DialLimits(connectTimeout=0.1))
         stage.connect()
-        [connection] = stage.relay._connections
+        connection = stage.connection()
         host = connection._host
         assert host is not None
         self.assertFalse(host.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
@@ -396,7 +396,7 @@ class EarlyEventsTests(MoodsCase):
         stage = self.stage()
         client, fd = stage.client()
         stage.begin(fd)
-        [connection] = stage.relay._connections
+        connection = stage.connection()
         connection.abort()
         connection.connecting(1)
         connection.abort()

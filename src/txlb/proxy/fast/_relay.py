@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import implementer
 
 from txlb.interfaces import IRelay
+from txlb.proxy._held import Holder
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy.fast._connection import Connection
 
@@ -34,7 +35,7 @@ def whyNot(reactor: Any) -> str | None:
 
 
 @implementer(IRelay)
-class FastRelay:
+class FastRelay(Holder):
     """
     Relays the connections of one service through a loop.
 
@@ -46,10 +47,9 @@ class FastRelay:
     name = "fast"
 
     def __init__(self, loop: Loop, timeouts: Timeouts, ended: Callable[[Relayed], object]) -> None:
+        super().__init__(ended)
         self.loop = loop
         self.timeouts = timeouts
-        self.ended = ended
-        self._connections: set[Connection] = set()
 
     def start(
         self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
@@ -60,23 +60,3 @@ class FastRelay:
         connection = Connection(self, clientFd, toHost, toClient)
         self._connections.add(connection)
         connection.search(attempt)
-
-    def finished(self, connection: Connection, result: Relayed) -> None:
-        """
-        A connection is over; it calls this once.
-        """
-        self._connections.discard(connection)
-        self.ended(result)
-
-    def connectionCount(self) -> int:
-        """
-        See L{IRelay.connectionCount}.
-        """
-        return len(self._connections)
-
-    def abortAll(self) -> None:
-        """
-        See L{IRelay.abortAll}.
-        """
-        for connection in tuple(self._connections):
-            connection.abort()
