@@ -11,8 +11,6 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from twisted.logger import Logger
-
 from txlb.model import UNIXAddress
 from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, Lease, Outcome
 from txlb.proxy._connect import failureOf
@@ -53,8 +51,6 @@ FIRST_EPHEMERAL = _firstEphemeral()
 
 #: Seconds between two looks at a connection that may be silent for ever.
 SELDOM = 3600.0
-
-_log = Logger()
 
 
 class Connection:
