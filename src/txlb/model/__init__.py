@@ -16,8 +16,10 @@ from txlb.model._addresses import (
     parseListenAddress,
 )
 from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
+from txlb.model._groups import ProxyGroup
+from txlb.model._hosts import ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
-from txlb.model._services import ProxyGroup, ProxyHost, ProxyService
+from txlb.model._services import ProxyService
 
 __all__ = [
     "MAX_WEIGHT",

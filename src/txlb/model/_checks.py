@@ -4,7 +4,9 @@ The rules for names, weights and settings, each with the error that explains it.
 
 from __future__ import annotations
 
-from txlb.errors import ModelError
+from collections.abc import Iterable
+
+from txlb.errors import DuplicateName, ModelError
 
 MAX_WEIGHT = 65535
 MAX_NAME_LENGTH = 255
@@ -68,3 +70,18 @@ def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in words:
         raise ModelError(f"{what} is {value!r}; it is one of: {', '.join(words)}")
     return value
+
+
+def checkUnique(kind: str, names: Iterable[str], where: str) -> None:
+    """
+    Each name is there once.
+
+    @param kind: what is named, for the message.
+    @param where: what holds them, likewise.
+    @raise DuplicateName: one is there twice.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DuplicateName(f"{where} has two of the {kind} {name!r}; each needs its own")
+        seen.add(name)

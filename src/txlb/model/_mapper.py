@@ -11,7 +11,9 @@ from txlb import schedulers
 from txlb.errors import ModelError
 from txlb.model._addresses import Address, parseListenAddress
 from txlb.model._checks import checkName
-from txlb.model._services import ProxyGroup, ProxyHost, ProxyService
+from txlb.model._groups import ProxyGroup
+from txlb.model._hosts import ProxyHost
+from txlb.model._services import ProxyService
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,128 +1,19 @@
 """
-Services, groups and hosts, as configured.
+Services, as configured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from txlb import schedulers
-from txlb.errors import DuplicateName, ModelError, UnknownName
-from txlb.model._addresses import (
-    Address,
-    AddressLike,
-    TCPAddress,
-    UNIXAddress,
-    parseHostAddress,
-    parseListenAddress,
-)
-from txlb.model._checks import checkName, checkSeconds, checkWeight, checkWhole, checkWord
+from txlb.errors import ModelError, UnknownName
+from txlb.model._addresses import Address, AddressLike, UNIXAddress, parseListenAddress
+from txlb.model._checks import checkName, checkSeconds, checkUnique, checkWhole, checkWord
+from txlb.model._groups import ProxyGroup
 
 DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyHost:
-    """
-    A host that does the work.
-
-    @ivar name: its name, the only one in its group.
-    @ivar ipOrHost: an IP address, a host name, or C{unix:/path}.
-    @ivar port: 1 to 65535; 0 with a UNIX socket.
-    @ivar weight: its share beside the others' weights, 0 to 65535; 0 means that
-        it gets nothing new.
-    @ivar maxConnections: how many connections it takes at once, at least 1;
-        L{None} for no limit.
-    """
-
-    name: str
-    ipOrHost: str
-    port: int = 0
-    weight: int = 1
-    maxConnections: int | None = None
-
-    def __post_init__(self) -> None:
-        checkName("host", self.name)
-        address = parseHostAddress((self.ipOrHost, self.port))
-        if isinstance(address, TCPAddress):
-            object.__setattr__(self, "ipOrHost", address.host)
-        else:
-            object.__setattr__(self, "port", 0)
-        checkWeight(self.weight, f"host {self.name!r}")
-        if self.maxConnections is not None:
-            checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
-
-    @classmethod
-    def at(
-        cls, name: str, address: object, weight: int = 1, maxConnections: int | None = None
-    ) -> ProxyHost:
-        """
-        A host from its address in one piece, as in a configuration file.
-
-        @param address: C{host:port}, C{[::1]:port} or C{unix:/path}.
-        @raise ModelError: something of it breaks a rule.
-        """
-        parsed = parseHostAddress(address)
-        if isinstance(parsed, UNIXAddress):
-            return cls(name, str(parsed), 0, weight, maxConnections)
-        return cls(name, parsed.host, parsed.port, weight, maxConnections)
-
-    @property
-    def address(self) -> Address:
-        """
-        Where it is reached.
-        """
-        return parseHostAddress((self.ipOrHost, self.port))
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyGroup:
-    """
-    Hosts that do the same work, and how one of them is chosen.
-
-    @ivar name: its name, the only one in its service.
-    @ivar scheduler: the word for the policy.
-    @ivar enabled: whether it is the one that gets its service's connections.
-    @ivar hosts: in the order of the configuration.
-    @ivar passiveFall: failures to connect in a row that put a host out, 1 to 100.
-    @ivar whenAllDown: with all hosts marked, C{try} them all the same, or
-        C{close} the client at once.
-    @ivar sendProxy: tell the host the client's address in a PROXY header of this
-        version, C{v1} or C{v2}; L{None} for no header.
-    """
-
-    name: str
-    scheduler: str = schedulers.leastc
-    enabled: bool = False
-    hosts: Sequence[ProxyHost] = ()
-    passiveFall: int = field(default=1, kw_only=True)
-    whenAllDown: str = field(default="try", kw_only=True)
-    sendProxy: str | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        checkName("group", self.name)
-        object.__setattr__(self, "scheduler", schedulers.canonicalWord(self.scheduler))
-        if not isinstance(self.enabled, bool):
-            raise ModelError(
-                f"enabled of group {self.name!r} is {self.enabled!r}, not True or False"
-            )
-        object.__setattr__(self, "hosts", tuple(self.hosts))
-        _checkUnique("host", (host.name for host in self.hosts), f"group {self.name!r}")
-        checkWhole(self.passiveFall, f"passiveFall of group {self.name!r}", 1, 100)
-        checkWord(self.whenAllDown, f"whenAllDown of group {self.name!r}", ("try", "close"))
-        if self.sendProxy is not None:
-            checkWord(self.sendProxy, f"sendProxy of group {self.name!r}", ("v1", "v2"))
-
-    def getHost(self, name: str) -> ProxyHost:
-        """
-        @raise UnknownName: the group has no such host.
-        """
-        for host in self.hosts:
-            if host.name == name:
-                return host
-        raise UnknownName(f"host of group {self.name!r}", name, (host.name for host in self.hosts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +83,8 @@ class ProxyService:
         if not addresses:
             raise ModelError(f"{whose} listens nowhere; give it at least one address")
         fixed = [str(a) for a in addresses if isinstance(a, UNIXAddress) or a.port]
-        _checkUnique("address", fixed, whose)
-        _checkUnique("group", (group.name for group in self.groups), whose)
+        checkUnique("address", fixed, whose)
+        checkUnique("group", (group.name for group in self.groups), whose)
         enabled = [group for group in self.groups if group.enabled]
         if len(enabled) != 1:
             found = " and ".join(repr(group.name) for group in enabled) or "none"
@@ -227,11 +118,3 @@ _SECONDS = (
     ("finTimeout", 0.0, 7 * DAY),
     ("resolveInterval", 1.0, DAY),
 )
-
-
-def _checkUnique(kind: str, names: Iterable[str], where: str) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DuplicateName(f"{where} has two of the {kind} {name!r}; each needs its own")
-        seen.add(name)

@@ -1,0 +1,105 @@
+"""
+The elements of the process as a whole: what it does by itself, its sockets and
+its log.
+"""
+
+from __future__ import annotations
+
+from txlb.config import _kinds as kinds
+from txlb.config import _things as things
+from txlb.config._attributes import DAY, WEEK, of
+from txlb.config._elements import Attribute, Child, Element, Since
+from txlb.config._settings import LoggingSettings, ManagerSettings, TimerSettings
+
+
+def _timer(tag: str, doc: str, interval: float, pending: str) -> Element:
+    return Element(
+        tag,
+        doc,
+        (
+            Attribute(
+                "interval",
+                kinds.Seconds(0.01, WEEK),
+                "Seconds from one time to the next.",
+                interval,
+                since=Since.OLD,
+            ),
+            of(TimerSettings, "enable", kinds.Boolean(), "Whether it is done.", Since.OLD),
+        ),
+        pending=pending,
+    )
+
+
+HOST_CHECK = _timer("hostCheck", "Trying hosts that are down.", 120.0, "health checks")
+CONFIG_CHECK = _timer("configCheck", "Saving what was changed live.", 30.0, "saving changes")
+HEARTBEAT = _timer("heartbeat", "Checking hosts that are up.", 60.0, "health checks")
+
+MANAGER = Element(
+    "manager",
+    "What the balancer does by itself.",
+    (
+        of(
+            ManagerSettings,
+            "graceTime",
+            kinds.Seconds(0.0, DAY),
+            "Seconds that open connections have to finish when the balancer stops; then they "
+            "are reset.",
+        ),
+        Attribute(
+            "hostCheckInterval",
+            kinds.Seconds(0.01, WEEK),
+            "An old place for the interval of ``<hostCheck>``.",
+            since=Since.OLD,
+            ignored=True,
+        ),
+    ),
+    (
+        Child(HOST_CHECK, 0, 1),
+        Child(CONFIG_CHECK, 0, 1),
+        Child(HEARTBEAT, 0, 1),
+    ),
+    always=True,
+)
+
+CONTROL = Element(
+    "control",
+    "A socket for other programs to ask for a connection's real client.",
+    (
+        Attribute(
+            "socket",
+            things.Path(),
+            "Where it is.",
+            defaultDoc="no socket",
+            since=Since.OLD,
+            unset=("None",),
+        ),
+    ),
+    pending="the control socket",
+)
+
+LOGGING = Element(
+    "logging",
+    "The log file. Without this element the log goes where twistd sends it.",
+    (
+        of(LoggingSettings, "file", things.Path(), "The file.", Since.OLD),
+        of(
+            LoggingSettings,
+            "connections",
+            kinds.Boolean(),
+            "Whether each finished connection gets a line.",
+        ),
+        of(LoggingSettings, "format", kinds.Word(("text", "json")), "How lines are written."),
+        of(
+            LoggingSettings,
+            "rotateLength",
+            kinds.Whole(1024, 10**12, "bytes", "never"),
+            "After how many bytes a new file is begun.",
+        ),
+        of(
+            LoggingSettings,
+            "maxRotated",
+            kinds.Whole(1, 1000, "files"),
+            "How many old files are kept.",
+        ),
+    ),
+)

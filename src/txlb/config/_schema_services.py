@@ -1,0 +1,92 @@
+"""
+The elements of services.
+"""
+
+from __future__ import annotations
+
+from txlb.config import _kinds as kinds
+from txlb.config import _things as things
+from txlb.config._attributes import DAY, WEEK, named, of
+from txlb.config._elements import REQUIRED, Attribute, Child, Element, Since
+from txlb.config._schema_groups import GROUP
+from txlb.model import ProxyService
+
+LISTEN = Element(
+    "listen",
+    "A place where the service listens.",
+    (Attribute("ip", things.ListenAddress(), "The address.", REQUIRED, since=Since.OLD),),
+)
+
+ENABLE = Element(
+    "enable",
+    "Another way to say which group is enabled.",
+    (
+        Attribute(
+            "group",
+            things.Name("group"),
+            "The name of a group of this service.",
+            REQUIRED,
+            since=Since.PYDIRECTOR,
+        ),
+    ),
+    since=Since.PYDIRECTOR,
+)
+
+SERVICE = Element(
+    "service",
+    "One thing that clients connect to: where it listens, and who may serve it.",
+    (
+        named("service", "file"),
+        of(
+            ProxyService,
+            "maxConnections",
+            kinds.Whole(1, 1_000_000),
+            "How many connections it has at once. A client over that is closed at once and "
+            "counted.",
+        ),
+        of(
+            ProxyService,
+            "connectTimeout",
+            kinds.Seconds(0.01, 3600.0),
+            "Seconds that one host has to accept a connection.",
+        ),
+        of(
+            ProxyService,
+            "dialTimeout",
+            kinds.Seconds(0.01, 3600.0),
+            "Seconds that the search for a host takes at most, for one client.",
+        ),
+        of(
+            ProxyService,
+            "retries",
+            kinds.Whole(0, 100),
+            "How many other hosts are tried for a client, each once, where one can't be reached.",
+        ),
+        of(
+            ProxyService,
+            "idleTimeout",
+            kinds.Seconds(0.0, WEEK, "never"),
+            "Seconds without a byte in either direction after which a connection is closed.",
+        ),
+        of(
+            ProxyService,
+            "finTimeout",
+            kinds.Seconds(0.0, WEEK, "never"),
+            "The same, once one side has finished sending.",
+        ),
+        of(
+            ProxyService,
+            "resolveInterval",
+            kinds.Seconds(1.0, DAY),
+            "Seconds between two look-ups of a host's name, give or take a little.",
+        ),
+        of(
+            ProxyService,
+            "relay",
+            kinds.Word(("auto", "fast", "portable")),
+            "Which relay moves the bytes: the fast one, raw sockets on Linux; the portable one, "
+            "Twisted's transports; or the fast one where it can be used.",
+        ),
+    ),
+    (Child(LISTEN, 1), Child(GROUP, 1), Child(ENABLE, 0, 1)),
+)

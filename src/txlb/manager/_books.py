@@ -1,0 +1,194 @@
+"""
+What a manager keeps, and how a change of it is made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from random import Random as RandomSource
+from types import MappingProxyType
+
+from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import Event, EventKind, HostPool, ServiceCounters, ServiceSnapshot
+
+Observer = Callable[[Event], None]
+
+
+class Books:
+    """
+    What is configured, a pool for each group, and who is told of changes. It
+    is called from one thread. L{txlb.manager.ProxyManager} adds the changes.
+
+    @ivar onError: is called with the exception that an observer raised.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[ProxyService],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+        random: RandomSource | None = None,
+    ) -> None:
+        self.seconds = seconds
+        self._random = random if random is not None else RandomSource()
+        self._services: dict[str, ProxyService] = {}
+        self._pools: dict[tuple[str, str], HostPool] = {}
+        self._counters: dict[str, ServiceCounters] = {}
+        self._observers: dict[object, Observer] = {}
+        self._batch: list[Event] | None = None
+        self.onError: Callable[[Exception], object] | None = None
+        for service in services:
+            self._addService(service)
+        if not self._services:
+            raise ModelError("there is no service; a balancer needs at least one")
+
+    def _addService(self, service: ProxyService) -> None:
+        if service.name in self._services:
+            raise DuplicateName(f"there are two services {service.name!r}; each needs its own name")
+        self._services[service.name] = service
+        self._counters[service.name] = ServiceCounters()
+        for group in service.groups:
+            self._pools[service.name, group.name] = HostPool(
+                group.scheduler,
+                group.hosts,
+                service=service.name,
+                group=group.name,
+                passiveFall=group.passiveFall,
+                whenAllDown=group.whenAllDown,
+                seconds=self.seconds,
+                random=self._random,
+                publish=self._publish,
+            )
+
+    # What there is
+
+    @property
+    def services(self) -> Mapping[str, ProxyService]:
+        """
+        The services as they are configured now, by name. It can't be changed
+        from outside.
+        """
+        return MappingProxyType(self._services)
+
+    def getService(self, serviceName: str) -> ProxyService:
+        """
+        @raise UnknownName: there is no such service.
+        """
+        try:
+            return self._services[serviceName]
+        except KeyError:
+            raise UnknownName("service", serviceName, self._services) from None
+
+    def getGroup(self, serviceName: str, groupName: str) -> ProxyGroup:
+        """
+        @raise UnknownName: there is no such service or group.
+        """
+        return self.getService(serviceName).getGroup(groupName)
+
+    def getHost(self, serviceName: str, groupName: str, proxiedName: str) -> ProxyHost:
+        """
+        @raise UnknownName: there is no such service, group or host.
+        """
+        return self.getGroup(serviceName, groupName).getHost(proxiedName)
+
+    def getPool(self, serviceName: str, groupName: str | None = None) -> HostPool:
+        """
+        The hosts of a group as they are now.
+
+        @param groupName: by default the enabled group.
+        @raise UnknownName: there is no such service or group.
+        """
+        service = self.getService(serviceName)
+        group = service.enabledGroup if groupName is None else service.getGroup(groupName)
+        return self._pools[serviceName, group.name]
+
+    def getCounters(self, serviceName: str) -> ServiceCounters:
+        """
+        What is counted of a service as a whole.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._counters[self.getService(serviceName).name]
+
+    def snapshot(self) -> list[ServiceSnapshot]:
+        """
+        How everything stands now.
+        """
+        return [self._snapshot(service) for service in self._services.values()]
+
+    def _snapshot(self, service: ProxyService) -> ServiceSnapshot:
+        counters = self._counters[service.name]
+        return ServiceSnapshot(
+            name=service.name,
+            addresses=tuple(map(str, service.addresses)),
+            active=counters.active,
+            accepted=counters.accepted,
+            refused={kind.value: count for kind, count in counters.refused.items()},
+            groups=tuple(
+                self._pools[service.name, group.name].snapshot(group.enabled)
+                for group in service.groups
+            ),
+        )
+
+    # Observers
+
+    def subscribe(self, observer: Observer) -> Callable[[], None]:
+        """
+        Tell an observer of every event from now on.
+
+        @return: call it to tell it no more.
+        """
+        subscription = object()
+        self._observers[subscription] = observer
+
+        def unsubscribe() -> None:
+            self._observers.pop(subscription, None)
+
+        return unsubscribe
+
+    def _commit(self, service: ProxyService, change: Callable[[], object]) -> tuple[Event, ...]:
+        """
+        Make a change that has been checked, then tell of it.
+
+        @param service: as it is configured from now on.
+        @param change: does the same to its pools. A policy from elsewhere may
+            raise in it, and then the configuration stays as it was.
+        """
+        batch: list[Event] = []
+        self._batch = batch
+        try:
+            change()
+        finally:
+            self._batch = None
+        self._services[service.name] = service
+        for event in batch:
+            self._notify(event)
+        return tuple(batch)
+
+    def _tell(self, kind: EventKind, key: Sequence[str], message: str) -> None:
+        self._publish(Event(kind, tuple(key), message, self.seconds()))
+
+    def _publish(self, event: Event) -> None:
+        if self._batch is not None:
+            self._batch.append(event)
+        else:
+            self._notify(event)
+
+    def _notify(self, event: Event) -> None:
+        for observer in tuple(self._observers.values()):
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it can't undo the event
+                if self.onError is not None:
+                    self.onError(error)
+
+    def _withGroup(self, serviceName: str, group: ProxyGroup) -> ProxyService:
+        """
+        @return: the service with another group of that name, checked.
+        """
+        service = self._services[serviceName]
+        groups = tuple(group if each.name == group.name else each for each in service.groups)
+        return replace(service, groups=groups)

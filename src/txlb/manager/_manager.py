@@ -1,0 +1,109 @@
+"""
+The manager: what a program and an administrator change a balancer by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from txlb import schedulers
+from txlb.errors import ModelError
+from txlb.manager._hosts import HostChanges
+from txlb.model import Address
+from txlb.pool import Event, EventKind
+
+
+class ProxyManager(HostChanges):
+    """
+    The services of one balancer: what is configured, and a pool for each group.
+
+    Changes return the events that they caused. It is called from one thread.
+
+    @ivar onError: is called with the exception that an observer raised.
+    """
+
+    def setScheduler(self, serviceName: str, groupName: str, lbType: str) -> tuple[Event, ...]:
+        """
+        Let a group choose by another policy. Counts and connections stay.
+
+        @param lbType: the policy's word.
+        @raise UnknownName: there is no such service, group or policy.
+        """
+        group = self.getGroup(serviceName, groupName)
+        word = schedulers.canonicalWord(lbType)
+        service = self._withGroup(serviceName, replace(group, scheduler=word))
+
+        def change() -> None:
+            self.getPool(serviceName, groupName).setScheduler(word)
+            self._tell(
+                EventKind.SCHEDULER_CHANGED,
+                (serviceName, groupName),
+                f"scheduler {group.scheduler} -> {word}",
+            )
+
+        return self._commit(service, change)
+
+    def switchGroup(
+        self, serviceName: str, oldGroupName: str, newGroupName: str
+    ) -> tuple[Event, ...]:
+        """
+        Send new connections to another group. Those that are open go on.
+
+        @param oldGroupName: the group that is enabled now.
+        @raise ModelError: C{oldGroupName} is not the one that is enabled.
+        @raise UnknownName: there is no such service or group.
+        """
+        service = self.getService(serviceName)
+        old, new = service.getGroup(oldGroupName), service.getGroup(newGroupName)
+        if not old.enabled:
+            raise ModelError(
+                f"group {oldGroupName!r} of service {serviceName!r} is not the enabled one; "
+                f"that is {service.enabledGroup.name!r}"
+            )
+        if new is old:
+            return ()
+        groups = tuple(replace(group, enabled=group is new) for group in service.groups)
+        return self._commit(
+            replace(service, groups=groups),
+            lambda: self._tell(
+                EventKind.GROUP_SWITCHED,
+                (serviceName, newGroupName),
+                f"gets the connections of {serviceName} instead of {oldGroupName}",
+            ),
+        )
+
+    def listenerMoved(self, serviceName: str, index: int, address: Address) -> tuple[Event, ...]:
+        """
+        A service listens elsewhere now. L{LoadBalancedService.switchPort} calls
+        this once it does; it opens no port itself.
+
+        @param index: which of the service's addresses it was, from 0.
+        @raise UnknownName: there is no such service.
+        """
+        service = self.getService(serviceName)
+        before = service.addresses[index]
+        addresses = list(service.addresses)
+        addresses[index] = address
+        return self._commit(
+            replace(service, addresses=tuple(addresses)),
+            lambda: self._tell(
+                EventKind.LISTENER_MOVED, (serviceName,), f"listens on {address}, not on {before}"
+            ),
+        )
+
+    # Time
+
+    def nextDeadline(self) -> float | None:
+        """
+        When L{advance} has something to do next, in seconds of the clock;
+        L{None} for not before something else happens.
+        """
+        deadlines = [pool.nextDeadline() for pool in self._pools.values()]
+        return min((each for each in deadlines if each is not None), default=None)
+
+    def advance(self, now: float) -> None:
+        """
+        Do what is due by C{now} in every pool.
+        """
+        for pool in self._pools.values():
+            pool.advance(now)

@@ -1,0 +1,64 @@
+"""
+Hosts, as configured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
+from txlb.model._checks import checkName, checkWeight, checkWhole
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHost:
+    """
+    A host that does the work.
+
+    @ivar name: its name, the only one in its group.
+    @ivar ipOrHost: an IP address, a host name, or C{unix:/path}.
+    @ivar port: 1 to 65535; 0 with a UNIX socket.
+    @ivar weight: its share beside the others' weights, 0 to 65535; 0 means that
+        it gets nothing new.
+    @ivar maxConnections: how many connections it takes at once, at least 1;
+        L{None} for no limit.
+    """
+
+    name: str
+    ipOrHost: str
+    port: int = 0
+    weight: int = 1
+    maxConnections: int | None = None
+
+    def __post_init__(self) -> None:
+        checkName("host", self.name)
+        address = parseHostAddress((self.ipOrHost, self.port))
+        if isinstance(address, TCPAddress):
+            object.__setattr__(self, "ipOrHost", address.host)
+        else:
+            object.__setattr__(self, "port", 0)
+        checkWeight(self.weight, f"host {self.name!r}")
+        if self.maxConnections is not None:
+            checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
+
+    @classmethod
+    def at(
+        cls, name: str, address: object, weight: int = 1, maxConnections: int | None = None
+    ) -> ProxyHost:
+        """
+        A host from its address in one piece, as in a configuration file.
+
+        @param address: C{host:port}, C{[::1]:port} or C{unix:/path}.
+        @raise ModelError: something of it breaks a rule.
+        """
+        parsed = parseHostAddress(address)
+        if isinstance(parsed, UNIXAddress):
+            return cls(name, str(parsed), 0, weight, maxConnections)
+        return cls(name, parsed.host, parsed.port, weight, maxConnections)
+
+    @property
+    def address(self) -> Address:
+        """
+        Where it is reached.
+        """
+        return parseHostAddress((self.ipOrHost, self.port))
