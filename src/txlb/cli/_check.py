@@ -1,0 +1,56 @@
+"""
+C{txlb check}: whether configuration files are right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from txlb.cli._command import OK, WRONG, Command
+from txlb.config import Configuration, explainConfiguration, loadConfiguration
+from txlb.errors import ConfigurationError
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a configuration file")
+    parser.add_argument(
+        "--explain", action="store_true", help="print every setting in effect, defaults included"
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    status = OK
+    for path in arguments.files:
+        try:
+            configuration = loadConfiguration(path)
+        except ConfigurationError as error:
+            print(error, file=sys.stderr)
+            status = WRONG
+            continue
+        print(f"{path}: OK: {_summary(configuration)}")
+        for note in configuration.notes:
+            place = f"{note.file}:{note.line}" if note.line else note.file
+            print(f"{place}: note: {note.message}")
+        if arguments.explain:
+            print(explainConfiguration(configuration), end="")
+    return status
+
+
+def _summary(configuration: Configuration) -> str:
+    services = configuration.services
+    groups = [group for service in services for group in service.groups]
+    hosts = [host for group in groups for host in group.hosts]
+    return ", ".join(
+        f"{len(found)} {what}" if len(found) == 1 else f"{len(found)} {what}s"
+        for found, what in ((services, "service"), (groups, "group"), (hosts, "host"))
+    )
+
+
+CHECK = Command(
+    "check",
+    "say whether configuration files are right",
+    "Reads configuration files, and says OK or everything that is wrong, with file and line.",
+    _configure,
+    _check,
+)

@@ -1,0 +1,34 @@
+"""
+What a subcommand is, and how one ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: The exit status where all is well.
+OK = 0
+
+#: The exit status where what was asked for is wrong or was refused.
+WRONG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """
+    One subcommand.
+
+    @ivar name: its word on the command line.
+    @ivar summary: what it does, in half a sentence.
+    @ivar description: what it does, in full.
+    @ivar configure: adds its arguments to a parser.
+    @ivar run: does it, and returns the exit status.
+    """
+
+    name: str
+    summary: str
+    description: str
+    configure: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[argparse.Namespace], int]

@@ -1,0 +1,87 @@
+"""
+Tests for L{txlb.cli._main}.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from tests.cli.support import CommandTests
+from tests.config.documents import SMALL
+from txlb import __version__
+from txlb.cli import COMMANDS, Command, _main, main
+
+
+class MainTests(CommandTests):
+    def test_version(self) -> None:
+        self.assertEqual(self.exits("--version"), 0)
+        self.assertEqual(self.out.getvalue(), f"txlb {__version__}\n")
+
+    def test_help(self) -> None:
+        """
+        It names every command.
+        """
+        self.assertEqual(self.exits("--help"), 0)
+        for command in COMMANDS:
+            self.assertIn(f"    {command.name} ", self.out.getvalue())
+            self.assertIn(command.summary, self.out.getvalue())
+        self.assertIn("twistd -n txlb", self.out.getvalue())
+
+    def test_helpOfCommand(self) -> None:
+        self.assertEqual(self.exits("check", "--help"), 0)
+        self.assertIn("--explain", self.out.getvalue())
+
+    def test_usage(self) -> None:
+        for arguments in (
+            (),
+            ("frob",),
+            ("check",),
+            ("check", "--frob", "x"),
+            ("passwd", "secret"),
+        ):
+            self.assertEqual(self.exits(*arguments), 2)
+        self.assertEqual(self.out.getvalue(), "")
+        self.assertIn("usage: txlb", self.err.getvalue())
+
+    def test_argumentsOfProcess(self) -> None:
+        self.patch(sys, "argv", ["txlb", "--version"])
+        self.assertEqual(self.assertRaises(SystemExit, main).code, 0)
+
+    def test_interrupted(self) -> None:
+        """
+        Ctrl-C ends it without a word.
+        """
+
+        def run(_arguments: object) -> int:
+            raise KeyboardInterrupt
+
+        command = Command("wait", "wait", "Waits.", lambda _parser: None, run)
+        self.patch(_main, "COMMANDS", (command,))
+        self.assertEqual(self.run_("wait"), (130, "", ""))
+
+    def test_nobodyReads(self) -> None:
+        """
+        A reader that has gone, such as C{head}, ends it without a word, also
+        when Python flushes at the end.
+        """
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "w") as out:
+            self.patch(sys, "stdout", out)
+            status = main(["check", "--explain", self.file(SMALL)])
+            out.write("and this goes nowhere")
+        self.assertEqual((status, self.err.getvalue()), (141, ""))
+
+    def test_nameThatIsNoText(self) -> None:
+        """
+        A file's name need not be text.
+        """
+        path = os.fsdecode(os.fsencode(self.mktemp()) + b"\xff.xml")
+        with open(path, "wb") as file:
+            file.write(SMALL)
+        raw = io.BytesIO()
+        self.patch(sys, "stdout", io.TextIOWrapper(raw, "utf-8", write_through=True))
+        self.assertEqual(main(["check", path]), 0)
+        self.assertIn(b"\\udcff.xml: OK", raw.getvalue())
