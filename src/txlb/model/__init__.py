@@ -17,6 +17,7 @@ from txlb.model._addresses import (
 )
 from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
 from txlb.model._groups import ProxyGroup
+from txlb.model._health import HealthCheck
 from txlb.model._hosts import ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._services import ProxyService
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_WEIGHT",
     "Address",
     "AddressLike",
+    "HealthCheck",
     "HostMapper",
     "ProxyGroup",
     "ProxyHost",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from txlb import schedulers
 from txlb.errors import ModelError, UnknownName
 from txlb.model._checks import checkName, checkUnique, checkWhole, checkWord
+from txlb.model._health import HealthCheck, checkHealthCheck
 from txlb.model._hosts import ProxyHost
 
 
@@ -27,6 +28,8 @@ class ProxyGroup:
         C{close} the client at once.
     @ivar sendProxy: tell the host the client's address in a PROXY header of this
         version, C{v1} or C{v2}; L{None} for no header.
+    @ivar check: how its hosts are checked, but for those that have a check of
+        their own; L{None} for not at all.
     """
 
     name: str
@@ -36,6 +39,7 @@ class ProxyGroup:
     passiveFall: int = field(default=1, kw_only=True)
     whenAllDown: str = field(default="try", kw_only=True)
     sendProxy: str | None = field(default=None, kw_only=True)
+    check: HealthCheck | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         checkName("group", self.name)
@@ -50,6 +54,7 @@ class ProxyGroup:
         checkWord(self.whenAllDown, f"whenAllDown of group {self.name!r}", ("try", "close"))
         if self.sendProxy is not None:
             checkWord(self.sendProxy, f"sendProxy of group {self.name!r}", ("v1", "v2"))
+        checkHealthCheck(self.check, f"group {self.name!r}")
 
     def getHost(self, name: str) -> ProxyHost:
         """

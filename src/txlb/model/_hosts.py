@@ -4,10 +4,11 @@ Hosts, as configured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
 from txlb.model._checks import checkName, checkWeight, checkWhole
+from txlb.model._health import HealthCheck, checkHealthCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ProxyHost:
         it gets nothing new.
     @ivar maxConnections: how many connections it takes at once, at least 1;
         L{None} for no limit.
+    @ivar check: how it is checked; L{None} for as its group says.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ProxyHost:
     port: int = 0
     weight: int = 1
     maxConnections: int | None = None
+    check: HealthCheck | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         checkName("host", self.name)
@@ -40,10 +43,17 @@ class ProxyHost:
         checkWeight(self.weight, f"host {self.name!r}")
         if self.maxConnections is not None:
             checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
+        checkHealthCheck(self.check, f"host {self.name!r}")
 
     @classmethod
     def at(
-        cls, name: str, address: object, weight: int = 1, maxConnections: int | None = None
+        cls,
+        name: str,
+        address: object,
+        weight: int = 1,
+        maxConnections: int | None = None,
+        *,
+        check: HealthCheck | None = None,
     ) -> ProxyHost:
         """
         A host from its address in one piece, as in a configuration file.
@@ -53,8 +63,8 @@ class ProxyHost:
         """
         parsed = parseHostAddress(address)
         if isinstance(parsed, UNIXAddress):
-            return cls(name, str(parsed), 0, weight, maxConnections)
-        return cls(name, parsed.host, parsed.port, weight, maxConnections)
+            return cls(name, str(parsed), 0, weight, maxConnections, check=check)
+        return cls(name, parsed.host, parsed.port, weight, maxConnections, check=check)
 
     @property
     def address(self) -> Address:

@@ -1,0 +1,93 @@
+"""
+How hosts are checked, as configured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from txlb.errors import ModelError
+from txlb.model._checks import checkSeconds, checkWhole
+
+WEEK = 7 * 86400.0
+
+#: The longest that one check takes where nothing is said, in seconds.
+LONGEST_TIMEOUT = 5.0
+
+_KIND = re.compile(r"[a-z][a-zA-Z0-9_-]{0,62}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """
+    How a host is checked, and how often.
+
+    @ivar kind: the word for what is done: C{tcp}, C{http} and so on. The words
+        that there are stand in a registry of C{txlb.health}.
+    @ivar interval: seconds from the beginning of one check to that of the next,
+        0.01 to a week; a little less now and then, never more.
+    @ivar timeout: seconds that one check has, 0.01 to C{interval}; L{None} for
+        as long as the interval, but at most 5.
+    @ivar rise: successes in a row that put a host in that was down, 1 to 100.
+    @ivar fall: failures in a row that put a host out that was up, 1 to 100.
+    @ivar fastInterval: the interval while a host goes up or down, or has not
+        been checked yet; L{None} for C{interval}.
+    @ivar downInterval: the interval while a host is down; L{None} for
+        C{interval}.
+    @ivar port: where to check, 1 to 65535; L{None} for where the traffic goes.
+    @ivar onlyDown: whether hosts that are up are left alone.
+    @ivar options: what this kind of check has of its own, by name.
+    """
+
+    kind: str = "tcp"
+    interval: float = 2.0
+    timeout: float | None = field(default=None, kw_only=True)
+    rise: int = field(default=2, kw_only=True)
+    fall: int = field(default=3, kw_only=True)
+    fastInterval: float | None = field(default=None, kw_only=True)
+    downInterval: float | None = field(default=None, kw_only=True)
+    port: int | None = field(default=None, kw_only=True)
+    onlyDown: bool = field(default=False, kw_only=True)
+    # Two that differ in nothing else may have one hash.
+    options: Mapping[str, object] = field(default_factory=dict, kw_only=True, hash=False)
+
+    def __post_init__(self) -> None:
+        kind: object = self.kind
+        if not isinstance(kind, str) or not _KIND.match(kind):
+            raise ModelError(f"{kind!r} is no kind of check; it is a word, such as 'tcp'")
+        whose = f"the {self.kind} check"
+        for setting in ("interval", "timeout", "fastInterval", "downInterval"):
+            value = getattr(self, setting)
+            if value is not None or setting == "interval":
+                value = checkSeconds(value, f"{setting} of {whose}", 0.01, WEEK)
+                object.__setattr__(self, setting, value)
+        if self.timeout is not None and self.timeout > self.interval:
+            raise ModelError(
+                f"timeout of {whose} is {self.timeout:g}, longer than its interval of "
+                f"{self.interval:g}; it is at most that, as a host's checks don't overlap"
+            )
+        checkWhole(self.rise, f"rise of {whose}", 1, 100)
+        checkWhole(self.fall, f"fall of {whose}", 1, 100)
+        if self.port is not None:
+            checkWhole(self.port, f"port of {whose}", 1, 65535)
+        if not isinstance(self.onlyDown, bool):
+            raise ModelError(f"onlyDown of {whose} is {self.onlyDown!r}, not True or False")
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    @property
+    def patience(self) -> float:
+        """
+        Seconds that one check has.
+        """
+        return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
+
+
+def checkHealthCheck(value: object, what: str) -> None:
+    """
+    @raise ModelError: where C{value} is neither a L{HealthCheck} nor L{None}.
+    """
+    if value is not None and not isinstance(value, HealthCheck):
+        raise ModelError(f"check of {what} is {value!r}, not a HealthCheck or None")
