@@ -4,6 +4,7 @@ An ssh client and the manhole, in one process and without sockets.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -163,7 +164,9 @@ class Wire:
 
     def __init__(self, users: Users, checks: PasswordChecks, **settings: Any) -> None:
         self.clock, deadlines = clockAndDeadlines()
-        surroundings = Surroundings(settings.pop("namespace", noNames), deadlines)
+        # Who has acted, a line each.
+        self.acting: list[str] = []
+        surroundings = Surroundings(settings.pop("namespace", noNames), deadlines, self._acting)
         portal = Portal(
             Realm(lambda name: Administrator(name, surroundings)),
             [PasswordChecker(users, checks), KeyChecker(users)],
@@ -171,6 +174,10 @@ class Wire:
         self.key = Key(Ed25519PrivateKey.generate())
         self.factory = ManholeFactory(portal, self.key, self.clock, deadlines, **settings)
         self.factory.doStart()
+
+    def _acting(self, who: str) -> contextlib.nullcontext[None]:
+        self.acting.append(who)
+        return contextlib.nullcontext()
 
     def connect(self, peer: IAddress = PEER) -> Link | None:
         """

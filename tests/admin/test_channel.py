@@ -27,8 +27,8 @@ WHO = "anna@192.0.2.1:4321: "
 
 class ChannelTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        wire = Wire(Users([AdminUser("anna", quickHash("secret"))]), quickChecks())
-        link = wire.connect()
+        self.wire = Wire(Users([AdminUser("anna", quickHash("secret"))]), quickChecks())
+        link = self.wire.connect()
         assert link is not None
         self.link = link
         link.login()
@@ -56,6 +56,7 @@ class CommandTests(ChannelTestCase):
         self.assertEqual((channel.output, channel.errors), (b"42\n", b""))
         self.assertEqual((channel.status, channel.over), (0, True))
         self.assertEqual(self.tell(), [WHO + "answer"])
+        self.assertEqual(self.wire.acting, ["ssh:anna"])
 
     def test_error(self) -> None:
         channel = self.execute(b"1/0")
@@ -114,6 +115,7 @@ class ShellTests(ChannelTestCase):
         self.link.type(channel, b"answer\r")
         self.assertTrue(channel.output.endswith(b"\r\n42\r\n>>> "), channel.output)
         self.assertEqual(self.tell(), [WHO + "answer"])
+        self.assertEqual(self.wire.acting, ["ssh:anna"])
         prompt = self.terminalSize()
         self.assertEqual(prompt, (100, 30))
         self.assertTrue(self.link.resize(channel, 90, 20))

@@ -4,7 +4,9 @@ Tests for L{txlb.admin._console}.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -48,6 +50,26 @@ class InterpreterTests(InterpreterTestCase):
     def test_namespaceIsACopy(self) -> None:
         self.push("fail = None")
         self.assertIs(self.names["fail"], fail)
+
+    def test_acting(self) -> None:
+        """
+        Each line is run within what says who acts, whatever comes of it.
+        """
+        seen: list[str] = []
+
+        @contextlib.contextmanager
+        def acting() -> Iterator[None]:
+            seen.append("in")
+            try:
+                yield
+            finally:
+                seen.append("out")
+
+        names = {"note": seen.append}
+        interpreter = Interpreter(self.console, names, acting)
+        for line in (b"note('1')", b"1 / 0", b"exit()", b"if True:", b"    note('2')", b""):
+            interpreter.push(line)
+        self.assertEqual(" ".join(seen), "in 1 out in out in out in out in out in 2 out")
 
     def test_blocks(self) -> None:
         self.assertTrue(self.interpreter.push(b"for i in range(3):"))

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from tests.application.test_access import RECORD
 from tests.proxy.fakes import ReactorCase
 from txlb.application import LogFileError, LogFileService
+from txlb.pool import Event, EventKind
 
 TIME = datetime(2026, 2, 3, 4, 5, 6, 789_000, UTC).timestamp()
 
@@ -96,6 +97,19 @@ class WritingTests(LogFileCase):
             },
         )
         self.assertEqual(second["level"], "info")
+
+    def test_event(self) -> None:
+        """
+        What has changed is there as fields as well, for programs.
+        """
+        event = Event(EventKind.HOST_WEIGHT, ("web", "main", "a"), "weight 1 -> 2", 5.0)
+        service = self.service(style="json")
+        service({"log_format": "{event}", "log_namespace": "txlb.events", "event": event})
+        service({"log_format": "{event}", "log_namespace": "txlb.x", "event": "another"})
+        first, second = map(json.loads, self.lines())
+        self.assertEqual(first["text"], "host-weight web/main/a: weight 1 -> 2")
+        self.assertEqual(first["event"], json.loads(json.dumps(event.asDict())))
+        self.assertNotIn("event", second)
 
     def test_failure(self) -> None:
         """

@@ -118,6 +118,13 @@ class LiveChangeTests(IntegrationTestCase):
         # Who did what stands in the log.
         for command in ("switchPort", "addHost", "delHost", "switchGroup"):
             self.assertRegex(program.output, rf"admin.*127\.0\.0\.1.*{command}")
+        # And what came of it, once, with from where to where.
+        for line in (
+            f"listens on 127.0.0.1:{ports['elsewhere']}, not on 127.0.0.1:{ports['port']}",
+            f"host-added web/main/host3: added at 127.0.0.1:{ports['host3']}",
+            "group-switched web/spare: gets the connections of web instead of main",
+        ):
+            self.assertEqual(program.output.count(f"{line}, by ssh:admin"), 1, line)
 
     def test_underBulk(self) -> None:
         """

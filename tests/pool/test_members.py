@@ -29,7 +29,16 @@ class MembersTests(SynchronousTestCase):
         (event,) = bench.events
         self.assertEqual(
             event,
-            Event(EventKind.HOST_ADDED, ("web", "g", "b"), "added at 127.0.0.1:7001", 1000.0),
+            Event(
+                EventKind.HOST_ADDED,
+                ("web", "g", "b"),
+                "added at 127.0.0.1:7001",
+                1000.0,
+                {
+                    "before": None,
+                    "after": {"address": "127.0.0.1:7001", "weight": 1, "maxConnections": None},
+                },
+            ),
         )
 
     def test_addTwice(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -187,6 +187,9 @@ class ViewTests(SynchronousTestCase):
         event = Event(EventKind.HOST_UP, ("web", "g", "a"), "is back", 5.0, {"after": 3})
         self.assertEqual(str(event), "host-up web/g/a: is back")
         self.assertEqual(
+            str(replace(event, by="ssh:alice")), "host-up web/g/a: is back, by ssh:alice"
+        )
+        self.assertEqual(
             json.loads(json.dumps(event.asDict())),
             {
                 "kind": "host-up",
@@ -194,6 +197,7 @@ class ViewTests(SynchronousTestCase):
                 "message": "is back",
                 "when": 5.0,
                 "details": {"after": 3},
+                "by": "",
             },
         )
 

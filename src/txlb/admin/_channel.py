@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,10 +72,13 @@ class Surroundings:
     @ivar namespace: given a function that shows a text, makes the names that are
         bound in a session.
     @ivar deadlines: its clock.
+    @ivar acting: given what somebody is called in events, makes what is entered
+        around each of their lines.
     """
 
     namespace: Callable[[Callable[[str], None]], Mapping[str, object]]
     deadlines: Deadlines
+    acting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
 
 
 class SessionChannel(SSHChannel):
@@ -172,12 +176,18 @@ class SessionChannel(SSHChannel):
         session.eofReceived()
 
     def _terminal(self, screen: tuple[int, int]) -> TerminalSession:
-        return TerminalSession(self, self.user.surroundings.namespace, self._logLine, screen)
+        surroundings = self.user.surroundings
+        return TerminalSession(self, surroundings.namespace, self._logLine, screen, self._acting)
 
     def _plain(self, newline: bytes) -> PlainSession:
         surroundings = self.user.surroundings
         return PlainSession(
-            self, surroundings.namespace, surroundings.deadlines, self._logLine, newline
+            self,
+            surroundings.namespace,
+            surroundings.deadlines,
+            self._logLine,
+            newline,
+            self._acting,
         )
 
     def _begin(self, session: Session) -> None:
@@ -187,6 +197,9 @@ class SessionChannel(SSHChannel):
             session.dataReceived(early)
         if self._earlyEOF:
             session.eofReceived()
+
+    def _acting(self) -> AbstractContextManager[None]:
+        return self.user.surroundings.acting(f"ssh:{self.user.name}")
 
     def _logLine(self, line: str) -> None:
         log.info(

@@ -14,7 +14,8 @@ import code
 import contextlib
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -23,6 +24,10 @@ from twisted.python.failure import Failure
 #: The longest line, and the most lines that belong together, in bytes.
 MAX_LINE = 4096
 MAX_BLOCK = 16384
+
+
+#: Makes what is entered around each line: who acts there.
+Acting = Callable[[], AbstractContextManager[None]]
 
 
 class Console(Protocol):
@@ -56,14 +61,19 @@ class Interpreter(code.InteractiveInterpreter):
     Within a line C{print} writes to the console, and there is nothing to read
     from C{input}. C{exit()} ends the session and not the process.
 
+    @param acting: is entered around each line.
+
     @ivar buffer: the lines so far of a statement that is not complete.
     @ivar failed: whether a line raised, was no Python, or had a Deferred that
         failed.
     """
 
-    def __init__(self, console: Console, namespace: Mapping[str, object]) -> None:
+    def __init__(
+        self, console: Console, namespace: Mapping[str, object], acting: Acting = nullcontext
+    ) -> None:
         super().__init__({"__name__": "__console__", "__doc__": None, **namespace})
         self.console = console
+        self._acting = acting
         self.buffer: list[bytes] = []
         self.failed = False
         self._pending: dict[int, tuple[int, Deferred[Any]]] = {}
@@ -95,7 +105,7 @@ class Interpreter(code.InteractiveInterpreter):
         source = b"\n".join(self.buffer).decode("utf-8", "replace")
         more = False
         try:
-            with self._streams():
+            with self._acting(), self._streams():
                 more = self.runsource(source, "<console>")
         except SystemExit as error:
             self._exit(error.code)

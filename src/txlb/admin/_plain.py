@@ -10,9 +10,10 @@ waited for. The exit status is 0 where all went well, else 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Protocol
 
-from txlb.admin._console import MAX_LINE, Interpreter
+from txlb.admin._console import MAX_LINE, Acting, Interpreter
 from txlb.deadlines import Deadline, Deadlines
 
 #: Seconds that pending Deferreds are waited for after the last line.
@@ -50,6 +51,7 @@ class PlainSession:
     @param deadlines: what ends the wait for Deferreds.
     @param log: is called with each line before it is run.
     @param newline: how a line of output ends.
+    @param acting: is entered around each line, to say who acts.
     """
 
     def __init__(
@@ -59,12 +61,13 @@ class PlainSession:
         deadlines: Deadlines,
         log: Callable[[str], None],
         newline: bytes = b"\n",
+        acting: Acting = nullcontext,
     ) -> None:
         self._output = output
         self._deadlines = deadlines
         self._log = log
         self._newline = newline
-        self._interpreter = Interpreter(self, namespace(self.addOutput))
+        self._interpreter = Interpreter(self, namespace(self.addOutput), acting)
         self._rest = b""
         self._needsNewline = False
         self._inputEnded = False

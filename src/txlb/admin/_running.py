@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from threading import Thread
 from typing import Any
 
@@ -47,6 +48,8 @@ class Running:
 
     @param namespace: given a function that shows a text, makes the names that are
         bound in a session.
+    @param acting: given what somebody is called in events, makes what is entered
+        around each of their lines.
     @ivar factory: what makes a protocol for each client.
     """
 
@@ -56,9 +59,10 @@ class Running:
         key: Key,
         namespace: Callable[[Callable[[str], None]], Mapping[str, object]],
         reactor: Any,
+        acting: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._deadlines = Deadlines(reactor, time.monotonic)
-        surroundings = Surroundings(namespace, self._deadlines)
+        surroundings = Surroundings(namespace, self._deadlines, acting)
         # One thread: a check takes 64 MiB, and who logs in can wait a moment.
         self._pool = pool = PasswordThreads(0, 1, "txlb-passwords")
         pool.start()

@@ -158,7 +158,9 @@ class ManholeService(Service):
         key = self.loadHostKey()
         self.bind()
         reactor = self._pickedReactor()
-        self._running = running = Running(self._users, key, self._namespace, reactor)
+        self._running = running = Running(
+            self._users, key, self._namespace, reactor, self._lbs.manager.by
+        )
         self._ports = [self._adopted(reactor, sock, running.factory) for sock in self._sockets]
         self._sockets = []
         super().startService()

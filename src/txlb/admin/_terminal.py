@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from twisted.conch.insults import insults
@@ -18,7 +19,7 @@ from twisted.conch.manhole import ColoredManhole
 from twisted.conch.recvline import RecvLine
 from twisted.internet.protocol import connectionDone
 
-from txlb.admin._console import MAX_LINE, Interpreter
+from txlb.admin._console import MAX_LINE, Acting, Interpreter
 from txlb.admin._plain import Output
 
 #: How many lines the history keeps.
@@ -43,6 +44,7 @@ class TerminalSession:
     @param namespace: makes the names that are bound, see L{PlainSession}.
     @param log: is called with each line before it is run.
     @param size: the terminal's columns and rows.
+    @param acting: is entered around each line, to say who acts.
     """
 
     def __init__(
@@ -51,11 +53,12 @@ class TerminalSession:
         namespace: Callable[[Callable[[str], None]], Mapping[str, object]],
         log: Callable[[str], None],
         size: tuple[int, int],
+        acting: Acting = nullcontext,
     ) -> None:
         self._output = output
         self._status = 0
         self._ended = False
-        self._terminal = Terminal(lambda: Prompt(namespace, log, self._quit, size))
+        self._terminal = Terminal(lambda: Prompt(namespace, log, self._quit, size, acting))
         self._terminal.makeConnection(self)
 
     # From the client
@@ -168,11 +171,13 @@ class Prompt(ColoredManhole):
         logLine: Callable[[str], None],
         leave: Callable[[int], None],
         size: tuple[int, int],
+        acting: Acting,
     ) -> None:
         super().__init__()
         self._makeNamespace = namespace
         self._logLine = logLine
         self._leave = leave
+        self._acting = acting
         self._ended = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pasting = False
@@ -185,7 +190,7 @@ class Prompt(ColoredManhole):
         bound = self._makeNamespace(self.addOutput)
         self._names = [name for name in bound if not name.startswith("_")]
         super().connectionMade()
-        self.interpreter = Interpreter(self, bound)
+        self.interpreter = Interpreter(self, bound, self._acting)
         self.keyHandlers[CTRL_H] = self.handle_BACKSPACE
 
     def connectionLost(self, reason: object) -> None:

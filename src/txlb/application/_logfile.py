@@ -26,6 +26,7 @@ from zope.interface import implementer
 
 from txlb.application._access import AccessLog
 from txlb.errors import TxlbError
+from txlb.pool import Event
 
 NAMESPACE = "txlb."
 
@@ -148,11 +149,13 @@ class LogFileService(Service):
 def _asJSON(event: LogEvent) -> str:
     time = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
     level = event.get("log_level")
-    return json.dumps(
-        {
-            "time": time.isoformat(timespec="milliseconds"),
-            "level": getattr(level, "name", "info"),
-            "from": event.get("log_namespace", ""),
-            "text": formatEvent(event),
-        }
-    )
+    fields = {
+        "time": time.isoformat(timespec="milliseconds"),
+        "level": getattr(level, "name", "info"),
+        "from": event.get("log_namespace", ""),
+        "text": formatEvent(event),
+    }
+    what = event.get("event")
+    if isinstance(what, Event):
+        fields["event"] = what.asDict()
+    return json.dumps(fields)

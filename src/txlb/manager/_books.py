@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from random import Random as RandomSource
 from types import MappingProxyType
 
 from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.manager._audit import actingBy, actor
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
-from txlb.pool import Event, EventKind, HostPool, ServiceCounters, ServiceSnapshot
+from txlb.pool import Details, Event, EventKind, HostPool, ServiceCounters, ServiceSnapshot
 
 Observer = Callable[[Event], None]
 
@@ -135,6 +137,20 @@ class Books:
 
     # Observers
 
+    def by(self, who: str) -> AbstractContextManager[None]:
+        """
+        Say who makes the changes within a C{with} statement: it is in their
+        events as C{by}. Such statements may be nested, and the innermost counts.
+        A coroutine that is begun within it takes it along; what a callback of a
+        L{Deferred} changes later is the balancer's own doing, unless it says
+        otherwise.
+
+        @param who: a kind and a name, such as C{ssh:alice}, C{uid:1000} or
+            C{signal:SIGHUP}; 1 to 255 printable characters.
+        @raise ModelError: on entering, where C{who} is something else.
+        """
+        return actingBy(who)
+
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """
         Tell an observer of every event from now on.
@@ -168,10 +184,15 @@ class Books:
             self._notify(event)
         return tuple(batch)
 
-    def _tell(self, kind: EventKind, key: Sequence[str], message: str) -> None:
-        self._publish(Event(kind, tuple(key), message, self.seconds()))
+    def _tell(
+        self, kind: EventKind, key: Sequence[str], message: str, details: Details | None = None
+    ) -> None:
+        self._publish(Event(kind, tuple(key), message, self.seconds(), details or {}))
 
     def _publish(self, event: Event) -> None:
+        who = actor()
+        if who:
+            event = replace(event, by=who)
         if self._batch is not None:
             self._batch.append(event)
         else:

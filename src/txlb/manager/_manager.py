@@ -10,7 +10,7 @@ from txlb import schedulers
 from txlb.errors import ModelError
 from txlb.manager._hosts import HostChanges
 from txlb.model import Address
-from txlb.pool import Event, EventKind
+from txlb.pool import Event, EventKind, changed
 
 
 class ProxyManager(HostChanges):
@@ -39,6 +39,7 @@ class ProxyManager(HostChanges):
                 EventKind.SCHEDULER_CHANGED,
                 (serviceName, groupName),
                 f"scheduler {group.scheduler} -> {word}",
+                changed(group.scheduler, word),
             )
 
         return self._commit(service, change)
@@ -69,6 +70,7 @@ class ProxyManager(HostChanges):
                 EventKind.GROUP_SWITCHED,
                 (serviceName, newGroupName),
                 f"gets the connections of {serviceName} instead of {oldGroupName}",
+                changed(oldGroupName, newGroupName),
             ),
         )
 
@@ -87,7 +89,10 @@ class ProxyManager(HostChanges):
         return self._commit(
             replace(service, addresses=tuple(addresses)),
             lambda: self._tell(
-                EventKind.LISTENER_MOVED, (serviceName,), f"listens on {address}, not on {before}"
+                EventKind.LISTENER_MOVED,
+                (serviceName,),
+                f"listens on {address}, not on {before}",
+                changed(str(before), str(address)),
             ),
         )
 

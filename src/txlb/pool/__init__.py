@@ -16,7 +16,7 @@ from txlb.pool._dial import (
     GaveUp,
     GaveUpReason,
 )
-from txlb.pool._events import Event, EventKind
+from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._health import Mark, MarkState
 from txlb.pool._host import Host, HostCounters
 from txlb.pool._lease import Lease, Outcome
@@ -26,6 +26,7 @@ from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 __all__ = [
     "Attempt",
+    "Details",
     "Dial",
     "DialLimits",
     "Event",
@@ -46,4 +47,5 @@ __all__ = [
     "RefusalKind",
     "ServiceCounters",
     "ServiceSnapshot",
+    "changed",
 ]

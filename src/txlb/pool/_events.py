@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+Details = Mapping[str, object]
+
 
 class EventKind(Enum):
     """
@@ -37,14 +39,18 @@ class Event:
     @ivar key: the names of service, group and host, as many as it is about.
     @ivar message: what happened, for people.
     @ivar when: when, in seconds of the balancer's monotonic clock.
-    @ivar details: plain values, for programs.
+    @ivar details: plain values, for programs. Where something that is configured
+        was changed, C{before} and C{after} say from what to what; L{None} is for
+        what was not or is no more there.
+    @ivar by: who changed it, such as C{ssh:alice}; empty for the balancer itself.
     """
 
     kind: EventKind
     key: tuple[str, ...]
     message: str
     when: float
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
+    by: str = ""
 
     def asDict(self) -> dict[str, object]:
         """
@@ -56,7 +62,16 @@ class Event:
             "message": self.message,
             "when": self.when,
             "details": dict(self.details),
+            "by": self.by,
         }
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {'/'.join(self.key)}: {self.message}"
+        by = f", by {self.by}" if self.by else ""
+        return f"{self.kind.value} {'/'.join(self.key)}: {self.message}{by}"
+
+
+def changed(before: object, after: object) -> Details:
+    """
+    The details of a change of something that is configured.
+    """
+    return {"before": before, "after": after}

@@ -86,6 +86,17 @@ class Host:
         self._preferred = 0
 
     @property
+    def settings(self) -> dict[str, object]:
+        """
+        How it is configured now, in plain values.
+        """
+        return {
+            "address": str(self.configured.address),
+            "weight": self.weight,
+            "maxConnections": self.maxConnections,
+        }
+
+    @property
     def name(self) -> str:
         """
         Its name in its group.

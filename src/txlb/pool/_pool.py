@@ -12,7 +12,7 @@ from txlb.errors import DuplicateName, NoHostAvailable, UnknownName
 from txlb.interfaces import IScheduler
 from txlb.model import Address, ProxyHost, checkWeight
 from txlb.pool._dial import Dial, DialLimits, Failure, FailureKind
-from txlb.pool._events import Event, EventKind
+from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._health import MarkEvent
 from txlb.pool._host import Host
 from txlb.pool._lease import Lease, Outcome
@@ -107,7 +107,8 @@ class HostPool:
         host = Host((self.service, self.group, configured.name), configured, now)
         self._hosts[configured.name] = host
         self._rotation.refresh(host)
-        self._tell(EventKind.HOST_ADDED, host, f"added at {configured.address}", now)
+        message = f"added at {configured.address}"
+        self._tell(EventKind.HOST_ADDED, host, message, now, changed(None, host.settings))
         return host
 
     def removeHost(self, name: str) -> Host:
@@ -122,7 +123,8 @@ class HostPool:
         host.leaving = True
         self._rotation.refresh(host)
         now = self.seconds()
-        self._tell(EventKind.HOST_REMOVED, host, f"removed, {host.active} connections left", now)
+        message = f"removed, {host.active} connections left"
+        self._tell(EventKind.HOST_REMOVED, host, message, now, changed(host.settings, None))
         if host.active:
             self._leaving[id(host)] = host
         else:
@@ -145,7 +147,10 @@ class HostPool:
         if weight:
             host.effectiveWeight = float(weight)
         self._rotation.refresh(host)
-        self._tell(EventKind.HOST_WEIGHT, host, f"weight {before} -> {weight}", self.seconds())
+        details = changed(before, weight)
+        self._tell(
+            EventKind.HOST_WEIGHT, host, f"weight {before} -> {weight}", self.seconds(), details
+        )
 
     def setAddresses(self, name: str, addresses: Sequence[Address]) -> None:
         """
@@ -376,8 +381,10 @@ class HostPool:
             return "the pool"
         return f"group {self.group!r} of service {self.service!r}"
 
-    def _tell(self, kind: EventKind, host: Host, message: str, now: float) -> None:
+    def _tell(
+        self, kind: EventKind, host: Host, message: str, now: float, details: Details | None = None
+    ) -> None:
         # The name of a host that is leaving may be another's by now.
         about = not host.leaving or kind in OF_LEAVING
         if about and self._publish is not None:
-            self._publish(Event(kind, host.key, message, now))
+            self._publish(Event(kind, host.key, message, now, details or {}))
