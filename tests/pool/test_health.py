@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.pool._health}.
+Tests for L{txlb.pool._health}, and for what the pool makes of checks.
 """
 
 from __future__ import annotations
@@ -8,40 +8,45 @@ from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.pool._health import SCHEDULED, TRANSITIONS, Mark, MarkEvent, MarkState
+from tests.pool.kit import REFUSED, Bench
+from txlb.errors import UnknownName
+from txlb.pool import Attempt, CheckResult, HealthState
+from txlb.pool._health import HEALTHY, TRANSITIONS, Health, HealthEvent
 
-UP, DOWN, DUE, TRIAL = MarkState.UP, MarkState.DOWN, MarkState.DUE, MarkState.TRIAL
+STARTING, UP, GOING_DOWN = HealthState.STARTING, HealthState.UP, HealthState.GOING_DOWN
+DOWN, COMING_UP = HealthState.DOWN, HealthState.COMING_UP
 
 #: The table, written down once more: where both say the same, it is meant.
 TABLE = {
-    (UP, MarkEvent.FELL): DOWN,
-    (DOWN, MarkEvent.TIME): DUE,
-    (DUE, MarkEvent.PICKED): TRIAL,
-    (TRIAL, MarkEvent.FAILED): DOWN,
-    (TRIAL, MarkEvent.ABANDONED): DUE,
-    (DOWN, MarkEvent.SUCCEEDED): UP,
-    (DUE, MarkEvent.SUCCEEDED): UP,
-    (TRIAL, MarkEvent.SUCCEEDED): UP,
+    (UP, HealthEvent.AWAITED): STARTING,
+    (STARTING, HealthEvent.ROSE): UP,
+    (STARTING, HealthEvent.FELL): DOWN,
+    (UP, HealthEvent.FAILED): GOING_DOWN,
+    (UP, HealthEvent.FELL): DOWN,
+    (GOING_DOWN, HealthEvent.PASSED): UP,
+    (GOING_DOWN, HealthEvent.FELL): DOWN,
+    (DOWN, HealthEvent.PASSED): COMING_UP,
+    (DOWN, HealthEvent.ROSE): UP,
+    (COMING_UP, HealthEvent.FAILED): DOWN,
+    (COMING_UP, HealthEvent.FELL): DOWN,
+    (COMING_UP, HealthEvent.ROSE): UP,
+    (STARTING, HealthEvent.UNWATCHED): UP,
+    (GOING_DOWN, HealthEvent.UNWATCHED): UP,
+    (DOWN, HealthEvent.UNWATCHED): UP,
+    (COMING_UP, HealthEvent.UNWATCHED): UP,
 }
 
-#: How a new mark gets into each state.
+#: How a new health gets into each state.
 WAYS = {
     UP: (),
-    DOWN: (MarkEvent.FELL,),
-    DUE: (MarkEvent.FELL, MarkEvent.TIME),
-    TRIAL: (MarkEvent.FELL, MarkEvent.TIME, MarkEvent.PICKED),
+    STARTING: (HealthEvent.AWAITED,),
+    GOING_DOWN: (HealthEvent.FAILED,),
+    DOWN: (HealthEvent.FELL,),
+    COMING_UP: (HealthEvent.FELL, HealthEvent.PASSED),
 }
 
-
-def mark(state: MarkState) -> Mark:
-    """
-    A mark that got into a state the usual way, at time 100.
-    """
-    made = Mark(100.0)
-    for event in WAYS[state]:
-        made.happened(event, 100.0)
-    assert made.state is state
-    return made
+PASSED = CheckResult(True, "connected", 0.001)
+FAILED = CheckResult(False, "connection refused", 0.002)
 
 
 class TableTests(SynchronousTestCase):
@@ -51,92 +56,124 @@ class TableTests(SynchronousTestCase):
         changes nothing.
         """
         self.assertEqual(TRANSITIONS, TABLE)
-        for state, event in product(MarkState, MarkEvent):
-            made = mark(state)
-            before = (made.failures, made.since, made.retryAt, made.reason, made._wait)
-            changed = made.happened(event, 200.0)
+        self.assertEqual(HEALTHY, {UP, GOING_DOWN})
+        for state, event in product(HealthState, HealthEvent):
+            health = Health(100.0)
+            for way in WAYS[state]:
+                self.assertTrue(health.happened(way, 100.0))
+            self.assertIs(health.state, state)
             wanted = TABLE.get((state, event))
-            self.assertEqual(changed, wanted is not None, (state, event))
-            self.assertIs(made.state, wanted or state)
-            if wanted is None:
-                after = (made.failures, made.since, made.retryAt, made.reason, made._wait)
-                self.assertEqual(after, before, (state, event))
-            else:
-                self.assertEqual(made.since, 200.0)
-
-    def test_scheduled(self) -> None:
-        """
-        A host that is up or due may be chosen.
-        """
-        self.assertEqual(SCHEDULED, {UP, DUE})
+            self.assertEqual(health.happened(event, 200.0), wanted is not None, (state, event))
+            self.assertIs(health.state, wanted or state)
+            self.assertEqual(health.since, 100.0 if wanted is None else 200.0)
 
     def test_words(self) -> None:
-        self.assertEqual([state.value for state in MarkState], ["up", "down", "due", "trial"])
+        words = [state.value for state in HealthState]
+        self.assertEqual(words, ["starting", "up", "going-down", "down", "coming-up"])
 
 
-class MarkTests(SynchronousTestCase):
-    def test_doubling(self) -> None:
+class ReportTests(SynchronousTestCase):
+    def report(self, bench: Bench, *results: CheckResult, name: str = "a") -> list[str]:
         """
-        Between two trials it is 1 s, then twice as long each time, at most 60 s.
+        @return: the states after each result.
         """
-        made = Mark(0.0)
-        waits = []
-        now = 0.0
-        made.failed("refused", 1, False, now)
-        for _ in range(9):
-            waits.append(made.retryAt - now)
-            now = made.retryAt
-            made.happened(MarkEvent.TIME, now)
-            made.happened(MarkEvent.PICKED, now)
-            self.assertTrue(made.failed("refused", 1, True, now))
-        self.assertEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60])
+        states = []
+        for result in results:
+            bench.now += 2
+            bench.pool.reportCheck(name, result)
+            states.append(bench.pool.getHost(name).health.state.value)
+        return states
 
-    def test_forgiven(self) -> None:
+    def test_downAndUp(self) -> None:
         """
-        After a success all begins anew.
+        After C{fall} failures in a row a host is out, after C{rise} successes
+        it is in; each flip is one event with what the check found.
         """
-        made = Mark(0.0)
-        for trial in (False, True, True):
-            made.failed("refused", 1, trial, 0.0)
-            made.happened(MarkEvent.TIME, 0.0)
-            made.happened(MarkEvent.PICKED, 0.0)
-        self.assertEqual((made.failures, made.reason), (3, "refused"))
-        self.assertTrue(made.succeeded(5.0))
-        self.assertEqual((made.state, made.failures, made.reason), (UP, 0, ""))
-        self.assertTrue(made.failed("timeout", 1, False, 10.0))
-        self.assertEqual((made.retryAt, made.reason), (11.0, "timeout"))
+        bench = Bench("a", "b")
+        bench.pool.watch("a", rise=2, fall=3)
+        self.assertEqual(
+            self.report(bench, FAILED, FAILED, PASSED, FAILED, FAILED),
+            ["going-down", "going-down", "up", "going-down", "going-down"],
+        )
+        self.assertEqual((bench.told(), bench.pool.readyCount), ([], 2))
+        bench.now += 2
+        bench.pool.reportCheck("a", FAILED)
+        (event,) = bench.events
+        self.assertEqual(
+            event.message,
+            "check failed in 0.002 s: connection refused; 1 ready hosts left",
+        )
+        self.assertEqual((bench.told(), bench.state("a")), (["host-down a"], "down"))
+        self.assertEqual(bench.pool.getHost("a").reason, str(FAILED))
+        self.assertEqual({bench.pool.acquire().host.name for _ in range(5)}, {"b"})
+        self.assertEqual(
+            self.report(bench, PASSED, FAILED, PASSED), ["coming-up", "down", "coming-up"]
+        )
+        self.assertEqual(bench.told(), [])
+        self.assertEqual(self.report(bench, PASSED), ["up"])
+        self.assertEqual((bench.told(), bench.pool.readyCount), (["host-up a"], 2))
+        self.assertEqual(bench.pool.getHost("a").reason, "")
 
-    def test_abandoned(self) -> None:
+    def test_unwatched(self) -> None:
         """
-        A trial without a verdict costs nothing: the next client is the trial,
-        and the time has not doubled.
+        The first report begins to watch a host; one that is watched no more
+        counts as up.
         """
-        made = mark(TRIAL)
-        made.happened(MarkEvent.ABANDONED, 100.0)
-        made.happened(MarkEvent.PICKED, 100.0)
-        made.failed("refused", 1, True, 100.0)
-        self.assertEqual(made.retryAt, 102.0)
+        bench = Bench("a", "b")
+        self.assertFalse(bench.pool.getHost("a").health.watched)
+        self.report(bench, FAILED, FAILED, FAILED)
+        self.assertTrue(bench.pool.getHost("a").health.watched)
+        self.assertEqual(bench.told(), ["host-down a"])
+        bench.pool.unwatch("a")
+        self.assertEqual((bench.told(), bench.state("a")), (["host-up a"], "up"))
+        bench.pool.unwatch("a")
+        self.assertEqual((bench.told(), bench.pool.readyCount), ([], 2))
+        for call in (bench.pool.watch, bench.pool.unwatch):
+            self.assertRaises(UnknownName, call, "x")
 
-    def test_fall(self) -> None:
+    def test_trafficOfWatched(self) -> None:
         """
-        It takes as many failures in a row as are configured.
+        Traffic puts a host out that is checked, and C{rise} successes of its
+        checks put it in again; no client is its trial, however late it is.
         """
-        made = Mark(0.0)
-        self.assertFalse(made.failed("a", 3, False, 1.0))
-        self.assertFalse(made.failed("b", 3, False, 2.0))
-        self.assertFalse(made.succeeded(3.0))
-        self.assertFalse(made.failed("c", 3, False, 4.0))
-        self.assertFalse(made.failed("d", 3, False, 5.0))
-        self.assertEqual((made.state, made.reason), (UP, ""))
-        self.assertTrue(made.failed("e", 3, False, 6.0))
-        self.assertEqual((made.state, made.reason, made.failures), (DOWN, "e", 3))
+        bench = Bench("a", "b", passiveFall=2)
+        bench.pool.watch("a", rise=2)
+        self.report(bench, PASSED, PASSED, PASSED)
+        bench.fell("a")
+        self.assertEqual(bench.state("a"), "up")
+        bench.fell("a")
+        self.assertEqual((bench.told(), bench.state("a")), (["host-down a"], "down"))
+        self.assertEqual(bench.pool.getHost("a").reason, str(REFUSED))
+        self.assertIsNone(bench.pool.nextDeadline())
+        bench.now += 100
+        bench.pool.advance(bench.now)
+        self.assertEqual({bench.pool.acquire().host.name for _ in range(5)}, {"b"})
+        self.assertEqual(self.report(bench, PASSED, PASSED), ["coming-up", "up"])
+        self.assertEqual(bench.told(), ["host-up a"])
 
-    def test_lateFailure(self) -> None:
+    def test_watchedWhileMarked(self) -> None:
         """
-        What began before the host was put out tells nothing new.
+        A host that traffic has put out before it is checked comes in by its
+        checks.
         """
-        for state in (DOWN, DUE, TRIAL):
-            made = mark(state)
-            self.assertFalse(made.failed("late", 1, False, 200.0))
-            self.assertIs(made.state, state)
-            self.assertEqual((made.retryAt, made.reason), (101.0, ""))
+        bench = Bench("a", "b")
+        bench.fell("a")
+        bench.now += 1
+        bench.pool.advance(bench.now)
+        bench.pool.watch("a")
+        self.assertEqual((bench.state("a"), bench.pool.readyCount), ("down", 1))
+        self.assertEqual(bench.pool.getHost("a").reason, str(REFUSED))
+        self.assertEqual(self.report(bench, PASSED, PASSED), ["coming-up", "up"])
+
+    def test_allDown(self) -> None:
+        """
+        Where all are out, those that checks have put out are tried too.
+        """
+        bench = Bench("a", "b")
+        for name in "ab":
+            self.report(bench, FAILED, FAILED, FAILED, name=name)
+        self.assertEqual(bench.pool.readyCount, 0)
+        attempt = bench.attempt()
+        self.assertIsInstance(attempt, Attempt)
+        attempt.connected().release()
+        self.assertEqual(bench.state(attempt.host.name), "down")

@@ -17,15 +17,17 @@ from txlb.pool._dial import (
     GaveUpReason,
 )
 from txlb.pool._events import Details, Event, EventKind, changed
-from txlb.pool._health import Mark, MarkState
+from txlb.pool._health import CheckResult, Health, HealthState
 from txlb.pool._host import Host, HostCounters
 from txlb.pool._lease import Lease, Outcome
+from txlb.pool._mark import Mark, MarkState
 from txlb.pool._pool import HostPool
 from txlb.pool._service import RefusalKind, ServiceCounters
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 __all__ = [
     "Attempt",
+    "CheckResult",
     "Details",
     "Dial",
     "DialLimits",
@@ -36,6 +38,8 @@ __all__ = [
     "GaveUp",
     "GaveUpReason",
     "GroupSnapshot",
+    "Health",
+    "HealthState",
     "Host",
     "HostCounters",
     "HostPool",

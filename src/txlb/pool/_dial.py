@@ -13,7 +13,7 @@ from txlb.pool._lease import Lease, Outcome
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
-    from txlb.pool._pool import HostPool
+    from txlb.pool._work import Work
 
 
 class FailureKind(Enum):
@@ -148,7 +148,7 @@ class Dial:
 
     __slots__ = ("_attempt", "_failure", "_limits", "_pool", "_tried", "began", "clientAddr")
 
-    def __init__(self, pool: HostPool, clientAddr: object, limits: DialLimits) -> None:
+    def __init__(self, pool: Work, clientAddr: object, limits: DialLimits) -> None:
         self._pool = pool
         self._limits = limits
         # Nearly always it is one, and a set of one is four times the size.
@@ -166,7 +166,7 @@ class Dial:
         return len(self._tried)
 
     @property
-    def pool(self) -> HostPool:
+    def pool(self) -> Work:
         """
         The hosts that are searched.
         """

@@ -1,100 +1,159 @@
 """
-What traffic has told of a host: its mark.
+What checks have told of a host: its health.
 
-A host that can't be reached is put out. After a time it is due: the next client
-is its trial, and while that one is under way nobody else is sent there. Where a
-trial fails the time doubles, where it succeeds all is forgiven::
+A host that is not checked is up as far as its health goes, and traffic tells by
+its mark (L{txlb.pool._mark}). Where it is checked, health has the word alone:
+failures in a row of checks, or of connections, put it out, successes in a row of
+checks put it in, and no client is a trial. The first result of all decides at
+once::
 
-    state    event       next     what happens
-    ------   ---------   ------   ---------------------------------------
-    up       fell        down     out of the scheduler for RETRY_FIRST
-    down     time        due      back in the scheduler, for one client
-    due      picked      trial    out of the scheduler again
-    trial    failed      down     the time doubles, to at most RETRY_LAST
-    trial    abandoned   due      the client went away: no verdict
-    any      succeeded   up       back in the scheduler
+    state        event       next         what happens
+    ----------   ---------   ----------   -------------------------------------
+    up           awaited     starting     nothing is sent there before a check
+    starting     rose        up           the first check passed: it is in
+    starting     fell        down         the first check failed
+    up           failed      going down   it stays in; it is checked faster
+    up           fell        down         it is out
+    going down   passed      up           that was nothing
+    going down   fell        down         it is out
+    down         passed      coming up    it stays out; it is checked faster
+    down         rose        up           it is in
+    coming up    failed      down         that was nothing
+    coming up    fell        down         traffic says otherwise
+    coming up    rose        up           it is in
+    any          unwatched   up           it is checked no more
 
-An event that has no line for a state changes nothing: a failure of a connection
-that began before the host was put out says nothing new.
+An event that has no line for a state changes nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
-#: Seconds until the first trial, and the longest time between two.
-RETRY_FIRST = 1.0
-RETRY_LAST = 60.0
+#: Results in a row that put a host in or out where nothing else is said.
+RISE = 2
+FALL = 3
 
 
-class MarkState(Enum):
+@dataclass(frozen=True, slots=True)
+class CheckResult:
     """
-    The states of a mark.
+    What one check of a host has found.
+
+    @ivar passed: whether the host is well.
+    @ivar detail: what it answered, or why it did not, for people.
+    @ivar duration: seconds that the check took, 0 or more.
     """
 
+    passed: bool
+    detail: str
+    duration: float
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.passed else "failed"
+        return f"check {verdict} in {self.duration:.3g} s: {self.detail}"
+
+
+class HealthState(Enum):
+    """
+    The states of a host's health. The value is the word for it in logs and data.
+    """
+
+    STARTING = "starting"
     UP = "up"
+    GOING_DOWN = "going-down"
     DOWN = "down"
-    DUE = "due"
-    TRIAL = "trial"
+    COMING_UP = "coming-up"
 
 
-class MarkEvent(Enum):
+class HealthEvent(Enum):
     """
-    What can happen to a mark.
+    What can happen to a host's health. C{PASSED} and C{FAILED} are results of
+    checks that decide nothing yet, C{ROSE} and C{FELL} are enough of them.
     """
 
-    FELL = "fell"
-    TIME = "time"
-    PICKED = "picked"
+    PASSED = "passed"
     FAILED = "failed"
-    ABANDONED = "abandoned"
-    SUCCEEDED = "succeeded"
+    ROSE = "rose"
+    FELL = "fell"
+    AWAITED = "awaited"
+    UNWATCHED = "unwatched"
 
 
 TRANSITIONS = {
-    (MarkState.UP, MarkEvent.FELL): MarkState.DOWN,
-    (MarkState.DOWN, MarkEvent.TIME): MarkState.DUE,
-    (MarkState.DUE, MarkEvent.PICKED): MarkState.TRIAL,
-    (MarkState.TRIAL, MarkEvent.FAILED): MarkState.DOWN,
-    (MarkState.TRIAL, MarkEvent.ABANDONED): MarkState.DUE,
-    (MarkState.DOWN, MarkEvent.SUCCEEDED): MarkState.UP,
-    (MarkState.DUE, MarkEvent.SUCCEEDED): MarkState.UP,
-    (MarkState.TRIAL, MarkEvent.SUCCEEDED): MarkState.UP,
+    (HealthState.UP, HealthEvent.AWAITED): HealthState.STARTING,
+    (HealthState.STARTING, HealthEvent.ROSE): HealthState.UP,
+    (HealthState.STARTING, HealthEvent.FELL): HealthState.DOWN,
+    (HealthState.UP, HealthEvent.FAILED): HealthState.GOING_DOWN,
+    (HealthState.UP, HealthEvent.FELL): HealthState.DOWN,
+    (HealthState.GOING_DOWN, HealthEvent.PASSED): HealthState.UP,
+    (HealthState.GOING_DOWN, HealthEvent.FELL): HealthState.DOWN,
+    (HealthState.DOWN, HealthEvent.PASSED): HealthState.COMING_UP,
+    (HealthState.DOWN, HealthEvent.ROSE): HealthState.UP,
+    (HealthState.COMING_UP, HealthEvent.FAILED): HealthState.DOWN,
+    (HealthState.COMING_UP, HealthEvent.FELL): HealthState.DOWN,
+    (HealthState.COMING_UP, HealthEvent.ROSE): HealthState.UP,
+    (HealthState.STARTING, HealthEvent.UNWATCHED): HealthState.UP,
+    (HealthState.GOING_DOWN, HealthEvent.UNWATCHED): HealthState.UP,
+    (HealthState.DOWN, HealthEvent.UNWATCHED): HealthState.UP,
+    (HealthState.COMING_UP, HealthEvent.UNWATCHED): HealthState.UP,
 }
 
-#: In these states the scheduler holds the host.
-SCHEDULED = frozenset({MarkState.UP, MarkState.DUE})
+#: In these states a host is sent clients.
+HEALTHY = frozenset({HealthState.UP, HealthState.GOING_DOWN})
 
 
-class Mark:
+class Health:
     """
-    The mark of one host. Owned by the host's pool.
+    The health of one host. Owned by the host's pool. A monitor takes its pace
+    from C{state}: fast in the states that are neither up nor down.
 
     @ivar state: see the table above.
-    @ivar failures: failures to connect in a row.
     @ivar since: when the state was last entered, in seconds of the pool's clock.
-    @ivar retryAt: when a host that is down is due.
-    @ivar reason: what the last failure was; empty when up.
+    @ivar watched: whether the host is checked at all.
+    @ivar rise: successes in a row that put it in.
+    @ivar fall: failures in a row that put it out.
+    @ivar passes: successes in a row so far.
+    @ivar failures: failures in a row so far.
+    @ivar last: the last result; L{None} before the first.
+    @ivar lastAt: when that was.
+    @ivar reason: why it is out; empty while it is in.
     """
 
-    __slots__ = ("_wait", "failures", "reason", "retryAt", "since", "state")
+    __slots__ = (
+        "failures",
+        "fall",
+        "last",
+        "lastAt",
+        "passes",
+        "reason",
+        "rise",
+        "since",
+        "state",
+        "watched",
+    )
 
     def __init__(self, now: float) -> None:
-        self.state = MarkState.UP
-        self.failures = 0
+        self.state = HealthState.UP
         self.since = now
-        self.retryAt = 0.0
+        self.watched = False
+        self.rise = RISE
+        self.fall = FALL
+        self.passes = 0
+        self.failures = 0
+        self.last: CheckResult | None = None
+        self.lastAt = now
         self.reason = ""
-        self._wait = RETRY_FIRST
 
     @property
-    def isUp(self) -> bool:
+    def isHealthy(self) -> bool:
         """
-        Whether traffic has told nothing bad of it.
+        Whether checks say that the host can be sent clients.
         """
-        return self.state is MarkState.UP
+        return self.state in HEALTHY
 
-    def happened(self, event: MarkEvent, now: float) -> bool:
+    def happened(self, event: HealthEvent, now: float) -> bool:
         """
         Follow the table.
 
@@ -105,41 +164,35 @@ class Mark:
             return False
         self.state = to
         self.since = now
-        if event is MarkEvent.FAILED:
-            self._wait = min(self._wait * 2, RETRY_LAST)
-        if to is MarkState.DOWN:
-            self.retryAt = now + self._wait
-        elif to is MarkState.UP:
-            self._wait = RETRY_FIRST
+        if to in HEALTHY:
             self.reason = ""
         return True
 
-    def failed(self, reason: str, fall: int, trial: bool, now: float) -> bool:
+    def checked(self, result: CheckResult, now: float) -> bool:
         """
-        A connection to the host failed.
+        A check has ended.
 
-        @param fall: how many failures in a row put it out.
-        @param trial: whether that connection was the host's trial.
-        @return: whether the host was up or on trial, and is down now.
+        @return: whether the state is another one now.
         """
-        self.failures += 1
-        if trial:
-            event = MarkEvent.FAILED
-        elif self.failures >= fall:
-            event = MarkEvent.FELL
-        else:
-            return False
-        changed = self.happened(event, now)
-        if changed:
-            self.reason = reason
-        return changed
+        self.last, self.lastAt = result, now
+        first = self.state is HealthState.STARTING
+        if result.passed:
+            self.passes, self.failures = self.passes + 1, 0
+            enough = first or self.passes >= self.rise
+            return self.happened(HealthEvent.ROSE if enough else HealthEvent.PASSED, now)
+        self.passes, self.failures = 0, self.failures + 1
+        enough = first or self.failures >= self.fall
+        return self.happened(HealthEvent.FELL if enough else HealthEvent.FAILED, now)
 
-    def succeeded(self, now: float) -> bool:
+    def fell(self, now: float) -> bool:
         """
-        A connection to the host succeeded.
+        Traffic has told that the host is down: C{rise} checks have to pass from
+        here on.
 
-        @return: whether the host was not up before.
+        @return: whether the state is another one now.
         """
-        self.failures = 0
-        # Nearly always it was up, and looking into the table costs more than this.
-        return self.state is not MarkState.UP and self.happened(MarkEvent.SUCCEEDED, now)
+        self.passes = 0
+        return self.happened(HealthEvent.FELL, now)
+
+    def __repr__(self) -> str:
+        return f"<Health {self.state.value} passes={self.passes} failures={self.failures}>"

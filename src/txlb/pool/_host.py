@@ -10,7 +10,8 @@ from zope.interface import implementer
 
 from txlb.interfaces import IHost
 from txlb.model import Address, ProxyHost
-from txlb.pool._health import SCHEDULED, Mark
+from txlb.pool._health import Health
+from txlb.pool._mark import SCHEDULED, Mark
 
 if TYPE_CHECKING:
     from txlb.pool._lease import Lease
@@ -42,12 +43,14 @@ class Host:
     only reads it.
 
     Whether it may be chosen is computed from facts that are independent of one
-    another: its mark (what traffic told), whether its name has an address, its
-    weight, its room, and whether it is leaving.
+    another: its health (what checks told), its mark (what traffic told), whether
+    its name has an address, its weight, its room, and whether it is leaving.
 
     @ivar configured: the values that it was made from.
     @ivar addresses: where it can be reached, the best one first; empty while
         its name has no address.
+    @ivar health: what checks have told of it.
+    @ivar mark: what traffic has told of it, where it is not checked.
     @ivar leaving: whether it was deleted and waits for its leases to end.
     @ivar trial: the lease that decides whether it is up again; L{None} in every
         state of the mark but C{trial}.
@@ -61,6 +64,7 @@ class Host:
         "connectTime",
         "counters",
         "effectiveWeight",
+        "health",
         "key",
         "leaving",
         "mark",
@@ -79,6 +83,7 @@ class Host:
         self.connectTime: float | None = None
         self.counters = HostCounters()
         self.mark = Mark(now)
+        self.health = Health(now)
         self.leaving = False
         self.trial: Lease | None = None
         address = configured.address
@@ -118,9 +123,30 @@ class Host:
         self._preferred += 1
 
     @property
+    def healthy(self) -> bool:
+        """
+        Whether checks and traffic say that it can be sent clients.
+        """
+        return self.mark.state in SCHEDULED and self.health.isHealthy
+
+    @property
+    def reason(self) -> str:
+        """
+        Why it is out, for people; empty while it is in.
+        """
+        return self.health.reason or self.mark.reason
+
+    @property
+    def since(self) -> float:
+        """
+        When its state of health was last entered, in seconds of the pool's clock.
+        """
+        return self.health.since if self.health.watched else self.mark.since
+
+    @property
     def takesWork(self) -> bool:
         """
-        Whether it may be chosen if its mark is not looked at.
+        Whether it may be chosen if its health and mark are not looked at.
         """
         return (
             not self.leaving
@@ -134,18 +160,20 @@ class Host:
         """
         Whether it may be chosen.
         """
-        return self.mark.state in SCHEDULED and self.takesWork
+        return self.healthy and self.takesWork
 
     @property
     def stateWord(self) -> str:
         """
-        Its state in one word: leaving, unresolved, down, due, trial, drain, full
-        or up.
+        Its state in one word: leaving, unresolved, starting, going-down, down,
+        coming-up, due, trial, drain, full or up.
         """
         if self.leaving:
             return "leaving"
         if not self.addresses:
             return "unresolved"
+        if self.health.state.value != "up":
+            return self.health.state.value
         if self.mark.state.value != "up":
             return self.mark.state.value
         if self.weight == 0:

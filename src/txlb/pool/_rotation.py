@@ -1,7 +1,7 @@
 """
 Who may be chosen next.
 
-The scheduler holds the hosts that are ready. Those that only their mark keeps
+The scheduler holds the hosts that are ready. Those that only their health or mark keeps
 out stand in a list of their own, for when no other is left, and in a heap by
 the time at which they are due again. This file keeps all three in line with the
 facts of a host; it knows nothing of leases.
@@ -14,8 +14,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from txlb.interfaces import IHost, IScheduler
-from txlb.pool._health import MarkEvent, MarkState
 from txlb.pool._host import Host
+from txlb.pool._mark import MarkEvent, MarkState
 from txlb.schedulers import Key
 
 #: When a host is due again; a number, so that hosts are never compared; the host.

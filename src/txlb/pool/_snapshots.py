@@ -19,7 +19,7 @@ class HostSnapshot:
 
     @ivar state: one word, see L{txlb.pool.Host.stateWord}.
     @ivar reason: why it is down, for people; empty otherwise.
-    @ivar since: seconds that its mark has been as it is.
+    @ivar since: seconds that its health or mark has been as it is.
     @ivar active: connections that are open or being opened.
     @ivar connections: connections that were established, in all.
     @ivar failures: connections that were not, in all.
@@ -100,8 +100,8 @@ def hostSnapshot(host: Host, now: float) -> HostSnapshot:
         effectiveWeight=host.effectiveWeight,
         maxConnections=host.maxConnections,
         state=host.stateWord,
-        reason=host.mark.reason,
-        since=now - host.mark.since,
+        reason=host.reason,
+        since=now - host.since,
         active=host.active,
         connections=counters.connections,
         failures=counters.failures,

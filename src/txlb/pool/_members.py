@@ -1,0 +1,213 @@
+"""
+Which hosts a pool has, and by which policy one of them is chosen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from random import Random as RandomSource
+
+from txlb.errors import DuplicateName, UnknownName
+from txlb.interfaces import IScheduler
+from txlb.model import Address, ProxyHost, checkWeight
+from txlb.pool._events import Details, Event, EventKind, changed
+from txlb.pool._host import Host
+from txlb.pool._rotation import Rotation
+from txlb.schedulers import leastc, schedulerFactory
+
+#: All that is told of a host once it was deleted.
+OF_LEAVING = frozenset({EventKind.HOST_REMOVED, EventKind.HOST_GONE})
+
+
+class Members:
+    """
+    The hosts of a pool. L{txlb.pool.HostPool} adds the work that they do.
+    """
+
+    def __init__(
+        self,
+        scheduler: str | IScheduler = leastc,
+        hosts: Iterable[ProxyHost] = (),
+        *,
+        service: str = "",
+        group: str = "",
+        passiveFall: int = 1,
+        whenAllDown: str = "try",
+        seconds: Callable[[], float] = time.monotonic,
+        random: RandomSource | None = None,
+        publish: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.service = service
+        self.group = group
+        self.passiveFall = passiveFall
+        self.whenAllDown = whenAllDown
+        self.seconds = seconds
+        self._random = random if random is not None else RandomSource()
+        self._publish = publish
+        self._hosts: dict[str, Host] = {}
+        self._leaving: dict[int, Host] = {}
+        self._rotation = Rotation(self._made(scheduler))
+        for host in hosts:
+            self.addHost(host)
+
+    # Hosts
+
+    @property
+    def hosts(self) -> list[Host]:
+        """
+        The hosts that are configured, in the order in which they were added.
+        """
+        return list(self._hosts.values())
+
+    @property
+    def leaving(self) -> list[Host]:
+        """
+        The hosts that were deleted and wait for their leases to end.
+        """
+        return list(self._leaving.values())
+
+    def getHost(self, name: str) -> Host:
+        """
+        @raise UnknownName: there is no such host.
+        """
+        try:
+            return self._hosts[name]
+        except KeyError:
+            raise UnknownName(f"host of {self._where}", name, self._hosts) from None
+
+    def addHost(self, configured: ProxyHost) -> Host:
+        """
+        A host is there from now on.
+
+        @raise DuplicateName: its name is taken.
+        """
+        if configured.name in self._hosts:
+            raise DuplicateName(f"{self._where} has a host {configured.name!r} already")
+        now = self.seconds()
+        host = Host((self.service, self.group, configured.name), configured, now)
+        self._hosts[configured.name] = host
+        self._rotation.refresh(host)
+        message = f"added at {configured.address}"
+        self._tell(EventKind.HOST_ADDED, host, message, now, changed(None, host.settings))
+        return host
+
+    def removeHost(self, name: str) -> Host:
+        """
+        A host gets nothing new from now on, and its name is free. It lives on
+        until its leases have ended.
+
+        @raise UnknownName: there is no such host.
+        """
+        host = self.getHost(name)
+        del self._hosts[name]
+        host.leaving = True
+        self._rotation.refresh(host)
+        now = self.seconds()
+        message = f"removed, {host.active} connections left"
+        self._tell(EventKind.HOST_REMOVED, host, message, now, changed(host.settings, None))
+        if host.active:
+            self._leaving[id(host)] = host
+        else:
+            self._tell(EventKind.HOST_GONE, host, "gone", now)
+        return host
+
+    def setWeight(self, name: str, weight: int) -> None:
+        """
+        Give a host another weight; 0 drains it.
+
+        @raise ModelError: the weight breaks the rule.
+        @raise UnknownName: there is no such host.
+        """
+        host = self.getHost(name)
+        checkWeight(weight, f"host {name!r}")
+        before = host.weight
+        if before == weight:
+            return
+        host.weight = weight
+        if weight:
+            host.effectiveWeight = float(weight)
+        self._rotation.refresh(host)
+        details = changed(before, weight)
+        self._tell(
+            EventKind.HOST_WEIGHT, host, f"weight {before} -> {weight}", self.seconds(), details
+        )
+
+    def setAddresses(self, name: str, addresses: Sequence[Address]) -> None:
+        """
+        A look-up of a host's name had this answer; an empty one keeps what is
+        known.
+
+        @raise UnknownName: there is no such host.
+        """
+        host = self.getHost(name)
+        before = host.addresses
+        if not addresses or set(before) == set(addresses):
+            return
+        host.addresses = tuple(addresses)
+        self._rotation.refresh(host)
+        found = ", ".join(map(str, addresses))
+        self._tell(EventKind.HOST_RESOLVED, host, f"is at {found}", self.seconds())
+
+    def reportUnresolved(self, name: str, reason: str) -> None:
+        """
+        A look-up of a host's name failed. What is known of it is kept.
+
+        @raise UnknownName: there is no such host.
+        """
+        host = self.getHost(name)
+        kept = "the last answer is kept" if host.addresses else "it is down until it has an address"
+        message = f"{host.configured.ipOrHost} can't be resolved ({reason}); {kept}"
+        self._tell(EventKind.HOST_UNRESOLVED, host, message, self.seconds())
+
+    # Policy
+
+    @property
+    def scheduler(self) -> IScheduler:
+        """
+        The policy in use.
+        """
+        return self._rotation.scheduler
+
+    def setScheduler(self, scheduler: str | IScheduler) -> None:
+        """
+        Choose by another policy from now on. Counts, leases and marks stay.
+
+        @raise UnknownName: there is no policy of this word.
+        """
+        self._rotation.use(self._made(scheduler))
+
+    def _made(self, scheduler: str | IScheduler) -> IScheduler:
+        if isinstance(scheduler, str):
+            return schedulerFactory(scheduler, random=self._random)
+        return scheduler
+
+    # Inside
+
+    @property
+    def readyCount(self) -> int:
+        """
+        How many hosts may be chosen.
+        """
+        return self._rotation.readyCount
+
+    @property
+    def active(self) -> int:
+        """
+        How many leases there are, on hosts that are leaving too.
+        """
+        return sum(host.active for host in (*self._hosts.values(), *self._leaving.values()))
+
+    @property
+    def _where(self) -> str:
+        if not self.group:
+            return "the pool"
+        return f"group {self.group!r} of service {self.service!r}"
+
+    def _tell(
+        self, kind: EventKind, host: Host, message: str, now: float, details: Details | None = None
+    ) -> None:
+        # The name of a host that is leaving may be another's by now.
+        about = not host.leaving or kind in OF_LEAVING
+        if about and self._publish is not None:
+            self._publish(Event(kind, host.key, message, now, details or {}))
