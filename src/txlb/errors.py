@@ -21,6 +21,7 @@ __all__ = [
     "Problem",
     "StateDirectoryError",
     "TxlbError",
+    "UnknownConnection",
     "UnknownName",
     "nearest",
 ]
@@ -70,6 +71,12 @@ class UnknownName(TxlbError, LookupError):
         else:
             remedy = "there is none yet"
         super().__init__(f"no {kind} is called {name!r}; {remedy}")
+
+
+class UnknownConnection(TxlbError, LookupError):
+    """
+    There is no connection to a host of the name that was given.
+    """
 
 
 class ListenError(TxlbError):

@@ -140,6 +140,12 @@ class IRelay(Interface):
         Reset every connection of this relay.
         """
 
+    def noteOrigins() -> None:
+        """
+        Somebody asks for the clients behind hosts' connections from now on: note
+        those that there are, and each new one, as L{txlb.proxy.Origins} says.
+        """
+
 
 class IEventObserver(Interface):
     """

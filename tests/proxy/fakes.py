@@ -67,6 +67,7 @@ class FakeRelay:
     def __init__(self) -> None:
         self.started: list[tuple[socket.socket, Attempt, bytes, bytes]] = []
         self.aborted = 0
+        self.noted = 0
 
     def start(
         self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
@@ -78,6 +79,9 @@ class FakeRelay:
 
     def abortAll(self) -> None:
         self.aborted += 1
+
+    def noteOrigins(self) -> None:
+        self.noted += 1
 
     def close(self) -> None:
         for sock, _, _, _ in self.started:

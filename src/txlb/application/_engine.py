@@ -22,6 +22,7 @@ from txlb.proxy import (
     Frontend,
     Listener,
     Loop,
+    Origins,
     PortableRelay,
     Tally,
     whyNotFast,
@@ -55,6 +56,7 @@ class Engine:
         # The pools' clock, as attempts say their deadlines by it.
         self.deadlines = Deadlines(reactor, manager.seconds)
         self.tally = Tally()
+        self._origins = Origins()
         self._names = NameService(manager, reactor, self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)
         self._ready: Deferred[None] = Deferred()
@@ -65,7 +67,15 @@ class Engine:
         if wanted and self._whyNotFast is None:
             self._loop = Loop(reactor, self.deadlines)
         self._frontends = {
-            name: Frontend(name, manager, reactor, self.deadlines, self.tally, loop=self._loop)
+            name: Frontend(
+                name,
+                manager,
+                reactor,
+                self.deadlines,
+                self.tally,
+                loop=self._loop,
+                origins=self._origins,
+            )
             for name in manager.services
         }
         self.setRecord(record)
@@ -141,6 +151,20 @@ class Engine:
         the first look-ups, but within five seconds.
         """
         self._ready.addCallback(lambda _: action() and None)
+
+    def clientOf(
+        self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
+    ) -> object:
+        """
+        Who is behind a connection that a host has.
+
+        @raise UnknownConnection: there is none, or it can't be told which.
+        """
+        if not self._origins.keeping:
+            self._origins.keeping = True
+            for frontend in self._frontends.values():
+                frontend.relay.noteOrigins()
+        return self._origins.clientOf(host, port, serverHost, serverPort)
 
     def stop(self, graceTime: float) -> Deferred[None]:
         """

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from txlb.application._engine import Engine
-from txlb.errors import AddressError, UnknownName
+from txlb.errors import AddressError, UnknownConnection, UnknownName
 from txlb.manager import ProxyManager
 from txlb.model import Address, TCPAddress, parseListenAddress
 from txlb.proxy import ConnectionRecord, Listener
@@ -187,6 +187,34 @@ class LoadBalancedService(MultiService):
     def _stopped(self, ignored: object) -> None:
         self._stopping = None
 
+    def getClientAddress(
+        self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
+    ) -> tuple[str, int]:
+        """
+        Who is behind a connection that a host has accepted from this balancer.
+
+        @param host: the address from which the host sees it come.
+        @param port: the port.
+        @param serverHost: the address at which the host has accepted it. Connections
+            to several hosts may come from the same port, and then this tells them
+            apart.
+        @param serverPort: the port, likewise.
+        @return: the client's address and port; of a client of a UNIX socket that
+            socket's address, and 0.
+        @raise UnknownConnection: there is no such connection, or it can't be told
+            which one it is.
+        """
+        for engine in (self._engine, self._stopping):
+            if engine is not None:
+                try:
+                    client = engine.clientOf(host, port, serverHost, serverPort)
+                except UnknownConnection:
+                    if engine is self._stopping or self._stopping is None:
+                        raise
+                else:
+                    return _hostAndPort(client)
+        raise UnknownConnection("the balancer does not run")
+
     def abortConnections(self) -> None:
         """
         Reset every connection, those of a run that is being stopped as well.
@@ -291,6 +319,12 @@ class ProxyListener(Service):
         if old is not None:
             old.close()
         return self.addresses
+
+
+def _hostAndPort(clientAddr: object) -> tuple[str, int]:
+    if isinstance(clientAddr, tuple):
+        return str(clientAddr[0]), int(clientAddr[1])
+    return str(clientAddr), 0
 
 
 def _elsewhere(now: Address, to: int | str) -> Address:

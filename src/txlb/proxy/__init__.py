@@ -9,6 +9,7 @@ from txlb.proxy._connect import connectTo, endpointOf
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._listen import Listener
+from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
@@ -22,6 +23,7 @@ __all__ = [
     "Frontend",
     "Listener",
     "Loop",
+    "Origins",
     "PortableRelay",
     "PrefaceReader",
     "Relayed",

@@ -18,6 +18,7 @@ from txlb.manager import ProxyManager
 from txlb.model import ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Outcome, RefusalKind
 from txlb.proxy._limits import Tally, Throttle
+from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
@@ -49,6 +50,7 @@ class Frontend:
     @param makePreface: makes what reads the beginning of each connection;
         L{None} where that is the host's.
     @param loop: where the fast relay runs; L{None} where it can't.
+    @param origins: where connections note themselves if somebody asks for them.
 
     @ivar relay: what relays.
     @ivar record: is called with the record of each connection that has ended;
@@ -64,6 +66,7 @@ class Frontend:
         tally: Tally,
         makePreface: Callable[[], IPreface] | None = None,
         loop: Loop | None = None,
+        origins: Origins | None = None,
     ) -> None:
         self.serviceName = serviceName
         self.record: Recorder | None = None
@@ -80,9 +83,9 @@ class Frontend:
         timeouts = Timeouts(service.idleTimeout, service.finTimeout)
         self.relay: IRelay
         if loop is None or service.relay == PortableRelay.name:
-            self.relay = PortableRelay(reactor, deadlines, timeouts, self._relayed)
+            self.relay = PortableRelay(reactor, deadlines, timeouts, self._relayed, origins)
         else:
-            self.relay = FastRelay(loop, timeouts, self._relayed)
+            self.relay = FastRelay(loop, timeouts, self._relayed, origins)
 
     @property
     def _service(self) -> ProxyService:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from txlb.proxy._origins import Origins
 from txlb.proxy._results import Relayed
 
 
@@ -20,16 +21,24 @@ class Held(Protocol):
         Reset it, in whatever state it is.
         """
 
+    def noteOrigin(self) -> None:
+        """
+        Be noted in the relay's L{Origins}, where it has a host and is not yet.
+        """
+
 
 class Holder:
     """
     What every relay does with its connections: the base of both.
 
     @param ended: is called once with the result of each connection.
+    @param origins: where connections note themselves if somebody asks for them;
+        L{None} where nobody does.
     """
 
-    def __init__(self, ended: Callable[[Relayed], object]) -> None:
+    def __init__(self, ended: Callable[[Relayed], object], origins: Origins | None = None) -> None:
         self.ended = ended
+        self.origins = Origins() if origins is None else origins
         self._connections: set[Held] = set()
 
     def finished(self, connection: Held, result: Relayed) -> None:
@@ -44,6 +53,13 @@ class Holder:
         See L{txlb.interfaces.IRelay.connectionCount}.
         """
         return len(self._connections)
+
+    def noteOrigins(self) -> None:
+        """
+        Somebody asks for connections from now on: note those that there are.
+        """
+        for connection in tuple(self._connections):
+            connection.noteOrigin()
 
     def abortAll(self) -> None:
         """

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.logger import Logger
@@ -25,6 +26,7 @@ from txlb.interfaces import IRelay
 from txlb.pool import Attempt, Failure, FailureKind, GaveUp, Outcome
 from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
 from txlb.proxy._held import Holder
+from txlb.proxy._origins import Origin, Origins
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._search import nextStep, releaseSafely
@@ -41,6 +43,7 @@ class PortableRelay(Holder):
     @param deadlines: where timeouts wait.
     @param timeouts: when a silent connection is ended.
     @param ended: is called once with the result of each connection.
+    @param origins: see L{Holder}.
     """
 
     name = "portable"
@@ -51,8 +54,9 @@ class PortableRelay(Holder):
         deadlines: Deadlines,
         timeouts: Timeouts,
         ended: Callable[[Relayed], object],
+        origins: Origins | None = None,
     ) -> None:
-        super().__init__(ended)
+        super().__init__(ended, origins)
         self.reactor = reactor
         self.deadlines = deadlines
         self.timeouts = timeouts
@@ -86,6 +90,7 @@ class Connection:
         self._attempt: Attempt | None = None
         self._pair: Pair | None = None
         self._result: Relayed | None = None
+        self._origin: Origin | None = None
 
     def tryHost(self, attempt: Attempt) -> None:
         """
@@ -122,6 +127,8 @@ class Connection:
         lease = attempt.connected()
         connectTime = lease.since - attempt.dial.began + (lease.host.connectTime or 0.0)
         self._result = Relayed(attempt.dial, lease, connectTime=connectTime)
+        if self._relay.origins.keeping:
+            self.noteOrigin()
         client, self._client = self._client, None
         assert client is not None  # noqa: S101 - it is given away here only
         try:
@@ -148,10 +155,25 @@ class Connection:
         """
         The pair is closed, both sides of it.
         """
+        if self._origin is not None:
+            self._relay.origins.remove(self._origin)
+            self._origin = None
         result = self._result
         if result is not None and result.lease is not None:
             releaseSafely(result.lease, outcome)
             self._relay.finished(self, result)
+
+    def noteOrigin(self) -> None:
+        """
+        See L{Held.noteOrigin}. The port of a host that is being connected to is
+        known to the endpoint alone.
+        """
+        pair, result = self._pair, self._result
+        if self._origin is None and pair is not None and pair.host.isOpen and result is not None:
+            transport = pair.host.transport
+            self._origin = self._relay.origins.add(
+                _nameOf(transport.getHost()), _nameOf(transport.getPeer()), result.dial.clientAddr
+            )
 
     def abort(self) -> None:
         """
@@ -172,6 +194,15 @@ class Connection:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def _nameOf(address: object) -> object:
+    """
+    An end of a connection as the system would tell it.
+    """
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return address.host, address.port
+    return ""
 
 
 def _unexpected(reason: TwistedFailure) -> Failure:

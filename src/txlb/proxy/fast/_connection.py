@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from txlb.model import UNIXAddress
 from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, Lease, Outcome
 from txlb.proxy._connect import failureOf
+from txlb.proxy._origins import Origin
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep, releaseSafely
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
 from txlb.proxy.fast._end import End
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
+from txlb.proxy.fast._self import isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.proxy.fast._loop import Loop
@@ -35,19 +37,6 @@ RESET = struct.pack("ii", 1, 0)
 #: Connecting goes on after these.
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
-
-def _firstEphemeral() -> int:
-    """
-    The lowest port that the system gives to those who connect.
-    """
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-            return int(file.read().split()[0])
-    except (OSError, ValueError):
-        return 1024
-
-
-FIRST_EPHEMERAL = _firstEphemeral()
 
 #: Seconds between two looks at a connection that may be silent for ever.
 SELDOM = 3600.0
@@ -79,6 +68,7 @@ class Connection:
         "_lastMoved",
         "_lease",
         "_onTheWay",
+        "_origin",
         "_relay",
         "_toClient",
         "_toHost",
@@ -105,6 +95,7 @@ class Connection:
         self._lastMoved = self._askAt = 0.0
         self._onTheWay = 0
         self._freeIn = self._freeOut = 0
+        self._origin: Origin | None = None
         self.over = False
         self.slot: set[Waiting] | None = None
 
@@ -145,6 +136,9 @@ class Connection:
             return failureOf(error.errno or 0)
         self._hostSocket = sock
         if number in UNDER_WAY:
+            # Its host may see it, and ask for it, before we hear of it again.
+            if self._relay.origins.keeping:
+                self.noteOrigin()
             self.loop.watch(sock.fileno(), self.connecting)
             return None
         self._dropHost()
@@ -157,6 +151,7 @@ class Connection:
         sock, self._hostSocket = self._hostSocket, None
         if sock is None:
             return
+        self._forgetOrigin()
         self.loop.handle(sock.fileno(), None)
         self.loop.closeSoon(sock)
 
@@ -175,7 +170,7 @@ class Connection:
             if number or not event & select.EPOLLOUT:
                 self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
                 return
-        if _isSelfConnected(attempt, sock):
+        if isSelfConnected(attempt, sock):
             self._failed(attempt, Failure(FailureKind.REFUSED, "connected to itself"))
             return
         self._begin(attempt, sock)
@@ -219,6 +214,27 @@ class Connection:
         if not self.over:
             client.hearsOut = client.unsent is not None
             loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
+
+    # For those who ask whose it is
+
+    def noteOrigin(self) -> None:
+        """
+        See L{txlb.proxy._held.Held.noteOrigin}.
+        """
+        sock, attempt = self._hostSocket, self._attempt
+        if self._origin is not None or sock is None or sock.family == socket.AF_UNIX:
+            return
+        try:
+            host = attempt.address if attempt is not None else sock.getpeername()
+            origin = self._relay.origins.add(sock.getsockname(), host, self._dial.clientAddr)
+        except OSError:
+            return  # it is gone, and the loop will hear of it
+        self._origin = origin
+
+    def _forgetOrigin(self) -> None:
+        if self._origin is not None:
+            self._relay.origins.remove(self._origin)
+            self._origin = None
 
     # While it lasts
 
@@ -338,6 +354,7 @@ class Connection:
                     loop.pipes.discard(pipe)
                 else:
                     loop.pipes.give(pipe)
+        self._forgetOrigin()
         loop.wheel.remove(self)
         loop.closeSoon(self)
         if result.lease is not None:
@@ -372,17 +389,3 @@ class Connection:
         One of its handlers raised.
         """
         self.abort(Outcome.ERROR)
-
-
-def _isSelfConnected(attempt: Attempt, sock: _socket.socket) -> bool:
-    """
-    A socket that connects to a dead port of its own machine can be given that
-    very port, and is then connected to itself.
-    """
-    address = attempt.address
-    if isinstance(address, UNIXAddress) or address.port < FIRST_EPHEMERAL:
-        return False
-    try:
-        return bool(sock.getsockname() == sock.getpeername())
-    except OSError:
-        return False

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from txlb.interfaces import IRelay
 from txlb.proxy._held import Holder
+from txlb.proxy._origins import Origins
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy.fast._connection import Connection
 
@@ -42,12 +43,19 @@ class FastRelay(Holder):
     @param loop: whose events.
     @param timeouts: when a silent connection is ended.
     @param ended: is called once with the result of each connection.
+    @param origins: see L{Holder}.
     """
 
     name = "fast"
 
-    def __init__(self, loop: Loop, timeouts: Timeouts, ended: Callable[[Relayed], object]) -> None:
-        super().__init__(ended)
+    def __init__(
+        self,
+        loop: Loop,
+        timeouts: Timeouts,
+        ended: Callable[[Relayed], object],
+        origins: Origins | None = None,
+    ) -> None:
+        super().__init__(ended, origins)
         self.loop = loop
         self.timeouts = timeouts
 

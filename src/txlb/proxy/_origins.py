@@ -1,0 +1,133 @@
+"""
+Who is behind the connections that hosts see.
+
+A host sees a connection from the balancer, with an address and a port of the
+balancer's. That names the connection as long as it lasts, and here it leads to the
+client. The port alone may not be enough: the system gives the same one to
+connections that go to different hosts.
+
+Nothing is kept until somebody asks for the first time. From then on each
+connection notes itself when the system has chosen its port, which is before the
+host can see it, and takes itself out at its end. So who never asks pays nothing,
+and who does pays one system call a connection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from txlb.errors import UnknownConnection
+from txlb.model import Address, TCPAddress
+
+#: An address and a port.
+Name = tuple[str, int]
+
+
+class Origin:
+    """
+    A connection to a host, and who it is for.
+
+    @ivar name: our end of it.
+    @ivar hostName: the host's end of it.
+    @ivar clientAddr: the client's address.
+    """
+
+    __slots__ = ("clientAddr", "hostName", "name")
+
+    def __init__(self, name: Name, hostName: Name, clientAddr: object) -> None:
+        self.name = name
+        self.hostName = hostName
+        self.clientAddr = clientAddr
+
+
+class Origins:
+    """
+    The connections to hosts by our end of them, as many as there are now. Owned by
+    the balancer's engine; all its relays share it.
+
+    @ivar keeping: whether connections are to note themselves.
+    """
+
+    def __init__(self) -> None:
+        self.keeping = False
+        self._origins: dict[Name, tuple[Origin, ...]] = {}
+
+    def __len__(self) -> int:
+        """
+        How many connections are noted.
+        """
+        return sum(map(len, self._origins.values()))
+
+    def add(self, name: object, host: Address | object, clientAddr: object) -> Origin | None:
+        """
+        There is a connection.
+
+        @param name: our end of it, as the system tells it.
+        @param host: the host's end of it, likewise or as a L{TCPAddress}.
+        @return: what L{remove} wants; L{None} for a UNIX socket, whose ends have
+            no names.
+        """
+        if not isinstance(name, tuple):
+            return None
+        if isinstance(host, TCPAddress):
+            hostName = host.host, host.port
+        elif isinstance(host, tuple):
+            hostName = host[0], host[1]
+        else:
+            return None
+        origin = Origin((name[0], name[1]), hostName, clientAddr)
+        self._origins[origin.name] = (*self._origins.get(origin.name, ()), origin)
+        return origin
+
+    def remove(self, origin: Origin) -> None:
+        """
+        A connection is over.
+        """
+        left = tuple(each for each in self._origins[origin.name] if each is not origin)
+        if left:
+            self._origins[origin.name] = left
+        else:
+            del self._origins[origin.name]
+
+    def clientOf(
+        self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
+    ) -> object:
+        """
+        Who is behind a connection.
+
+        @param host: the address from which its host sees it come.
+        @param port: the port.
+        @param serverHost: the address at which the host has accepted it, so that
+            it is told from one of the same port to another host.
+        @param serverPort: the port, likewise.
+        @return: the client's address.
+        @raise UnknownConnection: there is none, or it can't be told which.
+        """
+        found = [
+            each
+            for each in self._origins.get((_plain(host), port), ())
+            if serverHost is None or each.hostName[0] == _plain(serverHost)
+            if serverPort is None or each.hostName[1] == serverPort
+        ]
+        if not found:
+            raise UnknownConnection(f"no connection to a host comes from {host} port {port}")
+        if len(found) > 1:
+            raise UnknownConnection(
+                f"{len(found)} connections to hosts come from {host} port {port}; say at which "
+                "address and port this one was accepted"
+            )
+        return found[0].clientAddr
+
+
+def _plain(host: str) -> str:
+    """
+    An IP address as the system writes it for a socket of its own family; anything
+    else as it is.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
