@@ -7,6 +7,7 @@ provides its interface:
   - an L{IScheduler} chooses the next L{IHost};
   - an L{IPreface} reads what comes before a connection's own bytes;
   - an L{IRelay} connects a client to the chosen host and moves the bytes;
+  - an L{IHealthCheck} finds out whether a host is well;
   - an L{IEventObserver} is told what has changed.
 """
 
@@ -18,9 +19,12 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from txlb.health import Target, Verdict
     from txlb.pool import Attempt, Event
 
-__all__ = ["IEventObserver", "IHost", "IPreface", "IRelay", "IScheduler"]
+__all__ = ["IEventObserver", "IHealthCheck", "IHost", "IPreface", "IRelay", "IScheduler"]
 
 
 class IHost(Interface):
@@ -144,6 +148,26 @@ class IRelay(Interface):
         """
         Somebody asks for the clients behind hosts' connections from now on: note
         those that there are, and each new one, as L{txlb.proxy.Origins} says.
+        """
+
+
+class IHealthCheck(Interface):
+    """
+    A way to find out whether a host is well. One is made for each host that is
+    checked with it; its checks don't overlap.
+
+    It keeps no time and counts nothing: the heartbeat begins each check, cancels
+    one that takes too long, and reports what was found to the pool, which
+    counts.
+    """
+
+    def check(target: Target) -> Deferred[Verdict]:
+        """
+        Check the host once. It takes a bounded number of bytes of an answer.
+
+        @return: fires with what was found. It fails only for errors of its own,
+            which are logged and say nothing of the host. Cancelled, it frees
+            everything at once, and may fire with what it was waiting for.
         """
 
 

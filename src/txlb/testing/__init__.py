@@ -1,12 +1,14 @@
 """
 The test kit: what one needs to test one's own parts of a balancer.
 
-L{SchedulerContract} and L{RelayContract} hold the tests that every policy and
-every relay passes. L{FakeHost} is a host that a test sets as it likes,
-L{FlowTransport} a transport in memory with flow control and half-close, and
-L{FarHost} and L{Stream} are the far ends of real connections.
+L{SchedulerContract}, L{RelayContract} and L{HealthCheckContract} hold the tests
+that every policy, every relay and every health check passes. L{FakeHost} is a
+host that a test sets as it likes, L{FlowTransport} a transport in memory with
+flow control and half-close, and L{FarHost} and L{Stream} are the far ends of real
+connections.
 """
 
+from txlb.testing._health import HealthCheckContract
 from txlb.testing._hosts import FakeHost
 from txlb.testing._relay import RelayContract
 from txlb.testing._schedulers import SchedulerContract
@@ -17,6 +19,7 @@ __all__ = [
     "FakeHost",
     "FarHost",
     "FlowTransport",
+    "HealthCheckContract",
     "RelayContract",
     "SchedulerContract",
     "Stream",

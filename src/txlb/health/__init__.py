@@ -1,0 +1,50 @@
+"""
+Active checks of hosts, and the heartbeat that makes them.
+
+A check of one's own is an L{txlb.interfaces.IHealthCheck} and a L{CheckKind} that
+says its word and options; L{registerCheck} makes it known. Most are a
+L{ConversationCheck}, whose steps are written from top to bottom.
+"""
+
+from txlb.health._agent import AGENT
+from txlb.health._call import PYTHON
+from txlb.health._expect import EXPECT
+from txlb.health._http import HTTP
+from txlb.health._line import Conversation, Line, Steps
+from txlb.health._registry import (
+    CheckKind,
+    Option,
+    Target,
+    Tools,
+    checkKinds,
+    completed,
+    getCheckKind,
+    makeCheck,
+    registerCheck,
+)
+from txlb.health._script import SCRIPT
+from txlb.health._sockets import Sockets
+from txlb.health._tcp import TCP, TLS, ConversationCheck
+from txlb.health._verdict import CheckEnded, Verdict
+
+__all__ = [
+    "CheckEnded",
+    "CheckKind",
+    "Conversation",
+    "ConversationCheck",
+    "Line",
+    "Option",
+    "Sockets",
+    "Steps",
+    "Target",
+    "Tools",
+    "Verdict",
+    "checkKinds",
+    "completed",
+    "getCheckKind",
+    "makeCheck",
+    "registerCheck",
+]
+
+for _kind in (TCP, TLS, HTTP, EXPECT, AGENT, SCRIPT, PYTHON):
+    registerCheck(_kind)

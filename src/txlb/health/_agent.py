@@ -1,0 +1,78 @@
+"""
+A check that asks an agent beside the host, as HAProxy's agent-check does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txlb.health._line import Conversation, Line
+from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._tcp import ConversationCheck
+from txlb.health._values import Bytes, unescaped
+from txlb.health._verdict import Verdict
+from txlb.wire import AgentHealth, AgentReader, AgentReply
+
+
+class AgentCheck(ConversationCheck):
+    """
+    Reads an agent's line. C{up} passes; C{down}, C{fail} and C{stopped} don't; a
+    line that says neither counts for nothing. An agent that can't be reached is
+    no fault of the host's, and counts for nothing either.
+
+    Source: HAProxy 2.6, configuration manual, C{agent-check}.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        super().__init__(options, tools)
+        send = options["send"]
+        self._send = b"" if send is None else unescaped(send, "send")
+
+    def check(self, target: Target) -> Deferred[Verdict]:
+        """
+        See L{IHealthCheck.check}. No PROXY header is said: an agent is not what
+        traffic goes to.
+        """
+        line = Line(target.address)
+        line.doing = "no connection to the agent"
+        return self._sockets.run(line, self.talk(line, target)).addCallback(_ofAgent)
+
+    def talk(self, line: Line, target: Target) -> Conversation:
+        """
+        See L{ConversationCheck.talk}.
+        """
+        yield from line.connect()
+        yield from line.send(self._send)
+        reader = AgentReader()
+        reply: AgentReply | None = None
+        while reply is None:
+            data = yield from line.receive()
+            reply = reader.feed(data) if data else reader.ended()
+        if reply.isEmpty:
+            return Verdict(None, f"it can't be understood: {reply.error}", reply)
+        if reply.health is None:
+            return Verdict(None, "it says nothing of the host's health", reply)
+        why = f" ({reply.reason})" if reply.reason else ""
+        return Verdict(reply.health is AgentHealth.UP, f"it says {reply.health.value}{why}", reply)
+
+
+def _ofAgent(verdict: Verdict) -> Verdict:
+    """
+    What was found, with what was not found counting for nothing.
+    """
+    passed = None if verdict.reply is None else verdict.passed
+    return Verdict(passed, f"agent: {verdict.detail}", verdict.reply)
+
+
+AGENT = CheckKind(
+    "agent",
+    "Asks an agent beside the host, which speaks HAProxy's agent-check protocol, most often on a "
+    "``port`` of its own. ``up``, ``down``, ``fail`` and ``stopped`` say how the host is; "
+    "``drain``, ``maint``, ``ready``, ``N%`` and ``weight:N`` are done. An agent that can't be "
+    "reached changes nothing.",
+    AgentCheck,
+    (Option("send", Bytes(), "What is sent to the agent first.", defaultDoc="nothing"),),
+)

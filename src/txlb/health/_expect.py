@@ -1,0 +1,69 @@
+"""
+A check that says one thing and expects another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from txlb.health._line import Conversation, Line
+from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._tcp import CA_FILE, SERVER_NAME, VERIFY, ConversationCheck, TLSOptions
+from txlb.health._values import Bytes, shown, unescaped
+from txlb.health._verdict import Verdict
+from txlb.model.kinds import Boolean
+
+#: The most bytes of an answer that are looked at.
+MAX_ANSWER = 16 * 1024
+
+
+class ExpectCheck(ConversationCheck):
+    """
+    Passes where the expected bytes are in the answer.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        super().__init__(options, tools)
+        send = options["send"]
+        self._send = b"" if send is None else unescaped(send, "send")
+        self._expect = unescaped(options["expect"], "expect")
+        self._tls = TLSOptions(options) if options["tls"] else None
+
+    def talk(self, line: Line, target: Target) -> Conversation:
+        """
+        See L{ConversationCheck.talk}.
+        """
+        yield from line.connect()
+        if self._tls is not None:
+            yield from self._tls.secure(line, target)
+        yield from line.send(self._send)
+        answer = b""
+        while self._expect not in answer:
+            data = yield from line.receive()
+            answer += data
+            if not data or len(answer) > MAX_ANSWER:
+                break
+            line.doing = f"the answer is {shown(answer)}, expected {shown(self._expect)}"
+        else:
+            return Verdict(True, f"the answer is {shown(answer)}")
+        if not answer:
+            return Verdict(False, "closed without an answer")
+        return Verdict(False, f"the answer is {shown(answer)}, expected {shown(self._expect)}")
+
+
+EXPECT = CheckKind(
+    "expect",
+    "Sends some bytes and expects some in the answer, or in what the host says by itself.",
+    ExpectCheck,
+    (
+        Option(
+            "expect", Bytes(), "What has to be in the first 16 KiB of the answer.", required=True
+        ),
+        Option("send", Bytes(), "What is sent.", defaultDoc="nothing"),
+        Option("tls", Boolean(), "Whether to talk over TLS.", False),
+        VERIFY,
+        SERVER_NAME,
+        CA_FILE,
+    ),
+)

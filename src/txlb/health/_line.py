@@ -1,0 +1,179 @@
+"""
+A connection to a host, as a check sees it.
+
+A check is written as steps, a generator that reads from top to bottom. Where it
+has to wait for the connection it yields C{READ} or C{WRITE}, and whoever runs it
+goes on when that can be done::
+
+    def steps(line):
+        yield from line.connect()
+        yield from line.send(b"PING\\r\\n")
+        answer = yield from line.receive()
+        return Verdict(answer == b"+PONG\\r\\n", repr(answer))
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import struct
+from collections.abc import Generator
+from typing import TypeVar
+
+from txlb.health._verdict import CheckEnded, Verdict, tlsReason
+from txlb.model import Address, UNIXAddress
+
+#: What a step waits for; the values are those of poll(2).
+READ, WRITE = 1, 4
+
+#: The most bytes that are taken at a time.
+CHUNK = 16384
+
+Result = TypeVar("Result")
+
+#: A part of a check, with what it comes to.
+Steps = Generator[int, None, Result]
+
+#: All of it.
+Conversation = Generator[int, None, Verdict]
+
+# Closing sends a reset, and leaves nothing behind in the kernel.
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Line:
+    """
+    One connection, or the attempt at one. Owned by whoever runs the check, who
+    closes it.
+
+    @param address: where to; needs no look-up.
+    @param header: bytes to send before any others, such as a PROXY header.
+
+    @ivar doing: what the check waits for now, as a log says it when time is up.
+    """
+
+    __slots__ = ("_address", "_header", "_sock", "doing")
+
+    def __init__(self, address: Address, header: bytes = b"") -> None:
+        self._address = address
+        self._header = header
+        self._sock: socket.socket | None = None
+        self.doing = "no connection"
+
+    def fileno(self) -> int:
+        """
+        The descriptor; -1 before L{connect} and after L{close}.
+        """
+        return -1 if self._sock is None else self._sock.fileno()
+
+    @property
+    def _open(self) -> socket.socket:
+        if self._sock is None:
+            raise ValueError("the connection is not open")
+        return self._sock
+
+    def connect(self) -> Steps[None]:
+        """
+        Connect, and say the header.
+
+        @raise OSError: it can't be had.
+        """
+        if isinstance(self._address, UNIXAddress):
+            family, where = socket.AF_UNIX, self._address.path
+        else:
+            family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
+            where = (self._address.host, self._address.port)  # type: ignore[assignment]
+        self._sock = sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        error = sock.connect_ex(where)
+        if error == errno.EINPROGRESS:
+            yield WRITE
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, "")
+        if family is not socket.AF_UNIX and sock.getsockname() == sock.getpeername():
+            # A dead port of our own machine was given to this very socket.
+            raise OSError(errno.ECONNREFUSED, "")
+        self.doing = "connected, but no answer"
+        if self._header:
+            yield from self.send(self._header)
+
+    def secure(self, context: ssl.SSLContext, serverName: str | None) -> Steps[None]:
+        """
+        Make it TLS.
+
+        @param serverName: the name to ask for and to verify.
+        @raise CheckEnded: the handshake failed, and why.
+        """
+        self.doing = "connected, but no end of the TLS handshake"
+        self._sock = sock = context.wrap_socket(
+            self._open, server_hostname=serverName, do_handshake_on_connect=False
+        )
+        while True:
+            try:
+                sock.do_handshake()
+            except ssl.SSLWantReadError:
+                yield READ
+            except ssl.SSLWantWriteError:
+                yield WRITE
+            except ssl.SSLCertVerificationError as error:
+                raise CheckEnded.failed(f"certificate refused: {error.verify_message}") from None
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                raise CheckEnded.failed("closed during the TLS handshake") from None
+            except ssl.SSLError as error:
+                why = f"the TLS handshake failed: {tlsReason(error)}"
+                raise CheckEnded.failed(why) from None
+            else:
+                break
+        self.doing = "connected, but no answer"
+
+    def send(self, data: bytes) -> Steps[None]:
+        """
+        Send all of it.
+
+        @raise OSError: the connection is gone.
+        """
+        while data:
+            try:
+                data = data[self._open.send(data) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                yield WRITE
+            except ssl.SSLWantReadError:
+                yield READ
+
+    def receive(self, most: int = CHUNK) -> Steps[bytes]:
+        """
+        Wait for the next bytes.
+
+        @param most: how many at most.
+        @return: at least one; none where the host has closed.
+        @raise OSError: the connection is gone.
+        """
+        sock = self._open
+        if not isinstance(sock, ssl.SSLSocket):
+            yield READ
+        while True:
+            try:
+                return sock.recv(most)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                yield READ
+            except ssl.SSLWantWriteError:
+                yield WRITE
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                return b""
+
+    def resetAtEnd(self) -> None:
+        """
+        When it is closed, reset it: the host frees it at once, and we have no
+        port that waits for a minute.
+        """
+        self._open.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+    def close(self) -> None:
+        """
+        Close it, where it is open.
+        """
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()

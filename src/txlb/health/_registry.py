@@ -1,0 +1,165 @@
+"""
+From the word in a configuration file to the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from txlb.deadlines import Deadlines
+from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.health._sockets import Sockets
+from txlb.interfaces import IHealthCheck
+from txlb.model import Address, HealthCheck
+from txlb.model.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    The host that a check is to look at.
+
+    @ivar key: the names of service, group and host.
+    @ivar address: where, with the check's own port where it has one; needs no
+        look-up.
+    @ivar name: the host as it is configured: an IP address, a name, or
+        C{localhost} for a UNIX socket.
+    @ivar timeout: seconds that the check has; it is cancelled after them.
+    @ivar header: bytes to send before any others: a PROXY header, or nothing.
+    """
+
+    key: tuple[str, str, str]
+    address: Address
+    name: str
+    timeout: float
+    header: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """
+    What checks are made with.
+
+    @ivar reactor: the reactor.
+    @ivar deadlines: the monotonic clock's.
+    @ivar sockets: runs conversations.
+    """
+
+    reactor: Any
+    deadlines: Deadlines
+    sockets: Sockets
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """
+    A setting that a kind of check has of its own. It is an attribute of
+    C{<check>} in a configuration file.
+
+    @ivar name: its name.
+    @ivar kind: what its values are.
+    @ivar doc: what it is for, in a sentence or two of reStructuredText.
+    @ivar default: its value where it isn't given; L{None} for no value at all.
+    @ivar defaultDoc: what to say of a default that isn't one fixed value.
+    @ivar required: whether it has to be given.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+    defaultDoc: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckKind:
+    """
+    A kind of check.
+
+    @ivar word: its word in the configuration file.
+    @ivar doc: what it does, in a sentence or two of reStructuredText.
+    @ivar make: makes one for a host, from the values of all its options and the
+        tools; raises L{ModelError} where they don't go together.
+    @ivar options: what it has of its own.
+    @ivar inFiles: whether a configuration file can ask for it.
+    """
+
+    word: str
+    doc: str
+    make: Callable[[Mapping[str, Any], Tools], IHealthCheck]
+    options: tuple[Option, ...] = ()
+    inFiles: bool = True
+
+
+_kinds: dict[str, CheckKind] = {}
+
+
+def registerCheck(kind: CheckKind) -> None:
+    """
+    Make a kind of check known by its word.
+
+    @raise DuplicateName: the word is taken.
+    """
+    if kind.word in _kinds:
+        raise DuplicateName(f"there is a check {kind.word!r} already; choose another word")
+    _kinds[kind.word] = kind
+
+
+def checkKinds() -> list[CheckKind]:
+    """
+    All kinds, in the order in which they became known.
+    """
+    return list(_kinds.values())
+
+
+def getCheckKind(word: str) -> CheckKind:
+    """
+    @raise UnknownName: there is no such kind.
+    """
+    try:
+        return _kinds[word]
+    except KeyError:
+        raise UnknownName("check", word, _kinds) from None
+
+
+def completed(check: HealthCheck) -> dict[str, Any]:
+    """
+    The values of all options of a check.
+
+    @raise UnknownName: there is no such kind, or it has no such option.
+    @raise ModelError: a value is wrong, or one is missing.
+    """
+    kind = getCheckKind(check.kind)
+    options = {option.name: option for option in kind.options}
+    for name in check.options:
+        if name not in options:
+            raise UnknownName(f"option of the {kind.word} check", name, options)
+    return {
+        name: _value(kind.word, option, check.options.get(name)) for name, option in options.items()
+    }
+
+
+def _value(word: str, option: Option, value: object) -> Any:
+    what = f"{option.name} of the {word} check"
+    if value is None:
+        if option.required:
+            raise ModelError(f"{what} is missing; it is {option.kind.describe()}")
+        return option.default
+    if callable(value):
+        return value
+    # As a file would have it, so that the same is right in both.
+    text = value if isinstance(value, str) else option.kind.write(value)
+    return option.kind.parse(text, what)
+
+
+def makeCheck(check: HealthCheck, tools: Tools) -> IHealthCheck:
+    """
+    Make what a configured check stands for.
+
+    @raise UnknownName: there is no such kind, or it has no such option.
+    @raise ModelError: its options are wrong.
+    """
+    return getCheckKind(check.kind).make(completed(check), tools)

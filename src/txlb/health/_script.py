@@ -1,0 +1,190 @@
+"""
+A check that is a program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from txlb.deadlines import Deadline
+from txlb.health._line import READ
+from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._values import Text, shown
+from txlb.health._verdict import Verdict
+from txlb.interfaces import IHealthCheck
+from txlb.model import UNIXAddress
+
+#: Bytes of what a program says that are kept, from the beginning.
+MAX_OUTPUT = 4096
+
+#: Seconds between two looks at whether it has ended, where the system can't tell.
+LOOK = 0.05
+
+#: What systemd says to the balancer itself is not for its children.
+_NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
+
+
+@implementer(IHealthCheck)
+class ScriptCheck:
+    """
+    Runs a program for each check. Exit status 0 passes; the first line that it
+    writes is kept as the reason.
+
+    The program gets the host in its environment: C{TXLB_HOST} and C{TXLB_PORT}
+    (for a UNIX socket C{unix:/path} and 0), C{TXLB_SERVICE}, C{TXLB_GROUP},
+    C{TXLB_NAME} and C{TXLB_TIMEOUT}. It is the leader of a process group, which
+    is killed when its time is over, and when it has ended.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        self._command = [options["program"], *(options["arguments"] or "").split()]
+        self._tools = tools
+
+    def check(self, target: Target) -> Deferred[Verdict]:
+        """
+        See L{IHealthCheck.check}.
+        """
+        return _Run(self._tools, self._command, _environment(target)).done
+
+
+def _environment(target: Target) -> dict[str, str]:
+    address = target.address
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    environment.update(
+        TXLB_HOST=str(address) if isinstance(address, UNIXAddress) else address.host,
+        TXLB_PORT="0" if isinstance(address, UNIXAddress) else str(address.port),
+        TXLB_SERVICE=target.key[0],
+        TXLB_GROUP=target.key[1],
+        TXLB_NAME=target.key[2],
+        TXLB_TIMEOUT=f"{target.timeout:g}",
+    )
+    return environment
+
+
+class _Run:
+    """
+    One program under way.
+    """
+
+    def __init__(self, tools: Tools, command: list[str], environment: dict[str, str]) -> None:
+        self.done: Deferred[Verdict] = Deferred(self._cancel)
+        self._tools = tools
+        self._watcher = tools.sockets.watcher
+        self._output = b""
+        self._pipe = self._ended = -1
+        self._look: Deadline | None = None
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - whoever configures it chooses it
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                # So that it can be killed with all its children.
+                start_new_session=True,
+            )
+        except OSError as error:
+            why = f"{command[0]} can't be run: {error.strerror}"
+            self.done.callback(Verdict(None, why))
+            return
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        self._pipe = self._process.stdout.fileno()
+        os.set_blocking(self._pipe, False)
+        self._watcher.watch(self._pipe, READ, self._read)
+        self._awaitEnd()
+
+    def _awaitEnd(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            self._ended = os.pidfd_open(self._process.pid)
+        if self._ended >= 0:
+            self._watcher.watch(self._ended, READ, self._poll)
+        else:
+            self._poll()
+
+    def _read(self) -> None:
+        """
+        Take what it says, so that it never waits for us; keep the beginning.
+        """
+        try:
+            data = os.read(self._pipe, 65536)
+        except BlockingIOError:
+            return
+        if data:
+            self._output += data[: MAX_OUTPUT - len(self._output)]
+        else:
+            self._closePipe()
+
+    def _poll(self) -> None:
+        self._look = None
+        status = self._process.poll()
+        if status is None:
+            self._look = self._tools.deadlines.after(LOOK, self._poll)
+            return
+        if self._pipe >= 0:
+            self._read()
+        verdict = self._verdict(status)
+        self._free()
+        self.done.callback(verdict)
+
+    def _verdict(self, status: int) -> Verdict:
+        line = self._output.strip().partition(b"\n")[0]
+        said = f": {shown(line, 200)[1:-1]}" if line else ""
+        if status < 0:
+            with contextlib.suppress(ValueError):
+                return Verdict(False, f"ended by {signal.Signals(-status).name}{said}")
+        return Verdict(status == 0, f"exit status {status}{said}")
+
+    def _cancel(self, deferred: Deferred[Verdict]) -> None:
+        self._free()
+        deferred.callback(Verdict(False, "the program did not end"))
+
+    def _free(self) -> None:
+        # The group lives on while anybody is in it, so this reaches those that
+        # it left behind, and nobody else.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._look is not None:
+            self._look.cancel()
+        if self._ended >= 0:
+            self._watcher.forget(self._ended)
+            os.close(self._ended)
+        if self._pipe >= 0:
+            self._closePipe()
+        # It was killed, so that this takes no time.
+        self._process.wait()
+
+    def _closePipe(self) -> None:
+        self._watcher.forget(self._pipe)
+        self._pipe = -1
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+SCRIPT = CheckKind(
+    "script",
+    "Runs a program, which gets the host in ``TXLB_HOST`` and ``TXLB_PORT``. Exit status 0 passes. "
+    "When its time is over it is killed, with all that it has started.",
+    ScriptCheck,
+    (
+        Option(
+            "program",
+            Text(r"/[^\0]+", "an absolute path"),
+            "The program, by an absolute path.",
+            required=True,
+        ),
+        Option(
+            "arguments",
+            Text(r"[^\0]+", "words between spaces"),
+            "Its arguments, with spaces between them.",
+            defaultDoc="none",
+        ),
+    ),
+)

@@ -1,0 +1,295 @@
+"""
+Running the conversations of checks.
+
+A balancer of 500 hosts makes 250 checks a second. So their sockets are not
+transports of the reactor's: on Linux they are in an epoll of their own, which the
+reactor watches as one descriptor, as the fast relay does. Elsewhere the reactor
+watches each.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReadDescriptor, IReadWriteDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.health._line import WRITE, Conversation, Line
+from txlb.health._verdict import CheckEnded, Verdict, verdictOf
+
+#: How many events are taken at a time.
+MAX_EVENTS = 256
+
+
+class Watcher(Protocol):
+    """
+    Tells when a descriptor can be read or written.
+    """
+
+    def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
+        """
+        Call C{call} whenever C{fd} is ready for C{want}; instead of what it was
+        watched for before.
+        """
+
+    def forget(self, fd: int) -> None:
+        """
+        Watch it no more; before it is closed.
+        """
+
+    def look(self) -> None:
+        """
+        Do now what can be done now, if that is cheap.
+        """
+
+    def stop(self) -> None:
+        """
+        Watch nothing any more.
+        """
+
+
+class Sockets:
+    """
+    Runs the conversations of checks. Owned by the heartbeat.
+
+    @param reactor: watches.
+
+    @ivar watcher: what tells when a descriptor is ready.
+    """
+
+    def __init__(self, reactor: Any, watcher: Watcher | None = None) -> None:
+        if watcher is not None:
+            self.watcher = watcher
+        elif hasattr(select, "epoll"):
+            self.watcher = EpollWatcher(reactor)
+        else:
+            self.watcher = ReactorWatcher(reactor)
+
+    def run(self, line: Line, conversation: Conversation) -> Deferred[Verdict]:
+        """
+        Run a check.
+
+        @return: fires with what it found. Where it is cancelled it fires with
+            what it was waiting for in vain. It fails with whatever a check
+            raises that is neither L{OSError} nor L{CheckEnded}.
+        """
+        return _Run(self.watcher, line, conversation).done
+
+    def look(self) -> None:
+        """
+        Finish what can be finished now; after a batch of checks was begun.
+        """
+        self.watcher.look()
+
+    def stop(self) -> None:
+        """
+        Free what is held. No check may be under way.
+        """
+        self.watcher.stop()
+
+
+class _Run:
+    """
+    One conversation under way.
+    """
+
+    __slots__ = ("_conversation", "_line", "_want", "_watched", "_watcher", "done")
+
+    def __init__(self, watcher: Watcher, line: Line, conversation: Conversation) -> None:
+        self._watcher = watcher
+        self._line = line
+        self._conversation = conversation
+        self._watched = -1
+        self._want = 0
+        self.done: Deferred[Verdict] = Deferred(self._cancel)
+        self._step()
+
+    def _step(self) -> None:
+        try:
+            want = next(self._conversation)
+        except StopIteration as stop:
+            self._end(stop.value)
+        except CheckEnded as ended:
+            self._end(ended.verdict)
+        except OSError as error:
+            self._end(verdictOf(error))
+        except Exception:  # noqa: BLE001 - whoever runs checks logs what is wrong with one
+            self._free()
+            self.done.errback(Failure())
+        else:
+            # Another socket object may stand for it by now, on the same descriptor.
+            if want != self._want:
+                self._want = want
+                self._watched = self._line.fileno()
+                self._watcher.watch(self._watched, want, self._step)
+
+    def _end(self, verdict: Verdict) -> None:
+        self._free()
+        self.done.callback(verdict)
+
+    def _free(self) -> None:
+        if self._watched >= 0:
+            self._watcher.forget(self._watched)
+            self._watched = -1
+        self._line.close()
+
+    def _cancel(self, deferred: Deferred[Verdict]) -> None:
+        doing = self._line.doing
+        self._conversation.close()
+        self._free()
+        deferred.callback(Verdict(False, doing))
+
+
+@implementer(IReadDescriptor)
+class EpollWatcher:
+    """
+    An epoll of its own, which the reactor watches as one descriptor while there
+    is anything in it.
+
+    @param reactor: watches it.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._epoll: select.epoll | None = None
+        self._calls: dict[int, Callable[[], None]] = {}
+
+    def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
+        """
+        See L{Watcher.watch}.
+        """
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._reactor.addReader(self)
+        if fd in self._calls:
+            self._epoll.modify(fd, want)
+        else:
+            self._epoll.register(fd, want)
+        self._calls[fd] = call
+
+    def forget(self, fd: int) -> None:
+        """
+        See L{Watcher.forget}.
+        """
+        # Closing it takes it out of the epoll.
+        del self._calls[fd]
+
+    def look(self) -> None:
+        """
+        See L{Watcher.look}.
+        """
+        if self._calls:
+            self.doRead()
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return -1 if self._epoll is None else self._epoll.fileno()
+
+    def doRead(self) -> None:
+        """
+        See L{IReadDescriptor}.
+        """
+        if self._epoll is None:
+            return
+        ready = [(fd, self._calls.get(fd)) for fd, _ in self._epoll.poll(0, MAX_EVENTS)]
+        for fd, call in ready:
+            # One may be closed in this turn, and its number be another's by now.
+            if call is not None and self._calls.get(fd) is call:
+                call()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        See L{IReadDescriptor}.
+        """
+
+    def logPrefix(self) -> str:
+        """
+        See L{IReadDescriptor}.
+        """
+        return "txlb.health"
+
+    def stop(self) -> None:
+        """
+        See L{Watcher.stop}.
+        """
+        if self._epoll is not None:
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+
+
+class ReactorWatcher:
+    """
+    Lets the reactor watch each descriptor.
+
+    @param reactor: watches.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._watched: dict[int, _Descriptor] = {}
+
+    def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
+        """
+        See L{Watcher.watch}.
+        """
+        if fd in self._watched:
+            self.forget(fd)
+        self._watched[fd] = descriptor = _Descriptor(fd, call)
+        if want == WRITE:
+            self._reactor.addWriter(descriptor)
+        else:
+            self._reactor.addReader(descriptor)
+
+    def forget(self, fd: int) -> None:
+        """
+        See L{Watcher.forget}.
+        """
+        descriptor = self._watched.pop(fd)
+        self._reactor.removeReader(descriptor)
+        self._reactor.removeWriter(descriptor)
+
+    def look(self) -> None:
+        """
+        See L{Watcher.look}.
+        """
+
+    def stop(self) -> None:
+        """
+        See L{Watcher.stop}.
+        """
+        for fd in tuple(self._watched):
+            self.forget(fd)
+
+
+@implementer(IReadWriteDescriptor)
+class _Descriptor:
+    """
+    A descriptor for the reactor to watch.
+    """
+
+    def __init__(self, fd: int, call: Callable[[], None]) -> None:
+        self._fd = fd
+        self._call = call
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def doRead(self) -> None:
+        self._call()
+
+    def doWrite(self) -> None:
+        self._call()
+
+    def connectionLost(self, reason: Failure) -> None:
+        # An error of the socket is for the conversation to find.
+        self._call()
+
+    def logPrefix(self) -> str:
+        return "txlb.health"

@@ -1,0 +1,158 @@
+"""
+Checks that connect: by TCP or to a UNIX socket, and by TLS.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from txlb.errors import ModelError
+from txlb.health._line import Conversation, Line
+from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._values import Text
+from txlb.health._verdict import Verdict
+from txlb.interfaces import IHealthCheck
+from txlb.model.kinds import Boolean
+
+
+@implementer(IHealthCheck)
+class ConversationCheck:
+    """
+    A check that is a conversation over one connection.
+
+    @param options: the values of the options of its kind.
+    @param tools: what it is made with.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        self._sockets = tools.sockets
+
+    def check(self, target: Target) -> Deferred[Verdict]:
+        """
+        See L{IHealthCheck.check}.
+        """
+        line = Line(target.address, target.header)
+        return self._sockets.run(line, self.talk(line, target))
+
+    def talk(self, line: Line, target: Target) -> Conversation:
+        """
+        The steps of the check.
+        """
+        raise NotImplementedError
+
+
+class TCPCheck(ConversationCheck):
+    """
+    Passes where the host accepts a connection, which is reset then, as HAProxy
+    does it: so neither side keeps anything of it.
+    """
+
+    def talk(self, line: Line, target: Target) -> Conversation:
+        """
+        See L{ConversationCheck.talk}.
+        """
+        yield from line.connect()
+        line.resetAtEnd()
+        return CONNECTED
+
+
+CONNECTED = Verdict(True, "connected")
+
+
+class TLSCheck(ConversationCheck):
+    """
+    Passes where the TLS handshake succeeds.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        super().__init__(options, tools)
+        self._tls = TLSOptions(options)
+
+    def talk(self, line: Line, target: Target) -> Conversation:
+        """
+        See L{ConversationCheck.talk}.
+        """
+        yield from line.connect()
+        yield from self._tls.secure(line, target)
+        return Verdict(True, "the TLS handshake is done")
+
+
+class TLSOptions:
+    """
+    How TLS is spoken to a host.
+
+    @raise ModelError: the file of authorities can't be used.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._serverName: str | None = options["serverName"]
+        self._context = tlsContext(options["verify"], options["caFile"])
+
+    def secure(self, line: Line, target: Target) -> Any:
+        """
+        The steps that make a line TLS.
+        """
+        return line.secure(self._context, self._serverName or target.name)
+
+
+def tlsContext(verify: bool, caFile: str | None) -> ssl.SSLContext:
+    """
+    What TLS clients share.
+
+    @param verify: whether chain and name have to be right.
+    @param caFile: a PEM file of authorities instead of the system's.
+    @raise ModelError: the file can't be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif caFile is None:
+        context.load_default_certs()
+    else:
+        try:
+            context.load_verify_locations(caFile)
+        except (OSError, ssl.SSLError) as error:
+            raise ModelError(
+                f"caFile {caFile!r} can't be used ({error.strerror or error}); it is a file of "
+                "certificates in PEM"
+            ) from None
+    return context
+
+
+VERIFY = Option(
+    "verify",
+    Boolean(),
+    "Whether the certificate's chain, dates and name have to be right.",
+    True,
+)
+SERVER_NAME = Option(
+    "serverName",
+    Text(r"[A-Za-z0-9._:-]{1,253}", "a host name or an IP address"),
+    "The name that is asked for (SNI) and that the certificate has to have.",
+    defaultDoc="the host as it is configured",
+)
+CA_FILE = Option(
+    "caFile",
+    Text(r"[^\0]+", "the absolute path of a PEM file"),
+    "A PEM file of the authorities that are trusted, by an absolute path.",
+    defaultDoc="the system's",
+)
+
+TCP = CheckKind(
+    "tcp",
+    "Connects, and no more. A host whose process is stopped or stuck still passes, as its kernel "
+    "accepts for it.",
+    TCPCheck,
+)
+TLS = CheckKind(
+    "tls",
+    "Connects and does a TLS handshake.",
+    TLSCheck,
+    (VERIFY, SERVER_NAME, CA_FILE),
+)
