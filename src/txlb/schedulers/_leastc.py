@@ -73,24 +73,33 @@ class LeastConnections(Scheduler):
         See L{IScheduler.hostRemoved}.
         """
         super().hostRemoved(host)
-        self._leave(host)
+        bucket = self._bucketOf.pop(host.key)
+        del bucket.hosts[host.key]
+        if not bucket.hosts:
+            bucket.unlink()
 
     def hostChanged(self, host: IHost) -> None:
         """
         See L{IScheduler.hostChanged}.
         """
-        bucket = self._bucketOf[host.key]
-        if bucket.count == host.active:
+        bucket, count = self._bucketOf[host.key], host.active
+        if bucket.count == count:
             return
-        near = bucket.fewer if host.active < bucket.count else bucket
-        self._enter(host, near, self._leave(host))
+        fewer = bucket.fewer
+        if len(bucket.hosts) > 1:
+            del bucket.hosts[host.key]
+            self._enter(host, fewer if count < bucket.count else bucket)
+        elif fewer.count < count and not 0 <= bucket.more.count <= count:
+            # Nobody else is in it, and nobody stands between: it moves as it is.
+            bucket.count = count
+        else:
+            bucket.unlink()
+            self._enter(host, fewer)
 
-    def _enter(self, host: IHost, near: Bucket, gone: Bucket | None = None) -> None:
+    def _enter(self, host: IHost, near: Bucket) -> None:
         """
         Put a host into the bucket of its count, which is looked for from C{near}.
         """
-        if near is gone:
-            near = gone.fewer
         count, ends = host.active, self._ends
         while near.count > count:
             near = near.fewer
@@ -102,17 +111,6 @@ class LeastConnections(Scheduler):
             near = bucket
         near.hosts[host.key] = host
         self._bucketOf[host.key] = near
-
-    def _leave(self, host: IHost) -> Bucket | None:
-        """
-        @return: the bucket, where it was left empty and so is gone.
-        """
-        bucket = self._bucketOf.pop(host.key)
-        del bucket.hosts[host.key]
-        if bucket.hosts:
-            return None
-        bucket.unlink()
-        return bucket
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
         """

@@ -247,13 +247,17 @@ class Connection:
         if lease is None:
             return
         if end.isClient:
-            free = min(self._freeIn, count)
-            self._freeIn -= free
-            lease.add(count - free, 0)
+            if self._freeIn:
+                free = min(self._freeIn, count)
+                self._freeIn -= free
+                count -= free
+            lease.add(count, 0)
         else:
-            free = min(self._freeOut, count)
-            self._freeOut -= free
-            lease.add(0, count - free)
+            if self._freeOut:
+                free = min(self._freeOut, count)
+                self._freeOut -= free
+                count -= free
+            lease.add(0, count)
 
     def halfClosed(self) -> None:
         """
