@@ -9,6 +9,7 @@ test of that name.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,12 +20,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.pages import otherPorts, withPorts
 from tests.integration.programs import ROOT, TROUBLE, Program, environment, get, waitUntil
+from tests.integration.support import silentPort
 
 #: The examples, and the test that runs each.
 EXAMPLES = {
     "announcement.tac": "test_announcement",
     "config.xml": "test_config",
     "hello.py": "test_leastConnectionsClient",
+    "http_client.py": "test_httpClient",
     "least_connections_client.py": "test_leastConnectionsClient",
     "own_policy.py": "test_ownPolicy",
     "web_and_balancer.tac": "test_webAndBalancer",
@@ -32,6 +35,10 @@ EXAMPLES = {
 
 #: A whole number of turns for two, three and four hosts.
 REQUESTS = 24
+
+
+#: What the HTTP client says of a host that failed, whatever state that is in now.
+FAILED = r"\w+, 0 requests, [1-9]\d* failures, 0 open"
 
 
 class ExampleTests(SynchronousTestCase):
@@ -177,6 +184,33 @@ class ExampleTests(SynchronousTestCase):
             self.assertIn(f"{host}: 5 requests, 0 open", output)
         for port in (7001, 7002):
             self.assertEqual(output.count(f"hello from port {self.port(port)}\n"), 5)
+
+    def test_httpClient(self) -> None:
+        """
+        The client that goes on to the next host: one refuses, one is dead.
+        """
+        self.startHellos(7001, 7002)
+        good = [f"127.0.0.1:{self.port(port)}" for port in (7001, 7002)]
+        refusing = f"127.0.0.1:{self.port(7003)}"
+        with silentPort() as port:
+            silent = f"127.0.0.1:{port}"
+            output = self.run_("http_client.py", silent, refusing, *good)
+        self.assertEqual(output.count("hello from port"), 20)
+        self.assertEqual(set(re.findall(r"hello from port (\d+)", output)), self.portsOf(good))
+        requests = re.findall(
+            r"^(\S+): up, (\d+) requests, 0 failures, 0 open", output, re.MULTILINE
+        )
+        self.assertEqual(sum(int(count) for _, count in requests), 20)
+        self.assertEqual([name for name, _ in requests], good)
+        # How many have met a host before it was out is the policy's.
+        self.assertRegex(output, rf"{refusing}: {FAILED} refused")
+        self.assertRegex(output, rf"{silent}: {FAILED} timeout")
+
+    def portsOf(self, addresses: list[str]) -> set[str]:
+        """
+        The ports of addresses.
+        """
+        return {address.rpartition(":")[2] for address in addresses}
 
     def test_ownPolicy(self) -> None:
         """

@@ -261,11 +261,11 @@ class ConnectToTests(ReactorCase):
 
     def test_cancelled(self) -> None:
         """
-        Whoever cancels it hears of it, and it was no time-out.
+        Whoever cancels it hears that, which says nothing about the host.
         """
         connecting, _, _, connector = self.connecting()
         connecting.cancel()
-        self.assertIsNot(self.failureOf(connecting).kind, FailureKind.TIMEOUT)
+        self.failureResultOf(connecting, neterror.ConnectingCancelledError)
         self.assertTrue(connector.stoppedConnecting)
 
     def test_itself(self) -> None:

@@ -5,7 +5,7 @@ A L{Listener} accepts, a L{Frontend} lets a connection in and looks for its host
 and a relay moves the bytes.
 """
 
-from txlb.proxy._connect import connectTo, endpointOf
+from txlb.proxy._connect import ConnectFailed, connectTo, endpointOf
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._listen import Listener
@@ -18,6 +18,7 @@ from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
 __all__ = [
+    "ConnectFailed",
     "ConnectionRecord",
     "FastRelay",
     "Frontend",

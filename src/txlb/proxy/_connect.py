@@ -169,7 +169,7 @@ def connectTo(
         deadline.cancel()
         if expired:
             raise ConnectFailed(Failure(FailureKind.TIMEOUT, "no answer in time"))
-        if isinstance(reason.value, ConnectFailed):
+        if isinstance(reason.value, (ConnectFailed, neterror.ConnectingCancelledError)):
             raise reason.value
         raise ConnectFailed(failureFrom(reason))
 

@@ -19,7 +19,7 @@ from tests.integration.support._clients import (
 )
 from tests.integration.support._load import Downloads, Load
 from tests.integration.support._manhole import Manhole
-from tests.integration.support._ports import freePorts
+from tests.integration.support._ports import freePorts, silentPort
 from tests.integration.support._usage import (
     Usage,
     cpuSeconds,
@@ -56,6 +56,7 @@ __all__ = [
     "reset",
     "residentBytes",
     "server",
+    "silentPort",
     "sites",
     "source",
     "statusWord",

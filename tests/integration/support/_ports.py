@@ -4,8 +4,10 @@ Ports for programs to listen on.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
+from collections.abc import Iterator
 
 #: Below the ports that systems give to clients (32768 and up on Linux, 49152 and
 #: up elsewhere), of which these tests and their neighbours use thousands: one of
@@ -30,3 +32,25 @@ def freePorts(count: int) -> list[int]:
         if len(found) == count:
             return found
     raise AssertionError(f"there are no {count} free ports")
+
+
+@contextlib.contextmanager
+def silentPort() -> Iterator[int]:
+    """
+    A port where nothing answers, as at a host that is dead: a connection to it is
+    neither accepted nor refused. The kernel drops what comes to a backlog that is full.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        for _ in range(8):
+            filling = stack.enter_context(socket.socket())
+            filling.settimeout(0.3)
+            try:
+                filling.connect(("127.0.0.1", port))
+            except TimeoutError:
+                yield port
+                return
+    raise AssertionError("the backlog never gets full")
