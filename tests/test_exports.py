@@ -88,7 +88,7 @@ class SchedulerTests(SynchronousTestCase):
         """
         The words are plain texts.
         """
-        for word in ("rand", "roundr", "leastc", "weightr", "weightlc", "sticky"):
+        for word in ("rand", "roundr", "leastc", "weightr", "weightlc", "p2c", "sticky", "first"):
             value = getattr(schedulers, word)
             self.assertEqual(value, word)
             self.assertIs(type(value), str)
@@ -143,7 +143,9 @@ class FacadeTests(SynchronousTestCase):
             schedulers.LeastConnections,
             schedulers.WeightedRandom,
             schedulers.WeightedLeastConnections,
+            schedulers.TwoChoices,
             schedulers.Sticky,
+            schedulers.First,
         ):
             self.assertTrue(verifyClass(interfaces.IScheduler, policy))
         self.assertTrue(interfaces.IHost.implementedBy(pool.Host))

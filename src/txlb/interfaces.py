@@ -46,6 +46,10 @@ class IHost(Interface):
     connectTime: float | None = Attribute(
         "Seconds that the last successful connect took; None before the first."
     )
+    order: int = Attribute(
+        "Where the host stands in its group's configuration: one that stands "
+        "before another has a lower number."
+    )
 
 
 class IScheduler(Interface):
@@ -89,9 +93,22 @@ class IScheduler(Interface):
 
     def explain(clientAddr: object) -> Mapping[tuple[str, str, str], float]:
         """
-        A score for each held host, higher is likelier to be chosen. It changes
-        nothing.
+        A score for each held host, higher is likelier to be chosen, the highest
+        first. It changes nothing.
         """
+
+
+class IExplainedScheduler(IScheduler):
+    """
+    A policy that says more of its scores. What derives from
+    L{txlb.schedulers.Scheduler} is one.
+    """
+
+    scoreMeans: str = Attribute("What a score is, in a few words.")
+    predictable: bool = Attribute(
+        "Whether the next pick chooses the host that explain() names first, if "
+        "nothing changes until then; it does not where chance has a part in it."
+    )
 
 
 class IPreface(Interface):

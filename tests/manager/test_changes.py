@@ -186,7 +186,7 @@ class WrongChangeTests(SynchronousTestCase):
             def hostAdded(self, host: IHost) -> None:
                 raise RuntimeError("no such host")
 
-        self.patch(_registry, "_makers", dict(_registry._makers))
+        self.patch(_registry, "_kinds", dict(_registry._kinds))
         for policy in (Unmade, Picky):
             registerScheduler(policy.name, policy)
             watched = Watched()

@@ -55,18 +55,30 @@ class StickyTests(SchedulerContract, SynchronousTestCase):
         return schedulerFactory("sticky", random=random)
 
 
+class P2cTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("p2c", random=random)
+
+
+class FirstTests(SchedulerContract, SynchronousTestCase):
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("first", random=random)
+
+
 class First(Scheduler):
     """
-    A policy as a user writes one: the first host.
+    A policy as a user writes one: the first host that came.
     """
 
-    name = "first"
+    name = "mine"
 
     def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
         return hosts[0]
 
 
-class FirstTests(SchedulerContract, SynchronousTestCase):
+class OwnTests(SchedulerContract, SynchronousTestCase):
     def makeScheduler(self, random: Random) -> IScheduler:
         return First(random)
 
@@ -84,7 +96,9 @@ class AllContractedTests(SynchronousTestCase):
                 LeastcTests,
                 WeightrTests,
                 WeightlcTests,
+                P2cTests,
                 StickyTests,
+                FirstTests,
             )
         }
         self.assertEqual(tested, set(schedulerWords()))

@@ -25,7 +25,8 @@ from txlb.testing import FakeHost
 class WordTests(SynchronousTestCase):
     def test_words(self) -> None:
         self.assertEqual(
-            schedulerWords()[:6], ["rand", "roundr", "leastc", "weightr", "weightlc", "sticky"]
+            schedulerWords()[:8],
+            ["rand", "roundr", "leastc", "weightr", "weightlc", "p2c", "sticky", "first"],
         )
 
     def test_canonical(self) -> None:
@@ -49,7 +50,7 @@ class WordTests(SynchronousTestCase):
         error = self.assertRaises(UnknownName, canonicalWord, "leastcc")
         self.assertEqual(str(error), "no scheduler is called 'leastcc'; did you mean 'leastc'?")
         error = self.assertRaises(UnknownName, canonicalWord, 5)
-        self.assertIn("no scheduler is called '5'; there are: leastc, ", str(error))
+        self.assertIn("no scheduler is called '5'; there are: first, leastc, ", str(error))
         self.assertRaises(UnknownName, canonicalWord, "Leastc")
         self.assertRaises(UnknownName, schedulerFactory, "")
 
@@ -66,7 +67,7 @@ class WordTests(SynchronousTestCase):
                 super().__init__(random)
                 made.append(random)
 
-        self.patch(_registry, "_makers", dict(_registry._makers))
+        self.patch(_registry, "_kinds", dict(_registry._kinds))
         registerScheduler("mine", Mine)
         self.assertEqual(canonicalWord("mine"), "mine")
         self.assertEqual(schedulerWords()[-1], "mine")

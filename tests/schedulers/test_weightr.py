@@ -135,7 +135,7 @@ class WeightedRandomTests(SynchronousTestCase):
                 return 1.0
 
         scheduler = WeightedRandom(Edge())
-        hosts = [FakeHost(name) for name in "abc"]
+        hosts = [FakeHost(name, weight) for weight, name in enumerate("abc", 1)]
         for host in hosts:
             scheduler.hostAdded(host)
         self.assertIs(scheduler.nextHost(None), hosts[2])

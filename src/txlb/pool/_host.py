@@ -69,16 +69,20 @@ class Host:
         "leaving",
         "mark",
         "maxConnections",
+        "order",
         "trial",
         "weight",
     )
 
-    def __init__(self, key: tuple[str, str, str], configured: ProxyHost, now: float) -> None:
+    def __init__(
+        self, key: tuple[str, str, str], configured: ProxyHost, now: float, order: int = 0
+    ) -> None:
         self.key = key
         self.configured = configured
         self.weight = configured.weight
         self.effectiveWeight = float(configured.weight)
         self.maxConnections = configured.maxConnections
+        self.order = order
         self.active = 0
         self.connectTime: float | None = None
         self.counters = HostCounters()

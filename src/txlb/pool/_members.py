@@ -47,6 +47,7 @@ class Members:
         self._publish = publish
         self._hosts: dict[str, Host] = {}
         self._leaving: dict[int, Host] = {}
+        self._added = 0
         self._rotation = Rotation(self._made(scheduler))
         for host in hosts:
             self.addHost(host)
@@ -85,7 +86,8 @@ class Members:
         if configured.name in self._hosts:
             raise DuplicateName(f"{self._where} has a host {configured.name!r} already")
         now = self.seconds()
-        host = Host((self.service, self.group, configured.name), configured, now)
+        self._added += 1
+        host = Host((self.service, self.group, configured.name), configured, now, self._added)
         self._hosts[configured.name] = host
         self._rotation.refresh(host)
         message = f"added at {configured.address}"

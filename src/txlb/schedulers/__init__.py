@@ -10,13 +10,19 @@ known with L{registerScheduler}.
 """
 
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._first import First
 from txlb.schedulers._leastc import LeastConnections
+from txlb.schedulers._p2c import MAX_CHOICES, TwoChoices
 from txlb.schedulers._rand import Random
 from txlb.schedulers._registry import (
     ALIASES,
+    SchedulerKind,
     canonicalWord,
+    checkHostCount,
     registerScheduler,
     schedulerFactory,
+    schedulerKind,
+    schedulerKinds,
     schedulerWords,
 )
 from txlb.schedulers._roundr import RoundRobin
@@ -30,35 +36,86 @@ roundr = RoundRobin.name
 leastc = LeastConnections.name
 weightr = WeightedRandom.name
 weightlc = WeightedLeastConnections.name
+p2c = TwoChoices.name
 sticky = Sticky.name
+first = First.name
 
-for _policy in (
+registerScheduler(
+    rand,
     Random,
+    summary="any, with equal chances",
+    chooseWhen="hosts and work are all alike, and nothing is to be kept in mind",
+)
+registerScheduler(
+    roundr,
     RoundRobin,
+    summary="the next in turn, in proportion to weight, as evenly as it can be done",
+    chooseWhen="connections are short and alike, and shares are to be exact",
+)
+registerScheduler(
+    leastc,
     LeastConnections,
+    summary="the one with the fewest connections; among equals the one least recently used",
+    chooseWhen="connections last for different times, and hosts are alike: a good default",
+)
+registerScheduler(
+    weightr,
     WeightedRandom,
+    summary="any, with chances in proportion to weight",
+    chooseWhen="shares are to follow weights without balancers acting in step",
+)
+registerScheduler(
+    weightlc,
     WeightedLeastConnections,
+    summary="the one with the fewest connections for its weight; among equals in proportion "
+    "to weight",
+    chooseWhen="connections last for different times, and hosts are of different sizes",
+)
+registerScheduler(
+    p2c,
+    TwoChoices,
+    summary="the one with fewer connections for its weight, of two drawn at random",
+    chooseWhen="several balancers share the hosts, and are not to run to the same one",
+    wants=("choices",),
+)
+registerScheduler(
+    sticky,
     Sticky,
-):
-    registerScheduler(_policy.name, _policy)
-del _policy
+    summary="always the same for one client's address, while it is there",
+    chooseWhen="hosts keep something for their clients, such as sessions or caches",
+)
+registerScheduler(
+    first,
+    First,
+    summary="the first in the order of the configuration that has room",
+    chooseWhen="hosts have maxConnections, and those that are not needed are to be idle",
+)
 
 __all__ = [
     "ALIASES",
+    "MAX_CHOICES",
+    "First",
     "Key",
     "LeastConnections",
     "Random",
     "RoundRobin",
     "Scheduler",
+    "SchedulerKind",
     "Sticky",
+    "TwoChoices",
     "WeightedLeastConnections",
     "WeightedRandom",
     "canonicalWord",
+    "checkHostCount",
+    "first",
     "leastc",
+    "p2c",
     "rand",
     "registerScheduler",
     "roundr",
     "schedulerFactory",
+    "schedulerKind",
+    "schedulerKinds",
     "schedulerWords",
     "sticky",
     "weightlc",

@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from zope.interface import implementer
 
-from txlb.interfaces import IHost, IScheduler
+from txlb.interfaces import IExplainedScheduler, IHost
 
 #: The names of service, group and host.
 Key = tuple[str, str, str]
 
 
-@implementer(IScheduler)
+@implementer(IExplainedScheduler)
 class Scheduler:
     """
     A policy that looks at all of its hosts on each pick: write L{choose}, and
@@ -25,10 +25,15 @@ class Scheduler:
 
     It is owned by one L{txlb.pool.HostPool}, which calls it from one thread.
 
+    @cvar name: its word.
+    @cvar scoreMeans: see L{IExplainedScheduler}.
+    @cvar predictable: see L{IExplainedScheduler}.
     @ivar hosts: the held hosts, by key, in the order in which they came.
     """
 
     name: ClassVar[str] = ""
+    scoreMeans: ClassVar[str] = "effective weight"
+    predictable: ClassVar[bool] = False
 
     def __init__(self, random: RandomSource) -> None:
         self.random = random

@@ -54,6 +54,8 @@ class LeastConnections(Scheduler):
     """
 
     name = "leastc"
+    scoreMeans = "connections, negated"
+    predictable = True
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
@@ -128,4 +130,9 @@ class LeastConnections(Scheduler):
         """
         See L{IScheduler.explain}: fewer connections score higher.
         """
-        return {key: -float(host.active) for key, host in self.hosts.items()}
+        scores: dict[Key, float] = {}
+        bucket = self._ends.more
+        while bucket is not self._ends:
+            scores.update(dict.fromkeys(bucket.hosts, -float(bucket.count)))
+            bucket = bucket.more
+        return scores

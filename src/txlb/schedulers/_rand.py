@@ -20,6 +20,8 @@ class Random(Scheduler):
     """
 
     name = "rand"
+    scoreMeans = "its chance"
+    predictable = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

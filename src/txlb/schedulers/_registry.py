@@ -4,15 +4,17 @@ From the word in a configuration file to the policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random as RandomSource
-from typing import Protocol
+from typing import Any, Protocol
 
-from txlb.errors import DuplicateName, UnknownName
+from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IScheduler
 
-#: What makes a policy, given a source of chance.
-SchedulerMaker = Callable[[RandomSource], IScheduler]
+#: What makes a policy: it is called with a source of chance, and by keyword
+#: with those settings that its L{SchedulerKind} wants.
+SchedulerMaker = Callable[..., IScheduler]
 
 #: PythonDirector's words, which old configuration files use.
 ALIASES = {
@@ -23,7 +25,42 @@ ALIASES = {
     "lweighted": "weightr",
 }
 
-_makers: dict[str, SchedulerMaker] = {}
+
+@dataclass(frozen=True, slots=True)
+class SchedulerKind:
+    """
+    A policy that can be had by its word.
+
+    @ivar word: the word.
+    @ivar maker: makes one.
+    @ivar summary: which host is the next one, in half a sentence.
+    @ivar chooseWhen: when to choose this policy, in half a sentence.
+    @ivar wants: the settings that the maker is called with, by keyword:
+        C{seconds}, a monotonic clock, or names of a group's settings.
+    @ivar maxHosts: how many hosts it takes at most; L{None} for any number.
+    """
+
+    word: str
+    maker: SchedulerMaker
+    summary: str = ""
+    chooseWhen: str = ""
+    wants: tuple[str, ...] = ()
+    maxHosts: int | None = None
+
+    def asDict(self) -> dict[str, object]:
+        """
+        What there is to say of it, in values that any format can hold.
+        """
+        return {
+            "word": self.word,
+            "summary": self.summary,
+            "chooseWhen": self.chooseWhen,
+            "settings": [name for name in self.wants if name != "seconds"],
+            "maxHosts": self.maxHosts,
+        }
+
+
+_kinds: dict[str, SchedulerKind] = {}
 
 
 class Tracker(Protocol):
@@ -38,23 +75,43 @@ class Tracker(Protocol):
         """
 
 
-def registerScheduler(word: str, maker: SchedulerMaker) -> None:
+def registerScheduler(
+    word: str,
+    maker: SchedulerMaker,
+    *,
+    summary: str = "",
+    chooseWhen: str = "",
+    wants: tuple[str, ...] = (),
+    maxHosts: int | None = None,
+) -> None:
     """
     Make a policy known by its word.
 
     @param maker: called with a C{random.Random} for each group that uses it.
+    @param summary: which host is the next one, in half a sentence.
+    @param chooseWhen: when to choose this policy, in half a sentence.
+    @param wants: the settings that the maker takes by keyword, such as
+        C{seconds}; see L{SchedulerKind}.
+    @param maxHosts: how many hosts it takes at most.
     @raise DuplicateName: the word is taken.
     """
-    if word in _makers or word in ALIASES:
+    if word in _kinds or word in ALIASES:
         raise DuplicateName(f"there is a scheduler {word!r} already; choose another word")
-    _makers[word] = maker
+    _kinds[word] = SchedulerKind(word, maker, summary, chooseWhen, wants, maxHosts)
 
 
 def schedulerWords() -> list[str]:
     """
     The words of all the policies, in the order in which they became known.
     """
-    return list(_makers)
+    return list(_kinds)
+
+
+def schedulerKinds() -> list[SchedulerKind]:
+    """
+    All the policies, in the order in which they became known.
+    """
+    return list(_kinds.values())
 
 
 def canonicalWord(word: object) -> str:
@@ -65,13 +122,42 @@ def canonicalWord(word: object) -> str:
     """
     text = word if isinstance(word, str) else repr(word)
     text = ALIASES.get(text, text)
-    if text not in _makers:
-        raise UnknownName("scheduler", text, _makers)
+    if text not in _kinds:
+        raise UnknownName("scheduler", text, _kinds)
     return text
 
 
+def schedulerKind(word: object) -> SchedulerKind:
+    """
+    What is known of a policy.
+
+    @raise UnknownName: no policy has this word.
+    """
+    return _kinds[canonicalWord(word)]
+
+
+def checkHostCount(word: str, count: int, where: str) -> None:
+    """
+    See to it that a policy can take so many hosts.
+
+    @param where: what has them, for the message.
+    @raise ModelError: it can't.
+    @raise UnknownName: no policy has this word.
+    """
+    most = schedulerKind(word).maxHosts
+    if most is not None and count > most:
+        raise ModelError(
+            f"{where} has {count} hosts, and scheduler {word!r} takes at most {most}; "
+            "choose another scheduler"
+        )
+
+
 def schedulerFactory(
-    lbType: str, tracker: Tracker | None = None, *, random: RandomSource | None = None
+    lbType: str,
+    tracker: Tracker | None = None,
+    *,
+    random: RandomSource | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> IScheduler:
     """
     Make a scheduler.
@@ -81,9 +167,15 @@ def schedulerFactory(
         scheduler from now on.
     @param random: the source of chance for the policies that want one; by
         default one of its own, seeded by the system.
+    @param settings: what policies may want to know: C{seconds}, a monotonic
+        clock, and a group's settings by name. Each takes what it wants of them,
+        and what is not given is as the policy has it by default.
     @raise UnknownName: no policy has this word.
     """
-    scheduler = _makers[canonicalWord(lbType)](random if random is not None else RandomSource())
+    kind = schedulerKind(lbType)
+    given = settings if settings is not None else {}
+    wanted = {name: given[name] for name in kind.wants if name in given}
+    scheduler = kind.maker(random if random is not None else RandomSource(), **wanted)
     if tracker is not None:
         tracker.setScheduler(scheduler)
     return scheduler

@@ -55,6 +55,8 @@ class RoundRobin(Scheduler):
     """
 
     name = "roundr"
+    scoreMeans = "the deadline of its turn, negated"
+    predictable = True
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
@@ -180,7 +182,12 @@ class RoundRobin(Scheduler):
         """
         See L{IScheduler.explain}: who is due, by deadline, before who is not.
         """
-        return {
-            key: -(turn.deadline if turn.begin <= self._now + EPSILON else 1e9 + turn.begin)
+        now = self._now + EPSILON
+        if all(turn.begin > now for turn in self._turns.values()):
+            # Nobody is due: then it is the time that lags, see _take.
+            now = min((turn.begin for turn in self._turns.values()), default=now) + EPSILON
+        ranks = {
+            key: (turn.deadline if turn.begin <= now else 1e9 + turn.begin, turn.number)
             for key, turn in self._turns.items()
         }
+        return {key: -ranks[key][0] for key in sorted(ranks, key=lambda key: ranks[key])}

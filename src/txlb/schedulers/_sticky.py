@@ -27,6 +27,8 @@ class Sticky(Scheduler):
     """
 
     name = "sticky"
+    scoreMeans = "the place in the order that the client has for it"
+    predictable = True
 
     def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
         """
@@ -40,7 +42,8 @@ class Sticky(Scheduler):
         See L{IScheduler.explain}: the host with the highest score is the one.
         """
         client = _client(clientAddr)
-        return {key: _score(client, host) for key, host in self.hosts.items()}
+        scores = {key: _score(client, host) for key, host in self.hosts.items()}
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
 def _client(clientAddr: object) -> bytes:

@@ -33,6 +33,8 @@ class WeightedLeastConnections(Scheduler):
     """
 
     name = "weightlc"
+    scoreMeans = "connections / weight, negated"
+    predictable = True
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
@@ -111,4 +113,4 @@ class WeightedLeastConnections(Scheduler):
         """
         See L{IScheduler.explain}: fewer connections for the weight score higher.
         """
-        return {key: -rank[0] for key, rank in self._rank.items()}
+        return {key: -self._rank[key][0] for key in sorted(self._rank, key=self._rank.__getitem__)}

@@ -38,6 +38,12 @@ class CumulativeWeights:
         """
         return self._tree[self._size]
 
+    def weight(self, place: int) -> float:
+        """
+        The weight at a place.
+        """
+        return self._weights[place]
+
     def set(self, place: int, weight: float) -> None:
         """
         @param place: from 0; the next free one or one that is set already.
@@ -79,6 +85,12 @@ class CumulativeWeights:
         @param number: from 0 to below L{total}.
         @return: the place whose span in the running sum holds it.
         """
+        return self.locate(number)[0]
+
+    def locate(self, number: float) -> tuple[int, float]:
+        """
+        The same, with how far into its span the number is.
+        """
         node, step = 0, self._size
         while step:
             ahead = node + step
@@ -86,7 +98,7 @@ class CumulativeWeights:
                 node = ahead
                 number -= self._tree[ahead]
             step >>= 1
-        return node
+        return node, number
 
 
 class WeightedRandom(Scheduler):
@@ -95,6 +107,8 @@ class WeightedRandom(Scheduler):
     """
 
     name = "weightr"
+    scoreMeans = "its chance"
+    predictable = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
@@ -102,11 +116,42 @@ class WeightedRandom(Scheduler):
         self._place: dict[Key, int] = {}
         self._known: dict[Key, float] = {}
         self._table = CumulativeWeights()
+        # How many hosts have each weight: with one for all no table is needed.
+        self._counts: dict[float, int] = {}
+
+    @property
+    def even(self) -> bool:
+        """
+        Whether all hosts have the same weight.
+        """
+        return len(self._counts) < 2
+
+    def draw(self) -> IHost:
+        """
+        One of the held hosts, with a chance in proportion to its weight; only
+        where there is one.
+        """
+        order, number = self._order, self.random.random()
+        if len(self._counts) < 2:
+            return order[int(number * len(order))]
+        # Rounding can put a number on the far edge of the last span.
+        return order[min(self._table.find(number * self._table.total), len(order) - 1)]
 
     def _set(self, host: IHost, place: int) -> None:
         self._place[host.key] = place
-        self._known[host.key] = host.effectiveWeight
-        self._table.set(place, host.effectiveWeight)
+        weight = host.effectiveWeight
+        if self._known.get(host.key) != weight:
+            self._forget(host.key)
+            self._known[host.key] = weight
+            self._counts[weight] = self._counts.get(weight, 0) + 1
+        self._table.set(place, weight)
+
+    def _forget(self, key: Key) -> None:
+        weight = self._known.pop(key, None)
+        if weight is not None:
+            self._counts[weight] -= 1
+            if not self._counts[weight]:
+                del self._counts[weight]
 
     def hostAdded(self, host: IHost) -> None:
         """
@@ -122,7 +167,7 @@ class WeightedRandom(Scheduler):
         """
         super().hostRemoved(host)
         place = self._place.pop(host.key)
-        del self._known[host.key]
+        self._forget(host.key)
         last = self._order.pop()
         self._table.set(len(self._order), 0.0)
         if last is not host:
@@ -142,11 +187,8 @@ class WeightedRandom(Scheduler):
         """
         if not self._order:
             return None
-        last = len(self._order) - 1
         for _ in range(DRAWS):
-            place = self._table.find(self.random.random() * self._table.total)
-            # Rounding can put a number on the far edge of the last span.
-            host = self._order[min(place, last)]
+            host = self.draw()
             if host.key not in excluded:
                 return host
         candidates = self.candidates(excluded)
@@ -160,4 +202,5 @@ class WeightedRandom(Scheduler):
         See L{IScheduler.explain}: the chance of each.
         """
         total = sum(self._known.values())
-        return {key: weight / total for key, weight in self._known.items()}
+        scores = {key: weight / total for key, weight in self._known.items()}
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))

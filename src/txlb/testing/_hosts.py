@@ -22,6 +22,7 @@ class FakeHost:
     @ivar active: connections that are open now.
     @ivar maxConnections: how many it takes at most; L{None} for no limit.
     @ivar connectTime: seconds that the last connect took; L{None} before one.
+    @ivar order: its place in the configuration; that of equals is when they came.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class FakeHost:
         active: int = 0,
         maxConnections: int | None = None,
         connectTime: float | None = None,
+        order: int = 0,
     ) -> None:
         self.key = (service, group, name)
         self.weight = weight
@@ -41,6 +43,7 @@ class FakeHost:
         self.active = active
         self.maxConnections = maxConnections
         self.connectTime = connectTime
+        self.order = order
 
     @property
     def name(self) -> str:
