@@ -45,7 +45,8 @@ def freePort() -> int:
             _taken.add(port)
             with socket.socket() as sock, contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(("127.0.0.1", port))
+                # Every address at once: hosts have some of their own.
+                sock.bind(("0.0.0.0", port))
                 return port
     raise ProgramError(f"no free port from {FIRST_PORT} to {LAST_PORT}")
 

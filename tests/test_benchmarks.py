@@ -45,6 +45,24 @@ PATIENCE = 600
 SAMPLES = st.lists(st.floats(0.001, 1000.0), min_size=1, max_size=30)
 
 
+def runModule(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """
+    Run a module of ours as a program, to its end.
+    """
+    environ = dict(os.environ)
+    paths = [str(ROOT / "src"), environ.get("PYTHONPATH", "")]
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return subprocess.run(
+        [sys.executable, "-m", name, *arguments],
+        cwd=ROOT,
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
 class SmokeTests(SynchronousTestCase):
     def test_nothingErrs(self) -> None:
         """
@@ -52,18 +70,7 @@ class SmokeTests(SynchronousTestCase):
         work, and draws plots.
         """
         folder = Path(self.mktemp()).resolve()
-        environ = dict(os.environ)
-        paths = [str(ROOT / "src"), environ.get("PYTHONPATH", "")]
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks", "--smoke", "--results", str(folder)],
-            cwd=ROOT,
-            env=environ,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        done = runModule("benchmarks", "--smoke", "--results", str(folder))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         self.assertEqual(results["errors"], [])
@@ -83,6 +90,18 @@ class SmokeTests(SynchronousTestCase):
         self.assertEqual(len(pictures), 7)
         for picture in pictures:
             self.assertEqual(ET.parse(picture).getroot().tag[-3:], "svg")
+
+    def test_few(self) -> None:
+        """
+        One work of a few peers gives a line for each, the first being 1.
+        """
+        size = ("--rounds", "2", "--seconds", "0.05")
+        done = runModule("benchmarks.few", "request-64", PORTABLE, FAST, *size)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        head, first, second = done.stdout.splitlines()
+        self.assertIn("request", head)
+        self.assertRegex(first, rf"^  {PORTABLE} .* µs   1\.00 \(1\.00 to 1\.00\)$")
+        self.assertRegex(second, rf"^  {FAST} .* µs   0\.\d\d ")
 
 
 class FigureTests(SynchronousTestCase):
