@@ -5,6 +5,7 @@ Configuration files for tests: the real ones of old, and random ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from hypothesis import strategies as st
@@ -152,7 +153,28 @@ def _hosts(draw: st.DrawFn, name: str) -> ProxyHost:
         draw(hostAddresses),
         draw(st.one_of(st.just(1), st.integers(0, 65535))),
         draw(st.one_of(st.none(), st.integers(1, 10**9))),
+        state=draw(st.sampled_from(["ready", "ready", "drain", "maintenance"])),
+        backup=draw(st.booleans()),
     )
+
+
+#: Of most groups nothing is said.
+_groupSettings: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "initialState": st.sampled_from(["up", "check"]),
+        "expectAnswer": st.booleans(),
+        "answerFall": st.integers(1, 1000),
+        "flapHold": _seconds(0.0, 3600.0),
+        "whenDown": st.sampled_from(["keep", "close"]),
+        "maxQueue": st.integers(0, 1_000_000),
+        "queueTimeout": _seconds(0.01, 3600.0),
+        "maxPending": st.integers(0, 1_000_000),
+        "backup": st.booleans(),
+        "minimumUp": st.integers(1, 10_000),
+        "holdDown": _seconds(0.0, 86400.0),
+    },
+)
 
 
 @st.composite
@@ -166,6 +188,7 @@ def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
         passiveFall=draw(st.sampled_from([1, 2, 100])),
         whenAllDown=draw(st.sampled_from(["try", "close"])),
         sendProxy=draw(st.sampled_from([None, "v1", "v2"])),
+        **draw(_groupSettings),
     )
 
 
@@ -235,7 +258,7 @@ class _Writer:
         for name in (
             "connectTimeout", "dialTimeout", "idleTimeout", "finTimeout", "resolveInterval",
         ):  # fmt: skip
-            settings[name] = f"{getattr(service, name):.400f}".rstrip("0")
+            settings[name] = _number(getattr(service, name))
         self._open(1, "service", {"name": service.name, **settings})
         for address in service.addresses:
             self._comment(2)
@@ -256,6 +279,14 @@ class _Writer:
         }
         if group.sendProxy is not None:
             attributes["sendProxy"] = group.sendProxy
+        usual = ProxyGroup("usual")
+        for name in (
+            "initialState", "whenDown", "answerFall", "maxQueue", "maxPending", "minimumUp",
+            "expectAnswer", "backup", "flapHold", "queueTimeout", "holdDown",
+        ):  # fmt: skip
+            value = getattr(group, name)
+            if value != getattr(usual, name) or not self._draw(st.integers(0, 3)):
+                attributes[name] = self._text(value)
         if not byElement and (group.enabled or self._draw(st.booleans())):
             attributes["enable"] = self._booleans[0 if group.enabled else 1]
         self._open(2, "group", attributes)
@@ -270,9 +301,18 @@ class _Writer:
             del attributes["weight"]
         if host.maxConnections is not None:
             attributes["maxConnections"] = str(host.maxConnections)
+        if host.state != "ready" or not self._draw(st.integers(0, 3)):
+            attributes["state"] = host.state
+        if host.backup:
+            attributes["backup"] = self._text(True)
         self._put(3, self._tag("host", attributes, "/"))
         if self._comments and self._newline and self._draw(st.booleans()):
             self._lines[-1] += " <!-- beside -->"
+
+    def _text(self, value: object) -> str:
+        if isinstance(value, bool):
+            return self._booleans[0 if value else 1]
+        return _number(value) if isinstance(value, float) else str(value)
 
     def _comment(self, depth: int) -> None:
         if self._draw(st.integers(0, 3)) < self._comments:
@@ -289,6 +329,10 @@ class _Writer:
         entities = {"\n": "&#10;"}
         texts = [f"{name}={quoteattr(text, entities)}" for name, text in attributes.items()]
         return f"<{' '.join([tag, *texts])}{end}>"
+
+
+def _number(value: float) -> str:
+    return f"{value:.400f}".rstrip("0")
 
 
 @st.composite

@@ -44,19 +44,34 @@ class ExplainTests(SynchronousTestCase):
     listen (line 3)
       ip  127.0.0.1:8080
     group prod (line 4)
-      scheduler    leastc     default
-      enable       true
-      passiveFall  1          default
-      whenAllDown  try        default
-      sendProxy    no header  default
+      scheduler     leastc     default
+      enable        true
+      passiveFall   1          default
+      whenAllDown   try        default
+      sendProxy     no header  default
+      initialState  up         default
+      expectAnswer  false      default
+      answerFall    5          default
+      flapHold      60 s       default
+      whenDown      keep       default
+      maxQueue      0 (none)   default
+      queueTimeout  5 s        default
+      maxPending    1024       default
+      backup        false      default
+      minimumUp     1          default
+      holdDown      10 s       default
       host h1 (line 5)
         ip              127.0.0.1:7001
         weight          1               default
         maxConnections  no limit        default
+        state           ready           default
+        backup          false           default
       host h2 (line 6)
         ip              127.0.0.1:7002
         weight          1               default
         maxConnections  no limit        default
+        state           ready           default
+        backup          false           default
   admin: none
   manager
     graceTime  10 s  default

@@ -66,6 +66,8 @@ class ModelTests(SynchronousTestCase):
                 if isinstance(kind, Word):
                     right: list[Any] = list(kind.words)
                     wrong: list[Any] = ["", "word"]
+                elif isinstance(kind, Boolean):
+                    right, wrong = [True, False], ["true", 1, None]
                 else:
                     assert isinstance(kind, (Whole, Seconds)), kind
                     right = [kind.least, kind.most]

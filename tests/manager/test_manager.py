@@ -63,8 +63,8 @@ class FactoryTests(SynchronousTestCase):
         )
         pool = proxyManagerFactory([ProxyService("web", ["*:80"], [group])]).getPool("web")
         self.assertEqual(
-            (pool.service, pool.group, pool.passiveFall, pool.whenAllDown, pool.scheduler.name),
-            ("web", "g", 5, "close", "sticky"),
+            (pool.service, pool.group, pool.settings, pool.scheduler.name),
+            ("web", "g", group, "sticky"),
         )
 
 

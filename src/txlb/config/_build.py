@@ -16,8 +16,23 @@ Made = TypeVar("Made")
 
 #: The attributes of each element that end up as they are in the value that the
 #: element stands for. The others need a line of code each.
-HOST_SETTINGS = ("weight", "maxConnections")
-GROUP_SETTINGS = ("passiveFall", "whenAllDown", "sendProxy")
+HOST_SETTINGS = ("weight", "maxConnections", "state", "backup")
+GROUP_SETTINGS = (
+    "passiveFall",
+    "whenAllDown",
+    "sendProxy",
+    "initialState",
+    "expectAnswer",
+    "answerFall",
+    "flapHold",
+    "whenDown",
+    "maxQueue",
+    "queueTimeout",
+    "maxPending",
+    "backup",
+    "minimumUp",
+    "holdDown",
+)
 SERVICE_SETTINGS = (
     "maxConnections",
     "connectTimeout",

@@ -8,7 +8,7 @@ from txlb.config import _kinds as kinds
 from txlb.config import _things as things
 from txlb.config._attributes import NAME_DOC, named, of
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, Since
-from txlb.model import MAX_WEIGHT, ProxyGroup, ProxyHost
+from txlb.model import HOST_STATES, MAX_WEIGHT, ProxyGroup, ProxyHost
 
 HOST = Element(
     "host",
@@ -36,6 +36,20 @@ HOST = Element(
             kinds.Whole(1, 10**9),
             "How many connections it takes at once.",
             defaultDoc="no limit",
+        ),
+        of(
+            ProxyHost,
+            "state",
+            kinds.Word(HOST_STATES),
+            "What is wanted of it. With ``drain`` it gets nothing new, with ``maintenance`` it is "
+            "not checked either.",
+        ),
+        of(
+            ProxyHost,
+            "backup",
+            kinds.Boolean(),
+            "Whether it gets clients only while fewer than the group's ``minimumUp`` of the "
+            "others are up.",
         ),
     ),
 )
@@ -81,6 +95,81 @@ GROUP = Element(
             "Tell the host the client's address in a PROXY header of this version, before the "
             "client's own bytes. The host has to expect it.",
             defaultDoc="no header",
+        ),
+        of(
+            ProxyGroup,
+            "initialState",
+            kinds.Word(("up", "check")),
+            "Whether a host gets clients until something speaks against it, or not before its "
+            "first check has passed. A host that isn't checked gets them at once.",
+        ),
+        of(
+            ProxyGroup,
+            "expectAnswer",
+            kinds.Boolean(),
+            "Whether the protocol answers: a host that closes or resets a connection before the "
+            "first byte of its own has failed then. As clients can bring that about, it puts out "
+            "at most a third of the group, and never its last ready host.",
+        ),
+        of(
+            ProxyGroup,
+            "answerFall",
+            kinds.Whole(1, 1000),
+            "After how many connections without an answer in a row a host is put out, with "
+            "``expectAnswer``.",
+        ),
+        of(
+            ProxyGroup,
+            "flapHold",
+            kinds.Seconds(0, 3600, zero="not holding any down"),
+            "How long a host that goes down again and again is held down at most. The first time "
+            "it is not, the second time for 1 s, then twice as long each time; a minute of being "
+            "up takes one time back.",
+        ),
+        of(
+            ProxyGroup,
+            "whenDown",
+            kinds.Word(("keep", "close")),
+            "What becomes of the connections that a host has when it goes down.",
+        ),
+        of(
+            ProxyGroup,
+            "maxQueue",
+            kinds.Whole(0, 1_000_000, zero="none"),
+            "How many clients wait while every host is full. They are served in the order in "
+            "which they came.",
+        ),
+        of(
+            ProxyGroup,
+            "queueTimeout",
+            kinds.Seconds(0.01, 3600),
+            "How long one of them waits, within the service's ``dialTimeout``.",
+        ),
+        of(
+            ProxyGroup,
+            "maxPending",
+            kinds.Whole(0, 1_000_000, zero="no limit"),
+            "How many connections to one host are being opened at once. With so many its circuit "
+            "opens: it gets none until half of them are through.",
+        ),
+        of(
+            ProxyGroup,
+            "backup",
+            kinds.Boolean(),
+            "Whether the group gets the connections while the enabled one has fewer than "
+            "``minimumUp`` hosts up.",
+        ),
+        of(
+            ProxyGroup,
+            "minimumUp",
+            kinds.Whole(1, 10_000),
+            "With fewer hosts up than this the backup is used.",
+        ),
+        of(
+            ProxyGroup,
+            "holdDown",
+            kinds.Seconds(0, 86400, zero="at once"),
+            "How long enough hosts have to be up again before the backup is left.",
         ),
     ),
     (Child(HOST),),

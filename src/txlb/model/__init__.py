@@ -18,11 +18,12 @@ from txlb.model._addresses import (
 from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import HealthCheck
-from txlb.model._hosts import ProxyHost
+from txlb.model._hosts import HOST_STATES, ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._services import ProxyService
 
 __all__ = [
+    "HOST_STATES",
     "MAX_WEIGHT",
     "Address",
     "AddressLike",

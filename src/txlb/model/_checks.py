@@ -54,6 +54,15 @@ def checkWhole(value: object, what: str, least: int, most: int) -> int:
     return value
 
 
+def checkBoolean(value: object, what: str) -> bool:
+    """
+    @raise ModelError: where C{value} is neither True nor False.
+    """
+    if not isinstance(value, bool):
+        raise ModelError(f"{what} is {value!r}, not True or False")
+    return value
+
+
 def checkSeconds(value: object, what: str, least: float, most: float) -> float:
     """
     @raise ModelError: where C{value} is not a number of seconds in the range.

@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from txlb import schedulers
-from txlb.errors import ModelError, UnknownName
-from txlb.model._checks import checkName, checkUnique, checkWhole, checkWord
+from txlb.errors import UnknownName
+from txlb.model._checks import (
+    checkBoolean,
+    checkName,
+    checkSeconds,
+    checkUnique,
+    checkWhole,
+    checkWord,
+)
 from txlb.model._health import HealthCheck, checkHealthCheck
 from txlb.model._hosts import ProxyHost
 
@@ -28,6 +35,28 @@ class ProxyGroup:
         C{close} the client at once.
     @ivar sendProxy: tell the host the client's address in a PROXY header of this
         version, C{v1} or C{v2}; L{None} for no header.
+    @ivar initialState: hosts are C{up} until told otherwise, or those that are
+        checked get nobody before their first C{check}.
+    @ivar expectAnswer: whether its protocol answers, so that a host which closes
+        a connection before its first byte has failed.
+    @ivar answerFall: connections without an answer in a row that put a host
+        out, 1 to 1000.
+    @ivar flapHold: seconds that a host which goes down again and again is held
+        down at most, at most an hour; 0 to hold none.
+    @ivar whenDown: C{keep} the connections of a host that has gone down, or
+        C{close} them.
+    @ivar maxQueue: how many clients wait while every host is full, at most
+        1,000,000; 0 for none.
+    @ivar queueTimeout: seconds that one of them waits, 0.01 to 3600.
+    @ivar maxPending: connections to one host that are being opened at once, at
+        most 1,000,000; with more of them it gets none. 0 for no limit.
+    @ivar minimumUp: with fewer hosts up than this the backup is used, 1 to
+        10,000: the group's backup hosts, and of an enabled group the service's
+        backup groups.
+    @ivar holdDown: seconds that enough hosts have to be up again before the
+        backup is left, at most a day.
+    @ivar backup: whether the group stands in for the enabled one. The enabled
+        one itself is none.
     @ivar check: how its hosts are checked, but for those that have a check of
         their own; L{None} for not at all.
     """
@@ -39,22 +68,37 @@ class ProxyGroup:
     passiveFall: int = field(default=1, kw_only=True)
     whenAllDown: str = field(default="try", kw_only=True)
     sendProxy: str | None = field(default=None, kw_only=True)
+    initialState: str = field(default="up", kw_only=True)
+    expectAnswer: bool = field(default=False, kw_only=True)
+    answerFall: int = field(default=5, kw_only=True)
+    flapHold: float = field(default=60.0, kw_only=True)
+    whenDown: str = field(default="keep", kw_only=True)
+    maxQueue: int = field(default=0, kw_only=True)
+    queueTimeout: float = field(default=5.0, kw_only=True)
+    maxPending: int = field(default=1024, kw_only=True)
+    minimumUp: int = field(default=1, kw_only=True)
+    holdDown: float = field(default=10.0, kw_only=True)
+    backup: bool = field(default=False, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         checkName("group", self.name)
         object.__setattr__(self, "scheduler", schedulers.canonicalWord(self.scheduler))
-        if not isinstance(self.enabled, bool):
-            raise ModelError(
-                f"enabled of group {self.name!r} is {self.enabled!r}, not True or False"
-            )
+        whose = f"group {self.name!r}"
+        for setting in ("enabled", "expectAnswer", "backup"):
+            checkBoolean(getattr(self, setting), f"{setting} of {whose}")
         object.__setattr__(self, "hosts", tuple(self.hosts))
-        checkUnique("host", (host.name for host in self.hosts), f"group {self.name!r}")
-        checkWhole(self.passiveFall, f"passiveFall of group {self.name!r}", 1, 100)
-        checkWord(self.whenAllDown, f"whenAllDown of group {self.name!r}", ("try", "close"))
+        checkUnique("host", (host.name for host in self.hosts), whose)
+        for setting, least, most in _WHOLE:
+            checkWhole(getattr(self, setting), f"{setting} of {whose}", least, most)
+        for setting, shortest, longest in _SECONDS:
+            value = checkSeconds(getattr(self, setting), f"{setting} of {whose}", shortest, longest)
+            object.__setattr__(self, setting, value)
+        for setting, words in _WORDS:
+            checkWord(getattr(self, setting), f"{setting} of {whose}", words)
         if self.sendProxy is not None:
-            checkWord(self.sendProxy, f"sendProxy of group {self.name!r}", ("v1", "v2"))
-        checkHealthCheck(self.check, f"group {self.name!r}")
+            checkWord(self.sendProxy, f"sendProxy of {whose}", ("v1", "v2"))
+        checkHealthCheck(self.check, whose)
 
     def getHost(self, name: str) -> ProxyHost:
         """
@@ -64,3 +108,23 @@ class ProxyGroup:
             if host.name == name:
                 return host
         raise UnknownName(f"host of group {self.name!r}", name, (host.name for host in self.hosts))
+
+
+#: The settings of a group that are whole numbers, seconds and words.
+_WHOLE = (
+    ("passiveFall", 1, 100),
+    ("answerFall", 1, 1000),
+    ("maxQueue", 0, 1_000_000),
+    ("maxPending", 0, 1_000_000),
+    ("minimumUp", 1, 10_000),
+)
+_SECONDS = (
+    ("flapHold", 0.0, 3600.0),
+    ("queueTimeout", 0.01, 3600.0),
+    ("holdDown", 0.0, 86400.0),
+)
+_WORDS = (
+    ("whenAllDown", ("try", "close")),
+    ("initialState", ("up", "check")),
+    ("whenDown", ("keep", "close")),
+)

@@ -5,10 +5,14 @@ Hosts, as configured.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
-from txlb.model._checks import checkName, checkWeight, checkWhole
+from txlb.model._checks import checkBoolean, checkName, checkWeight, checkWhole, checkWord
 from txlb.model._health import HealthCheck, checkHealthCheck
+
+#: What people can want of a host.
+HOST_STATES = ("ready", "drain", "maintenance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,9 @@ class ProxyHost:
         it gets nothing new.
     @ivar maxConnections: how many connections it takes at once, at least 1;
         L{None} for no limit.
+    @ivar state: what people want of it: C{ready}; C{drain}, with which it gets
+        nothing new; or C{maintenance}, with which it isn't checked either.
+    @ivar backup: whether it gets clients only while too few of the others are up.
     @ivar check: how it is checked; L{None} for as its group says.
     """
 
@@ -31,6 +38,8 @@ class ProxyHost:
     port: int = 0
     weight: int = 1
     maxConnections: int | None = None
+    state: str = field(default="ready", kw_only=True)
+    backup: bool = field(default=False, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -43,6 +52,8 @@ class ProxyHost:
         checkWeight(self.weight, f"host {self.name!r}")
         if self.maxConnections is not None:
             checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
+        checkWord(self.state, f"state of host {self.name!r}", HOST_STATES)
+        checkBoolean(self.backup, f"backup of host {self.name!r}")
         checkHealthCheck(self.check, f"host {self.name!r}")
 
     @classmethod
@@ -52,19 +63,19 @@ class ProxyHost:
         address: object,
         weight: int = 1,
         maxConnections: int | None = None,
-        *,
-        check: HealthCheck | None = None,
+        **settings: Any,
     ) -> ProxyHost:
         """
         A host from its address in one piece, as in a configuration file.
 
         @param address: C{host:port}, C{[::1]:port} or C{unix:/path}.
+        @param settings: the others, by name.
         @raise ModelError: something of it breaks a rule.
         """
         parsed = parseHostAddress(address)
         if isinstance(parsed, UNIXAddress):
-            return cls(name, str(parsed), 0, weight, maxConnections, check=check)
-        return cls(name, parsed.host, parsed.port, weight, maxConnections, check=check)
+            return cls(name, str(parsed), 0, weight, maxConnections, **settings)
+        return cls(name, parsed.host, parsed.port, weight, maxConnections, **settings)
 
     @property
     def address(self) -> Address:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from random import Random as RandomSource
+from typing import Any
 
 from txlb.errors import DuplicateName, UnknownName
 from txlb.interfaces import IScheduler
-from txlb.model import Address, ProxyHost, checkWeight
+from txlb.model import Address, ProxyGroup, ProxyHost, checkWeight
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._host import Host
 from txlb.pool._rotation import Rotation
@@ -32,16 +34,15 @@ class Members:
         *,
         service: str = "",
         group: str = "",
-        passiveFall: int = 1,
-        whenAllDown: str = "try",
+        settings: ProxyGroup | None = None,
         seconds: Callable[[], float] = time.monotonic,
         random: RandomSource | None = None,
         publish: Callable[[Event], None] | None = None,
+        **more: Any,
     ) -> None:
         self.service = service
         self.group = group
-        self.passiveFall = passiveFall
-        self.whenAllDown = whenAllDown
+        self.settings = replace(settings or ProxyGroup("pool"), **more)
         self.seconds = seconds
         self._random = random if random is not None else RandomSource()
         self._publish = publish
@@ -161,6 +162,16 @@ class Members:
         kept = "the last answer is kept" if host.addresses else "it is down until it has an address"
         message = f"{host.configured.ipOrHost} can't be resolved ({reason}); {kept}"
         self._tell(EventKind.HOST_UNRESOLVED, host, message, self.seconds())
+
+    # Settings
+
+    def setSettings(self, settings: ProxyGroup) -> None:
+        """
+        Have other settings from now on. Of the group that says them its name,
+        its hosts, its policy and whether it is enabled are not looked at: those
+        have methods of their own.
+        """
+        self.settings = settings
 
     # Policy
 

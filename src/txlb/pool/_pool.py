@@ -19,12 +19,13 @@ class HostPool(Work):
     @param hosts: what to begin with.
     @param service: the name of the service that the group belongs to.
     @param group: the name of the group.
-    @param passiveFall: failures to connect in a row that put a host out.
-    @param whenAllDown: where no host is ready, C{try} those that are marked, or
-        C{close}: find none.
+    @param settings: a group whose settings count; by default those that a group
+        has where nothing is said.
     @param seconds: a monotonic clock.
     @param random: the source of chance; by default one that the system seeds.
     @param publish: is called with each L{Event} after it has happened.
+    @param more: settings of a L{txlb.model.ProxyGroup}, by name.
+    @raise ModelError: a setting breaks a rule.
     """
 
     def snapshot(self, enabled: bool = True) -> GroupSnapshot:

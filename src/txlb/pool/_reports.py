@@ -44,12 +44,12 @@ class Reports(Members):
         host.counters.failures += 1
         host.preferNextAddress()
         if host.health.watched:
-            if host.mark.missed() >= self.passiveFall:
+            if host.mark.missed() >= self.settings.passiveFall:
                 host.mark.failures = 0
                 wasIn = host.health.isHealthy
                 host.health.fell(now)
                 self._flipped(host, wasIn, str(failure), now)
-        elif host.mark.failed(str(failure), self.passiveFall, trial, now):
+        elif host.mark.failed(str(failure), self.settings.passiveFall, trial, now):
             self._rotation.retryLater(host)
             self._rotation.refresh(host)
             wait = host.mark.retryAt - now

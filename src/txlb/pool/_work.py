@@ -55,7 +55,7 @@ class Work(Reports):
         if due is not None and due <= now:
             self.advance(now)
         host = self._rotation.next(clientAddr, excluded)
-        if host is None and self.whenAllDown == "try":
+        if host is None and self.settings.whenAllDown == "try":
             host = self._rotation.nextMarked(excluded)
         if host is None:
             return None
