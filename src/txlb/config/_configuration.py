@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from txlb.config import _schema as schema
 from txlb.config._admin import SettingsBuilder
 from txlb.config._build import ServiceBuilder
-from txlb.config._changes import describeChanges
 from txlb.config._document import parseTree, readFile
 from txlb.config._nodes import Node, checkTree
 from txlb.config._render import render
 from txlb.config._save import writeFile
 from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
 from txlb.errors import ConfigurationError, Problem, UnknownName
-from txlb.model import ProxyService
+from txlb.model import ProxyService, changesBetween
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +83,7 @@ class Configuration:
 
         @return: nothing where they are equal.
         """
-        return describeChanges(self.services, services)
+        return changesBetween(self.services, services).lines
 
     def tostring(self) -> bytes:
         """

@@ -38,6 +38,8 @@ class Books:
         self._random = random if random is not None else RandomSource()
         self._services: dict[str, ProxyService] = {}
         self._pools: dict[tuple[str, str], HostPool] = {}
+        # Of groups that are no longer there, until their last work has ended.
+        self._parting: list[HostPool] = []
         self._counters: dict[str, ServiceCounters] = {}
         self._observers: dict[object, Observer] = {}
         self._batch: list[Event] | None = None
@@ -53,16 +55,23 @@ class Books:
         self._services[service.name] = service
         self._counters[service.name] = ServiceCounters()
         for group in service.groups:
-            self._pools[service.name, group.name] = HostPool(
-                group.scheduler,
-                group.hosts,
-                service=service.name,
-                group=group.name,
-                settings=group,
-                seconds=self.seconds,
-                random=self._random,
-                publish=self._publish,
-            )
+            self._pools[service.name, group.name] = self._newPool(service.name, group)
+
+    def _newPool(self, serviceName: str, group: ProxyGroup) -> HostPool:
+        """
+        What a group makes of its pool at the beginning; L{HostPool.configure} is
+        the same for later.
+        """
+        return HostPool(
+            group.scheduler,
+            group.hosts,
+            service=serviceName,
+            group=group.name,
+            settings=group,
+            seconds=self.seconds,
+            random=self._random,
+            publish=self._publish,
+        )
 
     # What there is
 
@@ -105,6 +114,13 @@ class Books:
         service = self.getService(serviceName)
         group = service.enabledGroup if groupName is None else service.getGroup(groupName)
         return self._pools[serviceName, group.name]
+
+    def _stillParting(self) -> list[HostPool]:
+        """
+        The pools of groups that were removed and have work, or something to do
+        at a time.
+        """
+        return [pool for pool in self._parting if pool.active or pool.nextDeadline() is not None]
 
     def getCounters(self, serviceName: str) -> ServiceCounters:
         """

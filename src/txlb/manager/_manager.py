@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from txlb import schedulers
 from txlb.errors import ModelError
-from txlb.manager._hosts import HostChanges
+from txlb.manager._apply import Transitions
 from txlb.model import Address
 from txlb.pool import Event, EventKind, changed
 
 
-class ProxyManager(HostChanges):
+class ProxyManager(Transitions):
     """
     The services of one balancer: what is configured, and a pool for each group.
 
@@ -103,12 +103,14 @@ class ProxyManager(HostChanges):
         When L{advance} has something to do next, in seconds of the clock;
         L{None} for not before something else happens.
         """
-        deadlines = [pool.nextDeadline() for pool in self._pools.values()]
+        pools = (*self._pools.values(), *self._parting)
+        deadlines = [pool.nextDeadline() for pool in pools]
         return min((each for each in deadlines if each is not None), default=None)
 
     def advance(self, now: float) -> None:
         """
         Do what is due by C{now} in every pool.
         """
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._parting):
             pool.advance(now)
+        self._parting = self._stillParting()

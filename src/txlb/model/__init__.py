@@ -15,6 +15,14 @@ from txlb.model._addresses import (
     parseHostAddress,
     parseListenAddress,
 )
+from txlb.model._changes import (
+    Change,
+    ChangeKind,
+    Plan,
+    changesBetween,
+    plain,
+    settingChanges,
+)
 from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import HealthCheck
@@ -27,16 +35,22 @@ __all__ = [
     "MAX_WEIGHT",
     "Address",
     "AddressLike",
+    "Change",
+    "ChangeKind",
     "HealthCheck",
     "HostMapper",
+    "Plan",
     "ProxyGroup",
     "ProxyHost",
     "ProxyService",
     "TCPAddress",
     "UNIXAddress",
+    "changesBetween",
     "checkName",
     "checkWeight",
     "convertMapperToModel",
     "parseHostAddress",
     "parseListenAddress",
+    "plain",
+    "settingChanges",
 ]

@@ -25,9 +25,18 @@ class EventKind(Enum):
     HOST_RESOLVED = "host-resolved"
     HOST_UNRESOLVED = "host-unresolved"
     HOST_WEIGHT = "host-weight"
+    HOST_MOVED = "host-moved"
     GROUP_SWITCHED = "group-switched"
     SCHEDULER_CHANGED = "scheduler-changed"
     LISTENER_MOVED = "listener-moved"
+    LISTENER_ADDED = "listener-added"
+    LISTENER_REMOVED = "listener-removed"
+    GROUP_ADDED = "group-added"
+    GROUP_REMOVED = "group-removed"
+    SERVICE_ADDED = "service-added"
+    SERVICE_REMOVED = "service-removed"
+    SETTING_CHANGED = "setting-changed"
+    ORDER_CHANGED = "order-changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,20 @@ class Host:
         """
         self._preferred += 1
 
+    def moved(self, now: float) -> None:
+        """
+        It is configured at another address. What was known of the old one says
+        nothing about the new one.
+
+        @param now: in seconds of the pool's clock.
+        """
+        address = self.configured.address
+        self.addresses = (address,) if address.isLiteral else ()
+        self._preferred = 0
+        self.connectTime = None
+        self.trial = None
+        self.mark = Mark(now)
+
     @property
     def healthy(self) -> bool:
         """

@@ -128,6 +128,7 @@ class Members:
         if before == weight:
             return
         host.weight = weight
+        host.configured = replace(host.configured, weight=weight)
         if weight:
             host.effectiveWeight = float(weight)
         self._rotation.refresh(host)

@@ -4,11 +4,11 @@ The hosts of one group as they are now, and who has a claim on them.
 
 from __future__ import annotations
 
+from txlb.pool._configure import Configurable
 from txlb.pool._snapshots import GroupSnapshot, hostSnapshot
-from txlb.pool._work import Work
 
 
-class HostPool(Work):
+class HostPool(Configurable):
     """
     The hosts of one group. It is called from one thread and does no I/O; in a
     balancer L{txlb.manager.ProxyManager} owns it, elsewhere whoever made it.

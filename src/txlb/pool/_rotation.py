@@ -43,6 +43,13 @@ class Rotation:
         self._number = 0
 
     @property
+    def held(self) -> dict[Key, Host]:
+        """
+        The hosts that the scheduler holds, by their keys.
+        """
+        return dict(self._held)
+
+    @property
     def readyCount(self) -> int:
         """
         How many hosts the scheduler holds.

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.config._changes}.
+Tests for L{txlb.model._changes}.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import serviceLists
-from txlb.config._changes import describeChanges
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress, changesBetween
 
 H1 = ProxyHost("h1", "127.0.0.1", 7001)
 H2 = ProxyHost("h2", "127.0.0.1", 7002)
@@ -25,9 +24,9 @@ def group(changed: ProxyGroup) -> list[ProxyService]:
     return [replace(WEB, groups=(changed, TEST))]
 
 
-class DescribeChangesTests(SynchronousTestCase):
+class ChangesBetweenTests(SynchronousTestCase):
     def check(self, services: Sequence[ProxyService], *lines: str) -> None:
-        self.assertEqual(describeChanges([WEB], services), list(lines))
+        self.assertEqual(changesBetween([WEB], services).lines, list(lines))
 
     def test_none(self) -> None:
         self.check([replace(WEB)])
@@ -143,7 +142,9 @@ class DescribeChangesTests(SynchronousTestCase):
             "service web removed",
             "service dns added (on unix:/run/dns, 2 groups)",
         )
-        self.assertEqual(describeChanges([WEB, other], [other, WEB]), ["services in another order"])
+        self.assertEqual(
+            changesBetween([WEB, other], [other, WEB]).lines, ["services in another order"]
+        )
 
     def test_setting(self) -> None:
         self.check([replace(WEB, idleTimeout=0)], "service web: idleTimeout 3600.0 -> 0.0")
@@ -153,5 +154,5 @@ class DescribeChangesTests(SynchronousTestCase):
         """
         There are lines exactly where something differs.
         """
-        self.assertEqual(describeChanges(one, one), [])
-        self.assertEqual(describeChanges(one, other) == [], one == other)
+        self.assertEqual(changesBetween(one, one).lines, [])
+        self.assertEqual(not changesBetween(one, other), one == other)

@@ -1,0 +1,343 @@
+"""
+What differs between two configurations, as data and in words.
+
+The one diff of the model: what C{status()} tells, what a plan is made of, and
+what L{txlb.manager.ProxyManager.apply} goes by. It looks at the fields that the
+values have, so that a new setting needs no line in here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from txlb.model._addresses import TCPAddress, UNIXAddress
+from txlb.model._groups import ProxyGroup
+from txlb.model._hosts import ProxyHost
+from txlb.model._services import ProxyService
+
+#: What names and places say; everything else is a setting.
+_SERVICE_OWN = frozenset({"name", "addresses", "groups"})
+_GROUP_OWN = frozenset({"name", "enabled", "hosts"})
+_HOST_OWN = frozenset({"name", "ipOrHost", "port"})
+
+
+class ChangeKind(Enum):
+    """
+    The kinds of difference. The value is the word for it in data.
+    """
+
+    ADDED = "added"
+    REMOVED = "removed"
+    MOVED = "moved"
+    SWITCHED = "switched"
+    CHANGED = "changed"
+    REORDERED = "reordered"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    One difference.
+
+    @ivar kind: what kind of.
+    @ivar thing: C{service}, C{listener}, C{group} or C{host}, or a word of the
+        configuration file for what is no part of the services.
+    @ivar key: the names of service, group and host, as many as it is about.
+    @ivar setting: which of its settings; empty where it is about all of it.
+    @ivar before: the value; L{None} where it was not there.
+    @ivar after: the value; L{None} where it is not there any more.
+    @ivar secret: whether the values are nobody's business.
+    """
+
+    kind: ChangeKind
+    thing: str
+    key: tuple[str, ...]
+    setting: str = ""
+    before: Any = None
+    after: Any = None
+    secret: bool = False
+
+    @property
+    def message(self) -> str:
+        """
+        What it is, without what it is about.
+        """
+        words = _WORDS[self.kind](self)
+        if self.thing != "listener" or self.kind is ChangeKind.REORDERED:
+            return words
+        if self.kind is ChangeKind.MOVED:
+            return f"listener {words}"
+        return f"listener {self.before or self.after} {words}"
+
+    def __str__(self) -> str:
+        where = "/".join(self.key)
+        if self.kind is ChangeKind.REORDERED and self.thing != "listener":
+            return f"{self.thing}s{f' of {where}' if where else ''} in another order"
+        thing = "service" if self.thing == "listener" else self.thing
+        about = f"{thing} {where}" if where else thing
+        plainly = self.kind in {ChangeKind.ADDED, ChangeKind.REMOVED, ChangeKind.MOVED}
+        return f"{about}{'' if plainly and self.thing != 'listener' else ':'} {self.message}"
+
+    def asDict(self) -> dict[str, object]:
+        """
+        The difference in values that any format can hold.
+        """
+        before, after = (None, None) if self.secret else (plain(self.before), plain(self.after))
+        return {
+            "kind": self.kind.value,
+            "thing": self.thing,
+            "key": list(self.key),
+            "setting": self.setting,
+            "before": before,
+            "after": after,
+            "text": str(self),
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan:
+    """
+    What it takes to get from one configuration to another. It is true where
+    there is something to do, and shows itself as a line for each change.
+
+    @ivar changes: what differs, removals before additions.
+    """
+
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """
+        A line for each change, for people.
+        """
+        return [str(change) for change in self.changes]
+
+    def asDict(self) -> dict[str, object]:
+        """
+        The plan in values that any format can hold.
+        """
+        return {"changes": [change.asDict() for change in self.changes]}
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines) or "nothing would change"
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self}>"
+
+
+def changesBetween(before: Iterable[ProxyService], after: Iterable[ProxyService]) -> Plan:
+    """
+    What differs between two lists of services; nothing where they are equal.
+    """
+    old, new = list(before), list(after)
+    found = list(_listChanges("service", (), old, new))
+    for pair in _pairs(old, new):
+        found.extend(_serviceChanges(*pair))
+    return Plan(tuple(found))
+
+
+def settingChanges(
+    thing: str,
+    key: tuple[str, ...],
+    old: Any,
+    new: Any,
+    without: frozenset[str] = frozenset(),
+    prefix: str = "",
+) -> Iterator[Change]:
+    """
+    The fields in which two values of the same dataclass differ. Where a field
+    holds such a value itself, its own fields are told.
+
+    @param thing: what it is, see L{Change.thing}.
+    @param without: names of fields that are not looked at.
+    """
+    for field in dataclasses.fields(new):
+        if not field.compare or field.name in without:
+            continue
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if before == after:
+            continue
+        name = prefix + field.name
+        if type(before) is type(after) and _hasFields(after):
+            yield from settingChanges(thing, key, before, after, prefix=f"{name}.")
+        else:
+            yield Change(ChangeKind.CHANGED, thing, key, name, before, after, not field.repr)
+
+
+def _hasFields(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, (TCPAddress, UNIXAddress))
+
+
+def _serviceChanges(old: ProxyService, new: ProxyService) -> Iterator[Change]:
+    key = (old.name,)
+    yield from _listenerChanges(key, old.addresses, new.addresses)
+    yield from settingChanges("service", key, old, new, _SERVICE_OWN)
+    before, after = old.enabledGroup.name, new.enabledGroup.name
+    if before != after:
+        yield Change(ChangeKind.SWITCHED, "service", key, "", before, after)
+    yield from _listChanges("group", key, old.groups, new.groups)
+    for groups in _pairs(old.groups, new.groups):
+        yield from _groupChanges(old.name, *groups)
+
+
+def _listenerChanges(
+    key: tuple[str, ...], old: Sequence[object], new: Sequence[object]
+) -> Iterator[Change]:
+    if len(old) == len(new):
+        for before, after in zip(old, new, strict=True):
+            if before != after:
+                yield Change(ChangeKind.MOVED, "listener", key, "", before, after)
+        return
+    gone, come = _without(old, new), _without(new, old)
+    yield from (Change(ChangeKind.REMOVED, "listener", key, "", each) for each in gone)
+    yield from (Change(ChangeKind.ADDED, "listener", key, "", None, each) for each in come)
+    if _without(old, gone) != _without(new, come):
+        yield Change(ChangeKind.REORDERED, "listener", key, "", list(old), list(new))
+
+
+def _without(values: Sequence[object], others: Sequence[object]) -> list[object]:
+    """
+    What is left when each of the others is taken away once; a program may have
+    two listeners on port 0.
+    """
+    left, away = [], list(others)
+    for value in values:
+        if value in away:
+            away.remove(value)
+        else:
+            left.append(value)
+    return left
+
+
+def _groupChanges(serviceName: str, old: ProxyGroup, new: ProxyGroup) -> Iterator[Change]:
+    key = (serviceName, old.name)
+    yield from settingChanges("group", key, old, new, _GROUP_OWN)
+    yield from _listChanges("host", key, old.hosts, new.hosts)
+    for before, after in _pairs(old.hosts, new.hosts):
+        yield from _hostChanges((*key, before.name), before, after)
+
+
+def _hostChanges(key: tuple[str, ...], old: ProxyHost, new: ProxyHost) -> Iterator[Change]:
+    if old.address != new.address:
+        yield Change(ChangeKind.MOVED, "host", key, "", old.address, new.address)
+    yield from settingChanges("host", key, old, new, _HOST_OWN)
+
+
+def _listChanges(
+    thing: str, key: tuple[str, ...], old: Sequence[Any], new: Sequence[Any]
+) -> Iterator[Change]:
+    oldNames, newNames = [each.name for each in old], [each.name for each in new]
+    inOld, inNew = set(oldNames), set(newNames)
+    for each in old:
+        if each.name not in inNew:
+            yield Change(ChangeKind.REMOVED, thing, (*key, each.name), "", each)
+    for each in new:
+        if each.name not in inOld:
+            yield Change(ChangeKind.ADDED, thing, (*key, each.name), "", None, each)
+    kept = [name for name in oldNames if name in inNew]
+    if kept != [name for name in newNames if name in inOld]:
+        yield Change(ChangeKind.REORDERED, thing, key, "", oldNames, newNames)
+
+
+def _pairs(old: Iterable[Any], new: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """
+    Those that are in both, by their names.
+    """
+    byName = {each.name: each for each in new}
+    return ((each, byName[each.name]) for each in old if each.name in byName)
+
+
+# Data and words
+
+
+def plain(value: Any) -> object:
+    """
+    A value of the model in values that any format can hold.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(each) for each in value]
+    if _hasFields(value):
+        shown = (field for field in dataclasses.fields(value) if field.repr)
+        return {field.name: plain(getattr(value, field.name)) for field in shown}
+    return str(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_text(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(map(_text, value)) or "none"
+    if _hasFields(value):
+        return " ".join(
+            f"{field.name}={_text(getattr(value, field.name))}"
+            for field in dataclasses.fields(value)
+            if field.repr and getattr(value, field.name) != _defaultOf(field)
+        )
+    return str(value)
+
+
+def _defaultOf(field: dataclasses.Field[Any]) -> object:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _added(change: Change) -> str:
+    described = _description(change.after)
+    return f"added ({described})" if described else "added"
+
+
+def _moved(change: Change) -> str:
+    return f"moved from {change.before} to {change.after}"
+
+
+def _switched(change: Change) -> str:
+    return f"group switched from {change.before} to {change.after}"
+
+
+def _changed(change: Change) -> str:
+    if change.secret:
+        return f"{change.setting} changed"
+    return f"{change.setting} {_text(change.before)} -> {_text(change.after)}"
+
+
+def _reordered(change: Change) -> str:
+    return f"{change.thing}s in another order"
+
+
+_WORDS = {
+    ChangeKind.ADDED: _added,
+    ChangeKind.REMOVED: lambda _: "removed",
+    ChangeKind.MOVED: _moved,
+    ChangeKind.SWITCHED: _switched,
+    ChangeKind.CHANGED: _changed,
+    ChangeKind.REORDERED: _reordered,
+}
+
+
+def _description(value: object) -> str:
+    if isinstance(value, ProxyService):
+        places = ", ".join(map(str, value.addresses))
+        return f"on {places}, {_count(len(value.groups), 'group')}"
+    if isinstance(value, ProxyGroup):
+        return f"{value.scheduler}, {_count(len(value.hosts), 'host')}"
+    if isinstance(value, ProxyHost):
+        return f"{value.address}, weight {value.weight}"
+    return ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
