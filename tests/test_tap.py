@@ -7,9 +7,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from typing import Any
 
 from twisted.application.service import IService, IServiceMaker
@@ -257,6 +259,33 @@ class MakeServiceTests(SynchronousTestCase):
             ConnectionRefusedError, socket.create_connection, ("127.0.0.1", port), timeout=10
         )
 
+    def test_control(self) -> None:
+        """
+        So does a control socket.
+        """
+        folder = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, folder)
+        self.write(f'<control socket="{folder}/run/control"/>')
+        _, control = list(self.made())
+        self.assertEqual(control.path, f"{folder}/run/control")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(control.path)
+
+    def test_controlTaken(self) -> None:
+        """
+        One that can't be had is told with its line.
+        """
+        folder = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o777)
+        self.write(f'<control socket="{folder}/control"/>')
+        text = self.failed()
+        self.assertTrue(text.startswith(f"{self.path}:9: can't listen on unix:"), text)
+        self.assertIn(f"chmod 700 {folder}", text)
+        self.assertRaises(
+            ConnectionRefusedError, socket.create_connection, ("127.0.0.1", self.web), timeout=10
+        )
+
     def test_wrongFile(self) -> None:
         """
         Of a wrong file everything that is wrong is said, with file and line.
@@ -323,7 +352,7 @@ class MakeServiceTests(SynchronousTestCase):
         """
         What is right but should be known is said, and does not stop it.
         """
-        self.write('<control socket="x"/>')
+        self.write('<admin><web listen="127.0.0.1:7004" enable="yes"/></admin>')
         daemon = self.make()
         assert isinstance(daemon, Daemon)
         self.addCleanup(self.stop, daemon)

@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "AccessDenied",
     "AddressError",
     "ConfigurationError",
     "DuplicateName",
@@ -71,6 +72,12 @@ class UnknownName(TxlbError, LookupError):
         else:
             remedy = "there is none yet"
         super().__init__(f"no {kind} is called {name!r}; {remedy}")
+
+
+class AccessDenied(TxlbError):
+    """
+    Somebody asked for what they may not do.
+    """
 
 
 class UnknownConnection(TxlbError, LookupError):

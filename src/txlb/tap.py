@@ -12,7 +12,7 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from txlb import __version__
-from txlb.admin import manholeService
+from txlb.admin import controlService, manholeService
 from txlb.application import Daemon, LoadBalancedService, LogFileService
 from txlb.config import Configuration, loadConfiguration
 from txlb.demo import Demo
@@ -126,7 +126,7 @@ def _daemon(
         if settings.connections:
             balancer.record = logFile.access
         logs.append(logFile)
-    doors = []
+    doors: list[IService] = []
     ssh = config.admin.ssh
     if ssh is not None and ssh.enable:
         manhole = manholeService(
@@ -142,6 +142,13 @@ def _daemon(
             raise _at(config, config.sshLine, error) from error
         manhole.loadHostKey()
         doors.append(manhole)
+    if config.control is not None:
+        control = controlService(balancer, config.control, config=config)
+        try:
+            control.bind()
+        except ListenError as error:
+            raise _at(config, config.controlLine, error) from error
+        doors.append(control)
     return Daemon(balancer, logs, doors)
 
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import FakeListener, fakeBalancer
 from txlb.admin import statusTable
-from txlb.admin._status import WIDTH, _bytes, _duration, _fitted
+from txlb.admin._status import WIDTH, bytesText, durationText, fitted
 from txlb.model import ProxyService
 from txlb.pool import Attempt, Failure, FailureKind, RefusalKind
 
@@ -155,7 +155,7 @@ class WordsTests(SynchronousTestCase):
             (5 * 10**15, "5 PB"),
             (7 * 10**17, "700 PB"),
         ):
-            self.assertEqual(_bytes(count), text)
+            self.assertEqual(bytesText(count), text)
 
     def test_duration(self) -> None:
         for seconds, text in (
@@ -165,9 +165,9 @@ class WordsTests(SynchronousTestCase):
             (7200.0, "2 h"),
             (172_800.0, "2 days"),
         ):
-            self.assertEqual(_duration(seconds), text)
+            self.assertEqual(durationText(seconds), text)
 
     def test_fitted(self) -> None:
-        self.assertEqual(_fitted("abcdef", 6), "abcdef")
-        self.assertEqual(_fitted("abcdefg", 6), "ab…efg")
-        self.assertEqual(_fitted("abcdefgh", 7), "abc…fgh")
+        self.assertEqual(fitted("abcdef", 6), "abcdef")
+        self.assertEqual(fitted("abcdefg", 6), "ab…efg")
+        self.assertEqual(fitted("abcdefgh", 7), "abc…fgh")

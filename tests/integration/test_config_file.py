@@ -48,7 +48,7 @@ CONFIG = """\
         <configCheck interval="30" enable="true" />
         <heartbeat interval="60" enable="false" />
     </manager>
-    <control socket="{folder}/control" />
+    <control socket="{short}/control" />
     <logging file="{folder}/txlb.log" />
 </config>
 """
@@ -67,7 +67,9 @@ class OldFormatTests(IntegrationTestCase):
         """
         ports = dict(zip(NAMES, freePorts(len(NAMES)), strict=True))
         sites(self, *(server(ports[name], name) for name in ("host1", "host2", "host3")))
-        program = self.startTxlb(CONFIG.format(folder=self.folder, **ports))
+        program = self.startTxlb(
+            CONFIG.format(folder=self.folder, short=self.shortFolder(), **ports)
+        )
 
         answers = Counter(
             bodyOf(ports["web2"] if turn % 2 else ports["web1"]) for turn in range(REQUESTS)
@@ -87,6 +89,6 @@ class OldFormatTests(IntegrationTestCase):
         mail = Counter(bodyOf(ports["mail"]) for _ in range(20))
         self.assertEqual(mail, Counter({b"host3\n": 20}))
         # What has no effect yet is said, with its line.
-        for line in ("<web>", "<hostCheck>", "<configCheck>", "<control>", "crypt"):
+        for line in ("<web>", "<hostCheck>", "<configCheck>", "crypt"):
             self.assertRegex(program.output, rf"config\.xml:\d+: .*{line}")
         self.assertIn("web: the fast relay", (self.folder / "txlb.log").read_text("utf-8"))

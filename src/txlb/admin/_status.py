@@ -4,12 +4,14 @@ How things stand, as a table for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from txlb.manager import ProxyManager
-from txlb.model import ProxyService
 from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
+
+if TYPE_CHECKING:
+    from txlb.manager import ProxyManager
+    from txlb.model import ProxyService
 
 #: The widest line, in characters.
 WIDTH = 110
@@ -72,6 +74,10 @@ class Configured(Protocol):
         """
 
 
+#: Colours a part of a line by the state of the host that it is about.
+Paint = Callable[[str, str], str]
+
+
 def statusTable(lbs: Balancer, config: Configured | None = None) -> str:
     """
     Tell how a balancer stands: its listeners, services, groups and hosts, and
@@ -80,23 +86,48 @@ def statusTable(lbs: Balancer, config: Configured | None = None) -> str:
     @param config: what the balancer was made from; L{None} where that is no file.
     @return: lines of at most 110 characters, in most cases.
     """
-    parts = [_listeners(lbs)]
-    parts.extend(_service(service) for service in lbs.manager.snapshot())
-    parts.append(_changes(lbs, config))
+    names = lbs.getProxyNames()
+    listeners = {name: [str(a) for a in lbs.getProxyService(name).addresses] for name in names}
+    services = lbs.manager.snapshot()
+    if config is None:
+        return statusText(listeners, services)
+    changes = config.changes(lbs.manager.services.values())
+    return statusText(listeners, services, config.path, changes)
+
+
+def statusText(
+    listeners: Mapping[str, Sequence[str]],
+    services: Iterable[ServiceSnapshot],
+    path: str | None = None,
+    changes: Sequence[str] = (),
+    paint: Paint = lambda _state, part: part,
+) -> str:
+    """
+    The same of what is known of a balancer elsewhere.
+
+    @param listeners: where each listens, by its name.
+    @param path: the configuration file; L{None} where there is none.
+    @param changes: what differs from it, a line each.
+    @param paint: given the state of a host and a part of a line, gives that part in
+        colours.
+    """
+    parts = [_listeners(listeners)]
+    parts.extend(_service(service, paint) for service in services)
+    parts.append(_changes(path, changes))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def _listeners(lbs: Balancer) -> list[str]:
-    names = lbs.getProxyNames()
-    width = max((len(_fitted(name, 24)) for name in names), default=0)
+def _listeners(listeners: Mapping[str, Sequence[str]]) -> list[str]:
+    names = list(listeners)
+    width = max((len(fitted(name, 24)) for name in names), default=0)
     lines = ["listeners"]
     for name in names:
-        addresses = ", ".join(map(str, lbs.getProxyService(name).addresses)) or "not listening"
-        lines.append(_cut(f"  {_fitted(name, 24):<{width}}  {addresses}"))
+        addresses = ", ".join(listeners[name]) or "not listening"
+        lines.append(_cut(f"  {fitted(name, 24):<{width}}  {addresses}"))
     return lines
 
 
-def _service(service: ServiceSnapshot) -> list[str]:
+def _service(service: ServiceSnapshot, paint: Paint) -> list[str]:
     lines = [
         _cut(
             f"service {service.name}: {service.active} active, {service.accepted} accepted, "
@@ -104,7 +135,7 @@ def _service(service: ServiceSnapshot) -> list[str]:
         )
     ]
     for group in service.groups:
-        lines.extend(_group(group))
+        lines.extend(_group(group, paint))
     return lines
 
 
@@ -114,7 +145,7 @@ def _refused(counts: Mapping[str, int]) -> str:
     return f"{total} ({kinds})" if kinds else total
 
 
-def _group(group: GroupSnapshot) -> list[str]:
+def _group(group: GroupSnapshot, paint: Paint) -> list[str]:
     enabled = "enabled" if group.enabled else "not enabled"
     configured = sum(host.state != "leaving" for host in group.hosts)
     lines = [
@@ -128,23 +159,31 @@ def _group(group: GroupSnapshot) -> list[str]:
     rows = [_HEAD, *(_row(host) for host in group.hosts)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     for number, row in enumerate(rows):
-        lines.append(_cut("    " + _aligned(row, widths)))
-        if number and (why := _why(group.hosts[number - 1])):
-            lines.append(_cut(f"      {why}"))
+        line = _cut("    " + _aligned(row, widths))
+        if not number:
+            lines.append(line)
+            continue
+        host = group.hosts[number - 1]
+        # The state is the third column, of words that are set to the left.
+        begin = 4 + widths[0] + 2 + widths[1] + 2
+        end = begin + len(host.state)
+        lines.append(line[:begin] + paint(host.state, line[begin:end]) + line[end:])
+        if why := _why(host):
+            lines.append(paint(host.state, _cut(f"      {why}")))
     return lines
 
 
 def _row(host: HostSnapshot) -> tuple[str, ...]:
     return (
-        _fitted(host.name, _WIDEST["host"]),
-        _fitted(host.address, _WIDEST["address"]),
+        fitted(host.name, _WIDEST["host"]),
+        fitted(host.address, _WIDEST["address"]),
         host.state,
         _weight(host),
         str(host.active) if host.maxConnections is None else f"{host.active}/{host.maxConnections}",
         str(host.connections),
         str(host.failures),
-        _bytes(host.bytesIn),
-        _bytes(host.bytesOut),
+        bytesText(host.bytesIn),
+        bytesText(host.bytesOut),
     )
 
 
@@ -166,7 +205,7 @@ def _why(host: HostSnapshot) -> str:
         return ""
     if host.state in {"leaving", "unresolved"}:
         return host.reason
-    since = f"since {_duration(host.since)}"
+    since = f"since {durationText(host.since)}"
     return f"{host.reason}, {since}" if host.reason else since
 
 
@@ -181,16 +220,15 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def _changes(lbs: Balancer, config: Configured | None) -> list[str]:
-    if config is None:
+def _changes(path: str | None, changes: Sequence[str]) -> list[str]:
+    if path is None:
         return ["no configuration file: what is changed lasts until the end of the process"]
-    changes = config.changes(lbs.manager.services.values())
     if not changes:
-        return [f"as in {config.path}"]
-    return [f"changed since {config.path} was read:", *(f"  {line}" for line in changes)]
+        return [f"as in {path}"]
+    return [f"changed since {path} was read:", *(f"  {line}" for line in changes)]
 
 
-def _bytes(count: int) -> str:
+def bytesText(count: int) -> str:
     """
     A number of bytes in at most seven characters.
     """
@@ -203,7 +241,7 @@ def _bytes(count: int) -> str:
     return f"{size:.3g} {unit}"
 
 
-def _duration(seconds: float) -> str:
+def durationText(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:
@@ -213,7 +251,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
-def _fitted(text: str, width: int) -> str:
+def fitted(text: str, width: int) -> str:
     """
     A text cut to a column, in the middle, as names and paths differ at the ends.
     """

@@ -77,6 +77,14 @@ class Configuration:
         ssh = None if admin is None else admin.first(schema.SSH)
         return 0 if ssh is None else ssh.line
 
+    @property
+    def controlLine(self) -> int:
+        """
+        The line of the control element; 0 where there is none.
+        """
+        control = self.root.first(schema.CONTROL)
+        return 0 if control is None else control.line
+
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
         """
         What differs between the file's services and other ones, a line each.

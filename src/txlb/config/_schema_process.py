@@ -63,18 +63,18 @@ MANAGER = Element(
 
 CONTROL = Element(
     "control",
-    "A socket for other programs to ask for a connection's real client.",
+    "The control socket, for the ``txlb`` command and other programs of this machine.",
     (
         Attribute(
             "socket",
             things.Path(),
-            "Where it is.",
+            "Where it is. Nobody else may be able to write to its folder, which is made, with mode "
+            "0700, where it is missing.",
             defaultDoc="no socket",
             since=Since.OLD,
             unset=("None",),
         ),
     ),
-    pending="the control socket",
 )
 
 LOGGING = Element(

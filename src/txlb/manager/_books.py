@@ -130,6 +130,14 @@ class Books:
         """
         return self._counters[self.getService(serviceName).name]
 
+    def serviceSnapshot(self, serviceName: str) -> ServiceSnapshot:
+        """
+        How one service stands now.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._snapshot(self.getService(serviceName))
+
     def snapshot(self) -> list[ServiceSnapshot]:
         """
         How everything stands now.

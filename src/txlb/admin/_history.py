@@ -1,0 +1,65 @@
+"""
+The last events of a balancer, for those who come later or stay to watch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from txlb.pool import Event
+
+#: How many events are kept.
+MOST = 1000
+
+
+class History:
+    """
+    The last events, numbered from 1. Owned by whoever offers them; it is an
+    observer of a manager.
+
+    @param now: the wall clock, in seconds since 1970.
+
+    @ivar last: the number of the newest event, 0 before there is one.
+    """
+
+    def __init__(self, most: int = MOST, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._events: deque[tuple[int, float, Event]] = deque(maxlen=most)
+        self._waiting: dict[object, Callable[[], object]] = {}
+        self.last = 0
+
+    def __call__(self, event: Event) -> None:
+        """
+        See L{txlb.interfaces.IEventObserver}.
+        """
+        self.last += 1
+        self._events.append((self.last, self._now(), event))
+        waiting, self._waiting = self._waiting, {}
+        for tell in waiting.values():
+            tell()
+
+    def since(self, after: int) -> list[tuple[int, float, Event]]:
+        """
+        The events that came after one of them, as far as they are kept.
+
+        @param after: its number.
+        @return: for each its number, when it came in seconds since 1970, and the
+            event.
+        """
+        return [each for each in self._events if each[0] > after]
+
+    def tellNext(self, tell: Callable[[], object]) -> Callable[[], None]:
+        """
+        Call something once, when the next event has come.
+
+        @return: call it to have it not called.
+        """
+        subscription = object()
+        self._waiting[subscription] = tell
+
+        def cancel() -> None:
+            self._waiting.pop(subscription, None)
+
+        return cancel

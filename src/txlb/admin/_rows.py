@@ -1,0 +1,103 @@
+"""
+Answers of commands: rows of plain values, that any format can hold.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from txlb.pool import Event
+
+if TYPE_CHECKING:
+    from txlb.admin._status import Balancer, Configured
+
+#: One thing that a command tells. C{text}, where there is one, is for people.
+Row = Mapping[str, object]
+
+
+def plain(value: object) -> object:
+    """
+    A value as JSON can hold it.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(each) for each in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
+
+
+def rowOf(kind: str, value: Any, without: str = "", **more: object) -> Row:
+    """
+    A row of a frozen value.
+
+    @param kind: what it tells of, which C{row} says.
+    @param without: a field that is not wanted.
+    @param more: what else is in it.
+    """
+    assert is_dataclass(value)  # noqa: S101 - snapshots are
+    row: dict[str, object] = {"row": kind, **more}
+    for each in fields(value):
+        if each.name != without:
+            row[each.name] = plain(getattr(value, each.name))
+    return row
+
+
+def statusRows(lbs: Balancer, config: Configured | None) -> Iterator[Row]:
+    """
+    How things stand, group by group as they are asked for: listeners, then each
+    service followed by its groups, each of which is followed by its hosts, then what
+    differs from the file.
+    """
+    manager = lbs.manager
+    for name in lbs.getProxyNames():
+        addresses = [str(address) for address in lbs.getProxyService(name).addresses]
+        yield {"row": "listener", "name": name, "addresses": addresses}
+    for serviceName in tuple(manager.services):
+        if serviceName not in manager.services:
+            continue  # it has gone since the first page was read
+        service = manager.serviceSnapshot(serviceName)
+        yield rowOf("service", service, "groups")
+        for group in service.groups:
+            yield rowOf("group", group, "hosts", service=service.name)
+            for host in group.hosts:
+                yield rowOf("host", host, service=service.name, group=group.name)
+    yield {
+        "row": "file",
+        "path": None if config is None else config.path,
+        "changes": [] if config is None else config.changes(manager.services.values()),
+    }
+
+
+def eventRows(events: Iterable[Event]) -> list[Row]:
+    """
+    What was changed.
+    """
+    return [{"row": "event", "text": str(event), **_event(event)} for event in events]
+
+
+def numberedRows(events: Iterable[tuple[int, float, Event]]) -> list[Row]:
+    """
+    Events with their numbers, and when they came in seconds since 1970.
+    """
+    return [
+        {
+            "row": "event",
+            "text": f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(when))} {event}",
+            "number": number,
+            "time": when,
+            **_event(event),
+        }
+        for number, when, event in events
+    ]
+
+
+def _event(event: Event) -> dict[str, object]:
+    return {key: plain(value) for key, value in event.asDict().items()}

@@ -1,0 +1,38 @@
+"""
+The control socket: AMP over a UNIX socket, for the C{txlb} command and for other
+programs of this machine.
+
+  - C{_wire.py}: the AMP commands as classes, for clients that are written with
+    Twisted, made of the list of admin commands.
+  - C{_answers.py}: rows cut into pages, as an AMP value has at most 64 KiB.
+  - C{_protocol.py}: one client.
+  - C{_clients.py}: who gets in, and how many.
+  - C{_folder.py}: where the socket may lie.
+  - C{_service.py}: the service.
+
+The bounds: a request has at most L{MAX_REQUEST} bytes; nothing of a client is read
+while it has not read its answers; of a long answer there is one a client, made page
+by page as it is read; there are at most L{MAX_CLIENTS}, of whom the one that has been
+silent for longest makes room for the next.
+"""
+
+from txlb.admin.control._clients import MAX_CLIENTS
+from txlb.admin.control._protocol import MAX_REQUEST
+from txlb.admin.control._service import ControlService, controlService
+from txlb.admin.control._wire import (
+    WIRE_COMMANDS,
+    GetClientAddress,
+    More,
+    UnknownPortError,
+)
+
+__all__ = [
+    "MAX_CLIENTS",
+    "MAX_REQUEST",
+    "WIRE_COMMANDS",
+    "ControlService",
+    "GetClientAddress",
+    "More",
+    "UnknownPortError",
+    "controlService",
+]

@@ -1,0 +1,185 @@
+"""
+Who gets in, and how many.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from txlb.admin._commands import Target
+from txlb.admin._log import log, printable
+from txlb.admin.control._protocol import ControlProtocol
+from txlb.deadlines import Deadlines
+from txlb.proxy import Throttle
+
+#: Clients at a time.
+MAX_CLIENTS = 256
+
+#: struct ucred of Linux: the process, its user, its group.
+_CREDENTIALS = struct.Struct("3i")
+
+
+def peerUser(sock: socket.socket) -> int | None:
+    """
+    The user of the process that has connected, as the system tells it.
+
+    @return: L{None} where the system does not tell.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return None
+    _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size))
+    return int(uid)
+
+
+def userText(uid: int | None) -> str:
+    """
+    Who somebody is, for events and logs.
+    """
+    if uid is None:
+        return "control socket"
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid:{uid}"
+    return f"uid:{uid} ({printable(name, 64)})"
+
+
+class OneFactory(Factory):
+    """
+    Gives away the one protocol that it was made with.
+    """
+
+    noisy = False
+
+    def __init__(self, protocol: ControlProtocol) -> None:
+        self._only = protocol
+
+    def buildProtocol(self, addr: IAddress | None) -> ControlProtocol:
+        """
+        See L{IProtocolFactory}.
+        """
+        return self._only
+
+
+class Clients:
+    """
+    The clients of a control socket. Owned by its service.
+
+    @param reactor: adopts their sockets.
+    @param most: how many there may be.
+    """
+
+    def __init__(
+        self, target: Target, reactor: Any, deadlines: Deadlines, most: int = MAX_CLIENTS
+    ) -> None:
+        self._target = target
+        self._reactor = reactor
+        self._most = most
+        # In the order in which they were last heard of.
+        self._clients: dict[ControlProtocol, None] = {}
+        self._throttle = Throttle(deadlines.seconds)
+        self._ending = False
+        self._allGone: list[Deferred[None]] = []
+
+    def __len__(self) -> int:
+        """
+        How many there are.
+        """
+        return len(self._clients)
+
+    def accepted(self, fd: int, peer: object) -> None:
+        """
+        Somebody has connected.
+
+        @param fd: the descriptor of their socket, which is ours from here.
+        """
+        with socket.socket(fileno=fd) as sock:
+            if self._ending:
+                return
+            sock.setblocking(False)
+            uid = peerUser(sock)
+            if uid is not None and uid not in {0, os.geteuid()}:
+                self.complain(f"{userText(uid)} was turned away: this socket is not theirs")
+                return
+            while len(self._clients) >= self._most:
+                self._makeRoom()
+            protocol = ControlProtocol(self, self._target, userText(uid))
+            self._clients[protocol] = None
+            try:
+                # The reactor takes a copy of the descriptor; ours is closed here.
+                self._reactor.adoptStreamConnection(
+                    sock.fileno(), socket.AF_UNIX, OneFactory(protocol)
+                )
+            except BaseException:
+                self.gone(protocol)
+                raise
+
+    def _makeRoom(self) -> None:
+        oldest = next(iter(self._clients))
+        self.gone(oldest)
+        oldest.drop(f"there are {self._most} clients, and it has been silent for longest")
+
+    def active(self, protocol: ControlProtocol) -> None:
+        """
+        A client was heard of.
+        """
+        if protocol in self._clients:
+            del self._clients[protocol]
+            self._clients[protocol] = None
+
+    def gone(self, protocol: ControlProtocol) -> None:
+        """
+        A client is gone.
+        """
+        self._clients.pop(protocol, None)
+        if not self._clients:
+            waiting, self._allGone = self._allGone, []
+            for each in waiting:
+                each.callback(None)
+
+    def complain(self, text: str) -> None:
+        """
+        Log what somebody has done, unless that is a stream of lines.
+        """
+        times = self._throttle.happened()
+        if times:
+            log.warn("the control socket: {text} ({times} such times)", text=text, times=times)
+
+    def nextTurn(self) -> Deferred[None]:
+        """
+        @return: fires with L{None} in the reactor's next turn.
+        """
+        call: Any = None
+        turn: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = self._reactor.callLater(0, lambda: turn.callback(None))
+        return turn
+
+    def turnAway(self) -> None:
+        """
+        Let nobody in any more.
+        """
+        self._ending = True
+
+    def dropAll(self) -> Deferred[None]:
+        """
+        Be rid of all.
+
+        @return: fires with L{None} when they are gone.
+        """
+        for protocol in tuple(self._clients):
+            protocol.drop("")
+        gone: Deferred[None] = Deferred()
+        if self._clients:
+            self._allGone.append(gone)
+        else:
+            gone.callback(None)
+        return gone

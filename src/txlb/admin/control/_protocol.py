@@ -1,0 +1,260 @@
+"""
+One client of the control socket.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import connectionDone
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.admin._arguments import TEXT, WHOLE, Argument, readArguments
+from txlb.admin._commands import FULL, Target, findCommand
+from txlb.admin._log import log, printable
+from txlb.admin._rows import Row
+from txlb.admin.control._answers import Answer
+from txlb.admin.control._wire import ERROR_CODES, BusyError
+from txlb.errors import TxlbError, UnknownConnection, UnknownName
+
+if TYPE_CHECKING:
+    from txlb.admin.control._clients import Clients
+
+#: Bytes that a request may have.
+MAX_REQUEST = 65_536
+
+#: Requests of one client that may wait for their answers.
+MAX_WAITING = 8
+
+#: Turns of the reactor that a connection may take to become known: a host may be
+#: told of it by the system before the balancer is.
+TURNS = 3
+
+#: Bytes of an error's message.
+MAX_MESSAGE = 30_000
+
+_CLIENT_ADDRESS = (
+    Argument("host", TEXT, "the address from which the host sees the connection come"),
+    Argument("port", WHOLE, "the port from which the host sees it come"),
+    Argument("serverHost", TEXT, "the address at which the host has accepted it", None),
+    Argument("serverPort", WHOLE, "the port at which the host has accepted it", None),
+)
+
+
+@implementer(IPushProducer)
+class ControlProtocol(amp.AMP):
+    """
+    Answers one client. While it does not read its answers, its requests are not
+    read either.
+
+    @param by: who it is, for events and logs.
+    """
+
+    transport: Any
+
+    def __init__(self, clients: Clients, target: Target, by: str) -> None:
+        super().__init__()
+        self.by = by
+        self._clients = clients
+        self._target = target
+        self._answer: Answer | None = None
+        self._requestBytes = 0
+        self._waiting: set[Deferred[Any]] = set()
+
+    # The connection
+
+    def makeConnection(self, transport: Any) -> None:
+        """
+        See L{IProtocol}. AMP's own would log a line for each client.
+        """
+        amp.BinaryBoxProtocol.makeConnection(self, transport)
+
+    def connectionMade(self) -> None:
+        """
+        A client is there.
+        """
+        super().connectionMade()
+        self.transport.registerProducer(self, True)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        It is gone, with all that it waits for.
+        """
+        self._clients.gone(self)
+        self._answer = None
+        for waiting in tuple(self._waiting):
+            waiting.cancel()
+        amp.BinaryBoxProtocol.connectionLost(self, reason)
+
+    def drop(self, why: str) -> None:
+        """
+        Be rid of it.
+
+        @param why: for the log; C{""} for nothing.
+        """
+        if why:
+            self._clients.complain(f"{self.by} was disconnected: {why}")
+        # What is left of what it has sent is not looked at.
+        self.paused = True
+        if self.transport is not None:
+            self.transport.abortConnection()
+        else:
+            self._clients.gone(self)
+
+    # What comes in, within bounds
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Requests, or a part of one.
+        """
+        self._clients.active(self)
+        super().dataReceived(data)
+
+    def stringReceived(self, string: bytes) -> None:
+        """
+        A key or a value of a request.
+        """
+        self._requestBytes += len(string) + 2
+        if self._requestBytes > MAX_REQUEST:
+            self.drop(f"a request has at most {MAX_REQUEST} bytes")
+            return
+        super().stringReceived(string)
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        """
+        It has sent a key of more than 255 bytes: this is no AMP.
+        """
+        self.drop("what it has sent is no AMP")
+
+    def fileDescriptorReceived(self, descriptor: int) -> None:
+        """
+        Nothing here takes a descriptor.
+        """
+        os.close(descriptor)
+        self.drop("it has sent a descriptor")
+
+    def ampBoxReceived(self, box: Any) -> None:
+        """
+        A whole request.
+        """
+        self._requestBytes = 0
+        if amp.COMMAND not in box:
+            self.drop("it has sent what is no request")
+            return
+        super().ampBoxReceived(box)
+
+    def unhandledError(self, failure: Failure) -> None:
+        """
+        An answer could not be sent.
+        """
+        if not self.transport.disconnecting and not self.paused:
+            log.failure("an answer to {by} failed", failure, by=self.by)
+        self.transport.abortConnection()
+
+    # Answers
+
+    def locateResponder(self, name: bytes) -> Callable[[Any], Deferred[Any]]:
+        """
+        See L{IResponderLocator}. Values are read here and not by AMP, so that what
+        is wrong with one is told.
+        """
+        word = name.decode("ascii", "replace")
+
+        def respond(box: Any) -> Deferred[Any]:
+            answering = maybeDeferred(self._respond, word, box)
+            return answering.addErrback(self._asError, word)
+
+        return respond
+
+    def _respond(self, word: str, box: Any) -> Any:
+        texts = {
+            key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+            for key, value in box.items()
+            if key not in {amp.COMMAND, amp.ASK}
+        }
+        if word == "GetClientAddress":
+            question: dict[str, Any] = readArguments(_CLIENT_ADDRESS, texts, word)
+            return self._clientAddress(**question)
+        if word == "More":
+            readArguments((), texts, word)
+            return self._page()
+        command = findCommand(word)
+        values = readArguments(command.arguments, texts, word)
+        self._answer = None
+        if command.access == FULL:
+            log.info(
+                "{by}: {command} {values}",
+                by=self.by,
+                command=command.name,
+                values=printable(" ".join(f"{key}={value}" for key, value in texts.items())),
+            )
+        rows = command(self._target, FULL, self.by, values)
+        if not isinstance(rows, Deferred):
+            return self._begin(rows)
+        return self._later(rows).addCallback(self._begin)
+
+    def _begin(self, rows: Iterable[Row]) -> Any:
+        self._answer = Answer(rows)
+        return self._page()
+
+    def _page(self) -> Any:
+        if self._answer is None:
+            raise BusyError("there is no answer of which there could be more")
+        text, more = self._answer.page()
+        if not more:
+            self._answer = None
+        return amp.Box(rows=text.encode("ascii"), more=b"True" if more else b"False")
+
+    def _later(self, waiting: Deferred[Any]) -> Deferred[Any]:
+        if len(self._waiting) >= MAX_WAITING:
+            waiting.addErrback(lambda _: None)
+            waiting.cancel()
+            raise BusyError(f"{MAX_WAITING} requests wait for their answers already")
+        self._waiting.add(waiting)
+
+        def done(result: Any) -> Any:
+            self._waiting.discard(waiting)
+            return result
+
+        return waiting.addBoth(done)
+
+    def _clientAddress(
+        self, host: str, port: int, serverHost: str | None, serverPort: int | None, turn: int = 0
+    ) -> Any:
+        try:
+            found = self._target.balancer.getClientAddress(host, port, serverHost, serverPort)
+        except UnknownConnection:
+            if turn == TURNS:
+                raise
+        else:
+            return amp.Box(host=found[0].encode("utf-8"), port=b"%d" % found[1])
+        # The reactor looks at all connections once before this is due.
+        soon: Deferred[Any] = self._clients.nextTurn()
+        return self._later(soon).addCallback(
+            lambda _: self._clientAddress(host, port, serverHost, serverPort, turn + 1)
+        )
+
+    def _asError(self, failure: Failure, word: str) -> Any:
+        error = failure.value
+        if isinstance(error, CancelledError):
+            raise amp.RemoteAmpError(amp.UNKNOWN_ERROR_CODE, "the client is gone")
+        if isinstance(error, UnknownName) and error.kind == "command":
+            code = amp.UNHANDLED_ERROR_CODE.decode("ascii")
+        elif isinstance(error, TxlbError):
+            code = next(name for kind, name in ERROR_CODES if isinstance(error, kind))
+        else:
+            log.failure("{by}: {command} failed", failure, by=self.by, command=printable(word))
+            raise amp.RemoteAmpError(
+                amp.UNKNOWN_ERROR_CODE,
+                f"{word} failed in a way that it should not; the balancer's log says more",
+            )
+        message = str(error)
+        if len(message) > MAX_MESSAGE:
+            message = message[:MAX_MESSAGE] + "…"
+        raise amp.RemoteAmpError(code.encode("ascii"), message)

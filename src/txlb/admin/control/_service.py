@@ -1,0 +1,128 @@
+"""
+The control socket as a Twisted service.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+
+from txlb.admin._commands import Target
+from txlb.admin._history import History
+from txlb.admin._log import log
+from txlb.admin.control._clients import Clients
+from txlb.admin.control._folder import prepareFolder
+from txlb.deadlines import Deadlines
+from txlb.model import UNIXAddress
+from txlb.proxy import Listener
+
+
+def controlService(
+    lbs: Any, path: str, *, config: Any = None, reactor: Any = None
+) -> ControlService:
+    """
+    Make a control socket for a balancer.
+
+    @param lbs: the L{txlb.application.LoadBalancedService}.
+    @param path: where it is, an absolute path. Its folder is made where there is none;
+        only this user and root may be able to write to it.
+    @param config: the L{txlb.config.Configuration} that the balancer was made from;
+        L{None} where there is no file.
+    @param reactor: by default the global one, from when the service starts.
+    """
+    return ControlService(lbs, path, config, reactor)
+
+
+class ControlService(Service):
+    """
+    Listens for control clients, see L{controlService}. It can be stopped and started
+    again.
+
+    @ivar path: where.
+    @ivar history: the events of the balancer since this first listened.
+    """
+
+    def __init__(self, lbs: Any, path: str, config: Any, reactor: Any) -> None:
+        self.path = path
+        self.history = History()
+        self._lbs = lbs
+        self._config = config
+        self._reactor = reactor
+        self._deadlines: Deadlines | None = None
+        self._listener: Listener | None = None
+        self._clients: Clients | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+
+    @property
+    def clientCount(self) -> int:
+        """
+        How many clients there are.
+        """
+        return 0 if self._clients is None else len(self._clients)
+
+    def bind(self) -> None:
+        """
+        Listen, without accepting yet. Starting the service does this where it has
+        not been done. The socket of a process that is no more is replaced.
+
+        @raise ListenError: the socket can't be had: somebody listens there, the
+            folder can be written to by others, or something else lies there.
+        """
+        if self._listener is not None:
+            return
+        prepareFolder(self.path)
+        if self._reactor is None:
+            from twisted.internet import reactor  # noqa: PLC0415 - picked up now
+
+            self._reactor = reactor
+        deadlines = Deadlines(self._reactor, time.monotonic)
+        target = Target(self._lbs, self._config, self.history, deadlines)
+        clients = Clients(target, self._reactor, deadlines)
+        address = UNIXAddress(self.path)
+        self._listener = Listener(address, self._reactor, deadlines, clients.accepted)
+        self._deadlines, self._clients = deadlines, clients
+        self._unsubscribe = self._lbs.manager.subscribe(self.history)
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise ListenError: see L{bind}.
+        """
+        self.bind()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """
+        Let clients in.
+
+        @raise ListenError: see L{bind}.
+        """
+        self.bind()
+        super().startService()
+        if self._listener is not None:
+            self._listener.start()
+        log.info("the control socket is {path}", path=self.path)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Listen no more, and drop every client.
+
+        @return: fires with L{None} when all are gone. It does not fail.
+        """
+        super().stopService()
+        listener, self._listener = self._listener, None
+        clients, self._clients = self._clients, None
+        deadlines, self._deadlines = self._deadlines, None
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        if listener is None or clients is None or deadlines is None:
+            return succeed(None)
+        clients.turnAway()
+        listener.close()
+        if unsubscribe is not None:
+            unsubscribe()
+        return clients.dropAll().addCallback(lambda _: deadlines.stop())

@@ -1,0 +1,260 @@
+"""
+Tests for L{txlb.admin._commands}, L{txlb.admin._arguments} and L{txlb.admin._rows}.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from enum import Enum
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.admin.targets import FakeBalancer
+from txlb.admin._arguments import FLAG, SECONDS, TEXT, WHOLE, Argument, readArguments
+from txlb.admin._commands import COMMANDS, FULL, READONLY, Target, findCommand
+from txlb.admin._history import History
+from txlb.admin._rows import plain
+from txlb.deadlines import Deadlines
+from txlb.errors import AccessDenied, ModelError, UnknownName
+from txlb.pool import Event, EventKind
+
+
+class CommandCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.balancer = FakeBalancer()
+        self.history = History(now=lambda: 1000.0)
+        self.balancer.manager.subscribe(self.history)
+        self.clock = Clock()
+        self.target = Target(
+            self.balancer, None, self.history, Deadlines(self.clock, self.clock.seconds)
+        )
+
+    def do(self, name: str, access: str = FULL, **texts: str) -> Any:
+        command = findCommand(name)
+        values = readArguments(command.arguments, texts, name)
+        answer = command(self.target, access, "uid:7 (test)", values)
+        return answer if isinstance(answer, Deferred) else list(answer)
+
+    def host(self, **texts: str) -> dict[str, str]:
+        return {"service": "web", "group": "prod", "host": "h0", **texts}
+
+
+class ListTests(SynchronousTestCase):
+    def test_whole(self) -> None:
+        """
+        Each command says what it does and what it is told, and takes just that.
+        """
+        names = [command.name for command in COMMANDS]
+        self.assertEqual(len(set(names)), len(names))
+        for command in COMMANDS:
+            self.assertTrue(command.doc.endswith("."))
+            self.assertIn(command.access, (READONLY, FULL))
+            taken = list(inspect.signature(command.run).parameters)
+            self.assertEqual(taken, ["target", *(each.name for each in command.arguments)])
+            for argument in command.arguments:
+                self.assertTrue(argument.doc)
+                if not argument.required and argument.default is not None:
+                    self.assertIsInstance(argument.default, argument.kind.type)
+
+    def test_find(self) -> None:
+        """
+        By either name.
+        """
+        self.assertIs(findCommand("setWeight"), findCommand("SetWeight"))
+        error = self.assertRaises(UnknownName, findCommand, "setWieght")
+        self.assertIn("did you mean 'setWeight'?", str(error))
+
+
+class DoTests(CommandCase):
+    def test_status(self) -> None:
+        found = self.do("status", READONLY)
+        kinds = [row["row"] for row in found]
+        self.assertEqual(kinds, ["listener", "service", "group", "host", "host", "group", "file"])
+        self.assertEqual(found[0]["addresses"], ["127.0.0.1:8080"])
+        self.assertEqual(
+            [(row["service"], row["group"], row["name"]) for row in found if row["row"] == "host"],
+            [("web", "prod", "h0"), ("web", "prod", "h1")],
+        )
+        self.assertEqual(found[-1], {"row": "file", "path": None, "changes": []})
+        json.dumps(found, allow_nan=False)
+
+    def test_statusOfWhatGoes(self) -> None:
+        """
+        A service that goes while pages are read is left out.
+        """
+        command = findCommand("status")
+        answer = command(self.target, READONLY, "x", {})
+        assert not isinstance(answer, Deferred)
+        rows = iter(answer)
+        next(rows)
+        self.balancer.manager._services.clear()
+        self.assertEqual([row["row"] for row in rows], ["file"])
+
+    def test_changes(self) -> None:
+        """
+        They answer with their events, which say who has made them.
+        """
+        cases: list[tuple[str, dict[str, str], str]] = [
+            ("setWeight", self.host(weight="3"), "host-weight web/prod/h0: weight 1 -> 3"),
+            (
+                "addHost",
+                {"service": "web", "group": "prod", "host": "new", "address": "127.0.0.1:9"},
+                "host-added web/prod/new: added at 127.0.0.1:9",
+            ),
+            ("delHost", self.host(), "host-removed web/prod/h0: removed, 0 connections left"),
+            (
+                "setScheduler",
+                {"service": "web", "group": "prod", "scheduler": "leastc"},
+                "scheduler-changed web/prod: scheduler roundr -> leastc",
+            ),
+            (
+                "switchGroup",
+                {"service": "web", "group": "test"},
+                "group-switched web/test: gets the connections of web instead of prod",
+            ),
+        ]
+        for name, texts, text in cases:
+            row = self.do(name, **texts)[0]
+            self.assertEqual(row["text"], f"{text}, by uid:7 (test)")
+            self.assertEqual(row["by"], "uid:7 (test)")
+            self.assertEqual(row["row"], "event")
+
+    def test_guarded(self) -> None:
+        """
+        With an address only a host that has it is removed.
+        """
+        self.assertRaises(ModelError, self.do, "delHost", **self.host(address="127.0.0.1:1"))
+        self.do("delHost", **self.host(address="127.0.0.1:7001"))
+
+    def test_switchPort(self) -> None:
+        (row,) = self.do("switchPort", listener="web", address="9999")
+        self.assertEqual(row["text"], "web listens on 127.0.0.1:9999")
+        self.assertEqual(row["addresses"], ["127.0.0.1:9999"])
+
+    def test_access(self) -> None:
+        """
+        Who may only look can't change anything, by none of the commands.
+        """
+        for command in COMMANDS:
+            if command.access == FULL:
+                error = self.assertRaises(AccessDenied, command, self.target, READONLY, "uid:7", {})
+                self.assertIn("needs full access", str(error))
+
+
+class EventsTests(CommandCase):
+    def happen(self, weight: int) -> None:
+        self.balancer.manager.setWeight("web", "prod", "h0", weight)
+
+    def numbers(self, rows: Any) -> list[int]:
+        return [row["number"] for row in rows]
+
+    def test_after(self) -> None:
+        for weight in (2, 3, 4):
+            self.happen(weight)
+        self.assertEqual(self.numbers(self.do("events")), [1, 2, 3, 3])
+        self.assertEqual(self.numbers(self.do("events", after="2")), [3, 3])
+        self.assertEqual(self.numbers(self.do("events", after="-1")), [3, 3])
+        self.assertEqual(self.numbers(self.do("events", after="3")), [3])
+        self.assertIn("host-weight web/prod/h0", self.do("events")[0]["text"])
+
+    def test_bounded(self) -> None:
+        history = History(most=3)
+        for number in range(10):
+            history(Event(EventKind.HOST_UP, ("a",), str(number), 0.0))
+        self.assertEqual([number for number, _, _ in history.since(0)], [8, 9, 10])
+
+    def test_wait(self) -> None:
+        """
+        Where there is nothing new, the answer comes with the next event.
+        """
+        waiting = self.do("events", after="0", wait="30")
+        self.assertNoResult(waiting)
+        self.happen(2)
+        self.assertEqual(self.numbers(self.successResultOf(waiting)), [1, 1])
+        self.assertEqual(len(self.target.deadlines or ()), 0)
+
+    def test_waitedLongEnough(self) -> None:
+        """
+        Or after a while, which is at most a minute.
+        """
+        waiting = self.do("events", after="0", wait="1000")
+        self.clock.advance(59)
+        self.assertNoResult(waiting)
+        self.clock.advance(2)
+        self.assertEqual(self.numbers(self.successResultOf(waiting)), [0])
+        self.happen(2)
+
+    def test_waitNotNeeded(self) -> None:
+        self.happen(2)
+        self.assertEqual(self.numbers(self.do("events", after="0", wait="30")), [1, 1])
+
+    def test_cancelled(self) -> None:
+        """
+        Who goes leaves nothing behind.
+        """
+        waiting = self.do("events", after="0", wait="30")
+        waiting.addErrback(lambda _: None)
+        waiting.cancel()
+        self.assertEqual(len(self.target.deadlines or ()), 0)
+        self.assertEqual(self.history._waiting, {})
+
+
+class ArgumentTests(SynchronousTestCase):
+    arguments = (
+        Argument("text", TEXT, "a text"),
+        Argument("whole", WHOLE, "a number", 1),
+        Argument("seconds", SECONDS, "a time", 0.5),
+        Argument("flag", FLAG, "a choice", False),
+    )
+
+    def wrong(self, **texts: str) -> str:
+        return str(self.assertRaises(ModelError, readArguments, self.arguments, texts, "frob"))
+
+    def test_read(self) -> None:
+        self.assertEqual(
+            readArguments(
+                self.arguments, {"text": "x", "whole": "-3", "seconds": "1.5", "flag": "True"}, "f"
+            ),
+            {"text": "x", "whole": -3, "seconds": 1.5, "flag": True},
+        )
+        self.assertEqual(
+            readArguments(self.arguments, {"text": ""}, "f"),
+            {"text": "", "whole": 1, "seconds": 0.5, "flag": False},
+        )
+
+    def test_wrong(self) -> None:
+        self.assertEqual(self.wrong(), "frob needs text: a text")
+        self.assertIn("whole: 'x' is not a whole number", self.wrong(text="", whole="x"))
+        self.assertIn("whole", self.wrong(text="", whole="9" * 5000))
+        self.assertIn("text has at most 4096 characters", self.wrong(text="9" * 5000))
+        for text in ("-1", "nan", "inf", "x"):
+            self.assertIn("seconds", self.wrong(text="", seconds=text))
+        self.assertIn("flag: 'maybe' is not True or False", self.wrong(text="", flag="maybe"))
+        self.assertIn("did you mean 'text'?", self.wrong(text="", txet=""))
+        self.assertIn("it has: text, whole", self.wrong(text="", zzzzz=""))
+
+    @given(st.text(max_size=40), st.sampled_from([WHOLE, SECONDS, FLAG]))
+    def test_anyText(self, text: str, kind: Any) -> None:
+        """
+        Any text is a value or a L{ModelError}.
+        """
+        try:
+            value = Argument("x", kind, "doc").read(text)
+        except ModelError:
+            return
+        self.assertIsInstance(value, kind.type)
+
+
+class PlainTests(SynchronousTestCase):
+    def test_plain(self) -> None:
+        class Word(Enum):
+            A = "a"
+
+        value = {Word.A: (1, 2.5, None, True, Word.A, frozenset({"x"}), object)}
+        self.assertEqual(plain(value), {"a": [1, 2.5, None, True, "a", ["x"], "<class 'object'>"]})
