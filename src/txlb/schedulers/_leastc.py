@@ -84,19 +84,21 @@ class LeastConnections(Scheduler):
         """
         See L{IScheduler.hostChanged}.
         """
-        bucket, count = self._bucketOf[host.key], host.active
-        if bucket.count == count:
+        key, count = host.key, host.active
+        bucket = self._bucketOf[key]
+        before = bucket.count
+        if before == count:
             return
-        fewer = bucket.fewer
-        if len(bucket.hosts) > 1:
-            del bucket.hosts[host.key]
-            self._enter(host, fewer if count < bucket.count else bucket)
-        elif fewer.count < count and not 0 <= bucket.more.count <= count:
-            # Nobody else is in it, and nobody stands between: it moves as it is.
-            bucket.count = count
+        del bucket.hosts[key]
+        # Hosts are balanced, and so the next bucket is nearly always its new one.
+        near = bucket.more if count > before else bucket.fewer
+        if near.count == count:
+            near.hosts[key] = host
+            self._bucketOf[key] = near
         else:
+            self._enter(host, near if count < before else bucket)
+        if not bucket.hosts:
             bucket.unlink()
-            self._enter(host, fewer)
 
     def _enter(self, host: IHost, near: Bucket) -> None:
         """

@@ -202,18 +202,24 @@ class Connection:
         idle = self._relay.timeouts.idle
         if idle:
             self._askBy(loop.now + idle)
-        # What was handed over is not the other side's: it is not counted.
-        self._freeIn, self._freeOut = len(self._toHost), len(self._toClient)
-        for end, first in ((host, self._toHost), (client, self._toClient)):
-            if first and not self.over:
-                end.unsent = first
-                end.flush()
+        if self._toHost or self._toClient:
+            self._sendFirst(client, host)
         # What the client sent early is there already; only then is there
         # anything to be told of it.
         client.pump()
         if not self.over:
             client.hearsOut = client.unsent is not None
             loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
+
+    def _sendFirst(self, client: End, host: End) -> None:
+        """
+        Send what was handed over. It is not the other side's, and not counted.
+        """
+        self._freeIn, self._freeOut = len(self._toHost), len(self._toClient)
+        for end, first in ((host, self._toHost), (client, self._toClient)):
+            if first and not self.over:
+                end.unsent = first
+                end.flush()
 
     # For those who ask whose it is
 
@@ -351,14 +357,12 @@ class Connection:
         loop = self.loop
         for sock in self._sockets():
             loop.handle(sock.fileno(), None)
-        for end in (self._client, self._host):
-            if end is not None and end.pipe is not None:
-                pipe, end.pipe = end.pipe, None
-                if end.piped:
-                    loop.pipes.discard(pipe)
-                else:
-                    loop.pipes.give(pipe)
-        self._forgetOrigin()
+        client, host = self._client, self._host
+        if client is not None and host is not None:
+            client.leavePipe()
+            host.leavePipe()
+        if self._origin is not None:
+            self._forgetOrigin()
         loop.wheel.remove(self)
         loop.closeSoon(self)
         if result.lease is not None:
@@ -369,13 +373,14 @@ class Connection:
         """
         Close the sockets; the loop calls this at the end of a batch.
         """
-        for sock in self._sockets():
-            sock.close()
-        # Rings of objects wait long to be collected.
-        for end in (self._client, self._host):
-            if end is not None:
-                del end.peer
-        self._client = self._host = None
+        self._clientSocket.close()
+        if self._hostSocket is not None:
+            self._hostSocket.close()
+        client, host = self._client, self._host
+        if client is not None and host is not None:
+            # Rings of objects wait long to be collected.
+            del client.peer, host.peer
+            self._client = self._host = None
 
     def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
         """

@@ -105,7 +105,11 @@ class End:
         """
         The loop tells what the socket is ready for.
         """
-        if event & OUT and not self._goOn():
+        if (
+            event & OUT
+            and (self.unsent is not None or self.peer.pipe is not None)
+            and not self._goOn()
+        ):
             # It takes nothing yet; what it may have sent waits as well, but a
             # reset does not.
             if event & READ:
@@ -127,7 +131,7 @@ class End:
         """
         It can be written to again: go on with what it could not take.
 
-        @return: whether it took everything, or there was nothing.
+        @return: whether it took everything, and the connection goes on.
         """
         peer = self.peer
         if self.unsent is not None:
@@ -180,7 +184,7 @@ class End:
             self.tell()
         return True
 
-    def pump(self) -> None:  # noqa: C901, PLR0912 - calls would cost a tenth of it
+    def pump(self) -> None:  # noqa: C901 - calls would cost a tenth of it
         """
         Move what this end has sent to its peer, until nothing is left or the
         peer takes no more.
@@ -192,43 +196,36 @@ class End:
         peer = self.peer
         if self.ended or peer.unsent is not None or connection.over:
             return
-        recv, send = self.sock.recv, peer.sock.send
-        total = 0
         while True:
             try:
-                data = recv(CHUNK)
+                data = self.sock.recv(CHUNK)
             except BlockingIOError:
                 self.readable = False
-                break
+                return
             except OSError:
                 connection.end(self.resetOutcome)
                 return
-            count = len(data)
-            if not count:
-                if total:
-                    connection.moved(self, total)
+            if not data:
                 self.finish()
                 return
             try:
-                sent = send(data)
+                sent = peer.sock.send(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
                 connection.end(peer.resetOutcome)
                 return
-            total += sent
-            if sent < count:
+            connection.moved(self, sent)
+            if sent < len(data):
                 peer.keep(data[sent:])
-                break
-            if count >= CHUNK:
+                return
+            if sent >= CHUNK:
                 self.bulk = True
                 connection.loop.queueBulk(self)
-                break
+                return
             if not self.last:
                 self.readable = False
-                break
-        if total:
-            connection.moved(self, total)
+                return
 
     def moveBulk(self) -> None:
         """
@@ -236,6 +233,19 @@ class End:
         """
         if not self.connection.over:
             _bulk.move(self)
+
+    def leavePipe(self) -> None:
+        """
+        The connection is over: hold no pipe any more.
+        """
+        pipe, self.pipe = self.pipe, None
+        if pipe is None:
+            return
+        pipes = self.connection.loop.pipes
+        if self.piped:
+            pipes.discard(pipe)
+        else:
+            pipes.give(pipe)
 
     def finish(self) -> None:
         """
