@@ -184,7 +184,7 @@ class End:
             self.tell()
         return True
 
-    def pump(self) -> None:  # noqa: C901 - calls would cost a tenth of it
+    def pump(self) -> None:  # noqa: C901, PLR0911 - calls would cost a tenth of it
         """
         Move what this end has sent to its peer, until nothing is left or the
         peer takes no more.
