@@ -123,7 +123,7 @@ class LookupTests(NamesCase):
         names are not looked up in one burst.
         """
         service = self.service("127.0.0.1:1", source=Random(1))
-        waits = [service._later(30.0, lambda: None).when for _ in range(200)]
+        waits = [service._later("web", lambda: None).when for _ in range(200)]
         self.assertGreaterEqual(min(waits), 30 * (1 - JITTER))
         self.assertLessEqual(max(waits), 30 * (1 + JITTER))
         self.assertLess(min(waits), 28)
@@ -329,3 +329,67 @@ class WhenAnsweredTests(NamesCase):
         self.failureResultOf(waiting)
         self.resolver.answer("one.example", "192.0.2.1")
         self.assertTrue(self.pool.getHost("h0").ready)
+
+
+class MovedTests(NamesCase):
+    """
+    Hosts that move, and intervals that change, while the balancer runs.
+    """
+
+    def apply(self, address: str, interval: float = 30.0) -> None:
+        group = ProxyGroup("main", "leastc", True, [ProxyHost.at("h0", address)])
+        web = ProxyService("web", ["127.0.0.1:80"], [group], resolveInterval=interval)
+        self.manager.apply([web])
+
+    def test_toAnotherName(self) -> None:
+        """
+        The new name is looked up at once, and an answer for the old one that
+        comes late counts no more.
+        """
+        self.service("one.example:80")
+        self.apply("two.example:80")
+        self.assertEqual(self.resolver.names, ["one.example", "two.example"])
+        self.resolver.answer("one.example", "10.0.0.1")
+        self.assertEqual(self.pool.getHost("h0").addresses, ())
+        self.resolver.answer("two.example", "10.0.0.2")
+        self.assertEqual(self.pool.getHost("h0").address, TCPAddress("10.0.0.2", 80))
+
+    def test_toAnAddress(self) -> None:
+        service = self.service("one.example:80")
+        self.apply("10.0.0.3:80")
+        self.assertTrue(service.answered)
+        self.resolver.answer("one.example", "10.0.0.1")
+        self.assertEqual(self.pool.getHost("h0").address, TCPAddress("10.0.0.3", 80))
+        self.reactor.advance(1000)
+        self.assertEqual(self.resolver.names, [])
+
+    def test_fromAnAddress(self) -> None:
+        self.service("10.0.0.3:80")
+        self.apply("one.example:80")
+        self.assertEqual(self.resolver.names, ["one.example"])
+
+    def test_interval(self) -> None:
+        """
+        Another interval holds from the next look-up on.
+        """
+        self.service("one.example:80")
+        self.apply("one.example:80", 2.0)
+        self.resolver.answer("one.example", "10.0.0.1")
+        self.reactor.advance(2.0 * (1 + JITTER))
+        self.assertEqual(self.resolver.names, ["one.example"])
+
+    def test_movedByWhoIsTold(self) -> None:
+        """
+        An observer of an answer moves the host: the old name is looked up no
+        more.
+        """
+        self.service("one.example:80")
+
+        def move(event: Event) -> None:
+            if event.kind is EventKind.HOST_RESOLVED:
+                self.apply("10.0.0.3:80")
+
+        self.manager.subscribe(move)
+        self.resolver.answer("one.example", "10.0.0.1")
+        self.reactor.advance(1000)
+        self.assertEqual(self.resolver.names, [])

@@ -4,7 +4,8 @@ What all parts of a running balancer share.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,7 +16,7 @@ from txlb.application._timer import PoolTimer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import ModelError
 from txlb.manager import ProxyManager
-from txlb.model import Address
+from txlb.model import Address, ProxyService
 from txlb.proxy import (
     ConnectionRecord,
     FastRelay,
@@ -62,37 +63,83 @@ class Engine:
         self._ready: Deferred[None] = Deferred()
         self._unsubscribe: Callable[[], None] | None = None
         self._whyNotFast = whyNotFast(reactor)
-        wanted = any(each.relay != PortableRelay.name for each in manager.services.values())
         self._loop: Loop | None = None
-        if wanted and self._whyNotFast is None:
-            self._loop = Loop(reactor, self.deadlines)
-        self._frontends = {
-            name: Frontend(
-                name,
-                manager,
-                reactor,
-                self.deadlines,
-                self.tally,
-                loop=self._loop,
-                origins=self._origins,
-            )
-            for name in manager.services
-        }
-        self.setRecord(record)
-        for service in manager.services.values():
+        self._started = False
+        self._record = record
+        self._frontends: dict[str, Frontend] = {}
+        # Of services that are no longer there, until their connections have ended.
+        self._former: list[Frontend] = []
+        self.prepare(manager.services.values())
+        self.configure()
+
+    def prepare(self, services: Iterable[ProxyService]) -> None:
+        """
+        Have everything that these services need, before they are the manager's.
+
+        @raise ModelError: one asks for a relay that can't be had here.
+        """
+        for service in services:
             if service.relay == FastRelay.name and self._whyNotFast is not None:
                 raise ModelError(
                     f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "
                     "relay='auto' takes the portable one then"
                 )
+            if service.relay != PortableRelay.name and self._whyNotFast is None:
+                self._ensureLoop()
+
+    def _ensureLoop(self) -> None:
+        if self._loop is None:
+            self._loop = Loop(self._reactor, self.deadlines)
+            if self._started:
+                self._loop.start()
+
+    def configure(self) -> None:
+        """
+        Serve the manager's services as they are now. What stays goes on; those
+        that are gone take nobody new.
+        """
+        services = self._manager.services
+        for name in [name for name in self._frontends if name not in services]:
+            frontend = self._frontends.pop(name)
+            frontend.close()
+            self._former.append(frontend)
+        self._former = [each for each in self._former if each.connectionCount()]
+        for name in services:
+            known = self._frontends.get(name)
+            before = None if known is None else known.relay.name
+            if known is None:
+                known = self._frontends[name] = self._newFrontend(name)
+            else:
+                known.configure(self._loop)
+            if self._started and known.relay.name != before:
+                self._tellRelay(known)
+        # In the manager's order.
+        self._frontends = {name: self._frontends[name] for name in services}
+
+    def _newFrontend(self, serviceName: str) -> Frontend:
+        frontend = Frontend(
+            serviceName,
+            self._manager,
+            self._reactor,
+            self.deadlines,
+            self.tally,
+            loop=self._loop,
+            origins=self._origins,
+        )
+        frontend.record = self._record
+        return frontend
 
     def setRecord(self, record: Callable[[ConnectionRecord], object] | None) -> None:
         """
         @param record: is called with the record of each connection that has
             ended; L{None} for no records.
         """
-        for frontend in self._frontends.values():
+        self._record = record
+        for frontend in self._allFrontends():
             frontend.record = record
+
+    def _allFrontends(self) -> list[Frontend]:
+        return [*self._frontends.values(), *self._former]
 
     def listen(self, serviceName: str, address: Address) -> Listener:
         """
@@ -100,29 +147,41 @@ class Engine:
 
         @raise ListenError: the address can't be had.
         """
+        listener = self.open(address)
+        self.give(listener, serviceName)
+        return listener
+
+    def open(self, address: Address) -> Listener:
+        """
+        Listen, for a service that is still to be named by L{give}.
+
+        @raise ListenError: the address can't be had.
+        """
+        return Listener(address, self._reactor, self.deadlines, _closeAtOnce)
+
+    def give(self, listener: Listener, serviceName: str) -> None:
+        """
+        Let a listener accept for this service from now on.
+        """
         frontend = self._frontends[serviceName]
         watcher = self._reactor
         if self._loop is not None and frontend.relay.name == FastRelay.name:
             watcher = self._loop
-        return Listener(address, watcher, self.deadlines, frontend.accepted)
+        listener.handTo(watcher, frontend.accepted)
 
     def start(self) -> None:
         """
         Begin to serve the pools, and find out when clients can be served.
         """
+        self._started = True
         if self._loop is None:
             self.tally.fitThisProcess(self._reactor)
         else:
             # The reactor watches but one descriptor of the loop's.
             self._loop.pipes.most = self.tally.fitThisProcess(None, self._loop.pipes.most)
             self._loop.start()
-        for name, frontend in self._frontends.items():
-            _log.info(
-                "{service}: the {relay} relay, as {why}",
-                service=name,
-                relay=frontend.relay.name,
-                why=self._why(name),
-            )
+        for frontend in self._frontends.values():
+            self._tellRelay(frontend)
         self._unsubscribe = self._manager.subscribe(EventLog())
         self._manager.onError = _observerFailed
         self._timer.startService()
@@ -131,6 +190,14 @@ class Engine:
         patience = self.deadlines.after(FIRST_LOOKUPS, answered.cancel)
         answered.addErrback(lambda _: None)
         answered.addCallback(lambda _: self._becomeReady(patience))
+
+    def _tellRelay(self, frontend: Frontend) -> None:
+        _log.info(
+            "{service}: the {relay} relay, as {why}",
+            service=frontend.serviceName,
+            relay=frontend.relay.name,
+            why=self._why(frontend.serviceName),
+        )
 
     def _why(self, serviceName: str) -> str:
         """
@@ -200,8 +267,15 @@ class Engine:
         """
         Reset every connection.
         """
-        for frontend in self._frontends.values():
+        for frontend in self._allFrontends():
             frontend.abortAll()
+
+
+def _closeAtOnce(fd: int, _peer: object) -> None:
+    """
+    Nobody has taken the listener yet, so it does not accept either.
+    """
+    os.close(fd)
 
 
 def _observerFailed(error: Exception) -> None:

@@ -4,22 +4,22 @@ The service that a C{.tac} embeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 
+from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._engine import Engine
+from txlb.application._listener import ProxyListener
 from txlb.errors import AddressError, UnknownConnection, UnknownName
-from txlb.manager import ProxyManager
-from txlb.model import Address, TCPAddress, parseListenAddress
-from txlb.proxy import ConnectionRecord, Listener
+from txlb.manager import ProxyManager, wantedServices
+from txlb.model import Address, HostMapper, ProxyService, TCPAddress, parseListenAddress
+from txlb.pool import Event
+from txlb.proxy import ConnectionRecord
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
-
-_log = Logger()
 
 
 class LoadBalancedService(MultiService):
@@ -51,12 +51,10 @@ class LoadBalancedService(MultiService):
         self.proxies = MultiService()
         self.proxies.setName("proxies")
         self.proxies.setServiceParent(self)
-        for service in pm.services.values():
-            several = len(service.addresses) > 1
-            for index in range(len(service.addresses)):
-                listener = ProxyListener(self, service.name, index)
-                listener.setName(f"{service.name}-{index + 1}" if several else service.name)
-                listener.setServiceParent(self.proxies)
+        for place in placesOf(pm.services.values()):
+            listener = ProxyListener(self, place.serviceName, place.index)
+            listener.setName(place.name)
+            listener.setServiceParent(self.proxies)
 
     @property
     def record(self) -> Callable[[ConnectionRecord], object] | None:
@@ -119,6 +117,39 @@ class LoadBalancedService(MultiService):
         listener = self.getProxyService(proxyName)
         return listener.moveTo(_elsewhere(listener.configuredAddress, newPort))
 
+    # Changing everything
+
+    def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
+        """
+        Make these the services, live, by the smallest set of changes: see
+        L{txlb.manager.ProxyManager.apply}. New addresses are listened on before
+        anything is changed; an address that stays, be it another service's now,
+        loses nobody, and who waits at one that goes is still served.
+
+        @return: the events that it caused; none where nothing differs.
+        @raise ModelError: something of it breaks a rule, or can't be had here.
+        @raise ListenError: an address can't be had. Then, and after whatever
+            else is raised, all is as it was.
+        """
+        wanted = wantedServices(services)
+        engine = self._engine
+        if engine is not None:
+            engine.prepare(wanted)
+        arrangement = Arrangement(self, list(self._listeners()), wanted)
+        try:
+            if engine is not None:
+                arrangement.open(engine)
+            events = self.manager.apply(wanted)
+        except BaseException:
+            arrangement.undo()
+            raise
+        if engine is not None:
+            engine.configure()
+        arrangement.settle(engine)
+        return events
+
+    # Life
+
     def bind(self) -> None:
         """
         Listen on every address, without accepting yet. Starting the service
@@ -133,8 +164,6 @@ class LoadBalancedService(MultiService):
             for listener in self._listeners():
                 listener.unbind()
             raise
-
-    # Life
 
     @property
     def engine(self) -> Engine:
@@ -222,103 +251,6 @@ class LoadBalancedService(MultiService):
         for engine in (self._engine, self._stopping):
             if engine is not None:
                 engine.abortAll()
-
-
-class ProxyListener(Service):
-    """
-    One address on which a service is offered. Owned by its balancer.
-
-    @ivar serviceName: the name of the service.
-    @ivar index: which of the service's addresses it is, from 0.
-    """
-
-    def __init__(self, balancer: LoadBalancedService, serviceName: str, index: int) -> None:
-        self.serviceName = serviceName
-        self.index = index
-        self._balancer = balancer
-        self._listener: Listener | None = None
-
-    @property
-    def configuredAddress(self) -> Address:
-        """
-        The address as the manager has it.
-        """
-        service = self._balancer.manager.getService(self.serviceName)
-        return service.addresses[self.index]
-
-    @property
-    def addresses(self) -> tuple[Address, ...]:
-        """
-        Where it really listens: with the ports that the system chose, and both
-        kinds of address where it listens on every interface; empty where it
-        does not listen.
-        """
-        return () if self._listener is None else tuple(self._listener.addresses)
-
-    def bind(self) -> None:
-        """
-        Listen, without accepting yet; does nothing where it does.
-
-        @raise ListenError: the address can't be had.
-        """
-        if self._listener is None:
-            engine = self._balancer.engine
-            self._listener = engine.listen(self.serviceName, self.configuredAddress)
-
-    def unbind(self) -> None:
-        """
-        Listen no more.
-        """
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
-
-    def startService(self) -> None:
-        """
-        Accept.
-        """
-        super().startService()
-        self.bind()
-        _log.info(
-            "{listener} listens on {addresses}",
-            listener=self.name,
-            addresses=", ".join(map(str, self.addresses)),
-        )
-        self._balancer.engine.whenReady(self._accept)
-
-    def _accept(self) -> None:
-        if self.running and self._listener is not None:
-            self._listener.start()
-
-    def stopService(self) -> None:
-        """
-        Take those who wait in the backlog, and listen no more.
-        """
-        super().stopService()
-        self.unbind()
-
-    def moveTo(self, address: Address) -> tuple[Address, ...]:
-        """
-        Listen elsewhere. See L{LoadBalancedService.switchPort}.
-
-        @raise ListenError: it can't be had. Then nothing has changed.
-        """
-        engine = self._balancer.engine
-        new = engine.listen(self.serviceName, address)
-        actual = new.addresses[0]
-        if isinstance(address, TCPAddress) and isinstance(actual, TCPAddress):
-            address = TCPAddress(address.host, actual.port)
-        try:
-            self._balancer.manager.listenerMoved(self.serviceName, self.index, address)
-        except BaseException:
-            new.close()
-            raise
-        old, self._listener = self._listener, new
-        if self.running:
-            engine.whenReady(self._accept)
-        if old is not None:
-            old.close()
-        return self.addresses
 
 
 def _hostAndPort(clientAddr: object) -> tuple[str, int]:

@@ -78,14 +78,48 @@ class Frontend:
         self._counters = manager.getCounters(serviceName)
         self._readers: set[PrefaceReader] = set()
         self._throttles = {kind: Throttle(deadlines.seconds) for kind in RefusalKind}
+        self._origins = origins
+        self._closed = False
+        # One of each kind at most: one that is used no more may have connections.
+        self._relays: dict[str, FastRelay | PortableRelay] = {}
+        self.relay: IRelay
+        self.configure(loop)
+
+    def configure(self, loop: Loop | None) -> None:
+        """
+        Serve new connections as the service is configured now.
+
+        @param loop: where the fast relay runs; L{None} where it can't.
+        """
         service = self._service
         self._limits = DialLimits(service.connectTimeout, service.dialTimeout, service.retries)
         timeouts = Timeouts(service.idleTimeout, service.finTimeout)
-        self.relay: IRelay
-        if loop is None or service.relay == PortableRelay.name:
-            self.relay = PortableRelay(reactor, deadlines, timeouts, self._relayed, origins)
+        fast = loop is not None and service.relay != PortableRelay.name
+        relay = self._relays.get(FastRelay.name if fast else PortableRelay.name)
+        if relay is not None:
+            relay.timeouts = timeouts
+        elif loop is not None and fast:
+            relay = FastRelay(loop, timeouts, self._relayed, self._origins)
         else:
-            self.relay = FastRelay(loop, timeouts, self._relayed, origins)
+            relay = PortableRelay(
+                self._reactor, self._deadlines, timeouts, self._relayed, self._origins
+            )
+        self.relay = self._relays[relay.name] = relay
+
+    def close(self) -> None:
+        """
+        The service is no longer there: nobody new is served.
+        """
+        self._closed = True
+        for reader in tuple(self._readers):
+            reader.stop()
+
+    def connectionCount(self) -> int:
+        """
+        How many connections it has.
+        """
+        relays = {id(each): each for each in (self.relay, *self._relays.values())}
+        return sum(each.connectionCount() for each in relays.values()) + len(self._readers)
 
     @property
     def _service(self) -> ProxyService:
@@ -100,7 +134,10 @@ class Frontend:
         @param peer: its address, as accept gives it.
         """
         tally, counters = self._tally, self._counters
-        if tally.active >= tally.capacity:
+        if self._closed:
+            # It was in the backlog of a listener that is being closed.
+            os.close(fd)
+        elif tally.active >= tally.capacity:
             self._refuse(fd, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
         elif counters.active >= self._service.maxConnections:
             self._refuse(fd, RefusalKind.LIMIT, f"it has {counters.active} connections")
@@ -215,7 +252,8 @@ class Frontend:
         """
         for reader in tuple(self._readers):
             reader.stop()
-        self.relay.abortAll()
+        for relay in {id(each): each for each in (self.relay, *self._relays.values())}.values():
+            relay.abortAll()
 
 
 def _clientAddr(fd: int, peer: object) -> tuple[str, int]:

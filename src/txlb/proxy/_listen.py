@@ -72,6 +72,24 @@ class Listener:
         for door in self._doors:
             door.open()
 
+    def handTo(self, reactor: IReactorFDSet, accepted: Accepted) -> None:
+        """
+        Let another one accept from now on. Who waits in the backlog is the new
+        one's.
+
+        @param reactor: what watches the sockets from now on.
+        """
+        self._accepted = accepted
+        for door in self._doors:
+            door.handTo(reactor)
+
+    def drain(self) -> None:
+        """
+        Take those that are in the backlog now.
+        """
+        for door in self._doors:
+            door.drain()
+
     def close(self) -> None:
         """
         Take those that are in the backlog, who have been told that they are
@@ -131,13 +149,26 @@ class Door:
         self._hold = hold
         self._pause: Deadline | None = None
         self._turnedAway = False
+        self._watched = False
 
     def open(self) -> None:
         """
         Watch for connections.
         """
         self._pause = None
+        self._watched = True
         self._reactor.addReader(self)
+
+    def handTo(self, reactor: IReactorFDSet) -> None:
+        """
+        Be watched by another one from now on.
+        """
+        if reactor is self._reactor:
+            return
+        if self._watched:
+            self._reactor.removeReader(self)
+            reactor.addReader(self)
+        self._reactor = reactor
 
     def close(self) -> None:
         """
@@ -185,6 +216,7 @@ class Door:
         """
         error = self._accept(BATCH)
         if error is not None:
+            self._watched = False
             self._reactor.removeReader(self)
             self._pause = self._deadlines.after(EXHAUSTED_PAUSE, self.open)
             self._hold(error)

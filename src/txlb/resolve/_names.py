@@ -107,26 +107,37 @@ class NameService(Service):
         if event.kind is EventKind.HOST_ADDED and len(event.key) == 3:
             self._follow((event.key[0], event.key[1], event.key[2]))
         elif event.kind is EventKind.HOST_REMOVED and len(event.key) == 3:
-            lookup = self._lookups.pop((event.key[0], event.key[1], event.key[2]), None)
-            if lookup is not None:
-                lookup.stop()
-                # It may have been the last one that was waited for.
-                self._tellWhoWaits()
+            self._forget((event.key[0], event.key[1], event.key[2]))
+        elif event.kind is EventKind.HOST_MOVED and len(event.key) == 3:
+            key = event.key[0], event.key[1], event.key[2]
+            self._forget(key)
+            self._follow(key)
+
+    def _forget(self, key: Key) -> None:
+        lookup = self._lookups.pop(key, None)
+        if lookup is not None:
+            lookup.stop()
+            # It may have been the last one that was waited for.
+            self._tellWhoWaits()
 
     def _follow(self, key: Key) -> None:
-        service = self._manager.getService(key[0])
-        address = service.getGroup(key[1]).getHost(key[2]).address
+        try:
+            address = self._manager.getHost(*key).address
+        except UnknownName:
+            # It was removed by what another observer did of the same event.
+            return
         if isinstance(address, TCPAddress) and not address.isLiteral:
             lookup = Lookup(
                 self._resolve,
                 functools.partial(self._answered, key),
-                functools.partial(self._later, service.resolveInterval),
+                functools.partial(self._later, key[0]),
                 address,
             )
             self._lookups[key] = lookup
             lookup.look()
 
-    def _later(self, interval: float, action: Callable[[], None]) -> Deadline:
+    def _later(self, serviceName: str, action: Callable[[], None]) -> Deadline:
+        interval = self._manager.getService(serviceName).resolveInterval
         stretch = 1 + JITTER * (2 * self._random.random() - 1)
         return self._deadlines.after(interval * stretch, action)
 
@@ -209,7 +220,9 @@ class Lookup:
             return
         before, self.good = self.good, bool(answer.addresses)
         self._report(before, answer.addresses)
-        self._next = self._later(self.look)
+        # Who was told of it may have moved or removed the host.
+        if not self._stopped:
+            self._next = self._later(self.look)
 
 
 @implementer(IResolutionReceiver)

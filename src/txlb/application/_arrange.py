@@ -1,0 +1,170 @@
+"""
+From the listeners that there are to those that are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from txlb.application._listener import ProxyListener
+from txlb.errors import ListenError
+from txlb.model import Address, ProxyService, TCPAddress
+from txlb.proxy import Listener
+
+if TYPE_CHECKING:
+    from txlb.application._engine import Engine
+    from txlb.application.service import LoadBalancedService
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    One listener that is wanted.
+
+    @ivar index: which of the service's addresses it is, from 0.
+    @ivar name: what it is called: the service's name, with C{-1}, C{-2} and so on
+        behind it where it has several.
+    """
+
+    serviceName: str
+    index: int
+    name: str
+    address: Address
+
+
+def placesOf(services: Iterable[ProxyService]) -> list[Place]:
+    """
+    The listeners of services.
+    """
+    return [
+        Place(
+            service.name,
+            index,
+            f"{service.name}-{index + 1}" if len(service.addresses) > 1 else service.name,
+            address,
+        )
+        for service in services
+        for index, address in enumerate(service.addresses)
+    ]
+
+
+class Arrangement:
+    """
+    One change of a balancer's listeners. First L{open}; then, when everything
+    else has been changed, L{settle}, or else L{undo}.
+
+    @param present: the listeners that there are.
+    """
+
+    def __init__(
+        self,
+        balancer: LoadBalancedService,
+        present: Sequence[ProxyListener],
+        services: Iterable[ProxyService],
+    ) -> None:
+        self._balancer = balancer
+        self._places = placesOf(services)
+        #: The one that is at the address already, for each place that has one.
+        self._kept: dict[Place, ProxyListener] = {}
+        self._opened: dict[Place, Listener] = {}
+        left = [(each, each.serviceName, each.configuredAddress) for each in present]
+        for sameService in (True, False):
+            for place in self._places:
+                if place in self._kept or not (sameService or _isFixed(place.address)):
+                    continue
+                for each in left:
+                    owner = each[1] if sameService else place.serviceName
+                    if (owner, each[2]) == (place.serviceName, place.address):
+                        self._kept[place] = each[0]
+                        left.remove(each)
+                        break
+        self._left = [each[0] for each in left]
+
+    def open(self, engine: Engine) -> None:
+        """
+        Listen wherever nobody listens yet, without accepting, and take who waits
+        where nobody will.
+
+        @raise ListenError: an address can't be had.
+        """
+        for place in self._places:
+            kept = self._kept.get(place)
+            if kept is None or kept.listener is None:
+                self._opened[place] = self._open(engine, place.address)
+        for each in self._left:
+            if each.listener is not None and each.running:
+                each.listener.drain()
+
+    def _open(self, engine: Engine, address: Address) -> Listener:
+        try:
+            return engine.open(address)
+        except ListenError as error:
+            for each in self._left:
+                ours = each.configuredAddress
+                if (
+                    isinstance(ours, TCPAddress)
+                    and isinstance(address, TCPAddress)
+                    and ours.port == address.port
+                ):
+                    raise ListenError(
+                        error.address,
+                        f"{error.reason}; {ours} is this balancer's own, and two that overlap "
+                        "can't be had at once: move it to another port first, or restart",
+                    ) from error
+            raise
+
+    def undo(self) -> None:
+        """
+        Close what was opened.
+        """
+        for listener in self._opened.values():
+            listener.close()
+        self._opened.clear()
+
+    def settle(self, engine: Engine | None) -> None:
+        """
+        Everything else has been changed: be what is wanted.
+        """
+        proxies = self._balancer.proxies
+        # Names may change hands.
+        proxies.namedServices.clear()
+        arranged, unused = [], []
+        for place in self._places:
+            opened = self._opened.get(place)
+            each = self._kept.get(place) or self._spare(place.serviceName)
+            listener = opened or (each.listener if place in self._kept and each else None)
+            if engine is not None and listener is not None:
+                engine.give(listener, place.serviceName)
+            if each is None:
+                each = ProxyListener(self._balancer, place.serviceName, place.index)
+                each.setName(place.name)
+                each.become(place.serviceName, place.index, place.name, listener)
+                each.setServiceParent(proxies)
+            else:
+                proxies.namedServices[place.name] = each
+                unused.append(each.become(place.serviceName, place.index, place.name, listener))
+            arranged.append(each)
+        for each in self._left:
+            unused.append(each.release())
+            each.running = 0
+            each.parent = None
+        proxies.services[:] = arranged
+        for listener in unused:
+            if listener is not None:
+                listener.close()
+
+    def _spare(self, serviceName: str) -> ProxyListener | None:
+        """
+        A listener of the service that is left over: it has moved.
+        """
+        for each in self._left:
+            if each.serviceName == serviceName:
+                self._left.remove(each)
+                return each
+        return None
+
+
+def _isFixed(address: Address) -> bool:
+    return not isinstance(address, TCPAddress) or address.port != 0

@@ -1,0 +1,153 @@
+"""
+One address on which a service is offered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+from txlb.model import Address, TCPAddress
+from txlb.proxy import Listener
+
+if TYPE_CHECKING:
+    from txlb.application.service import LoadBalancedService
+
+# The events of listeners are the service's, whichever file they come from.
+_log = Logger(namespace="txlb.application.service")
+
+
+class ProxyListener(Service):
+    """
+    One address on which a service is offered. Owned by its balancer.
+
+    @ivar serviceName: the name of the service.
+    @ivar index: which of the service's addresses it is, from 0.
+    """
+
+    def __init__(self, balancer: LoadBalancedService, serviceName: str, index: int) -> None:
+        self.serviceName = serviceName
+        self.index = index
+        self._balancer = balancer
+        self._listener: Listener | None = None
+
+    @property
+    def configuredAddress(self) -> Address:
+        """
+        The address as the manager has it.
+        """
+        service = self._balancer.manager.getService(self.serviceName)
+        return service.addresses[self.index]
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """
+        Where it really listens: with the ports that the system chose, and both
+        kinds of address where it listens on every interface; empty where it
+        does not listen.
+        """
+        return () if self._listener is None else tuple(self._listener.addresses)
+
+    def bind(self) -> None:
+        """
+        Listen, without accepting yet; does nothing where it does.
+
+        @raise ListenError: the address can't be had.
+        """
+        if self._listener is None:
+            engine = self._balancer.engine
+            self._listener = engine.listen(self.serviceName, self.configuredAddress)
+
+    def unbind(self) -> None:
+        """
+        Listen no more.
+        """
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+
+    def startService(self) -> None:
+        """
+        Accept.
+        """
+        super().startService()
+        self.bind()
+        self._offer()
+
+    def _offer(self) -> None:
+        """
+        Say where it listens, and accept when clients can be served.
+        """
+        _log.info(
+            "{listener} listens on {addresses}",
+            listener=self.name,
+            addresses=", ".join(map(str, self.addresses)),
+        )
+        self._balancer.engine.whenReady(self._accept)
+
+    def _accept(self) -> None:
+        if self.running and self._listener is not None:
+            self._listener.start()
+
+    def become(
+        self, serviceName: str, index: int, name: str, listener: Listener | None
+    ) -> Listener | None:
+        """
+        Offer this from now on, by this name, where the listener listens.
+
+        @param listener: L{None} where nobody listens yet.
+        @return: what is to be closed, as it is not used any more.
+        """
+        old, self._listener = self._listener, listener
+        self.serviceName, self.index, self.name = serviceName, index, name
+        if old is listener:
+            return None
+        if self.running:
+            self._offer()
+        return old
+
+    def release(self) -> Listener | None:
+        """
+        Give away what listens, be it to another, or to be closed.
+        """
+        listener, self._listener = self._listener, None
+        return listener
+
+    @property
+    def listener(self) -> Listener | None:
+        """
+        What listens; L{None} where nobody does.
+        """
+        return self._listener
+
+    def stopService(self) -> None:
+        """
+        Take those who wait in the backlog, and listen no more.
+        """
+        super().stopService()
+        self.unbind()
+
+    def moveTo(self, address: Address) -> tuple[Address, ...]:
+        """
+        Listen elsewhere. See L{LoadBalancedService.switchPort}.
+
+        @raise ListenError: it can't be had. Then nothing has changed.
+        """
+        engine = self._balancer.engine
+        new = engine.listen(self.serviceName, address)
+        actual = new.addresses[0]
+        if isinstance(address, TCPAddress) and isinstance(actual, TCPAddress):
+            address = TCPAddress(address.host, actual.port)
+        try:
+            self._balancer.manager.listenerMoved(self.serviceName, self.index, address)
+        except BaseException:
+            new.close()
+            raise
+        old, self._listener = self._listener, new
+        if self.running:
+            engine.whenReady(self._accept)
+        if old is not None:
+            old.close()
+        return self.addresses
