@@ -88,7 +88,17 @@ class SchedulerTests(SynchronousTestCase):
         """
         The words are plain texts.
         """
-        for word in ("rand", "roundr", "leastc", "weightr", "weightlc", "p2c", "sticky", "first"):
+        for word in (
+            "rand",
+            "roundr",
+            "leastc",
+            "weightr",
+            "weightlc",
+            "p2c",
+            "ewma",
+            "sticky",
+            "first",
+        ):
             value = getattr(schedulers, word)
             self.assertEqual(value, word)
             self.assertIs(type(value), str)
@@ -144,6 +154,7 @@ class FacadeTests(SynchronousTestCase):
             schedulers.WeightedRandom,
             schedulers.WeightedLeastConnections,
             schedulers.TwoChoices,
+            schedulers.PeakEwma,
             schedulers.Sticky,
             schedulers.First,
         ):

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from txlb.health import Target, Verdict
     from txlb.pool import Attempt, Event
 
-__all__ = ["IEventObserver", "IHealthCheck", "IHost", "IPreface", "IRelay", "IScheduler"]
+__all__ = [
+    "IEventObserver",
+    "IExplainedScheduler",
+    "IHealthCheck",
+    "IHost",
+    "IPreface",
+    "IRelay",
+    "ISamplingScheduler",
+    "IScheduler",
+    "ITimedScheduler",
+]
 
 
 class IHost(Interface):
@@ -109,6 +119,37 @@ class IExplainedScheduler(IScheduler):
         "Whether the next pick chooses the host that explain() names first, if "
         "nothing changes until then; it does not where chance has a part in it."
     )
+
+
+class ISamplingScheduler(IScheduler):
+    """
+    A policy that wants to know how long hosts take.
+    """
+
+    def hostSampled(host: IHost, seconds: float) -> None:
+        """
+        A held host took so long: to accept a connection, to not accept it until
+        the time was over, or for what a L{txlb.pool.Lease} was told of.
+        """
+
+
+class ITimedScheduler(IScheduler):
+    """
+    A policy that has something to do by time, such as to build tables. It is
+    never done on a pick: the pool's driver calls L{advance} when it is due.
+    """
+
+    def nextDeadline() -> float | None:
+        """
+        When L{advance} has something to do next, in seconds of the pool's
+        clock; L{None} for not before something else happens.
+        """
+
+    def advance(now: float) -> None:
+        """
+        Do what is due by C{now}, for a few milliseconds at most; what is left
+        gets a deadline of its own.
+        """
 
 
 class IPreface(Interface):

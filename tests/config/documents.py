@@ -189,6 +189,9 @@ def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
         whenAllDown=draw(st.sampled_from(["try", "close"])),
         sendProxy=draw(st.sampled_from([None, "v1", "v2"])),
         **draw(_groupSettings),
+        boundedLoad=draw(st.sampled_from([0.0, 1.05, 1.25, 100.0])),
+        choices=draw(st.sampled_from([2, 16])),
+        decay=draw(st.sampled_from([0.1, 10.0, 3600.0])),
     )
 
 
@@ -277,6 +280,9 @@ class _Writer:
             "passiveFall": str(group.passiveFall),
             "whenAllDown": group.whenAllDown,
         }
+        for name in ("boundedLoad", "choices", "decay"):
+            if self._draw(st.booleans()) or getattr(group, name) not in {0.0, 2, 10.0}:
+                attributes[name] = str(getattr(group, name))
         if group.sendProxy is not None:
             attributes["sendProxy"] = group.sendProxy
         usual = ProxyGroup("usual")

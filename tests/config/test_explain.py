@@ -60,6 +60,9 @@ class ExplainTests(SynchronousTestCase):
       backup        false      default
       minimumUp     1          default
       holdDown      10 s       default
+      boundedLoad   0 (off)    default
+      choices       2          default
+      decay         10 s       default
       host h1 (line 5)
         ip              127.0.0.1:7001
         weight          1               default

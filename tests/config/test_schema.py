@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb.config import _schema as schema
 from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS
 from txlb.config._elements import REQUIRED, Element, defaultOf, walk
-from txlb.config._kinds import Boolean, Seconds, Whole, Word
+from txlb.config._kinds import Boolean, Factor, Seconds, Whole, Word
 from txlb.errors import ModelError
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 
@@ -69,9 +69,10 @@ class ModelTests(SynchronousTestCase):
                 elif isinstance(kind, Boolean):
                     right, wrong = [True, False], ["true", 1, None]
                 else:
-                    assert isinstance(kind, (Whole, Seconds)), kind
+                    assert isinstance(kind, (Whole, Seconds, Factor)), kind
                     right = [kind.least, kind.most]
-                    wrong = [kind.least - 1, kind.most + 1]
+                    # A factor may also be 0, and the least of one is above 1.
+                    wrong = [kind.least - 0.9 if kind.least % 1 else kind.least - 1, kind.most + 1]
                 for each in right:
                     changed = dataclasses.replace(value, **{name: each})
                     self.assertEqual(getattr(changed, name), each)

@@ -493,6 +493,9 @@ class FieldTests(SynchronousTestCase):
         "holdDown": 9.0,
         "backup": True,
         "check": HealthCheck("tcp", 3.0),
+        "boundedLoad": 1.25,
+        "choices": 3,
+        "decay": 5.0,
     }
     SERVICE: ClassVar[dict[str, Any]] = {
         "addresses": (TCPAddress("127.0.0.1", 99),),

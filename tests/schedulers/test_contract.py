@@ -62,6 +62,13 @@ class P2cTests(SchedulerContract, SynchronousTestCase):
         return schedulerFactory("p2c", random=random)
 
 
+class EwmaTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("ewma", random=random, settings={"seconds": lambda: 5.0})
+
+
 class FirstTests(SchedulerContract, SynchronousTestCase):
     def makeScheduler(self, random: Random) -> IScheduler:
         return schedulerFactory("first", random=random)
@@ -97,6 +104,7 @@ class AllContractedTests(SynchronousTestCase):
                 WeightrTests,
                 WeightlcTests,
                 P2cTests,
+                EwmaTests,
                 StickyTests,
                 FirstTests,
             )

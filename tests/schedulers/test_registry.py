@@ -25,8 +25,8 @@ from txlb.testing import FakeHost
 class WordTests(SynchronousTestCase):
     def test_words(self) -> None:
         self.assertEqual(
-            schedulerWords()[:8],
-            ["rand", "roundr", "leastc", "weightr", "weightlc", "p2c", "sticky", "first"],
+            schedulerWords()[:9],
+            ["rand", "roundr", "leastc", "weightr", "weightlc", "p2c", "ewma", "sticky", "first"],
         )
 
     def test_canonical(self) -> None:
@@ -50,7 +50,7 @@ class WordTests(SynchronousTestCase):
         error = self.assertRaises(UnknownName, canonicalWord, "leastcc")
         self.assertEqual(str(error), "no scheduler is called 'leastcc'; did you mean 'leastc'?")
         error = self.assertRaises(UnknownName, canonicalWord, 5)
-        self.assertIn("no scheduler is called '5'; there are: first, leastc, ", str(error))
+        self.assertIn("no scheduler is called '5'; there are: ewma, first, leastc, ", str(error))
         self.assertRaises(UnknownName, canonicalWord, "Leastc")
         self.assertRaises(UnknownName, schedulerFactory, "")
 

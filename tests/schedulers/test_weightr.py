@@ -5,59 +5,15 @@ Tests for L{txlb.schedulers._weightr}.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import accumulate
 from random import Random as RandomSource
 
 from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.schedulers.histories import Group, Step, histories
 from txlb.schedulers import WeightedRandom
-from txlb.schedulers._weightr import CumulativeWeights
 from txlb.testing import FakeHost
 from txlb.testing._measure import chiSquare, chiSquareLimit
-
-
-class CumulativeWeightsTests(SynchronousTestCase):
-    @given(
-        st.lists(st.integers(0, 9), min_size=1, max_size=20),
-        st.lists(st.tuples(st.integers(0, 19), st.integers(0, 9)), max_size=20),
-    )
-    def test_asTable(self, weights: list[int], changes: list[tuple[int, int]]) -> None:
-        """
-        It finds what a plain table of running sums finds.
-        """
-        table = CumulativeWeights()
-        for place, weight in enumerate(weights):
-            table.set(place, weight)
-        for place, weight in changes:
-            if place < len(weights):
-                weights[place] = weight
-                table.set(place, weight)
-        self.assertEqual(table.total, sum(weights))
-        sums = list(accumulate(weights))
-        for number in range(sum(weights)):
-            for part in (0.0, 0.5):
-                wanted = next(place for place, top in enumerate(sums) if number + part < top)
-                self.assertEqual(table.find(number + part), wanted)
-
-    @given(st.lists(st.floats(0.001, 1000.0), min_size=1, max_size=30))
-    def test_roundingNeverAddsUp(self, weights: list[float]) -> None:
-        """
-        However often weights change, what is left when all are back is the same.
-        """
-        table, fresh = CumulativeWeights(), CumulativeWeights()
-        for place, weight in enumerate(weights):
-            table.set(place, weight)
-            fresh.set(place, weight)
-        for place, weight in enumerate(weights):
-            table.set(place, weight * 1e9)
-            table.set(place, 0.0)
-        self.assertEqual(table.total, 0.0)
-        for place, weight in enumerate(weights):
-            table.set(place, weight)
-        self.assertEqual(table.total, fresh.total)
 
 
 class Weighted(Group):
@@ -79,8 +35,8 @@ class WeightedRandomTests(SynchronousTestCase):
         total = sum(host.effectiveWeight for host in group.held.values())
         self.assertEqual(scheduler._table.total, total)
         self.assertEqual(
-            scheduler._table._weights[: len(scheduler._order)] or [0.0],
-            [host.effectiveWeight for host in scheduler._order] or [0.0],
+            [scheduler._table.weight(place) for place in range(len(scheduler._table))],
+            [host.effectiveWeight for host in scheduler._order],
         )
 
     def counts(self, hosts: list[FakeHost], excluded: list[FakeHost]) -> list[int]:

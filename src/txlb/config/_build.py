@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from txlb.config import _schema as schema
 from txlb.config._nodes import Node, Report
 from txlb.errors import ModelError, nearest
-from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import SCHEDULER_SETTINGS, Address, ProxyGroup, ProxyHost, ProxyService
+from txlb.schedulers import schedulerKind, schedulerKinds
 
 Made = TypeVar("Made")
 
@@ -32,6 +33,7 @@ GROUP_SETTINGS = (
     "backup",
     "minimumUp",
     "holdDown",
+    *SCHEDULER_SETTINGS,
 )
 SERVICE_SETTINGS = (
     "maxConnections",
@@ -112,6 +114,7 @@ class ServiceBuilder:
             node.wrong.add("names")
         if not hostNodes and "children" not in node.wrong:
             self._note(node.line, f"{node.label} has no host; clients that it gets are closed")
+        self._noteSettings(node)
         hosts = [self._host(*each) for each in zip(hostNodes, names, strict=True)]
         if node.wrong or None in hosts:
             return None
@@ -125,6 +128,23 @@ class ServiceBuilder:
                 **_settings(node, GROUP_SETTINGS),
             ),
         )
+
+    def _noteSettings(self, node: Node) -> None:
+        """
+        Say which settings are without effect, as the policy doesn't want them.
+        """
+        word = node.get("scheduler")
+        if "scheduler" in node.wrong or word is None:
+            return
+        wanted = schedulerKind(word).wants
+        for name in SCHEDULER_SETTINGS:
+            if name in node.values and name not in wanted:
+                users = " and ".join(each.word for each in schedulerKinds() if name in each.wants)
+                self._note(
+                    node.line,
+                    f"{name} of {node.label} has no effect with scheduler {word}; it is for "
+                    f"{users}",
+                )
 
     def _host(self, node: Node, name: str | None) -> ProxyHost | None:
         if node.wrong or name is None:

@@ -8,7 +8,8 @@ from txlb.config import _kinds as kinds
 from txlb.config import _things as things
 from txlb.config._attributes import NAME_DOC, named, of
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, Since
-from txlb.model import HOST_STATES, MAX_WEIGHT, ProxyGroup, ProxyHost
+from txlb.model import BOUNDED_LOAD, DECAY, HOST_STATES, MAX_WEIGHT, ProxyGroup, ProxyHost
+from txlb.schedulers import MAX_CHOICES
 
 HOST = Element(
     "host",
@@ -170,6 +171,28 @@ GROUP = Element(
             "holdDown",
             kinds.Seconds(0, 86400, zero="at once"),
             "How long enough hosts have to be up again before the backup is left.",
+        ),
+        of(
+            ProxyGroup,
+            "boundedLoad",
+            kinds.Factor(*BOUNDED_LOAD),
+            "With the schedulers ``sticky`` and ``maglev``: how many times its fair share of the "
+            "connections a host may have before its clients go on to the next. HAProxy's "
+            "hash-balance-factor of 125 is 1.25.",
+        ),
+        of(
+            ProxyGroup,
+            "choices",
+            kinds.Whole(2, MAX_CHOICES),
+            "With the schedulers ``p2c`` and ``ewma``: how many hosts are drawn to choose the "
+            "best of.",
+        ),
+        of(
+            ProxyGroup,
+            "decay",
+            kinds.Seconds(*DECAY),
+            "With the scheduler ``ewma``: in how long a host's average time comes down to about "
+            "a third when it is not used.",
         ),
     ),
     (Child(HOST),),

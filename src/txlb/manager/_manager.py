@@ -5,11 +5,12 @@ The manager: what a program and an administrator change a balancer by.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from txlb import schedulers
-from txlb.errors import ModelError
+from txlb.errors import ModelError, UnknownName
 from txlb.manager._apply import Transitions
-from txlb.model import Address
+from txlb.model import SCHEDULER_SETTINGS, Address
 from txlb.pool import Event, EventKind, changed
 
 
@@ -22,19 +23,32 @@ class ProxyManager(Transitions):
     @ivar onError: is called with the exception that an observer raised.
     """
 
-    def setScheduler(self, serviceName: str, groupName: str, lbType: str) -> tuple[Event, ...]:
+    def setScheduler(
+        self, serviceName: str, groupName: str, lbType: str, **settings: Any
+    ) -> tuple[Event, ...]:
         """
         Let a group choose by another policy. Counts and connections stay.
 
         @param lbType: the policy's word.
-        @raise UnknownName: there is no such service, group or policy.
+        @param settings: settings of the group that are about its policy, such
+            as C{boundedLoad}; see L{txlb.model.ProxyGroup}. Those that are not
+            given stay as they are.
+        @raise ModelError: a setting breaks a rule, or the policy doesn't take so
+            many hosts.
+        @raise UnknownName: there is no such service, group, policy or setting.
         """
         group = self.getGroup(serviceName, groupName)
         word = schedulers.canonicalWord(lbType)
-        service = self._withGroup(serviceName, replace(group, scheduler=word))
+        for name in settings:
+            if name not in SCHEDULER_SETTINGS:
+                raise UnknownName("setting of schedulers", name, SCHEDULER_SETTINGS)
+        new = replace(group, scheduler=word, **settings)
+        service = self._withGroup(serviceName, new)
 
         def change() -> None:
-            self.getPool(serviceName, groupName).setScheduler(word)
+            pool = self.getPool(serviceName, groupName)
+            pool.setSettings(new)
+            pool.setScheduler(word)
             self._tell(
                 EventKind.SCHEDULER_CHANGED,
                 (serviceName, groupName),

@@ -24,15 +24,18 @@ from txlb.model._changes import (
     settingChanges,
 )
 from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
-from txlb.model._groups import ProxyGroup
+from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._services import ProxyService
 
 __all__ = [
+    "BOUNDED_LOAD",
+    "DECAY",
     "HOST_STATES",
     "MAX_WEIGHT",
+    "SCHEDULER_SETTINGS",
     "Address",
     "AddressLike",
     "Change",

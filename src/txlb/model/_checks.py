@@ -72,6 +72,22 @@ def checkSeconds(value: object, what: str, least: float, most: float) -> float:
     return float(value)
 
 
+def checkFactor(value: object, what: str, least: float, most: float) -> float:
+    """
+    @raise ModelError: where C{value} is neither 0, for off, nor a number in the
+        range.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not (value == 0 or least <= value <= most)
+    ):
+        raise ModelError(
+            f"{what} is {value!r}; it is a number from {least} to {most}, or 0 for off"
+        )
+    return float(value)
+
+
 def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
     """
     @raise ModelError: where C{value} is none of the words.

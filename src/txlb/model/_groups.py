@@ -11,6 +11,7 @@ from txlb import schedulers
 from txlb.errors import UnknownName
 from txlb.model._checks import (
     checkBoolean,
+    checkFactor,
     checkName,
     checkSeconds,
     checkUnique,
@@ -19,6 +20,16 @@ from txlb.model._checks import (
 )
 from txlb.model._health import HealthCheck, checkHealthCheck
 from txlb.model._hosts import ProxyHost
+
+#: The settings of a group that are about its policy. Which of them a policy
+#: wants, its L{schedulers.SchedulerKind} says.
+SCHEDULER_SETTINGS = ("boundedLoad", "choices", "decay")
+
+#: The least and the most of these, but for 0, which is no bound.
+BOUNDED_LOAD = (1.05, 100.0)
+
+#: The least and the most, in seconds.
+DECAY = (0.1, 3600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,13 @@ class ProxyGroup:
         backup is left, at most a day.
     @ivar backup: whether the group stands in for the enabled one. The enabled
         one itself is none.
+    @ivar boundedLoad: with C{sticky} and C{maglev}, how many times its fair share
+        of the connections a host may have before its clients go on to the next,
+        1.05 to 100; 0 for any number.
+    @ivar choices: with C{p2c} and C{ewma}, how many hosts are drawn to choose the
+        best of, 2 to 16.
+    @ivar decay: with C{ewma}, seconds in which a host's average time comes down to
+        about a third, 0.1 to 3600.
     @ivar check: how its hosts are checked, but for those that have a check of
         their own; L{None} for not at all.
     """
@@ -79,6 +97,9 @@ class ProxyGroup:
     minimumUp: int = field(default=1, kw_only=True)
     holdDown: float = field(default=10.0, kw_only=True)
     backup: bool = field(default=False, kw_only=True)
+    boundedLoad: float = field(default=0.0, kw_only=True)
+    choices: int = field(default=2, kw_only=True)
+    decay: float = field(default=10.0, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -98,7 +119,23 @@ class ProxyGroup:
             checkWord(getattr(self, setting), f"{setting} of {whose}", words)
         if self.sendProxy is not None:
             checkWord(self.sendProxy, f"sendProxy of {whose}", ("v1", "v2"))
+        self._checkScheduler(whose)
         checkHealthCheck(self.check, whose)
+
+    def _checkScheduler(self, whose: str) -> None:
+        schedulers.checkHostCount(self.scheduler, len(self.hosts), whose)
+        bound = checkFactor(self.boundedLoad, f"boundedLoad of {whose}", *BOUNDED_LOAD)
+        object.__setattr__(self, "boundedLoad", bound)
+        checkWhole(self.choices, f"choices of {whose}", 2, schedulers.MAX_CHOICES)
+        decay = checkSeconds(self.decay, f"decay of {whose}", *DECAY)
+        object.__setattr__(self, "decay", decay)
+
+    @property
+    def schedulerSettings(self) -> dict[str, float]:
+        """
+        The settings that are about its policy, whichever that is.
+        """
+        return {name: getattr(self, name) for name in SCHEDULER_SETTINGS}
 
     def getHost(self, name: str) -> ProxyHost:
         """

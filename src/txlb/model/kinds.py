@@ -230,6 +230,44 @@ class Seconds(PlainKind):
 
 
 @dataclass(frozen=True, slots=True)
+class Factor(PlainKind):
+    """
+    How many times something may be as much as something else, in a range; or
+    0 for off.
+    """
+
+    least: float
+    most: float
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return f"a number from {_decimal(self.least)} to {_decimal(self.most)}, or 0 for off"
+
+    def parse(self, text: str, what: str) -> float:
+        """
+        See L{Kind.parse}.
+        """
+        value = float(text) if _NUMBER.match(text) else None
+        if value is None or not (value == 0 or self.least <= value <= self.most):
+            raise self.wrong(text, what)
+        return value
+
+    def write(self, value: Any, before: str | None = None) -> str:
+        """
+        See L{Kind.write}.
+        """
+        return _decimal(value)
+
+    def show(self, value: Any) -> str:
+        """
+        See L{Kind.show}.
+        """
+        return _withZero(_decimal(value), value, "off")
+
+
+@dataclass(frozen=True, slots=True)
 class Word(PlainKind):
     """
     One of a few words.

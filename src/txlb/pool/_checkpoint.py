@@ -66,7 +66,7 @@ class Checkpoint:
             policy = self._make(rotation.scheduler.name)
             for host in held.values():
                 policy.hostAdded(host)
-            rotation.scheduler = policy
+            rotation.take(policy)
 
 
 def _tellDifference(policy: IScheduler, known: dict[Any, Host], held: dict[Any, Host]) -> None:

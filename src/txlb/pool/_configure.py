@@ -37,14 +37,15 @@ class Configurable(Work):
         wanted = {host.name: host for host in group.hosts}
         for name in [name for name in self._hosts if name not in wanted]:
             self.removeHost(name)
+        # Now the pool has those hosts only that both policies can take.
+        if group.scheduler != self.scheduler.name:
+            self.setScheduler(group.scheduler)
         for name, configured in wanted.items():
             if name in self._hosts:
                 self.changeHost(configured)
             else:
                 self.addHost(configured)
         self._arrange(list(wanted))
-        if group.scheduler != self.scheduler.name:
-            self.setScheduler(group.scheduler)
 
     def _arrange(self, names: list[str]) -> None:
         """

@@ -79,6 +79,20 @@ class Lease:
         counters.bytesIn += bytesIn
         counters.bytesOut += bytesOut
 
+    def took(self, seconds: float) -> None:
+        """
+        Tell how long the host took for something that tells how quick it is,
+        such as the first byte of its answer. It goes to policies that look at
+        time, C{ewma} among them; the time to connect through a L{txlb.pool.Dial}
+        is told without this.
+
+        @param seconds: 0 or more.
+        @raise LeaseReleased: it has been released.
+        """
+        if self.outcome is not None:
+            raise LeaseReleased(f"the lease on {self.host!r} was released as {self.outcome.value}")
+        self._pool.reportTime(self, seconds)
+
     def release(self, outcome: Outcome = Outcome.DONE) -> None:
         """
         The work is over. This is the only way in which a host's count goes down.

@@ -16,7 +16,7 @@ from txlb.model import Address, ProxyGroup, ProxyHost, checkWeight
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._host import Host
 from txlb.pool._rotation import Rotation
-from txlb.schedulers import leastc, schedulerFactory
+from txlb.schedulers import leastc, schedulerFactory, schedulerKind, schedulerWords
 
 #: All that is told of a host once it was deleted.
 OF_LEAVING = frozenset({EventKind.HOST_REMOVED, EventKind.HOST_GONE})
@@ -170,9 +170,17 @@ class Members:
         """
         Have other settings from now on. Of the group that says them its name,
         its hosts, its policy and whether it is enabled are not looked at: those
-        have methods of their own.
+        have methods of their own. A policy that wants what is another now is
+        made anew.
         """
-        self.settings = settings
+        before, self.settings = self.settings.schedulerSettings, settings
+        word = self.scheduler.name
+        if before != settings.schedulerSettings and word in schedulerWords():
+            wants = schedulerKind(word).wants
+            if any(
+                before[name] != settings.schedulerSettings[name] for name in wants if name in before
+            ):
+                self.setScheduler(word)
 
     # Policy
 
@@ -185,16 +193,20 @@ class Members:
 
     def setScheduler(self, scheduler: str | IScheduler) -> None:
         """
-        Choose by another policy from now on. Counts, leases and marks stay.
+        Choose by another policy from now on. Counts, leases and marks stay. One
+        that is made by its word takes those of the pool's settings that it
+        wants.
 
+        @raise ModelError: the policy doesn't take so many hosts.
         @raise UnknownName: there is no policy of this word.
         """
         self._rotation.use(self._made(scheduler))
 
     def _made(self, scheduler: str | IScheduler) -> IScheduler:
-        if isinstance(scheduler, str):
-            return schedulerFactory(scheduler, random=self._random)
-        return scheduler
+        if not isinstance(scheduler, str):
+            return scheduler
+        known = {**self.settings.schedulerSettings, "seconds": self.seconds}
+        return schedulerFactory(scheduler, random=self._random, settings=known)
 
     # Inside
 

@@ -29,7 +29,14 @@ class Reports(Members):
         host.counters.connections += 1
         host.connectTime = now - lease.since
         self._succeeded(host, now)
+        self._rotation.sampled(host, host.connectTime)
         self._rotation.counted(host)
+
+    def reportTime(self, lease: Lease, seconds: float) -> None:
+        """
+        The host of the lease took so long; L{Lease.took} calls this.
+        """
+        self._rotation.sampled(lease.host, seconds)
 
     def reportFailed(self, lease: Lease, failure: Failure) -> None:
         """
@@ -43,6 +50,9 @@ class Reports(Members):
             host.trial = None
         host.counters.failures += 1
         host.preferNextAddress()
+        if failure.kind is FailureKind.TIMEOUT:
+            # A refusal is quick, and yet says nothing good.
+            self._rotation.sampled(host, now - lease.since)
         if host.health.watched:
             if host.mark.missed() >= self.settings.passiveFall:
                 host.mark.failures = 0

@@ -13,7 +13,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from txlb.interfaces import IHost, IScheduler
+from txlb.interfaces import IHost, ISamplingScheduler, IScheduler, ITimedScheduler
 from txlb.pool._host import Host
 from txlb.pool._mark import MarkEvent, MarkState
 from txlb.schedulers import Key
@@ -34,13 +34,22 @@ class Rotation:
     """
 
     def __init__(self, scheduler: IScheduler) -> None:
-        self.scheduler = scheduler
+        self.take(scheduler)
         self._held: dict[Key, Host] = {}
         # The host that was tried the longest ago comes first.
         self._marked: OrderedDict[Key, Host] = OrderedDict()
         self._retries: list[Retry] = []
         self._crowded = CROWD
         self._number = 0
+
+    def take(self, scheduler: IScheduler) -> None:
+        """
+        Ask another policy from now on, which knows the held hosts by now.
+        """
+        self.scheduler = scheduler
+        # Asked for once, as a look at interfaces costs as much as a pick.
+        self._sampling: ISamplingScheduler | None = ISamplingScheduler(scheduler, None)
+        self._timed: ITimedScheduler | None = ITimedScheduler(scheduler, None)
 
     @property
     def held(self) -> dict[Key, Host]:
@@ -96,9 +105,29 @@ class Rotation:
         # The new one first: where it raises, nothing has changed.
         for host in self._held.values():
             scheduler.hostAdded(host)
-        self.scheduler = scheduler
+        self.take(scheduler)
         for host in self._held.values():
             before.hostRemoved(host)
+
+    def sampled(self, host: Host, seconds: float) -> None:
+        """
+        Tell a policy that wants to know how long a host took.
+        """
+        if self._sampling is not None and self._held.get(host.key) is host:
+            self._sampling.hostSampled(host, seconds)
+
+    def nextTurn(self) -> float | None:
+        """
+        When the policy itself has something to do next.
+        """
+        return None if self._timed is None else self._timed.nextDeadline()
+
+    def advance(self, now: float) -> None:
+        """
+        Let the policy do what is due by C{now}.
+        """
+        if self._timed is not None:
+            self._timed.advance(now)
 
     def next(self, clientAddr: object, excluded: frozenset[Key]) -> Host | None:
         """

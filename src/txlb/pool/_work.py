@@ -53,7 +53,7 @@ class Work(Reports):
         now = self.seconds()
         due = self._rotation.nextDeadline()
         if due is not None and due <= now:
-            self.advance(now)
+            self._retry(now)
         host = self._rotation.next(clientAddr, excluded)
         if host is None and self.settings.whenAllDown == "try":
             host = self._rotation.nextMarked(excluded)
@@ -90,11 +90,17 @@ class Work(Reports):
         When L{advance} has something to do next; L{None} for not before
         something else happens.
         """
-        return self._rotation.nextDeadline()
+        deadlines = (self._rotation.nextDeadline(), self._rotation.nextTurn())
+        return min((each for each in deadlines if each is not None), default=None)
 
     def advance(self, now: float) -> None:
         """
-        Do what is due by C{now}: hosts whose time has come may be tried again.
+        Do what is due by C{now}: hosts whose time has come may be tried again,
+        and a policy may build its tables.
         """
+        self._retry(now)
+        self._rotation.advance(now)
+
+    def _retry(self, now: float) -> None:
         for host in self._rotation.due(now):
             self._rotation.refresh(host)

@@ -10,6 +10,7 @@ known with L{registerScheduler}.
 """
 
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._ewma import PeakEwma
 from txlb.schedulers._first import First
 from txlb.schedulers._leastc import LeastConnections
 from txlb.schedulers._p2c import MAX_CHOICES, TwoChoices
@@ -37,6 +38,7 @@ leastc = LeastConnections.name
 weightr = WeightedRandom.name
 weightlc = WeightedLeastConnections.name
 p2c = TwoChoices.name
+ewma = PeakEwma.name
 sticky = Sticky.name
 first = First.name
 
@@ -79,6 +81,14 @@ registerScheduler(
     wants=("choices",),
 )
 registerScheduler(
+    ewma,
+    PeakEwma,
+    summary="the one that connects quicker, of two drawn at random: the average time to connect, "
+    "peaks first, times connections for its weight",
+    chooseWhen="hosts differ in speed or distance, or slow down for a while, and nobody says so",
+    wants=("seconds", "choices", "decay"),
+)
+registerScheduler(
     sticky,
     Sticky,
     summary="always the same for one client's address, while it is there",
@@ -97,6 +107,7 @@ __all__ = [
     "First",
     "Key",
     "LeastConnections",
+    "PeakEwma",
     "Random",
     "RoundRobin",
     "Scheduler",
@@ -107,6 +118,7 @@ __all__ = [
     "WeightedRandom",
     "canonicalWord",
     "checkHostCount",
+    "ewma",
     "first",
     "leastc",
     "p2c",

@@ -79,14 +79,13 @@ class TwoChoices(WeightedRandom):
             one = int(random() * count)
             other = int(random() * (count - 1))
             return order[one], order[other if other < one else other + 1]
-        table, last = self._table, len(order) - 1
+        table = self._table
         number = random() * table.total
-        place, rest = table.locate(number)
-        one = min(place, last)
+        one, rest = table.locate(number)
         # The second is drawn from all but the span of the first.
         span, begin = table.weight(one), number - rest
         number = random() * (table.total - span)
-        other = min(table.find(number if number < begin else number + span), last)
+        other = table.find(number if number < begin else number + span)
         if other == one:
             # Rounding can put a number on the edge of the span that is left out.
             other = one - 1 if one else 1

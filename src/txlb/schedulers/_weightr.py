@@ -1,12 +1,9 @@
 """
 Random in proportion to weight.
 
-The weights stand in a binary indexed tree, whose prefix sums are the cumulative
-table that a random number is looked up in. Unlike a table it needs no
-rebuilding: a change is O(log n), a pick as well.
-
-Source: P. M. Fenwick, "A new data structure for cumulative frequency tables",
-Software: Practice and Experience 24, 1994.
+A random number is looked up in the running sum of the weights, see
+L{CumulativeWeights}. It is as quick for any weights, and a change of one counts
+from the next pick on.
 """
 
 from __future__ import annotations
@@ -16,89 +13,10 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._cumulative import CumulativeWeights
 
 #: How often an excluded host is drawn before the others are listed.
 DRAWS = 8
-
-
-class CumulativeWeights:
-    """
-    Weights by place, found again by where a number falls in their running sum.
-    """
-
-    def __init__(self) -> None:
-        self._size = 1
-        self._weights: list[float] = [0.0]
-        self._tree: list[float] = [0.0, 0.0]
-
-    @property
-    def total(self) -> float:
-        """
-        The sum of all weights.
-        """
-        return self._tree[self._size]
-
-    def weight(self, place: int) -> float:
-        """
-        The weight at a place.
-        """
-        return self._weights[place]
-
-    def set(self, place: int, weight: float) -> None:
-        """
-        @param place: from 0; the next free one or one that is set already.
-        """
-        if place == len(self._weights):
-            self._weights.append(0.0)
-            if place >= self._size:
-                self._weights[place] = weight
-                self.rebuild()
-                return
-        self._weights[place] = weight
-        # Nodes are summed anew from their parts, so that rounding never adds up.
-        node, low = place + 1, 1
-        self._tree[node] = self._sum(node, low)
-        while node < self._size:
-            node += node & -node
-            self._tree[node] = self._sum(node, low)
-
-    def _sum(self, node: int, low: int) -> float:
-        total = self._weights[node - 1] if node <= len(self._weights) else 0.0
-        span = node & -node
-        while low < span:
-            total += self._tree[node - low]
-            low <<= 1
-        return total
-
-    def rebuild(self) -> None:
-        """
-        Make room for as many places again as are in use.
-        """
-        while self._size < len(self._weights):
-            self._size *= 2
-        self._tree = [0.0] * (self._size + 1)
-        for node in range(1, self._size + 1):
-            self._tree[node] = self._sum(node, 1)
-
-    def find(self, number: float) -> int:
-        """
-        @param number: from 0 to below L{total}.
-        @return: the place whose span in the running sum holds it.
-        """
-        return self.locate(number)[0]
-
-    def locate(self, number: float) -> tuple[int, float]:
-        """
-        The same, with how far into its span the number is.
-        """
-        node, step = 0, self._size
-        while step:
-            ahead = node + step
-            if ahead <= self._size and self._tree[ahead] <= number:
-                node = ahead
-                number -= self._tree[ahead]
-            step >>= 1
-        return node, number
 
 
 class WeightedRandom(Scheduler):
@@ -134,8 +52,7 @@ class WeightedRandom(Scheduler):
         order, number = self._order, self.random.random()
         if len(self._counts) < 2:
             return order[int(number * len(order))]
-        # Rounding can put a number on the far edge of the last span.
-        return order[min(self._table.find(number * self._table.total), len(order) - 1)]
+        return order[self._table.find(number * self._table.total)]
 
     def _set(self, host: IHost, place: int) -> None:
         self._place[host.key] = place
@@ -169,7 +86,7 @@ class WeightedRandom(Scheduler):
         place = self._place.pop(host.key)
         self._forget(host.key)
         last = self._order.pop()
-        self._table.set(len(self._order), 0.0)
+        self._table.removeLast()
         if last is not host:
             self._order[place] = last
             self._set(last, place)
