@@ -3,18 +3,21 @@ Deadlines on the monotonic clock.
 
 The reactor's own clock is the wall clock, which somebody may set. So its
 C{callLater} only wakes this queue up, at least once a second while anything
-waits, and what is due is decided by the monotonic clock. A wall clock that was
-set back keeps the wake-up waiting until the next deadline is asked for, which
-every new connection does.
+waits, and what is due is decided by the monotonic clock. Set forward, the wall
+clock makes a wake-up come early, and there is nothing to do yet. Set back, it
+would keep the wake-up waiting: then the guard, a thread that looks once a second
+by the monotonic clock, has the reactor look, so that nothing is late by more than
+two ticks.
 """
 
 from __future__ import annotations
 
 import heapq
+import threading
 from collections import deque
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
 #: Seconds between two looks at most, so that a wake-up which is later than this
@@ -89,6 +92,7 @@ class Deadlines:
         self._cancelled = 0
         self._call: IDelayedCall | None = None
         self._callAt = 0.0
+        self._guard: _Guard | None = None
 
     def __len__(self) -> int:
         """
@@ -158,10 +162,45 @@ class Deadlines:
         if self._heap:
             self._wakeAt(self._heap[0][0])
 
+    def guard(self) -> None:
+        """
+        From now on until L{stop}, let a wall clock that is set back delay nothing
+        by more than two ticks, also while nobody asks for a deadline.
+
+        It costs a thread that looks at two numbers once a second. Where the
+        reactor takes no calls from threads, as those for tests don't, its clock
+        is nobody's to set, and this does nothing.
+        """
+        if self._guard is None and IReactorFromThreads.providedBy(self._reactor):
+            self._guard = _Guard(self._overdue, self._callFromThread)
+
+    def _overdue(self) -> bool:
+        """
+        Whether the wake-up should have come; called in the guard's thread, and
+        harmless where the answer is wrong.
+        """
+        return self._call is not None and self._overslept()
+
+    def _callFromThread(self) -> None:
+        reactor: IReactorFromThreads = self._reactor  # type: ignore[assignment]  # as guard saw
+        reactor.callFromThread(self._wake)
+
+    def _wake(self) -> None:
+        """
+        The guard has found the wake-up late.
+        """
+        if self._overdue():
+            if self._call is not None and self._call.active():
+                self._call.cancel()
+            self._look()
+
     def stop(self) -> None:
         """
         Forget everything that waits.
         """
+        if self._guard is not None:
+            self._guard.stop()
+            self._guard = None
         for _, _, deadline in self._heap:
             # Whoever cancels it later has nothing to tell.
             deadline.queued = False
@@ -171,3 +210,33 @@ class Deadlines:
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
+
+
+class _Guard:
+    """
+    A thread that looks once a tick, by a clock that nobody can set.
+
+    @param overdue: whether there is something to do.
+    @param do: what to do then.
+    """
+
+    def __init__(self, overdue: Callable[[], bool], do: Callable[[], None]) -> None:
+        self._overdue = overdue
+        self._do = do
+        self._over = threading.Event()
+        # A daemon, so that a balancer which is never stopped keeps no process alive.
+        self._thread = threading.Thread(target=self._run, name="txlb-clock", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        # Waits by the monotonic clock, as Python does since 3.4.
+        while not self._over.wait(TICK):
+            if self._overdue():
+                self._do()
+
+    def stop(self) -> None:
+        """
+        End it. It is over when this returns.
+        """
+        self._over.set()
+        self._thread.join()

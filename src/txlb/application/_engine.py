@@ -15,6 +15,7 @@ from txlb.application._events import EventLog
 from txlb.application._timer import PoolTimer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import ModelError
+from txlb.health import MAX_CHECKS, Heartbeat
 from txlb.manager import ProxyManager
 from txlb.model import Address, ProxyService
 from txlb.proxy import (
@@ -43,7 +44,12 @@ class Engine:
     new one for each run.
 
     @param record: see L{setRecord}.
-    @raise ModelError: a service asks for a relay that can't be had here.
+    @param maxChecks: health checks under way at once.
+    @raise ModelError: a service asks for a relay that can't be had here, or a
+        health check can't be made as it is configured.
+
+    @ivar heartbeat: checks the hosts; started and stopped by the balancer, as
+        it ends before the connections do.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Engine:
         manager: ProxyManager,
         reactor: Any,
         record: Callable[[ConnectionRecord], object] | None,
+        maxChecks: int = MAX_CHECKS,
     ) -> None:
         self._manager = manager
         self._reactor = reactor
@@ -60,6 +67,7 @@ class Engine:
         self._origins = Origins()
         self._names = NameService(manager, reactor, self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)
+        self.heartbeat = Heartbeat(manager, reactor, self.deadlines, maxChecks=maxChecks)
         self._ready: Deferred[None] = Deferred()
         self._unsubscribe: Callable[[], None] | None = None
         self._whyNotFast = whyNotFast(reactor)
@@ -76,9 +84,11 @@ class Engine:
         """
         Have everything that these services need, before they are the manager's.
 
-        @raise ModelError: one asks for a relay that can't be had here.
+        @raise ModelError: one asks for a relay that can't be had here, or for a
+            health check that can't be made.
         """
         for service in services:
+            self.heartbeat.verifyAll(service)
             if service.relay == FastRelay.name and self._whyNotFast is not None:
                 raise ModelError(
                     f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "
@@ -182,6 +192,7 @@ class Engine:
             self._loop.start()
         for frontend in self._frontends.values():
             self._tellRelay(frontend)
+        self.deadlines.guard()
         self._unsubscribe = self._manager.subscribe(EventLog())
         self._manager.onError = _observerFailed
         self._timer.startService()

@@ -11,9 +11,11 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
 
 from txlb.application._arrange import Arrangement, placesOf
+from txlb.application._checks import CheckLike, HealthService, healthCheckFrom
 from txlb.application._engine import Engine
 from txlb.application._listener import ProxyListener
 from txlb.errors import AddressError, UnknownConnection, UnknownName
+from txlb.health import MAX_CHECKS
 from txlb.manager import ProxyManager, wantedServices
 from txlb.model import Address, HostMapper, ProxyService, TCPAddress, parseListenAddress
 from txlb.pool import Event
@@ -30,20 +32,29 @@ class LoadBalancedService(MultiService):
     It listens in C{privilegedStartService}, so that an application that is
     started as root can use ports below 1024, and accepts from C{startService}
     on. It can be stopped and started again. Its child C{proxies} holds a
-    L{ProxyListener} for each address.
+    L{ProxyListener} for each address, and its child C{health} checks the hosts.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
     @param graceTime: seconds that open connections have to end when the
         service stops, 0 or more.
+    @param maxChecks: health checks under way at once, at least 1.
 
     @ivar manager: the manager.
     """
 
-    def __init__(self, pm: ProxyManager, reactor: Any = None, *, graceTime: float = 10.0) -> None:
+    def __init__(
+        self,
+        pm: ProxyManager,
+        reactor: Any = None,
+        *,
+        graceTime: float = 10.0,
+        maxChecks: int = MAX_CHECKS,
+    ) -> None:
         super().__init__()
         self.manager = pm
         self.graceTime = graceTime
+        self.maxChecks = maxChecks
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
         self._engine: Engine | None = None
@@ -55,6 +66,8 @@ class LoadBalancedService(MultiService):
             listener = ProxyListener(self, place.serviceName, place.index)
             listener.setName(place.name)
             listener.setServiceParent(self.proxies)
+        self.health = HealthService(self)
+        self.health.setServiceParent(self)
 
     @property
     def record(self) -> Callable[[ConnectionRecord], object] | None:
@@ -117,6 +130,37 @@ class LoadBalancedService(MultiService):
         listener = self.getProxyService(proxyName)
         return listener.moveTo(_elsewhere(listener.configuredAddress, newPort))
 
+    def setCheck(
+        self,
+        serviceName: str,
+        groupName: str,
+        check: CheckLike,
+        proxiedName: str | None = None,
+        **settings: Any,
+    ) -> tuple[Event, ...]:
+        """
+        Check the hosts of a group in another way, live::
+
+            services.setCheck('web', 'servers', 'http', path='/health', interval=1)
+            services.setCheck('web', 'servers', isWell, timeout=0.5)
+            services.setCheck('web', 'servers', None)
+
+        @param check: the word of a kind of check, or a function that is called
+            with a L{txlb.health.Target} and returns whether the host is well (or
+            a pair of that and the reason, or a Deferred of either), or a
+            L{HealthCheck}; L{None} for no check.
+        @param proxiedName: only this host.
+        @param settings: those of a L{HealthCheck} and the options of its kind.
+        @return: what has changed.
+        @raise UnknownName: there is no such service, group, host, kind of check
+            or setting.
+        @raise ModelError: a setting breaks a rule. Then nothing has changed.
+        """
+        made = healthCheckFrom(check, settings)
+        if made is not None:
+            self.health.verify(made)
+        return self.manager.setCheck(serviceName, groupName, made, proxiedName)
+
     # Changing everything
 
     def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
@@ -176,7 +220,9 @@ class LoadBalancedService(MultiService):
                 from twisted.internet import reactor  # noqa: PLC0415
 
                 self._reactor = reactor
-            self._engine = Engine(self.manager, self._reactor, self._record)
+            self._engine = Engine(
+                self.manager, self._reactor, self._record, maxChecks=self.maxChecks
+            )
         return self._engine
 
     def privilegedStartService(self) -> None:

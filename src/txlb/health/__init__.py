@@ -9,6 +9,7 @@ L{ConversationCheck}, whose steps are written from top to bottom.
 from txlb.health._agent import AGENT
 from txlb.health._call import PYTHON
 from txlb.health._expect import EXPECT
+from txlb.health._heartbeat import MAX_CHECKS, Heartbeat
 from txlb.health._http import HTTP
 from txlb.health._line import Conversation, Line, Steps
 from txlb.health._registry import (
@@ -28,10 +29,12 @@ from txlb.health._tcp import TCP, TLS, ConversationCheck
 from txlb.health._verdict import CheckEnded, Verdict
 
 __all__ = [
+    "MAX_CHECKS",
     "CheckEnded",
     "CheckKind",
     "Conversation",
     "ConversationCheck",
+    "Heartbeat",
     "Line",
     "Option",
     "Sockets",

@@ -4,6 +4,8 @@ Checks that connect: by TCP or to a UNIX socket, and by TLS.
 
 from __future__ import annotations
 
+import functools
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -102,12 +104,28 @@ class TLSOptions:
 
 def tlsContext(verify: bool, caFile: str | None) -> ssl.SSLContext:
     """
-    What TLS clients share.
+    What TLS clients share. Reading authorities takes a while, so that hosts which
+    are checked alike share one.
 
     @param verify: whether chain and name have to be right.
     @param caFile: a PEM file of authorities instead of the system's.
     @raise ModelError: the file can't be used.
     """
+    changed = 0
+    try:
+        if caFile is not None:
+            # A file that was replaced is read anew.
+            changed = os.stat(caFile).st_mtime_ns
+        return _tlsContext(verify, caFile, changed)
+    except OSError as error:
+        raise ModelError(
+            f"caFile {caFile!r} can't be used ({error.strerror or error}); it is a file of "
+            "certificates in PEM"
+        ) from None
+
+
+@functools.lru_cache(32)
+def _tlsContext(verify: bool, caFile: str | None, _changed: int) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not verify:
         context.check_hostname = False
@@ -115,13 +133,7 @@ def tlsContext(verify: bool, caFile: str | None) -> ssl.SSLContext:
     elif caFile is None:
         context.load_default_certs()
     else:
-        try:
-            context.load_verify_locations(caFile)
-        except (OSError, ssl.SSLError) as error:
-            raise ModelError(
-                f"caFile {caFile!r} can't be used ({error.strerror or error}); it is a file of "
-                "certificates in PEM"
-            ) from None
+        context.load_verify_locations(caFile)
     return context
 
 

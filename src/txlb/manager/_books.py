@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.manager._audit import actingBy, actor
-from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Details, Event, EventKind, HostPool, ServiceCounters, ServiceSnapshot
 
 Observer = Callable[[Event], None]
@@ -25,6 +25,8 @@ class Books:
     is called from one thread. L{txlb.manager.ProxyManager} adds the changes.
 
     @ivar onError: is called with the exception that an observer raised.
+    @ivar defaultCheck: how hosts are checked that have no check of their own
+        and none of their group's; L{None} for not at all. See C{setDefaultCheck}.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Books:
         self._counters: dict[str, ServiceCounters] = {}
         self._observers: dict[object, Observer] = {}
         self._batch: list[Event] | None = None
+        self.defaultCheck: HealthCheck | None = None
         self.onError: Callable[[Exception], object] | None = None
         for service in services:
             self._addService(service)

@@ -16,6 +16,7 @@ from typing import Any
 
 from txlb.model._addresses import TCPAddress, UNIXAddress
 from txlb.model._groups import ProxyGroup
+from txlb.model._health import HealthCheck
 from txlb.model._hosts import ProxyHost
 from txlb.model._services import ProxyService
 
@@ -280,6 +281,8 @@ def _text(value: Any) -> str:
         return ", ".join(f"{name}={_text(each)}" for name, each in value.items()) or "none"
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(map(_text, value)) or "none"
+    if isinstance(value, HealthCheck):
+        return str(value)
     if _hasFields(value):
         return " ".join(
             f"{field.name}={_text(getattr(value, field.name))}"

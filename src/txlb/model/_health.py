@@ -77,6 +77,9 @@ class HealthCheck:
             raise ModelError(f"onlyDown of {whose} is {self.onlyDown!r}, not True or False")
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
 
+    def __str__(self) -> str:
+        return f"{self.kind} every {self.interval:g} s"
+
     @property
     def patience(self) -> float:
         """

@@ -147,6 +147,10 @@ class Reports(Members):
         host, now = self.getHost(name), self.seconds()
         if not host.health.watched:
             self.watch(name)
+        if not result.passed:
+            # Checks go where the next client would, so that they find the one
+            # address of a name that is well as clients do.
+            host.preferNextAddress()
         wasIn = host.health.isHealthy
         if host.health.checked(result, now):
             self._flipped(host, wasIn, str(result), now)

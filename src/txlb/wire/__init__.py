@@ -12,7 +12,7 @@ from txlb.wire._agent import (
     parseAgentReply,
 )
 from txlb.wire._preface import Done, NeedMore, Reject
-from txlb.wire._proxy import encodeProxyV1, encodeProxyV2
+from txlb.wire._proxy import encodeProxyLocal, encodeProxyV1, encodeProxyV2
 
 __all__ = [
     "MAX_AGENT_LINE",
@@ -23,6 +23,7 @@ __all__ = [
     "Done",
     "NeedMore",
     "Reject",
+    "encodeProxyLocal",
     "encodeProxyV1",
     "encodeProxyV2",
     "formatAgentReply",

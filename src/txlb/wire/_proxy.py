@@ -57,6 +57,17 @@ def encodeProxyV2(client: SocketName, server: SocketName) -> bytes:
     return _v2(UNSPECIFIED, b"")
 
 
+def encodeProxyLocal(version: str) -> bytes:
+    """
+    The header of a connection that is nobody's but our own, such as a check.
+
+    @param version: C{v1} or C{v2}.
+    """
+    if version == "v1":
+        return b"PROXY UNKNOWN\r\n"
+    return SIGNATURE + struct.pack("!BBH", VERSION_2 | LOCAL, UNSPECIFIED, 0)
+
+
 def _v2(family: int, addresses: bytes) -> bytes:
     return SIGNATURE + struct.pack("!BBH", VERSION_2 | PROXY, family, len(addresses)) + addresses
 

@@ -1,0 +1,89 @@
+"""
+Health checks as a part of a balancer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+
+from txlb.errors import ModelError
+from txlb.health import Target, completed
+from txlb.model import HealthCheck
+
+if TYPE_CHECKING:
+    from txlb.application.service import LoadBalancedService
+    from txlb.health import Heartbeat
+
+#: What a check can be given as: see L{healthCheckFrom}.
+CheckLike = HealthCheck | str | Callable[[Target], object] | None
+
+_COMMON = frozenset(field.name for field in dataclasses.fields(HealthCheck)) - {"kind", "options"}
+
+
+def healthCheckFrom(check: CheckLike, settings: Mapping[str, Any]) -> HealthCheck | None:
+    """
+    A check from what is short to write.
+
+    @param check: the word of its kind, or a function, or a check.
+    @param settings: those that every check has, and the options of its kind.
+    @raise ModelError: a setting breaks a rule, or there is none to have it.
+    """
+    common = {name: value for name, value in settings.items() if name in _COMMON}
+    options = {name: value for name, value in settings.items() if name not in _COMMON}
+    if check is None:
+        if settings:
+            raise ModelError(f"without a check there is no {', '.join(settings)}")
+        return None
+    if isinstance(check, HealthCheck):
+        return dataclasses.replace(check, **common, options={**check.options, **options})
+    if isinstance(check, str):
+        return HealthCheck(check, **common, options=options)
+    if callable(check):
+        return HealthCheck("python", **common, options={**options, "call": check})
+    raise ModelError(f"{check!r} is no check; it is a word such as 'tcp', a function or None")
+
+
+class HealthService(Service):
+    """
+    Checks the hosts of a balancer while it runs. Owned by the balancer, as its
+    child C{health}.
+    """
+
+    name = "health"
+
+    def __init__(self, balancer: LoadBalancedService) -> None:
+        self._balancer = balancer
+        self._heartbeat: Heartbeat | None = None
+
+    def startService(self) -> None:
+        """
+        Begin to check.
+        """
+        super().startService()
+        self._heartbeat = self._balancer.engine.heartbeat
+        self._heartbeat.startService()
+
+    def stopService(self) -> None:
+        """
+        Check no more.
+        """
+        super().stopService()
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            heartbeat.stopService()
+
+    def verify(self, check: HealthCheck) -> None:
+        """
+        See that a check can be made.
+
+        @raise UnknownName: there is no such kind of check, or it has no such
+            option.
+        @raise ModelError: its options are wrong.
+        """
+        completed(check)
+        if self._heartbeat is not None:
+            self._heartbeat.verify(check)
