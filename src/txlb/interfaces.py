@@ -197,6 +197,11 @@ class IRelay(Interface):
         How many connections this relay has, those being opened included.
         """
 
+    def clientAddrs() -> list[object]:
+        """
+        The client of each of them, as its dial has it.
+        """
+
     def abortAll() -> None:
         """
         Reset every connection of this relay.

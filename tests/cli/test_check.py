@@ -29,7 +29,7 @@ class CheckTests(CommandTests):
         status, out, err = self.run_("check", "--explain", path)
         self.assertEqual((status, err), (0, ""))
         self.assertTrue(out.startswith(f"{path}: OK: "))
-        self.assertIn("    idleTimeout      3600 s  default\n", out)
+        self.assertRegex(out, r"    idleTimeout +3600 s +default\n")
 
     def test_everyError(self) -> None:
         path = self.file(SMALL.replace(b"7001", b"0").replace(b"8080", b"70000"))

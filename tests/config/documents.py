@@ -129,6 +129,8 @@ def c14n(data: bytes) -> bytes:
 
 NAMES = ("web", "h1", "host.1", "host.2", "ö", "a & <b> \"c\" 'd'", "x" * 255)
 
+NETWORKS = ("all", "unix", "10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "::1", "0.0.0.0/0")
+
 _ports = st.integers(1, 40)
 hostAddresses: st.SearchStrategy[Address] = st.one_of(
     st.builds(TCPAddress, st.sampled_from(["127.0.0.1", "::1", "backend.example"]), _ports),
@@ -199,6 +201,7 @@ def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
 def _services(draw: st.DrawFn, name: str, addresses: Sequence[Address]) -> ProxyService:
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
     enabled = draw(st.sampled_from(names))
+    networks = draw(st.lists(st.sampled_from(NETWORKS), max_size=5, unique=True))
     return ProxyService(
         name,
         addresses,
@@ -211,6 +214,11 @@ def _services(draw: st.DrawFn, name: str, addresses: Sequence[Address]) -> Proxy
         finTimeout=draw(_seconds(0.0, 604800.0)),
         resolveInterval=draw(_seconds(1.0, 86400.0)),
         relay=draw(st.sampled_from(["auto", "portable"])),
+        allow=networks[: len(networks) // 2],
+        deny=networks[len(networks) // 2 :],
+        maxConnectionsPerClient=draw(st.sampled_from([None, 1, 1_000_000])),
+        ratePerClient=draw(st.sampled_from([None, 0.001, 1e6])),
+        burstPerClient=draw(st.sampled_from([None, 1, 1_000_000])),
     )
 
 
@@ -262,7 +270,12 @@ class _Writer:
             "connectTimeout", "dialTimeout", "idleTimeout", "finTimeout", "resolveInterval",
         ):  # fmt: skip
             settings[name] = _number(getattr(service, name))
+        for name in ("maxConnectionsPerClient", "ratePerClient", "burstPerClient"):
+            if getattr(service, name) is not None:
+                settings[name] = f"{getattr(service, name):.3f}".rstrip("0").rstrip(".")
         self._open(1, "service", {"name": service.name, **settings})
+        self._networks("allow", service.allow)
+        self._networks("deny", service.deny)
         for address in service.addresses:
             self._comment(2)
             self._put(2, self._tag("listen", {"ip": str(address)}, "/"))
@@ -272,6 +285,11 @@ class _Writer:
         if byElement:
             self._put(2, self._tag("enable", {"group": service.enabledGroup.name}, "/"))
         self._put(1, "</service>")
+
+    def _networks(self, tag: str, networks: Sequence[str]) -> None:
+        for network in networks:
+            self._comment(2)
+            self._put(2, self._tag(tag, {"network": network}, "/"))
 
     def _group(self, group: ProxyGroup, byElement: bool) -> None:
         attributes = {

@@ -33,14 +33,17 @@ class ExplainTests(SynchronousTestCase):
             f"""\
 {os.path.abspath("c.xml")}
   service web (line 2)
-    maxConnections   10000   default
-    connectTimeout   5 s     default
-    dialTimeout      10 s    default
-    retries          3       default
-    idleTimeout      3600 s  default
-    finTimeout       60 s    default
-    resolveInterval  30 s    default
-    relay            auto    default
+    maxConnections           10000              default
+    connectTimeout           5 s                default
+    dialTimeout              10 s               default
+    retries                  3                  default
+    idleTimeout              3600 s             default
+    finTimeout               60 s               default
+    resolveInterval          30 s               default
+    relay                    auto               default
+    maxConnectionsPerClient  no limit           default
+    ratePerClient            no limit           default
+    burstPerClient           those of a second  default
     listen (line 3)
       ip  127.0.0.1:8080
     group prod (line 4)
@@ -88,10 +91,11 @@ class ExplainTests(SynchronousTestCase):
         Each attribute that has an effect, and each that is written, is there.
         """
         lines = explain(SAMPLE_1_1_0)
+        optional = {schema.ENABLE, schema.ALLOW, schema.DENY}
         words = {line.split()[0] for line in lines[1:]}
         for element, _ in walk(schema.CONFIG):
             for attribute in element.attributes:
-                if element is not schema.ENABLE and attribute.name not in {"name", "listen"}:
+                if element not in optional and attribute.name not in {"name", "listen"}:
                     self.assertIn(attribute.name, words)
         self.assertIn("hostCheckInterval", words)
 

@@ -10,8 +10,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import ARGON2ID, CRYPT, hostAddresses, listenAddresses
 from txlb import schedulers
-from txlb.config._kinds import BOOLEAN_PAIRS, Boolean, Kind, PlainKind, Seconds, Whole, Word, quoted
+from txlb.config._kinds import (
+    BOOLEAN_PAIRS,
+    Boolean,
+    Kind,
+    Number,
+    PlainKind,
+    Seconds,
+    Whole,
+    Word,
+    quoted,
+)
 from txlb.config._things import (
+    ClientNetwork,
     HostAddress,
     ListenAddress,
     Name,
@@ -97,6 +108,26 @@ class WholeTests(KindTests):
         self.assertEqual(self.kind.show(7), "7 bytes")
         self.assertEqual(self.kind.show(0), "0 bytes (never)")
         self.assertEqual(Whole(0, 2).show(0), "0")
+
+
+class NumberTests(KindTests):
+    kind = Number(0.001, 5.0, "clients a second")
+
+    def test_range(self) -> None:
+        self.right(self.kind, **{"0.001": 0.001, " 5 ": 5.0})
+        self.wrong(self.kind, "0", "5.1", "-1", "", "5/s", "nan")
+
+    def test_words(self) -> None:
+        self.assertEqual(self.kind.describe(), "a number of clients a second from 0.001 to 5")
+        self.assertEqual(self.kind.write(0.001), "0.001")
+        self.assertEqual(self.kind.show(2.0), "2 clients a second")
+
+
+class ClientNetworkTests(KindTests):
+    def test_networks(self) -> None:
+        self.right(ClientNetwork(), **{"10.0.0.0/8": "10.0.0.0/8", "all": "all"})
+        self.wrong(ClientNetwork(), "", "10.0.0.256", "ALL")
+        self.assertIn("2001:db8::/32", ClientNetwork().describe())
 
 
 class SecondsTests(KindTests):

@@ -106,6 +106,34 @@ class RenderTests(SynchronousTestCase):
             ('weight="3"', 'weight="1"'),
         )
 
+    def test_setAdmission(self) -> None:
+        """
+        Networks get a line each, those of who may come in first.
+        """
+        lists = (
+            '    <allow network="10.0.0.0/8"/>\n'
+            '    <allow network="unix"/>\n'
+            '    <deny network="10.1.0.0/16"/>\n'
+        )
+        self.check(
+            SMALL,
+            lambda manager: manager.setAdmission(
+                "web", allow=["10.0.0.0/8", "unix"], deny=["10.1.0.0/16"], ratePerClient=0.5
+            ),
+            ('<service name="web">', '<service name="web" ratePerClient="0.5">'),
+            (
+                '8080"/>\n',
+                f'8080"/>\n{lists}',
+            ),
+        )
+        one, other = '    <allow network="::1"/>\n', '    <!-- us --><allow network="::2"/>\n'
+        group = '    <group name="prod"'
+        self.check(
+            SMALL.decode().replace(group, one + other + group).encode(),
+            lambda manager: manager.setAdmission("web", allow=["::2"]),
+            (one, ""),
+        )
+
     def test_setScheduler(self) -> None:
         self.check(
             SAMPLE_1_1_0,

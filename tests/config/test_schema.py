@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb.config import _schema as schema
 from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS
 from txlb.config._elements import REQUIRED, Element, defaultOf, walk
-from txlb.config._kinds import Boolean, Factor, Seconds, Whole, Word
+from txlb.config._kinds import Boolean, Factor, Number, Seconds, Whole, Word
 from txlb.errors import ModelError
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 
@@ -40,7 +40,7 @@ class ModelTests(SynchronousTestCase):
         """
         ownLines = {"name", "ip", "scheduler", "enable"}
         otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "addresses",
-                       "groups", "enabledGroup", "check"}  # fmt: skip
+                       "groups", "enabledGroup", "check", "allow", "deny"}  # fmt: skip
         for element, settings, value in MODELS:
             names = {attribute.name for attribute in element.attributes}
             self.assertEqual(names - ownLines, set(settings))
@@ -69,7 +69,7 @@ class ModelTests(SynchronousTestCase):
                 elif isinstance(kind, Boolean):
                     right, wrong = [True, False], ["true", 1, None]
                 else:
-                    assert isinstance(kind, (Whole, Seconds, Factor)), kind
+                    assert isinstance(kind, (Whole, Seconds, Factor, Number)), kind
                     right = [kind.least, kind.most]
                     # A factor may also be 0, and the least of one is above 1.
                     wrong = [kind.least - 0.9 if kind.least % 1 else kind.least - 1, kind.most + 1]

@@ -139,6 +139,15 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
         web(hosts='<host name="h1" ip="a:0"/>'),
         [(5, r"ip of host 'h1': port 0")],
     ),
+    "a network twice": (
+        web('<listen ip="*:80"/>\n<deny network="::1"/>\n<allow network="0::1"/>'),
+        [(5, r"::1 stands in <deny> in line 4 already; once says what happens to it")],
+    ),
+    "bits behind a prefix": (
+        web('<listen ip="*:80"/>\n<deny network="10.0.0.1/8"/>'),
+        [(4, r"network of <deny>: .* has bits set behind its prefix; the network is 10.0.0.0/8")],
+    ),
+    "no network": (web('<listen ip="*:80"/><deny/>'), [(3, r"<deny> has no attribute network")]),
     "a host everywhere": (web(hosts='<host name="h1" ip="*:1"/>'), [(5, r"every interface")]),
     "a host with no address": (
         web(hosts='<host name="h1"/>'),

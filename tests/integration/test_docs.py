@@ -82,6 +82,9 @@ class PageTests(SynchronousTestCase):
     def test_page_manhole(self) -> None:
         self.runPage(DOCS / "how-to" / "manhole.rst")
 
+    def test_page_clients(self) -> None:
+        self.runPage(DOCS / "how-to" / "clients.rst")
+
     def test_page_http_client(self) -> None:
         self.runPage(DOCS / "how-to" / "http-client.rst")
 

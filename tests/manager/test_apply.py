@@ -507,6 +507,11 @@ class FieldTests(SynchronousTestCase):
         "finTimeout": 9.0,
         "resolveInterval": 9.0,
         "relay": "portable",
+        "allow": ("10.0.0.0/8",),
+        "deny": ("10.1.0.0/16",),
+        "maxConnectionsPerClient": 9,
+        "ratePerClient": 9.0,
+        "burstPerClient": 9,
     }
 
     def service(self) -> ProxyService:

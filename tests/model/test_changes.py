@@ -135,6 +135,21 @@ class ChangesBetweenTests(SynchronousTestCase):
             [replace(WEB, addresses=(TCPAddress("", 81),))], "service web: listener *:80 removed"
         )
 
+    def test_networks(self) -> None:
+        """
+        A list that is long is cut.
+        """
+        self.check(
+            [replace(WEB, allow=("::1", "::2"), deny=("all",), ratePerClient=2)],
+            "service web: allow none -> ::1, ::2",
+            "service web: deny none -> all",
+            "service web: ratePerClient none -> 2.0",
+        )
+        many = tuple(f"10.0.{n}.0/24" for n in range(256))
+        [line] = changesBetween([WEB], [replace(WEB, allow=many)]).lines
+        self.assertLess(len(line), 300)
+        self.assertTrue(line.endswith("… (256 in all)"), line)
+
     def test_services(self) -> None:
         other = ProxyService("dns", ["unix:/run/dns"], [PROD, TEST])
         self.check(

@@ -210,6 +210,9 @@ class ServiceTests(SynchronousTestCase):
             ("finTimeout", (0, 0.5, 604800), (-1, 604801)),
             ("resolveInterval", (1, 86400), (0.5, 86401)),
             ("relay", ("auto", "fast", "portable"), ("", None)),
+            ("maxConnectionsPerClient", (None, 1, 1_000_000), (0, 1_000_001, 1.5)),
+            ("ratePerClient", (None, 0.001, 5, 1e6), (0, 1_000_001, "5/s")),
+            ("burstPerClient", (None, 1, 1_000_000), (0, 1_000_001, 1.5)),
         ):
             for value in good:
                 self.assertEqual(getattr(service(**{setting: value}), setting), value)
@@ -217,6 +220,22 @@ class ServiceTests(SynchronousTestCase):
                 error = self.assertRaises(ModelError, service, **{setting: bad})
                 self.assertIn(f"{setting} of service 'web' is {bad!r}; it is ", str(error))
         self.assertIs(type(service(idleTimeout=5).idleTimeout), float)
+
+    def test_networks(self) -> None:
+        """
+        Who may come in is read as networks; each stands there once.
+        """
+        made = service(allow=["192.0.2.1/32", "::ffff:10.0.0.0/104"], deny=("all",))
+        self.assertEqual((made.allow, made.deny), (("192.0.2.1", "10.0.0.0/8"), ("all",)))
+        for lists, words in (
+            ({"allow": "10.0.0.0/8"}, "allow of service 'web' is '10.0.0.0/8'; it is a list"),
+            ({"deny": 5}, "deny of service 'web' is 5; it is a list"),
+            ({"deny": ["x"]}, "'x' is no network of clients"),
+            ({"deny": ["::1", "0::1"]}, "::1 stands twice in deny of service 'web'"),
+            ({"allow": ["::1"], "deny": ["0::1"]}, "::1 stands twice in allow and deny of"),
+        ):
+            error = self.assertRaises(ModelError, service, **lists)
+            self.assertIn(words, str(error))
 
     def test_name(self) -> None:
         make: Callable[[], ProxyService] = partial(

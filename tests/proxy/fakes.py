@@ -77,6 +77,9 @@ class FakeRelay:
     def connectionCount(self) -> int:
         return len(self.started)
 
+    def clientAddrs(self) -> list[object]:
+        return [attempt.dial.clientAddr for _, attempt, _, _ in self.started]
+
     def abortAll(self) -> None:
         self.aborted += 1
 

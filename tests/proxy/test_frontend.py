@@ -9,6 +9,8 @@ import os
 from random import Random
 from typing import Any
 
+from twisted.logger import formatEvent
+
 from tests.proxy.fakes import logOf
 from tests.proxy.frontends import PEER, FrontendCase
 from txlb.pool import Failure, FailureKind, GaveUp, RefusalKind
@@ -90,6 +92,83 @@ class AdmissionTests(FrontendCase):
         lines = [(event["kind"], event["times"]) for event in log if "kind" in event]
         self.assertEqual(lines, [("limit", 1), ("descriptors", 1), ("limit", 50)])
         self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 51)
+
+
+class ClientsTests(FrontendCase):
+    """
+    Who may come in, how often, and how many at once.
+    """
+
+    def test_denied(self) -> None:
+        """
+        Who may not come in is closed and counted; others see nothing of it.
+        """
+        log = logOf(self)
+        frontend = self.frontend(deny=["192.0.2.0/24"])
+        self.assertClosed(self.come(frontend))
+        self.assertClosed(self.come(frontend, ("::ffff:192.0.2.9", 1, 0, 0)))
+        for peer in (("192.0.3.1", 1), ("2001:db8::1", 1, 0, 0), b""):
+            self.assertOpen(self.come(frontend, peer))
+        self.assertEqual(self.counters.refused[RefusalKind.DENIED], 2)
+        self.assertEqual((self.counters.active, self.counters.accepted), (3, 3))
+        self.assertEqual(self.tally.active, 3)
+        [line] = [formatEvent(event) for event in log if "kind" in event]
+        self.assertEqual(
+            line,
+            "web: 1 clients closed, denied: 192.0.2.7:4711 is in none of the networks that may "
+            "come in",
+        )
+
+    def test_limitOfOne(self) -> None:
+        frontend = self.frontend(maxConnectionsPerClient=2)
+        for _ in range(2):
+            self.assertOpen(self.come(frontend))
+        self.assertClosed(self.come(frontend))
+        self.assertOpen(self.come(frontend, ("192.0.2.8", 1)))
+        self.assertEqual(self.counters.refused[RefusalKind.CLIENT_LIMIT], 1)
+        self.end(frontend, 0)
+        self.assertOpen(self.come(frontend))
+        self.assertClosed(self.come(frontend))
+
+    def test_whoFindsNoHost(self) -> None:
+        """
+        Whose search for a host ended has left as well.
+        """
+        self.hosts = []
+        frontend = self.frontend(maxConnectionsPerClient=1)
+        for _ in range(3):
+            self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.NO_HOST], 3)
+        self.assertEqual(self.counters.refused[RefusalKind.CLIENT_LIMIT], 0)
+
+    def test_rate(self) -> None:
+        frontend = self.frontend(ratePerClient=2.0, burstPerClient=3)
+        for _ in range(3):
+            self.assertOpen(self.come(frontend))
+        self.assertClosed(self.come(frontend))
+        self.assertOpen(self.come(frontend, ("192.0.2.8", 1)))
+        self.reactor.advance(0.5)
+        self.assertOpen(self.come(frontend))
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.CLIENT_RATE], 2)
+
+    def test_live(self) -> None:
+        """
+        A change holds for the next client, and those who are in count.
+        """
+        frontend = self.frontend()
+        for _ in range(3):
+            self.assertOpen(self.come(frontend))
+        self.manager.setAdmission("web", maxConnectionsPerClient=3)
+        self.assertClosed(self.come(frontend))
+        self.end(frontend, 0)
+        self.assertOpen(self.come(frontend))
+        self.manager.setAdmission("web", deny=["all"], maxConnectionsPerClient=None)
+        self.assertClosed(self.come(frontend))
+        self.manager.setAdmission("web", deny=[])
+        self.assertOpen(self.come(frontend))
+        refused = {kind.value: n for kind, n in self.counters.refused.items() if n}
+        self.assertEqual(refused, {"client-limit": 1, "denied": 1})
 
 
 class SearchTests(FrontendCase):

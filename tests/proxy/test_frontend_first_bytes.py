@@ -142,6 +142,25 @@ class PrefaceTests(FrontendCase):
         [(_, attempt, _, _)] = self.relay.started
         self.assertEqual(attempt.dial.clientAddr, PEER)
 
+    def test_admission(self) -> None:
+        """
+        Who may come in is decided by the address that the preface told.
+        """
+        frontend = self.frontend(MarkPreface, deny=["203.0.113.9"])
+        client = self.come(frontend)
+        self.assertOpen(client)
+        client.sendall(b"!")
+        self.reactor.readable()
+        self.assertClosed(client)
+        self.assertEqual(self.counters.refused[RefusalKind.DENIED], 1)
+        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.manager.setAdmission("web", deny=[PEER[0]], maxConnectionsPerClient=1)
+        for _ in range(2):
+            self.come(frontend).sendall(b"!")
+            self.reactor.readable()
+        self.assertEqual(len(self.relay.started), 1)
+        self.assertEqual(self.counters.refused[RefusalKind.CLIENT_LIMIT], 1)
+
     def test_rejected(self) -> None:
         """
         A client that is rejected is closed and counted, with the reason in the

@@ -44,7 +44,13 @@ SERVICE_SETTINGS = (
     "finTimeout",
     "resolveInterval",
     "relay",
+    "maxConnectionsPerClient",
+    "ratePerClient",
+    "burstPerClient",
 )
+
+#: The lists of networks of a service, each with the element of one network.
+NETWORK_LISTS = (("allow", schema.ALLOW), ("deny", schema.DENY))
 
 
 def hostNames(hosts: Iterable[Node]) -> list[str | None]:
@@ -95,7 +101,12 @@ class ServiceBuilder:
         enabled = self._enabledGroup(node, groupNodes)
         groups = [self._group(group, group is enabled) for group in groupNodes]
         listeners = node.all(schema.LISTEN)
-        if enabled is None or None in groups or any(each.wrong for each in (node, *listeners)):
+        networks = self._networks(node)
+        if (
+            enabled is None
+            or None in groups
+            or any(each.wrong for each in (node, *listeners, *networks))
+        ):
             return None
         return self._made(
             node,
@@ -104,8 +115,28 @@ class ServiceBuilder:
                 [listen.get("ip") for listen in listeners],
                 [group for group in groups if group is not None],
                 **_settings(node, SERVICE_SETTINGS),
+                **_networkLists(node),
             ),
         )
+
+    def _networks(self, node: Node) -> list[Node]:
+        """
+        Who may come in and who may not, with those reported that are there
+        already.
+        """
+        nodes = [each for _, spec in NETWORK_LISTS for each in node.all(spec)]
+        first: dict[str, Node] = {}
+        for each in sorted(nodes, key=lambda node: node.line):
+            network = each.get("network")
+            other = None if network is None else first.setdefault(network, each)
+            if other is not None and other is not each:
+                each.wrong.add("names")
+                self._problem(
+                    each.line,
+                    f"{network} stands in {other.label} in line {other.line} already; once says "
+                    "what happens to it",
+                )
+        return nodes
 
     def _group(self, node: Node, enabled: bool) -> ProxyGroup | None:
         hostNodes = node.all(schema.HOST)
@@ -262,6 +293,10 @@ def checkUnique(kind: str, nodes: list[Node], names: list[str | None], problem: 
         else:
             lines[name] = node.line
     return len(lines) == sum(name is not None for name in names)
+
+
+def _networkLists(node: Node) -> dict[str, Any]:
+    return {name: [each.get("network") for each in node.all(spec)] for name, spec in NETWORK_LISTS}
 
 
 def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:

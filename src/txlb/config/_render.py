@@ -11,7 +11,13 @@ from typing import Any
 from lxml import etree
 
 from txlb.config import _schema as schema
-from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS, hostNames
+from txlb.config._build import (
+    GROUP_SETTINGS,
+    HOST_SETTINGS,
+    NETWORK_LISTS,
+    SERVICE_SETTINGS,
+    hostNames,
+)
 from txlb.config._document import parseTree
 from txlb.config._edit import arrange
 from txlb.config._elements import Element
@@ -54,7 +60,20 @@ def _editServices(root: Node, services: Sequence[ProxyService]) -> None:
         for setting in SERVICE_SETTINGS:
             _set(element, schema.SERVICE, node, setting, getattr(service, setting))
         _editListeners(element, node, service.addresses)
+        for name, spec in NETWORK_LISTS:
+            _editNetworks(element, node, spec, getattr(service, name))
         _editGroups(element, node, service.groups)
+
+
+def _editNetworks(
+    parent: etree._Element, service: Node | None, spec: Element, networks: Sequence[str]
+) -> None:
+    nodes = [] if service is None else service.all(spec)
+    byNetwork = {node.get("network"): node for node in nodes}
+    found = [byNetwork.get(network) for network in networks]
+    elements = _arrange(parent, schema.SERVICE, spec, nodes, found)
+    for element, node, network in zip(elements, found, networks, strict=True):
+        _set(element, spec, node, "network", network)
 
 
 def _editListeners(

@@ -19,13 +19,15 @@ from txlb.config._schema_process import (
     LOGGING,
     MANAGER,
 )
-from txlb.config._schema_services import ENABLE, LISTEN, SERVICE
+from txlb.config._schema_services import ALLOW, DENY, ENABLE, LISTEN, SERVICE
 
 __all__ = [
     "ADMIN",
+    "ALLOW",
     "CONFIG",
     "CONFIG_CHECK",
     "CONTROL",
+    "DENY",
     "ENABLE",
     "GROUP",
     "HEARTBEAT",

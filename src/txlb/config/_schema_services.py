@@ -17,6 +17,23 @@ LISTEN = Element(
     (Attribute("ip", things.ListenAddress(), "The address.", REQUIRED, since=Since.OLD),),
 )
 
+ALLOW = Element(
+    "allow",
+    "A network whose clients may come in. Of all networks of the service the most specific one "
+    "that holds a client decides, whatever their order; a client that is in none may come in if "
+    "there is no ``<allow>``.",
+    (Attribute("network", things.ClientNetwork(), "The network.", REQUIRED),),
+    since=Since.NEW,
+)
+
+DENY = Element(
+    "deny",
+    "A network whose clients may not come in; see ``<allow>``. They are closed at once and "
+    "counted.",
+    (Attribute("network", things.ClientNetwork(), "The network.", REQUIRED),),
+    since=Since.NEW,
+)
+
 ENABLE = Element(
     "enable",
     "Another way to say which group is enabled.",
@@ -87,6 +104,29 @@ SERVICE = Element(
             "Which relay moves the bytes: the fast one, raw sockets on Linux; the portable one, "
             "Twisted's transports; or the fast one where it can be used.",
         ),
+        of(
+            ProxyService,
+            "maxConnectionsPerClient",
+            kinds.Whole(1, 1_000_000),
+            "How many connections one client has at once. A client is an IPv4 address, or an "
+            "IPv6 network of 64 bits, which one customer has in most cases. Clients of UNIX "
+            "sockets have no limits.",
+            defaultDoc="no limit",
+        ),
+        of(
+            ProxyService,
+            "ratePerClient",
+            kinds.Number(0.001, 1e6, "connections a second"),
+            "How many new connections one client gets. More are closed at once and counted.",
+            defaultDoc="no limit",
+        ),
+        of(
+            ProxyService,
+            "burstPerClient",
+            kinds.Whole(1, 1_000_000),
+            "How many new connections one client gets at once before ``ratePerClient`` counts.",
+            defaultDoc="those of a second",
+        ),
     ),
-    (Child(LISTEN, 1), Child(GROUP, 1), Child(ENABLE, 0, 1)),
+    (Child(LISTEN, 1), Child(ALLOW), Child(DENY), Child(GROUP, 1), Child(ENABLE, 0, 1)),
 )

@@ -13,7 +13,7 @@ from typing import Any
 from txlb import schedulers
 from txlb.config._kinds import PlainKind
 from txlb.errors import ModelError, UnknownName
-from txlb.model import Address, checkName, parseHostAddress, parseListenAddress
+from txlb.model import Address, checkName, parseHostAddress, parseListenAddress, parseNetwork
 
 #: Longer than any address or word, in characters. What is longer still is not
 #: worth a look, nor a message that quotes it in full.
@@ -124,6 +124,31 @@ class ListenAddress(PlainKind):
         if len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         return _address(lambda value: parseListenAddress(value, ephemeral=False), text, what)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientNetwork(PlainKind):
+    """
+    A network of clients.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return (
+            "a network of clients: 192.0.2.0/24, 2001:db8::/32, one address, unix for clients of "
+            "UNIX sockets, or all"
+        )
+
+    def parse(self, text: str, what: str) -> str:
+        """
+        See L{Kind.parse}.
+        """
+        try:
+            return parseNetwork(text)
+        except ModelError as error:
+            raise ModelError(f"{what}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from txlb.model import (
     convertMapperToModel,
     plain,
 )
+from txlb.pool import Admission, Event, EventKind, HostPool, ServiceCounters, changed
 from txlb.pool import Checkpoint as PoolCheckpoint
-from txlb.pool import Event, EventKind, HostPool, ServiceCounters, changed
 
 #: The kinds of event of what a pool does not tell itself.
 _KINDS = {
@@ -84,6 +84,7 @@ class Transitions(HostChanges):
             service.name: self._counters.get(service.name) or ServiceCounters()
             for service in wanted
         }
+        self._admissions = {service.name: self._admissionOf(service) for service in wanted}
         self._services = {service.name: service for service in wanted}
         for event in batch:
             self._notify(event)
@@ -115,6 +116,16 @@ class Transitions(HostChanges):
                     passage.enter(pool)
                     pool.configure(group)
         return pools
+
+    def _admissionOf(self, service: ProxyService) -> Admission:
+        """
+        What decides who may come in, in line with what is configured.
+        """
+        admission = self._admissions.get(service.name)
+        if admission is None:
+            return Admission(service)
+        admission.follow(service)
+        return admission
 
     def _tellOf(self, change: Change) -> None:
         """

@@ -14,7 +14,15 @@ from types import MappingProxyType
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.manager._audit import actingBy, actor
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
-from txlb.pool import Details, Event, EventKind, HostPool, ServiceCounters, ServiceSnapshot
+from txlb.pool import (
+    Admission,
+    Details,
+    Event,
+    EventKind,
+    HostPool,
+    ServiceCounters,
+    ServiceSnapshot,
+)
 
 Observer = Callable[[Event], None]
 
@@ -43,6 +51,7 @@ class Books:
         # Of groups that are no longer there, until their last work has ended.
         self._parting: list[HostPool] = []
         self._counters: dict[str, ServiceCounters] = {}
+        self._admissions: dict[str, Admission] = {}
         self._observers: dict[object, Observer] = {}
         self._batch: list[Event] | None = None
         self.defaultCheck: HealthCheck | None = None
@@ -57,6 +66,7 @@ class Books:
             raise DuplicateName(f"there are two services {service.name!r}; each needs its own name")
         self._services[service.name] = service
         self._counters[service.name] = ServiceCounters()
+        self._admissions[service.name] = Admission(service)
         for group in service.groups:
             self._pools[service.name, group.name] = self._newPool(service.name, group)
 
@@ -141,6 +151,14 @@ class Books:
         """
         return self._snapshot(self.getService(serviceName))
 
+    def getAdmission(self, serviceName: str) -> Admission:
+        """
+        What decides whether a client of a service may come in.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._admissions[self.getService(serviceName).name]
+
     def snapshot(self) -> list[ServiceSnapshot]:
         """
         How everything stands now.
@@ -206,6 +224,7 @@ class Books:
         finally:
             self._batch = None
         self._services[service.name] = service
+        self._admissions[service.name].follow(service)
         for event in batch:
             self._notify(event)
         return tuple(batch)

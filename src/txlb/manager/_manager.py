@@ -9,13 +9,13 @@ from typing import Any
 
 from txlb import schedulers
 from txlb.errors import ModelError, UnknownName
-from txlb.manager._apply import Transitions
+from txlb.manager._admission import AdmissionChanges
 from txlb.manager._checks import CheckChanges
 from txlb.model import SCHEDULER_SETTINGS, Address
 from txlb.pool import Event, EventKind, changed
 
 
-class ProxyManager(Transitions, CheckChanges):
+class ProxyManager(AdmissionChanges, CheckChanges):
     """
     The services of one balancer: what is configured, and a pool for each group.
 

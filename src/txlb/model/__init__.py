@@ -28,6 +28,7 @@ from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGro
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
+from txlb.model._networks import parseNetwork, readNetwork
 from txlb.model._services import ProxyService
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "convertMapperToModel",
     "parseHostAddress",
     "parseListenAddress",
+    "parseNetwork",
     "plain",
+    "readNetwork",
     "settingChanges",
 ]

@@ -26,6 +26,10 @@ _GROUP_OWN = frozenset({"name", "enabled", "hosts"})
 _HOST_OWN = frozenset({"name", "ipOrHost", "port"})
 
 
+#: How much of a list the words for a change have, in characters.
+MAX_SHOWN = 200
+
+
 class ChangeKind(Enum):
     """
     The kinds of difference. The value is the word for it in data.
@@ -280,7 +284,8 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={_text(each)}" for name, each in value.items()) or "none"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(map(_text, value)) or "none"
+        text = ", ".join(map(_text, value)) or "none"
+        return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(value)} in all)"
     if isinstance(value, HealthCheck):
         return str(value)
     if _hasFields(value):

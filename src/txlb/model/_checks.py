@@ -88,6 +88,15 @@ def checkFactor(value: object, what: str, least: float, most: float) -> float:
     return float(value)
 
 
+def checkNumber(value: object, what: str, least: float, most: float) -> float:
+    """
+    @raise ModelError: where C{value} is not a number in the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ModelError(f"{what} is {value!r}; it is a number from {least} to {most}")
+    return float(value)
+
+
 def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
     """
     @raise ModelError: where C{value} is none of the words.

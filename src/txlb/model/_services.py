@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 
 from txlb.errors import ModelError, UnknownName
 from txlb.model._addresses import Address, AddressLike, UNIXAddress, parseListenAddress
-from txlb.model._checks import checkName, checkSeconds, checkUnique, checkWhole, checkWord
+from txlb.model._checks import (
+    checkName,
+    checkNumber,
+    checkSeconds,
+    checkUnique,
+    checkWhole,
+    checkWord,
+)
 from txlb.model._groups import ProxyGroup
+from txlb.model._networks import checkNetworks
 
 DAY = 86400.0
 
@@ -39,6 +47,18 @@ class ProxyService:
         day.
     @ivar relay: which relay moves the bytes: C{fast}, C{portable}, or C{auto}
         for the fast one where it can be used.
+    @ivar allow: networks of clients that may come in, as L{parseNetwork} reads
+        them. Of all networks here and in C{deny} the most specific one that
+        holds a client decides; where none does, clients may come in if C{allow}
+        is empty.
+    @ivar deny: networks of clients that may not.
+    @ivar maxConnectionsPerClient: how many connections one client has at once, 1
+        to 1,000,000; L{None} for no limit. A client is an IPv4 address or an IPv6
+        network of 64 bits; those of UNIX sockets have no limits.
+    @ivar ratePerClient: how many new connections a second one client gets, 0.001
+        to 1,000,000; L{None} for no limit.
+    @ivar burstPerClient: how many of them at once before the rate counts, 1 to
+        1,000,000; L{None} for those of a second.
     @ivar enabledGroup: the group that gets the connections; found once, as each
         of them wants it.
     """
@@ -54,6 +74,11 @@ class ProxyService:
     finTimeout: float = field(default=60.0, kw_only=True)
     resolveInterval: float = field(default=30.0, kw_only=True)
     relay: str = field(default="auto", kw_only=True)
+    allow: tuple[str, ...] = field(default=(), kw_only=True)
+    deny: tuple[str, ...] = field(default=(), kw_only=True)
+    maxConnectionsPerClient: int | None = field(default=None, kw_only=True)
+    ratePerClient: float | None = field(default=None, kw_only=True)
+    burstPerClient: int | None = field(default=None, kw_only=True)
     enabledGroup: ProxyGroup = field(init=False, repr=False, compare=False)
 
     if TYPE_CHECKING:
@@ -72,6 +97,11 @@ class ProxyService:
             finTimeout: float = ...,
             resolveInterval: float = ...,
             relay: str = ...,
+            allow: Iterable[str] = ...,
+            deny: Iterable[str] = ...,
+            maxConnectionsPerClient: int | None = ...,
+            ratePerClient: float | None = ...,
+            burstPerClient: int | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -99,6 +129,19 @@ class ProxyService:
             value = checkSeconds(getattr(self, setting), f"{setting} of {whose}", least, most)
             object.__setattr__(self, setting, value)
         checkWord(self.relay, f"relay of {whose}", ("auto", "fast", "portable"))
+        self._checkAdmission(whose)
+
+    def _checkAdmission(self, whose: str) -> None:
+        allow, deny = checkNetworks(whose, self.allow, self.deny)
+        object.__setattr__(self, "allow", allow)
+        object.__setattr__(self, "deny", deny)
+        for setting in ("maxConnectionsPerClient", "burstPerClient"):
+            value = getattr(self, setting)
+            if value is not None:
+                checkWhole(value, f"{setting} of {whose}", 1, 1_000_000)
+        if self.ratePerClient is not None:
+            rate = checkNumber(self.ratePerClient, f"ratePerClient of {whose}", 0.001, 1e6)
+            object.__setattr__(self, "ratePerClient", rate)
 
     def getGroup(self, name: str) -> ProxyGroup:
         """

@@ -268,6 +268,46 @@ class Factor(PlainKind):
 
 
 @dataclass(frozen=True, slots=True)
+class Number(PlainKind):
+    """
+    A number in a range.
+
+    @ivar unit: what it counts, as in "connections a second".
+    """
+
+    least: float
+    most: float
+    unit: str
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return f"a number of {self.unit} from {_decimal(self.least)} to {_decimal(self.most)}"
+
+    def parse(self, text: str, what: str) -> float:
+        """
+        See L{Kind.parse}.
+        """
+        value = float(text) if _NUMBER.match(text) else None
+        if value is None or not self.least <= value <= self.most:
+            raise self.wrong(text, what)
+        return value
+
+    def write(self, value: Any, before: str | None = None) -> str:
+        """
+        See L{Kind.write}.
+        """
+        return _decimal(value)
+
+    def show(self, value: Any) -> str:
+        """
+        See L{Kind.show}.
+        """
+        return f"{_decimal(value)} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
 class Word(PlainKind):
     """
     One of a few words.

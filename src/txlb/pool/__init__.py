@@ -7,6 +7,7 @@ once by L{HostPool.acquire} or, where connecting can fail, through a L{Dial}.
 Nothing in here does I/O, and time comes in from outside.
 """
 
+from txlb.pool._admission import Admission
 from txlb.pool._checkpoint import Checkpoint
 from txlb.pool._dial import (
     Attempt,
@@ -27,6 +28,7 @@ from txlb.pool._service import RefusalKind, ServiceCounters
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 __all__ = [
+    "Admission",
     "Attempt",
     "CheckResult",
     "Checkpoint",

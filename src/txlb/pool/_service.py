@@ -13,6 +13,9 @@ class RefusalKind(Enum):
     """
 
     LIMIT = "limit"
+    DENIED = "denied"
+    CLIENT_LIMIT = "client-limit"
+    CLIENT_RATE = "client-rate"
     DESCRIPTORS = "descriptors"
     PREFACE = "preface"
     NO_HOST = "no-host"

@@ -17,6 +17,7 @@ from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
 from txlb.model import ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Outcome, RefusalKind
+from txlb.proxy._clients import packedClient
 from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
@@ -33,6 +34,13 @@ _REFUSALS = {
     GaveUpReason.UNREACHABLE: RefusalKind.UNREACHABLE,
     GaveUpReason.TIMEOUT: RefusalKind.TIMEOUT,
     GaveUpReason.LOCAL: RefusalKind.LOCAL,
+}
+
+#: Why a client may not come in, to follow on its address.
+_WHY = {
+    RefusalKind.DENIED: "is in none of the networks that may come in",
+    RefusalKind.CLIENT_LIMIT: "has as many connections as one client may have",
+    RefusalKind.CLIENT_RATE: "comes more often than one client may",
 }
 
 _ENCODERS = {"v1": encodeProxyV1, "v2": encodeProxyV2}
@@ -76,6 +84,8 @@ class Frontend:
         self._tally = tally
         self._makePreface = makePreface
         self._counters = manager.getCounters(serviceName)
+        self._admission = manager.getAdmission(serviceName)
+        self._admission.census = self._clients
         self._readers: set[PrefaceReader] = set()
         self._throttles = {kind: Throttle(deadlines.seconds) for kind in RefusalKind}
         self._origins = origins
@@ -142,12 +152,27 @@ class Frontend:
         elif counters.active >= self._service.maxConnections:
             self._refuse(fd, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif self._makePreface is None:
+            if self._admission.active and not self._admits(fd, peer):
+                return
             counters.active += 1
             counters.accepted += 1
             tally.active += 1
             self._dial(fd, peer, b"")
         else:
             self._read(fd, peer, self._makePreface)
+
+    def _admits(self, fd: int, clientAddr: object) -> bool:
+        """
+        Whether a client may come in. One that may not is closed.
+        """
+        refusal = self._admission.admit(packedClient(clientAddr), self._deadlines.seconds())
+        if refusal is None:
+            return True
+        self._refuse(fd, refusal, f"{_text(_clientAddr(fd, clientAddr))} {_WHY[refusal]}")
+        return False
+
+    def _clients(self) -> list[bytes | None]:
+        return [packedClient(clientAddr) for clientAddr in self.relay.clientAddrs()]
 
     def _read(self, fd: int, peer: object, makePreface: Callable[[], IPreface]) -> None:
         sock = socket.socket(fileno=fd)
@@ -163,8 +188,14 @@ class Frontend:
             if isinstance(answer, Reject):
                 self._left()
                 self._refuse(sock.detach(), RefusalKind.PREFACE, answer.reason)
+                return
+            # Only now is it known who comes.
+            clientAddr = answer.clientAddr or peer
+            fd = sock.detach()
+            if self._admission.active and not self._admits(fd, clientAddr):
+                self._left()
             else:
-                self._dial(sock.detach(), answer.clientAddr or peer, answer.leftover)
+                self._dial(fd, clientAddr, answer.leftover)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
         self._readers.add(reader)
@@ -193,6 +224,8 @@ class Frontend:
         A connection is over.
         """
         self._left()
+        if self._admission.counting:
+            self._admission.left(packedClient(result.dial.clientAddr))
         if result.gaveUp is not None:
             kind = _REFUSALS[result.gaveUp.reason]
             failure = result.gaveUp.failure

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from txlb.pool import Dial
 from txlb.proxy._origins import Origins
 from txlb.proxy._results import Relayed
 
@@ -14,7 +15,11 @@ from txlb.proxy._results import Relayed
 class Held(Protocol):
     """
     A connection of a relay.
+
+    @ivar dial: the search for its host.
     """
+
+    dial: Dial
 
     def abort(self) -> None:
         """
@@ -60,6 +65,12 @@ class Holder:
         """
         for connection in tuple(self._connections):
             connection.noteOrigin()
+
+    def clientAddrs(self) -> list[object]:
+        """
+        See L{txlb.interfaces.IRelay.clientAddrs}.
+        """
+        return [connection.dial.clientAddr for connection in self._connections]
 
     def abortAll(self) -> None:
         """

@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
-from txlb.pool import Attempt, Failure, FailureKind, GaveUp, Outcome
+from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, Outcome
 from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
 from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origin, Origins
@@ -69,7 +69,7 @@ class PortableRelay(Holder):
         """
         client = socket.socket(fileno=clientFd)
         client.setblocking(False)
-        connection = Connection(self, client, toHost, toClient)
+        connection = Connection(self, client, attempt.dial, toHost, toClient)
         self._connections.add(connection)
         connection.tryHost(attempt)
 
@@ -80,9 +80,15 @@ class Connection:
     """
 
     def __init__(
-        self, relay: PortableRelay, client: socket.socket, toHost: bytes, toClient: bytes
+        self,
+        relay: PortableRelay,
+        client: socket.socket,
+        dial: Dial,
+        toHost: bytes,
+        toClient: bytes,
     ) -> None:
         self._relay = relay
+        self.dial = dial
         self._client: socket.socket | None = client
         self._toHost = toHost
         self._toClient = toClient

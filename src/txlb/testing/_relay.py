@@ -49,6 +49,7 @@ class RelayContract(RelayStage):
         await server.writeAll(answer)
         await client.expect(answer)
         self.assertEqual(self.relay.connectionCount(), 1)
+        self.assertEqual(self.relay.clientAddrs(), [("127.0.0.1", 1)])
         self.assertEqual(self.pool.active, 1)
         client.finish()
         await server.expectEnd()

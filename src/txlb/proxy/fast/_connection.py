@@ -60,7 +60,6 @@ class Connection:
         "_client",
         "_clientSocket",
         "_connectTime",
-        "_dial",
         "_freeIn",
         "_freeOut",
         "_host",
@@ -72,6 +71,7 @@ class Connection:
         "_relay",
         "_toClient",
         "_toHost",
+        "dial",
         "loop",
         "over",
         "slot",
@@ -86,7 +86,7 @@ class Connection:
         self._hostSocket: _socket.socket | None = None
         self._toHost = toHost
         self._toClient = toClient
-        self._dial: Dial
+        self.dial: Dial
         self._attempt: Attempt | None = None
         self._lease: Lease | None = None
         self._client: End | None = None
@@ -108,7 +108,7 @@ class Connection:
         """
         while isinstance(step, Attempt):
             self._attempt = step
-            self._dial = step.dial
+            self.dial = step.dial
             failure = self._connect(step)
             if failure is None:
                 if self.slot is None:
@@ -116,7 +116,7 @@ class Connection:
                 return
             step = nextStep(step, failure)
         self._attempt = None
-        self._close(Relayed(self._dial, gaveUp=step))
+        self._close(Relayed(self.dial, gaveUp=step))
 
     def _connect(self, attempt: Attempt) -> Failure | None:
         """
@@ -232,7 +232,7 @@ class Connection:
             return
         try:
             host = attempt.address if attempt is not None else sock.getpeername()
-            origin = self._relay.origins.add(sock.getsockname(), host, self._dial.clientAddr)
+            origin = self._relay.origins.add(sock.getsockname(), host, self.dial.clientAddr)
         except OSError:
             return  # it is gone, and the loop will hear of it
         self._origin = origin
@@ -341,7 +341,7 @@ class Connection:
             return
         if outcome is not Outcome.DONE:
             self._resetBoth()
-        self._close(Relayed(self._dial, lease, connectTime=self._connectTime), outcome)
+        self._close(Relayed(self.dial, lease, connectTime=self._connectTime), outcome)
 
     def _sockets(self) -> tuple[_socket.socket, ...]:
         host = self._hostSocket
@@ -389,7 +389,7 @@ class Connection:
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             attempt.cancel()
-            self._close(Relayed(self._dial))
+            self._close(Relayed(self.dial))
         else:
             self.end(outcome)
 
