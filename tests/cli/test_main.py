@@ -25,7 +25,7 @@ class MainTests(CommandTests):
         """
         self.assertEqual(self.exits("--help"), 0)
         for command in COMMANDS:
-            self.assertIn(f"    {command.name} ", self.out.getvalue())
+            self.assertRegex(self.out.getvalue(), rf"\n    {command.name}\s")
             self.assertIn(command.summary, self.out.getvalue())
         self.assertIn("twistd -n txlb", self.out.getvalue())
 

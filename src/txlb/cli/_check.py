@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from txlb.cli._command import OK, WRONG, Command
-from txlb.config import Configuration, explainConfiguration, loadConfiguration
 from txlb.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from txlb.config import Configuration
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +23,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    # It brings an XML parser, which most other commands do without.
+    from txlb.config import explainConfiguration, loadConfiguration  # noqa: PLC0415  (see above)
+
     status = OK
     for path in arguments.files:
         try:

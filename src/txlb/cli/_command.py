@@ -14,6 +14,18 @@ OK = 0
 #: The exit status where what was asked for is wrong or was refused.
 WRONG = 1
 
+#: The exit status where the command line is wrong; argparse ends with it.
+USAGE = 2
+
+#: The exit status where there is no balancer to ask.
+NO_BALANCER = 3
+
+#: The exit status where the balancer has gone, or did not answer in time.
+NO_ANSWER = 4
+
+#: The exit status of C{--exit-code} where something differs.
+DIFFERENT = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -32,3 +44,15 @@ class Command:
     description: str
     configure: Callable[[argparse.ArgumentParser], object]
     run: Callable[[argparse.Namespace], int]
+
+
+class Failed(Exception):
+    """
+    A command can't be done. The message is for the person who gave it.
+
+    @ivar status: the exit status.
+    """
+
+    def __init__(self, message: str, status: int = WRONG) -> None:
+        self.status = status
+        super().__init__(message)

@@ -12,11 +12,27 @@ import sys
 from collections.abc import Sequence
 
 from txlb import __version__
+from txlb.cli._ask import CLIENT_ADDRESS
+from txlb.cli._changes import CHANGES
 from txlb.cli._check import CHECK
+from txlb.cli._command import OK, Failed
+from txlb.cli._completion import COMPLETE, COMPLETION, complete
+from txlb.cli._events import EVENTS
 from txlb.cli._passwd import PASSWD
+from txlb.cli._status import STATUS
+from txlb.cli._top import TOP
 
 #: Every subcommand, in the order of the help.
-COMMANDS = (CHECK, PASSWD)
+COMMANDS = (
+    STATUS,
+    TOP,
+    *(change.command() for change in CHANGES),
+    EVENTS,
+    CLIENT_ADDRESS,
+    CHECK,
+    PASSWD,
+    COMPLETION,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,9 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name need not be text in the terminal's encoding.
         sys.stdout.reconfigure(errors="backslashreplace")
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser().parse_args(argv)
-        status = int(arguments.run(arguments))
+        if words[:1] == [COMPLETE]:
+            status = _complete(words[1:])
+        else:
+            arguments = _parser().parse_args(words)
+            status = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -45,14 +65,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        return int(arguments.run(arguments))
+    except Failed as error:
+        sys.stdout.flush()
+        print(f"txlb {arguments.word}: {error}", file=sys.stderr)
+        return error.status
+
+
+def _complete(words: Sequence[str]) -> int:
+    for line in complete(_parser(), words):
+        print(line)
+    return OK
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="txlb",
-        description="Helps to set up txlb, the load balancer that lives inside Twisted.",
-        epilog="The balancer itself is run by: twistd -n txlb -c FILE",
+        description="Looks at a balancer that runs, changes it, and helps to set one up.",
+        epilog="The balancer itself is run by: twistd -n txlb -c FILE. Exit statuses: 0 all is "
+        "well; 1 wrong or refused; 2 the command line is wrong; 3 there is no balancer; 4 it did "
+        "not answer; 5 something differs.",
     )
     parser.add_argument("--version", action="version", version=f"txlb {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="word", required=True
+    )
     for command in COMMANDS:
         inner = commands.add_parser(
             command.name, help=command.summary, description=command.description

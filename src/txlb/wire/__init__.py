@@ -11,6 +11,7 @@ from txlb.wire._agent import (
     formatAgentReply,
     parseAgentReply,
 )
+from txlb.wire._amp import BoxError, BoxReader, encodeBox
 from txlb.wire._preface import Done, NeedMore, Reject
 from txlb.wire._proxy import encodeProxyLocal, encodeProxyV1, encodeProxyV2
 
@@ -20,9 +21,12 @@ __all__ = [
     "AgentReader",
     "AgentReply",
     "AgentState",
+    "BoxError",
+    "BoxReader",
     "Done",
     "NeedMore",
     "Reject",
+    "encodeBox",
     "encodeProxyLocal",
     "encodeProxyV1",
     "encodeProxyV2",

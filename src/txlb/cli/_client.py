@@ -1,0 +1,145 @@
+"""
+Asking a balancer, and waiting for its answer.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from txlb.cli._command import NO_ANSWER, NO_BALANCER, WRONG, Failed
+from txlb.wire import BoxError, BoxReader, encodeBox
+
+#: Seconds that an answer may take.
+PATIENCE = 30.0
+
+#: The most that all pages of an answer may hold together, in characters.
+MAX_ANSWER = 256 << 20
+
+Row = dict[str, Any]
+
+_REMEDIES = {
+    errno.ENOENT: "there is no such socket; is the balancer running?",
+    errno.ECONNREFUSED: "nobody listens there any more; is the balancer running?",
+    errno.EACCES: "permission denied; the socket is for the balancer's user and root",
+    errno.ENOTSOCK: "that is no socket",
+}
+
+
+class Client:
+    """
+    A connection to a balancer. Use it as a context manager.
+
+    @param path: its control socket.
+    @param patience: seconds that each answer may take.
+    @raise Failed: it can't be reached.
+    """
+
+    def __init__(self, path: str, patience: float = PATIENCE) -> None:
+        self.path = path
+        self._patience = patience
+        self._boxes = BoxReader()
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sock.settimeout(patience)
+        try:
+            self._sock.connect(path)
+        except OSError as error:
+            self._sock.close()
+            reason = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+            raise Failed(f"{path}: {reason}", NO_BALANCER) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Close the connection.
+        """
+        self._sock.close()
+
+    def rows(self, command: str, **values: str) -> list[Row]:
+        """
+        Give a command of the list, see L{txlb.admin.COMMANDS}.
+
+        @param command: its name in AMP.
+        @return: its rows, all pages of them.
+        @raise Failed: it was refused, or there is no answer.
+        """
+        found: list[Row] = []
+        size = 0
+        answer = self.call(command, **values)
+        while True:
+            size += len(answer.get("rows", ""))
+            if size > MAX_ANSWER:
+                raise Failed(f"{self.path}: the answer has no end", NO_ANSWER)
+            try:
+                found.extend(json.loads(answer["rows"]))
+            except (KeyError, ValueError):
+                raise Failed(f"{self.path}: the answer is not one of txlb's", NO_ANSWER) from None
+            if answer.get("more") != "True":
+                return found
+            answer = self.call("More")
+
+    def call(self, command: str, **values: str) -> dict[str, str]:
+        """
+        Ask once.
+
+        @return: the answer's box.
+        @raise Failed: it was refused, or there is no answer.
+        """
+        try:
+            data = encodeBox({"_command": command, "_ask": "1", **values})
+        except BoxError as error:
+            raise Failed(str(error)) from None
+        until = time.monotonic() + self._patience
+        try:
+            self._sock.settimeout(self._patience)
+            self._sock.sendall(data)
+            box = self._receive(until)
+        except TimeoutError:
+            raise Failed(f"{self.path}: no answer within {self._patience:g} s", NO_ANSWER) from None
+        except (OSError, BoxError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Failed(f"{self.path}: {reason}", NO_ANSWER) from None
+        if "_error" in box:
+            raise _refusal(box)
+        return box
+
+    def _receive(self, until: float) -> dict[str, str]:
+        while True:
+            self._sock.settimeout(max(until - time.monotonic(), 0.001))
+            data = self._sock.recv(65_536)
+            if not data:
+                raise Failed(f"{self.path}: the balancer has closed the connection", NO_ANSWER)
+            for box in self._boxes.feed(data):
+                return box
+
+
+def _refusal(box: dict[str, str]) -> Failed:
+    message = box.get("_error_description", "")
+    if box.get("_error_code") == "UNHANDLED":
+        message = f"the balancer that runs is too old for this: {message}"
+    return Failed(message or box.get("_error_code", "refused"), WRONG)
+
+
+def environmentColours(stream: Any) -> bool:
+    """
+    Whether what goes to a stream is to be coloured: on a terminal, unless the
+    environment says otherwise (U{https://no-color.org}).
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(stream.isatty())

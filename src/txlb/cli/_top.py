@@ -1,0 +1,176 @@
+"""
+C{txlb top}: how a balancer stands, again and again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+
+from txlb.cli._client import Client, environmentColours
+from txlb.cli._command import NO_ANSWER, NO_BALANCER, OK, WRONG, Command, Failed
+from txlb.cli._frame import Frame
+from txlb.cli._rates import Rates
+from txlb.cli._screen import Screen
+from txlb.cli._where import addSocketOptions, findSocket
+
+#: Seconds between two looks at the size of the terminal.
+LOOK = 0.25
+
+#: Seconds that the balancer has for an answer here; meanwhile no key is read.
+PATIENCE = 5.0
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--once", action="store_true", help="print it once, after one interval, and end"
+    )
+    parser.add_argument(
+        "-i",
+        "--interval",
+        metavar="SECONDS",
+        type=_interval,
+        default=1.0,
+        help="how long from one look to the next; by default 1",
+    )
+    addSocketOptions(parser)
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval; say 0.1 to 3600 seconds")
+    return seconds
+
+
+class Top:
+    """
+    What is looked at, and what of it is shown.
+    """
+
+    def __init__(self, path: str, interval: float) -> None:
+        self.path = path
+        self.interval = interval
+        self.rates = Rates()
+        self.scroll = 0
+        self.hold = False
+        self.trouble = ""
+        self._client: Client | None = None
+
+    def look(self) -> None:
+        """
+        Ask the balancer. Where it has gone, it is asked for again the next time.
+
+        @raise Failed: it refuses to answer.
+        """
+        try:
+            if self._client is None:
+                self._client = Client(self.path, PATIENCE)
+            self.rates.take(self._client.rows("Status"), time.monotonic())
+        except Failed as error:
+            self.close()
+            if error.status not in {NO_BALANCER, NO_ANSWER}:
+                raise
+            self.trouble = str(error)
+        else:
+            self.trouble = ""
+
+    def close(self) -> None:
+        """
+        Close the connection.
+        """
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def lines(self, width: int, height: int, colours: bool) -> list[str]:
+        """
+        What is to be seen now.
+        """
+        frame = Frame(width, height, colours)
+        most = max(frame.bodyLength(self.rates) - frame.room, 0)
+        self.scroll = min(max(self.scroll, 0), most)
+        held = "   held" if self.hold else ""
+        title = f"{self.path}   every {self.interval:g} s{held}"
+        clock = time.strftime("%H:%M:%S")
+        return frame.lines(self.rates, self.scroll, title, clock, self.trouble)
+
+    def pressed(self, key: str, page: int) -> None:
+        """
+        A key was pressed.
+
+        @param page: how many lines a page has.
+        """
+        steps = {"up": -1, "down": 1, "page up": -page, "page down": page}
+        self.scroll += steps.get(key, 0)
+        if key == "hold":
+            self.hold = not self.hold
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    top = Top(findSocket(arguments), arguments.interval)
+    top.look()
+    try:
+        if top.trouble:
+            raise Failed(top.trouble, NO_BALANCER)
+        if arguments.once:
+            return _once(top)
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise Failed("top needs a terminal; --once prints one screen", WRONG)
+        with Screen() as screen:
+            _watch(top, screen)
+    finally:
+        top.close()
+    return OK
+
+
+def _once(top: Top) -> int:
+    time.sleep(top.interval)
+    top.look()
+    if top.trouble:
+        raise Failed(top.trouble, NO_ANSWER)
+    width, height = Screen.size()
+    if not sys.stdout.isatty():
+        height = len(top.rates.lines) + 4
+    for line in top.lines(width, height, environmentColours(sys.stdout)):
+        print(line)
+    return OK
+
+
+def _watch(top: Top, screen: Screen) -> None:
+    colours = environmentColours(sys.stdout)
+    due = time.monotonic() + top.interval
+    shown: tuple[int, int] | None = None
+    while True:
+        size = screen.size()
+        if size != shown:
+            screen.show(top.lines(*size, colours))
+            shown = size
+        now = time.monotonic()
+        key = screen.key(min(due - now, LOOK))
+        if key == "quit":
+            return
+        if key:
+            top.pressed(key, max(size[1] - 4, 1))
+            shown = None
+        if time.monotonic() >= due:
+            due = max(due + top.interval, time.monotonic())
+            if not top.hold:
+                top.look()
+                shown = None
+
+
+TOP = Command(
+    "top",
+    "watch a balancer",
+    "Shows the connections, rates and states of a balancer's hosts, again and again. The columns "
+    "at the right are the new connections a second of the last intervals. Keys: q ends it, the "
+    "arrows scroll, space holds.",
+    _configure,
+    _run,
+)

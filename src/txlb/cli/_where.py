@@ -1,0 +1,76 @@
+"""
+Where the control socket is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+
+from txlb.cli._command import NO_BALANCER, Failed
+from txlb.errors import ConfigurationError
+
+#: The variable that names the socket.
+VARIABLE = "TXLB_SOCKET"
+
+#: Where a balancer of the system has it.
+SYSTEM_SOCKET = "/run/txlb/control"
+
+
+def addSocketOptions(parser: argparse.ArgumentParser) -> None:
+    """
+    Let a subcommand be told where the socket is.
+    """
+    group = parser.add_argument_group("the balancer")
+    group.add_argument(
+        "-s",
+        "--socket",
+        metavar="PATH",
+        help=f"its control socket; by default ${VARIABLE}, or what the file of -c says, or "
+        f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR",
+    )
+    group.add_argument(
+        "-c", "--config", metavar="FILE", help="its configuration file, which names the socket"
+    )
+
+
+def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None) -> str:
+    """
+    The path of the socket that is meant.
+
+    @param environ: the environment; by default this process's.
+    @raise Failed: none is named, and there is none in the usual places.
+    """
+    environment = os.environ if environ is None else environ
+    if arguments.socket:
+        return str(arguments.socket)
+    if arguments.config:
+        return _socketOf(arguments.config)
+    if environment.get(VARIABLE):
+        return environment[VARIABLE]
+    places = [SYSTEM_SOCKET]
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        places.append(os.path.join(runtime, "txlb", "control"))
+    for place in places:
+        if os.path.exists(place):
+            return place
+    raise Failed(
+        f"no balancer was found: there is no {' or '.join(places)}; say where its control "
+        f"socket is with --socket, in {VARIABLE}, or with -c and its configuration file",
+        NO_BALANCER,
+    )
+
+
+def _socketOf(path: str) -> str:
+    # Reading a file brings an XML parser, which no other way of asking needs.
+    from txlb.config import loadConfiguration  # noqa: PLC0415  (see above)
+
+    try:
+        control = loadConfiguration(path).control
+    except ConfigurationError as error:
+        raise Failed(str(error)) from None
+    if control is None:
+        raise Failed(f'{path} has no control socket; add <control socket="…"/> to it')
+    return control

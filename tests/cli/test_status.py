@@ -1,0 +1,77 @@
+"""
+Tests for L{txlb.cli._status}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.cli.support import BalancerTests
+from tests.cli.test_passwd import Terminal
+from txlb.admin import statusTable
+from txlb.cli._status import nested, paint, snapshots
+from txlb.errors import UnknownName
+
+
+class StatusTests(BalancerTests):
+    def test_table(self) -> None:
+        """
+        It is what the manhole shows.
+        """
+        self.open()
+        status, out, err = self.run_("status")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(out, statusTable(self.balancer) + "\n")
+
+    def test_colours(self) -> None:
+        """
+        On a terminal, states have colours; without them it is the same.
+        """
+        self.open()
+        out = Terminal()
+        self.patch(sys, "stdout", out)
+        self.patch(sys.modules["txlb.cli._status"], "environmentColours", lambda _: True)
+        self.run_("status")
+        self.assertIn("\x1b[32mup\x1b[0m", out.getvalue())
+        plain = out.getvalue().replace("\x1b[32m", "").replace("\x1b[0m", "")
+        self.assertEqual(plain, statusTable(self.balancer) + "\n")
+
+    def test_paint(self) -> None:
+        self.assertEqual(paint("down", "x"), "\x1b[31mx\x1b[0m")
+        self.assertEqual(paint("down", ""), "")
+
+    def test_json(self) -> None:
+        self.open()
+        _, out, _ = self.run_("status", "--json")
+        status = json.loads(out)
+        self.assertEqual(status["listeners"], {"web": ["127.0.0.1:8080"]})
+        (service,) = status["services"]
+        self.assertEqual([group["name"] for group in service["groups"]], ["prod", "test"])
+        self.assertEqual([host["name"] for host in service["groups"][0]["hosts"]], ["h0", "h1"])
+        self.assertEqual((status["file"], status["changes"]), (None, []))
+
+    def test_large(self) -> None:
+        """
+        However many hosts there are.
+        """
+        from tests.admin.targets import FakeBalancer  # noqa: PLC0415
+        from txlb.admin import Target  # noqa: PLC0415
+
+        self.balancer = FakeBalancer(hosts=1500)
+        self.target = Target(self.balancer, None, self.target.history)
+        self.open()
+        _, out, _ = self.run_("status", "--json")
+        self.assertEqual(len(json.loads(out)["services"][0]["groups"][0]["hosts"]), 1500)
+
+    def test_newer(self) -> None:
+        """
+        What a newer balancer tells besides is left out of the table.
+        """
+        from txlb.admin._rows import statusRows  # noqa: PLC0415
+
+        rows = [dict(row, novelty=1) for row in statusRows(self.balancer, None)]
+        self.assertEqual(snapshots(nested(rows)), self.balancer.manager.snapshot())
+
+    def test_listenerOfThem(self) -> None:
+        self.assertRaises(UnknownName, self.balancer.getProxyService, "x")
