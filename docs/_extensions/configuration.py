@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+# So that the page has every kind of check.
+import txlb.application  # noqa: F401
 from txlb.config import referencePage
 
 

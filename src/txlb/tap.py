@@ -97,8 +97,10 @@ def _fromFile(path: str, stateDirectory: str | None) -> IService:
     config = loadConfiguration(path)
     for note in config.notes:
         sys.stderr.write(f"{note}\n")
+    manager = proxyManagerFactory(config.services)
+    manager.setDefaultCheck(config.manager.check)
     balancer = LoadBalancedService(
-        proxyManagerFactory(config.services), graceTime=config.manager.graceTime
+        manager, graceTime=config.manager.graceTime, maxChecks=config.manager.maxChecks
     )
     try:
         return _daemon(config, balancer, stateDirectory)

@@ -22,7 +22,7 @@ class CheckTests(CommandTests):
         self.assertEqual((status, err), (0, ""))
         self.assertEqual(lines[0], f"{path}: OK: 2 services, 3 groups, 4 hosts")
         self.assertIn(f"{path}:22: note: <web> is read and has no effect", lines[1])
-        self.assertEqual(len(lines), 6)
+        self.assertEqual(len(lines), 5)
 
     def test_explain(self) -> None:
         path = self.file(SMALL)

@@ -11,8 +11,17 @@ from xml.sax.saxutils import quoteattr
 from hypothesis import strategies as st
 from lxml import etree
 
+import txlb.application  # noqa: F401 - so that files can ask for every kind of check
 from txlb import schedulers
-from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress
+from txlb.model import (
+    Address,
+    HealthCheck,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    TCPAddress,
+    UNIXAddress,
+)
 
 #: A file as txLoadBalancer 1.1.0's own documentation describes them, with every
 #: element and attribute that there was.
@@ -148,6 +157,39 @@ def _seconds(least: float, most: float) -> st.SearchStrategy[float]:
     )
 
 
+#: With everything that a check has in common with others, and some of its own.
+_checks: st.SearchStrategy[HealthCheck | None] = st.one_of(
+    st.none(),
+    st.none(),
+    st.builds(
+        HealthCheck,
+        st.sampled_from(["tcp", "http", "agent", "tls"]),
+        st.sampled_from([2.0, 0.25, 7 * 86400.0]),
+        timeout=st.sampled_from([None, 0.125]),
+        rise=st.sampled_from([2, 1, 100]),
+        fall=st.sampled_from([3, 1, 100]),
+        fastInterval=st.sampled_from([None, 0.01, 1.0]),
+        downInterval=st.sampled_from([None, 30.0]),
+        port=st.sampled_from([None, 1, 65535]),
+        onlyDown=st.booleans(),
+    ),
+    st.builds(
+        HealthCheck,
+        st.just("http"),
+        options=st.fixed_dictionaries(
+            {},
+            optional={
+                "path": st.sampled_from(["/health", "/?<&>"]),
+                "status": st.sampled_from(["200", "200-299,301"]),
+                "contains": st.sampled_from(["fine", 'a "b" \\r\\n<c>']),
+                "tls": st.just(True),
+                "verify": st.just(False),
+            },
+        ),
+    ),
+)
+
+
 @st.composite
 def _hosts(draw: st.DrawFn, name: str) -> ProxyHost:
     return ProxyHost.at(
@@ -157,6 +199,7 @@ def _hosts(draw: st.DrawFn, name: str) -> ProxyHost:
         draw(st.one_of(st.none(), st.integers(1, 10**9))),
         state=draw(st.sampled_from(["ready", "ready", "drain", "maintenance"])),
         backup=draw(st.booleans()),
+        check=draw(_checks),
     )
 
 
@@ -190,6 +233,7 @@ def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
         passiveFall=draw(st.sampled_from([1, 2, 100])),
         whenAllDown=draw(st.sampled_from(["try", "close"])),
         sendProxy=draw(st.sampled_from([None, "v1", "v2"])),
+        check=draw(_checks),
         **draw(_groupSettings),
         boundedLoad=draw(st.sampled_from([0.0, 1.05, 1.25, 100.0])),
         choices=draw(st.sampled_from([2, 16])),
@@ -314,6 +358,7 @@ class _Writer:
         if not byElement and (group.enabled or self._draw(st.booleans())):
             attributes["enable"] = self._booleans[0 if group.enabled else 1]
         self._open(2, "group", attributes)
+        self._check(3, group.check)
         for host in group.hosts:
             self._comment(3)
             self._host(host)
@@ -329,9 +374,30 @@ class _Writer:
             attributes["state"] = host.state
         if host.backup:
             attributes["backup"] = self._text(True)
-        self._put(3, self._tag("host", attributes, "/"))
+        if host.check is not None:
+            self._put(3, self._tag("host", attributes))
+            self._check(4, host.check)
+            self._put(3, "</host>")
+        else:
+            self._put(3, self._tag("host", attributes, "/"))
         if self._comments and self._newline and self._draw(st.booleans()):
             self._lines[-1] += " <!-- beside -->"
+
+    def _check(self, depth: int, check: HealthCheck | None) -> None:
+        if check is None:
+            return
+        attributes = {"type": check.kind} if check.kind != "tcp" else {}
+        usual = HealthCheck()
+        for name in (
+            "interval", "timeout", "rise", "fall", "fastInterval", "downInterval", "port",
+            "onlyDown",
+        ):  # fmt: skip
+            value = getattr(check, name)
+            if value != getattr(usual, name):
+                attributes[name] = self._text(value)
+        attributes |= {name: self._text(value) for name, value in check.options.items()}
+        self._comment(depth)
+        self._put(depth, self._tag("check", attributes, "/"))
 
     def _text(self, value: object) -> str:
         if isinstance(value, bool):

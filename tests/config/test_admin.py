@@ -111,8 +111,8 @@ class IdleTests(SynchronousTestCase):
             '<control socket="s"/>'
         )
         texts = [note.message for note in found.notes]
-        self.assertEqual(len(texts), 3)
-        for tag, text in zip(("web", "heartbeat", "configCheck"), texts, strict=True):
+        self.assertEqual(len(texts), 2)
+        for tag, text in zip(("web", "configCheck"), texts, strict=True):
             self.assertIn(f"<{tag}> is read and has no effect", text)
 
     def test_emptyGroup(self) -> None:

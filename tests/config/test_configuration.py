@@ -98,13 +98,12 @@ class OldFileTests(SynchronousTestCase):
         What has no effect is said, each with its line.
         """
         found = notesOf(parseConfiguration(SAMPLE_1_1_0, "balancer.xml"))
-        self.assertEqual([line for line, _ in found], [22, 23, 24, 26, 27])
+        self.assertEqual([line for line, _ in found], [22, 23, 24, 26])
         texts = [message for _, message in found]
         self.assertIn("<web> is read and has no effect", texts[0])
         self.assertIn("nobody can log in by ssh", texts[1])
         self.assertIn("make a new one with: txlb passwd", texts[2])
         self.assertIn("hostCheckInterval of <manager> is read and has no effect", texts[3])
-        self.assertIn("<hostCheck> is read and has no effect: health checks", texts[4])
 
     def test_savedByOldVersion(self) -> None:
         """

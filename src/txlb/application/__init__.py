@@ -6,6 +6,7 @@ from txlb.application._access import AccessLog
 from txlb.application._daemon import Daemon
 from txlb.application._events import EventLog
 from txlb.application._logfile import LogFileError, LogFileService
+from txlb.application._registries import fillRegistries
 from txlb.application.service import LoadBalancedService, ProxyListener
 
 __all__ = [
@@ -17,3 +18,5 @@ __all__ = [
     "LogFileService",
     "ProxyListener",
 ]
+
+fillRegistries()

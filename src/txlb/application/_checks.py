@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.application.service import Service
 
 from txlb.errors import ModelError
-from txlb.health import Target, completed
+from txlb.health import Target, normalized
 from txlb.model import HealthCheck
 
 if TYPE_CHECKING:
@@ -76,14 +76,16 @@ class HealthService(Service):
         if heartbeat is not None:
             heartbeat.stopService()
 
-    def verify(self, check: HealthCheck) -> None:
+    def verified(self, check: HealthCheck) -> HealthCheck:
         """
         See that a check can be made.
 
+        @return: the same, as a configuration file would give it.
         @raise UnknownName: there is no such kind of check, or it has no such
             option.
         @raise ModelError: its options are wrong.
         """
-        completed(check)
+        check = normalized(check)
         if self._heartbeat is not None:
             self._heartbeat.verify(check)
+        return check

@@ -158,7 +158,7 @@ class LoadBalancedService(MultiService):
         """
         made = healthCheckFrom(check, settings)
         if made is not None:
-            self.health.verify(made)
+            made = self.health.verified(made)
         return self.manager.setCheck(serviceName, groupName, made, proxiedName)
 
     # Changing everything

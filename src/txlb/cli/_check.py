@@ -8,6 +8,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+# So that files can ask for every kind of check.
+import txlb.application  # noqa: F401
 from txlb.cli._command import OK, WRONG, Command
 from txlb.errors import ConfigurationError
 

@@ -2,6 +2,7 @@
 The configuration file: XML in, values out, and back again.
 """
 
+from txlb.config._checkwords import registerCheckWord
 from txlb.config._configuration import Configuration, loadConfiguration, parseConfiguration
 from txlb.config._explain import explainConfiguration
 from txlb.config._reference import referencePage
@@ -28,4 +29,5 @@ __all__ = [
     "loadConfiguration",
     "parseConfiguration",
     "referencePage",
+    "registerCheckWord",
 ]

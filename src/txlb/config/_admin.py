@@ -117,6 +117,7 @@ class SettingsBuilder:
             _timer(node, schema.CONFIG_CHECK),
             _timer(node, schema.HEARTBEAT),
             node.get("graceTime"),
+            node.get("maxChecks"),
         )
 
     def _logging(self, node: Node) -> LoggingSettings:

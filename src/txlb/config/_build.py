@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from txlb.config import _schema as schema
 from txlb.config._nodes import Node, Report
 from txlb.errors import ModelError, nearest
-from txlb.model import SCHEDULER_SETTINGS, Address, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import SCHEDULER_SETTINGS, Address, HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.schedulers import schedulerKind, schedulerKinds
 
 Made = TypeVar("Made")
@@ -34,6 +34,16 @@ GROUP_SETTINGS = (
     "minimumUp",
     "holdDown",
     *SCHEDULER_SETTINGS,
+)
+CHECK_SETTINGS = (
+    "interval",
+    "timeout",
+    "rise",
+    "fall",
+    "fastInterval",
+    "downInterval",
+    "port",
+    "onlyDown",
 )
 SERVICE_SETTINGS = (
     "maxConnections",
@@ -156,6 +166,7 @@ class ServiceBuilder:
                 node.get("scheduler"),
                 enabled,
                 [host for host in hosts if host is not None],
+                check=self._check(node),
                 **_settings(node, GROUP_SETTINGS),
             ),
         )
@@ -181,7 +192,28 @@ class ServiceBuilder:
         if node.wrong or name is None:
             return None
         return self._made(
-            node, lambda: ProxyHost.at(name, node.get("ip"), **_settings(node, HOST_SETTINGS))
+            node,
+            lambda: ProxyHost.at(
+                name,
+                node.get("ip"),
+                check=self._check(node),
+                **_settings(node, HOST_SETTINGS),
+            ),
+        )
+
+    def _check(self, owner: Node) -> HealthCheck | None:
+        """
+        The check of a group or host. Where it is wrong that is reported, and
+        nothing is made of the file.
+        """
+        node = owner.first(schema.CHECK)
+        if node is None or node.wrong:
+            return None
+        return self._made(
+            node,
+            lambda: HealthCheck(
+                node.get("type"), options=_options(node), **_settings(node, CHECK_SETTINGS)
+            ),
         )
 
     def _made(self, node: Node, make: Callable[[], Made]) -> Made | None:
@@ -301,3 +333,12 @@ def _networkLists(node: Node) -> dict[str, Any]:
 
 def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: node.get(name) for name in names}
+
+
+def _options(node: Node) -> dict[str, Any]:
+    """
+    What a check has of its own and says otherwise than by default.
+    """
+    own = node.attributes[len(node.spec.attributes) :]
+    options = {attribute.name: node.get(attribute.name) for attribute in own}
+    return {each.name: options[each.name] for each in own if options[each.name] != each.default}

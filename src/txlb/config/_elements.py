@@ -5,14 +5,23 @@ What the schema is made of: elements, what they have and what they hold.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from txlb.config._kinds import Kind
 
-__all__ = ["REQUIRED", "Attribute", "Child", "Element", "Since", "defaultOf", "walk"]
+__all__ = [
+    "REQUIRED",
+    "Attribute",
+    "Child",
+    "Element",
+    "Since",
+    "Variant",
+    "defaultOf",
+    "walk",
+]
 
 
 class Since(Enum):
@@ -81,6 +90,19 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """
+    One of several things that an element can be.
+
+    @ivar doc: what it is, in a sentence or two of reStructuredText.
+    @ivar attributes: what it has beside those of the element.
+    """
+
+    doc: str
+    attributes: tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """
     One element.
@@ -94,6 +116,9 @@ class Element:
         element that has its effect.
     @ivar always: whether its defaults are in effect where it isn't written.
     @ivar aliases: other tags for the same.
+    @ivar by: the attribute whose value says which of the variants it is.
+    @ivar variants: gives the variants by that value; L{None} where there are
+        none.
     """
 
     tag: str
@@ -104,6 +129,21 @@ class Element:
     pending: str = ""
     always: bool = False
     aliases: tuple[str, ...] = ()
+    by: str = ""
+    variants: Callable[[], Mapping[str, Variant]] | None = None
+
+    def attributesOf(self, written: Mapping[str, str]) -> tuple[Attribute, ...]:
+        """
+        What an element can have that says this.
+
+        @param written: its attributes, as they stand in a file.
+        """
+        if self.variants is None:
+            return self.attributes
+        by = self.getAttribute(self.by)
+        word = written.get(self.by, None if by is None else by.default)
+        variant = self.variants().get(str(word))
+        return self.attributes if variant is None else self.attributes + variant.attributes
 
     def getAttribute(self, name: str) -> Attribute | None:
         """

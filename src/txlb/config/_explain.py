@@ -47,6 +47,9 @@ def _absent(node: Node, indent: str) -> Iterator[str]:
     """
     for child in node.spec.children:
         spec = child.element
+        if node.spec is schema.HOST and spec is schema.CHECK:
+            # Then it is checked as its group says.
+            continue
         if child.most == 1 and spec.since is not Since.PYDIRECTOR and node.first(spec) is None:
             if spec.always:
                 yield f"{indent}{spec.tag}"
@@ -64,7 +67,7 @@ def _attributes(
     spec: Element, node: Node | None, indent: str, enabledByElement: bool = False
 ) -> Iterator[str]:
     rows = []
-    for attribute in spec.attributes:
+    for attribute in spec.attributes if node is None else node.attributes:
         written = node is not None and attribute.name in node.values
         if attribute.name == "name" or (attribute.ignored and not written):
             continue

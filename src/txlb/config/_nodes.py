@@ -24,6 +24,7 @@ class Node:
 
     @ivar element: the element itself.
     @ivar spec: what the schema says of it.
+    @ivar attributes: what it can have, by what it is.
     @ivar line: where it stands, from 1: the line on which its opening tag ends.
         After line 65535 libxml2 knows it only to within a line or two.
     @ivar values: the attributes that are written and right, by name.
@@ -34,11 +35,12 @@ class Node:
         know.
     """
 
-    __slots__ = ("children", "element", "line", "spec", "values", "wrong")
+    __slots__ = ("attributes", "children", "element", "line", "spec", "values", "wrong")
 
     def __init__(self, element: etree._Element, spec: Element) -> None:
         self.element = element
         self.spec = spec
+        self.attributes = spec.attributesOf({str(k): str(v) for k, v in element.attrib.items()})
         self.line = element.sourceline or 0
         self.values: dict[str, Any] = {}
         self.wrong: set[str] = set()
@@ -51,10 +53,16 @@ class Node:
         """
         if name in self.values:
             return self.values[name]
-        attribute = self.spec.getAttribute(name)
+        attribute = self.getAttribute(name)
         if attribute is None or attribute.default is REQUIRED:
             return None
         return attribute.default
+
+    def getAttribute(self, name: str) -> Attribute | None:
+        """
+        The attribute of this name; L{None} where it can have none.
+        """
+        return next((each for each in self.attributes if each.name == name), None)
 
     def all(self, spec: Element) -> list[Node]:
         """
@@ -126,9 +134,9 @@ def _elements(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _checkAttributes(node: Node, problem: Report) -> None:
-    spec, element = node.spec, node.element
+    element = node.element
     # The name first, so that messages about the others can say it.
-    for attribute in sorted(spec.attributes, key=lambda each: each.name != "name"):
+    for attribute in sorted(node.attributes, key=lambda each: each.name != "name"):
         text = element.get(attribute.name)
         if text is None or text in attribute.unset:
             if attribute.default is REQUIRED:
@@ -142,7 +150,8 @@ def _checkAttributes(node: Node, problem: Report) -> None:
             node.wrong.add(attribute.name)
             problem(node.line, str(error))
     for name in map(str, element.attrib):
-        if spec.getAttribute(name) is None:
+        # Of a variant that there isn't nobody knows what it would have.
+        if node.getAttribute(name) is None and node.spec.by not in node.wrong:
             node.wrong.add("attributes")
             problem(node.line, _unknownAttribute(node, name))
 
@@ -155,7 +164,7 @@ def _missing(node: Node, attribute: Attribute) -> str:
 
 
 def _unknownAttribute(node: Node, name: str) -> str:
-    known = [attribute.name for attribute in node.spec.attributes]
+    known = [attribute.name for attribute in node.attributes]
     text = f"{node.label} has an attribute {_local(name)!r}, which is not known"
     if name.startswith("{"):
         return f"{text}; namespaces are not used here"

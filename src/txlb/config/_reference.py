@@ -4,7 +4,7 @@ The reference page of the configuration file, made from the schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from txlb.config import _schema as schema
 from txlb.config._document import MAX_DEPTH, MAX_LENGTH
@@ -50,9 +50,18 @@ def referencePage() -> str:
     lines += ["The smallest useful one:", "", ".. code-block:: xml", ""]
     lines += [f"    {line}" for line in _EXAMPLE.splitlines()]
     lines.append("")
+    # One that stands in several places is told of where it is met first.
+    parents: dict[str, list[Element]] = {}
+    elements: list[Element] = []
     for element, parent in walk(schema.CONFIG):
-        lines += _element(element, parent)
-    lines += _element(schema.NOTE, None)
+        if element.tag not in parents:
+            elements.append(element)
+        found = parents.setdefault(element.tag, [])
+        if parent is not None and parent not in found:
+            found.append(parent)
+    for element in elements:
+        lines += _element(element, parents[element.tag])
+    lines += _element(schema.NOTE, [])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -60,7 +69,7 @@ def _title(text: str, underline: str) -> list[str]:
     return [text, underline * len(text), ""]
 
 
-def _element(element: Element, parent: Element | None) -> Iterator[str]:
+def _element(element: Element, parents: Sequence[Element]) -> Iterator[str]:
     yield f".. _config-{element.tag}:"
     yield ""
     yield from _title(f"``<{element.tag}>``", "-")
@@ -70,14 +79,22 @@ def _element(element: Element, parent: Element | None) -> Iterator[str]:
         what = element.pending
         yield f".. note:: This is read and has no effect: {what} will come with a later version."
         yield ""
-    if parent is not None:
-        yield f":Stands in: {_link(parent)}"
+    if parents:
+        yield f":Stands in: {', '.join(map(_link, parents))}"
     if element.children:
         yield f":Inside: {', '.join(map(_occurrence, element.children))}"
     yield f":Since: {element.since.value}"
     yield ""
     if element.attributes:
-        yield from _attributes(element)
+        yield from _attributes(element.attributes)
+    if element.variants is not None:
+        for word, variant in element.variants().items():
+            yield f'.. rubric:: ``{element.by}="{word}"``'
+            yield ""
+            yield variant.doc
+            yield ""
+            if variant.attributes:
+                yield from _attributes(variant.attributes)
 
 
 def _link(element: Element) -> str:
@@ -92,13 +109,13 @@ def _occurrence(child: Child) -> str:
     return f"{_link(child.element)} ({number})"
 
 
-def _attributes(element: Element) -> Iterator[str]:
+def _attributes(attributes: Iterable[Attribute]) -> Iterator[str]:
     yield ".. list-table::"
     yield "   :header-rows: 1"
     yield "   :widths: 18 46 22 14"
     yield ""
     yield from _row("Attribute", "What it is", "Default", "Since")
-    for attribute in element.attributes:
+    for attribute in attributes:
         yield from _row(
             f"``{attribute.name}``",
             _meaning(attribute),

@@ -12,18 +12,20 @@ from lxml import etree
 
 from txlb.config import _schema as schema
 from txlb.config._build import (
+    CHECK_SETTINGS,
     GROUP_SETTINGS,
     HOST_SETTINGS,
     NETWORK_LISTS,
     SERVICE_SETTINGS,
     hostNames,
 )
+from txlb.config._checkwords import checkVariants
 from txlb.config._document import parseTree
 from txlb.config._edit import arrange
-from txlb.config._elements import Element
+from txlb.config._elements import Attribute, Element
 from txlb.config._nodes import Node, checkTree
 from txlb.errors import ConfigurationError, Problem
-from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import Address, HealthCheck, ProxyGroup, ProxyHost, ProxyService
 
 
 def render(source: bytes, name: str, services: Sequence[ProxyService]) -> bytes:
@@ -110,6 +112,7 @@ def _editGroups(parent: etree._Element, service: Node | None, groups: Sequence[P
             _set(enable.element, schema.ENABLE, enable, "group", group.name)
         for setting in GROUP_SETTINGS:
             _set(element, schema.GROUP, node, setting, getattr(group, setting))
+        _editCheck(element, schema.GROUP, node, group.check)
         _editHosts(element, node, group.hosts)
 
 
@@ -125,6 +128,35 @@ def _editHosts(parent: etree._Element, group: Node | None, hosts: Sequence[Proxy
         _set(element, schema.HOST, node, "ip", host.address)
         for setting in HOST_SETTINGS:
             _set(element, schema.HOST, node, setting, getattr(host, setting))
+        _editCheck(element, schema.HOST, node, host.check)
+
+
+def _editCheck(
+    parent: etree._Element, parentSpec: Element, owner: Node | None, check: HealthCheck | None
+) -> None:
+    nodes = [] if owner is None else owner.all(schema.CHECK)
+    before = nodes[0] if nodes else None
+    found = [] if check is None else [before]
+    for element in _arrange(parent, parentSpec, schema.CHECK, nodes, found):
+        if check is not None:
+            _setCheck(element, before, check)
+
+
+def _setCheck(element: etree._Element, node: Node | None, check: HealthCheck) -> None:
+    variants = checkVariants()
+    if check.kind not in variants:
+        raise ValueError(f"a {check.kind} check, which is made by a program")
+    if node is not None and node.get("type") != check.kind:
+        # What it was has nothing to do with what it is.
+        for attribute in node.attributes[len(node.spec.attributes) :]:
+            element.attrib.pop(attribute.name, None)
+    _set(element, schema.CHECK, node, "type", check.kind)
+    for setting in CHECK_SETTINGS:
+        _set(element, schema.CHECK, node, setting, getattr(check, setting))
+    same = node if node is not None and node.get("type") == check.kind else None
+    for attribute in variants[check.kind].attributes:
+        value = check.options.get(attribute.name, attribute.default)
+        _setAttribute(element, attribute, same, value)
 
 
 def _arrange(
@@ -153,6 +185,13 @@ def _set(element: etree._Element, spec: Element, node: Node | None, name: str, v
     attribute = spec.getAttribute(name)
     if attribute is None:
         raise KeyError(name)
+    _setAttribute(element, attribute, node, value)
+
+
+def _setAttribute(
+    element: etree._Element, attribute: Attribute, node: Node | None, value: Any
+) -> None:
+    name = attribute.name
     if value == (attribute.default if node is None else node.get(name)):
         return
     if value is None:

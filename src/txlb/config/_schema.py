@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from txlb.config._elements import Child, Element
 from txlb.config._schema_admin import ADMIN, SSH, USER, WEB
+from txlb.config._schema_checks import CHECK
 from txlb.config._schema_groups import GROUP, HOST
 from txlb.config._schema_process import (
     CONFIG_CHECK,
@@ -24,6 +25,7 @@ from txlb.config._schema_services import ALLOW, DENY, ENABLE, LISTEN, SERVICE
 __all__ = [
     "ADMIN",
     "ALLOW",
+    "CHECK",
     "CONFIG",
     "CONFIG_CHECK",
     "CONTROL",

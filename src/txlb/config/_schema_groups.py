@@ -8,6 +8,7 @@ from txlb.config import _kinds as kinds
 from txlb.config import _things as things
 from txlb.config._attributes import NAME_DOC, named, of
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, Since
+from txlb.config._schema_checks import CHECK
 from txlb.model import BOUNDED_LOAD, DECAY, HOST_STATES, MAX_WEIGHT, ProxyGroup, ProxyHost
 from txlb.schedulers import MAX_CHOICES
 
@@ -53,6 +54,7 @@ HOST = Element(
             "others are up.",
         ),
     ),
+    (Child(CHECK, 0, 1),),
 )
 
 GROUP = Element(
@@ -195,5 +197,5 @@ GROUP = Element(
             "a third when it is not used.",
         ),
     ),
-    (Child(HOST),),
+    (Child(CHECK, 0, 1), Child(HOST)),
 )

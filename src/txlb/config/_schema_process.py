@@ -12,7 +12,7 @@ from txlb.config._elements import Attribute, Child, Element, Since
 from txlb.config._settings import LoggingSettings, ManagerSettings, TimerSettings
 
 
-def _timer(tag: str, doc: str, interval: float, pending: str) -> Element:
+def _timer(tag: str, doc: str, interval: float, pending: str = "") -> Element:
     return Element(
         tag,
         doc,
@@ -30,9 +30,21 @@ def _timer(tag: str, doc: str, interval: float, pending: str) -> Element:
     )
 
 
-HOST_CHECK = _timer("hostCheck", "Trying hosts that are down.", 120.0, "health checks")
+HOST_CHECK = _timer(
+    "hostCheck",
+    "Trying hosts that are down, by connecting to them; those that have a ``<check>``, or whose "
+    "group has one, are checked as that says. While a host is about to come back it is tried every "
+    "2 seconds.",
+    120.0,
+)
 CONFIG_CHECK = _timer("configCheck", "Saving what was changed live.", 30.0, "saving changes")
-HEARTBEAT = _timer("heartbeat", "Checking hosts that are up.", 60.0, "health checks")
+HEARTBEAT = _timer(
+    "heartbeat",
+    "Checking all hosts, by connecting to them; those that have a ``<check>``, or whose group has "
+    "one, are checked as that says. While a host is about to change it is checked every 2 seconds. "
+    "Beside it ``<hostCheck>`` has no effect.",
+    60.0,
+)
 
 MANAGER = Element(
     "manager",
@@ -44,6 +56,12 @@ MANAGER = Element(
             kinds.Seconds(0.0, DAY),
             "Seconds that open connections have to finish when the balancer stops; then they "
             "are reset.",
+        ),
+        of(
+            ManagerSettings,
+            "maxChecks",
+            kinds.Whole(1, 10_000),
+            "How many health checks are under way at once; more wait their turn.",
         ),
         Attribute(
             "hostCheckInterval",

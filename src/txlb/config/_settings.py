@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from txlb.model import Address, TCPAddress
+from txlb.model import Address, HealthCheck, TCPAddress
 
 #: Where the prompt and the pages listen unless told otherwise: on loopback.
 DEFAULT_SSH = TCPAddress("127.0.0.1", 2222)
 DEFAULT_WEB = TCPAddress("127.0.0.1", 7001)
+
+#: Seconds between two checks of a host that is about to change, where an old
+#: element has hosts checked.
+CHANGING_INTERVAL = 2.0
 
 #: The rights that a user can have.
 ACCESS_WORDS = ("full", "readonly")
@@ -104,12 +108,28 @@ class ManagerSettings:
     @ivar heartbeat: checks hosts that are up; likewise.
     @ivar graceTime: seconds that open connections have when the balancer stops,
         0 to a day.
+    @ivar maxChecks: health checks under way at once, 1 to 10,000.
     """
 
     hostCheck: TimerSettings | None = None
     configCheck: TimerSettings | None = None
     heartbeat: TimerSettings | None = None
     graceTime: float = 10.0
+    maxChecks: int = 100
+
+    @property
+    def check(self) -> HealthCheck | None:
+        """
+        How hosts are checked that have no check of their own and none of their
+        group's. The old elements have intervals of minutes, at which it would
+        take long to be sure; so a host that is about to change is looked at more
+        often.
+        """
+        for timer, onlyDown in ((self.heartbeat, False), (self.hostCheck, True)):
+            if timer is not None and timer.enable:
+                fast = min(timer.interval, CHANGING_INTERVAL)
+                return HealthCheck("tcp", timer.interval, fastInterval=fast, onlyDown=onlyDown)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

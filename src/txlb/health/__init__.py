@@ -21,6 +21,7 @@ from txlb.health._registry import (
     completed,
     getCheckKind,
     makeCheck,
+    normalized,
     registerCheck,
 )
 from txlb.health._script import SCRIPT
@@ -46,6 +47,7 @@ __all__ = [
     "completed",
     "getCheckKind",
     "makeCheck",
+    "normalized",
     "registerCheck",
 ]
 

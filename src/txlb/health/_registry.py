@@ -5,7 +5,7 @@ From the word in a configuration file to the check.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from txlb.deadlines import Deadlines
@@ -140,6 +140,20 @@ def completed(check: HealthCheck) -> dict[str, Any]:
     return {
         name: _value(kind.word, option, check.options.get(name)) for name, option in options.items()
     }
+
+
+def normalized(check: HealthCheck) -> HealthCheck:
+    """
+    The same check, with its options as a configuration file gives them: without
+    those that say the default.
+
+    @raise UnknownName: there is no such kind, or it has no such option.
+    @raise ModelError: a value is wrong, or one is missing.
+    """
+    values = completed(check)
+    defaults = {option.name: option.default for option in getCheckKind(check.kind).options}
+    options = {name: value for name, value in values.items() if value != defaults[name]}
+    return replace(check, options=options)
 
 
 def _value(word: str, option: Option, value: object) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 from txlb.errors import ModelError
@@ -78,7 +78,14 @@ class HealthCheck:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
 
     def __str__(self) -> str:
-        return f"{self.kind} every {self.interval:g} s"
+        usual = HealthCheck(self.kind, self.interval)
+        said = [
+            f"{each.name}={getattr(self, each.name)}"
+            for each in fields(self)
+            if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
+        ]
+        said += [f"{name}={value}" for name, value in self.options.items()]
+        return " ".join([f"{self.kind} every {self.interval:g} s", *said])
 
     @property
     def patience(self) -> float:

@@ -1,0 +1,19 @@
+"""
+What one package offers and another one has to know, though neither imports the
+other.
+"""
+
+from __future__ import annotations
+
+from txlb.config import registerCheckWord
+from txlb.health import checkKinds
+
+
+def fillRegistries() -> None:
+    """
+    Let configuration files ask for every kind of health check. It is done once,
+    when L{txlb.application} is imported.
+    """
+    for kind in checkKinds():
+        if kind.inFiles:
+            registerCheckWord(kind.word, kind.doc, kind.options)
