@@ -218,6 +218,7 @@ _groupSettings: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "backup": st.booleans(),
         "minimumUp": st.integers(1, 10_000),
         "holdDown": _seconds(0.0, 86400.0),
+        "slowStart": _seconds(0.0, 3600.0),
     },
 )
 
@@ -350,7 +351,7 @@ class _Writer:
         usual = ProxyGroup("usual")
         for name in (
             "initialState", "whenDown", "answerFall", "maxQueue", "maxPending", "minimumUp",
-            "expectAnswer", "backup", "flapHold", "queueTimeout", "holdDown",
+            "expectAnswer", "backup", "flapHold", "queueTimeout", "holdDown", "slowStart",
         ):  # fmt: skip
             value = getattr(group, name)
             if value != getattr(usual, name) or not self._draw(st.integers(0, 3)):

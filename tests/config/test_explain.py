@@ -66,6 +66,7 @@ class ExplainTests(SynchronousTestCase):
       boundedLoad   0 (off)    default
       choices       2          default
       decay         10 s       default
+      slowStart     0 s (off)  default
       host h1 (line 5)
         ip              127.0.0.1:7001
         weight          1               default

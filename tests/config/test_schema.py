@@ -40,7 +40,7 @@ class ModelTests(SynchronousTestCase):
         """
         ownLines = {"name", "ip", "scheduler", "enable"}
         otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "addresses",
-                       "groups", "enabledGroup", "check", "allow", "deny"}  # fmt: skip
+                       "groups", "enabledGroup", "check", "resource", "allow", "deny"}  # fmt: skip
         for element, settings, value in MODELS:
             names = {attribute.name for attribute in element.attributes}
             self.assertEqual(names - ownLines, set(settings))

@@ -24,6 +24,7 @@ from txlb.model import (
     ProxyGroup,
     ProxyHost,
     ProxyService,
+    ResourceProbe,
     TCPAddress,
     UNIXAddress,
 )
@@ -40,6 +41,8 @@ def configured(manager: ProxyManager) -> object:
     for service in manager.services.values():
         for group in service.groups:
             pool = manager.getPool(service.name, group.name)
+            # A host that came later has grown by then.
+            pool.advance(pool.seconds() + 7200.0)
             where = f"{service.name}/{group.name}"
             found[where] = (pool.scheduler.name, replace(pool.settings, hosts=()))
             found[where + "/hosts"] = [
@@ -496,6 +499,8 @@ class FieldTests(SynchronousTestCase):
         "boundedLoad": 1.25,
         "choices": 3,
         "decay": 5.0,
+        "slowStart": 9.0,
+        "resource": ResourceProbe("agent", 3.0),
     }
     SERVICE: ClassVar[dict[str, Any]] = {
         "addresses": (TCPAddress("127.0.0.1", 99),),

@@ -45,6 +45,7 @@ class AnyLife(RuleBasedStateMachine):
             [ProxyHost("a", "127.0.0.1", 1), ProxyHost("b", "127.0.0.1", 2, 3)],
             whenAllDown=self.whenAllDown,
             passiveFall=2,
+            slowStart=7.0,
             seconds=lambda: self.now,
             random=Random(3),
             publish=self.events.append,
@@ -58,6 +59,7 @@ class AnyLife(RuleBasedStateMachine):
             host.name
             for host in self.pool.hosts
             if host.mark.state in {MarkState.UP, MarkState.DUE}
+            and (host.load is None or host.load.latest > 0)
             and host.weight > 0
             and host.addresses
             and (host.maxConnections is None or host.active < host.maxConnections)
@@ -80,7 +82,7 @@ class AnyLife(RuleBasedStateMachine):
             assert self.whenAllDown == "try"
             host = self.pool.getHost(chosen)
             assert chosen not in excluded
-            assert host.mark.state in {MarkState.DOWN, MarkState.TRIAL}
+            assert host.mark.state in {MarkState.DOWN, MarkState.TRIAL} or not host.hasLeft
             assert host.weight > 0
 
     def next(self, attempt: object, ready: set[str], excluded: set[str]) -> None:
@@ -117,6 +119,11 @@ class AnyLife(RuleBasedStateMachine):
     def setWeight(self, name: str, weight: int) -> None:
         if any(host.name == name for host in self.pool.hosts):
             self.pool.setWeight(name, weight)
+
+    @rule(name=names, available=st.sampled_from([0.0, 0.001, 0.5, 1.0]))
+    def reportLoad(self, name: str, available: float) -> None:
+        if any(host.name == name for host in self.pool.hosts):
+            self.pool.reportLoad(name, available)
 
     @rule(word=st.sampled_from(schedulerWords()[:6]))
     def setScheduler(self, word: str) -> None:
@@ -202,6 +209,29 @@ class AnyLife(RuleBasedStateMachine):
         if down:
             assert deadline is not None
             assert deadline <= min(down) <= self.now + 60
+
+    @invariant()
+    def weightsAreShares(self) -> None:
+        """
+        What may be chosen weighs something, and at most as it is configured.
+        """
+        for host in self.pool.hosts:
+            if host.weight > 0:
+                assert 0 < host.effectiveWeight <= host.weight
+            if host.slowSince is None and host.load is None and host.weight > 0:
+                assert host.effectiveWeight == host.weight
+
+    @invariant()
+    def loadsAreFresh(self) -> None:
+        """
+        What is known of a load was heard within three intervals, or is
+        forgotten with what is due next.
+        """
+        for host in self.pool.hosts:
+            if host.load is not None:
+                deadline = self.pool.nextDeadline()
+                assert deadline is not None
+                assert self.now < host.load.at + 6 or deadline <= self.now
 
     @invariant()
     def dueInTime(self) -> None:

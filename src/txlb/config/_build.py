@@ -34,6 +34,7 @@ GROUP_SETTINGS = (
     "minimumUp",
     "holdDown",
     *SCHEDULER_SETTINGS,
+    "slowStart",
 )
 CHECK_SETTINGS = (
     "interval",

@@ -196,6 +196,13 @@ GROUP = Element(
             "With the scheduler ``ewma``: in how long a host's average time comes down to about "
             "a third when it is not used.",
         ),
+        of(
+            ProxyGroup,
+            "slowStart",
+            kinds.Seconds(0, 3600, zero="off"),
+            "Over how long the weight of a host grows, from near nothing to all of it, when it "
+            "is added to a running balancer or comes back.",
+        ),
     ),
     (Child(CHECK, 0, 1), Child(HOST)),
 )

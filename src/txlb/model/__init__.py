@@ -29,6 +29,7 @@ from txlb.model._health import HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._networks import parseNetwork, readNetwork
+from txlb.model._resources import ResourceProbe
 from txlb.model._services import ProxyService
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "ProxyGroup",
     "ProxyHost",
     "ProxyService",
+    "ResourceProbe",
     "TCPAddress",
     "UNIXAddress",
     "changesBetween",

@@ -20,6 +20,7 @@ from txlb.model._checks import (
 )
 from txlb.model._health import HealthCheck, checkHealthCheck
 from txlb.model._hosts import ProxyHost
+from txlb.model._resources import ResourceProbe, checkResourceProbe
 
 #: The settings of a group that are about its policy. Which of them a policy
 #: wants, its L{schedulers.SchedulerKind} says.
@@ -75,6 +76,10 @@ class ProxyGroup:
         best of, 2 to 16.
     @ivar decay: with C{ewma}, seconds in which a host's average time comes down to
         about a third, 0.1 to 3600.
+    @ivar slowStart: seconds over which the weight of a host grows that is added
+        to a running group or came back, at most an hour; 0 for at once.
+    @ivar resource: how it is found out what its hosts have left; L{None} for
+        not at all.
     @ivar check: how its hosts are checked, but for those that have a check of
         their own; L{None} for not at all.
     """
@@ -100,6 +105,8 @@ class ProxyGroup:
     boundedLoad: float = field(default=0.0, kw_only=True)
     choices: int = field(default=2, kw_only=True)
     decay: float = field(default=10.0, kw_only=True)
+    slowStart: float = field(default=0.0, kw_only=True)
+    resource: ResourceProbe | None = field(default=None, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -120,6 +127,7 @@ class ProxyGroup:
         if self.sendProxy is not None:
             checkWord(self.sendProxy, f"sendProxy of {whose}", ("v1", "v2"))
         self._checkScheduler(whose)
+        checkResourceProbe(self.resource, whose)
         checkHealthCheck(self.check, whose)
 
     def _checkScheduler(self, whose: str) -> None:
@@ -159,6 +167,7 @@ _SECONDS = (
     ("flapHold", 0.0, 3600.0),
     ("queueTimeout", 0.01, 3600.0),
     ("holdDown", 0.0, 86400.0),
+    ("slowStart", 0.0, 3600.0),
 )
 _WORDS = (
     ("whenAllDown", ("try", "close")),

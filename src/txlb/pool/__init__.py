@@ -26,6 +26,7 @@ from txlb.pool._mark import Mark, MarkState
 from txlb.pool._pool import HostPool
 from txlb.pool._service import RefusalKind, ServiceCounters
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
+from txlb.pool._weighing import HostLoad
 
 __all__ = [
     "Admission",
@@ -46,6 +47,7 @@ __all__ = [
     "HealthState",
     "Host",
     "HostCounters",
+    "HostLoad",
     "HostPool",
     "HostSnapshot",
     "Lease",

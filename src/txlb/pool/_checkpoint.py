@@ -11,18 +11,20 @@ from typing import Any
 from txlb.interfaces import IScheduler
 from txlb.pool._host import Host
 from txlb.pool._rotation import Rotation
+from txlb.pool._weighing import Weighing
 
 _CONTAINERS = (dict, list, set, deque, OrderedDict)
 
 
 class Checkpoint:
     """
-    How a pool was at one moment: its own attributes, those of its rotation and
-    of its hosts, whatever they are called, with what is in their lists and
+    How a pool was at one moment: its own attributes, those of its parts and of
+    its hosts, whatever they are called, with what is in their lists and
     tables.
 
     @param pool: the pool.
     @param rotation: its rotation.
+    @param weighing: its weighing.
     @param hosts: its hosts.
     @param make: makes a policy of its word.
     """
@@ -31,13 +33,14 @@ class Checkpoint:
         self,
         pool: object,
         rotation: Rotation,
+        weighing: Weighing,
         hosts: Iterable[Host],
         make: Callable[[str], IScheduler],
     ) -> None:
         self._rotation = rotation
         self._make = make
         self._hosts = tuple(hosts)
-        things: list[object] = [pool, rotation]
+        things: list[object] = [pool, rotation, weighing]
         for host in self._hosts:
             things += [host, host.mark, host.health]
         self._memories = [Memory(thing) for thing in things]

@@ -88,4 +88,4 @@ class Configurable(Work):
         Remember everything as it is, to go back to it where a change fails half
         way. Only until other work is done.
         """
-        return Checkpoint(self, self._rotation, self.hosts, self._made)
+        return Checkpoint(self, self._rotation, self._weighing, self.hosts, self._made)

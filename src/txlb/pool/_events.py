@@ -26,6 +26,8 @@ class EventKind(Enum):
     HOST_UNRESOLVED = "host-unresolved"
     HOST_WEIGHT = "host-weight"
     HOST_MOVED = "host-moved"
+    HOST_LOAD_KNOWN = "host-load-known"
+    HOST_LOAD_LOST = "host-load-lost"
     GROUP_SWITCHED = "group-switched"
     SCHEDULER_CHANGED = "scheduler-changed"
     LISTENER_MOVED = "listener-moved"

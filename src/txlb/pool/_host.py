@@ -15,6 +15,7 @@ from txlb.pool._mark import SCHEDULED, Mark
 
 if TYPE_CHECKING:
     from txlb.pool._lease import Lease
+    from txlb.pool._weighing import HostLoad
 
 
 class HostCounters:
@@ -44,7 +45,8 @@ class Host:
 
     Whether it may be chosen is computed from facts that are independent of one
     another: its health (what checks told), its mark (what traffic told), whether
-    its name has an address, its weight, its room, and whether it is leaving.
+    its name has an address, its weight, its room, what it says of its load, and
+    whether it is leaving.
 
     @ivar configured: the values that it was made from.
     @ivar addresses: where it can be reached, the best one first; empty while
@@ -52,6 +54,9 @@ class Host:
     @ivar health: what checks have told of it.
     @ivar mark: what traffic has told of it, where it is not checked.
     @ivar leaving: whether it was deleted and waits for its leases to end.
+    @ivar load: what is known of its load; L{None} for nothing.
+    @ivar slowSince: since when its weight grows; L{None} where it has grown.
+    @ivar weighAt: when it is weighed again; its pool's weighing keeps this.
     @ivar trial: the lease that decides whether it is up again; L{None} in every
         state of the mark but C{trial}.
     """
@@ -67,10 +72,13 @@ class Host:
         "health",
         "key",
         "leaving",
+        "load",
         "mark",
         "maxConnections",
         "order",
+        "slowSince",
         "trial",
+        "weighAt",
         "weight",
     )
 
@@ -90,6 +98,9 @@ class Host:
         self.health = Health(now)
         self.leaving = False
         self.trial: Lease | None = None
+        self.load: HostLoad | None = None
+        self.slowSince: float | None = None
+        self.weighAt: float | None = None
         address = configured.address
         self.addresses: tuple[Address, ...] = (address,) if address.isLiteral else ()
         self._preferred = 0
@@ -178,7 +189,15 @@ class Host:
         """
         Whether it may be chosen.
         """
-        return self.healthy and self.takesWork
+        return self.healthy and self.hasLeft and self.takesWork
+
+    @property
+    def hasLeft(self) -> bool:
+        """
+        Whether it did not say that it has nothing left. One that did may still
+        be chosen in need, like one that is down.
+        """
+        return self.load is None or self.load.latest > 0
 
     @property
     def stateWord(self) -> str:
@@ -196,7 +215,7 @@ class Host:
             return self.mark.state.value
         if self.weight == 0:
             return "drain"
-        return "up" if self.takesWork else "full"
+        return "up" if self.takesWork and self.hasLeft else "full"
 
     def __repr__(self) -> str:
         return f"<Host {'/'.join(self.key)} {self.stateWord} active={self.active}>"

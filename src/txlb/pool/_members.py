@@ -16,6 +16,7 @@ from txlb.model import Address, ProxyGroup, ProxyHost, checkWeight
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._host import Host
 from txlb.pool._rotation import Rotation
+from txlb.pool._weighing import Weighing
 from txlb.schedulers import leastc, schedulerFactory, schedulerKind, schedulerWords
 
 #: All that is told of a host once it was deleted.
@@ -50,8 +51,10 @@ class Members:
         self._leaving: dict[int, Host] = {}
         self._added = 0
         self._rotation = Rotation(self._made(scheduler))
+        self._weighing = Weighing(lambda: self.settings, self._rotation.refresh, self._tell)
         for host in hosts:
             self.addHost(host)
+        self._weighing.running = True
 
     # Hosts
 
@@ -90,6 +93,7 @@ class Members:
         self._added += 1
         host = Host((self.service, self.group, configured.name), configured, now, self._added)
         self._hosts[configured.name] = host
+        self._weighing.started(host, now)
         self._rotation.refresh(host)
         message = f"added at {configured.address}"
         self._tell(EventKind.HOST_ADDED, host, message, now, changed(None, host.settings))
@@ -129,13 +133,10 @@ class Members:
             return
         host.weight = weight
         host.configured = replace(host.configured, weight=weight)
-        if weight:
-            host.effectiveWeight = float(weight)
-        self._rotation.refresh(host)
-        details = changed(before, weight)
-        self._tell(
-            EventKind.HOST_WEIGHT, host, f"weight {before} -> {weight}", self.seconds(), details
-        )
+        now = self.seconds()
+        self._weighing.refresh(host, now)
+        message = f"weight {before} -> {weight}"
+        self._tell(EventKind.HOST_WEIGHT, host, message, now, changed(before, weight))
 
     def setAddresses(self, name: str, addresses: Sequence[Address]) -> None:
         """

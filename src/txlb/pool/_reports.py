@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from txlb.pool._dial import Failure, FailureKind
 from txlb.pool._events import EventKind
-from txlb.pool._health import FALL, RISE, CheckResult, HealthEvent
+from txlb.pool._health import FALL, RISE, CheckResult, HealthEvent, HealthState
 from txlb.pool._host import Host
 from txlb.pool._lease import Lease, Outcome
 from txlb.pool._mark import MarkEvent
@@ -89,8 +89,25 @@ class Reports(Members):
     def _succeeded(self, host: Host, now: float) -> None:
         host.trial = None
         if host.mark.succeeded(now):
+            self._weighing.started(host, now)
             self._rotation.refresh(host)
             self._tell(EventKind.HOST_UP, host, "can be reached again", now)
+
+    # Loads
+
+    def reportLoad(self, name: str, available: float) -> None:
+        """
+        A host says how much of itself it has left. Where nothing is heard of it
+        for three intervals, it weighs as configured again.
+
+        @param available: 0 to 1; with 0 it gets nothing new, unless no other
+            host can take it.
+        @raise UnknownName: there is no such host.
+        @raise ValueError: C{available} is out of its range.
+        """
+        if not 0 <= available <= 1:
+            raise ValueError(f"what {name!r} has left is {available!r}; it is 0 to 1")
+        self._weighing.reported(self.getHost(name), float(available), self.seconds())
 
     # Checks
 
@@ -131,6 +148,8 @@ class Reports(Members):
         health.watched = False
         health.last = None
         health.passes = health.failures = 0
+        if wasOut:
+            self._weighing.cameIn(host, health.state is HealthState.STARTING, now)
         health.happened(HealthEvent.UNWATCHED, now)
         self._rotation.refresh(host)
         if wasOut:
@@ -151,8 +170,10 @@ class Reports(Members):
             # Checks go where the next client would, so that they find the one
             # address of a name that is well as clients do.
             host.preferNextAddress()
-        wasIn = host.health.isHealthy
+        wasIn, starting = host.health.isHealthy, host.health.state is HealthState.STARTING
         if host.health.checked(result, now):
+            if host.health.isHealthy and not wasIn:
+                self._weighing.cameIn(host, starting, now)
             self._flipped(host, wasIn, str(result), now)
 
     def _flipped(self, host: Host, wasIn: bool, reason: str, now: float) -> None:

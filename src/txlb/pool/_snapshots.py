@@ -26,6 +26,8 @@ class HostSnapshot:
     @ivar bytesIn: bytes from clients to the host, in all.
     @ivar bytesOut: bytes from the host to clients, in all.
     @ivar connectTime: seconds that the last successful connect took, or None.
+    @ivar load: how loaded it is, from 0 for idle to 1, smoothed; None for unknown.
+    @ivar loadAge: seconds since that was heard, or None.
     """
 
     name: str
@@ -42,6 +44,8 @@ class HostSnapshot:
     bytesIn: int
     bytesOut: int
     connectTime: float | None
+    load: float | None = None
+    loadAge: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +112,6 @@ def hostSnapshot(host: Host, now: float) -> HostSnapshot:
         bytesIn=counters.bytesIn,
         bytesOut=counters.bytesOut,
         connectTime=host.connectTime,
+        load=None if host.load is None else 1 - host.load.available,
+        loadAge=None if host.load is None else now - host.load.at,
     )

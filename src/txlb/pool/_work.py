@@ -51,7 +51,7 @@ class Work(Reports):
         @return: L{None} where no host will do.
         """
         now = self.seconds()
-        due = self._rotation.nextDeadline()
+        due = self._nextRetry()
         if due is not None and due <= now:
             self._retry(now)
         host = self._rotation.next(clientAddr, excluded)
@@ -90,17 +90,23 @@ class Work(Reports):
         When L{advance} has something to do next; L{None} for not before
         something else happens.
         """
-        deadlines = (self._rotation.nextDeadline(), self._rotation.nextTurn())
+        deadlines = (self._nextRetry(), self._rotation.nextTurn())
         return min((each for each in deadlines if each is not None), default=None)
 
     def advance(self, now: float) -> None:
         """
         Do what is due by C{now}: hosts whose time has come may be tried again,
-        and a policy may build its tables.
+        weigh more, or weigh as configured where their load is unknown by now, and
+        a policy may build its tables.
         """
         self._retry(now)
         self._rotation.advance(now)
 
+    def _nextRetry(self) -> float | None:
+        first, second = self._rotation.nextDeadline(), self._weighing.nextDeadline()
+        return first if second is None or (first is not None and first < second) else second
+
     def _retry(self, now: float) -> None:
+        self._weighing.advance(now)
         for host in self._rotation.due(now):
             self._rotation.refresh(host)
