@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -31,6 +34,7 @@ EXAMPLES = {
     "least_connections_client.py": "test_leastConnectionsClient",
     "own_policy.py": "test_ownPolicy",
     "web_and_balancer.tac": "test_webAndBalancer",
+    "who_asks.py": "test_whoAsks",
 }
 
 #: A whole number of turns for two, three and four hosts.
@@ -131,6 +135,32 @@ class ExampleTests(SynchronousTestCase):
         # The connection that saw that it listens went to a host as well.
         for answer, share in self.hellos(7001, 7002, 7003).items():
             self.assertAlmostEqual(answers[answer], share, delta=1)
+
+    def test_whoAsks(self) -> None:
+        """
+        The application that asks the balancer for its clients.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="txlb"))
+        self.addCleanup(shutil.rmtree, folder)
+        config = self.folder / "who.xml"
+        config.write_text(
+            '<config><service name="web">'
+            f'<listen ip="127.0.0.1:{self.port(8080)}"/>'
+            '<group name="g" enable="yes">'
+            f'<host name="h" ip="127.0.0.1:{self.port(7001)}"/></group></service>'
+            f'<control socket="{folder}/control"/></config>',
+            encoding="utf-8",
+        )
+        who = self.start(sys.executable, "who_asks.py", str(self.port(7001)), f"{folder}/control")
+        who.waitFor("serving on port")
+        self.start("twistd", "--pidfile=", "-n", "txlb", "-c", "who.xml").waitFor("control socket")
+        with socket.create_connection(("127.0.0.1", self.port(8080)), 60) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+            host, port = client.getsockname()
+        self.assertIn(f"you are {host} port {port}\n".encode(), answer)
+        # Who comes without the balancer is told what is seen of them.
+        self.assertRegex(get(self.port(7001)), r"^you are 127\.0\.0\.1 port \d+\n$")
 
     def test_webAndBalancer(self) -> None:
         """

@@ -1,0 +1,385 @@
+"""
+The control socket of a balancer in a process of its own, and C{txlb} over it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from twisted.protocols import amp
+from twisted.trial.unittest import SkipTest
+
+from tests.integration.support import (
+    IntegrationTestCase,
+    Program,
+    bodyOf,
+    connect,
+    environment,
+    freePorts,
+    manyDescriptors,
+    residentBytes,
+    server,
+    sites,
+)
+
+#: Connections of which each asks who it is.
+CONNECTIONS = 1000
+
+CONFIG = """<config>
+  <service name="web" relay="{relay}">
+    <listen ip="127.0.0.1:{web}"/>
+    <group name="prod" scheduler="roundr" enable="yes">
+      <host name="h1" ip="127.0.0.1:{h1}"/>
+      <host name="h2" ip="127.0.0.1:{h2}"/>
+    </group>
+  </service>
+  <control socket="{control}"/>
+</config>
+"""
+
+
+#: Says which of the large libraries a command has loaded.
+LOADED = """
+import sys
+from txlb.cli import main
+main(["status"])
+print([name for name in sys.modules if name.partition(".")[0] in {"twisted", "lxml"}])
+"""
+
+
+class ControlTestCase(IntegrationTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.web, self.h1, self.h2 = freePorts(3)
+        self.control = self.shortFolder() / "run" / "control"
+
+    def balancer(self, relay: str = "auto") -> Program:
+        return self.startTxlb(
+            CONFIG.format(relay=relay, web=self.web, h1=self.h1, h2=self.h2, control=self.control)
+        )
+
+    def txlb(self, *words: str, status: int = 0, before: tuple[str, ...] = ()) -> str:
+        """
+        Run C{txlb}.
+
+        @return: what it says, on either way.
+        """
+        done = subprocess.run(
+            [*before, sys.executable, "-m", "txlb", *words],
+            cwd=self.folder,
+            env=environment(TXLB_SOCKET=str(self.control)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    def door(self) -> socket.socket:
+        """
+        A connection to the control socket.
+        """
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(20)
+        client.connect(str(self.control))
+        return client
+
+
+class ClientAddressTests(ControlTestCase):
+    def ask(self, relay: str) -> None:
+        self.addCleanup(manyDescriptors(3 * CONNECTIONS + 200))
+        balancer = self.balancer(relay)
+        hosts = [
+            self.start(
+                sys.executable,
+                Path(__file__).parents[2] / "examples" / "who_asks.py",
+                str(port),
+                self.control,
+            )
+            for port in (self.h1, self.h2)
+        ]
+        for host in hosts:
+            host.waitFor("serving on port")
+        clients = []
+        question = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        began = time.monotonic()
+        for _ in range(CONNECTIONS):
+            client = connect(self.web)
+            self.addCleanup(client.close)
+            client.sendall(question)
+            clients.append(client)
+        for _ in range(2):
+            # The second time each is asked again, while all are open.
+            for client in clients:
+                host, port = client.getsockname()
+                answer = b""
+                expected = f"you are {host} port {port}\n".encode()
+                while not answer.endswith(b"\n") or b"\r\n\r\n" not in answer[:-1]:
+                    data = client.recv(4096)
+                    self.assertTrue(data, answer)
+                    answer += data
+                self.assertTrue(answer.endswith(expected), (answer, expected))
+                client.sendall(question)
+        took = time.monotonic() - began
+        self.show(
+            f"{relay}: {2 * CONNECTIONS} answers over {CONNECTIONS} connections, all right, "
+            f"in {took:.2f} s; {residentBytes(balancer.process.pid) >> 20} MiB"
+        )
+        for client in clients:
+            client.close()
+
+    def test_fast(self) -> None:
+        """
+        Hosts that ask about each of 1,000 connections get the right client each time.
+        """
+        self.ask("fast")
+
+    def test_portable(self) -> None:
+        """
+        By the portable relay too.
+        """
+        self.ask("portable")
+
+    def test_gone(self) -> None:
+        """
+        A connection that is over is not known any more.
+        """
+        self.balancer()
+        with socket.create_server(("127.0.0.1", self.h1)) as listener:
+            listener.settimeout(20)
+            client = connect(self.web)
+            self.addCleanup(client.close)
+            far, (host, port) = listener.accept()
+            expected = "{}:{}\n".format(*client.getsockname())
+            words = ("client-address", str(host), str(port), "--at", f"127.0.0.1:{self.h1}")
+            self.assertEqual(self.txlb(*words), expected)
+            far.close()
+            client.close()
+            self.assertIn("no connection to a host comes from", self.txlb(*words, status=1))
+
+
+class StrangersTests(ControlTestCase):
+    needed = ("runuser",)
+
+    def test_otherUser(self) -> None:
+        """
+        Another user can't connect, neither as the socket is made nor where its mode
+        and its folder would let them.
+        """
+        if os.getuid():
+            raise SkipTest("it takes root to be another user")
+        balancer = self.balancer()
+        script = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(20); "
+            "s.connect(sys.argv[1]); "
+            "s.sendall(b'\\0\\x08_command\\0\\x06Status\\0\\x04_ask\\0\\x011\\0\\0'); "
+            "print(len(s.recv(1000)))"
+        )
+
+        def asNobody() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                ["runuser", "-u", "nobody", "--", "/usr/bin/python3", "-c", script, self.control],
+                cwd="/",
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=60,
+                text=True,
+                check=False,
+            )
+
+        done = asNobody()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("PermissionError", done.stdout)
+        for path, mode in (
+            (self.control.parent.parent, 0o755),
+            (self.control.parent, 0o755),
+            (self.control, 0o666),
+        ):
+            path.chmod(mode)
+        done = asNobody()
+        self.assertRegex(done.stdout, "^0\n$|ConnectionReset|BrokenPipe")
+        balancer.waitFor(r"uid:\d+ \(nobody\) was turned away")
+        self.assertIn("service web", self.txlb("status"))
+
+
+class RudeTests(ControlTestCase):
+    def test_rude(self) -> None:
+        """
+        Garbage, requests without an end and a thousand who say nothing disturb
+        nobody: the balancer balances, and answers those who ask.
+        """
+        self.addCleanup(manyDescriptors(3000))
+        balancer = self.balancer()
+        sites(self, server(self.h1, "h1"), server(self.h2, "h2"))
+        for _ in range(2):
+            bodyOf(self.web)
+        before = residentBytes(balancer.process.pid)
+        patient = self.door()
+        idle = [self.door() for _ in range(1000)]
+
+        for rubbish in (b"GET / HTTP/1.0\r\n\r\n" * 10_000, b"\xff" * 1_000_000, b"\0\0"):
+            rude = self.door()
+            try:
+                rude.sendall(rubbish)
+                self.assertEqual(rude.recv(100), b"")
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        endless = self.door()
+        sent = 0
+        pair = b"\0\x01k\xff\xff" + b"v" * 65_535
+        try:
+            for _ in range(1000):
+                endless.sendall(pair)
+                sent += len(pair)
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        self.assertLess(sent, 10 << 20)
+
+        # One who asks without end and reads nothing.
+        deaf = self.door()
+        deaf.setblocking(False)
+        status = amp.Box({amp.COMMAND: b"Status", amp.ASK: b"1"}).serialize()
+        asked = 0
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            try:
+                asked += deaf.send(status * 1000)
+            except BlockingIOError:
+                break
+        self.assertLess(asked, 10 << 20)
+
+        worst = 0.0
+        for _ in range(200):
+            began = time.monotonic()
+            self.assertIn(bodyOf(self.web), {b"h1\n", b"h2\n"})
+            worst = max(worst, time.monotonic() - began)
+        began = time.monotonic()
+        self.assertEqual(json.loads(self.txlb("status", "--json"))["services"][0]["accepted"], 202)
+        took = time.monotonic() - began
+        grown = residentBytes(balancer.process.pid) - before
+        self.show(
+            f"1,000 idle, garbage, an endless request, a deaf client: 200 requests, the slowest "
+            f"{worst * 1000:.1f} ms; txlb status {took:.2f} s; {grown >> 10} KiB more"
+        )
+        self.assertLess(grown, 40 << 20)
+        self.assertLess(len(os.listdir(f"/proc/{balancer.process.pid}/fd")), 400)
+        # Those who have been silent for longest have made room.
+        self.assertEqual(idle[0].recv(1), b"")
+        idle[-1].setblocking(False)
+        self.assertRaises(BlockingIOError, idle[-1].recv, 1)
+        self.assertEqual(patient.recv(1), b"")
+
+
+class SocketTests(ControlTestCase):
+    def test_stale(self) -> None:
+        """
+        The socket of a balancer that was killed is replaced by the next one; that of
+        one that lives is not.
+        """
+        first = self.balancer()
+        second = self.write(
+            "second.xml",
+            CONFIG.format(
+                relay="auto", web=freePorts(1)[0], h1=self.h1, h2=self.h2, control=self.control
+            ),
+        )
+        refused = self.start(
+            sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
+            "--pidfile=", "-n", "txlb", "-c", second,
+        )  # fmt: skip
+        refused.waitFor(r"second\.xml:9: can't listen on unix:.*in use by another listener")
+        self.assertEqual(refused.process.wait(60), 1)
+        self.assertIn("service web", self.txlb("status"))
+        first.process.kill()
+        first.process.wait()
+        self.assertTrue(self.control.exists())
+        self.assertIn("nobody listens there any more", self.txlb("status", status=3))
+        self.startTxlb(second.read_text("utf-8"), name="second.xml")
+        self.assertIn("service web", self.txlb("status"))
+
+    def test_stopped(self) -> None:
+        """
+        It answers until the last connection has ended, and is gone then.
+        """
+        program = self.balancer()
+        self.assertEqual(self.control.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.control.parent.stat().st_mode & 0o777, 0o700)
+        with socket.create_server(("127.0.0.1", self.h1)) as listener:
+            listener.settimeout(20)
+            client = connect(self.web)
+            far, _ = listener.accept()
+            program.process.terminate()
+            program.waitFor("waiting 10 s for 1 connections")
+            self.assertIn("service web: 1 active", self.txlb("status"))
+            far.close()
+            client.close()
+            self.assertEqual(program.process.wait(60), 0)
+        self.assertFalse(self.control.exists())
+
+
+class CommandLineTests(ControlTestCase):
+    def test_change(self) -> None:
+        """
+        What is changed is so at once, is in the log with who has changed it, and can be
+        read afterwards.
+        """
+        program = self.balancer()
+        sites(self, server(self.h1, "h1"), server(self.h2, "h2"))
+        self.assertEqual({bodyOf(self.web) for _ in range(6)}, {b"h1\n", b"h2\n"})
+        said = self.txlb("weight", "web/prod/h1", "0")
+        self.assertRegex(said, r"^host-weight web/prod/h1: weight 1 -> 0, by uid:\d+ \(\w+\)\n$")
+        self.assertEqual({bodyOf(self.web) for _ in range(6)}, {b"h2\n"})
+        program.waitFor(r"uid:\d+ \(\w+\): setWeight service=web group=prod host=h1 weight=0")
+        self.assertIn("weight 1 -> 0", self.txlb("events"))
+        self.txlb("switch-port", "web", str(port := freePorts(1)[0]))
+        self.assertEqual(bodyOf(port), b"h2\n")
+        self.assertIn("no host of group 'prod'", self.txlb("weight", "web/prod/h9", "1", status=1))
+        self.txlb("weight", "web/prod", "1", status=2)
+        self.assertIn("host web/prod/h1: weight 1 -> 0", self.txlb("status"))
+
+    def test_startup(self) -> None:
+        """
+        It is quick: it does without Twisted.
+        """
+        self.balancer()
+        times = []
+        for _ in range(5):
+            began = time.monotonic()
+            self.txlb("status")
+            times.append(time.monotonic() - began)
+        self.show(f"txlb status: {min(times):.3f} s at best of {len(times)}")
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                LOADED,
+            ],
+            env=environment(TXLB_SOCKET=str(self.control)),
+            stdout=subprocess.PIPE,
+            timeout=60,
+            text=True,
+            check=True,
+        )
+        self.assertTrue(done.stdout.endswith("\n[]\n"), done.stdout)
+
+    def test_follow(self) -> None:
+        """
+        Events to come are shown as they come.
+        """
+        self.balancer()
+        watching = self.start(
+            sys.executable, "-m", "txlb", "events", "--follow", "--socket", self.control
+        )
+        self.txlb("weight", "web/prod/h1", "7")
+        watching.waitFor("host-weight web/prod/h1: weight 1 -> 7")
+        self.txlb("weight", "web/prod/h1", "8")
+        watching.waitFor("host-weight web/prod/h1: weight 7 -> 8")
