@@ -99,11 +99,19 @@ class Axis:
         return found
 
 
-def _text(x: float, y: float, words: str, colour: str = INK, more: str = "") -> str:
+def text(x: float, y: float, words: str, colour: str = INK, more: str = "") -> str:
+    """
+    Words.
+
+    @param more: more attributes.
+    """
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" {more}>{escape(words)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1) -> str:
+    """
+    A straight line.
+    """
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
         f'stroke-width="{width:g}"/>'
@@ -132,25 +140,25 @@ def dots(
         values.append(reference)
     left = 24 + LETTER * max(len(row.label) for row in rows)
     scale = Axis(values, left, WIDTH - RIGHT, linear=linear)
-    parts = [_text(8, 20, title, INK, 'font-weight="600"')]
+    parts = [text(8, 20, title, INK, 'font-weight="600"')]
     for tick in scale.ticks():
         x = scale.place(tick)
-        parts.append(_line(x, TOP - 8, x, bottom, FAINT))
-        parts.append(_text(x, bottom + 14, f"{tick:g}", QUIET, 'text-anchor="middle"'))
+        parts.append(line(x, TOP - 8, x, bottom, FAINT))
+        parts.append(text(x, bottom + 14, f"{tick:g}", QUIET, 'text-anchor="middle"'))
     if reference is not None:
         x = scale.place(reference)
-        parts.append(_line(x, TOP - 8, x, bottom, QUIET))
+        parts.append(line(x, TOP - 8, x, bottom, QUIET))
     for index, row in enumerate(rows):
         y = TOP + ROW * index + ROW / 2
         colour = OURS if row.ours else OTHERS
         weight = 'font-weight="600" ' if row.ours else ""
-        parts.append(_text(left - 10, y + 4, row.label, INK, f'{weight}text-anchor="end"'))
-        parts.append(_line(scale.place(row.low), y, scale.place(row.high), y, colour, 2))
+        parts.append(text(left - 10, y + 4, row.label, INK, f'{weight}text-anchor="end"'))
+        parts.append(line(scale.place(row.low), y, scale.place(row.high), y, colour, 2))
         parts.append(
             f'<circle cx="{scale.place(row.value):.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
         )
     words = axis if linear else f"{axis}, logarithmic"
-    parts.append(_text(WIDTH - RIGHT, bottom + 30, words, QUIET, 'text-anchor="end"'))
+    parts.append(text(WIDTH - RIGHT, bottom + 30, words, QUIET, 'text-anchor="end"'))
     return "\n".join(parts), bottom + BOTTOM
 
 
@@ -169,13 +177,13 @@ def lines(
     right = WIDTH - RIGHT - 84
     xs = Axis([x for _, points in series for x in points], left, right)
     ys = Axis([y for _, points in series for y in points.values()], bottom, TOP, linear=True)
-    parts = [_text(8, 20, title, INK, 'font-weight="600"')]
+    parts = [text(8, 20, title, INK, 'font-weight="600"')]
     for tick in ys.ticks():
         y = ys.place(tick)
-        parts.append(_line(left, y, right, y, FAINT))
-        parts.append(_text(left - 6, y + 4, f"{tick:g}", QUIET, 'text-anchor="end"'))
+        parts.append(line(left, y, right, y, FAINT))
+        parts.append(text(left - 6, y + 4, f"{tick:g}", QUIET, 'text-anchor="end"'))
     parts += [
-        _text(xs.place(tick), bottom + 14, f"{tick:g}", QUIET, 'text-anchor="middle"')
+        text(xs.place(tick), bottom + 14, f"{tick:g}", QUIET, 'text-anchor="middle"')
         for tick in sorted({x for _, points in series for x in points})
     ]
     names = [name for name, _ in series]
@@ -191,9 +199,9 @@ def lines(
             # Names don't stand on each other.
             y = max(y, ends[-1] + 13)
         ends.append(y)
-        parts.append(_text(right + 6, y + 4, name, colour))
-    parts.append(_text(8, TOP - 8, axis, QUIET))
-    parts.append(_text(right, bottom + 30, across, QUIET, 'text-anchor="end"'))
+        parts.append(text(right + 6, y + 4, name, colour))
+    parts.append(text(8, TOP - 8, axis, QUIET))
+    parts.append(text(right, bottom + 30, across, QUIET, 'text-anchor="end"'))
     return "\n".join(parts), bottom + BOTTOM
 
 
