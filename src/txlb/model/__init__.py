@@ -28,6 +28,7 @@ from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGro
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
+from txlb.model._merge import Conflict, Merged, mergeServices
 from txlb.model._networks import parseNetwork, readNetwork
 from txlb.model._resources import ResourceProbe
 from txlb.model._services import ProxyService
@@ -42,8 +43,10 @@ __all__ = [
     "AddressLike",
     "Change",
     "ChangeKind",
+    "Conflict",
     "HealthCheck",
     "HostMapper",
+    "Merged",
     "Plan",
     "ProxyGroup",
     "ProxyHost",
@@ -55,6 +58,7 @@ __all__ = [
     "checkName",
     "checkWeight",
     "convertMapperToModel",
+    "mergeServices",
     "parseHostAddress",
     "parseListenAddress",
     "parseNetwork",

@@ -1,0 +1,183 @@
+"""
+Two changes of one configuration, made at the same time in two places, put
+together: what was changed live, and what somebody has changed in the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from txlb.errors import ModelError
+from txlb.model._changes import plain
+from txlb.model._groups import ProxyGroup
+from txlb.model._hosts import ProxyHost
+from txlb.model._services import ProxyService
+
+_SETTINGS_WITHOUT = {
+    ProxyService: frozenset({"name", "groups"}),
+    ProxyGroup: frozenset({"name", "hosts", "enabled"}),
+    ProxyHost: frozenset({"name", "ipOrHost", "port"}),
+}
+_INSIDE = {ProxyService: "groups", ProxyGroup: "hosts"}
+_THINGS = {ProxyService: "service", ProxyGroup: "group", ProxyHost: "host"}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """
+    One thing that both have changed, each in another way.
+
+    @ivar thing: C{service}, C{group} or C{host}.
+    @ivar key: the names of service, group and host, as many as it is about.
+    @ivar setting: which of its settings; empty where it is there for one and
+        not for the other, or has come with each and is not the same.
+    @ivar before: what it was for both.
+    @ivar mine: what it is here; L{None} where it is not there.
+    @ivar theirs: what it is there, likewise.
+    """
+
+    thing: str
+    key: tuple[str, ...]
+    setting: str
+    before: Any
+    mine: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        what = f"{self.thing} {'/'.join(self.key)}"
+        if self.setting:
+            values = f"{_value(self.mine)} live and {_value(self.theirs)} in the file"
+            return f"{what}: {self.setting} is {values}; it was {_value(self.before)}"
+        if self.mine is None:
+            return f"{what} was removed live, and changed in the file"
+        if self.theirs is None:
+            return f"{what} was changed live, and removed in the file"
+        return f"{what} was added live and in the file, and is not the same"
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """
+    Both changes in one.
+
+    @ivar services: empty where there are conflicts.
+    @ivar conflicts: what can't be put together.
+    """
+
+    services: tuple[ProxyService, ...]
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def mergeServices(
+    before: Iterable[ProxyService], mine: Iterable[ProxyService], theirs: Iterable[ProxyService]
+) -> Merged:
+    """
+    Put two changes together, as far as they are about different things: each
+    setting, and each service, group and host by its name, is one thing.
+
+    @param before: what both have begun with.
+    @raise ModelError: each is right, but both together break a rule of the model.
+    """
+    merge = _Merge()
+    services = merge.lists((), list(before), list(mine), list(theirs))
+    if merge.conflicts:
+        return Merged((), tuple(merge.conflicts))
+    if not services:
+        raise ModelError("there is no service; a balancer needs at least one")
+    return Merged(tuple(services))
+
+
+class _Merge:
+    def __init__(self) -> None:
+        self.conflicts: list[Conflict] = []
+
+    def lists(
+        self,
+        key: tuple[str, ...],
+        before: Sequence[Any],
+        mine: Sequence[Any],
+        theirs: Sequence[Any],
+    ) -> list[Any]:
+        """
+        Named things, in the order in which theirs stand; where only mine are in
+        another order, in that one.
+        """
+        if mine == before:
+            return list(theirs)
+        if theirs in (before, mine):
+            return list(mine)
+        old, here, there = ({each.name: each for each in each_} for each_ in (before, mine, theirs))
+        first, second = (here, there) if list(there) == list(old) else (there, here)
+        names = [*first, *(name for name in second if name not in first)]
+        found = [
+            self.one((*key, name), old.get(name), here.get(name), there.get(name)) for name in names
+        ]
+        return [each for each in found if each is not None]
+
+    def one(self, key: tuple[str, ...], before: Any, mine: Any, theirs: Any) -> Any:
+        """
+        One thing; L{None} where it is not there.
+        """
+        if theirs in (before, mine):
+            return mine
+        if mine == before:
+            return theirs
+        if before is None or mine is None or theirs is None:
+            thing = _THINGS[type(mine or theirs)]
+            self.conflicts.append(Conflict(thing, key, "", before, mine, theirs))
+            return None
+        return self.fields(key, before, mine, theirs)
+
+    def fields(self, key: tuple[str, ...], before: Any, mine: Any, theirs: Any) -> Any:
+        """
+        The settings of one thing, and what is inside.
+        """
+        kind = type(mine)
+        changes = {
+            field.name: self.setting(
+                key, field.name, *(getattr(each, field.name) for each in (before, mine, theirs))
+            )
+            for field in dataclasses.fields(kind)
+            if field.init and field.name not in _SETTINGS_WITHOUT[kind]
+        }
+        if kind is ProxyHost:
+            # Where it is is one thing, or two moves would make a third.
+            where = self.setting(key, "address", before.address, mine.address, theirs.address)
+            mover = mine if where == mine.address else theirs
+            changes.update(ipOrHost=mover.ipOrHost, port=mover.port)
+        inside = _INSIDE.get(kind)
+        if inside is not None:
+            changes[inside] = tuple(
+                self.lists(key, *(list(getattr(each, inside)) for each in (before, mine, theirs)))
+            )
+        if kind is ProxyService:
+            names = (each.enabledGroup.name for each in (before, mine, theirs))
+            enabled = self.setting(key, "enabled group", *names)
+            changes["groups"] = tuple(
+                replace(group, enabled=group.name == enabled) for group in changes["groups"]
+            )
+        if self.conflicts:
+            # It is not used, and might not be right.
+            return mine
+        return replace(mine, **changes)
+
+    def setting(self, key: tuple[str, ...], name: str, before: Any, mine: Any, theirs: Any) -> Any:
+        """
+        One value.
+        """
+        if theirs in (before, mine):
+            return mine
+        if mine != before:
+            thing = ("service", "group", "host")[len(key) - 1]
+            self.conflicts.append(Conflict(thing, key, name, before, mine, theirs))
+        return theirs
+
+
+def _value(value: Any) -> str:
+    shown = plain(value)
+    if isinstance(shown, list):
+        return ", ".join(map(str, shown)) or "none"
+    return "none" if shown is None else str(shown)
