@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "AccessDenied",
     "AddressError",
+    "ConfigurationConflict",
     "ConfigurationError",
     "DuplicateName",
     "LeaseReleased",
@@ -117,6 +118,19 @@ class StateDirectoryError(TxlbError):
     """
     The directory for what txlb keeps between runs can't be used.
     """
+
+
+class ConfigurationConflict(TxlbError):
+    """
+    What was changed live and what somebody else has changed in the file
+    contradict each other. Nothing was done.
+
+    @ivar lines: where, and how to get out of it, for people.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
 
 
 class Problem:

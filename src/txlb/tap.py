@@ -13,7 +13,13 @@ from twisted.python.usage import UsageError
 
 from txlb import __version__
 from txlb.admin import controlService, manholeService
-from txlb.application import Daemon, LoadBalancedService, LogFileService
+from txlb.application import (
+    ConfigurationFile,
+    Daemon,
+    FileKeeper,
+    LoadBalancedService,
+    LogFileService,
+)
 from txlb.config import Configuration, loadConfiguration
 from txlb.demo import Demo
 from txlb.errors import ListenError, TxlbError
@@ -30,8 +36,9 @@ class Options(BaseOptions):
     synopsis = "(-c FILE | --demo) [options]"
     longdesc = (
         "Balance TCP connections over hosts. To stay in the foreground, say twistd -n txlb. "
-        "SIGTERM or SIGINT stops gracefully, a second one at once; SIGUSR1 opens the log file "
-        "anew. To look at a configuration file before it is used, say: txlb check FILE"
+        "SIGTERM or SIGINT stops gracefully, a second one at once; SIGHUP loads the file again, "
+        "SIGUSR1 opens the log file anew. To look at a configuration file before it is used, say: "
+        "txlb check FILE"
     )
     optParameters = (
         ("config", "c", None, "The configuration file."),
@@ -119,6 +126,9 @@ def _daemon(
             listener.bind()
         except ListenError as error:
             raise _at(config, config.lineOf(listener.serviceName, listener.index), error) from error
+    file = ConfigurationFile(balancer, config)
+    file.follow(lambda new: setattr(balancer, "graceTime", new.manager.graceTime))
+    FileKeeper(file, balancer.manager).setServiceParent(balancer)
     logs = []
     if config.logging is not None:
         settings = config.logging
@@ -136,16 +146,17 @@ def _daemon(
             ssh.listen,
             config.admin.users,
             stateDirectory=stateDirectory,
-            config=config,
+            config=file,
         )
         try:
             manhole.bind()
         except ListenError as error:
             raise _at(config, config.sshLine, error) from error
         manhole.loadHostKey()
+        file.follow(lambda new: manhole.setUsers(new.admin.users))
         doors.append(manhole)
     if config.control is not None:
-        control = controlService(balancer, config.control, config=config)
+        control = controlService(balancer, config.control, config=file)
         try:
             control.bind()
         except ListenError as error:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import argon2
 from twisted.application.service import IService, MultiService
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
@@ -195,6 +196,24 @@ class LifeTests(ServiceTestCase):
         self.assertIn("txlb passwd", warning)
         self.assertIn(f"listens on {service.addresses[0]}", started)
         self.assertIn(service.fingerprint, started)
+
+    def test_setUsers(self) -> None:
+        """
+        Others may log in, live. The time that a check takes is theirs, and what
+        is wrong with them is told.
+        """
+        service = self.make()
+        service.setUsers([AdminUser("early")])
+        self.assertEqual([user.name for user in service._users], ["early"])
+        self.start(service)
+        running = service._running
+        assert running is not None
+        slow = argon2.PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash("x")
+        service.setUsers([AdminUser("slow", slow)])
+        self.assertEqual(running._checks._model, slow)
+        self.assertEqual([user.name for user in service._users], ["slow"])
+        self.assertRaises(DuplicateName, service.setUsers, [USERS[0], USERS[0]])
+        self.assertEqual([user.name for user in service._users], ["slow"])
 
     def test_startWithoutPrivilegedStart(self) -> None:
         service = self.make()

@@ -47,6 +47,17 @@ class UsersTests(SynchronousTestCase):
         error = self.assertRaises(DuplicateName, Users, [ANNA, AdminUser("anna")])
         self.assertIn("'anna'", str(error))
 
+    def test_replace(self) -> None:
+        """
+        Others may log in from now on; where they are wrong the old ones stay.
+        """
+        users = Users([ANNA])
+        self.assertRaises(DuplicateName, users.replace, [RITA, RITA])
+        self.assertEqual(list(users), [ANNA])
+        users.replace([RITA])
+        self.assertRaises(LoginRefused, users.named, b"anna")
+        self.assertEqual(users.named(b"rita"), RITA)
+
     def test_warnings(self) -> None:
         keys = AdminUser("kim", authorizedKeys="/etc/keys")
         old, plain, nothing = Users([ANNA, RITA, keys, OLGA, PLAIN, NINA]).warnings()
@@ -100,6 +111,20 @@ class PasswordCheckerTests(SynchronousTestCase):
         for name in (b"anna", b"nobody", b"rita", b"olga", b"nina"):
             self.assertNoResult(checker.requestAvatarId(UsernamePassword(name, b"x")))
         self.assertEqual(len(checked), 5)
+
+    def test_changedMeanwhile(self) -> None:
+        """
+        Who was removed, or has got another password or less access while the
+        password was being checked, does not get in.
+        """
+        for after in ([], [AdminUser("anna", quickHash("other"))], [RITA]):
+            users = Users([ANNA])
+            checking: Deferred[bool] = Deferred()
+            checker = PasswordChecker(users, PasswordChecks(lambda _, it=checking: it))  # type: ignore[misc]
+            login = maybeDeferred(checker.requestAvatarId, UsernamePassword(b"anna", b"secret"))
+            users.replace(after)
+            checking.callback(True)
+            self.failureResultOf(login, LoginRefused)
 
     def test_tooMany(self) -> None:
         checks = PasswordChecks(lambda _: Deferred(), maxWaiting=1)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from tests.application.balancers import ServiceCase
 from txlb.application import LoadBalancedService, ProxyListener
 from txlb.errors import ListenError, ModelError, UnknownName
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, TCPAddress
 from txlb.proxy import Listener
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
@@ -227,6 +227,17 @@ class ApplyTests(ServiceCase):
         lbs.engine._whyNotFast = "there is none"
         error = self.assertRaises(ModelError, lbs.apply, [replace(self.web(), relay="fast")])
         self.assertIn("asks for the fast relay", str(error))
+
+    def test_check(self) -> None:
+        """
+        A check of a kind that there is not is refused before anything is done.
+        """
+        lbs = self.running()
+        wanted = replace(self.web(), groups=(replace(GROUP, check=HealthCheck("nosuch")),))
+        self.assertRaises(UnknownName, lbs.apply, [wanted])
+        self.assertIsNone(self.web().groups[0].check)
+        lbs.apply([replace(wanted, groups=(replace(GROUP, check=HealthCheck("tcp")),))])
+        self.assertEqual(self.web().groups[0].check, HealthCheck("tcp"))
 
     def test_relay(self) -> None:
         """

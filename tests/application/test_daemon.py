@@ -13,9 +13,12 @@ from twisted.internet.defer import Deferred, FirstError
 from twisted.logger import LogLevel
 
 from tests.application.balancers import ServiceCase
+from tests.config.documents import SMALL
 from tests.proxy.fakes import logOf
-from txlb.application import Daemon
+from txlb.application import ConfigurationFile, Daemon
 from txlb.application._daemon import SIGNALS
+from txlb.config import loadConfiguration
+from txlb.pool import Event
 
 
 class Noted(Service):
@@ -221,3 +224,62 @@ class SignalTests(DaemonCase):
         self.assertEqual((relay.aborted, stops), (1, []))
         self.endConnection(relay)
         self.successResultOf(stopped)
+
+
+class HangupTests(DaemonCase):
+    """
+    SIGHUP loads the configuration file again.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+
+    def hangup(self) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.reactor.advance(0)
+
+    def started(self, text: str) -> Daemon:
+        self.path = self.mktemp()
+        self.write(text)
+        loaded = loadConfiguration(self.path)
+        daemon = self.daemon()
+        self.manager.apply(loaded.services)
+        ConfigurationFile(self.lbs, loaded)
+        daemon.startService()
+        return daemon
+
+    def write(self, text: str) -> None:
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_reload(self) -> None:
+        text = SMALL.decode().replace("127.0.0.1:8080", f"127.0.0.1:{self.freePort()}")
+        before = signal.getsignal(signal.SIGHUP)
+        daemon = self.started(text)
+        told: list[Event] = []
+        self.manager.subscribe(told.append)
+        self.write(text.replace('name="prod"', 'name="prod" scheduler="rand"'))
+        self.hangup()
+        self.assertEqual(
+            [(event.kind.value, event.by) for event in told],
+            [("scheduler-changed", "signal:SIGHUP")],
+        )
+        self.write("no XML")
+        self.hangup()
+        self.assertEqual(self.manager.getGroup("web", "prod").scheduler, "rand")
+        self.assertEqual(len(told), 1)
+        stopped = daemon.stopService()
+        daemon.reload()
+        self.successResultOf(stopped)
+        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+
+    def test_noFile(self) -> None:
+        """
+        Where there is nothing to load, it is left to mean what it did.
+        """
+        before = signal.getsignal(signal.SIGHUP)
+        daemon = self.daemon()
+        daemon.startService()
+        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+        self.successResultOf(daemon.stopService())

@@ -21,6 +21,7 @@ from tests.config.documents import (
 from txlb.config import (
     AdminSettings,
     AdminUser,
+    ConfigCheckSettings,
     Configuration,
     LoggingSettings,
     ManagerSettings,
@@ -87,7 +88,9 @@ class OldFileTests(SynchronousTestCase):
         self.assertEqual(
             found.manager,
             ManagerSettings(
-                TimerSettings(500.0, True), TimerSettings(10.0, False), TimerSettings(20.0, False)
+                TimerSettings(500.0, True),
+                ConfigCheckSettings(10.0, False),
+                TimerSettings(20.0, False),
             ),
         )
         self.assertEqual(found.control, "/var/run/balancer.sock")
@@ -113,9 +116,9 @@ class OldFileTests(SynchronousTestCase):
         self.assertEqual(found.admin.web, WebSettings())
         self.assertEqual(found.admin.ssh, SSHSettings())
         self.assertIsNone(found.control)
-        self.assertEqual(found.manager.configCheck, TimerSettings(30.0, True))
+        self.assertEqual(found.manager.configCheck, ConfigCheckSettings(30.0, True))
         self.assertEqual(found.services[0].enabledGroup.name, "prod")
-        self.assertEqual([line for line, _ in notesOf(found)], [14, 18])
+        self.assertEqual([line for line, _ in notesOf(found)], [14])
 
     def test_pythonDirector(self) -> None:
         """

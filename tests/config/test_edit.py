@@ -49,6 +49,13 @@ class ArrangeTests(SynchronousTestCase):
             lines = [f'  <h n="{name}"/>' for name in wanted]
             self.assertEqual(edit(self.three, *wanted), "\n".join(["<g>", *lines, "</g>"]))
 
+    def test_besideTheTag(self) -> None:
+        """
+        A comment beside the opening tag is no example of where things stand.
+        """
+        text = '<g> <!-- G -->\n  <h n="a"/>\n</g>'
+        self.assertEqual(edit(text, "a", "x"), '<g> <!-- G -->\n  <h n="a"/>\n  <h n="x"/>\n</g>')
+
     def test_moved(self) -> None:
         for wanted in permutations("abc"):
             lines = [f'  <h n="{name}"/>' for name in wanted]

@@ -299,6 +299,7 @@ class ApplyTests(SynchronousTestCase):
                         field.name: getattr(ProxyHost("c", "::1", 1), field.name)
                         for field in dataclasses.fields(ProxyHost)
                     },
+                    "restart": False,
                     "text": "host web/main/c added ([::1]:1, weight 1)",
                 },
                 {
@@ -308,6 +309,7 @@ class ApplyTests(SynchronousTestCase):
                     "setting": "",
                     "before": "127.0.0.1:7000",
                     "after": "127.0.0.1:9",
+                    "restart": False,
                     "text": "host web/main/a moved from 127.0.0.1:7000 to 127.0.0.1:9",
                 },
                 {
@@ -317,6 +319,7 @@ class ApplyTests(SynchronousTestCase):
                     "setting": "weight",
                     "before": 1,
                     "after": 4,
+                    "restart": False,
                     "text": "host web/main/a: weight 1 -> 4",
                 },
             ],

@@ -145,6 +145,16 @@ class PasswordChecks:
         self.waiting += 1
         return self._run(lambda: self._check(stored, password)).addBoth(self._done)
 
+    def setModel(self, model: str | None) -> None:
+        """
+        Take the cost of another hash where there is none to check.
+
+        @param model: see L{PasswordChecks}.
+        """
+        if model != self._model:
+            self._model = model
+            self._decoy = None
+
     def stop(self) -> None:
         """
         Let the checks that wait end at once, without a match.

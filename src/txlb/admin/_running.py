@@ -75,6 +75,12 @@ class Running:
         )
         self.factory = ManholeFactory(portal, key, reactor, self._deadlines)
 
+    def usersChanged(self, users: Users) -> None:
+        """
+        Other users may log in from now on.
+        """
+        self._checks.setModel(users.costliestHash())
+
     def stop(self) -> None:
         """
         End the thread and the timers. It waits for the password that is being

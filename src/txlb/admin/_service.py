@@ -132,6 +132,18 @@ class ManholeService(Service):
             self._key = hostKey(stateDirectory(self._directory))
         return self._key
 
+    def setUsers(self, users: Iterable[AdminUser]) -> None:
+        """
+        Only these may log in from now on. Who is logged in stays so.
+
+        @raise DuplicateName: two have the same name; nothing has changed then.
+        """
+        self._users.replace(users)
+        if self._running is not None:
+            self._running.usersChanged(self._users)
+        for warning in self._users.warnings():
+            log.warn("{problem}", problem=warning)
+
     # Life
 
     def privilegedStartService(self) -> None:

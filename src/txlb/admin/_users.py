@@ -60,10 +60,20 @@ class Users:
 
     def __init__(self, users: Iterable[AdminUser]) -> None:
         self._users: dict[str, AdminUser] = {}
+        self.replace(users)
+
+    def replace(self, users: Iterable[AdminUser]) -> None:
+        """
+        These are the users from now on.
+
+        @raise DuplicateName: two have the same name; the old ones stay then.
+        """
+        named: dict[str, AdminUser] = {}
         for user in users:
-            if user.name in self._users:
+            if user.name in named:
                 raise DuplicateName(f"there are two users {user.name!r}; each needs its own name")
-            self._users[user.name] = user
+            named[user.name] = user
+        self._users = named
 
     def __iter__(self) -> Iterator[AdminUser]:
         """
@@ -157,6 +167,8 @@ class PasswordChecker:
                 raise refusal
             if user is None or not matched:
                 raise LoginRefused("the password is wrong")
+            if self._users.named(credentials.username) != user:
+                raise LoginRefused("the user was changed while the password was checked")
             return _checkAccess(user)
 
         return checked.addCallback(decide)

@@ -5,14 +5,18 @@ The balancer as a Twisted service.
 from txlb.application._access import AccessLog
 from txlb.application._daemon import Daemon
 from txlb.application._events import EventLog
+from txlb.application._file import ConfigurationFile
+from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileError, LogFileService
 from txlb.application._registries import fillRegistries
 from txlb.application.service import LoadBalancedService, ProxyListener
 
 __all__ = [
     "AccessLog",
+    "ConfigurationFile",
     "Daemon",
     "EventLog",
+    "FileKeeper",
     "LoadBalancedService",
     "LogFileError",
     "LogFileService",

@@ -4,6 +4,7 @@ A balancer that has a process to itself, as under C{twistd txlb}.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
 from txlb.application.service import LoadBalancedService
+from txlb.errors import TxlbError
 
 _log = Logger()
 
@@ -26,7 +28,8 @@ class Daemon(MultiService):
     """
     A balancer with what belongs to it, and the answer to signals: the first
     SIGTERM or SIGINT begins the graceful stop, after which the process ends
-    with status 0; a second one resets every connection.
+    with status 0; a second one resets every connection. SIGHUP loads the
+    configuration file again, where there is one, and is left alone where not.
 
     @param balancer: the balancer.
     @param before: services that are started before it and stopped after it.
@@ -67,13 +70,30 @@ class Daemon(MultiService):
         self._reactor.callWhenRunning(self._takeSignals)
 
     def _takeSignals(self) -> None:
-        for number in SIGNALS:
-            before = signal.signal(number, self._signal)
-            if before != self._signal:
+        handlers = dict.fromkeys(SIGNALS, self._signal)
+        if self.balancer.configuration is not None:
+            handlers[signal.SIGHUP] = self._hangup
+        for number, handler in handlers.items():
+            before = signal.signal(number, handler)
+            if before != handler:
                 self._restore.insert(0, functools.partial(signal.signal, number, before))
 
     def _signal(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.signalled, signal.Signals(number).name)
+
+    def _hangup(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self.reload)
+
+    def reload(self) -> None:
+        """
+        SIGHUP has come: load the configuration file again. What is wrong with it
+        is in the log, and then nothing has changed.
+        """
+        if not self.running:
+            return
+        _log.info("SIGHUP: loading the configuration file again")
+        with contextlib.suppress(TxlbError), self.balancer.manager.by("signal:SIGHUP"):
+            self.balancer.reload()
 
     def signalled(self, name: str) -> None:
         """

@@ -13,15 +13,27 @@ from twisted.internet.defer import Deferred, succeed
 from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._checks import CheckLike, HealthService, healthCheckFrom
 from txlb.application._engine import Engine
+from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
-from txlb.errors import AddressError, UnknownConnection, UnknownName
+from txlb.config import Configuration, loadConfiguration
+from txlb.errors import AddressError, TxlbError, UnknownConnection, UnknownName
 from txlb.health import MAX_CHECKS
 from txlb.manager import ProxyManager, wantedServices
-from txlb.model import Address, HostMapper, ProxyService, TCPAddress, parseListenAddress
+from txlb.model import (
+    Address,
+    HealthCheck,
+    HostMapper,
+    Plan,
+    ProxyService,
+    TCPAddress,
+    parseListenAddress,
+)
 from txlb.pool import Event
 from txlb.proxy import ConnectionRecord
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
+
+_NO_FILE = "this balancer was not made from a configuration file"
 
 
 class LoadBalancedService(MultiService):
@@ -41,6 +53,7 @@ class LoadBalancedService(MultiService):
     @param maxChecks: health checks under way at once, at least 1.
 
     @ivar manager: the manager.
+    @ivar configuration: the file that it was made from; L{None} for none.
     """
 
     def __init__(
@@ -55,6 +68,7 @@ class LoadBalancedService(MultiService):
         self.manager = pm
         self.graceTime = graceTime
         self.maxChecks = maxChecks
+        self.configuration: ConfigurationFile | None = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
         self._engine: Engine | None = None
@@ -163,6 +177,38 @@ class LoadBalancedService(MultiService):
 
     # Changing everything
 
+    def plan(
+        self, source: str | Configuration | Iterable[HostMapper | ProxyService] | None = None
+    ) -> Plan:
+        """
+        What it would change to L{reload}, or to L{apply} other services.
+
+        @param source: a configuration file, or what one says, or services; by
+            default the balancer's own file.
+        @raise ConfigurationError: something is wrong with the file.
+        @raise ConfigurationConflict: it contradicts what was changed live.
+        @raise ModelError: something of the services breaks a rule.
+        @raise TxlbError: the balancer has no file.
+        """
+        if source is not None and not isinstance(source, (str, Configuration)):
+            return self.manager.plan(source)
+        if self.configuration is not None:
+            return self.configuration.plan(source)
+        if source is None:
+            raise TxlbError(_NO_FILE)
+        given = loadConfiguration(source) if isinstance(source, str) else source
+        return self.manager.plan(given.services)
+
+    def reload(self, *, discard: bool = False) -> Plan:
+        """
+        Load the configuration file again: see L{ConfigurationFile.reload}.
+
+        @raise TxlbError: the balancer has no file.
+        """
+        if self.configuration is None:
+            raise TxlbError(_NO_FILE)
+        return self.configuration.reload(discard=discard)
+
     def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
         """
         Make these the services, live, by the smallest set of changes: see
@@ -176,6 +222,8 @@ class LoadBalancedService(MultiService):
             else is raised, all is as it was.
         """
         wanted = wantedServices(services)
+        for check in _checksOf(wanted):
+            self.health.verified(check)
         engine = self._engine
         if engine is not None:
             engine.prepare(wanted)
@@ -297,6 +345,14 @@ class LoadBalancedService(MultiService):
         for engine in (self._engine, self._stopping):
             if engine is not None:
                 engine.abortAll()
+
+
+def _checksOf(services: Iterable[ProxyService]) -> Iterator[HealthCheck]:
+    for service in services:
+        for group in service.groups:
+            for check in (group.check, *(host.check for host in group.hosts)):
+                if check is not None:
+                    yield check
 
 
 def _hostAndPort(clientAddr: object) -> tuple[str, int]:

@@ -4,11 +4,14 @@ The configuration file: XML in, values out, and back again.
 
 from txlb.config._checkwords import registerCheckWord
 from txlb.config._configuration import Configuration, loadConfiguration, parseConfiguration
+from txlb.config._document import readFile
 from txlb.config._explain import explainConfiguration
 from txlb.config._reference import referencePage
+from txlb.config._save import FileChanged, writeFile
 from txlb.config._settings import (
     AdminSettings,
     AdminUser,
+    ConfigCheckSettings,
     LoggingSettings,
     ManagerSettings,
     SSHSettings,
@@ -19,7 +22,9 @@ from txlb.config._settings import (
 __all__ = [
     "AdminSettings",
     "AdminUser",
+    "ConfigCheckSettings",
     "Configuration",
+    "FileChanged",
     "LoggingSettings",
     "ManagerSettings",
     "SSHSettings",
@@ -28,6 +33,8 @@ __all__ = [
     "explainConfiguration",
     "loadConfiguration",
     "parseConfiguration",
+    "readFile",
     "referencePage",
     "registerCheckWord",
+    "writeFile",
 ]

@@ -14,6 +14,7 @@ from txlb.config._nodes import Node, Report
 from txlb.config._settings import (
     AdminSettings,
     AdminUser,
+    ConfigCheckSettings,
     LoggingSettings,
     ManagerSettings,
     SSHSettings,
@@ -114,7 +115,7 @@ class SettingsBuilder:
     def _manager(self, node: Node) -> ManagerSettings:
         return ManagerSettings(
             _timer(node, schema.HOST_CHECK),
-            _timer(node, schema.CONFIG_CHECK),
+            _configCheck(node.first(schema.CONFIG_CHECK)),
             _timer(node, schema.HEARTBEAT),
             node.get("graceTime"),
             node.get("maxChecks"),
@@ -155,3 +156,11 @@ class SettingsBuilder:
 def _timer(manager: Node, spec: Element) -> TimerSettings | None:
     node = manager.first(spec)
     return None if node is None else TimerSettings(node.get("interval"), node.get("enable"))
+
+
+def _configCheck(node: Node | None) -> ConfigCheckSettings | None:
+    if node is None:
+        return None
+    return ConfigCheckSettings(
+        node.get("interval"), node.get("enable"), node.get("backups"), node.get("reload")
+    )

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from txlb.config import _schema as schema
 from txlb.config._admin import SettingsBuilder
 from txlb.config._build import ServiceBuilder
+from txlb.config._difference import settingsBetween
 from txlb.config._document import parseTree, readFile
 from txlb.config._nodes import Node, checkTree
 from txlb.config._render import render
 from txlb.config._save import writeFile
 from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
 from txlb.errors import ConfigurationError, Problem, UnknownName
-from txlb.model import ProxyService, changesBetween
+from txlb.model import Plan, ProxyService, changesBetween
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +93,14 @@ class Configuration:
         @return: nothing where they are equal.
         """
         return changesBetween(self.services, services).lines
+
+    def planTo(self, other: Configuration) -> Plan:
+        """
+        What differs between this file and another one: the services, then
+        everything else.
+        """
+        services = changesBetween(self.services, other.services).changes
+        return Plan((*services, *settingsBetween(self, other)))
 
     def tostring(self) -> bytes:
         """

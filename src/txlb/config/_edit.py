@@ -107,7 +107,9 @@ def _indent(parent: etree._Element) -> str:
     The white space that stands before a child.
     """
     if len(parent):
-        return _lastLine(parent.text or "")
+        # A comment beside the opening tag is no example of it.
+        spaces = [parent.text or "", *(child.tail or "" for child in parent[:-1])]
+        return _lastLine(next((each for each in spaces if "\n" in each), spaces[0]))
     outer = _lastLine(parent.text or "") or _lastLine(_spaceBefore(parent))
     if "\n" not in outer:
         return ""

@@ -9,10 +9,17 @@ from txlb.config import _kinds as kinds
 from txlb.config import _things as things
 from txlb.config._attributes import DAY, WEEK, of
 from txlb.config._elements import Attribute, Child, Element, Since
-from txlb.config._settings import LoggingSettings, ManagerSettings, TimerSettings
+from txlb.config._settings import (
+    ConfigCheckSettings,
+    LoggingSettings,
+    ManagerSettings,
+    TimerSettings,
+)
 
 
-def _timer(tag: str, doc: str, interval: float, pending: str = "") -> Element:
+def _timer(
+    tag: str, doc: str, interval: float, pending: str = "", more: tuple[Attribute, ...] = ()
+) -> Element:
     return Element(
         tag,
         doc,
@@ -25,6 +32,7 @@ def _timer(tag: str, doc: str, interval: float, pending: str = "") -> Element:
                 since=Since.OLD,
             ),
             of(TimerSettings, "enable", kinds.Boolean(), "Whether it is done.", Since.OLD),
+            *more,
         ),
         pending=pending,
     )
@@ -37,7 +45,26 @@ HOST_CHECK = _timer(
     "2 seconds.",
     120.0,
 )
-CONFIG_CHECK = _timer("configCheck", "Saving what was changed live.", 30.0, "saving changes")
+CONFIG_CHECK = _timer(
+    "configCheck",
+    "Saving what was changed live to this file, and following it when others change it.",
+    30.0,
+    more=(
+        of(
+            ConfigCheckSettings,
+            "backups",
+            kinds.Whole(0, 1000, "files", "none"),
+            "How many old files are kept when one is saved: beside it, with the time behind "
+            "their names. Whoever saves, this counts.",
+        ),
+        of(
+            ConfigCheckSettings,
+            "reload",
+            kinds.Boolean(),
+            "Whether the file is loaded again when somebody has changed it, some seconds later.",
+        ),
+    ),
+)
 HEARTBEAT = _timer(
     "heartbeat",
     "Checking all hosts, by connecting to them; those that have a ``<check>``, or whose group has "

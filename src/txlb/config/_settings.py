@@ -98,13 +98,28 @@ class TimerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigCheckSettings(TimerSettings):
+    """
+    What a balancer does with its configuration file by itself.
+
+    @ivar interval: seconds from one look at what was changed live to the next.
+    @ivar enable: whether that is saved.
+    @ivar backups: how many old files are kept when one is saved, 0 to 1000.
+    @ivar reload: whether the file is read again when somebody has changed it.
+    """
+
+    backups: int = 10
+    reload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ManagerSettings:
     """
     What the balancer does by itself.
 
     @ivar hostCheck: tries hosts that are down; L{None} where the file has no
         such element.
-    @ivar configCheck: saves what was changed; likewise.
+    @ivar configCheck: saves what was changed, and follows the file; likewise.
     @ivar heartbeat: checks hosts that are up; likewise.
     @ivar graceTime: seconds that open connections have when the balancer stops,
         0 to a day.
@@ -112,7 +127,7 @@ class ManagerSettings:
     """
 
     hostCheck: TimerSettings | None = None
-    configCheck: TimerSettings | None = None
+    configCheck: ConfigCheckSettings | None = None
     heartbeat: TimerSettings | None = None
     graceTime: float = 10.0
     maxChecks: int = 100

@@ -56,6 +56,7 @@ class Change:
     @ivar before: the value; L{None} where it was not there.
     @ivar after: the value; L{None} where it is not there any more.
     @ivar secret: whether the values are nobody's business.
+    @ivar restart: whether a balancer that runs has to be started anew for it.
     """
 
     kind: ChangeKind
@@ -65,6 +66,7 @@ class Change:
     before: Any = None
     after: Any = None
     secret: bool = False
+    restart: bool = False
 
     @property
     def message(self) -> str:
@@ -85,7 +87,9 @@ class Change:
         thing = "service" if self.thing == "listener" else self.thing
         about = f"{thing} {where}" if where else thing
         plainly = self.kind in {ChangeKind.ADDED, ChangeKind.REMOVED, ChangeKind.MOVED}
-        return f"{about}{'' if plainly and self.thing != 'listener' else ':'} {self.message}"
+        colon = "" if plainly and self.thing != "listener" else ":"
+        restart = "; this takes a restart" if self.restart else ""
+        return f"{about}{colon} {self.message}{restart}"
 
     def asDict(self) -> dict[str, object]:
         """
@@ -99,6 +103,7 @@ class Change:
             "setting": self.setting,
             "before": before,
             "after": after,
+            "restart": self.restart,
             "text": str(self),
         }
 

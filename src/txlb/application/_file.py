@@ -1,0 +1,291 @@
+"""
+A running balancer and its configuration file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from txlb.config import (
+    ConfigCheckSettings,
+    Configuration,
+    loadConfiguration,
+    parseConfiguration,
+    readFile,
+    writeFile,
+)
+from txlb.errors import ConfigurationConflict, ConfigurationError, ModelError, TxlbError
+from txlb.model import Plan, ProxyService, changesBetween, mergeServices
+
+if TYPE_CHECKING:
+    from txlb.application.service import LoadBalancedService
+
+#: Lines of a difference that are shown.
+MOST_LINES = 200
+
+#: What is nobody's business also where a difference is shown.
+_SECRET = re.compile(r'(password\s*=\s*)("[^"]*"|\'[^\']*\')')
+
+_log = Logger()
+
+Follower = Callable[[Configuration], object]
+
+
+class ConfigurationFile:
+    """
+    The file that a balancer was made from: it can be loaded again, and what was
+    changed live can be saved to it. Both keep what others have done: a live
+    change that the file says nothing about stays when it is loaded, and a file
+    that somebody has changed is not written over.
+
+    @param balancer: whose file.
+    @param loaded: what it said when the balancer was made.
+
+    @ivar loaded: what it said when it was last loaded or saved.
+    @ivar lastError: why the last L{reload} or L{save} failed; L{None} where it
+        did not.
+    """
+
+    def __init__(self, balancer: LoadBalancedService, loaded: Configuration) -> None:
+        self.loaded = loaded
+        self.lastError: TxlbError | None = None
+        self._balancer = balancer
+        self._followers: list[Follower] = []
+        balancer.configuration = self
+
+    def __repr__(self) -> str:
+        return f"<ConfigurationFile {self.path}>"
+
+    def __getattr__(self, name: str) -> Any:
+        # Whatever a configuration says, this does: services, admin, logging.
+        return getattr(self.__dict__["loaded"], name)
+
+    @property
+    def path(self) -> str:
+        """
+        The file.
+        """
+        return self.loaded.path
+
+    @property
+    def settings(self) -> ConfigCheckSettings:
+        """
+        What is done with the file by itself.
+        """
+        return self.loaded.manager.configCheck or ConfigCheckSettings(30.0)
+
+    def follow(self, follower: Follower) -> None:
+        """
+        Call something with each new configuration that is in force. It must not
+        fail: whatever can is to be tried before.
+        """
+        self._followers.append(follower)
+
+    # What differs
+
+    def changes(self, services: Iterable[ProxyService]) -> list[str]:
+        """
+        What differs between the file as it was loaded and these services, a line
+        each.
+        """
+        return self.loaded.changes(services)
+
+    def unsaved(self) -> Plan:
+        """
+        What was changed live and is not in the file.
+        """
+        return changesBetween(self.loaded.services, self._balancer.manager.services.values())
+
+    def plan(self, source: str | Configuration | None = None, *, discard: bool = False) -> Plan:
+        """
+        What L{reload} would change.
+
+        @param source: another file, or what it says; by default the file itself.
+        @param discard: see there.
+        @raise ConfigurationError: something is wrong with it.
+        @raise ConfigurationConflict: see L{reload}.
+        """
+        new = self._read(source)
+        services = self._merged(new, discard)
+        found = self._balancer.manager.plan(services).changes
+        beside = [each for each in self.loaded.planTo(new).changes if each.thing not in _SERVICES]
+        return Plan((*found, *beside))
+
+    # Loading
+
+    def reload(self, *, discard: bool = False) -> Plan:
+        """
+        Load the file again. All of it is checked before anything is done, and
+        what it says is applied as a whole or not at all.
+
+        What was changed live and is not in the file stays, unless the file was
+        changed in the same place: then nothing is done.
+
+        @param discard: the file alone counts: live changes that are not in it
+            are undone.
+        @return: what has changed, and what takes a restart.
+        @raise ConfigurationError: something is wrong with the file.
+        @raise ConfigurationConflict: it contradicts what was changed live.
+        @raise ListenError: an address can't be had.
+        @raise ModelError: live changes and those of the file break a rule
+            together.
+        """
+        try:
+            return self._reload(discard)
+        except TxlbError as error:
+            self._failed("not loaded again, and nothing was changed", error)
+            raise
+        except Exception as error:
+            # A policy from elsewhere may raise anything.
+            failure = TxlbError(f"{type(error).__name__}: {error}")
+            self._failed("not loaded again, and nothing was changed", failure)
+            raise failure from error
+
+    def _reload(self, discard: bool) -> Plan:
+        new = self._read(None)
+        plan = self.plan(new, discard=discard)
+        self._balancer.apply(self._merged(new, discard))
+        self.loaded = new
+        self.lastError = None
+        for follower in self._followers:
+            follower(new)
+        for line in plan.lines:
+            _log.info("{path}: {line}", path=self.path, line=line)
+        _log.info("{path} was loaded again, {count} changes", path=self.path, count=len(plan.lines))
+        for line in self.unsaved().lines:
+            _log.warn("{path}: changed live and not in the file: {line}", path=self.path, line=line)
+        return plan
+
+    def _read(self, source: str | Configuration | None) -> Configuration:
+        if isinstance(source, Configuration):
+            return source
+        return loadConfiguration(self.path if source is None else source)
+
+    def _merged(self, new: Configuration, discard: bool) -> tuple[ProxyService, ...]:
+        if discard:
+            return new.services
+        mine = self._balancer.manager.services.values()
+        try:
+            merged = mergeServices(self.loaded.services, mine, new.services)
+        except ModelError as error:
+            lines = [f"what was changed live and {new.path} contradict each other: {error}"]
+            raise ConfigurationConflict([*lines, _WAY_OUT]) from None
+        if merged.conflicts:
+            raise ConfigurationConflict(
+                [
+                    f"what was changed live and {new.path} contradict each other:",
+                    *(f"  {conflict}" for conflict in merged.conflicts),
+                    _WAY_OUT,
+                ]
+            )
+        return merged.services
+
+    # Saving
+
+    def save(self, *, overwrite: bool = False) -> str | None:
+        """
+        Write what was changed live to the file: as a whole or not at all, with
+        its comments and its order, its permissions and its owner. The old file
+        is kept beside it, with the time behind its name.
+
+        @param overwrite: also where somebody else has changed it since it was
+            loaded; what they have changed is lost then.
+        @return: the path of the old file; L{None} where nothing had to be saved,
+            or where none is kept.
+        @raise ConfigurationConflict: somebody else has changed it.
+        @raise ConfigurationError: it can't be written, or can't say this. What
+            was there is untouched.
+        """
+        try:
+            return self._save(overwrite)
+        except TxlbError as error:
+            self._failed("not saved", error)
+            raise
+
+    def _save(self, overwrite: bool) -> str | None:
+        services = tuple(self._balancer.manager.services.values())
+        there = self._there()
+        if there == self.loaded.tostring():
+            data = self.loaded.render(services)
+        elif overwrite:
+            data = self._edited(there, services)
+        else:
+            raise self._conflict(there, self.loaded.render(services))
+        if data == there:
+            return None
+        settings = self.settings
+        kept = writeFile(self.path, data, expected=there, backups=settings.backups)
+        self.loaded = parseConfiguration(data, self.path)
+        self.lastError = None
+        _log.info("{path} was saved", path=self.path)
+        return kept
+
+    def _there(self) -> bytes | None:
+        """
+        What is in the file now; L{None} where there is none.
+        """
+        try:
+            return readFile(self.path)
+        except ConfigurationError:
+            # Who has removed it has changed it. Another trouble comes up again.
+            return None
+
+    def _edited(self, there: bytes | None, services: tuple[ProxyService, ...]) -> bytes:
+        """
+        The file for these services, made of what is there if that is one.
+        """
+        try:
+            base = parseConfiguration(there or b"", self.path)
+        except ConfigurationError:
+            base = self.loaded
+        return base.render(services)
+
+    def _conflict(self, there: bytes | None, data: bytes) -> ConfigurationConflict:
+        if there is None:
+            return ConfigurationConflict(
+                [
+                    f"{self.path} can't be read any more since it was loaded; nothing was saved",
+                    "to write it anew: config.save(overwrite=True)",
+                ]
+            )
+        return ConfigurationConflict(
+            [
+                f"{self.path} was changed by somebody else since it was loaded; nothing was saved",
+                *difference(there, data, "the file", "what would be saved"),
+                "to take over what is in the file, and save after it: services.reload()",
+                "to save over it: config.save(overwrite=True)",
+            ]
+        )
+
+    def _failed(self, what: str, error: TxlbError) -> None:
+        before, self.lastError = self.lastError, error
+        # What is tried again and again says the same only once.
+        if str(before) == str(error):
+            return
+        _log.error("{path}: {what}: {error}", path=self.path, what=what, error=str(error))
+
+
+_SERVICES = frozenset({"service", "listener", "group", "host"})
+
+_WAY_OUT = (
+    "nothing was done; to let the file count alone: services.reload(discard=True); to let what "
+    "was changed live count alone: config.save(overwrite=True)"
+)
+
+
+def difference(before: bytes, after: bytes, one: str, other: str) -> list[str]:
+    """
+    What differs between two files, as C{diff -u} shows it, without context and
+    without passwords.
+    """
+    texts = [data.decode("utf-8", "replace").splitlines() for data in (before, after)]
+    found = difflib.unified_diff(texts[0], texts[1], one, other, n=0, lineterm="")
+    lines = [_SECRET.sub(r"\1(not shown)", line) for line in found]
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} lines more"]
+    return lines

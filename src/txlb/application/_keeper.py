@@ -1,0 +1,137 @@
+"""
+What a balancer does with its configuration file by itself: saving what was
+changed live, and following the file when others change it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+from txlb.application._file import ConfigurationFile
+from txlb.config import Configuration, readFile
+from txlb.deadlines import Deadline, Deadlines
+from txlb.errors import TxlbError
+from txlb.manager import ProxyManager
+
+#: Seconds from one look at the file to the next. A file that has changed is read
+#: when it has not changed since the look before, so that one which is still
+#: being written is left alone: half a second to a second after the last write.
+POLL = 0.5
+
+_log = Logger()
+
+#: What a file is known by: its device, number, size and time of change.
+_Stamp = tuple[int, int, int, int]
+
+
+class FileKeeper(Service):
+    """
+    Saves and follows a configuration file, as its C{<configCheck>} says.
+
+    @param file: the file.
+    @param manager: what is changed by it, and what is said to be changed by it.
+    @param reactor: by default the global one, from when the service starts.
+    @param seconds: a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        file: ConfigurationFile,
+        manager: ProxyManager,
+        reactor: Any = None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self._file = file
+        self._manager = manager
+        self._reactor = reactor
+        self._deadlines: Deadlines | None = None
+        self._save: Deadline | None = None
+        self._look: Deadline | None = None
+        # As it was when it was last dealt with, and at the last look.
+        self._known: _Stamp | None = None
+        self._seen: _Stamp | None = None
+        file.follow(self._configured)
+
+    def startService(self) -> None:
+        """
+        Begin.
+        """
+        super().startService()
+        if self._reactor is None:
+            # Picked up now, so that importing this module installs none.
+            from twisted.internet import reactor  # noqa: PLC0415
+
+            self._reactor = reactor
+        self._deadlines = Deadlines(self._reactor, self._seconds)
+        self._known = self._seen = self._stamp()
+        self._schedule()
+
+    def stopService(self) -> None:
+        """
+        End. What was changed and not saved by now is not saved.
+        """
+        super().stopService()
+        if self._deadlines is not None:
+            self._deadlines.stop()
+            self._deadlines = None
+        self._save = self._look = None
+
+    def _configured(self, configuration: Configuration) -> None:
+        self._known = self._stamp()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """
+        Do from now on what the file says.
+        """
+        if self._deadlines is None:
+            return
+        for deadline in (self._save, self._look):
+            if deadline is not None:
+                deadline.cancel()
+        self._save = self._look = None
+        settings = self._file.settings
+        if settings.enable:
+            self._save = self._deadlines.after(settings.interval, self._saveNow)
+        if settings.reload:
+            self._look = self._deadlines.after(POLL, self._lookNow)
+
+    def _saveNow(self) -> None:
+        if self._deadlines is None:
+            return
+        self._save = self._deadlines.after(self._file.settings.interval, self._saveNow)
+        # What went wrong is in the log.
+        with contextlib.suppress(TxlbError):
+            if self._file.unsaved():
+                self._file.save()
+
+    def _lookNow(self) -> None:
+        if self._deadlines is None:
+            return
+        self._look = self._deadlines.after(POLL, self._lookNow)
+        stamp, before = self._stamp(), self._seen
+        self._seen = stamp
+        if stamp is None or stamp == self._known or stamp != before:
+            return
+        self._known = stamp
+        with contextlib.suppress(TxlbError):
+            if readFile(self._file.path) != self._file.loaded.tostring():
+                _log.info("{path} has changed", path=self._file.path)
+                with self._manager.by("file"):
+                    self._file.reload()
+
+    def _stamp(self) -> _Stamp | None:
+        try:
+            status = os.stat(self._file.path)
+        except OSError:
+            # It is being replaced, or gone: nothing to load.
+            return None
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,77 @@
+"""
+What differs between two configuration files beside their services.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from txlb.model import Change, ChangeKind, settingChanges
+
+if TYPE_CHECKING:
+    from txlb.config._configuration import Configuration
+
+#: What a running balancer takes over, by the thing and the beginning of the
+#: setting's name. Everything else takes a restart, and a plan says so.
+LIVE = (
+    ("user", ""),
+    ("manager", "graceTime"),
+    ("manager", "configCheck"),
+)
+
+#: These fields of a configuration say nothing about the balancer, or are
+#: compared elsewhere.
+_WITHOUT = frozenset({"path", "services", "admin", "notes", "root", "_source"})
+
+
+def settingsBetween(old: Configuration, new: Configuration) -> list[Change]:
+    """
+    What differs in everything that a file says but its services, whichever
+    settings there are.
+    """
+    found: list[Change] = []
+    for field in dataclasses.fields(new):
+        if field.name not in _WITHOUT:
+            found += _value(field.name, getattr(old, field.name), getattr(new, field.name))
+    for field in dataclasses.fields(new.admin):
+        if field.name != "users":
+            found += _value(
+                field.name, getattr(old.admin, field.name), getattr(new.admin, field.name)
+            )
+    found += _users(old, new)
+    return [change if _isLive(change) else replace(change, restart=True) for change in found]
+
+
+def _value(thing: str, before: Any, after: Any) -> Iterator[Change]:
+    if before == after:
+        return
+    if before is None:
+        yield Change(ChangeKind.ADDED, thing, (), "", None, after)
+    elif after is None:
+        yield Change(ChangeKind.REMOVED, thing, (), "", before)
+    elif dataclasses.is_dataclass(after):
+        yield from settingChanges(thing, (), before, after)
+    else:
+        yield Change(ChangeKind.CHANGED, thing, (), thing, before, after)
+
+
+def _users(old: Configuration, new: Configuration) -> Iterator[Change]:
+    before = {user.name: user for user in old.admin.users}
+    after = {user.name: user for user in new.admin.users}
+    for name, user in before.items():
+        if name not in after:
+            yield Change(ChangeKind.REMOVED, "user", (name,), "", user)
+    for name, user in after.items():
+        if name not in before:
+            yield Change(ChangeKind.ADDED, "user", (name,), "", None, user)
+        else:
+            yield from settingChanges("user", (name,), before[name], user)
+
+
+def _isLive(change: Change) -> bool:
+    return any(
+        change.thing == thing and change.setting.startswith(setting) for thing, setting in LIVE
+    )

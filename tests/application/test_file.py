@@ -1,0 +1,436 @@
+"""
+Tests for L{txlb.application._file} and L{txlb.application._keeper}.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, cast
+
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.application import ConfigurationFile, FileKeeper, LoadBalancedService
+from txlb.application._keeper import POLL
+from txlb.config import Configuration, loadConfiguration
+from txlb.errors import ConfigurationConflict, ConfigurationError, TxlbError
+from txlb.manager import proxyManagerFactory
+from txlb.schedulers import Scheduler, _registry, registerScheduler
+
+FILE = """\
+<!-- ours -->
+<config>
+  <service name="web">
+    <listen ip="127.0.0.1:8080"/>
+    <group name="prod" enable="true"> <!-- the real ones -->
+      <host name="h1" ip="127.0.0.1:7001"/>  <!-- in the cellar -->
+      <host name="h2" ip="127.0.0.1:7002" weight="2"/>
+    </group>
+  </service>
+  <admin>
+    <user name="ann" password="$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g" access="full"/>
+  </admin>
+  <manager/>
+</config>
+"""
+
+CHECK = '<manager><configCheck interval="10" enable="{}" backups="2" reload="{}"/></manager>'
+
+
+class FileCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.path = os.path.abspath(os.path.join(folder, "c.xml"))
+        self.logged: list[str] = []
+        observer = cast(ILogObserver, self._observe)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.made(FILE)
+
+    def _observe(self, event: LogEvent) -> None:
+        if str(event.get("log_namespace", "")).startswith("txlb."):
+            self.logged.append(formatEvent(event))
+
+    def made(self, text: str) -> None:
+        self.write(text)
+        loaded = loadConfiguration(self.path)
+        self.manager = proxyManagerFactory(loaded.services)
+        self.lbs = LoadBalancedService(self.manager)
+        self.file = ConfigurationFile(self.lbs, loaded)
+
+    def write(self, text: str) -> None:
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def read(self) -> str:
+        with open(self.path, encoding="utf-8") as file:
+            return file.read()
+
+    def weight(self, name: str) -> int:
+        return self.manager.getHost("web", "prod", name).weight
+
+    def files(self) -> int:
+        return len(os.listdir(os.path.dirname(self.path)))
+
+
+class ReloadTests(FileCase):
+    def test_nothing(self) -> None:
+        self.assertFalse(self.lbs.plan())
+        self.assertFalse(self.lbs.reload())
+
+    def test_changed(self) -> None:
+        self.write(FILE.replace('weight="2"', 'weight="3"'))
+        lines = ["host web/prod/h2: weight 2 -> 3"]
+        self.assertEqual(self.lbs.plan().lines, lines)
+        self.assertEqual(self.weight("h2"), 2)
+        self.assertEqual(self.lbs.reload().lines, lines)
+        self.assertEqual(self.weight("h2"), 3)
+        self.assertFalse(self.file.unsaved())
+        self.assertIn(f"{self.path}: host web/prod/h2: weight 2 -> 3", self.logged)
+
+    def test_anotherFile(self) -> None:
+        """
+        What another file would change can be asked, by its path or by what it
+        says, and by services themselves.
+        """
+        other = self.path + ".new"
+        with open(other, "w", encoding="utf-8") as file:
+            file.write(FILE.replace("leastc", "rand").replace('weight="2"', 'weight="9"'))
+        config = loadConfiguration(other)
+        for source in (other, config, config.services):
+            self.assertEqual(self.lbs.plan(source).lines, ["host web/prod/h2: weight 2 -> 9"])
+        self.lbs.configuration = None
+        for source in (other, config):
+            self.assertEqual(self.lbs.plan(source).lines, ["host web/prod/h2: weight 2 -> 9"])
+
+    def test_noFile(self) -> None:
+        self.lbs.configuration = None
+        for do in (self.lbs.plan, self.lbs.reload):
+            error = self.assertRaises(TxlbError, do)
+            self.assertIn("not made from a configuration file", str(error))
+
+    def test_wrong(self) -> None:
+        """
+        Everything that is wrong is in the log with its lines, and nothing has
+        changed.
+        """
+        self.write(FILE.replace('weight="2"', 'weight="-1"').replace("127.0.0.1:7001", "127.0.0.1"))
+        before = self.manager.services["web"]
+        for do in (self.lbs.plan, self.lbs.reload):
+            error = self.assertRaises(ConfigurationError, do)
+            self.assertEqual([each.line for each in error.problems], [6, 7])
+        self.assertIs(self.manager.services["web"], before)
+        (line,) = [each for each in self.logged if "not loaded again" in each]
+        self.assertIn(f"{self.path}:7: ", line)
+        self.assertIs(self.file.lastError.__class__, ConfigurationError)
+        self.write(FILE)
+        self.lbs.reload()
+        self.assertIsNone(self.file.lastError)
+
+    def test_liveChangesStay(self) -> None:
+        """
+        What was changed live in another place than in the file stays, and is
+        still to be saved.
+        """
+        self.manager.setWeight("web", "prod", "h1", 5)
+        self.manager.addHost("web", "prod", "h3", "127.0.0.1:7003")
+        self.write(FILE.replace('weight="2"', 'weight="3"'))
+        self.assertEqual(self.lbs.reload().lines, ["host web/prod/h2: weight 2 -> 3"])
+        self.assertEqual((self.weight("h1"), self.weight("h2")), (5, 3))
+        self.assertEqual(
+            self.file.unsaved().lines,
+            [
+                "host web/prod/h3 added (127.0.0.1:7003, weight 1)",
+                "host web/prod/h1: weight 1 -> 5",
+            ],
+        )
+        warned = [each for each in self.logged if "changed live and not in the file" in each]
+        self.assertEqual(len(warned), 2)
+        self.file.save()
+        self.assertIn('weight="5"', self.read())
+        self.assertIn('weight="3"', self.read())
+
+    def test_conflict(self) -> None:
+        """
+        One host is changed in both: it is shown, and neither is overwritten.
+        Somebody says which one counts.
+        """
+        self.manager.setWeight("web", "prod", "h2", 5)
+        changed = FILE.replace('weight="2"', 'weight="3"')
+        self.write(changed)
+        wanted = "host web/prod/h2: weight is 5 live and 3 in the file; it was 2"
+        for do in (self.lbs.plan, self.lbs.reload):
+            error = self.assertRaises(ConfigurationConflict, do)
+            self.assertIn(wanted, str(error))
+        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        self.assertIn('-      <host name="h2" ip="127.0.0.1:7002" weight="3"/>', error.lines)
+        self.assertIn('+      <host name="h2" ip="127.0.0.1:7002" weight="5"/>', error.lines)
+        self.assertEqual((self.read(), self.weight("h2"), self.files()), (changed, 5, 1))
+        self.assertEqual(self.lbs.reload(discard=True).lines, ["host web/prod/h2: weight 5 -> 3"])
+        self.assertEqual(self.weight("h2"), 3)
+
+    def test_togetherWrong(self) -> None:
+        """
+        Live and in the file two services take each other's place, and no service
+        would be left.
+        """
+        other = '  <service name="b"><listen ip=":1"/><group name="g" enable="1"/></service>\n'
+        two = FILE.replace("  <admin>", f"{other}  <admin>")
+        self.made(two)
+        self.manager.apply([self.manager.getService("web")])
+        start, end = two.index('  <service name="web">'), two.index('  <service name="b">')
+        self.write(two[:start] + two[end:])
+        error = self.assertRaises(ConfigurationConflict, self.lbs.reload)
+        self.assertIn("contradict each other: there is no service", str(error))
+
+    def test_followers(self) -> None:
+        told: list[Configuration] = []
+        self.file.follow(told.append)
+        self.write(FILE.replace("ann", "bob"))
+        self.assertEqual(self.lbs.reload().lines, ["user ann removed", "user bob added"])
+        self.assertEqual([user.name for user in told[0].admin.users], ["bob"])
+        self.assertEqual(self.file.admin.users, told[0].admin.users)
+
+    def test_policyRaises(self) -> None:
+        class Unmade(Scheduler):
+            name = "unmade"
+
+            def __init__(self, *_arguments: object, **_settings: object) -> None:
+                raise RuntimeError("no table found")
+
+        self.patch(_registry, "_kinds", dict(_registry._kinds))
+        registerScheduler("unmade", Unmade)
+        self.write(FILE.replace('name="prod"', 'name="prod" scheduler="unmade"'))
+        error = self.assertRaises(TxlbError, self.lbs.reload)
+        self.assertEqual(str(error), "RuntimeError: no table found")
+        self.assertEqual(self.manager.getGroup("web", "prod").scheduler, "leastc")
+
+
+class SaveTests(FileCase):
+    def test_nothing(self) -> None:
+        self.assertIsNone(self.file.save())
+        self.assertEqual((self.read(), self.files()), (FILE, 1))
+
+    def test_edit(self) -> None:
+        """
+        The file differs in the edit and in nothing else, and the old one is
+        beside it.
+        """
+        self.manager.setWeight("web", "prod", "h2", 7)
+        self.manager.addHost("web", "prod", "h3", "127.0.0.1:7003", 4)
+        kept = self.file.save()
+        assert kept is not None
+        with open(kept, encoding="utf-8") as file:
+            self.assertEqual(file.read(), FILE)
+        self.assertEqual(
+            self.read(),
+            FILE.replace(
+                'weight="2"/>\n',
+                'weight="7"/>\n      <host name="h3" ip="127.0.0.1:7003" weight="4"/>\n',
+            ),
+        )
+        self.assertFalse(self.file.unsaved())
+        self.assertEqual(self.file.changes(self.manager.services.values()), [])
+        self.assertIsNone(self.file.save())
+        self.assertFalse(self.lbs.reload())
+
+    def test_overwrite(self) -> None:
+        """
+        Asked to, it saves over what somebody else has done, and keeps the rest
+        of their file.
+        """
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.write(FILE.replace("ours", "theirs").replace('weight="2"', 'weight="3"'))
+        self.file.save(overwrite=True)
+        self.assertEqual(
+            self.read(), FILE.replace("ours", "theirs").replace('weight="2"', 'weight="5"')
+        )
+        self.write("no XML")
+        self.file.save(overwrite=True)
+        self.assertIn('weight="5"', self.read())
+
+    def test_gone(self) -> None:
+        os.unlink(self.path)
+        self.manager.setWeight("web", "prod", "h2", 5)
+        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        self.assertIn("can't be read any more", str(error))
+        self.assertFalse(os.path.exists(self.path))
+        self.file.save(overwrite=True)
+        self.assertIn('weight="5"', self.read())
+
+    def test_noPasswords(self) -> None:
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.write(FILE.replace("c2FsdHNhbHQ", "b3RoZXJzYWx0"))
+        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        self.assertNotIn("argon2id", str(error))
+        self.assertIn("password=(not shown)", str(error))
+
+    def test_longDifference(self) -> None:
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.write(FILE.replace("ours", "\n" * 500))
+        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        self.assertLess(len(error.lines), 210)
+        self.assertIn("lines more", str(error))
+
+    def test_cantBeWritten(self) -> None:
+        """
+        It stays unsaved, says why, and what was there is there.
+        """
+        self.manager.setWeight("web", "prod", "h2", 5)
+
+        def full(*_arguments: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        patch = self.patch(os, "fsync", full)
+        for _ in range(3):
+            error = self.assertRaises(ConfigurationError, self.file.save)
+            self.assertIn("No space left", str(error))
+        self.assertEqual((self.read(), self.files()), (FILE, 1))
+        self.assertTrue(self.file.unsaved())
+        self.assertEqual(len([each for each in self.logged if "not saved" in each]), 1)
+        patch.restore()
+        self.file.save()
+        self.assertFalse(self.file.unsaved())
+
+    def test_repr(self) -> None:
+        self.assertEqual(repr(self.file), f"<ConfigurationFile {self.path}>")
+        self.assertRaises(AttributeError, getattr, self.file, "nothing")
+
+
+class KeeperTests(FileCase):
+    """
+    Saving and loading by itself, as the file says.
+    """
+
+    def keep(self, save: str, follow: str) -> None:
+        self.now = 0.0
+        self.made(FILE.replace("<manager/>", CHECK.format(save, follow)))
+        self.reactor: Any = Clock()
+        self.keeper = FileKeeper(self.file, self.manager, self.reactor, self.reactor.seconds)
+        self.keeper.startService()
+        self.addCleanup(self.stop)
+
+    def stop(self) -> None:
+        if self.keeper.running:
+            self.keeper.stopService()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def polls(self, count: int) -> None:
+        for _ in range(count):
+            self.reactor.advance(POLL)
+
+    def touch(self, text: str) -> None:
+        """
+        Write it, some time later than before, however coarse the file system's
+        clock is.
+        """
+        self.write(text)
+        self.now += 1000
+        os.utime(self.path, (self.now, self.now))
+
+    def test_off(self) -> None:
+        self.keep("no", "no")
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_saves(self) -> None:
+        """
+        At the interval, where something has changed.
+        """
+        self.keep("yes", "no")
+        before = self.read()
+        self.polls(40)
+        self.assertEqual((self.read(), self.files()), (before, 1))
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.polls(20)
+        self.assertEqual(self.read(), before.replace('weight="2"', 'weight="5"'))
+        for weight in (6, 7, 8, 9):
+            self.manager.setWeight("web", "prod", "h2", weight)
+            self.polls(20)
+        self.assertEqual(self.files(), 3)
+
+    def test_savesNotOver(self) -> None:
+        """
+        Where somebody else has changed the file, it says so once and does
+        nothing.
+        """
+        self.keep("yes", "no")
+        other = self.read().replace("ours", "theirs")
+        self.touch(other)
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.polls(100)
+        self.assertEqual(self.read(), other)
+        self.assertEqual(len([each for each in self.logged if "not saved" in each]), 1)
+
+    def test_follows(self) -> None:
+        self.keep("no", "yes")
+        told: list[str] = []
+        self.manager.subscribe(lambda event: told.append(event.by))
+        text = self.read().replace('weight="2"', 'weight="3"')
+        self.touch(text)
+        self.polls(1)
+        self.assertEqual(self.weight("h2"), 2)
+        self.polls(1)
+        self.assertEqual(self.weight("h2"), 3)
+        self.assertEqual(told, ["file"])
+        self.polls(5)
+        self.assertEqual(len([each for each in self.logged if "was loaded again" in each]), 1)
+
+    def test_halfWritten(self) -> None:
+        """
+        A file that is being written is left alone until it is whole; one that
+        stays wrong is told once.
+        """
+        self.keep("no", "yes")
+        text = self.read().replace('weight="2"', 'weight="3"')
+        for end in range(100, len(text), 100):
+            self.touch(text[:end])
+            self.polls(1)
+        self.assertEqual([each for each in self.logged if "not loaded" in each], [])
+        self.polls(9)
+        self.assertEqual(len([each for each in self.logged if "not loaded" in each]), 1)
+        self.assertEqual(self.weight("h2"), 2)
+        self.touch(text)
+        self.polls(2)
+        self.assertEqual(self.weight("h2"), 3)
+
+    def test_itsOwn(self) -> None:
+        """
+        What it has saved itself is nothing new, nor is a file that says the same.
+        """
+        self.keep("yes", "yes")
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.polls(30)
+        self.touch(self.read())
+        self.polls(5)
+        self.assertEqual([each for each in self.logged if "loaded again" in each], [])
+
+    def test_goneForAWhile(self) -> None:
+        self.keep("no", "yes")
+        text = self.read()
+        os.unlink(self.path)
+        self.polls(4)
+        self.touch(text.replace('weight="2"', 'weight="3"'))
+        self.polls(2)
+        self.assertEqual(self.weight("h2"), 3)
+
+    def test_switched(self) -> None:
+        """
+        A file that is loaded says from then on what is done by itself.
+        """
+        self.keep("no", "yes")
+        self.touch(self.read().replace('reload="yes"', 'reload="no"').replace('"no"', '"on"', 1))
+        self.polls(2)
+        self.assertEqual(self.file.settings.enable, True)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.polls(20)
+        self.assertIn('weight="5"', self.read())
+        self.keeper.stopService()
+        self.keeper._saveNow()
+        self.keeper._lookNow()
+        self.file.reload()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
