@@ -49,7 +49,17 @@ from zope.interface import implementer
 from txlb.deadlines import Deadlines
 from txlb.errors import NoHostAvailable
 from txlb.model import Address, ProxyHost
-from txlb.pool import Attempt, DialLimits, Failure, FailureKind, HostPool, Lease, Outcome
+from txlb.pool import (
+    Attempt,
+    DialLimits,
+    Failure,
+    FailureKind,
+    GaveUp,
+    HostPool,
+    Lease,
+    Outcome,
+    Waiting,
+)
 from txlb.proxy import ConnectFailed, connectTo
 from txlb.schedulers import leastc
 
@@ -251,7 +261,10 @@ class BalancedAgent:
     async def _request(self, method: bytes, uri: bytes, *more: Any) -> IResponse:
         # A policy with affinity keeps a page on the host that has it in its cache.
         step = self.hosts.dial(uri.decode("ascii"), self._limits).start()
-        while isinstance(step, Attempt):
+        while not isinstance(step, GaveUp):
+            if isinstance(step, Waiting):
+                step = await turnOf(step)
+                continue
             try:
                 response = await self._agentFor(step).request(method, uri, *more)
             except ConnectFailed as error:
@@ -272,6 +285,15 @@ class BalancedAgent:
         endpoints = HostEndpoints(self._reactor, self._deadlines, attempt, self._policy)
         agent: Agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._connections)
         return agent
+
+
+def turnOf(waiting: Waiting) -> Deferred[Attempt | GaveUp]:
+    """
+    Wait until a host has room.
+    """
+    turn: Deferred[Attempt | GaveUp] = Deferred(lambda _: waiting.dial.cancel())
+    waiting.whenWoken(turn.callback)
+    return turn
 
 
 async def get(agent: IAgent, uri: bytes) -> str:

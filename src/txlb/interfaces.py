@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txlb.health import Target, Verdict
-    from txlb.pool import Attempt, Event
+    from txlb.pool import Attempt, Event, Host, Outcome, Waiting
 
 __all__ = [
     "IEventObserver",
@@ -182,12 +182,16 @@ class IRelay(Interface):
 
     name: str = Attribute("The word for this relay: C{portable} or C{fast}.")
 
-    def start(clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b"") -> None:
+    def start(
+        clientFd: int, attempt: Attempt | Waiting, toHost: bytes = b"", toClient: bytes = b""
+    ) -> None:
         """
         Take over a connection. The descriptor belongs to the relay from here.
 
         @param clientFd: a connected stream socket.
-        @param attempt: the first host to try.
+        @param attempt: the first host to try, or the client's place in the
+            queue. A client that waits is not read; where it goes away, its dial
+            is cancelled within a second or two, as far as that can be seen.
         @param toHost: bytes to send to the host before the client's own.
         @param toClient: bytes to send to the client before the host's own.
         """
@@ -205,6 +209,15 @@ class IRelay(Interface):
     def abortAll() -> None:
         """
         Reset every connection of this relay.
+        """
+
+    def leaveHost(host: Host, outcome: Outcome) -> None:
+        """
+        Reset the connections that are at a host.
+
+        @param outcome: how they end. Connections that are only being opened go
+            on to another host; with C{HOST_DOWN} they are left alone, as
+            connecting tells by itself.
         """
 
     def noteOrigins() -> None:

@@ -121,7 +121,10 @@ class EventLogTests(SynchronousTestCase):
             observer(event)
         self.assertEqual([each["event"] for each in log], events)
         warned = {each["event"].kind for each in log if each["log_level"] is LogLevel.warn}
-        self.assertEqual(warned, {EventKind.HOST_DOWN, EventKind.HOST_UNRESOLVED})
+        self.assertEqual(
+            {kind.value for kind in warned},
+            {"host-down", "host-unresolved", "group-down", "backup-used", "circuit-opened"},
+        )
         others = {each["log_level"] for each in log if each["event"].kind not in warned}
         self.assertEqual(others, {LogLevel.info})
         self.assertEqual({each["log_namespace"] for each in log}, {"txlb.events"})

@@ -16,7 +16,13 @@ from txlb.model import TCPAddress
 from txlb.pool import Event, EventKind
 from txlb.schedulers import leastc, roundr
 
-ADDED = {"address": "127.0.0.1:9", "weight": 3, "maxConnections": None}
+ADDED = {
+    "address": "127.0.0.1:9",
+    "weight": 3,
+    "maxConnections": None,
+    "state": "ready",
+    "backup": False,
+}
 
 
 class ByTests(SynchronousTestCase):

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.pool.kit import BUSY, LOCAL, PATIENT, REFUSED, TIMEOUT, UNREACHABLE, Bench
 from txlb.model import ProxyHost, TCPAddress
-from txlb.pool import Attempt, DialLimits, Failure, FailureKind, GaveUp, GaveUpReason, Outcome
+from txlb.pool import Attempt, DialLimits, Failure, FailureKind, GaveUp, GaveUpReason, Outcome, Step
 
 
 class DialTests(SynchronousTestCase):
@@ -40,7 +40,7 @@ class DialTests(SynchronousTestCase):
         One host after the other is tried, each once, then the search ends.
         """
         bench = Bench("a", "b", "c")
-        attempt: Attempt | GaveUp = bench.attempt()
+        attempt: Step = bench.attempt()
         tried = []
         while isinstance(attempt, Attempt):
             tried.append(attempt.host.name)
@@ -56,7 +56,7 @@ class DialTests(SynchronousTestCase):
         """
         for retries in (0, 1, 3):
             bench = Bench("a", "b", "c", "d", "e")
-            attempt: Attempt | GaveUp = bench.attempt(DialLimits(retries=retries))
+            attempt: Step = bench.attempt(DialLimits(retries=retries))
             tries = 0
             while isinstance(attempt, Attempt):
                 tries += 1
@@ -75,7 +75,7 @@ class DialTests(SynchronousTestCase):
         Each host has its time, the search has its own for all of them.
         """
         bench = Bench("a", "b", "c")
-        attempt: Attempt | GaveUp = bench.attempt(DialLimits(connectTimeout=5, dialTimeout=8))
+        attempt: Step = bench.attempt(DialLimits(connectTimeout=5, dialTimeout=8))
         assert isinstance(attempt, Attempt)
         self.assertEqual(attempt.deadline, 1005.0)
         bench.now = 1005.0

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.pool.kit import BUSY, LOCAL, REFUSED, TIMEOUT, UNREACHABLE, Bench
 from txlb.errors import NoHostAvailable
 from txlb.model import ProxyHost
-from txlb.pool import Attempt, EventKind, GaveUp, GaveUpReason, Outcome
+from txlb.pool import Attempt, EventKind, GaveUp, GaveUpReason, Outcome, Step
 from txlb.pool._rotation import CROWD
 
 
@@ -147,7 +147,9 @@ class MarkTests(SynchronousTestCase):
                 bench.attempt().failed(REFUSED)
             if failures == 2:
                 bench.attempt().connected().release()
-        self.assertEqual((bench.state("a"), bench.told()), ("down", ["host-down a"]))
+        self.assertEqual(
+            (bench.state("a"), bench.told()), ("down", ["host-down a", "group-down g"])
+        )
         self.assertEqual(bench.pool.getHost("a").counters.failures, 7)
 
     def test_countersSurvive(self) -> None:
@@ -179,7 +181,7 @@ class MarkTests(SynchronousTestCase):
         for attempt in attempts:
             attempt.failed(REFUSED)
             bench.now += 0.1
-        self.assertEqual(bench.told(), ["host-down a"])
+        self.assertEqual(bench.told(), ["host-down a", "group-down g"])
         self.assertEqual(bench.pool.nextDeadline(), 1001.0)
         self.assertEqual(bench.pool.getHost("a").counters.failures, 5)
 
@@ -319,7 +321,7 @@ class AllDownTests(SynchronousTestCase):
         for name in "bca":
             bench.fell(name)
         for order in ("bca", "bca"):
-            attempt: Attempt | GaveUp = bench.attempt()
+            attempt: Step = bench.attempt()
             tried = ""
             while isinstance(attempt, Attempt):
                 self.assertFalse(attempt.lease.trial)
@@ -352,7 +354,7 @@ class AllDownTests(SynchronousTestCase):
         bench.fell("b")
         bench.told()
         lease = bench.attempt().connected()
-        self.assertEqual((lease.host.name, bench.told()), ("a", ["host-up a"]))
+        self.assertEqual((lease.host.name, bench.told()), ("a", ["host-up a", "group-up g"]))
         self.assertEqual((bench.state("a"), bench.pool.readyCount), ("up", 1))
         self.assertEqual(bench.pool.acquire().host.name, "a")
         lease.release(Outcome.DONE)

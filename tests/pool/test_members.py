@@ -36,7 +36,7 @@ class MembersTests(SynchronousTestCase):
                 1000.0,
                 {
                     "before": None,
-                    "after": {"address": "127.0.0.1:7001", "weight": 1, "maxConnections": None},
+                    "after": added.settings,
                 },
             ),
         )
@@ -220,8 +220,11 @@ class AddressTests(SynchronousTestCase):
         )
         bench.pool.setAddresses("a", [TCPAddress("192.0.2.1", 80), TCPAddress("192.0.2.2", 80)])
         self.assertEqual(bench.state("a"), "up")
-        self.assertEqual(bench.events[-1].message, "is at 192.0.2.1:80, 192.0.2.2:80")
-        self.assertEqual(bench.told(), ["host-added a", "host-unresolved a", "host-resolved a"])
+        self.assertEqual(bench.events[-2].message, "is at 192.0.2.1:80, 192.0.2.2:80")
+        self.assertEqual(
+            bench.told(),
+            ["host-added a", "group-down g", "host-unresolved a", "host-resolved a", "group-up g"],
+        )
         self.assertEqual(str(bench.attempt().address), "192.0.2.1:80")
 
     def test_lastGoodAnswer(self) -> None:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
-from txlb.pool import Attempt
+from txlb.pool import Attempt, Host, Outcome, Waiting
 
 
 class FakeReactor(MemoryReactorClock):
@@ -65,12 +65,17 @@ class FakeRelay:
     name = "fake"
 
     def __init__(self) -> None:
-        self.started: list[tuple[socket.socket, Attempt, bytes, bytes]] = []
+        self.started: list[tuple[socket.socket, Any, bytes, bytes]] = []
         self.aborted = 0
         self.noted = 0
+        self.left: list[tuple[Host, Outcome]] = []
 
     def start(
-        self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
+        self,
+        clientFd: int,
+        attempt: Attempt | Waiting,
+        toHost: bytes = b"",
+        toClient: bytes = b"",
     ) -> None:
         self.started.append((socket.socket(fileno=clientFd), attempt, toHost, toClient))
 
@@ -82,6 +87,9 @@ class FakeRelay:
 
     def abortAll(self) -> None:
         self.aborted += 1
+
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        self.left.append((host, outcome))
 
     def noteOrigins(self) -> None:
         self.noted += 1

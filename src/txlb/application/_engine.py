@@ -18,6 +18,7 @@ from txlb.errors import ModelError
 from txlb.health import MAX_CHECKS, Heartbeat
 from txlb.manager import ProxyManager
 from txlb.model import Address, ProxyService
+from txlb.pool import Host, Outcome
 from txlb.proxy import (
     ConnectionRecord,
     FastRelay,
@@ -195,6 +196,7 @@ class Engine:
         self.deadlines.guard()
         self._unsubscribe = self._manager.subscribe(EventLog())
         self._manager.onError = _observerFailed
+        self._manager.onCut = self._cutSoon
         self._timer.startService()
         self._names.startService()
         answered = self._names.whenAnswered()
@@ -273,6 +275,17 @@ class Engine:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+            self._manager.onCut = None
+
+    def _cutSoon(self, host: Host, outcome: Outcome) -> None:
+        """
+        Reset the connections of a host, but not while somebody tells of one.
+        """
+        self.deadlines.after(0.0, lambda: self._cut(host, outcome))
+
+    def _cut(self, host: Host, outcome: Outcome) -> None:
+        for frontend in self._frontends.values():
+            frontend.relay.leaveHost(host, outcome)
 
     def abortAll(self) -> None:
         """

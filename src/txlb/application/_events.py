@@ -9,7 +9,15 @@ from twisted.logger import Logger, LogLevel
 from txlb.pool import Event, EventKind
 
 #: These want somebody's attention.
-WARNINGS = frozenset({EventKind.HOST_DOWN, EventKind.HOST_UNRESOLVED})
+WARNINGS = frozenset(
+    {
+        EventKind.HOST_DOWN,
+        EventKind.HOST_UNRESOLVED,
+        EventKind.GROUP_DOWN,
+        EventKind.BACKUP_USED,
+        EventKind.CIRCUIT_OPENED,
+    }
+)
 
 # As an attribute of the class it would have the class's namespace.
 _log = Logger(namespace="txlb.events")

@@ -30,6 +30,7 @@ class PoolTimer(Service):
         """
         super().startService()
         self._unsubscribe = self._manager.subscribe(self._happened)
+        self._manager.onDeadline = self._by
         self._schedule()
 
     def stopService(self) -> None:
@@ -40,6 +41,7 @@ class PoolTimer(Service):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+            self._manager.onDeadline = None
         if self._next is not None:
             self._next.cancel()
             self._next = None
@@ -49,7 +51,14 @@ class PoolTimer(Service):
 
     def _schedule(self) -> None:
         when = self._manager.nextDeadline()
-        if when is None or (self._next is not None and self._next.when <= when):
+        if when is not None:
+            self._by(when)
+
+    def _by(self, when: float) -> None:
+        """
+        Something is due at a time.
+        """
+        if self._next is not None and self._next.when <= when:
             return
         if self._next is not None:
             self._next.cancel()

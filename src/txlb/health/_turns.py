@@ -163,7 +163,8 @@ class Turns:
         watched.began = now
         service, group, _ = watched.host.key
         target = watched.target(self._manager.getGroup(service, group).sendProxy)
-        if target is None:
+        # In maintenance it keeps its beat, and its peace.
+        if target is None or not watched.host.enabled:
             self._again(watched, now)
             return
         self.active += 1

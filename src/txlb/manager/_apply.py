@@ -88,6 +88,9 @@ class Transitions(HostChanges):
         self._services = {service.name: service for service in wanted}
         for event in batch:
             self._notify(event)
+        passage.arrive()
+        self._failover.forget(tuple(self._services))
+        self._review()
         return tuple(batch)
 
     def _passPools(
@@ -135,7 +138,7 @@ class Transitions(HostChanges):
         if kind is None:
             if change.kind is ChangeKind.REORDERED:
                 kind = EventKind.ORDER_CHANGED
-            elif change.kind is not ChangeKind.CHANGED or change.setting == "weight":
+            elif change.kind is not ChangeKind.CHANGED or change.setting in {"weight", "state"}:
                 return
             elif change.setting == "scheduler":
                 kind = EventKind.SCHEDULER_CHANGED
@@ -154,12 +157,21 @@ class _Passage:
 
     def __init__(self) -> None:
         self._behind: list[PoolCheckpoint] = []
+        self._pools: list[HostPool] = []
 
     def enter(self, pool: HostPool) -> None:
         """
         This pool is changed next.
         """
         self._behind.append(pool.checkpoint())
+        self._pools.append(pool)
+
+    def arrive(self) -> None:
+        """
+        There is no going back from here.
+        """
+        for pool in self._pools:
+            pool.arrived()
 
     def goBack(self) -> None:
         """

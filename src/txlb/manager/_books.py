@@ -5,6 +5,7 @@ What a manager keeps, and how a change of it is made.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -13,18 +14,37 @@ from types import MappingProxyType
 
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.manager._audit import actingBy, actor
+from txlb.manager._failover import Failover
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import (
     Admission,
     Details,
     Event,
     EventKind,
+    Host,
     HostPool,
+    Outcome,
     ServiceCounters,
     ServiceSnapshot,
 )
 
 Observer = Callable[[Event], None]
+
+#: How many events are kept.
+HISTORY = 100
+
+#: After these another group may have to stand in.
+FLIPS = frozenset(
+    {
+        EventKind.HOST_DOWN,
+        EventKind.HOST_UP,
+        EventKind.HOST_RESOLVED,
+        EventKind.BACKUP_USED,
+        EventKind.BACKUP_LEFT,
+        EventKind.GROUP_DOWN,
+        EventKind.GROUP_UP,
+    }
+)
 
 
 class Books:
@@ -35,6 +55,10 @@ class Books:
     @ivar onError: is called with the exception that an observer raised.
     @ivar defaultCheck: how hosts are checked that have no check of their own
         and none of their group's; L{None} for not at all. See C{setDefaultCheck}.
+    @ivar onDeadline: is called with a time by which L{ProxyManager.advance} has
+        to be called, where that is earlier than anybody could know.
+    @ivar onCut: is called with a host and an outcome to reset the connections
+        that it has.
     """
 
     def __init__(
@@ -55,11 +79,17 @@ class Books:
         self._observers: dict[object, Observer] = {}
         self._batch: list[Event] | None = None
         self.defaultCheck: HealthCheck | None = None
+        self._history: deque[Event] = deque(maxlen=HISTORY)
+        self._failover = Failover(self._upCount, self._tell)
         self.onError: Callable[[Exception], object] | None = None
+        self.onDeadline: Callable[[float], object] | None = None
+        self.onCut: Callable[[Host, Outcome], object] | None = None
         for service in services:
             self._addService(service)
         if not self._services:
             raise ModelError("there is no service; a balancer needs at least one")
+        self._review()
+        self._history.clear()
 
     def _addService(self, service: ProxyService) -> None:
         if service.name in self._services:
@@ -75,7 +105,7 @@ class Books:
         What a group makes of its pool at the beginning; L{HostPool.configure} is
         the same for later.
         """
-        return HostPool(
+        pool = HostPool(
             group.scheduler,
             group.hosts,
             service=serviceName,
@@ -85,6 +115,17 @@ class Books:
             random=self._random,
             publish=self._publish,
         )
+        pool.cut = self._cut
+        pool.wakeBy = self._wakeBy
+        return pool
+
+    def _cut(self, host: Host, outcome: Outcome) -> None:
+        if self.onCut is not None:
+            self.onCut(host, outcome)
+
+    def _wakeBy(self, when: float) -> None:
+        if self.onDeadline is not None:
+            self.onDeadline(when)
 
     # What there is
 
@@ -121,12 +162,44 @@ class Books:
         """
         The hosts of a group as they are now.
 
-        @param groupName: by default the enabled group.
+        @param groupName: by default the one that gets the connections now.
         @raise UnknownName: there is no such service or group.
         """
+        if groupName is None:
+            groupName = self.servingGroup(serviceName).name
+        else:
+            groupName = self.getService(serviceName).getGroup(groupName).name
+        return self._pools[serviceName, groupName]
+
+    def servingGroup(self, serviceName: str) -> ProxyGroup:
+        """
+        The group that gets the connections now: the enabled one, or a backup
+        that stands in for it.
+
+        @raise UnknownName: there is no such service.
+        """
         service = self.getService(serviceName)
-        group = service.enabledGroup if groupName is None else service.getGroup(groupName)
-        return self._pools[serviceName, group.name]
+        standIn = self._failover.standIns.get(serviceName)
+        return service.enabledGroup if standIn is None else service.getGroup(standIn)
+
+    def _upCount(self, serviceName: str, groupName: str) -> int:
+        return self._pools[serviceName, groupName].upCount
+
+    def _review(self, serviceName: str | None = None) -> None:
+        """
+        See whether a service's connections go to another group now.
+
+        @param serviceName: by default all of them.
+        """
+        names = tuple(self._services) if serviceName is None else (serviceName,)
+        for name in names:
+            service = self._services.get(name)
+            if service is not None:
+                asked = self._counters[name].accepted > 0
+                self._failover.review(service, asked, self.seconds())
+        when = self._failover.nextDeadline()
+        if when is not None:
+            self._wakeBy(when)
 
     def _stillParting(self) -> list[HostPool]:
         """
@@ -167,6 +240,7 @@ class Books:
 
     def _snapshot(self, service: ProxyService) -> ServiceSnapshot:
         counters = self._counters[service.name]
+        serving = self.servingGroup(service.name).name
         return ServiceSnapshot(
             name=service.name,
             addresses=tuple(map(str, service.addresses)),
@@ -177,6 +251,7 @@ class Books:
                 self._pools[service.name, group.name].snapshot(group.enabled)
                 for group in service.groups
             ),
+            serving=serving,
         )
 
     # Observers
@@ -227,6 +302,7 @@ class Books:
         self._admissions[service.name].follow(service)
         for event in batch:
             self._notify(event)
+        self._review()
         return tuple(batch)
 
     def _tell(
@@ -242,8 +318,18 @@ class Books:
             self._batch.append(event)
         else:
             self._notify(event)
+            if event.kind in FLIPS:
+                self._review(event.key[0])
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """
+        The last hundred events, the oldest first.
+        """
+        return tuple(self._history)
 
     def _notify(self, event: Event) -> None:
+        self._history.append(event)
         for observer in tuple(self._observers.values()):
             try:
                 observer(event)

@@ -11,11 +11,12 @@ from txlb import schedulers
 from txlb.errors import ModelError, UnknownName
 from txlb.manager._admission import AdmissionChanges
 from txlb.manager._checks import CheckChanges
+from txlb.manager._lifecycle import Lifecycle
 from txlb.model import SCHEDULER_SETTINGS, Address
 from txlb.pool import Event, EventKind, changed
 
 
-class ProxyManager(AdmissionChanges, CheckChanges):
+class ProxyManager(Lifecycle, AdmissionChanges, CheckChanges):
     """
     The services of one balancer: what is configured, and a pool for each group.
 
@@ -118,8 +119,8 @@ class ProxyManager(AdmissionChanges, CheckChanges):
         When L{advance} has something to do next, in seconds of the clock;
         L{None} for not before something else happens.
         """
-        pools = (*self._pools.values(), *self._parting)
-        deadlines = [pool.nextDeadline() for pool in pools]
+        deadlines = [pool.nextDeadline() for pool in (*self._pools.values(), *self._parting)]
+        deadlines.append(self._failover.nextDeadline())
         return min((each for each in deadlines if each is not None), default=None)
 
     def advance(self, now: float) -> None:
@@ -129,3 +130,5 @@ class ProxyManager(AdmissionChanges, CheckChanges):
         for pool in (*self._pools.values(), *self._parting):
             pool.advance(now)
         self._parting = self._stillParting()
+        for serviceName in self._failover.due(now):
+            self._review(serviceName)

@@ -23,7 +23,7 @@ from txlb.model._changes import (
     plain,
     settingChanges,
 )
-from txlb.model._checks import MAX_WEIGHT, checkName, checkWeight
+from txlb.model._checks import MAX_WEIGHT, checkName, checkSeconds, checkWeight
 from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
@@ -56,6 +56,7 @@ __all__ = [
     "UNIXAddress",
     "changesBetween",
     "checkName",
+    "checkSeconds",
     "checkWeight",
     "convertMapperToModel",
     "mergeServices",

@@ -17,6 +17,7 @@ from txlb.pool._dial import (
     FailureKind,
     GaveUp,
     GaveUpReason,
+    Step,
 )
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._health import CheckResult, Health, HealthState
@@ -24,6 +25,7 @@ from txlb.pool._host import Host, HostCounters
 from txlb.pool._lease import Lease, Outcome
 from txlb.pool._mark import Mark, MarkState
 from txlb.pool._pool import HostPool
+from txlb.pool._queue import Waiting
 from txlb.pool._service import RefusalKind, ServiceCounters
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
 from txlb.pool._weighing import HostLoad
@@ -57,5 +59,7 @@ __all__ = [
     "RefusalKind",
     "ServiceCounters",
     "ServiceSnapshot",
+    "Step",
+    "Waiting",
     "changed",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from txlb.interfaces import IScheduler
 from txlb.pool._host import Host
+from txlb.pool._reserve import Reserve
 from txlb.pool._rotation import Rotation
 from txlb.pool._weighing import Weighing
 
@@ -25,6 +26,7 @@ class Checkpoint:
     @param pool: the pool.
     @param rotation: its rotation.
     @param weighing: its weighing.
+    @param reserve: what looks after its backup.
     @param hosts: its hosts.
     @param make: makes a policy of its word.
     """
@@ -34,15 +36,16 @@ class Checkpoint:
         pool: object,
         rotation: Rotation,
         weighing: Weighing,
+        reserve: Reserve,
         hosts: Iterable[Host],
         make: Callable[[str], IScheduler],
     ) -> None:
         self._rotation = rotation
         self._make = make
         self._hosts = tuple(hosts)
-        things: list[object] = [pool, rotation, weighing]
+        things: list[object] = [pool, rotation, weighing, reserve]
         for host in self._hosts:
-            things += [host, host.mark, host.health]
+            things += [host, host.mark, host.health, host.damper]
         self._memories = [Memory(thing) for thing in things]
 
     def restore(self, anew: bool) -> None:

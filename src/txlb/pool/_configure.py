@@ -11,11 +11,11 @@ from txlb.pool._checkpoint import Checkpoint
 from txlb.pool._work import Work
 
 #: The settings of a host that it takes as they are where it has an attribute of
-#: the same name. Where it is and its weight take more than that.
+#: the same name. Where it is, its weight and its state take more than that.
 _HOST_SETTINGS = tuple(
     field.name
     for field in dataclasses.fields(ProxyHost)
-    if field.name not in {"name", "ipOrHost", "port", "weight"}
+    if field.name not in {"name", "ipOrHost", "port", "weight", "state"}
 )
 
 
@@ -75,17 +75,32 @@ class Configurable(Work):
         if configured == before:
             return
         self.setWeight(configured.name, configured.weight)
+        self.setState(configured.name, configured.state)
         host.configured = configured
         for name in _HOST_SETTINGS:
             if hasattr(host, name):
                 setattr(host, name, getattr(configured, name))
         if configured.address != before.address:
             host.moved(self.seconds())
+        host.standby = host.backup and not self._reserve.used
         self._rotation.refresh(host)
+        self._settle(self.seconds())
 
     def checkpoint(self) -> Checkpoint:
         """
         Remember everything as it is, to go back to it where a change fails half
-        way. Only until other work is done.
+        way. Only until other work is done: those who wait are not served until
+        that, or L{arrived}.
         """
-        return Checkpoint(self, self._rotation, self._weighing, self.hosts, self._made)
+        checkpoint = Checkpoint(
+            self, self._rotation, self._weighing, self._reserve, self.hosts, self._made
+        )
+        self._changing = True
+        return checkpoint
+
+    def arrived(self) -> None:
+        """
+        The change for which there was a L{checkpoint} has been made.
+        """
+        self._changing = False
+        self._settle(self.seconds())

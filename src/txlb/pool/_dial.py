@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from txlb.model import Address
 from txlb.pool._lease import Lease, Outcome
+from txlb.pool._queue import Waiting
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
@@ -57,6 +58,10 @@ class GaveUpReason(Enum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     LOCAL = "local"
+    FULL = "full"
+    QUEUE_TIMEOUT = "queue-timeout"
+    CIRCUIT = "circuit"
+    CLIENT_GONE = "client-gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class Attempt:
         """
         return self.dial.connected(self)
 
-    def failed(self, failure: Failure) -> Attempt | GaveUp:
+    def failed(self, failure: Failure) -> Step:
         """
         See L{Dial.failed}.
         """
@@ -143,10 +148,21 @@ class Dial:
 
     @ivar clientAddr: who looks for a host.
     @ivar began: when, in seconds of the pool's clock.
+    @ivar waited: seconds that it has waited for room.
     @ivar tries: how many hosts have been tried.
     """
 
-    __slots__ = ("_attempt", "_failure", "_limits", "_pool", "_tried", "began", "clientAddr")
+    __slots__ = (
+        "_attempt",
+        "_failure",
+        "_limits",
+        "_pool",
+        "_tried",
+        "_waiting",
+        "began",
+        "clientAddr",
+        "waited",
+    )
 
     def __init__(self, pool: Work, clientAddr: object, limits: DialLimits) -> None:
         self._pool = pool
@@ -155,6 +171,8 @@ class Dial:
         self._tried: tuple[tuple[str, str, str], ...] = ()
         self._attempt: Attempt | None = None
         self._failure: Failure | None = None
+        self._waiting: Waiting | None = None
+        self.waited = 0.0
         self.clientAddr = clientAddr
         self.began = pool.seconds()
 
@@ -172,13 +190,13 @@ class Dial:
         """
         return self._pool
 
-    def start(self) -> Attempt | GaveUp:
+    def start(self) -> Step:
         """
-        The first host to try.
+        The first host to try, or a place in the queue.
 
         @raise ValueError: it has been started.
         """
-        if self._tried:
+        if self._tried or self._waiting is not None:
             raise ValueError("this search has begun already")
         return self._next()
 
@@ -192,11 +210,11 @@ class Dial:
         self._pool.reportConnected(lease)
         return lease
 
-    def failed(self, attempt: Attempt, failure: Failure) -> Attempt | GaveUp:
+    def failed(self, attempt: Attempt, failure: Failure) -> Step:
         """
         The host of the attempt could not be reached.
 
-        @return: the next one, or that there is none.
+        @return: the next one, a place in the queue, or that there is none.
         """
         lease = self._end(attempt)
         self._failure = failure
@@ -211,28 +229,89 @@ class Dial:
         Nobody waits for a host any more. Where the search is over already this
         does nothing.
         """
-        attempt = self._attempt
+        attempt, waiting = self._attempt, self._waiting
         if attempt is not None:
             self._end(attempt).release(Outcome.CLIENT_GONE)
+        elif waiting is not None:
+            self._waiting = None
+            waiting.cancel()
 
-    def _next(self) -> Attempt | GaveUp:
+    def resume(self) -> Attempt | GaveUp | None:
+        """
+        There may be room for this search, which waits; its pool's queue calls
+        this.
+
+        @return: L{None} where it has to wait on.
+        """
+        waiting = self._waiting
+        if waiting is None:
+            return self._gaveUp(GaveUpReason.CLIENT_GONE)
+        now = self._pool.seconds()
+        excluded = frozenset(self._tried)
+        try:
+            lease = self._pool.claim(self.clientAddr, excluded)
+        except Exception as error:  # noqa: BLE001 - whatever a policy raises costs its client
+            self._waiting = None
+            return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
+        if lease is None and self._pool.mayWait(excluded):
+            return None
+        self._waiting = None
+        self.waited += now - waiting.since
+        if lease is None:
+            return self._gaveUp(GaveUpReason.UNREACHABLE if excluded else GaveUpReason.NO_HOST)
+        return self._try(lease, now)
+
+    def expired(self, now: float) -> GaveUp:
+        """
+        This search has waited for long enough; its pool's queue calls this.
+        """
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.waited += now - waiting.since
+        return self._gaveUp(GaveUpReason.QUEUE_TIMEOUT)
+
+    def _next(self) -> Step:
         now = self._pool.seconds()
         latest = self.began + self._limits.dialTimeout
         if now >= latest:
-            return GaveUp(GaveUpReason.TIMEOUT, self._failure)
+            return self._gaveUp(GaveUpReason.TIMEOUT)
         if self.tries > self._limits.retries:
-            return GaveUp(GaveUpReason.UNREACHABLE, self._failure)
-        lease = self._pool.claim(self.clientAddr, frozenset(self._tried))
-        if lease is None:
-            reason = GaveUpReason.UNREACHABLE if self._tried else GaveUpReason.NO_HOST
-            return GaveUp(reason, self._failure)
-        self._tried = (*self._tried, lease.host.key)
-        deadline = min(now + self._limits.connectTimeout, latest)
-        self._attempt = Attempt(self, lease, lease.host.address, deadline)
+            return self._gaveUp(GaveUpReason.UNREACHABLE)
+        excluded = frozenset(self._tried)
+        lease = self._pool.claim(self.clientAddr, excluded)
+        if lease is not None:
+            return self._try(lease, now)
+        found = self._pool.wait(self, excluded, latest)
+        if isinstance(found, GaveUpReason):
+            return self._gaveUp(found)
+        self._waiting = found
+        return found
+
+    def _try(self, lease: Lease, now: float) -> Attempt:
+        host = lease.host
+        self._tried = (*self._tried, host.key)
+        host.pending += 1
+        if host.pending >= self._pool.settings.maxPending:
+            self._pool.pendingChanged(host)
+        limits = self._limits
+        deadline = min(now + limits.connectTimeout, self.began + limits.dialTimeout)
+        self._attempt = Attempt(self, lease, host.address, deadline)
         return self._attempt
+
+    def _gaveUp(self, reason: GaveUpReason) -> GaveUp:
+        return GaveUp(reason, self._failure)
 
     def _end(self, attempt: Attempt) -> Lease:
         if attempt is not self._attempt:
             raise ValueError("this attempt is over: it had its verdict before")
         self._attempt = None
-        return attempt.lease
+        lease = attempt.lease
+        host = lease.host
+        host.pending -= 1
+        if host.tripped:
+            self._pool.pendingChanged(host)
+        return lease
+
+
+#: What a search comes to next.
+Step = Attempt | Waiting | GaveUp

@@ -168,17 +168,18 @@ class Health:
             self.reason = ""
         return True
 
-    def checked(self, result: CheckResult, now: float) -> bool:
+    def checked(self, result: CheckResult, heldUntil: float, now: float) -> bool:
         """
         A check has ended.
 
+        @param heldUntil: before this no success is enough.
         @return: whether the state is another one now.
         """
         self.last, self.lastAt = result, now
         first = self.state is HealthState.STARTING
         if result.passed:
             self.passes, self.failures = self.passes + 1, 0
-            enough = first or self.passes >= self.rise
+            enough = first or (self.passes >= self.rise and now >= heldUntil)
             return self.happened(HealthEvent.ROSE if enough else HealthEvent.PASSED, now)
         self.passes, self.failures = 0, self.failures + 1
         enough = first or self.failures >= self.fall

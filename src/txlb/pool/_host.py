@@ -10,7 +10,8 @@ from zope.interface import implementer
 
 from txlb.interfaces import IHost
 from txlb.model import Address, ProxyHost
-from txlb.pool._health import Health
+from txlb.pool._damper import Damper
+from txlb.pool._health import Health, HealthState
 from txlb.pool._mark import SCHEDULED, Mark
 
 if TYPE_CHECKING:
@@ -44,15 +45,28 @@ class Host:
     only reads it.
 
     Whether it may be chosen is computed from facts that are independent of one
-    another: its health (what checks told), its mark (what traffic told), whether
-    its name has an address, its weight, its room, what it says of its load, and
-    whether it is leaving.
+    another: its health (what checks told), its mark (what traffic told), what
+    people want of it, whether its name has an address, its weight, its room,
+    what it says of its load, whether it only stands by, and whether it is
+    leaving.
 
     @ivar configured: the values that it was made from.
     @ivar addresses: where it can be reached, the best one first; empty while
         its name has no address.
     @ivar health: what checks have told of it.
     @ivar mark: what traffic has told of it, where it is not checked.
+    @ivar damper: holds it down where it goes up and down.
+    @ivar enabled: whether it takes part at all; not so in maintenance, in which
+        it isn't checked either.
+    @ivar draining: whether it gets nothing new.
+    @ivar backup: whether it is used only while too few of the others are up.
+    @ivar standby: whether it is a backup that is not used now.
+    @ivar pending: connections to it that are being opened.
+    @ivar tripped: whether those are so many that it gets no more for now.
+    @ivar unanswered: connections in a row that it ended without an answer.
+    @ivar blamed: whether it is out for that.
+    @ivar going: whether its leases are counted down to its end, as it leaves,
+        drains or is in maintenance.
     @ivar leaving: whether it was deleted and waits for its leases to end.
     @ivar load: what is known of its load; L{None} for nothing.
     @ivar slowSince: since when its weight grows; L{None} where it has grown.
@@ -62,13 +76,22 @@ class Host:
     """
 
     __slots__ = (
+        "_added",
+        "_outSince",
+        "_outTotal",
         "_preferred",
         "active",
         "addresses",
+        "backup",
+        "blamed",
         "configured",
         "connectTime",
         "counters",
+        "damper",
+        "draining",
         "effectiveWeight",
+        "enabled",
+        "going",
         "health",
         "key",
         "leaving",
@@ -76,8 +99,12 @@ class Host:
         "mark",
         "maxConnections",
         "order",
+        "pending",
         "slowSince",
+        "standby",
         "trial",
+        "tripped",
+        "unanswered",
         "weighAt",
         "weight",
     )
@@ -96,7 +123,18 @@ class Host:
         self.counters = HostCounters()
         self.mark = Mark(now)
         self.health = Health(now)
-        self.leaving = False
+        self.damper = Damper(now)
+        self.enabled = self.draining = self.going = self.leaving = False
+        self.state = configured.state
+        self.backup = configured.backup
+        self.standby = configured.backup
+        self.pending = 0
+        self.tripped = False
+        self.unanswered = 0
+        self.blamed = False
+        self._added = now
+        self._outSince: float | None = None
+        self._outTotal = 0.0
         self.trial: Lease | None = None
         self.load: HostLoad | None = None
         self.slowSince: float | None = None
@@ -114,6 +152,8 @@ class Host:
             "address": str(self.configured.address),
             "weight": self.weight,
             "maxConnections": self.maxConnections,
+            "state": self.state,
+            "backup": self.backup,
         }
 
     @property
@@ -150,6 +190,10 @@ class Host:
         self.connectTime = None
         self.trial = None
         self.mark = Mark(now)
+        self.damper = Damper(now)
+        self.unanswered = 0
+        if self.isIn:
+            self.cameIn(now)
 
     @property
     def healthy(self) -> bool:
@@ -173,16 +217,79 @@ class Host:
         return self.health.since if self.health.watched else self.mark.since
 
     @property
+    def isIn(self) -> bool:
+        """
+        Whether it is sent clients as far as its health goes. One that is due, or
+        on trial, is not in.
+        """
+        return self.mark.isUp and self.health.isHealthy
+
+    def wentOut(self, now: float) -> None:
+        """
+        From here on it is out.
+        """
+        if self._outSince is None:
+            self._outSince = now
+
+    def cameIn(self, now: float) -> None:
+        """
+        From here on it is in.
+        """
+        if self._outSince is not None:
+            self._outTotal += now - self._outSince
+            self._outSince = None
+        self.blamed = False
+
+    def upShare(self, now: float) -> float:
+        """
+        The share of the time since it was added in which it was in, 0 to 1.
+        """
+        age = now - self._added
+        out = self._outTotal + (now - self._outSince if self._outSince is not None else 0.0)
+        return 1.0 if age <= 0 else max(1 - out / age, 0.0)
+
+    @property
+    def state(self) -> str:
+        """
+        What people want of it: ready, drain or maintenance.
+        """
+        if not self.enabled:
+            return "maintenance"
+        return "drain" if self.draining else "ready"
+
+    @state.setter
+    def state(self, word: str) -> None:
+        self.enabled = word != "maintenance"
+        self.draining = word == "drain"
+        self.going = self.leaving or word != "ready"
+
+    def leave(self) -> None:
+        """
+        It was deleted.
+        """
+        self.leaving = self.going = True
+
+    @property
+    def wanted(self) -> bool:
+        """
+        Whether people want it to take work, and it has a place for it.
+        """
+        return not self.going and self.weight > 0 and bool(self.addresses)
+
+    @property
+    def hasRoom(self) -> bool:
+        """
+        Whether it takes one connection more.
+        """
+        limit = self.maxConnections
+        return (limit is None or self.active < limit) and not self.tripped
+
+    @property
     def takesWork(self) -> bool:
         """
         Whether it may be chosen if its health and mark are not looked at.
         """
-        return (
-            not self.leaving
-            and self.weight > 0
-            and bool(self.addresses)
-            and (self.maxConnections is None or self.active < self.maxConnections)
-        )
+        return self.wanted and not self.standby and self.hasRoom
 
     @property
     def ready(self) -> bool:
@@ -200,22 +307,38 @@ class Host:
         return self.load is None or self.load.latest > 0
 
     @property
+    def isFull(self) -> bool:
+        """
+        Whether it may not be chosen for want of room alone.
+        """
+        return not self.hasRoom and self.healthy and self.wanted and not self.standby
+
+    @property
+    def wasUsed(self) -> bool:
+        """
+        Whether anything was ever asked of it.
+        """
+        return bool(self.active or self.counters.connections or self.counters.failures)
+
+    @property
     def stateWord(self) -> str:
         """
-        Its state in one word: leaving, unresolved, starting, going-down, down,
-        coming-up, due, trial, drain, full or up.
+        Its state in one word: leaving, unresolved, maintenance, starting,
+        going-down, down, coming-up, due, trial, drain, standby, full or up.
         """
-        if self.leaving:
-            return "leaving"
-        if not self.addresses:
-            return "unresolved"
-        if self.health.state.value != "up":
-            return self.health.state.value
-        if self.mark.state.value != "up":
-            return self.mark.state.value
-        if self.weight == 0:
-            return "drain"
-        return "up" if self.takesWork and self.hasLeft else "full"
+        for word, holds in (
+            ("leaving", self.leaving),
+            ("unresolved", not self.addresses),
+            ("maintenance", not self.enabled),
+            (self.health.state.value, self.health.state is not HealthState.UP),
+            (self.mark.state.value, not self.mark.isUp),
+            ("drain", self.draining or self.weight == 0),
+            ("standby", self.standby),
+            ("full", not (self.hasRoom and self.hasLeft)),
+        ):
+            if holds:
+                return word
+        return "up"
 
     def __repr__(self) -> str:
         return f"<Host {'/'.join(self.key)} {self.stateWord} active={self.active}>"

@@ -29,6 +29,9 @@ class Outcome(Enum):
     ERROR = "error"
     NOT_CONNECTED = "not-connected"
     CLIENT_GONE = "client-gone"
+    HOST_DOWN = "host-down"
+    DRAIN_TIMEOUT = "drain-timeout"
+    REMOVED = "removed"
 
 
 class Lease:
@@ -42,10 +45,21 @@ class Lease:
     @ivar since: when it was taken, in seconds of the pool's clock.
     @ivar bytesIn: bytes from the client to the host so far.
     @ivar bytesOut: bytes from the host to the client so far.
+    @ivar hostFirst: whether the host finished sending, or reset, before the
+        client had finished; its relay says so.
     @ivar outcome: how it ended; L{None} until then.
     """
 
-    __slots__ = ("_pool", "bytesIn", "bytesOut", "clientAddr", "host", "outcome", "since")
+    __slots__ = (
+        "_pool",
+        "bytesIn",
+        "bytesOut",
+        "clientAddr",
+        "host",
+        "hostFirst",
+        "outcome",
+        "since",
+    )
 
     def __init__(self, pool: Work, host: Host, clientAddr: object, since: float) -> None:
         self._pool = pool
@@ -54,6 +68,7 @@ class Lease:
         self.since = since
         self.bytesIn = 0
         self.bytesOut = 0
+        self.hostFirst = False
         self.outcome: Outcome | None = None
 
     @property

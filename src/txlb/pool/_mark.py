@@ -134,6 +134,14 @@ class Mark:
             self.reason = reason
         return changed
 
+    def hold(self, until: float) -> None:
+        """
+        Be due no earlier than that.
+
+        @param until: in seconds of the pool's clock.
+        """
+        self.retryAt = max(self.retryAt, until)
+
     def missed(self) -> int:
         """
         A connection to a host failed whose checks have the word.

@@ -13,17 +13,16 @@ from typing import Any
 from txlb.errors import DuplicateName, UnknownName
 from txlb.interfaces import IScheduler
 from txlb.model import Address, ProxyGroup, ProxyHost, checkWeight
-from txlb.pool._events import Details, Event, EventKind, changed
+from txlb.pool._damper import Damper
+from txlb.pool._events import Event, EventKind, changed
 from txlb.pool._host import Host
+from txlb.pool._lease import Outcome
 from txlb.pool._rotation import Rotation
-from txlb.pool._weighing import Weighing
+from txlb.pool._upkeep import Upkeep
 from txlb.schedulers import leastc, schedulerFactory, schedulerKind, schedulerWords
 
-#: All that is told of a host once it was deleted.
-OF_LEAVING = frozenset({EventKind.HOST_REMOVED, EventKind.HOST_GONE})
 
-
-class Members:
+class Members(Upkeep):
     """
     The hosts of a pool. L{txlb.pool.HostPool} adds the work that they do.
     """
@@ -41,20 +40,17 @@ class Members:
         publish: Callable[[Event], None] | None = None,
         **more: Any,
     ) -> None:
-        self.service = service
-        self.group = group
-        self.settings = replace(settings or ProxyGroup("pool"), **more)
-        self.seconds = seconds
         self._random = random if random is not None else RandomSource()
-        self._publish = publish
-        self._hosts: dict[str, Host] = {}
-        self._leaving: dict[int, Host] = {}
         self._added = 0
-        self._rotation = Rotation(self._made(scheduler))
-        self._weighing = Weighing(lambda: self.settings, self._rotation.refresh, self._tell)
+        own = replace(settings or ProxyGroup("pool"), **more)
+        # Making a policy looks at these.
+        self.settings, self.seconds = own, seconds
+        rotation = Rotation(self._made(scheduler))
+        super().__init__(service, group, own, seconds, publish, rotation)
         for host in hosts:
             self.addHost(host)
         self._weighing.running = True
+        self._reserve.telling = True
 
     # Hosts
 
@@ -97,27 +93,68 @@ class Members:
         self._rotation.refresh(host)
         message = f"added at {configured.address}"
         self._tell(EventKind.HOST_ADDED, host, message, now, changed(None, host.settings))
+        self._settle(now)
         return host
 
-    def removeHost(self, name: str) -> Host:
+    def removeHost(self, name: str, deadline: float | None = None, force: bool = False) -> Host:
         """
         A host gets nothing new from now on, and its name is free. It lives on
         until its leases have ended.
 
+        @param deadline: seconds after which the connections that are left are
+            reset; L{None} for never.
+        @param force: reset them at once.
         @raise UnknownName: there is no such host.
         """
         host = self.getHost(name)
         del self._hosts[name]
-        host.leaving = True
+        host.leave()
         self._rotation.refresh(host)
         now = self.seconds()
+        self._drains.pop(id(host), None)
         message = f"removed, {host.active} connections left"
         self._tell(EventKind.HOST_REMOVED, host, message, now, changed(host.settings, None))
-        if host.active:
-            self._leaving[id(host)] = host
-        else:
+        if not host.active:
             self._tell(EventKind.HOST_GONE, host, "gone", now)
+        else:
+            self._leaving[id(host)] = host
+            if force:
+                self._cut(host, Outcome.REMOVED)
+            elif deadline is not None:
+                self._drainBy(host, now + deadline)
+        self._settle(now)
         return host
+
+    def setState(self, name: str, state: str, deadline: float | None = None) -> None:
+        """
+        Say what is wanted of a host.
+
+        @param state: C{ready}; C{drain}: nothing new, and what there is goes on;
+            or C{maintenance}: the same, and it isn't checked.
+        @param deadline: seconds after which the connections that are left are
+            reset; L{None} for never.
+        @raise ModelError: there is no such state.
+        @raise UnknownName: there is no such host.
+        """
+        host, now = self.getHost(name), self.seconds()
+        configured = replace(host.configured, state=state)
+        before = host.state
+        self._drains.pop(id(host), None)
+        if state != before:
+            host.configured = configured
+            host.state = state
+            if state == "ready":
+                host.damper = Damper(now)
+                self._awaitCheck(host, now)
+            self._rotation.refresh(host)
+            left = "" if state == "ready" else f", {host.active} connections left"
+            message = f"{before} -> {state}{left}"
+            self._tell(EventKind.HOST_STATE, host, message, now, changed(before, state))
+            if state != "ready" and before == "ready" and not host.active:
+                self._tell(EventKind.HOST_DRAINED, host, "has no connections left", now)
+        if state != "ready" and deadline is not None and host.active:
+            self._drainBy(host, now + deadline)
+        self._settle(now)
 
     def setWeight(self, name: str, weight: int) -> None:
         """
@@ -137,6 +174,7 @@ class Members:
         self._weighing.refresh(host, now)
         message = f"weight {before} -> {weight}"
         self._tell(EventKind.HOST_WEIGHT, host, message, now, changed(before, weight))
+        self._settle(now)
 
     def setAddresses(self, name: str, addresses: Sequence[Address]) -> None:
         """
@@ -151,8 +189,9 @@ class Members:
             return
         host.addresses = tuple(addresses)
         self._rotation.refresh(host)
-        found = ", ".join(map(str, addresses))
-        self._tell(EventKind.HOST_RESOLVED, host, f"is at {found}", self.seconds())
+        found, now = ", ".join(map(str, addresses)), self.seconds()
+        self._tell(EventKind.HOST_RESOLVED, host, f"is at {found}", now)
+        self._settle(now)
 
     def reportUnresolved(self, name: str, reason: str) -> None:
         """
@@ -175,6 +214,7 @@ class Members:
         made anew.
         """
         before, self.settings = self.settings.schedulerSettings, settings
+        self._expectsAnswer = settings.expectAnswer
         word = self.scheduler.name
         if before != settings.schedulerSettings and word in schedulerWords():
             wants = schedulerKind(word).wants
@@ -182,6 +222,10 @@ class Members:
                 before[name] != settings.schedulerSettings[name] for name in wants if name in before
             ):
                 self.setScheduler(word)
+        now = self.seconds()
+        for host in self._hosts.values():
+            self._checkCircuit(host, now)
+        self._settle(now)
 
     # Policy
 
@@ -208,33 +252,3 @@ class Members:
             return scheduler
         known = {**self.settings.schedulerSettings, "seconds": self.seconds}
         return schedulerFactory(scheduler, random=self._random, settings=known)
-
-    # Inside
-
-    @property
-    def readyCount(self) -> int:
-        """
-        How many hosts may be chosen.
-        """
-        return self._rotation.readyCount
-
-    @property
-    def active(self) -> int:
-        """
-        How many leases there are, on hosts that are leaving too.
-        """
-        return sum(host.active for host in (*self._hosts.values(), *self._leaving.values()))
-
-    @property
-    def _where(self) -> str:
-        if not self.group:
-            return "the pool"
-        return f"group {self.group!r} of service {self.service!r}"
-
-    def _tell(
-        self, kind: EventKind, host: Host, message: str, now: float, details: Details | None = None
-    ) -> None:
-        # The name of a host that is leaving may be another's by now.
-        about = not host.leaving or kind in OF_LEAVING
-        if about and self._publish is not None:
-            self._publish(Event(kind, host.key, message, now, details or {}))

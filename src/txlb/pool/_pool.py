@@ -42,4 +42,10 @@ class HostPool(Configurable):
             enabled,
             self.readyCount,
             tuple(hostSnapshot(host, now) for host in hosts),
+            up=self._rotation.upCount,
+            backup=self.settings.backup,
+            backupUsed=self._reserve.used,
+            allDown=self.settings.whenAllDown if self._reserve.allDown else "",
+            waiting=len(self._waiting),
+            maxQueue=self.settings.maxQueue,
         )

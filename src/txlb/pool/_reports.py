@@ -9,11 +9,15 @@ from txlb.pool._events import EventKind
 from txlb.pool._health import FALL, RISE, CheckResult, HealthEvent, HealthState
 from txlb.pool._host import Host
 from txlb.pool._lease import Lease, Outcome
-from txlb.pool._mark import MarkEvent
+from txlb.pool._mark import MarkEvent, MarkState
 from txlb.pool._members import Members
 
 #: These failures say something about the host.
 MARKING = frozenset({FailureKind.REFUSED, FailureKind.TIMEOUT, FailureKind.UNREACHABLE})
+
+#: Within so many seconds of connecting, closing a client that has said nothing is
+#: no matter of patience.
+PROMPT = 1.0
 
 
 class Reports(Members):
@@ -53,18 +57,20 @@ class Reports(Members):
         if failure.kind is FailureKind.TIMEOUT:
             # A refusal is quick, and yet says nothing good.
             self._rotation.sampled(host, now - lease.since)
+        fall = self.settings.passiveFall
         if host.health.watched:
-            if host.mark.missed() >= self.settings.passiveFall:
+            if host.mark.missed() >= fall:
                 host.mark.failures = 0
-                wasIn = host.health.isHealthy
-                host.health.fell(now)
-                self._flipped(host, wasIn, str(failure), now)
-        elif host.mark.failed(str(failure), self.settings.passiveFall, trial, now):
-            self._rotation.retryLater(host)
-            self._rotation.refresh(host)
-            wait = host.mark.retryAt - now
-            message = f"{failure}; next try in {wait:g} s, {self.readyCount} ready hosts left"
-            self._tell(EventKind.HOST_DOWN, host, message, now)
+                self._putOut(host, str(failure), now)
+        elif host.mark.failed(str(failure), fall, trial, now):
+            if trial:
+                self._rotation.retryLater(host)
+                self._rotation.refresh(host)
+                message = f"the trial failed: {failure}; {_next(host, now)}"
+                self._tell(EventKind.HOST_TRIAL, host, message, now)
+                self._wake(host.mark.retryAt)
+            else:
+                self._wentOut(host, str(failure), now)
 
     def reportAbandoned(self, lease: Lease) -> None:
         """
@@ -87,11 +93,47 @@ class Reports(Members):
             self.reportAbandoned(lease)
 
     def _succeeded(self, host: Host, now: float) -> None:
-        host.trial = None
-        if host.mark.succeeded(now):
-            self._weighing.started(host, now)
-            self._rotation.refresh(host)
-            self._tell(EventKind.HOST_UP, host, "can be reached again", now)
+        mark = host.mark
+        if mark.isUp:
+            mark.failures = 0
+        elif mark.state is not MarkState.DOWN or now >= host.damper.heldUntil:
+            host.trial = None
+            mark.succeeded(now)
+            self._cameIn(host, "can be reached again", now)
+
+    def _answered(self, lease: Lease) -> None:
+        """
+        Work has ended whose protocol answers: see whether the host did.
+        """
+        host = lease.host
+        if lease.bytesOut:
+            host.unanswered = 0
+            return
+        now = self.seconds()
+        reset = lease.outcome is Outcome.HOST_RESET
+        # Clients that say nothing are closed in good order by many a host, in
+        # its own time.
+        asked = lease.bytesIn or now - lease.since <= PROMPT
+        if not lease.hostFirst or not (reset or (lease.outcome is Outcome.DONE and asked)):
+            return
+        host.unanswered += 1
+        fall = self.settings.answerFall
+        if host.unanswered < fall or not host.isIn or host.leaving:
+            return
+        # Where it comes back and does so again, once is enough.
+        host.unanswered = fall - 1
+        if self._mayBlame(host):
+            host.blamed = True
+            self._putOut(host, f"{fall} connections in a row closed without an answer", now)
+
+    def _mayBlame(self, host: Host) -> bool:
+        """
+        Whether a host may be put out for something that clients can bring
+        about: of a third of the group, but never the last that is ready.
+        """
+        blamed = sum(each.blamed for each in self._hosts.values())
+        left = self.readyCount - self._rotation.holds(host)
+        return left > 0 and blamed < max(1, len(self._hosts) // 3)
 
     # Loads
 
@@ -115,7 +157,9 @@ class Reports(Members):
         """
         A host is checked from now on: its health has the word alone, and where
         it is out no client is its trial. One that traffic has put out comes in
-        by C{rise} successes. Saying it again changes C{rise} and C{fall}.
+        by C{rise} successes. Where the group's C{initialState} is C{check} it
+        gets nobody before its first check has passed. Saying it again changes
+        C{rise} and C{fall}.
 
         @param rise: successes in a row that put it in, 1 or more.
         @param fall: failures in a row that put it out, 1 or more.
@@ -127,12 +171,14 @@ class Reports(Members):
         if health.watched:
             return
         health.watched = True
+        self._awaitCheck(host, now)
         if not mark.isUp:
             health.fell(now)
             health.reason = mark.reason
             host.trial = None
             mark.happened(MarkEvent.SUCCEEDED, now)
         self._rotation.refresh(host)
+        self._settle(now)
 
     def unwatch(self, name: str) -> None:
         """
@@ -144,49 +190,105 @@ class Reports(Members):
         health = host.health
         if not health.watched:
             return
-        wasOut = not health.isHealthy
+        wasIn, starting = health.isHealthy, health.state is HealthState.STARTING
         health.watched = False
         health.last = None
         health.passes = health.failures = 0
-        if wasOut:
-            self._weighing.cameIn(host, health.state is HealthState.STARTING, now)
         health.happened(HealthEvent.UNWATCHED, now)
-        self._rotation.refresh(host)
-        if wasOut:
-            self._tell(EventKind.HOST_UP, host, "it is checked no more, so it counts as up", now)
+        if wasIn:
+            self._rotation.refresh(host)
+        else:
+            self._cameIn(host, "it is checked no more, so it counts as up", now, starting)
 
     def reportCheck(self, name: str, result: CheckResult) -> None:
         """
         A check of a host has ended. It is counted here: C{rise} successes in a
-        row put the host in, C{fall} failures in a row put it out. The first
-        result begins to L{watch} the host where nobody has.
+        row put the host in, C{fall} failures in a row put it out; the first
+        result decides at once about a host that waits for it. The first result
+        begins to L{watch} the host where nobody has. In maintenance nothing is
+        counted.
 
         @raise UnknownName: there is no such host.
         """
         host, now = self.getHost(name), self.seconds()
+        if not host.enabled:
+            return
         if not host.health.watched:
             self.watch(name)
         if not result.passed:
             # Checks go where the next client would, so that they find the one
             # address of a name that is well as clients do.
             host.preferNextAddress()
-        wasIn, starting = host.health.isHealthy, host.health.state is HealthState.STARTING
-        if host.health.checked(result, now):
-            if host.health.isHealthy and not wasIn:
-                self._weighing.cameIn(host, starting, now)
-            self._flipped(host, wasIn, str(result), now)
-
-    def _flipped(self, host: Host, wasIn: bool, reason: str, now: float) -> None:
-        """
-        Tell of it where a host's health was put in or out.
-        """
         health = host.health
-        self._rotation.refresh(host)
-        if health.isHealthy is wasIn:
+        wasIn, starting = health.isHealthy, health.state is HealthState.STARTING
+        if not health.checked(result, host.damper.heldUntil, now):
             return
-        if health.isHealthy:
-            self._tell(EventKind.HOST_UP, host, f"{reason}; up again", now)
+        if health.isHealthy is wasIn and not starting:
+            self._rotation.refresh(host)
+        elif health.isHealthy:
+            self._cameIn(host, str(result), now, starting)
         else:
+            health.reason = str(result)
+            self._wentOut(host, str(result), now)
+
+    # In and out
+
+    def _putOut(self, host: Host, reason: str, now: float) -> None:
+        """
+        Traffic says that a host is down.
+        """
+        health, mark = host.health, host.mark
+        if not health.watched:
+            if mark.happened(MarkEvent.FELL, now):
+                mark.reason = reason
+                self._wentOut(host, reason, now)
+            return
+        wasIn = health.isHealthy
+        health.fell(now)
+        if wasIn:
             health.reason = reason
-            left = self.readyCount
-            self._tell(EventKind.HOST_DOWN, host, f"{reason}; {left} ready hosts left", now)
+            self._wentOut(host, reason, now)
+        else:
+            self._rotation.refresh(host)
+
+    def _wentOut(self, host: Host, reason: str, now: float) -> None:
+        """
+        A host is out from here on.
+        """
+        host.wentOut(now)
+        host.damper.fell(self.settings.flapHold, now)
+        host.mark.hold(host.damper.heldUntil)
+        if host.health.watched:
+            held = host.damper.heldUntil - now
+            after = f"held down for {held:g} s at least, " if held > 0 else ""
+        else:
+            after = f"{_next(host, now)}, "
+            self._rotation.retryLater(host)
+            self._wake(host.mark.retryAt)
+        self._rotation.refresh(host)
+        self._flipped(EventKind.HOST_DOWN, host, reason, after, now)
+        if self.settings.whenDown == "close":
+            self._cut(host, Outcome.HOST_DOWN)
+        self._settle(now)
+
+    def _cameIn(self, host: Host, reason: str, now: float, starting: bool = False) -> None:
+        """
+        A host is in from here on.
+
+        @param starting: whether it waited for its first check.
+        """
+        host.cameIn(now)
+        host.damper.rose(now)
+        self._weighing.cameIn(host, starting, now)
+        self._rotation.refresh(host)
+        self._flipped(EventKind.HOST_UP, host, reason, "", now)
+        self._settle(now)
+
+    def _flipped(self, kind: EventKind, host: Host, reason: str, after: str, now: float) -> None:
+        ready, last = self.readyCount, host.health.last
+        details = {"reason": reason, "check": None if last is None else last.detail, "ready": ready}
+        self._tell(kind, host, f"{reason}; {after}{ready} ready hosts left", now, details)
+
+
+def _next(host: Host, now: float) -> str:
+    return f"next try in {host.mark.retryAt - now:g} s"

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from txlb.interfaces import IHost, ISamplingScheduler, IScheduler, ITimedScheduler
+from txlb.pool._health import HealthState
 from txlb.pool._host import Host
 from txlb.pool._mark import MarkEvent, MarkState
 from txlb.schedulers import Key
@@ -38,6 +39,9 @@ class Rotation:
         self._held: dict[Key, Host] = {}
         # The host that was tried the longest ago comes first.
         self._marked: OrderedDict[Key, Host] = OrderedDict()
+        self._full: dict[Key, Host] = {}
+        self._up: dict[Key, Host] = {}
+        self._upBackups: dict[Key, Host] = {}
         self._retries: list[Retry] = []
         self._crowded = CROWD
         self._number = 0
@@ -65,6 +69,38 @@ class Rotation:
         """
         return len(self._held)
 
+    def holds(self, host: Host) -> bool:
+        """
+        Whether the scheduler holds a host.
+        """
+        return self._held.get(host.key) is host
+
+    @property
+    def upCount(self) -> int:
+        """
+        How many hosts are up, with room or without; no backup hosts.
+        """
+        return len(self._up)
+
+    @property
+    def upBackupCount(self) -> int:
+        """
+        How many backup hosts are up.
+        """
+        return len(self._upBackups)
+
+    def anyFull(self, excluded: frozenset[Key]) -> bool:
+        """
+        Whether a host would do if it had room.
+        """
+        return any(key not in excluded for key in self._full)
+
+    def anyWaitable(self, excluded: frozenset[Key]) -> bool:
+        """
+        Whether a host would do if one of its connections ended.
+        """
+        return any(not self._full[key].tripped for key in self._full if key not in excluded)
+
     def refresh(self, host: Host) -> None:
         """
         Bring everything in line with the facts of a host, which is told to the
@@ -80,10 +116,13 @@ class Rotation:
         elif held:
             del self._held[key]
             self.scheduler.hostRemoved(host)
-        if host.takesWork and not ready:
-            self._marked.setdefault(key, host)
-        elif self._marked.get(key) is host:
-            del self._marked[key]
+        # A host that has never been checked is not known to be down.
+        starting = host.health.state is HealthState.STARTING
+        _put(self._marked, host, not ready and not starting and host.takesWork)
+        _put(self._full, host, not ready and host.isFull)
+        up = host.isIn and host.wanted
+        _put(self._up, host, up and not host.backup)
+        _put(self._upBackups, host, up and host.backup)
 
     def counted(self, host: Host) -> None:
         """
@@ -181,6 +220,17 @@ class Rotation:
                 host = entry[2]
                 host.mark.happened(MarkEvent.TIME, now)
                 yield host
+
+
+def _put(table: dict[Key, Host], host: Host, belongs: bool) -> None:
+    """
+    Have a host stand in a table, or not; where it stands already it keeps its
+    place.
+    """
+    if belongs:
+        table.setdefault(host.key, host)
+    elif table.get(host.key) is host:
+        del table[host.key]
 
 
 def _isCurrent(entry: Retry) -> bool:

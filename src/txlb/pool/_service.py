@@ -22,6 +22,10 @@ class RefusalKind(Enum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     LOCAL = "local"
+    FULL = "full"
+    QUEUE_TIMEOUT = "queue-timeout"
+    CIRCUIT = "circuit"
+    CLIENT_GONE = "client-gone"
 
 
 class ServiceCounters:

@@ -20,6 +20,13 @@ class HostSnapshot:
     @ivar state: one word, see L{txlb.pool.Host.stateWord}.
     @ivar reason: why it is down, for people; empty otherwise.
     @ivar since: seconds that its health or mark has been as it is.
+    @ivar wanted: what people want of it: ready, drain or maintenance.
+    @ivar backup: whether it is a backup host.
+    @ivar checked: what the last check found, for people; None where there was none.
+    @ivar checkedAge: seconds since it ended, or None.
+    @ivar upShare: the share of the time since it was added in which it was in, 0
+        to 1.
+    @ivar pending: connections that are being opened.
     @ivar active: connections that are open or being opened.
     @ivar connections: connections that were established, in all.
     @ivar failures: connections that were not, in all.
@@ -46,6 +53,12 @@ class HostSnapshot:
     connectTime: float | None
     load: float | None = None
     loadAge: float | None = None
+    wanted: str = "ready"
+    backup: bool = False
+    checked: str | None = None
+    checkedAge: float | None = None
+    upShare: float = 1.0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,13 @@ class GroupSnapshot:
     One group at one moment.
 
     @ivar ready: how many of its hosts may be chosen.
+    @ivar up: how many are up, with room or without; no backup hosts.
+    @ivar backup: whether it is a backup group.
+    @ivar backupUsed: whether its backup hosts are used.
+    @ivar allDown: what becomes of clients as no host is up: C{try} or C{close};
+        empty where one is.
+    @ivar waiting: how many clients wait for room.
+    @ivar maxQueue: how many can.
     @ivar hosts: those that are configured, then those that are leaving.
     """
 
@@ -62,6 +82,12 @@ class GroupSnapshot:
     enabled: bool
     ready: int
     hosts: tuple[HostSnapshot, ...]
+    up: int = 0
+    backup: bool = False
+    backupUsed: bool = False
+    allDown: str = ""
+    waiting: int = 0
+    maxQueue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +100,8 @@ class ServiceSnapshot:
     @ivar accepted: connections that were let in, in all.
     @ivar refused: connections that were closed at once or found no host, in
         all, by kind.
+    @ivar serving: the name of the group that gets the connections now: the
+        enabled one, or a backup that stands in for it.
     """
 
     name: str
@@ -82,6 +110,7 @@ class ServiceSnapshot:
     accepted: int
     refused: Mapping[str, int]
     groups: tuple[GroupSnapshot, ...]
+    serving: str = ""
 
     def asDict(self) -> dict[str, object]:
         """
@@ -114,4 +143,10 @@ def hostSnapshot(host: Host, now: float) -> HostSnapshot:
         connectTime=host.connectTime,
         load=None if host.load is None else 1 - host.load.available,
         loadAge=None if host.load is None else now - host.load.at,
+        wanted=host.state,
+        backup=host.backup,
+        checked=None if host.health.last is None else str(host.health.last),
+        checkedAge=None if host.health.last is None else now - host.health.lastAt,
+        upShare=host.upShare(now),
+        pending=host.pending,
     )

@@ -5,10 +5,12 @@ Who has a claim on a pool's hosts.
 from __future__ import annotations
 
 from txlb.errors import NoHostAvailable
-from txlb.pool._dial import Dial, DialLimits
+from txlb.pool._dial import Dial, DialLimits, GaveUpReason
 from txlb.pool._events import EventKind
+from txlb.pool._host import Host
 from txlb.pool._lease import Lease
 from txlb.pool._mark import MarkEvent
+from txlb.pool._queue import Waiting
 from txlb.pool._reports import Reports
 from txlb.schedulers import Key
 
@@ -55,8 +57,11 @@ class Work(Reports):
         if due is not None and due <= now:
             self._retry(now)
         host = self._rotation.next(clientAddr, excluded)
-        if host is None and self.settings.whenAllDown == "try":
-            host = self._rotation.nextMarked(excluded)
+        if host is None:
+            self._reserve.asked = True
+            # A host that is only full comes before one that is down.
+            if self.settings.whenAllDown == "try" and not self._rotation.anyFull(excluded):
+                host = self._rotation.nextMarked(excluded)
         if host is None:
             return None
         lease = Lease(self, host, clientAddr, now)
@@ -76,12 +81,64 @@ class Work(Reports):
         host = lease.host
         if lease.trial:
             self._decide(lease)
+        if self._expectsAnswer:
+            self._answered(lease)
         host.active -= 1
-        if not host.leaving:
+        if not host.going:
             self._rotation.counted(host)
         elif not host.active:
-            if self._leaving.pop(id(host), None) is not None:
-                self._tell(EventKind.HOST_GONE, host, "gone", self.seconds())
+            self._went(host)
+        if self._waiting:
+            self._serve()
+
+    def _went(self, host: Host) -> None:
+        """
+        A host that is leaving, or drained, has no leases left.
+        """
+        self._drains.pop(id(host), None)
+        now = self.seconds()
+        if not host.leaving:
+            self._tell(EventKind.HOST_DRAINED, host, "has no connections left", now)
+        elif self._leaving.pop(id(host), None) is not None:
+            self._tell(EventKind.HOST_GONE, host, "gone", now)
+
+    # Searches
+
+    def pendingChanged(self, host: Host) -> None:
+        """
+        Connections to a host are being opened, so many that its circuit opens,
+        or fewer than there were when it did.
+        """
+        self._checkCircuit(host, self.seconds())
+        if self._waiting:
+            self._serve()
+
+    def mayWait(self, excluded: frozenset[Key]) -> bool:
+        """
+        Whether one who waits can come to a host.
+        """
+        return self._rotation.anyWaitable(excluded)
+
+    def wait(self, dial: Dial, excluded: frozenset[Key], latest: float) -> Waiting | GaveUpReason:
+        """
+        There is no host for a search now.
+
+        @param excluded: keys of hosts that will not do.
+        @param latest: until when it may wait.
+        @return: its place in the queue, or why it has none.
+        """
+        rotation, settings = self._rotation, self.settings
+        if not rotation.anyFull(excluded):
+            return GaveUpReason.UNREACHABLE if excluded else GaveUpReason.NO_HOST
+        if not rotation.anyWaitable(excluded):
+            return GaveUpReason.CIRCUIT
+        if len(self._waiting) >= settings.maxQueue:
+            return GaveUpReason.FULL
+        now = self.seconds()
+        deadline = min(now + settings.queueTimeout, latest)
+        waiting = self._queue.add(dial, now, deadline)
+        self._wake(deadline)
+        return waiting
 
     # Time
 
@@ -90,17 +147,31 @@ class Work(Reports):
         When L{advance} has something to do next; L{None} for not before
         something else happens.
         """
-        deadlines = (self._nextRetry(), self._rotation.nextTurn())
-        return min((each for each in deadlines if each is not None), default=None)
+        times = (
+            self._nextRetry(),
+            self._rotation.nextTurn(),
+            self._reserve.nextDeadline(),
+            self._queue.nextDeadline(),
+            self._drainNext() if self._drains else None,
+        )
+        return min((each for each in times if each is not None), default=None)
 
     def advance(self, now: float) -> None:
         """
         Do what is due by C{now}: hosts whose time has come may be tried again,
-        weigh more, or weigh as configured where their load is unknown by now, and
-        a policy may build its tables.
+        weigh more, or weigh as configured where their load is unknown by now, a
+        policy may build its tables, backup hosts are left, waits in the queue
+        end, and so do connections of hosts that have drained for long enough.
         """
         self._retry(now)
         self._rotation.advance(now)
+        if self._waiting:
+            self._queue.expire(now)
+        if self._drains:
+            self._endDrains(now)
+        leaveAt = self._reserve.nextDeadline()
+        if leaveAt is not None and leaveAt <= now:
+            self._settle(now)
 
     def _nextRetry(self) -> float | None:
         first, second = self._rotation.nextDeadline(), self._weighing.nextDeadline()
@@ -108,5 +179,8 @@ class Work(Reports):
 
     def _retry(self, now: float) -> None:
         self._weighing.advance(now)
-        for host in self._rotation.due(now):
+        due = list(self._rotation.due(now))
+        for host in due:
             self._rotation.refresh(host)
+        if due and self._waiting:
+            self._serve()

@@ -34,6 +34,18 @@ _REFUSALS = {
     GaveUpReason.UNREACHABLE: RefusalKind.UNREACHABLE,
     GaveUpReason.TIMEOUT: RefusalKind.TIMEOUT,
     GaveUpReason.LOCAL: RefusalKind.LOCAL,
+    GaveUpReason.FULL: RefusalKind.FULL,
+    GaveUpReason.QUEUE_TIMEOUT: RefusalKind.QUEUE_TIMEOUT,
+    GaveUpReason.CIRCUIT: RefusalKind.CIRCUIT,
+    GaveUpReason.CLIENT_GONE: RefusalKind.CLIENT_GONE,
+}
+
+#: What to say where no host has failed.
+_REASONS = {
+    GaveUpReason.FULL: "every host has as many connections as it takes, and nobody more may wait",
+    GaveUpReason.QUEUE_TIMEOUT: "no host had room in time",
+    GaveUpReason.CIRCUIT: "too many connections to every host are being opened",
+    GaveUpReason.CLIENT_GONE: "they left while they waited for a host with room",
 }
 
 #: Why a client may not come in, to follow on its address.
@@ -214,7 +226,7 @@ class Frontend:
             os.close(fd)
             self._relayed(Relayed(dial, gaveUp=step))
             return
-        sendProxy = self._service.enabledGroup.sendProxy
+        sendProxy = pool.settings.sendProxy
         if sendProxy is not None:
             leftover = _ENCODERS[sendProxy](_socketName(peer), _ownName(fd)) + leftover
         self.relay.start(fd, step, leftover)
@@ -227,9 +239,7 @@ class Frontend:
         if self._admission.counting:
             self._admission.left(packedClient(result.dial.clientAddr))
         if result.gaveUp is not None:
-            kind = _REFUSALS[result.gaveUp.reason]
-            failure = result.gaveUp.failure
-            self._count(kind, failure.detail if failure is not None else "no host is ready")
+            self._count(_REFUSALS[result.gaveUp.reason], _whyOf(result.gaveUp))
         if self.record is not None:
             try:
                 self.record(self._recordOf(result))
@@ -287,6 +297,18 @@ class Frontend:
             reader.stop()
         for relay in {id(each): each for each in (self.relay, *self._relays.values())}.values():
             relay.abortAll()
+
+
+def _whyOf(gaveUp: GaveUp) -> str:
+    """
+    Why a search found no host, for people.
+    """
+    failure = gaveUp.failure
+    if gaveUp.reason is GaveUpReason.LOCAL and failure is not None:
+        return f"{failure.detail}; the fault is this machine's, and no host was put out for it"
+    if gaveUp.reason in _REASONS:
+        return _REASONS[gaveUp.reason]
+    return "no host is ready" if failure is None else failure.detail
 
 
 def _clientAddr(fd: int, peer: object) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from txlb.pool import Dial
+from txlb.pool import Dial, Host, Outcome
 from txlb.proxy._origins import Origins
 from txlb.proxy._results import Relayed
 
@@ -24,6 +24,13 @@ class Held(Protocol):
     def abort(self) -> None:
         """
         Reset it, in whatever state it is.
+        """
+
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        """
+        Where it is at this host, be reset. Where it is only being connected to
+        it, go on to the next, but for a host that has gone down: of that
+        connecting tells by itself.
         """
 
     def noteOrigin(self) -> None:
@@ -78,3 +85,10 @@ class Holder:
         """
         for connection in tuple(self._connections):
             connection.abort()
+
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        """
+        See L{txlb.interfaces.IRelay.leaveHost}.
+        """
+        for connection in tuple(self._connections):
+            connection.leaveHost(host, outcome)

@@ -77,6 +77,7 @@ class Side(Protocol):
         It has sent all.
         """
         self.sentAll = True
+        self._pair.ended(self)
         if self.other.isOpen:
             # A producer that is paused would keep the FIN back for ever.
             self.other.transport.unregisterProducer()
@@ -162,6 +163,13 @@ class Pair:
             else:
                 self._lease.add(0, count)
 
+    def ended(self, side: Side) -> None:
+        """
+        A side has sent all, or is lost.
+        """
+        if side is self.host and not self.client.sentAll and self._lease is not None:
+            self._lease.hostFirst = True
+
     def progressed(self) -> None:
         """
         A side has sent all, or been told all.
@@ -177,6 +185,7 @@ class Pair:
         A side is closed.
         """
         if self._outcome is None:
+            self.ended(side)
             self._end(side.resetOutcome)
         self._checkClosed()
 

@@ -23,13 +23,25 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
-from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, Outcome
+from txlb.pool import (
+    Attempt,
+    Dial,
+    Failure,
+    FailureKind,
+    GaveUp,
+    GaveUpReason,
+    Host,
+    Outcome,
+    Step,
+    Waiting,
+)
 from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
 from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origin, Origins
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._search import nextStep, releaseSafely
+from txlb.proxy._wait import ClientWait
 
 _log = Logger()
 
@@ -62,7 +74,11 @@ class PortableRelay(Holder):
         self.timeouts = timeouts
 
     def start(
-        self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
+        self,
+        clientFd: int,
+        attempt: Attempt | Waiting,
+        toHost: bytes = b"",
+        toClient: bytes = b"",
     ) -> None:
         """
         See L{IRelay.start}.
@@ -71,7 +87,7 @@ class PortableRelay(Holder):
         client.setblocking(False)
         connection = Connection(self, client, attempt.dial, toHost, toClient)
         self._connections.add(connection)
-        connection.tryHost(attempt)
+        connection.search(attempt)
 
 
 class Connection:
@@ -94,14 +110,38 @@ class Connection:
         self._toClient = toClient
         self._connecting: Deferred[IProtocol] | None = None
         self._attempt: Attempt | None = None
+        self._wait: ClientWait | None = None
         self._pair: Pair | None = None
         self._result: Relayed | None = None
         self._origin: Origin | None = None
 
-    def tryHost(self, attempt: Attempt) -> None:
+    def search(self, step: Step) -> None:
         """
-        Connect to a host.
+        Connect to a host, wait for one, or end.
         """
+        if isinstance(step, Attempt):
+            self._tryHost(step)
+        elif isinstance(step, Waiting):
+            assert self._client is not None  # noqa: S101 - it is given away to a pair only
+            self._wait = ClientWait(
+                self._relay.deadlines, self._client, step, self._goOn, self._clientLeft
+            )
+        else:
+            self._giveUp(step)
+
+    def _goOn(self, step: Attempt | GaveUp) -> None:
+        self._wait = None
+        self.search(step)
+
+    def _clientLeft(self) -> None:
+        self._giveUp(GaveUp(GaveUpReason.CLIENT_GONE))
+
+    def _giveUp(self, step: GaveUp) -> None:
+        self._wait = None
+        self._closeClient()
+        self._relay.finished(self, Relayed(self.dial, gaveUp=step))
+
+    def _tryHost(self, attempt: Attempt) -> None:
         self._attempt = attempt
         relay = self._relay
         pair = Pair(relay.deadlines, relay.timeouts, self._over)
@@ -116,12 +156,7 @@ class Connection:
             return  # it was aborted meanwhile
         error = reason.value
         failure = error.failure if isinstance(error, ConnectFailed) else _unexpected(reason)
-        step = nextStep(attempt, failure)
-        if isinstance(step, GaveUp):
-            self._closeClient()
-            self._relay.finished(self, Relayed(attempt.dial, gaveUp=step))
-        else:
-            self.tryHost(step)
+        self.search(nextStep(attempt, failure))
 
     def _connected(self, attempt: Attempt, pair: Pair) -> None:
         self._connecting = self._attempt = None
@@ -181,17 +216,37 @@ class Connection:
                 _nameOf(transport.getHost()), _nameOf(transport.getPeer()), result.dial.clientAddr
             )
 
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        """
+        See L{Held.leaveHost}.
+        """
+        attempt, result = self._attempt, self._result
+        if self._pair is not None:
+            if result is not None and result.lease is not None and result.lease.host is host:
+                self._pair.abort(outcome)
+        elif attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
+            self._stopConnecting()
+            self.search(nextStep(attempt, Failure(FailureKind.BUSY, outcome.value)))
+
+    def _stopConnecting(self) -> None:
+        connecting, self._attempt, self._connecting = self._connecting, None, None
+        if connecting is not None:
+            connecting.cancel()
+
     def abort(self) -> None:
         """
         Reset it, now.
         """
+        attempt, wait = self._attempt, self._wait
         if self._pair is not None:
             self._pair.abort(Outcome.STOPPED)
-            return
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            if self._connecting is not None:
-                self._connecting.cancel()
+        elif wait is not None:
+            self._wait = None
+            wait.cancel()
+            self._closeClient()
+            self._relay.finished(self, Relayed(self.dial))
+        elif attempt is not None:
+            self._stopConnecting()
             attempt.cancel()
             self._closeClient()
             self._relay.finished(self, Relayed(attempt.dial))

@@ -18,26 +18,27 @@ from txlb.pool import (
     GaveUpReason,
     Lease,
     Outcome,
+    Step,
 )
 
 _log = Logger()
 
 
-def firstStep(dial: Dial) -> Attempt | GaveUp:
+def firstStep(dial: Dial) -> Step:
     """
     Begin a search. See L{Dial.start}.
     """
     return _guarded(dial.start)
 
 
-def nextStep(attempt: Attempt, failure: Failure) -> Attempt | GaveUp:
+def nextStep(attempt: Attempt, failure: Failure) -> Step:
     """
     Go on with a search. See L{Dial.failed}.
     """
     return _guarded(lambda: attempt.failed(failure))
 
 
-def _guarded(step: Callable[[], Attempt | GaveUp]) -> Attempt | GaveUp:
+def _guarded(step: Callable[[], Step]) -> Step:
     try:
         return step()
     except Exception as error:  # noqa: BLE001 - whatever a policy raises

@@ -294,7 +294,7 @@ class ConnectingTests(SynchronousTestCase):
         A socket that is connected to itself has reached nobody.
         """
         _, fd = self.stage.client()
-        with mock.patch("txlb.proxy.fast._connection.isSelfConnected", return_value=True):
+        with mock.patch("txlb.proxy.fast._search.isSelfConnected", return_value=True):
             self.stage.begin(fd)
             self.stage.turn(3)
         gaveUp = self.stage.results[0].gaveUp
@@ -307,7 +307,7 @@ class ConnectingTests(SynchronousTestCase):
         """
         _, fd = self.stage.client()
         with mock.patch(
-            "txlb.proxy.fast._connection.isSelfConnected", side_effect=ValueError("broken")
+            "txlb.proxy.fast._search.isSelfConnected", side_effect=ValueError("broken")
         ):
             self.stage.begin(fd)
             self.stage.turn(3)

@@ -5,182 +5,55 @@ A relayed connection: both ends, the search for the host, the claim on it.
 from __future__ import annotations
 
 import _socket
-import errno
-import select
 import socket
 import struct
 from typing import TYPE_CHECKING
 
-from txlb.model import UNIXAddress
-from txlb.pool import Attempt, Dial, Failure, FailureKind, GaveUp, Lease, Outcome
-from txlb.proxy._connect import failureOf
-from txlb.proxy._origins import Origin
+from txlb.pool import Attempt, Failure, FailureKind, Outcome
 from txlb.proxy._results import Relayed
-from txlb.proxy._search import nextStep, releaseSafely
+from txlb.proxy._search import releaseSafely
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
 from txlb.proxy.fast._end import End
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
-from txlb.proxy.fast._self import isSelfConnected
+from txlb.proxy.fast._search import Search
 
 if TYPE_CHECKING:
-    from txlb.proxy.fast._loop import Loop
     from txlb.proxy.fast._relay import FastRelay
-    from txlb.proxy.fast._wheel import Waiting
-
-STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
-FAILED = select.EPOLLERR | select.EPOLLHUP
-READ = select.EPOLLIN | select.EPOLLRDHUP
 
 #: Closing with this sends a reset.
 RESET = struct.pack("ii", 1, 0)
-
-#: Connecting goes on after these.
-UNDER_WAY = frozenset({0, errno.EINPROGRESS})
-
 
 #: Seconds between two looks at a connection that may be silent for ever.
 SELDOM = 3600.0
 
 
-class Connection:
+class Connection(Search):
     """
     One client, from the search for its host to the end. Owned by its relay.
-
-    While a host is looked for, the client's socket is not registered and not
-    read: what it sends early waits in the kernel, and is there for the host
-    that is found.
-
-    @ivar over: whether it has ended.
-    @ivar slot: where it stands in the wheel; that keeps this.
     """
 
     __slots__ = (
-        "_askAt",
-        "_attempt",
         "_client",
-        "_clientSocket",
         "_connectTime",
         "_freeIn",
         "_freeOut",
         "_host",
-        "_hostSocket",
         "_lastMoved",
-        "_lease",
         "_onTheWay",
-        "_origin",
-        "_relay",
         "_toClient",
         "_toHost",
-        "dial",
-        "loop",
-        "over",
-        "slot",
     )
 
     def __init__(self, relay: FastRelay, clientFd: int, toHost: bytes, toClient: bytes) -> None:
-        self._relay = relay
-        self.loop: Loop = relay.loop
-        # Whatever its family is; to be told it would cost two more system calls.
-        self._clientSocket = _socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, clientFd)
-        self._clientSocket.setblocking(False)
-        self._hostSocket: _socket.socket | None = None
+        super().__init__(relay, clientFd)
         self._toHost = toHost
         self._toClient = toClient
-        self.dial: Dial
-        self._attempt: Attempt | None = None
-        self._lease: Lease | None = None
         self._client: End | None = None
         self._host: End | None = None
         self._connectTime = 0.0
-        self._lastMoved = self._askAt = 0.0
+        self._lastMoved = 0.0
         self._onTheWay = 0
         self._freeIn = self._freeOut = 0
-        self._origin: Origin | None = None
-        self.over = False
-        self.slot: set[Waiting] | None = None
-
-    # The search for a host
-
-    def search(self, step: Attempt | GaveUp) -> None:
-        """
-        Connect to a host, or to the next one where that fails at once, until
-        one takes its time or there is none.
-        """
-        while isinstance(step, Attempt):
-            self._attempt = step
-            self.dial = step.dial
-            failure = self._connect(step)
-            if failure is None:
-                if self.slot is None:
-                    self._ask(step.deadline)
-                return
-            step = nextStep(step, failure)
-        self._attempt = None
-        self._close(Relayed(self.dial, gaveUp=step))
-
-    def _connect(self, attempt: Attempt) -> Failure | None:
-        """
-        @return: why it failed, where it has failed already.
-        """
-        address = attempt.address
-        try:
-            if isinstance(address, UNIXAddress):
-                sock = _socket.socket(socket.AF_UNIX, STREAM)
-                number = sock.connect_ex(address.path)
-            else:
-                family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-                sock = _socket.socket(family, STREAM)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                number = sock.connect_ex((address.host, address.port))
-        except OSError as error:
-            return failureOf(error.errno or 0)
-        self._hostSocket = sock
-        if number in UNDER_WAY:
-            # Its host may see it, and ask for it, before we hear of it again.
-            if self._relay.origins.keeping:
-                self.noteOrigin()
-            self.loop.watch(sock.fileno(), self.connecting)
-            return None
-        self._dropHost()
-        return failureOf(number)
-
-    def _dropHost(self) -> None:
-        """
-        Be rid of the socket of a host that could not be reached.
-        """
-        sock, self._hostSocket = self._hostSocket, None
-        if sock is None:
-            return
-        self._forgetOrigin()
-        self.loop.handle(sock.fileno(), None)
-        self.loop.closeSoon(sock)
-
-    def connecting(self, event: int) -> None:
-        """
-        The loop tells that a host has been reached, or has not.
-        """
-        attempt = self._attempt
-        if attempt is None:
-            return
-        sock = self._hostSocket
-        if sock is None:
-            return
-        if event & FAILED:
-            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number or not event & select.EPOLLOUT:
-                self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
-                return
-        if isSelfConnected(attempt, sock):
-            self._failed(attempt, Failure(FailureKind.REFUSED, "connected to itself"))
-            return
-        self._begin(attempt, sock)
-        if event & (READ | FAILED) and not self.over and self._host is not None:
-            self._host.event(event & ~select.EPOLLOUT)
-
-    def _failed(self, attempt: Attempt, failure: Failure) -> None:
-        self._attempt = None
-        self._dropHost()
-        self.search(nextStep(attempt, failure))
 
     def _begin(self, attempt: Attempt, sock: _socket.socket) -> None:
         """
@@ -221,26 +94,9 @@ class Connection:
                 end.unsent = first
                 end.flush()
 
-    # For those who ask whose it is
-
-    def noteOrigin(self) -> None:
-        """
-        See L{txlb.proxy._held.Held.noteOrigin}.
-        """
-        sock, attempt = self._hostSocket, self._attempt
-        if self._origin is not None or sock is None or sock.family == socket.AF_UNIX:
-            return
-        try:
-            host = attempt.address if attempt is not None else sock.getpeername()
-            origin = self._relay.origins.add(sock.getsockname(), host, self.dial.clientAddr)
-        except OSError:
-            return  # it is gone, and the loop will hear of it
-        self._origin = origin
-
-    def _forgetOrigin(self) -> None:
-        if self._origin is not None:
-            self._relay.origins.remove(self._origin)
-            self._origin = None
+    def _tellOf(self, event: int) -> None:
+        if self._host is not None:
+            self._host.event(event)
 
     # While it lasts
 
@@ -265,10 +121,12 @@ class Connection:
                 count -= free
             lease.add(0, count)
 
-    def halfClosed(self) -> None:
+    def halfClosed(self, end: End) -> None:
         """
         An end has finished sending.
         """
+        if not end.isClient and not end.peer.ended and self._lease is not None:
+            self._lease.hostFirst = True
         self._lastMoved = now = self.loop.now
         fin = self._relay.timeouts.fin
         if fin:
@@ -340,6 +198,8 @@ class Connection:
         if self.over or lease is None:
             return
         if outcome is not Outcome.DONE:
+            if outcome is Outcome.HOST_RESET and self._client is not None:
+                lease.hostFirst = lease.hostFirst or not self._client.ended
             self._resetBoth()
         self._close(Relayed(self.dial, lease, connectTime=self._connectTime), outcome)
 
@@ -381,17 +241,6 @@ class Connection:
             # Rings of objects wait long to be collected.
             del client.peer, host.peer
             self._client = self._host = None
-
-    def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
-        """
-        Reset it, in whatever state.
-        """
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            attempt.cancel()
-            self._close(Relayed(self.dial))
-        else:
-            self.end(outcome)
 
     def breakDown(self) -> None:
         """

@@ -253,7 +253,7 @@ class End:
         """
         self.ended = True
         self.readable = False
-        self.connection.halfClosed()
+        self.connection.halfClosed(self)
         peer = self.peer
         if peer.unsent is None:
             peer.tell()

@@ -77,6 +77,7 @@ class Loop:
     starts and stops it.
 
     @ivar now: the monotonic time at which this turn began, in seconds.
+    @ivar deadlines: where other deadlines wait.
     @ivar wheel: the deadlines of the connections.
     @ivar pipes: the stock of pipes.
     """
@@ -93,6 +94,7 @@ class Loop:
         self._closeCall: IDelayedCall | None = None
         self._inTurn = False
         self._ending = False
+        self.deadlines = deadlines
         self._seconds = deadlines.seconds
         self.now = self._seconds()
         self.wheel = Wheel(deadlines)

@@ -18,7 +18,7 @@ from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy.fast._connection import Connection
 
 if TYPE_CHECKING:
-    from txlb.pool import Attempt
+    from txlb.pool import Attempt, Waiting
     from txlb.proxy.fast._loop import Loop
 
 
@@ -60,7 +60,7 @@ class FastRelay(Holder):
         self.timeouts = timeouts
 
     def start(
-        self, clientFd: int, attempt: Attempt, toHost: bytes = b"", toClient: bytes = b""
+        self, clientFd: int, attempt: Attempt | Waiting, toHost: bytes = b"", toClient: bytes = b""
     ) -> None:
         """
         See L{IRelay.start}.

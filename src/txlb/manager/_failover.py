@@ -1,0 +1,98 @@
+"""
+Which group of a service gets its connections.
+
+It is the enabled one, while C{minimumUp} of its hosts are up. With fewer the first
+backup group with enough hosts of its own stands in, and after C{holdDown} seconds
+with enough hosts the enabled one takes over again. Where no backup group has
+enough either, the enabled one keeps what it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from txlb.model import ProxyGroup, ProxyService
+from txlb.pool import EventKind
+
+#: How many hosts of a service's group are up.
+UpCount = Callable[[str, str], int]
+
+Tell = Callable[[EventKind, Sequence[str], str], object]
+
+
+class Failover:
+    """
+    Keeps which groups stand in. Owned by the manager, which says L{review} when
+    hosts went up or down, and after changes.
+
+    @ivar standIns: the names of the groups that stand in, by service.
+    """
+
+    def __init__(self, upCount: UpCount, tell: Tell) -> None:
+        self.standIns: dict[str, str] = {}
+        self._upCount = upCount
+        self._tell = tell
+        self._backAt: dict[str, float] = {}
+
+    def review(self, service: ProxyService, asked: bool, now: float) -> None:
+        """
+        See which group of a service it is now.
+
+        @param asked: whether anybody has connected yet. Before that there is no
+            reason to hold anything.
+        """
+        main, name = service.enabledGroup, service.name
+        backups = [group for group in service.groups if group.backup and group is not main]
+        standIn = self.standIns.get(name)
+        if standIn is None and not backups:
+            return
+        if self._has(service, main) or not backups:
+            backAt = self._backAt.setdefault(name, now + main.holdDown)
+            if standIn is not None and (now >= backAt or not asked or not backups):
+                self._use(service, None)
+            if name not in self.standIns:
+                del self._backAt[name]
+            return
+        self._backAt.pop(name, None)
+        able = [group.name for group in backups if self._has(service, group)]
+        if standIn not in able:
+            self._use(service, able[0] if able else None)
+
+    def _has(self, service: ProxyService, group: ProxyGroup) -> bool:
+        return self._upCount(service.name, group.name) >= group.minimumUp
+
+    def _use(self, service: ProxyService, standIn: str | None) -> None:
+        main, name = service.enabledGroup, service.name
+        before = self.standIns.pop(name, None)
+        if standIn is not None:
+            self.standIns[name] = standIn
+        if standIn == before:
+            return
+        up = self._upCount(name, main.name)
+        after = main.name if standIn is None else standIn
+        self._tell(
+            EventKind.GROUP_SWITCHED,
+            (name, after),
+            f"gets the connections of {name} instead of {before or main.name}: {up} hosts of "
+            f"{main.name} are up, and {main.minimumUp} are wanted",
+        )
+
+    def forget(self, names: Sequence[str]) -> None:
+        """
+        Only these services are left.
+        """
+        for gone in self.standIns.keys() - set(names):
+            del self.standIns[gone]
+            self._backAt.pop(gone, None)
+
+    def nextDeadline(self) -> float | None:
+        """
+        When L{review} has something to do next.
+        """
+        return min(self._backAt.values(), default=None)
+
+    def due(self, now: float) -> list[str]:
+        """
+        The services for which that is by C{now}.
+        """
+        return [name for name, when in self._backAt.items() if when <= now]

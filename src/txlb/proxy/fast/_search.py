@@ -1,0 +1,262 @@
+"""
+The first part of a connection's life: looking for a host.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from txlb.model import UNIXAddress
+from txlb.pool import (
+    Attempt,
+    Dial,
+    Failure,
+    FailureKind,
+    GaveUp,
+    GaveUpReason,
+    Host,
+    Lease,
+    Outcome,
+    Step,
+)
+from txlb.proxy._connect import failureOf
+from txlb.proxy._results import Relayed
+from txlb.proxy._search import nextStep
+from txlb.proxy._wait import ClientWait
+from txlb.proxy.fast._self import isSelfConnected
+
+if TYPE_CHECKING:
+    from txlb.proxy._origins import Origin
+    from txlb.proxy.fast._loop import Loop
+    from txlb.proxy.fast._relay import FastRelay
+    from txlb.proxy.fast._wheel import Waiting
+
+STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+FAILED = select.EPOLLERR | select.EPOLLHUP
+
+#: More than that it can be written to.
+BEYOND = select.EPOLLIN | select.EPOLLRDHUP | FAILED
+
+#: Connecting goes on after these.
+UNDER_WAY = frozenset({0, errno.EINPROGRESS})
+
+
+class Search:
+    """
+    A client that has no host yet. L{txlb.proxy.fast._connection.Connection} adds
+    what follows.
+
+    The client's socket is not registered and not read: what it sends early
+    waits in the kernel, and is there for the host that is found.
+
+    @ivar over: whether it has ended.
+    @ivar slot: where it stands in the wheel; that keeps this.
+    """
+
+    __slots__ = (
+        "_askAt",
+        "_attempt",
+        "_clientSocket",
+        "_hostSocket",
+        "_lease",
+        "_origin",
+        "_relay",
+        "_wait",
+        "dial",
+        "loop",
+        "over",
+        "slot",
+    )
+
+    def __init__(self, relay: FastRelay, clientFd: int) -> None:
+        self._relay = relay
+        self.loop: Loop = relay.loop
+        # Whatever its family is; to be told it would cost two more system calls.
+        self._clientSocket = _socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, clientFd)
+        self._clientSocket.setblocking(False)
+        self._hostSocket: _socket.socket | None = None
+        self.dial: Dial
+        self._attempt: Attempt | None = None
+        self._wait: ClientWait | None = None
+        self._lease: Lease | None = None
+        self._askAt = 0.0
+        self._origin: Origin | None = None
+        self.over = False
+        self.slot: set[Waiting] | None = None
+
+    def search(self, step: Step) -> None:
+        """
+        Connect to a host, or to the next one where that fails at once, until
+        one takes its time, there is none, or the client has to wait.
+        """
+        while isinstance(step, Attempt):
+            self._attempt = step
+            self.dial = step.dial
+            failure = self._connect(step)
+            if failure is None:
+                if self.slot is None:
+                    self._ask(step.deadline)
+                else:
+                    self._askBy(step.deadline)
+                return
+            step = nextStep(step, failure)
+        self._attempt = None
+        if isinstance(step, GaveUp):
+            self._close(Relayed(self.dial, gaveUp=step))
+            return
+        self.dial = step.dial
+        self._wait = ClientWait(
+            self.loop.deadlines, self._clientSocket, step, self._goOn, self._clientLeft
+        )
+
+    def _goOn(self, step: Attempt | GaveUp) -> None:
+        self._wait = None
+        try:
+            self.search(step)
+        except Exception:
+            self.abort(Outcome.ERROR)
+            raise
+
+    def _clientLeft(self) -> None:
+        self._wait = None
+        self._close(Relayed(self.dial, gaveUp=GaveUp(GaveUpReason.CLIENT_GONE)))
+
+    def _connect(self, attempt: Attempt) -> Failure | None:
+        """
+        @return: why it failed, where it has failed already.
+        """
+        address = attempt.address
+        try:
+            if isinstance(address, UNIXAddress):
+                sock = _socket.socket(socket.AF_UNIX, STREAM)
+                number = sock.connect_ex(address.path)
+            else:
+                family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+                sock = _socket.socket(family, STREAM)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                number = sock.connect_ex((address.host, address.port))
+        except OSError as error:
+            return failureOf(error.errno or 0)
+        self._hostSocket = sock
+        if number in UNDER_WAY:
+            # Its host may see it, and ask for it, before we hear of it again.
+            if self._relay.origins.keeping:
+                self.noteOrigin()
+            self.loop.watch(sock.fileno(), self.connecting)
+            return None
+        self._dropHost()
+        return failureOf(number)
+
+    def _dropHost(self) -> None:
+        """
+        Be rid of the socket of a host that could not be reached.
+        """
+        sock, self._hostSocket = self._hostSocket, None
+        if sock is None:
+            return
+        self._forgetOrigin()
+        self.loop.handle(sock.fileno(), None)
+        self.loop.closeSoon(sock)
+
+    def connecting(self, event: int) -> None:
+        """
+        The loop tells that a host has been reached, or has not.
+        """
+        attempt = self._attempt
+        if attempt is None:
+            return
+        sock = self._hostSocket
+        if sock is None:
+            return
+        if event & FAILED:
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number or not event & select.EPOLLOUT:
+                self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
+                return
+        if isSelfConnected(attempt, sock):
+            self._failed(attempt, Failure(FailureKind.REFUSED, "connected to itself"))
+            return
+        self._begin(attempt, sock)
+        if event & BEYOND and not self.over:
+            self._tellOf(event & ~select.EPOLLOUT)
+
+    def _failed(self, attempt: Attempt, failure: Failure) -> None:
+        self._attempt = None
+        self._dropHost()
+        self.search(nextStep(attempt, failure))
+
+    # For those who ask whose it is
+
+    def noteOrigin(self) -> None:
+        """
+        See L{txlb.proxy._held.Held.noteOrigin}.
+        """
+        sock, attempt = self._hostSocket, self._attempt
+        if self._origin is not None or sock is None or sock.family == socket.AF_UNIX:
+            return
+        try:
+            host = attempt.address if attempt is not None else sock.getpeername()
+            origin = self._relay.origins.add(sock.getsockname(), host, self.dial.clientAddr)
+        except OSError:
+            return  # it is gone, and the loop will hear of it
+        self._origin = origin
+
+    def _forgetOrigin(self) -> None:
+        if self._origin is not None:
+            self._relay.origins.remove(self._origin)
+            self._origin = None
+
+    # The end
+
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        """
+        See L{txlb.proxy._held.Held.leaveHost}.
+        """
+        attempt, lease = self._attempt, self._lease
+        if lease is not None:
+            if lease.host is host:
+                self.abort(outcome)
+        elif attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
+            self._failed(attempt, Failure(FailureKind.BUSY, outcome.value))
+
+    def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
+        """
+        Reset it, in whatever state.
+        """
+        attempt, self._attempt = self._attempt, None
+        wait, self._wait = self._wait, None
+        if wait is not None:
+            wait.cancel()
+            self._close(Relayed(self.dial))
+        elif attempt is not None:
+            attempt.cancel()
+            self._close(Relayed(self.dial))
+        else:
+            self.end(outcome)
+
+    # What follows
+
+    def _begin(self, attempt: Attempt, sock: _socket.socket) -> None:
+        raise NotImplementedError
+
+    def _tellOf(self, event: int) -> None:
+        raise NotImplementedError
+
+    def _ask(self, when: float) -> None:
+        raise NotImplementedError
+
+    def _askBy(self, when: float) -> None:
+        raise NotImplementedError
+
+    def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
+        raise NotImplementedError
+
+    def end(self, outcome: Outcome) -> None:
+        """
+        It is over; the first to say so says how.
+        """
+        raise NotImplementedError

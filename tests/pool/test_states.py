@@ -1,0 +1,494 @@
+"""
+Tests for what people want of hosts, for backups, and for when all are down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.pool.kit import REFUSED, Bench
+from txlb.errors import ModelError
+from txlb.model import ProxyHost, TCPAddress
+from txlb.pool import CheckResult, Event, EventKind, GaveUp, GaveUpReason, Host, HostPool, Outcome
+
+PASSED = CheckResult(True, "connected", 0.001)
+FAILED = CheckResult(False, "connection refused", 0.001)
+
+
+class CutBench(Bench):
+    """
+    One that writes down whose connections were to be reset.
+    """
+
+    def __init__(self, *names: str, **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.cuts: list[tuple[str, Outcome]] = []
+        self.pool.cut = self._cut
+
+    def _cut(self, host: Host, outcome: Outcome) -> None:
+        self.cuts.append((host.name, outcome))
+
+
+class WantedTests(SynchronousTestCase):
+    def test_drain(self) -> None:
+        """
+        A host that drains gets nothing new, and its last connection ends the
+        draining.
+        """
+        bench = CutBench("a", "b")
+        leases = [bench.pool.acquire() for _ in range(4)]
+        bench.pool.setState("a", "drain")
+        (event,) = bench.events
+        self.assertEqual(
+            (event.kind, event.message, dict(event.details)),
+            (
+                EventKind.HOST_STATE,
+                "ready -> drain, 2 connections left",
+                {"before": "ready", "after": "drain"},
+            ),
+        )
+        self.assertEqual((bench.state("a"), bench.pool.readyCount), ("drain", 1))
+        self.assertEqual({bench.pool.acquire().host.name for _ in range(4)}, {"b"})
+        bench.told()
+        for lease in leases:
+            lease.release()
+        self.assertEqual((bench.told(), bench.cuts), (["host-drained a"], []))
+        bench.pool.setState("a", "ready")
+        self.assertEqual((bench.told(), bench.state("a")), (["host-state a"], "up"))
+        self.assertEqual(bench.pool.getHost("a").configured.state, "ready")
+
+    def test_idle(self) -> None:
+        """
+        Without connections it is done at once; saying it again says nothing.
+        """
+        bench = Bench("a", "b")
+        bench.pool.setState("a", "maintenance")
+        self.assertEqual(bench.told(), ["host-state a", "host-drained a"])
+        self.assertEqual(bench.state("a"), "maintenance")
+        bench.pool.setState("a", "maintenance")
+        bench.pool.setState("a", "drain")
+        self.assertEqual(bench.told(), ["host-state a"])
+        self.assertRaises(ModelError, bench.pool.setState, "a", "gone")
+
+    def test_deadline(self) -> None:
+        """
+        What is left at the deadline is reset; before that nothing is.
+        """
+        bench = CutBench("a", "b")
+        lease = bench.pool.acquire()
+        bench.pool.setState("a", "drain", 30.0)
+        self.assertEqual(bench.pool.nextDeadline(), 1030.0)
+        bench.now = 1029.9
+        bench.pool.advance(bench.now)
+        self.assertEqual(bench.cuts, [])
+        bench.now = 1030.0
+        bench.pool.advance(bench.now)
+        self.assertEqual(bench.cuts, [("a", Outcome.DRAIN_TIMEOUT)])
+        self.assertIsNone(bench.pool.nextDeadline())
+        lease.release(Outcome.DRAIN_TIMEOUT)
+        self.assertEqual(bench.told()[-1], "host-drained a")
+
+    def test_deadlineTakenBack(self) -> None:
+        """
+        A host that is ready again before its deadline keeps its connections.
+        """
+        bench = CutBench("a", "b")
+        bench.pool.acquire()
+        bench.pool.setState("a", "drain", 30.0)
+        bench.pool.setState("a", "ready")
+        self.assertIsNone(bench.pool.nextDeadline())
+        bench.pool.setState("a", "drain", 30.0)
+        for lease in [bench.pool.acquire() for _ in range(2)]:
+            lease.release()
+        bench.now += 40
+        bench.pool.advance(bench.now)
+        self.assertEqual(bench.cuts, [("a", Outcome.DRAIN_TIMEOUT)])
+
+    def test_doneBeforeTheDeadline(self) -> None:
+        bench = CutBench("a", "b")
+        lease = bench.pool.acquire()
+        bench.pool.setState("a", "drain", 30.0)
+        lease.release()
+        self.assertIsNone(bench.pool.nextDeadline())
+
+    def test_remove(self) -> None:
+        """
+        Removing drains; with a deadline what is left then is reset, by force at
+        once.
+        """
+        bench = CutBench("a", "b", "c")
+        leases = [bench.pool.acquire() for _ in range(3)]
+        bench.pool.removeHost("a")
+        bench.pool.removeHost("b", deadline=10.0)
+        bench.pool.removeHost("c", force=True)
+        self.assertEqual(bench.cuts, [("c", Outcome.REMOVED)])
+        bench.now += 10
+        bench.pool.advance(bench.now)
+        self.assertEqual(bench.cuts[1:], [("b", Outcome.DRAIN_TIMEOUT)])
+        for lease in leases:
+            lease.release()
+        self.assertEqual(bench.pool.leaving, [])
+
+    def test_maintenance(self) -> None:
+        """
+        Checks of a host in maintenance count nothing; afterwards it goes on
+        from where it was.
+        """
+        bench = Bench("a", "b")
+        bench.pool.watch("a", rise=1, fall=1)
+        bench.pool.setState("a", "maintenance")
+        bench.pool.reportCheck("a", FAILED)
+        bench.pool.setState("a", "ready")
+        self.assertEqual(bench.state("a"), "up")
+
+    def test_whenDown(self) -> None:
+        """
+        With C{close} the connections of a host that went down are reset.
+        """
+        for whenDown, cuts in (("keep", []), ("close", [("a", Outcome.HOST_DOWN)])):
+            bench = CutBench("a", "b", whenDown=whenDown)
+            bench.pool.acquire()
+            bench.fell("a")
+            self.assertEqual(bench.cuts, cuts)
+
+    def test_nobodyCanCut(self) -> None:
+        """
+        A pool for itself has nobody who resets anything.
+        """
+        bench = Bench("a", whenDown="close")
+        lease = bench.pool.acquire()
+        bench.pool.removeHost("a", force=True)
+        lease.release()
+        self.assertEqual(bench.pool.leaving, [])
+
+    def test_upShare(self) -> None:
+        """
+        The share of its time that a host was in.
+        """
+        bench = Bench("a", "b")
+        self.assertEqual(bench.pool.getHost("a").upShare(bench.now), 1.0)
+        bench.now += 30
+        bench.fell("a")
+        bench.now += 10
+        snapshot = bench.pool.snapshot().hosts[0]
+        self.assertAlmostEqual(snapshot.upShare, 0.75)
+        bench.pool.advance(bench.now)
+        others = frozenset({bench.pool.getHost("b").key})
+        lease = bench.pool.claim(None, others)
+        assert lease is not None
+        bench.pool.reportConnected(lease)
+        bench.now += 60
+        self.assertAlmostEqual(bench.pool.getHost("a").upShare(bench.now), 0.9)
+
+
+class FirstCheckTests(SynchronousTestCase):
+    def test_check(self) -> None:
+        """
+        With C{initialState=check} a host that is checked gets nobody before its
+        first check has passed, not even where there is no other.
+        """
+        bench = Bench("a", initialState="check")
+        self.assertEqual(bench.state("a"), "up")
+        bench.pool.watch("a", rise=3, fall=3)
+        self.assertEqual((bench.state("a"), bench.pool.readyCount), ("starting", 0))
+        self.assertEqual(bench.dial().start(), GaveUp(GaveUpReason.NO_HOST))
+        bench.told()
+        bench.pool.reportCheck("a", PASSED)
+        self.assertEqual((bench.state("a"), bench.told()), ("up", ["host-up a", "group-up g"]))
+
+    def test_firstFails(self) -> None:
+        """
+        The first that fails puts it out, and then it may be tried in need.
+        """
+        bench = Bench("a", initialState="check")
+        bench.pool.watch("a", rise=2, fall=3)
+        bench.told()
+        bench.pool.reportCheck("a", FAILED)
+        self.assertEqual((bench.state("a"), bench.told()), ("down", ["host-down a"]))
+        self.assertEqual(bench.attempt().host.name, "a")
+        bench.pool.reportCheck("a", PASSED)
+        self.assertEqual(bench.state("a"), "coming-up")
+
+    def test_unwatched(self) -> None:
+        bench = Bench("a", initialState="check")
+        bench.pool.watch("a")
+        bench.pool.unwatch("a")
+        self.assertEqual((bench.state("a"), bench.pool.readyCount), ("up", 1))
+
+    def test_afterMaintenance(self) -> None:
+        """
+        What comes out of maintenance is checked first as well.
+        """
+        bench = Bench("a", initialState="check")
+        bench.pool.watch("a")
+        bench.pool.reportCheck("a", PASSED)
+        bench.pool.setState("a", "maintenance")
+        bench.pool.setState("a", "ready")
+        self.assertEqual(bench.state("a"), "starting")
+
+
+class BackupTests(SynchronousTestCase):
+    def bench(self, **settings: Any) -> Bench:
+        bench = Bench("a", "b", **settings)
+        bench.pool.addHost(ProxyHost("s", "127.0.0.1", 1, backup=True))
+        bench.told()
+        return bench
+
+    def up(self, bench: Bench, name: str) -> None:
+        """
+        A host that is down can be reached again.
+        """
+        bench.now += 60
+        bench.pool.advance(bench.now)
+        others = frozenset(host.key for host in bench.pool.hosts if host.name != name)
+        lease = bench.pool.claim(None, others)
+        assert lease is not None
+        bench.pool.reportConnected(lease)
+        lease.release()
+
+    def test_used(self) -> None:
+        """
+        Backup hosts stand by until fewer than C{minimumUp} others are up, and
+        until enough have been back for C{holdDown} seconds.
+        """
+        bench = self.bench(holdDown=10.0)
+        self.assertEqual((bench.state("s"), bench.pool.readyCount), ("standby", 2))
+        self.assertEqual({bench.pool.acquire().host.name for _ in range(6)}, {"a", "b"})
+        bench.fell("a")
+        self.assertEqual(bench.state("s"), "standby")
+        bench.fell("b")
+        self.assertEqual(bench.told(), ["host-down a", "host-down b", "backup-used g"])
+        self.assertEqual((bench.state("s"), bench.pool.acquire().host.name), ("up", "s"))
+        self.up(bench, "a")
+        back = bench.now
+        self.assertEqual((bench.told()[-1], bench.state("s")), ("host-up a", "up"))
+        self.assertEqual(bench.pool.nextDeadline(), back + 10)
+        bench.now = back + 9.9
+        bench.pool.advance(bench.now)
+        self.assertEqual(bench.state("s"), "up")
+        bench.now = back + 10
+        bench.pool.advance(bench.now)
+        self.assertEqual((bench.told(), bench.state("s")), (["backup-left g"], "standby"))
+
+    def test_notBackForLong(self) -> None:
+        """
+        A host that is back only for a moment does not end it.
+        """
+        bench = self.bench(holdDown=10.0)
+        for name in "ab":
+            bench.fell(name)
+        self.up(bench, "a")
+        bench.now += 5
+        bench.fell("a")
+        bench.now += 5
+        bench.pool.advance(bench.now)
+        self.assertEqual(bench.state("s"), "up")
+        self.assertEqual(bench.told().count("backup-used g"), 1)
+
+    def test_minimumUp(self) -> None:
+        """
+        They are used beside the others.
+        """
+        bench = self.bench(minimumUp=2)
+        bench.fell("a")
+        self.assertEqual(bench.told(), ["host-down a", "backup-used g"])
+        self.assertEqual({bench.pool.acquire().host.name for _ in range(4)}, {"b", "s"})
+
+    def test_drained(self) -> None:
+        """
+        A host that people take out counts as not up; so does one without weight.
+        """
+        bench = self.bench()
+        bench.pool.setState("a", "drain")
+        bench.pool.setWeight("b", 0)
+        self.assertEqual(bench.state("s"), "up")
+
+    def test_fullIsUp(self) -> None:
+        """
+        A host that is full is up: the backup is for failures.
+        """
+        bench = Bench(maxQueue=1)
+        bench.pool.addHost(ProxyHost("a", "127.0.0.1", 1, 1, 1))
+        bench.pool.addHost(ProxyHost("s", "127.0.0.1", 1, backup=True))
+        bench.pool.acquire()
+        self.assertEqual(bench.state("s"), "standby")
+
+    def test_atOnceBeforeAnybodyAsked(self) -> None:
+        """
+        Where nobody has asked for a host yet the backup is left at once.
+        """
+        bench = Bench()
+        bench.pool.addHost(ProxyHost("s", "127.0.0.1", 1, backup=True))
+        self.assertEqual(bench.state("s"), "up")
+        bench.pool.addHost(ProxyHost("a", "127.0.0.1", 1))
+        self.assertEqual(bench.state("s"), "standby")
+
+    def test_noBackupLeft(self) -> None:
+        """
+        Where the last backup host is removed none is used.
+        """
+        bench = self.bench()
+        for name in "ab":
+            bench.fell(name)
+        bench.pool.removeHost("s")
+        self.assertFalse(bench.pool.snapshot().backupUsed)
+
+    def test_allDown(self) -> None:
+        """
+        With the backup down too, it is said what becomes of clients.
+        """
+        for word, says in (("try", "sends clients"), ("close", "closes clients")):
+            bench = self.bench(whenAllDown=word)
+            for name in "abs":
+                bench.fell(name)
+            event = bench.events[-1]
+            self.assertEqual(event.kind, EventKind.GROUP_DOWN)
+            self.assertIn(f"whenAllDown={word} {says}", event.message)
+            self.assertEqual(bench.pool.snapshot().allDown, word)
+            bench.told()
+            self.up(bench, "s")
+            self.assertIn("group-up g", bench.told())
+            self.assertEqual(bench.pool.snapshot().allDown, "")
+
+    def test_nothingToldWhileMade(self) -> None:
+        events: list[Event] = []
+        pool = HostPool(hosts=[ProxyHost("a", "web.example", 80)], publish=events.append, group="g")
+        pool.setAddresses("a", [TCPAddress("192.0.2.1", 80)])
+        self.assertEqual([event.kind.value for event in events], ["host-added", "host-resolved"])
+
+
+class AnswerTests(SynchronousTestCase):
+    """
+    Hosts that close connections without an answer.
+    """
+
+    def work(
+        self,
+        bench: Bench,
+        outcome: Outcome = Outcome.DONE,
+        *,
+        name: str = "a",
+        bytesIn: int = 10,
+        bytesOut: int = 0,
+        hostFirst: bool = True,
+        lasts: float = 0.0,
+    ) -> None:
+        others = frozenset(host.key for host in bench.pool.hosts if host.name != name)
+        lease = bench.pool.claim(None, others)
+        assert lease is not None
+        bench.pool.reportConnected(lease)
+        bench.now += lasts
+        if bytesIn or bytesOut:
+            lease.add(bytesIn, bytesOut)
+        lease.hostFirst = hostFirst
+        lease.release(outcome)
+
+    def test_putOut(self) -> None:
+        """
+        So many in a row put a host out; an answer in between forgives.
+        """
+        bench = Bench("a", "b", "c", expectAnswer=True, answerFall=3)
+        for _ in range(2):
+            self.work(bench)
+        self.work(bench, bytesOut=1)
+        for _ in range(2):
+            self.work(bench, Outcome.HOST_RESET)
+        self.assertEqual((bench.state("a"), bench.told()), ("up", []))
+        self.work(bench)
+        (event,) = bench.events
+        self.assertIn("3 connections in a row closed without an answer", event.message)
+        self.assertEqual(bench.state("a"), "down")
+
+    def test_notAsked(self) -> None:
+        """
+        Where the protocol isn't said to answer, nothing follows.
+        """
+        bench = Bench("a", "b")
+        for _ in range(50):
+            self.work(bench)
+        self.assertEqual(bench.state("a"), "up")
+
+    def test_notItsFault(self) -> None:
+        """
+        Clients that close first, or say nothing for long, tell nothing.
+        """
+        bench = Bench("a", "b", expectAnswer=True, answerFall=1)
+        self.work(bench, hostFirst=False)
+        self.work(bench, Outcome.CLIENT_RESET)
+        self.work(bench, Outcome.IDLE_TIMEOUT)
+        self.work(bench, bytesIn=0, lasts=60.0)
+        self.assertEqual(bench.state("a"), "up")
+        self.work(bench, bytesIn=0)
+        self.assertEqual(bench.state("a"), "down")
+
+    def test_bounds(self) -> None:
+        """
+        Of six hosts two at most are put out so, and never the last one.
+        """
+        bench = Bench(*"abcdef", expectAnswer=True, answerFall=1)
+        for name in "abcdef":
+            self.work(bench, name=name)
+        self.assertEqual([bench.state(name) for name in "abcdef"], ["down"] * 2 + ["up"] * 4)
+        alone = Bench("a", expectAnswer=True, answerFall=1)
+        for _ in range(10):
+            self.work(alone)
+        self.assertEqual(alone.state("a"), "up")
+        pair = Bench("a", "b", expectAnswer=True, answerFall=1)
+        pair.fell("b")
+        self.work(pair)
+        self.assertEqual((pair.state("a"), pair.state("b")), ("up", "down"))
+
+    def test_comesBack(self) -> None:
+        """
+        The next success of connecting is a trial as ever; closed once more
+        without an answer it is out again at once, and held.
+        """
+        bench = Bench("a", "b", expectAnswer=True, answerFall=3)
+        for _ in range(3):
+            self.work(bench)
+        bench.now += 1
+        bench.pool.advance(bench.now)
+        self.work(bench)
+        self.assertEqual(bench.state("a"), "down")
+        self.assertEqual(bench.told(), ["host-down a", "host-trial a", "host-up a", "host-down a"])
+
+    def test_watched(self) -> None:
+        """
+        Where it is checked, its checks bring it back.
+        """
+        bench = Bench("a", "b", expectAnswer=True, answerFall=1)
+        bench.pool.watch("a", rise=2)
+        self.work(bench)
+        self.assertEqual(bench.state("a"), "down")
+        self.assertTrue(bench.pool.getHost("a").blamed)
+        for _ in range(2):
+            bench.pool.reportCheck("a", PASSED)
+        self.assertEqual(bench.state("a"), "up")
+        self.assertFalse(bench.pool.getHost("a").blamed)
+
+    def test_live(self) -> None:
+        bench = Bench("a", "b", answerFall=1)
+        bench.pool.setSettings(replace(bench.pool.settings, expectAnswer=True))
+        self.work(bench)
+        self.assertEqual(bench.state("a"), "down")
+
+    def test_watchedFallsTwice(self) -> None:
+        """
+        Traffic that fails while checks bring a host back starts them anew.
+        """
+        bench = Bench("a", "b")
+        bench.pool.watch("a", rise=2)
+        bench.fell("a")
+        bench.pool.reportCheck("a", PASSED)
+        lease = bench.pool.acquire()
+        self.assertEqual(lease.host.name, "b")
+        bench.pool.setWeight("b", 0)
+        attempt = bench.attempt()
+        self.assertEqual(attempt.host.name, "a")
+        attempt.failed(REFUSED)
+        self.assertEqual(bench.state("a"), "down")
+        bench.pool.reportCheck("a", PASSED)
+        self.assertEqual(bench.state("a"), "coming-up")
