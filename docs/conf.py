@@ -22,6 +22,7 @@ copyright = "2026, the txlb developers"
 version = release = txlb.__version__
 
 extensions = [
+    "commands",
     "configuration",
     "sphinx.ext.intersphinx",
     "pydoctor.sphinx_ext.build_apidocs",

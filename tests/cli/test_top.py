@@ -138,7 +138,7 @@ class FrameTests(SynchronousTestCase):
         busy.look(40, 0)
         lines = Frame(80, 24, False).lines(busy.rates, 0, "x", "12:00:00")
         self.assertIn("40 new/s", lines[1])
-        self.assertIn("1 of 2 hosts up", lines[1])
+        self.assertIn("1/2 hosts up", lines[1])
         self.assertRegex(lines[3], r"^web +0 +40 +▁?.*█$")
         self.assertRegex(lines[4], r"^  prod/h0 +up +0 +40 +40 kB +0 B +▃▅█$")
         self.assertRegex(lines[5], r"^  prod/h1 +drain +0 +0 +0 B +0 B +▁█▁$")
@@ -170,8 +170,8 @@ class TopTests(BalancerTests):
         status, out, err = self.run_("top", "--once", "-i", "0.1")
         self.assertEqual((status, err), (0, ""))
         lines = out.splitlines()
-        self.assertIn("0 active   0 new/s", lines[1])
-        self.assertIn("2 of 2 hosts up", lines[1])
+        self.assertIn("0 active  0 new/s", lines[1])
+        self.assertIn("2/2 hosts up", lines[1])
         self.assertEqual(len(lines), 3 + 4)
 
     def test_noTerminal(self) -> None:
@@ -263,7 +263,7 @@ class TopTests(BalancerTests):
         _top._watch(top, FakeScreen())  # type: ignore[arg-type]
         self.assertEqual(keys, [])
         self.assertGreaterEqual(len(shown), 4)
-        self.assertIn("2 of 2 hosts up", plain(shown[-1][1]))
+        self.assertIn("2/2 hosts up", plain(shown[-1][1]))
 
 
 class ScreenTests(SynchronousTestCase):

@@ -26,6 +26,7 @@ from tests.integration.support import (
     residentBytes,
     server,
     sites,
+    waitUntil,
 )
 
 #: Connections of which each asks who it is.
@@ -383,3 +384,121 @@ class CommandLineTests(ControlTestCase):
         watching.waitFor("host-weight web/prod/h1: weight 1 -> 7")
         self.txlb("weight", "web/prod/h1", "8")
         watching.waitFor("host-weight web/prod/h1: weight 7 -> 8")
+
+
+class TopTests(ControlTestCase):
+    needed = ("tmux",)
+
+    def tmux(self, *words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", str(self.control.parent.parent / "tmux"), "-f", "/dev/null", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            text=True,
+            check=False,
+            env=environment(TXLB_SOCKET=str(self.control), LC_ALL="C.UTF-8"),
+        )
+        return done.stdout
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    def test_terminal(self) -> None:
+        """
+        On a terminal of 80 by 24 it shows all, follows what happens, heeds its keys and
+        puts everything back.
+        """
+        self.balancer()
+        sites(self, server(self.h1, "h1"))
+        self.addCleanup(self.tmux, "kill-server")
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24", "/bin/sh")
+        top = f"{sys.executable} -m txlb top -i 0.3"
+        self.tmux("send-keys", "stty -g > before; echo here", "Enter")
+        waitUntil(lambda: "here" in self.screen())
+        self.tmux("send-keys", f"{top}; stty -g > after; echo status $?", "Enter")
+        waitUntil(lambda: "q quit" in self.screen())
+        lines = self.screen().splitlines()
+        self.assertEqual(len(lines), 24)
+        self.assertTrue(lines[0].startswith(" txlb top "), lines)
+        self.assertIn("prod/h1", self.screen())
+        for _ in range(10):
+            bodyOf(self.web)
+        waitUntil(lambda: "\u2588" in self.screen())
+        self.txlb("weight", "web/prod/h1", "0")
+        waitUntil(lambda: "drain" in self.screen())
+        self.tmux("resize-window", "-x", "100", "-y", "30")
+        waitUntil(lambda: len(self.screen().splitlines()[0]) > 85)
+        self.tmux("send-keys", "q")
+        waitUntil(lambda: "status 0" in self.screen())
+        self.assertNotIn("q quit", self.screen())
+        self.assertIn("here", self.screen())
+
+
+class CompletionTests(ControlTestCase):
+    """
+    The scripts, in the shells that they are for.
+    """
+
+    def complete(self, *shell: str) -> str:
+        self.need(shell[0])
+        self.balancer()
+        # The scripts call the command by its name.
+        folder = self.folder / "bin"
+        folder.mkdir()
+        command = folder / "txlb"
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m txlb "$@"\n', "utf-8")
+        command.chmod(0o755)
+        environ = environment(TXLB_SOCKET=str(self.control), HOME=str(self.folder))
+        environ["PATH"] = f"{folder}{os.pathsep}{environ['PATH']}"
+        done = subprocess.run(
+            shell,
+            cwd=self.folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    def test_bash(self) -> None:
+        script = (
+            'compopt() { :; }; eval "$(txlb completion bash)"; try() { COMP_WORDS=("$@"); '
+            'COMP_CWORD=$(($# - 1)); COMPREPLY=(); _txlb; echo "${COMPREPLY[@]}"; }; '
+            "try txlb weight w; try txlb swi; "
+            "try txlb status --js; touch some.xml; try txlb check so"
+        )
+        self.assertEqual(
+            self.complete("bash", "-c", script).splitlines(),
+            ["web/prod/h1 web/prod/h2", "switch-group switch-port", "--json", "some.xml"],
+        )
+
+    def test_zsh(self) -> None:
+        # Its completion needs a terminal, so what it would offer is caught.
+        script = (
+            "compdef() { :; }; _describe() { print -l -- $found; }; _files() { print files; }; "
+            'eval "$(txlb completion zsh)"; '
+            "try() { words=($@); CURRENT=$#; _txlb; }; try txlb weight w; try txlb check so"
+        )
+        self.assertEqual(
+            self.complete("zsh", "-f", "-c", script).splitlines(),
+            [
+                f"web/prod/h1:127.0.0.1:{self.h1} up",
+                f"web/prod/h2:127.0.0.1:{self.h2} up",
+                "files",
+            ],
+        )
+
+    def test_fish(self) -> None:
+        script = (
+            "txlb completion fish | source; complete -C 'txlb weight w'; "
+            "complete -C 'txlb swi'; touch some.xml; complete -C 'txlb check so'"
+        )
+        lines = [line.split("\t")[0] for line in self.complete("fish", "-c", script).splitlines()]
+        self.assertEqual(
+            lines,
+            ["web/prod/h1", "web/prod/h2", "switch-group", "switch-port", "some.xml"],
+        )

@@ -6,6 +6,7 @@ bottom. L{tests.integration.pages} tells how blocks are marked.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -35,8 +36,9 @@ class PageTests(SynchronousTestCase):
         missing = [program for program in NEEDED if shutil.which(program) is None]
         if missing:
             raise SkipTest(f"not installed: {', '.join(missing)}")
-        folder = Path(self.mktemp())
-        folder.mkdir(parents=True)
+        # With a path that is short enough for sockets.
+        folder = Path(tempfile.mkdtemp(prefix="txlb"))
+        self.addCleanup(shutil.rmtree, folder)
         session = Session(page, folder.resolve())
         try:
             session.run()
@@ -81,6 +83,9 @@ class PageTests(SynchronousTestCase):
 
     def test_page_manhole(self) -> None:
         self.runPage(DOCS / "how-to" / "manhole.rst")
+
+    def test_page_command_line(self) -> None:
+        self.runPage(DOCS / "how-to" / "command-line.rst")
 
     def test_page_clients(self) -> None:
         self.runPage(DOCS / "how-to" / "clients.rst")

@@ -12,6 +12,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
+from txlb.admin._commands import Target
+from txlb.admin._functions import functions
+from txlb.admin._history import History
 from txlb.admin._hostkey import fingerprint, hostKey
 from txlb.admin._log import log
 from txlb.admin._state import stateDirectory
@@ -49,7 +52,8 @@ def manholeService(
     Make a Python prompt inside a balancer, for OpenSSH's client and others.
 
     In it C{services} is the balancer, C{manager} its manager, C{config} the
-    configuration it was made from, and C{status()} shows how things stand. A
+    configuration it was made from, C{status()} shows how things stand, and the other
+    commands of L{txlb.admin.COMMANDS} are functions. A
     command runs in the balancer's own thread, so one that does not end stops the
     balancer.
 
@@ -92,6 +96,8 @@ class ManholeService(Service):
         self._addresses: list[Address] = []
         self._ports: list[IListeningPort] = []
         self._running: Running | None = None
+        self._history = History()
+        self._unsubscribe: Callable[[], None] | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -175,6 +181,7 @@ class ManholeService(Service):
         )
         self._ports = [self._adopted(reactor, sock, running.factory) for sock in self._sockets]
         self._sockets = []
+        self._unsubscribe = self._lbs.manager.subscribe(self._history)
         super().startService()
         for warning in self._users.warnings():
             log.warn("{problem}", problem=warning)
@@ -192,6 +199,9 @@ class ManholeService(Service):
             little more. It does not fail.
         """
         super().stopService()
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        if unsubscribe is not None:
+            unsubscribe()
         for sock in self._sockets:
             sock.close()
         ports, self._ports, self._sockets, self._addresses = self._ports, [], [], []
@@ -235,6 +245,7 @@ class ManholeService(Service):
             "manager": self._lbs.manager,
             "config": self._config,
             "status": status,
+            **functions(Target(self._lbs, self._config, self._history)),
         }
 
 

@@ -33,8 +33,8 @@ _txlb() {
         compopt -o filenames
         COMPREPLY=($(compgen -f -- "$current"))
     else
-        COMPREPLY=($(compgen -W "$(cut -f 1 <<<"$words")" -- "$current"))
-        [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
+        # Not by compgen -W, which would run what stands in a name.
+        mapfile -t COMPREPLY < <(cut -f 1 <<<"$words")
     fi
 }
 complete -F _txlb txlb

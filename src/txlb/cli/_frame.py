@@ -99,10 +99,10 @@ class Frame:
         services, hosts = rates.services, rates.hosts
         up = sum(line.row["state"] == "up" for line in hosts)
         return self._cut(
-            f" {_sum(services, 'active')} active   {rateText(_rate(services, 'connections'))} new/s"
-            f"   {rateText(_rate(services, 'refused'))} refused/s   "
-            f"in {_bytesRate(_rate(hosts, 'bytesIn'))}   "
-            f"out {_bytesRate(_rate(hosts, 'bytesOut'))}   {up} of {len(hosts)} hosts up"
+            f" {_sum(services, 'active')} active  {rateText(_rate(services, 'connections'))} new/s"
+            f"  {rateText(_rate(services, 'refused'))} refused/s"
+            f"  {_bytesRate(_rate(hosts, 'bytesIn'))}/s in"
+            f"  {_bytesRate(_rate(hosts, 'bytesOut'))}/s out  {up}/{len(hosts)} hosts up"
         )
 
     def _columns(self) -> str:

@@ -161,7 +161,7 @@ class ControlProtocol(amp.AMP):
 
     def locateResponder(self, name: bytes) -> Callable[[Any], Deferred[Any]]:
         """
-        See L{IResponderLocator}. Values are read here and not by AMP, so that what
+        See C{IResponderLocator} of AMP. Values are read here and not by AMP, so that what
         is wrong with one is told.
         """
         word = name.decode("ascii", "replace")

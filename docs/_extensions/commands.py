@@ -1,0 +1,115 @@
+"""
+The reference of the command line, made from its parser, and that of the control socket's
+commands, made from the list.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from txlb.admin import COMMANDS
+from txlb.cli import COMMANDS as WORDS
+
+_INTRODUCTION = (
+    "``txlb`` looks at a balancer that runs, changes it, and helps to set one up. How it is used "
+    "is told in :doc:`/how-to/command-line`; the balancer itself is run by ``twistd txlb``, see "
+    ":doc:`/how-to/run`."
+)
+
+_STATUSES = (
+    ("0", "all is well"),
+    ("1", "something is wrong, or was refused; what, is said on stderr, and nothing has changed"),
+    ("2", "the command line is wrong"),
+    ("3", "there is no balancer: no control socket, nobody behind it, or it is not yours"),
+    ("4", "the balancer has gone, did not answer in time, or is another version of txlb"),
+    ("5", "something differs, where ``--exit-code`` was asked for"),
+    ("130, 141", "Ctrl-C; nobody reads what it says"),
+)
+
+
+def commandLinePage() -> str:
+    """
+    The page of the command line.
+    """
+    lines = [
+        "Command line",
+        "============",
+        "",
+        _INTRODUCTION,
+        "",
+        "Exit statuses",
+        "-------------",
+        "",
+        *_table("status", "meaning", _STATUSES),
+        "",
+    ]
+    for word in WORDS:
+        parser = argparse.ArgumentParser(prog=f"txlb {word.name}", add_help=False)
+        word.configure(parser)
+        lines += [word.name, "-" * len(word.name), "", word.description, ""]
+        usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
+        lines += [".. code-block:: text", "", f"   {usage}", ""]
+        arguments = list(_argumentsOf(parser))
+        if arguments:
+            lines += [*_table("argument", "meaning", arguments), ""]
+    return "\n".join(lines)
+
+
+def _argumentsOf(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
+        names = ", ".join(action.option_strings)
+        value = "" if action.nargs == 0 else (action.metavar or "|".join(action.choices or ()))
+        yield f"``{' '.join(filter(None, (names, str(value))))}``", action.help or ""
+
+
+def controlCommands() -> str:
+    """
+    The commands of the control socket.
+    """
+    lines = []
+    for command in COMMANDS:
+        name = command.wireName
+        lines += [name, "~" * len(name), "", f"{command.doc} Access: {command.access}.", ""]
+        arguments = [
+            (
+                f"``{each.name}``",
+                f"{each.kind.word}; {each.doc}"
+                + ("" if each.required else f"; by default ``{each.default!r}``"),
+            )
+            for each in command.arguments
+        ]
+        if arguments:
+            lines += [*_table("argument", "meaning", arguments), ""]
+    return "\n".join(lines)
+
+
+def _table(left: str, right: str, rows: object) -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 25 75", ""]
+    for first, second in ((left, right), *rows):  # type: ignore[misc]  # pairs of texts
+        lines += [f"   * - {first}", f"     - {second}"]
+    return lines
+
+
+def write(app: Sphinx) -> None:
+    """
+    Write the pages, where they are not as they should be already.
+    """
+    folder = Path(app.srcdir) / "reference" / "generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {"command-line.rst": commandLinePage(), "control-commands.inc": controlCommands()}
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """
+    Called by Sphinx.
+    """
+    app.connect("builder-inited", write, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

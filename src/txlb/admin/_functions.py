@@ -1,0 +1,69 @@
+"""
+The list of commands as functions, for the manhole.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txlb.admin._arguments import Argument
+from txlb.admin._commands import COMMANDS, AdminCommand, Target
+from txlb.admin._rows import Row
+
+
+class Told(tuple[Row, ...]):
+    """
+    What a command has told: rows, which the prompt shows as lines for people.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        lines = [str(row.get("text", dict(row))) for row in self if row.get("row") != "last"]
+        return "\n".join(lines) or "nothing to change: it is so already"
+
+
+def functions(target: Target) -> dict[str, Callable[..., Any]]:
+    """
+    A function for each command of the list but C{status}, of which the prompt has one
+    that draws a table. Who types there has full access, and says who they are around
+    each line.
+    """
+    return {
+        command.name: _function(command, target) for command in COMMANDS if command.name != "status"
+    }
+
+
+def _function(command: AdminCommand, target: Target) -> Callable[..., Any]:
+    signature = inspect.Signature([_parameter(each) for each in command.arguments])
+
+    def function(*values: Any, **named: Any) -> Told | Deferred[Told]:
+        bound = signature.bind(*values, **named)
+        bound.apply_defaults()
+        # The prompt has said who acts.
+        answer = command.run(target, **bound.arguments)
+        return answer.addCallback(_told) if isinstance(answer, Deferred) else _told(answer)
+
+    arguments = "".join(f"\n  {each.name}: {each.doc}" for each in command.arguments)
+    function.__name__ = function.__qualname__ = command.name
+    function.__doc__ = f"{command.doc}\n{arguments}"
+    function.__signature__ = signature  # type: ignore[attr-defined]  # help() and inspect look there
+    return function
+
+
+def _parameter(argument: Argument) -> inspect.Parameter:
+    default = inspect.Parameter.empty if argument.required else argument.default
+    return inspect.Parameter(
+        argument.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=default,
+        annotation=argument.kind.type,
+    )
+
+
+def _told(rows: Iterable[Row]) -> Told:
+    return Told(rows)
