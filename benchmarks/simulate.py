@@ -9,7 +9,17 @@ import sys
 from pathlib import Path
 
 from benchmarks.programs import ROOT
-from benchmarks.simulation import FULL, SHORT, SMOKE, Scale, simulate, writeFindings
+from benchmarks.simulation import (
+    FULL,
+    JSON_NAME,
+    SHORT,
+    SMOKE,
+    Findings,
+    Scale,
+    simulate,
+    writeFindings,
+)
+from txlb.schedulers import schedulerWords
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -34,6 +44,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         default=ROOT / "benchmarks" / "results" / "simulation",
         help="the folder to write to (default: %(default)s)",
     )
+    parser.add_argument(
+        "--policies",
+        nargs="+",
+        metavar="WORD",
+        choices=schedulerWords(),
+        help="simulate only these; what the folder has of the others stays, if it is of the "
+        "same size. All are asked for the same work, so that they can be compared",
+    )
     return parser.parse_args(arguments)
 
 
@@ -45,7 +63,14 @@ def main(arguments: list[str]) -> int:
     """
     options = _options(arguments)
     scale: Scale = options.scale
-    findings = simulate(scale)
+    before = options.results / JSON_NAME
+    findings = simulate(scale, options.policies)
+    if options.policies is not None and before.exists():
+        others = Findings.fromJSON(before.read_text(encoding="utf-8"))
+        if not findings.isLike(others):
+            print(f"{before} is of other hosts, work or seeds; it is overwritten", file=sys.stderr)
+        else:
+            findings.add(others, schedulerWords())
     for path in writeFindings(findings, options.results):
         print(path)
     return 0

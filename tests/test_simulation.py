@@ -7,6 +7,8 @@ three standard deviations of the figure at the length of the run.
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import itertools
 import json
 import math
@@ -21,6 +23,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.programs import ROOT
+from benchmarks.simulate import main
 from benchmarks.simulation import (
     MEAN_WORK,
     SCENARIOS,
@@ -29,6 +32,7 @@ from benchmarks.simulation import (
     Demand,
     Exponential,
     Farm,
+    Findings,
     HostSetup,
     IServer,
     IWork,
@@ -36,6 +40,7 @@ from benchmarks.simulation import (
     Loss,
     ProcessorSharing,
     Sample,
+    Scale,
     Timeline,
     Visit,
     Workers,
@@ -43,6 +48,7 @@ from benchmarks.simulation import (
     demandsFor,
     loseHost,
     sample,
+    simulate,
     spreadOf,
     waitings,
 )
@@ -427,6 +433,64 @@ class FindingTests(SynchronousTestCase):
         lost = loseHost(known, loss, "roundr", 1)
         for each in lost.crowding:
             self.assertLess(abs(each - 1.0), 0.05)
+
+
+TINY = Scale("tiny", {0.6: 40}, 1, 1, loss=Loss(0, 0.7, 0.5, 0.5, 0.5, 1.0, 0.5))
+
+
+class MergeTests(SynchronousTestCase):
+    """
+    Policies that were simulated later stand beside those of before.
+    """
+
+    def findings(self, *policies: str, scale: Scale = TINY) -> Findings:
+        """
+        A tiny run.
+        """
+        said: list[str] = []
+        found = simulate(scale, policies, said.append)
+        self.assertEqual(len(said), len(SCENARIOS) + 1)
+        return found
+
+    def test_readBack(self) -> None:
+        found = self.findings("rand", "leastc")
+        self.assertEqual(Findings.fromJSON(found.toJSON()), found)
+
+    def test_added(self) -> None:
+        """
+        It is as if all had been simulated at once, but for the time that it took.
+        """
+        later, before = self.findings("leastc"), self.findings("rand", "leastc")
+        self.assertTrue(later.isLike(before))
+        later.add(before, ["rand", "roundr", "leastc"])
+        later.seconds = before.seconds
+        self.assertEqual(later.toJSON(), before.toJSON())
+
+    def test_otherSize(self) -> None:
+        other = dataclasses.replace(TINY, seeds=2)
+        self.assertFalse(self.findings("rand").isLike(self.findings("rand", scale=other)))
+
+    def test_command(self) -> None:
+        """
+        C{--policies} keeps the others, where they are of the same size.
+        """
+        folder = Path(self.mktemp())
+        self.patch(sys, "stdout", io.StringIO())
+        errors = io.StringIO()
+        self.patch(sys, "stderr", errors)
+
+        def policies(*arguments: str) -> list[str]:
+            given = ["--smoke", "--results", str(folder), "--policies", *arguments]
+            self.assertEqual(main(given), 0)
+            text = (folder / "simulation.json").read_text(encoding="utf-8")
+            return list(json.loads(text)["losses"])
+
+        self.assertEqual(policies("leastc"), ["leastc"])
+        self.assertEqual(policies("rand"), ["rand", "leastc"])
+        text = self.findings("roundr").toJSON()
+        (folder / "simulation.json").write_text(text, encoding="utf-8")
+        self.assertEqual(policies("rand"), ["rand"])
+        self.assertIn("is of other hosts, work or seeds", errors.getvalue())
 
 
 class SmokeTests(SynchronousTestCase):

@@ -30,10 +30,11 @@ from benchmarks.simulation._work import (
     IWork,
     demands,
 )
-from benchmarks.simulation._write import writeFindings
+from benchmarks.simulation._write import JSON_NAME, writeFindings
 
 __all__ = [
     "FULL",
+    "JSON_NAME",
     "MEAN_WORK",
     "SCENARIOS",
     "SHORT",

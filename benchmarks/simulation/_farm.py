@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol, cast
+from typing import cast
 
 from benchmarks.simulation._servers import Done, IServer, Job
 from benchmarks.simulation._timeline import Timeline
@@ -46,17 +46,6 @@ class HostSetup:
 
 #: Makes the working part of a host, from its speed and what is called when a job is done.
 ServerMaker = Callable[[Timeline, float, Done], IServer]
-
-
-class Reported(Protocol):
-    """
-    A pool that is told of its hosts' loads.
-    """
-
-    def reportLoad(self, name: str, available: float) -> object:
-        """
-        A host says what is left of it.
-        """
 
 
 class Visit(Job):
@@ -222,5 +211,5 @@ class Farm:
         busy = self._servers[host].busySeconds()
         left = min(max(1 - (busy - busyThen) / REPORTS, 0.0), 1.0)
         if not self._down[host]:
-            cast("Reported", self.pool).reportLoad(str(host), left)
+            self.pool.reportLoad(str(host), left)
         self._timeline.at(self._timeline.now + REPORTS, self._report, (host, busy))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.figures import percentile
 from benchmarks.simulation._farm import Farm, Visit
@@ -93,11 +93,13 @@ class Findings:
     """
     All that a simulation has found.
 
+    @ivar jobs: how many at each load, the warm-up included.
     @ivar samples: by scenario, load and policy, one for each seed.
     @ivar losses: by policy.
     """
 
     scale: str
+    jobs: list[int]
     seeds: int
     lossSeeds: int
     policies: list[str]
@@ -113,6 +115,61 @@ class Findings:
         """
         known: dict[str, Any] = dataclasses.asdict(self)
         return json.dumps(known, indent=1) + "\n"
+
+    @classmethod
+    def fromJSON(cls, text: str) -> Findings:
+        """
+        What L{toJSON} has written.
+        """
+        known: dict[str, Any] = json.loads(text)
+        known["loss"] = Loss(**known["loss"])
+        known["losses"] = {policy: Lost(**lost) for policy, lost in known["losses"].items()}
+        known["samples"] = {
+            key: {
+                float(load): {
+                    policy: [Sample(**each) for each in samples]
+                    for policy, samples in byPolicy.items()
+                }
+                for load, byPolicy in byLoad.items()
+            }
+            for key, byLoad in known["samples"].items()
+        }
+        return cls(**known)
+
+    def isLike(self, other: Findings) -> bool:
+        """
+        Whether both are of the same hosts, work and seeds, so that policies of one can stand
+        beside those of the other.
+        """
+        mine, others = (
+            (each.scale, each.jobs, each.seeds, each.lossSeeds, each.titles, each.loss)
+            for each in (self, other)
+        )
+        return mine == others
+
+    def add(self, other: Findings, order: Sequence[str]) -> None:
+        """
+        Take over the policies that another one has and this one hasn't.
+
+        @param order: of the policies.
+        """
+        for key, byLoad in other.samples.items():
+            for load, byPolicy in byLoad.items():
+                both = {**byPolicy, **self.samples[key][load]}
+                self.samples[key][load] = _inOrder(both, order)
+        self.losses = _inOrder({**other.losses, **self.losses}, order)
+        self.policies = list(self.losses)
+        self.seconds += other.seconds
+
+
+_Of = TypeVar("_Of")
+
+
+def _inOrder(byPolicy: dict[str, _Of], order: Sequence[str]) -> dict[str, _Of]:
+    """
+    Without the policies that are no more.
+    """
+    return {policy: byPolicy[policy] for policy in order if policy in byPolicy}
 
 
 def farmFor(timeline: Timeline, scenario: Scenario, policy: str, seed: int, word: str = "") -> Farm:
@@ -246,7 +303,15 @@ def simulate(
     began = time.monotonic()
     words = list(policies if policies is not None else schedulerWords())
     titles = {scenario.key: scenario.title for scenario in scale.scenarios}
-    findings = Findings(scale.name, scale.seeds, scale.lossSeeds, words, titles, scale.loss)
+    findings = Findings(
+        scale.name,
+        list(scale.jobs.values()),
+        scale.seeds,
+        scale.lossSeeds,
+        words,
+        titles,
+        scale.loss,
+    )
     for scenario in scale.scenarios:
         byLoad = findings.samples.setdefault(scenario.key, {})
         for load, count in scale.jobs.items():

@@ -10,6 +10,9 @@ from benchmarks.simulation._pictures import picturesOf
 from benchmarks.simulation._run import Findings
 from benchmarks.simulation._tables import tablesOf
 
+#: Where everything stands.
+JSON_NAME = "simulation.json"
+
 
 def writeFindings(findings: Findings, folder: Path) -> list[Path]:
     """
@@ -26,7 +29,7 @@ def writeFindings(findings: Findings, folder: Path) -> list[Path]:
         f"the highest."
     )
     texts = {
-        "simulation.json": findings.toJSON(),
+        JSON_NAME: findings.toJSON(),
         "simulation.md": "\n".join(
             ["# Simulation", "", fact, "", *(table.markdown() for table in tables)]
         ),
