@@ -33,6 +33,8 @@ class Failover:
         self._upCount = upCount
         self._tell = tell
         self._backAt: dict[str, float] = {}
+        # For which group one stands in.
+        self._mains: dict[str, str] = {}
 
     def review(self, service: ProxyService, asked: bool, now: float) -> None:
         """
@@ -48,7 +50,9 @@ class Failover:
             return
         if self._has(service, main) or not backups:
             backAt = self._backAt.setdefault(name, now + main.holdDown)
-            if standIn is not None and (now >= backAt or not asked or not backups):
+            # What people have switched to is used at once.
+            held = asked and bool(backups) and self._mains.get(name) == main.name
+            if standIn is not None and (now >= backAt or not held):
                 self._use(service, None)
             if name not in self.standIns:
                 del self._backAt[name]
@@ -66,6 +70,7 @@ class Failover:
         before = self.standIns.pop(name, None)
         if standIn is not None:
             self.standIns[name] = standIn
+            self._mains[name] = main.name
         if standIn == before:
             return
         up = self._upCount(name, main.name)
@@ -84,6 +89,7 @@ class Failover:
         for gone in self.standIns.keys() - set(names):
             del self.standIns[gone]
             self._backAt.pop(gone, None)
+            self._mains.pop(gone, None)
 
     def nextDeadline(self) -> float | None:
         """

@@ -79,6 +79,9 @@ def hasLeft(sock: Any) -> bool:
     @param sock: its socket, non-blocking.
     """
     try:
+        # After a reset what was sent before it can be read all the same.
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return True
         return not sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False

@@ -10,7 +10,8 @@ from typing import Any
 
 from txlb.pool import DialLimits, FailureKind, GaveUpReason, MarkState, Outcome
 from txlb.proxy import Timeouts
-from txlb.testing._stage import RelayStage, openSockets
+from txlb.testing._rooms import RoomContract
+from txlb.testing._stage import openSockets
 from txlb.testing._streams import until
 
 #: More than the buffers of the kernel and of a relay hold together.
@@ -20,7 +21,7 @@ PLENTY = 64 << 20
 HELD = 24 << 20
 
 
-class RelayContract(RelayStage):
+class RelayContract(RoomContract):
     """
     The tests that every relay passes. Derive from it and from
     L{twisted.trial.unittest.TestCase}, and write C{makeRelay}::
