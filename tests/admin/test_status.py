@@ -12,7 +12,7 @@ from tests.admin.fakes import FakeListener, fakeBalancer
 from txlb.admin import statusTable
 from txlb.admin._status import WIDTH, bytesText, durationText, fitted
 from txlb.model import ProxyService
-from txlb.pool import Attempt, Failure, FailureKind, RefusalKind
+from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind, Waiting
 
 
 class FakeConfiguration:
@@ -101,6 +101,47 @@ no configuration file: what is changed lasts until the end of the process""",
         host.mark.failed("", 1, False, 0.0)
         self.now = 60.0
         self.assertIn("\n      since 60 s\n", statusTable(self.balancer))
+
+    def test_checked(self) -> None:
+        """
+        Of a host that is checked the last answer, and the share of its time that
+        it was in.
+        """
+        pool = self.manager.getPool("web")
+        self.now = 75.0
+        for _ in range(3):
+            pool.reportCheck("h1", CheckResult(False, "HTTP 500", 0.0123))
+        self.now = 100.0
+        table = statusTable(self.balancer)
+        self.assertRegex(table, r"h1 .* down +1 ")
+        self.assertIn(
+            "      check failed in 0.0123 s: HTTP 500, 25 s ago; in for 75.0% of its time\n", table
+        )
+
+    def test_groupStates(self) -> None:
+        """
+        What is out of the ordinary with a group is said.
+        """
+        pool = self.manager.getPool("web")
+        self.manager.setGroup("web", "blue", maxQueue=5)
+        self.manager.setGroup("web", "green", backup=True)
+        self.assertIn("green (rand, backup)", statusTable(self.balancer))
+        for host in pool.hosts:
+            for _ in range(3):
+                pool.reportCheck(host.name, CheckResult(False, "no answer", 1.0))
+        table = statusTable(self.balancer)
+        self.assertIn("    no host is up: clients are sent to those that are down\n", table)
+        self.assertIn("backup, standing in", table)
+        self.manager.setGroup("web", "blue", whenAllDown="close")
+        table = statusTable(self.balancer)
+        self.assertIn("    no host is up: clients are closed at once\n", table)
+        self.manager.addHost("web", "blue", "s", "127.0.0.1:9", backup=True, maxConnections=1)
+        lease = pool.acquire()
+        self.assertIsInstance(pool.dial().start(), Waiting)
+        table = statusTable(self.balancer)
+        self.assertIn("    the backup hosts are used: 0 others are up\n", table)
+        self.assertIn("    1 clients wait for room, of 5 that may\n", table)
+        lease.release()
 
     def test_noHosts(self) -> None:
         self.manager.delHost("web", "green", "h3")

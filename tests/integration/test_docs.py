@@ -87,6 +87,9 @@ class PageTests(SynchronousTestCase):
     def test_page_command_line(self) -> None:
         self.runPage(DOCS / "how-to" / "command-line.rst")
 
+    def test_page_hosts(self) -> None:
+        self.runPage(DOCS / "how-to" / "hosts.rst")
+
     def test_page_clients(self) -> None:
         self.runPage(DOCS / "how-to" / "clients.rst")
 

@@ -135,7 +135,7 @@ def _service(service: ServiceSnapshot, paint: Paint) -> list[str]:
         )
     ]
     for group in service.groups:
-        lines.extend(_group(group, paint))
+        lines.extend(_group(group, paint, group.name == service.serving))
     return lines
 
 
@@ -145,8 +145,10 @@ def _refused(counts: Mapping[str, int]) -> str:
     return f"{total} ({kinds})" if kinds else total
 
 
-def _group(group: GroupSnapshot, paint: Paint) -> list[str]:
-    enabled = "enabled" if group.enabled else "not enabled"
+def _group(group: GroupSnapshot, paint: Paint, serving: bool = False) -> list[str]:
+    enabled = "enabled" if group.enabled else "backup" if group.backup else "not enabled"
+    if serving and not group.enabled:
+        enabled += ", standing in"
     configured = sum(host.state != "leaving" for host in group.hosts)
     lines = [
         _cut(
@@ -154,6 +156,7 @@ def _group(group: GroupSnapshot, paint: Paint) -> list[str]:
             "hosts ready"
         )
     ]
+    lines.extend(_cut(f"    {line}") for line in _state(group))
     if not group.hosts:
         return lines
     rows = [_HEAD, *(_row(host) for host in group.hosts)]
@@ -170,7 +173,31 @@ def _group(group: GroupSnapshot, paint: Paint) -> list[str]:
         lines.append(line[:begin] + paint(host.state, line[begin:end]) + line[end:])
         if why := _why(host):
             lines.append(paint(host.state, _cut(f"      {why}")))
+        if host.checked is not None:
+            lines.append(_cut(f"      {_checked(host)}"))
     return lines
+
+
+def _state(group: GroupSnapshot) -> Iterable[str]:
+    """
+    What is out of the ordinary with a group.
+    """
+    if group.allDown == "try":
+        yield "no host is up: clients are sent to those that are down"
+    elif group.allDown:
+        yield "no host is up: clients are closed at once"
+    if group.backupUsed:
+        yield f"the backup hosts are used: {group.up} others are up"
+    if group.waiting:
+        yield f"{group.waiting} clients wait for room, of {group.maxQueue} that may"
+
+
+def _checked(host: HostSnapshot) -> str:
+    """
+    What the last check found, when, and how much of its time a host was in.
+    """
+    age = durationText(host.checkedAge or 0.0)
+    return f"{host.checked}, {age} ago; in for {host.upShare:.1%} of its time"
 
 
 def _row(host: HostSnapshot) -> tuple[str, ...]:
