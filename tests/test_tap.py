@@ -16,13 +16,14 @@ from typing import Any
 
 from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import getPlugins
-from twisted.python.usage import UsageError
+from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb import __version__, tap
 from txlb.admin import hashPassword
 from txlb.application import Daemon, LogFileService
 from txlb.errors import ListenError
+from txlb.proxy import InheritedSockets, _inherited
 
 CONFIG = """<config>
   <service name="web">
@@ -95,6 +96,25 @@ class OptionsTests(SynchronousTestCase):
         text = " ".join(str(tap.Options()).split())
         for word in ("-c", "--config", "--demo", "--state-directory", "SIGTERM", "txlb check"):
             self.assertIn(word, text)
+
+    def test_check(self) -> None:
+        """
+        A file is looked at, and nothing is started.
+        """
+        for text, status in ((CONFIG.format(web=1, more=2, rest=""), 0), ("<config/>", 1)):
+            path = self.mktemp()
+            with open(path, "w") as file:
+                file.write(text)
+            output, errors = io.StringIO(), io.StringIO()
+            self.patch(sys, "stdout", output)
+            self.patch(sys, "stderr", errors)
+            error = self.assertRaises(SystemExit, self.parse, "-c", path, "--check")
+            assert isinstance(error, SystemExit)
+            self.assertEqual(error.code, status)
+            self.assertIn(f"{path}: OK: 1 service", output.getvalue()) if not status else (
+                self.assertIn(f"{path}:1: <config> has no <service>", errors.getvalue())
+            )
+        self.assertIn("is for a configuration file", self.wrong("--demo", "--check"))
 
     def test_version(self) -> None:
         """
@@ -178,6 +198,55 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertTrue(text.endswith("\n"))
         self.assertNotIn("Traceback", text)
         return text
+
+    def test_owner(self) -> None:
+        """
+        What the process has to write, rename or remove is given to who it will
+        be, and what can't be given is told.
+        """
+        given: list[tuple[str, int, int]] = []
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(os, "getegid", lambda: 0)
+        self.patch(os, "chown", lambda path, uid, gid, **_: given.append((path, uid, gid)))
+        folder = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o700)
+        os.chmod(self.folder, 0o777)
+        self.write(f'<logging file="{folder}/log"/><control socket="{folder}/control"/>')
+        options = tap.Options()
+        twistd = Options()
+        twistd.update({"uid": 65533, "gid": None})
+        options.parent = twistd
+        options.parseOptions(["-c", self.path, "-s", os.path.join(self.folder, "state")])
+        daemon = tap.makeService(options)
+        assert isinstance(daemon, Daemon)
+        self.addCleanup(self.stop, daemon)
+        self.assertEqual(given, [(f"{folder}/log", 65533, -1), (f"{folder}/control", 65533, -1)])
+        errors = self.errors.getvalue()
+        self.assertIn("say --gid as well", errors)
+        self.assertIn(f"{folder} can't be written to by the user that the process will be", errors)
+
+    def test_unusedSocket(self) -> None:
+        """
+        A socket that systemd has given and nobody takes is told.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            found = InheritedSockets([("api", os.dup(sock.fileno()))])
+        self.addCleanup(found.close)
+        self.patch(_inherited, "_inherited", found)
+        self.write()
+        daemon = self.make()
+        assert isinstance(daemon, Daemon)
+        self.addCleanup(self.stop, daemon)
+        self.assertIn("nothing listens on systemd's socket 'api'", self.errors.getvalue())
+
+    def test_noSocket(self) -> None:
+        self.write()
+        with open(self.path) as file:
+            text = file.read().replace(f"127.0.0.1:{self.web}", "systemd:web")
+        with open(self.path, "w") as file:
+            file.write(text)
+        self.assertRegex(self.failed(), r"config.xml:3: can't listen on systemd:web: systemd has ")
 
     def test_plugin(self) -> None:
         """

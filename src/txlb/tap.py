@@ -4,6 +4,8 @@ C{twistd txlb}: a balancer from a configuration file, or the demo.
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from typing import NoReturn
 
@@ -19,11 +21,16 @@ from txlb.application import (
     FileKeeper,
     LoadBalancedService,
     LogFileService,
+    Owner,
+    Supervisor,
 )
+from txlb.cli._check import checkFile
 from txlb.config import Configuration, loadConfiguration
 from txlb.demo import Demo
 from txlb.errors import ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
+from txlb.model import UNIXAddress
+from txlb.proxy import inheritedSockets
 
 __all__ = ["Options", "makeService"]
 
@@ -37,8 +44,8 @@ class Options(BaseOptions):
     longdesc = (
         "Balance TCP connections over hosts. To stay in the foreground, say twistd -n txlb. "
         "SIGTERM or SIGINT stops gracefully, a second one at once; SIGHUP loads the file again, "
-        "SIGUSR1 opens the log file anew. To look at a configuration file before it is used, say: "
-        "txlb check FILE"
+        "SIGUSR1 opens the log file anew. With --check it only says whether the configuration file "
+        "is right, as txlb check does."
     )
     optParameters = (
         ("config", "c", None, "The configuration file."),
@@ -54,6 +61,7 @@ class Options(BaseOptions):
     )
     optFlags = (
         ("demo", None, "Balance three small web hosts of its own, to have something to try."),
+        ("check", None, "Say whether the configuration file is right, and end with status 0 or 1."),
     )
     compData = None
 
@@ -79,6 +87,10 @@ class Options(BaseOptions):
             raise UsageError("--demo has a configuration of its own; leave out -c")
         if not (self["demo"] or self["config"]):
             raise UsageError("say what to balance: -c FILE, or --demo to try it out")
+        if self["check"]:
+            if not self["config"]:
+                raise UsageError("--check is for a configuration file, which follows -c")
+            raise SystemExit(checkFile(self["config"]))
 
 
 def makeService(options: Options) -> IService:
@@ -93,15 +105,15 @@ def makeService(options: Options) -> IService:
         if options["demo"]:
             service: IService = Demo(stateDirectory=options["state-directory"])
         else:
-            service = _fromFile(options["config"], options["state-directory"])
+            service = _fromFile(options)
     except TxlbError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
     return service
 
 
-def _fromFile(path: str, stateDirectory: str | None) -> IService:
-    config = loadConfiguration(path)
+def _fromFile(options: Options) -> IService:
+    config = loadConfiguration(options["config"])
     for note in config.notes:
         sys.stderr.write(f"{note}\n")
     manager = proxyManagerFactory(config.services)
@@ -110,15 +122,38 @@ def _fromFile(path: str, stateDirectory: str | None) -> IService:
         manager, graceTime=config.manager.graceTime, maxChecks=config.manager.maxChecks
     )
     try:
-        return _daemon(config, balancer, stateDirectory)
+        daemon = _daemon(config, balancer, options["state-directory"], _ownerOf(options))
     except TxlbError:
         # What it listens on by now.
         balancer.stopService()
         raise
+    for name in inheritedSockets().unused:
+        sys.stderr.write(
+            f"{config.path}: note: nothing listens on systemd's socket {name!r}; its clients "
+            "wait for ever\n"
+        )
+    return daemon
+
+
+def _ownerOf(options: Options) -> Owner:
+    """
+    Whose process it will be, with what should be known of that.
+    """
+    # twistd's own options, where it is twistd that asks.
+    twistd = getattr(options, "parent", None)
+    owner = Owner.fromTwistd(twistd)
+    if owner.uid and owner.gid is None and os.getegid() == 0:
+        sys.stderr.write(
+            "note: with --uid alone the process keeps root's group; say --gid as well\n"
+        )
+    return owner
 
 
 def _daemon(
-    config: Configuration, balancer: LoadBalancedService, stateDirectory: str | None
+    config: Configuration,
+    balancer: LoadBalancedService,
+    stateDirectory: str | None,
+    owner: Owner,
 ) -> Daemon:
     for name in balancer.getProxyNames():
         listener = balancer.getProxyService(name)
@@ -126,21 +161,18 @@ def _daemon(
             listener.bind()
         except ListenError as error:
             raise _at(config, config.lineOf(listener.serviceName, listener.index), error) from error
+        if isinstance(listener.configuredAddress, UNIXAddress):
+            owner.give(listener.configuredAddress.path)
     file = ConfigurationFile(balancer, config)
     file.follow(lambda new: setattr(balancer, "graceTime", new.manager.graceTime))
     FileKeeper(file, balancer.manager).setServiceParent(balancer)
-    logs = []
-    if config.logging is not None:
-        settings = config.logging
-        logFile = LogFileService(
-            settings.file, settings.format, settings.rotateLength, settings.maxRotated
-        )
-        if settings.connections:
-            balancer.record = logFile.access
-        logs.append(logFile)
+    logs = _logs(config, balancer, owner)
     doors: list[IService] = []
     ssh = config.admin.ssh
     if ssh is not None and ssh.enable:
+        # It picks up the reactor, which is chosen by now, and could not be found any
+        # more where root's rights or the rest of the file system are given up.
+        importlib.import_module("txlb.admin._running")
         manhole = manholeService(
             balancer,
             ssh.listen,
@@ -161,8 +193,28 @@ def _daemon(
             control.bind()
         except ListenError as error:
             raise _at(config, config.controlLine, error) from error
+        owner.give(config.control)
         doors.append(control)
-    return Daemon(balancer, logs, doors)
+    return Daemon(balancer, logs, doors, supervisor=Supervisor.fromEnvironment(os.environ))
+
+
+def _logs(config: Configuration, balancer: LoadBalancedService, owner: Owner) -> list[IService]:
+    settings = config.logging
+    if settings is None:
+        return []
+    logFile = LogFileService(
+        settings.file, settings.format, settings.rotateLength, settings.maxRotated
+    )
+    if settings.connections:
+        balancer.record = logFile.access
+    owner.give(settings.file)
+    folder = os.path.dirname(settings.file)
+    if owner.cantWriteTo(folder):
+        sys.stderr.write(
+            f"{config.path}: note: {folder} can't be written to by the user that the process will "
+            f"be (uid {owner.uid}), so that its log is not rotated\n"
+        )
+    return [logFile]
 
 
 def _at(config: Configuration, line: int, error: TxlbError) -> TxlbError:

@@ -10,7 +10,15 @@ from typing import Any
 from tests.proxy.fakes import FakeRelay, ReactorCase
 from txlb.application import LoadBalancedService
 from txlb.manager import proxyManagerFactory
-from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress
+from txlb.model import (
+    InheritedAddress,
+    ListenAddress,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    TCPAddress,
+    UNIXAddress,
+)
 from txlb.pool import Outcome
 from txlb.proxy import Relayed
 
@@ -77,7 +85,8 @@ class ServiceCase(ReactorCase):
         self.reactor.readable()
         return client
 
-    def connectTo(self, address: Address) -> socket.socket:
+    def connectTo(self, address: ListenAddress) -> socket.socket:
+        assert not isinstance(address, InheritedAddress)
         if isinstance(address, UNIXAddress):
             return self.connect(address.path)
         return self.connect((address.host, address.port))

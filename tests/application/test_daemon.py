@@ -15,7 +15,7 @@ from twisted.logger import LogLevel
 from tests.application.balancers import ServiceCase
 from tests.config.documents import SMALL
 from tests.proxy.fakes import logOf
-from txlb.application import ConfigurationFile, Daemon
+from txlb.application import ConfigurationFile, Daemon, Supervisor
 from txlb.application._daemon import SIGNALS
 from txlb.config import loadConfiguration
 from txlb.pool import Event
@@ -55,6 +55,38 @@ class DaemonCase(ServiceCase):
         self.before, self.after = Noted("log", self.notes), Noted("manhole", self.notes)
         self.balancer(**settings)
         return Daemon(self.lbs, [self.before], [self.after], self.reactor)
+
+
+class FakeSupervisor(Supervisor):
+    """
+    Notes what it is told.
+    """
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__("nowhere", watchdog=60.0)
+        self._notes = notes
+
+    def _tell(self, *lines: str) -> None:
+        self._notes.append(lines[0])
+
+
+class SupervisorTests(DaemonCase):
+    def test_told(self) -> None:
+        """
+        Who started us is told when clients are served, and when the stop begins.
+        """
+        self.balancer()
+        daemon = Daemon(self.lbs, [], [], self.reactor, supervisor=FakeSupervisor(self.notes))
+        daemon.privilegedStartService()
+        self.assertEqual(self.notes, [])
+        daemon.startService()
+        self.assertEqual(sorted(self.notes), ["READY=1", "WATCHDOG=1"])
+        relay = self.relay()
+        self.come()
+        stopped = daemon.stopService()
+        self.assertEqual(self.notes[2:], ["STOPPING=1"])
+        self.endConnection(relay)
+        self.successResultOf(stopped)
 
 
 class LifeTests(DaemonCase):

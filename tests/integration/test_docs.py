@@ -78,6 +78,9 @@ class PageTests(SynchronousTestCase):
     def test_page_embed(self) -> None:
         self.runPage(DOCS / "how-to" / "embed.rst")
 
+    def test_page_service(self) -> None:
+        self.runPage(DOCS / "how-to" / "service.rst")
+
     def test_page_run(self) -> None:
         self.runPage(DOCS / "how-to" / "run.rst")
 

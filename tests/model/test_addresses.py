@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.errors import AddressError
-from txlb.model import TCPAddress, UNIXAddress, parseHostAddress, parseListenAddress
+from txlb.errors import AddressError, DuplicateName
+from txlb.model import (
+    InheritedAddress,
+    ProxyGroup,
+    ProxyService,
+    TCPAddress,
+    UNIXAddress,
+    parseHostAddress,
+    parseListenAddress,
+)
 
 
 class FormsTests(SynchronousTestCase):
@@ -177,3 +185,37 @@ class WrongTests(SynchronousTestCase):
             self.assertTrue(str(error))
         else:
             self.assertEqual(parseListenAddress(str(found)), found)
+
+
+class InheritedTests(SynchronousTestCase):
+    """
+    Sockets that systemd has opened, by their names.
+    """
+
+    def test_right(self) -> None:
+        for name in ("web", "txlb.socket", "a b", "x" * 255, "80"):
+            address = parseListenAddress(f"systemd:{name}")
+            self.assertEqual(address, InheritedAddress(name))
+            self.assertEqual(str(address), f"systemd:{name}")
+            self.assertEqual(parseListenAddress(address), address)
+            self.assertTrue(address.isLiteral)
+
+    def test_wrong(self) -> None:
+        for text in ("systemd:", "systemd:a:b", "systemd:\n", "systemd:ö", "systemd:" + "x" * 256):
+            error = self.assertRaises(AddressError, parseListenAddress, text)
+            self.assertIn("names no socket of systemd's", str(error))
+
+    def test_noHost(self) -> None:
+        """
+        A host can't be reached at one.
+        """
+        for value in ("systemd:web", InheritedAddress("web")):
+            self.assertRaises(AddressError, parseHostAddress, value)
+
+    def test_service(self) -> None:
+        groups = [ProxyGroup("g", enabled=True)]
+        service = ProxyService("web", ["systemd:web", "127.0.0.1:80"], groups)
+        self.assertEqual(service.addresses[0], InheritedAddress("web"))
+        self.assertRaises(
+            DuplicateName, ProxyService, "web", ["systemd:web", "systemd:web"], groups
+        )

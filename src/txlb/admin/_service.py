@@ -21,7 +21,7 @@ from txlb.admin._state import stateDirectory
 from txlb.admin._status import Balancer, Configured, statusTable
 from txlb.admin._users import Users
 from txlb.config import AdminUser
-from txlb.model import Address, UNIXAddress, parseListenAddress
+from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress
 from txlb.proxy import bindSockets, socketAddress
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class ManholeService(Service):
     def __init__(
         self,
         lbs: Balancer,
-        listen: Address,
+        listen: ListenAddress,
         users: Users,
         directory: str | None,
         config: Configured | None,

@@ -8,7 +8,9 @@ from txlb.application._events import EventLog
 from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileError, LogFileService
+from txlb.application._owner import Owner
 from txlb.application._registries import fillRegistries
+from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService, ProxyListener
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "LoadBalancedService",
     "LogFileError",
     "LogFileService",
+    "Owner",
     "ProxyListener",
+    "Supervisor",
 ]
 
 fillRegistries()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from txlb.application._listener import ProxyListener
 from txlb.errors import ListenError
-from txlb.model import Address, ProxyService, TCPAddress
+from txlb.model import ListenAddress, ProxyService, TCPAddress
 from txlb.proxy import Listener
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Place:
     serviceName: str
     index: int
     name: str
-    address: Address
+    address: ListenAddress
 
 
 def placesOf(services: Iterable[ProxyService]) -> list[Place]:
@@ -97,7 +97,7 @@ class Arrangement:
             if each.listener is not None and each.running:
                 each.listener.drain()
 
-    def _open(self, engine: Engine, address: Address) -> Listener:
+    def _open(self, engine: Engine, address: ListenAddress) -> Listener:
         try:
             return engine.open(address)
         except ListenError as error:
@@ -166,5 +166,5 @@ class Arrangement:
         return None
 
 
-def _isFixed(address: Address) -> bool:
+def _isFixed(address: ListenAddress) -> bool:
     return not isinstance(address, TCPAddress) or address.port != 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
@@ -15,7 +16,9 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
+from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService
+from txlb.deadlines import Deadlines
 from txlb.errors import TxlbError
 
 _log = Logger()
@@ -36,6 +39,8 @@ class Daemon(MultiService):
     @param after: services that are started after it and stopped when it has
         stopped, and before C{before}: those by which it is watched and changed.
     @param reactor: by default the global one, from when the service starts.
+    @param supervisor: who is told when it serves and when it stops; by default
+        nobody.
     """
 
     def __init__(
@@ -44,8 +49,12 @@ class Daemon(MultiService):
         before: Sequence[Any] = (),
         after: Sequence[Any] = (),
         reactor: Any = None,
+        *,
+        supervisor: Supervisor | None = None,
     ) -> None:
         super().__init__()
+        self.supervisor = Supervisor() if supervisor is None else supervisor
+        self._deadlines: Deadlines | None = None
         self.balancer = balancer
         self._reactor = reactor
         self._before = list(before)
@@ -66,8 +75,15 @@ class Daemon(MultiService):
             self._reactor = reactor
         self._takeSignals()
         super().startService()
+        self._deadlines = Deadlines(self._reactor, time.monotonic)
+        self.supervisor.startWatchdog(self._deadlines)
+        self.balancer.engine.whenReady(self._tellReady)
         # The reactor sets handlers of its own when it begins to run.
         self._reactor.callWhenRunning(self._takeSignals)
+
+    def _tellReady(self) -> None:
+        if self.running:
+            self.supervisor.ready(f"serving {', '.join(self.balancer.getProxyNames())}")
 
     def _takeSignals(self) -> None:
         handlers = dict.fromkeys(SIGNALS, self._signal)
@@ -92,8 +108,12 @@ class Daemon(MultiService):
         if not self.running:
             return
         _log.info("SIGHUP: loading the configuration file again")
-        with contextlib.suppress(TxlbError), self.balancer.manager.by("signal:SIGHUP"):
-            self.balancer.reload()
+        self.supervisor.reloading()
+        try:
+            with contextlib.suppress(TxlbError), self.balancer.manager.by("signal:SIGHUP"):
+                self.balancer.reload()
+        finally:
+            self._tellReady()
 
     def signalled(self, name: str) -> None:
         """
@@ -118,6 +138,7 @@ class Daemon(MultiService):
             of them does.
         """
         self.running = 0
+        self.supervisor.stopping("letting connections end")
         stopped: Deferred[Any] = maybeDeferred(self.balancer.stopService)
         stopped.addCallback(lambda _: _stopAll(self._after))
         stopped.addCallback(lambda _: _stopAll(self._before))
@@ -128,6 +149,10 @@ class Daemon(MultiService):
         for restore in self._restore:
             restore()
         self._restore.clear()
+        self.supervisor.stopWatchdog()
+        if self._deadlines is not None:
+            self._deadlines.stop()
+            self._deadlines = None
         return result
 
 

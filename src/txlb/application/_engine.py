@@ -17,7 +17,7 @@ from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import ModelError
 from txlb.health import MAX_CHECKS, Heartbeat
 from txlb.manager import ProxyManager
-from txlb.model import Address, ProxyService
+from txlb.model import ListenAddress, ProxyService
 from txlb.pool import Host, Outcome
 from txlb.proxy import (
     ConnectionRecord,
@@ -152,7 +152,7 @@ class Engine:
     def _allFrontends(self) -> list[Frontend]:
         return [*self._frontends.values(), *self._former]
 
-    def listen(self, serviceName: str, address: Address) -> Listener:
+    def listen(self, serviceName: str, address: ListenAddress) -> Listener:
         """
         Listen for a service, without accepting yet.
 
@@ -162,7 +162,7 @@ class Engine:
         self.give(listener, serviceName)
         return listener
 
-    def open(self, address: Address) -> Listener:
+    def open(self, address: ListenAddress) -> Listener:
         """
         Listen, for a service that is still to be named by L{give}.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txlb.model import Address, TCPAddress
+from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress
 from txlb.proxy import Listener
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ProxyListener(Service):
         self._listener: Listener | None = None
 
     @property
-    def configuredAddress(self) -> Address:
+    def configuredAddress(self) -> ListenAddress:
         """
         The address as the manager has it.
         """
@@ -129,13 +129,13 @@ class ProxyListener(Service):
         super().stopService()
         self.unbind()
 
-    def moveTo(self, address: Address) -> tuple[Address, ...]:
+    def moveTo(self, address: ListenAddress) -> tuple[Address, ...]:
         """
         Listen elsewhere. See L{LoadBalancedService.switchPort}.
 
         @raise ListenError: it can't be had. Then nothing has changed.
         """
-        engine = self._balancer.engine
+        engine, before = self._balancer.engine, self.configuredAddress
         new = engine.listen(self.serviceName, address)
         actual = new.addresses[0]
         if isinstance(address, TCPAddress) and isinstance(actual, TCPAddress):
@@ -146,8 +146,17 @@ class ProxyListener(Service):
             new.close()
             raise
         old, self._listener = self._listener, new
+        if isinstance(before, InheritedAddress):
+            _log.warn(
+                "{listener} does not accept on {address} any more, but systemd listens there until "
+                "its socket unit is stopped",
+                listener=self.name,
+                address=before,
+            )
         if self.running:
             engine.whenReady(self._accept)
         if old is not None:
+            # Who waits at one that was inherited would wait for nobody.
+            old.drain()
             old.close()
         return self.addresses

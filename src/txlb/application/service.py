@@ -23,6 +23,8 @@ from txlb.model import (
     Address,
     HealthCheck,
     HostMapper,
+    InheritedAddress,
+    ListenAddress,
     Plan,
     ProxyService,
     TCPAddress,
@@ -142,7 +144,10 @@ class LoadBalancedService(MultiService):
         @raise ListenError: it can't be had. Then nothing has changed.
         """
         listener = self.getProxyService(proxyName)
-        return listener.moveTo(_elsewhere(listener.configuredAddress, newPort))
+        now = listener.configuredAddress
+        if isinstance(now, InheritedAddress) and listener.addresses:
+            now = listener.addresses[0]
+        return listener.moveTo(_elsewhere(now, newPort))
 
     def setCheck(
         self,
@@ -361,7 +366,7 @@ def _hostAndPort(clientAddr: object) -> tuple[str, int]:
     return str(clientAddr), 0
 
 
-def _elsewhere(now: Address, to: int | str) -> Address:
+def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
     """
     The address that a person means who gives only a port, or a whole address.
     """

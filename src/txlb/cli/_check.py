@@ -25,24 +25,31 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    return max(checkFile(path, arguments.explain) for path in arguments.files)
+
+
+def checkFile(path: str, explain: bool = False) -> int:
+    """
+    Say whether a configuration file is right, or everything that is wrong.
+
+    @param explain: whether to print every setting in effect.
+    @return: the exit status: 0 where it is right, or else 1.
+    """
     # It brings an XML parser, which most other commands do without.
     from txlb.config import explainConfiguration, loadConfiguration  # noqa: PLC0415  (see above)
 
-    status = OK
-    for path in arguments.files:
-        try:
-            configuration = loadConfiguration(path)
-        except ConfigurationError as error:
-            print(error, file=sys.stderr)
-            status = WRONG
-            continue
-        print(f"{path}: OK: {_summary(configuration)}")
-        for note in configuration.notes:
-            place = f"{note.file}:{note.line}" if note.line else note.file
-            print(f"{place}: note: {note.message}")
-        if arguments.explain:
-            print(explainConfiguration(configuration), end="")
-    return status
+    try:
+        configuration = loadConfiguration(path)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    print(f"{path}: OK: {_summary(configuration)}")
+    for note in configuration.notes:
+        place = f"{note.file}:{note.line}" if note.line else note.file
+        print(f"{place}: note: {note.message}")
+    if explain:
+        print(explainConfiguration(configuration), end="")
+    return OK
 
 
 def _summary(configuration: Configuration) -> str:

@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 from txlb.config import _schema as schema
 from txlb.config._nodes import Node, Report
 from txlb.errors import ModelError, nearest
-from txlb.model import SCHEDULER_SETTINGS, Address, HealthCheck, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import (
+    SCHEDULER_SETTINGS,
+    HealthCheck,
+    ListenAddress,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+)
 from txlb.schedulers import schedulerKind, schedulerKinds
 
 Made = TypeVar("Made")
@@ -278,7 +285,7 @@ class ServiceBuilder:
         """
         Two listeners can't have one address, whichever services they are of.
         """
-        first: dict[Address, tuple[Node, Node]] = {}
+        first: dict[ListenAddress, tuple[Node, Node]] = {}
         for owner, listener, address in _listeners(root):
             if address not in first:
                 first[address] = (owner, listener)
@@ -293,7 +300,7 @@ class ServiceBuilder:
             )
 
 
-def _listeners(root: Node) -> Iterator[tuple[Node, Node, Address]]:
+def _listeners(root: Node) -> Iterator[tuple[Node, Node, ListenAddress]]:
     """
     What listens: its owner, the element that says so, and the address.
     """

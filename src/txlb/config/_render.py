@@ -25,7 +25,7 @@ from txlb.config._edit import arrange
 from txlb.config._elements import Attribute, Element
 from txlb.config._nodes import Node, checkTree
 from txlb.errors import ConfigurationError, Problem
-from txlb.model import Address, HealthCheck, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import HealthCheck, ListenAddress, ProxyGroup, ProxyHost, ProxyService
 
 
 def render(source: bytes, name: str, services: Sequence[ProxyService]) -> bytes:
@@ -79,7 +79,7 @@ def _editNetworks(
 
 
 def _editListeners(
-    parent: etree._Element, service: Node | None, addresses: Sequence[Address]
+    parent: etree._Element, service: Node | None, addresses: Sequence[ListenAddress]
 ) -> None:
     nodes = [] if service is None else service.all(schema.LISTEN)
     byAddress = {node.get("ip"): node for node in nodes}

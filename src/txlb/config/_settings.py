@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from txlb.model import Address, HealthCheck, TCPAddress
+from txlb.model import HealthCheck, ListenAddress, TCPAddress
 
 #: Where the prompt and the pages listen unless told otherwise: on loopback.
 DEFAULT_SSH = TCPAddress("127.0.0.1", 2222)
@@ -48,7 +48,7 @@ class SSHSettings:
     @ivar enable: whether it does.
     """
 
-    listen: Address = DEFAULT_SSH
+    listen: ListenAddress = DEFAULT_SSH
     enable: bool = False
 
 
@@ -63,7 +63,7 @@ class WebSettings:
     @ivar refresh: seconds between two refreshes of the running page, 1 to a day.
     """
 
-    listen: Address = DEFAULT_WEB
+    listen: ListenAddress = DEFAULT_WEB
     enable: bool = False
     secure: bool = False
     refresh: float = 30.0

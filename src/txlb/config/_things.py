@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from txlb import schedulers
 from txlb.config._kinds import PlainKind
 from txlb.errors import ModelError, UnknownName
 from txlb.model import Address, checkName, parseHostAddress, parseListenAddress, parseNetwork
+from txlb.model import ListenAddress as AnyListenAddress
+
+Made = TypeVar("Made")
 
 #: Longer than any address or word, in characters. What is longer still is not
 #: worth a look, nor a message that quotes it in full.
@@ -113,11 +116,11 @@ class ListenAddress(PlainKind):
         See L{Kind.describe}.
         """
         return (
-            "an address to listen on: host:port, [::1]:port, unix:/path, "
+            "an address to listen on: host:port, [::1]:port, unix:/path, systemd:name, "
             "or *:port for every interface"
         )
 
-    def parse(self, text: str, what: str) -> Address:
+    def parse(self, text: str, what: str) -> AnyListenAddress:
         """
         See L{Kind.parse}.
         """
@@ -210,7 +213,7 @@ def isCurrentHash(password: str) -> bool:
     return _ARGON2ID.match(password) is not None
 
 
-def _address(parse: Callable[[str], Address], text: str, what: str) -> Address:
+def _address(parse: Callable[[str], Made], text: str, what: str) -> Made:
     try:
         return parse(text)
     except ModelError as error:

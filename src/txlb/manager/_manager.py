@@ -12,7 +12,7 @@ from txlb.errors import ModelError, UnknownName
 from txlb.manager._admission import AdmissionChanges
 from txlb.manager._checks import CheckChanges
 from txlb.manager._lifecycle import Lifecycle
-from txlb.model import SCHEDULER_SETTINGS, Address
+from txlb.model import SCHEDULER_SETTINGS, ListenAddress
 from txlb.pool import Event, EventKind, changed
 
 
@@ -90,7 +90,9 @@ class ProxyManager(Lifecycle, AdmissionChanges, CheckChanges):
             ),
         )
 
-    def listenerMoved(self, serviceName: str, index: int, address: Address) -> tuple[Event, ...]:
+    def listenerMoved(
+        self, serviceName: str, index: int, address: ListenAddress
+    ) -> tuple[Event, ...]:
         """
         A service listens elsewhere now. L{LoadBalancedService.switchPort} calls
         this once it does; it opens no port itself.

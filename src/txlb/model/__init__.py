@@ -10,6 +10,8 @@ balancer uses.
 from txlb.model._addresses import (
     Address,
     AddressLike,
+    InheritedAddress,
+    ListenAddress,
     TCPAddress,
     UNIXAddress,
     parseHostAddress,
@@ -46,6 +48,8 @@ __all__ = [
     "Conflict",
     "HealthCheck",
     "HostMapper",
+    "InheritedAddress",
+    "ListenAddress",
     "Merged",
     "Plan",
     "ProxyGroup",

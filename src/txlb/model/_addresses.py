@@ -1,6 +1,7 @@
 """
 Addresses: C{host:port}, C{*:80} and C{:80} for every interface, C{[::1]:80} for
-IPv6, C{unix:/path} for a socket in the file system.
+IPv6, C{unix:/path} for a socket in the file system, C{systemd:name} for one that
+systemd has opened.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from txlb.errors import AddressError
 
 #: What C{sun_path} holds on Linux, less the NUL at its end.
 MAX_UNIX_PATH = 107
+
+#: What stands before the name of sockets that are inherited.
+INHERITED = "systemd:"
+
+#: What systemd takes as the name of a descriptor (C{fdname_is_valid}).
+_DESCRIPTOR_NAME = re.compile(r"[ -9;-~]{1,255}\Z")
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 
@@ -68,10 +75,37 @@ class UNIXAddress:
         return f"unix:{self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class InheritedAddress:
+    """
+    The sockets that listen already when the process begins, as systemd hands
+    them over: those of one name.
+
+    @ivar name: C{FileDescriptorName=} of the socket unit, 1 to 255 printable ASCII
+        characters without a colon; by default the unit's own name.
+    """
+
+    name: str
+
+    @property
+    def isLiteral(self) -> bool:
+        """
+        Always: there is nothing to resolve.
+        """
+        return True
+
+    def __str__(self) -> str:
+        return f"{INHERITED}{self.name}"
+
+
+#: Where a host can be reached, and where something really listens.
 Address = TCPAddress | UNIXAddress
 
+#: Where something is to listen.
+ListenAddress = TCPAddress | UNIXAddress | InheritedAddress
+
 #: What an address can be written as.
-AddressLike = Address | tuple[str, int] | str
+AddressLike = ListenAddress | tuple[str, int] | str
 
 
 def parseHostAddress(value: object) -> Address:
@@ -93,7 +127,7 @@ def parseHostAddress(value: object) -> Address:
     return address
 
 
-def parseListenAddress(value: object, ephemeral: bool = True) -> Address:
+def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
     """
     Read an address to listen on.
 
@@ -101,6 +135,8 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> Address:
     @param ephemeral: whether port 0, a free one of the system's choice, will do.
     @raise AddressError: it is none, or its port is 0 where that won't do.
     """
+    if isinstance(value, InheritedAddress) or str(value).startswith(INHERITED):
+        return _inherited(str(value))
     address = _parse(value)
     if isinstance(address, TCPAddress) and not address.port and not ephemeral:
         raise AddressError(f"port 0 in {value!r} is no port to listen on; ports are 1 to 65535")
@@ -148,6 +184,16 @@ def _unix(text: str) -> UNIXAddress:
             f"{text!r} is no socket; a path of 1 to {MAX_UNIX_PATH} bytes follows unix:"
         )
     return UNIXAddress(path)
+
+
+def _inherited(text: str) -> InheritedAddress:
+    name = text.removeprefix(INHERITED)
+    if not _DESCRIPTOR_NAME.match(name):
+        raise AddressError(
+            f"{text!r} names no socket of systemd's; what stands in FileDescriptorName= of its "
+            f"unit follows {INHERITED}"
+        )
+    return InheritedAddress(name)
 
 
 def _checkPort(port: object, where: object) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from txlb.model._addresses import TCPAddress, UNIXAddress
+from txlb.model._addresses import InheritedAddress, TCPAddress, UNIXAddress
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import ProxyHost
@@ -182,7 +182,9 @@ def settingChanges(
 
 
 def _hasFields(value: object) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, (TCPAddress, UNIXAddress))
+    return dataclasses.is_dataclass(value) and not isinstance(
+        value, (TCPAddress, UNIXAddress, InheritedAddress)
+    )
 
 
 def _serviceChanges(old: ProxyService, new: ProxyService) -> Iterator[Change]:

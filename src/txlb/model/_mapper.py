@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from txlb import schedulers
 from txlb.errors import ModelError
-from txlb.model._addresses import Address, parseListenAddress
+from txlb.model._addresses import ListenAddress, parseListenAddress
 from txlb.model._checks import checkName
 from txlb.model._groups import ProxyGroup
 from txlb.model._hosts import ProxyHost
@@ -57,7 +57,7 @@ class HostMapper:
         object.__setattr__(self, "lbType", schedulers.canonicalWord(self.lbType))
         self.proxyHost()
 
-    def listenAddresses(self) -> tuple[Address, ...]:
+    def listenAddresses(self) -> tuple[ListenAddress, ...]:
         """
         Where the service listens.
         """
@@ -92,8 +92,8 @@ def convertMapperToModel(listOfMappers: Iterable[HostMapper]) -> list[ProxyServi
     ]
 
 
-def _addresses(mappers: Iterable[HostMapper]) -> list[Address]:
-    found: dict[Address, None] = {}
+def _addresses(mappers: Iterable[HostMapper]) -> list[ListenAddress]:
+    found: dict[ListenAddress, None] = {}
     for mapper in mappers:
         found.update(dict.fromkeys(mapper.listenAddresses()))
     return list(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from txlb.errors import ModelError, UnknownName
-from txlb.model._addresses import Address, AddressLike, UNIXAddress, parseListenAddress
+from txlb.model._addresses import AddressLike, ListenAddress, TCPAddress, parseListenAddress
 from txlb.model._checks import (
     checkName,
     checkNumber,
@@ -64,7 +64,7 @@ class ProxyService:
     """
 
     name: str
-    addresses: tuple[Address, ...] = ()
+    addresses: tuple[ListenAddress, ...] = ()
     groups: tuple[ProxyGroup, ...] = ()
     maxConnections: int = field(default=10_000, kw_only=True)
     connectTimeout: float = field(default=5.0, kw_only=True)
@@ -112,7 +112,7 @@ class ProxyService:
         object.__setattr__(self, "groups", tuple(self.groups))
         if not addresses:
             raise ModelError(f"{whose} listens nowhere; give it at least one address")
-        fixed = [str(a) for a in addresses if isinstance(a, UNIXAddress) or a.port]
+        fixed = [str(a) for a in addresses if not isinstance(a, TCPAddress) or a.port]
         checkUnique("address", fixed, whose)
         checkUnique("group", (group.name for group in self.groups), whose)
         enabled = [group for group in self.groups if group.enabled]

@@ -7,6 +7,7 @@ and a relay moves the bytes.
 
 from txlb.proxy._connect import ConnectFailed, connectTo, endpointOf
 from txlb.proxy._frontend import Frontend
+from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._listen import Listener
 from txlb.proxy._origins import Origins
@@ -22,6 +23,7 @@ __all__ = [
     "ConnectionRecord",
     "FastRelay",
     "Frontend",
+    "InheritedSockets",
     "Listener",
     "Loop",
     "Origins",
@@ -34,6 +36,7 @@ __all__ = [
     "bindSockets",
     "connectTo",
     "endpointOf",
+    "inheritedSockets",
     "setStreamOptions",
     "socketAddress",
     "whyNotFast",

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines
-from txlb.model import Address, UNIXAddress
+from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress
 from txlb.proxy._limits import Throttle
 from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
 
@@ -56,11 +56,16 @@ class Listener:
     """
 
     def __init__(
-        self, address: Address, reactor: IReactorFDSet, deadlines: Deadlines, accepted: Accepted
+        self,
+        address: ListenAddress,
+        reactor: IReactorFDSet,
+        deadlines: Deadlines,
+        accepted: Accepted,
     ) -> None:
         sockets = bindSockets(address)
         self._accepted = accepted
         self._path = address.path if isinstance(address, UNIXAddress) else None
+        self._inherited = isinstance(address, InheritedAddress)
         self._throttle = Throttle(deadlines.seconds)
         self._doors = [Door(sock, reactor, deadlines, self._take, self._hold) for sock in sockets]
         self.addresses: list[Address] = [socketAddress(sock) for sock in sockets]
@@ -94,7 +99,16 @@ class Listener:
         """
         Take those that are in the backlog, who have been told that they are
         connected, then listen no more. The address is free afterwards.
+
+        With sockets that were inherited it is another matter: they go on
+        listening, as who has given them has them too, and who waits there waits
+        for the next process that gets them.
         """
+        if self._inherited:
+            for door in self._doors:
+                door.close()
+            self._doors = []
+            return
         if self._path is not None:
             # First of all, so that nobody comes after the last one is taken.
             with contextlib.suppress(OSError):

@@ -16,7 +16,8 @@ import sys
 import termios
 
 from txlb.errors import ListenError
-from txlb.model import Address, TCPAddress, UNIXAddress
+from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
+from txlb.proxy._inherited import inheritedSockets
 
 #: Connections that the kernel keeps for us while we are busy; it takes no more
 #: than C{net.core.somaxconn}.
@@ -48,15 +49,18 @@ _REASONS = {
 UNPRIVILEGED = 1024
 
 
-def bindSockets(address: Address, backlog: int = BACKLOG) -> list[socket.socket]:
+def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.socket]:
     """
     Bind and listen. Nobody is accepted yet, but clients can connect and wait.
 
     @param address: where. Every interface makes two sockets where the machine
-        has IPv6, one for each kind of address.
+        has IPv6, one for each kind of address; one that is inherited makes as
+        many as have its name.
     @return: non-blocking, close-on-exec sockets, at least one.
     @raise ListenError: it can't be had. Nothing stays open then.
     """
+    if isinstance(address, InheritedAddress):
+        return _inherit(address)
     if isinstance(address, UNIXAddress):
         return [_bindUNIX(address, backlog)]
     if address.host:
@@ -71,6 +75,14 @@ def bindSockets(address: Address, backlog: int = BACKLOG) -> list[socket.socket]
             if not _lacksIPv6(error):
                 first.close()
                 raise
+    return sockets
+
+
+def _inherit(address: InheritedAddress) -> list[socket.socket]:
+    sockets = inheritedSockets().take(address)
+    for sock in sockets:
+        if sock.family != socket.AF_UNIX:
+            setStreamOptions(sock)
     return sockets
 
 
@@ -231,5 +243,7 @@ def socketAddress(sock: socket.socket) -> Address:
     """
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
-        return UNIXAddress(os.fsdecode(name))
+        path = os.fsdecode(name)
+        # One in no file system, which others write so as well.
+        return UNIXAddress(f"@{path[1:]}" if path.startswith("\0") else path)
     return TCPAddress(name[0], name[1])

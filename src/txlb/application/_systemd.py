@@ -1,0 +1,132 @@
+"""
+Telling systemd how it goes.
+
+Source: sd_notify(3) and sd_watchdog_enabled(3).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, MutableMapping
+
+from twisted.logger import Logger
+
+from txlb.deadlines import Deadline, Deadlines
+
+#: The longest status that is told, in characters.
+MAX_STATUS = 200
+
+_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+
+_log = Logger()
+
+
+class Supervisor:
+    """
+    Who started this process and wants to know how it goes, if anybody does. What
+    can't be told is logged once, and nothing more comes of it.
+
+    @param path: the path of its datagram socket, or an abstract name that begins
+        with C{@}; L{None} for nobody.
+    @param watchdog: seconds within which it wants to hear something, always; 0
+        for no such wish.
+    @param seconds: C{CLOCK_MONOTONIC}, by which it orders reloads.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        watchdog: float = 0.0,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = path
+        self._watchdog = watchdog
+        self._seconds = seconds
+        self._deadlines: Deadlines | None = None
+        self._next: Deadline | None = None
+        self._complained = False
+
+    @classmethod
+    def fromEnvironment(cls, environ: MutableMapping[str, str]) -> Supervisor:
+        """
+        The one that the environment names. The variables are gone afterwards, so
+        that no program that is started from here speaks for this process.
+        """
+        path, interval, pid = [environ.pop(name, None) for name in _VARIABLES]
+        watchdog = 0.0
+        if interval is not None and pid in {None, str(os.getpid())}:
+            if interval.isascii() and interval.isdecimal() and len(interval) < 19:
+                watchdog = int(interval) / 1e6
+        return cls(path or None, watchdog)
+
+    # What is told
+
+    def ready(self, status: str) -> None:
+        """
+        Clients are served, from the start on or with what was loaded anew.
+
+        @param status: how it goes, in a few words.
+        """
+        self._tell("READY=1", f"STATUS={_oneLine(status)}")
+
+    def reloading(self) -> None:
+        """
+        The configuration is being loaded. L{ready} ends it, whatever came of it.
+        """
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={int(self._seconds() * 1e6)}")
+
+    def stopping(self, status: str) -> None:
+        """
+        The graceful stop has begun.
+        """
+        self._tell("STOPPING=1", f"STATUS={_oneLine(status)}")
+
+    # The watchdog
+
+    def startWatchdog(self, deadlines: Deadlines) -> None:
+        """
+        Say that all is well, twice in the time within which it is to be heard.
+        """
+        if self._watchdog and self._path is not None:
+            self._deadlines = deadlines
+            self._alive()
+
+    def stopWatchdog(self) -> None:
+        """
+        Say so no more.
+        """
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        self._deadlines = None
+
+    def _alive(self) -> None:
+        if self._deadlines is not None:
+            self._tell("WATCHDOG=1")
+            self._next = self._deadlines.after(self._watchdog / 2, self._alive)
+
+    # Inside
+
+    def _tell(self, *lines: str) -> None:
+        if self._path is None:
+            return
+        address = f"\0{self._path[1:]}" if self._path.startswith("@") else self._path
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                # Who started us does not hold us up.
+                sock.setblocking(False)
+                sock.sendto("\n".join(lines).encode("utf-8"), address)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                _log.warn(
+                    "can't tell {path} how it goes: {reason}",
+                    path=self._path,
+                    reason=error.strerror,
+                )
+
+
+def _oneLine(text: str) -> str:
+    return " ".join(text.split())[:MAX_STATUS]
