@@ -68,7 +68,7 @@ class AdmissionTests(FrontendCase):
         """
         frontend = self.frontend()
         self.tally.capacity = 1
-        self.tally.add()
+        self.tally.active = 1
         self.assertClosed(self.come(frontend))
         self.assertEqual(self.counters.refused[RefusalKind.DESCRIPTORS], 1)
         self.assertEqual(self.counters.accepted, 0)

@@ -65,7 +65,8 @@ class Tally:
     All connections of a balancer together. Owned by its
     L{txlb.application.service.LoadBalancedService}.
 
-    @ivar active: how many there are.
+    @ivar active: how many there are. Who takes one in counts it here, where there
+        is room for it.
     @ivar capacity: how many the limit of descriptors allows, at least one.
     """
 
@@ -95,19 +96,6 @@ class Tally:
             capacity=self.capacity,
         )
         return pipes
-
-    @property
-    def full(self) -> bool:
-        """
-        Whether there is no room for another connection.
-        """
-        return self.active >= self.capacity
-
-    def add(self) -> None:
-        """
-        One more.
-        """
-        self.active += 1
 
     def remove(self) -> None:
         """
