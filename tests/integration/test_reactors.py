@@ -31,7 +31,7 @@ CONFIG = """
       <host name="host2" ip="127.0.0.1:{host2}"/>
     </group>
   </service>
-  <service name="raw" relay="{relay}">
+  <service name="raw" relay="{other}">
     <listen ip="127.0.0.1:{raw}"/>
     <group name="hosts" enable="yes"><host name="host" ip="127.0.0.1:{host}"/></group>
   </service>
@@ -55,7 +55,7 @@ class ReactorTests(IntegrationTestCase):
         ports = dict(zip(NAMES, freePorts(len(NAMES)), strict=True))
         sites(self, server(ports["host1"], "host1"), server(ports["host2"], "host2"))
         with RawHost() as host:
-            config = CONFIG.format(host=host.port, relay=relay, **ports)
+            config = CONFIG.format(host=host.port, relay=relay, other=relay, **ports)
             program = self.startTxlb(config, f"--reactor={reactor}")
             self.assertIn(f"reactor class: twisted.internet.{module}.", program.output)
             answers = Counter(bodyOf(ports["web"]) for _ in range(100))
@@ -112,15 +112,14 @@ class ReactorTests(IntegrationTestCase):
     def test_selectWithManyClients(self) -> None:
         """
         select() knows no descriptor above 1023, so no more clients are taken
-        than it can do.
+        than it can do, also where another service has the fast relay.
         """
         clients = 700
         self.addCleanup(manyDescriptors(4 * clients))
         ports = dict(zip(NAMES, freePorts(len(NAMES)), strict=True))
         sites(self, server(ports["host1"], "host1"), server(ports["host2"], "host2"))
-        program = self.startTxlb(
-            CONFIG.format(host=1, relay="portable", **ports), "--reactor=select"
-        )
+        config = CONFIG.format(host=1, relay="portable", other="fast", **ports)
+        program = self.startTxlb(config, "--reactor=select")
         capacity = int(program.waitFor(r"allow (\d+) connections")[1])
         self.assertLess(capacity, 512)
         kept = []

@@ -113,6 +113,17 @@ class DescriptorTests(SynchronousTestCase):
         tally.fitThisProcess(object())
         self.assertGreater(tally.capacity, 40_000)
 
+    def test_whileThereAreSome(self) -> None:
+        """
+        What connections have already is not taken from them.
+        """
+        self.limit(1000, 1000)
+        self.patch(limits, "openDescriptors", lambda: 100)
+        tally = Tally()
+        tally.active = 20
+        self.assertEqual(tally.fitThisProcess(), 0)
+        self.assertEqual(tally.capacity, (1000 - 100 - limits.RESERVE) // 2 + 20)
+
     def test_atLeastOne(self) -> None:
         """
         Even where there are hardly any, one connection is let in.

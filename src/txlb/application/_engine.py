@@ -102,7 +102,17 @@ class Engine:
         if self._loop is None:
             self._loop = Loop(self._reactor, self.deadlines)
             if self._started:
+                self._fit()
                 self._loop.start()
+
+    def _fit(self) -> None:
+        """
+        Say how many connections and pipes there may be.
+        """
+        wanted = 0 if self._loop is None else self._loop.pipes.most
+        allowed = self.tally.fitThisProcess(self._reactor, wanted)
+        if self._loop is not None:
+            self._loop.pipes.most = allowed
 
     def configure(self) -> None:
         """
@@ -185,11 +195,8 @@ class Engine:
         Begin to serve the pools, and find out when clients can be served.
         """
         self._started = True
-        if self._loop is None:
-            self.tally.fitThisProcess(self._reactor)
-        else:
-            # The reactor watches but one descriptor of the loop's.
-            self._loop.pipes.most = self.tally.fitThisProcess(None, self._loop.pipes.most)
+        self._fit()
+        if self._loop is not None:
             self._loop.start()
         for frontend in self._frontends.values():
             self._tellRelay(frontend)

@@ -79,7 +79,9 @@ class Tally:
         """
         Raise the limit of descriptors, and count what is left for connections.
 
-        @param reactor: what watches them, which may have a limit of its own.
+        @param reactor: what watches some of them, and may have a limit of its own.
+            Then all have to keep to it, whoever watches them: numbers are given out
+            from the lowest on, and what the reactor watches gets those that are left.
         @param pipes: how many pipes are wanted.
         @return: how many pipes there may be: no more than wanted, and far fewer
             than connections.
@@ -87,7 +89,8 @@ class Tally:
         limit = raiseDescriptorLimit()
         if isinstance(reactor, SelectReactor):
             limit = min(limit, SELECT_LIMIT)
-        free = limit - openDescriptors() - RESERVE
+        # Those that connections have now are theirs already.
+        free = limit - openDescriptors() - RESERVE + PER_CONNECTION * self.active
         pipes = max(0, min(pipes, free // PER_CONNECTION // CONNECTIONS_PER_PIPE))
         self.capacity = max(1, free // PER_CONNECTION - pipes)
         _log.info(
