@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from txlb._reactor import pickedReactor
 from txlb.admin import AdminUser, hashPassword, manholeService, newPassword
 from txlb.application import Daemon, LoadBalancedService
 from txlb.errors import ListenError
@@ -141,11 +142,7 @@ class DemoHost(Service):
         Serve.
         """
         super().startService()
-        if self._reactor is None:
-            # Picked up now, so that importing this module installs none.
-            from twisted.internet import reactor  # noqa: PLC0415
-
-            self._reactor = reactor
+        self._reactor = pickedReactor(self._reactor)
         site = Site(Greeting(self.proxyHost.name))
         site.noisy = False
         while self._sockets:

@@ -343,8 +343,3 @@ class ReactorTests(SynchronousTestCase):
         )
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         subprocess.run([sys.executable, "-c", code], env=environ, check=True, timeout=60)
-
-    def test_pickedUpAtStart(self) -> None:
-        from twisted.internet import reactor  # noqa: PLC0415 - it is trial's
-
-        self.assertIs(ManholeService._pickedReactor(manholeService(fakeBalancer())), reactor)

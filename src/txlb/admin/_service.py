@@ -12,6 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
+from txlb._reactor import pickedReactor
 from txlb.admin._commands import Target
 from txlb.admin._functions import functions
 from txlb.admin._history import History
@@ -175,7 +176,7 @@ class ManholeService(Service):
 
         key = self.loadHostKey()
         self.bind()
-        reactor = self._pickedReactor()
+        self._reactor = reactor = pickedReactor(self._reactor)
         self._running = running = Running(
             self._users, key, self._namespace, reactor, self._lbs.manager.by
         )
@@ -215,13 +216,6 @@ class ManholeService(Service):
         return stopped.addCallback(lambda _: None)
 
     # Parts
-
-    def _pickedReactor(self) -> Any:
-        if self._reactor is None:
-            from twisted.internet import reactor  # noqa: PLC0415 - picked up at start
-
-            self._reactor = reactor
-        return self._reactor
 
     def _adopted(
         self, reactor: Any, sock: socket.socket, factory: ManholeFactory

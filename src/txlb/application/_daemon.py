@@ -16,6 +16,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
+from txlb._reactor import pickedReactor
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService
 from txlb.deadlines import Deadlines
@@ -68,11 +69,7 @@ class Daemon(MultiService):
         """
         Start everything, and answer signals from here on.
         """
-        if self._reactor is None:
-            # Picked up now, so that importing this module installs none.
-            from twisted.internet import reactor  # noqa: PLC0415
-
-            self._reactor = reactor
+        self._reactor = pickedReactor(self._reactor)
         self._takeSignals()
         super().startService()
         self._deadlines = Deadlines(self._reactor, time.monotonic)

@@ -14,6 +14,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
+from txlb._reactor import pickedReactor
 from txlb.application._file import ConfigurationFile
 from txlb.config import Configuration, readFile
 from txlb.deadlines import Deadline, Deadlines
@@ -65,11 +66,7 @@ class FileKeeper(Service):
         Begin.
         """
         super().startService()
-        if self._reactor is None:
-            # Picked up now, so that importing this module installs none.
-            from twisted.internet import reactor  # noqa: PLC0415
-
-            self._reactor = reactor
+        self._reactor = pickedReactor(self._reactor)
         self._deadlines = Deadlines(self._reactor, self._seconds)
         self._known = self._seen = self._stamp()
         self._schedule()

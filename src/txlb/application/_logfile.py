@@ -24,6 +24,7 @@ from twisted.logger import (
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+from txlb._reactor import pickedReactor
 from txlb.application._access import AccessLog
 from txlb.errors import TxlbError
 from txlb.pool import Event
@@ -100,11 +101,7 @@ class LogFileService(Service):
         Begin to write.
         """
         super().startService()
-        if self._reactor is None:
-            # Picked up now, so that importing this module installs none.
-            from twisted.internet import reactor  # noqa: PLC0415
-
-            self._reactor = reactor
+        self._reactor = pickedReactor(self._reactor)
         globalLogPublisher.addObserver(self)
         before = signal.getsignal(signal.SIGUSR1)
 

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
 
+from txlb._reactor import pickedReactor
 from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._checks import CheckLike, HealthService, healthCheckFrom
 from txlb.application._engine import Engine
@@ -268,11 +269,7 @@ class LoadBalancedService(MultiService):
         What the parts of this run share; made when it is first wanted.
         """
         if self._engine is None:
-            if self._reactor is None:
-                # Picked up now, so that importing this module installs none.
-                from twisted.internet import reactor  # noqa: PLC0415
-
-                self._reactor = reactor
+            self._reactor = pickedReactor(self._reactor)
             self._engine = Engine(
                 self.manager, self._reactor, self._record, maxChecks=self.maxChecks
             )

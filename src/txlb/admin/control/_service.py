@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
+from txlb._reactor import pickedReactor
 from txlb.admin._commands import Target
 from txlb.admin._history import History
 from txlb.admin._log import log
@@ -75,10 +76,7 @@ class ControlService(Service):
         if self._listener is not None:
             return
         prepareFolder(self.path)
-        if self._reactor is None:
-            from twisted.internet import reactor  # noqa: PLC0415 - picked up now
-
-            self._reactor = reactor
+        self._reactor = pickedReactor(self._reactor)
         deadlines = Deadlines(self._reactor, time.monotonic)
         target = Target(self._lbs, self._config, self.history, deadlines)
         clients = Clients(target, self._reactor, deadlines)
