@@ -5,6 +5,7 @@ Tests for L{txlb.application.Owner}.
 from __future__ import annotations
 
 import os
+import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -66,5 +67,7 @@ class OwnerTests(SynchronousTestCase):
             os.chmod(self.folder, mode)
             self.assertEqual(owner.cantWriteTo(self.folder), wanted, oct(mode))
         os.chmod(self.folder, 0o755)
-        if us.st_uid:
-            self.assertFalse(Owner(us.st_uid).cantWriteTo(self.folder))
+        theirs = list(us)
+        theirs[stat.ST_UID] = another
+        self.patch(os, "stat", lambda _: os.stat_result(theirs))
+        self.assertFalse(Owner(another).cantWriteTo(self.folder))

@@ -7,10 +7,14 @@ from __future__ import annotations
 import os
 import socket
 
+from twisted.logger import LogLevel, formatEvent
+
 from tests.application.balancers import LOCAL, ServiceCase
+from tests.proxy.fakes import logOf
 from txlb.errors import AddressError, ListenError
-from txlb.model import TCPAddress, UNIXAddress
+from txlb.model import InheritedAddress, TCPAddress, UNIXAddress
 from txlb.pool import Event, EventKind
+from txlb.proxy import InheritedSockets, _inherited
 
 
 class SwitchPortTests(ServiceCase):
@@ -51,6 +55,35 @@ class SwitchPortTests(ServiceCase):
         self.assertEqual(
             self.manager.getService("web").addresses, (TCPAddress("127.0.0.1", self.port()),)
         )
+
+    def test_inherited(self) -> None:
+        """
+        Away from a socket of systemd's, which is told, with a port of the same
+        interface, and back. Who waits there when it is left is taken.
+        """
+        log = logOf(self)
+        sock = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(sock.close)
+        found = InheritedSockets([("web", os.dup(sock.fileno()))])
+        self.addCleanup(found.close)
+        self.patch(_inherited, "_inherited", found)
+        self.balancer("systemd:web")
+        self.start()
+        relay = self.relay()
+        self.connect(sock.getsockname())
+        free = self.freePort()
+        self.assertEqual(self.lbs.switchPort("web", free), (TCPAddress("127.0.0.1", free),))
+        self.assertEqual(len(relay.started), 1)
+        [line] = [formatEvent(event) for event in log if event["log_level"] is LogLevel.warn]
+        self.assertIn("web does not accept on systemd:web any more, but systemd listens", line)
+        self.connect(sock.getsockname())
+        self.lbs.switchPort("web", "systemd:web")
+        self.reactor.readable()
+        self.assertEqual(len(relay.started), 2)
+        self.assertEqual(self.manager.getService("web").addresses, (InheritedAddress("web"),))
+        self.come()
+        for _ in range(3):
+            self.endConnection(relay)
 
     def test_taken(self) -> None:
         """

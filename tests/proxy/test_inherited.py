@@ -112,6 +112,23 @@ class EnvironmentTests(InheritedCase):
         self.assertEqual(dict(os.environ), {})
         self.assertIn("for process 1", self.wrong(found))
 
+    def test_asItBegan(self) -> None:
+        """
+        What somebody has taken out of the environment meanwhile is found in the one
+        that the process began with.
+        """
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"LISTEN_FDS=2\0PATH=/bin\0LISTEN_PID=1\0LISTEN_FDNAMES=old\0")
+        self.patch(_inherited, "FIRST_ENVIRONMENT", path)
+        self.patch(os, "environ", {"LISTEN_FDNAMES": "new"})
+        self.assertEqual(
+            _inherited._environment(),
+            {"LISTEN_FDS": "2", "LISTEN_PID": "1", "LISTEN_FDNAMES": "new"},
+        )
+        self.patch(_inherited, "FIRST_ENVIRONMENT", path + "/none")
+        self.assertEqual(_inherited._environment(), {"LISTEN_FDNAMES": "new"})
+
 
 class TakeTests(InheritedCase):
     def test_otherNames(self) -> None:

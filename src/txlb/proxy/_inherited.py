@@ -23,6 +23,9 @@ FIRST = 3
 #: More descriptors than any unit has; what is told beyond is no such number.
 MOST = 4096
 
+#: The environment that this process was started with.
+FIRST_ENVIRONMENT = "/proc/self/environ"
+
 #: The name of those that have none, as sd_listen_fds_with_names has it.
 NAMELESS = "unknown"
 
@@ -173,7 +176,7 @@ def _environment() -> dict[str, str]:
     """
     found = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     try:
-        with open("/proc/self/environ", "rb") as file:
+        with open(FIRST_ENVIRONMENT, "rb") as file:
             first = file.read()
     except OSError:
         return found
