@@ -317,6 +317,22 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual([str(address) for address in manhole.addresses], [f"127.0.0.1:{port}"])
         self.assertListens(port)
 
+    def test_followsTheFile(self) -> None:
+        """
+        What beside the services can be changed live is taken over from a file
+        that is loaded again.
+        """
+        self.write()
+        daemon = self.made()
+        manager = '<manager graceTime="3"><heartbeat interval="7" enable="1"/></manager>'
+        self.write(manager, web=self.web, more=self.more)
+        plan = daemon.balancer.reload()
+        self.assertEqual([change.restart for change in plan.changes], [False, False])
+        self.assertEqual(daemon.balancer.graceTime, 3.0)
+        check = daemon.balancer.manager.defaultCheck
+        assert check is not None
+        self.assertEqual(check.interval, 7.0)
+
     def test_manholeDisabled(self) -> None:
         """
         One that is not enabled is not there.

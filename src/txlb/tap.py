@@ -165,6 +165,7 @@ def _daemon(
             owner.give(listener.configuredAddress.path)
     file = ConfigurationFile(balancer, config)
     file.follow(lambda new: setattr(balancer, "graceTime", new.manager.graceTime))
+    file.follow(lambda new: balancer.manager.setDefaultCheck(new.manager.check))
     FileKeeper(file, balancer.manager).setServiceParent(balancer)
     logs = _logs(config, balancer, owner)
     doors: list[IService] = []

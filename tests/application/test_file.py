@@ -8,6 +8,8 @@ import errno
 import os
 from typing import Any, cast
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,8 +17,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb.application import ConfigurationFile, FileKeeper, LoadBalancedService
 from txlb.application._keeper import POLL
 from txlb.config import Configuration, loadConfiguration
-from txlb.errors import ConfigurationConflict, ConfigurationError, TxlbError
+from txlb.errors import (
+    ConfigurationConflict,
+    ConfigurationError,
+    DuplicateName,
+    TxlbError,
+    UnknownName,
+)
 from txlb.manager import proxyManagerFactory
+from txlb.model import TCPAddress
 from txlb.schedulers import Scheduler, _registry, registerScheduler
 
 FILE = """\
@@ -290,7 +299,7 @@ class SaveTests(FileCase):
             self.assertIn("No space left", str(error))
         self.assertEqual((self.read(), self.files()), (FILE, 1))
         self.assertTrue(self.file.unsaved())
-        self.assertEqual(len([each for each in self.logged if "not saved" in each]), 1)
+        self.assertEqual(len([each for each in self.logged if "not saved" in each]), 3)
         patch.restore()
         self.file.save()
         self.assertFalse(self.file.unsaved())
@@ -298,6 +307,52 @@ class SaveTests(FileCase):
     def test_repr(self) -> None:
         self.assertEqual(repr(self.file), f"<ConfigurationFile {self.path}>")
         self.assertRaises(AttributeError, getattr, self.file, "nothing")
+
+
+class AnyEditsTests(FileCase):
+    """
+    Whatever is done live, a file that was saved says what runs.
+    """
+
+    @settings(max_examples=50)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["add", "del", "weight", "scheduler", "move", "save", "reload"]),
+                st.sampled_from(["h1", "h2", "h3", "ö & <é>"]),
+                st.integers(0, 5),
+            ),
+            max_size=12,
+        )
+    )
+    def test_saveThenLoad(self, edits: list[tuple[str, str, int]]) -> None:
+        self.made(FILE)
+        words = ["rand", "roundr", "leastc", "weightr", "weightlc", "sticky"]
+        for what, name, number in edits:
+            try:
+                if what == "add":
+                    self.manager.addHost("web", "prod", name, f"127.0.0.1:{number + 1}", number)
+                elif what == "del":
+                    self.manager.delHost("web", "prod", name)
+                elif what == "weight":
+                    self.manager.setWeight("web", "prod", name, number)
+                elif what == "scheduler":
+                    self.manager.setScheduler("web", "prod", words[number])
+                elif what == "move":
+                    address = TCPAddress("127.0.0.1", 9000 + number)
+                    self.manager.listenerMoved("web", 0, address)
+                elif what == "save":
+                    self.file.save()
+                else:
+                    self.lbs.reload(discard=number == 0)
+            except TxlbError as error:
+                self.assertIsInstance(error, (UnknownName, DuplicateName))
+        running = tuple(self.manager.services.values())
+        self.file.save()
+        self.assertEqual(loadConfiguration(self.path).services, running)
+        self.assertFalse(self.file.unsaved())
+        self.assertFalse(self.lbs.plan())
+        self.assertIn("<!-- the real ones -->", self.read())
 
 
 class KeeperTests(FileCase):

@@ -53,8 +53,9 @@ class SettingsBetweenTests(SynchronousTestCase):
     def test_manager(self) -> None:
         self.check(
             '<manager graceTime="3"/>',
-            '<manager graceTime="4"><configCheck enable="1"/></manager>',
+            '<manager graceTime="4"><configCheck enable="1"/><heartbeat/></manager>',
             "manager: configCheck none -> interval=30.0 enable=True",
+            "manager: heartbeat none -> interval=60.0",
             "manager: graceTime 3.0 -> 4.0",
         )
 

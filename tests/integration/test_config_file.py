@@ -89,6 +89,6 @@ class OldFormatTests(IntegrationTestCase):
         mail = Counter(bodyOf(ports["mail"]) for _ in range(20))
         self.assertEqual(mail, Counter({b"host3\n": 20}))
         # What has no effect yet is said, with its line.
-        for line in ("<web>", "<hostCheck>", "<configCheck>", "crypt"):
+        for line in ("<web>", "crypt"):
             self.assertRegex(program.output, rf"config\.xml:\d+: .*{line}")
         self.assertIn("web: the fast relay", (self.folder / "txlb.log").read_text("utf-8"))

@@ -66,6 +66,9 @@ class PageTests(SynchronousTestCase):
             self.assertEqual(path.parts[0], "examples", path)
             self.assertTrue((ROOT / path).is_file(), path)
 
+    def test_page_change(self) -> None:
+        self.runPage(DOCS / "how-to" / "change.rst")
+
     def test_page_README(self) -> None:
         self.runPage(ROOT / "README.rst")
 

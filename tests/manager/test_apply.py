@@ -432,6 +432,28 @@ class FaultyPolicyTests(SynchronousTestCase):
             manager.apply(wanted)
             self.assertEqual(configured(manager), configured(fresh(wanted)))
 
+    def test_afterwards(self) -> None:
+        """
+        What is raised when all has been changed, as those who have waited are
+        served, can't undo it.
+        """
+        manager = self.manager()
+        errors: list[Exception] = []
+        manager.onError = errors.append
+        pool = manager.getPool("web", "one")
+
+        def arrived() -> None:
+            raise RuntimeError("not this one")
+
+        self.patch(pool, "arrived", arrived)
+        service = manager.getService("web")
+        one = replace(service.groups[0], passiveFall=4)
+        manager.apply([replace(service, groups=(one, *service.groups[1:]))])
+        self.assertEqual([str(error) for error in errors], ["not this one"])
+        self.assertEqual(manager.getGroup("web", "one").passiveFall, 4)
+        manager.onError = None
+        manager.apply([service])
+
     def test_goingBackRaises(self) -> None:
         """
         A policy that raises on the way back as well is replaced by a new one of

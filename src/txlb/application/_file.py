@@ -202,25 +202,29 @@ class ConfigurationFile:
             was there is untouched.
         """
         try:
-            return self._save(overwrite)
+            return self.trySave(overwrite=overwrite)
         except TxlbError as error:
             self._failed("not saved", error)
             raise
 
-    def _save(self, overwrite: bool) -> str | None:
+    def trySave(self, *, overwrite: bool = False) -> str | None:
+        """
+        The same, without a line in the log where it fails.
+        """
         services = tuple(self._balancer.manager.services.values())
         there = self._there()
         if there == self.loaded.tostring():
-            data = self.loaded.render(services)
+            new = self.loaded.edited(services)
         elif overwrite:
-            data = self._edited(there, services)
+            new = self._base(there).edited(services)
         else:
             raise self._conflict(there, self.loaded.render(services))
+        data = new.tostring()
         if data == there:
             return None
         settings = self.settings
         kept = writeFile(self.path, data, expected=there, backups=settings.backups)
-        self.loaded = parseConfiguration(data, self.path)
+        self.loaded = new
         self.lastError = None
         _log.info("{path} was saved", path=self.path)
         return kept
@@ -235,15 +239,14 @@ class ConfigurationFile:
             # Who has removed it has changed it. Another trouble comes up again.
             return None
 
-    def _edited(self, there: bytes | None, services: tuple[ProxyService, ...]) -> bytes:
+    def _base(self, there: bytes | None) -> Configuration:
         """
-        The file for these services, made of what is there if that is one.
+        What is edited: what is there, if that is a configuration.
         """
         try:
-            base = parseConfiguration(there or b"", self.path)
+            return parseConfiguration(there or b"", self.path)
         except ConfigurationError:
-            base = self.loaded
-        return base.render(services)
+            return self.loaded
 
     def _conflict(self, there: bytes | None, data: bytes) -> ConfigurationConflict:
         if there is None:
@@ -263,10 +266,7 @@ class ConfigurationFile:
         )
 
     def _failed(self, what: str, error: TxlbError) -> None:
-        before, self.lastError = self.lastError, error
-        # What is tried again and again says the same only once.
-        if str(before) == str(error):
-            return
+        self.lastError = error
         _log.error("{path}: {what}: {error}", path=self.path, what=what, error=str(error))
 
 

@@ -54,6 +54,7 @@ class FileKeeper(Service):
         self._manager = manager
         self._reactor = reactor
         self._deadlines: Deadlines | None = None
+        self._said = ""
         self._save: Deadline | None = None
         self._look: Deadline | None = None
         # As it was when it was last dealt with, and at the last look.
@@ -105,10 +106,17 @@ class FileKeeper(Service):
         if self._deadlines is None:
             return
         self._save = self._deadlines.after(self._file.settings.interval, self._saveNow)
-        # What went wrong is in the log.
-        with contextlib.suppress(TxlbError):
-            if self._file.unsaved():
-                self._file.save()
+        if not self._file.unsaved():
+            return
+        try:
+            self._file.trySave()
+        except TxlbError as error:
+            # It is tried again and again, and says the same only once.
+            if str(error) != self._said:
+                self._said = str(error)
+                _log.error("{path}: not saved: {error}", path=self._file.path, error=self._said)
+        else:
+            self._said = ""
 
     def _lookNow(self) -> None:
         if self._deadlines is None:

@@ -115,13 +115,20 @@ class Configuration:
 
         @raise ConfigurationError: a file can't say this, such as port 0.
         """
+        return self.edited(services).tostring()
+
+    def edited(self, services: Iterable[ProxyService]) -> Configuration:
+        """
+        The same as a configuration.
+
+        @raise ConfigurationError: a file can't say this, such as port 0.
+        """
         wanted = tuple(services)
         if wanted == self.services:
-            return self._source
+            return self
         data = render(self._source, self.path, wanted)
         # So that nothing is ever saved that can't be loaded again.
-        parseConfiguration(data, self.path)
-        return data
+        return parseConfiguration(data, self.path)
 
     def save(self, path: str) -> None:
         """

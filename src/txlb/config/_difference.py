@@ -20,6 +20,8 @@ LIVE = (
     ("user", ""),
     ("manager", "graceTime"),
     ("manager", "configCheck"),
+    ("manager", "hostCheck"),
+    ("manager", "heartbeat"),
 )
 
 #: These fields of a configuration say nothing about the balancer, or are

@@ -4,7 +4,7 @@ From the configuration that there is to the one that is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from txlb.errors import DuplicateName, ModelError
 from txlb.manager._hosts import HostChanges
@@ -88,9 +88,13 @@ class Transitions(HostChanges):
         self._services = {service.name: service for service in wanted}
         for event in batch:
             self._notify(event)
-        passage.arrive()
         self._failover.forget(tuple(self._services))
-        self._review()
+        for action in (*passage.arrivals(), self._review):
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 - it is changed, and can't be called off
+                if self.onError is not None:
+                    self.onError(error)
         return tuple(batch)
 
     def _passPools(
@@ -166,12 +170,11 @@ class _Passage:
         self._behind.append(pool.checkpoint())
         self._pools.append(pool)
 
-    def arrive(self) -> None:
+    def arrivals(self) -> list[Callable[[], object]]:
         """
-        There is no going back from here.
+        There is no going back from here: what is to be called for each pool.
         """
-        for pool in self._pools:
-            pool.arrived()
+        return [pool.arrived for pool in self._pools]
 
     def goBack(self) -> None:
         """
