@@ -23,7 +23,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PLUGIN = "twisted/plugins/txlb_plugin.py"
+PLUGINS = ("twisted/plugins/txlb_plugin.py", "twisted/plugins/txlb_agent_plugin.py")
 TIMEOUT = 600
 
 
@@ -77,10 +77,10 @@ def checkWheel(wheel: Path) -> None:
     What is in the wheel, and what is not.
     """
     names = set(zipfile.ZipFile(wheel).namelist())
-    for wanted in ("txlb/__init__.py", "txlb/py.typed", PLUGIN):
+    for wanted in ("txlb/__init__.py", "txlb/py.typed", *PLUGINS):
         expect(wanted in names, f"{wheel.name} lacks {wanted}")
     for name in names:
-        inside = name.startswith(("txlb/", "txlb-")) or name == PLUGIN
+        inside = name.startswith(("txlb/", "txlb-")) or name in PLUGINS
         expect(inside, f"{wheel.name} has {name}, which is none of ours")
 
 
@@ -102,7 +102,7 @@ def checkSdist(sdist: Path) -> None:
         "tests/integration/__init__.py",
         "tools/environment.sh",
         "tox.ini",
-        PLUGIN,
+        *PLUGINS,
     ):
         expect(wanted in names, f"{sdist.name} lacks {wanted}")
     unwanted = {name for name in names if name.startswith(".") and name != ".gitignore"}
@@ -124,7 +124,9 @@ def checkInstalled(scratch: Path, name: str, *requirement: str | Path) -> None:
     )  # fmt: skip
     services = run(programs / "twistd", "--help", cwd=empty)
     lines = [line.split() for line in services.splitlines()]
-    expect(any(line[:1] == ["txlb"] for line in lines), "twistd --help does not list txlb")
+    for plugin in ("txlb", "txlb-agent"):
+        listed = any(line[:1] == [plugin] for line in lines)
+        expect(listed, f"twistd --help does not list {plugin}")
     options = run(programs / "twistd", "txlb", "--help", cwd=empty)
     expect("--config" in options, f"twistd txlb --help lacks --config:\n{options}")
     version = run(programs / "txlb", "--version", cwd=empty).strip()

@@ -8,6 +8,7 @@ provides its interface:
   - an L{IPreface} reads what comes before a connection's own bytes;
   - an L{IRelay} connects a client to the chosen host and moves the bytes;
   - an L{IHealthCheck} finds out whether a host is well;
+  - an L{IResourceProbe} finds out what a host has left;
   - an L{IEventObserver} is told what has changed.
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from txlb.health import Target, Verdict
     from txlb.pool import Attempt, Event, Host, Outcome, Waiting
+    from txlb.resources import ProbeTarget
 
 __all__ = [
     "IEventObserver",
@@ -31,6 +33,7 @@ __all__ = [
     "IHost",
     "IPreface",
     "IRelay",
+    "IResourceProbe",
     "ISamplingScheduler",
     "IScheduler",
     "ITimedScheduler",
@@ -244,6 +247,27 @@ class IHealthCheck(Interface):
         @return: fires with what was found. It fails only for errors of its own,
             which are logged and say nothing of the host. Cancelled, it frees
             everything at once, and may fire with what it was waiting for.
+        """
+
+
+class IResourceProbe(Interface):
+    """
+    A way to find out what a host has left of itself. One is made for each host
+    that is asked with it; its probes don't overlap.
+
+    It keeps no time and smooths nothing: the monitor begins each probe, cancels
+    one that takes too long, and reports what was found to the pool.
+    """
+
+    def probe(target: ProbeTarget) -> Deferred[float | None]:
+        """
+        Ask the host once. It takes a bounded number of bytes of an answer.
+
+        @return: fires with what the host has left, from 0 for nothing to 1 for
+            all, or with L{None} where the answer does not say. It fails where
+            nothing was found out, with L{txlb.resources.ProbeFailed} or an error
+            of connecting; that never takes the host down. Cancelled, it frees
+            everything at once.
         """
 
 

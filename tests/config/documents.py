@@ -19,6 +19,7 @@ from txlb.model import (
     ProxyGroup,
     ProxyHost,
     ProxyService,
+    ResourceProbe,
     TCPAddress,
     UNIXAddress,
 )
@@ -190,6 +191,33 @@ _checks: st.SearchStrategy[HealthCheck | None] = st.one_of(
 )
 
 
+_resources: st.SearchStrategy[ResourceProbe | None] = st.one_of(
+    st.none(),
+    st.none(),
+    st.builds(
+        ResourceProbe,
+        st.sampled_from(["agent", "http"]),
+        st.sampled_from([2.0, 0.1, 86400.0]),
+        timeout=st.sampled_from([None, 0.0625]),
+        smoothing=st.sampled_from([0.3, 0.001, 1.0]),
+        port=st.sampled_from([None, 1, 65535]),
+    ),
+    st.builds(
+        ResourceProbe,
+        st.just("http"),
+        options=st.fixed_dictionaries(
+            {},
+            optional={
+                "path": st.sampled_from(["/stats", "/?<&>"]),
+                "field": st.just("cpu.idle"),
+                "means": st.just("load"),
+                "full": st.sampled_from([100.0, 0.5]),
+            },
+        ),
+    ),
+)
+
+
 @st.composite
 def _hosts(draw: st.DrawFn, name: str) -> ProxyHost:
     return ProxyHost.at(
@@ -235,6 +263,7 @@ def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
         whenAllDown=draw(st.sampled_from(["try", "close"])),
         sendProxy=draw(st.sampled_from([None, "v1", "v2"])),
         check=draw(_checks),
+        resource=draw(_resources),
         **draw(_groupSettings),
         boundedLoad=draw(st.sampled_from([0.0, 1.05, 1.25, 100.0])),
         choices=draw(st.sampled_from([2, 16])),
@@ -360,6 +389,7 @@ class _Writer:
             attributes["enable"] = self._booleans[0 if group.enabled else 1]
         self._open(2, "group", attributes)
         self._check(3, group.check)
+        self._resource(3, group.resource)
         for host in group.hosts:
             self._comment(3)
             self._host(host)
@@ -399,6 +429,19 @@ class _Writer:
         attributes |= {name: self._text(value) for name, value in check.options.items()}
         self._comment(depth)
         self._put(depth, self._tag("check", attributes, "/"))
+
+    def _resource(self, depth: int, resource: ResourceProbe | None) -> None:
+        if resource is None:
+            return
+        attributes = {"probe": resource.probe} if resource.probe != "agent" else {}
+        usual = ResourceProbe()
+        for name in ("interval", "timeout", "smoothing", "port"):
+            value = getattr(resource, name)
+            if value != getattr(usual, name):
+                attributes[name] = self._text(value)
+        attributes |= {name: self._text(value) for name, value in resource.options.items()}
+        self._comment(depth)
+        self._put(depth, self._tag("resource", attributes, "/"))
 
     def _text(self, value: object) -> str:
         if isinstance(value, bool):

@@ -80,6 +80,7 @@ class ExplainTests(SynchronousTestCase):
         state           ready           default
         backup          false           default
       check: none
+      resource: none
   admin: none
   manager
     graceTime  10 s  default
@@ -97,7 +98,7 @@ class ExplainTests(SynchronousTestCase):
         optional = {schema.ENABLE, schema.ALLOW, schema.DENY}
         words = {line.split()[0] for line in lines[1:]}
         for element, _ in walk(schema.CONFIG):
-            if element is schema.CHECK:
+            if element in {schema.CHECK, schema.RESOURCE}:
                 # There was none then.
                 continue
             for attribute in element.attributes:

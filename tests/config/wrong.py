@@ -298,7 +298,7 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
     "an element in capitals": (web(more="<ADMIN/>"), [(9, r"did you mean <admin>\?")]),
     "an unheard-of element": (
         web(hosts='<host ip="a:1"/><zzz/>'),
-        [(5, r"<zzz> is not known in <group>; there are: <check>, <host>")],
+        [(5, r"<zzz> is not known in <group>; there are: <check>, <resource>, <host>")],
     ),
     "an element in an empty one": (
         web('<listen ip="*:80"><zzz/></listen>'),

@@ -31,6 +31,7 @@ from txlb.proxy import (
     whyNotFast,
 )
 from txlb.resolve import NameService
+from txlb.resources import ResourceMonitor
 
 #: Seconds that the first look-ups of hosts' names may hold up accepting.
 FIRST_LOOKUPS = 5.0
@@ -47,10 +48,11 @@ class Engine:
     @param record: see L{setRecord}.
     @param maxChecks: health checks under way at once.
     @raise ModelError: a service asks for a relay that can't be had here, or a
-        health check can't be made as it is configured.
+        health check or a resource probe can't be made as it is configured.
 
     @ivar heartbeat: checks the hosts; started and stopped by the balancer, as
         it ends before the connections do.
+    @ivar monitor: asks the hosts what they have left, likewise.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Engine:
         self._names = NameService(manager, reactor, self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)
         self.heartbeat = Heartbeat(manager, reactor, self.deadlines, maxChecks=maxChecks)
+        self.monitor = ResourceMonitor(manager, reactor, self.deadlines)
         self._ready: Deferred[None] = Deferred()
         self._unsubscribe: Callable[[], None] | None = None
         self._whyNotFast = whyNotFast(reactor)
@@ -90,6 +93,7 @@ class Engine:
         """
         for service in services:
             self.heartbeat.verifyAll(service)
+            self.monitor.verifyAll(service)
             if service.relay == FastRelay.name and self._whyNotFast is not None:
                 raise ModelError(
                     f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "

@@ -5,15 +5,18 @@ other.
 
 from __future__ import annotations
 
-from txlb.config import registerCheckWord
+from txlb.config import registerCheckWord, registerProbeWord
 from txlb.health import checkKinds
+from txlb.resources import probeKinds
 
 
 def fillRegistries() -> None:
     """
-    Let configuration files ask for every kind of health check. It is done once,
-    when L{txlb.application} is imported.
+    Let configuration files ask for every kind of health check and resource probe. It is
+    done once, when L{txlb.application} is imported.
     """
     for kind in checkKinds():
         if kind.inFiles:
             registerCheckWord(kind.word, kind.doc, kind.options)
+    for probe in probeKinds():
+        registerProbeWord(probe.word, probe.doc, probe.options)

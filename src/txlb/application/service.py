@@ -16,6 +16,7 @@ from txlb.application._checks import CheckLike, HealthService, healthCheckFrom
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
+from txlb.application._loads import ResourceService
 from txlb.config import Configuration, loadConfiguration
 from txlb.errors import AddressError, TxlbError, UnknownConnection, UnknownName
 from txlb.health import MAX_CHECKS
@@ -47,7 +48,8 @@ class LoadBalancedService(MultiService):
     It listens in C{privilegedStartService}, so that an application that is
     started as root can use ports below 1024, and accepts from C{startService}
     on. It can be stopped and started again. Its child C{proxies} holds a
-    L{ProxyListener} for each address, and its child C{health} checks the hosts.
+    L{ProxyListener} for each address, its child C{health} checks the hosts, and
+    its child C{resources} asks them what they have left.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
@@ -85,6 +87,8 @@ class LoadBalancedService(MultiService):
             listener.setServiceParent(self.proxies)
         self.health = HealthService(self)
         self.health.setServiceParent(self)
+        self.resources = ResourceService(self)
+        self.resources.setServiceParent(self)
 
     @property
     def record(self) -> Callable[[ConnectionRecord], object] | None:

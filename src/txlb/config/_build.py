@@ -17,6 +17,7 @@ from txlb.model import (
     ProxyGroup,
     ProxyHost,
     ProxyService,
+    ResourceProbe,
 )
 from txlb.schedulers import schedulerKind, schedulerKinds
 
@@ -53,6 +54,7 @@ CHECK_SETTINGS = (
     "port",
     "onlyDown",
 )
+RESOURCE_SETTINGS = ("interval", "timeout", "smoothing", "port")
 SERVICE_SETTINGS = (
     "maxConnections",
     "connectTimeout",
@@ -175,6 +177,7 @@ class ServiceBuilder:
                 enabled,
                 [host for host in hosts if host is not None],
                 check=self._check(node),
+                resource=self._resource(node),
                 **_settings(node, GROUP_SETTINGS),
             ),
         )
@@ -221,6 +224,20 @@ class ServiceBuilder:
             node,
             lambda: HealthCheck(
                 node.get("type"), options=_options(node), **_settings(node, CHECK_SETTINGS)
+            ),
+        )
+
+    def _resource(self, owner: Node) -> ResourceProbe | None:
+        """
+        The probe of a group, likewise.
+        """
+        node = owner.first(schema.RESOURCE)
+        if node is None or node.wrong:
+            return None
+        return self._made(
+            node,
+            lambda: ResourceProbe(
+                node.get("probe"), options=_options(node), **_settings(node, RESOURCE_SETTINGS)
             ),
         )
 
@@ -345,7 +362,7 @@ def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _options(node: Node) -> dict[str, Any]:
     """
-    What a check has of its own and says otherwise than by default.
+    What a check or a probe has of its own and says otherwise than by default.
     """
     own = node.attributes[len(node.spec.attributes) :]
     options = {attribute.name: node.get(attribute.name) for attribute in own}

@@ -16,6 +16,7 @@ from txlb.config._build import (
     GROUP_SETTINGS,
     HOST_SETTINGS,
     NETWORK_LISTS,
+    RESOURCE_SETTINGS,
     SERVICE_SETTINGS,
     hostNames,
 )
@@ -24,8 +25,16 @@ from txlb.config._document import parseTree
 from txlb.config._edit import arrange
 from txlb.config._elements import Attribute, Element
 from txlb.config._nodes import Node, checkTree
+from txlb.config._probewords import probeVariants
 from txlb.errors import ConfigurationError, Problem
-from txlb.model import HealthCheck, ListenAddress, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import (
+    HealthCheck,
+    ListenAddress,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    ResourceProbe,
+)
 
 
 def render(source: bytes, name: str, services: Sequence[ProxyService]) -> bytes:
@@ -113,6 +122,7 @@ def _editGroups(parent: etree._Element, service: Node | None, groups: Sequence[P
         for setting in GROUP_SETTINGS:
             _set(element, schema.GROUP, node, setting, getattr(group, setting))
         _editCheck(element, schema.GROUP, node, group.check)
+        _editResource(element, node, group.resource)
         _editHosts(element, node, group.hosts)
 
 
@@ -156,6 +166,33 @@ def _setCheck(element: etree._Element, node: Node | None, check: HealthCheck) ->
     same = node if node is not None and node.get("type") == check.kind else None
     for attribute in variants[check.kind].attributes:
         value = check.options.get(attribute.name, attribute.default)
+        _setAttribute(element, attribute, same, value)
+
+
+def _editResource(
+    parent: etree._Element, owner: Node | None, resource: ResourceProbe | None
+) -> None:
+    nodes = [] if owner is None else owner.all(schema.RESOURCE)
+    before = nodes[0] if nodes else None
+    found = [] if resource is None else [before]
+    for element in _arrange(parent, schema.GROUP, schema.RESOURCE, nodes, found):
+        if resource is not None:
+            _setResource(element, before, resource)
+
+
+def _setResource(element: etree._Element, node: Node | None, resource: ResourceProbe) -> None:
+    variants = probeVariants()
+    if resource.probe not in variants:
+        raise ValueError(f"a {resource.probe} probe, which no file can ask for")
+    if node is not None and node.get("probe") != resource.probe:
+        for attribute in node.attributes[len(node.spec.attributes) :]:
+            element.attrib.pop(attribute.name, None)
+    _set(element, schema.RESOURCE, node, "probe", resource.probe)
+    for setting in RESOURCE_SETTINGS:
+        _set(element, schema.RESOURCE, node, setting, getattr(resource, setting))
+    same = node if node is not None and node.get("probe") == resource.probe else None
+    for attribute in variants[resource.probe].attributes:
+        value = resource.options.get(attribute.name, attribute.default)
         _setAttribute(element, attribute, same, value)
 
 

@@ -20,6 +20,7 @@ from txlb.config._schema_process import (
     LOGGING,
     MANAGER,
 )
+from txlb.config._schema_resources import RESOURCE
 from txlb.config._schema_services import ALLOW, DENY, ENABLE, LISTEN, SERVICE
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "LOGGING",
     "MANAGER",
     "NOTE",
+    "RESOURCE",
     "SERVICE",
     "SSH",
     "USER",

@@ -9,6 +9,7 @@ from txlb.config import _things as things
 from txlb.config._attributes import NAME_DOC, named, of
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, Since
 from txlb.config._schema_checks import CHECK
+from txlb.config._schema_resources import RESOURCE
 from txlb.model import BOUNDED_LOAD, DECAY, HOST_STATES, MAX_WEIGHT, ProxyGroup, ProxyHost
 from txlb.schedulers import MAX_CHOICES
 
@@ -204,5 +205,5 @@ GROUP = Element(
             "is added to a running balancer or comes back.",
         ),
     ),
-    (Child(CHECK, 0, 1), Child(HOST)),
+    (Child(CHECK, 0, 1), Child(RESOURCE, 0, 1), Child(HOST)),
 )

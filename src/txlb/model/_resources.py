@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 from txlb.errors import ModelError
@@ -68,6 +68,16 @@ class ResourceProbe:
         if self.port is not None:
             checkWhole(self.port, f"port of {whose}", 1, 65535)
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def __str__(self) -> str:
+        usual = ResourceProbe(self.probe, self.interval)
+        said = [
+            f"{each.name}={getattr(self, each.name)}"
+            for each in fields(self)
+            if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
+        ]
+        said += [f"{name}={value}" for name, value in self.options.items()]
+        return " ".join([f"{self.probe} every {self.interval:g} s", *said])
 
     @property
     def patience(self) -> float:

@@ -272,18 +272,20 @@ class Number(PlainKind):
     """
     A number in a range.
 
-    @ivar unit: what it counts, as in "connections a second".
+    @ivar unit: what it counts, as in "connections a second"; C{""} for mere
+        numbers.
     """
 
     least: float
     most: float
-    unit: str
+    unit: str = ""
 
     def describe(self) -> str:
         """
         See L{Kind.describe}.
         """
-        return f"a number of {self.unit} from {_decimal(self.least)} to {_decimal(self.most)}"
+        unit = f" of {self.unit}" if self.unit else ""
+        return f"a number{unit} from {_decimal(self.least)} to {_decimal(self.most)}"
 
     def parse(self, text: str, what: str) -> float:
         """
@@ -304,7 +306,7 @@ class Number(PlainKind):
         """
         See L{Kind.show}.
         """
-        return f"{_decimal(value)} {self.unit}"
+        return f"{_decimal(value)} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)

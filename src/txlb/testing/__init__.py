@@ -1,16 +1,17 @@
 """
 The test kit: what one needs to test one's own parts of a balancer.
 
-L{SchedulerContract}, L{RelayContract} and L{HealthCheckContract} hold the tests
-that every policy, every relay and every health check passes. L{FakeHost} is a
-host that a test sets as it likes, L{FlowTransport} a transport in memory with
-flow control and half-close, and L{FarHost} and L{Stream} are the far ends of real
-connections.
+L{SchedulerContract}, L{RelayContract}, L{HealthCheckContract} and
+L{ResourceProbeContract} hold the tests that every policy, every relay, every
+health check and every resource probe passes. L{FakeHost} is a host that a test
+sets as it likes, L{FlowTransport} a transport in memory with flow control and
+half-close, and L{FarHost} and L{Stream} are the far ends of real connections.
 """
 
 from txlb.testing._health import HealthCheckContract
 from txlb.testing._hosts import FakeHost
 from txlb.testing._relay import RelayContract
+from txlb.testing._resources import ResourceProbeContract
 from txlb.testing._schedulers import SchedulerContract
 from txlb.testing._streams import FarHost, Stream
 from txlb.testing._transport import FlowTransport
@@ -21,6 +22,7 @@ __all__ = [
     "FlowTransport",
     "HealthCheckContract",
     "RelayContract",
+    "ResourceProbeContract",
     "SchedulerContract",
     "Stream",
 ]

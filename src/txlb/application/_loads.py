@@ -1,0 +1,43 @@
+"""
+The service that asks hosts what they have left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+
+if TYPE_CHECKING:
+    from txlb.application.service import LoadBalancedService
+    from txlb.resources import ResourceMonitor
+
+
+class ResourceService(Service):
+    """
+    Asks the hosts of a balancer what they have left while it runs. Owned by the
+    balancer, as its child C{resources}.
+    """
+
+    name = "resources"
+
+    def __init__(self, balancer: LoadBalancedService) -> None:
+        self._balancer = balancer
+        self._monitor: ResourceMonitor | None = None
+
+    def startService(self) -> None:
+        """
+        Begin to ask.
+        """
+        super().startService()
+        self._monitor = self._balancer.engine.monitor
+        self._monitor.startService()
+
+    def stopService(self) -> None:
+        """
+        Ask no more.
+        """
+        super().stopService()
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            monitor.stopService()

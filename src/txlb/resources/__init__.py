@@ -1,0 +1,44 @@
+"""
+How loaded hosts are: probes that ask them, the monitor that runs the probes, and
+the agent that answers on the host's side.
+
+A probe of one's own is an L{txlb.interfaces.IResourceProbe} and a L{ProbeKind}
+that says its word and options; L{registerProbe} makes it known.
+"""
+
+from txlb.resources._agent import AGENT, AgentProbe
+from txlb.resources._connecting import ProbeFailed
+from txlb.resources._http import HTTP, HTTPProbe
+from txlb.resources._measures import MachineMeasure, ProcessMeasure
+from txlb.resources._monitor import MAX_PROBES, ResourceMonitor
+from txlb.resources._registry import (
+    Option,
+    ProbeKind,
+    ProbeTarget,
+    getProbeKind,
+    makeProbe,
+    probeKinds,
+    registerProbe,
+)
+from txlb.resources._service import AgentService
+
+__all__ = [
+    "MAX_PROBES",
+    "AgentProbe",
+    "AgentService",
+    "HTTPProbe",
+    "MachineMeasure",
+    "Option",
+    "ProbeFailed",
+    "ProbeKind",
+    "ProbeTarget",
+    "ProcessMeasure",
+    "ResourceMonitor",
+    "getProbeKind",
+    "makeProbe",
+    "probeKinds",
+    "registerProbe",
+]
+
+for _kind in (AGENT, HTTP):
+    registerProbe(_kind)

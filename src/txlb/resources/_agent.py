@@ -1,0 +1,150 @@
+"""
+A probe that reads an agent, as HAProxy's agent-check does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.interfaces import IResourceProbe
+from txlb.resources._connecting import ProbeFailed, endpointTo
+from txlb.resources._registry import Option, ProbeKind, ProbeTarget
+from txlb.resources._values import Text
+from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
+
+
+@implementer(IResourceProbe)
+class AgentProbe:
+    """
+    Reads an agent's line. As in HAProxy, what a line does not mention stays as
+    it was said last, and only the agent takes back what it said: after C{drain}
+    or C{down} the host has nothing left until the agent says C{ready} or C{up}.
+
+    A percentage above 100 counts as 100, C{weight:N} as its part of the host's
+    configured weight, and C{maxconn} is not heeded.
+
+    Source: HAProxy 2.6, configuration manual, C{agent-check}.
+    """
+
+    def __init__(self, options: Mapping[str, Any], reactor: Any) -> None:
+        self._reactor = reactor
+        send = options["send"]
+        self._send = b"" if send is None else f"{send}\n".encode()
+        self._percent: int | None = None
+        self._weight: int | None = None
+        self._state = AgentState.READY
+        self._health = AgentHealth.UP
+
+    def probe(self, target: ProbeTarget) -> Deferred[float | None]:
+        """
+        See L{IResourceProbe.probe}.
+        """
+        conversation = _Conversation(self._send)
+        connected = endpointTo(self._reactor, target.address, target.timeout).connect(
+            _Once(conversation)
+        )
+        conversation.begin(connected)
+        return conversation.done.addCallback(self._heard, target)
+
+    def _heard(self, reply: AgentReply, target: ProbeTarget) -> float | None:
+        if reply.isEmpty:
+            raise ProbeFailed(f"the agent can't be understood: {reply.error}")
+        if reply.percent is not None or reply.weight is not None:
+            self._percent, self._weight = reply.percent, reply.weight
+        self._state = reply.state or self._state
+        self._health = reply.health or self._health
+        if self._state is not AgentState.READY or self._health is not AgentHealth.UP:
+            return 0.0
+        if self._weight is not None:
+            return min(self._weight / target.weight, 1.0)
+        return None if self._percent is None else min(self._percent / 100, 1.0)
+
+
+class _Once(Factory):
+    """
+    Makes the one protocol that there is.
+    """
+
+    noisy = False
+
+    def __init__(self, conversation: _Conversation) -> None:
+        self._conversation = conversation
+
+    def buildProtocol(self, addr: object) -> Protocol:
+        return self._conversation
+
+
+class _Conversation(Protocol):
+    """
+    One connection to an agent.
+
+    @ivar done: fires with the reply, or fails with L{ProbeFailed} or whatever
+        kept it from being had. Where it is cancelled the connection is gone.
+    """
+
+    def __init__(self, send: bytes) -> None:
+        self._send = send
+        self._reader = AgentReader()
+        self._connecting: Deferred[Any] | None = None
+        self._over = False
+        self.done: Deferred[AgentReply] = Deferred(lambda _: self._stop())
+
+    def begin(self, connecting: Deferred[Any]) -> None:
+        self._connecting = connecting
+        connecting.addErrback(self._failed)
+
+    def connectionMade(self) -> None:
+        if self._send:
+            self._transport.write(self._send)
+
+    def dataReceived(self, data: bytes) -> None:
+        reply = self._reader.feed(data)
+        if reply is not None:
+            self._end(reply)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._end(self._reader.ended())
+
+    def _failed(self, reason: Failure) -> None:
+        if not self._over:
+            self._over = True
+            self.done.errback(reason)
+
+    def _end(self, reply: AgentReply) -> None:
+        if not self._over:
+            self._stop()
+            self.done.callback(reply)
+
+    def _stop(self) -> None:
+        self._over = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self.transport is not None:
+            self._transport.abortConnection()
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+
+AGENT = ProbeKind(
+    "agent",
+    "Reads an agent beside the host, which speaks HAProxy's agent-check protocol, most often on a "
+    "``port`` of its own: ``75%`` or ``weight:N`` is what is left, after ``drain``, ``maint``, "
+    "``down``, ``fail`` and ``stopped`` nothing is until ``ready`` or ``up``.",
+    AgentProbe,
+    (
+        Option(
+            "send",
+            Text(r"[\x20-\x7e]+", "a line of printable ASCII characters"),
+            "A line that is sent to the agent first.",
+            defaultDoc="nothing",
+        ),
+    ),
+)

@@ -1,0 +1,130 @@
+"""
+From the word in a configuration file to the probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.interfaces import IResourceProbe
+from txlb.model import Address, ResourceProbe
+from txlb.model.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """
+    The host that a probe is to ask.
+
+    @ivar key: the names of service, group and host.
+    @ivar address: where, with the probe's own port where it has one; needs no
+        look-up.
+    @ivar weight: the host's configured weight, 1 or more.
+    @ivar timeout: seconds that the probe has; it is cancelled after them.
+    """
+
+    key: tuple[str, str, str]
+    address: Address
+    weight: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """
+    A setting that a kind of probe has of its own. It is an attribute of
+    C{<resource>} in a configuration file.
+
+    @ivar name: its name.
+    @ivar kind: what its values are.
+    @ivar doc: what it is for, in a sentence or two of reStructuredText.
+    @ivar default: its value where it isn't given; L{None} for no value at all.
+    @ivar defaultDoc: what to say of a default that isn't one fixed value.
+    @ivar required: whether it has to be given.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+    defaultDoc: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeKind:
+    """
+    A kind of probe.
+
+    @ivar word: its word in the configuration file.
+    @ivar doc: what it does, in a sentence or two of reStructuredText.
+    @ivar make: makes one for a host, from the values of all its options and the
+        reactor; raises L{ModelError} where they don't go together.
+    @ivar options: what it has of its own.
+    """
+
+    word: str
+    doc: str
+    make: Callable[[Mapping[str, Any], Any], IResourceProbe]
+    options: tuple[Option, ...] = ()
+
+
+_kinds: dict[str, ProbeKind] = {}
+
+
+def registerProbe(kind: ProbeKind) -> None:
+    """
+    Make a kind of probe known by its word.
+
+    @raise DuplicateName: the word is taken.
+    """
+    if kind.word in _kinds:
+        raise DuplicateName(f"there is a probe {kind.word!r} already; choose another word")
+    _kinds[kind.word] = kind
+
+
+def probeKinds() -> list[ProbeKind]:
+    """
+    All kinds, in the order in which they became known.
+    """
+    return list(_kinds.values())
+
+
+def getProbeKind(word: str) -> ProbeKind:
+    """
+    @raise UnknownName: there is no such kind.
+    """
+    try:
+        return _kinds[word]
+    except KeyError:
+        raise UnknownName("probe", word, _kinds) from None
+
+
+def makeProbe(resource: ResourceProbe, reactor: Any) -> IResourceProbe:
+    """
+    Make what a configured probe stands for.
+
+    @raise UnknownName: there is no such kind, or it has no such option.
+    @raise ModelError: its options are wrong.
+    """
+    kind = getProbeKind(resource.probe)
+    options = {option.name: option for option in kind.options}
+    for name in resource.options:
+        if name not in options:
+            raise UnknownName(f"option of the {kind.word} probe", name, options)
+    values = {name: _value(kind.word, each, resource.options) for name, each in options.items()}
+    return kind.make(values, reactor)
+
+
+def _value(word: str, option: Option, given: Mapping[str, object]) -> Any:
+    what, value = f"{option.name} of the {word} probe", given.get(option.name)
+    if value is None:
+        if option.required:
+            raise ModelError(f"{what} is missing; it is {option.kind.describe()}")
+        return option.default
+    # As a file would have it, so that the same is right in both.
+    text = value if isinstance(value, str) else option.kind.write(value)
+    return option.kind.parse(text, what)

@@ -1,0 +1,277 @@
+"""
+The agent: tells balancers what is left of a machine or a process.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from txlb.deadlines import Deadline, Deadlines
+from txlb.errors import ListenError, ModelError
+from txlb.model import Address, AddressLike, TCPAddress, UNIXAddress, parseListenAddress
+from txlb.resources._measures import MachineMeasure, Measure, ProcessMeasure
+from txlb.resources._serving import MAX_CONNECTIONS, AgentFactory
+from txlb.wire import AgentHealth, AgentReply, AgentState
+
+#: Where an agent listens unless told otherwise: where only this machine reaches it.
+DEFAULT_LISTEN = "127.0.0.1:9999"
+
+#: So many of the last measurements are averaged.
+SAMPLES = 3
+
+_log = Logger()
+
+
+class AgentService(Service):
+    """
+    An agent that says what is left, in HAProxy's agent-check protocol: one line,
+    such as C{75%}, to everybody who connects. Make it the child of an
+    application, or of any other service::
+
+        AgentService("*:9999", scope="process").setServiceParent(application)
+
+    What it measures is averaged over the last three intervals, and is at least
+    1 %, as 0 % would take the host out; only the function that it is given says
+    that. It says C{ready} and C{up} only where it said something else before, so
+    that it takes back nobody's words but its own.
+
+    @param listen: where it listens: C{host:port}, C{*:9999}, C{[::1]:9999} or
+        C{unix:/path}.
+    @param scope: what it measures: C{machine}, C{process}, or L{None} for
+        nothing.
+    @param available: what the application says itself: returns 0 for nothing
+        left to 1 for all, or L{None} where it doesn't know. It is called for
+        every question, and has to be quick. The least of it and of what is
+        measured counts. What it raises is logged, and the agent says nothing
+        then.
+    @param interval: seconds from one measurement to the next, 0.1 to 60.
+    @param maxConnections: how many may ask at once; others are closed.
+    @param reactor: by default the global one, from when the service starts.
+    @raise AddressError: C{listen} is no address to listen on.
+    @raise ModelError: C{scope} or C{interval} is wrong, or there is nothing to
+        say.
+    @raise TxlbError: psutil is needed and not installed.
+
+    @ivar connections: how many connections the host should have at most; L{None}
+        to say nothing of it, 0 for no limit.
+    """
+
+    def __init__(
+        self,
+        listen: AddressLike = DEFAULT_LISTEN,
+        scope: str | None = "machine",
+        available: Callable[[], float | None] | None = None,
+        *,
+        interval: float = 1.0,
+        maxConnections: int = MAX_CONNECTIONS,
+        reactor: Any = None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.address: Address = parseListenAddress(listen)
+        if scope not in {"machine", "process", None}:
+            raise ModelError(f"scope of an agent is {scope!r}; it is 'machine', 'process' or None")
+        if scope is None and available is None:
+            raise ModelError("an agent without a scope needs a function that says what is left")
+        if not 0.1 <= interval <= 60:
+            raise ModelError(f"interval of an agent is {interval!r}; it is 0.1 to 60 seconds")
+        self.connections: int | None = None
+        self._available = available
+        self._interval = interval
+        self._maxConnections = maxConnections
+        self._reactor = reactor
+        self._seconds = seconds
+        self._measure: Measure | None = None
+        if scope is not None:
+            self._measure = MachineMeasure() if scope == "machine" else ProcessMeasure(seconds)
+        self._samples: deque[float] = deque(maxlen=SAMPLES)
+        self._state: AgentState | None = None
+        self._health: AgentHealth | None = None
+        self._reason = ""
+        self._broken = False
+        self._deadlines: Deadlines | None = None
+        self._next: Deadline | None = None
+        self._factory: AgentFactory | None = None
+        self._ports: list[IListeningPort] = []
+
+    # What it says
+
+    def drain(self) -> None:
+        """
+        Say that the host is to get nothing new, until L{ready}.
+        """
+        self._state = AgentState.DRAIN
+
+    def maintenance(self) -> None:
+        """
+        Say that the host is in maintenance, until L{ready}.
+        """
+        self._state = AgentState.MAINT
+
+    def ready(self) -> None:
+        """
+        Take L{drain} or L{maintenance} back.
+        """
+        self._state = AgentState.READY
+
+    def down(self, reason: str = "") -> None:
+        """
+        Say that the host is down, until L{up}.
+
+        @param reason: for people, at most 512 printable characters.
+        @raise ValueError: the reason is not fit for a line.
+        """
+        AgentReply(health=AgentHealth.DOWN, reason=reason)
+        self._health, self._reason = AgentHealth.DOWN, reason
+
+    def up(self) -> None:
+        """
+        Take L{down} back.
+        """
+        self._health, self._reason = AgentHealth.UP, ""
+
+    def reply(self) -> AgentReply:
+        """
+        What it says now.
+        """
+        return AgentReply(
+            percent=self._percent(),
+            maxConnections=self.connections,
+            state=self._state,
+            health=self._health,
+            reason=self._reason,
+        )
+
+    def _percent(self) -> int | None:
+        measured = sum(self._samples) / len(self._samples) if self._samples else None
+        percent = None if measured is None else max(round(100 * measured), 1)
+        if self._available is None:
+            return percent
+        try:
+            said = self._available()
+            if said is not None and not 0 <= said <= 1:
+                raise ValueError(f"what is left is {said!r}; it is 0 to 1")  # noqa: TRY301
+        except Exception:  # noqa: BLE001 - it is the application's own
+            if not self._broken:
+                _log.failure("the agent does not know what is left")
+            self._broken = True
+            return None
+        self._broken = False
+        if said is None:
+            return percent
+        # Only 0 itself is nothing.
+        own = math.ceil(100 * said)
+        return own if percent is None else min(own, percent)
+
+    # Life
+
+    @property
+    def addresses(self) -> list[Address]:
+        """
+        Where it really listens, with the port that the system chose; empty where
+        it does not listen.
+        """
+        found: list[Address] = []
+        for port in self._ports:
+            name: Any = port.getHost()
+            if isinstance(self.address, UNIXAddress):
+                found.append(self.address)
+            else:
+                found.append(TCPAddress(name.host, name.port))
+        return found
+
+    def bind(self) -> None:
+        """
+        Listen. Starting the service does this where it has not been done.
+
+        @raise ListenError: the address can't be had.
+        """
+        if self._ports:
+            return
+        if self._reactor is None:
+            # Picked up now, so that importing this module installs none.
+            from twisted.internet import reactor  # noqa: PLC0415
+
+            self._reactor = reactor
+        self._deadlines = Deadlines(self._reactor, self._seconds)
+        self._factory = AgentFactory(self.reply, self._deadlines, self._maxConnections)
+        try:
+            self._ports = [self._listen(self._factory)]
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            raise ListenError(str(self.address), reason) from None
+
+    def _listen(self, factory: AgentFactory) -> IListeningPort:
+        address = self.address
+        if isinstance(address, UNIXAddress):
+            port: IListeningPort = self._reactor.listenUNIX(address.path, factory, mode=0o600)
+            return port
+        try:
+            # Both kinds of address, where there are both.
+            port = self._reactor.listenTCP(address.port, factory, interface=address.host or "::")
+        except CannotListenError:
+            if address.host:
+                raise
+            port = self._reactor.listenTCP(address.port, factory)
+        return port
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise ListenError: the address can't be had.
+        """
+        self.bind()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """
+        Begin to measure, and to answer.
+
+        @raise ListenError: the address can't be had.
+        """
+        self.bind()
+        super().startService()
+        where = ", ".join(map(str, self.addresses))
+        _log.info("the agent listens on {where}", where=where)
+        if self._measure is not None:
+            self._measureLater()
+
+    def stopService(self) -> Any:
+        """
+        Answer no more.
+
+        @return: fires with L{None} when it listens no more.
+        """
+        super().stopService()
+        if self._next is not None:
+            self._next.cancel()
+        if self._factory is not None:
+            self._factory.closeAll()
+        if self._deadlines is not None:
+            self._deadlines.stop()
+        self._samples.clear()
+        ports, self._ports = self._ports, []
+        return ports[0].stopListening() if ports else None
+
+    def _measureLater(self) -> None:
+        if self._deadlines is not None:
+            due = self._seconds() + self._interval
+            self._next = self._deadlines.at(due, lambda: self._take(due))
+
+    def _take(self, due: float) -> None:
+        if self._measure is not None:
+            try:
+                self._samples.append(self._measure.left(max(self._seconds() - due, 0.0)))
+            except Exception:  # noqa: BLE001 - the system may not tell
+                self._samples.clear()
+                _log.failure("the agent can't measure")
+        self._measureLater()

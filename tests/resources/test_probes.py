@@ -1,0 +1,134 @@
+"""
+Tests for L{txlb.resources._agent} and L{txlb.resources._http}: the contract, and
+what each has of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from txlb.errors import ModelError, UnknownName
+from txlb.interfaces import IResourceProbe
+from txlb.model import ResourceProbe
+from txlb.resources import ProbeFailed, makeProbe
+from txlb.testing import ResourceProbeContract, Stream
+from txlb.testing._streams import until
+
+
+class AgentProbeTests(ResourceProbeContract, TestCase):
+    def makeProbe(self, reactor: Any) -> IResourceProbe:
+        return makeProbe(ResourceProbe("agent"), reactor)
+
+    async def say(self, stream: Stream, available: float) -> None:
+        await stream.writeAll(f"{round(100 * available)}%\n".encode())
+
+    async def line(self: Any, line: bytes) -> float | None:
+        asked = self.probe.probe(self.target())
+        stream = await self.host.accept()
+        self.addCleanup(stream.close)
+        await stream.writeAll(line)
+        await until(self.reactor, lambda: asked.called, "the answer")
+        found: float | None = await asked
+        return found
+
+    async def test_words(self) -> None:
+        """
+        What was said and not taken back counts, as in HAProxy.
+        """
+        for line, found in (
+            (b"up\n", None),
+            (b"40%\r\n", 0.4),
+            (b"150%\n", 1.0),
+            (b"weight:5\n", 0.5),
+            (b"weight:50 maxconn:3\n", 1.0),
+            (b"20% drain\n", 0.0),
+            (b"80%\n", 0.0),
+            (b"ready\n", 0.8),
+            (b"maint\n", 0.0),
+            (b"ready down # no disk\n", 0.0),
+            (b"up hello\n", 0.8),
+            (b"0%\n", 0.0),
+        ):
+            self.assertEqual(await self.line(line), found, line)
+
+    async def test_notUnderstood(self) -> None:
+        for line in (b"hello\n", b"\n", b"HTTP/1.1 400 Bad Request\r\n"):
+            with self.assertRaises(ProbeFailed):
+                await self.line(line)
+
+    async def test_send(self: Any) -> None:
+        """
+        A line can be sent first, with which an agent tells hosts apart.
+        """
+        settings = ResourceProbe("agent", options={"send": "web/a"})
+        asked = makeProbe(settings, self.reactor).probe(self.target())
+        stream = await self.host.accept()
+        self.addCleanup(stream.close)
+        await stream.expect(b"web/a\n")
+        await stream.writeAll(b"7%\n")
+        self.assertEqual(await asked, 0.07)
+
+
+class HTTPProbeTests(ResourceProbeContract, TestCase):
+    options: dict[str, object] = {"path": "/stats", "field": "cpu.idle", "full": 100}  # noqa: RUF012
+
+    def makeProbe(self, reactor: Any) -> IResourceProbe:
+        return makeProbe(ResourceProbe("http", options=self.options), reactor)
+
+    async def say(self, stream: Stream, available: float) -> None:
+        await self.answer(stream, json.dumps({"cpu": {"idle": 100 * available}}))
+
+    async def answer(self: Any, stream: Stream, body: str, status: str = "200 OK") -> None:
+        def asked() -> bool:
+            stream.read()
+            return b"\r\n\r\n" in stream.received
+
+        await until(self.reactor, asked, "the request")
+        self.assertTrue(stream.received.startswith(b"GET /stats HTTP/1.1\r\n"))
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
+        await stream.writeAll((head + body).encode())
+
+    async def asked(self: Any, probe: IResourceProbe, body: str, status: str = "200 OK") -> Any:
+        found = probe.probe(self.target())
+        stream = await self.host.accept()
+        self.addCleanup(stream.close)
+        await self.answer(stream, body, status)
+        await until(self.reactor, lambda: found.called, "the answer")
+        return await found
+
+    async def test_means(self: Any) -> None:
+        """
+        A number may say what is used as well, and is kept in its range.
+        """
+        options = {"path": "/stats", "field": "load", "means": "load"}
+        probe = makeProbe(ResourceProbe("http", options=options), self.reactor)
+        for load, left in ((0.25, 0.75), (7, 0.0), (-1, 1.0), (10**400, 0.0)):
+            self.assertEqual(await self.asked(probe, json.dumps({"load": load})), left)
+
+    async def test_wrongAnswers(self: Any) -> None:
+        for body in (
+            "", "no JSON", "[]", "{}", '{"cpu": 3}', '{"cpu": {"idle": "3"}}',
+            '{"cpu": {"idle": true}}', '{"cpu": {"idle": NaN}}', "[" * 10000,
+        ):  # fmt: skip
+            with self.assertRaises(ProbeFailed, msg=body):
+                await self.asked(self.probe, body)
+        with self.assertRaises(ProbeFailed):
+            await self.asked(self.probe, '{"cpu": {"idle": 3}}', "503 Unavailable")
+
+
+class MakingTests(TestCase):
+    def test_wrong(self) -> None:
+        for probe, options, error in (
+            ("magic", {}, UnknownName),
+            ("agent", {"path": "/"}, UnknownName),
+            ("agent", {"send": "two\nlines"}, ModelError),
+            ("http", {"path": "stats"}, ModelError),
+            ("http", {"means": "idle"}, ModelError),
+            ("http", {"full": 0}, ModelError),
+            ("http", {"field": "a..b"}, ModelError),
+        ):
+            settings = ResourceProbe(probe, options=options)
+            self.assertRaises(error, makeProbe, settings, None)
