@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.pool.kit import Bench
 from txlb.errors import UnknownName
 from txlb.model import ProxyHost, ResourceProbe
-from txlb.pool import CheckResult
+from txlb.pool import CheckResult, Event
 from txlb.pool._weighing import CROWD, LEAST_SHARE, STEPS, _grown
 
 
@@ -284,6 +284,22 @@ class LoadTests(SynchronousTestCase):
         self.pool.reportLoad("a", 0.3)
         self.assertEqual(self.bench.weight("a"), 0.3)
         self.assertEqual(self.bench.told(), ["host-load-known a"])
+
+    def test_dueWhenTold(self) -> None:
+        """
+        Whoever is told of a load that is known, or of a host that grows, finds
+        the time at which something is due next.
+        """
+        due: list[float | None] = []
+        bench = LoadBench("a", slowStart=10.0)
+
+        def told(event: Event) -> None:
+            due.append(bench.pool.nextDeadline() if event.key else None)
+
+        bench.pool._publish = told
+        bench.pool.reportLoad("a", 0.5)
+        bench.pool.addHost(ProxyHost("b", "127.0.0.1", 1))
+        self.assertEqual(due, [bench.now + 6.0, bench.now + 0.5])
 
     def test_heardAgain(self) -> None:
         """

@@ -225,15 +225,21 @@ def _weight(host: HostSnapshot) -> str:
 
 def _why(host: HostSnapshot) -> str:
     """
-    Since when a host is not up, and why; of a host that is up there is nothing
-    to say.
+    Since when a host is not up, and why; of a host that is up, how loaded it is
+    where that is known.
     """
     if host.state in {"up", "full", "drain"} and not host.reason:
-        return ""
+        return _load(host)
     if host.state in {"leaving", "unresolved"}:
         return host.reason
     since = f"since {durationText(host.since)}"
     return f"{host.reason}, {since}" if host.reason else since
+
+
+def _load(host: HostSnapshot) -> str:
+    if host.load is None or host.loadAge is None:
+        return ""
+    return f"load {host.load:.0%}, heard {durationText(host.loadAge)} ago"
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:

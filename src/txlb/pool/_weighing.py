@@ -133,11 +133,13 @@ class Weighing:
         before = host.load
         if before is None:
             host.load = HostLoad(available, now)
-            message = f"its load is known: {1 - available:.0%}"
-            self._tell(EventKind.HOST_LOAD_KNOWN, host, message, now)
         else:
             before.heard(available, self._rules.smoothing, now)
         self.refresh(host, now)
+        # Afterwards: whoever is told looks what is due next.
+        if before is None:
+            message = f"its load is known: {1 - available:.0%}"
+            self._tell(EventKind.HOST_LOAD_KNOWN, host, message, now)
 
     def refresh(self, host: Host, now: float) -> None:
         """

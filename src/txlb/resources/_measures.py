@@ -14,7 +14,7 @@ from txlb.errors import TxlbError
 MEMORY_NEEDED = 0.2
 
 #: Seconds that a reactor may be late before half of its process counts as used.
-LAG = 0.1
+LAG = 0.05
 
 
 class Measure(Protocol):
@@ -24,7 +24,7 @@ class Measure(Protocol):
 
     def left(self, lag: float) -> float:
         """
-        @param lag: seconds that the reactor was late, 0 or more.
+        @param lag: seconds that the reactor was late at most since then, 0 or more.
         """
 
 
@@ -61,7 +61,7 @@ class ProcessMeasure:
     What is left of this process, whose reactor can use one CPU: the least of
 
       - the share of one CPU's time that it did not use since the last call;
-      - how punctual its reactor is: a half where it is 0.1 s late.
+      - how punctual its reactor is: a half where it was 0.05 s late.
 
     @param seconds: a monotonic clock.
     @param psutil: the library; by default imported.

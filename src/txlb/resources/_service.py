@@ -15,9 +15,17 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadline, Deadlines
-from txlb.errors import ListenError, ModelError
-from txlb.model import Address, AddressLike, TCPAddress, UNIXAddress, parseListenAddress
+from txlb.errors import AddressError, ListenError, ModelError
+from txlb.model import (
+    Address,
+    AddressLike,
+    InheritedAddress,
+    TCPAddress,
+    UNIXAddress,
+    parseListenAddress,
+)
 from txlb.resources._measures import MachineMeasure, Measure, ProcessMeasure
 from txlb.resources._serving import MAX_CONNECTIONS, AgentFactory
 from txlb.wire import AgentHealth, AgentReply, AgentState
@@ -27,6 +35,9 @@ DEFAULT_LISTEN = "127.0.0.1:9999"
 
 #: So many of the last measurements are averaged.
 SAMPLES = 3
+
+#: How often in an interval it is looked whether the reactor is punctual.
+TICKS = 10
 
 _log = Logger()
 
@@ -76,7 +87,12 @@ class AgentService(Service):
         reactor: Any = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.address: Address = parseListenAddress(listen)
+        address = parseListenAddress(listen)
+        if isinstance(address, InheritedAddress):
+            raise AddressError(
+                f"an agent can't listen on {address}; give it host:port or unix:/path"
+            )
+        self.address: Address = address
         if scope not in {"machine", "process", None}:
             raise ModelError(f"scope of an agent is {scope!r}; it is 'machine', 'process' or None")
         if scope is None and available is None:
@@ -99,6 +115,7 @@ class AgentService(Service):
         self._broken = False
         self._deadlines: Deadlines | None = None
         self._next: Deadline | None = None
+        self._taken = self._lag = 0.0
         self._factory: AgentFactory | None = None
         self._ports: list[IListeningPort] = []
 
@@ -196,11 +213,7 @@ class AgentService(Service):
         """
         if self._ports:
             return
-        if self._reactor is None:
-            # Picked up now, so that importing this module installs none.
-            from twisted.internet import reactor  # noqa: PLC0415
-
-            self._reactor = reactor
+        self._reactor = pickedReactor(self._reactor)
         self._deadlines = Deadlines(self._reactor, self._seconds)
         self._factory = AgentFactory(self.reply, self._deadlines, self._maxConnections)
         try:
@@ -243,7 +256,8 @@ class AgentService(Service):
         where = ", ".join(map(str, self.addresses))
         _log.info("the agent listens on {where}", where=where)
         if self._measure is not None:
-            self._measureLater()
+            self._taken, self._lag = self._seconds(), 0.0
+            self._tickLater()
 
     def stopService(self) -> Any:
         """
@@ -262,16 +276,24 @@ class AgentService(Service):
         ports, self._ports = self._ports, []
         return ports[0].stopListening() if ports else None
 
-    def _measureLater(self) -> None:
+    def _tickLater(self) -> None:
         if self._deadlines is not None:
-            due = self._seconds() + self._interval
-            self._next = self._deadlines.at(due, lambda: self._take(due))
+            due = self._seconds() + self._interval / TICKS
+            self._next = self._deadlines.at(due, lambda: self._tick(due))
 
-    def _take(self, due: float) -> None:
+    def _tick(self, due: float) -> None:
+        now = self._seconds()
+        self._lag = max(self._lag, now - due)
+        # Ticks that are late are fewer.
+        if now - self._taken >= self._interval * (1 - 0.5 / TICKS):
+            self._take(self._lag)
+            self._taken, self._lag = now, 0.0
+        self._tickLater()
+
+    def _take(self, lag: float) -> None:
         if self._measure is not None:
             try:
-                self._samples.append(self._measure.left(max(self._seconds() - due, 0.0)))
+                self._samples.append(self._measure.left(lag))
             except Exception:  # noqa: BLE001 - the system may not tell
                 self._samples.clear()
                 _log.failure("the agent can't measure")
-        self._measureLater()
