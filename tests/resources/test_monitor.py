@@ -226,12 +226,50 @@ class MonitorTests(SynchronousTestCase):
         self.wait(2.0)
         self.assertEqual(str(FakeProbe.made[0].targets[0].address), "127.0.0.1:9999")
 
+    def test_byWeight(self) -> None:
+        """
+        The policy for loads without a probe goes by weight, which is said once.
+        """
+        without = group("g", 1, None)
+        monitor = self.monitor(without)
+        monitor.stopService()
+        self.assertEqual(self.lines, [])
+        # Whether or not the policy is there.
+        object.__setattr__(self.manager.getGroup("web", "g"), "scheduler", "resource")
+        for _ in range(2):
+            monitor.startService()
+            monitor.stopService()
+        (line,) = self.lines
+        self.assertIn("<resource>", line)
+        self.assertEqual(FakeProbe.made, [])
+
     def test_verify(self) -> None:
         monitor = self.monitor(group("g", 1, self.PROBE))
         probe = ResourceProbe("fake", options={"a": 1})
         wrong = ProxyService("w", ["*:81"], [group("g", 1, probe)])
         error = self.assertRaises(ModelError, monitor.verifyAll, wrong)
         self.assertIn("w/g", str(error))
+
+    def test_wrongBehindTheBack(self) -> None:
+        """
+        A probe that can't be made is logged, and its hosts weigh as configured.
+        """
+        self.monitor(group("g", 1, ResourceProbe("unheard")))
+        self.assertEqual(self.lines, ["not probed: {error}"])
+        self.wait(3.0)
+        self.assertEqual(self.weights(), [1.0])
+
+    def test_stoppedWaiting(self) -> None:
+        """
+        Those that wait for their turn when all is stopped are not asked.
+        """
+        monitor = self.monitor(group("g", 3, self.PROBE), maxProbes=1)
+        self.wait(0.45)
+        self.wait(1.55)
+        monitor.stopService()
+        asked = sum(len(probe.targets) for probe in FakeProbe.made)
+        self.wait(5.0)
+        self.assertEqual(sum(len(probe.targets) for probe in FakeProbe.made), asked)
 
     def test_stopped(self) -> None:
         """

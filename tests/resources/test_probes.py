@@ -6,14 +6,29 @@ what each has of its own.
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tempfile
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import TestCase
 
-from txlb.errors import ModelError, UnknownName
+from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IResourceProbe
-from txlb.model import ResourceProbe
-from txlb.resources import ProbeFailed, makeProbe
+from txlb.model import ResourceProbe, UNIXAddress
+from txlb.resources import (
+    AgentService,
+    Option,
+    ProbeFailed,
+    ProbeKind,
+    ProbeTarget,
+    makeProbe,
+    probeKinds,
+    registerProbe,
+)
+from txlb.resources import _registry as registry
+from txlb.resources._values import Text
 from txlb.testing import ResourceProbeContract, Stream
 from txlb.testing._streams import until
 
@@ -120,6 +135,37 @@ class HTTPProbeTests(ResourceProbeContract, TestCase):
 
 
 class MakingTests(TestCase):
+    def test_registry(self) -> None:
+        """
+        A word stands for one kind of probe.
+        """
+        self.patch(registry, "_kinds", dict(registry._kinds))
+        self.assertEqual([kind.word for kind in probeKinds()], ["agent", "http"])
+        needy = ProbeKind(
+            "needy",
+            "It is for tests.",
+            lambda options, _: options["word"],
+            (Option("word", Text("[a-z]+", "a word"), "What to say.", required=True),),
+        )
+        registerProbe(needy)
+        self.assertRaises(DuplicateName, registerProbe, needy)
+        self.assertRaises(ModelError, makeProbe, ResourceProbe("needy"), None)
+        self.assertEqual(makeProbe(ResourceProbe("needy", options={"word": "w"}), None), "w")
+
+    async def test_socket(self) -> None:
+        """
+        An agent on a UNIX socket.
+        """
+        path = os.path.join(tempfile.mkdtemp(), "agent.sock")
+        self.addCleanup(shutil.rmtree, os.path.dirname(path))
+        agent = AgentService(f"unix:{path}", scope=None, available=lambda: 0.25)
+        agent.startService()
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        target = ProbeTarget(("s", "g", "h"), UNIXAddress(path), 1, 5.0)
+        self.assertEqual(await makeProbe(ResourceProbe(), reactor).probe(target), 0.25)
+        await maybeDeferred(agent.stopService)
+
     def test_wrong(self) -> None:
         for probe, options, error in (
             ("magic", {}, UnknownName),

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.usage import UsageError
@@ -282,6 +283,43 @@ class AgentServiceTests(TestCase):
             finally:
                 await maybeDeferred(agent.stopService)
             self.assertEqual(agent.addresses, [])
+
+    async def test_oneFamily(self) -> None:
+        """
+        Where there is no IPv6, every interface is those of IPv4.
+        """
+        agent = AgentService("*:0", scope=None, available=lambda: 1.0)
+        from twisted.internet import reactor as installed  # noqa: PLC0415
+
+        reactor: Any = installed
+        listen = reactor.listenTCP
+
+        def listenTCP(port: int, factory: object, interface: str = "") -> object:
+            if ":" in interface:
+                raise CannotListenError(interface, port, OSError("no such family"))
+            return listen(port, factory, interface=interface)
+
+        agent._reactor = SimpleNamespace(listenTCP=listenTCP, callLater=reactor.callLater)
+        agent.startService()
+        self.assertEqual(await self.ask(agent), b"100%\n")
+        await maybeDeferred(agent.stopService)
+
+    async def test_unmeasured(self) -> None:
+        """
+        A measurement that fails is logged, and nothing is said until one
+        succeeds.
+        """
+        agent = AgentService("127.0.0.1:0", scope="machine")
+        agent._samples.append(0.5)
+        agent._measure = None
+        agent._take(0.0)
+        self.assertEqual(agent.reply(), AgentReply(percent=50))
+        agent._measure = MachineMeasure(Machine())
+        agent._measure._psutil.cpu_count = None
+        agent._take(0.0)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.assertTrue(agent.reply().isEmpty)
+        self.assertIsNone(await maybeDeferred(agent.stopService))
 
     async def test_taken(self) -> None:
         agent = AgentService("127.0.0.1:0", scope=None, available=lambda: 1.0)
