@@ -77,6 +77,11 @@ class ManagerTests(SynchronousTestCase):
         host = [("serviceName", NEEDED), ("groupName", NEEDED), ("proxiedName", NEEDED)]
         self.assertEqual(arguments(ProxyManager.addHost), [*host, ("ip", NEEDED), ("weight", 1)])
         self.assertEqual(arguments(ProxyManager.delHost), [*host, ("ip", None)])
+        for drained in (ProxyManager.drain, ProxyManager.maintenance):
+            self.assertEqual(arguments(drained), [*host, ("deadline", None)])
+        self.assertEqual(arguments(ProxyManager.ready), host)
+        self.assertEqual(arguments(ProxyManager.setHost), host)
+        self.assertEqual(arguments(ProxyManager.setGroup), host[:2])
         self.assertEqual(
             arguments(ProxyManager.switchGroup),
             [("serviceName", NEEDED), ("oldGroupName", NEEDED), ("newGroupName", NEEDED)],

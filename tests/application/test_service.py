@@ -16,7 +16,7 @@ from txlb.application import LoadBalancedService, ProxyListener
 from txlb.application._engine import FIRST_LOOKUPS
 from txlb.errors import ListenError, UnknownName
 from txlb.model import ProxyGroup, ProxyService, TCPAddress
-from txlb.pool import Attempt, Event, EventKind, Failure, FailureKind
+from txlb.pool import Attempt, Event, EventKind, Failure, FailureKind, Outcome
 from txlb.proxy import ConnectionRecord
 
 
@@ -272,3 +272,26 @@ class NamesTests(ServiceCase):
         self.lbs.getProxyService("web").stopService()
         self.resolver.answer("one.example", "192.0.2.1")
         self.assertEqual(self.reactor.getReaders(), [])
+
+
+class TakenOutTests(ServiceCase):
+    """
+    Hosts whose connections are to be reset.
+    """
+
+    def test_cut(self) -> None:
+        """
+        The relay is told in a turn of its own, and nobody is once it has stopped.
+        """
+        self.balancer()
+        self.start()
+        relay = self.relay()
+        self.come()
+        host = self.manager.getPool("web").getHost("h0")
+        self.manager.delHost("web", "main", "h0", force=True)
+        self.assertEqual(relay.left, [])
+        self.reactor.advance(0)
+        self.assertEqual(relay.left, [(host, Outcome.REMOVED)])
+        self.endConnection(relay)
+        self.end()
+        self.assertIsNone(self.manager.onCut)

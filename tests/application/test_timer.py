@@ -8,7 +8,7 @@ from tests.proxy.fakes import ReactorCase
 from txlb.application._timer import PoolTimer
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
-from txlb.pool import Attempt, Failure, FailureKind, HostPool
+from txlb.pool import Attempt, Failure, FailureKind, GaveUp, GaveUpReason, HostPool, Waiting
 
 
 class PoolTimerTests(ReactorCase):
@@ -44,6 +44,29 @@ class PoolTimerTests(ReactorCase):
     def start(self) -> None:
         self.timer.startService()
         self.addCleanup(self.timer.stopService)
+
+    def test_told(self) -> None:
+        """
+        A time that no event tells of is kept too: that of a client that waits.
+        """
+        self.start()
+        self.manager.setGroup("web", "main", maxQueue=5, queueTimeout=2)
+        for name in "ab":
+            self.manager.setHost("web", "main", name, maxConnections=1)
+        leases = [self.web.acquire() for _ in range(2)]
+        waiting = self.web.dial().start()
+        assert isinstance(waiting, Waiting)
+        steps: list[Attempt | GaveUp] = []
+        waiting.whenWoken(steps.append)
+        self.reactor.pump([0.5] * 4)
+        (step,) = steps
+        assert isinstance(step, GaveUp)
+        self.assertIs(step.reason, GaveUpReason.QUEUE_TIMEOUT)
+        for lease in leases:
+            lease.release()
+        self.timer.stopService()
+        self.assertIsNone(self.manager.onDeadline)
+        self.timer.startService()
 
     def test_nothing(self) -> None:
         """

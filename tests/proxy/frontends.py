@@ -23,12 +23,15 @@ class FrontendCase(ReactorCase):
         self.relay = FakeRelay()
         self.addCleanup(self.relay.close)
         self.records: list[ConnectionRecord] = []
+        self.groupSettings: dict[str, Any] = {}
         self.hosts = [ProxyHost("a", "127.0.0.1", 7001), ProxyHost("b", "127.0.0.1", 7002)]
 
     def frontend(
         self, makePreface: Any = None, sendProxy: str | None = None, **settings: Any
     ) -> Frontend:
-        group = ProxyGroup("main", "leastc", True, self.hosts, sendProxy=sendProxy)
+        group = ProxyGroup(
+            "main", "leastc", True, self.hosts, sendProxy=sendProxy, **self.groupSettings
+        )
         groups = [group, ProxyGroup("spare")]
         service = ProxyService("web", [("127.0.0.1", 0)], groups, **settings)
         self.manager: ProxyManager = proxyManagerFactory([service], seconds=self.reactor.seconds)

@@ -13,7 +13,16 @@ from twisted.logger import formatEvent
 
 from tests.proxy.fakes import logOf
 from tests.proxy.frontends import PEER, FrontendCase
-from txlb.pool import Failure, FailureKind, GaveUp, RefusalKind
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import (
+    Attempt,
+    Failure,
+    FailureKind,
+    GaveUp,
+    GaveUpReason,
+    RefusalKind,
+    Waiting,
+)
 from txlb.proxy import ConnectionRecord, Relayed
 from txlb.schedulers import Scheduler
 
@@ -331,3 +340,69 @@ class RecordTests(FrontendCase):
         self.end(frontend)
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+
+class RoomTests(FrontendCase):
+    """
+    What becomes of clients for whom no host has room.
+    """
+
+    def refused(self) -> dict[str, int]:
+        return {kind.value: count for kind, count in self.counters.refused.items() if count}
+
+    def test_queue(self) -> None:
+        """
+        They wait with the relay; over the queue they are closed, and counted as
+        what they are.
+        """
+        self.hosts = [ProxyHost("a", "127.0.0.1", 7001, 1, 1)]
+        self.groupSettings = {"maxQueue": 1}
+        frontend = self.frontend()
+        self.come(frontend)
+        self.assertOpen(self.come(frontend))
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.refused(), {"full": 1})
+        waiting = self.relay.started[1][1]
+        self.assertIsInstance(waiting, Waiting)
+        steps: list[Attempt | GaveUp] = []
+        waiting.whenWoken(steps.append)
+        self.end(frontend, 0)
+        (step,) = steps
+        self.assertIsInstance(step, Attempt)
+
+    def test_kinds(self) -> None:
+        """
+        Each kind of refusal has a count and words of its own.
+        """
+        log = logOf(self)
+        frontend = self.frontend()
+        failure = Failure(FailureKind.LOCAL, "Cannot assign requested address")
+        for reason, kind, words in (
+            (GaveUpReason.FULL, "full", "every host has as many connections as it takes"),
+            (GaveUpReason.QUEUE_TIMEOUT, "queue-timeout", "no host had room in time"),
+            (GaveUpReason.CIRCUIT, "circuit", "too many connections to every host"),
+            (GaveUpReason.CLIENT_GONE, "client-gone", "they left while they waited"),
+            (GaveUpReason.LOCAL, "local", "Cannot assign requested address; the fault is this"),
+        ):
+            gaveUp = GaveUp(reason, failure if reason is GaveUpReason.LOCAL else None)
+            self.counters.active += 1
+            self.tally.active += 1
+            frontend._relayed(Relayed(self.manager.getPool("web").dial(), gaveUp=gaveUp))
+            self.assertEqual(self.refused()[kind], 1)
+            self.assertIn(words, formatEvent(log[-1]))
+        self.assertEqual(self.records[-1].outcome, "local")
+
+    def test_standIn(self) -> None:
+        """
+        The group that stands in says whether a header is sent.
+        """
+        frontend = self.frontend(sendProxy="v1")
+        spare = ProxyGroup("spare", hosts=[ProxyHost("s", "127.0.0.1", 7009)], backup=True)
+        main = self.manager.getGroup("web", "main")
+        service = self.manager.getService("web")
+        self.manager.apply([ProxyService("web", service.addresses, [main, spare])])
+        for name in ("a", "b"):
+            self.manager.drain("web", "main", name)
+        self.come(frontend)
+        _, attempt, toHost, _ = self.relay.started[-1]
+        self.assertEqual((attempt.host.name, toHost), ("s", b""))
