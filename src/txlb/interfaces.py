@@ -14,7 +14,7 @@ provides its interface:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zope.interface import Attribute, Interface
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from txlb.health import Target, Verdict
     from txlb.pool import Attempt, Event, Host, Outcome, Waiting
-    from txlb.resources import ProbeTarget
+    from txlb.resources import Option, ProbeTarget
 
 __all__ = [
     "IEventObserver",
@@ -34,6 +34,7 @@ __all__ = [
     "IPreface",
     "IRelay",
     "IResourceProbe",
+    "IResourceProbePlugin",
     "ISamplingScheduler",
     "IScheduler",
     "ITimedScheduler",
@@ -269,6 +270,21 @@ class IResourceProbe(Interface):
             of connecting; that never takes the host down. Cancelled, it frees
             everything at once.
         """
+
+
+class IResourceProbePlugin(Interface):
+    """
+    A kind of probe from elsewhere: an object that stands in a module of
+    C{twisted.plugins} and provides this and C{twisted.plugin.IPlugin} is found
+    there. In most cases it is a L{txlb.resources.ProbeKind}.
+    """
+
+    word: str = Attribute("The word for it in configuration files and programs.")
+    doc: str = Attribute("What it does, in a sentence or two of reStructuredText.")
+    make: Callable[..., IResourceProbe] = Attribute(
+        "Makes one for a host, from the values of all its options and the reactor."
+    )
+    options: tuple[Option, ...] = Attribute("What it has of its own.")
 
 
 class IEventObserver(Interface):

@@ -5,9 +5,10 @@ other.
 
 from __future__ import annotations
 
-from txlb.config import registerCheckWord, registerProbeWord
+from txlb.application._probes import discoverProbes
+from txlb.config import findProbeWordsBy, registerCheckWord, registerProbeWord
 from txlb.health import checkKinds
-from txlb.resources import probeKinds
+from txlb.resources import findProbesBy, probeKinds
 
 
 def fillRegistries() -> None:
@@ -18,5 +19,7 @@ def fillRegistries() -> None:
     for kind in checkKinds():
         if kind.inFiles:
             registerCheckWord(kind.word, kind.doc, kind.options)
+    findProbesBy(discoverProbes)
+    findProbeWordsBy(discoverProbes)
     for probe in probeKinds():
         registerProbeWord(probe.word, probe.doc, probe.options)

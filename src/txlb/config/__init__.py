@@ -6,7 +6,7 @@ from txlb.config._checkwords import registerCheckWord
 from txlb.config._configuration import Configuration, loadConfiguration, parseConfiguration
 from txlb.config._document import readFile
 from txlb.config._explain import explainConfiguration
-from txlb.config._probewords import registerProbeWord
+from txlb.config._probewords import findProbeWordsBy, registerProbeWord
 from txlb.config._reference import referencePage
 from txlb.config._save import FileChanged, writeFile
 from txlb.config._settings import (
@@ -32,6 +32,7 @@ __all__ = [
     "TimerSettings",
     "WebSettings",
     "explainConfiguration",
+    "findProbeWordsBy",
     "loadConfiguration",
     "parseConfiguration",
     "readFile",

@@ -5,8 +5,9 @@ L{txlb.application} tells them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from txlb.config._checkwords import CheckOption
 from txlb.config._elements import REQUIRED, Attribute, Variant
@@ -14,6 +15,16 @@ from txlb.config._kinds import PlainKind
 from txlb.errors import DuplicateName, ModelError, nearest
 
 _variants: dict[str, Variant] = {}
+_finders: list[Callable[[], object]] = []
+
+
+def findProbeWordsBy(finder: Callable[[], object]) -> None:
+    """
+    Look for more kinds when a file asks for one that is unknown.
+
+    @param finder: makes those that it finds known.
+    """
+    _finders[:] = [finder]
 
 
 def registerProbeWord(word: str, doc: str, options: Iterable[CheckOption]) -> None:
@@ -42,9 +53,26 @@ def registerProbeWord(word: str, doc: str, options: Iterable[CheckOption]) -> No
 
 def probeVariants() -> dict[str, Variant]:
     """
-    All kinds, by their words.
+    All kinds, by their words; a look for one that is not there finds it in a
+    plugin.
     """
-    return dict(_variants)
+    return _Findable(_variants)
+
+
+class _Findable(dict[str, Variant]):
+    """
+    Looks for what is not there.
+    """
+
+    def get(self, word: str, default: Any = None) -> Any:
+        _find(word)
+        return _variants.get(word, default)
+
+
+def _find(word: str) -> None:
+    if word not in _variants:
+        for finder in _finders:
+            finder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +93,7 @@ class ProbeWord(PlainKind):
         """
         See L{Kind.parse}.
         """
+        _find(text)
         if text not in _variants:
             wrong = self.wrong(text, what)
             hint = nearest(text, _variants) if len(text) <= 60 else None

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
 from txlb.errors import DuplicateName, ModelError, UnknownName
-from txlb.interfaces import IResourceProbe
+from txlb.interfaces import IResourceProbe, IResourceProbePlugin
 from txlb.model import Address, ResourceProbe
 from txlb.model.kinds import Kind
 
@@ -54,10 +57,12 @@ class Option:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@implementer(IPlugin, IResourceProbePlugin)
+@dataclass(frozen=True)
 class ProbeKind:
     """
-    A kind of probe.
+    A kind of probe. One that stands in a module of C{twisted.plugins} is found
+    there.
 
     @ivar word: its word in the configuration file.
     @ivar doc: what it does, in a sentence or two of reStructuredText.
@@ -73,6 +78,16 @@ class ProbeKind:
 
 
 _kinds: dict[str, ProbeKind] = {}
+_finders: list[Callable[[], object]] = []
+
+
+def findProbesBy(finder: Callable[[], object]) -> None:
+    """
+    Look for more kinds when somebody asks for one that is unknown.
+
+    @param finder: makes those that it finds known.
+    """
+    _finders[:] = [finder]
 
 
 def registerProbe(kind: ProbeKind) -> None:
@@ -97,6 +112,9 @@ def getProbeKind(word: str) -> ProbeKind:
     """
     @raise UnknownName: there is no such kind.
     """
+    if word not in _kinds:
+        for finder in _finders:
+            finder()
     try:
         return _kinds[word]
     except KeyError:
