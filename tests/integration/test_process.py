@@ -325,7 +325,9 @@ class RightsTests(ProcessCase):
             + f'<control socket="{folder}/run/control"/>'
             + f'<logging file="{log}/txlb.log" connections="yes" rotateLength="1024"/>',
         )
-        path = self.write("config.xml", text)
+        # It is read once more, with those rights.
+        path = folder / "config.xml"
+        path.write_text(text, "utf-8")
         program = self.twistd("-n", "--pidfile=", *NOBODY, "txlb", "-c", path)
         program.waitFor(STARTED)
         program.waitFor("the control socket is")
@@ -346,6 +348,12 @@ class RightsTests(ProcessCase):
             command, env=environment(), capture_output=True, timeout=PATIENCE, check=False
         )
         self.assertIn(f"{HERE}:{high}".encode(), done.stdout)
+
+        text = text.replace(f"{HERE}:{low}", f"{HERE}:{high}").replace('"host"', '"h2"')
+        path.write_text(text, "utf-8")
+        program.process.send_signal(signal.SIGHUP)
+        program.waitFor("host-added web/hosts/h2: .*, by signal:SIGHUP")
+        self.assertEqual(bodyOf(high), b"hello\n")
 
         with connect(high) as open_:
             self.assertEqual(request(open_), b"hello\n")
