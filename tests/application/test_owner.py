@@ -9,7 +9,7 @@ import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.application import Owner
+from txlb.application import Owner, OwnerError
 
 
 class OwnerTests(SynchronousTestCase):
@@ -37,11 +37,30 @@ class OwnerTests(SynchronousTestCase):
 
     def test_give(self) -> None:
         self.be(0)
-        Owner(5, 6).give("a")
-        Owner(5).give("b")
-        Owner(None, 6).give("c")
+        a, b, c = (self.file(name) for name in "abc")
+        Owner(5, 6).give(a)
+        Owner(5).give(b)
+        Owner(None, 6).give(c)
         Owner().give("d")
-        self.assertEqual(self.given, [("a", 5, 6), ("b", 5, -1), ("c", -1, 6)])
+        self.assertEqual(self.given, [(a, 5, 6), (b, 5, -1), (c, -1, 6)])
+
+    def file(self, name: str) -> str:
+        path = os.path.join(self.folder, name)
+        with open(path, "w"):
+            return path
+
+    def test_cantBeGiven(self) -> None:
+        """
+        What is not there can't be given, nor what may be another's file.
+        """
+        self.be(0)
+        path = self.file("a")
+        os.link(path, os.path.join(self.folder, "b"))
+        error = self.assertRaises(OwnerError, Owner(5).give, path)
+        self.assertIn(f"{path} has other names as well", str(error))
+        error = self.assertRaises(OwnerError, Owner(5).give, path + "c")
+        self.assertIn("c can't be given to uid 5: No such file", str(error))
+        self.assertEqual(self.given, [])
 
     def test_noRights(self) -> None:
         """

@@ -8,7 +8,7 @@ from txlb.application._events import EventLog
 from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileError, LogFileService
-from txlb.application._owner import Owner
+from txlb.application._owner import Owner, OwnerError
 from txlb.application._registries import fillRegistries
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService, ProxyListener
@@ -23,6 +23,7 @@ __all__ = [
     "LogFileError",
     "LogFileService",
     "Owner",
+    "OwnerError",
     "ProxyListener",
     "Supervisor",
 ]

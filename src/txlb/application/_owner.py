@@ -9,6 +9,14 @@ import os
 import stat
 from collections.abc import Mapping
 
+from txlb.errors import TxlbError
+
+
+class OwnerError(TxlbError):
+    """
+    Something can't be made another user's.
+    """
+
 
 class Owner:
     """
@@ -41,11 +49,22 @@ class Owner:
         Make a file or socket theirs. Nothing happens where no rights are given
         up.
 
-        @raise OSError: it can't be.
+        @raise OwnerError: it can't be, or it has other names as well: in a folder
+            of theirs somebody may have put another's file there by this one.
         """
-        if self._isAnother:
-            uid, gid = (-1 if each is None else each for each in (self.uid, self.gid))
+        if not self._isAnother:
+            return
+        uid, gid = (-1 if each is None else each for each in (self.uid, self.gid))
+        try:
+            if os.lstat(path).st_nlink > 1:
+                raise OwnerError(
+                    f"{path} has other names as well, and is not given to uid {self.uid}; remove it"
+                )
             os.chown(path, uid, gid, follow_symlinks=False)
+        except OSError as error:
+            raise OwnerError(
+                f"{path} can't be given to uid {self.uid}: {error.strerror}"
+            ) from error
 
     def cantWriteTo(self, folder: str) -> bool:
         """
