@@ -344,6 +344,21 @@ class FarmTests(SynchronousTestCase):
                 self.assertTrue(all(visit.done is not None for visit in farm.visits))
                 self.assertEqual(farm.pool.active, 0)
 
+    def test_reports(self) -> None:
+        """
+        Agents report what is left of their hosts until all is done, and then no more.
+        """
+        timeline = Timeline()
+        farm = Farm(timeline, "leastc", [EQUAL] * 2, ProcessorSharing, Random(1), reporting=True)
+        farm.offer([Demand(1.0, 100.0, ("10.0.0.1", 1))])
+        timeline.run(50.0)
+        busy, idle = (host.load for host in farm.pool.hosts)
+        assert busy is not None
+        assert idle is not None
+        self.assertEqual((busy.latest, idle.latest), (0.0, 1.0))
+        timeline.run()
+        self.assertLess(timeline.now, 105.0)
+
     def test_noRoom(self) -> None:
         """
         Where no host has room, jobs wait at the balancer, in turn.

@@ -94,6 +94,9 @@ class Farm:
         self._servers = [makeServer(timeline, each.speed, self._done) for each in setups]
         self._down = [False] * len(setups)
         self._waiting: deque[Visit] = deque()
+        # Jobs that are to come or are not done. Without any, agents fall silent, or the
+        # simulation would never end.
+        self._open = 0
         self.pool = HostPool(
             policy,
             [
@@ -125,6 +128,7 @@ class Farm:
         """
         These jobs will come.
         """
+        self._open += len(demands)
         self._comes(iter(demands))
 
     def _comes(self, coming: Iterator[Demand]) -> None:
@@ -179,6 +183,7 @@ class Farm:
         self._leave(visit, Outcome.DONE)
 
     def _leave(self, visit: Visit, outcome: Outcome) -> None:
+        self._open -= 1
         lease, visit.lease = visit.lease, None
         if lease is not None:
             lease.release(outcome)
@@ -212,4 +217,5 @@ class Farm:
         left = min(max(1 - (busy - busyThen) / REPORTS, 0.0), 1.0)
         if not self._down[host]:
             self.pool.reportLoad(str(host), left)
-        self._timeline.at(self._timeline.now + REPORTS, self._report, (host, busy))
+        if self._open:
+            self._timeline.at(self._timeline.now + REPORTS, self._report, (host, busy))
