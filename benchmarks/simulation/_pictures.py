@@ -25,7 +25,7 @@ LEAST = 1.0
 NAMES = 76
 PANEL = 236
 GAP = 40
-ROW = 22
+ROW = 24
 TOP = 70
 
 
@@ -78,7 +78,9 @@ def _waiting(title: str, byLoad: dict[float, dict[str, list[Sample]]]) -> str:
     # The best stand on top.
     order = sorted(middle, key=lambda policy: _late(middle[policy]).median)
     everything = [
-        _late(samples).high * 1000 for byPolicy in byLoad.values() for samples in byPolicy.values()
+        max(_late(samples).high * 1000, LEAST)
+        for byPolicy in byLoad.values()
+        for samples in byPolicy.values()
     ]
     width = NAMES + len(loads) * (PANEL + GAP) + 8
     bottom = TOP + ROW * len(order)
@@ -86,13 +88,12 @@ def _waiting(title: str, byLoad: dict[float, dict[str, list[Sample]]]) -> str:
     parts += _legend(bottom + 46)
     for index, policy in enumerate(order):
         y = TOP + ROW * index + ROW / 2
-        parts.append(text(NAMES - 12, y + 4, policy, INK, 'text-anchor="end"'))
         if index % 2 == 0:
             parts.append(
                 f'<rect x="8" y="{y - ROW / 2:.0f}" width="{width - 24}" height="{ROW}" '
                 f'fill="#f4f6f8"/>'
             )
-            parts.append(text(NAMES - 12, y + 4, policy, INK, 'text-anchor="end"'))
+        parts.append(text(NAMES - 12, y + 4, policy, INK, 'text-anchor="end"'))
     for number, load in enumerate(loads):
         left = NAMES + number * (PANEL + GAP)
         axis = Axis([LEAST, *everything], left, left + PANEL)
@@ -107,8 +108,9 @@ def _waiting(title: str, byLoad: dict[float, dict[str, list[Sample]]]) -> str:
             y = TOP + ROW * index + ROW / 2
             hollow = isOverloaded(samples)
             median = spreadOf([sample.median for sample in samples])
-            parts += _mark(axis, y, median, BLUE, round_=True, hollow=hollow)
-            parts += _mark(axis, y, _late(samples), VERMILION, round_=False, hollow=hollow)
+            # Not on one line, so that both are seen where they are equal.
+            parts += _mark(axis, y - 3, median, BLUE, round_=True, hollow=hollow)
+            parts += _mark(axis, y + 3, _late(samples), VERMILION, round_=False, hollow=hollow)
     return _picture(width, bottom + 84, parts)
 
 
@@ -137,8 +139,8 @@ def _shape(x: float, y: float, colour: str, round_: bool, hollow: bool) -> str:
     fill = "#ffffff" if hollow else colour
     style = f'fill="{fill}" stroke="{colour}" stroke-width="1.5"'
     if round_:
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" {style}/>'
-    points = f"{x:.1f},{y - 6:.1f} {x + 6:.1f},{y:.1f} {x:.1f},{y + 6:.1f} {x - 6:.1f},{y:.1f}"
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" {style}/>'
+    points = f"{x:.1f},{y - 5:.1f} {x + 5:.1f},{y:.1f} {x:.1f},{y + 5:.1f} {x - 5:.1f},{y:.1f}"
     return f'<polygon points="{points}" {style}/>'
 
 
