@@ -8,12 +8,51 @@ from collections.abc import Sequence
 
 from txlb.errors import UnknownConnection, UnknownName
 from txlb.manager import ProxyManager, proxyManagerFactory
-from txlb.model import Address, ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import (
+    Address,
+    Plan,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    TCPAddress,
+    changesBetween,
+)
 
 
 class FakeListener:
     def __init__(self, *addresses: Address) -> None:
         self.addresses: Sequence[Address] = addresses
+
+
+class FakeFile:
+    """
+    What commands ask of a configuration file.
+
+    @ivar calls: what they have asked for.
+    """
+
+    path = "/etc/txlb.xml"
+
+    def __init__(self, balancer: FakeBalancer) -> None:
+        self._balancer = balancer
+        self._loaded = tuple(balancer.manager.services.values())
+        self.calls: list[tuple[object, ...]] = []
+        self.kept: str | None = "/etc/txlb.xml-20261124000000"
+
+    def unsaved(self) -> Plan:
+        return changesBetween(self._loaded, self._balancer.manager.services.values())
+
+    def plan(self, source: str | None = None, *, discard: bool = False) -> Plan:
+        self.calls.append(("plan", source, discard))
+        return self.unsaved()
+
+    def reload(self, *, discard: bool = False) -> Plan:
+        self.calls.append(("reload", discard))
+        return self.unsaved()
+
+    def save(self, *, overwrite: bool = False) -> str | None:
+        self.calls.append(("save", overwrite))
+        return self.kept
 
 
 class FakeBalancer:
@@ -35,6 +74,10 @@ class FakeBalancer:
         self.listeners = {"web": FakeListener(TCPAddress("127.0.0.1", 8080))}
         self.known: dict[tuple[object, ...], tuple[str, int]] = {}
         self.questions = 0
+        self.configuration: FakeFile | None = FakeFile(self)
+
+    def plan(self, source: str) -> Plan:
+        return Plan()
 
     def getProxyNames(self) -> list[str]:
         return list(self.listeners)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from enum import Enum
 from typing import Any
 
@@ -21,7 +22,7 @@ from txlb.admin._commands import COMMANDS, FULL, READONLY, Target, findCommand
 from txlb.admin._history import History
 from txlb.admin._rows import plain
 from txlb.deadlines import Deadlines
-from txlb.errors import AccessDenied, ModelError, UnknownName
+from txlb.errors import AccessDenied, ModelError, TxlbError, UnknownName
 from txlb.pool import Event, EventKind
 
 
@@ -124,6 +125,75 @@ class DoTests(CommandCase):
             self.assertEqual(row["text"], f"{text}, by uid:7 (test)")
             self.assertEqual(row["by"], "uid:7 (test)")
             self.assertEqual(row["row"], "event")
+
+    def test_states(self) -> None:
+        """
+        A host is taken out and brought back.
+        """
+        manager = self.balancer.manager
+        for name, texts, state in (
+            ("drain", {"deadline": "5"}, "drain"),
+            ("maintenance", {}, "maintenance"),
+            ("ready", {}, "ready"),
+        ):
+            rows = self.do(name, **self.host(**texts))
+            self.assertEqual(manager.getHost("web", "prod", "h0").state, state)
+            self.assertEqual((rows[0]["kind"], rows[0]["by"]), ("host-state", "uid:7 (test)"))
+        self.assertRaises(ModelError, self.do, "drain", **self.host(deadline="1e9"))
+
+    def test_force(self) -> None:
+        """
+        A host that is removed by force loses its connections too.
+        """
+        pool = self.balancer.manager.getPool("web")
+        pool.acquire()
+        cut: list[object] = []
+        pool.cut = lambda *what: cut.append(what)
+        self.do("delHost", **self.host(force="True"))
+        self.assertEqual(len(cut), 1)
+
+    def test_file(self) -> None:
+        """
+        What differs from the file is told, loaded again, and saved.
+        """
+        file = self.balancer.configuration
+        assert file is not None
+        self.assertEqual(self.do("plan"), [])
+        self.assertEqual(
+            self.do("save")[0]["text"], "nothing to save: /etc/txlb.xml says it already"
+        )
+        self.do("setWeight", **self.host(weight="9"))
+        (row,) = self.do("plan", file="/other.xml")
+        self.assertEqual((row["row"], row["text"]), ("change", "host web/prod/h0: weight 1 -> 9"))
+        (row,) = self.do("reload", discard="True")
+        self.assertEqual(row["after"], 9)
+        (row,) = self.do("save", overwrite="True")
+        self.assertEqual(
+            row["text"],
+            "/etc/txlb.xml was saved; what it was before is /etc/txlb.xml-20261124000000",
+        )
+        file.kept = None
+        self.assertEqual(self.do("save")[0]["text"], "/etc/txlb.xml was saved")
+        self.assertEqual(
+            file.calls,
+            [
+                ("plan", None, False),
+                ("plan", "/other.xml", False),
+                ("reload", True),
+                ("save", True),
+                ("save", False),
+            ],
+        )
+
+    def test_noFile(self) -> None:
+        """
+        A balancer without a file can be compared with one, and no more.
+        """
+        self.balancer.configuration = None
+        for name in ("plan", "reload", "save"):
+            error = self.assertRaises(TxlbError, self.do, name)
+            self.assertEqual(str(error), "the balancer has no configuration file")
+        self.assertEqual(self.do("plan", file="/other.xml"), [])
 
     def test_guarded(self) -> None:
         """
@@ -256,5 +326,7 @@ class PlainTests(SynchronousTestCase):
         class Word(Enum):
             A = "a"
 
-        value = {Word.A: (1, 2.5, None, True, Word.A, frozenset({"x"}), object)}
-        self.assertEqual(plain(value), {"a": [1, 2.5, None, True, "a", ["x"], "<class 'object'>"]})
+        value = {Word.A: (1, 2.5, None, True, Word.A, frozenset({"x"}), object, math.inf)}
+        self.assertEqual(
+            plain(value), {"a": [1, 2.5, None, True, "a", ["x"], "<class 'object'>", None]}
+        )

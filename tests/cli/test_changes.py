@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
 from tests.cli.support import BalancerTests
 from txlb.admin import COMMANDS, findCommand
@@ -40,6 +41,33 @@ class ChangeTests(BalancerTests):
         self.open()
         self.did("remove", "web/prod/h0", "--address", "127.0.0.1:7001")
         self.assertIn("host-gone web/prod/h0", self.did("remove", "web/prod/h1"))
+
+    def test_states(self) -> None:
+        self.open()
+        self.assertIn("ready -> drain", self.did("drain", "web/prod/h0", "--deadline", "5"))
+        self.assertIn("drain -> maintenance", self.did("maintenance", "web/prod/h0"))
+        self.assertIn("maintenance -> ready", self.did("ready", "web/prod/h0"))
+        self.assertEqual(self.doors[0].asked[0]["deadline"], "5")
+        self.assertNotIn("deadline", self.doors[0].asked[1])
+
+    def test_file(self) -> None:
+        self.open()
+        self.assertEqual(self.did("diff"), "")
+        self.did("weight", "web/prod/h0", "5")
+        change = "host web/prod/h0: weight 1 -> 5\n"
+        self.out.truncate(0)
+        self.out.seek(0)
+        self.assertEqual(self.did("diff", "other.xml"), change)
+        self.assertTrue(os.path.isabs(self.doors[0].asked[-1]["file"]))
+        self.assertEqual(self.run_("diff", "--exit-code")[0], 5)
+        self.out.truncate(0)
+        self.out.seek(0)
+        self.assertEqual(json.loads(self.did("diff", "--json"))[0]["text"] + "\n", change)
+        self.assertIn(change, self.did("reload", "--discard"))
+        self.assertIn("/etc/txlb.xml was saved", self.did("save", "--overwrite"))
+        file = self.balancer.configuration
+        assert file is not None
+        self.assertEqual(file.calls[-2:], [("reload", True), ("save", True)])
 
     def test_switchGroup(self) -> None:
         self.open()
@@ -78,6 +106,8 @@ class ChangeTests(BalancerTests):
             ("add", "web/prod/h0"),
             ("scheduler", "web", "leastc"),
             ("switch-port", "web"),
+            ("drain", "web/prod/h0", "--deadline", "x"),
+            ("drain", "web/prod/h0", "--deadline", "-1"),
         ):
             self.assertEqual(self.exits(*words), 2)
 
@@ -92,5 +122,5 @@ class ChangeTests(BalancerTests):
         Each subcommand asks for a command of the list, and everything of the list that
         changes something has one.
         """
-        asked = {findCommand(change.asks).name for change in CHANGES}
+        asked = {findCommand(change.asks).name for change in CHANGES} | {"plan"}
         self.assertEqual(asked, {each.name for each in COMMANDS if each.access == "full"})

@@ -347,6 +347,53 @@ class CommandLineTests(ControlTestCase):
         self.txlb("weight", "web/prod", "1", status=2)
         self.assertIn("host web/prod/h1: weight 1 -> 0", self.txlb("status"))
 
+    def test_states(self) -> None:
+        """
+        A host is drained, and what is left is reset at its deadline; it comes back, and
+        one that is removed by force loses its connections at once.
+        """
+        self.balancer()
+        with socket.create_server(("127.0.0.1", self.h1)) as listener:
+            listener.settimeout(20)
+            first = connect(self.web)
+            self.addCleanup(first.close)
+            far, _ = listener.accept()
+            self.addCleanup(far.close)
+            self.txlb("drain", "web/prod/h1", "--deadline", "0.5")
+            self.assertRaises(ConnectionResetError, first.recv, 1)
+            self.assertIn("maintenance", self.txlb("maintenance", "web/prod/h1"))
+            self.txlb("ready", "web/prod/h1")
+            self.txlb("weight", "web/prod/h2", "0")
+            second = connect(self.web)
+            self.addCleanup(second.close)
+            far, _ = listener.accept()
+            self.addCleanup(far.close)
+            self.assertIn("host-removed", self.txlb("remove", "web/prod/h1", "--force"))
+            self.assertRaises(ConnectionResetError, second.recv, 1)
+
+    def test_file(self) -> None:
+        """
+        What was changed live is saved, and what was changed in the file is loaded: each
+        as C{diff} has said.
+        """
+        self.balancer()
+        path = self.folder / "config.xml"
+        self.txlb("weight", "web/prod/h1", "5")
+        self.assertEqual(self.txlb("diff"), "")
+        self.assertIn("was saved; what it was before is", self.txlb("save"))
+        self.assertIn('weight="5"', path.read_text("utf-8"))
+        self.assertIn("nothing to save", self.txlb("save"))
+        path.write_text(path.read_text("utf-8").replace('weight="5"', 'weight="7"'), "utf-8")
+        change = "host web/prod/h1: weight 5 -> 7\n"
+        self.assertEqual(self.txlb("diff", "--exit-code", status=5), change)
+        self.assertEqual(self.txlb("diff", "--exit-code", "config.xml", status=5), change)
+        self.assertEqual(self.txlb("reload"), change)
+        self.assertEqual(self.txlb("diff", "--exit-code"), "")
+        self.assertIn("weight 5 -> 7, by uid:", self.txlb("events"))
+        path.write_text(path.read_text("utf-8").replace("roundr", "rundr"), "utf-8")
+        self.assertRegex(self.txlb("reload", status=1), r"config\.xml:4: .*rundr")
+        self.assertRegex(self.txlb("diff", status=1), r"config\.xml:4: .*rundr")
+
     def test_startup(self) -> None:
         """
         It is quick: it does without Twisted.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin import _rows as rows
-from txlb.admin._arguments import REQUIRED, SECONDS, TEXT, WHOLE, Argument
+from txlb.admin._arguments import FLAG, REQUIRED, SECONDS, TEXT, WHOLE, Argument
 from txlb.admin._history import History
 from txlb.admin._rows import Row
-from txlb.errors import AccessDenied, UnknownName
+from txlb.errors import AccessDenied, TxlbError, UnknownName
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -96,6 +96,13 @@ _SERVICE = Argument("service", TEXT, "the name of a service")
 _GROUP = Argument("group", TEXT, "the name of one of its groups")
 _HOST = Argument("host", TEXT, "the name of one of its hosts")
 _PATH = (_SERVICE, _GROUP, _HOST)
+_DEADLINE = Argument(
+    "deadline",
+    SECONDS,
+    "seconds after which the connections that are left are reset, at most a day; by default never",
+    None,
+)
+_DISCARD = Argument("discard", FLAG, "undo what was changed live and is not in the file", False)
 
 
 def _status(target: Target) -> Iterable[Row]:
@@ -149,8 +156,54 @@ def _addHost(
     return rows.eventRows(target.balancer.manager.addHost(service, group, host, address, weight))
 
 
-def _delHost(target: Target, service: str, group: str, host: str, address: str) -> Iterable[Row]:
-    return rows.eventRows(target.balancer.manager.delHost(service, group, host, address or None))
+def _delHost(
+    target: Target, service: str, group: str, host: str, address: str, force: bool
+) -> Iterable[Row]:
+    manager = target.balancer.manager
+    return rows.eventRows(manager.delHost(service, group, host, address or None, force=force))
+
+
+def _drain(
+    target: Target, service: str, group: str, host: str, deadline: float | None
+) -> Iterable[Row]:
+    return rows.eventRows(target.balancer.manager.drain(service, group, host, deadline))
+
+
+def _maintenance(
+    target: Target, service: str, group: str, host: str, deadline: float | None
+) -> Iterable[Row]:
+    return rows.eventRows(target.balancer.manager.maintenance(service, group, host, deadline))
+
+
+def _ready(target: Target, service: str, group: str, host: str) -> Iterable[Row]:
+    return rows.eventRows(target.balancer.manager.ready(service, group, host))
+
+
+def _plan(target: Target, file: str, discard: bool) -> Iterable[Row]:
+    if file and target.balancer.configuration is None:
+        return rows.changeRows(target.balancer.plan(file).changes)
+    return rows.changeRows(_file(target).plan(file or None, discard=discard).changes)
+
+
+def _reload(target: Target, discard: bool) -> Iterable[Row]:
+    return rows.changeRows(_file(target).reload(discard=discard).changes)
+
+
+def _save(target: Target, overwrite: bool) -> Iterable[Row]:
+    config = _file(target)
+    if not config.unsaved():
+        return [{"row": "saved", "text": f"nothing to save: {config.path} says it already"}]
+    kept = config.save(overwrite=overwrite)
+    before = f"; what it was before is {kept}" if kept else ""
+    text = f"{config.path} was saved{before}"
+    return [{"row": "saved", "text": text, "path": config.path, "kept": kept}]
+
+
+def _file(target: Target) -> Any:
+    configuration = target.balancer.configuration
+    if configuration is None:
+        raise TxlbError("the balancer has no configuration file")
+    return configuration
 
 
 def _switchGroup(target: Target, service: str, group: str) -> Iterable[Row]:
@@ -202,6 +255,62 @@ COMMANDS = (
         _events,
     ),
     AdminCommand(
+        "plan",
+        FULL,
+        "Tell what a reload would change: of the balancer's own file, or of another one in its "
+        "place.",
+        (
+            Argument(
+                "file", TEXT, "the absolute path of another file; empty for the balancer's own", ""
+            ),
+            _DISCARD,
+        ),
+        _plan,
+    ),
+    AdminCommand(
+        "reload",
+        FULL,
+        "Load the configuration file again, as a whole or not at all. What was changed live and is "
+        "not in the file stays.",
+        (_DISCARD,),
+        _reload,
+    ),
+    AdminCommand(
+        "save",
+        FULL,
+        "Write what was changed live to the configuration file.",
+        (
+            Argument(
+                "overwrite",
+                FLAG,
+                "also where somebody else has changed the file; what they have changed is lost",
+                False,
+            ),
+        ),
+        _save,
+    ),
+    AdminCommand(
+        "drain",
+        FULL,
+        "Let a host get nothing new. The connections that it has go on.",
+        (*_PATH, _DEADLINE),
+        _drain,
+    ),
+    AdminCommand(
+        "maintenance",
+        FULL,
+        "Drain a host, and check it no more.",
+        (*_PATH, _DEADLINE),
+        _maintenance,
+    ),
+    AdminCommand(
+        "ready",
+        FULL,
+        "Bring a host back that was drained or in maintenance.",
+        _PATH,
+        _ready,
+    ),
+    AdminCommand(
         "setWeight",
         FULL,
         "Give a host another weight. With 0 it gets nothing new.",
@@ -233,6 +342,7 @@ COMMANDS = (
                 "where given, its address, so that the wrong one is not removed",
                 "",
             ),
+            Argument("force", FLAG, "reset the connections that it has", False),
         ),
         _delHost,
     ),

@@ -4,12 +4,14 @@ Answers of commands: rows of plain values, that any format can hold.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from txlb.model import Change
 from txlb.pool import Event
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ def plain(value: object) -> object:
         return {str(plain(key)): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return str(value)
@@ -76,6 +80,13 @@ def statusRows(lbs: Balancer, config: Configured | None) -> Iterator[Row]:
     }
 
 
+def changeRows(changes: Iterable[Change]) -> list[Row]:
+    """
+    What differs, or has changed.
+    """
+    return [{"row": "change", **_event(change)} for change in changes]
+
+
 def eventRows(events: Iterable[Event]) -> list[Row]:
     """
     What was changed.
@@ -99,5 +110,5 @@ def numberedRows(events: Iterable[tuple[int, float, Event]]) -> list[Row]:
     ]
 
 
-def _event(event: Event) -> dict[str, object]:
+def _event(event: Event | Change) -> dict[str, object]:
     return {key: plain(value) for key, value in event.asDict().items()}

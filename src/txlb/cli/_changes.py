@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -142,6 +143,7 @@ def _configureRemove(parser: argparse.ArgumentParser) -> None:
         default="",
         help="the address that it must have, so that the wrong one is not removed",
     )
+    parser.add_argument("--force", action="store_true", help="reset the connections that it has")
 
 
 def _configureScheduler(parser: argparse.ArgumentParser) -> None:
@@ -156,8 +158,75 @@ def _configureSwitchPort(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _configureOut(parser: argparse.ArgumentParser) -> None:
+    addHost(parser)
+    parser.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=_seconds,
+        help="reset the connections that are left after so many seconds; by default they go on",
+    )
+
+
+def _seconds(text: str) -> str:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no deadline; say 0 to 86400 seconds")
+    return text
+
+
+def _out(arguments: argparse.Namespace) -> Values:
+    values = hostOf(arguments)
+    if arguments.deadline is not None:
+        values["deadline"] = arguments.deadline
+    return values
+
+
+def _configureReload(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--discard",
+        action="store_true",
+        help="undo what was changed live and is not in the file",
+    )
+
+
+def _configureSave(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also where somebody else has changed the file since it was loaded; that is lost then",
+    )
+
+
 #: In the order of the help.
 CHANGES = (
+    Change(
+        "drain",
+        "Drain",
+        "let a host get nothing new",
+        "Lets a host get nothing new. The connections that it has go on.",
+        _configureOut,
+        _out,
+    ),
+    Change(
+        "maintenance",
+        "Maintenance",
+        "drain a host, and check it no more",
+        "Lets a host get nothing new, and checks it no more. The connections that it has go on.",
+        _configureOut,
+        _out,
+    ),
+    Change(
+        "ready",
+        "Ready",
+        "bring a host back",
+        "Brings a host back that was drained or in maintenance.",
+        addHost,
+        hostOf,
+    ),
     Change(
         "weight",
         "SetWeight",
@@ -181,7 +250,7 @@ CHANGES = (
         "Removes a host from its group. It gets nothing new, and the connections that it has go "
         "on.",
         _configureRemove,
-        lambda a: {**hostOf(a), "address": a.address},
+        lambda a: {**hostOf(a), "address": a.address, "force": str(a.force)},
     ),
     Change(
         "switch-group",
@@ -207,5 +276,24 @@ CHANGES = (
         "Lets a group choose its hosts by another policy. Counts and connections stay.",
         _configureScheduler,
         lambda a: {**groupOf(a), "scheduler": a.scheduler},
+    ),
+    Change(
+        "reload",
+        "Reload",
+        "load the configuration file again",
+        "Loads the configuration file again, as a whole or not at all, and prints what has "
+        "changed. What was changed live and is not in the file stays, unless the file was changed "
+        "in the same place: then nothing is done.",
+        _configureReload,
+        lambda a: {"discard": str(a.discard)},
+    ),
+    Change(
+        "save",
+        "Save",
+        "write what was changed live to the file",
+        "Writes what was changed live to the configuration file, with its comments and its order. "
+        "The old file is kept beside it.",
+        _configureSave,
+        lambda a: {"overwrite": str(a.overwrite)},
     ),
 )

@@ -8,8 +8,6 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-# So that files can ask for every kind of check.
-import txlb.application  # noqa: F401
 from txlb.cli._command import OK, WRONG, Command
 from txlb.errors import ConfigurationError
 
@@ -35,7 +33,9 @@ def checkFile(path: str, explain: bool = False) -> int:
     @param explain: whether to print every setting in effect.
     @return: the exit status: 0 where it is right, or else 1.
     """
-    # It brings an XML parser, which most other commands do without.
+    # These bring Twisted and an XML parser, which most other commands do without; the
+    # first, so that files can ask for every kind of check.
+    import txlb.application  # noqa: F401, PLC0415  (see above)
     from txlb.config import explainConfiguration, loadConfiguration  # noqa: PLC0415  (see above)
 
     try:

@@ -17,6 +17,7 @@ from txlb.cli._changes import CHANGES
 from txlb.cli._check import CHECK
 from txlb.cli._command import OK, Failed
 from txlb.cli._completion import COMPLETE, COMPLETION, complete
+from txlb.cli._diff import DIFF
 from txlb.cli._events import EVENTS
 from txlb.cli._passwd import PASSWD
 from txlb.cli._status import STATUS
@@ -27,6 +28,7 @@ COMMANDS = (
     STATUS,
     TOP,
     *(change.command() for change in CHANGES),
+    DIFF,
     EVENTS,
     CLIENT_ADDRESS,
     CHECK,

@@ -25,6 +25,10 @@ GREEN, RED, YELLOW, GREY = "32", "31", "33", "90"
 _COLOURS = {
     "up": GREEN,
     "full": YELLOW,
+    "starting": YELLOW,
+    "coming-up": YELLOW,
+    "going-down": YELLOW,
+    "standby": GREY,
     "trial": YELLOW,
     "due": YELLOW,
     "drain": YELLOW,

@@ -64,7 +64,9 @@ def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None 
 
 
 def _socketOf(path: str) -> str:
-    # Reading a file brings an XML parser, which no other way of asking needs.
+    # Reading a file brings Twisted and an XML parser, which no other way of asking needs;
+    # the first, so that it can ask for every kind of check.
+    import txlb.application  # noqa: F401, PLC0415  (see above)
     from txlb.config import loadConfiguration  # noqa: PLC0415  (see above)
 
     try:
