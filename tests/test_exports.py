@@ -14,8 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass
 
 import txlb
-from txlb import interfaces, manager, model, pool, schedulers, testing, wire
+from txlb import admin, cli, interfaces, manager, model, pool, schedulers, testing, wire
+from txlb.admin import control
 from txlb.application.service import LoadBalancedService
+from txlb.cli import _command
 from txlb.manager import ProxyManager
 from txlb.model import HostMapper, ProxyGroup, ProxyHost, ProxyService, convertMapperToModel
 from txlb.schedulers import schedulerFactory
@@ -175,3 +177,70 @@ class FacadeTests(SynchronousTestCase):
             for found in pkgutil.iter_modules(package.__path__):
                 module = importlib.import_module(f"{package.__name__}.{found.name}")
                 self.assertTrue(module.__doc__, module.__name__)
+
+
+class ControlTests(SynchronousTestCase):
+    """
+    What other programs have written down of the control socket.
+    """
+
+    def test_clientAddress(self) -> None:
+        """
+        Apple's clients know it so.
+        """
+        command = control.GetClientAddress
+        self.assertEqual(command.commandName, b"GetClientAddress")
+        self.assertEqual([name for name, _ in command.arguments][:2], [b"host", b"port"])
+        self.assertTrue(all(each.optional for _, each in command.arguments[2:]))
+        self.assertEqual([name for name, _ in command.response], [b"host", b"port"])
+        self.assertEqual(list(command.errors.values()), [b"UNKNOWN_PORT"])
+
+    def test_commands(self) -> None:
+        """
+        Scripts know these, and what each is told.
+        """
+        path = ["service", "group", "host"]
+        known = {
+            "status": [],
+            "events": ["after", "wait"],
+            "plan": ["file", "discard"],
+            "reload": ["discard"],
+            "save": ["overwrite"],
+            "drain": [*path, "deadline"],
+            "maintenance": [*path, "deadline"],
+            "ready": path,
+            "setWeight": [*path, "weight"],
+            "addHost": [*path, "address", "weight"],
+            "delHost": [*path, "address", "force"],
+            "switchGroup": ["service", "group"],
+            "switchPort": ["listener", "address"],
+            "setScheduler": ["service", "group", "scheduler"],
+        }
+        found = {each.name: [a.name for a in each.arguments] for each in admin.COMMANDS}
+        self.assertEqual({name: found.get(name) for name in known}, known)
+
+    def test_service(self) -> None:
+        self.assertEqual(arguments(admin.controlService), [("lbs", NEEDED), ("path", NEEDED)])
+
+    def test_words(self) -> None:
+        """
+        So do they know those of the command line, and its exit statuses.
+        """
+        words = {command.name for command in cli.COMMANDS}
+        self.assertLessEqual(
+            {
+                "status", "top", "drain", "maintenance", "ready", "weight", "add", "remove",
+                "switch-group", "switch-port", "scheduler", "reload", "save", "diff", "events",
+                "client-address", "check", "passwd", "completion",
+            },
+            words,
+        )  # fmt: skip
+        statuses = (
+            _command.OK,
+            _command.WRONG,
+            _command.USAGE,
+            _command.NO_BALANCER,
+            _command.NO_ANSWER,
+            _command.DIFFERENT,
+        )
+        self.assertEqual(statuses, (0, 1, 2, 3, 4, 5))

@@ -250,6 +250,19 @@ class ClientAddressTests(ProtocolCase):
         self.assertIn(b"10.0.0.1 port 7", answer[amp.ERROR_DESCRIPTION])
         self.assertEqual(self.balancer.questions, 4)
 
+    def test_many(self) -> None:
+        """
+        However many are asked for at once, each is answered.
+        """
+        protocol, wire = self.client()
+        ports = range(1, 301)
+        data = [request("GetClientAddress", host="10.0.0.1", port=str(port)) for port in ports]
+        protocol.dataReceived(b"".join(data))
+        for port in ports:
+            self.balancer.known["10.0.0.1", port, None, None] = ("192.0.2.1", port)
+        self.reactor.advance(0)
+        self.assertEqual([int(answer[b"port"]) for answer in self.answers(wire)], list(ports))
+
     def test_gone(self) -> None:
         """
         Who goes meanwhile leaves nothing behind.
@@ -324,6 +337,16 @@ class BoundsTests(ProtocolCase):
         self.assertEqual([a[amp.ERROR_CODE] for a in self.answers(wire)], [b"BUSY"] * 2)
         protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(len(self.deadlines), 0)
+
+    def test_answerFails(self) -> None:
+        """
+        An answer that can't be sent is logged, and ends the connection.
+        """
+        protocol, wire = self.client()
+        protocol.unhandledError(Failure(ValueError("no")))
+        self.assertTrue(wire.aborted)
+        protocol.unhandledError(Failure(ValueError("known already")))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_descriptors(self) -> None:
         """

@@ -197,6 +197,10 @@ class ControlProtocol(amp.AMP):
         rows = command(self._target, FULL, self.by, values)
         if not isinstance(rows, Deferred):
             return self._begin(rows)
+        if len(self._waiting) >= MAX_WAITING:
+            rows.addErrback(lambda _: None)
+            rows.cancel()
+            raise BusyError(f"{MAX_WAITING} requests wait for their answers already")
         return self._later(rows).addCallback(self._begin)
 
     def _begin(self, rows: Iterable[Row]) -> Any:
@@ -212,10 +216,6 @@ class ControlProtocol(amp.AMP):
         return amp.Box(rows=text.encode("ascii"), more=b"True" if more else b"False")
 
     def _later(self, waiting: Deferred[Any]) -> Deferred[Any]:
-        if len(self._waiting) >= MAX_WAITING:
-            waiting.addErrback(lambda _: None)
-            waiting.cancel()
-            raise BusyError(f"{MAX_WAITING} requests wait for their answers already")
         self._waiting.add(waiting)
 
         def done(result: Any) -> Any:
@@ -234,7 +234,8 @@ class ControlProtocol(amp.AMP):
                 raise
         else:
             return amp.Box(host=found[0].encode("utf-8"), port=b"%d" % found[1])
-        # The reactor looks at all connections once before this is due.
+        # The reactor looks at all connections once before this is due. There are only so
+        # many of these as a client can send in so few turns.
         soon: Deferred[Any] = self._clients.nextTurn()
         return self._later(soon).addCallback(
             lambda _: self._clientAddress(host, port, serverHost, serverPort, turn + 1)
