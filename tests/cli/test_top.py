@@ -320,8 +320,8 @@ class ScreenTests(SynchronousTestCase):
         """
         before = termios.tcgetattr(self.near)
         with self.assertRaises(SystemExit) as caught, Screen():
-            os.kill(os.getpid(), signal.SIGTERM)
-            signal.pause()
+            # To this thread, so that it has come when this returns.
+            signal.raise_signal(signal.SIGTERM)
         self.assertEqual(caught.exception.code, 143)
         self.assertEqual(termios.tcgetattr(self.near), before)
 

@@ -56,7 +56,7 @@ def rowOf(kind: str, value: Any, without: str = "", **more: object) -> Row:
 
 def statusRows(lbs: Balancer, config: Configured | None) -> Iterator[Row]:
     """
-    How things stand, group by group as they are asked for: listeners, then each
+    How things stand, host by host as they are asked for: listeners, then each
     service followed by its groups, each of which is followed by its hosts, then what
     differs from the file.
     """
@@ -67,11 +67,13 @@ def statusRows(lbs: Balancer, config: Configured | None) -> Iterator[Row]:
     for serviceName in tuple(manager.services):
         if serviceName not in manager.services:
             continue  # it has gone since the first page was read
-        service = manager.serviceSnapshot(serviceName)
+        service = manager.serviceSnapshot(serviceName, hosts=False)
+        # Those pools, whatever becomes of the service while pages are read.
+        pools = [manager.getPool(serviceName, group.name) for group in service.groups]
         yield rowOf("service", service, "groups")
-        for group in service.groups:
+        for group, pool in zip(service.groups, pools, strict=True):
             yield rowOf("group", group, "hosts", service=service.name)
-            for host in group.hosts:
+            for host in pool.hostSnapshots():
                 yield rowOf("host", host, service=service.name, group=group.name)
     yield {
         "row": "file",

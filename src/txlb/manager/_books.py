@@ -216,13 +216,15 @@ class Books:
         """
         return self._counters[self.getService(serviceName).name]
 
-    def serviceSnapshot(self, serviceName: str) -> ServiceSnapshot:
+    def serviceSnapshot(self, serviceName: str, hosts: bool = True) -> ServiceSnapshot:
         """
         How one service stands now.
 
+        @param hosts: whether the hosts of its groups are wanted; see
+            L{HostPool.hostSnapshots}.
         @raise UnknownName: there is no such service.
         """
-        return self._snapshot(self.getService(serviceName))
+        return self._snapshot(self.getService(serviceName), hosts)
 
     def getAdmission(self, serviceName: str) -> Admission:
         """
@@ -238,7 +240,7 @@ class Books:
         """
         return [self._snapshot(service) for service in self._services.values()]
 
-    def _snapshot(self, service: ProxyService) -> ServiceSnapshot:
+    def _snapshot(self, service: ProxyService, hosts: bool = True) -> ServiceSnapshot:
         counters = self._counters[service.name]
         serving = self.servingGroup(service.name).name
         return ServiceSnapshot(
@@ -248,7 +250,7 @@ class Books:
             accepted=counters.accepted,
             refused={kind.value: count for kind, count in counters.refused.items()},
             groups=tuple(
-                self._pools[service.name, group.name].snapshot(group.enabled)
+                self._pools[service.name, group.name].snapshot(group.enabled, hosts)
                 for group in service.groups
             ),
             serving=serving,

@@ -260,10 +260,11 @@ def _listChanges(
 
 def _pairs(old: Iterable[Any], new: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """
-    Those that are in both, by their names.
+    Those that are in both, by their names, without those that are the very same: values
+    don't change, and in large groups most are.
     """
     byName = {each.name: each for each in new}
-    return ((each, byName[each.name]) for each in old if each.name in byName)
+    return ((each, byName[each.name]) for each in old if byName.get(each.name, each) is not each)
 
 
 # Data and words

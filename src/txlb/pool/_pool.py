@@ -4,8 +4,10 @@ The hosts of one group as they are now, and who has a claim on them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from txlb.pool._configure import Configurable
-from txlb.pool._snapshots import GroupSnapshot, hostSnapshot
+from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, hostSnapshot
 
 
 class HostPool(Configurable):
@@ -28,20 +30,28 @@ class HostPool(Configurable):
     @raise ModelError: a setting breaks a rule.
     """
 
-    def snapshot(self, enabled: bool = True) -> GroupSnapshot:
+    def hostSnapshots(self) -> Iterator[HostSnapshot]:
+        """
+        How each host stands at the moment at which it is asked for: those that are
+        configured, then those that are leaving.
+        """
+        for host in (*self._hosts.values(), *self._leaving.values()):
+            yield hostSnapshot(host, self.seconds())
+
+    def snapshot(self, enabled: bool = True, hosts: bool = True) -> GroupSnapshot:
         """
         How things stand.
 
         @param enabled: whether the group gets its service's connections.
+        @param hosts: whether its hosts are wanted; with thousands of them that takes
+            its time.
         """
-        now = self.seconds()
-        hosts = (*self._hosts.values(), *self._leaving.values())
         return GroupSnapshot(
             self.group,
             self.scheduler.name,
             enabled,
             self.readyCount,
-            tuple(hostSnapshot(host, now) for host in hosts),
+            tuple(self.hostSnapshots()) if hosts else (),
             up=self._rotation.upCount,
             backup=self.settings.backup,
             backupUsed=self._reserve.used,
