@@ -12,6 +12,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from txlb.admin import COMMANDS
+from txlb.admin._arguments import Argument
 from txlb.cli import COMMANDS as WORDS
 
 _INTRODUCTION = (
@@ -70,21 +71,26 @@ def controlCommands() -> str:
     """
     The commands of the control socket.
     """
-    lines = []
+    lines: list[str] = []
     for command in COMMANDS:
         name = command.wireName
         lines += [name, "~" * len(name), "", f"{command.doc} Access: {command.access}.", ""]
         arguments = [
             (
                 f"``{each.name}``",
-                f"{each.kind.word}; {each.doc}"
-                + ("" if each.required else f"; by default ``{each.default!r}``"),
+                f"{each.kind.word}; {each.doc}" + _default(each),
             )
             for each in command.arguments
         ]
         if arguments:
             lines += [*_table("argument", "meaning", arguments), ""]
     return "\n".join(lines)
+
+
+def _default(argument: Argument) -> str:
+    if argument.required:
+        return ""
+    return f"; by default ``{argument.default!r}``" if argument.default else "; may be left out"
 
 
 def _table(left: str, right: str, rows: object) -> list[str]:

@@ -27,7 +27,7 @@ def addSocketOptions(parser: argparse.ArgumentParser) -> None:
         "-s",
         "--socket",
         metavar="PATH",
-        help=f"its control socket; by default ${VARIABLE}, or what the file of -c says, or "
+        help=f"its control socket; by default what the file of -c says, or ${VARIABLE}, or "
         f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR",
     )
     group.add_argument(
