@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import signal
 import sys
 import termios
@@ -278,8 +279,15 @@ class ScreenTests(SynchronousTestCase):
         self.patch(sys, "stdin", terminal)
         self.patch(sys, "stdout", self.terminal)
 
-    def seen(self) -> str:
-        return os.read(self.far, 65_536).decode("utf-8")
+    def seen(self, last: bytes) -> str:
+        """
+        @return: what has come to the terminal, up to its last words.
+        """
+        data = b""
+        # A terminal gives it in as many pieces as it likes.
+        while not data.endswith(last) and select.select([self.far], [], [], 20)[0]:
+            data += os.read(self.far, 65_536)
+        return data.decode("utf-8")
 
     def broken(self, before: list[Any]) -> None:
         with Screen() as screen:
@@ -299,7 +307,7 @@ class ScreenTests(SynchronousTestCase):
             [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)],
             handlers,
         )
-        seen = self.seen()
+        seen = self.seen(b"\x1b[?1049l")
         self.assertTrue(seen.startswith("\x1b[?1049h\x1b[?25l"))
         self.assertIn("two\x1b[K\x1b[J", seen)
         self.assertTrue(seen.endswith("\x1b[?25h\x1b[?1049l"))
