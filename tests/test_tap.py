@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb import __version__, tap
 from txlb.admin import hashPassword
 from txlb.application import Daemon, LogFileService
+from txlb.config import ManagerSettings, TimerSettings
 from txlb.errors import ListenError
 from txlb.proxy import InheritedSockets, _inherited
 
@@ -269,6 +270,24 @@ class MakeServiceTests(SynchronousTestCase):
         for port in (self.web, self.more):
             self.assertListens(port)
         self.assertEqual(list(daemon), [daemon.balancer])
+
+    def test_checks(self) -> None:
+        """
+        The old elements have their effect, also where the file is loaded again.
+        """
+        self.write('<manager maxChecks="7"><hostCheck enable="1" interval="9"/></manager>')
+        balancer = self.made().balancer
+        self.assertEqual(balancer.maxChecks, 7)
+        check = balancer.manager.defaultCheck
+        assert check is not None
+        self.assertEqual((check.interval, check.onlyDown), (9.0, True))
+        settings = ManagerSettings(heartbeat=TimerSettings(5.0, True), graceTime=3.0, maxChecks=8)
+        tap._configure(balancer, settings)
+        check = balancer.manager.defaultCheck
+        assert check is not None
+        self.assertEqual((check.interval, check.onlyDown), (5.0, False))
+        self.assertEqual((balancer.maxChecks, balancer.graceTime), (8, 3.0))
+        self.assertEqual(balancer.engine.heartbeat.maxChecks, 8)
 
     def test_graceTime(self) -> None:
         """

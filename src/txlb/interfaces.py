@@ -14,7 +14,7 @@ provides its interface:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zope.interface import Attribute, Interface
@@ -22,7 +22,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from txlb.health import Target, Verdict
+    from txlb.health import Target, Tools, Verdict
     from txlb.pool import Attempt, Event, Host, Outcome, Waiting
     from txlb.resources import Option, ProbeTarget
 
@@ -30,6 +30,7 @@ __all__ = [
     "IEventObserver",
     "IExplainedScheduler",
     "IHealthCheck",
+    "IHealthCheckKind",
     "IHost",
     "IPreface",
     "IRelay",
@@ -285,6 +286,28 @@ class IResourceProbePlugin(Interface):
         "Makes one for a host, from the values of all its options and the reactor."
     )
     options: tuple[Option, ...] = Attribute("What it has of its own.")
+
+
+class IHealthCheckKind(Interface):
+    """
+    A kind of health check; L{txlb.health.CheckKind} provides it. One that is
+    found as a C{twisted.plugin} is known from when L{txlb.application} is
+    imported.
+    """
+
+    word: str = Attribute("Its word in the configuration file.")
+    doc: str = Attribute("What it does, in a sentence or two of reStructuredText.")
+    options: Sequence[object] = Attribute("What it has of its own.")
+    inFiles: bool = Attribute("Whether a configuration file can ask for it.")
+
+    def make(options: Mapping[str, object], tools: Tools) -> IHealthCheck:
+        """
+        Make one for a host.
+
+        @param options: the values of all its options.
+        @param tools: what checks are made with.
+        @raise txlb.errors.ModelError: the options don't go together.
+        """
 
 
 class IEventObserver(Interface):

@@ -25,7 +25,7 @@ from txlb.application import (
     Supervisor,
 )
 from txlb.cli._check import checkFile
-from txlb.config import Configuration, loadConfiguration
+from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.demo import Demo
 from txlb.errors import ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
@@ -149,6 +149,15 @@ def _ownerOf(options: Options) -> Owner:
     return owner
 
 
+def _configure(balancer: LoadBalancedService, settings: ManagerSettings) -> None:
+    """
+    The file was loaded again.
+    """
+    balancer.graceTime = settings.graceTime
+    balancer.maxChecks = settings.maxChecks
+    balancer.manager.setDefaultCheck(settings.check)
+
+
 def _daemon(
     config: Configuration,
     balancer: LoadBalancedService,
@@ -164,8 +173,7 @@ def _daemon(
         if isinstance(listener.configuredAddress, UNIXAddress):
             owner.give(listener.configuredAddress.path)
     file = ConfigurationFile(balancer, config)
-    file.follow(lambda new: setattr(balancer, "graceTime", new.manager.graceTime))
-    file.follow(lambda new: balancer.manager.setDefaultCheck(new.manager.check))
+    file.follow(lambda new: _configure(balancer, new.manager))
     FileKeeper(file, balancer.manager).setServiceParent(balancer)
     logs = _logs(config, balancer, owner)
     doors: list[IService] = []

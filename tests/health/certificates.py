@@ -27,9 +27,11 @@ class Certificates:
     @param folder: where the files go.
 
     @ivar authority: the PEM file of the authority.
+    @ivar outgoing: what the server of the last handshake wants to send.
     """
 
     def __init__(self, folder: Path) -> None:
+        self.outgoing = ssl.MemoryBIO()
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True)
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -91,6 +93,7 @@ class Certificates:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server(name, **more))
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.outgoing = outgoing
         server = context.wrap_bio(incoming, outgoing, server_side=True)
         while True:
             try:

@@ -115,6 +115,7 @@ FAKE = CheckKind(
     "Finds what the test says.",
     FakeCheck,
     (Option("wrong", Boolean(), "Whether it can't be made.", False),),
+    inFiles=False,
 )
 
 

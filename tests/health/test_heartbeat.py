@@ -10,13 +10,16 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tests.health.fakes import ILL, WELL, HeartbeatCase
 from txlb.errors import ModelError
 from txlb.health import Verdict
 from txlb.model import HealthCheck, ProxyHost, TCPAddress, UNIXAddress
 from txlb.pool import EventKind, Failure, FailureKind, HealthState
+from txlb.wire import AgentReply, AgentState
 
 CHECK = HealthCheck("fake", 2.0)
 
@@ -227,6 +230,42 @@ class NoVerdictTests(HeartbeatCase, SynchronousTestCase):
         self.assertIsNone(self.host().health.last)
         self.assertEqual(heartbeat.active, 0)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_agent(self) -> None:
+        """
+        What an agent asks for is done, whatever it says of the host's health.
+        """
+        check = replace(CHECK, kind="fake")
+        self.world.answer = Verdict(None, "agent: nothing", AgentReply(state=AgentState.DRAIN))
+        self.beat(2, check=check)
+        self.run_(2.1)
+        self.assertEqual(self.host().asked, "drain")
+        self.assertIsNone(self.host().health.last)
+        self.world.answer = Verdict(True, "agent: up", AgentReply(state=AgentState.READY))
+        self.run_(2.1)
+        self.assertEqual(self.host().asked, "ready")
+        self.assertIsNotNone(self.host().health.last)
+
+    def test_saidOnce(self) -> None:
+        """
+        What the balancer lacks is said once for all hosts, and again after a
+        while.
+        """
+        said: list[str] = []
+
+        @implementer(ILogObserver)
+        def observer(event: LogEvent) -> None:
+            if event["log_namespace"].startswith("txlb.health"):
+                said.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.world.answer = Verdict(None, "no descriptors")
+        self.beat(20)
+        self.run_(10)
+        found = [line for line in said if "no descriptors" in line]
+        self.assertEqual(len(found), 1)
+        self.assertIn("no host is put out for that", found[0])
 
     def test_unresolved(self) -> None:
         """

@@ -91,4 +91,6 @@ class OldFormatTests(IntegrationTestCase):
         # What has no effect yet is said, with its line.
         for line in ("<web>", "crypt"):
             self.assertRegex(program.output, rf"config\.xml:\d+: .*{line}")
+        # What <hostCheck> asks for is done.
+        self.assertIn("checking 5 hosts", program.output)
         self.assertIn("web: the fast relay", (self.folder / "txlb.log").read_text("utf-8"))

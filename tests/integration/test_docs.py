@@ -102,6 +102,9 @@ class PageTests(SynchronousTestCase):
     def test_page_choosing(self) -> None:
         self.runPage(DOCS / "how-to" / "choosing.rst")
 
+    def test_page_checks(self) -> None:
+        self.runPage(DOCS / "how-to" / "checks.rst")
+
     def test_page_http_client(self) -> None:
         self.runPage(DOCS / "how-to" / "http-client.rst")
 

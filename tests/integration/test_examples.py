@@ -8,6 +8,7 @@ test of that name.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,7 +17,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,6 +36,8 @@ EXAMPLES = {
     "http_client.py": "test_httpClient",
     "least_connections_client.py": "test_leastConnectionsClient",
     "own_policy.py": "test_ownPolicy",
+    "queue_check.py": "test_queueCheck",
+    "redis_check.py": "test_redisCheck",
     "web_and_balancer.tac": "test_webAndBalancer",
     "who_asks.py": "test_whoAsks",
 }
@@ -247,3 +252,70 @@ class ExampleTests(SynchronousTestCase):
         The policy in ten lines.
         """
         self.assertEqual(self.run_("own_policy.py"), "near is chosen\n")
+
+    def test_queueCheck(self) -> None:
+        """
+        A function as a check: one host has a long queue, then a short one.
+        """
+        lengths = {7001: "3", 7002: "11"}
+        self.answering(self.port(7001), lambda: lengths[7001])
+        self.answering(self.port(7002), lambda: lengths[7002])
+        ports = [str(self.port(port)) for port in lengths]
+        program = self.start(sys.executable, "queue_check.py", *ports)
+        long = f"host-down jobs/workers/host{ports[1]}: check failed in .* s: 11 jobs wait; 1 ready"
+        program.waitFor(long)
+        lengths[7002] = "10"
+        program.waitFor(f"host-up jobs/workers/host{ports[1]}: check passed in .* s: 10 jobs wait")
+        self.assertNotIn(f"host{ports[0]}: check failed", program.output)
+
+    def test_redisCheck(self) -> None:
+        """
+        A kind of check of one's own, as a plugin, and hosts that answer as Redis
+        does.
+        """
+        self.answering(self.port(7001), lambda: "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")
+        self.answering(self.port(7002), lambda: "*5\r\n$5\r\nslave\r\n:0\r\n")
+        (self.folder / "redis.xml").write_text(
+            f"""<config><service name="s"><listen ip="127.0.0.1:{self.port(8080)}"/>
+            <group name="g" enable="yes"><check type="redis" role="master" interval="0.2"/>
+            <host name="one" ip="127.0.0.1:{self.port(7001)}"/>
+            <host name="two" ip="127.0.0.1:{self.port(7002)}"/>
+            </group></service></config>""",
+            encoding="ascii",
+        )
+        plugins = self.folder / "twisted" / "plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "redis_plugin.py").write_text(
+            "from redis_check import REDIS as redis\n", encoding="ascii"
+        )
+        path = f"PYTHONPATH={self.folder}"
+        program = self.start("env", path, "twistd", "--pidfile=", "-n", "txlb", "-c", "redis.xml")
+        program.waitFor("host-down s/g/two: check failed in .* s: it is a slave; 1 ready hosts")
+        self.assertNotIn("s/g/one: check failed", program.output)
+
+    def answering(self, port: int, answer: Callable[[], str]) -> None:
+        """
+        A host that says something to each client and closes.
+        """
+        listener = socket.create_server(("127.0.0.1", port))
+        thread = threading.Thread(target=_answer, args=(listener, answer), daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            listener.close()
+
+        self.addCleanup(stop)
+
+
+def _answer(listener: socket.socket, answer: Callable[[], str]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            sock, _ = listener.accept()
+            with sock, contextlib.suppress(OSError):
+                sock.sendall(answer().encode("ascii"))
+                sock.shutdown(socket.SHUT_WR)
+                # What the client has sent must not make a reset of the end.
+                sock.settimeout(1)
+                sock.recv(1000)

@@ -30,6 +30,8 @@ from tests.integration.support import (
     sites,
     waitUntil,
 )
+from txlb.model import ProxyGroup
+from txlb.pool._damper import mostFalls
 
 #: A host that does as a file says, read anew for each connection.
 HOST = """
@@ -273,12 +275,14 @@ class FaultTests(Watching):
             else:
                 self.hosts[each.name].process.send_signal(signal.SIGSTOP)
             failed[each.name] = time.monotonic()
-        # Who waits in its backlog leaves no room for anybody else.
+        # Once it accepts nobody, who waits in its backlog leaves no room for others.
+        time.sleep(0.1)
         self.fillers = [socket.socket() for _ in range(3)]
         for filler in self.fillers:
             self.addCleanup(filler.close)
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", self.ports["deaf"]))
+        failed["deaf"] = time.monotonic()
         return failed
 
     def _mendAll(self) -> dict[str, float]:
@@ -489,6 +493,77 @@ class Steady:
         self._ended = time.monotonic()
         for _ in range(100):
             self._slots.acquire()
+
+
+class HeaderTests(Watching):
+    """
+    Hosts that expect a PROXY header.
+    """
+
+    def test_header(self) -> None:
+        """
+        Checks say one that nginx takes, and none at a port of their own.
+        """
+        port, plain, expecting = freePorts(3)
+        sites(self, server(plain, "plain"), server(expecting, "expecting", listen="proxy_protocol"))
+        self.balancer(
+            "".join(
+                f'<group name="{name}" enable="{enable}" {sendProxy}>{check("http", more)}'
+                f'<host name="{name}" ip="127.0.0.1:{expecting}"/></group>'
+                for name, enable, sendProxy, more in (
+                    ("v1", "yes", 'sendProxy="v1"', ""),
+                    ("v2", "no", 'sendProxy="v2"', ""),
+                    ("elsewhere", "no", 'sendProxy="v2"', f'port="{plain}"'),
+                    ("without", "no", "", ""),
+                )
+            ),
+            port,
+        )
+        # By now each of the others has had as many checks.
+        waitUntil(lambda: self.events("host-down", "without"))
+        time.sleep(2 * INTERVAL)
+        for name in ("v1", "v2", "elsewhere"):
+            self.assertEqual(self.events("host-down", name), [])
+
+
+class FlapTests(Watching):
+    """
+    A host that goes up and down.
+    """
+
+    def test_flaps(self) -> None:
+        """
+        It flaps every half second. However long, it falls no more often than the
+        damper's bound. C{TXLB_FLAP_SECONDS} says how long; C{tox -e soak} does it
+        for half a minute.
+        """
+        seconds = float(os.environ.get("TXLB_FLAP_SECONDS", "6"))
+        port, flapping, steady = freePorts(3)
+        self.host("flapping", flapping, "200").waitForPort(flapping)
+        self.host("steady", steady, "200").waitForPort(steady)
+        self.balancer(
+            '<group name="all" enable="yes"><check type="http" interval="0.05" fall="2" rise="1"/>'
+            f'<host name="flapping" ip="127.0.0.1:{flapping}"/>'
+            f'<host name="steady" ip="127.0.0.1:{steady}"/></group>',
+            port,
+        )
+        began, flips = time.monotonic(), 0
+        while time.monotonic() < began + seconds:
+            time.sleep(0.5)
+            self.tell("flapping", "500" if flips % 2 == 0 else "200")
+            flips += 1
+        took = time.monotonic() - began
+        falls = len(self.events("host-down", "flapping"))
+        rises = len(self.events("host-up", "flapping"))
+        bound = mostFalls(ProxyGroup("g").flapHold, took)
+        self.show(
+            f"{flips} flips in {took:.1f} s: {falls} falls and {rises} rises, where "
+            f"{bound:.1f} falls are the bound"
+        )
+        self.assertGreaterEqual(falls, 2)
+        self.assertLessEqual(falls, bound)
+        self.assertLessEqual(rises, falls)
+        self.assertEqual(self.events("host-down", "steady"), [])
 
 
 class WallClockTests(Watching):

@@ -5,21 +5,42 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.plugin import getPlugins
+
 from txlb.application._probes import discoverProbes
 from txlb.config import findProbeWordsBy, registerCheckWord, registerProbeWord
-from txlb.health import checkKinds
+from txlb.errors import TxlbError
+from txlb.health import CheckKind, registerCheck, whenKnown
+from txlb.interfaces import IHealthCheckKind
 from txlb.resources import findProbesBy, probeKinds
+
+_log = Logger()
 
 
 def fillRegistries() -> None:
     """
-    Let configuration files ask for every kind of health check and resource probe. It is
-    done once, when L{txlb.application} is imported.
+    Let configuration files ask for every kind of resource probe and of health
+    check, checks that become known later and those that are plugins included. It
+    is done once, when L{txlb.application} is imported.
     """
-    for kind in checkKinds():
-        if kind.inFiles:
-            registerCheckWord(kind.word, kind.doc, kind.options)
     findProbesBy(discoverProbes)
     findProbeWordsBy(discoverProbes)
     for probe in probeKinds():
         registerProbeWord(probe.word, probe.doc, probe.options)
+    whenKnown(_checkKnown)
+    plugins: Iterable[Any] = getPlugins(IHealthCheckKind)
+    for kind in plugins:
+        try:
+            registerCheck(kind)
+        except TxlbError as error:
+            # What somebody has installed must not keep a balancer from starting.
+            _log.error("the plugin for {word} is not used: {error}", word=kind.word, error=error)
+
+
+def _checkKnown(kind: CheckKind) -> None:
+    if kind.inFiles:
+        registerCheckWord(kind.word, kind.doc, kind.options)

@@ -72,7 +72,7 @@ class LoadBalancedService(MultiService):
         super().__init__()
         self.manager = pm
         self.graceTime = graceTime
-        self.maxChecks = maxChecks
+        self._maxChecks = maxChecks
         self.configuration: ConfigurationFile | None = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
@@ -104,6 +104,19 @@ class LoadBalancedService(MultiService):
         for engine in (self._engine, self._stopping):
             if engine is not None:
                 engine.setRecord(record)
+
+    @property
+    def maxChecks(self) -> int:
+        """
+        How many health checks are under way at once; it can be set live.
+        """
+        return self._maxChecks
+
+    @maxChecks.setter
+    def maxChecks(self, most: int) -> None:
+        self._maxChecks = most
+        if self._engine is not None:
+            self._engine.heartbeat.maxChecks = most
 
     # Listeners
 
@@ -275,7 +288,7 @@ class LoadBalancedService(MultiService):
         if self._engine is None:
             self._reactor = pickedReactor(self._reactor)
             self._engine = Engine(
-                self.manager, self._reactor, self._record, maxChecks=self.maxChecks
+                self.manager, self._reactor, self._record, maxChecks=self._maxChecks
             )
         return self._engine
 

@@ -20,8 +20,9 @@ LIVE = (
     ("user", ""),
     ("manager", "graceTime"),
     ("manager", "configCheck"),
-    ("manager", "hostCheck"),
     ("manager", "heartbeat"),
+    ("manager", "hostCheck"),
+    ("manager", "maxChecks"),
 )
 
 #: These fields of a configuration say nothing about the balancer, or are

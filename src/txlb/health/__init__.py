@@ -23,6 +23,7 @@ from txlb.health._registry import (
     makeCheck,
     normalized,
     registerCheck,
+    whenKnown,
 )
 from txlb.health._script import SCRIPT
 from txlb.health._sockets import Sockets
@@ -49,6 +50,7 @@ __all__ = [
     "makeCheck",
     "normalized",
     "registerCheck",
+    "whenKnown",
 ]
 
 for _kind in (TCP, TLS, HTTP, EXPECT, AGENT, SCRIPT, PYTHON):

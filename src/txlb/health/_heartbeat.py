@@ -88,7 +88,7 @@ class Heartbeat(Turns, Service):
             _log.info(
                 "checking {count} hosts, at most {most} at once",
                 count=len(fresh),
-                most=self._maxChecks,
+                most=self.maxChecks,
             )
 
     def stopService(self) -> None:

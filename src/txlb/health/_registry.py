@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
 from txlb.deadlines import Deadlines
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.health._sockets import Sockets
-from txlb.interfaces import IHealthCheck
+from txlb.interfaces import IHealthCheck, IHealthCheckKind
 from txlb.model import Address, HealthCheck
 from txlb.model.kinds import Kind
 
@@ -74,6 +77,7 @@ class Option:
     required: bool = False
 
 
+@implementer(IPlugin, IHealthCheckKind)
 @dataclass(frozen=True, slots=True)
 class CheckKind:
     """
@@ -95,6 +99,7 @@ class CheckKind:
 
 
 _kinds: dict[str, CheckKind] = {}
+_told: list[Callable[[CheckKind], object]] = []
 
 
 def registerCheck(kind: CheckKind) -> None:
@@ -106,6 +111,18 @@ def registerCheck(kind: CheckKind) -> None:
     if kind.word in _kinds:
         raise DuplicateName(f"there is a check {kind.word!r} already; choose another word")
     _kinds[kind.word] = kind
+    for tell in _told:
+        tell(kind)
+
+
+def whenKnown(tell: Callable[[CheckKind], object]) -> None:
+    """
+    Be told of every kind: of those that are known now, and later of each that
+    becomes known.
+    """
+    for kind in _kinds.values():
+        tell(kind)
+    _told.append(tell)
 
 
 def checkKinds() -> list[CheckKind]:

@@ -175,8 +175,10 @@ class EpollWatcher:
         """
         See L{Watcher.forget}.
         """
-        # Closing it takes it out of the epoll.
         del self._calls[fd]
+        if self._epoll is not None:
+            # Closing would do, unless a process that was forked has a copy.
+            self._epoll.unregister(fd)
 
     def look(self) -> None:
         """

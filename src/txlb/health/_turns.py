@@ -29,6 +29,9 @@ GRAIN = 0.02
 #: Seconds between two complaints that checks are late.
 COMPLAIN = 60.0
 
+#: How many different things are remembered to have been said.
+MANY_SAID = 100
+
 NO_ANSWER = Verdict(False, "no answer")
 
 _log = Logger()
@@ -43,6 +46,7 @@ class Turns:
     batches; only those that don't end at once have a deadline of their own.
 
     @ivar active: how many checks are under way.
+    @ivar maxChecks: how many there are at most.
     """
 
     def __init__(
@@ -52,7 +56,7 @@ class Turns:
         self._manager = manager
         self._tools = tools
         self._deadlines = tools.deadlines
-        self._maxChecks = maxChecks
+        self.maxChecks = maxChecks
         self._random = source
         self._watched: dict[Key, Watched] = {}
         # When to check next, a number that only grows, and whom. A place is left
@@ -65,6 +69,7 @@ class Turns:
         self._next: Deadline | None = None
         self._grain = GRAIN
         self._complained: float | None = None
+        self._said: dict[str, float] = {}
 
     def _keepUpWith(self, watched: Watched) -> None:
         """
@@ -152,7 +157,7 @@ class Turns:
         """
         It is a host's turn.
         """
-        if self.active >= self._maxChecks:
+        if self.active >= self.maxChecks:
             watched.waiting = True
             watched.began = now
             self._waiting.append(watched)
@@ -240,6 +245,8 @@ class Turns:
         if watched.late and not verdict.passed:
             detail += f" within {watched.check.patience:g} s"
         watched.late = False
+        if verdict.reply is not None and not verdict.reply.isEmpty:
+            watched.pool.reportAgent(watched.host.name, verdict.reply)
         if verdict.passed is None:
             self._say(watched, detail)
         else:
@@ -265,7 +272,7 @@ class Turns:
         self._lettingIn = True
         begun: list[Watched] = []
         try:
-            while self._waiting and self.active < self._maxChecks:
+            while self._waiting and self.active < self.maxChecks:
                 watched = self._waiting.popleft()
                 if watched.waiting:
                     watched.waiting = False
@@ -285,16 +292,35 @@ class Turns:
                 "hosts take so long to answer",
                 host=watched.name,
                 late=late,
-                most=self._maxChecks,
+                most=self.maxChecks,
             )
 
     def _say(self, watched: Watched, detail: str) -> None:
         """
         Say once that a check says nothing of its host.
         """
-        if watched.said != detail:
-            watched.said = detail
-            _log.warn("{host}: {detail}; nothing is counted", host=watched.name, detail=detail)
+        if watched.said == detail:
+            return
+        watched.said = detail
+        if watched.check.kind == "agent":
+            _log.info("{host}: {detail}", host=watched.name, detail=detail)
+        elif self._isNews(detail):
+            # What the balancer lacks all its checks lack.
+            _log.warn(
+                "{host} can't be checked, maybe others neither: {detail}; no host is put out "
+                "for that",
+                host=watched.name,
+                detail=detail,
+            )
+
+    def _isNews(self, detail: str) -> bool:
+        now = self._deadlines.seconds()
+        if len(self._said) > MANY_SAID:
+            self._said.clear()
+        if now < self._said.get(detail, -COMPLAIN) + COMPLAIN:
+            return False
+        self._said[detail] = now
+        return True
 
     def _broken(self, watched: Watched, reason: Failure) -> None:
         detail = repr(reason.value)

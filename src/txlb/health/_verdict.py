@@ -80,4 +80,4 @@ def tlsReason(error: ssl.SSLError) -> str:
     """
     What OpenSSL says, in words.
     """
-    return (error.reason or str(error)).lower().replace("_", " ")
+    return (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")

@@ -59,6 +59,10 @@ class Host:
     @ivar enabled: whether it takes part at all; not so in maintenance, in which
         it isn't checked either.
     @ivar draining: whether it gets nothing new.
+    @ivar asked: what its agent wants of it: C{ready}, C{drain} or C{maint}, both
+        of which mean that it gets nothing new. Only the agent takes it back.
+    @ivar agentShare: the share of its weight that its agent gives it, 0 or more;
+        with 0 it gets nothing new.
     @ivar backup: whether it is used only while too few of the others are up.
     @ivar standby: whether it is a backup that is not used now.
     @ivar pending: connections to it that are being opened.
@@ -82,6 +86,8 @@ class Host:
         "_preferred",
         "active",
         "addresses",
+        "agentShare",
+        "asked",
         "backup",
         "blamed",
         "configured",
@@ -117,6 +123,8 @@ class Host:
         self.weight = configured.weight
         self.effectiveWeight = float(configured.weight)
         self.maxConnections = configured.maxConnections
+        self.asked = "ready"
+        self.agentShare = 1.0
         self.order = order
         self.active = 0
         self.connectTime: float | None = None
@@ -274,7 +282,13 @@ class Host:
         """
         Whether people want it to take work, and it has a place for it.
         """
-        return not self.going and self.weight > 0 and bool(self.addresses)
+        return (
+            not self.going
+            and self.weight > 0
+            and bool(self.addresses)
+            and self.asked == "ready"
+            and self.agentShare > 0
+        )
 
     @property
     def hasRoom(self) -> bool:
@@ -329,10 +343,10 @@ class Host:
         for word, holds in (
             ("leaving", self.leaving),
             ("unresolved", not self.addresses),
-            ("maintenance", not self.enabled),
+            ("maintenance", not self.enabled or self.asked == "maint"),
             (self.health.state.value, self.health.state is not HealthState.UP),
             (self.mark.state.value, not self.mark.isUp),
-            ("drain", self.draining or self.weight == 0),
+            ("drain", self.draining or not self.wanted),
             ("standby", self.standby),
             ("full", not (self.hasRoom and self.hasLeft)),
         ):

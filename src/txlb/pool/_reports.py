@@ -5,12 +5,13 @@ What work and checks tell of a pool's hosts, and what becomes of them by it.
 from __future__ import annotations
 
 from txlb.pool._dial import Failure, FailureKind
-from txlb.pool._events import EventKind
+from txlb.pool._events import EventKind, changed
 from txlb.pool._health import FALL, RISE, CheckResult, HealthEvent, HealthState
 from txlb.pool._host import Host
 from txlb.pool._lease import Lease, Outcome
 from txlb.pool._mark import MarkEvent, MarkState
 from txlb.pool._members import Members
+from txlb.wire import AgentReply
 
 #: These failures say something about the host.
 MARKING = frozenset({FailureKind.REFUSED, FailureKind.TIMEOUT, FailureKind.UNREACHABLE})
@@ -150,6 +151,42 @@ class Reports(Members):
         if not 0 <= available <= 1:
             raise ValueError(f"what {name!r} has left is {available!r}; it is 0 to 1")
         self._weighing.reported(self.getHost(name), float(available), self.seconds())
+
+    def reportAgent(self, name: str, reply: AgentReply) -> None:
+        """
+        An agent beside a host has said what it wants of it. What it does not
+        mention stays as it was; what people want of the host stays in any case,
+        and who wants less has his way. How the host is, is for L{reportCheck}.
+
+        Source: HAProxy 2.6, configuration manual, C{agent-check}. A weight is
+        taken as a share of the one that is configured.
+
+        @raise UnknownName: there is no such host.
+        """
+        host, now = self.getHost(name), self.seconds()
+        before = (host.asked, host.agentShare)
+        if reply.state is not None:
+            host.asked = reply.state.value
+        if reply.percent is not None:
+            host.agentShare = reply.percent / 100
+        elif reply.weight is not None and host.configured.weight:
+            host.agentShare = reply.weight / host.configured.weight
+        after = (host.asked, host.agentShare)
+        if after == before:
+            return
+        self._weighing.refresh(host, now)
+        self._rotation.refresh(host)
+        said = [
+            f"{what} {was} -> {now_}"
+            for what, was, now_ in (
+                ("state", before[0], after[0]),
+                ("weight", f"{before[1]:.0%}", f"{after[1]:.0%}"),
+            )
+            if was != now_
+        ]
+        message = f"its agent says: {', '.join(said)}"
+        self._tell(EventKind.HOST_STATE, host, message, now, changed(list(before), list(after)))
+        self._settle(now)
 
     # Checks
 

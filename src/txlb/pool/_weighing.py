@@ -195,7 +195,7 @@ class Weighing:
         return self._settings().resource or REPORTED
 
     def _weigh(self, host: Host, now: float) -> None:
-        weight = float(host.weight)
+        weight = host.weight * host.agentShare
         if host.slowSince is not None:
             share, until = _grown(host.slowSince, self._settings().slowStart, now)
             if until is None:

@@ -1,0 +1,140 @@
+"""
+Tests for L{txlb.health._values} and L{txlb.health._registry}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.health import (
+    CheckKind,
+    _registry,
+    checkKinds,
+    completed,
+    getCheckKind,
+    normalized,
+    registerCheck,
+    whenKnown,
+)
+from txlb.health._call import Function
+from txlb.health._tcp import TCP, TCPCheck
+from txlb.health._values import Bytes, Statuses, Text, ranges, shown, unescaped
+from txlb.model import HealthCheck
+
+
+class ValueTests(SynchronousTestCase):
+    """
+    Texts and what they stand for.
+    """
+
+    def test_text(self) -> None:
+        kind = Text("[a-z]+", "a word")
+        self.assertEqual(kind.parse("word", "it"), "word")
+        for wrong in ("", "Word", "word\n", "w" * 5000):
+            error = self.assertRaises(ModelError, kind.parse, wrong, "it")
+            self.assertIn("it is a word", str(error))
+
+    def test_statuses(self) -> None:
+        kind = Statuses()
+        self.assertEqual(kind.parse("200, 204,301 - 302", "it"), "200,204,301-302")
+        self.assertEqual(ranges("200,301-302"), [(200, 200), (301, 302)])
+        for wrong in ("", "99", "600", "300-200", "200,", "2xx", "200-", "1" * 5000):
+            self.assertRaises(ModelError, kind.parse, wrong, "it")
+
+    def test_escapes(self) -> None:
+        self.assertEqual(unescaped(r"a\r\n\t\0\\\x7fb", "it"), b"a\r\n\t\0\\\x7fb")
+        self.assertEqual(unescaped("é", "it"), "é".encode())
+        for wrong in ("\\", r"\q", r"\x1", r"\xgg", r"ends with \\" + "\\"):
+            error = self.assertRaises(ModelError, unescaped, wrong, "it")
+            self.assertIn("a backslash begins one of", str(error))
+
+    @given(st.binary(max_size=50))
+    def test_anyBytes(self, data: bytes) -> None:
+        """
+        There is a text for all bytes.
+        """
+        text = "".join(f"\\x{byte:02x}" for byte in data)
+        self.assertEqual(unescaped(text, "it"), data)
+
+    def test_bytes(self) -> None:
+        self.assertEqual(Bytes().parse(r"PING\r\n", "it"), r"PING\r\n")
+        self.assertRaises(ModelError, Bytes().parse, "", "it")
+        self.assertRaises(ModelError, Bytes().parse, "x" * 5000, "it")
+        self.assertIn("escapes", Bytes().brief())
+
+    @given(st.binary(max_size=200))
+    def test_shown(self, data: bytes) -> None:
+        """
+        Whatever a host sends, a log shows it in one line that no terminal obeys.
+        """
+        text = shown(data)
+        self.assertTrue(text.isprintable())
+        self.assertLess(len(text), 600)
+        self.assertEqual(text.endswith("…"), len(data) > 60)
+
+    def test_function(self) -> None:
+        """
+        No text is a function.
+        """
+        self.assertRaises(ModelError, Function().parse, "print", "it")
+
+
+class RegistryTests(SynchronousTestCase):
+    """
+    Kinds of checks and their options.
+    """
+
+    def test_words(self) -> None:
+        words = [kind.word for kind in checkKinds()]
+        self.assertEqual(words[:4], ["tcp", "tls", "http", "expect"])
+        self.assertIs(getCheckKind("tcp"), TCP)
+        self.assertRaises(UnknownName, getCheckKind, "nothing")
+        self.assertRaises(DuplicateName, registerCheck, TCP)
+
+    def test_whenKnown(self) -> None:
+        """
+        Those of before and those of later.
+        """
+        told: list[CheckKind] = []
+        whenKnown(told.append)
+        self.addCleanup(_registry._told.remove, told.append)
+        self.assertEqual(told, checkKinds())
+        kind = CheckKind("new", "Nothing.", TCPCheck, inFiles=False)
+        registerCheck(kind)
+        self.addCleanup(_registry._kinds.pop, "new")
+        self.assertIs(told[-1], kind)
+
+    def test_completed(self) -> None:
+        found = completed(HealthCheck("http", options={"path": "/a", "tls": True}))
+        self.assertEqual((found["path"], found["status"], found["tls"]), ("/a", "200-399", True))
+        self.assertIsNone(found["host"])
+
+    def test_asInAFile(self) -> None:
+        """
+        A text will do for everything that is no text.
+        """
+        self.assertEqual(completed(HealthCheck("http", options={"tls": "yes"}))["tls"], True)
+
+    def test_wrong(self) -> None:
+        cases: list[tuple[str, dict[str, object], str]] = [
+            ("http", {"path": "no slash"}, "path of the http check is 'no slash'"),
+            ("expect", {}, "expect of the expect check is missing; it is text"),
+            ("http", {"status": 99}, "status of the http check is '99'"),
+            ("script", {"program": "relative"}, "an absolute path"),
+            ("python", {"call": 7}, "call of the python check is '7'"),
+        ]
+        for kind, options, says in cases:
+            check = HealthCheck(kind, options=options)
+            error = self.assertRaises(ModelError, completed, check)
+            self.assertIn(says, str(error))
+        error = self.assertRaises(UnknownName, completed, HealthCheck("tcp", options={"path": "/"}))
+        self.assertIn("option of the tcp check", str(error))
+
+    def test_normalized(self) -> None:
+        check = HealthCheck("http", fall=5, options={"path": "/", "status": "200, 204"})
+        self.assertEqual(
+            normalized(check), HealthCheck("http", fall=5, options={"status": "200,204"})
+        )
