@@ -26,12 +26,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.simulate",
         description="Simulate the policies under work with a heavy tail, at three loads, and "
-        "what happens when a host is lost. Without options this takes less than 10 minutes of "
+        "what happens when a host is lost. Without options this takes about 10 minutes of "
         "one core; what else the machine does changes no figure.",
     )
     size = parser.add_mutually_exclusive_group()
     for scale, text in (
-        (SHORT, "take about a minute, and so be less sure"),
+        (SHORT, "take about 2 minutes, and so be less sure"),
         (SMOKE, "only see that everything works; the figures mean nothing"),
     ):
         size.add_argument(
