@@ -22,8 +22,9 @@ DOCUMENTED = ("8080", "7001", "7002", "7003")
 REQUESTS = 300
 AFTERWARDS = 200
 
-#: How far a host's share may be from a third: a tenth of it.
-UNEVEN = 10
+#: How far a host's share may be from a third: a quarter of it, as on a busy machine
+#: one connection after the other ends late.
+UNEVEN = 25
 
 
 class AnnouncementTests(IntegrationTestCase):

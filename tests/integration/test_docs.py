@@ -23,6 +23,9 @@ PAGES = [
 ]
 NEEDED = ("bash", "curl", "ssh", "ssh-keygen")
 
+#: L{tests.integration.test_process} checks them.
+UNITS = {Path("docs/how-to/txlb.service"), Path("docs/how-to/txlb.socket")}
+
 
 class PageTests(SynchronousTestCase):
     """
@@ -58,12 +61,13 @@ class PageTests(SynchronousTestCase):
 
     def test_shownFilesExist(self) -> None:
         """
-        What the pages show are the examples, which have tests of their own.
+        What the pages show are the examples and systemd's units, which have tests
+        of their own.
         """
         shown = set(shownFiles(PAGES))
         self.assertTrue(shown)
         for path in shown:
-            self.assertEqual(path.parts[0], "examples", path)
+            self.assertTrue(path.parts[0] == "examples" or path in UNITS, path)
             self.assertTrue((ROOT / path).is_file(), path)
 
     def test_page_change(self) -> None:
