@@ -105,6 +105,7 @@ class SchedulerTests(SynchronousTestCase):
             "ewma",
             "sticky",
             "first",
+            "resource",
         ):
             value = getattr(schedulers, word)
             self.assertEqual(value, word)
@@ -164,6 +165,7 @@ class FacadeTests(SynchronousTestCase):
             schedulers.PeakEwma,
             schedulers.Sticky,
             schedulers.First,
+            schedulers.ResourceShare,
         ):
             self.assertTrue(verifyClass(interfaces.IScheduler, policy))
         self.assertTrue(interfaces.IHost.implementedBy(pool.Host))

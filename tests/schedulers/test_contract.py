@@ -12,7 +12,7 @@ from unittest import TestResult
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txlb.interfaces import IHost, IScheduler
-from txlb.schedulers import Key, Scheduler, schedulerFactory, schedulerWords
+from txlb.schedulers import Key, Scheduler, Sticky, schedulerFactory, schedulerWords
 from txlb.testing import FakeHost, SchedulerContract
 from txlb.testing._measure import chiSquare, chiSquareLimit, countHeld
 
@@ -49,10 +49,29 @@ class WeightlcTests(SchedulerContract, SynchronousTestCase):
 
 
 class StickyTests(SchedulerContract, SynchronousTestCase):
+    """
+    With few points, as a change of weight costs a step for each of them; but
+    shares are those of a ring as it is used.
+    """
+
     weighted = True
+    points = 256
 
     def makeScheduler(self, random: Random) -> IScheduler:
-        return schedulerFactory("sticky", random=random)
+        return Sticky(random, points=self.points)
+
+    def test_shares(self) -> None:
+        self.points = 16384
+        super().test_shares()
+
+
+class BoundedStickyTests(StickyTests):
+    """
+    With all hosts idle nobody may have more than one more than another.
+    """
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return Sticky(random, points=self.points, boundedLoad=1.25)
 
 
 class P2cTests(SchedulerContract, SynchronousTestCase):
@@ -72,6 +91,13 @@ class EwmaTests(SchedulerContract, SynchronousTestCase):
 class FirstTests(SchedulerContract, SynchronousTestCase):
     def makeScheduler(self, random: Random) -> IScheduler:
         return schedulerFactory("first", random=random)
+
+
+class ResourceTests(SchedulerContract, SynchronousTestCase):
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return schedulerFactory("resource", random=random)
 
 
 class First(Scheduler):
@@ -107,6 +133,7 @@ class AllContractedTests(SynchronousTestCase):
                 EwmaTests,
                 StickyTests,
                 FirstTests,
+                ResourceTests,
             )
         }
         self.assertEqual(tested, set(schedulerWords()))

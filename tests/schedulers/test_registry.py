@@ -25,8 +25,19 @@ from txlb.testing import FakeHost
 class WordTests(SynchronousTestCase):
     def test_words(self) -> None:
         self.assertEqual(
-            schedulerWords()[:9],
-            ["rand", "roundr", "leastc", "weightr", "weightlc", "p2c", "ewma", "sticky", "first"],
+            schedulerWords()[:10],
+            [
+                "rand",
+                "roundr",
+                "leastc",
+                "weightr",
+                "weightlc",
+                "p2c",
+                "ewma",
+                "sticky",
+                "first",
+                "resource",
+            ],
         )
 
     def test_canonical(self) -> None:

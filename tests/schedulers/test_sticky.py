@@ -1,34 +1,118 @@
 """
-Tests for L{txlb.schedulers._sticky}.
+Tests for L{txlb.schedulers._sticky}, L{txlb.schedulers._ring} and
+L{txlb.schedulers._bounded}.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import Counter
+from hashlib import blake2b
 from random import Random
-from unittest.mock import patch
+from typing import cast
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.schedulers.histories import Group, Step, histories
 from txlb.schedulers import Sticky
+from txlb.schedulers._ring import Ring
+from txlb.schedulers._sticky import REMEMBERED
 from txlb.testing import FakeHost
-from txlb.testing._measure import chiSquare, chiSquareLimit
 
 CLIENTS = [(f"198.51.{number // 250}.{number % 250}", number) for number in range(1_000)]
 
+places = st.integers(0, (1 << 40) - 1).map(lambda number: number << 24)
 
-class Affine(Group):
+
+class RingTests(SynchronousTestCase):
+    @given(
+        st.lists(st.tuples(st.integers(0, 5), places), max_size=120, unique=True),
+        st.lists(st.integers(0, 119), max_size=200),
+        places,
+    )
+    def test_naive(self, points: list[tuple[int, int]], gone: list[int], place: int) -> None:
+        """
+        It is a sorted list of points.
+        """
+        ring, naive = Ring(), set()
+        for owner, where in points:
+            ring.add(owner, [where])
+            naive.add(where | owner)
+        for number in gone:
+            if number < len(points):
+                owner, where = points[number]
+                if where | owner in naive:
+                    naive.remove(where | owner)
+                    ring.remove(owner, [where])
+        ordered = sorted(naive)
+        begin = bisect_left(ordered, place)
+        wanted = [point & 0xFFFFFF for point in ordered[begin:] + ordered[:begin]]
+        self.assertEqual(list(ring.walk(place)), wanted)
+        self.assertEqual(ring.ownerAfter(place), wanted[0] if wanted else None)
+        self.assertEqual(len(ring), len(ordered))
+        self.assertLessEqual(len(ring._parts), 2 * len(ring) + 1)
+
+
+class NaiveRing(Group):
+    """
+    Makes the whole ring anew for each pick, of the hosts that are held.
+    """
+
     word = "sticky"
 
+    def __init__(self, boundedLoad: float = 0.0) -> None:
+        super().__init__()
+        self.factor = boundedLoad
+        self.scheduler = self.policy = Sticky(Random(1), points=64, boundedLoad=boundedLoad)
+        self.clients = Random(7)
 
-def policy(hosts: list[FakeHost]) -> Sticky:
+    def order(self, client: str) -> list[FakeHost]:
+        points = []
+        for host in self.held.values():
+            count = max(round(host.effectiveWeight * self.policy._scale), 1)
+            name = "/".join(host.key).encode()
+            for batch in range(count // 8 + 1):
+                digest = blake2b(name, digest_size=64, salt=batch.to_bytes(8, "little")).digest()
+                for number in range(8):
+                    if batch * 8 + number < count:
+                        point = int.from_bytes(digest[number * 8 :][:8], "little")
+                        points.append((point >> 24, host.name, host))
+        points.sort(key=lambda point: point[:2])
+        place = int.from_bytes(blake2b(client.encode(), digest_size=8).digest(), "little") >> 24
+        begin = bisect_left([point[0] for point in points], place)
+        order = dict.fromkeys(point[1] for point in points[begin:] + points[:begin])
+        return [self.held[name] for name in order]
+
+    def hasRoom(self, host: FakeHost) -> bool:
+        if not self.factor:
+            return True
+        active = sum(each.active for each in self.held.values())
+        weight = sum(each.effectiveWeight for each in self.held.values())
+        most = self.factor * (active + 1) * host.effectiveWeight / weight
+        return host.active < math.ceil(most - 1e-9)
+
+    def picked(self, pick: FakeHost | None, candidates: list[FakeHost]) -> None:
+        order = self.order("192.0.2.1")
+        left = [host for host in order if host in candidates]
+        fitting = [host for host in left if self.hasRoom(host)]
+        assert pick is next(iter(fitting + left), None), (pick, left)
+        explained = self.policy.explain("192.0.2.1")
+        ranked = [host for host in order if self.hasRoom(host)]
+        ranked += [host for host in order if not self.hasRoom(host)]
+        assert list(explained) == [host.key for host in ranked]
+        held = sum(owner.points for owner in self.policy._owners.values())
+        assert len(self.policy._ring) == held
+        assert len(self.policy._gone) <= max(REMEMBERED, 2 * len(self.held))
+
+
+def policy(hosts: list[FakeHost], boundedLoad: float = 0.0) -> Sticky:
     """
     A policy that holds these.
     """
-    scheduler = Sticky(Random(1))
+    scheduler = Sticky(Random(1), boundedLoad=boundedLoad)
     for host in hosts:
         scheduler.hostAdded(host)
     return scheduler
@@ -38,26 +122,25 @@ def homes(scheduler: Sticky) -> dict[str, str]:
     """
     The name of the host of each client.
     """
-    found = {}
-    for client in CLIENTS:
-        pick = scheduler.nextHost(client)
-        assert pick is not None
-        found[client[0]] = pick.key[2]
-    return found
+    return {client[0]: cast(FakeHost, scheduler.nextHost(client)).name for client in CLIENTS}
 
 
 class StickyTests(SynchronousTestCase):
+    @settings(max_examples=40)
     @given(histories)
-    def test_anyHistory(self, history: list[Step]) -> None:
+    def test_naive(self, history: list[Step]) -> None:
         """
-        A held host that is not excluded is chosen wherever there is one; how it
-        came to be held makes no difference.
+        Whatever happens, it chooses as one that makes its whole ring anew.
         """
-        group = Affine()
-        group.follow(history)
-        again = policy(sorted(group.held.values(), key=lambda host: host.key))
-        for client in CLIENTS[:20]:
-            self.assertIs(group.scheduler.nextHost(client), again.nextHost(client))
+        NaiveRing().follow(history)
+
+    @settings(max_examples=40)
+    @given(histories)
+    def test_naiveBounded(self, history: list[Step]) -> None:
+        """
+        The same with a bound.
+        """
+        NaiveRing(1.25).follow(history)
 
     def test_sameHost(self) -> None:
         """
@@ -72,6 +155,16 @@ class StickyTests(SynchronousTestCase):
                 self.assertIs(scheduler.nextHost(client), first)
         self.assertIsNotNone(scheduler.nextHost(None))
         self.assertIsNotNone(scheduler.nextHost(()))
+
+    def test_sameEverywhere(self) -> None:
+        """
+        Another balancer with the same hosts, which it got to know in another
+        order, sends clients to the same ones; so does this one at any other time.
+        """
+        hosts = [FakeHost(f"h{number}", 1 + number) for number in range(6)]
+        self.assertEqual(homes(policy(hosts)), homes(policy(hosts[::-1])))
+        known = [homes(policy(hosts))[client[0]] for client in CLIENTS[:8]]
+        self.assertEqual(known, ["h2", "h2", "h2", "h3", "h3", "h5", "h1", "h2"])
 
     @given(st.integers(0, 4))
     def test_leaver(self, place: int) -> None:
@@ -95,11 +188,44 @@ class StickyTests(SynchronousTestCase):
         scheduler.hostAdded(gone)
         self.assertEqual(homes(scheduler), before)
 
+    def test_forgotten(self) -> None:
+        """
+        Of many hosts that have gone only the last keep their points; nobody
+        else's client moves by that, and one that comes back is as before.
+        """
+        hosts = [FakeHost(f"h{number}") for number in range(60)]
+        scheduler = policy(hosts)
+        before = homes(scheduler)
+        for host in hosts[:58]:
+            scheduler.hostRemoved(host)
+        self.assertEqual(len(scheduler._owners), 2 + REMEMBERED)
+        self.assertEqual(set(homes(scheduler).values()), {"h58", "h59"})
+        for host in hosts[:58]:
+            scheduler.hostAdded(host)
+        self.assertEqual(homes(scheduler), before)
+        self.assertEqual(len(scheduler._hostOf), 60)
+
+    def test_shrunk(self) -> None:
+        """
+        Where much more was there at one time, a host that is new brings the
+        points back to as many as are good.
+        """
+        hosts = [FakeHost(f"h{number}", 100) for number in range(100)]
+        scheduler = policy(hosts)
+        for host in hosts:
+            scheduler.hostRemoved(host)
+        self.assertLess(len(scheduler._ring), 8000)
+        for name in "abc":
+            scheduler.hostAdded(FakeHost(name, 1))
+        self.assertGreaterEqual(len(scheduler._ring), 16384)
+        self.assertEqual(len(scheduler._owners), 3)
+
     def test_raisedWeight(self) -> None:
         """
         A host that gets more weight takes clients over and loses none.
         """
-        hosts = [FakeHost(name) for name in "abc"]
+        hosts = [FakeHost(name, 2) for name in "abc"]
+        hosts[0].effectiveWeight = 1.0
         scheduler = policy(hosts)
         before = homes(scheduler)
         hosts[0].effectiveWeight = 2.0
@@ -109,14 +235,22 @@ class StickyTests(SynchronousTestCase):
         self.assertEqual({after[client] for client in moved}, {"a"})
         self.assertGreater(len(moved), 0)
 
-    def test_shares(self) -> None:
+    def test_manyHosts(self) -> None:
         """
-        Clients are shared out by weight.
+        Of a thousand hosts each has its share of the ring within a factor of
+        two, which is what 32 points and more give.
         """
-        weights = [1, 3, 6]
-        hosts = [FakeHost(name, weight) for name, weight in zip("abc", weights, strict=True)]
-        counts = Counter(homes(policy(hosts)).values())
-        self.assertLess(chiSquare([counts[name] for name in "abc"], weights), chiSquareLimit(2))
+        hosts = [FakeHost(f"h{number}") for number in range(1000)]
+        scheduler = policy(hosts)
+        owned: Counter[int] = Counter()
+        last = 0
+        points = [point for part in scheduler._ring._parts for point in part]
+        for point in points:
+            owned[point & 0xFFFFFF] += point - last
+            last = point
+        owned[points[0] & 0xFFFFFF] += (1 << 64) - last
+        shares = [1000 * owned[number] / (1 << 64) for number in range(1000)]
+        self.assertTrue(all(0.4 < share < 2.0 for share in shares), (min(shares), max(shares)))
 
     def test_excludedGoesToTheNext(self) -> None:
         """
@@ -124,31 +258,24 @@ class StickyTests(SynchronousTestCase):
         """
         hosts = [FakeHost(name) for name in "abc"]
         scheduler = policy(hosts)
-        first = scheduler.nextHost(("192.0.2.7", 1))
-        assert first is not None
+        first = cast(FakeHost, scheduler.nextHost(("192.0.2.7", 1)))
         second = scheduler.nextHost(("192.0.2.7", 1), frozenset({first.key}))
-        assert isinstance(first, FakeHost)
         scheduler.hostRemoved(first)
         self.assertIs(scheduler.nextHost(("192.0.2.7", 1)), second)
+        everybody = frozenset(host.key for host in hosts)
+        self.assertIsNone(scheduler.nextHost(("192.0.2.7", 1), everybody))
 
-    def test_explain(self) -> None:
+    def test_bounded(self) -> None:
         """
-        The host with the highest score is the one.
+        With a bound no host has more than its share allows, though most
+        clients want the same one; without it that one has them all.
         """
-        scheduler = policy([FakeHost(name) for name in "abc"])
-        for client in CLIENTS[:50]:
-            scores = scheduler.explain(client)
-            pick = scheduler.nextHost(client)
-            assert pick is not None
-            self.assertEqual(max(scores, key=lambda key: scores[key]), pick.key)
-
-    def test_extremeHashes(self) -> None:
-        """
-        The lowest and the highest hash that there are give a score as well.
-        """
-        scheduler = policy([FakeHost("a")])
-        for digest in (b"\0" * 8, b"\xff" * 8):
-            with patch("txlb.schedulers._sticky.blake2b") as hashed:
-                hashed.return_value.digest.return_value = digest
-                (score,) = scheduler.explain("192.0.2.1").values()
-                self.assertGreater(score, 0)
+        for factor, most in ((0.0, 400), (1.25, 126), (2.0, 201)):
+            hosts = [FakeHost(name) for name in "abcd"]
+            scheduler = policy(hosts, factor)
+            for _ in range(400):
+                pick = cast(FakeHost, scheduler.nextHost(("192.0.2.7", 1)))
+                pick.active += 1
+                scheduler.hostChanged(pick)
+            self.assertLessEqual(max(host.active for host in hosts), most)
+            self.assertGreaterEqual(max(host.active for host in hosts), min(most - 3, 400))

@@ -26,6 +26,7 @@ from txlb.schedulers._registry import (
     schedulerKinds,
     schedulerWords,
 )
+from txlb.schedulers._resource import ResourceShare
 from txlb.schedulers._roundr import RoundRobin
 from txlb.schedulers._sticky import Sticky
 from txlb.schedulers._weightlc import WeightedLeastConnections
@@ -41,6 +42,7 @@ p2c = TwoChoices.name
 ewma = PeakEwma.name
 sticky = Sticky.name
 first = First.name
+resource = ResourceShare.name
 
 registerScheduler(
     rand,
@@ -93,12 +95,19 @@ registerScheduler(
     Sticky,
     summary="always the same for one client's address, while it is there",
     chooseWhen="hosts keep something for their clients, such as sessions or caches",
+    wants=("boundedLoad",),
 )
 registerScheduler(
     first,
     First,
     summary="the first in the order of the configuration that has room",
     chooseWhen="hosts have maxConnections, and those that are not needed are to be idle",
+)
+registerScheduler(
+    resource,
+    ResourceShare,
+    summary="shares in proportion to weight and to what each host says that it has left",
+    chooseWhen="hosts report their load, by agents or probes, and connections say little of it",
 )
 
 __all__ = [
@@ -109,6 +118,7 @@ __all__ = [
     "LeastConnections",
     "PeakEwma",
     "Random",
+    "ResourceShare",
     "RoundRobin",
     "Scheduler",
     "SchedulerKind",
@@ -124,6 +134,7 @@ __all__ = [
     "p2c",
     "rand",
     "registerScheduler",
+    "resource",
     "roundr",
     "schedulerFactory",
     "schedulerKind",

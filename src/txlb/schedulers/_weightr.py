@@ -108,6 +108,12 @@ class WeightedRandom(Scheduler):
             host = self.draw()
             if host.key not in excluded:
                 return host
+        return self.drawBeside(excluded)
+
+    def drawBeside(self, excluded: frozenset[Key]) -> IHost | None:
+        """
+        The same as L{draw} where nearly all are excluded: O(n).
+        """
         candidates = self.candidates(excluded)
         if not candidates:
             return None
