@@ -104,6 +104,7 @@ class SchedulerTests(SynchronousTestCase):
             "p2c",
             "ewma",
             "sticky",
+            "maglev",
             "first",
             "resource",
         ):
@@ -164,6 +165,7 @@ class FacadeTests(SynchronousTestCase):
             schedulers.TwoChoices,
             schedulers.PeakEwma,
             schedulers.Sticky,
+            schedulers.Maglev,
             schedulers.First,
             schedulers.ResourceShare,
         ):

@@ -12,7 +12,7 @@ from unittest import TestResult
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txlb.interfaces import IHost, IScheduler
-from txlb.schedulers import Key, Scheduler, Sticky, schedulerFactory, schedulerWords
+from txlb.schedulers import Key, Maglev, Scheduler, Sticky, schedulerFactory, schedulerWords
 from txlb.testing import FakeHost, SchedulerContract
 from txlb.testing._measure import chiSquare, chiSquareLimit, countHeld
 
@@ -88,6 +88,38 @@ class EwmaTests(SchedulerContract, SynchronousTestCase):
         return schedulerFactory("ewma", random=random, settings={"seconds": lambda: 5.0})
 
 
+class MaglevTests(SchedulerContract, SynchronousTestCase):
+    """
+    Before the first table and with one: the driver calls it now and then, with
+    a clock that stands still, so that each table is filled at once.
+    """
+
+    weighted = True
+
+    def makeScheduler(self, random: Random) -> IScheduler:
+        return Maglev(random, seconds=lambda: 5.0)
+
+    def test_shares(self) -> None:
+        super().test_shares()
+        self.makeScheduler = Advanced  # type: ignore[method-assign]  # the same once more
+        super().test_shares()
+
+
+class Advanced(Maglev):
+    """
+    Has a new table before each pick.
+    """
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(random, seconds=lambda: 5.0)
+        self.turns = 0
+
+    def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
+        self.turns += 1
+        self.advance(5.0 + self.turns)
+        return super().nextHost(clientAddr, excluded)
+
+
 class FirstTests(SchedulerContract, SynchronousTestCase):
     def makeScheduler(self, random: Random) -> IScheduler:
         return schedulerFactory("first", random=random)
@@ -132,6 +164,7 @@ class AllContractedTests(SynchronousTestCase):
                 P2cTests,
                 EwmaTests,
                 StickyTests,
+                MaglevTests,
                 FirstTests,
                 ResourceTests,
             )

@@ -25,7 +25,7 @@ from txlb.testing import FakeHost
 class WordTests(SynchronousTestCase):
     def test_words(self) -> None:
         self.assertEqual(
-            schedulerWords()[:10],
+            schedulerWords()[:11],
             [
                 "rand",
                 "roundr",
@@ -35,6 +35,7 @@ class WordTests(SynchronousTestCase):
                 "p2c",
                 "ewma",
                 "sticky",
+                "maglev",
                 "first",
                 "resource",
             ],

@@ -13,6 +13,7 @@ from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._ewma import PeakEwma
 from txlb.schedulers._first import First
 from txlb.schedulers._leastc import LeastConnections
+from txlb.schedulers._maglev import MAX_HOSTS, Maglev
 from txlb.schedulers._p2c import MAX_CHOICES, TwoChoices
 from txlb.schedulers._rand import Random
 from txlb.schedulers._registry import (
@@ -41,6 +42,7 @@ weightlc = WeightedLeastConnections.name
 p2c = TwoChoices.name
 ewma = PeakEwma.name
 sticky = Sticky.name
+maglev = Maglev.name
 first = First.name
 resource = ResourceShare.name
 
@@ -98,6 +100,14 @@ registerScheduler(
     wants=("boundedLoad",),
 )
 registerScheduler(
+    maglev,
+    Maglev,
+    summary="always the same for one client's address, by a table that is built by and by",
+    chooseWhen="as sticky, with shares that are more even, and hosts that seldom change",
+    wants=("boundedLoad", "seconds"),
+    maxHosts=MAX_HOSTS,
+)
+registerScheduler(
     first,
     First,
     summary="the first in the order of the configuration that has room",
@@ -116,6 +126,7 @@ __all__ = [
     "First",
     "Key",
     "LeastConnections",
+    "Maglev",
     "PeakEwma",
     "Random",
     "ResourceShare",
@@ -131,6 +142,7 @@ __all__ = [
     "ewma",
     "first",
     "leastc",
+    "maglev",
     "p2c",
     "rand",
     "registerScheduler",
