@@ -61,7 +61,7 @@ class UnknownName(TxlbError, LookupError):
     @ivar known: the names that do exist.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], more: str = "") -> None:
         self.kind = kind
         self.name = name
         self.known = tuple(known)
@@ -72,6 +72,8 @@ class UnknownName(TxlbError, LookupError):
             remedy = "there are: " + ", ".join(sorted(self.known))
         else:
             remedy = "there is none yet"
+        if more:
+            remedy = f"{remedy} ({more})"
         super().__init__(f"no {kind} is called {name!r}; {remedy}")
 
 

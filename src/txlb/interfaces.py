@@ -38,6 +38,7 @@ __all__ = [
     "IResourceProbePlugin",
     "ISamplingScheduler",
     "IScheduler",
+    "ISchedulerPlugin",
     "ITimedScheduler",
 ]
 
@@ -155,6 +156,26 @@ class ITimedScheduler(IScheduler):
         Do what is due by C{now}, for a few milliseconds at most; what is left
         gets a deadline of its own.
         """
+
+
+class ISchedulerPlugin(Interface):
+    """
+    A policy from elsewhere: an object that stands in a module of
+    C{twisted.plugins} and provides this is found there. In most cases it is a
+    L{txlb.schedulers.SchedulerKind}.
+    """
+
+    word: str = Attribute("The word for the policy in configuration files and programs.")
+    maker: Callable[..., IScheduler] = Attribute(
+        "Makes one. It is called with a random.Random, and by keyword with "
+        "those settings of the group that it wants."
+    )
+    summary: str = Attribute("Which host is the next one, in half a sentence.")
+    chooseWhen: str = Attribute("When to choose it, in half a sentence.")
+    wants: tuple[str, ...] = Attribute(
+        "The settings that the maker wants, and 'seconds' for a monotonic clock."
+    )
+    maxHosts: int | None = Attribute("How many hosts it takes at most; None for any number.")
 
 
 class IPreface(Interface):

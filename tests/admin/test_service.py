@@ -320,6 +320,13 @@ class SessionTests(ServiceTestCase):
         table = self.run_(link, b"status()")
         self.assertIn("/etc/txlb.xml was read:\n  service web is not as it was\n", table)
 
+    def test_explain(self) -> None:
+        link = self.login(self.make())
+        for arguments in ("'web'", "'web', None, '192.0.2.1'"):
+            table = self.run_(link, f"explain({arguments})".encode())
+            self.assertIn("web/", table)
+            self.assertIn("  host", table)
+
     def test_stop(self) -> None:
         service = self.make()
         link = self.login(service)

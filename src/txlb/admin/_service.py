@@ -12,6 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
+from txlb.admin._explained import explainTable
 from txlb._reactor import pickedReactor
 from txlb.admin._commands import Target
 from txlb.admin._functions import functions
@@ -53,7 +54,8 @@ def manholeService(
     Make a Python prompt inside a balancer, for OpenSSH's client and others.
 
     In it C{services} is the balancer, C{manager} its manager, C{config} the
-    configuration it was made from, C{status()} shows how things stand, and the other
+    configuration it was made from, C{status()} shows how things stand,
+    C{explain('web')} which host a client would get, and why not another, and the other
     commands of L{txlb.admin.COMMANDS} are functions. A
     command runs in the balancer's own thread, so one that does not end stops the
     balancer.
@@ -234,12 +236,22 @@ class ManholeService(Service):
             """
             show(statusTable(self._lbs, self._config) + "\n")
 
+        def explain(
+            serviceName: str, groupName: str | None = None, clientAddr: object = None
+        ) -> None:
+            """
+            Show which host a client would get now, and why not another.
+            """
+            pool = self._lbs.manager.getPool(serviceName, groupName)
+            show(explainTable(pool.explain(clientAddr)) + "\n")
+
         return {
             "services": self._lbs,
             "manager": self._lbs.manager,
             "config": self._config,
             "status": status,
             **functions(Target(self._lbs, self._config, self._history)),
+            "explain": explain,
         }
 
 

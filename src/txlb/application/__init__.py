@@ -9,6 +9,7 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileError, LogFileService
 from txlb.application._owner import Owner, OwnerError
+from txlb.application._plugins import discoverSchedulers, listSchedulers
 from txlb.application._registries import fillRegistries
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService, ProxyListener
@@ -26,6 +27,8 @@ __all__ = [
     "OwnerError",
     "ProxyListener",
     "Supervisor",
+    "discoverSchedulers",
+    "listSchedulers",
 ]
 
 fillRegistries()

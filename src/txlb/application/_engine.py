@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txlb.application._events import EventLog
+from txlb.application._plugins import discoverSchedulers
 from txlb.application._timer import PoolTimer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import ModelError
@@ -199,6 +200,8 @@ class Engine:
         Begin to serve the pools, and find out when clients can be served.
         """
         self._started = True
+        for problem in discoverSchedulers():
+            _log.warn("{problem}", problem=problem)
         self._fit()
         if self._loop is not None:
             self._loop.start()

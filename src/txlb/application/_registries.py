@@ -11,12 +11,14 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.plugin import getPlugins
 
+from txlb.application._plugins import discoverSchedulers
 from txlb.application._probes import discoverProbes
 from txlb.config import findProbeWordsBy, registerCheckWord, registerProbeWord
 from txlb.errors import TxlbError
 from txlb.health import CheckKind, registerCheck, whenKnown
 from txlb.interfaces import IHealthCheckKind
 from txlb.resources import findProbesBy, probeKinds
+from txlb.schedulers import findSchedulersBy
 
 _log = Logger()
 
@@ -25,8 +27,10 @@ def fillRegistries() -> None:
     """
     Let configuration files ask for every kind of resource probe and of health
     check, checks that become known later and those that are plugins included. It
-    is done once, when L{txlb.application} is imported.
+    is done once, when L{txlb.application} is imported. Policies that are plugins
+    are looked for when somebody asks for one that is unknown.
     """
+    findSchedulersBy(discoverSchedulers)
     findProbesBy(discoverProbes)
     findProbeWordsBy(discoverProbes)
     for probe in probeKinds():

@@ -20,6 +20,7 @@ from txlb.cli._completion import COMPLETE, COMPLETION, complete
 from txlb.cli._diff import DIFF
 from txlb.cli._events import EVENTS
 from txlb.cli._passwd import PASSWD
+from txlb.cli._schedulers import SCHEDULERS
 from txlb.cli._status import STATUS
 from txlb.cli._top import TOP
 
@@ -32,6 +33,7 @@ COMMANDS = (
     EVENTS,
     CLIENT_ADDRESS,
     CHECK,
+    SCHEDULERS,
     PASSWD,
     COMPLETION,
 )

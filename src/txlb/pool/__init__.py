@@ -20,6 +20,7 @@ from txlb.pool._dial import (
     Step,
 )
 from txlb.pool._events import Details, Event, EventKind, changed
+from txlb.pool._explain import Explanation, HostExplanation
 from txlb.pool._health import CheckResult, Health, HealthState
 from txlb.pool._host import Host, HostCounters
 from txlb.pool._lease import Lease, Outcome
@@ -40,6 +41,7 @@ __all__ = [
     "DialLimits",
     "Event",
     "EventKind",
+    "Explanation",
     "Failure",
     "FailureKind",
     "GaveUp",
@@ -49,6 +51,7 @@ __all__ = [
     "HealthState",
     "Host",
     "HostCounters",
+    "HostExplanation",
     "HostLoad",
     "HostPool",
     "HostSnapshot",

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from txlb.pool._configure import Configurable
+from txlb.pool._explain import Explainer, Explanation
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, hostSnapshot
+from txlb.schedulers import Key
 
 
 class HostPool(Configurable):
@@ -29,6 +31,20 @@ class HostPool(Configurable):
     @param more: settings of a L{txlb.model.ProxyGroup}, by name.
     @raise ModelError: a setting breaks a rule.
     """
+
+    def explain(
+        self, clientAddr: object = None, excluded: frozenset[Key] = frozenset()
+    ) -> Explanation:
+        """
+        Say which host a client would get now, and for each of the others why it
+        would not. It changes nothing.
+
+        @param clientAddr: for whom; policies with affinity look at it.
+        @param excluded: keys of hosts that will not do.
+        """
+        hosts = [*self._hosts.values(), *self._leaving.values()]
+        explainer = Explainer(self.scheduler, self._rotation.held, excluded)
+        return explainer.explain(self.service, self.group, hosts, clientAddr)
 
     def hostSnapshots(self) -> Iterator[HostSnapshot]:
         """

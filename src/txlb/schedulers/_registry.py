@@ -4,13 +4,15 @@ From the word in a configuration file to the policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random as RandomSource
 from typing import Any, Protocol
 
+from zope.interface import implementer
+
 from txlb.errors import DuplicateName, ModelError, UnknownName
-from txlb.interfaces import IScheduler
+from txlb.interfaces import IScheduler, ISchedulerPlugin
 
 #: What makes a policy: it is called with a source of chance, and by keyword
 #: with those settings that its L{SchedulerKind} wants.
@@ -26,10 +28,12 @@ ALIASES = {
 }
 
 
+@implementer(ISchedulerPlugin)
 @dataclass(frozen=True, slots=True)
 class SchedulerKind:
     """
-    A policy that can be had by its word.
+    A policy that can be had by its word. In a module of C{twisted.plugins} one
+    of these is a plugin, which is all that it takes to add a policy.
 
     @ivar word: the word.
     @ivar maker: makes one.
@@ -61,6 +65,11 @@ class SchedulerKind:
 
 
 _kinds: dict[str, SchedulerKind] = {}
+
+#: Looks for policies from elsewhere, and returns what is wrong with some.
+Finder = Callable[[], Sequence[str]]
+
+_finders: list[Finder] = []
 
 
 class Tracker(Protocol):
@@ -100,6 +109,17 @@ def registerScheduler(
     _kinds[word] = SchedulerKind(word, maker, summary, chooseWhen, wants, maxHosts)
 
 
+def findSchedulersBy(finder: Finder) -> None:
+    """
+    Ask somebody for policies when a word is unknown.
+
+    @param finder: registers those that it finds, and returns a line for each
+        that is wrong, for the message.
+    """
+    if finder not in _finders:
+        _finders.append(finder)
+
+
 def schedulerWords() -> list[str]:
     """
     The words of all the policies, in the order in which they became known.
@@ -123,7 +143,9 @@ def canonicalWord(word: object) -> str:
     text = word if isinstance(word, str) else repr(word)
     text = ALIASES.get(text, text)
     if text not in _kinds:
-        raise UnknownName("scheduler", text, _kinds)
+        wrong = [line for finder in _finders for line in finder()]
+        if text not in _kinds:
+            raise UnknownName("scheduler", text, _kinds, "; ".join(wrong))
     return text
 
 
