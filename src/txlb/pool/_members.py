@@ -49,6 +49,7 @@ class Members(Upkeep):
         super().__init__(service, group, own, seconds, publish, rotation)
         for host in hosts:
             self.addHost(host)
+        self._settle(self.seconds())
         self._weighing.running = True
         self._reserve.telling = True
 
@@ -93,7 +94,9 @@ class Members(Upkeep):
         self._rotation.refresh(host)
         message = f"added at {configured.address}"
         self._tell(EventKind.HOST_ADDED, host, message, now, changed(None, host.settings))
-        self._settle(now)
+        if self._reserve.telling:
+            # While the pool is made it is done once, or it would cost O(n²).
+            self._settle(now)
         return host
 
     def removeHost(self, name: str, deadline: float | None = None, force: bool = False) -> Host:
