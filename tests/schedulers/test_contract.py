@@ -11,7 +11,10 @@ from unittest import TestResult
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from txlb.errors import ModelError, UnknownName
 from txlb.interfaces import IHost, IScheduler
+from txlb.manager import proxyManagerFactory
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.schedulers import Key, Maglev, Scheduler, Sticky, schedulerFactory, schedulerWords
 from txlb.testing import FakeHost, SchedulerContract
 from txlb.testing._measure import chiSquare, chiSquareLimit, countHeld
@@ -411,3 +414,39 @@ class FakeHostTests(SynchronousTestCase):
         host = FakeHost("a", 3, active=2)
         self.assertEqual(repr(host), "<FakeHost service/group/a weight=3 active=2>")
         self.assertEqual(host.name, "a")
+
+
+class LiveTests(SynchronousTestCase):
+    """
+    A policy is changed while hosts have connections.
+    """
+
+    def test_everyPolicy(self) -> None:
+        """
+        From every policy to the next: counts and leases stay, weights can
+        be changed, and every lease ends.
+        """
+        hosts = [ProxyHost(name, "10.0.0.1", 80, 1 + place) for place, name in enumerate("abc")]
+        group = ProxyGroup("g", "leastc", enabled=True, hosts=hosts)
+        manager = proxyManagerFactory([ProxyService("s", [("127.0.0.1", 8080)], [group])])
+        pool = manager.getPool("s")
+        leases = [pool.acquire(("192.0.2.1", 1)) for _ in range(9)]
+        words = schedulerWords()
+        for one, other in zip(words, words[1:] + words[:1], strict=True):
+            manager.setScheduler("s", "g", one)
+            leases.append(pool.acquire(("192.0.2.2", 1)))
+            before = [host.active for host in pool.hosts]
+            manager.setScheduler("s", "g", other, choices=3, boundedLoad=1.5)
+            self.assertEqual(pool.scheduler.name, other)
+            self.assertEqual([host.active for host in pool.hosts], before)
+            manager.setWeight("s", "g", "a", 1 + len(leases) % 5)
+            leases.append(pool.acquire(("192.0.2.3", 1)))
+            manager.setWeight("s", "g", "a", 1)
+            leases.pop(0).release()
+            self.assertEqual(pool.active, len(leases))
+        for lease in leases:
+            lease.release()
+        self.assertEqual([host.active for host in pool.hosts], [0, 0, 0])
+        self.assertEqual(manager.getGroup("s", "g").choices, 3)
+        self.assertRaises(UnknownName, manager.setScheduler, "s", "g", "p2c", choice=3)
+        self.assertRaises(ModelError, manager.setScheduler, "s", "g", "p2c", choices=1)

@@ -119,7 +119,7 @@ class WeightedLeastTests(SynchronousTestCase):
             host.active = number % 5
             scheduler.hostChanged(host)
             most = max(most, len(scheduler._heap))
-        self.assertLessEqual(most, 2 * 4 + 16)
+        self.assertLessEqual(most, 4 * 4 + 16)
         for host in hosts:
             scheduler.hostRemoved(host)
         self.assertLessEqual(len(scheduler._heap), 16)

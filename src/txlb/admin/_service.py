@@ -12,9 +12,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
-from txlb.admin._explained import explainTable
 from txlb._reactor import pickedReactor
 from txlb.admin._commands import Target
+from txlb.admin._explained import explainTable
 from txlb.admin._functions import functions
 from txlb.admin._history import History
 from txlb.admin._hostkey import fingerprint, hostKey

@@ -7,7 +7,7 @@ that idle hosts take turns in proportion to their weights.
 
 The order is kept in one heap. A change pushes a new entry and leaves the old
 one where it is, to be dropped when it comes up; the heap is compacted when
-those are the greater part, so that it can't grow without bound.
+those are three quarters of it, so that it can't grow without bound.
 
 Semantics: C{wlc} of the Linux Virtual Server, with nginx's weighted round robin
 on ties.
@@ -83,7 +83,8 @@ class WeightedLeastConnections(Scheduler):
         self._compact()
 
     def _compact(self) -> None:
-        if len(self._heap) > 2 * len(self._rank) + 16:
+        # Rarely, as it goes through all: a cycle pushes three entries.
+        if len(self._heap) > 4 * len(self._rank) + 16:
             self._heap = [(rank, self.hosts[key]) for key, rank in self._rank.items()]
             heapq.heapify(self._heap)
 
