@@ -15,9 +15,11 @@ was one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.python.modules import PythonModule, getModule
+from zope.interface import Interface
 
 import twisted.plugins
 from txlb.errors import TxlbError
@@ -28,7 +30,7 @@ from txlb.schedulers import registerScheduler, schedulerKinds
 _OWN = "twisted.plugins.twisted_"
 
 #: What a module has to mention for its faults to be ours to tell.
-_MENTION = (b"SchedulerKind", b"ISchedulerPlugin")
+_MENTION = (b"SchedulerKind", b"ISchedulerPlugin", b"CheckKind")
 
 #: The plugins that have been registered, so that no one is twice.
 _registered: set[int] = set()
@@ -42,11 +44,26 @@ def discoverSchedulers() -> tuple[str, ...]:
 
     @return: a line for each that is wrong.
     """
-    wrong: list[str] = []
+    return tuple(line for module in _modules() for line in _register(module))
+
+
+def pluginsOf(interface: type[Interface]) -> Iterator[object]:
+    """
+    What provides an interface in the modules of C{twisted.plugins}. Those that
+    can't be imported are passed over; L{discoverSchedulers} tells of them.
+    """
+    for module in _modules():
+        try:
+            found = list(vars(module.load()).values())
+        except Exception:  # noqa: BLE001, S112 - it is told elsewhere, and others go on
+            continue
+        yield from (each for each in found if interface.providedBy(each))
+
+
+def _modules() -> Iterator[PythonModule]:
     for module in getModule(twisted.plugins.__name__).iterModules():
         if not module.name.startswith(_OWN):
-            wrong += _register(module)
-    return tuple(wrong)
+            yield module
 
 
 def _register(module: PythonModule) -> list[str]:

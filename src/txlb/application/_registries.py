@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.logger import Logger
-from twisted.plugin import getPlugins
 
-from txlb.application._plugins import discoverSchedulers
+from txlb.application._plugins import discoverSchedulers, pluginsOf
 from txlb.application._probes import discoverProbes
 from txlb.config import findProbeWordsBy, registerCheckWord, registerProbeWord
 from txlb.errors import TxlbError
@@ -36,7 +35,7 @@ def fillRegistries() -> None:
     for probe in probeKinds():
         registerProbeWord(probe.word, probe.doc, probe.options)
     whenKnown(_checkKnown)
-    plugins: Iterable[Any] = getPlugins(IHealthCheckKind)
+    plugins: Iterable[Any] = pluginsOf(IHealthCheckKind)
     for kind in plugins:
         try:
             registerCheck(kind)
