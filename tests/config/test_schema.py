@@ -40,11 +40,11 @@ class ModelTests(SynchronousTestCase):
         """
         ownLines = {"name", "ip", "scheduler", "enable"}
         otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "addresses",
-                       "groups", "enabledGroup", "check", "resource", "allow", "deny"}  # fmt: skip
+                       "groups", "check", "resource", "allow", "deny"}  # fmt: skip
         for element, settings, value in MODELS:
             names = {attribute.name for attribute in element.attributes}
             self.assertEqual(names - ownLines, set(settings))
-            fields = {field.name for field in dataclasses.fields(value)}
+            fields = {field.name for field in dataclasses.fields(value) if field.init}
             self.assertEqual(fields - otherFields, set(settings))
 
     def test_defaults(self) -> None:

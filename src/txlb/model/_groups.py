@@ -4,7 +4,7 @@ Groups of hosts, as configured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from txlb import schedulers
@@ -108,6 +108,7 @@ class ProxyGroup:
     slowStart: float = field(default=0.0, kw_only=True)
     resource: ResourceProbe | None = field(default=None, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
+    _byName: Mapping[str, ProxyHost] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checkName("group", self.name)
@@ -117,6 +118,8 @@ class ProxyGroup:
             checkBoolean(getattr(self, setting), f"{setting} of {whose}")
         object.__setattr__(self, "hosts", tuple(self.hosts))
         checkUnique("host", (host.name for host in self.hosts), whose)
+        # A group may have thousands, and each is looked for by its name.
+        object.__setattr__(self, "_byName", {host.name: host for host in self.hosts})
         for setting, least, most in _WHOLE:
             checkWhole(getattr(self, setting), f"{setting} of {whose}", least, most)
         for setting, shortest, longest in _SECONDS:
@@ -149,10 +152,10 @@ class ProxyGroup:
         """
         @raise UnknownName: the group has no such host.
         """
-        for host in self.hosts:
-            if host.name == name:
-                return host
-        raise UnknownName(f"host of group {self.name!r}", name, (host.name for host in self.hosts))
+        try:
+            return self._byName[name]
+        except KeyError:
+            raise UnknownName(f"host of group {self.name!r}", name, self._byName) from None
 
 
 #: The settings of a group that are whole numbers, seconds and words.

@@ -66,10 +66,9 @@ class Reserve:
         """
         hosts = list(self._hosts())
         backups = [host for host in hosts if host.backup]
-        quiet = not self._wasAsked(hosts)
         up = self._rotation.upCount
         if up >= settings.minimumUp or not backups:
-            self._enough(settings, backups, quiet, now)
+            self._enough(settings, backups, hosts, now)
         else:
             self._leaveAt = None
             if not self.used:
@@ -88,9 +87,12 @@ class Reserve:
             self.asked = any(host.active or host.wasUsed for host in hosts)
         return self.asked
 
-    def _enough(self, settings: ProxyGroup, backups: list[Host], quiet: bool, now: float) -> None:
+    def _enough(
+        self, settings: ProxyGroup, backups: list[Host], hosts: list[Host], now: float
+    ) -> None:
         if not self.used:
             return
+        quiet = not self._wasAsked(hosts)
         if self._leaveAt is None:
             self._leaveAt = now + settings.holdDown
         if now >= self._leaveAt or quiet or not backups:
