@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import txlb.application  # noqa: F401 - makes the words of checks and probes known
 from txlb.config import _schema as schema
 from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS
 from txlb.config._elements import REQUIRED, Element, defaultOf, walk
