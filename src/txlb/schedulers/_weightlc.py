@@ -43,12 +43,16 @@ class WeightedLeastConnections(Scheduler):
         self._deadline: dict[Key, float] = {}
         self._now = 0.0
         self._number = 0
+        # Who was chosen last and has no entry for it yet: nearly always it is
+        # acquired next, and then one entry does for both.
+        self._chosen: IHost | None = None
 
     def hostAdded(self, host: IHost) -> None:
         """
         See L{IScheduler.hostAdded}.
         """
         super().hostAdded(host)
+        self._enterChosen()
         self._deadline[host.key] = self._now + 1 / host.effectiveWeight
         self._push(host)
 
@@ -57,6 +61,8 @@ class WeightedLeastConnections(Scheduler):
         See L{IScheduler.hostRemoved}.
         """
         super().hostRemoved(host)
+        if self._chosen is host:
+            self._chosen = None
         del self._rank[host.key], self._deadline[host.key]
         self._compact()
 
@@ -66,10 +72,21 @@ class WeightedLeastConnections(Scheduler):
         """
         # A host whose weight was raised doesn't wait as long as its old one says.
         soonest = self._now + 1 / host.effectiveWeight
+        if self._chosen is host:
+            self._chosen = None
+            self._deadline[host.key] = min(soonest, self._deadline[host.key])
+            self._push(host)
+            return
+        self._enterChosen()
         ratio, deadline, _ = self._rank[host.key]
         if soonest < deadline or ratio != host.active / host.effectiveWeight:
             self._deadline[host.key] = min(soonest, deadline)
             self._push(host)
+
+    def _enterChosen(self) -> None:
+        chosen, self._chosen = self._chosen, None
+        if chosen is not None:
+            self._push(chosen)
 
     def _push(self, host: IHost) -> None:
         self._number += 1
@@ -83,7 +100,7 @@ class WeightedLeastConnections(Scheduler):
         self._compact()
 
     def _compact(self) -> None:
-        # Rarely, as it goes through all: a cycle pushes three entries.
+        # Rarely, as it goes through all: a cycle pushes two entries.
         if len(self._heap) > 4 * len(self._rank) + 16:
             self._heap = [(rank, self.hosts[key]) for key, rank in self._rank.items()]
             heapq.heapify(self._heap)
@@ -92,6 +109,7 @@ class WeightedLeastConnections(Scheduler):
         """
         See L{IScheduler.nextHost}.
         """
+        self._enterChosen()
         passedOver = []
         chosen = None
         while self._heap and chosen is None:
@@ -107,11 +125,16 @@ class WeightedLeastConnections(Scheduler):
         if chosen is not None:
             self._now = max(self._now, self._deadline[chosen.key])
             self._deadline[chosen.key] = self._now + 1 / chosen.effectiveWeight
-            self._push(chosen)
+            self._chosen = chosen
         return chosen
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
         See L{IScheduler.explain}: fewer connections for the weight score higher.
         """
-        return {key: -self._rank[key][0] for key in sorted(self._rank, key=self._rank.__getitem__)}
+        ranks = dict(self._rank)
+        chosen = self._chosen
+        if chosen is not None:
+            ratio = chosen.active / chosen.effectiveWeight
+            ranks[chosen.key] = (ratio, self._deadline[chosen.key], self._number + 1)
+        return {key: -ranks[key][0] for key in sorted(ranks, key=ranks.__getitem__)}
