@@ -4,6 +4,8 @@ What agents beside hosts ask for.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -102,6 +104,32 @@ class AgentTests(SynchronousTestCase):
         self.assertEqual(self.picks(), 0)
         self.says(b"100%\n")
         self.assertEqual(self.picks(), 10)
+
+    def test_limit(self) -> None:
+        """
+        It may take fewer connections than are configured, and not more.
+        """
+        host = self.pool.getHost("a")
+        self.assertEqual(
+            self.says(b"maxconn:2\n"), ["its agent says: maxConnections no limit -> 2"]
+        )
+        leases = [self.pool.acquire() for _ in range(6)]
+        self.assertEqual([lease.host.name for lease in leases].count("a"), 2)
+        self.assertEqual(host.stateWord, "full")
+        # What was not mentioned stays.
+        self.assertEqual(self.says(b"75% maxconn:2\n"), ["its agent says: weight 100% -> 75%"])
+        self.pool.changeHost(replace(host.configured, maxConnections=1))
+        self.assertEqual(host.maxConnections, 1)
+        self.pool.changeHost(replace(host.configured, maxConnections=100))
+        self.assertEqual(host.maxConnections, 2)
+        self.assertEqual(
+            self.says(b"maxconn:0\n"), ["its agent says: maxConnections 2 -> no limit"]
+        )
+        self.assertEqual(host.maxConnections, 100)
+        self.assertEqual(host.settings["maxConnections"], 100)
+        self.assertEqual(host.stateWord, "up")
+        for lease in leases:
+            lease.release()
 
     def test_unknown(self) -> None:
         self.assertRaises(UnknownName, self.pool.reportAgent, "c", parseAgentReply(b"up\n"))

@@ -80,6 +80,7 @@ class Configurable(Work):
         for name in _HOST_SETTINGS:
             if hasattr(host, name):
                 setattr(host, name, getattr(configured, name))
+        host.limit()
         if configured.address != before.address:
             host.moved(self.seconds())
         host.standby = host.backup and not self._reserve.used

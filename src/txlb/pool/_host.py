@@ -63,6 +63,9 @@ class Host:
         of which mean that it gets nothing new. Only the agent takes it back.
     @ivar agentShare: the share of its weight that its agent gives it, 0 or more;
         with 0 it gets nothing new.
+    @ivar agentLimit: how many connections its agent lets it have at once; L{None}
+        for no limit of the agent's.
+    @ivar maxConnections: the lower one of that and the configured limit.
     @ivar backup: whether it is used only while too few of the others are up.
     @ivar standby: whether it is a backup that is not used now.
     @ivar pending: connections to it that are being opened.
@@ -86,6 +89,7 @@ class Host:
         "_preferred",
         "active",
         "addresses",
+        "agentLimit",
         "agentShare",
         "asked",
         "backup",
@@ -125,6 +129,7 @@ class Host:
         self.maxConnections = configured.maxConnections
         self.asked = "ready"
         self.agentShare = 1.0
+        self.agentLimit: int | None = None
         self.order = order
         self.active = 0
         self.connectTime: float | None = None
@@ -159,7 +164,7 @@ class Host:
         return {
             "address": str(self.configured.address),
             "weight": self.weight,
-            "maxConnections": self.maxConnections,
+            "maxConnections": self.configured.maxConnections,
             "state": self.state,
             "backup": self.backup,
         }
@@ -170,6 +175,13 @@ class Host:
         Its name in its group.
         """
         return self.key[2]
+
+    def limit(self) -> None:
+        """
+        Its configuration or its agent has changed: find C{maxConnections}.
+        """
+        limits = (self.configured.maxConnections, self.agentLimit)
+        self.maxConnections = min((each for each in limits if each is not None), default=None)
 
     @property
     def address(self) -> Address:

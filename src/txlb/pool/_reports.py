@@ -159,19 +159,23 @@ class Reports(Members):
         and who wants less has his way. How the host is, is for L{reportCheck}.
 
         Source: HAProxy 2.6, configuration manual, C{agent-check}. A weight is
-        taken as a share of the one that is configured.
+        taken as a share of the one that is configured; a limit of connections
+        holds beside the one that is configured.
 
         @raise UnknownName: there is no such host.
         """
         host, now = self.getHost(name), self.seconds()
-        before = (host.asked, host.agentShare)
+        before = (host.asked, host.agentShare, host.agentLimit)
         if reply.state is not None:
             host.asked = reply.state.value
         if reply.percent is not None:
             host.agentShare = reply.percent / 100
         elif reply.weight is not None and host.configured.weight:
             host.agentShare = reply.weight / host.configured.weight
-        after = (host.asked, host.agentShare)
+        if reply.maxConnections is not None:
+            host.agentLimit = reply.maxConnections or None
+            host.limit()
+        after = (host.asked, host.agentShare, host.agentLimit)
         if after == before:
             return
         self._weighing.refresh(host, now)
@@ -181,6 +185,7 @@ class Reports(Members):
             for what, was, now_ in (
                 ("state", before[0], after[0]),
                 ("weight", f"{before[1]:.0%}", f"{after[1]:.0%}"),
+                ("maxConnections", before[2] or "no limit", after[2] or "no limit"),
             )
             if was != now_
         ]
