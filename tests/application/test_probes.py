@@ -14,7 +14,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txlb.application import _probes
-from txlb.config import _probewords as words
+from txlb.config import _words as words
 from txlb.config import parseConfiguration
 from txlb.errors import ConfigurationError
 from txlb.interfaces import IResourceProbe, IResourceProbePlugin
@@ -48,7 +48,7 @@ MOON = ProbeKind("moon", "Asks the moon.", Moon, (Option("phase", Whole(0, 4), "
 class DiscoverTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(registry, "_kinds", dict(registry._kinds))
-        self.patch(words, "_variants", dict(words._variants))
+        self.patch(words.PROBES, "_variants", dict(words.PROBES._variants))
         self.looked = 0
         self.found: list[object] = [MOON]
         self.patch(_probes, "getPlugins", self.getPlugins)

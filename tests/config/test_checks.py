@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.application  # noqa: F401 - so that files can ask for every kind of check
 from txlb.config import Configuration, explainConfiguration, parseConfiguration, referencePage
-from txlb.config import _checkwords as words
+from txlb.config import _words as words
 from txlb.config._build import CHECK_SETTINGS
 from txlb.config._schema_checks import CHECK
 from txlb.errors import ConfigurationError, DuplicateName
@@ -158,7 +158,7 @@ class WrongTests(SynchronousTestCase):
             self.assertRegex(error.problems[0].message, says)
 
     def test_nobodyToldOfThem(self) -> None:
-        self.patch(words, "_variants", {})
+        self.patch(words.CHECKS, "_variants", {})
         error = self.assertRaises(ConfigurationError, load, '<check type="http"/>')
         self.assertIn("once txlb.application was imported", str(error))
 
@@ -255,7 +255,7 @@ class PagesTests(SynchronousTestCase):
     def test_reference(self) -> None:
         page = referencePage()
         self.assertEqual(page.count(".. _config-check:"), 1)
-        for word, variant in words.checkVariants().items():
+        for word, variant in words.CHECKS.variants().items():
             self.assertIn(f'.. rubric:: ``type="{word}"``', page)
             for attribute in variant.attributes:
                 self.assertIn(f"   * - ``{attribute.name}``\n     - {attribute.doc}", page)

@@ -21,8 +21,9 @@ from txlb.health import (
 )
 from txlb.health._call import Function
 from txlb.health._tcp import TCP, TCPCheck
-from txlb.health._values import Bytes, Statuses, Text, ranges, shown, unescaped
+from txlb.health._values import Bytes, Statuses, ranges, shown, unescaped
 from txlb.model import HealthCheck
+from txlb.model.options import Text
 
 
 class ValueTests(SynchronousTestCase):

@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IResourceProbe
 from txlb.model import ResourceProbe, UNIXAddress
+from txlb.model.options import Text
 from txlb.resources import (
     AgentService,
     Option,
@@ -28,7 +29,6 @@ from txlb.resources import (
     registerProbe,
 )
 from txlb.resources import _registry as registry
-from txlb.resources._values import Text
 from txlb.testing import ResourceProbeContract, Stream
 from txlb.testing._streams import until
 

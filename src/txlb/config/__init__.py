@@ -2,11 +2,9 @@
 The configuration file: XML in, values out, and back again.
 """
 
-from txlb.config._checkwords import registerCheckWord
 from txlb.config._configuration import Configuration, loadConfiguration, parseConfiguration
 from txlb.config._document import readFile
 from txlb.config._explain import explainConfiguration
-from txlb.config._probewords import findProbeWordsBy, registerProbeWord
 from txlb.config._reference import referencePage
 from txlb.config._save import FileChanged, writeFile
 from txlb.config._settings import (
@@ -19,6 +17,7 @@ from txlb.config._settings import (
     TimerSettings,
     WebSettings,
 )
+from txlb.config._words import findProbeWordsBy, registerCheckWord, registerProbeWord
 
 __all__ = [
     "AdminSettings",

@@ -20,12 +20,11 @@ from txlb.config._build import (
     SERVICE_SETTINGS,
     hostNames,
 )
-from txlb.config._checkwords import checkVariants
 from txlb.config._document import parseTree
 from txlb.config._edit import arrange
-from txlb.config._elements import Attribute, Element
+from txlb.config._elements import Attribute, Element, Variant
 from txlb.config._nodes import Node, checkTree
-from txlb.config._probewords import probeVariants
+from txlb.config._words import CHECKS, PROBES
 from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
     HealthCheck,
@@ -153,20 +152,10 @@ def _editCheck(
 
 
 def _setCheck(element: etree._Element, node: Node | None, check: HealthCheck) -> None:
-    variants = checkVariants()
-    if check.kind not in variants:
+    if check.kind not in CHECKS.known():
         raise ValueError(f"a {check.kind} check, which is made by a program")
-    if node is not None and node.get("type") != check.kind:
-        # What it was has nothing to do with what it is.
-        for attribute in node.attributes[len(node.spec.attributes) :]:
-            element.attrib.pop(attribute.name, None)
-    _set(element, schema.CHECK, node, "type", check.kind)
-    for setting in CHECK_SETTINGS:
-        _set(element, schema.CHECK, node, setting, getattr(check, setting))
-    same = node if node is not None and node.get("type") == check.kind else None
-    for attribute in variants[check.kind].attributes:
-        value = check.options.get(attribute.name, attribute.default)
-        _setAttribute(element, attribute, same, value)
+    own = CHECKS.variants()[check.kind]
+    _setVariant(element, schema.CHECK, node, ("type", check.kind), CHECK_SETTINGS, check, own)
 
 
 def _editResource(
@@ -181,19 +170,40 @@ def _editResource(
 
 
 def _setResource(element: etree._Element, node: Node | None, resource: ResourceProbe) -> None:
-    variants = probeVariants()
-    if resource.probe not in variants:
+    if resource.probe not in PROBES.known():
         raise ValueError(f"a {resource.probe} probe, which no file can ask for")
-    if node is not None and node.get("probe") != resource.probe:
+    own, which = PROBES.variants()[resource.probe], ("probe", resource.probe)
+    _setVariant(element, schema.RESOURCE, node, which, RESOURCE_SETTINGS, resource, own)
+
+
+def _setVariant(
+    element: etree._Element,
+    spec: Element,
+    node: Node | None,
+    which: tuple[str, str],
+    settings: Iterable[str],
+    value: HealthCheck | ResourceProbe,
+    own: Variant,
+) -> None:
+    """
+    Write an element that has variants.
+
+    @param which: the attribute that says which variant it is, and that.
+    @param settings: what all variants have.
+    @param own: what this one has of its own.
+    """
+    by, word = which
+    same = node if node is not None and node.get(by) == word else None
+    if node is not None and same is None:
+        # What it was has nothing to do with what it is.
         for attribute in node.attributes[len(node.spec.attributes) :]:
             element.attrib.pop(attribute.name, None)
-    _set(element, schema.RESOURCE, node, "probe", resource.probe)
-    for setting in RESOURCE_SETTINGS:
-        _set(element, schema.RESOURCE, node, setting, getattr(resource, setting))
-    same = node if node is not None and node.get("probe") == resource.probe else None
-    for attribute in variants[resource.probe].attributes:
-        value = resource.options.get(attribute.name, attribute.default)
-        _setAttribute(element, attribute, same, value)
+    _set(element, spec, node, by, word)
+    for setting in settings:
+        _set(element, spec, node, setting, getattr(value, setting))
+    for attribute in own.attributes:
+        written = value.options.get(attribute.name, attribute.default)
+        _setAttribute(element, attribute, same, written)
 
 
 def _arrange(

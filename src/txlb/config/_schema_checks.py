@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from txlb.config import _kinds as kinds
 from txlb.config._attributes import WEEK, of
-from txlb.config._checkwords import CheckWord, checkVariants
 from txlb.config._elements import Attribute, Element, Since, defaultOf
+from txlb.config._words import CHECKS, Word
 from txlb.model import HealthCheck
 
 CHECK = Element(
@@ -17,7 +17,7 @@ CHECK = Element(
     (
         Attribute(
             "type",
-            CheckWord(),
+            Word(CHECKS),
             "What is done. Each kind has attributes of its own; see below.",
             defaultOf(HealthCheck, "kind"),
         ),
@@ -77,5 +77,5 @@ CHECK = Element(
     ),
     since=Since.NEW,
     by="type",
-    variants=checkVariants,
+    variants=CHECKS.variants,
 )

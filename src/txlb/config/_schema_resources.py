@@ -7,7 +7,7 @@ from __future__ import annotations
 from txlb.config import _kinds as kinds
 from txlb.config._attributes import DAY, of
 from txlb.config._elements import Attribute, Element, Since, defaultOf
-from txlb.config._probewords import ProbeWord, probeVariants
+from txlb.config._words import PROBES, Word
 from txlb.model import ResourceProbe
 
 RESOURCE = Element(
@@ -18,7 +18,7 @@ RESOURCE = Element(
     (
         Attribute(
             "probe",
-            ProbeWord(),
+            Word(PROBES),
             "What is done. Each kind has attributes of its own; see below.",
             defaultOf(ResourceProbe, "probe"),
         ),
@@ -51,5 +51,5 @@ RESOURCE = Element(
     ),
     since=Since.NEW,
     by="probe",
-    variants=probeVariants,
+    variants=PROBES.variants,
 )

@@ -14,7 +14,6 @@ from txlb.health._http import HTTP
 from txlb.health._line import Conversation, Line, Steps
 from txlb.health._registry import (
     CheckKind,
-    Option,
     Target,
     Tools,
     checkKinds,
@@ -29,6 +28,7 @@ from txlb.health._script import SCRIPT
 from txlb.health._sockets import Sockets
 from txlb.health._tcp import TCP, TLS, ConversationCheck
 from txlb.health._verdict import CheckEnded, Verdict
+from txlb.model.options import Option
 
 __all__ = [
     "MAX_CHECKS",

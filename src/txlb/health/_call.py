@@ -13,10 +13,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.errors import ModelError
-from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._registry import CheckKind, Target, Tools
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.model.kinds import PlainKind
+from txlb.model.options import Option
 
 
 @implementer(IHealthCheck)

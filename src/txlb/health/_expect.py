@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from txlb.health._line import Conversation, Line
-from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._registry import CheckKind, Target, Tools
 from txlb.health._tcp import CA_FILE, SERVER_NAME, VERIFY, ConversationCheck, TLSOptions
 from txlb.health._values import Bytes, shown, unescaped
 from txlb.health._verdict import Verdict
 from txlb.model.kinds import Boolean
+from txlb.model.options import Option
 
 #: The most bytes of an answer that are looked at.
 MAX_ANSWER = 16 * 1024

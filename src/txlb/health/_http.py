@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from txlb.health._line import Conversation, Line, Steps
-from txlb.health._registry import CheckKind, Option, Target, Tools
+from txlb.health._registry import CheckKind, Target, Tools
 from txlb.health._tcp import CA_FILE, SERVER_NAME, VERIFY, ConversationCheck, TLSOptions
-from txlb.health._values import Bytes, Statuses, Text, ranges, shown, unescaped
+from txlb.health._values import Bytes, Statuses, ranges, shown, unescaped
 from txlb.health._verdict import CheckEnded, Verdict
 from txlb.model.kinds import Boolean
+from txlb.model.options import Option, Text
 
 #: The most bytes of an answer's head, and of its body, that are looked at.
 MAX_HEAD = 16 * 1024

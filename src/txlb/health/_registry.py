@@ -12,11 +12,11 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
-from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.errors import DuplicateName, UnknownName
 from txlb.health._sockets import Sockets
 from txlb.interfaces import IHealthCheck, IHealthCheckKind
 from txlb.model import Address, HealthCheck
-from txlb.model.kinds import Kind
+from txlb.model.options import Option, completedOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +53,6 @@ class Tools:
     reactor: Any
     deadlines: Deadlines
     sockets: Sockets
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """
-    A setting that a kind of check has of its own. It is an attribute of
-    C{<check>} in a configuration file.
-
-    @ivar name: its name.
-    @ivar kind: what its values are.
-    @ivar doc: what it is for, in a sentence or two of reStructuredText.
-    @ivar default: its value where it isn't given; L{None} for no value at all.
-    @ivar defaultDoc: what to say of a default that isn't one fixed value.
-    @ivar required: whether it has to be given.
-    """
-
-    name: str
-    kind: Kind
-    doc: str
-    default: Any = None
-    defaultDoc: str = ""
-    required: bool = False
 
 
 @implementer(IPlugin, IHealthCheckKind)
@@ -150,13 +128,7 @@ def completed(check: HealthCheck) -> dict[str, Any]:
     @raise ModelError: a value is wrong, or one is missing.
     """
     kind = getCheckKind(check.kind)
-    options = {option.name: option for option in kind.options}
-    for name in check.options:
-        if name not in options:
-            raise UnknownName(f"option of the {kind.word} check", name, options)
-    return {
-        name: _value(kind.word, option, check.options.get(name)) for name, option in options.items()
-    }
+    return completedOptions(kind.options, check.options, f"the {kind.word} check")
 
 
 def normalized(check: HealthCheck) -> HealthCheck:
@@ -171,19 +143,6 @@ def normalized(check: HealthCheck) -> HealthCheck:
     defaults = {option.name: option.default for option in getCheckKind(check.kind).options}
     options = {name: value for name, value in values.items() if value != defaults[name]}
     return replace(check, options=options)
-
-
-def _value(word: str, option: Option, value: object) -> Any:
-    what = f"{option.name} of the {word} check"
-    if value is None:
-        if option.required:
-            raise ModelError(f"{what} is missing; it is {option.kind.describe()}")
-        return option.default
-    if callable(value):
-        return value
-    # As a file would have it, so that the same is right in both.
-    text = value if isinstance(value, str) else option.kind.write(value)
-    return option.kind.parse(text, what)
 
 
 def makeCheck(check: HealthCheck, tools: Tools) -> IHealthCheck:

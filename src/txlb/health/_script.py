@@ -16,11 +16,12 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadline
 from txlb.health._line import READ
-from txlb.health._registry import CheckKind, Option, Target, Tools
-from txlb.health._values import Text, shown
+from txlb.health._registry import CheckKind, Target, Tools
+from txlb.health._values import shown
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.model import UNIXAddress
+from txlb.model.options import Option, Text
 
 #: Bytes of what a program says that are kept, from the beginning.
 MAX_OUTPUT = 4096

@@ -15,11 +15,11 @@ from zope.interface import implementer
 
 from txlb.errors import ModelError
 from txlb.health._line import Conversation, Line
-from txlb.health._registry import CheckKind, Option, Target, Tools
-from txlb.health._values import Text
+from txlb.health._registry import CheckKind, Target, Tools
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.model.kinds import Boolean
+from txlb.model.options import Option, Text
 
 
 @implementer(IHealthCheck)

@@ -9,40 +9,13 @@ from dataclasses import dataclass
 
 from txlb.errors import ModelError
 from txlb.model.kinds import PlainKind, quoted
+from txlb.model.options import MAX_TEXT
 
 #: The longest text of an option, in characters.
-MAX_TEXT = 4096
 
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|[rnt0\\])")
 _SIMPLE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 _STATUSES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Text(PlainKind):
-    """
-    Text that the kind of check has a use for.
-
-    @ivar pattern: a regular expression for all of it.
-    @ivar description: what a right one is.
-    """
-
-    pattern: str
-    description: str
-
-    def describe(self) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
-        return self.description
-
-    def parse(self, text: str, what: str) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
-        if len(text) > MAX_TEXT or not re.fullmatch(self.pattern, text):
-            raise self.wrong(text, what)
-        return text
 
 
 @dataclass(frozen=True, slots=True)

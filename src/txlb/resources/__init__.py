@@ -6,13 +6,13 @@ A probe of one's own is an L{txlb.interfaces.IResourceProbe} and a L{ProbeKind}
 that says its word and options; L{registerProbe} makes it known.
 """
 
+from txlb.model.options import Option
 from txlb.resources._agent import AGENT, AgentProbe
 from txlb.resources._connecting import ProbeFailed
 from txlb.resources._http import HTTP, HTTPProbe
 from txlb.resources._measures import MachineMeasure, ProcessMeasure
 from txlb.resources._monitor import MAX_PROBES, ResourceMonitor
 from txlb.resources._registry import (
-    Option,
     ProbeKind,
     ProbeTarget,
     findProbesBy,

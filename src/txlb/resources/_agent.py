@@ -13,9 +13,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe
+from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeFailed, endpointTo
-from txlb.resources._registry import Option, ProbeKind, ProbeTarget
-from txlb.resources._values import Text
+from txlb.resources._registry import ProbeKind, ProbeTarget
 from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
 
 

@@ -21,9 +21,9 @@ from zope.interface import implementer
 from txlb.interfaces import IResourceProbe
 from txlb.model import TCPAddress
 from txlb.model.kinds import Number, Word
+from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeFailed, endpointTo
-from txlb.resources._registry import Option, ProbeKind, ProbeTarget
-from txlb.resources._values import Text
+from txlb.resources._registry import ProbeKind, ProbeTarget
 
 #: The most bytes that an answer may have.
 MAX_BODY = 64 * 1024

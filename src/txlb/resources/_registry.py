@@ -11,10 +11,10 @@ from typing import Any
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.errors import DuplicateName, UnknownName
 from txlb.interfaces import IResourceProbe, IResourceProbePlugin
 from txlb.model import Address, ResourceProbe
-from txlb.model.kinds import Kind
+from txlb.model.options import Option, completedOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +33,6 @@ class ProbeTarget:
     address: Address
     weight: int
     timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """
-    A setting that a kind of probe has of its own. It is an attribute of
-    C{<resource>} in a configuration file.
-
-    @ivar name: its name.
-    @ivar kind: what its values are.
-    @ivar doc: what it is for, in a sentence or two of reStructuredText.
-    @ivar default: its value where it isn't given; L{None} for no value at all.
-    @ivar defaultDoc: what to say of a default that isn't one fixed value.
-    @ivar required: whether it has to be given.
-    """
-
-    name: str
-    kind: Kind
-    doc: str
-    default: Any = None
-    defaultDoc: str = ""
-    required: bool = False
 
 
 @implementer(IPlugin, IResourceProbePlugin)
@@ -129,20 +107,5 @@ def makeProbe(resource: ResourceProbe, reactor: Any) -> IResourceProbe:
     @raise ModelError: its options are wrong.
     """
     kind = getProbeKind(resource.probe)
-    options = {option.name: option for option in kind.options}
-    for name in resource.options:
-        if name not in options:
-            raise UnknownName(f"option of the {kind.word} probe", name, options)
-    values = {name: _value(kind.word, each, resource.options) for name, each in options.items()}
-    return kind.make(values, reactor)
-
-
-def _value(word: str, option: Option, given: Mapping[str, object]) -> Any:
-    what, value = f"{option.name} of the {word} probe", given.get(option.name)
-    if value is None:
-        if option.required:
-            raise ModelError(f"{what} is missing; it is {option.kind.describe()}")
-        return option.default
-    # As a file would have it, so that the same is right in both.
-    text = value if isinstance(value, str) else option.kind.write(value)
-    return option.kind.parse(text, what)
+    whose = f"the {kind.word} probe"
+    return kind.make(completedOptions(kind.options, resource.options, whose), reactor)
