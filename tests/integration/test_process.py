@@ -72,6 +72,24 @@ def lowPort() -> int:
     raise SkipTest("no port below 1024 is free, or they are not root's here")
 
 
+#: Puts the descriptors of its second argument on 3 and those after it, and becomes the
+#: program that follows. They are moved out of the way first, as they may be 3 or 4
+#: themselves.
+HAND_OVER = """
+import fcntl, os, sys
+names, numbers, command = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
+high = [fcntl.fcntl(int(number), fcntl.F_DUPFD_CLOEXEC, 100) for number in numbers]
+for number in numbers:
+    os.close(int(number))
+for number, descriptor in enumerate(high, 3):
+    os.dup2(descriptor, number, inheritable=True)
+os.environ.update(
+    LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(high)), LISTEN_FDNAMES=names
+)
+os.execvp(command[0], command)
+"""
+
+
 class ProcessCase(IntegrationTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -101,14 +119,8 @@ class InheritedTests(ProcessCase):
         A command that hands over sockets as systemd does: on the descriptors from
         3 on, with who they are for. It needs them to be inheritable.
         """
-        moves = " ".join(
-            f"{number}<&{sock.fileno()} {sock.fileno()}<&-" for number, sock in enumerate(socks, 3)
-        )
-        script = (
-            f"export LISTEN_PID=$$ LISTEN_FDS={len(socks)} LISTEN_FDNAMES={names}; "
-            f'exec "$@" {moves}'
-        )
-        return ("sh", "-c", script, "sh")
+        numbers = [str(sock.fileno()) for sock in socks]
+        return (sys.executable, "-c", HAND_OVER, names, ",".join(numbers))
 
     def test_activated(self) -> None:
         """
