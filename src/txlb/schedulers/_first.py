@@ -17,6 +17,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._lazyheap import lowest
 
 #: The order of the host, then the order in which hosts of the same came.
 Place = tuple[int, int]
@@ -80,19 +81,7 @@ class First(Scheduler):
         """
         See L{IScheduler.nextHost}.
         """
-        passedOver = []
-        chosen = None
-        while self._heap and chosen is None:
-            place, host = self._heap[0]
-            if self._place.get(host.key) != place:
-                heapq.heappop(self._heap)
-            elif host.key in excluded:
-                passedOver.append(heapq.heappop(self._heap))
-            else:
-                chosen = host
-        for entry in passedOver:
-            heapq.heappush(self._heap, entry)
-        return chosen
+        return lowest(self._heap, self._place, excluded)
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """

@@ -21,6 +21,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._lazyheap import lowest
 
 #: Connections per weight, deadline, number of the entry.
 Rank = tuple[float, float, int]
@@ -110,18 +111,7 @@ class WeightedLeastConnections(Scheduler):
         See L{IScheduler.nextHost}.
         """
         self._enterChosen()
-        passedOver = []
-        chosen = None
-        while self._heap and chosen is None:
-            rank, host = self._heap[0]
-            if self._rank.get(host.key) != rank:
-                heapq.heappop(self._heap)
-            elif host.key in excluded:
-                passedOver.append(heapq.heappop(self._heap))
-            else:
-                chosen = host
-        for entry in passedOver:
-            heapq.heappush(self._heap, entry)
+        chosen = lowest(self._heap, self._rank, excluded)
         if chosen is not None:
             self._now = max(self._now, self._deadline[chosen.key])
             self._deadline[chosen.key] = self._now + 1 / chosen.effectiveWeight
