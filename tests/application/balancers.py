@@ -74,7 +74,7 @@ class ServiceCase(ReactorCase):
         lease = attempt.connected()
         lease.release(Outcome.DONE)
         # As the engine's own relay would say.
-        self.frontend._relayed(Relayed(attempt.dial, lease, connectTime=0.0))
+        self.frontend._relayed(Relayed(attempt.dial, lease))
 
     def come(self, name: str = "web") -> socket.socket:
         """

@@ -57,7 +57,9 @@ class LeaseTests(SynchronousTestCase):
         lease = self.bench.pool.acquire()
         lease.release()
         error = self.assertRaises(LeaseReleased, lease.add, 1, 1)
-        self.assertEqual(str(error), "the lease on <Host web/g/a up active=0> was released as done")
+        self.assertEqual(
+            str(error), "the lease on <Host web/g/a up active=0> was released as done already"
+        )
         self.assertEqual(self.host.counters.bytesIn, 0)
 
     def test_context(self) -> None:

@@ -257,7 +257,7 @@ class MarkTests(SynchronousTestCase):
             assert lease is not None
             bench.pool.reportConnected(lease)
             lease.release()
-            sizes.add(len(bench.pool._rotation._retries))
+            sizes.add(len(bench.pool._rotation.retries))
             bench.now += 0.0001 * (number % 2)
         self.assertLessEqual(max(sizes), CROWD + 1)
         bench.fell("a")

@@ -393,7 +393,7 @@ class LoadTests(SynchronousTestCase):
             self.pool.reportLoad(f"h{number}", 0.5)
             self.pool.reportLoad(f"h{number}", 0.6)
             self.pool.removeHost(f"h{number}")
-        self.assertLessEqual(len(self.pool._weighing._heap), CROWD + 1)
+        self.assertLessEqual(len(self.pool._weighing.steps), CROWD + 1)
 
 
 class CheckedTests(SynchronousTestCase):

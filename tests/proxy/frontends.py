@@ -68,4 +68,5 @@ class FrontendCase(ReactorCase):
         lease.add(10, 200)
         lease.release(outcome)
         sock.close()
-        frontend._relayed(Relayed(attempt.dial, lease, connectTime=0.25))
+        attempt.dial.connectTime = 0.25
+        frontend._relayed(Relayed(attempt.dial, lease))

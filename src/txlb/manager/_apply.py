@@ -86,6 +86,7 @@ class Transitions(HostChanges):
         }
         self._admissions = {service.name: self._admissionOf(service) for service in wanted}
         self._services = {service.name: service for service in wanted}
+        self.revision += 1
         for event in batch:
             self._notify(event)
         self._failover.forget(tuple(self._services))

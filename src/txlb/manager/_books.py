@@ -59,6 +59,9 @@ class Books:
         to be called, where that is earlier than anybody could know.
     @ivar onCut: is called with a host and an outcome to reset the connections
         that it has.
+    @ivar revision: another number whenever L{getService} or L{getPool} may have
+        another answer than before, so that who asks them for each connection can
+        keep the answers.
     """
 
     def __init__(
@@ -80,7 +83,8 @@ class Books:
         self._batch: list[Event] | None = None
         self.defaultCheck: HealthCheck | None = None
         self._history: deque[Event] = deque(maxlen=HISTORY)
-        self._failover = Failover(self._upCount, self._tell)
+        self.revision = 0
+        self._failover = Failover(self._upCount, self._switched)
         self.onError: Callable[[Exception], object] | None = None
         self.onDeadline: Callable[[float], object] | None = None
         self.onCut: Callable[[Host, Outcome], object] | None = None
@@ -181,6 +185,10 @@ class Books:
         service = self.getService(serviceName)
         standIn = self._failover.standIns.get(serviceName)
         return service.enabledGroup if standIn is None else service.getGroup(standIn)
+
+    def _switched(self, kind: EventKind, key: Sequence[str], message: str) -> None:
+        self.revision += 1
+        self._tell(kind, key, message)
 
     def _upCount(self, serviceName: str, groupName: str) -> int:
         return self._pools[serviceName, groupName].upCount
@@ -301,6 +309,7 @@ class Books:
         finally:
             self._batch = None
         self._services[service.name] = service
+        self.revision += 1
         self._admissions[service.name].follow(service)
         for event in batch:
             self._notify(event)

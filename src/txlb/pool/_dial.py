@@ -77,6 +77,10 @@ class GaveUp:
     failure: Failure | None = None
 
 
+#: Whom a search excludes that has tried nobody.
+NOBODY: frozenset[tuple[str, str, str]] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class DialLimits:
     """
@@ -147,7 +151,8 @@ class Dial:
     L{connected}, by a L{GaveUp}, or by L{cancel}.
 
     @ivar clientAddr: who looks for a host.
-    @ivar began: when, in seconds of the pool's clock.
+    @ivar began: when it was started, in seconds of the pool's clock.
+    @ivar connectTime: seconds from there until a host was reached; L{None} before.
     @ivar waited: seconds that it has waited for room.
     @ivar tries: how many hosts have been tried.
     """
@@ -161,6 +166,7 @@ class Dial:
         "_waiting",
         "began",
         "clientAddr",
+        "connectTime",
         "waited",
     )
 
@@ -174,7 +180,8 @@ class Dial:
         self._waiting: Waiting | None = None
         self.waited = 0.0
         self.clientAddr = clientAddr
-        self.began = pool.seconds()
+        self.began = 0.0
+        self.connectTime: float | None = None
 
     @property
     def tries(self) -> int:
@@ -198,7 +205,8 @@ class Dial:
         """
         if self._tried or self._waiting is not None:
             raise ValueError("this search has begun already")
-        return self._next()
+        now = self.began = self._pool.seconds()
+        return self._find(now, NOBODY)
 
     def connected(self, attempt: Attempt) -> Lease:
         """
@@ -207,7 +215,7 @@ class Dial:
         @return: the claim on it, for the caller to release.
         """
         lease = self._end(attempt)
-        self._pool.reportConnected(lease)
+        self.connectTime = self._pool.reportConnected(lease) - self.began
         return lease
 
     def failed(self, attempt: Attempt, failure: Failure) -> Step:
@@ -249,7 +257,7 @@ class Dial:
         now = self._pool.seconds()
         excluded = frozenset(self._tried)
         try:
-            lease = self._pool.claim(self.clientAddr, excluded)
+            lease = self._pool.claim(self.clientAddr, excluded, now)
         except Exception as error:  # noqa: BLE001 - whatever a policy raises costs its client
             self._waiting = None
             return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
@@ -277,26 +285,29 @@ class Dial:
             return self._gaveUp(GaveUpReason.TIMEOUT)
         if self.tries > self._limits.retries:
             return self._gaveUp(GaveUpReason.UNREACHABLE)
-        excluded = frozenset(self._tried)
-        lease = self._pool.claim(self.clientAddr, excluded)
+        return self._find(now, frozenset(self._tried))
+
+    def _find(self, now: float, excluded: frozenset[tuple[str, str, str]]) -> Step:
+        lease = self._pool.claim(self.clientAddr, excluded, now)
         if lease is not None:
             return self._try(lease, now)
-        found = self._pool.wait(self, excluded, latest)
+        found = self._pool.wait(self, excluded, self.began + self._limits.dialTimeout)
         if isinstance(found, GaveUpReason):
             return self._gaveUp(found)
         self._waiting = found
         return found
 
     def _try(self, lease: Lease, now: float) -> Attempt:
-        host = lease.host
-        self._tried = (*self._tried, host.key)
-        host.pending += 1
-        if host.pending >= self._pool.settings.maxPending:
+        host, limits = lease.host, self._limits
+        self._tried += (host.key,)
+        pending = host.pending = host.pending + 1
+        if pending >= self._pool.settings.maxPending:
             self._pool.pendingChanged(host)
-        limits = self._limits
-        deadline = min(now + limits.connectTimeout, self.began + limits.dialTimeout)
-        self._attempt = Attempt(self, lease, host.address, deadline)
-        return self._attempt
+        deadline, latest = now + limits.connectTimeout, self.began + limits.dialTimeout
+        if deadline > latest:  # noqa: PLR1730 - a call of min() costs as much as all of it
+            deadline = latest
+        attempt = self._attempt = Attempt(self, lease, host.address, deadline)
+        return attempt
 
     def _gaveUp(self, reason: GaveUpReason) -> GaveUp:
         return GaveUp(reason, self._failure)

@@ -68,6 +68,7 @@ class Host:
     @ivar maxConnections: the lower one of that and the configured limit.
     @ivar backup: whether it is used only while too few of the others are up.
     @ivar standby: whether it is a backup that is not used now.
+    @ivar held: whether the scheduler holds it; its L{Rotation} keeps this.
     @ivar pending: connections to it that are being opened.
     @ivar tripped: whether those are so many that it gets no more for now.
     @ivar unanswered: connections in a row that it ended without an answer.
@@ -103,6 +104,7 @@ class Host:
         "enabled",
         "going",
         "health",
+        "held",
         "key",
         "leaving",
         "load",
@@ -141,6 +143,7 @@ class Host:
         self.state = configured.state
         self.backup = configured.backup
         self.standby = configured.backup
+        self.held = False
         self.pending = 0
         self.tripped = False
         self.unanswered = 0

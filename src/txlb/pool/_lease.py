@@ -86,13 +86,30 @@ class Lease:
 
         @raise LeaseReleased: it has been released.
         """
+        self.addIn(bytesIn)
+        self.addOut(bytesOut)
+
+    def addIn(self, count: int) -> None:
+        """
+        The same for bytes from the client alone.
+
+        @raise LeaseReleased: it has been released.
+        """
         if self.outcome is not None:
-            raise LeaseReleased(f"the lease on {self.host!r} was released as {self.outcome.value}")
-        self.bytesIn += bytesIn
-        self.bytesOut += bytesOut
-        counters = self.host.counters
-        counters.bytesIn += bytesIn
-        counters.bytesOut += bytesOut
+            raise self._late(self.outcome)
+        self.bytesIn += count
+        self.host.counters.bytesIn += count
+
+    def addOut(self, count: int) -> None:
+        """
+        The same for bytes from the host alone.
+
+        @raise LeaseReleased: it has been released.
+        """
+        if self.outcome is not None:
+            raise self._late(self.outcome)
+        self.bytesOut += count
+        self.host.counters.bytesOut += count
 
     def took(self, seconds: float) -> None:
         """
@@ -105,7 +122,7 @@ class Lease:
         @raise LeaseReleased: it has been released.
         """
         if self.outcome is not None:
-            raise LeaseReleased(f"the lease on {self.host!r} was released as {self.outcome.value}")
+            raise self._late(self.outcome)
         self._pool.reportTime(self, seconds)
 
     def release(self, outcome: Outcome = Outcome.DONE) -> None:
@@ -115,11 +132,12 @@ class Lease:
         @raise LeaseReleased: it has been released.
         """
         if self.outcome is not None:
-            raise LeaseReleased(
-                f"the lease on {self.host!r} was released as {self.outcome.value} already"
-            )
+            raise self._late(self.outcome)
         self.outcome = outcome
         self._pool.released(self)
+
+    def _late(self, outcome: Outcome) -> LeaseReleased:
+        return LeaseReleased(f"the lease on {self.host!r} was released as {outcome.value} already")
 
     def __enter__(self) -> Self:
         return self

@@ -71,28 +71,23 @@ class Mark:
     The mark of one host. Owned by the host's pool.
 
     @ivar state: see the table above.
+    @ivar isUp: whether traffic has told nothing bad of it; every connection looks.
     @ivar failures: failures to connect in a row.
     @ivar since: when the state was last entered, in seconds of the pool's clock.
     @ivar retryAt: when a host that is down is due.
     @ivar reason: what the last failure was; empty when up.
     """
 
-    __slots__ = ("_wait", "failures", "reason", "retryAt", "since", "state")
+    __slots__ = ("_wait", "failures", "isUp", "reason", "retryAt", "since", "state")
 
     def __init__(self, now: float) -> None:
         self.state = MarkState.UP
+        self.isUp = True
         self.failures = 0
         self.since = now
         self.retryAt = 0.0
         self.reason = ""
         self._wait = RETRY_FIRST
-
-    @property
-    def isUp(self) -> bool:
-        """
-        Whether traffic has told nothing bad of it.
-        """
-        return self.state is MarkState.UP
 
     def happened(self, event: MarkEvent, now: float) -> bool:
         """
@@ -104,6 +99,7 @@ class Mark:
         if to is None:
             return False
         self.state = to
+        self.isUp = to is MarkState.UP
         self.since = now
         if event is MarkEvent.FAILED:
             self._wait = min(self._wait * 2, RETRY_LAST)

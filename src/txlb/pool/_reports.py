@@ -26,16 +26,18 @@ class Reports(Members):
     A pool's ears. L{txlb.pool.HostPool} adds the work.
     """
 
-    def reportConnected(self, lease: Lease) -> None:
+    def reportConnected(self, lease: Lease) -> float:
         """
         The connection for which the lease was taken has been established.
+
+        @return: when, in seconds of the pool's clock.
         """
         host, now = lease.host, self.seconds()
         host.counters.connections += 1
-        host.connectTime = now - lease.since
+        took = host.connectTime = now - lease.since
         self._succeeded(host, now)
-        self._rotation.sampled(host, host.connectTime)
-        self._rotation.counted(host)
+        self._rotation.connected(host, took)
+        return now
 
     def reportTime(self, lease: Lease, seconds: float) -> None:
         """

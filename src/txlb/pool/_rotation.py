@@ -32,6 +32,8 @@ class Rotation:
     L{refresh} after every change of a host.
 
     @ivar scheduler: the policy in use.
+    @ivar retries: when hosts that are down are due again, as a heap; some entries
+        may mean nothing any more.
     """
 
     def __init__(self, scheduler: IScheduler) -> None:
@@ -42,7 +44,7 @@ class Rotation:
         self._full: dict[Key, Host] = {}
         self._up: dict[Key, Host] = {}
         self._upBackups: dict[Key, Host] = {}
-        self._retries: list[Retry] = []
+        self.retries: list[Retry] = []
         self._crowded = CROWD
         self._number = 0
 
@@ -54,6 +56,7 @@ class Rotation:
         # Asked for once, as a look at interfaces costs as much as a pick.
         self._sampling: ISamplingScheduler | None = ISamplingScheduler(scheduler, None)
         self._timed: ITimedScheduler | None = ITimedScheduler(scheduler, None)
+        self._heedsConnectTime: bool = getattr(scheduler, "heedsConnectTime", True)
 
     @property
     def held(self) -> dict[Key, Host]:
@@ -73,7 +76,7 @@ class Rotation:
         """
         Whether the scheduler holds a host.
         """
-        return self._held.get(host.key) is host
+        return host.held
 
     @property
     def upCount(self) -> int:
@@ -107,14 +110,15 @@ class Rotation:
         scheduler where it is held and stays so.
         """
         key, ready = host.key, host.ready
-        held = self._held.get(key) is host
-        if ready and held:
+        if ready and host.held:
             self.scheduler.hostChanged(host)
         elif ready:
             self._held[key] = host
+            host.held = True
             self.scheduler.hostAdded(host)
-        elif held:
+        elif host.held:
             del self._held[key]
+            host.held = False
             self.scheduler.hostRemoved(host)
         # A host that has never been checked is not known to be down.
         starting = host.health.state is HealthState.STARTING
@@ -126,13 +130,22 @@ class Rotation:
 
     def counted(self, host: Host) -> None:
         """
-        The same where only the host's count or connect time has changed, which
-        is the common case: without a limit, those decide nothing.
+        The same where only the host's count has changed, which is the common
+        case: without a limit, that decides nothing.
         """
-        if host.maxConnections is None and self._held.get(host.key) is host:
+        if host.held and host.maxConnections is None:
             self.scheduler.hostChanged(host)
         else:
             self.refresh(host)
+
+    def connected(self, host: Host, seconds: float) -> None:
+        """
+        The host took so long to be reached, which is nearly nobody's business.
+        """
+        if self._sampling is not None:
+            self.sampled(host, seconds)
+        if self._heedsConnectTime and host.held:
+            self.scheduler.hostChanged(host)
 
     def use(self, scheduler: IScheduler) -> None:
         """
@@ -152,7 +165,7 @@ class Rotation:
         """
         Tell a policy that wants to know how long a host took.
         """
-        if self._sampling is not None and self._held.get(host.key) is host:
+        if self._sampling is not None and host.held:
             self._sampling.hostSampled(host, seconds)
 
     def nextTurn(self) -> float | None:
@@ -190,8 +203,8 @@ class Rotation:
         A host is down, and due again when its mark says.
         """
         self._number += 1
-        heapq.heappush(self._retries, (host.mark.retryAt, self._number, host))
-        if len(self._retries) > self._crowded:
+        heapq.heappush(self.retries, (host.mark.retryAt, self._number, host))
+        if len(self.retries) > self._crowded:
             self._compact()
 
     def _compact(self) -> None:
@@ -199,23 +212,23 @@ class Rotation:
         Drop the entries that mean nothing any more, or hosts that go up and down
         would pile them up.
         """
-        current = {entry[2].key: entry for entry in self._retries if _isCurrent(entry)}
-        self._retries = list(current.values())
-        heapq.heapify(self._retries)
-        self._crowded = max(CROWD, 2 * len(self._retries))
+        current = {entry[2].key: entry for entry in self.retries if _isCurrent(entry)}
+        self.retries = list(current.values())
+        heapq.heapify(self.retries)
+        self._crowded = max(CROWD, 2 * len(self.retries))
 
     def nextDeadline(self) -> float | None:
         """
         When the next host is due.
         """
-        return self._retries[0][0] if self._retries else None
+        return self.retries[0][0] if self.retries else None
 
     def due(self, now: float) -> Iterator[Host]:
         """
         The hosts whose time has come by C{now}, with their marks moved on.
         """
-        while self._retries and self._retries[0][0] <= now:
-            entry = heapq.heappop(self._retries)
+        while self.retries and self.retries[0][0] <= now:
+            entry = heapq.heappop(self.retries)
             if _isCurrent(entry):
                 host = entry[2]
                 host.mark.happened(MarkEvent.TIME, now)

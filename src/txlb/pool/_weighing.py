@@ -86,6 +86,8 @@ class Weighing:
 
     @ivar running: whether hosts that come start slowly. Those that a pool begins
         with don't.
+    @ivar steps: when hosts weigh another time, as a heap; some entries may mean
+        nothing any more.
     """
 
     def __init__(
@@ -98,9 +100,9 @@ class Weighing:
         self._settings = settings
         self._changed = changed
         self._tell = tell
-        # Due times, a number so that hosts are never compared, the host. A host
+        # Times, a number so that hosts are never compared, the host. A host
         # has one entry that counts: the one that its weighAt says.
-        self._heap: list[tuple[float, int, Host]] = []
+        self.steps: list[tuple[float, int, Host]] = []
         self._crowded = CROWD
         self._number = 0
 
@@ -155,15 +157,15 @@ class Weighing:
         """
         When L{advance} has something to do next.
         """
-        return self._heap[0][0] if self._heap else None
+        return self.steps[0][0] if self.steps else None
 
     def advance(self, now: float) -> None:
         """
         Take the steps that are due by C{now}. Of steps that were missed only
         the last is taken.
         """
-        while self._heap and self._heap[0][0] <= now:
-            entry = heapq.heappop(self._heap)
+        while self.steps and self.steps[0][0] <= now:
+            entry = heapq.heappop(self.steps)
             if _isCurrent(entry):
                 host = entry[2]
                 host.weighAt = None
@@ -217,11 +219,11 @@ class Weighing:
         if host.weighAt is None or when < host.weighAt:
             host.weighAt = when
             self._number += 1
-            heapq.heappush(self._heap, (when, self._number, host))
-            if len(self._heap) > self._crowded:
-                self._heap = [entry for entry in self._heap if _isCurrent(entry)]
-                heapq.heapify(self._heap)
-                self._crowded = max(CROWD, 2 * len(self._heap))
+            heapq.heappush(self.steps, (when, self._number, host))
+            if len(self.steps) > self._crowded:
+                self.steps = [entry for entry in self.steps if _isCurrent(entry)]
+                heapq.heapify(self.steps)
+                self._crowded = max(CROWD, 2 * len(self.steps))
 
 
 def _isCurrent(entry: tuple[float, int, Host]) -> bool:

@@ -46,31 +46,37 @@ class Work(Reports):
         """
         return Dial(self, clientAddr, limits if limits is not None else DialLimits())
 
-    def claim(self, clientAddr: object, excluded: frozenset[Key]) -> Lease | None:
+    def claim(
+        self, clientAddr: object, excluded: frozenset[Key], now: float | None = None
+    ) -> Lease | None:
         """
         What L{acquire} and L{Dial} are made of.
 
+        @param now: in seconds of the pool's clock, for who has asked it already.
         @return: L{None} where no host will do.
         """
-        now = self.seconds()
-        due = self._nextRetry()
-        if due is not None and due <= now:
-            self._retry(now)
-        host = self._rotation.next(clientAddr, excluded)
+        rotation = self._rotation
+        if now is None:
+            now = self.seconds()
+        if rotation.retries or self._weighing.steps:
+            due = self._nextRetry()
+            if due is not None and due <= now:
+                self._retry(now)
+        host = rotation.next(clientAddr, excluded)
         if host is None:
             self._reserve.asked = True
             # A host that is only full comes before one that is down.
-            if self.settings.whenAllDown == "try" and not self._rotation.anyFull(excluded):
-                host = self._rotation.nextMarked(excluded)
+            if self.settings.whenAllDown == "try" and not rotation.anyFull(excluded):
+                host = rotation.nextMarked(excluded)
         if host is None:
             return None
         lease = Lease(self, host, clientAddr, now)
         host.active += 1
         if host.mark.isUp or not host.mark.happened(MarkEvent.PICKED, now):
-            self._rotation.counted(host)
+            rotation.counted(host)
         else:
             host.trial = lease
-            self._rotation.refresh(host)
+            rotation.refresh(host)
             self._tell(EventKind.HOST_TRIAL, host, "one client tries it again", now)
         return lease
 
@@ -79,7 +85,7 @@ class Work(Reports):
         A lease has ended; L{Lease.release} calls this.
         """
         host = lease.host
-        if lease.trial:
+        if host.trial is lease:
             self._decide(lease)
         if self._expectsAnswer:
             self._answered(lease)

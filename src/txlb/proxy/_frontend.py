@@ -16,7 +16,7 @@ from txlb.deadlines import Deadlines
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
 from txlb.model import ProxyService
-from txlb.pool import DialLimits, GaveUp, GaveUpReason, Outcome, RefusalKind
+from txlb.pool import DialLimits, GaveUp, GaveUpReason, HostPool, Outcome, RefusalKind
 from txlb.proxy._clients import packedClient
 from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._origins import Origins
@@ -106,6 +106,7 @@ class Frontend:
         self._relays: dict[str, FastRelay | PortableRelay] = {}
         self.relay: IRelay
         self.configure(loop)
+        self._follow()
 
     def configure(self, loop: Loop | None) -> None:
         """
@@ -147,6 +148,15 @@ class Frontend:
     def _service(self) -> ProxyService:
         return self._manager.getService(self.serviceName)
 
+    def _follow(self) -> None:
+        """
+        Remember what the manager says now of what every connection asks for.
+        """
+        manager = self._manager
+        self._revision = manager.revision
+        self._maxConnections = self._service.maxConnections
+        self._pool: HostPool = manager.getPool(self.serviceName)
+
     def accepted(self, fd: int, peer: object) -> None:
         """
         A client has connected.
@@ -159,9 +169,12 @@ class Frontend:
         if self._closed:
             # It was in the backlog of a listener that is being closed.
             os.close(fd)
-        elif tally.active >= tally.capacity:
+            return
+        if self._revision != self._manager.revision:
+            self._follow()
+        if tally.active >= tally.capacity:
             self._refuse(fd, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
-        elif counters.active >= self._service.maxConnections:
+        elif counters.active >= self._maxConnections:
             self._refuse(fd, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif self._makePreface is None:
             if self._admission.active and not self._admits(fd, peer):
@@ -219,7 +232,10 @@ class Frontend:
         """
         Look for a host, and give the client to the relay.
         """
-        pool = self._manager.getPool(self.serviceName)
+        if self._revision != self._manager.revision:
+            # It may have taken its time over a preface.
+            self._follow()
+        pool = self._pool
         dial = pool.dial(_clientAddr(fd, peer), self._limits)
         step = firstStep(dial)
         if isinstance(step, GaveUp):
@@ -235,7 +251,8 @@ class Frontend:
         """
         A connection is over.
         """
-        self._left()
+        self._counters.active -= 1
+        self._tally.remove()
         if self._admission.counting:
             self._admission.left(packedClient(result.dial.clientAddr))
         if result.gaveUp is not None:
@@ -277,7 +294,7 @@ class Frontend:
             service=self.serviceName,
             group=dial.pool.group,
             host=None if lease is None else lease.host.name,
-            connectTime=result.connectTime,
+            connectTime=dial.connectTime,
             totalTime=self._deadlines.seconds() - dial.began,
             bytesIn=0 if lease is None else lease.bytesIn,
             bytesOut=0 if lease is None else lease.bytesOut,
@@ -315,8 +332,8 @@ def _clientAddr(fd: int, peer: object) -> tuple[str, int]:
     """
     What schedulers and logs know a client by.
     """
-    if isinstance(peer, tuple) and len(peer) >= 2:
-        return peer[0], peer[1]
+    if isinstance(peer, tuple):
+        return peer if len(peer) == 2 else (peer[0], peer[1])
     return f"unix:{os.fsdecode(_ownName(fd))}", 0
 
 

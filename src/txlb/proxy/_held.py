@@ -21,6 +21,13 @@ class Held(Protocol):
 
     dial: Dial
 
+    @property
+    def waits(self) -> bool:
+        """
+        Whether it waits until a host has room.
+        """
+        ...
+
     def abort(self) -> None:
         """
         Reset it, in whatever state it is.
@@ -83,6 +90,9 @@ class Holder:
         """
         See L{txlb.interfaces.IRelay.abortAll}.
         """
+        # First those that wait, or each end would bring one of them to a host.
+        for connection in [each for each in self._connections if each.waits]:
+            connection.abort()
         for connection in tuple(self._connections):
             connection.abort()
 

@@ -263,7 +263,7 @@ def _queued(transport: Any) -> int:
     Bytes that the system has taken from this transport and the peer has not.
     """
     sock = _socketOf(transport)
-    return 0 if sock is None else bytesOnTheWay(sock)
+    return 0 if sock is None else bytesOnTheWay(sock.fileno())
 
 
 def _ignore(outcome: Outcome) -> None:

@@ -165,9 +165,7 @@ class Connection:
         self._pair = pair
         self._result = Relayed(attempt.dial, attempt.lease)
         pair.claim(attempt.lease)
-        lease = attempt.connected()
-        connectTime = lease.since - attempt.dial.began + (lease.host.connectTime or 0.0)
-        self._result = Relayed(attempt.dial, lease, connectTime=connectTime)
+        attempt.connected()
         if self._relay.origins.keeping:
             self.noteOrigin()
         client, self._client = self._client, None
@@ -215,6 +213,13 @@ class Connection:
             self._origin = self._relay.origins.add(
                 _nameOf(transport.getHost()), _nameOf(transport.getPeer()), result.dial.clientAddr
             )
+
+    @property
+    def waits(self) -> bool:
+        """
+        See L{txlb.proxy._held.Held.waits}.
+        """
+        return self._wait is not None
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """

@@ -19,13 +19,11 @@ class Relayed:
         was reached.
     @ivar gaveUp: why none was reached; L{None} where one was, or where the
         search was cut short by a stop.
-    @ivar connectTime: seconds until the host was reached.
     """
 
     dial: Dial
     lease: Lease | None = None
     gaveUp: GaveUp | None = None
-    connectTime: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

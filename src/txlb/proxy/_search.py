@@ -5,8 +5,6 @@ anybody's, and one that raises costs the client that asked and nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.logger import Logger
 
 from txlb.pool import (
@@ -28,22 +26,25 @@ def firstStep(dial: Dial) -> Step:
     """
     Begin a search. See L{Dial.start}.
     """
-    return _guarded(dial.start)
+    try:
+        return dial.start()
+    except Exception as error:  # noqa: BLE001 - whatever a policy raises
+        return _unable(error)
 
 
 def nextStep(attempt: Attempt, failure: Failure) -> Step:
     """
     Go on with a search. See L{Dial.failed}.
     """
-    return _guarded(lambda: attempt.failed(failure))
-
-
-def _guarded(step: Callable[[], Step]) -> Step:
     try:
-        return step()
+        return attempt.failed(failure)
     except Exception as error:  # noqa: BLE001 - whatever a policy raises
-        _log.failure("the policy of a group could not choose a host")
-        return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
+        return _unable(error)
+
+
+def _unable(error: Exception) -> GaveUp:
+    _log.failure("the policy of a group could not choose a host")
+    return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
 
 
 def releaseSafely(lease: Lease, outcome: Outcome) -> None:

@@ -199,11 +199,13 @@ def keepAlive(sock: _socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def bytesOnTheWay(sock: _socket.socket) -> int:
+def bytesOnTheWay(fd: int) -> int:
     """
     Bytes that the system has taken from us and the peer has not.
+
+    @param fd: of a socket.
     """
-    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    answer = fcntl.ioctl(fd, termios.TIOCOUTQ, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
 
 

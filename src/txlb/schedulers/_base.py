@@ -28,12 +28,15 @@ class Scheduler:
     @cvar name: its word.
     @cvar scoreMeans: see L{IExplainedScheduler}.
     @cvar predictable: see L{IExplainedScheduler}.
+    @cvar heedsConnectTime: whether C{hostChanged} is wanted where only a host's
+        C{connectTime} is another one, which would be once a connection.
     @ivar hosts: the held hosts, by key, in the order in which they came.
     """
 
     name: ClassVar[str] = ""
     scoreMeans: ClassVar[str] = "effective weight"
     predictable: ClassVar[bool] = False
+    heedsConnectTime: ClassVar[bool] = True
 
     def __init__(self, random: RandomSource) -> None:
         self.random = random

@@ -64,6 +64,7 @@ class PeakEwma(TwoChoices):
     name = "ewma"
     scoreMeans = "average time to connect x (connections + 1) / weight, in seconds, negated"
     predictable = False
+    heedsConnectTime = False
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class First(Scheduler):
     name = "first"
     scoreMeans = "the place in the configuration, negated"
     predictable = True
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

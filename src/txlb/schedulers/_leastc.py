@@ -56,12 +56,15 @@ class LeastConnections(Scheduler):
     name = "leastc"
     scoreMeans = "connections, negated"
     predictable = True
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
         # The chain is a ring; this bucket, of no host, is where it closes.
         self._ends = Bucket(-1)
         self._bucketOf: dict[Key, Bucket] = {}
+        # Buckets come and go all the time; the last one that went is the next.
+        self._spare: Bucket | None = None
 
     def hostAdded(self, host: IHost) -> None:
         """
@@ -78,7 +81,7 @@ class LeastConnections(Scheduler):
         bucket = self._bucketOf.pop(host.key)
         del bucket.hosts[host.key]
         if not bucket.hosts:
-            bucket.unlink()
+            self._drop(bucket)
 
     def hostChanged(self, host: IHost) -> None:
         """
@@ -89,7 +92,8 @@ class LeastConnections(Scheduler):
         before = bucket.count
         if before == count:
             return
-        del bucket.hosts[key]
+        hosts = bucket.hosts
+        del hosts[key]
         # Hosts are balanced, and so the next bucket is nearly always its new one.
         near = bucket.more if count > before else bucket.fewer
         if near.count == count:
@@ -97,8 +101,8 @@ class LeastConnections(Scheduler):
             self._bucketOf[key] = near
         else:
             self._enter(host, near if count < before else bucket)
-        if not bucket.hosts:
-            bucket.unlink()
+        if not hosts:
+            self._drop(bucket)
 
     def _enter(self, host: IHost, near: Bucket) -> None:
         """
@@ -110,11 +114,19 @@ class LeastConnections(Scheduler):
         while near.more is not ends and near.more.count <= count:
             near = near.more
         if near.count != count:
-            bucket = Bucket(count)
+            bucket, self._spare = self._spare or Bucket(count), None
+            bucket.count = count
             bucket.insertAfter(near)
             near = bucket
         near.hosts[host.key] = host
         self._bucketOf[host.key] = near
+
+    def _drop(self, bucket: Bucket) -> None:
+        """
+        No host stands in a bucket any more.
+        """
+        bucket.unlink()
+        self._spare = bucket
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
         """

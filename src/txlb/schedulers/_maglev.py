@@ -129,6 +129,7 @@ class Maglev(Scheduler):
     name = "maglev"
     scoreMeans = "the place in the client's order of hosts, negated"
     predictable = True
+    heedsConnectTime = False
 
     def __init__(
         self,

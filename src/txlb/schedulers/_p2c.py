@@ -42,6 +42,7 @@ class TwoChoices(WeightedRandom):
     name = "p2c"
     scoreMeans = "(connections + 1) / weight, negated; 0 for an idle host"
     predictable = False
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource, *, choices: int = 2) -> None:
         super().__init__(random)

@@ -22,6 +22,7 @@ class Random(Scheduler):
     name = "rand"
     scoreMeans = "its chance"
     predictable = False
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

@@ -41,6 +41,7 @@ class ResourceShare(WeightedRandom):
     name = "resource"
     scoreMeans = "its share"
     predictable = False
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

@@ -57,6 +57,7 @@ class RoundRobin(Scheduler):
     name = "roundr"
     scoreMeans = "the deadline of its turn, negated"
     predictable = True
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

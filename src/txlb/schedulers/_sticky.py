@@ -82,6 +82,7 @@ class Sticky(Scheduler):
     name = "sticky"
     scoreMeans = "the place in the client's order of hosts, negated"
     predictable = True
+    heedsConnectTime = False
 
     def __init__(
         self, random: RandomSource, *, boundedLoad: float = 0.0, points: int = FEWEST

@@ -36,6 +36,7 @@ class WeightedLeastConnections(Scheduler):
     name = "weightlc"
     scoreMeans = "connections / weight, negated"
     predictable = True
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

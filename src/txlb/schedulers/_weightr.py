@@ -27,6 +27,7 @@ class WeightedRandom(Scheduler):
     name = "weightr"
     scoreMeans = "its chance"
     predictable = False
+    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)

@@ -8,6 +8,7 @@ import contextlib
 import socket
 import struct
 from typing import Any
+from unittest import mock
 
 from twisted.internet.task import Clock
 
@@ -24,6 +25,13 @@ QUIET = 3
 
 #: Turns that any step may take.
 TURNS = 20_000
+
+
+def elsewhere() -> contextlib.AbstractContextManager[object]:
+    """
+    Take the hosts for ones on other machines, which are told of by the loop.
+    """
+    return mock.patch("txlb.proxy.fast._search.isNear", return_value=False)
 
 
 class HandReactor(Clock):

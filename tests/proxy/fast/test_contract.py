@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from tests.proxy.fast.stage import elsewhere
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.proxy import Timeouts
@@ -30,3 +31,18 @@ class FastRelayTests(RelayContract, TestCase):
         loop.start()
         self.addCleanup(loop.stop)
         return FastRelay(loop, timeouts, ended)
+
+
+class ElsewhereTests(FastRelayTests):
+    """
+    The same with hosts that answer later, as those on other machines do.
+    """
+
+    def setUp(self) -> Any:
+        """
+        Let nobody be near.
+        """
+        patched = elsewhere()
+        patched.__enter__()
+        self.addCleanup(patched.__exit__, None, None, None)
+        return super().setUp()

@@ -4,6 +4,7 @@ Both far ends do what they like.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.proxy.fast.stage import TURNS, HandTurned, readSome, reset
+from tests.proxy.fast.stage import TURNS, HandTurned, elsewhere, readSome, reset
 from txlb.pool import Outcome
 from txlb.proxy.fast._pipes import PipeStock
 
@@ -139,15 +140,18 @@ class FuzzTests(SynchronousTestCase):
         assert lease is not None
         self.assertEqual((lease.bytesIn, lease.bytesOut), (client.sent, host.sent))
 
-    @given(STEPS, WINDOWS)
+    @given(STEPS, WINDOWS, st.booleans())
     @settings(deadline=None, max_examples=150)
-    def test_inOrder(self, steps: list[tuple[str, bool, int]], window: int | None) -> None:
+    def test_inOrder(
+        self, steps: list[tuple[str, bool, int]], window: int | None, near: bool
+    ) -> None:
         """
         With pipes.
         """
         stage = HandTurned(window=window)
         try:
-            self.check(stage, steps)
+            with contextlib.nullcontext() if near else elsewhere():
+                self.check(stage, steps)
         finally:
             stage.close()
 

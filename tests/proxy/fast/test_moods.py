@@ -13,7 +13,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.proxy.fast.stage import TURNS, HandTurned, readSome, reset
+from tests.proxy.fast.stage import TURNS, HandTurned, elsewhere, readSome, reset
 from txlb.pool import DialLimits, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
@@ -26,29 +26,40 @@ MUCH = os.urandom(1 << 20) * 12
 NO_ROUTE = OSError(113, "No route to host")
 
 
-class Failing:
+class Gone:
     """
-    Stands for a socket of which one method fails.
+    Stands for a socket that can't be shut down.
     """
 
-    def __init__(self, sock: object, method: str, error: OSError) -> None:
+    def __init__(self, sock: object) -> None:
         self._sock = sock
-        self._method = method
-        self._error = error
 
     def __getattr__(self, name: str) -> object:
-        return self._fail if name == self._method else getattr(self._sock, name)
+        return getattr(self._sock, name)
 
-    def _fail(self, *args: object) -> int:
-        raise self._error
+    def shutdown(self, how: int) -> None:
+        """
+        Fail.
+        """
+        raise OSError(107, "Transport endpoint is not connected")
 
 
-def fail(end: End | None, method: str, error: OSError = NO_ROUTE) -> None:
+def failing(call: str, end: End) -> contextlib.AbstractContextManager[object]:
     """
-    Let a method of an end's socket fail.
+    Let a system call fail for the socket of one end.
+
+    @param call: where the name of it is looked up.
     """
-    assert end is not None
-    end.sock = Failing(end.sock, method, error)  # type: ignore[assignment]  # stands for it
+    module, _, name = call.rpartition(".")
+    original = getattr(os, name)
+    unlucky = end.fd
+
+    def callOrFail(fd: int, *arguments: object) -> object:
+        if fd == unlucky:
+            raise NO_ROUTE
+        return original(fd, *arguments)
+
+    return mock.patch(f"{module}.{name}", callOrFail)
 
 
 class MoodsCase(SynchronousTestCase):
@@ -191,18 +202,18 @@ class ErrorTests(MoodsCase):
         Whichever call fails, the connection ends, and says whose fault it was.
         """
         wanted = [
-            ("_client", "recv", "client", Outcome.CLIENT_RESET),
-            ("_host", "send", "client", Outcome.HOST_RESET),
-            ("_host", "recv", "server", Outcome.HOST_RESET),
-            ("_client", "send", "server", Outcome.CLIENT_RESET),
+            ("_client", "read", "client", Outcome.CLIENT_RESET),
+            ("_host", "write", "client", Outcome.HOST_RESET),
+            ("_host", "read", "server", Outcome.HOST_RESET),
+            ("_client", "write", "server", Outcome.CLIENT_RESET),
         ]
-        for end, method, who, outcome in wanted:
+        for end, call, who, outcome in wanted:
             stage = self.stage()
             client, server = stage.connect()
             connection = stage.connection()
-            fail(getattr(connection, end), method)
-            {"client": client, "server": server}[who].send(b"x")
-            self.over(stage, outcome)
+            with failing(f"txlb.proxy.fast._end.{call}", getattr(connection, end)):
+                {"client": client, "server": server}[who].send(b"x")
+                self.over(stage, outcome)
 
     def test_splitFails(self) -> None:
         """
@@ -237,12 +248,12 @@ class ErrorTests(MoodsCase):
         move = _bulk.move
 
         def cantBeRead(end: End) -> None:
-            fail(end, "recv_into")
-            move(end)
+            with failing("os.readv", end):
+                move(end)
 
         def cantBeWritten(end: End) -> None:
-            fail(end.peer, "send")
-            move(end)
+            with failing("os.write", end.peer):
+                move(end)
 
         for moveOnce, outcome in (
             (cantBeRead, Outcome.CLIENT_RESET),
@@ -261,8 +272,8 @@ class ErrorTests(MoodsCase):
         """
         stage = self.stage()
         client, server = stage.connect()
-        connection = stage.connection()
-        fail(connection._host, "shutdown", OSError(107, "Transport endpoint is not connected"))
+        host = stage.connection()._host
+        host._sock = Gone(host.socket())  # type: ignore[assignment]  # stands for it
         client.shutdown(socket.SHUT_WR)
         self.over(stage, Outcome.HOST_RESET)
         server.close()
@@ -335,11 +346,10 @@ class SilenceTests(MoodsCase):
         stage = self.stage(limits=DialLimits(connectTimeout=0.1))
         stage.connect()
         connection = stage.connection()
-        host = connection._host
-        assert host is not None
-        self.assertFalse(host.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        host = connection._host.socket()
+        self.assertFalse(host.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
         self.wait(stage, 0.6)
-        self.assertTrue(host.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        self.assertTrue(host.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
     def test_slowReader(self) -> None:
         """
@@ -395,7 +405,8 @@ class EarlyEventsTests(MoodsCase):
         """
         stage = self.stage()
         client, fd = stage.client()
-        stage.begin(fd)
+        with elsewhere():
+            stage.begin(fd)
         connection = stage.connection()
         connection.abort()
         connection.connecting(1)

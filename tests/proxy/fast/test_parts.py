@@ -13,7 +13,7 @@ from unittest import mock
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.proxy.fast.stage import HandReactor, HandTurned, readSome
+from tests.proxy.fast.stage import HandReactor, HandTurned, elsewhere, readSome
 from txlb.deadlines import Deadlines
 from txlb.pool import DialLimits, FailureKind, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
@@ -305,12 +305,27 @@ class ConnectingTests(SynchronousTestCase):
         """
         An exception before there is a host ends the connection as well.
         """
-        _, fd = self.stage.client()
-        with mock.patch(
+        broken = mock.patch(
             "txlb.proxy.fast._search.isSelfConnected", side_effect=ValueError("broken")
-        ):
+        )
+        _, fd = self.stage.client()
+        with broken, elsewhere():
             self.stage.begin(fd)
             self.stage.turn(3)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(len(self.stage.results), 1)
         self.assertEqual(self.stage.pool.active, 0)
+
+    def test_breaksAtOnce(self) -> None:
+        """
+        So does one before the loop has heard of it, and who began it is told.
+        """
+        broken = mock.patch(
+            "txlb.proxy.fast._search.isSelfConnected", side_effect=ValueError("broken")
+        )
+        _, fd = self.stage.client()
+        with broken:
+            self.assertRaises(ValueError, self.stage.begin, fd)
+        self.stage.turn(3)
+        self.assertEqual(len(self.stage.results), 1)
+        self.assertEqual((self.stage.pool.active, self.stage.relay.connectionCount()), (0, 0))

@@ -24,6 +24,7 @@ MOVE_WITHOUT_WAITING = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 
 #: All copying goes through this one buffer; nothing stays in it.
 _buffer = memoryview(bytearray(BUFFER_SIZE))
+_BUFFERS = (_buffer,)
 
 
 def move(end: End) -> None:
@@ -102,11 +103,10 @@ def _drained(end: End, total: int) -> None:
 
 def _copy(end: End) -> None:
     connection, peer = end.connection, end.peer
-    receive, send = end.sock.recv_into, peer.sock.send
     total = 0
     for _ in range(ROUNDS):
         try:
-            count = receive(_buffer)
+            count = os.readv(end.fd, _BUFFERS)
         except BlockingIOError:
             _drained(end, total)
             return
@@ -118,7 +118,7 @@ def _copy(end: End) -> None:
             return
         total += count
         try:
-            sent = send(_buffer[:count])
+            sent = os.write(peer.fd, _buffer[:count])
         except BlockingIOError:
             sent = 0
         except OSError:

@@ -5,8 +5,10 @@ A relayed connection: both ends, the search for the host, the claim on it.
 from __future__ import annotations
 
 import _socket
+import select
 import socket
 import struct
+from os import set_blocking
 from typing import TYPE_CHECKING
 
 from txlb.pool import Attempt, Failure, FailureKind, Outcome
@@ -23,80 +25,96 @@ if TYPE_CHECKING:
 #: Closing with this sends a reset.
 RESET = struct.pack("ii", 1, 0)
 
+#: More than that a socket can be written to.
+BEYOND = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLERR | select.EPOLLHUP
+
 #: Seconds between two looks at a connection that may be silent for ever.
 SELDOM = 3600.0
+
+
+class First:
+    """
+    What was handed over with a client, to be sent before anything else. It is not
+    the other side's, and not counted.
+
+    @ivar toHost: to the host.
+    @ivar toClient: to the client.
+    @ivar freeIn: bytes of the former that have yet to be written.
+    @ivar freeOut: bytes of the latter.
+    """
+
+    __slots__ = ("freeIn", "freeOut", "toClient", "toHost")
+
+    def __init__(self, toHost: bytes, toClient: bytes) -> None:
+        self.toHost = toHost
+        self.toClient = toClient
+        self.freeIn = len(toHost)
+        self.freeOut = len(toClient)
 
 
 class Connection(Search):
     """
     One client, from the search for its host to the end. Owned by its relay.
+
+    @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
     """
 
-    __slots__ = (
-        "_client",
-        "_connectTime",
-        "_freeIn",
-        "_freeOut",
-        "_host",
-        "_lastMoved",
-        "_onTheWay",
-        "_toClient",
-        "_toHost",
-    )
+    __slots__ = ("_first", "_host", "_onTheWay", "lastMoved")
 
-    def __init__(self, relay: FastRelay, clientFd: int, toHost: bytes, toClient: bytes) -> None:
-        super().__init__(relay, clientFd)
-        self._toHost = toHost
-        self._toClient = toClient
-        self._client: End | None = None
-        self._host: End | None = None
-        self._connectTime = 0.0
-        self._lastMoved = 0.0
-        self._onTheWay = 0
-        self._freeIn = self._freeOut = 0
+    def __init__(self, relay: FastRelay, clientFd: int, first: First | None = None) -> None:
+        self._relay = relay
+        self.loop = relay.loop
+        self._client = End(self, clientFd, True)
+        set_blocking(clientFd, False)
+        self._hostSocket = self._attempt = self._wait = self._origin = self.slot = None
+        self._askAt = 0.0
+        self.begun = self.over = False
+        self._first = first
+        self._host: End
 
-    def _begin(self, attempt: Attempt, sock: _socket.socket) -> None:
+    def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
         """
         The host is there: move bytes.
+
+        @param event: what the loop has told of it; 0 where it is not watched yet.
         """
-        loop = self.loop
-        # First of all: the lease is to be released whatever the following raises.
-        self._attempt = None
-        self._lease = attempt.lease
-        attempt.connected()
-        took = attempt.host.connectTime or 0.0
-        self._connectTime = attempt.lease.since - attempt.dial.began + took
-        self._lastMoved = loop.now
-        client = self._client = End(self, self._clientSocket, True)
-        host = self._host = End(self, sock, False)
+        loop, client = self.loop, self._client
+        host = self._host = End(self, sock.fileno(), False, sock)
         client.peer, host.peer = host, client
-        host.hearsOut = True
-        loop.handle(host.fd, host.event)
+        self._onTheWay = 0
+        # It may be the reactor's turn, and not the loop's.
+        self.lastMoved = now = loop.now = loop.seconds()
+        # From here on the lease is released whatever the following raises.
+        self._attempt = None
+        self.lease = attempt.lease
+        self.begun = True
+        attempt.dial.connected(attempt)
+        if event:
+            host.hearsOut = True
+            loop.handle(host.fd, host.event)
+        else:
+            loop.watch(host.fd, host.event, READ_EDGES)
         idle = self._relay.timeouts.idle
-        if idle:
-            self._askBy(loop.now + idle)
-        if self._toHost or self._toClient:
-            self._sendFirst(client, host)
+        if idle and now + idle < self._askAt:
+            self._askBy(now + idle)
+        if self._first is not None:
+            self._sendFirst(self._first, client, host)
         # What the client sent early is there already; only then is there
         # anything to be told of it.
         client.pump()
         if not self.over:
             client.hearsOut = client.unsent is not None
             loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
+            if event & BEYOND:
+                host.event(event & ~select.EPOLLOUT)
 
-    def _sendFirst(self, client: End, host: End) -> None:
-        """
-        Send what was handed over. It is not the other side's, and not counted.
-        """
-        self._freeIn, self._freeOut = len(self._toHost), len(self._toClient)
-        for end, first in ((host, self._toHost), (client, self._toClient)):
-            if first and not self.over:
-                end.unsent = first
+    def _sendFirst(self, first: First, client: End, host: End) -> None:
+        for end, data in ((host, first.toHost), (client, first.toClient)):
+            if data and not self.over:
+                end.unsent = data
                 end.flush()
-
-    def _tellOf(self, event: int) -> None:
-        if self._host is not None:
-            self._host.event(event)
+        if host.unsent is not None:
+            host.hearOut()
 
     # While it lasts
 
@@ -104,32 +122,30 @@ class Connection(Search):
         """
         So many bytes that this end sent have been written to the other.
         """
-        self._lastMoved = self.loop.now
-        lease = self._lease
-        if lease is None:
-            return
+        self.lastMoved = self.loop.now
+        first = self._first
         if end.isClient:
-            if self._freeIn:
-                free = min(self._freeIn, count)
-                self._freeIn -= free
+            if first is not None and first.freeIn:
+                free = min(first.freeIn, count)
+                first.freeIn -= free
                 count -= free
-            lease.add(count, 0)
+            self.lease.addIn(count)
         else:
-            if self._freeOut:
-                free = min(self._freeOut, count)
-                self._freeOut -= free
+            if first is not None and first.freeOut:
+                free = min(first.freeOut, count)
+                first.freeOut -= free
                 count -= free
-            lease.add(0, count)
+            self.lease.addOut(count)
 
     def halfClosed(self, end: End) -> None:
         """
         An end has finished sending.
         """
-        if not end.isClient and not end.peer.ended and self._lease is not None:
-            self._lease.hostFirst = True
-        self._lastMoved = now = self.loop.now
+        if not end.isClient and not end.peer.ended:
+            self.lease.hostFirst = True
+        self.lastMoved = now = self.loop.now
         fin = self._relay.timeouts.fin
-        if fin:
+        if fin and now + fin < self._askAt:
             self._askBy(now + fin)
 
     def _ask(self, when: float) -> None:
@@ -167,26 +183,26 @@ class Connection(Search):
 
         @return: when to look next.
         """
-        client, host = self._client, self._host
-        if client is None or host is None:
+        if not self.begun:
             return now + SELDOM
+        client, host = self._client, self._host
         # The client's has it from its listener; a short connection ends before
         # this, and does without.
-        keepAlive(host.sock)
+        keepAlive(host.socket())
         half = client.ended or host.ended
         timeouts = self._relay.timeouts
         timeout = timeouts.fin if half else timeouts.idle
         if not timeout:
             return now + SELDOM
-        onTheWay = bytesOnTheWay(client.sock) + bytesOnTheWay(host.sock)
+        onTheWay = bytesOnTheWay(client.fd) + bytesOnTheWay(host.fd)
         if onTheWay != self._onTheWay:
             # A slow reader empties the system's buffers for a long time before
             # there is anything to write again.
             self._onTheWay = onTheWay
-            self._lastMoved = now
-        if now - self._lastMoved >= timeout:
+            self.lastMoved = now
+        if now - self.lastMoved >= timeout:
             self.end(Outcome.FIN_TIMEOUT if half else Outcome.IDLE_TIMEOUT)
-        return self._lastMoved + timeout
+        return self.lastMoved + timeout
 
     # The end
 
@@ -194,53 +210,52 @@ class Connection(Search):
         """
         It is over; the first to say so says how.
         """
-        lease = self._lease
-        if self.over or lease is None:
+        if self.over or not self.begun:
             return
+        lease = self.lease
         if outcome is not Outcome.DONE:
-            if outcome is Outcome.HOST_RESET and self._client is not None:
+            if outcome is Outcome.HOST_RESET:
                 lease.hostFirst = lease.hostFirst or not self._client.ended
             self._resetBoth()
-        self._close(Relayed(self.dial, lease, connectTime=self._connectTime), outcome)
-
-    def _sockets(self) -> tuple[_socket.socket, ...]:
-        host = self._hostSocket
-        return (self._clientSocket,) if host is None else (self._clientSocket, host)
+        self._close(Relayed(self.dial, lease), outcome)
 
     def _resetBoth(self) -> None:
-        for sock in self._sockets():
+        for end in (self._client, self._host):
             # A UNIX socket takes it too, and has no use for it.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            end.socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
         self.over = True
-        loop = self.loop
-        for sock in self._sockets():
-            loop.handle(sock.fileno(), None)
-        client, host = self._client, self._host
-        if client is not None and host is not None:
-            client.leavePipe()
-            host.leavePipe()
+        loop, client = self.loop, self._client
+        loop.handle(client.fd, None)
+        if self._hostSocket is not None:
+            loop.handle(self._hostSocket.fileno(), None)
         if self._origin is not None:
             self._forgetOrigin()
-        loop.wheel.remove(self)
+        if self.slot is not None:
+            loop.wheel.remove(self)
         loop.closeSoon(self)
-        if result.lease is not None:
-            releaseSafely(result.lease, outcome)
+        if self.begun:
+            if client.pipe is not None:
+                client.leavePipe()
+            if self._host.pipe is not None:
+                self._host.leavePipe()
+            releaseSafely(self.lease, outcome)
         self._relay.finished(self, result)
 
     def close(self) -> None:
         """
         Close the sockets; the loop calls this at the end of a batch.
         """
-        self._clientSocket.close()
+        client = self._client
+        client.close()
+        # Rings of objects wait long to be collected.
+        del self._client
         if self._hostSocket is not None:
             self._hostSocket.close()
-        client, host = self._client, self._host
-        if client is not None and host is not None:
-            # Rings of objects wait long to be collected.
-            del client.peer, host.peer
-            self._client = self._host = None
+        if self.begun:
+            host = self._host
+            del self._host, client.peer, host.peer
 
     def breakDown(self) -> None:
         """

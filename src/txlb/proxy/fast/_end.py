@@ -16,40 +16,49 @@ its peer with it from any state, and so does an exception.
 
 What it waits for is told by two more::
 
-    readable    there may be something to read, and it has not been read because
-                the peer could not take it; the peer's next write goes on with it
+    readable    there may be something to read that was left because the peer could
+                not take it; when the peer has taken what it has, this is read on
     unsent      bytes that it could not take; while there are some the peer is
                 not read
 """
 
 from __future__ import annotations
 
+import _socket
 import select
 import socket
+from os import close, read, write
 from typing import TYPE_CHECKING
 
 from txlb.pool import Outcome
 from txlb.proxy.fast import _bulk
 
 if TYPE_CHECKING:
-    import _socket
-
     from txlb.proxy.fast._connection import Connection
     from txlb.proxy.fast._pipes import Pipe
+
+#: What sockets are here.
+STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 
 #: Bytes that are read at once. A direction that fills it goes over to bulk.
 CHUNK = 65536
 
+IN = select.EPOLLIN
 OUT = select.EPOLLOUT
 ERROR = select.EPOLLERR
 #: The peer of the socket will send nothing more; it is read to the end.
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-READ = select.EPOLLIN | GONE
+READ = IN | GONE
 
 
 class End:
     """
     One socket of a relayed connection. Owned by its connection.
+
+    It is read and written by its descriptor: an object for it is made, by
+    L{socket}, only where something wants one, which for a client is seldom.
+
+    @param sock: the object, where there is one.
 
     @ivar peer: the other one.
     @ivar resetOutcome: how the connection ended if this end resets it.
@@ -62,6 +71,7 @@ class End:
     """
 
     __slots__ = (
+        "_sock",
         "bulk",
         "connection",
         "ended",
@@ -74,17 +84,18 @@ class End:
         "piped",
         "queued",
         "readable",
-        "sock",
         "told",
         "unsent",
     )
 
     peer: End
 
-    def __init__(self, connection: Connection, sock: _socket.socket, isClient: bool) -> None:
+    def __init__(
+        self, connection: Connection, fd: int, isClient: bool, sock: _socket.socket | None = None
+    ) -> None:
         self.connection = connection
-        self.sock = sock
-        self.fd = sock.fileno()
+        self.fd = fd
+        self._sock = sock
         self.isClient = isClient
         self.ended = self.told = False
         self.readable = self.last = False
@@ -93,6 +104,26 @@ class End:
         self.unsent: bytes | None = None
         self.pipe: Pipe | None = None
         self.piped = 0
+
+    def socket(self) -> _socket.socket:
+        """
+        The object for its socket.
+        """
+        sock = self._sock
+        if sock is None:
+            # Whatever its family is; to be told it would cost more system calls.
+            sock = _socket.socket(socket.AF_INET, STREAM, 0, self.fd)
+            self._sock = sock
+        return sock
+
+    def close(self) -> None:
+        """
+        Close the socket.
+        """
+        if self._sock is not None:
+            self._sock.close()
+        else:
+            close(self.fd)
 
     @property
     def resetOutcome(self) -> Outcome:
@@ -105,6 +136,10 @@ class End:
         """
         The loop tells what the socket is ready for.
         """
+        if event == IN:
+            # As nearly always.
+            self.pump()
+            return
         if (
             event & OUT
             and (self.unsent is not None or self.peer.pipe is not None)
@@ -120,7 +155,6 @@ class End:
                         self.connection.end(self.resetOutcome)
             return
         if event & READ:
-            self.readable = True
             if event & GONE:
                 self.last = True
             self.pump()
@@ -138,6 +172,7 @@ class End:
             if not self.flush():
                 return False
             if peer.readable:
+                peer.readable = False
                 peer.pump()
         elif peer.pipe is not None:
             self.connection.loop.queueBulk(peer)
@@ -168,7 +203,7 @@ class End:
         if unsent is None:
             return True
         try:
-            count = self.sock.send(unsent)
+            count = write(self.fd, unsent)
         except BlockingIOError:
             return False
         except OSError:
@@ -184,7 +219,7 @@ class End:
             self.tell()
         return True
 
-    def pump(self) -> None:  # noqa: C901, PLR0911 - calls would cost a tenth of it
+    def pump(self) -> None:  # noqa: C901, PLR0911, PLR0912 - calls would cost a tenth of it
         """
         Move what this end has sent to its peer, until nothing is left or the
         peer takes no more.
@@ -194,13 +229,15 @@ class End:
             connection.loop.queueBulk(self)
             return
         peer = self.peer
-        if self.ended or peer.unsent is not None or connection.over:
+        if peer.unsent is not None:
+            self.readable = True
+            return
+        if self.ended or connection.over:
             return
         while True:
             try:
-                data = self.sock.recv(CHUNK)
+                data = read(self.fd, CHUNK)
             except BlockingIOError:
-                self.readable = False
                 return
             except OSError:
                 connection.end(self.resetOutcome)
@@ -209,14 +246,21 @@ class End:
                 self.finish()
                 return
             try:
-                sent = peer.sock.send(data)
+                sent = write(peer.fd, data)
             except BlockingIOError:
                 sent = 0
             except OSError:
                 connection.end(peer.resetOutcome)
                 return
-            connection.moved(self, sent)
+            connection.lastMoved = connection.loop.now
+            # What was handed over has gone by now, or the peer would have some of
+            # it unsent.
+            if self.isClient:
+                connection.lease.addIn(sent)
+            else:
+                connection.lease.addOut(sent)
             if sent < len(data):
+                self.readable = True
                 peer.keep(data[sent:])
                 return
             if sent >= CHUNK:
@@ -224,7 +268,6 @@ class End:
                 connection.loop.queueBulk(self)
                 return
             if not self.last:
-                self.readable = False
                 return
 
     def moveBulk(self) -> None:
@@ -252,9 +295,12 @@ class End:
         It has finished sending, and everything of it has been read.
         """
         self.ended = True
-        self.readable = False
-        self.connection.halfClosed(self)
         peer = self.peer
+        if self.told and peer.unsent is None:
+            # The peer finished before. Closing says the same to it, and more.
+            self.connection.end(Outcome.DONE)
+            return
+        self.connection.halfClosed(self)
         if peer.unsent is None:
             peer.tell()
 
@@ -264,11 +310,10 @@ class End:
         """
         self.told = True
         if self.ended and self.peer.told:
-            # Closing says the same, and more.
             self.connection.end(Outcome.DONE)
             return
         try:
-            self.sock.shutdown(socket.SHUT_WR)
+            self.socket().shutdown(socket.SHUT_WR)
         except OSError:
             self.connection.end(self.resetOutcome)
 

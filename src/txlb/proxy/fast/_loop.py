@@ -76,7 +76,8 @@ class Loop:
     The events of all fast relays of a balancer. Owned by its engine, which
     starts and stops it.
 
-    @ivar now: the monotonic time at which this turn began, in seconds.
+    @ivar seconds: the monotonic clock.
+    @ivar now: the time by it at which this turn began.
     @ivar deadlines: where other deadlines wait.
     @ivar wheel: the deadlines of the connections.
     @ivar pipes: the stock of pipes.
@@ -95,8 +96,8 @@ class Loop:
         self._inTurn = False
         self._ending = False
         self.deadlines = deadlines
-        self._seconds = deadlines.seconds
-        self.now = self._seconds()
+        self.seconds = deadlines.seconds
+        self.now = self.seconds()
         self.wheel = Wheel(deadlines)
         self.pipes = PipeStock()
 
@@ -131,7 +132,10 @@ class Loop:
         """
         Give events of a descriptor to a handler, until it is closed.
         """
-        self.handle(fd, handler)
+        try:
+            self._handlers[fd] = handler
+        except IndexError:
+            self.handle(fd, handler)
         self._register(fd, events)
 
     def watchAll(self, fd: int) -> None:
@@ -217,11 +221,11 @@ class Loop:
         """
         See L{IReadDescriptor}: a turn of small traffic.
         """
-        self.now = now = self._seconds()
+        self.now = now = self.seconds()
         until = now + BUDGET
         self._inTurn = True
         for _ in range(BATCHES):
-            if not self._dispatch() or self._ending or self._seconds() > until:
+            if not self._dispatch() or self._ending or self.seconds() > until:
                 break
         self._inTurn = False
         if self._ending:
@@ -272,7 +276,7 @@ class Loop:
         """
         self._bulkCall = None
         queue = self._bulk
-        self.now = now = self._seconds()
+        self.now = now = self.seconds()
         until, look = now + BUDGET, now + SLICE
         self._inTurn = True
         while queue:
@@ -282,7 +286,7 @@ class Loop:
                 bulk.moveBulk()
             except Exception:  # noqa: BLE001 - it ends that connection alone
                 self._broke(bulk.moveBulk)
-            now = self._seconds()
+            now = self.seconds()
             if now > until or self._ending:
                 break
             if now > look:

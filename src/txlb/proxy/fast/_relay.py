@@ -15,7 +15,7 @@ from txlb.interfaces import IRelay
 from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origins
 from txlb.proxy._results import Relayed, Timeouts
-from txlb.proxy.fast._connection import Connection
+from txlb.proxy.fast._connection import Connection, First
 
 if TYPE_CHECKING:
     from txlb.pool import Attempt, Waiting
@@ -65,6 +65,11 @@ class FastRelay(Holder):
         """
         See L{IRelay.start}.
         """
-        connection = Connection(self, clientFd, toHost, toClient)
+        first = First(toHost, toClient) if toHost or toClient else None
+        connection = Connection(self, clientFd, first)
         self._connections.add(connection)
-        connection.search(attempt)
+        try:
+            connection.search(attempt)
+        except Exception:
+            connection.breakDown()
+            raise

@@ -10,7 +10,7 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
-from txlb.model import UNIXAddress
+from txlb.model import Address, UNIXAddress
 from txlb.pool import (
     Attempt,
     Dial,
@@ -27,32 +27,34 @@ from txlb.proxy._connect import failureOf
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep
 from txlb.proxy._wait import ClientWait
+from txlb.proxy.fast._end import STREAM
 from txlb.proxy.fast._self import isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.proxy._origins import Origin
+    from txlb.proxy.fast._end import End
     from txlb.proxy.fast._loop import Loop
     from txlb.proxy.fast._relay import FastRelay
     from txlb.proxy.fast._wheel import Waiting
 
-STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 FAILED = select.EPOLLERR | select.EPOLLHUP
-
-#: More than that it can be written to.
-BEYOND = select.EPOLLIN | select.EPOLLRDHUP | FAILED
 
 #: Connecting goes on after these.
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
+
+CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
 
 
 class Search:
     """
     A client that has no host yet. L{txlb.proxy.fast._connection.Connection} adds
-    what follows.
+    what follows, and makes all of it.
 
     The client's socket is not registered and not read: what it sends early
     waits in the kernel, and is there for the host that is found.
 
+    @ivar lease: the claim on the host that was found; there is none before.
+    @ivar begun: whether a host was found.
     @ivar over: whether it has ended.
     @ivar slot: where it stands in the wheel; that keeps this.
     """
@@ -60,33 +62,32 @@ class Search:
     __slots__ = (
         "_askAt",
         "_attempt",
-        "_clientSocket",
+        "_client",
         "_hostSocket",
-        "_lease",
         "_origin",
         "_relay",
         "_wait",
+        "begun",
         "dial",
+        "lease",
         "loop",
         "over",
         "slot",
     )
 
-    def __init__(self, relay: FastRelay, clientFd: int) -> None:
-        self._relay = relay
-        self.loop: Loop = relay.loop
-        # Whatever its family is; to be told it would cost two more system calls.
-        self._clientSocket = _socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, clientFd)
-        self._clientSocket.setblocking(False)
-        self._hostSocket: _socket.socket | None = None
-        self.dial: Dial
-        self._attempt: Attempt | None = None
-        self._wait: ClientWait | None = None
-        self._lease: Lease | None = None
-        self._askAt = 0.0
-        self._origin: Origin | None = None
-        self.over = False
-        self.slot: set[Waiting] | None = None
+    _relay: FastRelay
+    loop: Loop
+    _client: End
+    _hostSocket: _socket.socket | None
+    dial: Dial
+    _attempt: Attempt | None
+    _wait: ClientWait | None
+    lease: Lease
+    begun: bool
+    _askAt: float
+    _origin: Origin | None
+    over: bool
+    slot: set[Waiting] | None
 
     def search(self, step: Step) -> None:
         """
@@ -98,10 +99,6 @@ class Search:
             self.dial = step.dial
             failure = self._connect(step)
             if failure is None:
-                if self.slot is None:
-                    self._ask(step.deadline)
-                else:
-                    self._askBy(step.deadline)
                 return
             step = nextStep(step, failure)
         self._attempt = None
@@ -110,7 +107,7 @@ class Search:
             return
         self.dial = step.dial
         self._wait = ClientWait(
-            self.loop.deadlines, self._clientSocket, step, self._goOn, self._clientLeft
+            self.loop.deadlines, self._client.socket(), step, self._goOn, self._clientLeft
         )
 
     def _goOn(self, step: Attempt | GaveUp) -> None:
@@ -131,25 +128,38 @@ class Search:
         """
         address = attempt.address
         try:
-            if isinstance(address, UNIXAddress):
-                sock = _socket.socket(socket.AF_UNIX, STREAM)
-                number = sock.connect_ex(address.path)
-            else:
-                family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-                sock = _socket.socket(family, STREAM)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                number = sock.connect_ex((address.host, address.port))
+            sock, number = _connected(address)
         except OSError as error:
             return failureOf(error.errno or 0)
         self._hostSocket = sock
-        if number in UNDER_WAY:
-            # Its host may see it, and ask for it, before we hear of it again.
-            if self._relay.origins.keeping:
-                self.noteOrigin()
-            self.loop.watch(sock.fileno(), self.connecting)
-            return None
-        self._dropHost()
-        return failureOf(number)
+        if number not in UNDER_WAY:
+            self._dropHost()
+            return failureOf(number)
+        # Its host may see it, and ask for it, before we hear of it again.
+        if self._relay.origins.keeping:
+            self.noteOrigin()
+        if self.slot is None:
+            self._ask(attempt.deadline)
+        else:
+            self._askBy(attempt.deadline)
+        if isNear(address):
+            # Its machine is ours, and has answered by now: to ask costs less than
+            # to be told.
+            try:
+                sock.send(b"")
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._dropHost()
+                return failureOf(error.errno or 0)
+            else:
+                if isSelfConnected(attempt, sock):
+                    self._dropHost()
+                    return CONNECTED_TO_ITSELF
+                self._begin(attempt, sock)
+                return None
+        self.loop.watch(sock.fileno(), self.connecting)
+        return None
 
     def _dropHost(self) -> None:
         """
@@ -178,11 +188,9 @@ class Search:
                 self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
                 return
         if isSelfConnected(attempt, sock):
-            self._failed(attempt, Failure(FailureKind.REFUSED, "connected to itself"))
+            self._failed(attempt, CONNECTED_TO_ITSELF)
             return
-        self._begin(attempt, sock)
-        if event & BEYOND and not self.over:
-            self._tellOf(event & ~select.EPOLLOUT)
+        self._begin(attempt, sock, event)
 
     def _failed(self, attempt: Attempt, failure: Failure) -> None:
         self._attempt = None
@@ -212,13 +220,20 @@ class Search:
 
     # The end
 
+    @property
+    def waits(self) -> bool:
+        """
+        See L{txlb.proxy._held.Held.waits}.
+        """
+        return self._wait is not None
+
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
         See L{txlb.proxy._held.Held.leaveHost}.
         """
-        attempt, lease = self._attempt, self._lease
-        if lease is not None:
-            if lease.host is host:
+        attempt = self._attempt
+        if self.begun:
+            if self.lease.host is host:
                 self.abort(outcome)
         elif attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
             self._failed(attempt, Failure(FailureKind.BUSY, outcome.value))
@@ -240,10 +255,7 @@ class Search:
 
     # What follows
 
-    def _begin(self, attempt: Attempt, sock: _socket.socket) -> None:
-        raise NotImplementedError
-
-    def _tellOf(self, event: int) -> None:
+    def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
         raise NotImplementedError
 
     def _ask(self, when: float) -> None:
@@ -260,3 +272,26 @@ class Search:
         It is over; the first to say so says how.
         """
         raise NotImplementedError
+
+
+def isNear(address: Address) -> bool:
+    """
+    Whether an address is one of this machine's that need no network.
+    """
+    return isinstance(address, UNIXAddress) or address.host.startswith("127.")
+
+
+def _connected(address: Address) -> tuple[_socket.socket, int]:
+    """
+    Begin to connect.
+
+    @return: the socket, and the number of the error; one of L{UNDER_WAY} where it
+        may come to something.
+    @raise OSError: there is no socket to be had.
+    """
+    if isinstance(address, UNIXAddress):
+        sock = _socket.socket(socket.AF_UNIX, STREAM)
+        return sock, sock.connect_ex(address.path)
+    sock = _socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, STREAM)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock, sock.connect_ex((address.host, address.port))
