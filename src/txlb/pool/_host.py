@@ -51,6 +51,7 @@ class Host:
     leaving.
 
     @ivar configured: the values that it was made from.
+    @ivar address: where to connect to next; only for a host that has an address.
     @ivar addresses: where it can be reached, the best one first; empty while
         its name has no address.
     @ivar health: what checks have told of it.
@@ -89,6 +90,7 @@ class Host:
         "_outTotal",
         "_preferred",
         "active",
+        "address",
         "addresses",
         "agentLimit",
         "agentShare",
@@ -156,8 +158,9 @@ class Host:
         self.slowSince: float | None = None
         self.weighAt: float | None = None
         address = configured.address
-        self.addresses: tuple[Address, ...] = (address,) if address.isLiteral else ()
-        self._preferred = 0
+        self.addresses: tuple[Address, ...]
+        self.address: Address
+        self.resolved((address,) if address.isLiteral else ())
 
     @property
     def settings(self) -> dict[str, object]:
@@ -186,19 +189,23 @@ class Host:
         limits = (self.configured.maxConnections, self.agentLimit)
         self.maxConnections = min((each for each in limits if each is not None), default=None)
 
-    @property
-    def address(self) -> Address:
+    def resolved(self, addresses: tuple[Address, ...]) -> None:
         """
-        Where to connect to next; only for a host that has an address.
+        It can be reached here from now on, best at the first; nowhere if there is
+        none.
         """
-        return self.addresses[self._preferred % len(self.addresses)]
+        self.addresses = addresses
+        self._preferred = -1
+        if addresses:
+            self.preferNextAddress()
 
     def preferNextAddress(self) -> None:
         """
         The address in use could not be reached: if its name has others, the
         next one is next.
         """
-        self._preferred += 1
+        self._preferred = (self._preferred + 1) % len(self.addresses)
+        self.address = self.addresses[self._preferred]
 
     def moved(self, now: float) -> None:
         """
@@ -208,8 +215,7 @@ class Host:
         @param now: in seconds of the pool's clock.
         """
         address = self.configured.address
-        self.addresses = (address,) if address.isLiteral else ()
-        self._preferred = 0
+        self.resolved((address,) if address.isLiteral else ())
         self.connectTime = None
         self.trial = None
         self.mark = Mark(now)

@@ -190,7 +190,7 @@ class Members(Upkeep):
         before = host.addresses
         if not addresses or set(before) == set(addresses):
             return
-        host.addresses = tuple(addresses)
+        host.resolved(tuple(addresses))
         self._rotation.refresh(host)
         found, now = ", ".join(map(str, addresses)), self.seconds()
         self._tell(EventKind.HOST_RESOLVED, host, f"is at {found}", now)

@@ -93,9 +93,13 @@ class LeastConnections(Scheduler):
         if before == count:
             return
         hosts = bucket.hosts
-        del hosts[key]
         # Hosts are balanced, and so the next bucket is nearly always its new one.
         near = bucket.more if count > before else bucket.fewer
+        if near.count != count and len(hosts) == 1 and -1 <= count - before <= 1:
+            # It is alone, with nobody in between: the bucket comes along.
+            bucket.count = count
+            return
+        del hosts[key]
         if near.count == count:
             near.hosts[key] = host
             self._bucketOf[key] = near

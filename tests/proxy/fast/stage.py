@@ -31,7 +31,7 @@ def elsewhere() -> contextlib.AbstractContextManager[object]:
     """
     Take the hosts for ones on other machines, which are told of by the loop.
     """
-    return mock.patch("txlb.proxy.fast._search.isNear", return_value=False)
+    return mock.patch("txlb.proxy.fast._targets.isNear", return_value=False)
 
 
 class HandReactor(Clock):

@@ -32,13 +32,11 @@ from typing import TYPE_CHECKING
 
 from txlb.pool import Outcome
 from txlb.proxy.fast import _bulk
+from txlb.proxy.fast._targets import STREAM
 
 if TYPE_CHECKING:
     from txlb.proxy.fast._connection import Connection
     from txlb.proxy.fast._pipes import Pipe
-
-#: What sockets are here.
-STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 
 #: Bytes that are read at once. A direction that fills it goes over to bulk.
 CHUNK = 65536

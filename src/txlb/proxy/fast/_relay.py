@@ -16,6 +16,7 @@ from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origins
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy.fast._connection import Connection, First
+from txlb.proxy.fast._targets import Targets
 
 if TYPE_CHECKING:
     from txlb.pool import Attempt, Waiting
@@ -58,6 +59,7 @@ class FastRelay(Holder):
         super().__init__(ended, origins)
         self.loop = loop
         self.timeouts = timeouts
+        self.targets = Targets()
 
     def start(
         self, clientFd: int, attempt: Attempt | Waiting, toHost: bytes = b"", toClient: bytes = b""

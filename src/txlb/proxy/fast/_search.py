@@ -10,7 +10,6 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
-from txlb.model import Address, UNIXAddress
 from txlb.pool import (
     Attempt,
     Dial,
@@ -27,8 +26,7 @@ from txlb.proxy._connect import failureOf
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep
 from txlb.proxy._wait import ClientWait
-from txlb.proxy.fast._end import STREAM
-from txlb.proxy.fast._self import isSelfConnected
+from txlb.proxy.fast._targets import isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.proxy._origins import Origin
@@ -126,9 +124,9 @@ class Search:
         """
         @return: why it failed, where it has failed already.
         """
-        address = attempt.address
+        target = self._relay.targets.of(attempt.address)
         try:
-            sock, number = _connected(address)
+            sock, number = target.connect()
         except OSError as error:
             return failureOf(error.errno or 0)
         self._hostSocket = sock
@@ -142,9 +140,8 @@ class Search:
             self._ask(attempt.deadline)
         else:
             self._askBy(attempt.deadline)
-        if isNear(address):
-            # Its machine is ours, and has answered by now: to ask costs less than
-            # to be told.
+        if target.near:
+            # It has answered by now: to ask costs less than to be told.
             try:
                 sock.send(b"")
             except BlockingIOError:
@@ -153,7 +150,7 @@ class Search:
                 self._dropHost()
                 return failureOf(error.errno or 0)
             else:
-                if isSelfConnected(attempt, sock):
+                if target.mayBeItself and isSelfConnected(sock):
                     self._dropHost()
                     return CONNECTED_TO_ITSELF
                 self._begin(attempt, sock)
@@ -187,7 +184,7 @@ class Search:
             if number or not event & select.EPOLLOUT:
                 self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
                 return
-        if isSelfConnected(attempt, sock):
+        if self._relay.targets.of(attempt.address).mayBeItself and isSelfConnected(sock):
             self._failed(attempt, CONNECTED_TO_ITSELF)
             return
         self._begin(attempt, sock, event)
@@ -272,26 +269,3 @@ class Search:
         It is over; the first to say so says how.
         """
         raise NotImplementedError
-
-
-def isNear(address: Address) -> bool:
-    """
-    Whether an address is one of this machine's that need no network.
-    """
-    return isinstance(address, UNIXAddress) or address.host.startswith("127.")
-
-
-def _connected(address: Address) -> tuple[_socket.socket, int]:
-    """
-    Begin to connect.
-
-    @return: the socket, and the number of the error; one of L{UNDER_WAY} where it
-        may come to something.
-    @raise OSError: there is no socket to be had.
-    """
-    if isinstance(address, UNIXAddress):
-        sock = _socket.socket(socket.AF_UNIX, STREAM)
-        return sock, sock.connect_ex(address.path)
-    sock = _socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, STREAM)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock, sock.connect_ex((address.host, address.port))
