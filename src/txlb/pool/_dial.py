@@ -206,7 +206,8 @@ class Dial:
         if self._tried or self._waiting is not None:
             raise ValueError("this search has begun already")
         now = self.began = self._pool.seconds()
-        return self._find(now, NOBODY)
+        lease = self._pool.claim(self.clientAddr, NOBODY, now)
+        return self._try(lease, now) if lease is not None else self._wait(NOBODY)
 
     def connected(self, attempt: Attempt) -> Lease:
         """
@@ -285,12 +286,11 @@ class Dial:
             return self._gaveUp(GaveUpReason.TIMEOUT)
         if self.tries > self._limits.retries:
             return self._gaveUp(GaveUpReason.UNREACHABLE)
-        return self._find(now, frozenset(self._tried))
-
-    def _find(self, now: float, excluded: frozenset[tuple[str, str, str]]) -> Step:
+        excluded = frozenset(self._tried)
         lease = self._pool.claim(self.clientAddr, excluded, now)
-        if lease is not None:
-            return self._try(lease, now)
+        return self._try(lease, now) if lease is not None else self._wait(excluded)
+
+    def _wait(self, excluded: frozenset[tuple[str, str, str]]) -> Waiting | GaveUp:
         found = self._pool.wait(self, excluded, self.began + self._limits.dialTimeout)
         if isinstance(found, GaveUpReason):
             return self._gaveUp(found)

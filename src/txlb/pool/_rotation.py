@@ -32,6 +32,7 @@ class Rotation:
     L{refresh} after every change of a host.
 
     @ivar scheduler: the policy in use.
+    @ivar wantsTimes: whether it looks at how long hosts take to be reached.
     @ivar retries: when hosts that are down are due again, as a heap; some entries
         may mean nothing any more.
     """
@@ -57,6 +58,7 @@ class Rotation:
         self._sampling: ISamplingScheduler | None = ISamplingScheduler(scheduler, None)
         self._timed: ITimedScheduler | None = ITimedScheduler(scheduler, None)
         self._heedsConnectTime: bool = getattr(scheduler, "heedsConnectTime", True)
+        self.wantsTimes = self._heedsConnectTime or self._sampling is not None
 
     @property
     def held(self) -> dict[Key, Host]:
@@ -140,7 +142,7 @@ class Rotation:
 
     def connected(self, host: Host, seconds: float) -> None:
         """
-        The host took so long to be reached, which is nearly nobody's business.
+        The host took so long to be reached. To be told where C{wantsTimes} says so.
         """
         if self._sampling is not None:
             self.sampled(host, seconds)

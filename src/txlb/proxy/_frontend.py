@@ -134,6 +134,8 @@ class Frontend:
         The service is no longer there: nobody new is served.
         """
         self._closed = True
+        # Whoever comes now finds that something is new.
+        self._revision = -1
         for reader in tuple(self._readers):
             reader.stop()
 
@@ -166,11 +168,11 @@ class Frontend:
         @param peer: its address, as accept gives it.
         """
         tally, counters = self._tally, self._counters
-        if self._closed:
-            # It was in the backlog of a listener that is being closed.
-            os.close(fd)
-            return
         if self._revision != self._manager.revision:
+            if self._closed:
+                # It was in the backlog of a listener that is being closed.
+                os.close(fd)
+                return
             self._follow()
         if tally.active >= tally.capacity:
             self._refuse(fd, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
@@ -219,8 +221,11 @@ class Frontend:
             fd = sock.detach()
             if self._admission.active and not self._admits(fd, clientAddr):
                 self._left()
-            else:
-                self._dial(fd, clientAddr, answer.leftover)
+                return
+            if not self._closed:
+                # It has taken its time.
+                self._follow()
+            self._dial(fd, clientAddr, answer.leftover)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
         self._readers.add(reader)
@@ -232,11 +237,12 @@ class Frontend:
         """
         Look for a host, and give the client to the relay.
         """
-        if self._revision != self._manager.revision:
-            # It may have taken its time over a preface.
-            self._follow()
         pool = self._pool
-        dial = pool.dial(_clientAddr(fd, peer), self._limits)
+        if type(peer) is not tuple or len(peer) != 2:
+            clientAddr = _clientAddr(fd, peer)
+        else:
+            clientAddr = peer
+        dial = pool.dial(clientAddr, self._limits)
         step = firstStep(dial)
         if isinstance(step, GaveUp):
             os.close(fd)

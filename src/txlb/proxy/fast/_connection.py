@@ -148,17 +148,15 @@ class Connection(Search):
         if fin and now + fin < self._askAt:
             self._askBy(now + fin)
 
-    def _ask(self, when: float) -> None:
-        self._askAt = when
-        self.loop.wheel.add(self, when)
-
     def _askBy(self, when: float) -> None:
         """
-        Be asked then, unless that happens before anyway.
+        Be asked then, which is before it would happen anyway.
         """
-        if when < self._askAt:
-            self.loop.wheel.remove(self)
-            self._ask(when)
+        wheel = self.loop.wheel
+        if self.slot is not None:
+            wheel.remove(self)
+        self._askAt = when
+        wheel.add(self, when)
 
     def deadlinePassed(self, now: float) -> float | None:
         """

@@ -26,7 +26,7 @@ from txlb.proxy._connect import failureOf
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep
 from txlb.proxy._wait import ClientWait
-from txlb.proxy.fast._targets import isSelfConnected
+from txlb.proxy.fast._targets import Target, isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.proxy._origins import Origin
@@ -136,26 +136,30 @@ class Search:
         # Its host may see it, and ask for it, before we hear of it again.
         if self._relay.origins.keeping:
             self.noteOrigin()
-        if self.slot is None:
-            self._ask(attempt.deadline)
-        else:
-            self._askBy(attempt.deadline)
+        deadline = attempt.deadline
+        if self.slot is None or deadline < self._askAt:
+            self._askBy(deadline)
         if target.near:
-            # It has answered by now: to ask costs less than to be told.
-            try:
-                sock.send(b"")
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                self._dropHost()
-                return failureOf(error.errno or 0)
-            else:
-                if target.mayBeItself and isSelfConnected(sock):
-                    self._dropHost()
-                    return CONNECTED_TO_ITSELF
-                self._begin(attempt, sock)
-                return None
+            return self._ask(attempt, sock, target)
         self.loop.watch(sock.fileno(), self.connecting)
+        return None
+
+    def _ask(self, attempt: Attempt, sock: _socket.socket, target: Target) -> Failure | None:
+        """
+        A near host has answered by now: to ask costs less than to be told.
+        """
+        try:
+            sock.send(b"")
+        except BlockingIOError:
+            self.loop.watch(sock.fileno(), self.connecting)
+            return None
+        except OSError as error:
+            self._dropHost()
+            return failureOf(error.errno or 0)
+        if target.mayBeItself and isSelfConnected(sock):
+            self._dropHost()
+            return CONNECTED_TO_ITSELF
+        self._begin(attempt, sock)
         return None
 
     def _dropHost(self) -> None:
@@ -253,9 +257,6 @@ class Search:
     # What follows
 
     def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
-        raise NotImplementedError
-
-    def _ask(self, when: float) -> None:
         raise NotImplementedError
 
     def _askBy(self, when: float) -> None:
