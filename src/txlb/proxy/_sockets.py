@@ -205,7 +205,20 @@ def bytesOnTheWay(fd: int) -> int:
 
     @param fd: of a socket.
     """
-    answer = fcntl.ioctl(fd, termios.TIOCOUTQ, b"\0\0\0\0")
+    return _ask(fd, termios.TIOCOUTQ)
+
+
+def bytesToRead(fd: int) -> int:
+    """
+    Bytes that have come and were not read yet.
+
+    @param fd: of a socket.
+    """
+    return _ask(fd, termios.FIONREAD)
+
+
+def _ask(fd: int, request: int) -> int:
+    answer = fcntl.ioctl(fd, request, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
 
 

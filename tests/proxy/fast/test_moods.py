@@ -18,6 +18,8 @@ from txlb.pool import DialLimits, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
 from txlb.proxy.fast._end import End
+from txlb.proxy.fast._patience import MUCH as MANY
+from txlb.proxy.fast._patience import TICK
 from txlb.proxy.fast._pipes import PipeStock
 
 #: More than the buffers of the system hold between two sockets.
@@ -190,6 +192,109 @@ class BlockedTests(MoodsCase):
             self.assertEqual(self.readAll(stage, server, 1 << 30), MUCH[:sent])
             server.close()
             self.over(stage, Outcome.DONE)
+
+
+class PatienceTests(MoodsCase):
+    """
+    Who has sent much for long is read less often.
+    """
+
+    def patient(self, stage: HandTurned) -> tuple[socket.socket, socket.socket, End, int]:
+        """
+        A client that has sent so much that its end is patient.
+
+        @return: the client, its host, the end, and how many bytes are under way.
+        """
+        client, server = stage.connect()
+        end = stage.connection()._client
+        sent = received = 0
+        for _ in range(TURNS):
+            if end.patient:
+                break
+            with contextlib.suppress(BlockingIOError):
+                sent += client.send(MUCH[: 1 << 20])
+            stage.turn()
+            received += len(readSome(server, 1 << 20) or b"")
+        self.assertTrue(end.patient)
+        self.assertEqual(len(stage.loop.patience), 1)
+        quiet = 0
+        while quiet < 20:
+            stage.turn()
+            data = readSome(server, 1 << 20)
+            quiet = quiet + 1 if data is None else 0
+            received += len(data or b"")
+        return client, server, end, sent - received
+
+    def test_itsLastBytes(self) -> None:
+        """
+        Less than is waited for arrives two looks later, and from then on each
+        byte is told of again.
+        """
+        stage = self.stage()
+        client, server, end, left = self.patient(stage)
+        self.assertTrue(left < MANY, left)
+        client.send(b"x" * 1000)
+        for _ in range(2):
+            self.assertTrue(end.patient)
+            stage.reactor.advance(TICK)
+            stage.turn(3)
+        self.assertEqual(self.readAll(stage, server, left + 1000)[left:], b"x" * 1000)
+        self.assertEqual((end.patient, len(stage.loop.patience)), (False, 0))
+        client.send(b"y")
+        stage.turn(2)
+        self.assertEqual(readSome(server, 10), b"y")
+
+    def test_staysWhileItSends(self) -> None:
+        """
+        As long as much comes between two looks nothing changes.
+        """
+        stage = self.stage()
+        client, server, end, _ = self.patient(stage)
+        for _ in range(5):
+            sent = 0
+            while sent < 3 * MANY:
+                with contextlib.suppress(BlockingIOError):
+                    sent += client.send(MUCH[: 3 * MANY - sent])
+                stage.turn()
+                readSome(server, 1 << 20)
+            stage.turn(3)
+            stage.reactor.advance(TICK)
+            self.assertTrue(end.patient)
+
+    def test_itsEnd(self) -> None:
+        """
+        The end of the connection is told of at once, with all that is before it.
+        """
+        stage = self.stage()
+        client, server, _, left = self.patient(stage)
+        client.send(b"x" * 1000)
+        client.close()
+        stage.turn(3)
+        self.assertEqual(self.readAll(stage, server, left + 2000)[left:], b"x" * 1000)
+        server.close()
+        self.over(stage, Outcome.DONE)
+        stage.reactor.advance(TICK)
+        self.assertEqual(len(stage.loop.patience), 0)
+
+    def test_stopped(self) -> None:
+        """
+        A loop that stops looks at nobody any more.
+        """
+        stage = self.stage()
+        self.patient(stage)
+        stage.loop.patience.stop()
+        self.assertEqual(len(stage.loop.patience), 0)
+
+    def test_notToBeHad(self) -> None:
+        """
+        Where the system knows nothing of it, all goes on as before.
+        """
+        stage = self.stage()
+        stage.connect()
+        end = stage.connection()._client
+        with mock.patch.object(End, "socket", side_effect=OSError(92, "no such option")):
+            stage.loop.patience.begin(end)
+        self.assertEqual((end.patient, len(stage.loop.patience)), (False, 0))
 
 
 class ErrorTests(MoodsCase):

@@ -7,8 +7,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from txlb.proxy._sockets import bytesToRead
+from txlb.proxy.fast._patience import LASTING, MUCH
+
 if TYPE_CHECKING:
     from txlb.proxy.fast._end import End
+    from txlb.proxy.fast._pipes import Pipe
 
 #: Times that a pipe, or the buffer, is filled in a turn.
 ROUNDS = 2
@@ -42,44 +46,68 @@ def move(end: End) -> None:
 
 
 def _splice(end: End) -> None:
-    connection = end.connection
-    pipe = end.pipe
+    connection, pipe = end.connection, end.pipe
     assert pipe is not None  # noqa: S101 - the caller has seen it
-    source, target = end.fd, end.peer.fd
-    total = 0
+    before = end.burst
     for _ in range(ROUNDS):
-        if not end.piped:
-            try:
-                count = os.splice(source, pipe.writer, pipe.size, flags=MOVE_WITHOUT_WAITING)
-            except BlockingIOError:
-                # The pipe is empty, so it is the source that has nothing.
-                _drained(end, total)
-                return
-            except OSError:
-                connection.end(end.resetOutcome)
-                return
-            if not count:
-                _release(end)
-                end.finish()
-                return
-            end.piped = count
-            total += count
-        try:
-            count = os.splice(pipe.reader, target, end.piped, flags=MOVE_WITHOUT_WAITING)
-        except BlockingIOError:
-            # The target takes no more; it will say when it does.
-            end.readable = True
-            end.peer.hearOut()
+        if not (end.piped or _fill(end, pipe, before)) or not _empty(end, pipe):
             return
-        except OSError:
-            connection.end(end.peer.resetOutcome)
+        if end.patient and not (end.piped or end.last) and bytesToRead(end.fd) < MUCH:
+            # It says when it has so much again.
+            _release(end)
             return
-        end.piped -= count
-        connection.moved(end, count)
+    if end.burst >= LASTING and not end.patient:
+        connection.loop.patience.begin(end)
     end.readable = True
     if not end.piped:
         _release(end)
     connection.loop.queueBulk(end)
+
+
+def _fill(end: End, pipe: Pipe, before: int) -> bool:
+    """
+    Take what an end has sent into its pipe, which is empty.
+
+    @param before: C{burst} when this turn began.
+    @return: whether there was anything.
+    """
+    try:
+        count = os.splice(end.fd, pipe.writer, pipe.size, flags=MOVE_WITHOUT_WAITING)
+    except BlockingIOError:
+        # The pipe is empty, so it is the source that has nothing.
+        _drained(end, end.burst - before)
+        return False
+    except OSError:
+        end.connection.end(end.resetOutcome)
+        return False
+    if not count:
+        _release(end)
+        end.finish()
+        return False
+    end.piped = count
+    end.burst += count
+    return True
+
+
+def _empty(end: End, pipe: Pipe) -> bool:
+    """
+    Give what is in the pipe to the peer, or a part of it.
+
+    @return: whether it took any.
+    """
+    try:
+        count = os.splice(pipe.reader, end.peer.fd, end.piped, flags=MOVE_WITHOUT_WAITING)
+    except BlockingIOError:
+        # The target takes no more; it will say when it does.
+        end.readable = True
+        end.peer.hearOut()
+        return False
+    except OSError:
+        end.connection.end(end.peer.resetOutcome)
+        return False
+    end.piped -= count
+    end.connection.moved(end, count)
+    return True
 
 
 def _release(end: End) -> None:
@@ -99,6 +127,7 @@ def _drained(end: End, total: int) -> None:
     _release(end)
     if total < SMALL:
         end.bulk = False
+        end.burst = 0
 
 
 def _copy(end: End) -> None:

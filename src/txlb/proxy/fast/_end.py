@@ -64,6 +64,8 @@ class End:
         until that is reached.
     @ivar hearsOut: whether the loop tells when it can be written to.
     @ivar bulk: whether what it sends goes through a pipe.
+    @ivar burst: bytes that have gone through pipes since it began to send much.
+    @ivar patient: whether it is read only when much has come; see L{Patience}.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
     @ivar pipe: the pipe that holds C{piped} bytes of its, L{None} when empty.
     """
@@ -71,12 +73,14 @@ class End:
     __slots__ = (
         "_sock",
         "bulk",
+        "burst",
         "connection",
         "ended",
         "fd",
         "hearsOut",
         "isClient",
         "last",
+        "patient",
         "peer",
         "pipe",
         "piped",
@@ -97,7 +101,8 @@ class End:
         self.isClient = isClient
         self.ended = self.told = False
         self.readable = self.last = False
-        self.bulk = self.queued = False
+        self.bulk = self.queued = self.patient = False
+        self.burst = 0
         self.hearsOut = False
         self.unsent: bytes | None = None
         self.pipe: Pipe | None = None

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
+from txlb.proxy.fast._patience import Patience
 from txlb.proxy.fast._pipes import PipeStock
 from txlb.proxy.fast._wheel import Wheel
 
@@ -81,6 +82,7 @@ class Loop:
     @ivar deadlines: where other deadlines wait.
     @ivar wheel: the deadlines of the connections.
     @ivar pipes: the stock of pipes.
+    @ivar patience: those that send much, and are read only when much has come.
     """
 
     def __init__(self, reactor: Any, deadlines: Deadlines) -> None:
@@ -100,6 +102,7 @@ class Loop:
         self.now = self.seconds()
         self.wheel = Wheel(deadlines)
         self.pipes = PipeStock()
+        self.patience = Patience(deadlines, self.queueBulk)
 
     # Life
 
@@ -123,6 +126,7 @@ class Loop:
                 call.cancel()
         self._closeAll()
         self.wheel.stop()
+        self.patience.stop()
         self.pipes.close()
         self._epoll.close()
 
@@ -225,14 +229,15 @@ class Loop:
         until = now + BUDGET
         self._inTurn = True
         for _ in range(BATCHES):
-            if not self._dispatch() or self._ending or self.seconds() > until:
+            # Bulk looks at small traffic itself, after each slice.
+            if not self._dispatch() or self._bulk or self._ending or self.seconds() > until:
                 break
         self._inTurn = False
         if self._ending:
             self.stop()
             return
         if self._bulk and self._bulkCall is None:
-            self._moveBulk()
+            self._moveBulk(BUDGET / 2)
 
     def _dispatch(self) -> bool:
         """
@@ -267,17 +272,19 @@ class Loop:
         if not bulk.queued:
             bulk.queued = True
             self._bulk.append(bulk)
-            if self._bulkCall is None:
+            if not self._inTurn and self._bulkCall is None:
                 self._bulkCall = self._reactor.callLater(0, self._moveBulk)
 
-    def _moveBulk(self) -> None:
+    def _moveBulk(self, budget: float = BUDGET) -> None:
         """
         A turn of bulk.
+
+        @param budget: seconds that it may take.
         """
         self._bulkCall = None
         queue = self._bulk
         self.now = now = self.seconds()
-        until, look = now + BUDGET, now + SLICE
+        until, look = now + budget, now + SLICE
         self._inTurn = True
         while queue:
             bulk = queue.popleft()
