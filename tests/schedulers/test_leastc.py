@@ -59,7 +59,7 @@ class LeastTests(SynchronousTestCase):
         found = []
         bucket = scheduler._ends.more
         while bucket is not scheduler._ends:
-            found.append((bucket.count, {key[2] for key in bucket.hosts}))
+            found.append((bucket.count, {host.key[2] for host in bucket.hosts}))
             self.assertIs(bucket.more.fewer, bucket)
             bucket = bucket.more
         counts = sorted({host.active for host in group.held.values()})

@@ -27,7 +27,7 @@ class Bucket:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.hosts: OrderedDict[Key, IHost] = OrderedDict()
+        self.hosts: OrderedDict[IHost, None] = OrderedDict()
         self.fewer: Bucket = self
         self.more: Bucket = self
 
@@ -62,7 +62,8 @@ class LeastConnections(Scheduler):
         super().__init__(random)
         # The chain is a ring; this bucket, of no host, is where it closes.
         self._ends = Bucket(-1)
-        self._bucketOf: dict[Key, Bucket] = {}
+        # By the hosts themselves: to hash a key of three names takes longer.
+        self._bucketOf: dict[IHost, Bucket] = {}
         # Buckets come and go all the time; the last one that went is the next.
         self._spare: Bucket | None = None
 
@@ -78,8 +79,8 @@ class LeastConnections(Scheduler):
         See L{IScheduler.hostRemoved}.
         """
         super().hostRemoved(host)
-        bucket = self._bucketOf.pop(host.key)
-        del bucket.hosts[host.key]
+        bucket = self._bucketOf.pop(host)
+        del bucket.hosts[host]
         if not bucket.hosts:
             self._drop(bucket)
 
@@ -87,8 +88,8 @@ class LeastConnections(Scheduler):
         """
         See L{IScheduler.hostChanged}.
         """
-        key, count = host.key, host.active
-        bucket = self._bucketOf[key]
+        count = host.active
+        bucket = self._bucketOf[host]
         before = bucket.count
         if before == count:
             return
@@ -99,10 +100,10 @@ class LeastConnections(Scheduler):
             # It is alone, with nobody in between: the bucket comes along.
             bucket.count = count
             return
-        del hosts[key]
+        del hosts[host]
         if near.count == count:
-            near.hosts[key] = host
-            self._bucketOf[key] = near
+            near.hosts[host] = None
+            self._bucketOf[host] = near
         else:
             self._enter(host, near if count < before else bucket)
         if not hosts:
@@ -122,8 +123,8 @@ class LeastConnections(Scheduler):
             bucket.count = count
             bucket.insertAfter(near)
             near = bucket
-        near.hosts[host.key] = host
-        self._bucketOf[host.key] = near
+        near.hosts[host] = None
+        self._bucketOf[host] = near
 
     def _drop(self, bucket: Bucket) -> None:
         """
@@ -137,9 +138,11 @@ class LeastConnections(Scheduler):
         See L{IScheduler.nextHost}.
         """
         bucket = self._ends.more
+        if not excluded:
+            return next(iter(bucket.hosts), None)
         while bucket is not self._ends:
-            for key, host in bucket.hosts.items():
-                if key not in excluded:
+            for host in bucket.hosts:
+                if host.key not in excluded:
                     return host
             bucket = bucket.more
         return None
@@ -151,6 +154,6 @@ class LeastConnections(Scheduler):
         scores: dict[Key, float] = {}
         bucket = self._ends.more
         while bucket is not self._ends:
-            scores.update(dict.fromkeys(bucket.hosts, -float(bucket.count)))
+            scores.update((host.key, -float(bucket.count)) for host in bucket.hosts)
             bucket = bucket.more
         return scores
