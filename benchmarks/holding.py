@@ -62,16 +62,16 @@ class Watch:
             setattr(Loop, name, self._around(getattr(Loop, name)))
         signal.signal(signal.SIGUSR2, self._signalled)
 
-    def _around(self, method: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _around(self, method: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(method)
-        def measured(owner: Any) -> None:
+        def measured(*arguments: Any) -> None:
             if self._inside or not self._on:
-                method(owner)
+                method(*arguments)
                 return
             self._inside = True
             began = time.thread_time()
             try:
-                method(owner)
+                method(*arguments)
             finally:
                 if len(self._calls) < MANY:
                     self._calls.append(time.thread_time() - began)
