@@ -91,7 +91,9 @@ class IScheduler(Interface):
 
     def hostChanged(host: IHost) -> None:
         """
-        C{active}, C{effectiveWeight} or C{connectTime} of a held host changed.
+        C{active}, C{effectiveWeight} or C{connectTime} of a held host changed. A
+        policy with an attribute C{heedsConnectTime} that is false is not told
+        where it is the last one alone, which would be once a connection.
         """
 
     def nextHost(

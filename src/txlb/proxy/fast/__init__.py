@@ -16,10 +16,15 @@ runs beside it, under any reactor that can watch a descriptor.
   - An C{End} (C{_end.py}) is one socket of a relayed connection. What it reads
     it writes to its peer at once; what does not fit is kept, and then the peer
     is not read: that is all the backpressure there is, and it is bounded.
+  - A search (C{_search.py}) connects to one host after the other until one is
+    there. What it takes to connect to an address is found out once
+    (C{_targets.py}). A host on this machine is asked at once whether it is there,
+    for others the loop is waited for.
   - Bulk (C{_bulk.py}): after a full buffer was read, a direction goes through a
     pipe by splice(2), without a copy, until it is drained. A pipe is held only
     while there are bytes in it; they come from a bounded stock (C{_pipes.py}),
-    and where that is empty bytes are copied.
+    and where that is empty bytes are copied. Who sends much for long is read only
+    when much has come (C{_patience.py}).
   - A C{Connection} (C{_connection.py}) is both ends, the search for the host,
     and the claim on it.
   - A C{Wheel} (C{_wheel.py}) holds the deadlines of all connections: each is in
@@ -35,6 +40,8 @@ Rules that the code relies on:
     overwritten.
   - Sockets are closed at the end of a batch of events, so that a descriptor is
     never used again while an event of its old owner may be in the batch.
+  - Sockets are read and written by their descriptors, and closed once: by the end
+    that has them.
   - EAGAIN from splice says nothing about which side it was about, unless the
     pipe was empty before.
 """
