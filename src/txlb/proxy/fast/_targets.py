@@ -22,7 +22,9 @@ def isNear(address: Address) -> bool:
     Whether an address is this machine's own and needs no network. Whoever listens
     there has answered by the time that C{connect} returns.
     """
-    return isinstance(address, UNIXAddress) or address.host.startswith("127.")
+    if isinstance(address, UNIXAddress):
+        return True
+    return address.host.startswith("127.") or address.host == "::1"
 
 
 def _firstEphemeral() -> int:
