@@ -29,15 +29,10 @@ class TargetTests(SynchronousTestCase):
         """
         Near is what needs no network.
         """
-        near = [UNIXAddress("/run/x"), TCPAddress("127.0.0.1", 80), TCPAddress("127.9.9.9", 80)]
-        near.append(TCPAddress("::1", 80))
-        far = [
-            TCPAddress("192.0.2.7", 80),
-            TCPAddress("2001:db8::1", 80),
-            TCPAddress("12.7.0.1", 1),
-        ]
-        self.assertTrue(all(Target(address).near for address in near))
-        self.assertFalse(any(Target(address).near for address in far))
+        near, far = ("127.0.0.1", "127.9.9.9", "::1"), ("192.0.2.7", "2001:db8::1", "12.7.0.1")
+        self.assertTrue(Target(UNIXAddress("/run/x")).near)
+        self.assertTrue(all(Target(TCPAddress(host, 80)).near for host in near))
+        self.assertFalse(any(Target(TCPAddress(host, 80)).near for host in far))
 
     def test_mayBeItself(self) -> None:
         """

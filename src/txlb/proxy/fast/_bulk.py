@@ -37,7 +37,9 @@ def move(end: End) -> None:
     """
     if end.pipe is not None:
         _splice(end)
-    elif not end.ended and end.peer.unsent is None:
+    elif end.peer.unsent is not None:
+        end.readable = True
+    elif not end.ended:
         end.pipe = end.connection.loop.pipes.take()
         if end.pipe is not None:
             _splice(end)

@@ -114,7 +114,7 @@ class End:
         """
         sock = self._sock
         if sock is None:
-            # Whatever its family is; to be told it would cost more system calls.
+            # Whatever its family is: nothing here depends on it.
             sock = _socket.socket(socket.AF_INET, STREAM, 0, self.fd)
             self._sock = sock
         return sock
