@@ -40,11 +40,26 @@ class Stage:
         self.cuts: list[tuple[str, Outcome]] = []
         self.manager.onCut = self._cut
         self.manager.getCounters("web").accepted = 1
+        self._seen = self._answers()
+
+    def _answers(self) -> tuple[int, object, object]:
+        manager = self.manager
+        return manager.revision, manager.getService("web"), manager.getPool("web")
+
+    def checkRevision(self) -> None:
+        """
+        Whoever keeps the manager's answers until its revision is another one has
+        those that it would get.
+        """
+        before, self._seen = self._seen, self._answers()
+        if before[0] == self._seen[0]:
+            assert before == self._seen, "an answer has changed, and not the revision"
 
     def _cut(self, host: Host, outcome: Outcome) -> None:
         self.cuts.append((host.name, outcome))
 
     def told(self) -> list[str]:
+        self.checkRevision()
         told = [f"{event.kind.value} {event.key[-1]}" for event in self.events]
         self.events.clear()
         return told
@@ -62,6 +77,7 @@ class Stage:
     @property
     def serving(self) -> str:
         assert self.manager.getPool("web").group == self.manager.servingGroup("web").name
+        self.checkRevision()
         return self.manager.servingGroup("web").name
 
     def advance(self, seconds: float) -> None:

@@ -211,6 +211,28 @@ class SearchTests(FrontendCase):
             self.assertEqual(self.records[-1].outcome, refusal.value)
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))
 
+    def test_followsChanges(self) -> None:
+        """
+        The next client goes by what is configured by then.
+        """
+        frontend = self.frontend()
+        self.come(frontend)
+        self.manager.apply(
+            [
+                ProxyService(
+                    "web",
+                    ["127.0.0.1:80"],
+                    [ProxyGroup("other", enabled=True, hosts=[ProxyHost("new", "127.0.0.1", 9)])],
+                    maxConnections=2,
+                )
+            ]
+        )
+        self.come(frontend)
+        _, attempt, _, _ = self.relay.started[-1]
+        self.assertEqual(attempt.host.key, ("web", "other", "new"))
+        self.assertClosed(self.come(frontend))
+        self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 1)
+
     def test_dialTimeout(self) -> None:
         """
         A search that takes too long is counted as that.
