@@ -125,6 +125,9 @@ class MoodsCase(SynchronousTestCase):
                 received += data
                 if not data or len(received) >= count:
                     break
+            else:
+                # The last of a long burst may be waiting for a look.
+                stage.reactor.advance(TICK)
             stage.turn()
         return bytes(received)
 
