@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.pool.kit import BUSY, LOCAL, PATIENT, REFUSED, TIMEOUT, UNREACHABLE, Bench
-from txlb.model import ProxyHost, TCPAddress
+from txlb.model import ProxyGroup, ProxyHost, TCPAddress
 from txlb.pool import Attempt, DialLimits, Failure, FailureKind, GaveUp, GaveUpReason, Outcome, Step
 
 
@@ -185,6 +185,20 @@ class DialTests(SynchronousTestCase):
         lease.release()
         self.assertEqual(bench.told(), ["host-gone a"])
         self.assertEqual(bench.pool.active, 0)
+
+    def test_addressLostMeanwhile(self) -> None:
+        """
+        A host that is moved to a name, which has no address yet, while a client
+        tries it: the failure to reach the old one is a failure like any other.
+        """
+        bench = Bench("a", "b")
+        attempt = bench.attempt()
+        moved, kept = ProxyHost("a", "web.example", 80), bench.pool.getHost("b").configured
+        bench.pool.configure(ProxyGroup("g", hosts=[moved, kept]))
+        self.assertEqual((attempt.host.name, attempt.host.addresses), ("a", ()))
+        step = attempt.failed(REFUSED)
+        assert isinstance(step, Attempt)
+        self.assertEqual(step.host.name, "b")
 
     def test_words(self) -> None:
         self.assertEqual(str(REFUSED), "refused (connection refused)")

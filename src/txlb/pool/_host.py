@@ -196,16 +196,17 @@ class Host:
         """
         self.addresses = addresses
         self._preferred = -1
-        if addresses:
-            self.preferNextAddress()
+        self.preferNextAddress()
 
     def preferNextAddress(self) -> None:
         """
         The address in use could not be reached: if its name has others, the
-        next one is next.
+        next one is next. What was connecting when it lost its addresses may say so
+        as well.
         """
-        self._preferred = (self._preferred + 1) % len(self.addresses)
-        self.address = self.addresses[self._preferred]
+        if self.addresses:
+            self._preferred = (self._preferred + 1) % len(self.addresses)
+            self.address = self.addresses[self._preferred]
 
     def moved(self, now: float) -> None:
         """
