@@ -303,9 +303,7 @@ class Dial:
         pending = host.pending = host.pending + 1
         if pending >= self._pool.settings.maxPending:
             self._pool.pendingChanged(host)
-        deadline, latest = now + limits.connectTimeout, self.began + limits.dialTimeout
-        if deadline > latest:  # noqa: PLR1730 - a call of min() costs as much as all of it
-            deadline = latest
+        deadline = min(now + limits.connectTimeout, self.began + limits.dialTimeout)
         attempt = self._attempt = Attempt(self, lease, host.address, deadline)
         return attempt
 

@@ -35,11 +35,7 @@ class Reports(Members):
         host, now = lease.host, self.seconds()
         host.counters.connections += 1
         took = host.connectTime = now - lease.since
-        mark = host.mark
-        if mark.isUp:
-            mark.failures = 0
-        else:
-            self._succeeded(host, now)
+        self._succeeded(host, now)
         if self._rotation.wantsTimes:
             self._rotation.connected(host, took)
         return now

@@ -238,11 +238,7 @@ class Frontend:
         Look for a host, and give the client to the relay.
         """
         pool = self._pool
-        if type(peer) is not tuple or len(peer) != 2:
-            clientAddr = _clientAddr(fd, peer)
-        else:
-            clientAddr = peer
-        dial = pool.dial(clientAddr, self._limits)
+        dial = pool.dial(_clientAddr(fd, peer), self._limits)
         step = firstStep(dial)
         if isinstance(step, GaveUp):
             os.close(fd)
@@ -257,8 +253,7 @@ class Frontend:
         """
         A connection is over.
         """
-        self._counters.active -= 1
-        self._tally.remove()
+        self._left()
         if self._admission.counting:
             self._admission.left(packedClient(result.dial.clientAddr))
         if result.gaveUp is not None:

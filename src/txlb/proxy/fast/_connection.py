@@ -15,7 +15,7 @@ from txlb.pool import Attempt, Failure, FailureKind, Outcome
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import releaseSafely
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
-from txlb.proxy.fast._end import End
+from txlb.proxy.fast._end import READ, End
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
 from txlb.proxy.fast._search import Search
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 #: Closing with this sends a reset.
 RESET = struct.pack("ii", 1, 0)
-
-#: More than that a socket can be written to.
-BEYOND = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLERR | select.EPOLLHUP
 
 #: Seconds between two looks at a connection that may be silent for ever.
 SELDOM = 3600.0
@@ -88,7 +85,7 @@ class Connection(Search):
         self._attempt = None
         self.lease = attempt.lease
         self.begun = True
-        attempt.dial.connected(attempt)
+        attempt.connected()
         if event:
             host.hearsOut = True
             loop.handle(host.fd, host.event)
@@ -105,7 +102,7 @@ class Connection(Search):
         if not self.over:
             client.hearsOut = client.unsent is not None
             loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
-            if event & BEYOND:
+            if event & READ:
                 host.event(event & ~select.EPOLLOUT)
 
     def _sendFirst(self, first: First, client: End, host: End) -> None:

@@ -136,10 +136,7 @@ class Loop:
         """
         Give events of a descriptor to a handler, until it is closed.
         """
-        try:
-            self._handlers[fd] = handler
-        except IndexError:
-            self.handle(fd, handler)
+        self.handle(fd, handler)
         self._register(fd, events)
 
     def watchAll(self, fd: int) -> None:
