@@ -2,6 +2,11 @@
 txlb as C{twistd -n txlb} runs it, but watched: how much CPU the reactor's thread
 uses in each turn.
 
+A turn goes from one time that the reactor looks for something to do to the next. With
+the fast relay, whose loop waits in the reactor's place, that is each time that the
+loop looks for events: those of the reactor are among them, and have their way at the
+end of that turn.
+
 C{python -m benchmarks.holding FILE CONFIG}. The first SIGUSR2 begins, the next
 one ends and writes what was seen to the file, as JSON.
 """
@@ -25,7 +30,7 @@ from benchmarks.figures import percentile
 from txlb.proxy.fast import Loop
 
 #: The ways into the fast relay's loop.
-ENTRIES = ("doRead", "_moveBulk")
+ENTRIES = ("turn", "catchUp")
 
 #: Turns, and calls, that are kept at most.
 MANY = 4_000_000
@@ -45,6 +50,7 @@ class Watch:
         self._began: float | None = None
         self._inside = False
         self._on = False
+        self._looping = False
 
     def install(self) -> None:
         """
@@ -54,7 +60,8 @@ class Watch:
         runUntilCurrent = loop.runUntilCurrent
 
         def beginTurn() -> None:
-            self.turn()
+            if not self._looping:
+                self.turn()
             runUntilCurrent()
 
         loop.runUntilCurrent = beginTurn
@@ -62,16 +69,18 @@ class Watch:
             setattr(Loop, name, self._around(getattr(Loop, name)))
         signal.signal(signal.SIGUSR2, self._signalled)
 
-    def _around(self, method: Callable[..., None]) -> Callable[..., None]:
+    def _around(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
-        def measured(*arguments: Any) -> None:
+        def measured(*arguments: Any) -> Any:
             if self._inside or not self._on:
-                method(*arguments)
-                return
+                return method(*arguments)
+            if method.__name__ == "turn":
+                self._looping = True
+                self.turn()
             self._inside = True
             began = time.thread_time()
             try:
-                method(*arguments)
+                return method(*arguments)
             finally:
                 if len(self._calls) < MANY:
                     self._calls.append(time.thread_time() - began)

@@ -18,6 +18,7 @@ from txlb.pool import Attempt, DialLimits, HostPool
 from txlb.proxy import Relayed, Timeouts
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast._connection import Connection
+from txlb.proxy.fast._hosting import BATCHES
 from txlb.testing._stage import openSockets
 
 #: Turns without anything new after which nothing more will come.
@@ -132,7 +133,7 @@ class HandTurned:
         Let the loop do what it has to do now.
         """
         for _ in range(times):
-            self.loop.doRead()
+            self.loop.turn(0.0, BATCHES)
             self.reactor.advance(0)
 
     def client(self) -> tuple[socket.socket, int]:

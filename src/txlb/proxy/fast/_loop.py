@@ -9,12 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
+from txlb.proxy.fast._hosting import AsReader, Hosting, hostingBy
 from txlb.proxy.fast._patience import Patience
 from txlb.proxy.fast._pipes import PipeStock
 from txlb.proxy.fast._wheel import Wheel
@@ -35,9 +34,6 @@ SLICE = 0.0005
 
 #: Events that one system call gives at most.
 EVENTS = 256
-
-#: Batches of events a turn at most.
-BATCHES = 8
 
 #: How many slots the table of handlers grows by.
 GROWTH = 1024
@@ -71,14 +67,15 @@ class Closable(Protocol):
         """
 
 
-@implementer(IReadDescriptor)
 class Loop:
     """
     The events of all fast relays of a balancer. Owned by its engine, which
     starts and stops it.
 
     @ivar seconds: the monotonic clock.
-    @ivar now: the time by it at which this turn began.
+    @ivar now: the time by it when events were looked at last.
+    @ivar inTurn: whether it is in the middle of a turn.
+    @ivar handlers: who gets the events of a descriptor, by its number.
     @ivar deadlines: where other deadlines wait.
     @ivar wheel: the deadlines of the connections.
     @ivar pipes: the stock of pipes.
@@ -86,17 +83,16 @@ class Loop:
     """
 
     def __init__(self, reactor: Any, deadlines: Deadlines) -> None:
-        self._reactor = reactor
         self._epoll = select.epoll()
         self._register = self._epoll.register
         self._poll = self._epoll.poll
-        self._handlers: list[Handler | None] = [None] * GROWTH
+        self.handlers: list[Handler | None] = [None] * GROWTH
         self._closing: list[Closable] = []
         self._bulk: deque[Bulk] = deque()
-        self._bulkCall: IDelayedCall | None = None
-        self._closeCall: IDelayedCall | None = None
-        self._inTurn = False
+        self.inTurn = False
         self._ending = False
+        self._reactor = reactor
+        self._hosting: Hosting = AsReader(self, reactor)
         self.deadlines = deadlines
         self.seconds = deadlines.seconds
         self.now = self.seconds()
@@ -108,22 +104,20 @@ class Loop:
 
     def start(self) -> None:
         """
-        Let the reactor watch.
+        Let the reactor host it.
         """
-        self._reactor.addReader(self)
+        self._hosting = hostingBy(self._reactor, self)
+        self._hosting.begin()
 
     def stop(self) -> None:
         """
         Watch no more. All connections have ended by now, the last one maybe in
         this turn, which is finished first.
         """
-        if self._inTurn:
+        if self.inTurn:
             self._ending = True
             return
-        self._reactor.removeReader(self)
-        for call in (self._bulkCall, self._closeCall):
-            if call is not None and call.active():
-                call.cancel()
+        self._hosting.end()
         self._closeAll()
         self.wheel.stop()
         self.patience.stop()
@@ -136,7 +130,10 @@ class Loop:
         """
         Give events of a descriptor to a handler, until it is closed.
         """
-        self.handle(fd, handler)
+        try:
+            self.handlers[fd] = handler
+        except IndexError:
+            self.handle(fd, handler)
         self._register(fd, events)
 
     def watchAll(self, fd: int) -> None:
@@ -152,31 +149,29 @@ class Loop:
         @param handler: L{None} to drop them.
         """
         try:
-            self._handlers[fd] = handler
+            self.handlers[fd] = handler
         except IndexError:
-            self._handlers += [None] * (fd - len(self._handlers) + GROWTH)
-            self._handlers[fd] = handler
+            self.handlers += [None] * (fd - len(self.handlers) + GROWTH)
+            self.handlers[fd] = handler
 
     def handlerOf(self, fd: int) -> Handler | None:
         """
         Who gets the events of a descriptor; L{None} where nobody does.
         """
-        return self._handlers[fd] if fd < len(self._handlers) else None
+        return self.handlers[fd] if fd < len(self.handlers) else None
 
     def closeSoon(self, closable: Closable) -> None:
         """
         Close at the end of the batch of events that is being worked on.
         """
         self._closing.append(closable)
-        if not self._inTurn and self._closeCall is None:
-            self._closeCall = self._reactor.callLater(0, self._closeAll)
+        if not self.inTurn:
+            self._hosting.soon()
 
     def _closeAll(self) -> None:
-        self._closeCall = None
-        closing = self._closing
+        closing, self._closing = self._closing, []
         for closable in closing:
             closable.close()
-        closing.clear()
 
     # As a reactor, to those who accept
 
@@ -196,54 +191,75 @@ class Loop:
         """
         fd = reader.fileno()
         if fd >= 0 and self.handlerOf(fd) is not None:
-            self._handlers[fd] = None
+            self.handlers[fd] = None
             self._epoll.unregister(fd)
 
     # Turns
 
     def fileno(self) -> int:
         """
-        See L{IReadDescriptor}.
+        The descriptor of its epoll.
         """
         return self._epoll.fileno()
 
-    def logPrefix(self) -> str:
+    @property
+    def pending(self) -> bool:
         """
-        See L{IReadDescriptor}.
+        Whether there is something to do that no event will tell of.
         """
-        return "txlb.proxy.fast.Loop"
+        return bool(self._bulk or self._closing)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def turn(self, timeout: float = 0.0, batches: int = 1) -> bool:
         """
-        See L{IReadDescriptor}. The reactor is about to end.
-        """
+        Wait for events, and do what they tell.
 
-    def doRead(self) -> None:
+        @param timeout: seconds to wait at most; less than 0 for as long as it
+            takes.
+        @param batches: how many batches of small traffic, as long as there is
+            some and nothing else.
+        @return: whether there were any events.
         """
-        See L{IReadDescriptor}: a turn of small traffic.
-        """
-        self.now = now = self.seconds()
-        until = now + BUDGET
-        self._inTurn = True
-        for _ in range(BATCHES):
-            # Bulk looks at small traffic itself, after each slice.
-            if not self._dispatch() or self._bulk or self._ending or self.seconds() > until:
-                break
-        self._inTurn = False
+        self.inTurn = True
+        try:
+            busy = self._dispatch(timeout)
+            if busy and batches > 1:
+                self._dispatchMore(batches - 1)
+            if self._bulk and not self._ending:
+                self._moveBulk(BUDGET / 2)
+        finally:
+            self.inTurn = False
         if self._ending:
             self.stop()
-            return
-        if self._bulk and self._bulkCall is None:
-            self._moveBulk(BUDGET / 2)
+        return busy
 
-    def _dispatch(self) -> bool:
+    def _dispatchMore(self, batches: int) -> None:
+        until = self.now + BUDGET
+        for _ in range(batches):
+            # Bulk looks at small traffic itself, after each slice.
+            if self._bulk or self._ending or self.seconds() > until or not self._dispatch(0):
+                break
+
+    def catchUp(self) -> None:
+        """
+        Do what is pending.
+        """
+        self.inTurn = True
+        try:
+            self._moveBulk(BUDGET)
+        finally:
+            self.inTurn = False
+        if self._ending:
+            self.stop()
+
+    def _dispatch(self, timeout: float) -> bool:
         """
         Give a batch of events to their handlers.
 
         @return: whether there were any.
         """
-        handlers = self._handlers
-        events = self._poll(0, EVENTS)
+        handlers = self.handlers
+        events = self._poll(timeout, EVENTS)
+        self.now = self.seconds()
         for fd, event in events:
             handler = handlers[fd]
             if handler is not None:
@@ -269,20 +285,18 @@ class Loop:
         if not bulk.queued:
             bulk.queued = True
             self._bulk.append(bulk)
-            if not self._inTurn and self._bulkCall is None:
-                self._bulkCall = self._reactor.callLater(0, self._moveBulk)
+            if not self.inTurn:
+                self._hosting.soon()
 
-    def _moveBulk(self, budget: float = BUDGET) -> None:
+    def _moveBulk(self, budget: float) -> None:
         """
-        A turn of bulk.
+        Move bulk, and close what has ended.
 
         @param budget: seconds that it may take.
         """
-        self._bulkCall = None
         queue = self._bulk
         self.now = now = self.seconds()
         until, look = now + budget, now + SLICE
-        self._inTurn = True
         while queue:
             bulk = queue.popleft()
             bulk.queued = False
@@ -295,13 +309,9 @@ class Loop:
                 break
             if now > look:
                 # A small request must not wait for all of the bulk's turn.
-                self.now = now
-                self._dispatch()
+                self._dispatch(0)
                 look = now + SLICE
-        self._inTurn = False
         if self._closing:
             self._closeAll()
-        if self._ending:
-            self.stop()
-        elif queue and self._bulkCall is None:
-            self._bulkCall = self._reactor.callLater(0, self._moveBulk)
+        if queue and not self._ending:
+            self._hosting.soon()

@@ -1,0 +1,446 @@
+"""
+How the reactor hosts the loop.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.deadlines import Deadlines
+from txlb.proxy.fast import Loop
+from txlb.proxy.fast._hosting import AroundReactor, AsReader, Hosting, hostingBy
+
+#: What the fake reactor's epoll has for a descriptor.
+THEIRS = 77
+
+
+class FakeLoop:
+    """
+    A loop whose turns do what a test says.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.pending = False
+        self.inTurn = False
+        self.timeouts: list[float] = []
+        self.turns: list[Callable[[], bool]] = []
+        self.handlers: dict[int, Any] = {}
+        self.caughtUp = 0
+
+    def seconds(self) -> float:
+        return self.now
+
+    def fileno(self) -> int:
+        return 5
+
+    def turn(self, timeout: float = 0.0, batches: int = 1) -> bool:
+        self.timeouts.append(timeout)
+        return self.turns.pop(0)() if self.turns else False
+
+    def catchUp(self) -> None:
+        self.caughtUp += 1
+
+    def watch(self, fd: int, handler: Any, events: int) -> None:
+        self.handlers[fd] = handler
+
+    def handle(self, fd: int, handler: Any) -> None:
+        self.handlers[fd] = handler
+
+
+class FakeReactor:
+    """
+    What L{AroundReactor} needs of an epoll reactor.
+    """
+
+    def __init__(self) -> None:
+        self.running = True
+        self._justStopped = False
+        self.waits: list[float | None] = []
+        self.next: float | None = None
+
+    def doIteration(self, delay: float | None) -> None:
+        self.waits.append(delay)
+
+    def timeout(self) -> float | None:
+        return self.next
+
+
+class AroundReactorTests(SynchronousTestCase):
+    """
+    The loop waits for the reactor.
+    """
+
+    def setUp(self) -> None:
+        self.loop = FakeLoop()
+        self.reactor = FakeReactor()
+        self.hosting = AroundReactor(self.loop, self.reactor, THEIRS)
+        self.hosting.begin()
+        self.iterate: Any = self.reactor.doIteration
+
+    def busy(self) -> bool:
+        """
+        A turn with events.
+        """
+        return True
+
+    def reactorReady(self) -> bool:
+        """
+        A turn in which the reactor has something to do.
+        """
+        self.loop.handlers[THEIRS](select.EPOLLIN)
+        return True
+
+    def test_waits(self) -> None:
+        """
+        It waits as long as the reactor would, and the reactor does nothing where
+        it has nothing to do.
+        """
+        for delay, timeout in ((0.25, 0.25), (None, -1.0), (0, 0)):
+            self.loop.timeouts.clear()
+            self.iterate(delay)
+            self.assertEqual(self.loop.timeouts, [timeout])
+        self.assertEqual(self.reactor.waits, [])
+
+    def test_staysWhileBusy(self) -> None:
+        """
+        After a turn with events it waits for more, as long as the reactor's next
+        call allows by then.
+        """
+        self.loop.turns = [self.busy, self.busy]
+        self.reactor.next = 3.0
+        self.iterate(None)
+        self.assertEqual(self.loop.timeouts, [-1.0, 3.0, 3.0])
+        self.loop.timeouts.clear()
+        self.loop.turns = [self.busy]
+        self.reactor.next = None
+        self.iterate(None)
+        self.assertEqual(self.loop.timeouts, [-1.0, -1.0])
+
+    def test_reactorHasSomething(self) -> None:
+        """
+        What the reactor has to do is done at the end of that turn, without waiting.
+        """
+        self.loop.turns = [self.busy, self.reactorReady, self.busy]
+        self.iterate(None)
+        self.assertEqual(self.reactor.waits, [0])
+        self.assertEqual(len(self.loop.turns), 1)
+        # And not once more.
+        self.loop.turns = []
+        self.iterate(0.5)
+        self.assertEqual(self.reactor.waits, [0])
+
+    def test_callIsDue(self) -> None:
+        """
+        A call that is due by now has its turn, however busy the loop is.
+        """
+        self.loop.turns = [self.busy] * 5
+        self.reactor.next = 0.0
+        self.iterate(None)
+        self.assertEqual(len(self.loop.turns), 4)
+
+    def test_notLongerThanAsked(self) -> None:
+        """
+        Somebody who iterates by hand gets back in time, however busy the loop is.
+        """
+
+        def takesTime() -> bool:
+            self.loop.now += 0.04
+            return True
+
+        self.loop.turns = [takesTime] * 10
+        self.reactor.next = 60.0
+        self.iterate(0.1)
+        self.assertEqual(len(self.loop.turns), 7)
+        for seen, wanted in zip(self.loop.timeouts, (0.1, 0.06, 0.02), strict=True):
+            self.assertAlmostEqual(seen, wanted)
+
+    def test_stopped(self) -> None:
+        """
+        A reactor that was stopped or crashed in a turn hears of it.
+        """
+
+        def stops() -> bool:
+            self.reactor._justStopped = True
+            return True
+
+        def crashes() -> bool:
+            self.reactor.running = False
+            return True
+
+        for end in (stops, crashes):
+            self.reactor._justStopped, self.reactor.running = False, True
+            self.loop.turns = [end, self.busy]
+            self.iterate(None)
+            self.assertEqual(len(self.loop.turns), 1)
+
+    def test_pending(self) -> None:
+        """
+        With bulk to move it does not wait, and the reactor has its turn all the same.
+        """
+        self.loop.pending = True
+        self.reactor.next = 5.0
+
+        def lastOfIt() -> bool:
+            self.loop.pending = False
+            return False
+
+        self.loop.turns = [lambda: False, lambda: False, self.reactorReady]
+        self.iterate(None)
+        self.assertEqual(self.loop.timeouts, [0.0, 0.0, 0.0])
+        self.assertEqual(self.reactor.waits, [0])
+        self.loop.turns = [lastOfIt, self.busy]
+        self.iterate(None)
+        self.assertEqual(len(self.loop.turns), 1)
+
+    def test_iteratesWithinATurn(self) -> None:
+        """
+        Who iterates within a turn of the loop gets the reactor's own iteration.
+        """
+        self.loop.inTurn = True
+        self.iterate(0.5)
+        self.assertEqual((self.loop.timeouts, self.reactor.waits), ([], [0.5]))
+
+    def test_end(self) -> None:
+        """
+        At the end the reactor has its own method again, and who has kept ours gets
+        that.
+        """
+        self.hosting.end()
+        self.assertNotIn("doIteration", vars(self.reactor))
+        self.assertIsNone(self.loop.handlers[THEIRS])
+        self.iterate(0.5)
+        self.assertEqual((self.loop.timeouts, self.reactor.waits), ([], [0.5]))
+
+    def test_endsInATurn(self) -> None:
+        """
+        A loop that ends in its turn is not turned again.
+        """
+
+        def ends() -> bool:
+            self.hosting.end()
+            return True
+
+        self.loop.turns = [ends, self.busy]
+        self.iterate(None)
+        self.assertEqual(len(self.loop.turns), 1)
+
+    def test_wrappedByAnother(self) -> None:
+        """
+        What somebody has put around it stays.
+        """
+
+        def theirs(delay: float | None) -> None:
+            self.iterate(delay)
+
+        self.reactor.doIteration = theirs  # type: ignore[method-assign]  # as others do
+        self.hosting.end()
+        self.reactor.doIteration(0.5)
+        self.assertEqual((self.loop.timeouts, self.reactor.waits), ([], [0.5]))
+
+
+class ChoiceTests(SynchronousTestCase):
+    """
+    Which way a reactor has.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = EPollReactor()
+        self.addCleanup(self.closeReactor)
+
+    def closeReactor(self) -> None:
+        """
+        Close what it has opened.
+        """
+        self.reactor.removeAll()
+        self.reactor._poller.close()
+
+    def hosting(self, reactor: Any) -> Hosting:
+        """
+        The way that it has for a loop.
+        """
+        return hostingBy(reactor, FakeLoop())
+
+    def test_epoll(self) -> None:
+        """
+        An epoll reactor is waited for, by one loop; another is read by it.
+        """
+        first = self.hosting(self.reactor)
+        self.assertIsInstance(first, AroundReactor)
+        first.begin()
+        self.assertIsInstance(self.hosting(self.reactor), AsReader)
+        first.end()
+        self.assertIsInstance(self.hosting(self.reactor), AroundReactor)
+
+    def test_others(self) -> None:
+        """
+        Every other reads the loop, also one that is made of it, of which nothing is
+        known, and one whose epoll isn't where it was.
+        """
+
+        class Own(EPollReactor):
+            pass
+
+        own = Own()
+        self.addCleanup(own._poller.close)
+        self.addCleanup(own.removeAll)
+        self.assertIsInstance(self.hosting(own), AsReader)
+        self.assertIsInstance(self.hosting(Clock()), AsReader)
+        poller, self.reactor._poller = self.reactor._poller, None
+        self.addCleanup(setattr, self.reactor, "_poller", poller)
+        self.assertIsInstance(self.hosting(self.reactor), AsReader)
+
+
+class RealReactorTests(SynchronousTestCase):
+    """
+    A loop around a real reactor, which goes on as ever.
+    """
+
+    def setUp(self) -> None:
+        self.reactor: Any = EPollReactor()
+        self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
+        self.loop = Loop(self.reactor, self.deadlines)
+        self.loop.start()
+        self.ours, self.far = socket.socketpair()
+        self.turns = 0
+        self.addCleanup(self.close)
+
+    def close(self) -> None:
+        """
+        Close everything.
+        """
+        self.loop.stop()
+        self.deadlines.stop()
+        self.reactor.removeAll()
+        self.reactor._poller.close()
+        self.ours.close()
+        self.far.close()
+
+    def saturate(self) -> None:
+        """
+        Keep the loop busy for ever: there is always something to read.
+        """
+        self.far.send(b"x")
+
+        def handler(_: int) -> None:
+            self.turns += 1
+
+        self.loop.watch(self.ours.fileno(), handler, select.EPOLLIN)
+
+    def run_(self) -> None:
+        """
+        Run until something stops it; after a time that is an error.
+        """
+        late = self.reactor.callLater(30, self.fail, "nothing stopped it")
+        self.reactor.addSystemEventTrigger(
+            "before", "shutdown", lambda: late.active() and late.cancel()
+        )
+        self.reactor.run(installSignalHandlers=False)
+        self.assertFalse(late.active())
+
+    def test_callsAreMade(self) -> None:
+        """
+        Timed calls, also those that are made in a turn of the loop.
+        """
+        self.saturate()
+        self.reactor.callLater(0.01, lambda: self.reactor.callLater(0.01, self.reactor.stop))
+        self.run_()
+        self.assertTrue(self.turns > 10)
+
+    def test_idle(self) -> None:
+        """
+        Nothing happens in the loop, and a call is made in time.
+        """
+        self.reactor.callLater(0.01, self.reactor.stop)
+        self.run_()
+
+    def test_threads(self) -> None:
+        """
+        Calls from threads, beside a busy loop and an idle one.
+        """
+        reactor = self.reactor
+        for busy in (False, True):
+            if busy:
+                self.saturate()
+            thread = threading.Timer(0.01, reactor.callFromThread, (reactor.crash,))
+            reactor.callWhenRunning(thread.start)
+            late = reactor.callLater(30, self.fail, "nothing stopped it")
+            reactor.run(installSignalHandlers=False)
+            late.cancel()
+            thread.join()
+        self.assertTrue(self.turns > 10)
+
+    def test_descriptors(self) -> None:
+        """
+        The reactor's own descriptors, beside a busy loop.
+        """
+        self.saturate()
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        case = self
+
+        class Reader:
+            def fileno(self) -> int:
+                return reader
+
+            def logPrefix(self) -> str:
+                return "test"
+
+            def doRead(self) -> None:
+                os.read(reader, 1)
+                case.reactor.removeReader(self)
+                case.reactor.stop()
+
+            def connectionLost(self, reason: object) -> None:
+                """
+                Nothing to do.
+                """
+
+        self.reactor.addReader(Reader())
+        self.reactor.callLater(0.01, os.write, writer, b"x")
+        self.run_()
+
+    def test_stoppedInATurn(self) -> None:
+        """
+        A handler of the loop stops the reactor.
+        """
+        self.far.send(b"x")
+        self.loop.watch(
+            self.ours.fileno(), lambda _: self.reactor.stop(), select.EPOLLIN | select.EPOLLET
+        )
+        self.run_()
+
+    def test_loopStoppedInATurn(self) -> None:
+        """
+        A handler of the loop stops that: the reactor goes on by itself.
+        """
+
+        def handler(_: int) -> None:
+            self.loop.stop()
+            self.reactor.callLater(0.01, self.reactor.stop)
+
+        self.far.send(b"x")
+        self.loop.watch(self.ours.fileno(), handler, select.EPOLLIN)
+        self.run_()
+        self.assertNotIn("doIteration", vars(self.reactor))
+        self.loop = Loop(self.reactor, self.deadlines)
+
+    def test_stopped(self) -> None:
+        """
+        A loop that has stopped leaves the reactor as it was.
+        """
+        self.loop.stop()
+        self.assertNotIn("doIteration", vars(self.reactor))
+        self.reactor.callLater(0.01, self.reactor.stop)
+        self.run_()
+        self.loop = Loop(self.reactor, self.deadlines)
