@@ -12,13 +12,14 @@ import socket
 import stat
 import sys
 from typing import Any
-from unittest import skipUnless
+from unittest import mock, skipUnless
 
 from tests.proxy.fakes import ReactorCase, takesIPv6
 from txlb.errors import ListenError
 from txlb.model import Address, TCPAddress, UNIXAddress
 from txlb.proxy import _sockets as sockets
 from txlb.proxy import bindSockets, setStreamOptions, socketAddress
+from txlb.proxy._near import UNPACED, controlOf, systemPaces
 from txlb.proxy._sockets import ignoreNewcomers, keepAlive
 
 needsIPv6 = skipUnless(takesIPv6(), "this machine has no IPv6")
@@ -73,6 +74,40 @@ class TCPTests(BindCase):
         accepted, _ = sock.accept()
         with accepted:
             self.assertEqual(accepted.getpeername(), client.getsockname())
+
+    def test_pacing(self) -> None:
+        """
+        What is accepted on an address of this machine alone does not pace what it
+        sends, where the system would; elsewhere it is as the system says.
+        """
+        near, everywhere = TCPAddress("127.0.0.1", 0), TCPAddress("0.0.0.0", 0)
+        with socket.socket() as plain:
+            usual = controlOf(plain)
+        for system, address, wanted in (
+            (b"bbr", near, UNPACED),
+            (b"bbr", everywhere, usual),
+            (b"cubic", near, usual),
+        ):
+            with mock.patch("txlb.proxy._near.controlOf", return_value=system):
+                [sock] = self.bind(address)
+            client = self.connect(("127.0.0.1", sock.getsockname()[1]))
+            accepted, _ = sock.accept()
+            with accepted:
+                self.assertEqual(controlOf(accepted), wanted)
+                self.assertEqual(accepted.getpeername(), client.getsockname())
+
+    def test_paceUnknown(self) -> None:
+        """
+        With no descriptor left, and on a system that has one control of congestion,
+        sockets stay as they are.
+        """
+        with mock.patch("txlb.proxy._near.socket.socket", side_effect=OSError(errno.EMFILE, "")):
+            self.assertFalse(systemPaces())
+        with mock.patch.object(socket, "TCP_CONGESTION"):
+            del socket.TCP_CONGESTION
+            with socket.socket() as sock:
+                self.assertEqual(controlOf(sock), b"")
+            self.assertFalse(systemPaces())
 
     def test_addressTold(self) -> None:
         """

@@ -18,6 +18,7 @@ import termios
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
 from txlb.proxy._inherited import inheritedSockets
+from txlb.proxy._near import dontPace, isNear, systemPaces
 
 #: Connections that the kernel keeps for us while we are busy; it takes no more
 #: than C{net.core.somaxconn}.
@@ -116,6 +117,8 @@ def _bindTCP(
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # On Linux an accepted socket inherits these, which saves the calls.
         setStreamOptions(sock)
+        if isNear(address) and systemPaces():
+            dontPace(sock)
         sock.bind(name)
         sock.listen(backlog)
     except OSError as error:

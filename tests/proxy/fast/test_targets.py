@@ -11,6 +11,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.model import TCPAddress, UNIXAddress
+from txlb.proxy._near import UNPACED, controlOf
 from txlb.proxy.fast._targets import (
     FIRST_EPHEMERAL,
     Target,
@@ -88,6 +89,73 @@ class TargetTests(SynchronousTestCase):
             sock.bind(("127.0.0.1", 0))
             sock.connect(sock.getsockname())
             self.assertTrue(isSelfConnected(sock))
+
+
+class PacingTests(SynchronousTestCase):
+    """
+    A near host that gets much.
+    """
+
+    def setUp(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listener.close)
+
+    def target(self, systems: bytes, host: str | None = None) -> Target:
+        """
+        One that has got much, where this is the system's control of congestion.
+        """
+        name, port = self.listener.getsockname()
+        target = Target(TCPAddress(host or name, port))
+        with mock.patch("txlb.proxy._near.controlOf", return_value=systems):
+            target.getsMuch()
+        return target
+
+    def controlOf(self, target: Target) -> bytes:
+        """
+        The control of congestion of a connection to it.
+        """
+        sock, _ = target.connect()
+        with socket.socket(fileno=sock.detach()) as connected:
+            return controlOf(connected)
+
+    def test_paced(self) -> None:
+        """
+        Where the system paces, those who connect next don't.
+        """
+        target = self.target(b"bbr")
+        self.assertTrue(target.unpaced)
+        self.assertEqual(self.controlOf(target), UNPACED)
+
+    def test_notPaced(self) -> None:
+        """
+        Where it doesn't, it stays as it is, and so it does before much was sent.
+        """
+        name, port = self.listener.getsockname()
+        with socket.socket() as sock:
+            usual = controlOf(sock)
+        for target in (self.target(b"cubic"), Target(TCPAddress(name, port))):
+            self.assertFalse(target.unpaced)
+            self.assertEqual(self.controlOf(target), usual)
+
+    def test_elsewhere(self) -> None:
+        """
+        A path through a network is left to the system, and a UNIX socket has no such
+        thing.
+        """
+        self.assertFalse(self.target(b"bbr", "192.0.2.7").unpaced)
+        other = Target(UNIXAddress("/run/x"))
+        other.getsMuch()
+        self.assertFalse(other.unpaced)
+
+    def test_notAllowed(self) -> None:
+        """
+        Where it can't be chosen the host is connected to as ever.
+        """
+        target = self.target(b"bbr")
+        with mock.patch("txlb.proxy._near.UNPACED", b"no such thing"):
+            sock, number = target.connect()
+        self.assertIn(number, (0, errno.EINPROGRESS))
+        sock.close()
 
 
 class TargetsTests(SynchronousTestCase):

@@ -59,6 +59,7 @@ def _splice(end: End) -> None:
             _release(end)
             return
     if end.burst >= LASTING and not end.patient:
+        connection.lasts(end)
         connection.loop.patience.begin(end)
     end.readable = True
     if not end.piped:

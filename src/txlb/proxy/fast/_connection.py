@@ -134,6 +134,14 @@ class Connection(Search):
                 count -= free
             self.lease.addOut(count)
 
+    def lasts(self, end: End) -> None:
+        """
+        An end sends much, for long.
+        """
+        host = self.lease.host
+        if end.isClient and host.addresses:
+            self._relay.targets.of(host.address).getsMuch()
+
     def halfClosed(self, end: End) -> None:
         """
         An end has finished sending.

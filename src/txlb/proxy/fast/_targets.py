@@ -8,6 +8,7 @@ import _socket
 import socket
 
 from txlb.model import Address, UNIXAddress
+from txlb.proxy._near import dontPace, isNear, systemPaces
 
 #: Sockets that never block.
 STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
@@ -15,16 +16,6 @@ STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 #: Addresses that are kept at most. Hosts have fewer; but names may get other ones
 #: again and again.
 MOST = 4096
-
-
-def isNear(address: Address) -> bool:
-    """
-    Whether an address is this machine's own and needs no network. Whoever listens
-    there has answered by the time that C{connect} returns.
-    """
-    if isinstance(address, UNIXAddress):
-        return True
-    return address.host.startswith("127.") or address.host == "::1"
 
 
 def _firstEphemeral() -> int:
@@ -49,15 +40,17 @@ class Target:
     @ivar near: see L{isNear}.
     @ivar mayBeItself: whether a socket that connects to it can be given the very
         port that it connects to.
+    @ivar unpaced: whether what is sent there is not to be paced.
     """
 
-    __slots__ = ("_family", "_isTCP", "_name", "address", "mayBeItself", "near")
+    __slots__ = ("_family", "_isTCP", "_name", "address", "mayBeItself", "near", "unpaced")
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.near = isNear(address)
+        self.unpaced = False
         self._family: int
-        self._name: str | tuple[str, int]
+        self._name: str | tuple[bytes, int]
         if isinstance(address, UNIXAddress):
             self._isTCP = self.mayBeItself = False
             self._family, self._name = socket.AF_UNIX, address.path
@@ -65,7 +58,8 @@ class Target:
             self._isTCP = True
             self.mayBeItself = address.port >= FIRST_EPHEMERAL
             self._family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            self._name = address.host, address.port
+            # As bytes, which need not be encoded for each connection.
+            self._name = address.host.encode("ascii"), address.port
 
     def connect(self) -> tuple[_socket.socket, int]:
         """
@@ -77,7 +71,18 @@ class Target:
         sock = _socket.socket(self._family, STREAM)
         if self._isTCP:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.unpaced:
+                dontPace(sock)
         return sock, sock.connect_ex(self._name)
+
+    def getsMuch(self) -> None:
+        """
+        Much was sent there, and so may be by those who connect to it next: on this
+        machine it is not paced from then on. To say so costs each connection a system
+        call, which only this is worth.
+        """
+        if not self.unpaced and self.near and self._isTCP:
+            self.unpaced = systemPaces()
 
 
 class Targets:
