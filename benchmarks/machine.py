@@ -8,6 +8,7 @@ import contextlib
 import os
 import platform
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,15 @@ def raiseDescriptorLimit() -> int:
     return hard
 
 
+def _python() -> str:
+    """
+    The interpreter, and whose it is: one that somebody has built may lack what makes
+    those of distributions a fifth faster.
+    """
+    whose = "the system's" if sys.base_prefix == "/usr" else "not the system's"
+    return f"{platform.python_implementation()} {platform.python_version()}, {whose}"
+
+
 def describe() -> dict[str, str]:
     """
     What a reader wants to know of the machine.
@@ -117,7 +127,7 @@ def describe() -> dict[str, str]:
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": _python(),
         "descriptors": str(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
