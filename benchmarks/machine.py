@@ -117,6 +117,14 @@ def _python() -> str:
     return f"{platform.python_implementation()} {platform.python_version()}, {whose}"
 
 
+def _congestionControl() -> str:
+    """
+    The system's own, which TCP has where nobody chooses another.
+    """
+    path = PROC / "sys/net/ipv4/tcp_congestion_control"
+    return path.read_text(encoding="ascii").strip()
+
+
 def describe() -> dict[str, str]:
     """
     What a reader wants to know of the machine.
@@ -127,6 +135,7 @@ def describe() -> dict[str, str]:
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
+        "congestion control": _congestionControl(),
         "python": _python(),
         "descriptors": str(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         "load before": f"{os.getloadavg()[0]:.2f}",

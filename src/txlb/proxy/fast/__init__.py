@@ -6,10 +6,12 @@ Theory of operation
 
 Twisted's transports cost several times what the system calls of a relay cost.
 So here the bytes never pass through one. All sockets of the relay stand in one
-private, edge-triggered epoll, and the epoll's own descriptor is read by the
-reactor like any socket: Twisted hosts the loop, and everything else of Twisted
-runs beside it, under any reactor that can watch a descriptor.
+private, edge-triggered epoll. Twisted hosts the loop, and everything else of
+Twisted runs beside it, under any reactor that can watch a descriptor.
 
+  - A hosting (C{_hosting.py}) is how. Most reactors read the epoll's descriptor like
+    any socket. Twisted's epoll reactor has its own epoll put into ours, and we wait
+    for both when it would wait.
   - L{Loop} (C{_loop.py}) gives the events to handlers, one callable for each
     descriptor in a list that is indexed by it, and shares the time out: small
     traffic first, bulk from one queue with a budget a turn, then the reactor.
