@@ -3,7 +3,7 @@ This machine's own addresses, which no network lies before.
 
 Some systems pace what they send, as BBR does: after each packet a timer says when the
 next one may go. That is meant for a path with a bottleneck. Within one machine it
-only costs the timers and the wake-ups, up to half as much CPU for each byte, so there
+only costs the timers and the wake-ups, up to a third of the CPU for each byte, so there
 another control of congestion is chosen where the system's own one paces.
 """
 

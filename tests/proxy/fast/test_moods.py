@@ -17,7 +17,8 @@ from tests.proxy.fast.stage import TURNS, HandTurned, elsewhere, readSome, reset
 from txlb.pool import DialLimits, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
-from txlb.proxy.fast._end import End
+from txlb.proxy.fast._bulk import SMALL
+from txlb.proxy.fast._end import CHUNK, End
 from txlb.proxy.fast._patience import MUCH as MANY
 from txlb.proxy.fast._patience import TICK
 from txlb.proxy.fast._pipes import PipeStock
@@ -195,6 +196,47 @@ class BlockedTests(MoodsCase):
             self.assertEqual(self.readAll(stage, server, 1 << 30), MUCH[:sent])
             server.close()
             self.over(stage, Outcome.DONE)
+
+
+class BurstTests(MoodsCase):
+    """
+    When a direction goes through a pipe, and when it does no longer.
+    """
+
+    def test_begins(self) -> None:
+        """
+        It does after as much as is read at once, and not for less.
+        """
+        stage = self.stage()
+        client, server = stage.connect()
+        end = stage.connection()._client
+        for size, wanted in ((1000, False), (CHUNK, True)):
+            client.sendall(MUCH[:size])
+            self.assertEqual(self.readAll(stage, server, size), MUCH[:size])
+            self.assertEqual(end.bulk, wanted)
+
+    def test_pause(self) -> None:
+        """
+        A turn that finds nothing says nothing: what comes next goes through the pipe
+        too, of which none is held meanwhile. Little that comes ends it.
+        """
+        for pipes in (None, 0):
+            stage = self.stage()
+            if pipes is not None:
+                stage.loop.pipes = PipeStock(pipes)
+            client, server = stage.connect()
+            end = stage.connection()._client
+            client.sendall(MUCH[:CHUNK])
+            self.assertEqual(self.readAll(stage, server, CHUNK), MUCH[:CHUNK])
+            for _ in range(3):
+                stage.loop.queueBulk(end)
+                stage.turn()
+                self.assertTrue(end.bulk)
+                self.assertIsNone(end.pipe)
+            client.sendall(MUCH[: SMALL - 1])
+            self.assertEqual(self.readAll(stage, server, SMALL - 1), MUCH[: SMALL - 1])
+            stage.turn()
+            self.assertFalse(end.bulk)
 
 
 class PatienceTests(MoodsCase):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 #: Times that a pipe, or the buffer, is filled in a turn.
 ROUNDS = 2
 
-#: A burst that ends below this many bytes was the last one: small traffic goes
-#: the short way again.
+#: A turn that moves less than this many bytes, and all that there was, moves small
+#: traffic: that goes the short way again.
 SMALL = 16384
 
 #: Bytes that are copied at once.
@@ -125,10 +125,14 @@ def _release(end: End) -> None:
 def _drained(end: End, total: int) -> None:
     """
     There is nothing left for now.
+
+    @param total: bytes that were moved in this turn. None at all says nothing: what
+        an event told of may have been moved before the event came, and to leave the
+        pipe for that has the next 64 KiB of a burst copied, again and again.
     """
     end.readable = False
     _release(end)
-    if total < SMALL:
+    if 0 < total < SMALL:
         end.bulk = False
         end.burst = 0
 
