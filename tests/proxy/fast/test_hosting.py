@@ -325,14 +325,18 @@ class RealReactorTests(SynchronousTestCase):
         self.ours.close()
         self.far.close()
 
-    def saturate(self) -> None:
+    def saturate(self, then: Callable[[], object]) -> None:
         """
         Keep the loop busy for ever: there is always something to read.
+
+        @param then: is called in the loop's eleventh turn.
         """
         self.far.send(b"x")
 
         def handler(_: int) -> None:
             self.turns += 1
+            if self.turns == 11:
+                then()
 
         self.loop.watch(self.ours.fileno(), handler, select.EPOLLIN)
 
@@ -351,14 +355,15 @@ class RealReactorTests(SynchronousTestCase):
         """
         Timed calls, also those that are made in a turn of the loop.
         """
-        self.saturate()
-        self.reactor.callLater(0.01, lambda: self.reactor.callLater(0.01, self.reactor.stop))
+        later = self.reactor.callLater
+        self.saturate(lambda: later(0, later, 0, self.reactor.stop))
         self.run_()
         self.assertTrue(self.turns > 10)
 
     def test_idle(self) -> None:
         """
-        Nothing happens in the loop, and a call is made in time.
+        Nothing happens in the loop, and a call is made in time. What is tested is the
+        wait for it.
         """
         self.reactor.callLater(0.01, self.reactor.stop)
         self.run_()
@@ -369,10 +374,11 @@ class RealReactorTests(SynchronousTestCase):
         """
         reactor = self.reactor
         for busy in (False, True):
+            thread = threading.Thread(target=reactor.callFromThread, args=(reactor.crash,))
             if busy:
-                self.saturate()
-            thread = threading.Timer(0.01, reactor.callFromThread, (reactor.crash,))
-            reactor.callWhenRunning(thread.start)
+                self.saturate(thread.start)
+            else:
+                reactor.callWhenRunning(thread.start)
             late = reactor.callLater(30, self.fail, "nothing stopped it")
             reactor.run(installSignalHandlers=False)
             late.cancel()
@@ -383,8 +389,8 @@ class RealReactorTests(SynchronousTestCase):
         """
         The reactor's own descriptors, beside a busy loop.
         """
-        self.saturate()
         reader, writer = os.pipe()
+        self.saturate(lambda: os.write(writer, b"x"))
         self.addCleanup(os.close, reader)
         self.addCleanup(os.close, writer)
         case = self
@@ -407,7 +413,6 @@ class RealReactorTests(SynchronousTestCase):
                 """
 
         self.reactor.addReader(Reader())
-        self.reactor.callLater(0.01, os.write, writer, b"x")
         self.run_()
 
     def test_stoppedInATurn(self) -> None:
@@ -427,7 +432,7 @@ class RealReactorTests(SynchronousTestCase):
 
         def handler(_: int) -> None:
             self.loop.stop()
-            self.reactor.callLater(0.01, self.reactor.stop)
+            self.reactor.callLater(0, self.reactor.stop)
 
         self.far.send(b"x")
         self.loop.watch(self.ours.fileno(), handler, select.EPOLLIN)
@@ -441,6 +446,6 @@ class RealReactorTests(SynchronousTestCase):
         """
         self.loop.stop()
         self.assertNotIn("doIteration", vars(self.reactor))
-        self.reactor.callLater(0.01, self.reactor.stop)
+        self.reactor.callLater(0, self.reactor.stop)
         self.run_()
         self.loop = Loop(self.reactor, self.deadlines)

@@ -75,7 +75,6 @@ class Loop:
     @ivar seconds: the monotonic clock.
     @ivar now: the time by it when events were looked at last.
     @ivar inTurn: whether it is in the middle of a turn.
-    @ivar handlers: who gets the events of a descriptor, by its number.
     @ivar deadlines: where other deadlines wait.
     @ivar wheel: the deadlines of the connections.
     @ivar pipes: the stock of pipes.
@@ -86,7 +85,7 @@ class Loop:
         self._epoll = select.epoll()
         self._register = self._epoll.register
         self._poll = self._epoll.poll
-        self.handlers: list[Handler | None] = [None] * GROWTH
+        self._handlers: list[Handler | None] = [None] * GROWTH
         self._closing: list[Closable] = []
         self._bulk: deque[Bulk] = deque()
         self.inTurn = False
@@ -130,10 +129,7 @@ class Loop:
         """
         Give events of a descriptor to a handler, until it is closed.
         """
-        try:
-            self.handlers[fd] = handler
-        except IndexError:
-            self.handle(fd, handler)
+        self.handle(fd, handler)
         self._register(fd, events)
 
     def watchAll(self, fd: int) -> None:
@@ -149,16 +145,16 @@ class Loop:
         @param handler: L{None} to drop them.
         """
         try:
-            self.handlers[fd] = handler
+            self._handlers[fd] = handler
         except IndexError:
-            self.handlers += [None] * (fd - len(self.handlers) + GROWTH)
-            self.handlers[fd] = handler
+            self._handlers += [None] * (fd - len(self._handlers) + GROWTH)
+            self._handlers[fd] = handler
 
     def handlerOf(self, fd: int) -> Handler | None:
         """
         Who gets the events of a descriptor; L{None} where nobody does.
         """
-        return self.handlers[fd] if fd < len(self.handlers) else None
+        return self._handlers[fd] if fd < len(self._handlers) else None
 
     def closeSoon(self, closable: Closable) -> None:
         """
@@ -191,7 +187,7 @@ class Loop:
         """
         fd = reader.fileno()
         if fd >= 0 and self.handlerOf(fd) is not None:
-            self.handlers[fd] = None
+            self._handlers[fd] = None
             self._epoll.unregister(fd)
 
     # Turns
@@ -257,7 +253,7 @@ class Loop:
 
         @return: whether there were any.
         """
-        handlers = self.handlers
+        handlers = self._handlers
         events = self._poll(timeout, EVENTS)
         self.now = self.seconds()
         for fd, event in events:

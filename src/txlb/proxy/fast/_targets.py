@@ -50,7 +50,7 @@ class Target:
         self.near = isNear(address)
         self.unpaced = False
         self._family: int
-        self._name: str | tuple[bytes, int]
+        self._name: str | tuple[str, int]
         if isinstance(address, UNIXAddress):
             self._isTCP = self.mayBeItself = False
             self._family, self._name = socket.AF_UNIX, address.path
@@ -58,8 +58,7 @@ class Target:
             self._isTCP = True
             self.mayBeItself = address.port >= FIRST_EPHEMERAL
             self._family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            # As bytes, which need not be encoded for each connection.
-            self._name = address.host.encode("ascii"), address.port
+            self._name = address.host, address.port
 
     def connect(self) -> tuple[_socket.socket, int]:
         """
