@@ -118,6 +118,18 @@ def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float =
     )
 
 
+def _labelled(scale: Axis, ticks: Sequence[float]) -> int:
+    """
+    Each which tick of a linear axis gets its value written, so that none touches
+    the next.
+    """
+    if len(ticks) < 2:
+        return 1
+    apart = scale.place(ticks[1]) - scale.place(ticks[0])
+    widest = LETTER * max(len(f"{tick:g} ") for tick in ticks)
+    return math.ceil(widest / apart)
+
+
 def dots(
     title: str,
     axis: str,
@@ -141,10 +153,13 @@ def dots(
     left = 24 + LETTER * max(len(row.label) for row in rows)
     scale = Axis(values, left, WIDTH - RIGHT, linear=linear)
     parts = [text(8, 20, title, INK, 'font-weight="600"')]
-    for tick in scale.ticks():
+    ticks = scale.ticks()
+    every = _labelled(scale, ticks) if linear else 1
+    for number, tick in enumerate(ticks):
         x = scale.place(tick)
         parts.append(line(x, TOP - 8, x, bottom, FAINT))
-        parts.append(text(x, bottom + 14, f"{tick:g}", QUIET, 'text-anchor="middle"'))
+        if number % every == 0:
+            parts.append(text(x, bottom + 14, f"{tick:g}", QUIET, 'text-anchor="middle"'))
     if reference is not None:
         x = scale.place(reference)
         parts.append(line(x, TOP - 8, x, bottom, QUIET))
