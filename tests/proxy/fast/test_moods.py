@@ -515,6 +515,40 @@ class SilenceTests(MoodsCase):
         self.assertEqual(stage.results, [])
         self.assertTrue(received < sent)
 
+    def silentHost(self, stage: HandTurned, name: str) -> None:
+        """
+        Add a host whose backlog is full.
+        """
+        silent = socket.socket()
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for _ in range(2):
+            filler = socket.socket()
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(silent.getsockname())
+        stage.addHost(name, silent.getsockname())
+
+    def test_connectTimeout(self) -> None:
+        """
+        A connect timeout comes at most 10 ms late, whatever its length.
+        """
+        for timeout in (0.05, 0.3, 1.0, 5.0):
+            stage = HandTurned(limits=DialLimits(connectTimeout=timeout, retries=0))
+            self.addCleanup(stage.close)
+            self.silentHost(stage, "silent")
+            _, fd = stage.client()
+            stage.reactor.advance(0.033)
+            began = stage.reactor.seconds()
+            stage.begin(fd)
+            for _ in range(6000):
+                if stage.results:
+                    break
+                stage.reactor.advance(0.001)
+            took = stage.reactor.seconds() - began
+            self.assertTrue(timeout <= took <= timeout + 0.01, (timeout, took))
+
     def test_secondHostsDeadline(self) -> None:
         """
         The next host has its own time.
@@ -522,16 +556,7 @@ class SilenceTests(MoodsCase):
         stage = HandTurned(limits=DialLimits(connectTimeout=0.2, retries=1))
         self.addCleanup(stage.close)
         for name in ("one", "two"):
-            silent = socket.socket()
-            self.addCleanup(silent.close)
-            silent.bind(("127.0.0.1", 0))
-            silent.listen(0)
-            for _ in range(2):
-                filler = socket.socket()
-                self.addCleanup(filler.close)
-                filler.setblocking(False)
-                filler.connect_ex(silent.getsockname())
-            stage.addHost(name, silent.getsockname())
+            self.silentHost(stage, name)
         _, fd = stage.client()
         began = stage.reactor.seconds()
         stage.begin(fd)

@@ -1,9 +1,14 @@
 """
 Deadlines of many connections, most of which end before theirs.
 
-Time is cut into slots. A connection stands in the slot of its next deadline,
-and when that comes up it is asked for the one after it. So a connection is put
-in once, however often its deadline moves on meanwhile, and taken out once.
+Time is cut into slots. A connection stands in the slot of its next deadline, and the
+wheel asks it for the one after it when that slot begins. So the wheel puts a connection
+in once, however often its deadline moves on meanwhile, and takes it out once.
+
+A slot is wide, so that few of them are needed. It begins before the deadlines that it
+holds: a connection whose deadline is still ahead then says so, and goes to a narrow slot,
+which begins after the deadline. Most connections end before that, so a deadline that is
+met precisely costs the others nothing.
 
 Source: the simple timing wheel of G. Varghese and T. Lauck, "Hashed and
 Hierarchical Timing Wheels", 1987, with a heap of the slots in use in the place
@@ -19,8 +24,14 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadline, Deadlines
 
-#: Seconds of one slot: a deadline is met at most this much late.
-SLOT = 0.1
+#: Seconds of a narrow slot: a deadline is met at most this much late.
+NARROW = 0.005
+
+#: Narrow slots in a wide one.
+WIDE = 20
+
+#: Seconds of a wide slot.
+SLOT = NARROW * WIDE
 
 
 _log = Logger()
@@ -37,7 +48,7 @@ class Waiting(Protocol):
 
     def deadlinePassed(self, now: float) -> float | None:
         """
-        The deadline has come, or one that has moved on since.
+        The deadline has come, or is near, or has moved on since.
 
         @return: the next one, in seconds of the monotonic clock; L{None} for
             no other.
@@ -51,15 +62,20 @@ class Wheel:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
+        # By the number of the narrow slot that they begin with.
         self._slots: dict[int, set[Waiting]] = {}
         self._order: list[int] = []
         self._next: Deadline | None = None
 
     def add(self, waiting: Waiting, when: float) -> None:
         """
-        Ask it when a time has come.
+        Ask it when a time has come, or up to a wide slot before that.
+
+        @param when: in seconds of the monotonic clock.
         """
-        number = int(when / SLOT) + 1
+        self._put(waiting, int(when / SLOT) * WIDE)
+
+    def _put(self, waiting: Waiting, number: int) -> None:
         slot = self._slots.get(number)
         if slot is None:
             slot = self._slots[number] = set()
@@ -81,13 +97,13 @@ class Wheel:
     def _wake(self) -> None:
         if self._next is not None:
             self._next.cancel()
-        self._next = self._deadlines.at(self._order[0] * SLOT, self._turn)
+        self._next = self._deadlines.at(self._order[0] * NARROW, self._turn)
 
     def _turn(self) -> None:
         self._next = None
         now = self._deadlines.seconds()
         due = []
-        while self._order and self._order[0] * SLOT <= now:
+        while self._order and self._order[0] * NARROW <= now:
             due.append(self._slots.pop(heapq.heappop(self._order)))
         for slot in due:
             while slot:
@@ -98,8 +114,12 @@ class Wheel:
                 except Exception:  # noqa: BLE001 - the others have their deadlines too
                     _log.failure("a connection could not be asked for its deadline")
                     continue
-                if when is not None:
-                    self.add(waiting, max(when, now))
+                if when is None:
+                    continue
+                if when < now + SLOT:
+                    self._put(waiting, int(max(when, now) / NARROW) + 1)
+                else:
+                    self.add(waiting, when)
         if self._order and self._next is None:
             self._wake()
 
