@@ -11,13 +11,11 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from txlb import deadlines
-from txlb.deadlines import TICK, Deadline, Deadlines
+from tests.sleeping import SleepingClock, ThreadedClock
+from txlb.deadlines import CATCH_UP, LATE, TICK, TURNS, Deadline, Deadlines, _deadlines
 
 
 class TwoClocks:
@@ -325,53 +323,6 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual(times, sorted(times))
 
 
-@implementer(IReactorFromThreads)
-class ThreadedClock(Clock):
-    """
-    A clock that takes calls from threads, for the test to make.
-
-    @ivar called: what was asked for.
-    @ivar wasCalled: whether anything was.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.called: list[Callable[[], object]] = []
-        self.wasCalled = threading.Event()
-
-    def callFromThread(
-        self,
-        callable: Callable[..., object],  # noqa: A002 - the interface says so
-        *args: object,
-        **kwargs: object,
-    ) -> None:
-        """
-        See L{IReactorFromThreads}.
-        """
-        self.called.append(partial(callable, *args, **kwargs))
-        self.wasCalled.set()
-
-    def callInThread(
-        self,
-        callable: Callable[..., object],  # noqa: A002 - the interface says so
-        *args: object,
-        **kwargs: object,
-    ) -> None:
-        """
-        See L{IReactorFromThreads}; not used.
-        """
-
-    def getThreadPool(self) -> None:
-        """
-        See L{IReactorFromThreads}; not used.
-        """
-
-    def suggestThreadPoolSize(self, size: int) -> None:
-        """
-        See L{IReactorFromThreads}; not used.
-        """
-
-
 class GuardTests(SynchronousTestCase):
     """
     What is due is done though nobody asks for a deadline and the wall clock
@@ -379,7 +330,7 @@ class GuardTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.patch(deadlines, "TICK", 0.01)
+        self.patch(_deadlines, "TICK", 0.01)
         self.wall = ThreadedClock()
         self.monotonic = Clock()
         self.queue = Deadlines(self.wall, self.monotonic.seconds)
@@ -395,6 +346,7 @@ class GuardTests(SynchronousTestCase):
         self.assertEqual(self.done, [])
         for call in self.wall.called:
             call()
+        self.wall.advance(0)
         self.assertEqual(self.done, ["due"])
         self.assertEqual(self.wall.getDelayedCalls(), [])
 
@@ -417,6 +369,7 @@ class GuardTests(SynchronousTestCase):
         self.monotonic.advance(6.0)
         self.assertTrue(self.wall.wasCalled.wait(20))
         self.wall.called[0]()
+        self.wall.advance(0)
         self.assertEqual(self.done, ["due"])
         self.assertEqual(len(self.wall.getDelayedCalls()), 1)
 
@@ -434,3 +387,159 @@ class GuardTests(SynchronousTestCase):
         queue = Deadlines(Clock(), self.monotonic.seconds)
         queue.guard()
         self.assertEqual([e for e in threading.enumerate() if e.name == "txlb-clock"], [])
+
+
+class SleepTests(SynchronousTestCase):
+    """
+    A process that was stopped for a while, or whose virtual machine was, reads what has
+    come before it decides that a time is over.
+    """
+
+    def setUp(self) -> None:
+        self.clock = SleepingClock()
+        self.queue = Deadlines(self.clock, self.clock.seconds)
+        self.done: list[str] = []
+
+    def note(self, word: str) -> Callable[[], None]:
+        return lambda: self.done.append(word)
+
+    def test_readsFirst(self) -> None:
+        """
+        What is due after a sleep is done after the reactor had its turns.
+        """
+        self.queue.after(5, self.note("due"))
+        self.clock.sleep(60)
+        for _ in range(TURNS - 1):
+            self.clock.turn()
+            self.assertEqual(self.done, [])
+        self.clock.turn()
+        self.assertEqual(self.done, ["due"])
+
+    def test_cancelledMeanwhile(self) -> None:
+        """
+        What is cancelled by something that was read in these turns is not done.
+        """
+        deadline = self.queue.after(5, self.note("due"))
+        self.clock.sleep(60)
+        self.clock.turn()
+        deadline.cancel()
+        self.clock.decide()
+        self.assertEqual(self.done, [])
+        self.assertEqual(len(self.queue), 0)
+
+    def test_addedMeanwhile(self) -> None:
+        """
+        What is asked for in these turns does not end them early, however long they
+        take, and is done with the others.
+        """
+        self.queue.after(5, self.note("due"))
+        self.clock.sleep(60)
+        self.queue.at(1, self.note("past"))
+        self.clock.rightNow += 2 * TICK
+        self.queue.at(1, self.note("also past"))
+        self.clock.turn()
+        self.assertEqual(self.done, [])
+        self.clock.turn()
+        self.assertEqual(self.done, ["past", "also past", "due"])
+
+    def test_busy(self) -> None:
+        """
+        A reactor that was busy for a moment reads first too. That was no sleep: nobody
+        has more time by it.
+        """
+        self.queue.after(0.5, self.note("due"))
+        self.queue.patience(0.5, self.note("patience"))
+        self.clock.advance(0.4)
+        self.clock.sleep(0.1 + 2 * LATE)
+        self.assertEqual(self.done, [])
+        self.clock.decide()
+        self.assertEqual(self.done, ["due", "patience"])
+
+    def test_punctual(self) -> None:
+        """
+        A wake-up that is in time is no reason to wait.
+        """
+        self.queue.after(0.5, self.note("due"))
+        self.clock.sleep(0.5 + LATE / 2)
+        self.assertEqual(self.done, ["due"])
+
+    def test_patience(self) -> None:
+        """
+        Who has to answer in time has as much of it after a sleep as before, and a
+        moment in which the answer can be read; once, however often the queue looks.
+        """
+        self.queue.patience(2, self.note("patience"))
+        self.clock.advance(0.5)
+        self.clock.sleep(60)
+        self.clock.decide()
+        slept = 60 - (TICK - 0.5)
+        until = 2 + slept + CATCH_UP
+        while self.clock.seconds() + 0.25 < until:
+            self.clock.advance(0.25)
+        self.assertEqual(self.done, [])
+        self.assertEqual(len(self.queue), 1)
+        self.clock.advance(0.25)
+        self.assertEqual(self.done, ["patience"])
+        self.assertEqual(len(self.queue), 0)
+
+    def test_patienceSince(self) -> None:
+        """
+        The time may have begun before it was asked for.
+        """
+        self.clock.advance(1)
+        self.queue.patience(2, self.note("patience"), 0.5)
+        self.clock.pump([0.5, 0.5])
+        self.assertEqual(self.done, [])
+        self.clock.advance(0.5)
+        self.assertEqual(self.done, ["patience"])
+
+    def test_patienceCancelled(self) -> None:
+        """
+        An answer that comes after a sleep ends it as ever.
+        """
+        deadline = self.queue.patience(2, self.note("patience"))
+        self.clock.sleep(60)
+        self.clock.decide()
+        deadline.cancel()
+        self.clock.pump([0.5] * 20)
+        self.assertEqual((self.done, len(self.queue)), ([], 0))
+
+    def test_sleptSince(self) -> None:
+        """
+        Several sleeps add up, each so far as it lies after the time that is asked for.
+        """
+        self.queue.after(1000, self.note("never"))
+        self.assertEqual(self.queue.sleptSince(0), 0)
+        self.clock.sleep(TICK + 10)
+        self.clock.decide()
+        self.clock.sleep(TICK + 20)
+        self.clock.decide()
+        ended = self.clock.seconds()
+        self.assertEqual(self.queue.sleptSince(0), 30 + CATCH_UP)
+        self.assertEqual(self.queue.sleptSince(ended - 5), 5 + CATCH_UP)
+        self.assertEqual(self.queue.sleptSince(ended), 0)
+
+    def test_clockOfATest(self) -> None:
+        """
+        A clock that a test moves on by minutes at once is a way to let time pass. It
+        gives nobody more time, or no test could tell what happens at its end.
+        """
+        clock = Clock()
+        queue = Deadlines(clock, clock.seconds)
+        queue.patience(2, self.note("patience"))
+        clock.advance(60)
+        self.assertEqual(self.done, ["patience"])
+        self.assertEqual(queue.sleptSince(0), 0)
+
+    def test_stop(self) -> None:
+        """
+        A queue that is stopped in these turns does nothing, and works again.
+        """
+        self.queue.after(5, self.note("due"))
+        self.clock.sleep(60)
+        self.queue.stop()
+        self.clock.decide()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.queue.after(0.5, self.note("again"))
+        self.clock.advance(0.5)
+        self.assertEqual(self.done, ["again"])

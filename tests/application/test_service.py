@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 
 from twisted.application.service import IService, Service
+from twisted.internet.interfaces import IReactorFromThreads
+from zope.interface import alsoProvides
 from zope.interface.verify import verifyObject
 
 from tests.application.balancers import LOCAL, ServiceCase
@@ -238,6 +240,23 @@ class NamesTests(ServiceCase):
         self.assertEqual(attempt.host.name, "h1")
         self.resolver.answer("one.example", "192.0.2.1")
         self.assertEqual(self.manager.getPool("web").readyCount, 2)
+
+    def test_sleep(self) -> None:
+        """
+        While the process sleeps no answer can be read, so that is not counted.
+        """
+        reactor = self.reactor
+        alsoProvides(reactor, IReactorFromThreads)
+        self.balancer(hosts=("one.example:80",))
+        self.start()
+        self.addCleanup(self.lbs.engine.deadlines.stop)
+        relay = self.relay()
+        self.come()
+        reactor.advance(60)
+        self.assertEqual(reactor.getReaders(), [])
+        self.resolver.answer("one.example", "192.0.2.1")
+        reactor.readable()
+        self.assertEqual(len(relay.started), 1)
 
     def test_stoppedBefore(self) -> None:
         """

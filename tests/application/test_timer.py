@@ -5,10 +5,21 @@ Tests for L{txlb.application._timer}.
 from __future__ import annotations
 
 from tests.proxy.fakes import ReactorCase
+from tests.sleeping import SleepingClock
 from txlb.application._timer import PoolTimer
+from txlb.deadlines import Deadlines
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
-from txlb.pool import Attempt, Failure, FailureKind, GaveUp, GaveUpReason, HostPool, Waiting
+from txlb.pool import (
+    Attempt,
+    DialLimits,
+    Failure,
+    FailureKind,
+    GaveUp,
+    GaveUpReason,
+    HostPool,
+    Waiting,
+)
 
 
 class PoolTimerTests(ReactorCase):
@@ -44,6 +55,52 @@ class PoolTimerTests(ReactorCase):
     def start(self) -> None:
         self.timer.startService()
         self.addCleanup(self.timer.stopService)
+
+    def test_sleep(self) -> None:
+        """
+        A client whose time in the queue passed while the process slept, and for whom there
+        is room by what is read then, gets its host, and that its time to answer.
+        """
+        clock = SleepingClock()
+        manager = proxyManagerFactory(
+            [
+                ProxyService(
+                    "web",
+                    ["127.0.0.1:0"],
+                    [
+                        ProxyGroup(
+                            "main",
+                            "roundr",
+                            True,
+                            [ProxyHost("a", "127.0.0.1", 7001, maxConnections=1)],
+                            maxQueue=5,
+                            queueTimeout=2,
+                        )
+                    ],
+                )
+            ],
+            seconds=clock.seconds,
+        )
+        timer = PoolTimer(manager, Deadlines(clock, clock.seconds))
+        timer.startService()
+        self.addCleanup(timer.stopService)
+        pool = manager.getPool("web")
+        lease = pool.acquire()
+        waiting = [pool.dial(None, DialLimits(1.0, 4.0)).start() for _ in range(2)]
+        steps: list[Attempt | GaveUp] = []
+        for each in waiting:
+            assert isinstance(each, Waiting)
+            each.whenWoken(steps.append)
+        clock.sleep(60)
+        self.assertEqual(steps, [])
+        lease.release()
+        clock.decide()
+        first, second = steps
+        assert isinstance(first, Attempt)
+        self.assertEqual(first.deadline, clock.seconds() + 1.0)
+        assert isinstance(second, GaveUp)
+        self.assertIs(second.reason, GaveUpReason.QUEUE_TIMEOUT)
+        first.cancel()
 
     def test_told(self) -> None:
         """

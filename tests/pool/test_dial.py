@@ -87,6 +87,26 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(attempt, GaveUp(GaveUpReason.TIMEOUT, TIMEOUT))
         self.assertEqual(bench.pool.active, 0)
 
+    def test_slept(self) -> None:
+        """
+        What the process has slept since it began does not count for the search.
+        """
+        bench = Bench("a", "b", "c", "d")
+        limits = DialLimits(connectTimeout=5, dialTimeout=8)
+        attempt = bench.attempt(limits)
+        bench.now += 100
+        second = attempt.failed(REFUSED, 98)
+        assert isinstance(second, Attempt)
+        self.assertEqual(second.deadline, bench.now + 5)
+        bench.now += 4
+        third = second.failed(REFUSED, 98)
+        assert isinstance(third, Attempt)
+        self.assertEqual(third.deadline, bench.now + 2)
+        bench.now += 2
+        last = third.failed(REFUSED, 98)
+        assert isinstance(last, GaveUp)
+        self.assertIs(last.reason, GaveUpReason.TIMEOUT)
+
     def test_defaults(self) -> None:
         """
         By default a search does as a service without settings.

@@ -14,6 +14,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tests.sleeping import SleepingClock
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.interfaces import IResourceProbe
@@ -116,6 +117,29 @@ class MonitorTests(SynchronousTestCase):
             counts.append(sum(bool(probe.targets) for probe in FakeProbe.made))
         for number, count in enumerate(counts, 1):
             self.assertLess(abs(count - 50 * number), 30)
+
+    def test_answeredInASleep(self) -> None:
+        """
+        An answer that came while the process slept is read before the probe is over, and
+        one that has yet to come has as much time as before.
+        """
+        self.clock = clock = SleepingClock()
+        self.deadlines = Deadlines(clock, clock.seconds)
+        self.monitor(group("g", 2, self.PROBE))
+        first, second = FakeProbe.made
+        while not (first.asked and second.asked):
+            self.wait(0.01)
+            for probe in (first, second):
+                if len(first.asked) != len(second.asked) and probe.asked:
+                    probe.asked.pop().callback(1.0)
+        clock.sleep(60)
+        first.asked[0].callback(0.5)
+        clock.decide()
+        self.wait(0.2)
+        second.asked[0].callback(0.25)
+        self.wait(0.1)
+        self.assertEqual(self.lines, [])
+        self.assertEqual(self.weights(), [0.5, 0.25])
 
     def test_bounded(self) -> None:
         """

@@ -18,6 +18,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.sleeping import SleepingClock
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError, ListenError, ModelError, TxlbError
 from txlb.resources import AgentService, MachineMeasure, ProcessMeasure, tap
@@ -214,6 +215,22 @@ class ServingTests(SynchronousTestCase):
         first.connectionLost()
         self.assertIsNotNone(self.connect()[0])
         self.factory.closeAll()
+
+    def test_sleep(self) -> None:
+        """
+        While the process sleeps nobody can be served, so that is not counted.
+        """
+        clock = SleepingClock()
+        self.factory.deadlines = Deadlines(clock, clock.seconds)
+        protocol, transport = self.connect()
+        clock.sleep(60)
+        clock.decide()
+        self.assertFalse(transport.aborted)
+        protocol.readConnectionLost()
+        self.assertTrue(transport.disconnecting)
+        clock.pump([0.5] * int(2 * PATIENCE + 4))
+        self.assertTrue(transport.aborted)
+        protocol.connectionLost()
 
 
 class Transport(StringTransport):

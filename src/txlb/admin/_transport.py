@@ -247,7 +247,7 @@ class ManholeTransport(SSHServerTransport):
         What is to be done when the client has taken too long for something. There
         is one such thing at a time.
         """
-        self._wake = self.factory.deadlines.after(delay, action)
+        self._wake = self.factory.deadlines.patience(delay, action)
 
 
 class ManholeFactory(SSHFactory):

@@ -214,7 +214,7 @@ class Engine:
         self._timer.startService()
         self._names.startService()
         answered = self._names.whenAnswered()
-        patience = self.deadlines.after(FIRST_LOOKUPS, answered.cancel)
+        patience = self.deadlines.patience(FIRST_LOOKUPS, answered.cancel)
         answered.addErrback(lambda _: None)
         answered.addCallback(lambda _: self._becomeReady(patience))
 

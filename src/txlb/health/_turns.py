@@ -193,8 +193,10 @@ class Turns:
         """
         for watched in begun:
             if watched.running is not None and watched.expiry is None:
-                when = watched.began + watched.check.patience
-                watched.expiry = self._deadlines.at(when, functools.partial(self._expired, watched))
+                expired = functools.partial(self._expired, watched)
+                watched.expiry = self._deadlines.patience(
+                    watched.check.patience, expired, watched.began
+                )
 
     # What was found
 

@@ -128,11 +128,11 @@ class Attempt:
         """
         return self.dial.connected(self)
 
-    def failed(self, failure: Failure) -> Step:
+    def failed(self, failure: Failure, slept: float = 0.0) -> Step:
         """
         See L{Dial.failed}.
         """
-        return self.dial.failed(self, failure)
+        return self.dial.failed(self, failure, slept)
 
     def cancel(self) -> None:
         """
@@ -207,7 +207,8 @@ class Dial:
             raise ValueError("this search has begun already")
         now = self.began = self._pool.seconds()
         lease = self._pool.claim(self.clientAddr, NOBODY, now)
-        return self._try(lease, now) if lease is not None else self._wait(NOBODY)
+        latest = now + self._limits.dialTimeout
+        return self._try(lease, now, latest) if lease is not None else self._wait(NOBODY, latest)
 
     def connected(self, attempt: Attempt) -> Lease:
         """
@@ -219,10 +220,12 @@ class Dial:
         self.connectTime = self._pool.reportConnected(lease) - self.began
         return lease
 
-    def failed(self, attempt: Attempt, failure: Failure) -> Step:
+    def failed(self, attempt: Attempt, failure: Failure, slept: float = 0.0) -> Step:
         """
         The host of the attempt could not be reached.
 
+        @param slept: seconds that the search may take longer, as the process has
+            slept since it began.
         @return: the next one, a place in the queue, or that there is none.
         """
         lease = self._end(attempt)
@@ -231,7 +234,7 @@ class Dial:
         lease.release(Outcome.NOT_CONNECTED)
         if failure.kind is FailureKind.LOCAL:
             return GaveUp(GaveUpReason.LOCAL, failure)
-        return self._next()
+        return self._next(self.began + self._limits.dialTimeout + slept)
 
     def cancel(self) -> None:
         """
@@ -268,7 +271,11 @@ class Dial:
         self.waited += now - waiting.since
         if lease is None:
             return self._gaveUp(GaveUpReason.UNREACHABLE if excluded else GaveUpReason.NO_HOST)
-        return self._try(lease, now)
+        latest = self.began + self._limits.dialTimeout
+        if now >= waiting.deadline:
+            # The process slept. The host has room, and gets its time to answer.
+            latest = max(latest, now + self._limits.connectTimeout)
+        return self._try(lease, now, latest)
 
     def expired(self, now: float) -> GaveUp:
         """
@@ -279,31 +286,30 @@ class Dial:
             self.waited += now - waiting.since
         return self._gaveUp(GaveUpReason.QUEUE_TIMEOUT)
 
-    def _next(self) -> Step:
+    def _next(self, latest: float) -> Step:
         now = self._pool.seconds()
-        latest = self.began + self._limits.dialTimeout
         if now >= latest:
             return self._gaveUp(GaveUpReason.TIMEOUT)
         if self.tries > self._limits.retries:
             return self._gaveUp(GaveUpReason.UNREACHABLE)
         excluded = frozenset(self._tried)
         lease = self._pool.claim(self.clientAddr, excluded, now)
-        return self._try(lease, now) if lease is not None else self._wait(excluded)
+        return self._try(lease, now, latest) if lease is not None else self._wait(excluded, latest)
 
-    def _wait(self, excluded: frozenset[tuple[str, str, str]]) -> Waiting | GaveUp:
-        found = self._pool.wait(self, excluded, self.began + self._limits.dialTimeout)
+    def _wait(self, excluded: frozenset[tuple[str, str, str]], latest: float) -> Waiting | GaveUp:
+        found = self._pool.wait(self, excluded, latest)
         if isinstance(found, GaveUpReason):
             return self._gaveUp(found)
         self._waiting = found
         return found
 
-    def _try(self, lease: Lease, now: float) -> Attempt:
-        host, limits = lease.host, self._limits
+    def _try(self, lease: Lease, now: float, latest: float) -> Attempt:
+        host = lease.host
         self._tried += (host.key,)
         pending = host.pending = host.pending + 1
         if pending >= self._pool.settings.maxPending:
             self._pool.pendingChanged(host)
-        deadline = min(now + limits.connectTimeout, self.began + limits.dialTimeout)
+        deadline = min(now + self._limits.connectTimeout, latest)
         attempt = self._attempt = Attempt(self, lease, host.address, deadline)
         return attempt
 

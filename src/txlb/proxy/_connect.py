@@ -155,7 +155,8 @@ def connectTo(
         expired = True
         connecting.cancel()
 
-    deadline = deadlines.at(attempt.deadline, expire)
+    since = attempt.lease.since
+    deadline = deadlines.patience(attempt.deadline - since, expire, since)
 
     def succeeded(connected: IProtocol) -> IProtocol:
         deadline.cancel()

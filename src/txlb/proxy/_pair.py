@@ -220,8 +220,15 @@ class Pair:
         self._stopWatching()
         if timeout:
             self._unsent = self._unsentBytes()
-            when = self._lastMoved + timeout
+            when = self._silentAt(timeout)
             self._deadline = self._deadlines.at(when, lambda: self._look(timeout))
+
+    def _silentAt(self, timeout: float) -> float:
+        """
+        When it has been silent for too long.
+        """
+        # What was sent while the process slept may be on its way still.
+        return self._lastMoved + timeout + self._deadlines.sleptSince(self._lastMoved)
 
     def _stopWatching(self) -> None:
         if self._deadline is not None:
@@ -238,7 +245,7 @@ class Pair:
             # A slow reader empties the system's buffers for a long time before
             # we get to write again.
             self._lastMoved = now
-        if now - self._lastMoved < timeout:
+        if now < self._silentAt(timeout):
             self._watch(timeout)
         elif self.client.sentAll or self.host.sentAll:
             self._end(Outcome.FIN_TIMEOUT)

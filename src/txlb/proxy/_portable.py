@@ -156,7 +156,7 @@ class Connection:
             return  # it was aborted meanwhile
         error = reason.value
         failure = error.failure if isinstance(error, ConnectFailed) else _unexpected(reason)
-        self.search(nextStep(attempt, failure))
+        self.search(nextStep(attempt, failure, self._relay.deadlines))
 
     def _connected(self, attempt: Attempt, pair: Pair) -> None:
         self._connecting = self._attempt = None
@@ -231,7 +231,8 @@ class Connection:
                 self._pair.abort(outcome)
         elif attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
             self._stopConnecting()
-            self.search(nextStep(attempt, Failure(FailureKind.BUSY, outcome.value)))
+            failure = Failure(FailureKind.BUSY, outcome.value)
+            self.search(nextStep(attempt, failure, self._relay.deadlines))
 
     def _stopConnecting(self) -> None:
         connecting, self._attempt, self._connecting = self._connecting, None, None

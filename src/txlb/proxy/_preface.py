@@ -42,7 +42,7 @@ class PrefaceReader:
         self._reactor = reactor
         self._verdict = verdict
         self._left = preface.maxBytes
-        self._deadline = deadlines.after(preface.timeout, self._expired)
+        self._deadline = deadlines.patience(preface.timeout, self._expired)
         reactor.addReader(self)
 
     def fileno(self) -> int:

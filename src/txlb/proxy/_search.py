@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
+from txlb.deadlines import Deadlines
 from txlb.pool import (
     Attempt,
     Dial,
@@ -32,12 +33,14 @@ def firstStep(dial: Dial) -> Step:
         return _unable(error)
 
 
-def nextStep(attempt: Attempt, failure: Failure) -> Step:
+def nextStep(attempt: Attempt, failure: Failure, deadlines: Deadlines) -> Step:
     """
     Go on with a search. See L{Dial.failed}.
+
+    @param deadlines: what knows how long the process has slept.
     """
     try:
-        return attempt.failed(failure)
+        return attempt.failed(failure, deadlines.sleptSince(attempt.dial.began))
     except Exception as error:  # noqa: BLE001 - whatever a policy raises
         return _unable(error)
 

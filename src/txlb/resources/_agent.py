@@ -46,9 +46,7 @@ class AgentProbe:
         See L{IResourceProbe.probe}.
         """
         conversation = _Conversation(self._send)
-        connected = endpointTo(self._reactor, target.address, target.timeout).connect(
-            _Once(conversation)
-        )
+        connected = endpointTo(self._reactor, target.address).connect(_Once(conversation))
         conversation.begin(connected)
         return conversation.done.addCallback(self._heard, target)
 

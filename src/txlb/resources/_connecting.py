@@ -23,13 +23,13 @@ class ProbeFailed(Exception):
     """
 
 
-def endpointTo(reactor: Any, address: Address, timeout: float) -> IStreamClientEndpoint:
+def endpointTo(reactor: Any, address: Address) -> IStreamClientEndpoint:
     """
-    An endpoint for an address that needs no look-up.
-
-    @param timeout: seconds to connect.
+    An endpoint for an address that needs no look-up. It has no timeout of its own,
+    which would go by the wall clock: the monitor cancels a probe in time.
     """
     if not isinstance(address, TCPAddress):
-        return UNIXClientEndpoint(reactor, address.path, timeout)
-    kind = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
-    return kind(reactor, address.host, address.port, timeout)
+        return UNIXClientEndpoint(reactor, address.path, None)
+    kind: Any = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
+    endpoint: IStreamClientEndpoint = kind(reactor, address.host, address.port, timeout=None)
+    return endpoint

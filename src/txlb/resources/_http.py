@@ -46,7 +46,7 @@ class HTTPProbe:
         """
         See L{IResourceProbe.probe}.
         """
-        endpoint = endpointTo(self._reactor, target.address, target.timeout)
+        endpoint = endpointTo(self._reactor, target.address)
         pool = HTTPConnectionPool(self._reactor, persistent=False)
         agent = Agent.usingEndpointFactory(self._reactor, _Always(endpoint), pool)
         where = str(target.address) if isinstance(target.address, TCPAddress) else "localhost"

@@ -225,7 +225,7 @@ class Probed:
         timeout = self.settings.patience
         self._timedOut = False
         asked = self._probe.probe(ProbeTarget(self._host.key, address, weight, timeout))
-        patience = self._monitor.deadlines.after(timeout, lambda: self._late(asked))
+        patience = self._monitor.deadlines.patience(timeout, lambda: self._late(asked))
 
         def over(result: Any) -> Any:
             patience.cancel()

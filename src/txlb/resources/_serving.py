@@ -69,7 +69,7 @@ class Answering(Protocol):
 
     def connectionMade(self) -> None:
         self._agent.open.add(self)
-        self._patience = self._agent.deadlines.after(PATIENCE, self.abort)
+        self._patience = self._agent.deadlines.patience(PATIENCE, self.abort)
         transport: Any = self.transport
         transport.write(formatAgentReply(self._agent.reply()))
         transport.loseWriteConnection()

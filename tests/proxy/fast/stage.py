@@ -73,7 +73,7 @@ class HandTurned:
     ) -> None:
         self.window = window
         self.before = openSockets()
-        self.reactor = HandReactor()
+        self.reactor = self.makeReactor()
         self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
         self.loop = Loop(self.reactor, self.deadlines)
         self.loop.start()
@@ -86,6 +86,12 @@ class HandTurned:
         self.listener.listen(16)
         self.listener.setblocking(False)
         self.sockets: list[socket.socket] = [self.listener]
+
+    def makeReactor(self) -> Any:
+        """
+        The reactor that hosts the loop.
+        """
+        return HandReactor()
 
     def close(self) -> None:
         """

@@ -169,16 +169,24 @@ class Connection(Search):
         """
         attempt = self._attempt
         if attempt is not None:
-            if now >= attempt.deadline:
+            deadline = self._deadlineOf(attempt)
+            if now >= deadline:
                 self.loop.now = now
                 self._failed(attempt, Failure(FailureKind.TIMEOUT, "no answer in time"))
                 attempt = self._attempt
                 if attempt is None:
                     return None
-            self._askAt = attempt.deadline
+                deadline = attempt.deadline
+            self._askAt = deadline
         else:
             self._askAt = self._nextSilence(now)
         return None if self.over else self._askAt
+
+    def _deadlineOf(self, attempt: Attempt) -> float:
+        """
+        Until when its host may answer. It could not be heard while we slept.
+        """
+        return attempt.deadline + self.loop.deadlines.sleptSince(attempt.lease.since)
 
     def _nextSilence(self, now: float) -> float:
         """
@@ -198,14 +206,17 @@ class Connection(Search):
         if not timeout:
             return now + SELDOM
         onTheWay = bytesOnTheWay(client.fd) + bytesOnTheWay(host.fd)
-        if onTheWay != self._onTheWay:
+        if onTheWay != self._onTheWay or client.queued or host.queued:
             # A slow reader empties the system's buffers for a long time before
-            # there is anything to write again.
+            # there is anything to write again. One that waits for its turn of bulk
+            # has something to move.
             self._onTheWay = onTheWay
             self.lastMoved = now
-        if now - self.lastMoved >= timeout:
+        # What was sent while the process slept may be on its way still.
+        silentAt = self.lastMoved + timeout + self.loop.deadlines.sleptSince(self.lastMoved)
+        if now >= silentAt:
             self.end(Outcome.FIN_TIMEOUT if half else Outcome.IDLE_TIMEOUT)
-        return self.lastMoved + timeout
+        return silentAt
 
     # The end
 

@@ -98,7 +98,7 @@ class Search:
             failure = self._connect(step)
             if failure is None:
                 return
-            step = nextStep(step, failure)
+            step = nextStep(step, failure, self.loop.deadlines)
         self._attempt = None
         if isinstance(step, GaveUp):
             self._close(Relayed(self.dial, gaveUp=step))
@@ -196,7 +196,7 @@ class Search:
     def _failed(self, attempt: Attempt, failure: Failure) -> None:
         self._attempt = None
         self._dropHost()
-        self.search(nextStep(attempt, failure))
+        self.search(nextStep(attempt, failure, self.loop.deadlines))
 
     # For those who ask whose it is
 

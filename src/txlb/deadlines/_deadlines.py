@@ -1,76 +1,34 @@
 """
-Deadlines on the monotonic clock.
-
-The reactor's own clock is the wall clock, which somebody may set. So its
-C{callLater} only wakes this queue up, at least once a second while anything
-waits, and what is due is decided by the monotonic clock. Set forward, the wall
-clock makes a wake-up come early, and there is nothing to do yet. Set back, it
-would keep the wake-up waiting: then the guard, a thread that looks once a second
-by the monotonic clock, has the reactor look, so that nothing is late by more than
-two ticks.
+The queue of deadlines.
 """
 
 from __future__ import annotations
 
 import heapq
-import threading
 from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
-from twisted.logger import Logger
+
+from txlb.deadlines._deadline import Deadline
+from txlb.deadlines._guard import Guard
+from txlb.deadlines._sleeps import Sleeps
 
 #: Seconds between two looks at most, so that a wake-up which is later than this
 #: shows that the wall clock was set back.
 TICK = 1.0
 
-__all__ = ["Deadline", "Deadlines"]
+#: Seconds after which a wake-up is late: something may be ready that nobody has read.
+LATE = 0.02
 
-_log = Logger()
+#: Turns that the reactor has before anything is decided after a late wake-up: one for
+#: what is ready, and one for what is ready behind that, as a turn takes so many events
+#: at most.
+TURNS = 2
 
-
-class Deadline:
-    """
-    Something to be done at a time unless it is cancelled before.
-
-    @ivar when: the time, in seconds of the monotonic clock.
-    @ivar queued: whether the queue holds it; the queue keeps this.
-    """
-
-    __slots__ = ("_action", "_queue", "queued", "when")
-
-    def __init__(self, queue: Deadlines, when: float, action: Callable[[], object]) -> None:
-        self._queue = queue
-        self.when = when
-        self.queued = True
-        self._action: Callable[[], object] | None = action
-
-    @property
-    def pending(self) -> bool:
-        """
-        Whether it is still to be done.
-        """
-        return self._action is not None
-
-    def cancel(self) -> None:
-        """
-        Don't do it. Where it was done or cancelled this does nothing.
-        """
-        if self._action is not None:
-            self._action = None
-            if self.queued:
-                self._queue.cancelled()
-
-    def fire(self) -> None:
-        """
-        Do it, unless it was cancelled. What it raises is logged.
-        """
-        action, self._action = self._action, None
-        if action is not None:
-            try:
-                action()
-            except Exception:  # noqa: BLE001 - an action fails for itself alone
-                _log.failure("an action that was due failed")
+#: Seconds after which a late wake-up means that the process slept, and was not only
+#: busy.
+SLEPT = 0.5
 
 
 class Deadlines:
@@ -78,7 +36,8 @@ class Deadlines:
     A queue of deadlines, ordered by time. Owned by a
     L{txlb.application.service.LoadBalancedService}.
 
-    @param reactor: what wakes it up.
+    @param reactor: what wakes it up. A clock for tests that is moved on by more
+        than a tick lets time pass at once, and no process has slept by that.
     @param seconds: the monotonic clock.
     """
 
@@ -92,7 +51,11 @@ class Deadlines:
         self._cancelled = 0
         self._call: IDelayedCall | None = None
         self._callAt = 0.0
-        self._guard: _Guard | None = None
+        # How many turns the reactor has yet to have before anything is decided.
+        self._turns = 0
+        self._sleeps = Sleeps()
+        self._maySleep = bool(IReactorFromThreads.providedBy(reactor))
+        self._guard: Guard | None = None
 
     def __len__(self) -> int:
         """
@@ -106,18 +69,47 @@ class Deadlines:
 
         @param when: in seconds of the monotonic clock.
         """
-        deadline = Deadline(self, when, action)
-        self._number += 1
-        heapq.heappush(self._heap, (when, self._number, deadline))
-        if self._call is None or when < self._callAt or self._overslept():
-            self._wakeAt(when)
-        return deadline
+        return self._add(Deadline(self, when, action))
 
     def after(self, delay: float, action: Callable[[], object]) -> Deadline:
         """
         The same, C{delay} seconds from now.
         """
         return self.at(self.seconds() + delay, action)
+
+    def patience(
+        self, delay: float, action: Callable[[], object], since: float | None = None
+    ) -> Deadline:
+        """
+        Call C{action} if another party has not answered in time. The time that the
+        process sleeps meanwhile is not counted, as nobody reads answers then.
+
+        @param delay: seconds that it has.
+        @param since: when it began to have them, in seconds of the monotonic clock;
+            by default now.
+        """
+        if since is None:
+            since = self.seconds()
+        return self._add(Deadline(self, since + delay, action, since))
+
+    def sleptSince(self, when: float) -> float:
+        """
+        How much more time is due to what has waited since a time; see
+        L{Sleeps.since}.
+        """
+        return self._sleeps.since(when)
+
+    def _add(self, deadline: Deadline) -> Deadline:
+        when = deadline.when
+        self._push(when, deadline)
+        # Else it is looked at when the reactor has had its turns.
+        if not self._turns and (self._call is None or when < self._callAt or self._overslept()):
+            self._wakeAt(when)
+        return deadline
+
+    def _push(self, when: float, deadline: Deadline) -> None:
+        self._number += 1
+        heapq.heappush(self._heap, (when, self._number, deadline))
 
     def cancelled(self) -> None:
         """
@@ -147,15 +139,36 @@ class Deadlines:
         self._callAt = now + delay
 
     def _look(self) -> None:
+        """
+        It was woken up. See first whether it is late.
+        """
         self._call = None
         now = self.seconds()
+        if self._turns:
+            self._turns -= 1
+        elif now - self._callAt > LATE:
+            self._turns = TURNS
+            if self._maySleep and now - self._callAt > SLEPT:
+                self._sleeps.add(self._callAt, now)
+        if self._turns:
+            self._wakeAt(now)
+        else:
+            self._decide(now)
+
+    def _decide(self, now: float) -> None:
+        """
+        Do what is due.
+        """
         while self._heap and self._heap[0][0] <= now:
             deadline = heapq.heappop(self._heap)[2]
-            deadline.queued = False
-            if deadline.pending:
-                self._due.append(deadline)
-            else:
+            if not deadline.pending:
+                deadline.queued = False
                 self._cancelled -= 1
+            elif (when := deadline.due(self._sleeps)) > now:
+                self._push(when, deadline)
+            else:
+                deadline.queued = False
+                self._due.append(deadline)
         # An action may add more, cancel one that is due with it, or stop all.
         while self._due:
             self._due.popleft().fire()
@@ -172,7 +185,7 @@ class Deadlines:
         is nobody's to set, and this does nothing.
         """
         if self._guard is None and IReactorFromThreads.providedBy(self._reactor):
-            self._guard = _Guard(self._overdue, self._callFromThread)
+            self._guard = Guard(TICK, self._overdue, self._callFromThread)
 
     def _overdue(self) -> bool:
         """
@@ -207,36 +220,7 @@ class Deadlines:
         self._heap.clear()
         self._due.clear()
         self._cancelled = 0
+        self._turns = 0
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
-
-
-class _Guard:
-    """
-    A thread that looks once a tick, by a clock that nobody can set.
-
-    @param overdue: whether there is something to do.
-    @param do: what to do then.
-    """
-
-    def __init__(self, overdue: Callable[[], bool], do: Callable[[], None]) -> None:
-        self._overdue = overdue
-        self._do = do
-        self._over = threading.Event()
-        # A daemon, so that a balancer which is never stopped keeps no process alive.
-        self._thread = threading.Thread(target=self._run, name="txlb-clock", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        # Waits by the monotonic clock, as Python does since 3.4.
-        while not self._over.wait(TICK):
-            if self._overdue():
-                self._do()
-
-    def stop(self) -> None:
-        """
-        End it. It is over when this returns.
-        """
-        self._over.set()
-        self._thread.join()
