@@ -5,6 +5,7 @@ Tests for L{txlb.application.service.LoadBalancedService.apply}.
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import replace
 
 from tests.application.balancers import ServiceCase
@@ -219,6 +220,28 @@ class ApplyTests(ServiceCase):
         wanted = replace(mail, addresses=(TCPAddress("", address.port),))
         error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
         self.assertIn(f"{address} is this balancer's own", str(error))
+        self.assertEqual(lbs.getProxyService("mail").addresses, (address,))
+
+    def test_noOverlap(self) -> None:
+        """
+        An address that this machine doesn't have, or that another process has, has
+        nothing to do with the listener of the same port that is to go.
+        """
+        mail = self.fixed("mail")
+        lbs = self.running(mail)
+        [address] = mail.addresses
+        assert isinstance(address, TCPAddress)
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.2", address.port))
+        taken.listen(1)
+        for host, reason in (
+            ("192.0.2.1", "this machine has no such address"),
+            ("127.0.0.2", "the address is in use by another listener"),
+        ):
+            wanted = replace(mail, addresses=(TCPAddress(host, address.port),))
+            error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
+            self.assertEqual(str(error), f"can't listen on {host}:{address.port}: {reason}")
         self.assertEqual(lbs.getProxyService("mail").addresses, (address,))
 
     def test_wrong(self) -> None:

@@ -24,7 +24,7 @@ from txlb.config import parseConfiguration
 from txlb.config._render import _set, render, serialize
 from txlb.errors import ConfigurationError
 from txlb.manager import ProxyManager
-from txlb.model import ProxyHost, ProxyService, TCPAddress, UNIXAddress
+from txlb.model import HealthCheck, ProxyHost, ProxyService, TCPAddress
 
 
 def comments(data: bytes) -> list[bytes | str | None]:
@@ -232,10 +232,12 @@ class RenderTests(SynchronousTestCase):
 
     def test_notXML(self) -> None:
         """
-        Some paths can't be written in XML.
+        Some texts can't be written in XML.
         """
         configuration = parseConfiguration(SMALL, "c.xml")
-        service = replace(configuration.services[0], addresses=(UNIXAddress("/run/\x01"),))
+        service = configuration.services[0]
+        check = HealthCheck("tls", options={"caFile": "/\x01.pem"})
+        service = replace(service, groups=(replace(service.groups[0], check=check),))
         error = self.assertRaises(ConfigurationError, configuration.render, [service])
         self.assertIn("this can't be written to a file", str(error))
 

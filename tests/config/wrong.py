@@ -135,6 +135,34 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
     "no port": (web('<listen ip="127.0.0.1"/>'), [(3, r"has no port; write host:port")]),
     "a word for a port": (web('<listen ip="*:http"/>'), [(3, r"'http' .* is no port")]),
     "no address": (web("<listen/>"), [(3, r"<listen> has no attribute ip; it needs one")]),
+    "a URL": (
+        web(hosts='<host name="h1" ip="http://127.0.0.1:7001/"/>'),
+        [(5, r"ip of host 'h1': .* is a URL; the address alone is '127.0.0.1:7001'")],
+    ),
+    "an endpoint": (
+        web('<listen ip="tcp:8080:interface=127.0.0.1"/>'),
+        [(3, r"is an endpoint of Twisted's; the address alone is '127.0.0.1:8080'")],
+    ),
+    "a line end in a path": (
+        web(hosts='<host name="h1" ip="unix:/run/a&#10;b"/>'),
+        [(5, r"ip of host 'h1': 'unix:/run/a\\nb' has characters that can't be printed")],
+    ),
+    "text that runs backwards": (
+        web('<listen ip="unix:/run/a&#x202e;b"/>'),
+        [(3, r"'unix:/run/a\\u202eb' has characters that can't be printed")],
+    ),
+    "a zone that is none": (
+        web('<listen ip="[fe80::1%&#x202e;eth]:80"/>'),
+        [(3, r"the zone '\\u202eeth' of .* is no network interface")],
+    ),
+    "no zone": (
+        web('<listen ip="[fe80::1]:80"/>'),
+        [(3, r"'fe80::1' is a link-local address.*say which interface")],
+    ),
+    "a line end in the control socket's path": (
+        web(more='<control socket="/run/a&#10;b"/>'),
+        [(9, r"socket of <control> is '/run/a\\nb', which has characters that can't be printed")],
+    ),
     "a host at port 0": (
         web(hosts='<host name="h1" ip="a:0"/>'),
         [(5, r"ip of host 'h1': port 0")],

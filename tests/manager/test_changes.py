@@ -140,7 +140,11 @@ class WrongChangeTests(SynchronousTestCase):
         changes: list[tuple[Callable[[], object], type[TxlbError], str]] = [
             (lambda: m.addHost("x", "main", "d", "h:1"), UnknownName, "no service is called 'x'"),
             (lambda: m.addHost("web", "x", "d", "h:1"), UnknownName, "is called 'x'"),
-            (lambda: m.addHost("web", "main", "a", "h:1"), DuplicateName, "two of the host 'a'"),
+            (
+                lambda: m.addHost("web", "main", "a", "h:1"),
+                DuplicateName,
+                "group 'main' of service 'web' has a host 'a' already, at 127.0.0.1:7000; choose",
+            ),
             (lambda: m.addHost("web", "main", "", "h:1"), ModelError, "a host needs a name"),
             (lambda: m.addHost("web", "main", "d", "h"), AddressError, "'h' has no port"),
             (lambda: m.addHost("web", "main", "d", "h:1", -1), ModelError, "weight of host 'd'"),
@@ -160,7 +164,7 @@ class WrongChangeTests(SynchronousTestCase):
                 "group 'spare' of service 'web' is not the enabled one; that is 'main'",
             ),
             (lambda: m.listenerMoved("x", 0, moved), UnknownName, "is called 'x'"),
-            (lambda: m.listenerMoved("web", 1, moved), DuplicateName, "two of the address"),
+            (lambda: m.listenerMoved("web", 1, moved), DuplicateName, "listens twice on"),
         ]
         for change, error, words in changes:
             raised = self.assertRaises(error, change)

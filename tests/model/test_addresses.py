@@ -36,6 +36,8 @@ class FormsTests(SynchronousTestCase):
             ("[::1]:80", TCPAddress("::1", 80), "[::1]:80"),
             ("[2001:DB8:0::1]:80", TCPAddress("2001:db8::1", 80), "[2001:db8::1]:80"),
             ("[fe80::1%eth0]:80", TCPAddress("fe80::1%eth0", 80), "[fe80::1%eth0]:80"),
+            ("[FE80::1%br-a.5]:80", TCPAddress("fe80::1%br-a.5", 80), "[fe80::1%br-a.5]:80"),
+            ("[fe80::1%3]:80", TCPAddress("fe80::1%3", 80), "[fe80::1%3]:80"),
             ("unix:/run/web.sock", UNIXAddress("/run/web.sock"), "unix:/run/web.sock"),
             (("127.0.0.1", 80), TCPAddress("127.0.0.1", 80), "127.0.0.1:80"),
             (["::1", 80], TCPAddress("::1", 80), "[::1]:80"),
@@ -47,6 +49,17 @@ class FormsTests(SynchronousTestCase):
                 self.assertEqual(str(found), text)
                 self.assertEqual(parse(text), wanted)
                 self.assertEqual(parse(found), wanted)
+
+    def test_mapped(self) -> None:
+        """
+        An IPv4 address that is written as one of IPv6 is the IPv4 address. A socket
+        that is bound to IPv6 alone can't listen on it, and a client of it is one of
+        IPv4 (RFC 4291, 2.5.5.2).
+        """
+        for text in ("[::ffff:192.0.2.1]:80", "[::FFFF:c000:201]:80"):
+            for parse in (parseHostAddress, parseListenAddress):
+                self.assertEqual(parse(text), TCPAddress("192.0.2.1", 80))
+                self.assertEqual(str(parse(text)), "192.0.2.1:80")
 
     def test_everyInterface(self) -> None:
         """
@@ -126,8 +139,9 @@ class WrongTests(SynchronousTestCase):
             self.assertWrong(value, repr(value), "is no port", "1 to 65535")
         for beyond in ("web:65536", "web:70000", "web:" + "9" * 5000, ("web", 70000), ("web", -1)):
             self.assertWrong(beyond, "does not exist", "1 to 65535")
-        for port in (True, "80", 80.0, None):
+        for port in (True, 80.0, None):
             self.assertWrong(("web", port), f"port {port} in", "does not exist")
+        self.assertWrong(("web", "80"), "port '80' in ('web', '80') is a text", "whole number")
 
     def test_digits(self) -> None:
         """
@@ -160,6 +174,88 @@ class WrongTests(SynchronousTestCase):
             self.assertWrong(value, repr(value), "1 to 107 bytes")
         longest = "unix:/" + "x" * 106
         self.assertEqual(str(parseHostAddress(longest)), longest)
+
+    def test_unixPrintable(self) -> None:
+        """
+        A path goes into logs and onto terminals as it is, so that it has no
+        characters that end lines, move the cursor or turn text round.
+        """
+        for character in (
+            "\n",
+            "\r",
+            "\x1b",
+            "\x7f",
+            "\x85",
+            "\u2028",
+            "\u202e",
+            "\u2066",
+            "\udc80",
+        ):
+            self.assertWrong(f"unix:/run/a{character}b", "can't be printed", "line ends")
+            self.assertWrong(UNIXAddress(f"/run/a{character}b"), "can't be printed")
+        for text in ("unix:/run/a b", "unix:/run/d\u00e9j\u00e0", "unix:/run/\u05d0"):
+            self.assertEqual(str(parseHostAddress(text)), text)
+
+    def test_zone(self) -> None:
+        """
+        A zone names an interface, and only a link-local address has one: the system
+        refuses to connect to or to listen on any other (RFC 4007, 6 and 11).
+        """
+        wrong = ("a\nb", "\x1b[2J", "\u202eeth0", "eth 0", "..", ".", "x" * 16, "a]b", "\u00e9")
+        for zone in wrong:
+            for host in (f"[fe80::1%{zone}]:80", (f"fe80::1%{zone}", 80)):
+                self.assertWrong(host, repr(f"fe80::1%{zone}"), "is no network interface")
+        for host in ("::1%lo", "2001:db8::1%eth0", "fd00::1%eth0"):
+            self.assertWrong(f"[{host}]:80", repr(host), "only a link-local address", "fe80::/10")
+        self.assertWrong("[fe80::1]:80", "'fe80::1' is a link-local address", "[fe80::1%eth0]:80")
+        self.assertWrong("[fe80::1%]:80", "'fe80::1%' is no IP address or host name")
+        self.assertWrong("[fe80::1%a/b]:80", "'fe80::1%a/b' is no IP address or host name")
+
+    def test_URL(self) -> None:
+        """
+        A URL is answered with the address in it.
+        """
+        for text, meant in (
+            ("http://127.0.0.1:7001/", "'127.0.0.1:7001'"),
+            ("HTTPS://user@web.example/x?y", "'web.example:443'"),
+            ("http://[::1]:80", "'[::1]:80'"),
+            ("ws://web:", "'web:80'"),
+            ("ftp://web", "'web:port'"),
+            ("http:///", "host:port"),
+        ):
+            self.assertWrong(text, repr(text), f"is a URL; the address alone is {meant}")
+
+    def test_endpoint(self) -> None:
+        """
+        An endpoint of Twisted's is answered with the address in it. C{tcp:80} may
+        be a host of that name.
+        """
+        for text, meant in (
+            ("tcp:8080:interface=127.0.0.1", "'127.0.0.1:8080'"),
+            ("tcp:port=8080:backlog=5", "'*:8080'"),
+            ("tcp:web.example:80:timeout=3", "'web.example:80'"),
+            ("tcp:host=web.example:port=80", "'web.example:80'"),
+            ("tcp6:8080:interface=\\:\\:1", "'[::1]:8080'"),
+            ("ssl:443:privateKey=a.pem", "'*:443'"),
+            ("haproxy:tcp:8080:interface=::1", "host:port"),
+            ("tcp:web:http", "host:port"),
+            ("tcp:web:timeout=3", "host:port"),
+        ):
+            self.assertWrong(text, "is an endpoint of Twisted's; the address alone is ")
+            if meant != "host:port":
+                self.assertWrong(text, meant)
+        self.assertEqual(parseHostAddress("tcp:80"), TCPAddress("tcp", 80))
+        for option in ("mode=660", "lockfile=0", "timeout=3"):
+            self.assertWrong(f"unix:/run/a.sock:{option}", "as in 'unix:/run/a.sock'")
+
+    def test_barePath(self) -> None:
+        for path in ("/run/web.sock", "/run/web.sock:80"):
+            self.assertWrong(path, f"is 'unix:{path}'")
+
+    def test_barePort(self) -> None:
+        for value in (8080, "8080"):
+            self.assertWrong(value, "is no address but a port", "'127.0.0.1:8080'")
+        self.assertWrong("9" * 40, "'127.0.0.1:80'")
 
     def test_kind(self) -> None:
         for value in (None, 80, ("web",), ("web", 80, 0), {"web": 80}, b"web:80"):
@@ -209,8 +305,9 @@ class InheritedTests(SynchronousTestCase):
         """
         A host can't be reached at one.
         """
-        for value in ("systemd:web", InheritedAddress("web")):
-            self.assertRaises(AddressError, parseHostAddress, value)
+        error = self.assertRaises(AddressError, parseHostAddress, "systemd:web")
+        self.assertIn("'systemd:web' is a socket to listen on; a host is reached at", str(error))
+        self.assertRaises(AddressError, parseHostAddress, InheritedAddress("web"))
 
     def test_service(self) -> None:
         groups = [ProxyGroup("g", enabled=True)]

@@ -72,6 +72,27 @@ class MapperTests(SynchronousTestCase):
         )
         self.assertEqual(hash(made), hash(mapper(proxy=("127.0.0.1:8080", "[::1]:8080"))))
 
+    def test_oneAddress(self) -> None:
+        """
+        One address may be anything that an address can be written as.
+        """
+        for value in (("127.0.0.1", 8080), TCPAddress("127.0.0.1", 8080)):
+            self.assertEqual(
+                mapper(proxy=value).listenAddresses(), (TCPAddress("127.0.0.1", 8080),)
+            )
+
+    def test_noAddress(self) -> None:
+        """
+        A port alone is told as that, and not as C{'int' object is not iterable}.
+        """
+        error = self.assertRaises(AddressError, mapper, proxy=8080)
+        self.assertEqual(
+            str(error),
+            "8080 is no address but a port; write host:port, as in '127.0.0.1:8080'",
+        )
+        error = self.assertRaises(AddressError, mapper, proxy=8080.5)
+        self.assertIn("8080.5 is no address; write host:port", str(error))
+
     def test_rules(self) -> None:
         for settings, error, words in (
             ({"proxy": ""}, ModelError, "the HostMapper of host 'host1' has no proxy"),

@@ -118,7 +118,10 @@ class GroupTests(SynchronousTestCase):
         error = self.assertRaises(UnknownName, made.getHost, "x")
         self.assertEqual(str(error), "no host of group 'g' is called 'x'; there are: a, b")
         duplicate = self.assertRaises(DuplicateName, ProxyGroup, "g", hosts=[a, a])
-        self.assertEqual(str(duplicate), "group 'g' has two of the host 'a'; each needs its own")
+        self.assertEqual(
+            str(duplicate),
+            "group 'g' has two hosts that are called 'a'; each needs a name of its own",
+        )
 
     def test_rules(self) -> None:
         for wrong, words in (
@@ -188,14 +191,31 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(str(error), "service 'web' listens nowhere; give it at least one address")
         for twice in (["*:80", ":80"], ["[::1]:1", "[0::1]:1"], ["unix:/a", "unix:/a"]):
             duplicate = self.assertRaises(DuplicateName, ProxyService, "web", twice, groups)
-            self.assertIn("service 'web' has two of the address", str(duplicate))
+            self.assertIn("service 'web' listens twice on ", str(duplicate))
+            self.assertIn("each listener needs an address of its own", str(duplicate))
         self.assertEqual(len(ProxyService("web", [":0", ":0"], groups).addresses), 2)
         self.assertRaises(AddressError, ProxyService, "web", ["nowhere"], groups)
 
     def test_groupsTwice(self) -> None:
         groups = [ProxyGroup("g", enabled=True), ProxyGroup("g")]
         error = self.assertRaises(DuplicateName, ProxyService, "web", ["*:80"], groups)
-        self.assertEqual(str(error), "service 'web' has two of the group 'g'; each needs its own")
+        self.assertEqual(
+            str(error),
+            "service 'web' has two groups that are called 'g'; each needs a name of its own",
+        )
+
+    def test_noList(self) -> None:
+        """
+        One address where a list of them stands is told as that.
+        """
+        groups = [ProxyGroup("g", enabled=True)]
+        for value in (8080, "127.0.0.1:8080", ("127.0.0.1", 8080), TCPAddress("::1", 80), None):
+            error = self.assertRaises(ModelError, ProxyService, "web", value, groups)
+            self.assertEqual(
+                str(error),
+                f"addresses of service 'web' is {value!r}; it is a list of addresses, as in "
+                "['127.0.0.1:8080']",
+            )
 
     def test_settings(self) -> None:
         """

@@ -157,6 +157,20 @@ class TakeTests(InheritedCase):
             self.assertIn(words, self.wrong(found))
             self.assertEqual(len(os.listdir("/proc/self/fd")), before + 3)
 
+    def test_printable(self) -> None:
+        """
+        The path of a socket is the address of its clients in logs, so that it has
+        nothing that ends a line there or turns text round.
+        """
+        for name in ("a\nb", "a\u202eb"):
+            for path in (self.socketPath(name), f"\0txlb-{os.getpid()}-{name}"):
+                sock = socket.socket(socket.AF_UNIX)
+                self.addCleanup(sock.close)
+                sock.bind(path)
+                sock.listen()
+                reason = self.wrong(self.inherit(("web", sock)))
+                self.assertIn(f"listens on {path.removeprefix(chr(0))!r}, which has", reason)
+
     def test_noSocket(self) -> None:
         read, write = os.pipe()
         self.addCleanup(os.close, write)

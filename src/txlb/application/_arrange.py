@@ -4,6 +4,7 @@ From the listeners that there are to those that are wanted.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ from txlb.proxy import Listener
 if TYPE_CHECKING:
     from txlb.application._engine import Engine
     from txlb.application.service import LoadBalancedService
+
+
+#: The literal addresses that stand for every interface.
+EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +106,13 @@ class Arrangement:
         try:
             return engine.open(address)
         except ListenError as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
+                # That another listener is closed would change nothing.
+                raise
             for each in self._left:
                 ours = each.configuredAddress
-                if (
-                    isinstance(ours, TCPAddress)
-                    and isinstance(address, TCPAddress)
-                    and ours.port == address.port
-                ):
+                if _mayOverlap(ours, address):
                     raise ListenError(
                         error.address,
                         f"{error.reason}; {ours} is this balancer's own, and two that overlap "
@@ -164,6 +169,18 @@ class Arrangement:
                 self._left.remove(each)
                 return each
         return None
+
+
+def _mayOverlap(ours: ListenAddress, wanted: ListenAddress) -> bool:
+    """
+    Whether two addresses that differ may have a socket in common.
+    """
+    if not isinstance(ours, TCPAddress) or not isinstance(wanted, TCPAddress):
+        return False
+    if ours.port != wanted.port:
+        return False
+    # A name may stand for any address; one literal address is not another.
+    return not all(each.isLiteral and each.host not in EVERY for each in (ours, wanted))
 
 
 def _isFixed(address: ListenAddress) -> bool:

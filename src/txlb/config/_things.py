@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from txlb import schedulers
-from txlb.config._kinds import PlainKind
+from txlb.config._kinds import PlainKind, quoted
 from txlb.errors import ModelError, UnknownName
 from txlb.model import Address, checkName, parseHostAddress, parseListenAddress, parseNetwork
 from txlb.model import ListenAddress as AnyListenAddress
@@ -176,6 +176,11 @@ class Path(PlainKind):
         """
         if not text.strip() or len(text) > MAX_PATH:
             raise self.wrong(text, what)
+        if not text.isprintable():
+            raise ModelError(
+                f"{what} is {quoted(text)}, which has characters that can't be printed; a path "
+                "in a configuration file has none, such as control characters and line ends"
+            )
         return text
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from txlb.errors import AddressError
+from txlb.errors import AddressError, DuplicateName
 from txlb.manager._books import Books
 from txlb.model import ProxyHost, checkSeconds, checkWeight, parseHostAddress
 from txlb.pool import Event
@@ -32,12 +32,18 @@ class HostChanges(Books):
 
         @param ip: its address, C{host:port} or C{unix:/path}.
         @param settings: others of a L{ProxyHost}, such as C{maxConnections}.
-        @raise ModelError: a name, the address or the weight breaks a rule, or
-            the name is taken.
+        @raise DuplicateName: the group has a host of that name.
+        @raise ModelError: a name, the address or the weight breaks a rule.
         @raise UnknownName: there is no such service or group.
         """
         group = self.getGroup(serviceName, groupName)
         host = ProxyHost.at(proxiedName, ip, weight, **settings)
+        there = next((each for each in group.hosts if each.name == host.name), None)
+        if there is not None:
+            raise DuplicateName(
+                f"group {groupName!r} of service {serviceName!r} has a host {host.name!r} already, "
+                f"at {there.address}; choose another name, or remove that host first"
+            )
         service = self._withGroup(serviceName, replace(group, hosts=(*group.hosts, host)))
         return self._commit(service, lambda: self.getPool(serviceName, groupName).addHost(host))
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from txlb.errors import AddressError
+from txlb.model._foreign import explainForeign
 
 #: What C{sun_path} holds on Linux, less the NUL at its end.
 MAX_UNIX_PATH = 107
@@ -23,6 +25,10 @@ _DESCRIPTOR_NAME = re.compile(r"[ -9;-~]{1,255}\Z")
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 
+#: The name of a network interface as Linux takes it (C{dev_valid_name}), in
+#: printable ASCII alone, or its number.
+_ZONE = re.compile(r"(?!\.{1,2}\Z)[!-$&-.0-9;-Z\\^-~]{1,15}\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class TCPAddress:
@@ -30,7 +36,9 @@ class TCPAddress:
     A place to listen on or to connect to by TCP.
 
     @ivar host: an IP address without brackets, a host name, or C{""}, which
-        stands for every interface.
+        stands for every interface. A link-local address of IPv6 has its zone
+        behind it, C{fe80::1%eth0}; an IPv4 address that is mapped into IPv6 is
+        written as IPv4.
     @ivar port: 1 to 65535; when listening from a program also 0, which lets the
         system choose.
     """
@@ -143,6 +151,16 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
     return address
 
 
+def isOneAddress(value: object) -> bool:
+    """
+    Whether something is meant as one address, be it right or wrong, where a list of
+    addresses could stand as well.
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        return True
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int)
+
+
 def _parse(value: object) -> Address:
     if isinstance(value, TCPAddress):
         return TCPAddress(_checkHost(value.host), _checkPort(value.port, str(value)))
@@ -155,12 +173,19 @@ def _parse(value: object) -> Address:
         if isinstance(host, str) and host.startswith("unix:"):
             return _unix(host)
         return TCPAddress(_checkHost(host), _checkPort(port, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise AddressError(
+            f"{value!r} is no address but a port; write host:port, as in '127.0.0.1:{value}'"
+        )
     raise AddressError(f"{value!r} is no address; write host:port, [::1]:port or unix:/path")
 
 
 def _parseText(text: str) -> Address:
     if text.startswith("unix:"):
         return _unix(text)
+    foreign = explainForeign(text)
+    if foreign is not None:
+        raise AddressError(foreign)
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]"):
         raise AddressError(f"{text!r} has no port; write host:port, [::1]:port or unix:/path")
@@ -183,6 +208,16 @@ def _unix(text: str) -> UNIXAddress:
         raise AddressError(
             f"{text!r} is no socket; a path of 1 to {MAX_UNIX_PATH} bytes follows unix:"
         )
+    if not path.isprintable():
+        # It goes into logs and onto terminals. Characters that change the direction
+        # of text are not printable either.
+        raise AddressError(
+            f"{text!r} has characters that can't be printed; the path of a socket has none, "
+            "such as control characters and line ends"
+        )
+    foreign = explainForeign(text)
+    if foreign is not None:
+        raise AddressError(foreign)
     return UNIXAddress(path)
 
 
@@ -197,6 +232,10 @@ def _inherited(text: str) -> InheritedAddress:
 
 
 def _checkPort(port: object, where: object) -> int:
+    if isinstance(port, str):
+        raise AddressError(
+            f"port {port!r} in {where!r} is a text; a port is a whole number, 1 to 65535"
+        )
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
         raise AddressError(f"port {port} in {where!r} does not exist; ports are 1 to 65535")
     return port
@@ -208,9 +247,11 @@ def _checkHost(host: object) -> str:
     if host in {"", "*"}:
         return ""
     try:
-        return str(ipaddress.ip_address(host))
+        address = ipaddress.ip_address(host)
     except ValueError:
         pass
+    else:
+        return str(address) if address.version == 4 else _checkIPv6(address)
     name = host.removesuffix(".")
     labels = name.split(".")
     # All digits and dots would be a name by the letter of the rule, but who
@@ -218,3 +259,25 @@ def _checkHost(host: object) -> str:
     if len(name) > 253 or not all(map(_LABEL.match, labels)) or labels[-1].isdigit():
         raise AddressError(f"{host!r} is no IP address or host name")
     return host
+
+
+def _checkIPv6(address: ipaddress.IPv6Address) -> str:
+    zone = address.scope_id
+    if zone is None:
+        if address.is_link_local:
+            raise AddressError(
+                f"{str(address)!r} is a link-local address, which each interface has; say which "
+                f"interface is meant, as in [{address}%eth0]:80"
+            )
+        mapped = address.ipv4_mapped
+        return str(address if mapped is None else mapped)
+    if not address.is_link_local:
+        raise AddressError(
+            f"{str(address)!r} has the zone {zone!r}; only a link-local address (fe80::/10) has one"
+        )
+    if not _ZONE.match(zone):
+        raise AddressError(
+            f"the zone {zone!r} of {str(address)!r} is no network interface; its name of 1 to 15 "
+            "printable ASCII characters follows %, or its number"
+        )
+    return str(address)

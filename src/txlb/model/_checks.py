@@ -108,14 +108,26 @@ def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
 
 def checkUnique(kind: str, names: Iterable[str], where: str) -> None:
     """
-    Each name is there once.
+    Check that each name is there once.
 
     @param kind: what is named, for the message.
     @param where: what holds them, likewise.
     @raise DuplicateName: one is there twice.
     """
+    twice = firstTwice(names)
+    if twice is not None:
+        raise DuplicateName(
+            f"{where} has two {kind}s that are called {twice!r}; each needs a name of its own"
+        )
+
+
+def firstTwice(names: Iterable[str]) -> str | None:
+    """
+    The first name that is there for a second time; L{None} where there is none.
+    """
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise DuplicateName(f"{where} has two of the {kind} {name!r}; each needs its own")
+            return name
         seen.add(name)
+    return None

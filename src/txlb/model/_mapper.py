@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from txlb import schedulers
 from txlb.errors import ModelError
-from txlb.model._addresses import ListenAddress, parseListenAddress
+from txlb.model._addresses import ListenAddress, isOneAddress, parseListenAddress
 from txlb.model._checks import checkName
 from txlb.model._groups import ProxyGroup
 from txlb.model._hosts import ProxyHost
@@ -49,7 +49,7 @@ class HostMapper:
                 f"the HostMapper of host {self.host!r} has no proxy; say where the service "
                 "listens, as in proxy='127.0.0.1:8080'"
             )
-        if not isinstance(self.proxy, str):
+        if not isOneAddress(self.proxy):
             object.__setattr__(self, "proxy", tuple(self.proxy))
         checkName("service", self.proxyName)
         checkName("group", self.groupName)
@@ -61,8 +61,8 @@ class HostMapper:
         """
         Where the service listens.
         """
-        texts = [self.proxy] if isinstance(self.proxy, str) else self.proxy
-        return tuple(parseListenAddress(text) for text in texts)
+        values = [self.proxy] if isOneAddress(self.proxy) else self.proxy
+        return tuple(parseListenAddress(value) for value in values)
 
     def proxyHost(self) -> ProxyHost:
         """

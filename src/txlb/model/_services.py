@@ -8,8 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from txlb.errors import ModelError, UnknownName
-from txlb.model._addresses import AddressLike, ListenAddress, TCPAddress, parseListenAddress
+from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.model._addresses import (
+    AddressLike,
+    ListenAddress,
+    TCPAddress,
+    isOneAddress,
+    parseListenAddress,
+)
 from txlb.model._checks import (
     checkName,
     checkNumber,
@@ -17,6 +23,7 @@ from txlb.model._checks import (
     checkUnique,
     checkWhole,
     checkWord,
+    firstTwice,
 )
 from txlb.model._groups import ProxyGroup
 from txlb.model._networks import checkNetworks
@@ -107,13 +114,22 @@ class ProxyService:
     def __post_init__(self) -> None:
         checkName("service", self.name)
         whose = f"service {self.name!r}"
+        if isOneAddress(self.addresses):
+            raise ModelError(
+                f"addresses of {whose} is {self.addresses!r}; it is a list of addresses, as in "
+                "['127.0.0.1:8080']"
+            )
         addresses = tuple(parseListenAddress(each) for each in self.addresses)
         object.__setattr__(self, "addresses", addresses)
         object.__setattr__(self, "groups", tuple(self.groups))
         if not addresses:
             raise ModelError(f"{whose} listens nowhere; give it at least one address")
         fixed = [str(a) for a in addresses if not isinstance(a, TCPAddress) or a.port]
-        checkUnique("address", fixed, whose)
+        twice = firstTwice(fixed)
+        if twice is not None:
+            raise DuplicateName(
+                f"{whose} listens twice on {twice}; each listener needs an address of its own"
+            )
         checkUnique("group", (group.name for group in self.groups), whose)
         enabled = [group for group in self.groups if group.enabled]
         if len(enabled) != 1:

@@ -150,7 +150,17 @@ def _problem(sock: socket.socket) -> str:
         return "is a connection and does not listen; say Accept=no"
     if sock.family not in {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}:
         return f"is of the family {sock.family}; txlb has clients by IP and in the file system"
+    if sock.family == socket.AF_UNIX and not _path(sock).isprintable():
+        # It goes into logs, as the address of each of its clients.
+        return f"listens on {_path(sock)!r}, which has characters that can't be printed"
     return ""
+
+
+def _path(sock: socket.socket) -> str:
+    """
+    The path of a UNIX socket, or its name if it is in no file system.
+    """
+    return os.fsdecode(sock.getsockname()).removeprefix("\0")
 
 
 #: What this process was given; L{None} until somebody asks.

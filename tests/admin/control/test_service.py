@@ -14,7 +14,7 @@ from twisted.python.filepath import FilePath
 from tests.admin.targets import FakeBalancer
 from tests.proxy.fakes import ReactorCase
 from txlb.admin.control import controlService
-from txlb.errors import ListenError
+from txlb.errors import AddressError, ListenError
 
 
 class ServiceTests(ReactorCase):
@@ -32,6 +32,14 @@ class ServiceTests(ReactorCase):
         self.addCleanup(client.close)
         client.connect(self.path)
         return client
+
+    def test_path(self) -> None:
+        """
+        A path that can't be a socket's is refused before anything is made.
+        """
+        for path, words in (("/run/a\nb", "can't be printed"), ("/" + "x" * 108, "1 to 107 bytes")):
+            error = self.assertRaises(AddressError, controlService, None, path)
+            self.assertIn(words, str(error))
 
     def test_life(self) -> None:
         """

@@ -18,7 +18,7 @@ from txlb.admin._log import log
 from txlb.admin.control._clients import Clients
 from txlb.admin.control._folder import prepareFolder
 from txlb.deadlines import Deadlines
-from txlb.model import UNIXAddress
+from txlb.model import UNIXAddress, parseListenAddress
 from txlb.proxy import Listener
 
 
@@ -34,7 +34,9 @@ def controlService(
     @param config: the L{txlb.config.Configuration} that the balancer was made from;
         L{None} where there is no file.
     @param reactor: by default the global one, from when the service starts.
+    @raise AddressError: C{path} can't be a socket's.
     """
+    parseListenAddress(UNIXAddress(path))
     return ControlService(lbs, path, config, reactor)
 
 
