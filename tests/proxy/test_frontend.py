@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.logger import formatEvent
 
-from tests.proxy.fakes import logOf
+from tests.proxy.fakes import FakeRelay, logOf
 from tests.proxy.frontends import PEER, FrontendCase
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import (
@@ -178,6 +178,24 @@ class ClientsTests(FrontendCase):
         self.assertOpen(self.come(frontend))
         refused = {kind.value: n for kind, n in self.counters.refused.items() if n}
         self.assertEqual(refused, {"client-limit": 1, "denied": 1})
+
+    def test_formerRelay(self) -> None:
+        """
+        When connections begin to be counted those of a former relay count as well.
+        """
+        frontend = self.frontend()
+        former = FakeRelay()
+        self.addCleanup(former.close)
+        frontend._relays = {"former": former}  # type: ignore[dict-item]  # it is as good
+        frontend.relay = former
+        for _ in range(2):
+            self.assertOpen(self.come(frontend))
+        frontend.relay = self.relay
+        self.assertOpen(self.come(frontend))
+        self.manager.setAdmission("web", maxConnectionsPerClient=3)
+        self.assertClosed(self.come(frontend))
+        self.assertEqual((len(former.started), len(self.relay.started)), (2, 1))
+        self.assertEqual(frontend.connectionCount(), 3)
 
 
 class SearchTests(FrontendCase):

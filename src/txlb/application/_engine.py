@@ -210,7 +210,6 @@ class Engine:
         self.deadlines.guard()
         self._unsubscribe = self._manager.subscribe(EventLog())
         self._manager.onError = _observerFailed
-        self._manager.onCut = self._cutSoon
         self._timer.startService()
         self._names.startService()
         answered = self._names.whenAnswered()
@@ -256,8 +255,8 @@ class Engine:
         """
         if not self._origins.keeping:
             self._origins.keeping = True
-            for frontend in self._frontends.values():
-                frontend.relay.noteOrigins()
+            for frontend in self._allFrontends():
+                frontend.noteOrigins()
         return self._origins.clientOf(host, port, serverHost, serverPort)
 
     def stop(self, graceTime: float) -> Deferred[None]:
@@ -289,17 +288,16 @@ class Engine:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-            self._manager.onCut = None
 
-    def _cutSoon(self, host: Host, outcome: Outcome) -> None:
+    def cutSoon(self, host: Host, outcome: Outcome) -> None:
         """
-        Reset the connections of a host, but not while somebody tells of one.
+        Reset the connections of a host, but not while an event of one is told.
         """
         self.deadlines.after(0.0, lambda: self._cut(host, outcome))
 
     def _cut(self, host: Host, outcome: Outcome) -> None:
-        for frontend in self._frontends.values():
-            frontend.relay.leaveHost(host, outcome)
+        for frontend in self._allFrontends():
+            frontend.leaveHost(host, outcome)
 
     def abortAll(self) -> None:
         """

@@ -32,7 +32,7 @@ from txlb.model import (
     TCPAddress,
     parseListenAddress,
 )
-from txlb.pool import Event
+from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
@@ -77,7 +77,8 @@ class LoadBalancedService(MultiService):
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
         self._engine: Engine | None = None
-        self._stopping: Engine | None = None
+        # Runs that were stopped and still have connections.
+        self._stopping: list[Engine] = []
         self.proxies = MultiService()
         self.proxies.setName("proxies")
         self.proxies.setServiceParent(self)
@@ -101,9 +102,21 @@ class LoadBalancedService(MultiService):
     @record.setter
     def record(self, record: Callable[[ConnectionRecord], object] | None) -> None:
         self._record = record
-        for engine in (self._engine, self._stopping):
-            if engine is not None:
-                engine.setRecord(record)
+        for engine in self._engines():
+            engine.setRecord(record)
+
+    def _engines(self) -> list[Engine]:
+        """
+        This run, and those before it that still have connections.
+        """
+        return [*([] if self._engine is None else [self._engine]), *self._stopping]
+
+    def _cut(self, host: Host, outcome: Outcome) -> None:
+        """
+        See L{ProxyManager.onCut}.
+        """
+        for engine in self._engines():
+            engine.cutSoon(host, outcome)
 
     @property
     def maxChecks(self) -> int:
@@ -310,6 +323,7 @@ class LoadBalancedService(MultiService):
         """
         self.bind()
         self.engine.start()
+        self.manager.onCut = self._cut
         super().startService()
 
     def stopService(self) -> Deferred[None]:
@@ -323,11 +337,13 @@ class LoadBalancedService(MultiService):
         engine, self._engine = self._engine, None
         if engine is None:
             return succeed(None)
-        self._stopping = engine
-        return engine.stop(self.graceTime).addCallback(self._stopped)
+        self._stopping.append(engine)
+        return engine.stop(self.graceTime).addCallback(lambda _: self._stopped(engine))
 
-    def _stopped(self, ignored: object) -> None:
-        self._stopping = None
+    def _stopped(self, engine: Engine) -> None:
+        self._stopping.remove(engine)
+        if not self._engines():
+            self.manager.onCut = None
 
     def getClientAddress(
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
@@ -346,24 +362,20 @@ class LoadBalancedService(MultiService):
         @raise UnknownConnection: there is no such connection, or it can't be told
             which one it is.
         """
-        for engine in (self._engine, self._stopping):
-            if engine is not None:
-                try:
-                    client = engine.clientOf(host, port, serverHost, serverPort)
-                except UnknownConnection:
-                    if engine is self._stopping or self._stopping is None:
-                        raise
-                else:
-                    return _hostAndPort(client)
-        raise UnknownConnection("the balancer does not run")
+        unknown = UnknownConnection("the balancer does not run")
+        for engine in self._engines():
+            try:
+                return _hostAndPort(engine.clientOf(host, port, serverHost, serverPort))
+            except UnknownConnection as error:
+                unknown = error
+        raise unknown
 
     def abortConnections(self) -> None:
         """
         Reset every connection, those of a run that is being stopped as well.
         """
-        for engine in (self._engine, self._stopping):
-            if engine is not None:
-                engine.abortAll()
+        for engine in self._engines():
+            engine.abortAll()
 
 
 def _checksOf(services: Iterable[ProxyService]) -> Iterator[HealthCheck]:

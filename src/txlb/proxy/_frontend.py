@@ -16,7 +16,7 @@ from txlb.deadlines import Deadlines
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
 from txlb.model import ProxyService
-from txlb.pool import DialLimits, GaveUp, GaveUpReason, HostPool, Outcome, RefusalKind
+from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
 from txlb.proxy._clients import packedClient
 from txlb.proxy._limits import Tally, Throttle
 from txlb.proxy._origins import Origins
@@ -117,17 +117,20 @@ class Frontend:
         service = self._service
         self._limits = DialLimits(service.connectTimeout, service.dialTimeout, service.retries)
         timeouts = Timeouts(service.idleTimeout, service.finTimeout)
-        fast = loop is not None and service.relay != PortableRelay.name
-        relay = self._relays.get(FastRelay.name if fast else PortableRelay.name)
-        if relay is not None:
-            relay.timeouts = timeouts
-        elif loop is not None and fast:
-            relay = FastRelay(loop, timeouts, self._relayed, self._origins)
-        else:
-            relay = PortableRelay(
-                self._reactor, self._deadlines, timeouts, self._relayed, self._origins
-            )
+        # The connections of a relay that is used no more go by these as well.
+        for each in self._relays.values():
+            each.timeouts = timeouts
+        if service.relay == PortableRelay.name:
+            loop = None
+        relay = self._relays.get(PortableRelay.name if loop is None else FastRelay.name)
+        if relay is None:
+            relay = self._newRelay(loop, timeouts)
         self.relay = self._relays[relay.name] = relay
+
+    def _newRelay(self, loop: Loop | None, timeouts: Timeouts) -> FastRelay | PortableRelay:
+        if loop is not None:
+            return FastRelay(loop, timeouts, self._relayed, self._origins)
+        return PortableRelay(self._reactor, self._deadlines, timeouts, self._relayed, self._origins)
 
     def close(self) -> None:
         """
@@ -143,8 +146,31 @@ class Frontend:
         """
         How many connections it has.
         """
-        relays = {id(each): each for each in (self.relay, *self._relays.values())}
-        return sum(each.connectionCount() for each in relays.values()) + len(self._readers)
+        return sum(each.connectionCount() for each in self._allRelays()) + len(self._readers)
+
+    def _allRelays(self) -> list[IRelay]:
+        """
+        The relay of new connections, and one that may have older ones.
+        """
+        relays: dict[int, IRelay] = {id(each): each for each in self._relays.values()}
+        relays[id(self.relay)] = self.relay
+        return list(relays.values())
+
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        """
+        Reset the connections that a host has, whichever relay moves their bytes.
+        See L{IRelay.leaveHost}.
+        """
+        for relay in self._allRelays():
+            relay.leaveHost(host, outcome)
+
+    def noteOrigins(self) -> None:
+        """
+        Note all connections to hosts, whichever relay has them. See
+        L{IRelay.noteOrigins}.
+        """
+        for relay in self._allRelays():
+            relay.noteOrigins()
 
     @property
     def _service(self) -> ProxyService:
@@ -199,7 +225,11 @@ class Frontend:
         return False
 
     def _clients(self) -> list[bytes | None]:
-        return [packedClient(clientAddr) for clientAddr in self.relay.clientAddrs()]
+        return [
+            packedClient(clientAddr)
+            for relay in self._allRelays()
+            for clientAddr in relay.clientAddrs()
+        ]
 
     def _read(self, fd: int, peer: object, makePreface: Callable[[], IPreface]) -> None:
         sock = socket.socket(fileno=fd)
@@ -313,7 +343,7 @@ class Frontend:
         """
         for reader in tuple(self._readers):
             reader.stop()
-        for relay in {id(each): each for each in (self.relay, *self._relays.values())}.values():
+        for relay in self._allRelays():
             relay.abortAll()
 
 
