@@ -320,7 +320,7 @@ async def main(reactor: Any, *addresses: str) -> None:
         counted = host.counters
         print(
             f"{host.name}: {host.stateWord}, {counted.connections} requests, "
-            f"{counted.failures} failures, {host.active} open {host.mark.reason}"
+            f"{counted.failures} failures, {host.active} open {host.reason}"
         )
 
 

@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 
 from txlb.pool._health import HEALTHY, HealthEvent, HealthState
 from txlb.pool._health import TRANSITIONS as HEALTH
-from txlb.pool._mark import SCHEDULED, MarkState
-from txlb.pool._mark import TRANSITIONS as MARK
+from txlb.pool._passive import SCHEDULED, PassiveState
+from txlb.pool._passive import TRANSITIONS as MARK
 
 #: The size of a picture and of a state in it.
 WIDTH, HEIGHT = 720, 400
@@ -118,7 +118,7 @@ def write(app: Sphinx) -> None:
     drawn = {key: to for key, to in HEALTH.items() if key[1] is not HealthEvent.UNWATCHED}
     for name, text in (
         ("health-states.svg", picture(HealthState, drawn, HEALTHY)),
-        ("mark-states.svg", picture(MarkState, MARK, SCHEDULED)),
+        ("mark-states.svg", picture(PassiveState, MARK, SCHEDULED)),
         ("health-states.inc", rows(HEALTH)),
         ("mark-states.inc", rows(MARK)),
     ):

@@ -94,7 +94,7 @@ class DoTests(CommandCase):
         assert not isinstance(answer, Deferred)
         rows = iter(answer)
         next(rows)
-        self.balancer.manager._services.clear()
+        self.balancer.manager._running.services.clear()
         self.assertEqual([row["row"] for row in rows], ["file"])
 
     def test_changes(self) -> None:

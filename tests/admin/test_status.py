@@ -98,7 +98,7 @@ no configuration file: what is changed lasts until the end of the process""",
         A state without a reason still has a beginning.
         """
         host = self.manager.getPool("web").getHost("h1")
-        host.mark.failed("", 1, False, 0.0)
+        host.passive.failed("", 1, False, 0.0)
         self.now = 60.0
         self.assertIn("\n      since 60 s\n", statusTable(self.balancer))
 
@@ -161,7 +161,7 @@ no configuration file: what is changed lasts until the end of the process""",
     def test_width(self) -> None:
         long = "x" * 250
         self.manager.addHost("web", "blue", long, f"{'y' * 60}.{'z' * 60}.example:80")
-        self.manager.getPool("web").getHost("h1").mark.failed("why " * 50, 1, False, 0.0)
+        self.manager.getPool("web").getHost("h1").passive.failed("why " * 50, 1, False, 0.0)
         self.balancer.listeners[long] = FakeListener([f"127.0.0.1:{n}" for n in range(99)])
         rows = statusTable(self.balancer, FakeConfiguration()).splitlines()
         self.assertEqual(max(map(len, rows)), WIDTH)

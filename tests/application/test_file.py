@@ -214,7 +214,11 @@ class ReloadTests(FileCase):
         registerScheduler("unmade", Unmade)
         self.write(FILE.replace('name="prod"', 'name="prod" scheduler="unmade"'))
         error = self.assertRaises(TxlbError, self.lbs.reload)
-        self.assertEqual(str(error), "RuntimeError: no table found")
+        self.assertEqual(
+            str(error),
+            "scheduler 'unmade' can't be used for group 'prod' of service 'web': it raises "
+            "RuntimeError('no table found')",
+        )
         self.assertEqual(self.manager.getGroup("web", "prod").scheduler, "leastc")
 
 

@@ -375,6 +375,23 @@ class LiveTests(HeartbeatCase, SynchronousTestCase):
         self.run_(10)
         self.assertLess(len(self.world.times("a")), 8)
 
+    def test_partOfIt(self) -> None:
+        """
+        A change of a part of a check, as a file that is loaded again makes it, takes
+        effect like the change of all of it.
+        """
+        self.beat(1)
+        self.run_(10)
+        service = self.manager.getService("web")
+        (group,) = service.groups
+        assert group.check is not None
+        often = replace(group, check=replace(group.check, interval=0.2))
+        (event,) = self.manager.apply([replace(service, groups=(often,))])
+        self.assertEqual(event.details["setting"], "check.interval")
+        del self.world.begun[:]
+        self.run_(10)
+        self.assertGreater(len(self.world.times("a")), 48)
+
     def test_default(self) -> None:
         heartbeat = self.beat(2, start=False)
         self.manager.setCheck("web", "group", None)

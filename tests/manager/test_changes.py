@@ -122,7 +122,7 @@ class ChangeTests(SynchronousTestCase):
     def test_listenerMoved(self) -> None:
         events = self.manager.listenerMoved("web", 1, TCPAddress("127.0.0.1", 8081))
         self.assertTold(
-            events, "listener-moved web: listens on 127.0.0.1:8081, not on 127.0.0.1:81"
+            events, "listener-moved web: listener moved from 127.0.0.1:81 to 127.0.0.1:8081"
         )
         self.assertEqual(self.manager.snapshot()[0].addresses, ("127.0.0.1:80", "127.0.0.1:8081"))
 
@@ -174,8 +174,8 @@ class WrongChangeTests(SynchronousTestCase):
 
     def test_faultyPolicy(self) -> None:
         """
-        A policy from elsewhere that raises where it is made, or where it is
-        given its hosts, leaves the configuration and the pool as they were.
+        A policy of a plugin that raises as it is made, or as it is given its
+        hosts, is refused, and the configuration and the pool stay as they were.
         """
 
         class Unmade(Scheduler):
@@ -195,9 +195,10 @@ class WrongChangeTests(SynchronousTestCase):
             registerScheduler(policy.name, policy)
             watched = Watched()
             before = watched.state()
-            self.assertRaises(
-                RuntimeError, watched.manager.setScheduler, "web", "main", policy.name
+            error = self.assertRaises(
+                ModelError, watched.manager.setScheduler, "web", "main", policy.name
             )
+            self.assertIn("can't be used for group 'main' of service 'web'", str(error))
             self.assertEqual((watched.state(), watched.told), (before, []))
             watched.manager.setWeight("web", "main", "a", 3)
             self.assertEqual(len(watched.told), 1)

@@ -5,6 +5,7 @@ for the events that are kept.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -111,6 +112,23 @@ class LifecycleTests(SynchronousTestCase):
         stage.manager.ready("web", "main", "a")
         self.assertEqual(stage.manager.getHost("web", "main", "a").state, "ready")
         self.assertEqual(stage.told(), ["host-state a"])
+
+    def test_drainAgain(self) -> None:
+        """
+        A deadline for a host that drains already is a change. It stands if the
+        host's service is replaced by another one.
+        """
+        stage = Stage()
+        lease = self.lease(stage, "a")
+        stage.manager.drain("web", "main", "a")
+        (event,) = stage.manager.drain("web", "main", "a", deadline=5)
+        self.assertEqual(event.message, "drain, 1 connections left, reset in 5 s")
+        self.assertEqual(stage.manager.drain("web", "main", "a"), ())
+        web = stage.manager.getService("web")
+        stage.manager.apply([replace(web, name="other")])
+        stage.advance(5)
+        self.assertEqual(stage.cuts, [("a", Outcome.DRAIN_TIMEOUT)])
+        lease.release(Outcome.DRAIN_TIMEOUT)
 
     def test_maintenance(self) -> None:
         stage = Stage()

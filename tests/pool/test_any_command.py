@@ -33,8 +33,8 @@ from txlb.pool import (
     Host,
     HostPool,
     Lease,
-    MarkState,
     Outcome,
+    PassiveState,
     Step,
     Waiting,
 )
@@ -114,7 +114,7 @@ class AnyCommand(RuleBasedStateMachine):
             host.name
             for host in self.pool.hosts
             if self.mayTake(host)
-            and host.mark.state in {MarkState.UP, MarkState.DUE}
+            and host.passive.state in {PassiveState.UP, PassiveState.DUE}
             and host.health.state in {HealthState.UP, HealthState.GOING_DOWN}
             and (host.maxConnections is None or host.active < host.maxConnections)
             and not host.tripped
@@ -130,7 +130,7 @@ class AnyCommand(RuleBasedStateMachine):
             assert host.maxConnections is None or host.active <= host.maxConnections
             if self.whenAllDown == "close":
                 assert host.health.isHealthy
-                assert host.mark.state in {MarkState.UP, MarkState.TRIAL}
+                assert host.passive.state in {PassiveState.UP, PassiveState.TRIAL}
             self.attempts.append(step)
         elif isinstance(step, Waiting):
             self.waiting[number] = step
@@ -293,9 +293,9 @@ class AnyCommand(RuleBasedStateMachine):
         held = [*self.leases, *(attempt.lease for attempt in self.attempts)]
         for host in (*self.pool.hosts, *self.pool.leaving):
             trials = sum(lease.trial and lease.host is host for lease in held)
-            assert trials == (host.mark.state is MarkState.TRIAL)
+            assert trials == (host.passive.state is PassiveState.TRIAL)
             if host.health.watched:
-                assert host.mark.isUp
+                assert host.passive.isUp
 
     def teardown(self) -> None:
         """

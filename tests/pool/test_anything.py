@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.pool.kit import BUSY, LOCAL, PATIENT, REFUSED, TIMEOUT
 from txlb.model import ProxyHost, TCPAddress
-from txlb.pool import Attempt, Event, EventKind, Failure, HostPool, Lease, MarkState, Outcome
+from txlb.pool import Attempt, Event, EventKind, Failure, HostPool, Lease, Outcome, PassiveState
 from txlb.schedulers import schedulerWords
 
 names = st.sampled_from("abcd")
@@ -58,7 +58,7 @@ class AnyLife(RuleBasedStateMachine):
         return {
             host.name
             for host in self.pool.hosts
-            if host.mark.state in {MarkState.UP, MarkState.DUE}
+            if host.passive.state in {PassiveState.UP, PassiveState.DUE}
             and (host.load is None or host.load.latest > 0)
             and host.weight > 0
             and host.addresses
@@ -82,7 +82,7 @@ class AnyLife(RuleBasedStateMachine):
             assert self.whenAllDown == "try"
             host = self.pool.getHost(chosen)
             assert chosen not in excluded
-            assert host.mark.state in {MarkState.DOWN, MarkState.TRIAL} or not host.hasLeft
+            assert host.passive.state in {PassiveState.DOWN, PassiveState.TRIAL} or not host.hasLeft
             assert host.weight > 0
 
     def next(self, attempt: object, ready: set[str], excluded: set[str]) -> None:
@@ -149,7 +149,7 @@ class AnyLife(RuleBasedStateMachine):
     def connected(self, data: st.DataObject) -> None:
         attempt = self.attempts.pop(data.draw(st.integers(0, len(self.attempts) - 1)))
         self.leases.append(attempt.connected())
-        assert attempt.host.mark.state is MarkState.UP
+        assert attempt.host.passive.state is PassiveState.UP
 
     @precondition(lambda self: self.attempts)
     @rule(data=st.data(), failure=failures)
@@ -197,14 +197,14 @@ class AnyLife(RuleBasedStateMachine):
         held = [*self.leases, *(attempt.lease for attempt in self.attempts)]
         for host in (*self.pool.hosts, *self.pool.leaving):
             trials = sum(lease.trial and lease.host is host for lease in held)
-            assert trials == (host.mark.state is MarkState.TRIAL)
+            assert trials == (host.passive.state is PassiveState.TRIAL)
 
     @invariant()
     def downIsNotForEver(self) -> None:
         """
         A host that is down has a time at which it is due, within a minute.
         """
-        down = [h.mark.retryAt for h in self.pool.hosts if h.mark.state is MarkState.DOWN]
+        down = [h.passive.retryAt for h in self.pool.hosts if h.passive.state is PassiveState.DOWN]
         deadline = self.pool.nextDeadline()
         if down:
             assert deadline is not None
@@ -239,8 +239,8 @@ class AnyLife(RuleBasedStateMachine):
         None is due before its time.
         """
         for host in self.pool.hosts:
-            if host.mark.state in {MarkState.DUE, MarkState.TRIAL}:
-                assert self.now >= host.mark.retryAt
+            if host.passive.state in {PassiveState.DUE, PassiveState.TRIAL}:
+                assert self.now >= host.passive.retryAt
 
     @invariant()
     def leaversHaveConnections(self) -> None:

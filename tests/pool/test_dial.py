@@ -214,7 +214,7 @@ class DialTests(SynchronousTestCase):
         bench = Bench("a", "b")
         attempt = bench.attempt()
         moved, kept = ProxyHost("a", "web.example", 80), bench.pool.getHost("b").configured
-        bench.pool.configure(ProxyGroup("g", hosts=[moved, kept]))
+        bench.pool.follow(ProxyGroup("g", hosts=[moved, kept]))
         self.assertEqual((attempt.host.name, attempt.host.addresses), ("a", ()))
         step = attempt.failed(REFUSED)
         assert isinstance(step, Attempt)

@@ -102,7 +102,7 @@ class MembersTests(SynchronousTestCase):
             if event.kind is EventKind.HOST_REMOVED:
                 lease.release()
 
-        bench.pool._publish = publish
+        bench.pool._announcer.publish = publish
         bench.pool.removeHost("a")
         self.assertEqual(told, ["host-removed", "host-gone"])
         self.assertEqual((bench.pool.leaving, bench.pool.active), ([], 0))

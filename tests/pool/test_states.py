@@ -107,6 +107,63 @@ class WantedTests(SynchronousTestCase):
         bench.pool.advance(bench.now)
         self.assertEqual(bench.cuts, [("a", Outcome.DRAIN_TIMEOUT)])
 
+    def test_deadlineStands(self) -> None:
+        """
+        A deadline is a promise: a change of weight or address, maintenance and the
+        removal of the host leave it as it is. A newer deadline replaces it.
+        """
+        for change in (
+            lambda pool: pool.setWeight("a", 7),
+            lambda pool: pool.changeHost(ProxyHost("a", "127.0.0.9", 1, state="drain")),
+            lambda pool: pool.setState("a", "maintenance"),
+            lambda pool: pool.removeHost("a"),
+            lambda pool: pool.follow(replace(pool.settings, hosts=())),
+            lambda pool: pool.setScheduler("roundr"),
+        ):
+            bench = CutBench("a", "b")
+            bench.pool.acquire()
+            bench.pool.setState("a", "drain", 30.0)
+            bench.now += 10
+            change(bench.pool)
+            self.assertEqual(bench.pool.nextDeadline(), 1030.0)
+            [left] = [host.drainedIn for host in bench.pool.hostSnapshots() if host.name == "a"]
+            self.assertEqual(left, 20.0)
+            bench.now += 20
+            bench.pool.advance(bench.now)
+            self.assertEqual(bench.cuts, [("a", Outcome.DRAIN_TIMEOUT)])
+        bench = CutBench("a", "b")
+        bench.pool.acquire()
+        bench.pool.setState("a", "drain", 30.0)
+        bench.pool.setState("a", "maintenance", 5.0)
+        self.assertEqual(bench.pool.nextDeadline(), 1005.0)
+
+    def test_deadlineAfterwards(self) -> None:
+        """
+        A deadline for a host that drains already is a change, and its event names
+        the deadline. Without connections there is nothing to reset, and no change.
+        """
+        bench = CutBench("a", "b")
+        lease = bench.pool.acquire()
+        bench.pool.setState("a", "drain")
+        bench.told()
+        bench.pool.setState("a", "drain", 30.0)
+        (event,) = bench.events
+        self.assertEqual(
+            (str(event), dict(event.details)),
+            (
+                "host-state web/g/a: drain, 1 connections left, reset in 30 s",
+                {"before": "drain", "after": "drain", "deadline": 30.0},
+            ),
+        )
+        bench.pool.removeHost("a")
+        self.assertEqual(bench.events[1].message, "removed, 1 connections left, reset in 30 s")
+        self.assertEqual(bench.events[1].details["deadline"], 30.0)
+        lease.release()
+        bench.pool.setState("b", "drain")
+        bench.told()
+        bench.pool.setState("b", "drain", 30.0)
+        self.assertEqual((bench.told(), bench.pool.nextDeadline()), ([], None))
+
     def test_doneBeforeTheDeadline(self) -> None:
         bench = CutBench("a", "b")
         lease = bench.pool.acquire()

@@ -15,7 +15,9 @@ from tests.pool.kit import Bench
 from txlb.errors import UnknownName
 from txlb.model import ProxyHost, ResourceProbe
 from txlb.pool import CheckResult, Event
-from txlb.pool._weighing import CROWD, LEAST_SHARE, STEPS, _grown
+from txlb.pool._load import LEAST_SHARE
+from txlb.pool._timers import CROWD
+from txlb.pool._weighing import STEPS, _grown
 
 
 class LoadBench(Bench):
@@ -296,7 +298,7 @@ class LoadTests(SynchronousTestCase):
         def told(event: Event) -> None:
             due.append(bench.pool.nextDeadline() if event.key else None)
 
-        bench.pool._publish = told
+        bench.pool._announcer.publish = told
         bench.pool.reportLoad("a", 0.5)
         bench.pool.addHost(ProxyHost("b", "127.0.0.1", 1))
         self.assertEqual(due, [bench.now + 6.0, bench.now + 0.5])
@@ -338,7 +340,7 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual({lease.host.name for lease in chosen}, {"a", "b"})
         for lease in chosen:
             lease.release()
-        self.assertTrue(all(host.mark.isUp for host in self.pool.hosts))
+        self.assertTrue(all(host.passive.isUp for host in self.pool.hosts))
 
     def test_nobodyHasAndClose(self) -> None:
         """
@@ -393,7 +395,7 @@ class LoadTests(SynchronousTestCase):
             self.pool.reportLoad(f"h{number}", 0.5)
             self.pool.reportLoad(f"h{number}", 0.6)
             self.pool.removeHost(f"h{number}")
-        self.assertLessEqual(len(self.pool._weighing.steps), CROWD + 1)
+        self.assertLessEqual(len(self.pool._choiceTimers.entries), CROWD + 1)
 
 
 class CheckedTests(SynchronousTestCase):

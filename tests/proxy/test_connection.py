@@ -8,8 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Sequence
-from random import Random
 from typing import Any
 
 from twisted.internet import error as neterror
@@ -18,7 +16,6 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure as TwistedFailure
 
 from tests.proxy.fakes import ReactorCase
-from txlb.interfaces import IHost
 from txlb.model import ProxyHost
 from txlb.pool import (
     Attempt,
@@ -26,34 +23,14 @@ from txlb.pool import (
     FailureKind,
     GaveUpReason,
     HostPool,
-    MarkState,
     Outcome,
+    PassiveState,
 )
 from txlb.proxy import PortableRelay, Relayed, Timeouts
-from txlb.schedulers import Scheduler
 
 
-class Fickle(Scheduler):
-    """
-    A policy that can choose once, or that does not bear to be told.
-    """
-
-    name = "fickle"
-
-    def __init__(self) -> None:
-        super().__init__(Random(1))
-        self.chosen = 0
-        self.deaf = False
-
-    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
-        self.chosen += 1
-        if self.chosen > 1:
-            raise KeyError("it was too much")
-        return hosts[0]
-
-    def hostChanged(self, host: IHost) -> None:
-        if self.deaf:
-            raise ValueError("it was told")
+def deaf(*_arguments: object) -> None:
+    raise ValueError("it was told")
 
 
 class HostTransport(StringTransport):
@@ -133,48 +110,33 @@ class ConnectionTests(ReactorCase):
         self.assertEqual(len(self.deadlines), 0)
         return result
 
-    def test_policyRaises(self) -> None:
+    def test_poolRaises(self) -> None:
         """
-        A policy that raises when the next host is wanted ends the search.
+        A pool that raises when the next host is wanted ends the search.
         """
-        pool = self.pool(Fickle())
+        pool = self.pool()
         client = self.start(pool)
+        self.patch(pool, "claim", deaf)
         self.refuse()
         result = self.result(client, pool)
         assert result.gaveUp is not None
         self.assertIs(result.gaveUp.reason, GaveUpReason.LOCAL)
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
-    def test_policyIsDeaf(self) -> None:
+    def test_poolIsDeaf(self) -> None:
         """
-        Where a policy raises when it is told of the connection, both sides are
+        If a pool raises when it is told of the connection, both sides are
         closed and nothing is held.
         """
-        policy = Fickle()
-        pool = self.pool(policy)
+        pool = self.pool()
         client = self.start(pool)
-        policy.deaf = True
-        try:
-            transport = self.connectHost()
-        finally:
-            policy.deaf = False
+        self.patch(pool, "reportConnected", deaf)
+        transport = self.connectHost()
         self.assertTrue(transport.aborted)
         result = self.result(client, pool)
         assert result.lease is not None
         self.assertIs(result.lease.outcome, Outcome.ERROR)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
-
-    def test_policyStaysDeaf(self) -> None:
-        """
-        It is over even where the policy raises once more at the end.
-        """
-        policy = Fickle()
-        pool = self.pool(policy)
-        client = self.start(pool)
-        policy.deaf = True
-        self.connectHost()
-        self.result(client, pool)
-        self.assertGreaterEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_clientGone(self) -> None:
         """
@@ -228,7 +190,7 @@ class ConnectionTests(ReactorCase):
         assert result.gaveUp is not None
         assert result.gaveUp.failure is not None
         self.assertIs(result.gaveUp.failure.kind, FailureKind.LOCAL)
-        self.assertEqual({host.mark.state for host in pool.hosts}, {MarkState.UP})
+        self.assertEqual({host.passive.state for host in pool.hosts}, {PassiveState.UP})
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_abortWhileConnecting(self) -> None:
@@ -244,7 +206,7 @@ class ConnectionTests(ReactorCase):
         result = self.result(client, pool)
         self.assertEqual((result.lease, result.gaveUp), (None, None))
         self.assertTrue(self.reactor.connectors[-1].stoppedConnecting)
-        self.assertEqual({host.mark.state for host in pool.hosts}, {MarkState.UP})
+        self.assertEqual({host.passive.state for host in pool.hosts}, {PassiveState.UP})
 
     def test_manyThatFailAtOnce(self) -> None:
         """

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-from random import Random
-from typing import Any
 
 from twisted.logger import formatEvent
 
@@ -24,18 +22,10 @@ from txlb.pool import (
     Waiting,
 )
 from txlb.proxy import ConnectionRecord, Relayed
-from txlb.schedulers import Scheduler
 
 
-class Broken(Scheduler):
-    """
-    A policy that can't choose.
-    """
-
-    name = "broken"
-
-    def choose(self, hosts: Any, clientAddr: object) -> Any:
-        raise KeyError("x")
+def broken(*_arguments: object) -> None:
+    raise KeyError("x")
 
 
 class AdmissionTests(FrontendCase):
@@ -265,13 +255,13 @@ class SearchTests(FrontendCase):
         frontend._relayed(Relayed(attempt.dial, gaveUp=step))
         self.assertEqual(self.counters.refused[RefusalKind.TIMEOUT], 1)
 
-    def test_policyRaises(self) -> None:
+    def test_poolRaises(self) -> None:
         """
-        A policy that raises costs the client that asked, and the counts stay
+        If a pool raises, that costs the client that asked, and the counts stay
         right.
         """
         frontend = self.frontend()
-        self.manager.getPool("web").setScheduler(Broken(Random(1)))
+        self.patch(self.manager.getPool("web"), "claim", broken)
         self.assertClosed(self.come(frontend))
         self.assertEqual(self.counters.refused[RefusalKind.LOCAL], 1)
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))

@@ -8,7 +8,7 @@ from twisted.logger import Logger, LogLevel
 
 from txlb.pool import Event, EventKind
 
-#: These want somebody's attention.
+#: The kinds of event that an administrator should look at.
 WARNINGS = frozenset(
     {
         EventKind.HOST_DOWN,
@@ -16,6 +16,7 @@ WARNINGS = frozenset(
         EventKind.GROUP_DOWN,
         EventKind.BACKUP_USED,
         EventKind.CIRCUIT_OPENED,
+        EventKind.SCHEDULER_FAILED,
     }
 )
 

@@ -181,7 +181,7 @@ class Heartbeat(Turns, Service):
         return watched
 
     def _happened(self, event: Event) -> None:
-        if event.kind is EventKind.SETTING_CHANGED and event.details.get("setting") == "check":
+        if event.kind is EventKind.SETTING_CHANGED and _isCheck(event.details.get("setting")):
             for key in tuple(self._keys()):
                 if key[: len(event.key)] == event.key:
                     self._followSoon(key)
@@ -206,3 +206,11 @@ class Heartbeat(Turns, Service):
         watched = self._follow(key)
         if watched is not None:
             self._place(watched, self._random.random())
+
+
+def _isCheck(setting: object) -> bool:
+    """
+    Return whether a setting is a check, or one of a check's own, such as
+    C{check.interval}.
+    """
+    return isinstance(setting, str) and setting.partition(".")[0] == "check"

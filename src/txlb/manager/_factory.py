@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from random import Random as RandomSource
 
-from txlb.manager._apply import wantedServices
 from txlb.manager._manager import ProxyManager
+from txlb.manager._wanted import wantedServices
 from txlb.model import HostMapper, ProxyService
 
 

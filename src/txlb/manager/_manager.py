@@ -4,26 +4,398 @@ The manager: what a program and an administrator change a balancer by.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import fields, replace
+from random import Random as RandomSource
+from types import MappingProxyType
 from typing import Any
 
-from txlb import schedulers
-from txlb.errors import ModelError, UnknownName
-from txlb.manager._admission import AdmissionChanges
-from txlb.manager._checks import CheckChanges
-from txlb.manager._lifecycle import Lifecycle
-from txlb.model import SCHEDULER_SETTINGS, ListenAddress
-from txlb.pool import Event, EventKind, changed
+from txlb.errors import AddressError, DuplicateName, ModelError, UnknownName
+from txlb.manager._audit import actingBy
+from txlb.manager._observers import Observer, Observers
+from txlb.manager._reconcile import Reconciler
+from txlb.manager._running import Endings, Running
+from txlb.manager._wanted import wantedServices
+from txlb.model import (
+    SCHEDULER_SETTINGS,
+    HealthCheck,
+    HostMapper,
+    ListenAddress,
+    Plan,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    checkSeconds,
+    parseHostAddress,
+    plain,
+)
+from txlb.pool import (
+    Admission,
+    Ending,
+    Event,
+    EventKind,
+    Host,
+    HostPool,
+    Outcome,
+    ServiceCounters,
+    ServiceSnapshot,
+    changed,
+)
+
+#: The parts of a group and of a host that have methods of their own.
+_GROUP_OWN = frozenset({"name", "scheduler", "enabled", "hosts"})
+_HOST_OWN = frozenset({"name", "ipOrHost", "port", "weight", "state"})
+
+#: The settings of a service that are about its admission.
+_ADMISSION = ("allow", "deny", "maxConnectionsPerClient", "ratePerClient", "burstPerClient")
+
+DAY = 86400.0
 
 
-class ProxyManager(Lifecycle, AdmissionChanges, CheckChanges):
+class ProxyManager:
     """
-    The services of one balancer: what is configured, and a pool for each group.
+    The services of one balancer: what is configured, and a pool for each group. It
+    is called from one thread.
 
-    Changes return the events that they caused. It is called from one thread.
+    A verb makes the values that are wanted, which check themselves, and hands them
+    to one reconciler, which makes them run. So a change happens as a whole or not
+    at all. Each verb returns the events that it caused.
 
-    @ivar onError: is called with the exception that an observer raised.
+    @param services: the services to begin with.
+    @param seconds: a monotonic clock.
+    @param random: the source of chance for the schedulers.
+    @raise ModelError: something of it breaks a rule.
+
+    @ivar defaultCheck: how hosts are checked that have no check of their own
+        and none of their group's; L{None} for not at all. See L{setDefaultCheck}.
     """
+
+    def __init__(
+        self,
+        services: Iterable[HostMapper | ProxyService],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+        random: RandomSource | None = None,
+    ) -> None:
+        self.seconds = seconds
+        self.defaultCheck: HealthCheck | None = None
+        self._observers = Observers()
+        chance = random if random is not None else RandomSource()
+        self._running = Running(self._observers, seconds, chance)
+        self._reconciler = Reconciler(self._running, self._observers)
+        self._reconciler.reconcile(wantedServices(services))
+        self._observers.forget()
+
+    # What there is
+
+    @property
+    def services(self) -> Mapping[str, ProxyService]:
+        """
+        The services as they are configured now, by name. It can't be changed
+        from outside.
+        """
+        return MappingProxyType(self._running.services)
+
+    @property
+    def revision(self) -> int:
+        """
+        A number that changes whenever L{getService} or L{getPool} may return
+        something else, so that a caller can keep what they returned.
+        """
+        return self._running.revision
+
+    def getService(self, serviceName: str) -> ProxyService:
+        """
+        Return a service as it is configured.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._running.getService(serviceName)
+
+    def getGroup(self, serviceName: str, groupName: str) -> ProxyGroup:
+        """
+        Return a group as it is configured.
+
+        @raise UnknownName: there is no such service or group.
+        """
+        return self.getService(serviceName).getGroup(groupName)
+
+    def getHost(self, serviceName: str, groupName: str, proxiedName: str) -> ProxyHost:
+        """
+        Return a host as it is configured.
+
+        @raise UnknownName: there is no such service, group or host.
+        """
+        return self.getGroup(serviceName, groupName).getHost(proxiedName)
+
+    def getPool(self, serviceName: str, groupName: str | None = None) -> HostPool:
+        """
+        Return the hosts of a group as they are now.
+
+        @param groupName: by default the one that gets the connections now.
+        @raise UnknownName: there is no such service or group.
+        """
+        return self._running.getPool(serviceName, groupName)
+
+    def servingGroup(self, serviceName: str) -> ProxyGroup:
+        """
+        Return the group that gets the connections now: the enabled one, or a
+        backup that stands in for it.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._running.servingGroup(serviceName)
+
+    def getCounters(self, serviceName: str) -> ServiceCounters:
+        """
+        Return what is counted of a service as a whole.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._running.getCounters(serviceName)
+
+    def getAdmission(self, serviceName: str) -> Admission:
+        """
+        Return what decides whether a client of a service may come in.
+
+        @raise UnknownName: there is no such service.
+        """
+        return self._running.getAdmission(serviceName)
+
+    def serviceSnapshot(self, serviceName: str, hosts: bool = True) -> ServiceSnapshot:
+        """
+        Return a service as it is now.
+
+        @param hosts: whether to include the hosts of its groups; see
+            L{HostPool.hostSnapshots}.
+        @raise UnknownName: there is no such service.
+        """
+        return self._running.snapshot(self.getService(serviceName), hosts)
+
+    def snapshot(self) -> list[ServiceSnapshot]:
+        """
+        Return all services as they are now.
+        """
+        return [self._running.snapshot(service) for service in self._running.services.values()]
+
+    # Observers
+
+    def by(self, who: str) -> AbstractContextManager[None]:
+        """
+        Name the actor of the changes within a C{with} statement: it is in their
+        events as C{by}. Such statements may be nested, and the innermost counts.
+        A coroutine that is begun within it takes it along; what a callback of a
+        L{Deferred} changes later is the balancer's own doing, unless it says
+        otherwise.
+
+        @param who: a kind and a name, such as C{ssh:alice}, C{uid:1000} or
+            C{signal:SIGHUP}; 1 to 255 printable characters.
+        @raise ModelError: on entering, if C{who} is something else.
+        """
+        return actingBy(who)
+
+    def subscribe(self, observer: Observer) -> Callable[[], None]:
+        """
+        Pass every event on to an observer from now on, after it happened.
+
+        @return: a callable that ends it.
+        """
+        return self._observers.subscribe(observer)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """
+        The last hundred events, the oldest first.
+        """
+        return self._observers.history
+
+    @property
+    def onError(self) -> Callable[[Exception], object] | None:
+        """
+        What is called with the exception that an observer raised; L{None} to drop it.
+        """
+        return self._observers.onError
+
+    @onError.setter
+    def onError(self, onError: Callable[[Exception], object] | None) -> None:
+        self._observers.onError = onError
+
+    # The whole configuration
+
+    def plan(self, services: Iterable[HostMapper | ProxyService]) -> Plan:
+        """
+        Return what L{apply} would change.
+
+        @raise ModelError: something of it breaks a rule.
+        """
+        return self._reconciler.plan(wantedServices(services))
+
+    def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
+        """
+        Make these the services, by the smallest set of changes. What stays, by
+        its name, keeps its connections, counters and health. Hosts that go, or
+        whose group or service does, get nothing new, and their connections go
+        on. A host that has moved is the same host at another address.
+
+        It opens no port; see L{txlb.application.service.LoadBalancedService.apply}.
+
+        @return: the events that it caused; none if nothing differs.
+        @raise ModelError: something of it breaks a rule. Nothing was changed then.
+        """
+        return self._reconciler.reconcile(wantedServices(services))
+
+    # Hosts
+
+    def addHost(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        ip: str,
+        weight: int = 1,
+        **settings: Any,
+    ) -> tuple[Event, ...]:
+        """
+        Add a host to a group.
+
+        @param ip: its address, C{host:port} or C{unix:/path}.
+        @param settings: others of a L{ProxyHost}, such as C{maxConnections}.
+        @raise DuplicateName: the group has a host of that name.
+        @raise ModelError: a name, the address or the weight breaks a rule.
+        @raise UnknownName: there is no such service or group.
+        """
+        group = self.getGroup(serviceName, groupName)
+        host = ProxyHost.at(proxiedName, ip, weight, **settings)
+        there = next((each for each in group.hosts if each.name == host.name), None)
+        if there is not None:
+            raise DuplicateName(
+                f"group {groupName!r} of service {serviceName!r} has a host {host.name!r} already, "
+                f"at {there.address}; choose another name, or remove that host first"
+            )
+        return self._withGroup(serviceName, replace(group, hosts=(*group.hosts, host)))
+
+    def delHost(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        ip: str | None = None,
+        *,
+        deadline: float | None = None,
+        force: bool = False,
+    ) -> tuple[Event, ...]:
+        """
+        Remove a host from a group. It gets nothing new; the connections that it
+        has go on, unless C{deadline} or C{force} says otherwise, or the deadline of
+        an earlier L{drain}.
+
+        @param ip: if given, it must be that host's address, so that no other host
+            is removed by mistake.
+        @param deadline: seconds after which the connections that are left are
+            reset, 0 to a day; L{None} for never.
+        @param force: reset them at once.
+        @raise AddressError: C{ip} is not that host's address.
+        @raise ModelError: the deadline breaks the rule.
+        @raise UnknownName: there is no such service, group or host.
+        """
+        group = self.getGroup(serviceName, groupName)
+        host = group.getHost(proxiedName)
+        if ip is not None and parseHostAddress(ip) != host.address:
+            raise AddressError(
+                f"host {proxiedName!r} of {serviceName}/{groupName} is at {host.address}, "
+                f"not at {ip}; nothing was removed"
+            )
+        ending = Ending(_checkDeadline(deadline, proxiedName), force)
+        hosts = tuple(each for each in group.hosts if each is not host)
+        return self._withGroup(
+            serviceName,
+            replace(group, hosts=hosts),
+            {(serviceName, groupName): {proxiedName: ending}},
+        )
+
+    def setWeight(
+        self, serviceName: str, groupName: str, proxiedName: str, weight: int
+    ) -> tuple[Event, ...]:
+        """
+        Set the weight of a host.
+
+        @param weight: 0 to 65535; with 0 it gets nothing new.
+        @raise ModelError: the weight breaks the rule.
+        @raise UnknownName: there is no such service, group or host.
+        """
+        return self._withHost(serviceName, groupName, proxiedName, weight=weight)
+
+    def drain(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        deadline: float | None = None,
+    ) -> tuple[Event, ...]:
+        """
+        Let a host get nothing new. The connections that it has go on; an event
+        C{host-drained} tells that there are none left.
+
+        @param deadline: seconds after which those that are left are reset, 0 to
+            a day; L{None} for never. It stands until it is met, or until L{ready}.
+        @raise ModelError: the deadline breaks the rule.
+        @raise UnknownName: there is no such service, group or host.
+        """
+        return self._withState(serviceName, groupName, proxiedName, "drain", deadline)
+
+    def maintenance(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        deadline: float | None = None,
+    ) -> tuple[Event, ...]:
+        """
+        Drain a host, and check it no more.
+
+        @param deadline: see L{drain}.
+        @raise ModelError: the deadline breaks the rule.
+        @raise UnknownName: there is no such service, group or host.
+        """
+        return self._withState(serviceName, groupName, proxiedName, "maintenance", deadline)
+
+    def ready(self, serviceName: str, groupName: str, proxiedName: str) -> tuple[Event, ...]:
+        """
+        Bring a host back that was drained or in maintenance.
+
+        @raise UnknownName: there is no such service, group or host.
+        """
+        return self._withState(serviceName, groupName, proxiedName, "ready", None)
+
+    def setHost(
+        self, serviceName: str, groupName: str, proxiedName: str, **settings: Any
+    ) -> tuple[Event, ...]:
+        """
+        Change settings of a host, such as C{maxConnections} or C{backup}. Its
+        weight and state have methods of their own.
+
+        @raise ModelError: a setting breaks a rule.
+        @raise UnknownName: there is no such service, group, host or setting.
+        """
+        self.getHost(serviceName, groupName, proxiedName)
+        _checkNames(ProxyHost, _HOST_OWN, settings, "host")
+        return self._withHost(serviceName, groupName, proxiedName, **settings)
+
+    # Groups and services
+
+    def setGroup(self, serviceName: str, groupName: str, **settings: Any) -> tuple[Event, ...]:
+        """
+        Change settings of a group, such as C{maxQueue} or C{whenAllDown}. Its
+        scheduler, its hosts and whether it is enabled have methods of their own.
+
+        @raise ModelError: a setting breaks a rule.
+        @raise UnknownName: there is no such service, group or setting.
+        """
+        group = self.getGroup(serviceName, groupName)
+        _checkNames(ProxyGroup, _GROUP_OWN, settings, "group")
+        return self._withGroup(serviceName, replace(group, **settings))
 
     def setScheduler(
         self, serviceName: str, groupName: str, lbType: str, **settings: Any
@@ -40,25 +412,10 @@ class ProxyManager(Lifecycle, AdmissionChanges, CheckChanges):
         @raise UnknownName: there is no such service, group, policy or setting.
         """
         group = self.getGroup(serviceName, groupName)
-        word = schedulers.canonicalWord(lbType)
         for name in settings:
             if name not in SCHEDULER_SETTINGS:
                 raise UnknownName("setting of schedulers", name, SCHEDULER_SETTINGS)
-        new = replace(group, scheduler=word, **settings)
-        service = self._withGroup(serviceName, new)
-
-        def change() -> None:
-            pool = self.getPool(serviceName, groupName)
-            pool.setSettings(new)
-            pool.setScheduler(word)
-            self._tell(
-                EventKind.SCHEDULER_CHANGED,
-                (serviceName, groupName),
-                f"scheduler {group.scheduler} -> {word}",
-                changed(group.scheduler, word),
-            )
-
-        return self._commit(service, change)
+        return self._withGroup(serviceName, replace(group, scheduler=lbType, **settings))
 
     def switchGroup(
         self, serviceName: str, oldGroupName: str, newGroupName: str
@@ -80,57 +437,190 @@ class ProxyManager(Lifecycle, AdmissionChanges, CheckChanges):
         if new is old:
             return ()
         groups = tuple(replace(group, enabled=group is new) for group in service.groups)
-        return self._commit(
-            replace(service, groups=groups),
-            lambda: self._tell(
-                EventKind.GROUP_SWITCHED,
-                (serviceName, newGroupName),
-                f"gets the connections of {serviceName} instead of {oldGroupName}",
-                changed(oldGroupName, newGroupName),
-            ),
-        )
+        return self._withService(replace(service, groups=groups))
 
     def listenerMoved(
         self, serviceName: str, index: int, address: ListenAddress
     ) -> tuple[Event, ...]:
         """
-        A service listens elsewhere now. L{LoadBalancedService.switchPort} calls
-        this once it does; it opens no port itself.
+        Record that a service listens elsewhere. L{LoadBalancedService.switchPort}
+        calls this once it does; it opens no port itself.
 
         @param index: which of the service's addresses it was, from 0.
         @raise UnknownName: there is no such service.
         """
         service = self.getService(serviceName)
-        before = service.addresses[index]
         addresses = list(service.addresses)
         addresses[index] = address
-        return self._commit(
-            replace(service, addresses=tuple(addresses)),
-            lambda: self._tell(
-                EventKind.LISTENER_MOVED,
-                (serviceName,),
-                f"listens on {address}, not on {before}",
-                changed(str(before), str(address)),
-            ),
-        )
+        return self._withService(replace(service, addresses=tuple(addresses)))
+
+    def setAdmission(self, serviceName: str, **settings: Any) -> tuple[Event, ...]:
+        """
+        Say which clients may come in from now on. What is not said stays as it is.
+        Clients that are in stay.
+
+        @param settings: C{allow}, C{deny}, C{maxConnectionsPerClient},
+            C{ratePerClient}, C{burstPerClient}; see L{txlb.model.ProxyService}.
+        @raise ModelError: a network or a number breaks a rule.
+        @raise UnknownName: there is no such service or setting.
+        """
+        service = self.getService(serviceName)
+        for name in settings:
+            if name not in _ADMISSION:
+                raise UnknownName("setting of the admission", name, _ADMISSION)
+        return self._withService(replace(service, **settings))
+
+    # Checks
+
+    def checkOf(self, serviceName: str, groupName: str, proxiedName: str) -> HealthCheck | None:
+        """
+        Return how a host is checked: its own check, or its group's, or the default.
+
+        @raise UnknownName: there is no such service, group or host.
+        """
+        group = self.getGroup(serviceName, groupName)
+        return group.getHost(proxiedName).check or group.check or self.defaultCheck
+
+    def setCheck(
+        self,
+        serviceName: str,
+        groupName: str,
+        check: HealthCheck | None,
+        proxiedName: str | None = None,
+    ) -> tuple[Event, ...]:
+        """
+        Check the hosts of a group in another way.
+
+        The manager records what is wanted, and L{txlb.health.Heartbeat} does it. The
+        manager does not know which kinds of checks there are:
+        L{txlb.application.LoadBalancedService.setCheck} looks at that first.
+
+        @param check: L{None} for as the next one says: a host's own check comes
+            before its group's, and that before the default.
+        @param proxiedName: only this host.
+        @raise ModelError: C{check} is no L{HealthCheck}.
+        @raise UnknownName: there is no such service, group or host.
+        """
+        if proxiedName is not None:
+            return self._withHost(serviceName, groupName, proxiedName, check=check)
+        group = self.getGroup(serviceName, groupName)
+        return self._withGroup(serviceName, replace(group, check=check))
+
+    def setDefaultCheck(self, check: HealthCheck | None) -> tuple[Event, ...]:
+        """
+        Check in another way all hosts that have no check of their own and none
+        of their group's.
+
+        @param check: L{None} for not at all.
+        """
+        before = self.defaultCheck
+        if before == check:
+            return ()
+        self.defaultCheck = check
+        details = {**changed(plain(before), plain(check)), "setting": "check"}
+        message = f"check {before or 'none'} -> {check or 'none'}"
+        with self._observers.collecting() as batch:
+            for name in self._running.services:
+                self._running.tell(EventKind.SETTING_CHANGED, (name,), message, details)
+        for event in batch:
+            self._observers.deliver(event)
+        return tuple(batch)
 
     # Time
 
+    @property
+    def onDeadline(self) -> Callable[[float], object] | None:
+        """
+        What is called with a time by which L{advance} has to be called, if that is
+        earlier than L{nextDeadline} has said; L{None} if nothing is to be called.
+        """
+        return self._running.onDeadline
+
+    @onDeadline.setter
+    def onDeadline(self, onDeadline: Callable[[float], object] | None) -> None:
+        self._running.onDeadline = onDeadline
+
+    @property
+    def onCut(self) -> Callable[[Host, Outcome], object] | None:
+        """
+        What is called with a host and an outcome to reset the connections that the
+        host has; L{None} if nothing can.
+        """
+        return self._running.onCut
+
+    @onCut.setter
+    def onCut(self, onCut: Callable[[Host, Outcome], object] | None) -> None:
+        self._running.onCut = onCut
+
     def nextDeadline(self) -> float | None:
         """
-        When L{advance} has something to do next, in seconds of the clock;
+        Return when L{advance} has something to do next, in seconds of the clock;
         L{None} for not before something else happens.
         """
-        deadlines = [pool.nextDeadline() for pool in (*self._pools.values(), *self._parting)]
-        deadlines.append(self._failover.nextDeadline())
-        return min((each for each in deadlines if each is not None), default=None)
+        return self._running.nextDeadline()
 
     def advance(self, now: float) -> None:
         """
         Do what is due by C{now} in every pool.
         """
-        for pool in (*self._pools.values(), *self._parting):
-            pool.advance(now)
-        self._parting = self._stillParting()
-        for serviceName in self._failover.due(now):
-            self._review(serviceName)
+        self._running.advance(now)
+
+    # Making the wanted values
+
+    def _withService(
+        self, wanted: ProxyService, endings: Endings | None = None
+    ) -> tuple[Event, ...]:
+        services = self._running.services.values()
+        return self._reconciler.reconcile(
+            [wanted if each.name == wanted.name else each for each in services], endings
+        )
+
+    def _withGroup(
+        self, serviceName: str, wanted: ProxyGroup, endings: Endings | None = None
+    ) -> tuple[Event, ...]:
+        service = self.getService(serviceName)
+        groups = tuple(wanted if each.name == wanted.name else each for each in service.groups)
+        return self._withService(replace(service, groups=groups), endings)
+
+    def _withHost(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        endings: Endings | None = None,
+        **settings: Any,
+    ) -> tuple[Event, ...]:
+        group = self.getGroup(serviceName, groupName)
+        host = group.getHost(proxiedName)
+        hosts = tuple(replace(each, **settings) if each is host else each for each in group.hosts)
+        return self._withGroup(serviceName, replace(group, hosts=hosts), endings)
+
+    def _withState(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        state: str,
+        deadline: float | None,
+    ) -> tuple[Event, ...]:
+        self.getHost(serviceName, groupName, proxiedName)
+        endings: Endings = {}
+        if deadline is not None:
+            ending = Ending(_checkDeadline(deadline, proxiedName))
+            endings[serviceName, groupName] = {proxiedName: ending}
+        return self._withHost(serviceName, groupName, proxiedName, endings, state=state)
+
+
+def _checkDeadline(deadline: float | None, proxiedName: str) -> float | None:
+    if deadline is None:
+        return None
+    return checkSeconds(deadline, f"the deadline of host {proxiedName!r}", 0.0, DAY)
+
+
+def _checkNames(kind: type, own: frozenset[str], settings: dict[str, Any], what: str) -> None:
+    known = [field.name for field in fields(kind) if field.name not in own]
+    for name in settings:
+        if name in own:
+            raise ModelError(f"{name} of a {what} is no such setting; it has a method of its own")
+        if name not in known:
+            raise UnknownName(f"setting of a {what}", name, known)

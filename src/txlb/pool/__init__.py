@@ -8,7 +8,6 @@ Nothing in here does I/O, and time comes in from outside.
 """
 
 from txlb.pool._admission import Admission
-from txlb.pool._checkpoint import Checkpoint
 from txlb.pool._dial import (
     Attempt,
     Dial,
@@ -24,21 +23,23 @@ from txlb.pool._explain import Explanation, HostExplanation
 from txlb.pool._health import CheckResult, Health, HealthState
 from txlb.pool._host import Host, HostCounters
 from txlb.pool._lease import Lease, Outcome
-from txlb.pool._mark import Mark, MarkState
+from txlb.pool._load import HostLoad
+from txlb.pool._members import Ending
+from txlb.pool._passive import PassiveHealth, PassiveState
+from txlb.pool._policies import checkPolicy
 from txlb.pool._pool import HostPool
 from txlb.pool._queue import Waiting
 from txlb.pool._service import RefusalKind, ServiceCounters
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
-from txlb.pool._weighing import HostLoad
 
 __all__ = [
     "Admission",
     "Attempt",
     "CheckResult",
-    "Checkpoint",
     "Details",
     "Dial",
     "DialLimits",
+    "Ending",
     "Event",
     "EventKind",
     "Explanation",
@@ -56,13 +57,14 @@ __all__ = [
     "HostPool",
     "HostSnapshot",
     "Lease",
-    "Mark",
-    "MarkState",
     "Outcome",
+    "PassiveHealth",
+    "PassiveState",
     "RefusalKind",
     "ServiceCounters",
     "ServiceSnapshot",
     "Step",
     "Waiting",
     "changed",
+    "checkPolicy",
 ]

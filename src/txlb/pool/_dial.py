@@ -14,7 +14,7 @@ from txlb.pool._queue import Waiting
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
-    from txlb.pool._work import Work
+    from txlb.pool._pool import HostPool
 
 
 class FailureKind(Enum):
@@ -170,7 +170,7 @@ class Dial:
         "waited",
     )
 
-    def __init__(self, pool: Work, clientAddr: object, limits: DialLimits) -> None:
+    def __init__(self, pool: HostPool, clientAddr: object, limits: DialLimits) -> None:
         self._pool = pool
         self._limits = limits
         # Nearly always it is one, and a set of one is four times the size.
@@ -191,7 +191,7 @@ class Dial:
         return len(self._tried)
 
     @property
-    def pool(self) -> Work:
+    def pool(self) -> HostPool:
         """
         The hosts that are searched.
         """

@@ -38,6 +38,7 @@ class EventKind(Enum):
     BACKUP_LEFT = "backup-left"
     GROUP_SWITCHED = "group-switched"
     SCHEDULER_CHANGED = "scheduler-changed"
+    SCHEDULER_FAILED = "scheduler-failed"
     LISTENER_MOVED = "listener-moved"
     LISTENER_ADDED = "listener-added"
     LISTENER_REMOVED = "listener-removed"

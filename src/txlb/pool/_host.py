@@ -12,11 +12,12 @@ from txlb.interfaces import IHost
 from txlb.model import Address, ProxyHost
 from txlb.pool._damper import Damper
 from txlb.pool._health import Health, HealthState
-from txlb.pool._mark import SCHEDULED, Mark
+from txlb.pool._passive import SCHEDULED, PassiveHealth
 
 if TYPE_CHECKING:
     from txlb.pool._lease import Lease
-    from txlb.pool._weighing import HostLoad
+    from txlb.pool._load import HostLoad
+    from txlb.pool._timers import Timer
 
 
 class HostCounters:
@@ -41,47 +42,44 @@ class HostCounters:
 @implementer(IHost)
 class Host:
     """
-    A host as it is now. Owned by its L{txlb.pool.HostPool}; everybody else
-    only reads it.
+    A host as it is now. Owned by its L{txlb.pool.HostPool}; everything else only
+    reads it.
 
     Whether it may be chosen is computed from facts that are independent of one
-    another: its health (what checks told), its mark (what traffic told), what
-    people want of it, whether its name has an address, its weight, its room,
-    what it says of its load, whether it only stands by, and whether it is
-    leaving.
+    another: its health (what checks say), its passive health (what connections
+    say), its configured state, whether its name has an address, its weight, its
+    room, its load, whether it is a backup on standby, and whether it is leaving.
 
-    @ivar configured: the values that it was made from.
+    @ivar configured: the values that it was made from. Weight, state and so on are
+        read from there.
     @ivar address: where to connect to next; only for a host that has an address.
     @ivar addresses: where it can be reached, the best one first; empty while
         its name has no address.
-    @ivar health: what checks have told of it.
-    @ivar mark: what traffic has told of it, where it is not checked.
-    @ivar damper: holds it down where it goes up and down.
-    @ivar enabled: whether it takes part at all; not so in maintenance, in which
-        it isn't checked either.
-    @ivar draining: whether it gets nothing new.
-    @ivar asked: what its agent wants of it: C{ready}, C{drain} or C{maint}, both
-        of which mean that it gets nothing new. Only the agent takes it back.
+    @ivar health: what checks say.
+    @ivar passive: what connections say, if it is not checked.
+    @ivar damper: holds it down if it goes up and down.
+    @ivar asked: the state that its agent asks for: C{ready}, C{drain} or C{maint};
+        with the latter two it gets nothing new. Only the agent takes it back.
     @ivar agentShare: the share of its weight that its agent gives it, 0 or more;
         with 0 it gets nothing new.
     @ivar agentLimit: how many connections its agent lets it have at once; L{None}
         for no limit of the agent's.
     @ivar maxConnections: the lower one of that and the configured limit.
-    @ivar backup: whether it is used only while too few of the others are up.
     @ivar standby: whether it is a backup that is not used now.
     @ivar held: whether the scheduler holds it; its L{Rotation} keeps this.
     @ivar pending: connections to it that are being opened.
     @ivar tripped: whether those are so many that it gets no more for now.
     @ivar unanswered: connections in a row that it ended without an answer.
     @ivar blamed: whether it is out for that.
-    @ivar going: whether its leases are counted down to its end, as it leaves,
+    @ivar going: whether its connections are counted down to its end: it leaves,
         drains or is in maintenance.
-    @ivar leaving: whether it was deleted and waits for its leases to end.
+    @ivar leaving: whether it was removed and waits for its leases to end.
     @ivar load: what is known of its load; L{None} for nothing.
-    @ivar slowSince: since when its weight grows; L{None} where it has grown.
-    @ivar weighAt: when it is weighed again; its pool's weighing keeps this.
+    @ivar slowSince: since when its weight grows; L{None} if it has grown.
+    @ivar weighTimer: when it is weighed again; the pool's weighing keeps this.
+    @ivar retryTimer: when it is due after it went down; the pool's tracker keeps this.
     @ivar trial: the lease that decides whether it is up again; L{None} in every
-        state of the mark but C{trial}.
+        passive state but C{TRIAL}.
     """
 
     __slots__ = (
@@ -95,32 +93,29 @@ class Host:
         "agentLimit",
         "agentShare",
         "asked",
-        "backup",
         "blamed",
         "configured",
         "connectTime",
         "counters",
         "damper",
-        "draining",
         "effectiveWeight",
-        "enabled",
         "going",
         "health",
         "held",
         "key",
         "leaving",
         "load",
-        "mark",
         "maxConnections",
         "order",
+        "passive",
         "pending",
+        "retryTimer",
         "slowSince",
         "standby",
         "trial",
         "tripped",
         "unanswered",
-        "weighAt",
-        "weight",
+        "weighTimer",
     )
 
     def __init__(
@@ -128,7 +123,6 @@ class Host:
     ) -> None:
         self.key = key
         self.configured = configured
-        self.weight = configured.weight
         self.effectiveWeight = float(configured.weight)
         self.maxConnections = configured.maxConnections
         self.asked = "ready"
@@ -138,12 +132,11 @@ class Host:
         self.active = 0
         self.connectTime: float | None = None
         self.counters = HostCounters()
-        self.mark = Mark(now)
+        self.passive = PassiveHealth(now)
         self.health = Health(now)
         self.damper = Damper(now)
-        self.enabled = self.draining = self.going = self.leaving = False
-        self.state = configured.state
-        self.backup = configured.backup
+        self.leaving = False
+        self.going = configured.state != "ready"
         self.standby = configured.backup
         self.held = False
         self.pending = 0
@@ -156,11 +149,50 @@ class Host:
         self.trial: Lease | None = None
         self.load: HostLoad | None = None
         self.slowSince: float | None = None
-        self.weighAt: float | None = None
+        self.weighTimer: Timer | None = None
+        self.retryTimer: Timer | None = None
         address = configured.address
         self.addresses: tuple[Address, ...]
         self.address: Address
         self.resolved((address,) if address.isLiteral else ())
+
+    # What is configured
+
+    @property
+    def name(self) -> str:
+        """
+        Its name in its group.
+        """
+        return self.key[2]
+
+    @property
+    def weight(self) -> int:
+        """
+        Its configured weight.
+        """
+        return self.configured.weight
+
+    @property
+    def state(self) -> str:
+        """
+        Its configured state: ready, drain or maintenance.
+        """
+        return self.configured.state
+
+    @property
+    def enabled(self) -> bool:
+        """
+        Whether it takes part at all. It doesn't in maintenance, in which it is not
+        checked either.
+        """
+        return self.configured.state != "maintenance"
+
+    @property
+    def backup(self) -> bool:
+        """
+        Whether it is used only while too few of the others are up.
+        """
+        return self.configured.backup
 
     @property
     def settings(self) -> dict[str, object]:
@@ -175,16 +207,17 @@ class Host:
             "backup": self.backup,
         }
 
-    @property
-    def name(self) -> str:
+    def follow(self, configured: ProxyHost) -> None:
         """
-        Its name in its group.
+        Be as these values say from now on. The pool does what follows from it.
         """
-        return self.key[2]
+        self.configured = configured
+        self.going = self.leaving or configured.state != "ready"
+        self.limit()
 
     def limit(self) -> None:
         """
-        Its configuration or its agent has changed: find C{maxConnections}.
+        Find C{maxConnections} if its configuration or its agent changed.
         """
         limits = (self.configured.maxConnections, self.agentLimit)
         self.maxConnections = min((each for each in limits if each is not None), default=None)
@@ -219,7 +252,7 @@ class Host:
         self.resolved((address,) if address.isLiteral else ())
         self.connectTime = None
         self.trial = None
-        self.mark = Mark(now)
+        self.passive = PassiveHealth(now)
         self.damper = Damper(now)
         self.unanswered = 0
         if self.isIn:
@@ -230,21 +263,21 @@ class Host:
         """
         Whether checks and traffic say that it can be sent clients.
         """
-        return self.mark.state in SCHEDULED and self.health.isHealthy
+        return self.passive.state in SCHEDULED and self.health.isHealthy
 
     @property
     def reason(self) -> str:
         """
         Why it is out, for people; empty while it is in.
         """
-        return self.health.reason or self.mark.reason
+        return self.health.reason or self.passive.reason
 
     @property
     def since(self) -> float:
         """
         When its state of health was last entered, in seconds of the pool's clock.
         """
-        return self.health.since if self.health.watched else self.mark.since
+        return self.health.since if self.health.watched else self.passive.since
 
     @property
     def isIn(self) -> bool:
@@ -252,7 +285,7 @@ class Host:
         Whether it is sent clients as far as its health goes. One that is due, or
         on trial, is not in.
         """
-        return self.mark.isUp and self.health.isHealthy
+        return self.passive.isUp and self.health.isHealthy
 
     def wentOut(self, now: float) -> None:
         """
@@ -278,24 +311,9 @@ class Host:
         out = self._outTotal + (now - self._outSince if self._outSince is not None else 0.0)
         return 1.0 if age <= 0 else max(1 - out / age, 0.0)
 
-    @property
-    def state(self) -> str:
-        """
-        What people want of it: ready, drain or maintenance.
-        """
-        if not self.enabled:
-            return "maintenance"
-        return "drain" if self.draining else "ready"
-
-    @state.setter
-    def state(self, word: str) -> None:
-        self.enabled = word != "maintenance"
-        self.draining = word == "drain"
-        self.going = self.leaving or word != "ready"
-
     def leave(self) -> None:
         """
-        It was deleted.
+        Be removed.
         """
         self.leaving = self.going = True
 
@@ -367,8 +385,8 @@ class Host:
             ("unresolved", not self.addresses),
             ("maintenance", not self.enabled or self.asked == "maint"),
             (self.health.state.value, self.health.state is not HealthState.UP),
-            (self.mark.state.value, not self.mark.isUp),
-            ("drain", self.draining or not self.wanted),
+            (self.passive.state.value, not self.passive.isUp),
+            ("drain", not self.wanted),
             ("standby", self.standby),
             ("full", not (self.hasRoom and self.hasLeft)),
         ):

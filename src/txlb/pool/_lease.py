@@ -12,7 +12,7 @@ from txlb.errors import LeaseReleased
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
-    from txlb.pool._work import Work
+    from txlb.pool._pool import HostPool
 
 
 class Outcome(Enum):
@@ -61,7 +61,7 @@ class Lease:
         "since",
     )
 
-    def __init__(self, pool: Work, host: Host, clientAddr: object, since: float) -> None:
+    def __init__(self, pool: HostPool, host: Host, clientAddr: object, since: float) -> None:
         self._pool = pool
         self.host = host
         self.clientAddr = clientAddr

@@ -1,257 +1,253 @@
 """
-Which hosts a pool has, and by which policy one of them is chosen.
+The hosts of a pool, and how they follow the configuration.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from random import Random as RandomSource
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from txlb.errors import DuplicateName, UnknownName
-from txlb.interfaces import IScheduler
-from txlb.model import Address, ProxyGroup, ProxyHost, checkWeight
-from txlb.pool._damper import Damper
-from txlb.pool._events import Event, EventKind, changed
+from txlb.model import Address, ProxyGroup, ProxyHost
+from txlb.pool._announcer import Announcer
+from txlb.pool._backup import Backups
+from txlb.pool._drains import Drains
+from txlb.pool._events import EventKind, changed
 from txlb.pool._host import Host
 from txlb.pool._lease import Outcome
 from txlb.pool._rotation import Rotation
-from txlb.pool._upkeep import Upkeep
-from txlb.schedulers import leastc, schedulerFactory, schedulerKind, schedulerWords
+from txlb.pool._tracker import HealthTracker
+from txlb.pool._weighing import Weighing
 
 
-class Members(Upkeep):
+@dataclass(frozen=True, slots=True)
+class Ending:
     """
-    The hosts of a pool. L{txlb.pool.HostPool} adds the work that they do.
+    What happens to the connections of a host that is drained or removed.
+
+    @ivar deadline: seconds after which the connections that are left are reset, 0
+        or more; L{None} for never, or for when was said before.
+    @ivar force: reset them at once.
+    """
+
+    deadline: float | None = None
+    force: bool = False
+
+
+#: What happens if nothing is said.
+NO_ENDING = Ending()
+
+
+class Members:
+    """
+    The hosts of one pool, configured and leaving. Owned by the pool. It makes the
+    hosts follow their configuration, and tells the other parts what changed.
+
+    @param configured: the table of hosts by name, which the parts of the pool
+        share and only this class changes.
     """
 
     def __init__(
         self,
-        scheduler: str | IScheduler = leastc,
-        hosts: Iterable[ProxyHost] = (),
-        *,
-        service: str = "",
-        group: str = "",
-        settings: ProxyGroup | None = None,
-        seconds: Callable[[], float] = time.monotonic,
-        random: RandomSource | None = None,
-        publish: Callable[[Event], None] | None = None,
-        **more: Any,
+        configured: dict[str, Host],
+        rotation: Rotation,
+        weighing: Weighing,
+        backups: Backups,
+        drains: Drains,
+        tracker: HealthTracker,
+        announcer: Announcer,
     ) -> None:
-        self._random = random if random is not None else RandomSource()
+        self.configured = configured
+        self._leaving: dict[int, Host] = {}
+        self._rotation = rotation
+        self._weighing = weighing
+        self._backups = backups
+        self._drains = drains
+        self._tracker = tracker
+        self._announcer = announcer
         self._added = 0
-        own = replace(settings or ProxyGroup("pool"), **more)
-        # Making a policy looks at these.
-        self.settings, self.seconds = own, seconds
-        rotation = Rotation(self._made(scheduler))
-        super().__init__(service, group, own, seconds, publish, rotation)
-        for host in hosts:
-            self.addHost(host)
-        self._settle(self.seconds())
-        self._weighing.running = True
-        self._reserve.telling = True
-
-    # Hosts
-
-    @property
-    def hosts(self) -> list[Host]:
-        """
-        The hosts that are configured, in the order in which they were added.
-        """
-        return list(self._hosts.values())
 
     @property
     def leaving(self) -> list[Host]:
         """
-        The hosts that were deleted and wait for their leases to end.
+        The hosts that were removed and wait for their leases to end.
         """
         return list(self._leaving.values())
 
-    def getHost(self, name: str) -> Host:
+    @property
+    def active(self) -> int:
         """
-        @raise UnknownName: there is no such host.
+        The number of leases, those on hosts that are leaving included.
         """
-        try:
-            return self._hosts[name]
-        except KeyError:
-            raise UnknownName(f"host of {self._where}", name, self._hosts) from None
+        hosts = (*self.configured.values(), *self._leaving.values())
+        return sum(host.active for host in hosts)
 
-    def addHost(self, configured: ProxyHost) -> Host:
+    def remove(self, wanted: ProxyGroup, endings: Mapping[str, Ending], now: float) -> None:
         """
-        A host is there from now on.
+        Remove the hosts that a group doesn't have.
+        """
+        kept = {host.name for host in wanted.hosts}
+        for name in [name for name in self.configured if name not in kept]:
+            self._remove(self.configured[name], endings.get(name, NO_ENDING), now)
 
-        @raise DuplicateName: its name is taken.
+    def follow(self, wanted: ProxyGroup, endings: Mapping[str, Ending], now: float) -> None:
         """
-        if configured.name in self._hosts:
-            raise DuplicateName(f"{self._where} has a host {configured.name!r} already")
-        now = self.seconds()
+        Add the hosts that are new in a group, change the others, and put all in its
+        order. L{remove} comes before this.
+        """
+        for configured in wanted.hosts:
+            host = self.configured.get(configured.name)
+            if host is None:
+                self._add(configured, now)
+            else:
+                self._change(host, configured, endings.get(configured.name, NO_ENDING), now)
+        self._arrange(wanted.hosts)
+
+    def _add(self, configured: ProxyHost, now: float) -> None:
         self._added += 1
-        host = Host((self.service, self.group, configured.name), configured, now, self._added)
-        self._hosts[configured.name] = host
+        key = (self._announcer.service, self._announcer.group, configured.name)
+        host = Host(key, configured, now, self._added)
+        self.configured[configured.name] = host
+        self._backups.follow(host)
         self._weighing.started(host, now)
         self._rotation.refresh(host)
         message = f"added at {configured.address}"
-        self._tell(EventKind.HOST_ADDED, host, message, now, changed(None, host.settings))
-        if self._reserve.telling:
-            # While the pool is made it is done once, or it would cost O(n²).
-            self._settle(now)
-        return host
+        details = changed(None, _shown(configured))
+        self._announcer.ofHost(EventKind.HOST_ADDED, host, message, now, details)
 
-    def removeHost(self, name: str, deadline: float | None = None, force: bool = False) -> Host:
-        """
-        A host gets nothing new from now on, and its name is free. It lives on
-        until its leases have ended.
-
-        @param deadline: seconds after which the connections that are left are
-            reset; L{None} for never.
-        @param force: reset them at once.
-        @raise UnknownName: there is no such host.
-        """
-        host = self.getHost(name)
-        del self._hosts[name]
+    def _remove(self, host: Host, ending: Ending, now: float) -> None:
+        del self.configured[host.name]
         host.leave()
         self._rotation.refresh(host)
-        now = self.seconds()
-        self._drains.pop(id(host), None)
+        self._backups.forget(host)
+        self._weighing.forget(host)
+        self._tracker.left(host)
         message = f"removed, {host.active} connections left"
-        self._tell(EventKind.HOST_REMOVED, host, message, now, changed(host.settings, None))
+        details = dict(changed(_shown(host.configured), None))
+        if host.active and ending.deadline is not None:
+            self._drains.setDeadline(host, now + ending.deadline)
+        when = self._drains.deadlineOf(host)
+        if when is not None and not ending.force:
+            message += f", reset in {when - now:g} s"
+            details["deadline"] = when - now
+        self._announcer.ofHost(EventKind.HOST_REMOVED, host, message, now, details)
         if not host.active:
-            self._tell(EventKind.HOST_GONE, host, "gone", now)
-        else:
-            self._leaving[id(host)] = host
-            if force:
-                self._cut(host, Outcome.REMOVED)
-            elif deadline is not None:
-                self._drainBy(host, now + deadline)
-        self._settle(now)
-        return host
-
-    def setState(self, name: str, state: str, deadline: float | None = None) -> None:
-        """
-        Say what is wanted of a host.
-
-        @param state: C{ready}; C{drain}: nothing new, and what there is goes on;
-            or C{maintenance}: the same, and it isn't checked.
-        @param deadline: seconds after which the connections that are left are
-            reset; L{None} for never.
-        @raise ModelError: there is no such state.
-        @raise UnknownName: there is no such host.
-        """
-        host, now = self.getHost(name), self.seconds()
-        configured = replace(host.configured, state=state)
-        before = host.state
-        self._drains.pop(id(host), None)
-        if state != before:
-            host.configured = configured
-            host.state = state
-            if state == "ready":
-                host.damper = Damper(now)
-                self._awaitCheck(host, now)
-            self._rotation.refresh(host)
-            left = "" if state == "ready" else f", {host.active} connections left"
-            message = f"{before} -> {state}{left}"
-            self._tell(EventKind.HOST_STATE, host, message, now, changed(before, state))
-            if state != "ready" and before == "ready" and not host.active:
-                self._tell(EventKind.HOST_DRAINED, host, "has no connections left", now)
-        if state != "ready" and deadline is not None and host.active:
-            self._drainBy(host, now + deadline)
-        self._settle(now)
-
-    def setWeight(self, name: str, weight: int) -> None:
-        """
-        Give a host another weight; 0 drains it.
-
-        @raise ModelError: the weight breaks the rule.
-        @raise UnknownName: there is no such host.
-        """
-        host = self.getHost(name)
-        checkWeight(weight, f"host {name!r}")
-        before = host.weight
-        if before == weight:
+            self._drains.forget(host)
+            self._announcer.ofHost(EventKind.HOST_GONE, host, "gone", now)
             return
-        host.weight = weight
-        host.configured = replace(host.configured, weight=weight)
-        now = self.seconds()
-        self._weighing.refresh(host, now)
-        message = f"weight {before} -> {weight}"
-        self._tell(EventKind.HOST_WEIGHT, host, message, now, changed(before, weight))
-        self._settle(now)
+        self._leaving[id(host)] = host
+        if ending.force:
+            self._drains.reset(host, Outcome.REMOVED)
 
-    def setAddresses(self, name: str, addresses: Sequence[Address]) -> None:
-        """
-        A look-up of a host's name had this answer; an empty one keeps what is
-        known.
+    def _change(self, host: Host, configured: ProxyHost, ending: Ending, now: float) -> None:
+        before = host.configured
+        if configured is before or configured == before:
+            if ending.deadline is not None and configured.state != "ready" and host.active:
+                self._drains.setDeadline(host, now + ending.deadline)
+                self._announceState(host, before.state, ending.deadline, now)
+            return
+        host.follow(configured)
+        self._backups.follow(host)
+        if configured.address != before.address:
+            self._tracker.moved(host, now)
+        if configured.weight != before.weight:
+            self._weighing.refresh(host, now)
+            message = f"weight {before.weight} -> {configured.weight}"
+            details = changed(before.weight, configured.weight)
+            self._announcer.ofHost(EventKind.HOST_WEIGHT, host, message, now, details)
+        if configured.state != before.state or ending.deadline is not None:
+            self._changeState(host, before.state, ending, now)
+        self._rotation.refresh(host)
 
-        @raise UnknownName: there is no such host.
+    def _changeState(self, host: Host, before: str, ending: Ending, now: float) -> None:
+        state, deadline = host.state, None
+        if state == "ready":
+            self._drains.forget(host)
+            if state != before:
+                self._tracker.becameReady(host, now)
+        elif ending.deadline is not None and host.active:
+            deadline = ending.deadline
+            self._drains.setDeadline(host, now + deadline)
+        self._rotation.refresh(host)
+        self._announceState(host, before, deadline, now)
+        if state != "ready" and before == "ready" and not host.active:
+            message = "has no connections left"
+            self._announcer.ofHost(EventKind.HOST_DRAINED, host, message, now)
+
+    def _announceState(self, host: Host, before: str, deadline: float | None, now: float) -> None:
+        state = host.state
+        message = state if state == before else f"{before} -> {state}"
+        details = dict(changed(before, state))
+        if state != "ready":
+            message += f", {host.active} connections left"
+        if deadline is not None:
+            message += f", reset in {deadline:g} s"
+            details["deadline"] = deadline
+        self._announcer.ofHost(EventKind.HOST_STATE, host, message, now, details)
+
+    def _arrange(self, hosts: Sequence[ProxyHost]) -> None:
         """
-        host = self.getHost(name)
+        Put the hosts in this order.
+        """
+        table = self.configured
+        if all(name == host.name for name, host in zip(table, hosts, strict=True)):
+            return
+        ordered = [table[host.name] for host in hosts]
+        table.clear()
+        table.update((host.name, host) for host in ordered)
+        orders = [host.order for host in ordered]
+        if orders == sorted(orders):
+            return
+        for number, host in enumerate(ordered, 1):
+            if host.order != number:
+                host.order = number
+                self._rotation.refresh(host)
+        self._added = len(ordered)
+
+    def ended(self, host: Host, now: float) -> None:
+        """
+        See to a host that is leaving or drained and has no leases left.
+        """
+        self._drains.forget(host)
+        if not host.leaving:
+            message = "has no connections left"
+            self._announcer.ofHost(EventKind.HOST_DRAINED, host, message, now)
+        elif self._leaving.pop(id(host), None) is not None:
+            self._announcer.ofHost(EventKind.HOST_GONE, host, "gone", now)
+
+    # Look-ups of names
+
+    def resolved(self, host: Host, addresses: Sequence[Address], now: float) -> bool:
+        """
+        Let a host have the addresses that a look-up of its name found.
+
+        @return: whether anything changed.
+        """
         before = host.addresses
         if not addresses or set(before) == set(addresses):
-            return
+            return False
         host.resolved(tuple(addresses))
         self._rotation.refresh(host)
-        found, now = ", ".join(map(str, addresses)), self.seconds()
-        self._tell(EventKind.HOST_RESOLVED, host, f"is at {found}", now)
-        self._settle(now)
+        found = ", ".join(map(str, addresses))
+        self._announcer.ofHost(EventKind.HOST_RESOLVED, host, f"is at {found}", now)
+        return True
 
-    def reportUnresolved(self, name: str, reason: str) -> None:
+    def unresolved(self, host: Host, reason: str, now: float) -> None:
         """
-        A look-up of a host's name failed. What is known of it is kept.
-
-        @raise UnknownName: there is no such host.
+        Keep what is known of a host, as a look-up of its name failed.
         """
-        host = self.getHost(name)
         kept = "the last answer is kept" if host.addresses else "it is down until it has an address"
         message = f"{host.configured.ipOrHost} can't be resolved ({reason}); {kept}"
-        self._tell(EventKind.HOST_UNRESOLVED, host, message, self.seconds())
+        self._announcer.ofHost(EventKind.HOST_UNRESOLVED, host, message, now)
 
-    # Settings
 
-    def setSettings(self, settings: ProxyGroup) -> None:
-        """
-        Have other settings from now on. Of the group that says them its name,
-        its hosts, its policy and whether it is enabled are not looked at: those
-        have methods of their own. A policy that wants what is another now is
-        made anew.
-        """
-        before, self.settings = self.settings.schedulerSettings, settings
-        self._expectsAnswer = settings.expectAnswer
-        word = self.scheduler.name
-        if before != settings.schedulerSettings and word in schedulerWords():
-            wants = schedulerKind(word).wants
-            if any(
-                before[name] != settings.schedulerSettings[name] for name in wants if name in before
-            ):
-                self.setScheduler(word)
-        now = self.seconds()
-        for host in self._hosts.values():
-            self._checkCircuit(host, now)
-        self._settle(now)
-
-    # Policy
-
-    @property
-    def scheduler(self) -> IScheduler:
-        """
-        The policy in use.
-        """
-        return self._rotation.scheduler
-
-    def setScheduler(self, scheduler: str | IScheduler) -> None:
-        """
-        Choose by another policy from now on. Counts, leases and marks stay. One
-        that is made by its word takes those of the pool's settings that it
-        wants.
-
-        @raise ModelError: the policy doesn't take so many hosts.
-        @raise UnknownName: there is no policy of this word.
-        """
-        self._rotation.use(self._made(scheduler))
-
-    def _made(self, scheduler: str | IScheduler) -> IScheduler:
-        if not isinstance(scheduler, str):
-            return scheduler
-        known = {**self.settings.schedulerSettings, "seconds": self.seconds}
-        return schedulerFactory(scheduler, random=self._random, settings=known)
+def _shown(configured: ProxyHost) -> dict[str, object]:
+    """
+    Return how a host is configured, in plain values.
+    """
+    return {
+        "address": str(configured.address),
+        "weight": configured.weight,
+        "maxConnections": configured.maxConnections,
+        "state": configured.state,
+        "backup": configured.backup,
+    }

@@ -1,38 +1,36 @@
 """
 Clients that wait because every host is full.
 
-They are served in the order in which they came. One for whom the host that has
-room now will not do, as it could not be reached before, lets the next one by.
-Nothing of a client is read while it waits.
+They are served in the order in which they came. If the host that has room could not
+be reached for a client before, the client lets the next one pass. The relay reads
+nothing of a client while it waits.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from txlb.pool._timers import Timer, Timers
 
 if TYPE_CHECKING:
     from txlb.pool._dial import Attempt, Dial, GaveUp
 
 Woken = Callable[["Attempt | GaveUp"], object]
 
-#: With so many entries the heap of deadlines is looked through for the first time.
-CROWD = 64
-
 
 class Waiting:
     """
-    A client's place in the queue of its group. Whoever got it says
-    L{whenWoken} at once, and is called exactly once, unless it says L{cancel}
-    before.
+    A client's place in the queue of its group. Its owner calls L{whenWoken} at
+    once, and is called back exactly once, unless it calls L{cancel} before.
 
     @ivar dial: the search that it belongs to.
     @ivar since: when it began to wait, in seconds of the pool's clock.
     @ivar deadline: until when it waits.
+    @ivar timer: when its wait ends; the queue keeps this.
     """
 
-    __slots__ = ("_queue", "_woken", "deadline", "dial", "since")
+    __slots__ = ("_queue", "_woken", "deadline", "dial", "since", "timer")
 
     def __init__(self, queue: Queue, dial: Dial, since: float, deadline: float) -> None:
         self._queue = queue
@@ -40,9 +38,12 @@ class Waiting:
         self.dial = dial
         self.since = since
         self.deadline = deadline
+        self.timer = Timer(self._expire)
 
     def whenWoken(self, woken: Woken) -> None:
         """
+        Say what to call at the end of the wait.
+
         @param woken: is called with an L{Attempt} once it is this client's turn,
             or with a L{GaveUp}: the time is over, or no host is left that
             could get room. It must not raise.
@@ -51,72 +52,71 @@ class Waiting:
 
     def cancel(self) -> None:
         """
-        The client has gone. Where it waits no more this does nothing.
+        Leave the queue, as the client has gone. If it waits no more this does
+        nothing.
         """
         self._queue.forget(self)
 
     def wake(self, step: Attempt | GaveUp) -> None:
         """
-        It waits no more; its queue calls this.
+        Tell the owner that the wait is over; the queue calls this.
         """
         woken, self._woken = self._woken, None
         if woken is not None:
             woken(step)
 
+    def _expire(self, now: float) -> None:
+        self._queue.forget(self)
+        self.wake(self.dial.expired(now))
+
 
 class Queue:
     """
-    Who waits in one group. Owned by its pool.
+    The clients that wait in one group. Owned by the pool.
 
-    @ivar waiting: those who wait, the first first.
+    @param mayHelp: returns whether looking for a host could give a client a
+        host, or end a wait.
+
+    @ivar waiting: the clients that wait, the first one first.
+    @ivar held: while this is set, no client is served: the pool is being changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timers: Timers, mayHelp: Callable[[], bool]) -> None:
         self.waiting: dict[int, Waiting] = {}
-        self._deadlines: list[tuple[float, int, Waiting]] = []
-        self._crowded = CROWD
-        self._number = 0
+        self.held = False
+        self._timers = timers
+        self._mayHelp = mayHelp
         self._serving = False
 
     def add(self, dial: Dial, now: float, deadline: float) -> Waiting:
         """
-        A client waits from now on.
+        Let a client wait from now on.
         """
         waiting = Waiting(self, dial, now, deadline)
         self.waiting[id(waiting)] = waiting
-        self._number += 1
-        heapq.heappush(self._deadlines, (deadline, self._number, waiting))
-        if len(self._deadlines) > self._crowded:
-            self._deadlines = [each for each in self._deadlines if self._isHere(each[2])]
-            heapq.heapify(self._deadlines)
-            self._crowded = max(CROWD, 2 * len(self._deadlines))
+        self._timers.set(waiting.timer, deadline)
         return waiting
-
-    def _isHere(self, waiting: Waiting) -> bool:
-        return self.waiting.get(id(waiting)) is waiting
 
     def forget(self, waiting: Waiting) -> None:
         """
-        A client waits no more.
+        Let a client wait no more.
         """
-        if self._isHere(waiting):
+        if self.waiting.get(id(waiting)) is waiting:
             del self.waiting[id(waiting)]
+            self._timers.clear(waiting.timer)
 
-    def serve(self, mayHelp: Callable[[], bool]) -> None:
+    def serve(self) -> None:
         """
-        Something has changed: wake those whose turn it is, and those who wait
-        for nothing.
-
-        @param mayHelp: whether looking for a host could give anybody a host, or
-            end a wait.
+        Wake the clients whose turn it is, and those that wait for nothing, as
+        something changed.
         """
-        # One who is woken may end something at once; that goes on in this loop,
-        # and not in a deeper one.
-        if self._serving:
+        # A client that is woken may end a connection at once. That goes on in
+        # this loop, and not in a deeper one.
+        if self._serving or self.held:
             return
         self._serving = True
         try:
-            while self.waiting and mayHelp() and self._serveOne():
+            while self.waiting and self._mayHelp() and self._serveOne():
                 pass
         finally:
             self._serving = False
@@ -129,23 +129,3 @@ class Queue:
                 waiting.wake(step)
                 return True
         return False
-
-    # Time
-
-    def nextDeadline(self) -> float | None:
-        """
-        When the wait of somebody is over.
-        """
-        deadlines = self._deadlines
-        while deadlines and not self._isHere(deadlines[0][2]):
-            heapq.heappop(deadlines)
-        return deadlines[0][0] if deadlines else None
-
-    def expire(self, now: float) -> None:
-        """
-        End the waits that are over by C{now}.
-        """
-        while (deadline := self.nextDeadline()) is not None and deadline <= now:
-            waiting = heapq.heappop(self._deadlines)[2]
-            self.forget(waiting)
-            waiting.wake(waiting.dial.expired(now))

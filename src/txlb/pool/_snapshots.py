@@ -27,6 +27,8 @@ class HostSnapshot:
     @ivar upShare: the share of the time since it was added in which it was in, 0
         to 1.
     @ivar pending: connections that are being opened.
+    @ivar drainedIn: seconds until the connections that it has left are reset, as it
+        drains or is leaving; None for never.
     @ivar active: connections that are open or being opened.
     @ivar connections: connections that were established, in all.
     @ivar failures: connections that were not, in all.
@@ -59,6 +61,7 @@ class HostSnapshot:
     checkedAge: float | None = None
     upShare: float = 1.0
     pending: int = 0
+    drainedIn: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class GroupSnapshot:
         empty where one is.
     @ivar waiting: how many clients wait for room.
     @ivar maxQueue: how many can.
+    @ivar replaced: the scheduler that is configured, if it raised and another
+        one stands in for it; empty otherwise.
     @ivar hosts: those that are configured, then those that are leaving.
     """
 
@@ -88,6 +93,7 @@ class GroupSnapshot:
     allDown: str = ""
     waiting: int = 0
     maxQueue: int = 0
+    replaced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +125,12 @@ class ServiceSnapshot:
         return asdict(self)
 
 
-def hostSnapshot(host: Host, now: float) -> HostSnapshot:
+def hostSnapshot(host: Host, now: float, drainedAt: float | None = None) -> HostSnapshot:
     """
-    A host as it is now.
+    Return a host as it is now.
 
     @param now: in seconds of the pool's clock.
+    @param drainedAt: when the connections that it has left are reset.
     """
     counters = host.counters
     return HostSnapshot(
@@ -149,4 +156,5 @@ def hostSnapshot(host: Host, now: float) -> HostSnapshot:
         checkedAge=None if host.health.last is None else now - host.health.lastAt,
         upShare=host.upShare(now),
         pending=host.pending,
+        drainedIn=None if drainedAt is None else max(drainedAt - now, 0.0),
     )

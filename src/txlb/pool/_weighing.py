@@ -13,98 +13,50 @@ long as others have something left.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from txlb.model import ProxyGroup, ResourceProbe
+from txlb.pool._announcer import Announcer
 from txlb.pool._events import EventKind
-
-if TYPE_CHECKING:
-    from txlb.pool._host import Host
+from txlb.pool._host import Host
+from txlb.pool._load import HostLoad
+from txlb.pool._timers import Timer, Timers
 
 #: Steps in which a weight grows. Each has the share of its middle, so the first
 #: is half a step and no weight is 0.
 STEPS = 20
 
-#: The least share that a load leaves of a weight.
-LEAST_SHARE = 0.01
-
 #: So many intervals without news make a load unknown.
 SILENT_INTERVALS = 3
-
-#: With so many entries the heap is looked through for the first time.
-CROWD = 32
 
 #: How loads are taken that are reported without having been asked for.
 REPORTED = ResourceProbe()
 
-#: Tells of a host: the kind of event, the host, a sentence.
-Tell = Callable[[EventKind, "Host", str, float], None]
-
-
-class HostLoad:
-    """
-    What is known of a host's load. Owned by the host's pool.
-
-    @ivar available: the share of itself that it has left, 0 to 1, smoothed.
-    @ivar latest: the same as it was last reported.
-    @ivar at: when, in seconds of the pool's clock.
-    """
-
-    __slots__ = ("at", "available", "latest")
-
-    def __init__(self, available: float, at: float) -> None:
-        self.available = available
-        self.latest = available
-        self.at = at
-
-    def heard(self, available: float, smoothing: float, at: float) -> None:
-        """
-        A report has come.
-        """
-        self.available += smoothing * (available - self.available)
-        self.latest = available
-        self.at = at
-
-    @property
-    def share(self) -> float:
-        """
-        What it leaves of the weight, above 0 to 1.
-        """
-        return max(self.available, LEAST_SHARE)
-
 
 class Weighing:
     """
-    Keeps the effective weights of a pool's hosts. Owned by the pool, which
-    calls it before it tells of what has happened.
+    Keeps the effective weights of a pool's hosts. Owned by the pool, whose parts
+    call it before they publish what happened.
 
-    @param settings: gives the settings of the group, as they are now.
+    @param settings: returns the settings of the group.
     @param changed: is called with a host whose weight or readiness changed.
-    @param tell: see L{Tell}.
 
-    @ivar running: whether hosts that come start slowly. Those that a pool begins
-        with don't.
-    @ivar steps: when hosts weigh another time, as a heap; some entries may mean
-        nothing any more.
+    @ivar running: whether a host that is added starts slowly. The hosts that a
+        pool is made with don't.
     """
 
     def __init__(
         self,
         settings: Callable[[], ProxyGroup],
         changed: Callable[[Host], None],
-        tell: Tell,
+        timers: Timers,
+        announcer: Announcer,
     ) -> None:
         self.running = False
         self._settings = settings
         self._changed = changed
-        self._tell = tell
-        # Times, a number so that hosts are never compared, the host. A host
-        # has one entry that counts: the one that its weighAt says.
-        self.steps: list[tuple[float, int, Host]] = []
-        self._crowded = CROWD
-        self._number = 0
+        self._timers = timers
+        self._announcer = announcer
 
     def started(self, host: Host, now: float) -> None:
         """
@@ -141,7 +93,7 @@ class Weighing:
         # Afterwards: whoever is told looks what is due next.
         if before is None:
             message = f"its load is known: {1 - available:.0%}"
-            self._tell(EventKind.HOST_LOAD_KNOWN, host, message, now)
+            self._announcer.ofHost(EventKind.HOST_LOAD_KNOWN, host, message, now)
 
     def refresh(self, host: Host, now: float) -> None:
         """
@@ -151,29 +103,22 @@ class Weighing:
             self._weigh(host, now)
             self._changed(host)
 
-    # Time
+    def forget(self, host: Host) -> None:
+        """
+        A host is removed: don't weigh it again.
+        """
+        if host.weighTimer is not None:
+            self._timers.clear(host.weighTimer)
 
-    def nextDeadline(self) -> float | None:
+    def _due(self, host: Host, now: float) -> None:
         """
-        When L{advance} has something to do next.
+        Weigh a host again. If steps were missed only the last one is taken.
         """
-        return self.steps[0][0] if self.steps else None
-
-    def advance(self, now: float) -> None:
-        """
-        Take the steps that are due by C{now}. Of steps that were missed only
-        the last is taken.
-        """
-        while self.steps and self.steps[0][0] <= now:
-            entry = heapq.heappop(self.steps)
-            if _isCurrent(entry):
-                host = entry[2]
-                host.weighAt = None
-                lost = self._forget(host, now)
-                self.refresh(host, now)
-                if lost:
-                    message = f"its load is unknown: not heard of it for {lost:g} s"
-                    self._tell(EventKind.HOST_LOAD_LOST, host, message, now)
+        lost = self._forget(host, now)
+        self.refresh(host, now)
+        if lost:
+            message = f"its load is unknown: not heard of it for {lost:g} s"
+            self._announcer.ofHost(EventKind.HOST_LOAD_LOST, host, message, now)
 
     def _forget(self, host: Host, now: float) -> float:
         """
@@ -214,21 +159,13 @@ class Weighing:
 
     def _wake(self, host: Host, when: float) -> None:
         """
-        Look at a host again at a time, or before.
+        Weigh a host again at a time, or before.
         """
-        if host.weighAt is None or when < host.weighAt:
-            host.weighAt = when
-            self._number += 1
-            heapq.heappush(self.steps, (when, self._number, host))
-            if len(self.steps) > self._crowded:
-                self.steps = [entry for entry in self.steps if _isCurrent(entry)]
-                heapq.heapify(self.steps)
-                self._crowded = max(CROWD, 2 * len(self.steps))
-
-
-def _isCurrent(entry: tuple[float, int, Host]) -> bool:
-    when, _, host = entry
-    return host.weighAt == when and not host.leaving
+        timer = host.weighTimer
+        if timer is None:
+            timer = host.weighTimer = Timer(lambda now: self._due(host, now))
+        if timer.when is None or when < timer.when:
+            self._timers.set(timer, when)
 
 
 def _grown(since: float, slowStart: float, now: float) -> tuple[float, float | None]:

@@ -8,7 +8,7 @@ import os
 import random
 from typing import Any
 
-from txlb.pool import DialLimits, FailureKind, GaveUpReason, MarkState, Outcome
+from txlb.pool import DialLimits, FailureKind, GaveUpReason, Outcome, PassiveState
 from txlb.proxy import Timeouts
 from txlb.testing._rooms import RoomContract
 from txlb.testing._stage import openSockets
@@ -276,7 +276,7 @@ class RelayContract(RoomContract):
         server.finish()
         result = await self.over(Outcome.DONE)
         self.assertEqual(result.dial.tries, 2)
-        self.assertEqual(self.pool.getHost("dead").mark.state, MarkState.DOWN)
+        self.assertEqual(self.pool.getHost("dead").passive.state, PassiveState.DOWN)
         self.assertEqual(self.pool.getHost("dead").counters.failures, 1)
 
     async def test_noHost(self: Any) -> None:

@@ -11,7 +11,7 @@ from tests.pool.kit import BUSY, LOCAL, REFUSED, TIMEOUT, UNREACHABLE, Bench
 from txlb.errors import NoHostAvailable
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, EventKind, GaveUp, GaveUpReason, Outcome, Step
-from txlb.pool._rotation import CROWD
+from txlb.pool._timers import CROWD
 
 
 class MarkTests(SynchronousTestCase):
@@ -24,7 +24,7 @@ class MarkTests(SynchronousTestCase):
             bench = Bench("a", "b")
             self.assertIsInstance(bench.attempt().failed(failure), Attempt)
             self.assertEqual((bench.state("a"), bench.pool.readyCount), ("down", 1))
-            self.assertEqual(bench.pool.getHost("a").mark.reason, str(failure))
+            self.assertEqual(bench.pool.getHost("a").passive.reason, str(failure))
             (event,) = bench.events
             self.assertEqual((event.kind, event.key), (EventKind.HOST_DOWN, ("web", "g", "a")))
             self.assertEqual(event.message, f"{failure}; next try in 1 s, 1 ready hosts left")
@@ -257,7 +257,7 @@ class MarkTests(SynchronousTestCase):
             assert lease is not None
             bench.pool.reportConnected(lease)
             lease.release()
-            sizes.add(len(bench.pool._rotation.retries))
+            sizes.add(len(bench.pool._choiceTimers.entries))
             bench.now += 0.0001 * (number % 2)
         self.assertLessEqual(max(sizes), CROWD + 1)
         bench.fell("a")

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.pool._mark}.
+Tests for L{txlb.pool._passive}.
 """
 
 from __future__ import annotations
@@ -8,36 +8,36 @@ from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.pool._mark import SCHEDULED, TRANSITIONS, Mark, MarkEvent, MarkState
+from txlb.pool._passive import SCHEDULED, TRANSITIONS, PassiveEvent, PassiveHealth, PassiveState
 
-UP, DOWN, DUE, TRIAL = MarkState.UP, MarkState.DOWN, MarkState.DUE, MarkState.TRIAL
+UP, DOWN, DUE, TRIAL = PassiveState.UP, PassiveState.DOWN, PassiveState.DUE, PassiveState.TRIAL
 
 #: The table, written down once more: where both say the same, it is meant.
 TABLE = {
-    (UP, MarkEvent.FELL): DOWN,
-    (DOWN, MarkEvent.TIME): DUE,
-    (DUE, MarkEvent.PICKED): TRIAL,
-    (TRIAL, MarkEvent.FAILED): DOWN,
-    (TRIAL, MarkEvent.ABANDONED): DUE,
-    (DOWN, MarkEvent.SUCCEEDED): UP,
-    (DUE, MarkEvent.SUCCEEDED): UP,
-    (TRIAL, MarkEvent.SUCCEEDED): UP,
+    (UP, PassiveEvent.FELL): DOWN,
+    (DOWN, PassiveEvent.TIME): DUE,
+    (DUE, PassiveEvent.PICKED): TRIAL,
+    (TRIAL, PassiveEvent.FAILED): DOWN,
+    (TRIAL, PassiveEvent.ABANDONED): DUE,
+    (DOWN, PassiveEvent.SUCCEEDED): UP,
+    (DUE, PassiveEvent.SUCCEEDED): UP,
+    (TRIAL, PassiveEvent.SUCCEEDED): UP,
 }
 
 #: How a new mark gets into each state.
 WAYS = {
     UP: (),
-    DOWN: (MarkEvent.FELL,),
-    DUE: (MarkEvent.FELL, MarkEvent.TIME),
-    TRIAL: (MarkEvent.FELL, MarkEvent.TIME, MarkEvent.PICKED),
+    DOWN: (PassiveEvent.FELL,),
+    DUE: (PassiveEvent.FELL, PassiveEvent.TIME),
+    TRIAL: (PassiveEvent.FELL, PassiveEvent.TIME, PassiveEvent.PICKED),
 }
 
 
-def mark(state: MarkState) -> Mark:
+def mark(state: PassiveState) -> PassiveHealth:
     """
     A mark that got into a state the usual way, at time 100.
     """
-    made = Mark(100.0)
+    made = PassiveHealth(100.0)
     for event in WAYS[state]:
         made.happened(event, 100.0)
     assert made.state is state
@@ -51,7 +51,7 @@ class TableTests(SynchronousTestCase):
         changes nothing.
         """
         self.assertEqual(TRANSITIONS, TABLE)
-        for state, event in product(MarkState, MarkEvent):
+        for state, event in product(PassiveState, PassiveEvent):
             made = mark(state)
             before = (made.failures, made.since, made.retryAt, made.reason, made._wait)
             changed = made.happened(event, 200.0)
@@ -71,7 +71,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(SCHEDULED, {UP, DUE})
 
     def test_words(self) -> None:
-        self.assertEqual([state.value for state in MarkState], ["up", "down", "due", "trial"])
+        self.assertEqual([state.value for state in PassiveState], ["up", "down", "due", "trial"])
 
 
 class MarkTests(SynchronousTestCase):
@@ -79,15 +79,15 @@ class MarkTests(SynchronousTestCase):
         """
         Between two trials it is 1 s, then twice as long each time, at most 60 s.
         """
-        made = Mark(0.0)
+        made = PassiveHealth(0.0)
         waits = []
         now = 0.0
         made.failed("refused", 1, False, now)
         for _ in range(9):
             waits.append(made.retryAt - now)
             now = made.retryAt
-            made.happened(MarkEvent.TIME, now)
-            made.happened(MarkEvent.PICKED, now)
+            made.happened(PassiveEvent.TIME, now)
+            made.happened(PassiveEvent.PICKED, now)
             self.assertTrue(made.failed("refused", 1, True, now))
         self.assertEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60])
 
@@ -95,11 +95,11 @@ class MarkTests(SynchronousTestCase):
         """
         After a success all begins anew.
         """
-        made = Mark(0.0)
+        made = PassiveHealth(0.0)
         for trial in (False, True, True):
             made.failed("refused", 1, trial, 0.0)
-            made.happened(MarkEvent.TIME, 0.0)
-            made.happened(MarkEvent.PICKED, 0.0)
+            made.happened(PassiveEvent.TIME, 0.0)
+            made.happened(PassiveEvent.PICKED, 0.0)
         self.assertEqual((made.failures, made.reason), (3, "refused"))
         self.assertTrue(made.succeeded(5.0))
         self.assertEqual((made.state, made.failures, made.reason), (UP, 0, ""))
@@ -112,8 +112,8 @@ class MarkTests(SynchronousTestCase):
         and the time has not doubled.
         """
         made = mark(TRIAL)
-        made.happened(MarkEvent.ABANDONED, 100.0)
-        made.happened(MarkEvent.PICKED, 100.0)
+        made.happened(PassiveEvent.ABANDONED, 100.0)
+        made.happened(PassiveEvent.PICKED, 100.0)
         made.failed("refused", 1, True, 100.0)
         self.assertEqual(made.retryAt, 102.0)
 
@@ -121,7 +121,7 @@ class MarkTests(SynchronousTestCase):
         """
         It takes as many failures in a row as are configured.
         """
-        made = Mark(0.0)
+        made = PassiveHealth(0.0)
         self.assertFalse(made.failed("a", 3, False, 1.0))
         self.assertFalse(made.failed("b", 3, False, 2.0))
         self.assertFalse(made.succeeded(3.0))

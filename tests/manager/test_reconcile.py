@@ -1,21 +1,23 @@
 """
-Tests for L{txlb.manager._apply}.
+Tests for L{txlb.manager._reconcile}.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, ClassVar
 
 from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import serviceLists
 from tests.watched import REFUSED, Watched, hosts
-from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.errors import DuplicateName, ModelError, NoHostAvailable, UnknownName
 from txlb.interfaces import IHost
 from txlb.manager import ProxyManager
 from txlb.model import (
@@ -28,7 +30,7 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
 )
-from txlb.pool import Attempt, EventKind
+from txlb.pool import Attempt, Event, EventKind, Lease
 from txlb.schedulers import Scheduler, _registry, registerScheduler
 
 
@@ -154,11 +156,11 @@ class ApplyTests(SynchronousTestCase):
         assert isinstance(attempt, Attempt)
         down = attempt.host
         attempt.failed(REFUSED)
-        before = (down.mark, down.mark.retryAt, down.mark.state)
+        before = (down.passive, down.passive.retryAt, down.passive.state)
         _, b = self.manager.getGroup("web", "main").hosts
         a = self.manager.getHost("web", "main", "a")
         self.manager.apply(self.changedHosts(b, a, ProxyHost("c", "127.0.0.1", 9)))
-        self.assertEqual((down.mark, down.mark.retryAt, down.mark.state), before)
+        self.assertEqual((down.passive, down.passive.retryAt, down.passive.state), before)
         self.assertEqual([host.name for host in pool.hosts], ["b", "a", "c"])
 
     def test_moved(self) -> None:
@@ -171,7 +173,7 @@ class ApplyTests(SynchronousTestCase):
         lease = pool.acquire()
         host = lease.host
         lease.add(3, 4)
-        host.mark.failed("refused", 1, False, 50.0)
+        host.passive.failed("refused", 1, False, 50.0)
         a, b = self.manager.getGroup("web", "main").hosts
         moved = self.changedHosts(replace(a, ipOrHost="::1", port=9), b)
         self.assertEqual(
@@ -261,7 +263,9 @@ class ApplyTests(SynchronousTestCase):
         groups = (replace(main, enabled=False), replace(spare, enabled=True))
         self.manager.apply([replace(web, groups=groups), mail])
         self.assertEqual(self.manager.getPool("web").group, "spare")
-        self.assertEqual(self.told(), ["group-switched web: group switched from main to spare"])
+        self.assertEqual(
+            self.told(), ["group-switched web/spare: gets the connections of web instead of main"]
+        )
 
     def test_mappers(self) -> None:
         mapper = HostMapper("web", "127.0.0.1:80", host="a", address="127.0.0.1:7000")
@@ -342,38 +346,82 @@ class ApplyTests(SynchronousTestCase):
         self.assertEqual(len(back.changes) > 0, len(plan.changes) > 0)
 
 
+class Picky(Scheduler):
+    """
+    A policy that raises if it is told to.
+
+    @cvar raising: the names of the calls that raise, such as C{added x}; C{True} in
+        it for all of them.
+    @cvar chance: if it is set, the share of all calls that raise.
+    """
+
+    name = "picky"
+    raising: ClassVar[set[str]] = set()
+    chance: ClassVar[float] = 0.0
+    dice: ClassVar[Random] = Random(1)
+
+    def _mayRaise(self, call: str) -> None:
+        if call in self.raising or self.dice.random() < self.chance:
+            raise RuntimeError(call)
+
+    def hostAdded(self, host: IHost) -> None:
+        self._mayRaise(f"added {host.key[2]}")
+        super().hostAdded(host)
+
+    def hostRemoved(self, host: IHost) -> None:
+        super().hostRemoved(host)
+        self._mayRaise(f"removed {host.key[2]}")
+
+    def hostChanged(self, host: IHost) -> None:
+        self._mayRaise(f"changed {host.key[2]}")
+        super().hostChanged(host)
+
+    def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
+        self._mayRaise("choose")
+        return hosts[0]
+
+
+def disagreements(manager: ProxyManager) -> list[str]:
+    """
+    Where the model and the pools differ; nothing if they agree.
+    """
+    found = []
+    for service in manager.services.values():
+        for group in service.groups:
+            pool = manager.getPool(service.name, group.name)
+            where = f"{service.name}/{group.name}"
+            if pool.settings != group:
+                found.append(f"settings of {where}")
+            if [host.configured for host in pool.hosts] != list(group.hosts):
+                found.append(f"hosts of {where}")
+            ready = {host.key for host in pool.hosts if host.ready}
+            if set(pool.scheduler.explain(None)) != ready:
+                found.append(f"what the policy of {where} holds")
+            if group.scheduler not in {pool.scheduler.name, pool.snapshot().replaced}:
+                found.append(f"policy of {where}")
+    return found
+
+
+def weights(manager: ProxyManager) -> dict[tuple[str, ...], int]:
+    return {
+        (service.name, group.name, host.name): host.weight
+        for service in manager.services.values()
+        for group in service.groups
+        for host in group.hosts
+    }
+
+
 class FaultyPolicyTests(SynchronousTestCase):
     """
-    Everything or nothing, whatever a policy from elsewhere does.
+    A policy that raises is replaced, so that a change is complete, and the model
+    and the pools don't differ.
     """
 
     def setUp(self) -> None:
-        self.raising: set[str] = set()
-        raising = self.raising
-
-        class Picky(Scheduler):
-            name = "picky"
-
-            def hostAdded(self, host: IHost) -> None:
-                if f"added {host.key[2]}" in raising:
-                    raise RuntimeError("not this one")
-                super().hostAdded(host)
-
-            def hostRemoved(self, host: IHost) -> None:
-                super().hostRemoved(host)
-                if f"removed {host.key[2]}" in raising:
-                    raise RuntimeError("not without it")
-
-            def hostChanged(self, host: IHost) -> None:
-                if f"changed {host.key[2]}" in raising:
-                    raise RuntimeError("not so")
-                super().hostChanged(host)
-
-            def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
-                return hosts[0]
-
         self.patch(_registry, "_kinds", dict(_registry._kinds))
         registerScheduler("picky", Picky)
+        self.patch(Picky, "raising", set())
+        self.patch(Picky, "chance", 0.0)
 
     def manager(self) -> ProxyManager:
         manager = fresh(
@@ -389,14 +437,13 @@ class FaultyPolicyTests(SynchronousTestCase):
                 )
             ]
         )
-        leases = [manager.getPool("web", group).acquire() for group in ("one", "two", "three")]
-        self.assertEqual(len(leases), 3)
+        self.leases = [manager.getPool("web", group).acquire() for group in ("one", "two", "three")]
         return manager
 
     def test_anywhere(self) -> None:
         """
-        Wherever it raises: all is as it was, in each pool, nobody is told, and
-        the balancer works on.
+        Wherever it raises, the change is complete in every pool, and C{roundr}
+        stands in if the policy can't be made anew.
         """
         moved = ProxyHost("e", "127.0.0.1", 9, 3)
         three = ProxyGroup("three", "rand", False, hosts("h"))
@@ -411,79 +458,198 @@ class FaultyPolicyTests(SynchronousTestCase):
                 ],
             )
         ]
-        for raises in ("added x", "removed d", "changed e"):
-            self.raising.clear()
+        for raises, policy in (
+            ("added x", "roundr"),
+            ("removed d", "picky"),
+            ("changed e", "picky"),
+        ):
+            Picky.raising.clear()
             manager = self.manager()
-            told: list[object] = []
-            manager.subscribe(told.append)
-            before, shown = configured(manager), manager.snapshot()
-            self.raising.add(raises)
-            self.assertRaises(RuntimeError, manager.apply, wanted)
-            self.raising.clear()
-            self.assertEqual(configured(manager), before, raises)
-            self.assertEqual(manager.snapshot(), shown)
-            self.assertEqual(told, [])
+            Picky.raising.add(raises)
+            events = manager.apply(wanted)
+            failures = [each for each in events if each.kind is EventKind.SCHEDULER_FAILED]
+            self.assertGreater(len(failures), 0, raises)
+            self.assertIn(f"scheduler picky raised RuntimeError('{raises}')", failures[0].message)
+            pool = manager.getPool("web", "two")
+            self.assertEqual(pool.scheduler.name, policy)
+            self.assertEqual(pool.snapshot().replaced, "picky" if policy == "roundr" else "")
+            self.assertEqual(disagreements(manager), [])
             for group in ("one", "two", "three"):
-                pool = manager.getPool("web", group)
-                names = {host.name for host in pool.hosts}
-                lease = pool.acquire()
-                self.assertIn(lease.host.name, names)
+                lease = manager.getPool("web", group).acquire()
+                self.assertIn(lease.host, manager.getPool("web", group).hosts)
                 lease.release()
-            manager.apply(wanted)
-            self.assertEqual(configured(manager), configured(fresh(wanted)))
 
-    def test_afterwards(self) -> None:
+    def test_often(self) -> None:
         """
-        What is raised when all has been changed, as those who have waited are
-        served, can't undo it.
+        A policy that raises again and again is not made anew for ever, as that
+        costs time in proportion to the hosts.
         """
         manager = self.manager()
-        errors: list[Exception] = []
-        manager.onError = errors.append
-        pool = manager.getPool("web", "one")
+        pool = manager.getPool("web", "two")
+        Picky.raising.add("choose")
+        lease = pool.acquire()
+        self.assertEqual(lease.host.key[:2], ("web", "two"))
+        self.assertEqual(pool.scheduler.name, "roundr")
+        told = [each.message for each in manager.events if each.kind is EventKind.SCHEDULER_FAILED]
+        raised = "scheduler picky raised RuntimeError('choose'); "
+        anew, standsIn = "it is made anew", "roundr stands in for it until a scheduler is set"
+        self.assertEqual(told, [raised + anew, raised + anew, raised + standsIn])
+        self.assertEqual(disagreements(manager), [])
 
-        def arrived() -> None:
-            raise RuntimeError("not this one")
-
-        self.patch(pool, "arrived", arrived)
-        service = manager.getService("web")
-        one = replace(service.groups[0], passiveFall=4)
-        manager.apply([replace(service, groups=(one, *service.groups[1:]))])
-        self.assertEqual([str(error) for error in errors], ["not this one"])
-        self.assertEqual(manager.getGroup("web", "one").passiveFall, 4)
-        manager.onError = None
-        manager.apply([service])
-
-    def test_goingBackRaises(self) -> None:
+    def test_anotherChance(self) -> None:
         """
-        A policy that raises on the way back as well is replaced by a new one of
-        its kind.
+        After it was replaced, a policy is used again once it is set.
         """
         manager = self.manager()
-        before = configured(manager)
-        service = manager.getService("web")
-        one, two, three = service.groups
-        wanted = replace(
-            service,
-            groups=(
-                one,
-                replace(two, hosts=(replace(two.hosts[0], weight=7), *two.hosts[1:])),
-                replace(three, scheduler="picky"),
-            ),
+        pool = manager.getPool("web", "two")
+        Picky.raising.add("choose")
+        pool.acquire()
+        Picky.raising.clear()
+        manager.setScheduler("web", "two", "roundr")
+        manager.setScheduler("web", "two", "picky")
+        self.assertEqual((pool.scheduler.name, pool.snapshot().replaced), ("picky", ""))
+
+    def test_refused(self) -> None:
+        """
+        A policy that raises is refused for a group that is new, or has another one.
+        Nothing is changed.
+        """
+        manager = self.manager()
+        (service,) = manager.services.values()
+        before, shown = configured(manager), manager.snapshot()
+        told: list[object] = []
+        manager.subscribe(told.append)
+        Picky.raising.add("added h")
+        three = replace(service.groups[2], scheduler="picky")
+        error = self.assertRaises(
+            ModelError, manager.apply, [replace(service, groups=(*service.groups[:2], three))]
         )
-        self.raising |= {"added g"}
-        policy = manager.getPool("web", "two").scheduler
-        original = type(policy).hostChanged
+        self.assertEqual(
+            str(error),
+            "scheduler 'picky' can't be used for group 'three' of service 'web': it raises "
+            "RuntimeError('added h')",
+        )
+        self.assertEqual((configured(manager), manager.snapshot(), told), (before, shown, []))
 
-        def hostChanged(self: Scheduler, host: IHost) -> None:
-            if host.effectiveWeight == 1.0 and host.key[2] == "d":
-                raise RuntimeError("not back")
-            original(self, host)
+    @given(
+        st.integers(0, 2**32),
+        st.sampled_from([0.05, 0.3, 1.0]),
+        st.lists(
+            st.tuples(
+                st.sampled_from(
+                    [
+                        "add",
+                        "del",
+                        "weight",
+                        "drain",
+                        "maintenance",
+                        "ready",
+                        "host",
+                        "group",
+                        "scheduler",
+                        "switch",
+                        "check",
+                        "admission",
+                        "listener",
+                        "apply",
+                        "acquire",
+                        "release",
+                    ]
+                ),
+                st.sampled_from(["one", "two", "three"]),
+                st.sampled_from("abcdef"),
+                st.integers(0, 4),
+            ),
+            max_size=25,
+        ),
+    )
+    def test_anyVerb(
+        self, seed: int, chance: float, steps: list[tuple[str, str, str, int]]
+    ) -> None:
+        """
+        After any verbs, with a policy that raises at random, the model and the pools
+        agree, and the events tell what is configured.
+        """
+        Picky.chance = 0.0
+        Picky.dice = Random(seed)
+        manager = self.manager()
+        leases = self.leases
+        seen = weights(manager)
+        for verb, group, name, number in steps:
+            Picky.chance = chance
+            with contextlib.suppress(ModelError, UnknownName, NoHostAvailable):
+                events = self.do(manager, leases, verb, group, name, number)
+                for event in events:
+                    before, after = event.details.get("before"), event.details.get("after")
+                    key = (*event.key, "", "")[:3]
+                    if event.kind is EventKind.HOST_ADDED:
+                        assert isinstance(after, dict)
+                        seen[key] = after["weight"]
+                    elif event.kind is EventKind.HOST_REMOVED:
+                        assert isinstance(before, dict)
+                        self.assertEqual(seen.pop(key), before["weight"])
+                    elif event.kind is EventKind.HOST_WEIGHT:
+                        assert isinstance(after, int)
+                        self.assertEqual(seen[key], before)
+                        seen[key] = after
+            Picky.chance = 0.0
+            self.assertEqual(disagreements(manager), [], (verb, group, name, number))
+        self.assertEqual(seen, weights(manager))
+        for lease in leases:
+            lease.release()
+        for each in manager.getService("web").groups:
+            self.assertEqual(manager.getPool("web", each.name).active, 0)
 
-        self.patch(type(policy), "hostChanged", hostChanged)
-        self.assertRaises(RuntimeError, manager.apply, [wanted])
-        self.assertEqual(configured(manager), before)
-        self.assertIsNot(manager.getPool("web", "two").scheduler, policy)
+    def do(
+        self,
+        manager: ProxyManager,
+        leases: list[Lease],
+        verb: str,
+        group: str,
+        name: str,
+        number: int,
+    ) -> tuple[Event, ...]:
+        at = ("web", group, name)
+        service = manager.getService("web")
+        wanted = service.getGroup(group)
+        if verb == "acquire":
+            leases.append(manager.getPool("web", group).acquire())
+            return ()
+        if verb == "release":
+            if leases:
+                leases.pop(number % len(leases)).release()
+            return ()
+        verbs: dict[str, Callable[[], tuple[Event, ...]]] = {
+            "add": lambda: manager.addHost(*at, f"127.0.0.1:{number + 1}", number),
+            "del": lambda: manager.delHost(*at, deadline=number or None, force=number == 2),
+            "weight": lambda: manager.setWeight(*at, number),
+            "drain": lambda: manager.drain(*at, number or None),
+            "maintenance": lambda: manager.maintenance(*at, number or None),
+            "ready": lambda: manager.ready(*at),
+            "host": lambda: manager.setHost(*at, maxConnections=number or None, backup=number > 2),
+            "group": lambda: manager.setGroup("web", group, minimumUp=number + 1, choices=number),
+            "scheduler": lambda: manager.setScheduler(
+                "web", group, ("picky", "p2c", "weightlc", "sticky", "maglev")[number]
+            ),
+            "switch": lambda: manager.switchGroup("web", service.enabledGroup.name, group),
+            "check": lambda: manager.setCheck("web", group, HealthCheck("tcp", number + 1.0), name),
+            "admission": lambda: manager.setAdmission("web", deny=[f"10.{number}.0.0/16"]),
+            "listener": lambda: manager.listenerMoved("web", 0, TCPAddress("::1", number)),
+            "apply": lambda: manager.apply(
+                [
+                    replace(
+                        service,
+                        groups=tuple(
+                            replace(each, hosts=each.hosts[:0:-1], scheduler="picky")
+                            if each is wanted
+                            else each
+                            for each in service.groups
+                        ),
+                    )
+                ]
+            ),
+        }
+        return verbs[verb]()
 
 
 class FieldTests(SynchronousTestCase):
@@ -491,7 +657,7 @@ class FieldTests(SynchronousTestCase):
     Each setting of the model is one that can be changed live. Where this fails
     for a new one: give it another value below. Where it fails then, the pool or
     the host has made something of the setting when it was made; it has to be
-    kept under the setting's name, or L{txlb.pool.HostPool.configure} has to know.
+    read from C{settings} or C{configured}, or L{txlb.pool.HostPool.follow} has to know.
     """
 
     HOST: ClassVar[dict[str, Any]] = {

@@ -1,9 +1,10 @@
 """
-What traffic has told of a host: its mark.
+Passive health: what connections to a host say about it.
 
 A host that can't be reached is put out. After a time it is due: the next client
-is its trial, and while that one is under way nobody else is sent there. Where a
-trial fails the time doubles, where it succeeds all is forgiven::
+is its trial, and no other client is sent there while the trial is under way. If
+the trial fails the time doubles. If it succeeds the host is up and the time
+starts anew::
 
     state    event       next     what happens
     ------   ---------   ------   ---------------------------------------
@@ -14,8 +15,8 @@ trial fails the time doubles, where it succeeds all is forgiven::
     trial    abandoned   due      the client went away: no verdict
     any      succeeded   up       back in the scheduler
 
-An event that has no line for a state changes nothing: a failure of a connection
-that began before the host was put out says nothing new.
+An event that has no line for a state changes nothing: a connection that began
+before the host was put out, and fails after that, says nothing new.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ RETRY_FIRST = 1.0
 RETRY_LAST = 60.0
 
 
-class MarkState(Enum):
+class PassiveState(Enum):
     """
-    The states of a mark.
+    The states of passive health.
     """
 
     UP = "up"
@@ -38,9 +39,9 @@ class MarkState(Enum):
     TRIAL = "trial"
 
 
-class MarkEvent(Enum):
+class PassiveEvent(Enum):
     """
-    What can happen to a mark.
+    The events of passive health.
     """
 
     FELL = "fell"
@@ -52,26 +53,26 @@ class MarkEvent(Enum):
 
 
 TRANSITIONS = {
-    (MarkState.UP, MarkEvent.FELL): MarkState.DOWN,
-    (MarkState.DOWN, MarkEvent.TIME): MarkState.DUE,
-    (MarkState.DUE, MarkEvent.PICKED): MarkState.TRIAL,
-    (MarkState.TRIAL, MarkEvent.FAILED): MarkState.DOWN,
-    (MarkState.TRIAL, MarkEvent.ABANDONED): MarkState.DUE,
-    (MarkState.DOWN, MarkEvent.SUCCEEDED): MarkState.UP,
-    (MarkState.DUE, MarkEvent.SUCCEEDED): MarkState.UP,
-    (MarkState.TRIAL, MarkEvent.SUCCEEDED): MarkState.UP,
+    (PassiveState.UP, PassiveEvent.FELL): PassiveState.DOWN,
+    (PassiveState.DOWN, PassiveEvent.TIME): PassiveState.DUE,
+    (PassiveState.DUE, PassiveEvent.PICKED): PassiveState.TRIAL,
+    (PassiveState.TRIAL, PassiveEvent.FAILED): PassiveState.DOWN,
+    (PassiveState.TRIAL, PassiveEvent.ABANDONED): PassiveState.DUE,
+    (PassiveState.DOWN, PassiveEvent.SUCCEEDED): PassiveState.UP,
+    (PassiveState.DUE, PassiveEvent.SUCCEEDED): PassiveState.UP,
+    (PassiveState.TRIAL, PassiveEvent.SUCCEEDED): PassiveState.UP,
 }
 
 #: In these states the scheduler holds the host.
-SCHEDULED = frozenset({MarkState.UP, MarkState.DUE})
+SCHEDULED = frozenset({PassiveState.UP, PassiveState.DUE})
 
 
-class Mark:
+class PassiveHealth:
     """
-    The mark of one host. Owned by the host's pool.
+    The passive health of one host. Owned by the host's pool.
 
     @ivar state: see the table above.
-    @ivar isUp: whether traffic has told nothing bad of it; every connection looks.
+    @ivar isUp: whether the state is C{UP}; read for each connection.
     @ivar failures: failures to connect in a row.
     @ivar since: when the state was last entered, in seconds of the pool's clock.
     @ivar retryAt: when a host that is down is due.
@@ -81,7 +82,7 @@ class Mark:
     __slots__ = ("_wait", "failures", "isUp", "reason", "retryAt", "since", "state")
 
     def __init__(self, now: float) -> None:
-        self.state = MarkState.UP
+        self.state = PassiveState.UP
         self.isUp = True
         self.failures = 0
         self.since = now
@@ -89,30 +90,30 @@ class Mark:
         self.reason = ""
         self._wait = RETRY_FIRST
 
-    def happened(self, event: MarkEvent, now: float) -> bool:
+    def happened(self, event: PassiveEvent, now: float) -> bool:
         """
         Follow the table.
 
-        @return: whether the state is another one now.
+        @return: whether the state changed.
         """
         to = TRANSITIONS.get((self.state, event))
         if to is None:
             return False
         self.state = to
-        self.isUp = to is MarkState.UP
+        self.isUp = to is PassiveState.UP
         self.since = now
-        if event is MarkEvent.FAILED:
+        if event is PassiveEvent.FAILED:
             self._wait = min(self._wait * 2, RETRY_LAST)
-        if to is MarkState.DOWN:
+        if to is PassiveState.DOWN:
             self.retryAt = now + self._wait
-        elif to is MarkState.UP:
+        elif to is PassiveState.UP:
             self._wait = RETRY_FIRST
             self.reason = ""
         return True
 
     def failed(self, reason: str, fall: int, trial: bool, now: float) -> bool:
         """
-        A connection to the host failed.
+        Record a failed connection to the host.
 
         @param fall: how many failures in a row put it out.
         @param trial: whether that connection was the host's trial.
@@ -120,9 +121,9 @@ class Mark:
         """
         self.failures += 1
         if trial:
-            event = MarkEvent.FAILED
+            event = PassiveEvent.FAILED
         elif self.failures >= fall:
-            event = MarkEvent.FELL
+            event = PassiveEvent.FELL
         else:
             return False
         changed = self.happened(event, now)
@@ -132,7 +133,7 @@ class Mark:
 
     def hold(self, until: float) -> None:
         """
-        Be due no earlier than that.
+        Let the host be due no earlier than a time.
 
         @param until: in seconds of the pool's clock.
         """
@@ -140,7 +141,7 @@ class Mark:
 
     def missed(self) -> int:
         """
-        A connection to a host failed whose checks have the word.
+        Record a failed connection to an actively checked host.
 
         @return: how many have failed in a row.
         """
@@ -149,10 +150,10 @@ class Mark:
 
     def succeeded(self, now: float) -> bool:
         """
-        A connection to the host succeeded.
+        Record a connection to the host that succeeded.
 
         @return: whether the host was not up before.
         """
         self.failures = 0
-        # Nearly always it was up, and looking into the table costs more than this.
-        return self.state is not MarkState.UP and self.happened(MarkEvent.SUCCEEDED, now)
+        # Most hosts are up, and the table costs more to look at than this.
+        return self.state is not PassiveState.UP and self.happened(PassiveEvent.SUCCEEDED, now)

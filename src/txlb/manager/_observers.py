@@ -1,0 +1,109 @@
+"""
+The events of a balancer, and their observers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from txlb.manager._audit import actor
+from txlb.pool import Event
+
+Observer = Callable[[Event], None]
+
+#: The number of events that are kept.
+HISTORY = 100
+
+
+class Observers:
+    """
+    Passes events on to observers, and keeps the last ones. Owned by the manager.
+
+    While a change is made its events are collected, so that an observer sees them
+    after the change is complete, and not in the middle of it.
+
+    @ivar onError: is called with the exception that an observer raised; L{None} to
+        drop it.
+    """
+
+    def __init__(self) -> None:
+        self.onError: Callable[[Exception], object] | None = None
+        self._observers: dict[object, Observer] = {}
+        self._batch: list[Event] | None = None
+        self._history: deque[Event] = deque(maxlen=HISTORY)
+
+    @property
+    def history(self) -> tuple[Event, ...]:
+        """
+        The last hundred events, the oldest first.
+        """
+        return tuple(self._history)
+
+    def forget(self) -> None:
+        """
+        Forget the events so far.
+        """
+        self._history.clear()
+
+    def subscribe(self, observer: Observer) -> Callable[[], None]:
+        """
+        Pass every event on to an observer from now on.
+
+        @return: a callable that ends it.
+        """
+        subscription = object()
+        self._observers[subscription] = observer
+
+        def unsubscribe() -> None:
+            self._observers.pop(subscription, None)
+
+        return unsubscribe
+
+    @contextlib.contextmanager
+    def collecting(self) -> Iterator[list[Event]]:
+        """
+        Collect the events within a C{with} statement in a list, instead of passing
+        them on. The caller passes them on by L{deliver}.
+        """
+        batch: list[Event] = []
+        self._batch = batch
+        try:
+            yield batch
+        finally:
+            self._batch = None
+
+    def publish(self, event: Event) -> bool:
+        """
+        Pass on an event with the name of the actor, or collect it.
+
+        @return: whether it was passed on.
+        """
+        by = actor()
+        if by:
+            event = replace(event, by=by)
+        if self._batch is not None:
+            self._batch.append(event)
+            return False
+        self.deliver(event)
+        return True
+
+    def deliver(self, event: Event) -> None:
+        """
+        Pass on an event that was collected.
+        """
+        self._history.append(event)
+        for observer in tuple(self._observers.values()):
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001 - an observer can't undo the event
+                self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """
+        Report an exception that came too late to stop a change.
+        """
+        if self.onError is not None:
+            self.onError(error)

@@ -1,0 +1,111 @@
+"""
+From the configuration that runs to the one that is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from txlb.manager._observers import Observers
+from txlb.manager._running import Endings, Running
+from txlb.model import Change, ChangeKind, Plan, ProxyService, changesBetween, plain
+from txlb.pool import Event, EventKind, changed, checkPolicy
+
+#: The kinds of event for the changes that pools don't publish themselves.
+_KINDS = {
+    (ChangeKind.ADDED, "service"): EventKind.SERVICE_ADDED,
+    (ChangeKind.REMOVED, "service"): EventKind.SERVICE_REMOVED,
+    (ChangeKind.SWITCHED, "service"): EventKind.GROUP_SWITCHED,
+    (ChangeKind.ADDED, "listener"): EventKind.LISTENER_ADDED,
+    (ChangeKind.REMOVED, "listener"): EventKind.LISTENER_REMOVED,
+    (ChangeKind.MOVED, "listener"): EventKind.LISTENER_MOVED,
+    (ChangeKind.ADDED, "group"): EventKind.GROUP_ADDED,
+    (ChangeKind.REMOVED, "group"): EventKind.GROUP_REMOVED,
+    (ChangeKind.MOVED, "host"): EventKind.HOST_MOVED,
+}
+
+#: The settings of a host whose changes its pool publishes.
+_TOLD_BY_POOL = frozenset({"weight", "state"})
+
+
+class Reconciler:
+    """
+    The only writer of what runs. Owned by the manager, whose verbs say what is
+    wanted.
+
+    The wanted services are values that were checked when they were made, and
+    pools that follow them don't raise, so that a change happens as a whole.
+    """
+
+    def __init__(self, running: Running, observers: Observers) -> None:
+        self._running = running
+        self._observers = observers
+
+    def plan(self, wanted: Sequence[ProxyService]) -> Plan:
+        """
+        Return what L{reconcile} would change.
+        """
+        return changesBetween(self._running.services.values(), wanted)
+
+    def reconcile(
+        self, wanted: Sequence[ProxyService], endings: Endings | None = None
+    ) -> tuple[Event, ...]:
+        """
+        Make the wanted services run, by the smallest set of changes, and publish
+        the events after that.
+
+        @param endings: what happens to connections of hosts that are drained or
+            removed.
+        @return: the events that it caused; none if nothing differs.
+        @raise ModelError: a scheduler that is new in a group raises. Nothing was
+            changed then.
+        """
+        plan = self.plan(wanted)
+        if not plan and not endings:
+            return ()
+        self._check(wanted)
+        with self._observers.collecting() as batch:
+            for change in plan.changes:
+                self._tellOf(change)
+            self._running.follow(wanted, endings or {})
+        for event in batch:
+            self._observers.deliver(event)
+        self._running.review()
+        return tuple(batch)
+
+    def _check(self, wanted: Sequence[ProxyService]) -> None:
+        """
+        Try the schedulers that are new in a group, as they may come from a plugin.
+        """
+        pools = self._running.pools
+        for service in wanted:
+            for group in service.groups:
+                pool = pools.get((service.name, group.name))
+                if pool is None:
+                    checkPolicy(service.name, group, (), self._running.seconds)
+                elif pool.settings.scheduler != group.scheduler:
+                    pool.checkScheduler(group)
+
+    def _tellOf(self, change: Change) -> None:
+        """
+        Publish a change, unless a pool does.
+        """
+        kind = _KINDS.get((change.kind, change.thing))
+        if kind is None:
+            if change.kind is ChangeKind.REORDERED:
+                kind = EventKind.ORDER_CHANGED
+            elif change.kind is not ChangeKind.CHANGED or change.setting in _TOLD_BY_POOL:
+                return
+            elif change.setting == "scheduler":
+                kind = EventKind.SCHEDULER_CHANGED
+            else:
+                kind = EventKind.SETTING_CHANGED
+        details = dict(changed(plain(change.before), plain(change.after)))
+        if change.setting:
+            details["setting"] = change.setting
+        key, message = change.key, change.message
+        if kind is EventKind.GROUP_SWITCHED:
+            # As if a backup group stood in.
+            key = (*key, change.after)
+            message = f"gets the connections of {key[0]} instead of {change.before}"
+        self._running.tell(kind, key, message, details)

@@ -1,0 +1,150 @@
+"""
+When a group's backup hosts are used, and whether all of its hosts are down.
+
+Backup hosts stand by while C{minimumUp} of the other hosts are up. If fewer are up,
+the backup hosts are used beside them. They are left again once enough others have
+been up for C{holdDown} seconds, so that a group at the limit doesn't change over
+with every check. Before the first client has asked for a host there is nothing to
+hold: a balancer that starts, or waits for names, leaves the backup hosts at once.
+
+The semantics follow keepalived's quorum with hysteresis and HAProxy's backup servers
+with C{allbackups}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from txlb.model import ProxyGroup
+from txlb.pool._announcer import Announcer
+from txlb.pool._events import EventKind
+from txlb.pool._host import Host
+from txlb.pool._rotation import Rotation
+from txlb.pool._timers import Timer, Timers
+
+_CLIENTS = {
+    "try": "whenAllDown=try sends clients to those that are down",
+    "close": "whenAllDown=close closes clients at once",
+}
+
+
+class Backups:
+    """
+    Looks after the backup hosts of one pool. Owned by the pool, which calls
+    L{review} after every change of a host.
+
+    @param settings: returns the settings of the group.
+    @param hosts: the hosts that are configured, by name.
+    @param wake: is called with the time at which L{review} has something to do.
+
+    @ivar used: whether the backup hosts are used.
+    @ivar allDown: whether no host is up, the backup hosts included.
+    @ivar asked: whether a client has asked for a host yet.
+    @ivar running: whether the pool is complete. Before that nothing is published.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], ProxyGroup],
+        hosts: Mapping[str, Host],
+        rotation: Rotation,
+        timers: Timers,
+        announcer: Announcer,
+        wake: Callable[[float], object],
+    ) -> None:
+        self._settings = settings
+        self._hosts = hosts
+        self._rotation = rotation
+        self._timers = timers
+        self._announcer = announcer
+        self._wake = wake
+        self._leave = Timer(self._leaveDue)
+        self._backups: dict[str, Host] = {}
+        self.used = False
+        self.allDown = False
+        self.asked = False
+        self.running = False
+        self._usedTold = self._downTold = False
+
+    def follow(self, host: Host) -> None:
+        """
+        A host was added or configured anew: it may be a backup now, or none.
+        """
+        if host.backup:
+            self._backups[host.name] = host
+        else:
+            self._backups.pop(host.name, None)
+        host.standby = host.backup and not self.used
+
+    def forget(self, host: Host) -> None:
+        """
+        A host was removed.
+        """
+        self._backups.pop(host.name, None)
+
+    def review(self, now: float) -> None:
+        """
+        Use the backup hosts or leave them, if hosts or settings changed.
+        """
+        settings, up = self._settings(), self._rotation.upCount
+        if up >= settings.minimumUp or not self._backups:
+            if self.used:
+                self._enough(settings, now)
+        else:
+            self._timers.clear(self._leave)
+            if not self.used:
+                self.used = True
+                self._usedTold = self.running
+                if self.running:
+                    wanted = settings.minimumUp
+                    message = f"the backup hosts are used: {up} others are up of {wanted} wanted"
+                    self._announcer.ofGroup(EventKind.BACKUP_USED, message, now)
+                self._apply()
+        self._reviewDown(settings, now)
+
+    def _leaveDue(self, now: float) -> None:
+        self._leaveNow(now)
+        self._reviewDown(self._settings(), now)
+
+    def _enough(self, settings: ProxyGroup, now: float) -> None:
+        if not self._backups or not self._wasAsked():
+            self._leaveNow(now)
+            return
+        if self._leave.when is None:
+            when = now + settings.holdDown
+            self._timers.set(self._leave, when)
+            self._wake(when)
+        if self._leave.when is not None and self._leave.when <= now:
+            self._leaveNow(now)
+
+    def _wasAsked(self) -> bool:
+        if not self.asked:
+            self.asked = any(host.wasUsed for host in self._hosts.values())
+        return self.asked
+
+    def _leaveNow(self, now: float) -> None:
+        self._timers.clear(self._leave)
+        self.used = False
+        if self._usedTold:
+            message = f"the backup hosts are left: {self._rotation.upCount} others are up"
+            self._announcer.ofGroup(EventKind.BACKUP_LEFT, message, now)
+        self._apply()
+
+    def _apply(self) -> None:
+        for host in self._backups.values():
+            if host.standby is self.used:
+                host.standby = not self.used
+                self._rotation.refresh(host)
+
+    def _reviewDown(self, settings: ProxyGroup, now: float) -> None:
+        down = bool(self._hosts) and not (self._rotation.upCount or self._rotation.upBackupCount)
+        if down is self.allDown:
+            return
+        self.allDown = down
+        told, self._downTold = self._downTold, down and self.running
+        if not down:
+            if told:
+                self._announcer.ofGroup(EventKind.GROUP_UP, "a host is up again", now)
+        elif self.running:
+            message = f"no host is up; {_CLIENTS[settings.whenAllDown]}"
+            self._announcer.ofGroup(EventKind.GROUP_DOWN, message, now)

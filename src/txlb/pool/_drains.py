@@ -1,0 +1,70 @@
+"""
+The deadlines of hosts that drain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from txlb.pool._host import Host
+from txlb.pool._lease import Outcome
+from txlb.pool._timers import Timer, Timers
+
+
+class Drains:
+    """
+    Resets the connections of hosts that were to be drained by a time, and of
+    hosts that must lose theirs at once. Owned by the pool.
+
+    A deadline stands until the host has no connections left, until it is met, or
+    until the host is made C{ready}. A change of the host's weight or address, or
+    its removal, leaves the deadline as it is.
+
+    @param wake: is called with the time of a deadline.
+
+    @ivar cut: is called with a host and an outcome, and resets the connections
+        that the host has, soon; L{None} if nothing can.
+    """
+
+    def __init__(self, timers: Timers, wake: Callable[[float], object]) -> None:
+        self._timers = timers
+        self._wake = wake
+        self._set: dict[int, Timer] = {}
+        self.cut: Callable[[Host, Outcome], object] | None = None
+
+    def deadlineOf(self, host: Host) -> float | None:
+        """
+        Return when the connections that a host has left are reset, in seconds of
+        the pool's clock; L{None} for never.
+        """
+        timer = self._set.get(id(host))
+        return None if timer is None else timer.when
+
+    def setDeadline(self, host: Host, when: float) -> None:
+        """
+        Reset at a time the connections that a host has left by then.
+        """
+        timer = self._set.get(id(host))
+        if timer is None:
+            timer = self._set[id(host)] = Timer(lambda _now: self._end(host))
+        self._timers.set(timer, when)
+        self._wake(when)
+
+    def forget(self, host: Host) -> None:
+        """
+        Drop the deadline of a host, if it has one.
+        """
+        timer = self._set.pop(id(host), None)
+        if timer is not None:
+            self._timers.clear(timer)
+
+    def reset(self, host: Host, outcome: Outcome) -> None:
+        """
+        Have the connections of a host reset now.
+        """
+        if host.active and self.cut is not None:
+            self.cut(host, outcome)
+
+    def _end(self, host: Host) -> None:
+        del self._set[id(host)]
+        self.reset(host, Outcome.DRAIN_TIMEOUT)
