@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.fast.stage import HandTurned, elsewhere, readSome
 from tests.sleeping import SleepingClock
 from txlb.deadlines import CATCH_UP, TURNS
-from txlb.pool import DialLimits, GaveUpReason, MarkState, Outcome
+from txlb.pool import DialLimits, GaveUpReason, Outcome, PassiveState
 from txlb.proxy import Timeouts
 
 #: Seconds that the process sleeps: longer than any timeout of these tests.
@@ -148,7 +148,7 @@ class SleepTests(SynchronousTestCase):
         server, _ = stage.listener.accept()
         with server:
             self.assertEqual(readSome(server, 100), b"question")
-        self.assertIs(stage.pool.getHost("host").mark.state, MarkState.UP)
+        self.assertIs(stage.pool.getHost("host").passive.state, PassiveState.UP)
 
     def silent(self, stage: HandTurned, name: str) -> socket.socket:
         """
