@@ -123,7 +123,14 @@ class EventLogTests(SynchronousTestCase):
         warned = {each["event"].kind for each in log if each["log_level"] is LogLevel.warn}
         self.assertEqual(
             {kind.value for kind in warned},
-            {"host-down", "host-unresolved", "group-down", "backup-used", "circuit-opened"},
+            {
+                "host-down",
+                "host-unresolved",
+                "group-down",
+                "backup-used",
+                "circuit-opened",
+                "scheduler-failed",
+            },
         )
         others = {each["log_level"] for each in log if each["event"].kind not in warned}
         self.assertEqual(others, {LogLevel.info})
