@@ -24,6 +24,7 @@ version = release = txlb.__version__
 extensions = [
     "commands",
     "configuration",
+    "connecting",
     "states",
     "sphinx.ext.intersphinx",
     "pydoctor.sphinx_ext.build_apidocs",

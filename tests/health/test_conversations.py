@@ -585,13 +585,22 @@ class VerdictTests(SynchronousTestCase):
         for number, passed, detail in [
             (errno.ECONNREFUSED, False, "connection refused"),
             (errno.EHOSTUNREACH, False, "no route to the host"),
-            (errno.EINVAL, False, "invalid argument"),
-            (errno.EMFILE, None, "the balancer itself can't check: Too many open files"),
-            (errno.EADDRNOTAVAIL, None, "the balancer itself can't check: Cannot assign"),
+            (errno.ELOOP, False, os.strerror(errno.ELOOP).lower()),
+            (errno.ENETUNREACH, False, "no IPv4 route to it"),
+            (errno.EACCES, False, "a firewall or route of this machine forbids it"),
+            (errno.EAGAIN, False, "its backlog is full"),
+            (errno.EMFILE, None, "the balancer itself can't check: this process has no desc"),
+            (errno.EADDRINUSE, None, "the balancer itself can't check: the local ports towards"),
         ]:
-            verdict = verdictOf(OSError(number, os.strerror(number)))
+            verdict = verdictOf(OSError(number, os.strerror(number)), TCPAddress("192.0.2.1", 80))
             self.assertIs(verdict.passed, passed)
             self.assertTrue(verdict.detail.startswith(detail), verdict.detail)
+
+    def test_noNumber(self) -> None:
+        """
+        An error without a number says what it says.
+        """
+        self.assertEqual(verdictOf(OSError("odd")), Verdict(False, "odd"))
 
     def test_tls(self) -> None:
         error = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")

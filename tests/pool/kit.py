@@ -15,6 +15,7 @@ REFUSED = Failure(FailureKind.REFUSED, "connection refused")
 TIMEOUT = Failure(FailureKind.TIMEOUT)
 UNREACHABLE = Failure(FailureKind.UNREACHABLE, "no route to host")
 BUSY = Failure(FailureKind.BUSY)
+PORTS = Failure(FailureKind.PORTS, "no port is left")
 LOCAL = Failure(FailureKind.LOCAL, "too many open files")
 
 #: Times to try that are never in the way.

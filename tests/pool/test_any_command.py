@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.pool.kit import BUSY, LOCAL, REFUSED, TIMEOUT
+from tests.pool.kit import BUSY, LOCAL, PORTS, REFUSED, TIMEOUT
 from txlb.model import ProxyHost
 from txlb.pool import (
     Attempt,
@@ -159,7 +159,7 @@ class AnyCommand(RuleBasedStateMachine):
         self.leases.append(attempt.connected())
 
     @precondition(lambda self: self.attempts)
-    @rule(data=st.data(), failure=st.sampled_from([REFUSED, TIMEOUT, BUSY, LOCAL]))
+    @rule(data=st.data(), failure=st.sampled_from([REFUSED, TIMEOUT, BUSY, PORTS, LOCAL]))
     def failed(self, data: st.DataObject, failure: Failure) -> None:
         attempt = self.attempts.pop(data.draw(st.integers(0, len(self.attempts) - 1)))
         self.dials += 1

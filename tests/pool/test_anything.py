@@ -17,13 +17,13 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.pool.kit import BUSY, LOCAL, PATIENT, REFUSED, TIMEOUT
+from tests.pool.kit import BUSY, LOCAL, PATIENT, PORTS, REFUSED, TIMEOUT
 from txlb.model import ProxyHost, TCPAddress
 from txlb.pool import Attempt, Event, EventKind, Failure, HostPool, Lease, Outcome, PassiveState
 from txlb.schedulers import schedulerWords
 
 names = st.sampled_from("abcd")
-failures = st.sampled_from([REFUSED, TIMEOUT, BUSY, LOCAL])
+failures = st.sampled_from([REFUSED, TIMEOUT, BUSY, PORTS, LOCAL])
 outcomes = st.sampled_from(list(Outcome))
 
 

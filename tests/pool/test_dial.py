@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.pool.kit import BUSY, LOCAL, PATIENT, REFUSED, TIMEOUT, UNREACHABLE, Bench
+from tests.pool.kit import BUSY, LOCAL, PATIENT, PORTS, REFUSED, TIMEOUT, UNREACHABLE, Bench
 from txlb.model import ProxyGroup, ProxyHost, TCPAddress
 from txlb.pool import Attempt, DialLimits, Failure, FailureKind, GaveUp, GaveUpReason, Outcome, Step
 
@@ -139,6 +139,32 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(second.failed(BUSY), GaveUp(GaveUpReason.UNREACHABLE, BUSY))
         self.assertEqual((bench.pool.active, bench.told()), (0, []))
 
+    def test_ports(self) -> None:
+        """
+        Want of local ports is about one host: the next one is tried, without a mark.
+        If that is so for all of them it is this machine's fault.
+        """
+        bench = Bench("a", "b")
+        second = bench.attempt().failed(PORTS)
+        assert isinstance(second, Attempt)
+        self.assertEqual((second.host.name, bench.state("a")), ("b", "up"))
+        self.assertEqual(second.failed(PORTS), GaveUp(GaveUpReason.LOCAL, PORTS))
+        self.assertEqual([host.counters.failures for host in bench.pool.hosts], [0, 0])
+        self.assertEqual((bench.pool.active, bench.told()), (0, []))
+
+    def test_portsAndOthers(self) -> None:
+        """
+        If another host could not be reached for a reason of its own, that is the
+        reason that is told, whichever comes first.
+        """
+        for failures in ((PORTS, BUSY), (BUSY, PORTS), (PORTS, REFUSED), (REFUSED, PORTS)):
+            step: Step = Bench("a", "b").attempt()
+            for failure in failures:
+                assert isinstance(step, Attempt)
+                step = step.failed(failure)
+            [other] = set(failures) - {PORTS}
+            self.assertEqual(step, GaveUp(GaveUpReason.UNREACHABLE, other))
+
     def test_oneVerdict(self) -> None:
         """
         An attempt has one verdict; another raises and counts nothing.
@@ -226,6 +252,6 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(Failure(FailureKind.BUSY), BUSY)
         self.assertEqual(
             {kind.value for kind in FailureKind},
-            {"refused", "timeout", "unreachable", "busy", "local"},
+            {"refused", "timeout", "unreachable", "busy", "ports", "local"},
         )
         self.assertGreater(PATIENT.retries, DialLimits().retries)

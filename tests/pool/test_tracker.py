@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.pool.kit import BUSY, LOCAL, REFUSED, TIMEOUT, UNREACHABLE, Bench
+from tests.pool.kit import BUSY, LOCAL, PORTS, REFUSED, TIMEOUT, UNREACHABLE, Bench
 from txlb.errors import NoHostAvailable
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, EventKind, GaveUp, GaveUpReason, Outcome, Step
@@ -110,7 +110,7 @@ class MarkTests(SynchronousTestCase):
         """
         Nor do failures that say nothing of the host decide its trial.
         """
-        for failure in (BUSY, LOCAL):
+        for failure in (BUSY, PORTS, LOCAL):
             bench = Bench("a", whenAllDown="close")
             bench.fell("a")
             bench.now += 1

@@ -5,185 +5,21 @@ Tests for L{txlb.proxy._connect}.
 from __future__ import annotations
 
 import errno
-import os
-import socket
 from typing import Any
 
 from twisted.internet import error as neterror
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure as TwistedFailure
 
-from tests.proxy.fakes import ReactorCase, closeAll
+from tests.proxy.fakes import ReactorCase
+from txlb.connecting import NO_PORTS, PortPauses
 from txlb.model import Address, ProxyHost, TCPAddress, UNIXAddress
 from txlb.pool import Attempt, DialLimits, Failure, FailureKind, HostPool
-from txlb.proxy import connectTo, endpointOf
-from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, failureFrom, failureOf
-
-#: What each error of the system means that does not just mean that the host
-#: can't be reached.
-MEANINGS = {
-    "ECONNREFUSED": FailureKind.REFUSED,
-    "ECONNRESET": FailureKind.REFUSED,
-    "ENOENT": FailureKind.REFUSED,
-    "ETIMEDOUT": FailureKind.TIMEOUT,
-    "EAGAIN": FailureKind.BUSY,
-    "EMFILE": FailureKind.LOCAL,
-    "ENFILE": FailureKind.LOCAL,
-    "EADDRNOTAVAIL": FailureKind.LOCAL,
-    "ENOBUFS": FailureKind.LOCAL,
-    "ENOMEM": FailureKind.LOCAL,
-}
-
-
-class MeaningTests(ReactorCase):
-    def test_everyNumber(self) -> None:
-        """
-        Each error that the system knows has its meaning and its words; those
-        that are nobody's in particular mean that the host can't be reached.
-        """
-        for number, name in errno.errorcode.items():
-            failure = failureOf(number)
-            self.assertIs(failure.kind, MEANINGS.get(name, FailureKind.UNREACHABLE), name)
-            self.assertEqual(failure.detail, os.strerror(number))
-
-    def test_everyConnectError(self) -> None:
-        """
-        As Twisted wraps them they mean the same.
-        """
-        for number in errno.errorcode:
-            wrapped = neterror.getConnectError((number, os.strerror(number)))
-            self.assertEqual(failureFrom(TwistedFailure(wrapped)), failureOf(number))
-
-    def test_noNumber(self) -> None:
-        """
-        Twisted's own time-out means a time-out, and anything else that the host
-        can't be reached, in its words.
-        """
-        timeout = failureFrom(TwistedFailure(neterror.TimeoutError()))
-        self.assertIs(timeout.kind, FailureKind.TIMEOUT)
-        other = failureFrom(TwistedFailure(RuntimeError("strange")))
-        self.assertEqual(other, Failure(FailureKind.UNREACHABLE, "strange"))
-        unknown = failureFrom(TwistedFailure(neterror.DNSLookupError("no name")))
-        self.assertIs(unknown.kind, FailureKind.UNREACHABLE)
-
-    def test_unknownNumber(self) -> None:
-        """
-        A number that is no error is not taken for one.
-        """
-        wrapped = neterror.ConnectError(123456, "odd")
-        self.assertIs(failureFrom(TwistedFailure(wrapped)).kind, FailureKind.UNREACHABLE)
-
-
-class EndpointTests(ReactorCase):
-    def test_kinds(self) -> None:
-        """
-        An address gets the endpoint of its kind.
-        """
-        four = endpointOf(self.reactor, TCPAddress("127.0.0.1", 80))
-        self.assertIsInstance(four, TCP4ClientEndpoint)
-        six = endpointOf(self.reactor, TCPAddress("::1", 80))
-        self.assertIsInstance(six, TCP6ClientEndpoint)
-
-    def test_noTimeout(self) -> None:
-        """
-        Twisted's own timeout, which goes by the wall clock, is not used.
-        """
-        endpointOf(self.reactor, TCPAddress("127.0.0.1", 80)).connect(
-            OneProtocolFactory(Protocol())
-        )
-        [(_, _, _, timeout, _)] = self.reactor.tcpClients
-        self.assertIsNone(timeout)
-
-    def test_quiet(self) -> None:
-        """
-        A connection writes no line of Twisted's into the log.
-        """
-        self.assertFalse(OneProtocolFactory(Protocol()).noisy)
-
-
-class UNIXTests(ReactorCase):
-    def failed(self, path: str) -> Failure:
-        """
-        @return: why connecting failed, after which no descriptor is left open.
-        """
-        before = set(os.listdir("/proc/self/fd"))
-        connecting = endpointOf(self.reactor, UNIXAddress(path)).connect(
-            OneProtocolFactory(Protocol())
-        )
-        error = self.failureResultOf(connecting, ConnectFailed).value
-        self.assertEqual(set(os.listdir("/proc/self/fd")), before)
-        failure = error.failure
-        assert isinstance(failure, Failure)
-        return failure
-
-    def listen(self, backlog: int = 5) -> tuple[str, socket.socket]:
-        path = self.socketPath()
-        listener = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listener.close)
-        listener.bind(path)
-        listener.listen(backlog)
-        return path, listener
-
-    def test_connected(self) -> None:
-        """
-        The reactor gets a connected, non-blocking socket and the protocol.
-        """
-        path, listener = self.listen()
-        protocol = Protocol()
-        connecting = endpointOf(self.reactor, UNIXAddress(path)).connect(
-            OneProtocolFactory(protocol)
-        )
-        self.assertIs(self.successResultOf(connecting), protocol)
-        [(fd, family, factory)] = self.reactor.adopted
-        self.assertEqual(family, socket.AF_UNIX)
-        self.assertIs(factory.buildProtocol(None), protocol)
-        peer, _ = listener.accept()
-        with peer:
-            os.write(fd, b"hello")
-            self.assertEqual(peer.recv(10), b"hello")
-
-    def test_missing(self) -> None:
-        """
-        No file means that nobody listens.
-        """
-        self.assertIs(self.failed(self.socketPath()).kind, FailureKind.REFUSED)
-
-    def test_dead(self) -> None:
-        """
-        Nor does anybody where its listener has died.
-        """
-        path, listener = self.listen()
-        listener.close()
-        self.assertIs(self.failed(path).kind, FailureKind.REFUSED)
-
-    def test_backlogFull(self) -> None:
-        """
-        A host that does not keep up with its backlog is busy, which is known at
-        once; no event would follow.
-        """
-        path, _ = self.listen(backlog=0)
-        waiting: list[socket.socket] = []
-        self.addCleanup(closeAll, waiting)
-        for _ in range(10):
-            sock = socket.socket(socket.AF_UNIX)
-            waiting.append(sock)
-            sock.setblocking(False)
-            if sock.connect_ex(path) == errno.EAGAIN:
-                break
-        self.assertIs(self.failed(path).kind, FailureKind.BUSY)
-
-    def test_noDescriptor(self) -> None:
-        """
-        Our own want of descriptors is not the host's fault.
-        """
-        path, _ = self.listen()
-        self.reactor.adoptionError = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        self.assertIs(self.failed(path).kind, FailureKind.LOCAL)
+from txlb.proxy import ConnectFailed, connectTo
 
 
 class Connected(StringTransport):
@@ -286,7 +122,32 @@ class ConnectToTests(ReactorCase):
         attempt = self.attempt(UNIXAddress(self.socketPath()))
         connecting = connectTo(self.reactor, self.deadlines, attempt, Protocol())
         failure = self.failureOf(connecting)
-        self.assertEqual(failure, Failure(FailureKind.REFUSED, os.strerror(errno.ENOENT)))
+        self.assertEqual(failure, Failure(FailureKind.REFUSED, "there is no such socket"))
+
+    def test_noPorts(self) -> None:
+        """
+        Towards an address for which no local port is left nothing is begun for a
+        tenth of a second; other addresses don't mind.
+        """
+        pauses = PortPauses(self.reactor.seconds)
+        attempts = [self.attempt(TCPAddress("127.0.0.1", port)) for port in (7001, 7002)]
+
+        def connect(which: int) -> Deferred[IProtocol]:
+            return connectTo(self.reactor, self.deadlines, attempts[which], Protocol(), pauses)
+
+        connecting = connect(0)
+        reason = neterror.ConnectError(errno.EADDRNOTAVAIL, "none left")
+        factory, connector = self.reactor.tcpClients[-1][2], self.reactor.connectors[-1]
+        factory.clientConnectionFailed(connector, TwistedFailure(reason))
+        self.assertEqual(self.failureOf(connecting), NO_PORTS)
+        for _ in range(10):
+            self.assertEqual(self.failureOf(connect(0)), NO_PORTS)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        connect(1).addErrback(lambda _: None)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+        self.reactor.advance(0.2)
+        connect(0).addErrback(lambda _: None)
+        self.assertEqual(len(self.reactor.tcpClients), 3)
 
     def test_otherError(self) -> None:
         """

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from tests.proxy.test_connect import Connected
 from tests.sleeping import SleepingClock
+from txlb.connecting import ConnectFailed
 from txlb.deadlines import CATCH_UP, Deadlines
 from txlb.interfaces import IPreface
 from txlb.model import ProxyHost
@@ -31,7 +32,6 @@ from txlb.pool import (
     Outcome,
 )
 from txlb.proxy import PrefaceReader, Timeouts, connectTo
-from txlb.proxy._connect import ConnectFailed
 from txlb.proxy._pair import Pair
 from txlb.proxy._search import nextStep
 from txlb.testing import FlowTransport

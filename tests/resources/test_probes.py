@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import tempfile
 from typing import Any
 
@@ -16,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IResourceProbe
-from txlb.model import ResourceProbe, UNIXAddress
+from txlb.model import ResourceProbe, TCPAddress, UNIXAddress
 from txlb.model.options import Text
 from txlb.resources import (
     AgentService,
@@ -132,6 +133,27 @@ class HTTPProbeTests(ResourceProbeContract, TestCase):
                 await self.asked(self.probe, body)
         with self.assertRaises(ProbeFailed):
             await self.asked(self.probe, '{"cpu": {"idle": 3}}', "503 Unavailable")
+
+
+class UnreachableTests(TestCase):
+    async def test_words(self) -> None:
+        """
+        A probe says why it can't connect in the words of relays and checks.
+        """
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            refusing = TCPAddress("127.0.0.1", taken.getsockname()[1])
+            for address, words in (
+                (refusing, "connection refused"),
+                (UNIXAddress(os.path.abspath(self.mktemp())[-100:]), "there is no such socket"),
+            ):
+                for kind in ("agent", "http"):
+                    probe = makeProbe(ResourceProbe(kind), reactor)
+                    with self.assertRaises(ProbeFailed) as raised:
+                        await probe.probe(ProbeTarget(("s", "g", "h"), address, 1, 5.0))
+                    self.assertEqual(str(raised.exception), words)
 
 
 class MakingTests(TestCase):

@@ -21,8 +21,9 @@ import struct
 from collections.abc import Generator
 from typing import TypeVar
 
+from txlb.connecting import familyAndName
 from txlb.health._verdict import CheckEnded, Verdict, tlsReason
-from txlb.model import Address, UNIXAddress
+from txlb.model import Address
 
 #: What a step waits for; the values are those of poll(2).
 READ, WRITE = 1, 4
@@ -50,13 +51,14 @@ class Line:
     @param address: where to; needs no look-up.
     @param header: bytes to send before any others, such as a PROXY header.
 
+    @ivar address: where to.
     @ivar doing: what the check waits for now, as a log says it when time is up.
     """
 
-    __slots__ = ("_address", "_header", "_sock", "doing")
+    __slots__ = ("_header", "_sock", "address", "doing")
 
     def __init__(self, address: Address, header: bytes = b"") -> None:
-        self._address = address
+        self.address = address
         self._header = header
         self._sock: socket.socket | None = None
         self.doing = "no connection"
@@ -79,11 +81,7 @@ class Line:
 
         @raise OSError: it can't be had.
         """
-        if isinstance(self._address, UNIXAddress):
-            family, where = socket.AF_UNIX, self._address.path
-        else:
-            family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
-            where = (self._address.host, self._address.port)  # type: ignore[assignment]
+        family, where = familyAndName(self.address)
         self._sock = sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
         error = sock.connect_ex(where)

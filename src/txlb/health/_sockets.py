@@ -116,7 +116,7 @@ class _Run:
         except CheckEnded as ended:
             self._end(ended.verdict)
         except OSError as error:
-            self._end(verdictOf(error))
+            self._end(verdictOf(error, self._line.address))
         except Exception:  # noqa: BLE001 - whoever runs checks logs what is wrong with one
             self._free()
             self.done.errback(Failure())

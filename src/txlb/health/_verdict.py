@@ -4,28 +4,17 @@ What a check found out.
 
 from __future__ import annotations
 
-import errno
-import os
 import ssl
 from dataclasses import dataclass
 
+from txlb.connecting import failureOf
 from txlb.errors import TxlbError
+from txlb.model import Address
+from txlb.pool import FailureKind
 from txlb.wire import AgentReply
 
-#: What the network says on behalf of a host; the words are for logs.
-_SAID = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset",
-    errno.EPIPE: "connection reset",
-    errno.ETIMEDOUT: "connection timed out",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETUNREACH: "network unreachable",
-    errno.EAGAIN: "its backlog is full",
-    errno.ENOENT: "there is no such socket",
-}
-
 #: Our own want of descriptors, ports or memory: no fault of any host's.
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+_OURS = frozenset({FailureKind.LOCAL, FailureKind.PORTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +52,20 @@ class CheckEnded(TxlbError):
         return cls(Verdict(False, detail))
 
 
-def verdictOf(error: OSError) -> Verdict:
+def verdictOf(error: OSError, address: Address | None = None) -> Verdict:
     """
     What an error of the system says of the host that was talked to.
+
+    @param address: the host's address, if it is known.
     """
     if isinstance(error, ssl.SSLError):
         return Verdict(False, f"TLS failed: {tlsReason(error)}")
-    number = error.errno or 0
-    if number in _OURS:
-        return Verdict(None, f"the balancer itself can't check: {os.strerror(number)}")
-    said = _SAID.get(number) or error.strerror or str(error)
-    return Verdict(False, said[:1].lower() + said[1:])
+    if not error.errno:
+        return Verdict(False, error.strerror or str(error))
+    failure = failureOf(error.errno, address)
+    if failure.kind in _OURS:
+        return Verdict(None, f"the balancer itself can't check: {failure.detail}")
+    return Verdict(False, failure.detail)
 
 
 def tlsReason(error: ssl.SSLError) -> str:

@@ -22,7 +22,8 @@ class FailureKind(Enum):
     Why a connection to a host failed. The value is the word for it in logs.
 
     C{BUSY} is a UNIX socket whose backlog is full: the next host is tried, and
-    no mark is made. C{LOCAL} is our own want of descriptors, ports or memory,
+    no mark is made. C{PORTS} is this machine's want of local ports towards this
+    one address: likewise. C{LOCAL} is our own want of descriptors or memory,
     which no other host could mend.
     """
 
@@ -30,6 +31,7 @@ class FailureKind(Enum):
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
     BUSY = "busy"
+    PORTS = "ports"
     LOCAL = "local"
 
 
@@ -70,7 +72,8 @@ class GaveUp:
     The search is over and found no host.
 
     @ivar reason: why.
-    @ivar failure: the last failure, where anything was tried.
+    @ivar failure: the last failure, where anything was tried; if it was for want of
+        ports, the last of another kind, where there was one.
     """
 
     reason: GaveUpReason
@@ -229,7 +232,8 @@ class Dial:
         @return: the next one, a place in the queue, or that there is none.
         """
         lease = self._end(attempt)
-        self._failure = failure
+        if self._failure is None or failure.kind is not FailureKind.PORTS:
+            self._failure = failure
         self._pool.reportFailed(lease, failure)
         lease.release(Outcome.NOT_CONNECTED)
         if failure.kind is FailureKind.LOCAL:
@@ -314,7 +318,15 @@ class Dial:
         return attempt
 
     def _gaveUp(self, reason: GaveUpReason) -> GaveUp:
-        return GaveUp(reason, self._failure)
+        failure = self._failure
+        if (
+            reason is GaveUpReason.UNREACHABLE
+            and failure is not None
+            and failure.kind is FailureKind.PORTS
+        ):
+            # No host that was tried is to blame.
+            reason = GaveUpReason.LOCAL
+        return GaveUp(reason, failure)
 
     def _end(self, attempt: Attempt) -> Lease:
         if attempt is not self._attempt:

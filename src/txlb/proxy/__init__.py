@@ -5,7 +5,8 @@ A L{Listener} accepts, a L{Frontend} lets a connection in and looks for its host
 and a relay moves the bytes.
 """
 
-from txlb.proxy._connect import ConnectFailed, connectTo, endpointOf
+from txlb.connecting import ConnectFailed, endpointOf
+from txlb.proxy._connect import connectTo
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._limits import Tally, Throttle

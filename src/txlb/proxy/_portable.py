@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
+from txlb.connecting import ConnectFailed, OneProtocolFactory, PortPauses
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.pool import (
@@ -35,7 +36,7 @@ from txlb.pool import (
     Step,
     Waiting,
 )
-from txlb.proxy._connect import ConnectFailed, OneProtocolFactory, connectTo
+from txlb.proxy._connect import connectTo
 from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origin, Origins
 from txlb.proxy._pair import Pair
@@ -72,6 +73,7 @@ class PortableRelay(Holder):
         self.reactor = reactor
         self.deadlines = deadlines
         self.timeouts = timeouts
+        self.pauses = PortPauses(deadlines.seconds)
 
     def start(
         self,
@@ -145,7 +147,7 @@ class Connection:
         self._attempt = attempt
         relay = self._relay
         pair = Pair(relay.deadlines, relay.timeouts, self._over)
-        connecting = connectTo(relay.reactor, relay.deadlines, attempt, pair.host)
+        connecting = connectTo(relay.reactor, relay.deadlines, attempt, pair.host, relay.pauses)
         self._connecting = connecting
         connecting.addCallbacks(lambda _: self._connected(attempt, pair), self._failed)
         connecting.addErrback(self._broken)

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe
 from txlb.model.options import Option, Text
-from txlb.resources._connecting import ProbeFailed, endpointTo
+from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
 from txlb.resources._registry import ProbeKind, ProbeTarget
 from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
 
@@ -46,7 +46,7 @@ class AgentProbe:
         See L{IResourceProbe.probe}.
         """
         conversation = _Conversation(self._send)
-        connected = endpointTo(self._reactor, target.address).connect(_Once(conversation))
+        connected = ProbeEndpoint(self._reactor, target.address).connect(_Once(conversation))
         conversation.begin(connected)
         return conversation.done.addCallback(self._heard, target)
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.endpoints import (
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-)
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
 
-from txlb.model import Address, TCPAddress
+from txlb.connecting import ConnectFailed, endpointOf, failureFrom
+from txlb.model import Address
 
 
 class ProbeFailed(Exception):
@@ -23,13 +23,31 @@ class ProbeFailed(Exception):
     """
 
 
-def endpointTo(reactor: Any, address: Address) -> IStreamClientEndpoint:
+@implementer(IStreamClientEndpoint)
+class ProbeEndpoint:
     """
-    An endpoint for an address that needs no look-up. It has no timeout of its own,
-    which would go by the wall clock: the monitor cancels a probe in time.
+    An endpoint for an address that needs no look-up. It says why it can't connect in
+    the words that relays and checks have for it. It has no timeout of
+    its own, which would go by the wall clock: the monitor cancels a probe in time.
     """
-    if not isinstance(address, TCPAddress):
-        return UNIXClientEndpoint(reactor, address.path, None)
-    kind: Any = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
-    endpoint: IStreamClientEndpoint = kind(reactor, address.host, address.port, timeout=None)
-    return endpoint
+
+    def __init__(self, reactor: Any, address: Address) -> None:
+        self._endpoint = endpointOf(reactor, address)
+        self._address = address
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        See L{IStreamClientEndpoint.connect}.
+
+        @return: fails with L{ProbeFailed}, or with L{ConnectingCancelledError} if it is
+            cancelled.
+        """
+        return self._endpoint.connect(protocolFactory).addErrback(self._failed)
+
+    def _failed(self, reason: TwistedFailure) -> IProtocol:
+        value = reason.value
+        if isinstance(value, ConnectingCancelledError):
+            raise value
+        if isinstance(value, ConnectFailed):
+            raise ProbeFailed(value.failure.detail)
+        raise ProbeFailed(failureFrom(reason, self._address).detail)

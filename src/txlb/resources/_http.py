@@ -22,7 +22,7 @@ from txlb.interfaces import IResourceProbe
 from txlb.model import TCPAddress
 from txlb.model.kinds import Number, Word
 from txlb.model.options import Option, Text
-from txlb.resources._connecting import ProbeFailed, endpointTo
+from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
 from txlb.resources._registry import ProbeKind, ProbeTarget
 
 #: The most bytes that an answer may have.
@@ -46,7 +46,7 @@ class HTTPProbe:
         """
         See L{IResourceProbe.probe}.
         """
-        endpoint = endpointTo(self._reactor, target.address)
+        endpoint = ProbeEndpoint(self._reactor, target.address)
         pool = HTTPConnectionPool(self._reactor, persistent=False)
         agent = Agent.usingEndpointFactory(self._reactor, _Always(endpoint), pool)
         where = str(target.address) if isinstance(target.address, TCPAddress) else "localhost"

@@ -19,6 +19,7 @@ from tests.integration.support._clients import (
 )
 from tests.integration.support._load import Downloads, Load
 from tests.integration.support._manhole import Manhole
+from tests.integration.support._namespace import SILENT, inNamespace
 from tests.integration.support._ports import freePorts, silentPort
 from tests.integration.support._usage import (
     Usage,
@@ -33,6 +34,7 @@ from tests.integration.support._web import server, sites
 __all__ = [
     "PATIENCE",
     "ROOT",
+    "SILENT",
     "TWISTD",
     "Downloads",
     "IntegrationTestCase",
@@ -48,6 +50,7 @@ __all__ = [
     "descriptorLimit",
     "environment",
     "freePorts",
+    "inNamespace",
     "isClosedByPeer",
     "manyDescriptors",
     "readAll",

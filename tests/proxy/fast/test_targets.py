@@ -10,15 +10,20 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txlb.connecting import NO_PORTS
 from txlb.model import TCPAddress, UNIXAddress
+from txlb.pool import Failure, FailureKind
 from txlb.proxy._near import UNPACED, controlOf
 from txlb.proxy.fast._targets import (
     FIRST_EPHEMERAL,
+    PausedTarget,
     Target,
     Targets,
     _firstEphemeral,
     isSelfConnected,
 )
+
+NO_PORT = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 
 
 class TargetTests(SynchronousTestCase):
@@ -167,7 +172,7 @@ class TargetsTests(SynchronousTestCase):
         """
         An address is looked into once.
         """
-        targets, address = Targets(), TCPAddress("192.0.2.7", 80)
+        targets, address = Targets(lambda: 0.0), TCPAddress("192.0.2.7", 80)
         target = targets.of(address)
         self.assertIs(targets.of(address), target)
         self.assertIs(target.address, address)
@@ -176,8 +181,68 @@ class TargetsTests(SynchronousTestCase):
         """
         However many addresses come and go, only so many are kept.
         """
-        targets = Targets()
+        targets = Targets(lambda: 0.0)
         with mock.patch("txlb.proxy.fast._targets.MOST", 10):
             for number in range(100):
                 targets.of(TCPAddress("192.0.2.7", 1 + number))
                 self.assertTrue(len(targets) <= 10)
+
+
+class NoPortsTests(SynchronousTestCase):
+    """
+    Want of local ports towards one address.
+    """
+
+    def setUp(self) -> None:
+        self.now = 1000.0
+        self.targets = Targets(lambda: self.now)
+        self.address = TCPAddress("127.0.0.1", 1)
+        self.target = self.targets.of(self.address)
+        self.target.unpaced = True
+
+    def failOnce(self) -> Failure:
+        """
+        Connect to it, for which there is no port, as the relay does.
+        """
+        target = self.targets.of(self.address)
+        with mock.patch.object(Target, "connect", side_effect=NO_PORT):
+            try:
+                target.connect()
+            except OSError as error:
+                return self.targets.failed(target, error.errno or 0)
+        raise AssertionError("it was connected to")
+
+    def test_noStorm(self) -> None:
+        """
+        With 28,000 ports in use the system takes more than a millisecond to find that
+        none is left: for a tenth of a second it is not asked again.
+        """
+        self.assertEqual(self.failOnce(), NO_PORTS)
+        paused = self.targets.of(self.address)
+        with mock.patch.object(Target, "connect", side_effect=AssertionError):
+            for _ in range(1000):
+                error = self.assertRaises(OSError, paused.connect)
+                self.assertEqual(self.targets.failed(paused, error.errno or 0), NO_PORTS)
+        # Others are connected to as ever.
+        self.assertIs(type(self.targets.of(TCPAddress("127.0.0.1", 2))), Target)
+
+    def test_again(self) -> None:
+        """
+        Then it is as it was before.
+        """
+        for _ in range(3):
+            self.failOnce()
+            self.assertIsInstance(self.targets.of(self.address), PausedTarget)
+            self.now += 0.2
+        sock, number = self.targets.of(self.address).connect()
+        sock.close()
+        self.assertIn(number, {0, errno.EINPROGRESS, errno.ECONNREFUSED})
+        self.assertIs(self.targets.of(self.address), self.target)
+
+    def test_refusedMeanwhile(self) -> None:
+        """
+        A connection that was begun before may fail for a reason of its own.
+        """
+        self.failOnce()
+        failure = self.targets.failed(self.target, errno.ECONNREFUSED)
+        self.assertIs(failure.kind, FailureKind.REFUSED)

@@ -59,7 +59,7 @@ class FastRelay(Holder):
         super().__init__(ended, origins)
         self.loop = loop
         self.timeouts = timeouts
-        self.targets = Targets()
+        self.targets = Targets(loop.seconds)
 
     def start(
         self, clientFd: int, attempt: Attempt | Waiting, toHost: bytes = b"", toClient: bytes = b""

@@ -22,7 +22,6 @@ from txlb.pool import (
     Outcome,
     Step,
 )
-from txlb.proxy._connect import failureOf
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep
 from txlb.proxy._wait import ClientWait
@@ -128,11 +127,11 @@ class Search:
         try:
             sock, number = target.connect()
         except OSError as error:
-            return failureOf(error.errno or 0)
+            return self._relay.targets.failed(target, error.errno or 0)
         self._hostSocket = sock
         if number not in UNDER_WAY:
             self._dropHost()
-            return failureOf(number)
+            return self._relay.targets.failed(target, number)
         # Its host may see it, and ask for it, before we hear of it again.
         if self._relay.origins.keeping:
             self.noteOrigin()
@@ -155,7 +154,7 @@ class Search:
             return None
         except OSError as error:
             self._dropHost()
-            return failureOf(error.errno or 0)
+            return self._relay.targets.failed(target, error.errno or 0)
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
             return CONNECTED_TO_ITSELF
@@ -183,12 +182,14 @@ class Search:
         sock = self._hostSocket
         if sock is None:
             return
+        targets = self._relay.targets
+        target = targets.of(attempt.address)
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number or not event & select.EPOLLOUT:
-                self._failed(attempt, failureOf(number or errno.ECONNREFUSED))
+                self._failed(attempt, targets.failed(target, number or errno.ECONNREFUSED))
                 return
-        if self._relay.targets.of(attempt.address).mayBeItself and isSelfConnected(sock):
+        if target.mayBeItself and isSelfConnected(sock):
             self._failed(attempt, CONNECTED_TO_ITSELF)
             return
         self._begin(attempt, sock, event)

@@ -5,9 +5,14 @@ How to connect to an address, found out once for each.
 from __future__ import annotations
 
 import _socket
+import errno
+import os
 import socket
+from collections.abc import Callable
 
+from txlb.connecting import NO_PORTS, PortPauses, failureOf
 from txlb.model import Address, UNIXAddress
+from txlb.pool import Failure, FailureKind
 from txlb.proxy._near import dontPace, isNear, systemPaces
 
 #: Sockets that never block.
@@ -28,6 +33,9 @@ def _firstEphemeral() -> int:
     except (OSError, ValueError):
         return 1024
 
+
+#: Errors that mean that no local port is left.
+WANT_OF_PORTS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 
 FIRST_EPHEMERAL = _firstEphemeral()
 
@@ -84,12 +92,39 @@ class Target:
             self.unpaced = systemPaces()
 
 
+class PausedTarget(Target):
+    """
+    A target towards which no local port is left. It stands in the place of the target
+    for a moment, so that connecting to others costs nothing for it.
+    """
+
+    __slots__ = ("_targets", "target")
+
+    def __init__(self, target: Target, targets: Targets) -> None:
+        super().__init__(target.address)
+        self._targets = targets
+        self.target = target
+
+    def connect(self) -> tuple[_socket.socket, int]:
+        """
+        Begin to connect, if the pause is over.
+
+        @raise OSError: the pause is not over, or there is no socket to be had.
+        """
+        if not self._targets.goesOn(self):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        return self.target.connect()
+
+
 class Targets:
     """
     The targets of a relay. Owned by it.
+
+    @param seconds: the monotonic clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._pauses = PortPauses(seconds)
         # By the address itself, as to compare its contents costs more than all of
         # this; each target keeps its address, so that no other takes its place.
         self._targets: dict[int, Target] = {}
@@ -110,6 +145,33 @@ class Targets:
                 self._targets.clear()
             target = self._targets[id(address)] = Target(address)
         return target
+
+    def failed(self, target: Target, number: int) -> Failure:
+        """
+        Make the failure that an error of connecting to a target means. If no local
+        port is left towards it, it is not tried for a moment.
+
+        @param number: the error number.
+        """
+        address = target.address
+        if number in WANT_OF_PORTS and self._pauses.holds(address):
+            return NO_PORTS
+        failure = failureOf(number, address)
+        if failure.kind is FailureKind.PORTS:
+            self._pauses.begin(address)
+            if isinstance(target, PausedTarget):
+                target = target.target
+            self._targets[id(address)] = PausedTarget(target, self)
+        return failure
+
+    def goesOn(self, paused: PausedTarget) -> bool:
+        """
+        Say whether a target can be tried again; if so, it is in its place again.
+        """
+        if self._pauses.holds(paused.address):
+            return False
+        self._targets[id(paused.address)] = paused.target
+        return True
 
 
 def isSelfConnected(sock: _socket.socket) -> bool:

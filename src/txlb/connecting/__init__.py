@@ -1,0 +1,31 @@
+"""
+Connecting to hosts: what an error means, and endpoints for addresses. Relays, checks
+and probes share it.
+"""
+
+from txlb.connecting._endpoint import (
+    ConnectFailed,
+    OneProtocolFactory,
+    UNIXEndpoint,
+    endpointOf,
+    failureFrom,
+)
+from txlb.connecting._errors import MEANINGS, NO_PORTS, About, Meaning, failureOf, meaningOf
+from txlb.connecting._pauses import PortPauses
+from txlb.connecting._sockets import familyAndName
+
+__all__ = [
+    "MEANINGS",
+    "NO_PORTS",
+    "About",
+    "ConnectFailed",
+    "Meaning",
+    "OneProtocolFactory",
+    "PortPauses",
+    "UNIXEndpoint",
+    "endpointOf",
+    "failureFrom",
+    "failureOf",
+    "familyAndName",
+    "meaningOf",
+]

@@ -1,0 +1,118 @@
+"""
+Connecting to a host with Twisted's endpoints.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet import error as neterror
+from twisted.internet.address import UNIXAddress as UNIXSocketAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
+
+from txlb.connecting._errors import failureOf
+from txlb.errors import TxlbError
+from txlb.model import Address, UNIXAddress
+from txlb.pool import Failure, FailureKind
+
+
+def failureFrom(reason: TwistedFailure, address: Address | None = None) -> Failure:
+    """
+    Make the failure that Twisted's reason for not connecting means.
+
+    @param address: the address that was connected to, if it is known.
+    """
+    value = reason.value
+    number = getattr(value, "osError", None)
+    if not isinstance(number, int):
+        # A socket that could not be made is an OSError as it is.
+        number = getattr(value, "errno", None)
+    if isinstance(number, int) and number in errno.errorcode:
+        return failureOf(number, address)
+    if isinstance(value, neterror.TimeoutError):
+        return Failure(FailureKind.TIMEOUT, "no answer in time")
+    return Failure(FailureKind.UNREACHABLE, reason.getErrorMessage())
+
+
+class OneProtocolFactory(Factory):
+    """
+    Gives away the one protocol that it was made with, without a line in the log
+    for each connection.
+    """
+
+    noisy = False
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._only = protocol
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """
+        See L{IProtocolFactory.buildProtocol}.
+        """
+        return self._only
+
+
+class ConnectFailed(TxlbError):
+    """
+    A host could not be reached.
+
+    @ivar failure: why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(str(failure))
+
+
+@implementer(IStreamClientEndpoint)
+class UNIXEndpoint:
+    """
+    A stream socket in the file system. Connecting to one never takes time: it
+    succeeds or fails at once, with EAGAIN where the backlog is full, after
+    which no event would follow. Twisted's own endpoint waits for one.
+    """
+
+    def __init__(self, reactor: Any, path: str) -> None:
+        self._reactor = reactor
+        self._path = path
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        See L{IStreamClientEndpoint.connect}.
+        """
+        protocol: Any = protocolFactory.buildProtocol(UNIXSocketAddress(self._path))
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.setblocking(False)
+                sock.connect(self._path)
+                # It takes a copy of the descriptor; ours is closed here.
+                self._reactor.adoptStreamConnection(
+                    sock.fileno(), socket.AF_UNIX, OneProtocolFactory(protocol)
+                )
+        except OSError as error:
+            return fail(ConnectFailed(failureOf(error.errno or 0, UNIXAddress(self._path))))
+        return succeed(protocol)
+
+
+def endpointOf(reactor: Any, address: Address) -> IStreamClientEndpoint:
+    """
+    The endpoint for an address that needs no look-up.
+    """
+    if isinstance(address, UNIXAddress):
+        return UNIXEndpoint(reactor, address.path)
+    make: Any = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
+    # No timeout of its own, which would go by the wall clock.
+    endpoint: IStreamClientEndpoint = make(reactor, address.host, address.port, timeout=None)
+    return endpoint
