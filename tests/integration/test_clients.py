@@ -165,7 +165,9 @@ class ClientTests(IntegrationTestCase):
         self.assertEqual(floods[0].letIn, 0)
         self.assertLessEqual(floods[1].letIn, 5 + FLOOD)
         for kind in ("denied", "client-rate"):
-            lines = re.findall(rf"^.*clients closed, {kind}:.*$", self.program.output, re.MULTILINE)
+            lines = re.findall(
+                rf"^.*clients? closed, {kind}:.*$", self.program.output, re.MULTILINE
+            )
             self.assertTrue(1 <= len(lines) <= FLOOD + 3, lines)
 
     def test_atOnce(self) -> None:

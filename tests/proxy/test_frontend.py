@@ -76,21 +76,41 @@ class AdmissionTests(FrontendCase):
     def test_log(self) -> None:
         """
         However many are closed, it is one line a second with their number, for
-        each kind of reason.
+        each kind of reason, and the last of them is told of within a second, whether
+        another one comes or not.
         """
         log = logOf(self)
         frontend = self.frontend(maxConnections=1)
         self.come(frontend)
-        for _ in range(50):
+        for _ in range(200):
             self.come(frontend)
         self.tally.capacity = 1
         self.come(frontend)
         self.reactor.advance(1)
-        self.tally.capacity = 10
-        self.come(frontend)
         lines = [(event["kind"], event["times"]) for event in log if "kind" in event]
-        self.assertEqual(lines, [("limit", 1), ("descriptors", 1), ("limit", 50)])
-        self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 51)
+        self.assertEqual(lines, [("limit", 1), ("descriptors", 1), ("limit", 199)])
+        self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 200)
+        self.reactor.advance(60)
+        self.assertEqual(len([event for event in log if "kind" in event]), 3)
+        self.assertEqual(len(self.deadlines), 0)
+
+    def test_logAtEnd(self) -> None:
+        """
+        When a service goes, those of its last second are told of.
+        """
+        log = logOf(self)
+        frontend = self.frontend(maxConnections=1)
+        for _ in range(4):
+            self.come(frontend)
+        frontend.close()
+        lines = [formatEvent(event) for event in log if "kind" in event]
+        self.assertEqual(
+            lines,
+            [
+                "web: 1 client closed, limit: it has 1 connections",
+                "web: 2 clients closed, limit: it has 1 connections",
+            ],
+        )
 
 
 class ClientsTests(FrontendCase):
@@ -114,7 +134,7 @@ class ClientsTests(FrontendCase):
         [line] = [formatEvent(event) for event in log if "kind" in event]
         self.assertEqual(
             line,
-            "web: 1 clients closed, denied: 192.0.2.7:4711 is in none of the networks that may "
+            "web: 1 client closed, denied: 192.0.2.7:4711 is in none of the networks that may "
             "come in",
         )
 

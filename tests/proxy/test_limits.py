@@ -8,11 +8,10 @@ import os
 import resource
 
 from twisted.internet.selectreactor import SelectReactor
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fakes import logOf
-from txlb.proxy import Tally, Throttle
+from txlb.proxy import Tally
 from txlb.proxy import _limits as limits
 
 
@@ -157,20 +156,3 @@ class TallyTests(SynchronousTestCase):
         tally.active = 1
         tally.remove()
         self.assertEqual(tally.active, 0)
-
-
-class ThrottleTests(SynchronousTestCase):
-    def test_onceAWhile(self) -> None:
-        """
-        The first time is told at once, others as a number after the interval.
-        """
-        clock = Clock()
-        throttle = Throttle(clock.seconds, 1.0)
-        self.assertEqual(throttle.happened(), 1)
-        clock.advance(0.5)
-        self.assertEqual([throttle.happened() for _ in range(3)], [0, 0, 0])
-        clock.advance(0.5)
-        self.assertEqual(throttle.happened(), 4)
-        self.assertEqual(throttle.happened(), 0)
-        clock.advance(10)
-        self.assertEqual(throttle.happened(), 2)

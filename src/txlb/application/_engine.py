@@ -284,6 +284,8 @@ class Engine:
         self._names.stopService()
         if self._loop is not None:
             self._loop.stop()
+        for frontend in self._allFrontends():
+            frontend.sayRefusals()
         self.deadlines.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()

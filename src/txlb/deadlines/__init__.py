@@ -24,5 +24,16 @@ L{Deadlines.sleptSince}.
 from txlb.deadlines._deadline import Deadline
 from txlb.deadlines._deadlines import LATE, SLEPT, TICK, TURNS, Deadlines
 from txlb.deadlines._sleeps import CATCH_UP, Sleeps
+from txlb.deadlines._throttle import Throttle
 
-__all__ = ["CATCH_UP", "LATE", "SLEPT", "TICK", "TURNS", "Deadline", "Deadlines", "Sleeps"]
+__all__ = [
+    "CATCH_UP",
+    "LATE",
+    "SLEPT",
+    "TICK",
+    "TURNS",
+    "Deadline",
+    "Deadlines",
+    "Sleeps",
+    "Throttle",
+]

@@ -9,7 +9,7 @@ from txlb.connecting import ConnectFailed, endpointOf
 from txlb.proxy._connect import connectTo
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
-from txlb.proxy._limits import Tally, Throttle
+from txlb.proxy._limits import Tally
 from txlb.proxy._listen import Listener
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
@@ -32,7 +32,6 @@ __all__ = [
     "PrefaceReader",
     "Relayed",
     "Tally",
-    "Throttle",
     "Timeouts",
     "bindSockets",
     "connectTo",

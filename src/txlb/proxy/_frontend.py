@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
 
-from txlb.deadlines import Deadlines
+from txlb.deadlines import Deadlines, Throttle
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
 from txlb.model import ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
 from txlb.proxy._clients import packedClient
-from txlb.proxy._limits import Tally, Throttle
+from txlb.proxy._limits import Tally
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
@@ -99,7 +100,9 @@ class Frontend:
         self._admission = manager.getAdmission(serviceName)
         self._admission.census = self._clients
         self._readers: set[PrefaceReader] = set()
-        self._throttles = {kind: Throttle(deadlines.seconds) for kind in RefusalKind}
+        self._throttles = {
+            kind: Throttle(deadlines, partial(self._say, kind)) for kind in RefusalKind
+        }
         self._origins = origins
         self._closed = False
         # One of each kind at most: one that is used no more may have connections.
@@ -141,6 +144,7 @@ class Frontend:
         self._revision = -1
         for reader in tuple(self._readers):
             reader.stop()
+        self.sayRefusals()
 
     def connectionCount(self) -> int:
         """
@@ -304,15 +308,24 @@ class Frontend:
 
     def _count(self, kind: RefusalKind, detail: str) -> None:
         self._counters.refused[kind] += 1
-        times = self._throttles[kind].happened()
-        if times:
-            _log.warn(
-                "{service}: {times} clients closed, {kind}: {detail}",
-                service=self.serviceName,
-                times=times,
-                kind=kind.value,
-                detail=detail,
-            )
+        self._throttles[kind].happened(detail)
+
+    def _say(self, kind: RefusalKind, times: int, detail: str) -> None:
+        _log.warn(
+            "{service}: {times} {clients} closed, {kind}: {detail}",
+            service=self.serviceName,
+            times=times,
+            clients="client" if times == 1 else "clients",
+            kind=kind.value,
+            detail=detail,
+        )
+
+    def sayRefusals(self) -> None:
+        """
+        Log now how many clients were refused and are not logged yet.
+        """
+        for throttle in self._throttles.values():
+            throttle.flush()
 
     def _recordOf(self, result: Relayed) -> ConnectionRecord:
         dial, lease, gaveUp = result.dial, result.lease, result.gaveUp

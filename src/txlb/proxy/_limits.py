@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.selectreactor import SelectReactor
@@ -120,33 +119,3 @@ class Tally:
         deferred: Deferred[None] = Deferred()
         self._waiting.append(deferred)
         return deferred
-
-
-class Throttle:
-    """
-    Says a thing at most once in a while, with how often it happened meanwhile.
-
-    @param seconds: a monotonic clock.
-    @param interval: seconds between two times at least.
-    """
-
-    def __init__(self, seconds: Callable[[], float], interval: float = 1.0) -> None:
-        self._seconds = seconds
-        self._interval = interval
-        self._last: float | None = None
-        self._count = 0
-
-    def happened(self) -> int:
-        """
-        It happened once more.
-
-        @return: how often since it was last said, to be said now; 0 to keep
-            quiet.
-        """
-        self._count += 1
-        now = self._seconds()
-        if self._last is not None and now - self._last < self._interval:
-            return 0
-        self._last = now
-        count, self._count = self._count, 0
-        return count

@@ -16,9 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txlb.deadlines import Deadline, Deadlines
+from txlb.deadlines import Deadline, Deadlines, Throttle
 from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress
-from txlb.proxy._limits import Throttle
 from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before others get their turn.
@@ -66,7 +65,7 @@ class Listener:
         self._accepted = accepted
         self._path = address.path if isinstance(address, UNIXAddress) else None
         self._inherited = isinstance(address, InheritedAddress)
-        self._throttle = Throttle(deadlines.seconds)
+        self._throttle = Throttle(deadlines, self._say)
         self._doors = [Door(sock, reactor, deadlines, self._take, self._hold) for sock in sockets]
         self.addresses: list[Address] = [socketAddress(sock) for sock in sockets]
 
@@ -104,6 +103,7 @@ class Listener:
         listening, as who has given them has them too, and who waits there waits
         for the next process that gets them.
         """
+        self._throttle.flush()
         if self._inherited:
             for door in self._doors:
                 door.close()
@@ -131,15 +131,16 @@ class Listener:
             _log.failure("a connection from {peer} could not be taken", peer=peer)
 
     def _hold(self, error: OSError) -> None:
-        times = self._throttle.happened()
-        if times:
-            _log.warn(
-                "no new connections on {addresses} for {pause} s, {times} times now: {reason}",
-                addresses=", ".join(map(str, self.addresses)),
-                pause=EXHAUSTED_PAUSE,
-                times=times,
-                reason=error.strerror,
-            )
+        self._throttle.happened(error.strerror)
+
+    def _say(self, times: int, reason: str) -> None:
+        _log.warn(
+            "no new connections on {addresses} for {pause} s, {times} times now: {reason}",
+            addresses=", ".join(map(str, self.addresses)),
+            pause=EXHAUSTED_PAUSE,
+            times=times,
+            reason=reason,
+        )
 
 
 @implementer(IReadDescriptor)

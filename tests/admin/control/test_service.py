@@ -8,12 +8,13 @@ import os
 import socket
 import stat
 import tempfile
+from types import SimpleNamespace
 
 from twisted.python.filepath import FilePath
 
 from tests.admin.targets import FakeBalancer
-from tests.proxy.fakes import ReactorCase
-from txlb.admin.control import controlService
+from tests.proxy.fakes import ReactorCase, logOf
+from txlb.admin.control import _service, controlService
 from txlb.errors import AddressError, ListenError
 
 
@@ -40,6 +41,28 @@ class ServiceTests(ReactorCase):
         for path, words in (("/run/a\nb", "can't be printed"), ("/" + "x" * 108, "1 to 107 bytes")):
             error = self.assertRaises(AddressError, controlService, None, path)
             self.assertIn(words, str(error))
+
+    def test_complaints(self) -> None:
+        """
+        What clients do wrong is one line a second with its number, the last one within
+        a second.
+        """
+        log = logOf(self)
+        self.patch(_service, "time", SimpleNamespace(monotonic=self.reactor.seconds))
+        self.service.startService()
+        clients = self.service._clients
+        assert clients is not None
+        for _ in range(3):
+            clients.complain("it is Tuesday")
+        self.reactor.advance(1)
+        clients.complain("it is still Tuesday")
+        clients.complain("and late")
+        self.successResultOf(self.service.stopService())
+        said = [(event["times"], event["text"]) for event in log if "times" in event]
+        self.assertEqual(
+            said,
+            [(1, "it is Tuesday"), (2, "it is Tuesday"), (2, "and late")],
+        )
 
     def test_life(self) -> None:
         """

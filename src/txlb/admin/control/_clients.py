@@ -17,8 +17,7 @@ from twisted.internet.protocol import Factory
 from txlb.admin._commands import Target
 from txlb.admin._log import log, printable
 from txlb.admin.control._protocol import ControlProtocol
-from txlb.deadlines import Deadlines
-from txlb.proxy import Throttle
+from txlb.deadlines import Deadlines, Throttle
 
 #: Clients at a time.
 MAX_CLIENTS = 256
@@ -86,7 +85,7 @@ class Clients:
         self._most = most
         # In the order in which they were last heard of.
         self._clients: dict[ControlProtocol, None] = {}
-        self._throttle = Throttle(deadlines.seconds)
+        self._throttle = Throttle(deadlines, _say)
         self._ending = False
         self._allGone: list[Deferred[None]] = []
 
@@ -150,9 +149,7 @@ class Clients:
         """
         Log what somebody has done, unless that is a stream of lines.
         """
-        times = self._throttle.happened()
-        if times:
-            log.warn("the control socket: {text} ({times} such times)", text=text, times=times)
+        self._throttle.happened(text)
 
     def nextTurn(self) -> Deferred[None]:
         """
@@ -175,6 +172,7 @@ class Clients:
 
         @return: fires with L{None} when they are gone.
         """
+        self._throttle.flush()
         for protocol in tuple(self._clients):
             protocol.drop("")
         gone: Deferred[None] = Deferred()
@@ -183,3 +181,7 @@ class Clients:
         else:
             gone.callback(None)
         return gone
+
+
+def _say(times: int, text: str) -> None:
+    log.warn("the control socket: {text} ({times} such times)", text=text, times=times)
