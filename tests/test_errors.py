@@ -4,10 +4,22 @@ Tests for L{txlb.errors}.
 
 from __future__ import annotations
 
+import difflib
+import itertools
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb import errors
-from txlb.errors import ConfigurationError, ListenError, Problem, TxlbError, UnknownName, nearest
+from txlb.errors import (
+    ConfigurationError,
+    ListenError,
+    Problem,
+    TxlbError,
+    UnknownName,
+    listed,
+    nearest,
+)
 
 
 class TreeTests(SynchronousTestCase):
@@ -54,12 +66,81 @@ class UnknownNameTests(SynchronousTestCase):
         error = UnknownName("service", name, ["web"])  # type: ignore[arg-type]  # that is the point
         self.assertEqual(str(error), "no service is called 7; there are: web")
 
+    def test_manyKnown(self) -> None:
+        """
+        Of thousands of names a message lists the first ones and counts the others.
+        """
+        error = UnknownName("host", "x", (f"host{number:05}" for number in range(20_000)))
+        self.assertEqual(
+            str(error),
+            "no host is called 'x'; there are: "
+            + ", ".join(f"host{number:05}" for number in range(20))
+            + " and 19980 more",
+        )
+        self.assertEqual(len(error.known), 20_000)
+
+    def test_longNames(self) -> None:
+        """
+        Names are cut, those that are known as well as the one that is not.
+        """
+        error = UnknownName("host", "x" * 60_000, ["h" * 255])
+        self.assertEqual(str(error), f"no host is called '{'x' * 60}…'; there are: {'h' * 60}…")
+
+
+class ListedTests(SynchronousTestCase):
+    def test_few(self) -> None:
+        self.assertEqual(listed(["b", "a"]), "b, a")
+        self.assertEqual(listed(iter(["b", "a"]), " or "), "b or a")
+        self.assertEqual(listed([]), "")
+
+    def test_bound(self) -> None:
+        """
+        The bound itself needs no count.
+        """
+        names = [f"{number:02}" for number in range(22)]
+        self.assertTrue(listed(names[:20]).endswith(", 19"))
+        self.assertTrue(listed(names[:21]).endswith(", 19 and 1 more"))
+
 
 class NearestTests(SynchronousTestCase):
+    names = tuple(f"host{number:05}" for number in range(20_000))
+
     def test_nearest(self) -> None:
         self.assertEqual(nearest("lsiten", ["listen", "group"]), "listen")
         self.assertIsNone(nearest("zzz", ["listen", "group"]))
         self.assertIsNone(nearest("zzz", []))
+
+    def test_ofThousands(self) -> None:
+        """
+        One slip of the finger is understood among thousands of names that look alike: a
+        letter too many, too few, another one, or two the wrong way round.
+        """
+        for wrong in ("hsot00042", "hostt00042", "hos00042", "h0st00042"):
+            self.assertEqual(nearest(wrong, self.names), "host00042", wrong)
+
+    def test_boundedWork(self) -> None:
+        """
+        However many names there are, few are compared letter by letter: that takes up to
+        a millisecond for each, in which no connection is served.
+        """
+        compared: list[int] = []
+        original = difflib.get_close_matches
+
+        def watched(word: str, possibilities: list[str], **settings: Any) -> list[str]:
+            compared.append(len(possibilities))
+            return original(word, possibilities, **settings)
+
+        self.patch(difflib, "get_close_matches", watched)
+        nearest("hsot00042", self.names)
+        nearest("x", self.names)
+        nearest("x" * 60_000, self.names)
+        self.assertEqual(compared, [30, 0])
+
+    def test_endless(self) -> None:
+        """
+        No more names than that are asked for.
+        """
+        self.assertIsNone(nearest("zzz", map(str, itertools.count())))
 
 
 class MessageTests(SynchronousTestCase):
@@ -85,3 +166,17 @@ class MessageTests(SynchronousTestCase):
         error = ConfigurationError(problems)
         self.assertEqual(str(error), "c.xml:7: no port\nc.xml:3: no name")
         self.assertEqual(error.problems, tuple(problems))
+        self.assertEqual(error.more, 0)
+
+    def test_moreProblems(self) -> None:
+        """
+        Those that are not told are counted.
+        """
+        problems = [Problem("c.xml", 7, "no port")]
+        self.assertEqual(
+            str(ConfigurationError(problems, 1)), "c.xml:7: no port\nc.xml: and 1 more problem"
+        )
+        self.assertIn("\nc.xml: and 79951 more problems", str(ConfigurationError(problems, 79951)))
+
+    def test_longProblem(self) -> None:
+        self.assertEqual(Problem("c.xml", 7, "x" * 100_000).message, "x" * 1000 + "…")

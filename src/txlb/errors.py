@@ -8,7 +8,11 @@ or the remedy, so that it can be shown to a person as it is.
 from __future__ import annotations
 
 import difflib
+import heapq
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
+from operator import eq
 
 __all__ = [
     "AccessDenied",
@@ -25,8 +29,23 @@ __all__ = [
     "TxlbError",
     "UnknownConnection",
     "UnknownName",
+    "listed",
     "nearest",
+    "shortened",
 ]
+
+#: How many names a message lists.
+MOST_LISTED = 20
+
+#: How much of a name or value a message shows, and how long the message about a problem
+#: of a file is, in characters.
+MOST_SHOWN = 60
+MOST_SAID = 1000
+
+#: How many known names L{nearest} looks at, and how many of those that look most like
+#: the wanted one it compares letter by letter.
+MOST_LOOKED_AT = 10_000
+MOST_COMPARED = 30
 
 
 class TxlbError(Exception):
@@ -69,12 +88,15 @@ class UnknownName(TxlbError, LookupError):
         if hint is not None:
             remedy = f"did you mean {hint!r}?"
         elif self.known:
-            remedy = "there are: " + ", ".join(sorted(self.known))
+            remedy = "there are: " + listed(sorted(self.known))
         else:
             remedy = "there is none yet"
         if more:
             remedy = f"{remedy} ({more})"
-        super().__init__(f"no {kind} is called {name!r}; {remedy}")
+        # At a prompt it may be anything.
+        asked: object = name
+        shown = shortened(asked) if isinstance(asked, str) else asked
+        super().__init__(f"no {kind} is called {shown!r}; {remedy}")
 
 
 class AccessDenied(TxlbError):
@@ -141,7 +163,7 @@ class Problem:
 
     @ivar file: the file's path as it was given.
     @ivar line: the line of the element, from 1; 0 where no line can be told.
-    @ivar message: what is wrong and what would be right.
+    @ivar message: what is wrong and what would be right, in at most 1000 characters.
     """
 
     __slots__ = ("file", "line", "message")
@@ -149,7 +171,7 @@ class Problem:
     def __init__(self, file: str, line: int, message: str) -> None:
         self.file = file
         self.line = line
-        self.message = message
+        self.message = shortened(message, MOST_SAID)
 
     def __str__(self) -> str:
         if self.line:
@@ -164,20 +186,64 @@ class ConfigurationError(TxlbError):
     """
     A configuration file that can't be used.
 
-    @ivar problems: everything that is wrong with it, in the order of the file,
-        at least one.
+    @ivar problems: what is wrong with it, in the order of the file, at least one.
+    @ivar more: how many problems there are beside these. They come after them in the
+        file.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], more: int = 0) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.more = more
+        lines = [str(problem) for problem in self.problems]
+        if more:
+            what = "problem" if more == 1 else "problems"
+            lines.append(f"{self.problems[0].file}: and {more} more {what}")
+        super().__init__("\n".join(lines))
+
+
+def shortened(text: str, most: int = MOST_SHOWN) -> str:
+    """
+    A text as a message shows it: cut if it is long.
+
+    @param most: how many characters are shown.
+    """
+    return text if len(text) <= most else text[:most] + "…"
+
+
+def listed(names: Iterable[str], separator: str = ", ") -> str:
+    """
+    The first of some names, and how many more there are.
+    """
+    every = list(names)
+    shown = [shortened(name) for name in every[:MOST_LISTED]]
+    if len(every) > len(shown):
+        shown[-1] += f" and {len(every) - len(shown)} more"
+    return separator.join(shown)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """
     The known name that a person who wrote C{name} most likely meant.
 
-    @return: L{None} where none is near.
+    The time that this takes is bounded, as clients of the control socket can ask for any
+    name: a few milliseconds with thousands of names.
+
+    @return: L{None} if none is near, or if C{name} is longer than 60 characters.
     """
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    if len(name) > MOST_SHOWN:
+        return None
+    # Names of other lengths can't be as near as 0.6, which is the cutoff below.
+    least, most = 3 * len(name) / 7, 7 * len(name) / 3
+    found = [each for each in islice(known, MOST_LOOKED_AT) if least <= len(each) <= most]
+    if len(found) > MOST_COMPARED:
+        found = heapq.nlargest(MOST_COMPARED, found, key=partial(_likeness, name, name[::-1]))
+    close = difflib.get_close_matches(name, found, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def _likeness(name: str, backwards: str, other: str) -> int:
+    """
+    How many letters two names have at the same places, counted from both ends.
+    """
+    same = [*map(eq, name, other), *map(eq, backwards, other[::-1])]
+    return same.count(True)

@@ -181,6 +181,20 @@ class ReloadTests(FileCase):
         self.assertEqual(self.lbs.reload(discard=True).lines, ["host web/prod/h2: weight 5 -> 3"])
         self.assertEqual(self.weight("h2"), 3)
 
+    def test_manyConflicts(self) -> None:
+        """
+        The first ones are told, and the others are counted.
+        """
+        hosts = "".join(f'<host name="a{number}" ip="127.0.0.1:1"/>\n' for number in range(100))
+        many = FILE.replace("    </group>", hosts + "    </group>")
+        self.made(many)
+        for number in range(100):
+            self.manager.setWeight("web", "prod", f"a{number}", 5)
+        self.write(many.replace('127.0.0.1:1"', '127.0.0.1:1" weight="7"'))
+        error = self.assertRaises(ConfigurationConflict, self.lbs.reload)
+        self.assertEqual(len(error.lines), 23)
+        self.assertEqual(error.lines[-2], "  and 80 more")
+
     def test_togetherWrong(self) -> None:
         """
         Live and in the file two services take each other's place, and no service

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.config.documents import ARGON2ID, SMALL
-from txlb.config._document import MAX_LENGTH
+from txlb.config._document import MAX_ELEMENTS, MAX_LENGTH
 
 #: Where something is wrong, by its line, and what is said, as a pattern.
 Wanted = Sequence[tuple[int, str]]
@@ -76,6 +76,11 @@ DOCUMENTS: dict[str, tuple[bytes, Wanted]] = {
         '<?xml version="1.0" encoding="utf-16"?>\n<!DOCTYPE config>\n<config/>'.encode("utf-16"),
         [(2, r"a DOCTYPE is not read")],
     ),
+    "DOCTYPE after blank lines": (
+        b" \n" * 100_000 + b"<!---->" * 1000 + b"<!DOCTYPE config>" + SMALL,
+        [(100_001, r"a DOCTYPE is not read")],
+    ),
+    "a tag that ends with the file": (b"<config>\n<service\n  \n", [(4, r"the file ends before")]),
     "entity bomb": (
         b'<!DOCTYPE config [\n<!ENTITY a "aaaaaaaaaa">\n'
         + b"\n".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(12))
@@ -95,6 +100,10 @@ DOCUMENTS: dict[str, tuple[bytes, Wanted]] = {
     "33 levels": (
         b"<config>\n" + b"<note>\n" * 32 + b"</note>" * 32 + b"</config>",
         [(33, r"more than 32 levels deep")],
+    ),
+    "250,001 elements": (
+        b"<config>\n" + b"<a/>" * MAX_ELEMENTS + b"</config>",
+        [(2, r"there are more than 250000 elements; this is no configuration file")],
     ),
     "too long": (
         b"<config>" + b" " * MAX_LENGTH,

@@ -67,6 +67,38 @@ class CheckTests(SynchronousTestCase):
         # The processor's time for about a hundred files, not the clock's.
         self.assertTrue(after.children_user - before.children_user < 20)
 
+    def test_costOfMistakes(self) -> None:
+        """
+        A file with very many mistakes takes seconds of the processor's time and some tens
+        of MB, and is answered in 51 lines at most. Each of these took more than a minute,
+        or more than a GB.
+        """
+        names = b" ".join(b'conect%d="1"' % number for number in range(40_000))
+        schedulers = b"".join(
+            b'<group name="%d" scheduler="lestc%d"/>\n' % (number, number)
+            for number in range(10_000)
+        )
+        files = {
+            "attributes": SMALL.replace(b"<service ", b"<service " + names + b" "),
+            "schedulers": SMALL.replace(b"  </service>", schedulers + b"  </service>"),
+            "white space": b" " * 9_900_000 + b"<!DOCTYPE config><config/>",
+            "services": b"<config>\n" + b"<service/>\n" * 20_000 + b"</config>",
+        }
+        for name, data in files.items():
+            path = self.write(data)
+            program = subprocess.Popen(
+                [*TXLB, "check", path], stderr=subprocess.PIPE, env=environment()
+            )
+            with program:
+                assert program.stderr is not None
+                said = program.stderr.read()
+                _, status, usage = os.wait4(program.pid, 0)
+                program.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(program.returncode, 1, name)
+            self.assertLessEqual(said.count(b"\n"), 51, name)
+            self.assertLess(usage.ru_utime, 15, name)
+            self.assertLess(usage.ru_maxrss, 300 * 1024, name)
+
     def test_headOfOutput(self) -> None:
         """
         A reader that has seen enough is no reason for a traceback.

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Lines of a difference that are shown.
 MOST_LINES = 200
 
+#: Settings that contradict each other, of which a message tells.
+MOST_CONFLICTS = 20
+
 #: What is nobody's business also where a difference is shown.
 _SECRET = re.compile(r'(password\s*=\s*)("[^"]*"|\'[^\']*\')')
 
@@ -176,10 +179,13 @@ class ConfigurationFile:
             lines = [f"what was changed live and {new.path} contradict each other: {error}"]
             raise ConfigurationConflict([*lines, _WAY_OUT]) from None
         if merged.conflicts:
+            lines = [f"  {conflict}" for conflict in merged.conflicts[:MOST_CONFLICTS]]
+            if len(merged.conflicts) > MOST_CONFLICTS:
+                lines.append(f"  and {len(merged.conflicts) - MOST_CONFLICTS} more")
             raise ConfigurationConflict(
                 [
                     f"what was changed live and {new.path} contradict each other:",
-                    *(f"  {conflict}" for conflict in merged.conflicts),
+                    *lines,
                     _WAY_OUT,
                 ]
             )

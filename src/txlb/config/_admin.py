@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from txlb.config import _schema as schema
 from txlb.config._build import checkUnique
 from txlb.config._elements import Element
-from txlb.config._nodes import Node, Report
+from txlb.config._nodes import Node
+from txlb.config._problems import Report
 from txlb.config._settings import (
     AdminSettings,
     AdminUser,

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from txlb.config import _schema as schema
-from txlb.config._nodes import Node, Report
-from txlb.errors import ModelError, nearest
+from txlb.config._nodes import Node
+from txlb.config._problems import Report
+from txlb.errors import ModelError, listed, nearest
 from txlb.model import (
     SCHEDULER_SETTINGS,
     HealthCheck,
@@ -263,7 +264,8 @@ class ServiceBuilder:
             if not named:
                 self._unknownGroup(enable, groups)
                 return None
-            found += [group for group in named if group not in found]
+            there = set(map(id, found))
+            found += [group for group in named if id(group) not in there]
         if len(found) > 1:
             first, second = sorted(found, key=lambda group: group.line)[:2]
             self._problem(
@@ -284,7 +286,7 @@ class ServiceBuilder:
         unsure = any(group.wrong & {"enable", "attributes"} for group in groups)
         if enable is not None or not groups or unsure or "children" in node.wrong:
             return
-        names = " or ".join(group.label for group in groups)
+        names = listed((group.label for group in groups), " or ")
         self._problem(
             node.line, f'{node.label} has no enabled group; write enable="true" in {names}'
         )
@@ -295,7 +297,7 @@ class ServiceBuilder:
         if not known:
             return
         hint = nearest(name, known)
-        remedy = f"did you mean {hint!r}?" if hint else f"there are: {', '.join(known)}"
+        remedy = f"did you mean {hint!r}?" if hint else f"there are: {listed(known)}"
         self._problem(enable.line, f"no group of this service is called {name!r}; {remedy}")
 
     def _checkListeners(self, root: Node) -> None:

@@ -13,11 +13,13 @@ from txlb.config._admin import SettingsBuilder
 from txlb.config._build import ServiceBuilder
 from txlb.config._difference import settingsBetween
 from txlb.config._document import parseTree, readFile
+from txlb.config._looks import boundedLooks
 from txlb.config._nodes import Node, checkTree
+from txlb.config._problems import Problems
 from txlb.config._render import render
 from txlb.config._save import writeFile
 from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
-from txlb.errors import ConfigurationError, Problem, UnknownName
+from txlb.errors import Problem, UnknownName
 from txlb.model import Plan, ProxyService, changesBetween
 
 
@@ -33,7 +35,8 @@ class Configuration:
     @ivar manager: what it does by itself.
     @ivar control: the absolute path of the control socket; L{None} for none.
     @ivar logging: the log file; L{None} for twistd's own.
-    @ivar notes: what is right, but should be known, in the order of the file.
+    @ivar notes: what is right, but should be known, in the order of the file: the
+        first 50, and how many more there are.
     @ivar root: the outermost element, for those that show the file.
     """
 
@@ -143,8 +146,8 @@ def loadConfiguration(path: str) -> Configuration:
     """
     Read a configuration file.
 
-    @raise ConfigurationError: it can't be read, or something in it is wrong;
-        says everything that is.
+    @raise ConfigurationError: it can't be read, or something in it is wrong; see
+        L{parseConfiguration}.
     """
     return parseConfiguration(readFile(path), path)
 
@@ -155,23 +158,17 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
 
     @param name: the file's name, for messages; relative paths in it begin at
         the folder of this file, which need not exist.
-    @raise ConfigurationError: something in it is wrong; says everything that is.
+    @raise ConfigurationError: something in it is wrong; says the first 50 things that
+        are, and how many more there are.
     """
-    problems: list[Problem] = []
-    notes: list[Problem] = []
-
-    def problem(line: int, message: str) -> None:
-        problems.append(Problem(name, line, message))
-
-    def note(line: int, message: str) -> None:
-        notes.append(Problem(name, line, message))
-
+    problems, notes = Problems(name), Problems(name)
     path = os.path.abspath(name)
-    root = checkTree(parseTree(data, name), name, problem, note)
-    services = ServiceBuilder(problem, note).build(root)
-    settings = SettingsBuilder(os.path.dirname(path), problem, note).build(root)
-    if problems:
-        raise ConfigurationError(sorted(problems, key=_line))
+    reports = problems.report, notes.report
+    with boundedLooks():
+        root = checkTree(parseTree(data, name), name, *reports)
+        services = ServiceBuilder(*reports).build(root)
+        settings = SettingsBuilder(os.path.dirname(path), *reports).build(root)
+    problems.check()
     return Configuration(
         path,
         tuple(services),
@@ -179,11 +176,7 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
         settings.manager,
         settings.control,
         settings.logging,
-        tuple(sorted(notes, key=_line)),
+        tuple(notes.all()),
         root,
         data,
     )
-
-
-def _line(problem: Problem) -> int:
-    return problem.line

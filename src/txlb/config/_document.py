@@ -22,6 +22,10 @@ MAX_LENGTH = 10 * 1024 * 1024
 #: The deepest level of elements, the outermost being the first.
 MAX_DEPTH = 32
 
+#: How many elements there can be: more than fit into a file of this length if each says
+#: something.
+MAX_ELEMENTS = 250_000
+
 _DEEP = f"elements are more than {MAX_DEPTH} levels deep; this is no configuration file"
 
 _PREMATURE_END = 77
@@ -57,7 +61,8 @@ _SAID_BETTER_WITH_NAMES = (
     (re.compile(r"Attribute (\S+) redefined"), r"the attribute \1 is there twice"),
 )
 
-_BEFORE_DOCTYPE = re.compile(r"(?:[^<]|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+#: It never goes back, so that it needs no memory for each character.
+_BEFORE_DOCTYPE = re.compile(r"(?>[^<]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 
 
 class _Doctype(Exception):
@@ -126,7 +131,7 @@ def parseTree(data: bytes, name: str) -> etree._Element:
 
     @param name: the file's name, for messages.
     @raise ConfigurationError: it is no XML, has a DOCTYPE, or is too long or too
-        deep.
+        deep, or has too many elements.
     """
     if len(data) > MAX_LENGTH:
         raise _error(name, 0, f"it is longer than {MAX_LENGTH} bytes; this is no configuration")
@@ -140,7 +145,7 @@ def parseTree(data: bytes, name: str) -> etree._Element:
         root: etree._Element = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise _error(name, error.lineno or 1, _explain(error, data)) from None
-    _checkDepth(root, name)
+    _checkSize(root, name)
     return root
 
 
@@ -172,20 +177,31 @@ def _doctypeLine(data: bytes) -> int:
     return text.count("\n", 0, found.end() if found else 0) + 1
 
 
-def _checkDepth(root: etree._Element, name: str) -> None:
+def _checkSize(root: etree._Element, name: str) -> None:
     """
-    libxml2 itself stops at 256 levels, so that the tree is never deeper.
+    Count elements and levels. libxml2 itself stops at 256 levels, so that the tree is
+    never deeper.
     """
-    depth = 0
+    depth = number = 0
     for event, element in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
+        if event == "end":
+            depth -= 1
+            continue
+        depth += 1
+        number += 1
         if depth > MAX_DEPTH:
             raise _error(name, element.sourceline or 0, _DEEP)
+        if number > MAX_ELEMENTS:
+            raise _error(
+                name,
+                element.sourceline or 0,
+                f"there are more than {MAX_ELEMENTS} elements; this is no configuration file",
+            )
 
 
 def _explain(error: etree.XMLSyntaxError, data: bytes) -> str:
     line, column = error.position
-    if error.code not in _NOT_TRUNCATED and not _rest(data, line, column).strip():
+    if error.code not in _NOT_TRUNCATED and _isAtEnd(data, line, column):
         return _SAID_BETTER[_PREMATURE_END]
     if error.code in _SAID_BETTER:
         return _SAID_BETTER[error.code]
@@ -202,12 +218,15 @@ def _explain(error: etree.XMLSyntaxError, data: bytes) -> str:
     return f"this is not well-formed XML: {message}"
 
 
-def _rest(data: bytes, line: int, column: int) -> bytes:
+def _isAtEnd(data: bytes, line: int, column: int) -> bool:
     """
-    What comes after the place of an error.
+    Whether nothing but white space comes after the place of an error.
     """
-    lines = data.split(b"\n")
-    return b"\n".join([lines[line - 1][column - 1 :], *lines[line:]])
+    end = len(data.rstrip())
+    lastLine = data.count(b"\n", 0, end) + 1
+    # The column behind the last character, from 1.
+    lastColumn = end - data.rfind(b"\n", 0, end)
+    return (line, column) >= (lastLine, lastColumn)
 
 
 def _error(name: str, line: int, message: str) -> ConfigurationError:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from txlb.config._kinds import Kind
 
@@ -32,6 +32,17 @@ class Since(Enum):
     OLD = "1.1.0"
     PYDIRECTOR = "PythonDirector"
     NEW = "2.0"
+
+
+class Written(Protocol):
+    """
+    The attributes of an element, as they stand in a file.
+    """
+
+    def get(self, key: str, /) -> str | None:
+        """
+        The text of an attribute; L{None} if it is not written.
+        """
 
 
 class Absent(Enum):
@@ -132,7 +143,7 @@ class Element:
     by: str = ""
     variants: Callable[[], Mapping[str, Variant]] | None = None
 
-    def attributesOf(self, written: Mapping[str, str]) -> tuple[Attribute, ...]:
+    def attributesOf(self, written: Written) -> tuple[Attribute, ...]:
         """
         What an element can have that says this.
 
@@ -141,7 +152,9 @@ class Element:
         if self.variants is None:
             return self.attributes
         by = self.getAttribute(self.by)
-        word = written.get(self.by, None if by is None else by.default)
+        word = written.get(self.by)
+        if word is None and by is not None:
+            word = by.default
         variant = self.variants().get(str(word))
         return self.attributes if variant is None else self.attributes + variant.attributes
 

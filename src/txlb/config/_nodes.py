@@ -4,18 +4,17 @@ From a tree to nodes: the same elements, each held against the schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from lxml import etree
 
 from txlb.config._elements import REQUIRED, Attribute, Element, walk
 from txlb.config._kinds import quoted
+from txlb.config._problems import Report
 from txlb.config._schema import CONFIG, NOTE
-from txlb.errors import ConfigurationError, ModelError, Problem, nearest
-
-#: Takes a line and a message.
-Report = Callable[[int, str], None]
+from txlb.errors import ConfigurationError, ModelError, Problem, nearest, shortened
 
 
 class Node:
@@ -40,7 +39,9 @@ class Node:
     def __init__(self, element: etree._Element, spec: Element) -> None:
         self.element = element
         self.spec = spec
-        self.attributes = spec.attributesOf({str(k): str(v) for k, v in element.attrib.items()})
+        # lxml looks for each value from the first attribute on, so that to ask for all of
+        # them takes quadratic time.
+        self.attributes = spec.attributesOf(element)
         self.line = element.sourceline or 0
         self.values: dict[str, Any] = {}
         self.wrong: set[str] = set()
@@ -117,7 +118,7 @@ def _check(element: etree._Element, spec: Element, problem: Report) -> Node:
             continue
         known = spec.getChild(str(child.tag))
         if known is None:
-            problem(child.sourceline or 0, _unknownElement(child, spec))
+            problem(child.sourceline or 0, partial(_unknownElement, child, spec))
             # What it was meant for can't be missed as well.
             node.wrong.add("children")
         else:
@@ -141,7 +142,7 @@ def _checkAttributes(node: Node, problem: Report) -> None:
         if text is None or text in attribute.unset:
             if attribute.default is REQUIRED:
                 node.wrong.add(attribute.name)
-                problem(node.line, _missing(node, attribute))
+                problem(node.line, partial(_missing, node, attribute))
             continue
         try:
             what = f"{attribute.name} of {node.label}"
@@ -153,7 +154,7 @@ def _checkAttributes(node: Node, problem: Report) -> None:
         # Of a variant that there isn't nobody knows what it would have.
         if node.getAttribute(name) is None and node.spec.by not in node.wrong:
             node.wrong.add("attributes")
-            problem(node.line, _unknownAttribute(node, name))
+            problem(node.line, partial(_unknownAttribute, node, name))
 
 
 def _missing(node: Node, attribute: Attribute) -> str:
@@ -253,5 +254,4 @@ def _local(name: str) -> str:
     """
     A name without its namespace, cut where it is long.
     """
-    local = name.rpartition("}")[2]
-    return local if len(local) <= 60 else local[:60] + "…"
+    return shortened(name.rpartition("}")[2])

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from txlb.config import _schema as schema
-from txlb.config._document import MAX_DEPTH, MAX_LENGTH
+from txlb.config._document import MAX_DEPTH, MAX_ELEMENTS, MAX_LENGTH
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, walk
 from txlb.config._explain import defaultText
 
@@ -16,10 +16,10 @@ A configuration is an XML file. It does not matter how its lines are broken or i
 attributes stand, and comments may stand between any two elements.
 
 * Any DOCTYPE is refused, and with it every entity that is not XML's own. Nothing is fetched or
-  included. A file has at most {MAX_LENGTH // (1024 * 1024)} MiB and elements at most {MAX_DEPTH}
-  levels deep.
+  included. A file has at most {MAX_LENGTH // (1024 * 1024)} MiB and {MAX_ELEMENTS:,} elements,
+  which are at most {MAX_DEPTH} levels deep.
 * Elements and attributes that are not on this page are errors, and so is text that is not in a
-  comment. ``txlb check FILE`` says everything that is wrong with a file, line by line, and
+  comment. ``txlb check FILE`` says what is wrong with a file, line by line, and
   ``txlb check --explain FILE`` every setting in effect.
 * True is written ``true``, ``yes``, ``on``, ``enable`` or ``1``, false ``false``, ``no``, ``off``,
   ``disable`` or ``0``, in upper or lower case; nothing else will do.

@@ -24,6 +24,7 @@ from txlb.config._document import parseTree
 from txlb.config._edit import arrange
 from txlb.config._elements import Attribute, Element, Variant
 from txlb.config._nodes import Node, checkTree
+from txlb.config._problems import Message
 from txlb.config._words import CHECKS, PROBES
 from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
@@ -54,7 +55,7 @@ def render(source: bytes, name: str, services: Sequence[ProxyService]) -> bytes:
     return serialize(root.element, source)
 
 
-def _nothing(line: int, message: str) -> None:
+def _nothing(line: int, message: Message) -> None:
     """
     The document was loaded before, so there is nothing to report.
     """

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from txlb import schedulers
 from txlb.config._kinds import PlainKind, quoted
+from txlb.config._looks import mayLook
 from txlb.errors import ModelError, UnknownName
 from txlb.model import Address, checkName, parseHostAddress, parseListenAddress, parseNetwork
 from txlb.model import ListenAddress as AnyListenAddress
@@ -56,7 +57,7 @@ class SchedulerWord(PlainKind):
         if len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         try:
-            return schedulers.canonicalWord(text)
+            return schedulers.canonicalWord(text, mayLook)
         except UnknownName as error:
             raise ModelError(f"{what}: {error}") from None
 

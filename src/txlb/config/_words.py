@@ -14,6 +14,7 @@ from typing import Any
 
 from txlb.config._elements import REQUIRED, Attribute, Variant
 from txlb.config._kinds import PlainKind
+from txlb.config._looks import mayLook
 from txlb.errors import DuplicateName, ModelError, nearest
 from txlb.model.options import Option
 
@@ -71,7 +72,7 @@ class Words:
         """
         What a word stands for; L{None} for nothing, as far as can be found.
         """
-        if word not in self._variants and self._finder is not None:
+        if word not in self._variants and self._finder is not None and mayLook():
             self._finder()
         return self._variants.get(word)
 
@@ -121,7 +122,7 @@ class Word(PlainKind):
         """
         if self.words.find(text) is None:
             wrong = self.wrong(text, what)
-            hint = nearest(text, self.words.known()) if len(text) <= 60 else None
+            hint = nearest(text, self.words.known())
             raise ModelError(f"{wrong}; did you mean {hint!r}?") if hint else wrong
         return text
 

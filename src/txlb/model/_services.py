@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.errors import DuplicateName, ModelError, UnknownName, listed
 from txlb.model._addresses import (
     AddressLike,
     ListenAddress,
@@ -133,7 +133,7 @@ class ProxyService:
         checkUnique("group", (group.name for group in self.groups), whose)
         enabled = [group for group in self.groups if group.enabled]
         if len(enabled) != 1:
-            found = " and ".join(repr(group.name) for group in enabled) or "none"
+            found = listed((repr(group.name) for group in enabled), " and ") or "none"
             raise ModelError(
                 f"{whose} has {found} enabled; of its groups exactly one is, as only one can "
                 "get the connections"

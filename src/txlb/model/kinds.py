@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from txlb.errors import ModelError
+from txlb.errors import MOST_SHOWN, ModelError, shortened
 
 #: Pairs of words for true and false, each read in any case.
 BOOLEAN_PAIRS = (
@@ -23,7 +23,7 @@ BOOLEAN_PAIRS = (
 )
 
 #: How much of a wrong value a message quotes, in characters.
-MAX_QUOTED = 60
+MAX_QUOTED = MOST_SHOWN
 
 _TRUE = frozenset(pair[0] for pair in BOOLEAN_PAIRS)
 _FALSE = frozenset(pair[1] for pair in BOOLEAN_PAIRS)
@@ -35,7 +35,7 @@ def quoted(text: str) -> str:
     """
     A value as a message shows it, cut where it is long.
     """
-    return repr(text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "…")
+    return repr(shortened(text, MAX_QUOTED))
 
 
 class Kind(Protocol):

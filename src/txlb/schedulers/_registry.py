@@ -134,16 +134,18 @@ def schedulerKinds() -> list[SchedulerKind]:
     return list(_kinds.values())
 
 
-def canonicalWord(word: object) -> str:
+def canonicalWord(word: object, mayLook: Callable[[], bool] = lambda: True) -> str:
     """
     The word that a policy goes by, from it or from one of PythonDirector's.
 
+    @param mayLook: asked whether policies from elsewhere may be looked for, if the word
+        is unknown.
     @raise UnknownName: no policy has this word.
     """
     text = word if isinstance(word, str) else repr(word)
     text = ALIASES.get(text, text)
     if text not in _kinds:
-        wrong = [line for finder in _finders for line in finder()]
+        wrong = [line for finder in _finders if mayLook() for line in finder()]
         if text not in _kinds:
             raise UnknownName("scheduler", text, _kinds, "; ".join(wrong))
     return text
