@@ -120,7 +120,7 @@ class LiveChangeTests(IntegrationTestCase):
             self.assertRegex(program.output, rf"admin.*127\.0\.0\.1.*{command}")
         # And what came of it, once, with from where to where.
         for line in (
-            f"listens on 127.0.0.1:{ports['elsewhere']}, not on 127.0.0.1:{ports['port']}",
+            f"listener moved from 127.0.0.1:{ports['port']} to 127.0.0.1:{ports['elsewhere']}",
             f"host-added web/main/host3: added at 127.0.0.1:{ports['host3']}",
             "group-switched web/spare: gets the connections of web instead of main",
         ):

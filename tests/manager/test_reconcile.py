@@ -302,6 +302,7 @@ class ApplyTests(SynchronousTestCase):
                     "after": {
                         field.name: getattr(ProxyHost("c", "::1", 1), field.name)
                         for field in dataclasses.fields(ProxyHost)
+                        if field.init
                     },
                     "restart": False,
                     "text": "host web/main/c added ([::1]:1, weight 1)",

@@ -10,6 +10,7 @@ from txlb.manager._observers import Observers
 from txlb.manager._running import Endings, Running
 from txlb.model import Change, ChangeKind, Plan, ProxyService, changesBetween, plain
 from txlb.pool import Event, EventKind, changed, checkPolicy
+from txlb.schedulers import schedulerKind
 
 #: The kinds of event for the changes that pools don't publish themselves.
 _KINDS = {
@@ -75,11 +76,13 @@ class Reconciler:
 
     def _check(self, wanted: Sequence[ProxyService]) -> None:
         """
-        Try the schedulers that are new in a group, as they may come from a plugin.
+        Try the schedulers of plugins that are new in a group.
         """
         pools = self._running.pools
         for service in wanted:
             for group in service.groups:
+                if schedulerKind(group.scheduler).isOwn:
+                    continue
                 pool = pools.get((service.name, group.name))
                 if pool is None:
                     checkPolicy(service.name, group, (), self._running.seconds)

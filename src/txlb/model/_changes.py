@@ -233,7 +233,8 @@ def _groupChanges(serviceName: str, old: ProxyGroup, new: ProxyGroup) -> Iterato
     yield from settingChanges("group", key, old, new, _GROUP_OWN)
     yield from _listChanges("host", key, old.hosts, new.hosts)
     for before, after in _pairs(old.hosts, new.hosts):
-        yield from _hostChanges((*key, before.name), before, after)
+        if before != after:
+            yield from _hostChanges((*key, before.name), before, after)
 
 
 def _hostChanges(key: tuple[str, ...], old: ProxyHost, new: ProxyHost) -> Iterator[Change]:

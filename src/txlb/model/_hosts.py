@@ -31,6 +31,7 @@ class ProxyHost:
         nothing new; or C{maintenance}, with which it isn't checked either.
     @ivar backup: whether it gets clients only while too few of the others are up.
     @ivar check: how it is checked; L{None} for as its group says.
+    @ivar address: where it is reached; made once from C{ipOrHost} and C{port}.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ProxyHost:
     state: str = field(default="ready", kw_only=True)
     backup: bool = field(default=False, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
+    address: Address = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checkName("host", self.name)
@@ -49,6 +51,7 @@ class ProxyHost:
             object.__setattr__(self, "ipOrHost", address.host)
         else:
             object.__setattr__(self, "port", 0)
+        object.__setattr__(self, "address", address)
         checkWeight(self.weight, f"host {self.name!r}")
         if self.maxConnections is not None:
             checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
@@ -76,10 +79,3 @@ class ProxyHost:
         if isinstance(parsed, UNIXAddress):
             return cls(name, str(parsed), 0, weight, maxConnections, **settings)
         return cls(name, parsed.host, parsed.port, weight, maxConnections, **settings)
-
-    @property
-    def address(self) -> Address:
-        """
-        Where it is reached.
-        """
-        return parseHostAddress((self.ipOrHost, self.port))

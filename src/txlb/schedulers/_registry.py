@@ -51,6 +51,13 @@ class SchedulerKind:
     wants: tuple[str, ...] = ()
     maxHosts: int | None = None
 
+    @property
+    def isOwn(self) -> bool:
+        """
+        Whether the policy is one of this package, and not one of a plugin.
+        """
+        return getattr(self.maker, "__module__", "").startswith("txlb.schedulers.")
+
     def asDict(self) -> dict[str, object]:
         """
         What there is to say of it, in values that any format can hold.
