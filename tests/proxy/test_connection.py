@@ -8,14 +8,16 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import error as neterror
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure as TwistedFailure
 
 from tests.proxy.fakes import ReactorCase
+from tests.proxy.fast.stage import reset
 from txlb.model import ProxyHost
 from txlb.pool import (
     Attempt,
@@ -26,17 +28,42 @@ from txlb.pool import (
     Outcome,
     PassiveState,
 )
-from txlb.proxy import PortableRelay, Relayed, Timeouts
+from txlb.proxy import PortableRelay, Relayed, Timeouts, _portable
+from txlb.proxy._endpoint import SocketEndpoint
 
 
 def deaf(*_arguments: object) -> None:
     raise ValueError("it was told")
 
 
+class FakeEndpoint:
+    """
+    Connects when the test says so.
+
+    @ivar made: all of them, in order.
+    """
+
+    made: ClassVar[list[FakeEndpoint]] = []
+
+    def __init__(self, reactor: object, address: object) -> None:
+        self.made.append(self)
+        self.cancelled = False
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        self.protocol = factory.buildProtocol(None)
+        self.done: Deferred[Any] = Deferred(self._cancel)
+        return self.done
+
+    def _cancel(self, deferred: Deferred[Any]) -> None:
+        self.cancelled = True
+
+
 class HostTransport(StringTransport):
     """
     A host's side that is closed as soon as it is told.
     """
+
+    waiting = 0
 
     def __init__(self) -> None:
         super().__init__(
@@ -57,11 +84,21 @@ class HostTransport(StringTransport):
         """
 
 
+def broken(*_: object) -> None:
+    """
+    Stands for what can't be made.
+    """
+    raise RuntimeError("no transport")
+
+
 class ConnectionTests(ReactorCase):
     def setUp(self) -> None:
         super().setUp()
         self.ended: list[Relayed] = []
         self.relay = PortableRelay(self.reactor, self.deadlines, Timeouts(), self.ended.append)
+        FakeEndpoint.made.clear()
+        endpoint: Any = FakeEndpoint
+        self.relay.makeEndpoint = endpoint
 
     def pool(self, scheduler: Any = "roundr", *addresses: str) -> HostPool:
         hosts = [
@@ -85,19 +122,18 @@ class ConnectionTests(ReactorCase):
         The host that is tried now can be reached.
         """
         transport = HostTransport()
-        factory: Any = self.reactor.tcpClients[-1][2]
-        protocol = factory.buildProtocol(None)
-        transport.protocol = protocol
-        protocol.makeConnection(transport)
+        endpoint = FakeEndpoint.made[-1]
+        transport.protocol = endpoint.protocol
+        endpoint.protocol.makeConnection(transport)
+        endpoint.done.callback(endpoint.protocol)
         return transport
 
     def refuse(self) -> None:
         """
         The host that is tried now refuses.
         """
-        factory = self.reactor.tcpClients[-1][2]
         reason = neterror.ConnectionRefusedError(errno.ECONNREFUSED, "refused")
-        factory.clientConnectionFailed(self.reactor.connectors[-1], TwistedFailure(reason))
+        FakeEndpoint.made[-1].done.errback(TwistedFailure(reason))
 
     def result(self, client: socket.socket, pool: HostPool) -> Relayed:
         """
@@ -143,24 +179,27 @@ class ConnectionTests(ReactorCase):
         A client that is gone when its host has been reached is recorded as
         that, and the host is not kept waiting.
         """
-        self.reactor.adoptionError = OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         pool = self.pool()
-        client = self.start(pool)
+        ours, theirs = self.tcpPair()
+        step = pool.dial(("192.0.2.7", 1)).start()
+        assert isinstance(step, Attempt)
+        self.relay.start(ours.detach(), step)
+        reset(theirs)
         transport = self.connectHost()
+        [reader] = self.reactor.getReaders()
+        lost: Any = reader.doRead()
+        reader.connectionLost(TwistedFailure(lost))
         self.assertTrue(transport.aborted)
-        result = self.result(client, pool)
+        [result] = self.ended
         assert result.lease is not None
         self.assertIs(result.lease.outcome, Outcome.CLIENT_RESET)
+        self.assertEqual((pool.active, self.reactor.getReaders()), (0, []))
 
-    def test_adoptionBreaks(self) -> None:
+    def test_clientBreaks(self) -> None:
         """
-        Any other trouble with the client's side is logged, and ends both.
+        Any trouble with the client's side is logged, and ends both.
         """
-
-        def broken(*_: object) -> None:
-            raise RuntimeError("no adoption")
-
-        self.patch(self.reactor, "adoptStreamConnection", broken)
+        self.patch(_portable, "SocketTransport", broken)
         pool = self.pool()
         client = self.start(pool)
         transport = self.connectHost()
@@ -183,9 +222,10 @@ class ConnectionTests(ReactorCase):
         client = self.start(pool)
         transport = HostTransport()
         self.patch(transport, "getHost", getHost)
-        factory: Any = self.reactor.tcpClients[-1][2]
-        transport.protocol = protocol = factory.buildProtocol(None)
-        protocol.makeConnection(transport)
+        endpoint = FakeEndpoint.made[-1]
+        transport.protocol = endpoint.protocol
+        endpoint.protocol.makeConnection(transport)
+        endpoint.done.callback(endpoint.protocol)
         result = self.result(client, pool)
         assert result.gaveUp is not None
         assert result.gaveUp.failure is not None
@@ -205,7 +245,7 @@ class ConnectionTests(ReactorCase):
         connection.abort()
         result = self.result(client, pool)
         self.assertEqual((result.lease, result.gaveUp), (None, None))
-        self.assertTrue(self.reactor.connectors[-1].stoppedConnecting)
+        self.assertTrue(FakeEndpoint.made[-1].cancelled)
         self.assertEqual({host.passive.state for host in pool.hosts}, {PassiveState.UP})
 
     def test_manyThatFailAtOnce(self) -> None:
@@ -213,6 +253,7 @@ class ConnectionTests(ReactorCase):
         A hundred other hosts may be tried, though each fails within the same
         turn.
         """
+        self.relay.makeEndpoint = SocketEndpoint
         folder = os.path.dirname(self.socketPath())
         pool = self.pool("roundr", *(f"unix:{folder}/{n}" for n in range(101)))
         client = self.start(pool, DialLimits(retries=100))

@@ -70,6 +70,18 @@ class OneBite(Protocol):
         IPushProducer(self.transport).pauseProducing()
 
 
+class ReadsOn(HalfCloseable):
+    """
+    Knows that a peer which takes nothing more may still have something to say.
+    """
+
+    def writeFailed(self) -> None:
+        """
+        Remember.
+        """
+        self.happened.append("write failed")
+
+
 @implementer(IPushProducer)
 class Producer:
     """
@@ -248,6 +260,48 @@ class FlowTransportTests(SynchronousTestCase):
         assert self.protocol.reason is not None
         self.protocol.reason.trap(ConnectionLost)
         self.assertFalse(self.transport.aborted)
+
+    def test_fail(self) -> None:
+        """
+        A reset that shows when the protocol writes loses, for a protocol that knows no
+        better, what it had not read.
+        """
+        self.transport.pauseProducing()
+        self.transport.send(b"last words")
+        self.transport.write(b"unsaid")
+        self.transport.fail()
+        self.transport.fail()
+        self.assertEqual((self.protocol.received, self.transport.waiting), (b"", 0))
+        self.assertEqual(self.protocol.happened, ["lost"])
+
+    def test_failAndReadOn(self) -> None:
+        """
+        One that does reads it first. It can say nothing more.
+        """
+        protocol = ReadsOn()
+        transport = FlowTransport(protocol)
+        transport.pauseProducing()
+        transport.send(b"last words")
+        transport.fail()
+        self.assertEqual(protocol.happened, ["write failed"])
+        transport.write(b"more")
+        transport.loseWriteConnection()
+        self.assertEqual((transport.waiting, transport.finished), (0, False))
+        transport.resumeProducing()
+        self.assertEqual(protocol.received, b"last words")
+        self.assertEqual(protocol.happened, ["write failed", "lost"])
+        assert protocol.reason is not None
+        protocol.reason.trap(ConnectionLost)
+
+    def test_failBehindTheEnd(self) -> None:
+        """
+        Where the peer had finished there is nothing more to read.
+        """
+        protocol = ReadsOn()
+        transport = FlowTransport(protocol)
+        transport.finish()
+        transport.fail()
+        self.assertEqual(protocol.happened, ["read lost", "lost"])
 
     def test_withoutHalfClose(self) -> None:
         """

@@ -102,7 +102,7 @@ SERVICE = Element(
             "relay",
             kinds.Word(("auto", "fast", "portable")),
             "Which relay moves the bytes: the fast one, raw sockets on Linux; the portable one, "
-            "Twisted's transports; or the fast one where it can be used.",
+            "which works under every reactor; or the fast one where it can be used.",
         ),
         of(
             ProxyService,

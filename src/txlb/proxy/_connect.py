@@ -4,11 +4,12 @@ Connecting to a host with Twisted's endpoints.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import error as neterror
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IProtocol, ITransport
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint, ITransport
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure as TwistedFailure
 
@@ -21,7 +22,7 @@ from txlb.connecting import (
     failureFrom,
 )
 from txlb.deadlines import Deadlines
-from txlb.model import TCPAddress
+from txlb.model import Address, TCPAddress
 from txlb.pool import Attempt, Failure, FailureKind
 
 
@@ -31,18 +32,20 @@ def connectTo(
     attempt: Attempt,
     protocol: Protocol,
     pauses: PortPauses | None = None,
+    makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] = endpointOf,
 ) -> Deferred[IProtocol]:
     """
     Connect a protocol to the host of an attempt before its deadline.
 
     @param pauses: the addresses that are not tried for want of local ports.
+    @param makeEndpoint: makes the endpoint for an address; by default one of Twisted's.
     @return: fires with the protocol once it is connected. It fails with
         L{ConnectFailed} where the host can't be reached, and with whatever
         the endpoint says where it is cancelled.
     """
     if pauses and pauses.holds(attempt.address):
         return fail(ConnectFailed(NO_PORTS))
-    connecting = endpointOf(reactor, attempt.address).connect(OneProtocolFactory(protocol))
+    connecting = makeEndpoint(reactor, attempt.address).connect(OneProtocolFactory(protocol))
     expired = False
 
     def expire() -> None:

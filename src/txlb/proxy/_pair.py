@@ -1,5 +1,5 @@
 """
-Two connected protocols and the bytes between them.
+Two connected sides and the bytes between them.
 
 Each side is the push producer of the other: when one can't be written to, the
 other is not read. The bytes of one direction end in three steps, after which
@@ -9,94 +9,23 @@ that direction is closed:
     2. what was read before has been written to the other side,
     3. the other side has been told (our FIN was sent).
 
-With both directions closed the connection is over in good order. Anything else
-that ends a side - a reset, a timeout, a stop - resets the other.
+With both directions closed the connection is over in good order.
+
+A side that fails, as it was reset, takes nothing more. What it had sent before is still
+read and delivered to the other side, and then that is reset (L{Delivery}). Anything else
+that ends the connection - a timeout, a stop - resets both at once.
 """
 
 from __future__ import annotations
 
-import socket
+import math
 from collections.abc import Callable
-from typing import Any
-
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines
 from txlb.pool import Lease, Outcome
+from txlb.proxy._delivery import Delivery
 from txlb.proxy._results import Timeouts
-from txlb.proxy._sockets import bytesOnTheWay, setStreamOptions
-
-
-@implementer(IHalfCloseableProtocol)
-class Side(Protocol):
-    """
-    One side of a pair. It only passes on what happens to it.
-
-    @ivar sentAll: its FIN was read.
-    @ivar toldAll: the other side's FIN was passed on to it.
-    """
-
-    transport: Any
-    other: Side
-
-    def __init__(self, pair: Pair, resetOutcome: Outcome) -> None:
-        self._pair = pair
-        self.resetOutcome = resetOutcome
-        self.sentAll = False
-        self.toldAll = False
-        self._isLost = False
-
-    @property
-    def isOpen(self) -> bool:
-        """
-        Whether it is connected.
-        """
-        return self.transport is not None and not self._isLost
-
-    def connectionMade(self) -> None:
-        """
-        Nothing is read before both sides are there.
-        """
-        self.transport.pauseProducing()
-        sock = _socketOf(self.transport)
-        if sock is not None and sock.family != socket.AF_UNIX:
-            setStreamOptions(sock)
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        Pass it on.
-        """
-        self.other.transport.write(data)
-        self._pair.moved(self, len(data))
-
-    def readConnectionLost(self) -> None:
-        """
-        It has sent all.
-        """
-        self.sentAll = True
-        self._pair.ended(self)
-        if self.other.isOpen:
-            # A producer that is paused would keep the FIN back for ever.
-            self.other.transport.unregisterProducer()
-            self.other.transport.loseWriteConnection()
-        self._pair.progressed()
-
-    def writeConnectionLost(self) -> None:
-        """
-        It has been told that the other side has sent all.
-        """
-        self.toldAll = True
-        self._pair.progressed()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        It is closed.
-        """
-        self._isLost = True
-        self._pair.lost(self)
+from txlb.proxy._side import Side
 
 
 class Pair:
@@ -117,7 +46,11 @@ class Pair:
         self._lease: Lease | None = None
         self._outcome: Outcome | None = None
         self._deadline: Deadline | None = None
+        self._delivery: Delivery | None = None
+        self._begun = False
         self._lastMoved = 0.0
+        # When bytes moved last.
+        self._lastBytes = -math.inf
         self._unsent = 0
         self.client = Side(self, Outcome.CLIENT_RESET)
         self.host = Side(self, Outcome.HOST_RESET)
@@ -147,16 +80,24 @@ class Pair:
             side.transport.registerProducer(side.other.transport, True)
             if first:
                 side.transport.write(first)
-        for side in (self.client, self.host):
-            side.transport.resumeProducing()
         self._lastMoved = self._deadlines.seconds()
+        self._begun = True
         self._watch(self._timeouts.idle)
+        for side in (self.client, self.host):
+            if side.failed:
+                self.failed(side)
+        for side in (self.client, self.host):
+            # If the other one has failed nobody is there for what this one sends.
+            if side.isOpen and not side.other.failed:
+                side.transport.resumeProducing()
 
     def moved(self, source: Side, count: int) -> None:
         """
         A side sent so many bytes, which are on their way to the other.
         """
-        self._lastMoved = self._deadlines.seconds()
+        self._lastMoved = self._lastBytes = self._deadlines.seconds()
+        if self._delivery is not None:
+            self._delivery.moved()
         if self._lease is not None:
             if source is self.client:
                 self._lease.add(count, 0)
@@ -174,20 +115,58 @@ class Pair:
         """
         A side has sent all, or been told all.
         """
+        if self._outcome is not None:
+            return
         self._lastMoved = self._deadlines.seconds()
         if self.client.toldAll and self.host.toldAll:
             self._end(Outcome.DONE)
-        elif self._outcome is None:
+        else:
             self._watch(self._timeouts.fin)
+
+    def failed(self, side: Side) -> None:
+        """
+        A side takes nothing more.
+        """
+        if not self._begun:
+            return  # begin looks itself
+        if self._outcome is None:
+            self._deliverFrom(side)
+        elif self._delivery is not None and self._delivery.target is side:
+            # Nobody is left.
+            self._resetBoth()
 
     def lost(self, side: Side) -> None:
         """
         A side is closed.
         """
         if self._outcome is None:
-            self.ended(side)
-            self._end(side.resetOutcome)
-        self._checkClosed()
+            if self._begun:
+                self._deliverFrom(side)
+            else:
+                self.ended(side)
+                self._end(side.resetOutcome)
+        if self._delivery is None:
+            self._checkClosed()
+        elif self._delivery.target is side:
+            self._resetBoth()
+        else:
+            self._delivery.allRead()
+
+    def _deliverFrom(self, side: Side) -> None:
+        """
+        A side has failed. What it had sent is still for the other side.
+        """
+        self.ended(side)
+        self._outcome = side.resetOutcome
+        self._stopWatching()
+        target = side.other
+        # Nobody is there to read what the other side sends.
+        target.transport.pauseProducing()
+        if side.isOpen:
+            side.transport.unregisterProducer()
+        self._delivery = Delivery(
+            self._deadlines, target, self._timeouts.fin, self._lastBytes, self._resetBoth
+        )
 
     def abort(self, outcome: Outcome) -> None:
         """
@@ -195,16 +174,31 @@ class Pair:
         """
         if self._outcome is None:
             self._end(outcome)
+        elif self._outcome is not Outcome.DONE:
+            self._resetBoth()
 
     def _end(self, outcome: Outcome) -> None:
         self._outcome = outcome
+        if outcome is not Outcome.DONE:
+            self._resetBoth()
+            return
         for side in (self.client, self.host):
             if side.isOpen:
                 side.transport.unregisterProducer()
-                if outcome is Outcome.DONE:
-                    side.transport.loseConnection()
-                else:
-                    side.transport.abortConnection()
+                side.transport.loseConnection()
+        self._checkClosed()
+
+    def _resetBoth(self) -> None:
+        """
+        Close what is open, now.
+        """
+        if self._delivery is not None:
+            self._delivery.stop()
+            self._delivery = None
+        for side in (self.client, self.host):
+            if side.isOpen:
+                side.transport.unregisterProducer()
+                side.transport.abortConnection()
         self._checkClosed()
 
     def _checkClosed(self) -> None:
@@ -253,24 +247,7 @@ class Pair:
             self._end(Outcome.IDLE_TIMEOUT)
 
     def _unsentBytes(self) -> int:
-        return sum(_queued(side.transport) for side in (self.client, self.host) if side.isOpen)
-
-
-def _socketOf(transport: Any) -> socket.socket | None:
-    """
-    The socket of a transport that has one.
-    """
-    getHandle = getattr(transport, "getHandle", None)
-    handle = getHandle() if getHandle is not None else None
-    return handle if isinstance(handle, socket.socket) else None
-
-
-def _queued(transport: Any) -> int:
-    """
-    Bytes that the system has taken from this transport and the peer has not.
-    """
-    sock = _socketOf(transport)
-    return 0 if sock is None else bytesOnTheWay(sock.fileno())
+        return sum(side.onTheWay for side in (self.client, self.host) if side.isOpen)
 
 
 def _ignore(outcome: Outcome) -> None:

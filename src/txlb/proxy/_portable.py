@@ -1,5 +1,5 @@
 """
-The portable relay: Twisted's transports, under any reactor.
+The portable relay: transports and protocols, under any reactor.
 
 A connection goes through three hands here. L{PortableRelay.start} holds the
 client's socket, unread, while a host is looked for, so that what a client sends
@@ -16,14 +16,15 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
-from txlb.connecting import ConnectFailed, OneProtocolFactory, PortPauses
+from txlb.connecting import ConnectFailed, PortPauses
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
+from txlb.model import Address
 from txlb.pool import (
     Attempt,
     Dial,
@@ -37,11 +38,13 @@ from txlb.pool import (
     Waiting,
 )
 from txlb.proxy._connect import connectTo
+from txlb.proxy._endpoint import SocketEndpoint
 from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origin, Origins
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._search import nextStep, releaseSafely
+from txlb.proxy._transport import SocketTransport
 from txlb.proxy._wait import ClientWait
 
 _log = Logger()
@@ -60,6 +63,9 @@ class PortableRelay(Holder):
     """
 
     name = "portable"
+
+    #: Makes the endpoint for an address, from the reactor and the address.
+    makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] = SocketEndpoint
 
     def __init__(
         self,
@@ -147,7 +153,9 @@ class Connection:
         self._attempt = attempt
         relay = self._relay
         pair = Pair(relay.deadlines, relay.timeouts, self._over)
-        connecting = connectTo(relay.reactor, relay.deadlines, attempt, pair.host, relay.pauses)
+        connecting = connectTo(
+            relay.reactor, relay.deadlines, attempt, pair.host, relay.pauses, relay.makeEndpoint
+        )
         self._connecting = connecting
         connecting.addCallbacks(lambda _: self._connected(attempt, pair), self._failed)
         connecting.addErrback(self._broken)
@@ -170,18 +178,11 @@ class Connection:
         attempt.connected()
         if self._relay.origins.keeping:
             self.noteOrigin()
-        client, self._client = self._client, None
+        client = self._client
         assert client is not None  # noqa: S101 - it is given away here only
-        try:
-            with client:
-                # The reactor takes a copy of the descriptor; ours is closed here.
-                self._relay.reactor.adoptStreamConnection(
-                    client.fileno(), client.family, OneProtocolFactory(pair.client)
-                )
-        except OSError:
-            pair.abort(Outcome.CLIENT_RESET)
-        else:
-            pair.begin(self._toHost, self._toClient)
+        SocketTransport(self._relay.reactor, client, pair.client)
+        self._client = None
+        pair.begin(self._toHost, self._toClient)
 
     def _broken(self, reason: TwistedFailure) -> None:
         """

@@ -53,6 +53,7 @@ class FlowTransport:
         self.closed = False
         self.aborted = False
         self.disconnecting = False
+        self._failed = self._ended = False
         self.producer: IPushProducer | None = None
         self._protocol: Any = protocol
         self._limit = buffer
@@ -86,6 +87,24 @@ class FlowTransport:
         """
         self._outgoing.clear()
         self._lose(ConnectionLost())
+
+    def fail(self) -> None:
+        """
+        The peer has reset the connection, and that shows when the protocol writes, while
+        there may be something to read. What waits to be taken is lost. A protocol that has
+        C{writeFailed} is told, and reads what the peer had sent before it is told of the
+        loss; for any other one all is lost at once, as with Twisted's own transports.
+        """
+        if self.closed or self._failed:
+            return
+        self._failed = True
+        self._outgoing.clear()
+        tell = getattr(self._protocol, "writeFailed", None)
+        if tell is None or self._ended:
+            self._lose(ConnectionLost())
+        else:
+            tell()
+            self._feedEnd()
 
     @property
     def waiting(self) -> int:
@@ -135,8 +154,13 @@ class FlowTransport:
         self._feedEnd()
 
     def _feedEnd(self) -> None:
-        if self.reading and not self.closed and self._peerFinished and not self._incoming:
+        if self._failed:
+            # The system tells of a reset once; after that it looks like an end.
+            if self.reading and not self._incoming:
+                self._lose(ConnectionLost())
+        elif self.reading and not self.closed and self._peerFinished and not self._incoming:
             self.reading = False
+            self._ended = True
             if IHalfCloseableProtocol.providedBy(self._protocol):
                 self._protocol.readConnectionLost()
             else:
@@ -154,7 +178,7 @@ class FlowTransport:
         """
         See L{ITCPTransport.write}.
         """
-        if self.closed or self.finished or not data:
+        if self.closed or self.finished or self._failed or not data:
             return
         self._outgoing += data
         if self.producer is not None and len(self._outgoing) > self._limit and not self._paused:
@@ -190,6 +214,8 @@ class FlowTransport:
         """
         See L{ITCPTransport.loseWriteConnection}.
         """
+        if self._failed:
+            return
         self._finishing = True
         if not self._outgoing and not self.closed:
             self._emptied()

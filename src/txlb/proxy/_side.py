@@ -1,0 +1,124 @@
+"""
+One side of a relayed connection.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.pool import Outcome
+from txlb.proxy._sockets import bytesOnTheWay, setStreamOptions
+
+if TYPE_CHECKING:
+    from txlb.proxy._pair import Pair
+
+
+@implementer(IHalfCloseableProtocol)
+class Side(Protocol):
+    """
+    One side of a pair. It only passes on what happens to it. Owned by its pair.
+
+    @ivar sentAll: its FIN was read.
+    @ivar toldAll: the other side's FIN was passed on to it.
+    @ivar failed: it takes nothing more. What it has sent can still be read.
+    """
+
+    transport: Any
+    other: Side
+
+    def __init__(self, pair: Pair, resetOutcome: Outcome) -> None:
+        self._pair = pair
+        self.resetOutcome = resetOutcome
+        self.sentAll = False
+        self.toldAll = False
+        self.failed = False
+        self._isLost = False
+
+    @property
+    def isOpen(self) -> bool:
+        """
+        Whether it is connected.
+        """
+        return self.transport is not None and not self._isLost
+
+    @property
+    def onTheWay(self) -> int:
+        """
+        Bytes that the system has taken for this side, and that it has not taken yet.
+        """
+        sock = _socketOf(self.transport)
+        return 0 if sock is None else bytesOnTheWay(sock.fileno())
+
+    @property
+    def undelivered(self) -> int:
+        """
+        Bytes that were written to this side and that a reset would take away. On a UNIX
+        socket what the system has taken is the peer's.
+        """
+        sock = _socketOf(self.transport)
+        waiting: int = self.transport.waiting
+        return waiting if sock is None or sock.family == socket.AF_UNIX else waiting + self.onTheWay
+
+    def connectionMade(self) -> None:
+        """
+        Nothing is read before both sides are there.
+        """
+        self.transport.pauseProducing()
+        sock = _socketOf(self.transport)
+        if sock is not None and sock.family != socket.AF_UNIX:
+            setStreamOptions(sock)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Pass it on.
+        """
+        self.other.transport.write(data)
+        self._pair.moved(self, len(data))
+
+    def readConnectionLost(self) -> None:
+        """
+        It has sent all.
+        """
+        self.sentAll = True
+        self._pair.ended(self)
+        if self.other.isOpen:
+            # A producer that is paused would keep the FIN back for ever.
+            self.other.transport.unregisterProducer()
+            self.other.transport.loseWriteConnection()
+        self._pair.progressed()
+
+    def writeConnectionLost(self) -> None:
+        """
+        It has been told that the other side has sent all.
+        """
+        self.toldAll = True
+        self._pair.progressed()
+
+    def writeFailed(self) -> None:
+        """
+        It takes nothing more.
+        """
+        self.failed = True
+        self._pair.failed(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        It is closed.
+        """
+        self._isLost = True
+        self._pair.lost(self)
+
+
+def _socketOf(transport: Any) -> socket.socket | None:
+    """
+    The socket of a transport that has one.
+    """
+    getHandle = getattr(transport, "getHandle", None)
+    handle = getHandle() if getHandle is not None else None
+    return handle if isinstance(handle, socket.socket) else None

@@ -1,0 +1,70 @@
+"""
+Reactors of Twisted's own that a test turns by hand, with a clock that it sets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.pollreactor import PollReactor
+from twisted.internet.selectreactor import SelectReactor
+
+#: Turns that any step may take.
+TURNS = 20_000
+
+
+class Turned:
+    """
+    What such a reactor has beside its own; mixed into one. It is not installed.
+
+    @ivar now: its time.
+    """
+
+    now = 0.0
+
+    def seconds(self) -> float:
+        """
+        See L{IReactorTime.seconds}.
+        """
+        return self.now
+
+    def turn(self: Any, times: int = 1) -> None:
+        """
+        Make the calls that are due, then look for what is ready; as a reactor does.
+        """
+        for _ in range(times):
+            self.runUntilCurrent()
+            self.doIteration(0)
+
+    def close(self: Any) -> None:
+        """
+        Free what it has.
+        """
+        self.removeAll()
+        self.waker.connectionLost(None)
+        poller: Any = getattr(self, "_poller", None)
+        if hasattr(poller, "close"):
+            poller.close()
+
+
+class TurnedEPoll(Turned, EPollReactor):
+    """
+    See L{Turned}.
+    """
+
+
+class TurnedPoll(Turned, PollReactor):
+    """
+    See L{Turned}.
+    """
+
+
+class TurnedSelect(Turned, SelectReactor):
+    """
+    See L{Turned}.
+    """
+
+
+#: One of each kind.
+KINDS: tuple[Any, ...] = (TurnedEPoll, TurnedPoll, TurnedSelect)
