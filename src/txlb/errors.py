@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from operator import eq
@@ -25,12 +26,14 @@ __all__ = [
     "ModelError",
     "NoHostAvailable",
     "Problem",
+    "Remedy",
     "StateDirectoryError",
     "TxlbError",
     "UnknownConnection",
     "UnknownName",
     "listed",
     "nearest",
+    "remedyLines",
     "shortened",
 ]
 
@@ -144,17 +147,77 @@ class StateDirectoryError(TxlbError):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """
+    A command of L{txlb.admin.COMMANDS} that resolves an error. Each way to give
+    commands has its own spelling of it.
+
+    @ivar purpose: what the command achieves, to follow the word "to".
+    @ivar command: the command's name in the list.
+    @ivar option: the flag that the command is given; empty for none.
+    """
+
+    purpose: str
+    command: str
+    option: str = ""
+
+    @property
+    def python(self) -> str:
+        """
+        The command at the manhole's prompt and in a program.
+        """
+        return f"{self.command}({self.option}=True)" if self.option else f"{self.command}()"
+
+    @property
+    def shell(self) -> str:
+        """
+        The command in a shell.
+        """
+        return f"txlb {self.command} --{self.option}" if self.option else f"txlb {self.command}"
+
+    @property
+    def wire(self) -> str:
+        """
+        The command in AMP, on the control socket.
+        """
+        name = self.command[0].upper() + self.command[1:]
+        return f"{name} {self.option}=True" if self.option else name
+
+
+def remedyLines(remedies: Iterable[Remedy], spell: Callable[[Remedy], str]) -> list[str]:
+    """
+    Remedies for people, a line each.
+
+    @param spell: gives the command of a remedy as the reader can use it.
+    """
+    return [f"to {each.purpose}: {spell(each)}" for each in remedies]
+
+
 class ConfigurationConflict(TxlbError):
     """
     What was changed live and what somebody else has changed in the file
     contradict each other. Nothing was done.
 
-    @ivar lines: where, and how to get out of it, for people.
+    As text it names the remedies as the manhole and a program spell them;
+    L{explained} spells them otherwise.
+
+    @ivar lines: where they contradict each other, for people.
+    @ivar remedies: the commands that resolve it.
     """
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], remedies: Sequence[Remedy] = ()) -> None:
         self.lines = tuple(lines)
-        super().__init__("\n".join(self.lines))
+        self.remedies = tuple(remedies)
+        super().__init__(self.explained(lambda remedy: remedy.python))
+
+    def explained(self, spell: Callable[[Remedy], str]) -> str:
+        """
+        The error as text.
+
+        @param spell: gives the command of a remedy as the reader can use it.
+        """
+        return "\n".join((*self.lines, *remedyLines(self.remedies, spell)))
 
 
 class Problem:

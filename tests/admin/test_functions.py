@@ -5,13 +5,14 @@ Tests for L{txlb.admin._functions}.
 from __future__ import annotations
 
 import inspect
+import math
 
 from twisted.internet.defer import Deferred
 
 from tests.admin.test_commands import CommandCase
 from txlb.admin._commands import COMMANDS
 from txlb.admin._functions import Told, functions
-from txlb.errors import UnknownName
+from txlb.errors import ModelError, UnknownName
 
 
 class FunctionTests(CommandCase):
@@ -46,6 +47,36 @@ class FunctionTests(CommandCase):
     def test_wrong(self) -> None:
         self.assertRaises(TypeError, self.functions["setWeight"], "web")
         self.assertRaises(UnknownName, self.functions["setWeight"], "web", "prod", "h7", 4)
+
+    def test_wrongKinds(self) -> None:
+        """
+        A value of another kind is named, and does nothing: C{reload(discard='no')}
+        would discard.
+        """
+        path = ("web", "prod", "h0")
+        for name, arguments, told in (
+            ("reload", ("no",), "discard is 'no'; it is True or False"),
+            ("save", (1,), "overwrite is 1; it is True or False"),
+            ("delHost", (*path, "", "yes"), "force is 'yes'; it is True or False"),
+            ("setWeight", (*path, "4"), "weight is '4'; it is a whole number"),
+            ("setWeight", (*path, True), "weight is True; it is a whole number"),
+            ("setWeight", (*path, None), "weight is None; it is a whole number"),
+            ("drain", (*path, "5"), "deadline is '5'; it is a number of seconds, 0 or more"),
+            ("drain", (*path, -1), "deadline is -1; it is a number of seconds, 0 or more"),
+            ("events", ("x",), "after is 'x'; it is a whole number"),
+            ("events", (0, math.nan), "wait is nan; it is a number of seconds, 0 or more"),
+        ):
+            error = self.assertRaises(ModelError, self.functions[name], *arguments)
+            self.assertEqual(str(error), told)
+        file = self.balancer.configuration
+        assert file is not None
+        self.assertEqual((file.calls, len(self.balancer.manager.events)), ([], 0))
+        self.functions["drain"](*path, deadline=5)
+        self.functions["drain"](*path, deadline=None)
+        self.functions["events"](wait=1.5)
+
+    def test_noEvents(self) -> None:
+        self.assertEqual(repr(self.functions["events"]()), "no events")
 
     def test_later(self) -> None:
         waiting = self.functions["events"](after=0, wait=10)

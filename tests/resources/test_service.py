@@ -102,7 +102,9 @@ class MeasureTests(SynchronousTestCase):
         self.patch(sys, "modules", {**sys.modules, "psutil": None})
         for scope in ("machine", "process"):
             error = self.assertRaises(TxlbError, AgentService, scope=scope)
-            self.assertIn("txlb[resources]", str(error))
+            self.assertIn("pip install 'txlb[resources]'", str(error))
+            # It is read on the terminal of twistd txlb-agent, too.
+            self.assertNotIn("scope=", str(error))
         AgentService(scope=None, available=lambda: 1.0)
 
 

@@ -77,6 +77,28 @@ class Argument:
         """
         return self.default is REQUIRED
 
+    def verify(self, value: object) -> None:
+        """
+        See that a value from a Python prompt is of the argument's kind. Texts are
+        left to the command, which names what is wrong with one.
+
+        @raise ModelError: it is not.
+        """
+        kind = self.kind
+        if kind.type is str or value is self.default:
+            return
+        if kind.type is bool:
+            fits = isinstance(value, bool)
+        elif isinstance(value, bool):
+            # To Python that is a number.
+            fits = False
+        elif kind.type is int:
+            fits = isinstance(value, int)
+        else:
+            fits = isinstance(value, (int, float)) and 0 <= value < math.inf
+        if not fits:
+            raise ModelError(f"{self.name} is {value!r:.80}; it is {kind.wanted}")
+
     def read(self, text: str) -> object:
         """
         Make a value of a text from outside.

@@ -24,7 +24,9 @@ class Told(tuple[Row, ...]):
 
     def __repr__(self) -> str:
         lines = [str(row.get("text", dict(row))) for row in self if row.get("row") != "last"]
-        return "\n".join(lines) or "nothing to change: it is so already"
+        # Events end in a row that says where they end.
+        nothing = "no events" if self else "nothing to change: it is so already"
+        return "\n".join(lines) or nothing
 
 
 def functions(target: Target) -> dict[str, Callable[..., Any]]:
@@ -44,6 +46,8 @@ def _function(command: AdminCommand, target: Target) -> Callable[..., Any]:
     def function(*values: Any, **named: Any) -> Told | Deferred[Told]:
         bound = signature.bind(*values, **named)
         bound.apply_defaults()
+        for argument in command.arguments:
+            argument.verify(bound.arguments[argument.name])
         # The prompt has said who acts.
         answer = command.run(target, **bound.arguments)
         return answer.addCallback(_told) if isinstance(answer, Deferred) else _told(answer)

@@ -98,7 +98,7 @@ class Engine:
             if service.relay == FastRelay.name and self._whyNotFast is not None:
                 raise ModelError(
                     f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "
-                    "relay='auto' takes the portable one then"
+                    'with the relay "auto" it would get the portable one'
                 )
             if service.relay != PortableRelay.name and self._whyNotFast is None:
                 self._ensureLoop()

@@ -19,7 +19,13 @@ from txlb.config import (
     readFile,
     writeFile,
 )
-from txlb.errors import ConfigurationConflict, ConfigurationError, ModelError, TxlbError
+from txlb.errors import (
+    ConfigurationConflict,
+    ConfigurationError,
+    ModelError,
+    Remedy,
+    TxlbError,
+)
 from txlb.model import Plan, ProxyService, changesBetween, mergeServices
 
 if TYPE_CHECKING:
@@ -177,7 +183,7 @@ class ConfigurationFile:
             merged = mergeServices(self.loaded.services, mine, new.services)
         except ModelError as error:
             lines = [f"what was changed live and {new.path} contradict each other: {error}"]
-            raise ConfigurationConflict([*lines, _WAY_OUT]) from None
+            raise ConfigurationConflict([*lines, _NOTHING_DONE], _DECIDE) from None
         if merged.conflicts:
             lines = [f"  {conflict}" for conflict in merged.conflicts[:MOST_CONFLICTS]]
             if len(merged.conflicts) > MOST_CONFLICTS:
@@ -186,8 +192,9 @@ class ConfigurationFile:
                 [
                     f"what was changed live and {new.path} contradict each other:",
                     *lines,
-                    _WAY_OUT,
-                ]
+                    _NOTHING_DONE,
+                ],
+                _DECIDE,
             )
         return merged.services
 
@@ -257,31 +264,43 @@ class ConfigurationFile:
     def _conflict(self, there: bytes | None, data: bytes) -> ConfigurationConflict:
         if there is None:
             return ConfigurationConflict(
-                [
-                    f"{self.path} can't be read any more since it was loaded; nothing was saved",
-                    "to write it anew: config.save(overwrite=True)",
-                ]
+                [f"{self.path} can't be read any more since it was loaded; nothing was saved"],
+                [Remedy("write it anew", "save", "overwrite")],
             )
         return ConfigurationConflict(
             [
                 f"{self.path} was changed by somebody else since it was loaded; nothing was saved",
                 *difference(there, data, "the file", "what would be saved"),
-                "to take over what is in the file, and save after it: services.reload()",
-                "to save over it: config.save(overwrite=True)",
-            ]
+            ],
+            [
+                Remedy("take over what is in the file, and save after it", "reload"),
+                Remedy("save over it", "save", "overwrite"),
+            ],
         )
 
     def _failed(self, what: str, error: TxlbError) -> None:
         self.lastError = error
-        _log.error("{path}: {what}: {error}", path=self.path, what=what, error=str(error))
+        _log.error("{path}: {what}: {error}", path=self.path, what=what, error=forLog(error))
 
 
 _SERVICES = frozenset({"service", "listener", "group", "host"})
 
-_WAY_OUT = (
-    "nothing was done; to let the file count alone: services.reload(discard=True); to let what "
-    "was changed live count alone: config.save(overwrite=True)"
+_NOTHING_DONE = "nothing was done"
+
+_DECIDE = (
+    Remedy("let the file count alone", "reload", "discard"),
+    Remedy("let what was changed live count alone", "save", "overwrite"),
 )
+
+
+def forLog(error: TxlbError) -> str:
+    """
+    An error as text for the log. Its reader may have the control socket, the
+    manhole, or both, so it names a remedy as each of them spells it.
+    """
+    if isinstance(error, ConfigurationConflict):
+        return error.explained(lambda each: f"{each.shell}, or in the manhole {each.python}")
+    return str(error)
 
 
 def difference(before: bytes, after: bytes, one: str, other: str) -> list[str]:

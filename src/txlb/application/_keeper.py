@@ -15,7 +15,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from txlb._reactor import pickedReactor
-from txlb.application._file import ConfigurationFile
+from txlb.application._file import ConfigurationFile, forLog
 from txlb.config import Configuration, readFile
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
@@ -112,8 +112,8 @@ class FileKeeper(Service):
             self._file.trySave()
         except TxlbError as error:
             # It is tried again and again, and says the same only once.
-            if str(error) != self._said:
-                self._said = str(error)
+            if forLog(error) != self._said:
+                self._said = forLog(error)
                 _log.error("{path}: not saved: {error}", path=self._file.path, error=self._said)
         else:
             self._said = ""

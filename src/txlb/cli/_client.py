@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from txlb.cli._command import NO_ANSWER, NO_BALANCER, WRONG, Failed
-from txlb.wire import BoxError, BoxReader, encodeBox
+from txlb.errors import Remedy, remedyLines
+from txlb.wire import REMEDIES, BoxError, BoxReader, encodeBox
 
 #: Seconds that an answer may take.
 PATIENCE = 30.0
@@ -132,7 +133,25 @@ def _refusal(box: dict[str, str]) -> Failed:
     message = box.get("_error_description", "")
     if box.get("_error_code") == "UNHANDLED":
         message = f"the balancer that runs is too old for this: {message}"
+    if REMEDIES in box:
+        message = _inShell(message, box[REMEDIES])
     return Failed(message or box.get("_error_code", "refused"), WRONG)
+
+
+def _inShell(message: str, data: str) -> str:
+    """
+    An error that names its remedies as a shell spells them, in place of the lines at
+    its end that name them as AMP does.
+
+    @param data: the remedies, as the balancer sends them.
+    """
+    try:
+        remedies = [Remedy(*map(str, each)) for each in json.loads(data)]
+    except (ValueError, TypeError):
+        return message
+    lines = message.split("\n")
+    lines[len(lines) - len(remedies) :] = remedyLines(remedies, lambda each: each.shell)
+    return "\n".join(lines)
 
 
 def environmentColours(stream: Any) -> bool:

@@ -101,6 +101,7 @@ def importPsutil(scope: str) -> Any:
         return importlib.import_module("psutil")
     except ImportError:
         raise TxlbError(
-            f"an agent with scope {scope!r} needs psutil, which is not installed: say pip install "
-            "'txlb[resources]', or give the agent scope=None and a function of your own"
+            f"an agent that measures the {scope} needs psutil, which is not installed; to install "
+            "it: pip install 'txlb[resources]'; an agent in a program does without it if it has a "
+            "function of its own instead of a scope"
         ) from None

@@ -11,12 +11,13 @@ from txlb.wire._agent import (
     formatAgentReply,
     parseAgentReply,
 )
-from txlb.wire._amp import BoxError, BoxReader, encodeBox
+from txlb.wire._amp import REMEDIES, BoxError, BoxReader, encodeBox
 from txlb.wire._preface import Done, NeedMore, Reject
 from txlb.wire._proxy import encodeProxyLocal, encodeProxyV1, encodeProxyV2
 
 __all__ = [
     "MAX_AGENT_LINE",
+    "REMEDIES",
     "AgentHealth",
     "AgentReader",
     "AgentReply",

@@ -20,6 +20,11 @@ MAX_KEY = 255
 #: The longest value, in bytes.
 MAX_VALUE = 65_535
 
+#: In an error's box: the commands that resolve it, a JSON array with the purpose, the
+#: name of the command and the name of its flag of each. The last lines of the error's
+#: description say the same, a line each.
+REMEDIES = "_error_remedies"
+
 
 class BoxError(ValueError):
     """

@@ -4,6 +4,7 @@ One client of the control socket.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,15 @@ from txlb.admin._log import log, printable
 from txlb.admin._rows import Row
 from txlb.admin.control._answers import Answer
 from txlb.admin.control._wire import ERROR_CODES, BusyError
-from txlb.errors import TxlbError, UnknownConnection, UnknownName
+from txlb.errors import (
+    ConfigurationConflict,
+    Remedy,
+    TxlbError,
+    UnknownConnection,
+    UnknownName,
+    remedyLines,
+)
+from txlb.wire import REMEDIES
 
 if TYPE_CHECKING:
     from txlb.admin.control._clients import Clients
@@ -66,6 +75,8 @@ class ControlProtocol(amp.AMP):
         self._answer: Answer | None = None
         self._requestBytes = 0
         self._waiting: set[Deferred[Any]] = set()
+        # The remedies of errors whose boxes are about to be sent, by their tags.
+        self._remedies: dict[bytes, tuple[Remedy, ...]] = {}
 
     # The connection
 
@@ -168,7 +179,7 @@ class ControlProtocol(amp.AMP):
 
         def respond(box: Any) -> Deferred[Any]:
             answering = maybeDeferred(self._respond, word, box)
-            return answering.addErrback(self._asError, word)
+            return answering.addErrback(self._asError, word, box.get(amp.ASK))
 
         return respond
 
@@ -241,7 +252,18 @@ class ControlProtocol(amp.AMP):
             lambda _: self._clientAddress(host, port, serverHost, serverPort, turn + 1)
         )
 
-    def _asError(self, failure: Failure, word: str) -> Any:
+    def sendBox(self, box: Any) -> None:
+        """
+        See C{IBoxSender} of AMP. An error with remedies has them as data too, so that
+        the client can spell them for its own users.
+        """
+        remedies = self._remedies.pop(box.get(amp.ERROR), None)
+        if remedies:
+            rows = [[each.purpose, each.command, each.option] for each in remedies]
+            box[REMEDIES.encode("ascii")] = json.dumps(rows).encode("ascii")
+        super().sendBox(box)
+
+    def _asError(self, failure: Failure, word: str, tag: bytes | None) -> Any:
         error = failure.value
         if isinstance(error, CancelledError):
             raise amp.RemoteAmpError(amp.UNKNOWN_ERROR_CODE, "the client is gone")
@@ -255,7 +277,12 @@ class ControlProtocol(amp.AMP):
                 amp.UNKNOWN_ERROR_CODE,
                 f"{word} failed in a way that it should not; the balancer's log says more",
             )
-        message = str(error)
+        lines, ways = [str(error)], []
+        if isinstance(error, ConfigurationConflict):
+            lines, ways = list(error.lines), remedyLines(error.remedies, lambda each: each.wire)
+            if tag is not None:
+                self._remedies[tag] = error.remedies
+        message = "\n".join(lines)
         if len(message) > MAX_MESSAGE:
             message = message[:MAX_MESSAGE] + "…"
-        raise amp.RemoteAmpError(code.encode("ascii"), message)
+        raise amp.RemoteAmpError(code.encode("ascii"), "\n".join([message, *ways]))
