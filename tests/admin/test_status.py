@@ -42,12 +42,12 @@ listeners
 
 service web: 0 active, 0 accepted, 0 refused
   group blue (leastc, enabled): 2 of 2 hosts ready
-    host  address         state  weight  active  total  failed   in  out
-    h1    127.0.0.1:7001  up          1       0      0       0  0 B  0 B
-    h2    127.0.0.1:7002  up          3       0      0       0  0 B  0 B
+    host  address         state      weight  active  total  failed   in  out
+    h1    127.0.0.1:7001  unchecked       1       0      0       0  0 B  0 B
+    h2    127.0.0.1:7002  unchecked       3       0      0       0  0 B  0 B
   group green (rand, not enabled): 1 of 1 hosts ready
-    host  address         state  weight  active  total  failed   in  out
-    h3    127.0.0.1:7003  up          1     0/9      0       0  0 B  0 B
+    host  address         state      weight  active  total  failed   in  out
+    h3    127.0.0.1:7003  unchecked       1     0/9      0       0  0 B  0 B
 
 no configuration file: what is changed lasts until the end of the process""",
         )
@@ -86,12 +86,62 @@ no configuration file: what is changed lasts until the end of the process""",
 
     def test_slowStart(self) -> None:
         self.manager.getPool("web").getHost("h2").effectiveWeight = 0.3
-        self.assertRegex(statusTable(self.balancer), r"h2 .* up +0.3 of 3 ")
+        self.assertRegex(statusTable(self.balancer), r"h2 .* unchecked +0.3 of 3 ")
 
     def test_unresolved(self) -> None:
         self.manager.addHost("web", "blue", "named", "backend.example:80")
+        self.now = 60.0
         table = statusTable(self.balancer)
-        self.assertRegex(table, r"named +backend.example:80 +unresolved ")
+        self.assertRegex(table, r"named +backend.example:80 +unresolved .*\n +since 60 s\n")
+
+    def test_maintenance(self) -> None:
+        """
+        The time is that of the maintenance, and why the host was down before is
+        not why it is out now.
+        """
+        pool = self.manager.getPool("web")
+        for _ in range(3):
+            pool.reportCheck("h1", CheckResult(False, "HTTP 500", 0.0123))
+        self.now = 300.0
+        self.manager.maintenance("web", "blue", "h1")
+        self.now = 330.0
+        self.assertRegex(statusTable(self.balancer), r"h1 .* maintenance .*\n +since 30 s\n")
+
+    def test_allDrained(self) -> None:
+        """
+        With C{whenAllDown="try"} hosts that are down are tried, but none that is
+        drained or in maintenance.
+        """
+        self.manager.drain("web", "blue", "h1")
+        self.manager.maintenance("web", "blue", "h2")
+        table = statusTable(self.balancer)
+        told = "    every host is drained or in maintenance: clients are closed at once\n"
+        self.assertIn(told, table)
+        self.manager.ready("web", "blue", "h1")
+        pool = self.manager.getPool("web")
+        attempt = pool.dial().start()
+        assert isinstance(attempt, Attempt)
+        attempt.failed(Failure(FailureKind.REFUSED, "connection refused"))
+        table = statusTable(self.balancer)
+        self.assertIn("    no host is up: clients are sent to those that are down\n", table)
+
+    def test_due(self) -> None:
+        """
+        With C{whenAllDown="close"} too a host that is due gets a client.
+        """
+        self.manager.setGroup("web", "blue", whenAllDown="close")
+        self.manager.drain("web", "blue", "h2")
+        pool = self.manager.getPool("web")
+        attempt = pool.dial().start()
+        assert isinstance(attempt, Attempt)
+        attempt.failed(Failure(FailureKind.REFUSED, "connection refused"))
+        self.assertIn("    no host is up: clients are closed at once\n", statusTable(self.balancer))
+        self.now = 1.0
+        pool.advance(self.now)
+        self.assertIn(
+            "    no host is up: the next client tries one again, others are closed at once\n",
+            statusTable(self.balancer),
+        )
 
     def test_onTrial(self) -> None:
         """
@@ -130,8 +180,12 @@ no configuration file: what is changed lasts until the end of the process""",
             for _ in range(3):
                 pool.reportCheck(host.name, CheckResult(False, "no answer", 1.0))
         table = statusTable(self.balancer)
-        self.assertIn("    no host is up: clients are sent to those that are down\n", table)
         self.assertIn("backup, standing in", table)
+        # Its clients are another group's now.
+        self.assertIn("    no host is up\n", table)
+        self.manager.setGroup("web", "green", backup=False)
+        table = statusTable(self.balancer)
+        self.assertIn("    no host is up: clients are sent to those that are down\n", table)
         self.manager.setGroup("web", "blue", whenAllDown="close")
         table = statusTable(self.balancer)
         self.assertIn("    no host is up: clients are closed at once\n", table)

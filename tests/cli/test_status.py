@@ -5,6 +5,7 @@ Tests for L{txlb.cli._status}.
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 from tests.cli.support import BalancerTests
@@ -32,9 +33,11 @@ class StatusTests(BalancerTests):
         out = Terminal()
         self.patch(sys, "stdout", out)
         self.patch(sys.modules["txlb.cli._status"], "environmentColours", lambda _: True)
+        self.balancer.manager.getPool("web").acquire().release()
         self.run_("status")
         self.assertIn("\x1b[32mup\x1b[0m", out.getvalue())
-        plain = out.getvalue().replace("\x1b[32m", "").replace("\x1b[0m", "")
+        self.assertIn("\x1b[90munchecked\x1b[0m", out.getvalue())
+        plain = re.sub("\x1b\\[[0-9]*m", "", out.getvalue())
         self.assertEqual(plain, statusTable(self.balancer) + "\n")
 
     def test_paint(self) -> None:

@@ -113,6 +113,18 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual(sparkline([0, 5, 10], 5), "  ▁▅█")
         self.assertEqual(sparkline([1, 0, 0], 2), "▁▁")
 
+    def test_unchecked(self) -> None:
+        """
+        Hosts that nobody has reached are not counted as up; how many they are is
+        said if the line has room for all of it.
+        """
+        busy = Busy(3)
+        busy.balancer.manager.getPool("web").getHost("h0").counters.connections = 1
+        busy.look()
+        for width, end in ((100, "1/3 hosts up, 2 unchecked"), (65, "1/3 hosts up")):
+            line = Frame(width, 10, False).lines(busy.rates, 0, "", "")[1]
+            self.assertTrue(line.endswith(end), line)
+
     @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 40), st.booleans())
     def test_fits(self, width: int, height: int, hosts: int, colours: bool) -> None:
         """
@@ -172,7 +184,7 @@ class TopTests(BalancerTests):
         self.assertEqual((status, err), (0, ""))
         lines = out.splitlines()
         self.assertIn("0 active  0 new/s", lines[1])
-        self.assertIn("2/2 hosts up", lines[1])
+        self.assertIn("0/2 hosts up, 2 unchecked", lines[1])
         self.assertEqual(len(lines), 3 + 4)
 
     def test_noTerminal(self) -> None:
@@ -264,7 +276,7 @@ class TopTests(BalancerTests):
         _top._watch(top, FakeScreen())  # type: ignore[arg-type]
         self.assertEqual(keys, [])
         self.assertGreaterEqual(len(shown), 4)
-        self.assertIn("2/2 hosts up", plain(shown[-1][1]))
+        self.assertIn("0/2 hosts up, 2 unchecked", plain(shown[-1][1]))
 
 
 class ScreenTests(SynchronousTestCase):

@@ -533,8 +533,8 @@ class CompletionTests(ControlTestCase):
         self.assertEqual(
             self.complete("zsh", "-f", "-c", script).splitlines(),
             [
-                f"web/prod/h1:127.0.0.1:{self.h1} up",
-                f"web/prod/h2:127.0.0.1:{self.h2} up",
+                f"web/prod/h1:127.0.0.1:{self.h1} unchecked",
+                f"web/prod/h2:127.0.0.1:{self.h2} unchecked",
                 "files",
             ],
         )

@@ -278,7 +278,7 @@ class HTTPClientTests(TestCase):
         with self.assertRaises(ResponseNeverReceived):
             await agent.request(b"POST", b"http://hello/broken")
         self.assertEqual(self.page.asked, 1)
-        self.assertEqual(self.counts(agent), [("up", 1, 0, 0), ("up", 0, 0, 0)])
+        self.assertEqual(self.counts(agent), [("up", 1, 0, 0), ("unchecked", 0, 0, 0)])
 
     async def test_cancelled(self) -> None:
         """
@@ -305,7 +305,7 @@ class HTTPClientTests(TestCase):
         with self.assertRaises(Exception) as raised:
             await asking
         self.assertNotIsInstance(raised.exception, NoHostAvailable)
-        self.assertEqual(self.counts(agent), [("up", 0, 0, 0)] * 2)
+        self.assertEqual(self.counts(agent), [("unchecked", 0, 0, 0)] * 2)
 
     async def test_wrongURI(self) -> None:
         """
@@ -314,7 +314,7 @@ class HTTPClientTests(TestCase):
         agent = self.agent(self.address)
         with self.assertRaises(ValueError):
             await agent.request(b"GET", b"http://hello/ /")
-        self.assertEqual(self.counts(agent), [("up", 0, 0, 0)])
+        self.assertEqual(self.counts(agent), [("unchecked", 0, 0, 0)])
 
     async def test_secure(self) -> None:
         """

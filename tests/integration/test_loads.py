@@ -182,12 +182,12 @@ class WeReadAnAgentTests(IntegrationTestCase):
         twistd = Program([*TWISTD, "-n", "-y", "b.tac"], self.folder)
         self.addCleanup(twistd.stop)
         for line, weight, state in (
-            (b"75%\n", 75.0, "up"),
-            (b"up 30% maxconn:5\r\n", 30.0, "up"),
-            (b"weight:20\n", 20.0, "up"),
+            (b"75%\n", 75.0, "unchecked"),
+            (b"up 30% maxconn:5\r\n", 30.0, "unchecked"),
+            (b"weight:20\n", 20.0, "unchecked"),
             (b"drain\n", None, "full"),
-            (b"ready,60%\n", 60.0, "up"),
-            (b"nonsense\n", 100.0, "up"),
+            (b"ready,60%\n", 60.0, "unchecked"),
+            (b"nonsense\n", 100.0, "unchecked"),
         ):
             agent.line = line
             waitUntil(partial(self.shown, weight, state))

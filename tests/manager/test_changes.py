@@ -82,7 +82,7 @@ class ChangeTests(SynchronousTestCase):
         self.manager.addHost("web", "main", "a", "127.0.0.1:9")
         self.assertTrue(self.watched.agrees())
         states = [h.state for h in self.manager.snapshot()[0].groups[0].hosts if h.name == "a"]
-        self.assertEqual(states, ["up", "leaving"])
+        self.assertEqual(states, ["unchecked", "leaving"])
         lease.release()
 
     def test_setWeight(self) -> None:

@@ -117,7 +117,7 @@ class LookUpTests(SynchronousTestCase):
         lease = manager.getPool("web").acquire()
         self.assertEqual((lease.host.name, mail.active), ("a", 0))
         manager.getPool("web").reportFailed(lease, REFUSED)
-        self.assertEqual(mail.getHost("a").stateWord, "up")
+        self.assertEqual(mail.getHost("a").stateWord, "unchecked")
         manager.delHost("web", "main", "a")
         manager.setScheduler("web", "main", "rand")
         self.assertEqual((mail.acquire().host.name, mail.scheduler.name), ("a", "leastc"))

@@ -123,7 +123,7 @@ class DialTests(SynchronousTestCase):
         """
         bench = Bench("a", "b")
         self.assertEqual(bench.attempt().failed(LOCAL), GaveUp(GaveUpReason.LOCAL, LOCAL))
-        self.assertEqual([bench.state(name) for name in "ab"], ["up", "up"])
+        self.assertEqual([bench.state(name) for name in "ab"], ["unchecked", "unchecked"])
         self.assertEqual([host.counters.failures for host in bench.pool.hosts], [0, 0])
         self.assertEqual((bench.pool.active, bench.told()), (0, []))
 
@@ -134,7 +134,7 @@ class DialTests(SynchronousTestCase):
         bench = Bench("a", "b")
         second = bench.attempt().failed(BUSY)
         assert isinstance(second, Attempt)
-        self.assertEqual((second.host.name, bench.state("a")), ("b", "up"))
+        self.assertEqual((second.host.name, bench.state("a")), ("b", "unchecked"))
         self.assertEqual(bench.pool.getHost("a").counters.failures, 0)
         self.assertEqual(second.failed(BUSY), GaveUp(GaveUpReason.UNREACHABLE, BUSY))
         self.assertEqual((bench.pool.active, bench.told()), (0, []))
@@ -227,7 +227,7 @@ class DialTests(SynchronousTestCase):
         bench.told()
         first.failed(REFUSED)
         lease = second.connected()
-        self.assertEqual((bench.state("a"), bench.told()), ("up", []))
+        self.assertEqual((bench.state("a"), bench.told()), ("unchecked", []))
         lease.release()
         self.assertEqual(bench.told(), ["host-gone a"])
         self.assertEqual(bench.pool.active, 0)

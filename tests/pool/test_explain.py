@@ -146,7 +146,7 @@ class ExplainTests(SynchronousTestCase):
                 "hosts": [
                     {
                         "name": "a",
-                        "state": "up",
+                        "state": "unchecked",
                         "weight": 2,
                         "effectiveWeight": 2.0,
                         "active": 0,
@@ -188,10 +188,10 @@ class ExplainTests(SynchronousTestCase):
             table,
             "web/prod (leastc): 192.0.2.1 would get web2\n"
             "  score: connections, negated\n"
-            "  host   state  weight  active  score\n"
-            "  web2   up        200       0      0  chosen\n"
-            "  web1   up          1       1     -1  it scores less than web2\n"
-            "  spare  drain       0       0      -  its weight is 0",
+            "  host   state      weight  active  score\n"
+            "  web2   unchecked     200       0      0  chosen\n"
+            "  web1   up              1       1     -1  it scores less than web2\n"
+            "  spare  drain           0       0      -  its weight is 0",
         )
         pool.setScheduler("rand")
         self.assertIn("any client would get one by chance\n", explainTable(pool.explain()))

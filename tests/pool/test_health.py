@@ -125,7 +125,7 @@ class ReportTests(SynchronousTestCase):
         self.assertTrue(bench.pool.getHost("a").health.watched)
         self.assertEqual(bench.told(), ["host-down a"])
         bench.pool.unwatch("a")
-        self.assertEqual((bench.told(), bench.state("a")), (["host-up a"], "up"))
+        self.assertEqual((bench.told(), bench.state("a")), (["host-up a"], "unchecked"))
         bench.pool.unwatch("a")
         self.assertEqual((bench.told(), bench.pool.readyCount), ([], 2))
         for call in (bench.pool.watch, bench.pool.unwatch):

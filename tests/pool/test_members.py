@@ -72,7 +72,7 @@ class MembersTests(SynchronousTestCase):
         new = bench.pool.addHost(ProxyHost("a", "127.0.0.1", 8000))
         bench.told()
         self.assertEqual(new.key, old.key)
-        self.assertEqual((old.stateWord, new.stateWord), ("leaving", "up"))
+        self.assertEqual((old.stateWord, new.stateWord), ("leaving", "unchecked"))
         lease = bench.pool.acquire()
         self.assertIs(lease.host, new)
         self.assertEqual((old.active, new.active, bench.pool.active), (2, 1, 3))
@@ -162,7 +162,7 @@ class WeightTests(SynchronousTestCase):
         for wrong in (-1, 65536, "3", None):
             error = self.assertRaises(ModelError, bench.pool.setWeight, "a", wrong)
             self.assertIn("the weight of host 'a' is", str(error))
-        self.assertEqual((bench.state("a"), bench.told()), ("up", []))
+        self.assertEqual((bench.state("a"), bench.told()), ("unchecked", []))
 
     def test_addedDrained(self) -> None:
         pool = HostPool("weightlc", [ProxyHost("a", "127.0.0.1", 1, 0)])
@@ -219,7 +219,7 @@ class AddressTests(SynchronousTestCase):
             "web.example can't be resolved (no such name); it is down until it has an address",
         )
         bench.pool.setAddresses("a", [TCPAddress("192.0.2.1", 80), TCPAddress("192.0.2.2", 80)])
-        self.assertEqual(bench.state("a"), "up")
+        self.assertEqual(bench.state("a"), "unchecked")
         self.assertEqual(bench.events[-2].message, "is at 192.0.2.1:80, 192.0.2.2:80")
         self.assertEqual(
             bench.told(),
@@ -241,7 +241,7 @@ class AddressTests(SynchronousTestCase):
             bench.events[-1].message,
             "web.example can't be resolved (timeout); the last answer is kept",
         )
-        self.assertEqual((bench.state("a"), bench.told()), ("up", ["host-unresolved a"]))
+        self.assertEqual((bench.state("a"), bench.told()), ("unchecked", ["host-unresolved a"]))
         self.assertEqual(str(bench.attempt().address), "192.0.2.1:80")
 
     def test_sameAnswer(self) -> None:

@@ -199,7 +199,7 @@ class WantedTests(SynchronousTestCase):
         bench.pool.setState("a", "maintenance")
         bench.pool.reportCheck("a", FAILED)
         bench.pool.setState("a", "ready")
-        self.assertEqual(bench.state("a"), "up")
+        self.assertEqual(bench.state("a"), "unchecked")
 
     def test_whenDown(self) -> None:
         """
@@ -248,7 +248,7 @@ class FirstCheckTests(SynchronousTestCase):
         first check has passed, not even where there is no other.
         """
         bench = Bench("a", initialState="check")
-        self.assertEqual(bench.state("a"), "up")
+        self.assertEqual(bench.state("a"), "unchecked")
         bench.pool.watch("a", rise=3, fall=3)
         self.assertEqual((bench.state("a"), bench.pool.readyCount), ("starting", 0))
         self.assertEqual(bench.dial().start(), GaveUp(GaveUpReason.NO_HOST))
@@ -273,7 +273,7 @@ class FirstCheckTests(SynchronousTestCase):
         bench = Bench("a", initialState="check")
         bench.pool.watch("a")
         bench.pool.unwatch("a")
-        self.assertEqual((bench.state("a"), bench.pool.readyCount), ("up", 1))
+        self.assertEqual((bench.state("a"), bench.pool.readyCount), ("unchecked", 1))
 
     def test_afterMaintenance(self) -> None:
         """
@@ -318,7 +318,7 @@ class BackupTests(SynchronousTestCase):
         self.assertEqual(bench.state("s"), "standby")
         bench.fell("b")
         self.assertEqual(bench.told(), ["host-down a", "host-down b", "backup-used g"])
-        self.assertEqual((bench.state("s"), bench.pool.acquire().host.name), ("up", "s"))
+        self.assertEqual((bench.state("s"), bench.pool.acquire().host.name), ("unchecked", "s"))
         self.up(bench, "a")
         back = bench.now
         self.assertEqual((bench.told()[-1], bench.state("s")), ("host-up a", "up"))
@@ -342,7 +342,7 @@ class BackupTests(SynchronousTestCase):
         bench.fell("a")
         bench.now += 5
         bench.pool.advance(bench.now)
-        self.assertEqual(bench.state("s"), "up")
+        self.assertEqual(bench.state("s"), "unchecked")
         self.assertEqual(bench.told().count("backup-used g"), 1)
 
     def test_minimumUp(self) -> None:
@@ -361,7 +361,7 @@ class BackupTests(SynchronousTestCase):
         bench = self.bench()
         bench.pool.setState("a", "drain")
         bench.pool.setWeight("b", 0)
-        self.assertEqual(bench.state("s"), "up")
+        self.assertEqual(bench.state("s"), "unchecked")
 
     def test_fullIsUp(self) -> None:
         """
@@ -379,7 +379,7 @@ class BackupTests(SynchronousTestCase):
         """
         bench = Bench()
         bench.pool.addHost(ProxyHost("s", "127.0.0.1", 1, backup=True))
-        self.assertEqual(bench.state("s"), "up")
+        self.assertEqual(bench.state("s"), "unchecked")
         bench.pool.addHost(ProxyHost("a", "127.0.0.1", 1))
         self.assertEqual(bench.state("s"), "standby")
 

@@ -141,8 +141,8 @@ class MarkTests(SynchronousTestCase):
         between forgives them.
         """
         bench = Bench("a", passiveFall=3)
-        for failures in (2, 2, 3):
-            self.assertEqual(bench.state("a"), "up")
+        for failures, state in ((2, "unchecked"), (2, "up"), (3, "up")):
+            self.assertEqual(bench.state("a"), state)
             for _ in range(failures):
                 bench.attempt().failed(REFUSED)
             if failures == 2:
@@ -288,7 +288,7 @@ class MarkTests(SynchronousTestCase):
         bench.fell("a")
         bench.pool.removeHost("a")
         bench.pool.addHost(ProxyHost("a", "127.0.0.1", 1))
-        self.assertEqual(bench.state("a"), "up")
+        self.assertEqual(bench.state("a"), "unchecked")
         bench.fell("a")
         bench.now += 0.5
         bench.pool.advance(bench.now)

@@ -322,10 +322,10 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(self.bench.state("a"), "full")
         self.assertEqual({self.pool.acquire().host.name for _ in range(20)}, {"b"})
         self.pool.reportLoad("a", 0.5)
-        self.assertEqual(self.bench.state("a"), "up")
+        self.assertEqual(self.bench.state("a"), "unchecked")
         self.pool.reportLoad("a", 0.0)
         self.bench.wait(6.0)
-        self.assertEqual(self.bench.state("a"), "up")
+        self.assertEqual(self.bench.state("a"), "unchecked")
         self.assertEqual(self.bench.weight("a"), 1.0)
 
     def test_nobodyHas(self) -> None:
@@ -357,7 +357,7 @@ class LoadTests(SynchronousTestCase):
         self.pool.reportLoad("a", 0.0)
         self.pool.reportLoad("a", 1e-9)
         self.assertEqual(self.bench.weight("a"), LEAST_SHARE)
-        self.assertEqual(self.bench.state("a"), "up")
+        self.assertEqual(self.bench.state("a"), "unchecked")
 
     def test_wrong(self) -> None:
         for wrong in (-0.1, 1.1, math.nan, math.inf):

@@ -156,7 +156,7 @@ def _group(group: GroupSnapshot, paint: Paint, serving: bool = False) -> list[st
             "hosts ready"
         )
     ]
-    lines.extend(_cut(f"    {line}") for line in _state(group))
+    lines.extend(_cut(f"    {line}") for line in _state(group, serving))
     if not group.hosts:
         return lines
     rows = [_HEAD, *(_row(host) for host in group.hosts)]
@@ -178,18 +178,39 @@ def _group(group: GroupSnapshot, paint: Paint, serving: bool = False) -> list[st
     return lines
 
 
-def _state(group: GroupSnapshot) -> Iterable[str]:
+def _state(group: GroupSnapshot, serving: bool) -> Iterable[str]:
     """
-    What is out of the ordinary with a group.
+    Tell what is out of the ordinary with a group.
+
+    @param serving: whether it gets its service's clients.
     """
-    if group.allDown == "try":
-        yield "no host is up: clients are sent to those that are down"
-    elif group.allDown:
-        yield "no host is up: clients are closed at once"
+    if group.allDown:
+        yield f"{_cause(group)}: {_fate(group)}" if serving else _cause(group)
     if group.backupUsed:
         yield f"the backup hosts are used: {group.up} others are up"
     if group.waiting:
         yield f"{group.waiting} clients wait for room, of {group.maxQueue} that may"
+
+
+def _cause(group: GroupSnapshot) -> str:
+    """
+    Tell why no host of a group is up.
+    """
+    states = {host.state for host in group.hosts} - {"leaving"}
+    if states and states <= {"drain", "maintenance"}:
+        return "every host is drained or in maintenance"
+    return "no host is up"
+
+
+def _fate(group: GroupSnapshot) -> str:
+    """
+    Tell what becomes of the clients of a group of which no host is up.
+    """
+    if group.allDown == "try":
+        return "clients are sent to those that are down"
+    if group.ready:
+        return "the next client tries one again, others are closed at once"
+    return "clients are closed at once"
 
 
 def _checked(host: HostSnapshot) -> str:
@@ -228,12 +249,13 @@ def _why(host: HostSnapshot) -> str:
     Since when a host is not up, and why; of a host that is up, how loaded it is
     where that is known.
     """
-    if host.state in {"up", "full", "drain"} and not host.reason:
+    if host.state in {"up", "unchecked", "full", "drain"}:
         return _load(host)
-    if host.state in {"leaving", "unresolved"}:
-        return host.reason
     since = f"since {durationText(host.since)}"
-    return f"{host.reason}, {since}" if host.reason else since
+    # The reason is why it was down, if it was, and not why it is taken out.
+    if host.state in {"leaving", "maintenance"} or not host.reason:
+        return since
+    return f"{host.reason}, {since}"
 
 
 def _load(host: HostSnapshot) -> str:

@@ -97,13 +97,18 @@ class Frame:
 
     def _totals(self, rates: Rates) -> str:
         services, hosts = rates.services, rates.hosts
-        up = sum(line.row["state"] == "up" for line in hosts)
-        return self._cut(
+        states = [line.row["state"] for line in hosts]
+        unchecked = states.count("unchecked")
+        text = (
             f" {_sum(services, 'active')} active  {rateText(_rate(services, 'connections'))} new/s"
             f"  {rateText(_rate(services, 'refused'))} refused/s"
             f"  {_bytesRate(_rate(hosts, 'bytesIn'))}/s in"
-            f"  {_bytesRate(_rate(hosts, 'bytesOut'))}/s out  {up}/{len(hosts)} hosts up"
+            f"  {_bytesRate(_rate(hosts, 'bytesOut'))}/s out"
+            f"  {states.count('up')}/{len(hosts)} hosts up"
         )
+        more = f", {unchecked} unchecked"
+        # Half a word would be misread.
+        return self._cut(text + more if unchecked and len(text + more) <= self.width else text)
 
     def _columns(self) -> str:
         return self._row("service and hosts", "state", "active", "new/s", "in/s", "out/s", "")

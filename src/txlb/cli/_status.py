@@ -24,6 +24,7 @@ GREEN, RED, YELLOW, GREY = "32", "31", "33", "90"
 
 _COLOURS = {
     "up": GREEN,
+    "unchecked": GREY,
     "full": YELLOW,
     "starting": YELLOW,
     "coming-up": YELLOW,

@@ -23,9 +23,12 @@ from txlb.pool._rotation import Rotation
 from txlb.pool._timers import Timer, Timers
 
 _CLIENTS = {
-    "try": "whenAllDown=try sends clients to those that are down",
-    "close": "whenAllDown=close closes clients at once",
+    "try": "no host is up; whenAllDown=try sends clients to those that are down",
+    "close": "no host is up; whenAllDown=close closes clients at once",
 }
+
+#: What is published if there is no host to try, as every host is drained, for example.
+_NO_CLIENTS = "no host takes clients, so they are closed at once"
 
 
 class Backups:
@@ -66,7 +69,7 @@ class Backups:
         self.running = False
         self._usedTold = self._downTold = False
 
-    def follow(self, host: Host) -> None:
+    def follow(self, host: Host, now: float) -> None:
         """
         A host was added or configured anew: it may be a backup now, or none.
         """
@@ -74,7 +77,7 @@ class Backups:
             self._backups[host.name] = host
         else:
             self._backups.pop(host.name, None)
-        host.standby = host.backup and not self.used
+        host.standBy(host.backup and not self.used, now)
 
     def forget(self, host: Host) -> None:
         """
@@ -99,7 +102,7 @@ class Backups:
                     wanted = settings.minimumUp
                     message = f"the backup hosts are used: {up} others are up of {wanted} wanted"
                     self._announcer.ofGroup(EventKind.BACKUP_USED, message, now)
-                self._apply()
+                self._apply(now)
         self._reviewDown(settings, now)
 
     def _leaveDue(self, now: float) -> None:
@@ -128,12 +131,11 @@ class Backups:
         if self._usedTold:
             message = f"the backup hosts are left: {self._rotation.upCount} others are up"
             self._announcer.ofGroup(EventKind.BACKUP_LEFT, message, now)
-        self._apply()
+        self._apply(now)
 
-    def _apply(self) -> None:
+    def _apply(self, now: float) -> None:
         for host in self._backups.values():
-            if host.standby is self.used:
-                host.standby = not self.used
+            if host.standBy(not self.used, now):
                 self._rotation.refresh(host)
 
     def _reviewDown(self, settings: ProxyGroup, now: float) -> None:
@@ -146,5 +148,17 @@ class Backups:
             if told:
                 self._announcer.ofGroup(EventKind.GROUP_UP, "a host is up again", now)
         elif self.running:
-            message = f"no host is up; {_CLIENTS[settings.whenAllDown]}"
+            fits = self.fate == settings.whenAllDown
+            message = _CLIENTS[settings.whenAllDown] if fits else _NO_CLIENTS
             self._announcer.ofGroup(EventKind.GROUP_DOWN, message, now)
+
+    @property
+    def fate(self) -> str:
+        """
+        What becomes of clients while no host is up: C{try} if they are sent to hosts
+        that are down, C{close} if they are closed at once; empty if a host is up.
+        """
+        if not self.allDown:
+            return ""
+        # Of hosts that are drained, in maintenance or without an address none is tried.
+        return self._settings().whenAllDown if self._rotation.anyDown else "close"

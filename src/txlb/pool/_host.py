@@ -78,12 +78,15 @@ class Host:
     @ivar slowSince: since when its weight grows; L{None} if it has grown.
     @ivar weighTimer: when it is weighed again; the pool's weighing keeps this.
     @ivar retryTimer: when it is due after it went down; the pool's tracker keeps this.
+    @ivar changedAt: when it was last drained, put into maintenance, put on standby,
+        brought back from one of them, or removed, in seconds of the pool's clock.
     @ivar trial: the lease that decides whether it is up again; L{None} in every
         passive state but C{TRIAL}.
     """
 
     __slots__ = (
         "_added",
+        "_before",
         "_outSince",
         "_outTotal",
         "_preferred",
@@ -94,6 +97,7 @@ class Host:
         "agentShare",
         "asked",
         "blamed",
+        "changedAt",
         "configured",
         "connectTime",
         "counters",
@@ -144,6 +148,9 @@ class Host:
         self.unanswered = 0
         self.blamed = False
         self._added = now
+        self.changedAt = now
+        # Connections to the addresses at which it was before.
+        self._before = 0
         self._outSince: float | None = None
         self._outTotal = 0.0
         self.trial: Lease | None = None
@@ -207,11 +214,15 @@ class Host:
             "backup": self.backup,
         }
 
-    def follow(self, configured: ProxyHost) -> None:
+    def follow(self, configured: ProxyHost, now: float) -> None:
         """
         Be as these values say from now on. The pool does what follows from it.
+
+        @param now: in seconds of the pool's clock.
         """
-        self.configured = configured
+        before, self.configured = self.configured, configured
+        if before.state != configured.state or bool(before.weight) is not bool(configured.weight):
+            self.changedAt = now
         self.going = self.leaving or configured.state != "ready"
         self.limit()
 
@@ -255,6 +266,7 @@ class Host:
         self.passive = PassiveHealth(now)
         self.damper = Damper(now)
         self.unanswered = 0
+        self._before = self.counters.connections
         if self.isIn:
             self.cameIn(now)
 
@@ -275,9 +287,19 @@ class Host:
     @property
     def since(self) -> float:
         """
-        When its state of health was last entered, in seconds of the pool's clock.
+        When the state began that L{stateWord} names, in seconds of the pool's clock.
+        Of a host that is out, also while it is tried again, it is when the host went
+        out. The state C{full} comes and goes with each connection and is not looked
+        at.
         """
-        return self.health.since if self.health.watched else self.passive.since
+        if self.leaving or not self.enabled or self.asked == "maint":
+            return self.changedAt
+        if not self.addresses:
+            return self.passive.since
+        if self._outSince is not None:
+            return self._outSince
+        health = self.health.since if self.health.watched else self.passive.since
+        return max(health, self.changedAt)
 
     @property
     def isIn(self) -> bool:
@@ -311,11 +333,27 @@ class Host:
         out = self._outTotal + (now - self._outSince if self._outSince is not None else 0.0)
         return 1.0 if age <= 0 else max(1 - out / age, 0.0)
 
-    def leave(self) -> None:
+    def leave(self, now: float) -> None:
         """
         Be removed.
+
+        @param now: in seconds of the pool's clock.
         """
         self.leaving = self.going = True
+        self.changedAt = now
+
+    def standBy(self, standby: bool, now: float) -> bool:
+        """
+        Be a backup that is not used now, or not.
+
+        @param now: in seconds of the pool's clock.
+        @return: whether that changed.
+        """
+        if self.standby is standby:
+            return False
+        self.standby = standby
+        self.changedAt = now
+        return True
 
     @property
     def wanted(self) -> bool:
@@ -378,7 +416,10 @@ class Host:
     def stateWord(self) -> str:
         """
         Its state in one word: leaving, unresolved, maintenance, starting,
-        going-down, down, coming-up, due, trial, drain, standby, full or up.
+        going-down, down, coming-up, due, trial, drain, standby, full, up or
+        unchecked. The last one is a host that is used as if it were up, though
+        neither a check nor a connection has shown that it is. HAProxy calls a server
+        without checks "no check", not "UP".
         """
         for word, holds in (
             ("leaving", self.leaving),
@@ -392,7 +433,8 @@ class Host:
         ):
             if holds:
                 return word
-        return "up"
+        known = self.health.last is not None or self.counters.connections > self._before
+        return "up" if known else "unchecked"
 
     def __repr__(self) -> str:
         return f"<Host {'/'.join(self.key)} {self.stateWord} active={self.active}>"

@@ -107,7 +107,7 @@ class Members:
         key = (self._announcer.service, self._announcer.group, configured.name)
         host = Host(key, configured, now, self._added)
         self.configured[configured.name] = host
-        self._backups.follow(host)
+        self._backups.follow(host, now)
         self._weighing.started(host, now)
         self._rotation.refresh(host)
         message = f"added at {configured.address}"
@@ -116,7 +116,7 @@ class Members:
 
     def _remove(self, host: Host, ending: Ending, now: float) -> None:
         del self.configured[host.name]
-        host.leave()
+        host.leave(now)
         self._rotation.refresh(host)
         self._backups.forget(host)
         self._weighing.forget(host)
@@ -145,8 +145,8 @@ class Members:
                 self._drains.setDeadline(host, now + ending.deadline)
                 self._announceState(host, before.state, ending.deadline, now)
             return
-        host.follow(configured)
-        self._backups.follow(host)
+        host.follow(configured, now)
+        self._backups.follow(host, now)
         if configured.address != before.address:
             self._tracker.moved(host, now)
         if configured.weight != before.weight:

@@ -643,7 +643,7 @@ class HostPool:
             up=self._rotation.upCount,
             backup=self.settings.backup,
             backupUsed=self._backups.used,
-            allDown=self.settings.whenAllDown if self._backups.allDown else "",
+            allDown=self._backups.fate,
             waiting=len(self._waiting),
             maxQueue=self.settings.maxQueue,
             replaced=self._policies.replaced,

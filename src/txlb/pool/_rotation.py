@@ -88,6 +88,14 @@ class Rotation:
         """
         return len(self._upBackups)
 
+    @property
+    def anyDown(self) -> bool:
+        """
+        Whether there is a host that only its health keeps out, so that it
+        can be tried if no other is left.
+        """
+        return bool(self._down)
+
     def anyFull(self, excluded: frozenset[Key]) -> bool:
         """
         Return whether there is a host that lacks only room.

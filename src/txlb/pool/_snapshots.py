@@ -19,7 +19,8 @@ class HostSnapshot:
 
     @ivar state: one word, see L{txlb.pool.Host.stateWord}.
     @ivar reason: why it is down, for people; empty otherwise.
-    @ivar since: seconds that its health or mark has been as it is.
+    @ivar since: seconds that it has been in its state; of a host that is out, also
+        while it is tried again, seconds since it went out.
     @ivar wanted: what people want of it: ready, drain or maintenance.
     @ivar backup: whether it is a backup host.
     @ivar checked: what the last check found, for people; None where there was none.
@@ -70,11 +71,11 @@ class GroupSnapshot:
     One group at one moment.
 
     @ivar ready: how many of its hosts may be chosen.
-    @ivar up: how many are up, with room or without; no backup hosts.
+    @ivar up: how many are up or unchecked, with room or without; no backup hosts.
     @ivar backup: whether it is a backup group.
     @ivar backupUsed: whether its backup hosts are used.
-    @ivar allDown: what becomes of clients as no host is up: C{try} or C{close};
-        empty where one is.
+    @ivar allDown: what becomes of clients as no host is up: C{try} if they are sent
+        to hosts that are down, C{close} if they are closed; empty if a host is up.
     @ivar waiting: how many clients wait for room.
     @ivar maxQueue: how many can.
     @ivar replaced: the scheduler that is configured, if it raised and another

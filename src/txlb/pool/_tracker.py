@@ -204,6 +204,8 @@ class HealthTracker:
         after = (host.asked, host.agentShare, host.agentLimit)
         if after == before:
             return
+        if before[0] != after[0] or bool(before[1]) is not bool(after[1]):
+            host.changedAt = now
         self._weighing.refresh(host, now)
         self._rotation.refresh(host)
         said = [

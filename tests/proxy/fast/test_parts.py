@@ -292,7 +292,7 @@ class ConnectingTests(SynchronousTestCase):
         assert gaveUp is not None and gaveUp.failure is not None
         self.assertEqual(gaveUp.reason, GaveUpReason.LOCAL)
         self.assertEqual(gaveUp.failure.kind, FailureKind.LOCAL)
-        self.assertEqual(self.stage.pool.getHost("host").stateWord, "up")
+        self.assertEqual(self.stage.pool.getHost("host").stateWord, "unchecked")
 
     def test_busy(self) -> None:
         """
@@ -317,7 +317,7 @@ class ConnectingTests(SynchronousTestCase):
         gaveUp = self.stage.results[0].gaveUp
         assert gaveUp is not None and gaveUp.failure is not None
         self.assertEqual(gaveUp.failure.kind, FailureKind.BUSY)
-        self.assertEqual(self.stage.pool.getHost("busy").stateWord, "up")
+        self.assertEqual(self.stage.pool.getHost("busy").stateWord, "unchecked")
 
     def test_connectedToItself(self) -> None:
         """
