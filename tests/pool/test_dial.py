@@ -147,7 +147,7 @@ class DialTests(SynchronousTestCase):
         bench = Bench("a", "b")
         second = bench.attempt().failed(PORTS)
         assert isinstance(second, Attempt)
-        self.assertEqual((second.host.name, bench.state("a")), ("b", "up"))
+        self.assertEqual((second.host.name, bench.state("a")), ("b", "unchecked"))
         self.assertEqual(second.failed(PORTS), GaveUp(GaveUpReason.LOCAL, PORTS))
         self.assertEqual([host.counters.failures for host in bench.pool.hosts], [0, 0])
         self.assertEqual((bench.pool.active, bench.told()), (0, []))

@@ -137,7 +137,8 @@ class AnswerTests(ProtocolCase):
         A message is cut to what AMP has room for.
         """
         code, text = self.refused("Frob" + "x" * 60_000)
-        self.assertEqual((code, text[-1]), ("UNHANDLED", "…"))
+        self.assertEqual(code, "UNHANDLED")
+        self.assertLess(len(text), 1000)
 
     def test_unexpected(self) -> None:
         """
