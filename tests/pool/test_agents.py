@@ -133,3 +133,15 @@ class AgentTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         self.assertRaises(UnknownName, self.pool.reportAgent, "c", parseAgentReply(b"up\n"))
+
+    def test_bounded(self) -> None:
+        """
+        An agent gets at most 256 % of the configured weight, so that it can't take
+        all clients. HAProxy caps weights at 256 in the same way.
+        """
+        for line in (b"1000000000%\n", b"weight:1000000000\n", b"257%\n", b"weight:26\n"):
+            self.says(b"100%\n")
+            self.assertEqual(self.says(line), ["its agent says: weight 100% -> 256%"], line)
+            self.assertEqual(self.pool.getHost("a").effectiveWeight, 25.6)
+        self.assertEqual(self.says(b"256%\n"), [])
+        self.assertEqual(self.says(b"255%\n"), ["its agent says: weight 256% -> 255%"])

@@ -171,7 +171,9 @@ class MonitorTests(SynchronousTestCase):
         self.assertGreater(len(probe.targets), 10)
         self.assertTrue(all(each.called for each in probe.asked[:-1]))
         host = self.manager.getPool("web", "g").getHost("h0")
-        self.assertEqual((host.load, host.effectiveWeight, host.stateWord), (None, 1.0, "up"))
+        self.assertEqual(
+            (host.load, host.effectiveWeight, host.stateWord), (None, 1.0, "unchecked")
+        )
         self.assertEqual(self.lines, ["{host} does not say what it has left: {trouble}"])
         probe.answer = 0.7
         self.wait(3.0)

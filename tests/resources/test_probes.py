@@ -33,6 +33,8 @@ from txlb.resources import _registry as registry
 from txlb.testing import ResourceProbeContract, Stream
 from txlb.testing._streams import until
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
 
 class AgentProbeTests(ResourceProbeContract, TestCase):
     def makeProbe(self, reactor: Any) -> IResourceProbe:
@@ -133,6 +135,68 @@ class HTTPProbeTests(ResourceProbeContract, TestCase):
                 await self.asked(self.probe, body)
         with self.assertRaises(ProbeFailed):
             await self.asked(self.probe, '{"cpu": {"idle": 3}}', "503 Unavailable")
+
+    async def test_bounds(self: Any) -> None:
+        """
+        A head without an end and a body without an end are read no further than to
+        their bounds. A length that is larger than the bound is no reason to wait.
+        """
+        for said, words in (
+            (
+                b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000,
+                "the head of the answer has more than 16384",
+            ),
+            (b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 1_000_000, "the answer has more than 65536 bytes"),
+            (
+                OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 100_000,
+                "the answer has more than 65536 bytes",
+            ),
+        ):
+            asked = self.probe.probe(self.target())
+            stream = await self.host.accept()
+            self.addCleanup(stream.close)
+            sent = 0
+
+            def enough(stream: Stream = stream, said: bytes = said, asked: Any = asked) -> bool:
+                nonlocal sent
+                sent += stream.write(said[sent : sent + 65536])
+                return bool(asked.called)
+
+            await until(self.reactor, enough, "the end of the probe")
+            with self.assertRaises(ProbeFailed) as raised:
+                await asked
+            self.assertIn(words, str(raised.exception))
+
+    async def until(self: Any, asked: Any) -> None:
+        await until(self.reactor, lambda: asked.called, "the answer")
+
+    async def test_ends(self: Any) -> None:
+        """
+        A body ends with its length, with its last chunk, or with the connection, but
+        not with a reset.
+        """
+        body = b'{"cpu": {"idle": 50}}'
+        for said, after, result in (
+            (b"Content-Length: %d\r\n\r\n%s" % (len(body), body), "", 0.5),
+            (b"Transfer-Encoding:chunked\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(body), body), "", 0.5),
+            (b"\n" + body, "close", 0.5),
+            (b"\r\n" + body, "reset", "the answer has no end"),
+            (b"Content-Length: 99\r\n\r\n" + body, "close", "the answer has no end"),
+        ):
+            asked = self.probe.probe(self.target())
+            stream = await self.host.accept()
+            self.addCleanup(stream.close)
+            await stream.writeAll(OK + said)
+            if after == "close":
+                stream.finish()
+            elif after == "reset":
+                stream.reset()
+            await self.until(asked)
+            try:
+                found: Any = await asked
+            except ProbeFailed as error:
+                found = str(error)
+            self.assertEqual(found, result, said)
 
 
 class UnreachableTests(TestCase):

@@ -4,7 +4,6 @@ A check that asks for a page.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,15 +14,10 @@ from txlb.health._values import Bytes, Statuses, ranges, shown, unescaped
 from txlb.health._verdict import CheckEnded, Verdict
 from txlb.model.kinds import Boolean
 from txlb.model.options import Option, Text
+from txlb.wire import HTTPAnswerError, HTTPReader
 
-#: The most bytes of an answer's head, and of its body, that are looked at.
-MAX_HEAD = 16 * 1024
+#: The most bytes of an answer's body that are looked at.
 MAX_BODY = 64 * 1024
-
-#: How many interim answers (1xx) may come before the real one.
-MAX_INTERIM = 5
-
-_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?=[ \r\n])")
 
 
 class HTTPCheck(ConversationCheck):
@@ -35,6 +29,7 @@ class HTTPCheck(ConversationCheck):
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         super().__init__(options, tools)
         self._what = f"{options['method']} {options['path']}"
+        self._hasBody = options["method"] != "HEAD"
         self._host: str | None = options["host"]
         self._statuses: str = options["status"]
         self._ranges = ranges(self._statuses)
@@ -51,7 +46,7 @@ class HTTPCheck(ConversationCheck):
             yield from self._tls.secure(line, target)
         line.doing = f"connected, but no answer to {self._what}"
         yield from line.send(self._request(target))
-        answer = Answer(line)
+        answer = Answer(line, self._hasBody)
         status = yield from answer.readStatus()
         if not any(least <= status <= most for least, most in self._ranges):
             return Verdict(False, f"HTTP {status}, expected {self._statuses}")
@@ -78,93 +73,55 @@ class HTTPCheck(ConversationCheck):
 class Answer:
     """
     An HTTP answer, read as far as it is wanted.
-
-    Source: RFC 9112.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, hasBody: bool) -> None:
         self._line = line
-        self._data = b""
-        self._chunked = False
-        self._length: int | None = None
+        self._reader = HTTPReader(hasBody)
+        self._body = b""
 
     def readStatus(self) -> Steps[int]:
         """
-        The status of the first answer that isn't an interim one. The body is
+        Read the status of the first answer that isn't an interim one. The body is
         what comes next.
 
         @raise CheckEnded: this is no HTTP, or there is too much of it.
         """
-        for _ in range(MAX_INTERIM + 1):
-            head = yield from self._readHead()
-            found = _STATUS.match(head)
-            if found is None:
-                raise CheckEnded.failed(f"the answer is no HTTP: {shown(head)}")
-            status = int(found[1])
-            if status >= 200 or status == 101:
-                self._chunked = b"\r\ntransfer-encoding: chunked" in head.lower()
-                length = re.search(rb"\r\ncontent-length: *([0-9]{1,15})\r\n", head.lower())
-                self._length = None if length is None else int(length[1])
-                return status
-        raise CheckEnded.failed(f"more than {MAX_INTERIM} interim answers")
+        while self._reader.status is None:
+            yield from self._read()
+        return self._reader.status
 
-    def _readHead(self) -> Steps[bytes]:
-        while b"\r\n\r\n" not in self._data:
-            if len(self._data) > MAX_HEAD:
-                raise CheckEnded.failed(f"the head of the answer has more than {MAX_HEAD} bytes")
-            if not b"HTTP/1.".startswith(self._data[:7]):
-                return self._data
-            data = yield from self._line.receive()
-            if not data:
-                said = f"after {shown(self._data)}" if self._data else "without an answer"
-                raise CheckEnded.failed(f"closed {said}")
-            self._data += data
-        head, _, self._data = self._data.partition(b"\r\n\r\n")
-        return head + b"\r\n\r\n"
+    def _read(self) -> Steps[bool]:
+        """
+        Read the next bytes.
+
+        @return: whether the host sent any, and did not close.
+        """
+        data = yield from self._line.receive()
+        try:
+            if data:
+                self._body += self._reader.feed(data)
+            else:
+                self._reader.ended()
+        except HTTPAnswerError as error:
+            colon = "" if str(error).startswith("closed") else ":"
+            said = f"{colon} {shown(error.data)}" if error.data else ""
+            raise CheckEnded.failed(f"{error}{said}") from None
+        return bool(data)
 
     def bodyContains(self, wanted: bytes) -> Steps[bool]:
         """
-        Whether C{wanted} is in what is looked at of the body.
+        Return whether C{wanted} is in what is looked at of the body.
         """
-        while True:
-            body, complete = self._body()
-            if wanted in body:
-                return True
-            if complete or len(self._data) >= MAX_BODY:
+        while wanted not in self._body:
+            if self._reader.complete or self._reader.received >= MAX_BODY:
                 return False
-            data = yield from self._line.receive()
-            if not data:
-                return False
-            self._data += data
-
-    def _body(self) -> tuple[bytes, bool]:
-        """
-        What there is of the body, and whether that is all of it.
-        """
-        if self._chunked:
-            return unchunked(self._data)
-        if self._length is not None:
-            return self._data[: self._length], len(self._data) >= self._length
-        return self._data, False
-
-
-def unchunked(data: bytes) -> tuple[bytes, bool]:
-    """
-    The content of chunks.
-
-    @return: with whether the last one is there.
-    """
-    parts: list[bytes] = []
-    while True:
-        size, newline, rest = data.partition(b"\r\n")
-        digits = size.partition(b";")[0].strip()
-        if not newline or not re.fullmatch(rb"[0-9a-fA-F]{1,8}", digits):
-            return b"".join(parts), False
-        length = int(digits, 16)
-        if not length:
-            return b"".join(parts), True
-        parts.append(rest[:length])
-        data = rest[length + 2 :]
+            # Bytes that were searched are not searched again.
+            self._body = self._body[max(len(self._body) - len(wanted) + 1, 0) :]
+            more = yield from self._read()
+            if not more:
+                return wanted in self._body
+        return True
 
 
 _PRINTABLE = "printable characters without a space"

@@ -101,12 +101,14 @@ class Line:
         """
         Make it TLS.
 
-        @param serverName: the name to ask for and to verify.
+        @param serverName: the name to ask for and to verify. A trailing dot makes
+            it absolute for look-ups and is no part of it here (RFC 6066, section 3).
         @raise CheckEnded: the handshake failed, and why.
         """
         self.doing = "connected, but no end of the TLS handshake"
+        name = None if serverName is None else serverName.removesuffix(".")
         self._sock = sock = context.wrap_socket(
-            self._open, server_hostname=serverName, do_handshake_on_connect=False
+            self._open, server_hostname=name, do_handshake_on_connect=False
         )
         while True:
             try:

@@ -28,6 +28,11 @@ MARKING = frozenset({FailureKind.REFUSED, FailureKind.TIMEOUT, FailureKind.UNREA
 #: not lost patience: it has failed.
 PROMPT = 1.0
 
+#: The most that an agent can make of the configured weight of its host, as a share.
+#: HAProxy caps the weight that results at 256. Here the share is capped, as weights
+#: have another range: an agent is not trusted, and can't take all clients of a group.
+MOST_SHARE = 2.56
+
 Settings = Callable[[], ProxyGroup]
 
 
@@ -195,9 +200,9 @@ class HealthTracker:
         if reply.state is not None:
             host.asked = reply.state.value
         if reply.percent is not None:
-            host.agentShare = reply.percent / 100
+            host.agentShare = min(reply.percent / 100, MOST_SHARE)
         elif reply.weight is not None and host.weight:
-            host.agentShare = reply.weight / host.weight
+            host.agentShare = min(reply.weight / host.weight, MOST_SHARE)
         if reply.maxConnections is not None:
             host.agentLimit = reply.maxConnections or None
             host.limit()

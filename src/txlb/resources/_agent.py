@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
+from txlb.resources._conversation import Conversation, Once
 from txlb.resources._registry import ProbeKind, ProbeTarget
 from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
 
@@ -45,8 +46,8 @@ class AgentProbe:
         """
         See L{IResourceProbe.probe}.
         """
-        conversation = _Conversation(self._send)
-        connected = ProbeEndpoint(self._reactor, target.address).connect(_Once(conversation))
+        conversation = Listening(self._send)
+        connected = ProbeEndpoint(self._reactor, target.address).connect(Once(conversation))
         conversation.begin(connected)
         return conversation.done.addCallback(self._heard, target)
 
@@ -64,71 +65,28 @@ class AgentProbe:
         return None if self._percent is None else min(self._percent / 100, 1.0)
 
 
-class _Once(Factory):
-    """
-    Makes the one protocol that there is.
-    """
-
-    noisy = False
-
-    def __init__(self, conversation: _Conversation) -> None:
-        self._conversation = conversation
-
-    def buildProtocol(self, addr: object) -> Protocol:
-        return self._conversation
-
-
-class _Conversation(Protocol):
+class Listening(Conversation[AgentReply]):
     """
     One connection to an agent.
-
-    @ivar done: fires with the reply, or fails with L{ProbeFailed} or whatever
-        kept it from being had. Where it is cancelled the connection is gone.
     """
 
     def __init__(self, send: bytes) -> None:
-        self._send = send
+        super().__init__(send)
         self._reader = AgentReader()
-        self._connecting: Deferred[Any] | None = None
-        self._over = False
-        self.done: Deferred[AgentReply] = Deferred(lambda _: self._stop())
-
-    def begin(self, connecting: Deferred[Any]) -> None:
-        self._connecting = connecting
-        connecting.addErrback(self._failed)
-
-    def connectionMade(self) -> None:
-        if self._send:
-            self._transport.write(self._send)
 
     def dataReceived(self, data: bytes) -> None:
+        """
+        See L{Protocol.dataReceived}.
+        """
         reply = self._reader.feed(data)
         if reply is not None:
-            self._end(reply)
+            self.end(reply)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._end(self._reader.ended())
-
-    def _failed(self, reason: Failure) -> None:
-        if not self._over:
-            self._over = True
-            self.done.errback(reason)
-
-    def _end(self, reply: AgentReply) -> None:
-        if not self._over:
-            self._stop()
-            self.done.callback(reply)
-
-    def _stop(self) -> None:
-        self._over = True
-        if self._connecting is not None:
-            self._connecting.cancel()
-        if self.transport is not None:
-            self._transport.abortConnection()
-
-    @property
-    def _transport(self) -> Any:
-        return self.transport
+        """
+        See L{Protocol.connectionLost}.
+        """
+        self.end(self._reader.ended())
 
 
 AGENT = ProbeKind(

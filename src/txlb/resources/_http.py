@@ -9,13 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
-from twisted.web.http import PotentialDataLoss
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe
@@ -23,7 +19,9 @@ from txlb.model import TCPAddress
 from txlb.model.kinds import Number, Word
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
+from txlb.resources._conversation import Conversation, Once
 from txlb.resources._registry import ProbeKind, ProbeTarget
+from txlb.wire import HTTPAnswerError, HTTPReader
 
 #: The most bytes that an answer may have.
 MAX_BODY = 64 * 1024
@@ -46,16 +44,19 @@ class HTTPProbe:
         """
         See L{IResourceProbe.probe}.
         """
-        endpoint = ProbeEndpoint(self._reactor, target.address)
-        pool = HTTPConnectionPool(self._reactor, persistent=False)
-        agent = Agent.usingEndpointFactory(self._reactor, _Always(endpoint), pool)
         where = str(target.address) if isinstance(target.address, TCPAddress) else "localhost"
-        headers = Headers({"User-Agent": ["txlb"], "Accept": ["application/json"]})
-        asked: Deferred[Any] = agent.request(
-            b"GET", f"http://{where}{self._path}".encode("ascii"), headers
+        lines = (
+            f"GET {self._path} HTTP/1.1",
+            f"Host: {where}",
+            "User-Agent: txlb",
+            "Accept: application/json",
+            "Connection: close",
+            "\r\n",
         )
-        found: Deferred[float | None] = asked.addCallback(_read).addCallback(self._found)
-        return found
+        question = Question("\r\n".join(lines).encode("ascii"))
+        endpoint = ProbeEndpoint(self._reactor, target.address)
+        question.begin(endpoint.connect(Once(question)))
+        return question.done.addCallback(self._found)
 
     def _found(self, body: bytes) -> float:
         try:
@@ -78,63 +79,48 @@ def _isNaN(value: float) -> bool:
     return value != value  # noqa: PLR0124 - only NaN is not itself
 
 
-def _read(response: IResponse) -> Deferred[bytes]:
-    body = _Body()
-    response.deliverBody(body)
-    if response.code != 200:
-        body.stop()
-        raise ProbeFailed(f"HTTP {response.code}")
-    return body.done
-
-
-@implementer(IAgentEndpointFactory)
-class _Always:
+class Question(Conversation[bytes]):
     """
-    Goes to one endpoint whatever the URL says.
+    One request, and the body of its answer, of at most L{MAX_BODY} bytes. The head is
+    bounded by L{HTTPReader}.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
-        self._endpoint = endpoint
-
-    def endpointForURI(self, uri: object) -> IStreamClientEndpoint:
-        return self._endpoint
-
-
-class _Body(Protocol):
-    """
-    Collects so much of a body.
-
-    @ivar done: fires with all of it. Where it is cancelled the connection is
-        gone.
-    """
-
-    def __init__(self) -> None:
-        self._data = b""
-        self.done: Deferred[bytes] = Deferred(lambda _: self.stop())
+    def __init__(self, request: bytes) -> None:
+        super().__init__(request)
+        self._reader = HTTPReader()
+        self._content = b""
 
     def dataReceived(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > MAX_BODY:
-            self.stop()
-            self._fail(ProbeFailed(f"the answer has more than {MAX_BODY} bytes"))
+        """
+        See L{Protocol.dataReceived}.
+        """
+        try:
+            self._content += self._reader.feed(data)
+        except HTTPAnswerError as error:
+            self.fail(ProbeFailed(str(error)))
+            return
+        status = self._reader.status
+        if status is not None and status != 200:
+            self.fail(ProbeFailed(f"HTTP {status}"))
+        elif self._reader.received > MAX_BODY:
+            self.fail(ProbeFailed(f"the answer has more than {MAX_BODY} bytes"))
+        elif self._reader.complete:
+            self.end(self._content)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
+        """
+        See L{Protocol.connectionLost}.
+        """
+        try:
+            self._reader.ended()
+        except HTTPAnswerError:
+            self.fail(ProbeFailed("closed without an answer"))
             return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.done.callback(self._data)
+        # A reset is no end of a body.
+        if self._reader.complete and reason.check(ConnectionDone):
+            self.end(self._content)
         else:
-            self._fail(ProbeFailed("the answer has no end"))
-
-    def stop(self) -> None:
-        transport: Any = self.transport
-        if transport is not None:
-            # Nothing of ours is left to be sent, so this closes it at once.
-            transport.loseConnection()
-
-    def _fail(self, error: ProbeFailed) -> None:
-        if not self.done.called:
-            self.done.errback(error)
+            self.fail(ProbeFailed("the answer has no end"))
 
 
 HTTP = ProbeKind(

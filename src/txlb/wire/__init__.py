@@ -12,11 +12,13 @@ from txlb.wire._agent import (
     parseAgentReply,
 )
 from txlb.wire._amp import REMEDIES, BoxError, BoxReader, encodeBox
+from txlb.wire._http import MAX_HTTP_HEAD, HTTPAnswerError, HTTPReader
 from txlb.wire._preface import Done, NeedMore, Reject
 from txlb.wire._proxy import encodeProxyLocal, encodeProxyV1, encodeProxyV2
 
 __all__ = [
     "MAX_AGENT_LINE",
+    "MAX_HTTP_HEAD",
     "REMEDIES",
     "AgentHealth",
     "AgentReader",
@@ -25,6 +27,8 @@ __all__ = [
     "BoxError",
     "BoxReader",
     "Done",
+    "HTTPAnswerError",
+    "HTTPReader",
     "NeedMore",
     "Reject",
     "encodeBox",
