@@ -38,7 +38,7 @@ def rows() -> str:
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 14 40 24", ""]
     lines += ["   * - error", "     - is about", "     - in the log", "     - so"]
     for name, meaning in known:
-        words = meaning.words.format(family="IPv6")
+        words = meaning.words.format(family="IPv6", zone="eth0")
         lines += [f"   * - {name}", f"     - {meaning.about.value}", f"     - {words}"]
         lines.append(f"     - {FOLLOWS[meaning.about]}")
     return "\n".join([*lines, ""])

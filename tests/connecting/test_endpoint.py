@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from unittest import mock
 
 from twisted.internet import error as neterror
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -78,6 +79,23 @@ class EndpointTests(ReactorCase):
         self.assertIsInstance(four, TCP4ClientEndpoint)
         six = endpointOf(self.reactor, TCPAddress("::1", 80))
         self.assertIsInstance(six, TCP6ClientEndpoint)
+
+    def test_zone(self) -> None:
+        """
+        A link-local address is connected to with the number that its interface has
+        then. One whose interface is gone fails, and it is said why.
+        """
+        endpoint = endpointOf(self.reactor, TCPAddress("fe80::1%wg0", 80))
+        for number in (5, 9):
+            with mock.patch("socket.if_nametoindex", return_value=number):
+                endpoint.connect(OneProtocolFactory(Protocol()))
+        clients = self.reactor.tcpClients
+        self.assertEqual([each[:2] for each in clients], [("fe80::1%5", 80), ("fe80::1%9", 80)])
+        error = self.failureResultOf(endpoint.connect(OneProtocolFactory(Protocol()))).value
+        self.assertEqual(
+            error.failure,
+            Failure(FailureKind.UNREACHABLE, "this machine has no network interface wg0"),
+        )
 
     def test_noTimeout(self) -> None:
         """

@@ -14,7 +14,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.connecting import MEANINGS, NO_PORTS, About, failureOf, meaningOf
+from txlb.connecting import MEANINGS, NO_PORTS, About, failureOf, familyAndName, meaningOf
 from txlb.model import TCPAddress, UNIXAddress
 from txlb.pool import Failure, FailureKind
 
@@ -31,6 +31,7 @@ EXPECTED = {
     "ETIMEDOUT": (About.HOST, FailureKind.TIMEOUT),
     "EAFNOSUPPORT": (About.FAMILY, FailureKind.UNREACHABLE),
     "ENETUNREACH": (About.FAMILY, FailureKind.UNREACHABLE),
+    "ENODEV": (About.FAMILY, FailureKind.UNREACHABLE),
     "EACCES": (About.FIREWALL, FailureKind.UNREACHABLE),
     "EPERM": (About.FIREWALL, FailureKind.UNREACHABLE),
     "EADDRNOTAVAIL": (About.PORTS, FailureKind.PORTS),
@@ -121,7 +122,7 @@ class MeaningTests(SynchronousTestCase):
             with datagrams(number) as asked:
                 failure = failureOf(number, address)
             self.assertEqual(asked[0], (family, socket.SOCK_DGRAM))
-            self.assertEqual(asked[1:], [(-1, (address.host, 80)), (-2, "closed")])
+            self.assertEqual(asked[1:], [(-1, familyAndName(address)[1]), (-2, "closed")])
             word = "IPv6" if address is SIX else "IPv4"
             self.assertEqual(
                 failure,

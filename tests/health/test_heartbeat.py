@@ -527,6 +527,17 @@ class TargetTests(HeartbeatCase, SynchronousTestCase):
         self.assertEqual(found["a"], (TCPAddress("127.0.0.1", 81), "127.0.0.1"))
         self.assertEqual(found["unix"], (UNIXAddress("/run/host.sock"), "localhost"))
 
+    def test_zone(self) -> None:
+        """
+        A check connects to a zone, and names the address without it: a zone is this
+        machine's alone, and goes into no Host header (RFC 9844, 6).
+        """
+        self.beat(check=replace(CHECK, port=81))
+        self.manager.addHost("web", "group", "zone", "[fe80::1%lo]:80")
+        self.run_(2.1)
+        found = next(each for each in self.world.targets if each.key[2] == "zone")
+        self.assertEqual((found.address, found.name), (TCPAddress("fe80::1%lo", 81), "fe80::1"))
+
 
 def refused() -> Failure:
     """

@@ -39,10 +39,11 @@ class Host:
     def __init__(self, name: str, address: str) -> None:
         host, _, port = address.rpartition(":")
         self._name = name.encode("ascii")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.socket(family)
+        # With the number of its interface, if it has a zone.
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        self._listener = socket.socket(found[0][0])
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind((host.strip("[]"), int(port)))
+        self._listener.bind(found[0][4])
         self._listener.listen(512)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)

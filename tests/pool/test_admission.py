@@ -135,6 +135,22 @@ class AdmissionTests(SynchronousTestCase):
         admission.left(packed("2001:db8::3"))
         self.assertEqual(self.admit(admission, packed("2001:db8::2")), "in")
 
+    def test_linkLocal(self) -> None:
+        """
+        All neighbours have addresses of one network of 64 bits, so that each of them
+        counts alone.
+        """
+        admission = Admission(service(maxConnectionsPerClient=1))
+        for text in ("fe80::1", "fe80::2", "febf::1"):
+            self.assertIsNone(admission.admit(packed(text), 0))
+            self.assertIs(admission.admit(packed(text), 0), RefusalKind.CLIENT_LIMIT)
+        self.assertEqual(admission.countOf(packed("fe80::1")), 1)
+        admission.left(packed("fe80::1"))
+        self.assertIsNone(admission.admit(packed("fe80::1"), 0))
+        # The next one is no link-local network.
+        self.assertIsNone(admission.admit(packed("fec0::1"), 0))
+        self.assertIs(admission.admit(packed("fec0::2"), 0), RefusalKind.CLIENT_LIMIT)
+
     def test_rate(self) -> None:
         """
         Who is refused for another reason spends no token, and who comes too often

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb.admin._explained import explainTable
 from txlb.interfaces import IScheduler
 from txlb.model import ProxyHost
-from txlb.pool import Failure, FailureKind, HostPool
+from txlb.pool import Failure, FailureKind, HostPool, Outcome
 from txlb.schedulers import Key, RoundRobin, schedulerWords
 
 
@@ -48,6 +48,28 @@ class ExplainTests(SynchronousTestCase):
 
     def whys(self, pool: HostPool, excluded: frozenset[Key] = frozenset()) -> dict[str, str]:
         return {host.name: host.why for host in pool.explain("192.0.2.1", excluded).hosts}
+
+    def test_anyWriting(self) -> None:
+        """
+        A client is asked for as people write it, and gets what it would get if it came.
+        """
+        hosts = [ProxyHost(f"h{number}", "10.0.0.1", 80 + number) for number in range(20)]
+        for scheduler in ("sticky", "maglev"):
+            pool = self.pool(scheduler, hosts)
+            for number in range(20):
+                lease = pool.acquire((f"192.0.2.{number}", 5))
+                chosen = lease.host.name
+                for client in (
+                    f"192.0.2.{number}",
+                    f"::ffff:192.0.2.{number}",
+                    f"::FFFF:C000:{0x200 + number:x}",
+                    (f"::ffff:192.0.2.{number}", 5, 0, 0),
+                ):
+                    explained = pool.explain(client)
+                    assert explained.chosen is not None
+                    self.assertEqual(explained.chosen.name, chosen)
+                    self.assertEqual(explained.client, f"192.0.2.{number}")
+                lease.release(Outcome.DONE)
 
     def test_why(self) -> None:
         """

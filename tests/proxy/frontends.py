@@ -29,9 +29,8 @@ class FrontendCase(ReactorCase):
     def frontend(
         self, makePreface: Any = None, sendProxy: str | None = None, **settings: Any
     ) -> Frontend:
-        group = ProxyGroup(
-            "main", "leastc", True, self.hosts, sendProxy=sendProxy, **self.groupSettings
-        )
+        grouped = {"scheduler": "leastc", **self.groupSettings}
+        group = ProxyGroup("main", enabled=True, hosts=self.hosts, sendProxy=sendProxy, **grouped)
         groups = [group, ProxyGroup("spare")]
         service = ProxyService("web", [("127.0.0.1", 0)], groups, **settings)
         self.manager: ProxyManager = proxyManagerFactory([service], seconds=self.reactor.seconds)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 
 from twisted.logger import formatEvent
 
@@ -343,6 +344,48 @@ class RecordTests(FrontendCase):
         self.come(frontend, ("2001:db8::1", 5, 0, 0))
         self.end(frontend)
         self.assertEqual(self.records[0].client, "[2001:db8::1]:5")
+
+    def test_mapped(self) -> None:
+        """
+        An IPv4 client is the same one through a socket for both families: for the
+        policy, in the record and in the header.
+        """
+        self.groupSettings["scheduler"] = "sticky"
+        self.hosts = [ProxyHost(f"h{n}", "127.0.0.1", 7001 + n) for n in range(8)]
+        frontend = self.frontend(sendProxy="v1")
+        for number in range(40):
+            self.come(frontend, (f"192.0.2.{number}", 5))
+            self.come(frontend, (f"::ffff:192.0.2.{number}", 5, 0, 0))
+        started = self.relay.started
+        for plain, mapped in zip(started[::2], started[1::2], strict=True):
+            self.assertEqual(plain[1].host, mapped[1].host)
+            self.assertEqual(plain[1].dial.clientAddr, mapped[1].dial.clientAddr)
+            self.assertEqual(plain[2], mapped[2])
+        self.end(frontend)
+        self.assertEqual(self.records[0].client, "192.0.2.39:5")
+
+    def test_mappedLimit(self) -> None:
+        """
+        It is one client for the limits as well, when it comes and when it goes.
+        """
+        frontend = self.frontend(maxConnectionsPerClient=1)
+        self.assertOpen(self.come(frontend, ("::ffff:192.0.2.1", 5, 0, 0)))
+        self.assertClosed(self.come(frontend, ("192.0.2.1", 6)))
+        self.end(frontend)
+        self.assertOpen(self.come(frontend, ("192.0.2.1", 7)))
+
+    def test_zone(self) -> None:
+        """
+        A link-local client is known by its zone too, as another interface may lead to
+        another machine of the same address. A header has no place for it.
+        """
+        frontend = self.frontend(sendProxy="v1")
+        self.come(frontend, ("fe80::1", 5, 0, socket.if_nametoindex("lo")))
+        _, attempt, toHost, _ = self.relay.started[0]
+        self.assertEqual(attempt.dial.clientAddr, ("fe80::1%lo", 5))
+        self.assertTrue(toHost.startswith(b"PROXY UNKNOWN") or b" fe80::1 " in toHost, toHost)
+        self.end(frontend)
+        self.assertEqual(self.records[0].client, "[fe80::1%lo]:5")
 
     def test_addressOfAnotherKind(self) -> None:
         """

@@ -128,6 +128,24 @@ class PrefaceTests(FrontendCase):
         self.assertEqual(toHost, b"rest")
         self.assertEqual(frontend._readers, set())
 
+    def test_otherWriting(self) -> None:
+        """
+        An address that a preface tells is written as those of sockets are.
+        """
+        for host, plain in (
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("::FFFF:cb00:7109", "203.0.113.9"),
+            ("2001:DB8:0::1", "2001:db8::1"),
+        ):
+
+            class Other(MarkPreface):
+                clientAddr = (host, 99)
+
+            self.come(self.frontend(Other)).sendall(b"!")
+            self.reactor.readable()
+            _, attempt, _, _ = self.relay.started[-1]
+            self.assertEqual(attempt.dial.clientAddr, (plain, 99))
+
     def test_noAddress(self) -> None:
         """
         A preface that tells no address leaves the socket's.

@@ -79,6 +79,20 @@ class OriginsTests(SynchronousTestCase):
         self.origins.add(("fd00::1", 7, 0, 0), TCPAddress("fd00::2", 80), ("192.0.2.2", 6))
         self.assertEqual(self.origins.clientOf("fd00:0::0001", 7), ("192.0.2.2", 6))
 
+    def test_zone(self) -> None:
+        """
+        The zone of a link-local address is another one on the host's machine.
+        """
+        self.origins.add(("fe80::1", 7, 0, 2), TCPAddress("fe80::2%eth0", 80), ("192.0.2.1", 5))
+        for host, server in (
+            ("fe80::1", None),
+            ("fe80::1%enp3s0", None),
+            ("fe80::1%enp3s0", "fe80::2%enp3s0"),
+            ("fe80::1", "fe80::2"),
+        ):
+            self.assertEqual(self.origins.clientOf(host, 7, server), ("192.0.2.1", 5))
+        self.unknown("fe80::1", 7, "fe80::3")
+
     def test_unix(self) -> None:
         """
         Ends of a UNIX socket have no names.

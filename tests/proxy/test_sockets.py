@@ -259,14 +259,105 @@ class TCPTests(BindCase):
         error = self.assertRaises(ListenError, bindSockets, TCPAddress("127.0.0.1", 0))
         self.assertIn(os.strerror(errno.EMFILE), str(error))
 
+    def resolving(self, *hosts: str) -> None:
+        """
+        Let every name have these addresses.
+        """
+        found = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (host, 0, 0, 0))
+            if ":" in host
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0))
+            for host in hosts
+        ]
+        self.patch(socket, "getaddrinfo", lambda *_, **__: found)
+
     def test_name(self) -> None:
         """
         The name of an address of this machine's own will do.
         """
-        found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
-        self.patch(socket, "getaddrinfo", lambda *_, **__: [found])
+        self.resolving("127.0.0.1", "127.0.0.1")
         [sock] = self.bind(TCPAddress("me.example", 0))
         self.assertEqual(sock.getsockname()[0], "127.0.0.1")
+
+    @needsIPv6
+    def test_namesOfTwoFamilies(self) -> None:
+        """
+        A name is listened on at all of its addresses, with one port, as nginx has it
+        (U{https://nginx.org/r/listen}): C{localhost} is C{::1} and C{127.0.0.1} on most
+        systems, and clients try either.
+        """
+        self.resolving("::1", "127.0.0.1", "127.0.0.2")
+        sockets = self.bind(TCPAddress("localhost", 0))
+        names = [sock.getsockname() for sock in sockets]
+        port = names[0][1]
+        self.assertEqual(names, [("::1", port, 0, 0), ("127.0.0.1", port), ("127.0.0.2", port)])
+        for sock, name in zip(sockets, names, strict=True):
+            with socket.socket(sock.family) as client:
+                client.connect(name)
+                accepted, peer = sock.accept()
+                accepted.close()
+                self.assertEqual(peer, client.getsockname())
+
+    @needsIPv6
+    def test_nameWithOneTaken(self) -> None:
+        """
+        If one of a name's addresses can't be had, none is listened on, and the message
+        names it.
+        """
+        self.resolving("127.0.0.1", "192.0.2.1")
+        error = self.refused(TCPAddress("me.example", 0))
+        self.assertEqual(error.reason, "192.0.2.1: this machine has no such address")
+        self.resolving("127.0.0.1", "2001:db8::1")
+        error = self.refused(TCPAddress("me.example", 0))
+        self.assertEqual(error.reason, "2001:db8::1: this machine has no such address")
+
+    def test_nameWithoutIPv6(self) -> None:
+        """
+        On a machine without IPv6 a name's other addresses are listened on.
+        """
+        for number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            self.failing("bind", number, socket.AF_INET6)
+            self.resolving("::1", "127.0.0.1")
+            [sock] = self.bind(TCPAddress("localhost", 0))
+            self.assertEqual(sock.getsockname()[0], "127.0.0.1")
+            self.resolving("::1")
+            self.assertIn("::1: this machine", self.refused(TCPAddress("localhost", 0)).reason)
+
+    def test_zone(self) -> None:
+        """
+        A link-local address is bound with the number of its interface; one that isn't
+        there is named.
+        """
+        bound: list[object] = []
+
+        def bind(_: socket.socket, name: object) -> None:
+            bound.append(name)
+            raise OSError(errno.EADDRNOTAVAIL, "")
+
+        class Bound(socket.socket):
+            pass
+
+        Bound.bind = bind  # type: ignore[assignment,method-assign]  # for this test only
+        self.patch(socket, "socket", Bound)
+        lo = socket.if_nametoindex("lo")
+        self.refused(TCPAddress("fe80::1%lo", 80))
+        self.assertEqual(bound[0], ("fe80::1", 80, 0, lo))
+        error = self.refused(TCPAddress("fe80::1%none0", 80))
+        self.assertEqual(error.reason, "this machine has no network interface none0")
+
+    def test_zoneTold(self) -> None:
+        """
+        The address that is told has its zone.
+        """
+
+        class Scoped:
+            family = socket.AF_INET6
+
+            def getsockname(self) -> tuple[str, int, int, int]:
+                return "fe80::1", 80, 0, socket.if_nametoindex("lo")
+
+        told = socketAddress(Scoped())  # type: ignore[arg-type]  # it is as good
+        self.assertEqual(told, TCPAddress("fe80::1%lo", 80))
 
     def test_unknownName(self) -> None:
         """

@@ -4,10 +4,11 @@ Tests for L{txlb.resolve}.
 
 from __future__ import annotations
 
+import socket
 from random import Random
 from typing import Any
 
-from twisted.internet.address import HostnameAddress, IPv4Address
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address
 from twisted.internet.interfaces import IResolutionReceiver
 from zope.interface.verify import verifyObject
 
@@ -199,6 +200,25 @@ class LookupTests(NamesCase):
         answer.addressResolved(HostnameAddress(b"one.example", 80))
         answer.addressResolved(IPv4Address("TCP", "192.0.2.1", 0))
         self.assertEqual(answer.addresses, [TCPAddress("192.0.2.1", 80)])
+
+    def test_zone(self) -> None:
+        """
+        What multicast DNS and the file of hosts say of a link-local address has its
+        zone (RFC 4007, 11; C{sin6_scope_id} of getaddrinfo), and an IPv4 address that is
+        mapped into IPv6 is that.
+        """
+        answer = Answer(TCPAddress("one.example", 80))
+        for address in (
+            IPv6Address("TCP", "fe80::1", 0, 0, socket.if_nametoindex("lo")),
+            IPv6Address("TCP", "2001:db8::1", 0),
+            IPv6Address("TCP", "::ffff:192.0.2.1", 0),
+            IPv4Address("TCP", "192.0.2.1", 0),
+        ):
+            answer.addressResolved(address)
+        self.assertEqual(
+            answer.addresses,
+            [TCPAddress(host, 80) for host in ("fe80::1%lo", "2001:db8::1", "192.0.2.1")],
+        )
 
 
 class ChangeTests(NamesCase):

@@ -30,6 +30,7 @@ from txlb.resources import (
     registerProbe,
 )
 from txlb.resources import _registry as registry
+from txlb.resources._http import _placeOf
 from txlb.testing import ResourceProbeContract, Stream
 from txlb.testing._streams import until
 
@@ -125,6 +126,17 @@ class HTTPProbeTests(ResourceProbeContract, TestCase):
         probe = makeProbe(ResourceProbe("http", options=options), self.reactor)
         for load, left in ((0.25, 0.75), (7, 0.0), (-1, 1.0), (10**400, 0.0)):
             self.assertEqual(await self.asked(probe, json.dumps({"load": load})), left)
+
+    def test_place(self) -> None:
+        """
+        The header C{Host} has no zone, as that is this machine's alone (RFC 9844, 6).
+        """
+        for address, place in (
+            (TCPAddress("fe80::1%lo", 80), "[fe80::1]:80"),
+            (TCPAddress("127.0.0.1", 80), "127.0.0.1:80"),
+            (UNIXAddress("/run/host"), "localhost"),
+        ):
+            self.assertEqual(_placeOf(address), place)
 
     async def test_wrongAnswers(self: Any) -> None:
         for body in (

@@ -25,7 +25,9 @@ attributes stand, and comments may stand between any two elements.
   ``disable`` or ``0``, in upper or lower case; nothing else will do.
 * Addresses are ``host:port``, with ``*:80`` and ``:80`` for every interface, ``[::1]:80`` for IPv6
   and ``unix:/path`` for a socket in the file system. Ports are 1 to 65535. A listener's address may
-  also be ``systemd:name``, for the sockets of this name that systemd has opened.
+  also be ``systemd:name``, for the sockets of this name that systemd has opened. A listener at a
+  name listens on all addresses of that name. A link-local address of IPv6 names its network
+  interface, ``[fe80::1%eth0]:80``; no other address does.
 * *Since* says where a thing comes from: ``PythonDirector``, whose files are read too, ``1.1.0``,
   the last release of the old txLoadBalancer, or the version that added it.
 """

@@ -1,6 +1,6 @@
 """
-Connecting to hosts: what an error means, and endpoints for addresses. Relays, checks
-and probes share it.
+Connecting to hosts: what an error means, and endpoints for addresses; and the names of
+sockets. Relays, checks and probes share it.
 """
 
 from txlb.connecting._endpoint import (
@@ -12,7 +12,7 @@ from txlb.connecting._endpoint import (
 )
 from txlb.connecting._errors import MEANINGS, NO_PORTS, About, Meaning, failureOf, meaningOf
 from txlb.connecting._pauses import PortPauses
-from txlb.connecting._sockets import familyAndName
+from txlb.connecting._sockets import familyAndName, familyOf, hostOf, tcpAddressOf
 
 __all__ = [
     "MEANINGS",
@@ -27,5 +27,8 @@ __all__ = [
     "failureFrom",
     "failureOf",
     "familyAndName",
+    "familyOf",
+    "hostOf",
     "meaningOf",
+    "tcpAddressOf",
 ]

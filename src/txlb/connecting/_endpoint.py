@@ -23,8 +23,9 @@ from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
 from txlb.connecting._errors import failureOf
+from txlb.connecting._sockets import familyAndName
 from txlb.errors import TxlbError
-from txlb.model import Address, UNIXAddress
+from txlb.model import Address, TCPAddress, UNIXAddress
 from txlb.pool import Failure, FailureKind
 
 
@@ -106,12 +107,39 @@ class UNIXEndpoint:
         return succeed(protocol)
 
 
+@implementer(IStreamClientEndpoint)
+class ZonedEndpoint:
+    """
+    A link-local address of IPv6, which has a zone. Its interface is looked for each
+    time: it may come and go, and have another number then.
+    """
+
+    def __init__(self, reactor: Any, address: TCPAddress) -> None:
+        self._reactor = reactor
+        self._address = address
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        See L{IStreamClientEndpoint.connect}.
+        """
+        try:
+            host, port, _, interface = familyAndName(self._address)[1]
+        except OSError as error:
+            return fail(ConnectFailed(failureOf(error.errno or 0, self._address)))
+        make: Any = TCP6ClientEndpoint
+        endpoint = make(self._reactor, f"{host}%{interface}", port, timeout=None)
+        connecting: Deferred[IProtocol] = endpoint.connect(protocolFactory)
+        return connecting
+
+
 def endpointOf(reactor: Any, address: Address) -> IStreamClientEndpoint:
     """
     The endpoint for an address that needs no look-up.
     """
     if isinstance(address, UNIXAddress):
         return UNIXEndpoint(reactor, address.path)
+    if "%" in address.host:
+        return ZonedEndpoint(reactor, address)
     make: Any = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
     # No timeout of its own, which would go by the wall clock.
     endpoint: IStreamClientEndpoint = make(reactor, address.host, address.port, timeout=None)

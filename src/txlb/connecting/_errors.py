@@ -15,8 +15,8 @@ import socket
 from dataclasses import dataclass
 from enum import Enum
 
-from txlb.connecting._sockets import familyAndName
-from txlb.model import Address, UNIXAddress
+from txlb.connecting._sockets import familyAndName, familyOf
+from txlb.model import Address, TCPAddress, UNIXAddress
 from txlb.pool import Failure, FailureKind
 
 
@@ -25,12 +25,12 @@ class About(Enum):
     The part of the way to a host that an error is about.
 
     C{HOST} is the host, or the network before it. C{FAMILY} is this machine's lack of
-    IPv6, of IPv4, or of a route: the host is down as seen from here. C{FIREWALL} is a
-    rule of this machine that forbids the connection: the host is down as seen from
-    here. C{PORTS} are the local ports towards this one address: other hosts can still
-    be reached, and the host is not to blame. C{RESOURCES} are this process's
-    descriptors and memory: no other host can be reached either. C{BUSY} is a host that
-    takes no connection just now.
+    IPv6, of IPv4, of a network interface, or of a route: the host is down as seen from
+    here. C{FIREWALL} is a rule of this machine that forbids the connection: the host is
+    down as seen from here. C{PORTS} are the local ports towards this one address: other
+    hosts can still be reached, and the host is not to blame. C{RESOURCES} are this
+    process's descriptors and memory: no other host can be reached either. C{BUSY} is a
+    host that takes no connection just now.
     """
 
     HOST = "host"
@@ -48,7 +48,8 @@ class Meaning:
 
     @ivar about: what it is about.
     @ivar kind: what it means for the host and for the search.
-    @ivar words: what it says, for people; C{{family}} stands for IPv6, IPv4 or UNIX.
+    @ivar words: what it says, for people; C{{family}} stands for IPv6, IPv4 or UNIX, and
+        C{{zone}} for the zone of the address.
     """
 
     about: About
@@ -86,6 +87,9 @@ MEANINGS = {
     ),
     errno.ENETUNREACH: Meaning(
         About.FAMILY, FailureKind.UNREACHABLE, "no {family} route to it (network unreachable)"
+    ),
+    errno.ENODEV: Meaning(
+        About.FAMILY, FailureKind.UNREACHABLE, "this machine has no network interface {zone}"
     ),
     errno.EACCES: Meaning(
         About.FIREWALL,
@@ -147,8 +151,10 @@ def failureOf(number: int, address: Address | None = None) -> Failure:
     Make the failure that an error means. See L{meaningOf}.
     """
     meaning = meaningOf(number, address)
-    family = "IP" if address is None else _NAMES[familyAndName(address)[0]]
-    return Failure(meaning.kind, meaning.words.format(family=family))
+    family = "IP" if address is None else _NAMES[familyOf(address)]
+    zone = address.host.partition("%")[2] if isinstance(address, TCPAddress) else ""
+    words = meaning.words.format(family=family, zone=zone or "of that name")
+    return Failure(meaning.kind, words)
 
 
 #: The failure that a want of local ports means.
@@ -161,8 +167,8 @@ def _hasAddressFor(address: Address) -> bool:
     ports of its own: connecting it sends nothing, and fails only for want of an
     address.
     """
-    family, name = familyAndName(address)
     try:
+        family, name = familyAndName(address)
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             return sock.connect_ex(name) != errno.EADDRNOTAVAIL
     except OSError:

@@ -27,8 +27,8 @@ class Target:
     @ivar key: the names of service, group and host.
     @ivar address: where, with the check's own port where it has one; needs no
         look-up.
-    @ivar name: the host as it is configured: an IP address, a name, or
-        C{localhost} for a UNIX socket.
+    @ivar name: the host as it is configured: an IP address without its zone, a
+        name, or C{localhost} for a UNIX socket.
     @ivar timeout: seconds that the check has; it is cancelled after them.
     @ivar header: bytes to send before any others: a PROXY header, or nothing.
     """

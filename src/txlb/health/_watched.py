@@ -97,7 +97,9 @@ class Watched:
         address = host.address
         name = "localhost"
         if isinstance(address, TCPAddress):
-            name = host.configured.ipOrHost
+            # A zone means something on this machine alone: it goes into no Host header
+            # (RFC 9844, 6) and no certificate has one.
+            name = host.configured.ipOrHost.partition("%")[0]
             if check.port is not None:
                 address = replace(address, port=check.port)
         header = b""

@@ -16,6 +16,7 @@ from txlb.model._addresses import (
     UNIXAddress,
     parseHostAddress,
     parseListenAddress,
+    plainHost,
 )
 from txlb.model._changes import (
     Change,
@@ -68,6 +69,7 @@ __all__ = [
     "parseListenAddress",
     "parseNetwork",
     "plain",
+    "plainHost",
     "readNetwork",
     "settingChanges",
 ]

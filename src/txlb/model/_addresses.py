@@ -161,6 +161,21 @@ def isOneAddress(value: object) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int)
 
 
+def plainHost(text: str) -> str:
+    """
+    Write an IP address as everything else here does: an IPv4 address that is mapped
+    into IPv6 as IPv4, all others as the system writes them.
+
+    @param text: anything that is no IP address stays as it is.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(address if mapped is None else mapped)
+
+
 def _parse(value: object) -> Address:
     if isinstance(value, TCPAddress):
         return TCPAddress(_checkHost(value.host), _checkPort(value.port, str(value)))

@@ -111,7 +111,10 @@ class Admission:
 
 
 def _key(client: bytes) -> bytes:
-    return client if len(client) == 4 else client[:IPV6_CLIENT]
+    # All link-local addresses (fe80::/10) are of one such network, and of any neighbour.
+    if len(client) == 4 or (client[0] == 0xFE and client[1] & 0xC0 == 0x80):
+        return client
+    return client[:IPV6_CLIENT]
 
 
 class Networks:

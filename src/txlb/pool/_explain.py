@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from txlb.interfaces import IExplainedScheduler, IScheduler
+from txlb.model import plainHost
 from txlb.schedulers import Key
 
 if TYPE_CHECKING:
@@ -116,20 +117,22 @@ class Explainer:
         """
         @param hosts: all of the group, in the order of the configuration.
         """
+        if isinstance(clientAddr, (tuple, list)) and clientAddr:
+            clientAddr = clientAddr[0]
+        if isinstance(clientAddr, str):
+            # As it is where a client comes in.
+            clientAddr = plainHost(clientAddr)
         scores = self._policy.explain(clientAddr)
         best = next((key for key in scores if key not in self._excluded), None)
         rank = {key: number for number, key in enumerate(scores)}
         ordered = sorted(hosts, key=lambda host: rank.get(host.key, len(rank)))
-        client = (
-            clientAddr[0] if isinstance(clientAddr, (tuple, list)) and clientAddr else clientAddr
-        )
         return Explanation(
             service,
             group,
             self._policy.name,
             self.means,
             self.predictable,
-            "" if client is None else str(client),
+            "" if clientAddr is None else str(clientAddr),
             tuple(self._host(host, scores, best) for host in ordered),
         )
 

@@ -611,7 +611,8 @@ class HostPool:
         Return which host a client would get now, and for each of the others why it
         would not. It changes nothing.
 
-        @param clientAddr: the client's address; policies with affinity use it.
+        @param clientAddr: the client's address in any way of writing; policies with
+            affinity use it.
         @param excluded: keys of hosts that are not chosen.
         """
         hosts = [*self.hosts, *self.leaving]

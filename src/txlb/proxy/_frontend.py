@@ -13,10 +13,11 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from txlb.connecting import hostOf
 from txlb.deadlines import Deadlines, Throttle
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
-from txlb.model import ProxyService
+from txlb.model import ProxyService, plainHost
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
 from txlb.proxy._clients import packedClient
 from txlb.proxy._limits import Tally
@@ -251,7 +252,7 @@ class Frontend:
                 self._refuse(sock.detach(), RefusalKind.PREFACE, answer.reason)
                 return
             # Only now is it known who comes.
-            clientAddr = answer.clientAddr or peer
+            clientAddr = peer if answer.clientAddr is None else _plain(answer.clientAddr)
             fd = sock.detach()
             if self._admission.active and not self._admits(fd, clientAddr):
                 self._left()
@@ -374,11 +375,20 @@ def _whyOf(gaveUp: GaveUp) -> str:
 
 def _clientAddr(fd: int, peer: object) -> tuple[str, int]:
     """
-    What schedulers and logs know a client by.
+    What schedulers and logs know a client by. Whatever socket it has come through, it is
+    written in one way.
     """
     if isinstance(peer, tuple):
-        return peer if len(peer) == 2 else (peer[0], peer[1])
+        return peer if len(peer) == 2 else (hostOf(peer), peer[1])
     return f"unix:{os.fsdecode(_ownName(fd))}", 0
+
+
+def _plain(clientAddr: tuple[str, int]) -> tuple[str, int]:
+    """
+    The client that a preface has told of, as others are written.
+    """
+    host, port = clientAddr
+    return plainHost(host), port
 
 
 def _ownName(fd: int) -> Any:

@@ -14,10 +14,8 @@ and who does pays one system call a connection.
 
 from __future__ import annotations
 
-import ipaddress
-
 from txlb.errors import UnknownConnection
-from txlb.model import Address, TCPAddress
+from txlb.model import Address, TCPAddress, plainHost
 
 #: An address and a port.
 Name = tuple[str, int]
@@ -70,7 +68,7 @@ class Origins:
         if not isinstance(name, tuple):
             return None
         if isinstance(host, TCPAddress):
-            hostName = host.host, host.port
+            hostName = host.host.partition("%")[0], host.port
         elif isinstance(host, tuple):
             hostName = host[0], host[1]
         else:
@@ -122,12 +120,7 @@ class Origins:
 def _plain(host: str) -> str:
     """
     An IP address as the system writes it for a socket of its own family; anything
-    else as it is.
+    else as it is. The host's end and ours have different names for the zone of a
+    link-local address, so that it doesn't count.
     """
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return str(address)
+    return plainHost(host.partition("%")[0])

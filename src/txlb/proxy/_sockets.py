@@ -14,7 +14,10 @@ import stat
 import struct
 import sys
 import termios
+from collections.abc import Iterable
+from typing import Any
 
+from txlb.connecting import familyAndName, hostOf
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
 from txlb.proxy._inherited import inheritedSockets
@@ -39,6 +42,9 @@ _LEAST_TTL = {
 }
 MOST_TTL = 255
 
+#: A family of sockets, and what a socket of it is bound to.
+_Place = tuple[socket.AddressFamily, Any]
+
 _REASONS = {
     errno.EADDRINUSE: "the address is in use by another listener",
     errno.EACCES: "permission denied",
@@ -55,8 +61,8 @@ def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.s
     Bind and listen. Nobody is accepted yet, but clients can connect and wait.
 
     @param address: where. Every interface makes two sockets where the machine
-        has IPv6, one for each kind of address; one that is inherited makes as
-        many as have its name.
+        has IPv6, one for each kind of address; a name makes one for each of its
+        addresses; one that is inherited makes as many as have its name.
     @return: non-blocking, close-on-exec sockets, at least one.
     @raise ListenError: it can't be had. Nothing stays open then.
     """
@@ -64,18 +70,32 @@ def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.s
         return _inherit(address)
     if isinstance(address, UNIXAddress):
         return [_bindUNIX(address, backlog)]
-    if address.host:
-        return [_bindTCP(address, *_resolve(address), backlog)]
-    first = _bindTCP(address, socket.AF_INET, ("0.0.0.0", address.port), backlog)  # noqa: S104 - asked for
-    sockets = [first]
-    if socket.has_ipv6:
-        port = first.getsockname()[1]
-        try:
-            sockets.append(_bindTCP(address, socket.AF_INET6, ("::", port), backlog))
-        except ListenError as error:
-            if not _lacksIPv6(error):
-                first.close()
-                raise
+    return _bindAll(address, _places(address), backlog)
+
+
+def _bindAll(address: TCPAddress, places: Iterable[_Place], backlog: int) -> list[socket.socket]:
+    """
+    Bind and listen at each place, all with one port. Places of IPv6 are left out on a
+    machine that has none, unless nothing else is left.
+    """
+    refused: ListenError | None = None
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.socket] = []
+        for family, name in places:
+            if not address.port and sockets:
+                # The first one has got a port of the system's choice.
+                name = (name[0], sockets[0].getsockname()[1], *name[2:])  # noqa: PLW2901
+            try:
+                sock = _bindTCP(address, family, name, backlog)
+            except ListenError as error:
+                if family != socket.AF_INET6 or not _lacksIPv6(error):
+                    raise
+                refused = error
+            else:
+                sockets.append(opened.enter_context(sock))
+        if not sockets and refused is not None:
+            raise refused
+        opened.pop_all()
     return sockets
 
 
@@ -88,27 +108,56 @@ def _inherit(address: InheritedAddress) -> list[socket.socket]:
 
 
 def _lacksIPv6(error: ListenError) -> bool:
+    """
+    Whether a place of IPv6 can't be had as this machine has no IPv6: its kernel, or
+    its loopback interface.
+    """
     cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
-
-
-def _resolve(address: TCPAddress) -> tuple[socket.AddressFamily, tuple[object, ...]]:
-    """
-    An address to bind is one of this machine's own, so that looking up its name
-    is no wait for anybody else.
-    """
+    if not isinstance(cause, OSError):
+        return False
+    if cause.errno == errno.EAFNOSUPPORT:
+        return True
+    if cause.errno != errno.EADDRNOTAVAIL:
+        return False
     try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError as lack:
+        return lack.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
+    return False
+
+
+def _places(address: TCPAddress) -> list[_Place]:
+    """
+    The places that an address stands for, each once: several of every interface, and of
+    a name that has several addresses.
+
+    An address to bind is one of this machine's own, so that looking up its name
+    is no wait for another machine.
+
+    @raise ListenError: there is no such name or network interface.
+    """
+    if not address.host:
+        four = TCPAddress("0.0.0.0", address.port)  # noqa: S104 - asked for
+        six = TCPAddress("::", address.port)
+        return [familyAndName(each) for each in ((four, six) if socket.has_ipv6 else (four,))]
+    try:
+        if address.isLiteral:
+            return [familyAndName(address)]
         found = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as error:
-        raise ListenError(str(address), f"{address.host} can't be resolved: {error}") from error
-    family, _, _, _, name = found[0]
-    return family, name
+        reason = error.strerror or str(error)
+        if not address.isLiteral:
+            reason = f"{address.host} can't be resolved: {error}"
+        raise ListenError(str(address), reason) from error
+    known = (socket.AF_INET, socket.AF_INET6)
+    return list(dict.fromkeys((each[0], each[4]) for each in found if each[0] in known))
 
 
 def _bindTCP(
-    address: TCPAddress, family: socket.AddressFamily, name: tuple[object, ...], backlog: int
+    address: TCPAddress, family: socket.AddressFamily, name: tuple[Any, ...], backlog: int
 ) -> socket.socket:
     sock = _newSocket(address, family)
     try:
@@ -123,7 +172,11 @@ def _bindTCP(
         sock.listen(backlog)
     except OSError as error:
         sock.close()
-        raise _listenError(address, error) from error
+        refused = _listenError(address, error)
+        if address.host and not address.isLiteral:
+            # A name has several addresses.
+            refused = ListenError(refused.address, f"{name[0]}: {refused.reason}")
+        raise refused from error
     return sock
 
 
@@ -264,4 +317,4 @@ def socketAddress(sock: socket.socket) -> Address:
         path = os.fsdecode(name)
         # One in no file system, which others write so as well.
         return UNIXAddress(f"@{path[1:]}" if path.startswith("\0") else path)
-    return TCPAddress(name[0], name[1])
+    return TCPAddress(hostOf(name), name[1])

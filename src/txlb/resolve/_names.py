@@ -7,16 +7,19 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random as RandomSource
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.connecting import tcpAddressOf
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import UnknownName
 from txlb.manager import ProxyManager
@@ -255,9 +258,8 @@ class Answer:
         """
         See L{IResolutionReceiver}.
         """
-        host = getattr(address, "host", None)
-        if isinstance(host, str):
-            found = TCPAddress(host, self._address.port)
+        if isinstance(address, (IPv4Address, IPv6Address)):
+            found = replace(tcpAddressOf(address), port=self._address.port)
             if found not in self.addresses:
                 self.addresses.append(found)
 

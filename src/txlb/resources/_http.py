@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe
-from txlb.model import TCPAddress
+from txlb.model import Address, TCPAddress
 from txlb.model.kinds import Number, Word
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
@@ -44,10 +45,9 @@ class HTTPProbe:
         """
         See L{IResourceProbe.probe}.
         """
-        where = str(target.address) if isinstance(target.address, TCPAddress) else "localhost"
         lines = (
             f"GET {self._path} HTTP/1.1",
-            f"Host: {where}",
+            f"Host: {_placeOf(target.address)}",
             "User-Agent: txlb",
             "Accept: application/json",
             "Connection: close",
@@ -72,6 +72,16 @@ class HTTPProbe:
         # A whole number may be too large to be divided, so it is compared first.
         share = 1.0 if value >= self._full else max(value, 0) / self._full
         return 1.0 - share if self._means == "load" else share
+
+
+def _placeOf(address: Address) -> str:
+    """
+    The host and port as the header C{Host} has them. A zone means something
+    on this machine alone, and doesn't belong there (RFC 9844, 6).
+    """
+    if not isinstance(address, TCPAddress):
+        return "localhost"
+    return str(replace(address, host=address.host.partition("%")[0]))
 
 
 def _isNaN(value: float) -> bool:

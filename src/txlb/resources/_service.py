@@ -16,13 +16,13 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from txlb._reactor import pickedReactor
+from txlb.connecting import tcpAddressOf
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import AddressError, ListenError, ModelError
 from txlb.model import (
     Address,
     AddressLike,
     InheritedAddress,
-    TCPAddress,
     UNIXAddress,
     parseListenAddress,
 )
@@ -202,7 +202,7 @@ class AgentService(Service):
             if isinstance(self.address, UNIXAddress):
                 found.append(self.address)
             else:
-                found.append(TCPAddress(name.host, name.port))
+                found.append(tcpAddressOf(name))
         return found
 
     def bind(self) -> None:

@@ -10,19 +10,25 @@ from hashlib import blake2b
 
 from txlb.schedulers._base import Key
 
+#: What the system writes before an IPv4 address that is mapped into IPv6.
+MAPPED = "::ffff:"
+
 #: Numbers that one digest gives.
 BATCH = 8
 
 
 def clientHash(clientAddr: object) -> int:
     """
-    A number of 64 bits for a client. Its IP address decides, its port doesn't.
+    A number of 64 bits for a client. Its IP address decides, its port doesn't. An IPv4
+    address is the same one where a socket for both families has mapped it into IPv6.
 
     @param clientAddr: a tuple that begins with the IP address, or any value.
     """
     if isinstance(clientAddr, (tuple, list)) and clientAddr:
         clientAddr = clientAddr[0]
-    text = str(clientAddr).encode("utf-8", "surrogateescape")
+    name = str(clientAddr)
+    name = name.removeprefix(MAPPED)
+    text = name.encode("utf-8", "surrogateescape")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
 
 

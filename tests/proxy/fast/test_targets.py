@@ -79,6 +79,40 @@ class TargetTests(SynchronousTestCase):
                 accepted.close()
                 sock.close()
 
+    def test_zone(self) -> None:
+        """
+        A link-local address is connected to with all four members of its name, and with
+        the number that its interface has now.
+        """
+        target = Targets(lambda: 0.0).of(TCPAddress("fe80::1%wg0", 80))
+        names: list[object] = []
+
+        class Sock:
+            def setsockopt(self, *_: object) -> None:
+                pass
+
+            def connect_ex(self, name: object) -> int:
+                names.append(name)
+                return errno.EINPROGRESS
+
+        with mock.patch("txlb.proxy.fast._targets._socket.socket", return_value=Sock()):
+            for number in (5, 9):
+                with mock.patch("socket.if_nametoindex", return_value=number):
+                    self.assertEqual(target.connect()[1], errno.EINPROGRESS)
+        self.assertEqual(names, [("fe80::1", 80, 0, 5), ("fe80::1", 80, 0, 9)])
+
+    def test_noInterface(self) -> None:
+        """
+        Where the interface is gone the host is down, and it is said why.
+        """
+        targets = Targets(lambda: 0.0)
+        target = targets.of(TCPAddress("fe80::1%none0", 80))
+        error = self.assertRaises(OSError, target.connect)
+        self.assertEqual(
+            targets.failed(target, error.errno or 0),
+            Failure(FailureKind.UNREACHABLE, "this machine has no network interface none0"),
+        )
+
     def test_notConnected(self) -> None:
         """
         A socket that is connected to nobody is not connected to itself.

@@ -10,8 +10,8 @@ import os
 import socket
 from collections.abc import Callable
 
-from txlb.connecting import NO_PORTS, PortPauses, failureOf
-from txlb.model import Address, UNIXAddress
+from txlb.connecting import NO_PORTS, PortPauses, failureOf, familyAndName
+from txlb.model import Address, TCPAddress, UNIXAddress
 from txlb.pool import Failure, FailureKind
 from txlb.proxy._near import dontPace, isNear, systemPaces
 
@@ -58,7 +58,7 @@ class Target:
         self.near = isNear(address)
         self.unpaced = False
         self._family: int
-        self._name: str | tuple[str, int]
+        self._name: str | tuple[str, int] | tuple[str, int, int, int]
         if isinstance(address, UNIXAddress):
             self._isTCP = self.mayBeItself = False
             self._family, self._name = socket.AF_UNIX, address.path
@@ -90,6 +90,24 @@ class Target:
         """
         if not self.unpaced and self.near and self._isTCP:
             self.unpaced = systemPaces()
+
+
+class ZonedTarget(Target):
+    """
+    A target whose address is a link-local one of IPv6, which has a zone. Its interface
+    is looked for each time: it may come and go, and have another number then.
+    """
+
+    __slots__ = ()
+
+    def connect(self) -> tuple[_socket.socket, int]:
+        """
+        Begin to connect.
+
+        @raise OSError: there is no such interface, or there is no socket to be had.
+        """
+        self._name = familyAndName(self.address)[1]
+        return super().connect()
 
 
 class PausedTarget(Target):
@@ -143,7 +161,7 @@ class Targets:
         if target is None:
             if len(self._targets) >= MOST:
                 self._targets.clear()
-            target = self._targets[id(address)] = Target(address)
+            target = self._targets[id(address)] = _newTarget(address)
         return target
 
     def failed(self, target: Target, number: int) -> Failure:
@@ -172,6 +190,11 @@ class Targets:
             return False
         self._targets[id(paused.address)] = paused.target
         return True
+
+
+def _newTarget(address: Address) -> Target:
+    zoned = isinstance(address, TCPAddress) and "%" in address.host
+    return ZonedTarget(address) if zoned else Target(address)
 
 
 def isSelfConnected(sock: _socket.socket) -> bool:
