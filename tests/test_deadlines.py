@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.sleeping import SleepingClock, ThreadedClock
 from txlb.deadlines import CATCH_UP, LATE, TICK, TURNS, Deadline, Deadlines, _deadlines
+from txlb.deadlines._deadlines import PATIENT
 
 
 class TwoClocks:
@@ -437,8 +438,9 @@ class SleepTests(SynchronousTestCase):
         self.queue.at(1, self.note("past"))
         self.clock.rightNow += 2 * TICK
         self.queue.at(1, self.note("also past"))
-        self.clock.turn()
-        self.assertEqual(self.done, [])
+        for _ in range(TURNS):
+            self.clock.turn()
+            self.assertEqual(self.done, [])
         self.clock.turn()
         self.assertEqual(self.done, ["past", "also past", "due"])
 
@@ -518,6 +520,42 @@ class SleepTests(SynchronousTestCase):
         self.assertEqual(self.queue.sleptSince(0), 30 + CATCH_UP)
         self.assertEqual(self.queue.sleptSince(ended - 5), 5 + CATCH_UP)
         self.assertEqual(self.queue.sleptSince(ended), 0)
+
+    def test_sleepsAgain(self) -> None:
+        """
+        A process that sleeps again before it has read everything reads first as well, and
+        what it slept through is added.
+        """
+        self.queue.after(5, self.note("due"))
+        self.clock.sleep(TICK + 10)
+        self.clock.turn()
+        self.clock.sleep(20)
+        for _ in range(TURNS - 1):
+            self.clock.turn()
+            self.assertEqual(self.done, [])
+        self.clock.turn()
+        self.assertEqual(self.done, ["due"])
+        self.assertEqual(self.queue.sleptSince(0), 30 + CATCH_UP)
+
+    def test_slowTurns(self) -> None:
+        """
+        A reactor whose every turn takes long is not put off for ever.
+        """
+        self.queue.after(5, self.note("due"))
+        for _ in range(PATIENT + TURNS + 1):
+            self.clock.sleep(10)
+        self.assertEqual(self.done, ["due"])
+
+    def test_slowTurnsAfterASleep(self) -> None:
+        """
+        Nor is one that is only busy.
+        """
+        self.queue.after(5, self.note("due"))
+        self.clock.sleep(60)
+        for _ in range(TURNS):
+            self.assertEqual(self.done, [])
+            self.clock.sleep(5 * LATE)
+        self.assertEqual(self.done, ["due"])
 
     def test_clockOfATest(self) -> None:
         """

@@ -26,6 +26,10 @@ LATE = 0.02
 #: at most.
 TURNS = 2
 
+#: Looks without a decision after which even one that is that late again gives no more
+#: turns: a reactor whose every turn takes so long does not sleep.
+PATIENT = 16
+
 #: Seconds after which a late wake-up means that the process slept, and was not only
 #: busy.
 SLEPT = 0.5
@@ -52,7 +56,7 @@ class Deadlines:
         self._call: IDelayedCall | None = None
         self._callAt = 0.0
         # How many turns the reactor has yet to have before anything is decided.
-        self._turns = 0
+        self._turns = self._looks = 0
         self._sleeps = Sleeps()
         self._maySleep = bool(IReactorFromThreads.providedBy(reactor))
         self._guard: Guard | None = None
@@ -144,15 +148,18 @@ class Deadlines:
         """
         self._call = None
         now = self.seconds()
-        if self._turns:
+        late = now - self._callAt
+        if self._maySleep and late > SLEPT:
+            self._sleeps.add(self._callAt, now)
+        if self._turns and (late <= SLEPT or self._looks >= PATIENT):
             self._turns -= 1
-        elif now - self._callAt > LATE:
+        elif late > LATE:
             self._turns = TURNS
-            if self._maySleep and now - self._callAt > SLEPT:
-                self._sleeps.add(self._callAt, now)
         if self._turns:
+            self._looks += 1
             self._wakeAt(now)
         else:
+            self._looks = 0
             self._decide(now)
 
     def _decide(self, now: float) -> None:
@@ -220,7 +227,7 @@ class Deadlines:
         self._heap.clear()
         self._due.clear()
         self._cancelled = 0
-        self._turns = 0
+        self._turns = self._looks = 0
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
