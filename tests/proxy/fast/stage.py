@@ -5,8 +5,11 @@ A loop that a test turns by hand, with real sockets on the loopback.
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import socket
 import struct
+import tempfile
 from typing import Any
 from unittest import mock
 
@@ -26,6 +29,9 @@ QUIET = 3
 
 #: Turns that any step may take.
 TURNS = 20_000
+
+#: What hosts and clients may be connected by.
+FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
 def elsewhere() -> contextlib.AbstractContextManager[object]:
@@ -63,6 +69,7 @@ class HandTurned:
 
     @param window: bytes that the far ends take before they read; L{None} for
         what the system gives.
+    @param family: of the sockets on both sides.
     """
 
     def __init__(
@@ -70,8 +77,11 @@ class HandTurned:
         timeouts: Timeouts | None = None,
         limits: DialLimits | None = None,
         window: int | None = None,
+        family: socket.AddressFamily = socket.AF_INET,
     ) -> None:
         self.window = window
+        self.family = family
+        self.folder = tempfile.mkdtemp(prefix="txlb")
         self.before = openSockets()
         self.reactor = self.makeReactor()
         self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
@@ -81,9 +91,7 @@ class HandTurned:
         self.relay = FastRelay(self.loop, timeouts or Timeouts(), self.results.append)
         self.pool = HostPool(seconds=self.reactor.seconds)
         self.limits = limits or DialLimits()
-        self.listener = self.narrow(socket.socket())
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(16)
+        self.listener = self.listen("host")
         self.listener.setblocking(False)
         self.sockets: list[socket.socket] = [self.listener]
 
@@ -103,6 +111,20 @@ class HandTurned:
         self.deadlines.stop()
         for sock in self.sockets:
             sock.close()
+        shutil.rmtree(self.folder)
+
+    def listen(self, name: str) -> socket.socket:
+        """
+        @param name: of the file, if it is a UNIX socket.
+        @return: a listening socket of the stage's family.
+        """
+        listener = self.narrow(socket.socket(self.family))
+        if self.family == socket.AF_UNIX:
+            listener.bind(os.path.join(self.folder, name))
+        else:
+            listener.bind(("::1" if self.family == socket.AF_INET6 else "127.0.0.1", 0))
+        listener.listen(16)
+        return listener
 
     def narrow(self, sock: socket.socket) -> socket.socket:
         """
@@ -116,8 +138,10 @@ class HandTurned:
         """
         Add a host; by default the one whose connections L{connect} accepts.
         """
-        address = where if where is not None else self.listener.getsockname()
-        self.pool.addHost(ProxyHost(name, *address))
+        if where is None:
+            own = self.listener.getsockname()
+            where = (f"unix:{own}", 0) if self.family == socket.AF_UNIX else own[:2]
+        self.pool.addHost(ProxyHost(name, *where))
 
     def connection(self) -> Connection:
         """
@@ -146,8 +170,8 @@ class HandTurned:
         """
         @return: a client, and the descriptor of the balancer's end of it.
         """
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            near = self.narrow(socket.socket())
+        with self.listen(f"client-{len(self.sockets)}") as listener:
+            near = self.narrow(socket.socket(self.family))
             near.connect(listener.getsockname())
             far, _ = listener.accept()
         if self.window is not None:
@@ -174,12 +198,20 @@ class HandTurned:
         for _ in range(TURNS):
             self.turn()
             with contextlib.suppress(BlockingIOError):
-                server, _ = self.listener.accept()
-                server.setblocking(False)
-                self.sockets.append(server)
+                server = self.accept()
                 self.turn(QUIET)
                 return client, server
         raise AssertionError("no connection came to the host")
+
+    def accept(self) -> socket.socket:
+        """
+        @return: the host's end of the next connection.
+        @raise BlockingIOError: there is none.
+        """
+        server, _ = self.listener.accept()
+        server.setblocking(False)
+        self.sockets.append(server)
+        return server
 
 
 def reset(sock: socket.socket) -> None:

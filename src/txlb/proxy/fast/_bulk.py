@@ -81,7 +81,7 @@ def _fill(end: End, pipe: Pipe, before: int) -> bool:
         _drained(end, end.burst - before)
         return False
     except OSError:
-        end.connection.end(end.resetOutcome)
+        end.connection.broke(end)
         return False
     if not count:
         _release(end)
@@ -106,7 +106,7 @@ def _empty(end: End, pipe: Pipe) -> bool:
         end.peer.hearOut()
         return False
     except OSError:
-        end.connection.end(end.peer.resetOutcome)
+        end.connection.broke(end.peer)
         return False
     end.piped -= count
     end.connection.moved(end, count)
@@ -147,7 +147,7 @@ def _copy(end: End) -> None:
             _drained(end, total)
             return
         except OSError:
-            connection.end(end.resetOutcome)
+            connection.broke(end)
             return
         if not count:
             end.finish()
@@ -158,7 +158,7 @@ def _copy(end: End) -> None:
         except BlockingIOError:
             sent = 0
         except OSError:
-            connection.end(peer.resetOutcome)
+            connection.broke(peer)
             return
         if sent:
             connection.moved(end, sent)

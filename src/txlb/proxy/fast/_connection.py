@@ -16,10 +16,12 @@ from txlb.proxy._results import Relayed
 from txlb.proxy._search import releaseSafely
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
 from txlb.proxy.fast._end import READ, End
+from txlb.proxy.fast._lastbytes import LastBytes
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
 from txlb.proxy.fast._search import Search
 
 if TYPE_CHECKING:
+    from txlb.proxy._results import Timeouts
     from txlb.proxy.fast._relay import FastRelay
 
 #: Closing with this sends a reset.
@@ -56,7 +58,7 @@ class Connection(Search):
     @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
     """
 
-    __slots__ = ("_first", "_host", "_onTheWay", "lastMoved")
+    __slots__ = ("_first", "_host", "_lastBytes", "_onTheWay", "lastMoved")
 
     def __init__(self, relay: FastRelay, clientFd: int, first: First | None = None) -> None:
         self._relay = relay
@@ -64,6 +66,7 @@ class Connection(Search):
         self._client = End(self, clientFd, True)
         set_blocking(clientFd, False)
         self._hostSocket = self._attempt = self._wait = self._origin = self.slot = None
+        self._lastBytes: LastBytes | None = None
         self._askAt = 0.0
         self.begun = self.over = False
         self._first = first
@@ -93,7 +96,7 @@ class Connection(Search):
             loop.watch(host.fd, host.event, READ_EDGES)
         idle = self._relay.timeouts.idle
         if idle and now + idle < self._askAt:
-            self._askBy(now + idle)
+            self.askBy(now + idle)
         if self._first is not None:
             self._sendFirst(self._first, client, host)
         # What the client sent early is there already; only then is there
@@ -104,14 +107,20 @@ class Connection(Search):
             loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
             if event & READ:
                 host.event(event & ~select.EPOLLOUT)
+        elif self._lastBytes is not None:
+            # One of the two has failed meanwhile.
+            loop.watch(client.fd, self._lastBytes.handlerOf(client), EDGES)
 
     def _sendFirst(self, first: First, client: End, host: End) -> None:
-        for end, data in ((host, first.toHost), (client, first.toClient)):
-            if data and not self.over:
-                end.unsent = data
-                end.flush()
-        if host.unsent is not None:
-            host.hearOut()
+        # Both are there before the first is written: if one of the two has failed, what it
+        # sent comes after what was handed over.
+        client.unsent = first.toClient or None
+        host.unsent = first.toHost or None
+        client.flush()
+        if not self.over:
+            host.flush()
+            if host.unsent is not None:
+                host.hearOut()
 
     # While it lasts
 
@@ -142,6 +151,13 @@ class Connection(Search):
         if end.isClient and host.addresses:
             self._relay.targets.of(host.address).getsMuch()
 
+    @property
+    def timeouts(self) -> Timeouts:
+        """
+        When it is ended for being silent.
+        """
+        return self._relay.timeouts
+
     def halfClosed(self, end: End) -> None:
         """
         An end has finished sending.
@@ -151,9 +167,9 @@ class Connection(Search):
         self.lastMoved = now = self.loop.now
         fin = self._relay.timeouts.fin
         if fin and now + fin < self._askAt:
-            self._askBy(now + fin)
+            self.askBy(now + fin)
 
-    def _askBy(self, when: float) -> None:
+    def askBy(self, when: float) -> None:
         """
         Be asked then, which is before it would happen anyway.
         """
@@ -168,6 +184,10 @@ class Connection(Search):
         See L{txlb.proxy.fast._wheel.Waiting.deadlinePassed}.
         """
         attempt = self._attempt
+        if self._lastBytes is not None:
+            when = self._lastBytes.deadlinePassed(now)
+            self._askAt = when or 0.0
+            return when
         if attempt is not None:
             deadline = self._deadlineOf(attempt)
             if now >= deadline:
@@ -225,13 +245,45 @@ class Connection(Search):
         It is over; the first to say so says how.
         """
         if self.over or not self.begun:
+            if self._lastBytes is not None:
+                self._lastBytes.stop()
             return
-        lease = self.lease
         if outcome is not Outcome.DONE:
-            if outcome is Outcome.HOST_RESET:
-                lease.hostFirst = lease.hostFirst or not self._client.ended
             self._resetBoth()
-        self._close(Relayed(self.dial, lease), outcome)
+        self._close(Relayed(self.dial, self.lease), outcome)
+
+    def broke(self, end: End) -> None:
+        """
+        The socket of an end has failed: deliver what it had sent, then reset its peer. From
+        here on L{LastBytes} has both ends, and for all others the connection is over.
+        """
+        if self.over:
+            return
+        self.over = True
+        if not end.isClient:
+            lease = self.lease
+            lease.hostFirst = lease.hostFirst or not self._client.ended
+        last = self._lastBytes = LastBytes(self, end)
+        loop = self.loop
+        for each in (self._client, self._host):
+            loop.handle(each.fd, last.handlerOf(each))
+        if last.lookAt < self._askAt:
+            self.askBy(last.lookAt)
+        last.go()
+
+    def hostBroke(self) -> None:
+        """
+        See L{Search.hostBroke}.
+        """
+        self.broke(self._host)
+
+    def finish(self, outcome: Outcome) -> None:
+        """
+        The last bytes were delivered, or can't be; L{LastBytes} calls this once.
+        """
+        self._lastBytes = None
+        self._resetBoth()
+        self._close(Relayed(self.dial, self.lease), outcome)
 
     def _resetBoth(self) -> None:
         for end in (self._client, self._host):

@@ -11,8 +11,9 @@ An end is in one of these states, which are told by two flags::
                     is read
     yes     yes     is through; with its peer through as well, both are closed
 
-Both flags are only ever set. An end that resets, or whose time is over, takes
-its peer with it from any state, and so does an exception.
+Both flags are only ever set. An end whose time is over takes its peer with it from any
+state, and so does an exception. If an end resets, or a write to it fails, L{LastBytes}
+takes over from any state: it delivers what that end had sent, and resets its peer then.
 
 What it waits for is told by two more::
 
@@ -155,14 +156,14 @@ class End:
                 if event & GONE:
                     self.last = True
                     if event & ERROR:
-                        self.connection.end(self.resetOutcome)
+                        self.connection.broke(self)
             return
         if event & READ:
             if event & GONE:
                 self.last = True
             self.pump()
             if event & ERROR:
-                self.connection.end(self.resetOutcome)
+                self.connection.broke(self)
 
     def _goOn(self) -> bool:
         """
@@ -210,7 +211,7 @@ class End:
         except BlockingIOError:
             return False
         except OSError:
-            self.connection.end(self.resetOutcome)
+            self.connection.broke(self)
             return False
         if count:
             self.connection.moved(self.peer, count)
@@ -243,7 +244,7 @@ class End:
             except BlockingIOError:
                 return
             except OSError:
-                connection.end(self.resetOutcome)
+                connection.broke(self)
                 return
             if not data:
                 self.finish()
@@ -253,7 +254,7 @@ class End:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                connection.end(peer.resetOutcome)
+                connection.broke(peer)
                 return
             connection.lastMoved = connection.loop.now
             # What was handed over has gone by now, or the peer would have some of
@@ -318,7 +319,7 @@ class End:
         try:
             self.socket().shutdown(socket.SHUT_WR)
         except OSError:
-            self.connection.end(self.resetOutcome)
+            self.connection.broke(self)
 
     def breakDown(self) -> None:
         """

@@ -39,6 +39,10 @@ FAILED = select.EPOLLERR | select.EPOLLHUP
 #: Connecting goes on after these.
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
+#: What the system says of a connection that stood, and that the host has reset since. One
+#: that never stood was refused (ECONNREFUSED). On a UNIX socket it is an orderly close.
+STOOD = frozenset({errno.ECONNRESET, errno.EPIPE})
+
 CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
 
 
@@ -137,8 +141,12 @@ class Search:
             self.noteOrigin()
         deadline = attempt.deadline
         if self.slot is None or deadline < self._askAt:
-            self._askBy(deadline)
+            self.askBy(deadline)
         if target.near:
+            if target.isUNIX:
+                # There it is connected, or connect() has failed.
+                self._begin(attempt, sock)
+                return None
             return self._ask(attempt, sock, target)
         self.loop.watch(sock.fileno(), self.connecting)
         return None
@@ -153,6 +161,10 @@ class Search:
             self.loop.watch(sock.fileno(), self.connecting)
             return None
         except OSError as error:
+            if error.errno in STOOD:
+                self._begin(attempt, sock)
+                self.hostBroke()
+                return None
             self._dropHost()
             return self._relay.targets.failed(target, error.errno or 0)
         if target.mayBeItself and isSelfConnected(sock):
@@ -186,6 +198,11 @@ class Search:
         target = targets.of(attempt.address)
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number in STOOD:
+                # What the host had sent can be read all the same.
+                self._begin(attempt, sock, select.EPOLLOUT)
+                self.hostBroke()
+                return
             if number or not event & select.EPOLLOUT:
                 self._failed(attempt, targets.failed(target, number or errno.ECONNREFUSED))
                 return
@@ -260,7 +277,16 @@ class Search:
     def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
         raise NotImplementedError
 
-    def _askBy(self, when: float) -> None:
+    def askBy(self, when: float) -> None:
+        """
+        Be asked then, which is before it would happen anyway.
+        """
+        raise NotImplementedError
+
+    def hostBroke(self) -> None:
+        """
+        The host that was found has reset the connection by now.
+        """
         raise NotImplementedError
 
     def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:

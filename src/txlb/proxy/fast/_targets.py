@@ -45,13 +45,14 @@ class Target:
     How to connect to an address.
 
     @ivar address: the address.
+    @ivar isUNIX: whether it is a UNIX socket's.
     @ivar near: see L{isNear}.
     @ivar mayBeItself: whether a socket that connects to it can be given the very
         port that it connects to.
     @ivar unpaced: whether what is sent there is not to be paced.
     """
 
-    __slots__ = ("_family", "_isTCP", "_name", "address", "mayBeItself", "near", "unpaced")
+    __slots__ = ("_family", "_name", "address", "isUNIX", "mayBeItself", "near", "unpaced")
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -60,10 +61,10 @@ class Target:
         self._family: int
         self._name: str | tuple[str, int] | tuple[str, int, int, int]
         if isinstance(address, UNIXAddress):
-            self._isTCP = self.mayBeItself = False
+            self.isUNIX, self.mayBeItself = True, False
             self._family, self._name = socket.AF_UNIX, address.path
         else:
-            self._isTCP = True
+            self.isUNIX = False
             self.mayBeItself = address.port >= FIRST_EPHEMERAL
             self._family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
             self._name = address.host, address.port
@@ -76,7 +77,7 @@ class Target:
         @raise OSError: there is no socket to be had.
         """
         sock = _socket.socket(self._family, STREAM)
-        if self._isTCP:
+        if not self.isUNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.unpaced:
                 dontPace(sock)
@@ -88,7 +89,7 @@ class Target:
         machine it is not paced from then on. To say so costs each connection a system
         call, which only this is worth.
         """
-        if not self.unpaced and self.near and self._isTCP:
+        if not self.unpaced and self.near and not self.isUNIX:
             self.unpaced = systemPaces()
 
 

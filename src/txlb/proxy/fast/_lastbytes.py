@@ -1,0 +1,258 @@
+"""
+What an end had sent before its socket failed.
+
+A host that wants no more of a request answers and closes, maybe with data unread, and its
+system then sends a reset. The answer lies before that reset, in the buffers of the relay and
+of the system, while the relay finds out first that it can't write to the host any more. TCP
+keeps what has come before a reset for the reader, and so do HAProxy and nginx: the client
+gets the answer. RFC 9112 (section 9.6) tells why hosts do this.
+
+So a socket that fails does not end the connection at once. What it had sent is read to the
+end and delivered, and only then the other side is reset. What goes the other way is dropped,
+as it has no reader.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from txlb.pool import Outcome
+from txlb.proxy._sockets import bytesOnTheWay
+from txlb.proxy.fast import _bulk
+
+if TYPE_CHECKING:
+    from txlb.proxy.fast._connection import Connection
+    from txlb.proxy.fast._end import End
+
+#: Bytes that are read at once.
+CHUNK = 65536
+
+#: Times that it reads in a turn.
+ROUNDS = 8
+
+#: Seconds that a target has to read what it got last before it is reset. After them is the
+#: first look whether everything has reached it. Each look doubles the time to the next.
+SOON = 0.01
+
+#: Seconds between two looks at most.
+SELDOM = 0.5
+
+#: Seconds without progress after which it gives up, if the service sets no C{fin} timeout.
+LONGEST = 60.0
+
+
+class LastBytes:
+    """
+    The bytes of a failed end, on their way to its peer. Made by a connection, one of whose
+    sockets has failed, and owned by it until C{Connection.finish}.
+
+    The amount is bounded by what the system holds of the failed socket, and the time by the
+    C{fin} timeout: a peer that takes nothing for so long is reset as well.
+
+    @param source: the end that has failed.
+
+    @ivar lookAt: when to look next, in seconds of the monotonic clock.
+    @ivar outcome: how the connection will have ended.
+    @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
+    """
+
+    __slots__ = (
+        "_allRead",
+        "_connection",
+        "_delay",
+        "_left",
+        "_onTheWay",
+        "_over",
+        "_since",
+        "_source",
+        "_target",
+        "lookAt",
+        "outcome",
+        "queued",
+    )
+
+    def __init__(self, connection: Connection, source: End) -> None:
+        target = source.peer
+        self._connection = connection
+        self._source = source
+        self._target = target
+        self.outcome: Outcome = source.resetOutcome
+        self.queued = self._over = self._allRead = False
+        self._delay = SOON
+        self._onTheWay = -1
+        self._since = connection.loop.now
+        self.lookAt = self._since + self.limit
+        # Nobody is there to read what was for the source.
+        source.unsent = None
+        if target.pipe is not None:
+            target.leavePipe()
+        self._left, target.unsent = target.unsent or b"", None
+
+    @property
+    def limit(self) -> float:
+        """
+        Seconds without progress after which it gives up.
+        """
+        return self._connection.timeouts.fin or LONGEST
+
+    def handlerOf(self, end: End) -> Callable[[int], object]:
+        """
+        What handles the events of an end of the connection.
+        """
+        return self._sourceEvent if end is self._source else self._targetEvent
+
+    def _sourceEvent(self, event: int) -> None:
+        """
+        There is more to read. This is so for a UNIX socket whose peer reads no more and
+        still sends.
+        """
+        self.go()
+
+    def _targetEvent(self, event: int) -> None:
+        """
+        The target takes more, or has failed as well.
+        """
+        if event & select.EPOLLERR:
+            self.stop()
+        else:
+            self.go()
+
+    def go(self) -> None:
+        """
+        Go on in the loop's next turn of bulk.
+        """
+        self._connection.loop.queueBulk(self)
+
+    def moveBulk(self) -> None:
+        """
+        Deliver a part; the loop calls this.
+        """
+        if self._over or self._allRead:
+            return
+        try:
+            for _ in range(ROUNDS):
+                if not self._give() or not self._take():
+                    return
+        except BlockingIOError:
+            # The target takes no more now; it says when it does.
+            self._target.hearOut()
+        except OSError:
+            # The target has failed too, and so nobody is left.
+            self.stop()
+        else:
+            self.go()
+
+    def _give(self) -> bool:
+        """
+        Write what was read before.
+
+        @return: whether all of it was taken.
+        @raise OSError: from the target.
+        """
+        source, target, connection = self._source, self._target, self._connection
+        if self._left:
+            count = os.write(target.fd, self._left)
+            self._left = self._left[count:]
+            connection.moved(source, count)
+            if self._left:
+                target.hearOut()
+                return False
+        while source.pipe is not None and source.piped:
+            count = os.splice(
+                source.pipe.reader, target.fd, source.piped, flags=_bulk.MOVE_WITHOUT_WAITING
+            )
+            source.piped -= count
+            connection.moved(source, count)
+        return True
+
+    def _take(self) -> bool:
+        """
+        Read the next bytes.
+
+        @return: whether there were any.
+        """
+        source = self._source
+        if source.pipe is not None:
+            source.leavePipe()
+        try:
+            self._left = os.read(source.fd, CHUNK)
+        except BlockingIOError:
+            # A UNIX socket may be closed for what it gets, and still send. A TCP socket that
+            # has failed gives all that it has, and then an end or an error.
+            if _isUNIX(source):
+                return False
+        except OSError:
+            pass
+        if not self._left:
+            self._allRead = True
+            self._settle()
+        return bool(self._left)
+
+    def _settle(self) -> None:
+        """
+        Everything was written. Reset the target once it has everything, and after a moment
+        to read it: a reset takes from a system what has not reached the target yet, some
+        clients' systems drop what has not been read, and a program may still be asking
+        whether it is connected.
+        """
+        now = self._connection.loop.now
+        if self._arrived(now) and now - self._connection.lastMoved >= SOON:
+            self.stop()
+        else:
+            self.lookAt = now + SOON
+            self._connection.askBy(self.lookAt)
+
+    def _arrived(self, now: float) -> bool:
+        """
+        Whether the target's system has everything. On a UNIX socket it does at once.
+        """
+        if _isUNIX(self._target):
+            return True
+        onTheWay = bytesOnTheWay(self._target.fd)
+        if onTheWay != self._onTheWay:
+            self._onTheWay = onTheWay
+            self._since = now
+        return not onTheWay
+
+    def deadlinePassed(self, now: float) -> float | None:
+        """
+        See L{txlb.proxy.fast._wheel.Waiting.deadlinePassed}.
+        """
+        if now < self.lookAt:
+            return self.lookAt
+        arrived = self._arrived(now)
+        silent = now - max(self._since, self._connection.lastMoved)
+        limit = self.limit
+        if (arrived and self._allRead) or silent >= limit:
+            self._connection.loop.now = now
+            self.stop()
+            return None
+        left = limit - silent
+        if self._allRead:
+            self._delay = min(self._delay * 2, SELDOM)
+            left = min(left, self._delay)
+        self.lookAt = now + left
+        return self.lookAt
+
+    def stop(self) -> None:
+        """
+        Deliver no more, and reset what is left of the connection.
+        """
+        if not self._over:
+            self._over = True
+            self._connection.finish(self.outcome)
+
+    def breakDown(self) -> None:
+        """
+        One of its handlers raised.
+        """
+        self.stop()
+
+
+def _isUNIX(end: End) -> bool:
+    domain = end.socket().getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
+    return bool(domain == socket.AF_UNIX)
