@@ -16,13 +16,13 @@ from typing import Self
 from tests.integration.programs import PATIENCE
 from tests.integration.support._clients import reset
 
+ANSWER = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000
+
 #: Bytes of each answer.
-LENGTH = 5000
+LENGTH = len(ANSWER)
 
-ANSWER = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5000\r\n\r\n".ljust(LENGTH, b"x")
-
-#: Seconds in which a client that may send sends nothing more when it is stuck.
-STUCK = 0.1
+#: Seconds without a new byte after which a client is stuck.
+STUCK = 0.05
 
 
 def tooLarge(sock: socket.socket) -> None:
@@ -39,8 +39,16 @@ def tooLarge(sock: socket.socket) -> None:
         if now == queued:
             break
         queued = now
-        time.sleep(STUCK / 2)
-    time.sleep(STUCK)
+        time.sleep(STUCK)
+    sock.sendall(ANSWER)
+    sock.close()
+
+
+def tooLargeAtOnce(sock: socket.socket) -> None:
+    """
+    Read a part of an upload, answer, and close while more comes.
+    """
+    sock.recv(65536)
     sock.sendall(ANSWER)
     sock.close()
 
@@ -78,9 +86,7 @@ class Resetting:
     @param behaviour: what it does with each connection.
     """
 
-    def __init__(
-        self, listener: socket.socket, behaviour: Callable[[socket.socket], None]
-    ) -> None:
+    def __init__(self, listener: socket.socket, behaviour: Callable[[socket.socket], None]) -> None:
         self._listener = listener
         self._behaviour = behaviour
         listener.settimeout(0.1)

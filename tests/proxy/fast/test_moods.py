@@ -24,7 +24,7 @@ from txlb.proxy.fast._patience import TICK
 from txlb.proxy.fast._pipes import PipeStock
 
 #: More than the buffers of the system hold between two sockets.
-MUCH = os.urandom(1 << 20) * 12
+MUCH = os.urandom(1 << 20) * 32
 
 NO_ROUTE = OSError(113, "No route to host")
 
@@ -115,7 +115,7 @@ class MoodsCase(SynchronousTestCase):
         @return: how many bytes went.
         """
         sent = quiet = 0
-        while quiet < 20:
+        while quiet < 20 and sent < len(MUCH):
             try:
                 sent += end.send(MUCH[sent : sent + (1 << 20)])
                 quiet = 0

@@ -27,6 +27,8 @@ Twisted runs beside it, under any reactor that can watch a descriptor.
     while there are bytes in it; they come from a bounded stock (C{_pipes.py}),
     and where that is empty bytes are copied. Who sends much for long is read only
     when much has come (C{_patience.py}).
+  - L{LastBytes} (C{_lastbytes.py}) takes over a connection one of whose sockets has
+    failed. It delivers what that one had sent, and resets the other then.
   - A C{Connection} (C{_connection.py}) is both ends, the search for the host,
     and the claim on it.
   - A C{Wheel} (C{_wheel.py}) holds the deadlines of all connections: each is in

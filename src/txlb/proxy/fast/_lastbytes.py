@@ -36,7 +36,7 @@ ROUNDS = 8
 
 #: Seconds that a target has to read what it got last before it is reset. After them is the
 #: first look whether everything has reached it. Each look doubles the time to the next.
-SOON = 0.01
+SOON = 0.05
 
 #: Seconds between two looks at most.
 SELDOM = 0.5
@@ -225,17 +225,17 @@ class LastBytes:
         if now < self.lookAt:
             return self.lookAt
         arrived = self._arrived(now)
-        silent = now - max(self._since, self._connection.lastMoved)
-        limit = self.limit
-        if (arrived and self._allRead) or silent >= limit:
+        since = max(self._since, self._connection.lastMoved)
+        # What was taken while the process slept may not have been seen yet.
+        latest = since + self.limit + self._connection.loop.deadlines.sleptSince(since)
+        if (arrived and self._allRead) or now >= latest:
             self._connection.loop.now = now
             self.stop()
             return None
-        left = limit - silent
+        self.lookAt = latest
         if self._allRead:
             self._delay = min(self._delay * 2, SELDOM)
-            left = min(left, self._delay)
-        self.lookAt = now + left
+            self.lookAt = min(latest, now + self._delay)
         return self.lookAt
 
     def stop(self) -> None:
