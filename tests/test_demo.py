@@ -4,10 +4,14 @@ Tests for L{txlb.demo}.
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import shutil
 import signal
 import socket
+import sys
+import tempfile
 from collections.abc import Generator
 from typing import Any
 
@@ -19,6 +23,8 @@ from twisted.web.test.requesthelper import DummyRequest
 
 from txlb import demo
 from txlb.application._daemon import SIGNALS
+from txlb.cli import _where
+from txlb.cli._where import findSocket
 from txlb.errors import ListenError
 from txlb.model import TCPAddress
 
@@ -89,7 +95,9 @@ class DemoTests(TestCase):
         self.patch(demo, "WEB_PORT", freePort())
         self.patch(demo, "SSH_PORT", freePort())
         self.output = io.StringIO()
-        self.state = os.path.abspath(self.mktemp())
+        # With a path that is short enough for sockets.
+        self.state = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, self.state)
 
     def make(self, reactor: Any = None) -> demo.Demo:
         made = demo.Demo(self.state, self.output, reactor)
@@ -134,6 +142,49 @@ class DemoTests(TestCase):
             self.assertIn(words, text)
         self.assertNotEqual(made.password, self.make().password)
         self.assertGreaterEqual(len(made.password), 12)
+
+    def test_shell(self) -> None:
+        """
+        The commands for the shell name the control socket where C{txlb} does not find
+        it by itself, and they name the program where the shell does not.
+        """
+        environ = {"XDG_STATE_HOME": "/nowhere", "STATE_DIRECTORY": self.state}
+        self.patch(os, "environ", environ)
+        here = os.path.dirname(sys.executable)
+        made = self.make()
+        program = os.path.join(here, "txlb")
+        if not os.path.exists(program):
+            program = "txlb"
+        for word in ("status", "top"):
+            command = f"       {program} {word} -s {made.control.path}\n"
+            self.assertIn(command, made.explanation())
+        self.patch(shutil, "which", lambda _: os.path.join(here, "txlb"))
+        self.patch(demo, "findSocket", lambda *_: made.control.path)
+        self.assertIn("\n       txlb status\n       txlb top\n", made.explanation())
+
+    def test_findable(self) -> None:
+        """
+        C{txlb} finds the control socket of the first demo by itself.
+        """
+        self.patch(_where, "SYSTEM_SOCKET", os.path.join(self.state, "none"))
+        made = self.make()
+        asked = argparse.Namespace(socket=None, config=None)
+        self.assertEqual(findSocket(asked, {"STATE_DIRECTORY": self.state}), made.control.path)
+        second = self.make()
+        self.assertNotEqual(second.control.path, made.control.path)
+        self.assertEqual(findSocket(asked, {"STATE_DIRECTORY": self.state}), made.control.path)
+
+    def test_deepFolder(self) -> None:
+        """
+        Where the path of a socket would be too long it is in a folder for that time.
+        """
+        self.state = os.path.join(self.state, "x" * 100)
+        made = self.make()
+        folder = os.path.dirname(os.path.dirname(made.control.path))
+        self.assertTrue(os.path.exists(made.control.path))
+        self.assertFalse(folder.startswith(self.state))
+        made.stopService()
+        self.assertFalse(os.path.exists(folder))
 
     def test_secondOne(self) -> None:
         """

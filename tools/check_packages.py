@@ -170,6 +170,10 @@ def checkDemo(scratch: Path, sdist: Path) -> None:
             with urllib.request.urlopen(found[1], timeout=60) as answer:
                 answers.add(answer.read())
         expect(len(answers) == 3, f"the hosts of ./demo do not take turns: {answers}")
+        for words in (("status",), ("top", "--once")):
+            shown = run(top / ".venv" / "bin" / "txlb", *words, "-s", state / "demo" / "control",
+                        cwd=scratch)  # fmt: skip
+            expect("host3" in shown, f"txlb {words[0]} does not show the demo:\n{shown}")
         demo.send_signal(signal.SIGINT)
         status = demo.wait(60)
         expect(status == 0, f"./demo ended with {status}:\n{log.read_text()}")

@@ -1,10 +1,15 @@
 """
-Something to try: three small web hosts, balanced, with a manhole.
+Something to try: three small web hosts, balanced, with a manhole and a control socket.
 """
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import sys
+import tempfile
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO, TypeVar
 
@@ -15,8 +20,20 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from txlb._reactor import pickedReactor
-from txlb.admin import AdminUser, hashPassword, manholeService, newPassword
+from txlb.admin import (
+    AdminUser,
+    ControlService,
+    controlService,
+    hashPassword,
+    manholeService,
+    newPassword,
+)
+from txlb.admin import stateDirectory as findStateDirectory
+from txlb.admin._state import demoSocket
+from txlb.admin.control._folder import MAX_PATH
 from txlb.application import Daemon, LoadBalancedService
+from txlb.cli._command import Failed
+from txlb.cli._where import findSocket
 from txlb.errors import ListenError
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
@@ -39,8 +56,8 @@ class Demo(Daemon):
     """
     The demo: C{twistd -n txlb --demo}.
 
-    @param stateDirectory: where the ssh host key is kept; L{None} for the usual
-        place.
+    @param stateDirectory: where the ssh host key is kept and the control socket is;
+        L{None} for the usual place.
     @param output: where it says what to try.
     @raise ListenError: not one of a hundred ports is free.
     """
@@ -67,7 +84,24 @@ class Demo(Daemon):
             return manhole
 
         self.manhole = nextFree(SSH_PORT, openManhole)
-        super().__init__(balancer, hosts, [self.manhole], reactor)
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self.control = self._openControl(findStateDirectory(stateDirectory), balancer, reactor)
+        super().__init__(balancer, hosts, [self.manhole, self.control], reactor)
+
+    def _openControl(
+        self, state: str, balancer: LoadBalancedService, reactor: Any
+    ) -> ControlService:
+        if len(os.fsencode(demoSocket(state, PORTS))) > MAX_PATH:
+            # The kernel takes no longer path.
+            self._scratch = tempfile.TemporaryDirectory(prefix="txlb")
+            state = self._scratch.name
+
+        def opened(number: int) -> ControlService:
+            control = controlService(balancer, demoSocket(state, number), reactor=reactor)
+            control.bind()
+            return control
+
+        return nextFree(1, opened)
 
     def startService(self) -> None:
         """
@@ -77,6 +111,18 @@ class Demo(Daemon):
         self._output.write(self.explanation())
         self._output.flush()
 
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop everything. See L{Daemon.stopService}.
+        """
+        return super().stopService().addBoth(self._clean)
+
+    def _clean(self, result: Any) -> Any:
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            scratch.cleanup()
+        return result
+
     def explanation(self) -> str:
         """
         What there is to try.
@@ -84,20 +130,45 @@ class Demo(Daemon):
         web = self.balancer.getProxyService("web").addresses[0]
         ssh = self.manhole.addresses[0]
         assert isinstance(web, TCPAddress)  # noqa: S101 - it was asked for by port
+        program, socket = shlex.quote(_program()), self._socketOption()
         return f"""
 txlb balances {len(HOSTS)} web hosts on http://{web}/
 
   1. See the hosts take turns:
        for i in 1 2 3 4 5 6; do curl -s http://{web}/; done
-  2. Look inside, with the password {self.password}
+  2. Look at it from a shell, and watch it:
+       {program} status{socket}
+       {program} top{socket}
+  3. Look inside, with the password {self.password}
        ssh -p {ssh.port} admin@{ssh.host}
        >>> status()
-  3. Change it while it runs, at that prompt:
+  4. Change it while it runs, at that prompt:
        >>> manager.delHost('web', 'demo', 'host2')
        >>> services.switchPort('web', {web.port + 1000})
 
 Ctrl-C ends it.
 """
+
+    def _socketOption(self) -> str:
+        """
+        Return what tells C{txlb} the control socket, unless it finds that by itself.
+        """
+        # The reader's shell need not have what a supervisor sets for this process.
+        environ = {key: each for key, each in os.environ.items() if key != "STATE_DIRECTORY"}
+        try:
+            found = findSocket(Namespace(socket=None, config=None), environ)
+        except Failed:
+            found = ""
+        return "" if found == self.control.path else f" -s {shlex.quote(self.control.path)}"
+
+
+def _program() -> str:
+    """
+    Return the C{txlb} command of the environment that this process runs in, as a
+    shell finds it.
+    """
+    beside = os.path.join(os.path.dirname(sys.executable), "txlb")
+    return "txlb" if shutil.which("txlb") == beside or not os.path.exists(beside) else beside
 
 
 def _balancer(port: int, hosts: Sequence[DemoHost], reactor: Any) -> LoadBalancedService:
@@ -110,10 +181,10 @@ def _balancer(port: int, hosts: Sequence[DemoHost], reactor: Any) -> LoadBalance
 
 def nextFree(first: int, make: Callable[[int], Made]) -> Made:
     """
-    Make something that listens, on the first port that is free.
+    Make something that listens, at the first number that is free.
 
-    @param first: the port to try first.
-    @param make: is called with a port; raises L{ListenError} where it is taken.
+    @param first: the number to try first, such as a port.
+    @param make: is called with a number; raises L{ListenError} if it is taken.
     @raise ListenError: none of a hundred is free.
     """
     for port in range(first, first + PORTS - 1):

@@ -127,7 +127,12 @@ class WhereTests(BalancerTests):
         environment = given.pop("environment", "")
         arguments = argparse.Namespace(socket=given.get("socket"), config=given.get("config"))
         return findSocket(
-            arguments, {"TXLB_SOCKET": environment, "XDG_RUNTIME_DIR": given.get("runtime", "")}
+            arguments,
+            {
+                "TXLB_SOCKET": environment,
+                "XDG_RUNTIME_DIR": given.get("runtime", ""),
+                "STATE_DIRECTORY": os.path.join(self.folder, "state"),
+            },
         )
 
     def lost(self, **given: str) -> Failed:
@@ -149,7 +154,13 @@ class WhereTests(BalancerTests):
         os.mkdir(runtime)
         error = self.lost(runtime=self.folder)
         self.assertEqual(error.status, 3)
-        self.assertIn(f"there is no {here} or {runtime}/control; say where", str(error))
+        told = f"there is no {here} or {runtime}/control, and no demo runs; say where"
+        self.assertIn(told, str(error))
+        demo = os.path.join(self.folder, "state", "demo")
+        os.makedirs(demo)
+        with open(os.path.join(demo, "control"), "w"):
+            pass
+        self.assertEqual(self.find(runtime=self.folder), f"{demo}/control")
         with open(os.path.join(runtime, "control"), "w"):
             pass
         self.assertEqual(self.find(runtime=self.folder), f"{runtime}/control")
@@ -159,7 +170,7 @@ class WhereTests(BalancerTests):
 
     def test_relativeRuntime(self) -> None:
         self.patch(_where, "SYSTEM_SOCKET", "/nowhere")
-        self.assertIn("there is no /nowhere; say", str(self.lost(runtime="run")))
+        self.assertIn("there is no /nowhere, and no demo runs; say", str(self.lost(runtime="run")))
 
     def test_config(self) -> None:
         self.assertIn("has no control socket", str(self.lost(config=self.file(CONFIG % b""))))

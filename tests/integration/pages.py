@@ -2,8 +2,11 @@
 The blocks of code on a page of the documentation, and how they are run.
 
 A page is run from top to bottom in a folder of its own, which has the tutorial's web
-application in it from the start. What a block means is told by its language, its
-C{:caption:} or C{:name:}, and its C{:class:}:
+application in it from the start, with this checkout and its programs at hand. A page
+that says how to install txlb begins with an empty folder instead, and without either.
+
+What a block means is told by its language, its C{:caption:} or C{:name:}, and its
+C{:class:}:
 
   - any language with a caption or name that looks like a file's: the block is that file,
     and so is what C{literalinclude} shows;
@@ -15,6 +18,8 @@ C{:caption:} or C{:name:}, and its C{:class:}:
         ends. What it says must come.
       - C{:class: manhole}: the first line logs in, those with C{>>>} are typed there.
       - C{:class: elsewhere}: not run here, as another check does it; the page says so.
+      - C{:class: install}: makes an environment in C{.venv} and activates it, in this
+        shell and in those to come. What C{pip install} would put there is linked.
   - C{pycon}: a session at the Python prompt, checked as doctest does.
 
 The ports that the documentation uses are replaced by free ones.
@@ -27,8 +32,10 @@ import os
 import re
 import shlex
 import shutil
+import site
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -153,8 +160,8 @@ class Shell:
     One shell, for all the commands of a page.
     """
 
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
-        self.log = folder / "shell.log"
+    def __init__(self, folder: Path, log: Path, environ: dict[str, str]) -> None:
+        self.log = log
         self._seen = 0
         self._count = 0
         with self.log.open("wb") as output:
@@ -207,31 +214,40 @@ class Session:
     A page being run.
 
     @param folder: where, empty.
+    @param bare: whether nothing is there but what the page has the reader do.
     """
 
-    def __init__(self, page: Path, folder: Path) -> None:
+    def __init__(self, page: Path, folder: Path, bare: bool = False) -> None:
         self.page = page
         self.folder = folder
         self.ports = otherPorts()
         self.programs: list[Program] = []
         self._names: dict[str, object] = {"__name__": "__main__"}
-        state = folder / "state"
+        # What belongs to the test and not to the page.
+        self.aside = Path(tempfile.mkdtemp(prefix="txlb")) if bare else folder
+        state = self.aside / "state"
         state.mkdir(mode=0o700)
-        self._file("hello.py", (ROOT / "examples" / "hello.py").read_text(encoding="utf-8"))
-        self._environ = environment(STATE_DIRECTORY=str(state), HOME=str(folder), TERM="dumb")
-        self._environ["PATH"] = os.pathsep.join([str(self._programs()), self._environ["PATH"]])
-        self.shell = Shell(folder, self._environ)
+        self._environ = environment(STATE_DIRECTORY=str(state), HOME=str(self.aside), TERM="dumb")
+        path = self._environ["PATH"].split(os.pathsep)
+        if bare:
+            del self._environ["PYTHONPATH"]
+            path.remove(str(Path(sys.executable).parent))
+        else:
+            self._file("hello.py", (ROOT / "examples" / "hello.py").read_text(encoding="utf-8"))
+        self._environ["PATH"] = os.pathsep.join([str(self._programs(bare)), *path])
+        self.shell = Shell(folder, self.aside / "shell.log", self._environ)
 
-    def _programs(self) -> Path:
+    def _programs(self, bare: bool) -> Path:
         """
         Programs that come before those of the system. The documentation need not say how
         ssh is kept from asking, and a checkout that is not installed has no txlb command.
+        Without an environment there is Python alone.
         """
-        programs = self.folder / "bin"
+        programs = self.aside / "bin"
         programs.mkdir()
         options = {
             "StrictHostKeyChecking": "accept-new",
-            "UserKnownHostsFile": self.folder / "known_hosts",
+            "UserKnownHostsFile": self.aside / "known_hosts",
             "BatchMode": "yes",
             "IdentitiesOnly": "yes",
             "LogLevel": "ERROR",
@@ -239,7 +255,9 @@ class Session:
         ssh = [shutil.which("ssh") or "ssh", "-F", "none"]
         ssh += [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
         wrapped = {"ssh": ssh}
-        if shutil.which("txlb", path=self._environ["PATH"]) is None:
+        if bare:
+            wrapped["python3"] = [sys._base_executable]  # type: ignore[attr-defined]  # of venvs
+        elif shutil.which("txlb", path=self._environ["PATH"]) is None:
             wrapped["txlb"] = [sys.executable, "-m", "txlb"]
         for name, command in wrapped.items():
             program = programs / name
@@ -268,7 +286,10 @@ class Session:
         for program in reversed(self.programs):
             program.stop()
         self.shell.close()
-        return [program.output for program in self.programs]
+        outputs = [program.output for program in self.programs]
+        if self.aside != self.folder:
+            shutil.rmtree(self.aside)
+        return outputs
 
     def _block(self, block: Block) -> None:
         if block.kind == "literalinclude":
@@ -299,6 +320,8 @@ class Session:
             self._manhole(lines)
         elif kind == "running":
             self._running(lines)
+        elif kind == "install":
+            self._install(lines)
         else:
             self._commands(lines, wanted=1 if kind == "fails" else 0)
 
@@ -315,9 +338,25 @@ class Session:
                 raise Broken(f"$ {command}\nended with {status}:\n{output}")
             self._compare(expected, command, output)
 
+    def _install(self, lines: list[str]) -> None:
+        """
+        Do what the page says, but for C{pip install}, which takes the network.
+        """
+        venv = self.folder / ".venv"
+        for line in lines:
+            if line.startswith("$ pip install "):
+                status, found = self.shell.run("command -v pip")
+                if status or found.strip() != str(venv / "bin" / "pip"):
+                    raise Broken(f"{line}\nwould be done by {found!r}, not by the environment")
+                link(venv)
+            else:
+                self._commands([line], wanted=0)
+        # As "activate" does; the page says it for other terminals, too.
+        self._environ["PATH"] = os.pathsep.join([str(venv / "bin"), self._environ["PATH"]])
+
     def _running(self, lines: list[str]) -> None:
         command = lines[0].removeprefix("$ ")
-        program = Program(["bash", "-c", f"exec {command}"], self.folder, self._environ)
+        program = Program(["bash", "-c", f"exec {command}"], self.folder, self._environ, self.aside)
         self.programs.append(program)
         deadline = time.monotonic() + PATIENCE
         while missed := misses(lines[1:], program.output):
@@ -358,6 +397,27 @@ class Session:
         runner.run(test, out=report.append, clear_globs=False)
         if report:
             raise Broken("".join(report))
+
+
+def link(venv: Path) -> None:
+    """
+    Let an environment have what this one has, and this checkout, as C{pip install} of it
+    would.
+    """
+    (packages,) = venv.glob("lib/python*/site-packages")
+    paths = [*site.getsitepackages(), str(ROOT / "src"), str(ROOT)]
+    (packages / "linked.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
+    python = venv / "bin" / "python"
+    for name, module, function in (
+        ("twistd", "twisted.scripts.twistd", "run"),
+        ("txlb", "txlb.cli", "main"),
+    ):
+        program = venv / "bin" / name
+        program.write_text(
+            f"#!{python}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n",
+            encoding="utf-8",
+        )
+        program.chmod(0o755)
 
 
 def shownFiles(pages: Sequence[Path]) -> Iterator[Path]:

@@ -58,13 +58,19 @@ class Program:
     @param command: the program and its arguments.
     @param folder: where it runs; what it writes goes to a file there.
     @param environ: its environment, by default L{environment}.
+    @param logs: where its output goes, by default the folder.
     """
 
     def __init__(
-        self, command: Iterable[str | Path], folder: Path, environ: Mapping[str, str] | None = None
+        self,
+        command: Iterable[str | Path],
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        logs: Path | None = None,
     ) -> None:
         self.command = [str(part) for part in command]
-        self.log = folder / f"output-{len(list(folder.glob('output-*'))) + 1}.log"
+        logs = folder if logs is None else logs
+        self.log = logs / f"output-{len(list(logs.glob('output-*'))) + 1}.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 self.command,

@@ -44,6 +44,11 @@ class DemoTests(IntegrationTestCase):
         self.assertEqual(set(counts.values()), {2}, greetings)
         self.assertEqual(set(counts), {f"Hello from host{n}" for n in (1, 2, 3)})
 
+        status = self._output("sh", "-c", self._found(r"^ +(\S*txlb status.*)$", said))
+        self.assertRegex(status, r"host1 .* up +1 ")
+        top = self._output("sh", "-c", self._found(r"^ +(\S*txlb top.*)$", said) + " --once")
+        self.assertIn("3/3 hosts up", top)
+
         lines = re.findall(r"^ +>>> (.*)$", said, re.MULTILINE)
         self.assertEqual(len(lines), 3)
         ssh = self._found(r"^ +(ssh .*)$", said).split()

@@ -32,9 +32,11 @@ class PageTests(SynchronousTestCase):
     The pages.
     """
 
-    def runPage(self, page: Path) -> None:
+    def runPage(self, page: Path, bare: bool = False) -> None:
         """
         Run a page, and look for trouble in the logs of what it started.
+
+        @param bare: whether nothing is there but what the page has the reader do.
         """
         missing = [program for program in NEEDED if shutil.which(program) is None]
         if missing:
@@ -42,8 +44,10 @@ class PageTests(SynchronousTestCase):
         # With a path that is short enough for sockets.
         folder = Path(tempfile.mkdtemp(prefix="txlb"))
         self.addCleanup(shutil.rmtree, folder)
-        session = Session(page, folder.resolve())
+        session = Session(page, folder.resolve(), bare)
         try:
+            if bare:
+                self.assertEqual(list(folder.iterdir()), [])
             session.run()
         except Broken as broken:
             self.fail(str(broken))
@@ -74,10 +78,13 @@ class PageTests(SynchronousTestCase):
         self.runPage(DOCS / "how-to" / "change.rst")
 
     def test_page_README(self) -> None:
-        self.runPage(ROOT / "README.rst")
+        """
+        From an empty folder, with what the page says and nothing else.
+        """
+        self.runPage(ROOT / "README.rst", bare=True)
 
     def test_page_tutorial(self) -> None:
-        self.runPage(DOCS / "tutorial.rst")
+        self.runPage(DOCS / "tutorial.rst", bare=True)
 
     def test_page_moving(self) -> None:
         self.runPage(DOCS / "moving.rst")
@@ -124,17 +131,18 @@ class RunnerTests(SynchronousTestCase):
     What runs the pages notices where one does not do what it says.
     """
 
-    def run_(self, text: str) -> str | None:
+    def run_(self, text: str, bare: bool = False) -> str | None:
         """
         Run a page.
 
+        @param bare: whether it says how to install txlb.
         @return: what is wrong with it.
         """
         folder = Path(self.mktemp())
         folder.mkdir(parents=True)
         page = folder / "page.rst"
         page.write_text(text, encoding="utf-8")
-        session = Session(page, folder.resolve())
+        session = Session(page, folder.resolve(), bare)
         try:
             session.run()
         except Broken as broken:
@@ -168,6 +176,18 @@ class RunnerTests(SynchronousTestCase):
             ".. code-block:: console\n   :class: running\n\n   $ echo one\n   two\n"
         )
         self.assertIn("does not say 'two'", problem or "")
+
+    def test_notInstalled(self) -> None:
+        """
+        On a page that says how to install it there is no txlb before that, and none by
+        another environment's pip.
+        """
+        use = ".. code-block:: console\n\n   $ {}\n"
+        for command in ("txlb --version", "twistd --version", "python3 -c 'import txlb'"):
+            self.assertIn("ended with 1", self.run_(use.format(command), bare=True) or "")
+        install = ".. code-block:: console\n   :class: install\n\n   $ {}\n"
+        problem = self.run_(install.format("pip install ../txlb"), bare=True)
+        self.assertIn("not by the environment", problem or "")
 
     def test_nobodyRunsIt(self) -> None:
         self.assertIn("nobody runs 'ini'", self.run_(".. code-block:: ini\n\n   a = 1\n") or "")

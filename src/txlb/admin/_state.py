@@ -27,7 +27,7 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
     @raise StateDirectoryError: it can't be made, is no directory, belongs to
         another user, or others can write to it.
     """
-    found = os.path.abspath(path or _default(os.environ if environ is None else environ))
+    found = statePath(path, environ)
     try:
         os.makedirs(found, mode=0o700, exist_ok=True)
         status = os.stat(found)
@@ -43,6 +43,27 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
             f"chown {os.geteuid()} {found} && chmod 700 {found}"
         )
     return found
+
+
+def statePath(path: str | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """
+    Say where L{stateDirectory} finds the directory, without looking whether it is
+    there.
+
+    @return: its absolute path.
+    """
+    return os.path.abspath(path or _default(os.environ if environ is None else environ))
+
+
+def demoSocket(state: str, number: int = 1) -> str:
+    """
+    Say where the control socket of a demo is.
+
+    @param state: the state directory.
+    @param number: which of the demos that run at once, from 1.
+    """
+    name = "control" if number == 1 else f"control-{number}"
+    return os.path.join(state, "demo", name)
 
 
 def _default(environ: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ import argparse
 import os
 from collections.abc import Mapping
 
+from txlb.admin._state import demoSocket, statePath
 from txlb.cli._command import NO_BALANCER, Failed
 from txlb.errors import ConfigurationError
 
@@ -28,7 +29,7 @@ def addSocketOptions(parser: argparse.ArgumentParser) -> None:
         "--socket",
         metavar="PATH",
         help=f"its control socket; by default what the file of -c says, or ${VARIABLE}, or "
-        f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR",
+        f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR, or that of the demo",
     )
     group.add_argument(
         "-c", "--config", metavar="FILE", help="its configuration file, which names the socket"
@@ -53,12 +54,13 @@ def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None 
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime):
         places.append(os.path.join(runtime, "txlb", "control"))
-    for place in places:
+    for place in (*places, demoSocket(statePath(environ=environment))):
         if os.path.exists(place):
             return place
     raise Failed(
-        f"no balancer was found: there is no {' or '.join(places)}; say where its control "
-        f"socket is with --socket, in {VARIABLE}, or with -c and its configuration file",
+        f"no balancer was found: there is no {' or '.join(places)}, and no demo runs; say where "
+        f"its control socket is with --socket, in {VARIABLE}, or with -c and its configuration "
+        "file",
         NO_BALANCER,
     )
 
