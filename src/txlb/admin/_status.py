@@ -249,9 +249,11 @@ def _why(host: HostSnapshot) -> str:
     Since when a host is not up, and why; of a host that is up, how loaded it is
     where that is known.
     """
-    if host.state in {"up", "unchecked", "full", "drain"}:
+    if host.state in {"up", "unchecked", "full"}:
         return _load(host)
     since = f"since {durationText(host.since)}"
+    if host.state == "drain":
+        return ", ".join(filter(None, (since, _load(host))))
     # The reason is why it was down, if it was, and not why it is taken out.
     if host.state in {"leaving", "maintenance"} or not host.reason:
         return since
