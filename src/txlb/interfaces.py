@@ -205,7 +205,10 @@ class IRelay(Interface):
     Everything that a relay has to know of its client's search for a host is in
     the attempt: it connects to C{attempt.address} before C{attempt.deadline},
     says C{attempt.connected()} or C{attempt.failed(failure)}, goes where the
-    answer of the latter points, and releases the lease exactly once.
+    answer of the latter points, and releases the lease exactly once. If
+    C{attempt.addresses} has several, it tries them side by side until
+    C{attempt.latest}, and says C{attempt.reached(address)} before
+    C{attempt.connected()}.
     """
 
     name: str = Attribute("The word for this relay: C{portable} or C{fast}.")

@@ -46,7 +46,7 @@ class Playing(TestCase):
         """
         self.deadlines = Deadlines(reactor, time.monotonic)
         self.addCleanup(self.deadlines.stop)
-        self.sockets = Sockets(reactor)
+        self.sockets = Sockets(reactor, deadlines=self.deadlines)
         self.addCleanup(self.sockets.stop)
         self.tools = Tools(reactor, self.deadlines, self.sockets)
         self.host = FarHost(reactor)

@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.pool.kit import REFUSED, Bench
-from txlb.errors import DuplicateName, ModelError, NoHostAvailable
+from txlb.errors import DuplicateName, ModelError, NoHostAvailable, UnknownName
 from txlb.interfaces import IHost
 from txlb.model import ProxyHost, TCPAddress
-from txlb.pool import Event, EventKind, HostPool
+from txlb.pool import DialLimits, Event, EventKind, HostPool
 
 
 class MembersTests(SynchronousTestCase):
@@ -273,3 +273,49 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(bench.attempt().address, attempt.address)
         bench.pool.setAddresses("a", addresses[:1])
         self.assertEqual(bench.attempt().address, addresses[0])
+
+    def test_reached(self) -> None:
+        """
+        Where a relay has reached a host the next client begins; an attempt has all
+        addresses, its own first.
+        """
+        bench = Bench("a")
+        addresses = tuple(TCPAddress(f"192.0.2.{number}", 80) for number in (1, 2, 3))
+        bench.pool.setAddresses("a", addresses)
+        attempt = bench.attempt()
+        self.assertEqual(attempt.addresses, addresses)
+        attempt.reached(addresses[1])
+        attempt.connected()
+        self.assertEqual(attempt.address, addresses[1])
+        second = bench.attempt()
+        self.assertEqual(second.addresses, (addresses[1], addresses[2], addresses[0]))
+        second.reached(addresses[1])
+        self.assertEqual(bench.attempt().address, addresses[1])
+        bench.pool.reportReached("a", addresses[2])
+        self.assertEqual(bench.attempt().address, addresses[2])
+        self.assertRaises(UnknownName, bench.pool.reportReached, "b", addresses[2])
+
+    def test_reachedTooLate(self) -> None:
+        """
+        An address that is no longer the host's is no place for others.
+        """
+        bench = Bench("a")
+        old, new = TCPAddress("192.0.2.1", 80), TCPAddress("192.0.2.9", 80)
+        bench.pool.setAddresses("a", [old, new])
+        attempt = bench.attempt()
+        bench.pool.setAddresses("a", [new])
+        self.assertEqual(attempt.addresses, (old,))
+        attempt.reached(old)
+        attempt.connected()
+        self.assertEqual(bench.attempt().address, new)
+
+    def test_timeOfSeveral(self) -> None:
+        """
+        A host with several addresses may be tried as long as the search may last.
+        """
+        bench = Bench("a")
+        attempt = bench.attempt(DialLimits(connectTimeout=2, dialTimeout=7))
+        self.assertEqual((attempt.deadline, attempt.latest), (1002.0, 1007.0))
+        self.assertEqual(attempt.dial.limits, DialLimits(2, 7))
+        attempt.deadline = 1009.0
+        self.assertEqual(attempt.latest, 1009.0)

@@ -4,6 +4,7 @@ Tests for L{txlb.resources._monitor}.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any, ClassVar, cast
 
@@ -19,7 +20,7 @@ from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.interfaces import IResourceProbe
 from txlb.manager import ProxyManager
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, ResourceProbe
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, ResourceProbe, TCPAddress
 from txlb.resources import ProbeKind, ProbeTarget, ResourceMonitor
 from txlb.resources import _registry as registry
 
@@ -233,6 +234,38 @@ class MonitorTests(SynchronousTestCase):
             self.assertEqual(len(FakeProbe.made), count)
         self.wait(5.0)
         self.assertEqual(sum(len(probe.targets) for probe in FakeProbe.made), 0)
+
+    def test_addresses(self) -> None:
+        """
+        A probe is told all addresses of a name, with its own port if it has one. If it
+        has none, the address that it was answered from is where clients begin.
+        """
+        found = [TCPAddress(f"192.0.2.{number}", 80) for number in (1, 2)]
+        for port in (9999, None):
+            FakeProbe.made.clear()
+            named = ProxyGroup(
+                "g",
+                enabled=True,
+                hosts=[ProxyHost("h0", "host.example", 80)],
+                resource=ResourceProbe("fake", 2.0, timeout=0.5, port=port),
+            )
+            self.monitor(named)
+            pool = self.manager.getPool("web", "g")
+            pool.setAddresses("h0", found)
+            self.wait(2.0)
+            target = FakeProbe.made[0].targets[0]
+            expected = [replace(each, port=port or 80) for each in found]
+            self.assertEqual([target.address, *target.others], expected)
+            if port is None:
+                assert target.reached is not None
+                target.reached(found[1])
+                self.assertEqual(pool.getHost("h0").address, found[1])
+            else:
+                self.assertIsNone(target.reached)
+            self.made.stopService()
+            if target.reached is not None:
+                target.reached(found[0])
+                self.assertEqual(pool.getHost("h0").address, found[1])
 
     def test_unresolved(self) -> None:
         """

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IResourceProbe
-from txlb.model import ResourceProbe, TCPAddress, UNIXAddress
+from txlb.model import Address, ResourceProbe, TCPAddress, UNIXAddress
 from txlb.model.options import Text
 from txlb.resources import (
     AgentService,
@@ -31,7 +31,8 @@ from txlb.resources import (
 )
 from txlb.resources import _registry as registry
 from txlb.resources._http import _placeOf
-from txlb.testing import ResourceProbeContract, Stream
+from txlb.testing import FarHost, ResourceProbeContract, Stream
+from txlb.testing._stage import openSockets
 from txlb.testing._streams import until
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -230,6 +231,99 @@ class UnreachableTests(TestCase):
                     with self.assertRaises(ProbeFailed) as raised:
                         await probe.probe(ProbeTarget(("s", "g", "h"), address, 1, 5.0))
                     self.assertEqual(str(raised.exception), words)
+
+
+class SeveralAddressesTests(TestCase):
+    """
+    Probes of a host whose name has several addresses.
+    """
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        self.reactor: Any = reactor
+        self.reached: list[Address] = []
+
+    def place(self, backlog: int | None) -> TCPAddress:
+        """
+        @param backlog: 0 for a place that does not answer; L{None} for one that refuses.
+        """
+        sock = socket.socket()
+        self.addCleanup(sock.close)
+        sock.bind(("127.0.0.1", 0))
+        if backlog is not None:
+            sock.listen(backlog)
+            for _ in range(2):
+                filler = socket.socket()
+                self.addCleanup(filler.close)
+                filler.setblocking(False)
+                filler.connect_ex(sock.getsockname())
+        return TCPAddress(*sock.getsockname())
+
+    def probe(self, kind: str, *addresses: Address) -> Any:
+        probe = makeProbe(ResourceProbe(kind), self.reactor)
+        target = ProbeTarget(
+            ("s", "g", "h"), addresses[0], 1, 5.0, addresses[1:], self.reached.append
+        )
+        return probe.probe(target)
+
+    async def test_others(self) -> None:
+        """
+        The others are tried if the first refuses or is silent, and who wants to know is
+        told which one was reached.
+        """
+        for kind, answer in (
+            ("agent", b"25%\n"),
+            ("http", b'HTTP/1.0 200 OK\r\n\r\n{"available": 0.25}'),
+        ):
+            for backlog in (None, 0):
+                host = FarHost(self.reactor)
+                self.addCleanup(host.close)
+                good = TCPAddress(*host.where)
+                asked = self.probe(kind, self.place(backlog), good)
+                stream = await host.accept()
+                await stream.writeAll(answer)
+                stream.finish()
+                self.assertEqual(await asked, 0.25)
+                await stream.expectEnd() if kind == "http" else stream.read()
+                stream.close()
+                self.assertEqual(self.reached.pop(), good)
+
+    async def test_first(self) -> None:
+        """
+        To be reached at the first says nothing new.
+        """
+        host = FarHost(self.reactor)
+        self.addCleanup(host.close)
+        asked = self.probe("agent", TCPAddress(*host.where), self.place(None))
+        stream = await host.accept()
+        self.addCleanup(stream.close)
+        await stream.writeAll(b"50%\n")
+        self.assertEqual(await asked, 0.5)
+        self.assertEqual(self.reached, [])
+
+    async def test_none(self) -> None:
+        """
+        If none can be reached the message names each.
+        """
+        one, two = self.place(None), self.place(None)
+        with self.assertRaises(ProbeFailed) as raised:
+            await self.probe("agent", one, two)
+        said = f"{one}: connection refused; {two}: connection refused"
+        self.assertEqual(str(raised.exception), said)
+
+    async def test_cancelled(self) -> None:
+        """
+        A probe that is cancelled while several are tried leaves nothing.
+        """
+        places = self.place(0), self.place(0)
+        before = openSockets()
+        for kind in ("agent", "http"):
+            asked = self.probe(kind, *places)
+            await until(self.reactor, lambda: openSockets() == before + 2, "both addresses")
+            asked.cancel()
+            asked.addErrback(lambda _: None)
+            await until(self.reactor, lambda: openSockets() == before, "the end")
 
 
 class MakingTests(TestCase):

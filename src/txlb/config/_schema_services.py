@@ -65,7 +65,8 @@ SERVICE = Element(
             ProxyService,
             "connectTimeout",
             kinds.Seconds(0.01, 3600.0),
-            "Seconds that one host has to accept a connection.",
+            "Seconds that one host has to accept a connection. If its name has several addresses, "
+            "each of them has so many.",
         ),
         of(
             ProxyService,

@@ -9,19 +9,26 @@ from txlb.connecting._endpoint import (
     UNIXEndpoint,
     endpointOf,
     failureFrom,
+    isSelfConnected,
 )
 from txlb.connecting._errors import MEANINGS, NO_PORTS, About, Meaning, failureOf, meaningOf
 from txlb.connecting._pauses import PortPauses
+from txlb.connecting._race import STAGGER, Race, Track
+from txlb.connecting._racing import RacingEndpoint
 from txlb.connecting._sockets import familyAndName, familyOf, hostOf, tcpAddressOf
 
 __all__ = [
     "MEANINGS",
     "NO_PORTS",
+    "STAGGER",
     "About",
     "ConnectFailed",
     "Meaning",
     "OneProtocolFactory",
     "PortPauses",
+    "Race",
+    "RacingEndpoint",
+    "Track",
     "UNIXEndpoint",
     "endpointOf",
     "failureFrom",
@@ -29,6 +36,7 @@ __all__ = [
     "familyAndName",
     "familyOf",
     "hostOf",
+    "isSelfConnected",
     "meaningOf",
     "tcpAddressOf",
 ]

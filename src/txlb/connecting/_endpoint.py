@@ -17,6 +17,7 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
+    ITransport,
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure as TwistedFailure
@@ -93,11 +94,11 @@ class UNIXEndpoint:
         """
         See L{IStreamClientEndpoint.connect}.
         """
-        protocol: Any = protocolFactory.buildProtocol(UNIXSocketAddress(self._path))
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
                 sock.setblocking(False)
                 sock.connect(self._path)
+                protocol: Any = protocolFactory.buildProtocol(UNIXSocketAddress(self._path))
                 # It takes a copy of the descriptor; ours is closed here.
                 self._reactor.adoptStreamConnection(
                     sock.fileno(), socket.AF_UNIX, OneProtocolFactory(protocol)
@@ -144,3 +145,11 @@ def endpointOf(reactor: Any, address: Address) -> IStreamClientEndpoint:
     # No timeout of its own, which would go by the wall clock.
     endpoint: IStreamClientEndpoint = make(reactor, address.host, address.port, timeout=None)
     return endpoint
+
+
+def isSelfConnected(transport: ITransport) -> bool:
+    """
+    A socket that connects to a dead port of its own machine can be given that
+    very port, and is then connected to itself.
+    """
+    return bool(transport.getHost() == transport.getPeer())

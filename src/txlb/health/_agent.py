@@ -5,6 +5,7 @@ A check that asks an agent beside the host, as HAProxy's agent-check does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -37,7 +38,7 @@ class AgentCheck(ConversationCheck):
         See L{IHealthCheck.check}. No PROXY header is said: an agent is not what
         traffic goes to.
         """
-        line = Line(target.address)
+        line = Line(target.address, others=target.others, timeout=target.timeout)
         line.doing = "no connection to the agent"
         return self._sockets.run(line, self.talk(line, target)).addCallback(_ofAgent)
 
@@ -65,7 +66,7 @@ def _ofAgent(verdict: Verdict) -> Verdict:
     What was found, with what was not found counting for nothing.
     """
     passed = None if verdict.reply is None else verdict.passed
-    return Verdict(passed, f"agent: {verdict.detail}", verdict.reply)
+    return replace(verdict, passed=passed, detail=f"agent: {verdict.detail}")
 
 
 AGENT = CheckKind(

@@ -60,7 +60,7 @@ class Heartbeat(Turns, Service):
     ) -> None:
         super().__init__(
             manager,
-            Tools(reactor, deadlines, Sockets(reactor)),
+            Tools(reactor, deadlines, Sockets(reactor, deadlines=deadlines)),
             maxChecks,
             source if source is not None else random.Random(),
         )

@@ -22,7 +22,8 @@ from collections.abc import Generator
 from typing import TypeVar
 
 from txlb.connecting import familyAndName
-from txlb.health._verdict import CheckEnded, Verdict, tlsReason
+from txlb.health._race import Reach
+from txlb.health._verdict import CheckEnded, Verdict, tlsReason, verdictOfFailure
 from txlb.model import Address
 
 #: What a step waits for; the values are those of poll(2).
@@ -34,10 +35,10 @@ CHUNK = 16384
 Result = TypeVar("Result")
 
 #: A part of a check, with what it comes to.
-Steps = Generator[int, None, Result]
+Steps = Generator["int | Reach", None, Result]
 
 #: All of it.
-Conversation = Generator[int, None, Verdict]
+Conversation = Generator["int | Reach", None, Verdict]
 
 # Closing sends a reset, and leaves nothing behind in the kernel.
 _RESET = struct.pack("ii", 1, 0)
@@ -50,16 +51,29 @@ class Line:
 
     @param address: where to; needs no look-up.
     @param header: bytes to send before any others, such as a PROXY header.
+    @param others: other addresses of the host, which are tried if that one fails or
+        does not answer soon.
+    @param timeout: seconds that the check has.
 
-    @ivar address: where to.
+    @ivar address: where to; once it is connected, the address that was reached.
+    @ivar wentElsewhere: whether that is another one than the first.
     @ivar doing: what the check waits for now, as a log says it when time is up.
     """
 
-    __slots__ = ("_header", "_sock", "address", "doing")
+    __slots__ = ("_header", "_others", "_sock", "_timeout", "address", "doing", "wentElsewhere")
 
-    def __init__(self, address: Address, header: bytes = b"") -> None:
+    def __init__(
+        self,
+        address: Address,
+        header: bytes = b"",
+        others: tuple[Address, ...] = (),
+        timeout: float = 5.0,
+    ) -> None:
         self.address = address
+        self.wentElsewhere = False
         self._header = header
+        self._others = others
+        self._timeout = timeout
         self._sock: socket.socket | None = None
         self.doing = "no connection"
 
@@ -80,7 +94,26 @@ class Line:
         Connect, and say the header.
 
         @raise OSError: it can't be had.
+        @raise CheckEnded: none of several addresses can be reached, and why.
         """
+        if self._others:
+            yield from self._reachOne()
+        else:
+            yield from self._connect()
+        self.doing = "connected, but no answer"
+        if self._header:
+            yield from self.send(self._header)
+
+    def _reachOne(self) -> Steps[None]:
+        reach = Reach((self.address, *self._others), self._timeout)
+        yield reach
+        if reach.failure is not None:
+            raise CheckEnded(verdictOfFailure(reach.failure))
+        self._sock = reach.sock
+        self.wentElsewhere = reach.address != self.address
+        self.address = reach.address
+
+    def _connect(self) -> Steps[None]:
         family, where = familyAndName(self.address)
         self._sock = sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
@@ -93,9 +126,6 @@ class Line:
         if family is not socket.AF_UNIX and sock.getsockname() == sock.getpeername():
             # A dead port of our own machine was given to this very socket.
             raise OSError(errno.ECONNREFUSED, "")
-        self.doing = "connected, but no answer"
-        if self._header:
-            yield from self.send(self._header)
 
     def secure(self, context: ssl.SSLContext, serverName: str | None) -> Steps[None]:
         """

@@ -31,6 +31,8 @@ class Target:
         name, or C{localhost} for a UNIX socket.
     @ivar timeout: seconds that the check has; it is cancelled after them.
     @ivar header: bytes to send before any others: a PROXY header, or nothing.
+    @ivar others: other addresses of the host, in the order in which they are tried if
+        C{address} fails or does not answer soon.
     """
 
     key: tuple[str, str, str]
@@ -38,6 +40,7 @@ class Target:
     name: str
     timeout: float
     header: bytes = b""
+    others: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

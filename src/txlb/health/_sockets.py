@@ -10,7 +10,9 @@ watches each.
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -18,7 +20,9 @@ from twisted.internet.interfaces import IReadDescriptor, IReadWriteDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.deadlines import Deadlines
 from txlb.health._line import WRITE, Conversation, Line
+from txlb.health._race import LineRace, Reach
 from txlb.health._verdict import CheckEnded, Verdict, verdictOf
 
 #: How many events are taken at a time.
@@ -57,11 +61,16 @@ class Sockets:
     Runs the conversations of checks. Owned by the heartbeat.
 
     @param reactor: watches.
+    @param deadlines: where timeouts wait; by default on this process's monotonic clock.
 
     @ivar watcher: what tells when a descriptor is ready.
     """
 
-    def __init__(self, reactor: Any, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self, reactor: Any, watcher: Watcher | None = None, deadlines: Deadlines | None = None
+    ) -> None:
+        self._ownsDeadlines = deadlines is None
+        self._deadlines = Deadlines(reactor, time.monotonic) if deadlines is None else deadlines
         if watcher is not None:
             self.watcher = watcher
         elif hasattr(select, "epoll"):
@@ -77,7 +86,7 @@ class Sockets:
             what it was waiting for in vain. It fails with whatever a check
             raises that is neither L{OSError} nor L{CheckEnded}.
         """
-        return _Run(self.watcher, line, conversation).done
+        return _Run(self.watcher, self._deadlines, line, conversation).done
 
     def look(self) -> None:
         """
@@ -90,6 +99,8 @@ class Sockets:
         Free what is held. No check may be under way.
         """
         self.watcher.stop()
+        if self._ownsDeadlines:
+            self._deadlines.stop()
 
 
 class _Run:
@@ -97,10 +108,23 @@ class _Run:
     One conversation under way.
     """
 
-    __slots__ = ("_conversation", "_line", "_want", "_watched", "_watcher", "done")
+    __slots__ = (
+        "_conversation",
+        "_deadlines",
+        "_line",
+        "_race",
+        "_want",
+        "_watched",
+        "_watcher",
+        "done",
+    )
 
-    def __init__(self, watcher: Watcher, line: Line, conversation: Conversation) -> None:
+    def __init__(
+        self, watcher: Watcher, deadlines: Deadlines, line: Line, conversation: Conversation
+    ) -> None:
         self._watcher = watcher
+        self._deadlines = deadlines
+        self._race: LineRace | None = None
         self._line = line
         self._conversation = conversation
         self._watched = -1
@@ -121,6 +145,10 @@ class _Run:
             self._free()
             self.done.errback(Failure())
         else:
+            if isinstance(want, Reach):
+                self._race = LineRace(want, self._watcher, self._deadlines, self._step)
+                self._race.begin()
+                return
             # Another socket object may stand for it by now, on the same descriptor.
             if want != self._want:
                 self._want = want
@@ -129,9 +157,13 @@ class _Run:
 
     def _end(self, verdict: Verdict) -> None:
         self._free()
+        if self._line.wentElsewhere:
+            verdict = replace(verdict, address=self._line.address)
         self.done.callback(verdict)
 
     def _free(self) -> None:
+        if self._race is not None:
+            self._race.end()
         if self._watched >= 0:
             self._watcher.forget(self._watched)
             self._watched = -1

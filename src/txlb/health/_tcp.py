@@ -38,7 +38,7 @@ class ConversationCheck:
         """
         See L{IHealthCheck.check}.
         """
-        line = Line(target.address, target.header)
+        line = Line(target.address, target.header, target.others, target.timeout)
         return self._sockets.run(line, self.talk(line, target))
 
     def talk(self, line: Line, target: Target) -> Conversation:

@@ -249,6 +249,8 @@ class Turns:
         watched.late = False
         if verdict.reply is not None and not verdict.reply.isEmpty:
             watched.pool.reportAgent(watched.host.name, verdict.reply)
+        if verdict.address is not None:
+            watched.pool.reportReached(watched.host.name, verdict.address)
         if verdict.passed is None:
             self._say(watched, detail)
         else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from txlb.connecting import failureOf
 from txlb.errors import TxlbError
 from txlb.model import Address
-from txlb.pool import FailureKind
+from txlb.pool import Failure, FailureKind
 from txlb.wire import AgentReply
 
 #: Our own want of descriptors, ports or memory: no fault of any host's.
@@ -26,11 +26,14 @@ class Verdict:
         find out, through no fault of the host's. Then nothing is counted.
     @ivar detail: the answer or what was wrong with it, as it reads in a log.
     @ivar reply: what an agent beside the host said.
+    @ivar address: where the host was reached, if not at the address that the check was
+        given; what runs the check says it.
     """
 
     passed: bool | None
     detail: str
     reply: AgentReply | None = None
+    address: Address | None = None
 
 
 class CheckEnded(TxlbError):
@@ -62,7 +65,13 @@ def verdictOf(error: OSError, address: Address | None = None) -> Verdict:
         return Verdict(False, f"TLS failed: {tlsReason(error)}")
     if not error.errno:
         return Verdict(False, error.strerror or str(error))
-    failure = failureOf(error.errno, address)
+    return verdictOfFailure(failureOf(error.errno, address))
+
+
+def verdictOfFailure(failure: Failure) -> Verdict:
+    """
+    What a failure to connect says of the host.
+    """
     if failure.kind in _OURS:
         return Verdict(None, f"the balancer itself can't check: {failure.detail}")
     return Verdict(False, failure.detail)

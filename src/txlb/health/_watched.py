@@ -94,15 +94,19 @@ class Watched:
         host, check = self.host, self.check
         if not host.addresses:
             return None
-        address = host.address
+        addresses = host.addressesFrom(host.address)
         name = "localhost"
-        if isinstance(address, TCPAddress):
+        if isinstance(host.address, TCPAddress):
             # A zone means something on this machine alone: it goes into no Host header
             # (RFC 9844, 6) and no certificate has one.
             name = host.configured.ipOrHost.partition("%")[0]
             if check.port is not None:
-                address = replace(address, port=check.port)
+                addresses = tuple(
+                    replace(each, port=check.port)
+                    for each in addresses
+                    if isinstance(each, TCPAddress)
+                )
         header = b""
         if sendProxy is not None and check.port is None:
             header = encodeProxyLocal(sendProxy)
-        return Target(host.key, address, name, check.patience, header)
+        return Target(host.key, addresses[0], name, check.patience, header, addresses[1:])

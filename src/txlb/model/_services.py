@@ -41,7 +41,8 @@ class ProxyService:
     @ivar groups: exactly one of them is enabled.
     @ivar maxConnections: how many connections it has at once, 1 to 1,000,000;
         more are closed.
-    @ivar connectTimeout: seconds that one host has to accept, 0.01 to 3600.
+    @ivar connectTimeout: seconds that one host has to accept, 0.01 to 3600; each
+        address of its name has so many.
     @ivar dialTimeout: seconds that the search for a host takes at most, 0.01 to
         3600.
     @ivar retries: how many other hosts are tried where one can't be reached, 0

@@ -125,6 +125,30 @@ class Attempt:
         """
         return self.lease.host
 
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """
+        All addresses of the host, C{address} first, in the order in which they are
+        tried. A relay tries the others if that one fails or does not answer soon.
+        """
+        return self.lease.host.addressesFrom(self.address)
+
+    @property
+    def latest(self) -> float:
+        """
+        Until when the host may be tried if it has several addresses, each of which has
+        C{connectTimeout} of its own: as long as the search may take.
+        """
+        return max(self.deadline, self.dial.began + self.dial.limits.dialTimeout)
+
+    def reached(self, address: Address) -> None:
+        """
+        The host was reached at this one of its addresses, where those who come next
+        begin. It is said before L{connected}.
+        """
+        self.address = address
+        self.lease.host.prefer(address)
+
     def connected(self) -> Lease:
         """
         See L{Dial.connected}.
@@ -185,6 +209,13 @@ class Dial:
         self.clientAddr = clientAddr
         self.began = 0.0
         self.connectTime: float | None = None
+
+    @property
+    def limits(self) -> DialLimits:
+        """
+        How long and how often it tries.
+        """
+        return self._limits
 
     @property
     def tries(self) -> int:

@@ -252,6 +252,27 @@ class Host:
             self._preferred = (self._preferred + 1) % len(self.addresses)
             self.address = self.addresses[self._preferred]
 
+    def addressesFrom(self, address: Address) -> tuple[Address, ...]:
+        """
+        Order its addresses as they are tried.
+
+        @param address: the first to be tried. If it is no longer the host's, it is the
+            only one.
+        """
+        if address not in self.addresses:
+            return (address,)
+        place = self.addresses.index(address)
+        return self.addresses[place:] + self.addresses[:place]
+
+    def prefer(self, address: Address) -> None:
+        """
+        The host was reached at this one of its addresses: it is the next one to be
+        tried. If it is no longer the host's this does nothing.
+        """
+        if address != self.address and address in self.addresses:
+            self._preferred = self.addresses.index(address)
+            self.address = self.addresses[self._preferred]
+
     def moved(self, now: float) -> None:
         """
         It is configured at another address. What was known of the old one says

@@ -450,6 +450,15 @@ class HostPool:
         """
         self._tracker.unwatch(self.getHost(name), self.seconds())
 
+    def reportReached(self, name: str, address: Address) -> None:
+        """
+        A check has reached a host at this one of its addresses, where the next client
+        begins. An address that is not the host's is ignored.
+
+        @raise UnknownName: there is no such host.
+        """
+        self.getHost(name).prefer(address)
+
     def reportCheck(self, name: str, result: CheckResult) -> None:
         """
         Report the result of a check. The pool counts: C{rise} successes in a row put

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet import error as neterror
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint, ITransport
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure as TwistedFailure
 
@@ -18,8 +18,10 @@ from txlb.connecting import (
     ConnectFailed,
     OneProtocolFactory,
     PortPauses,
+    RacingEndpoint,
     endpointOf,
     failureFrom,
+    isSelfConnected,
 )
 from txlb.deadlines import Deadlines
 from txlb.model import Address, TCPAddress
@@ -35,7 +37,8 @@ def connectTo(
     makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] = endpointOf,
 ) -> Deferred[IProtocol]:
     """
-    Connect a protocol to the host of an attempt before its deadline.
+    Connect a protocol to the host of an attempt before its deadline. If the host has
+    several addresses, they are tried side by side: see L{RacingEndpoint}.
 
     @param pauses: the addresses that are not tried for want of local ports.
     @param makeEndpoint: makes the endpoint for an address; by default one of Twisted's.
@@ -43,6 +46,8 @@ def connectTo(
         L{ConnectFailed} where the host can't be reached, and with whatever
         the endpoint says where it is cancelled.
     """
+    if len(attempt.host.addresses) > 1:
+        return _race(reactor, deadlines, attempt, protocol, pauses, makeEndpoint)
     if pauses and pauses.holds(attempt.address):
         return fail(ConnectFailed(NO_PORTS))
     connecting = makeEndpoint(reactor, attempt.address).connect(OneProtocolFactory(protocol))
@@ -59,7 +64,7 @@ def connectTo(
     def succeeded(connected: IProtocol) -> IProtocol:
         deadline.cancel()
         transport: Any = protocol.transport
-        if isinstance(attempt.address, TCPAddress) and _isSelfConnected(transport):
+        if isinstance(attempt.address, TCPAddress) and isSelfConnected(transport):
             transport.abortConnection()
             raise ConnectFailed(Failure(FailureKind.REFUSED, "connected to itself"))
         return connected
@@ -78,9 +83,27 @@ def connectTo(
     return connecting.addCallbacks(succeeded, failed)
 
 
-def _isSelfConnected(transport: ITransport) -> bool:
-    """
-    A socket that connects to a dead port of its own machine can be given that
-    very port, and is then connected to itself.
-    """
-    return bool(transport.getHost() == transport.getPeer())
+def _race(
+    reactor: Any,
+    deadlines: Deadlines,
+    attempt: Attempt,
+    protocol: Protocol,
+    pauses: PortPauses | None,
+    makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint],
+) -> Deferred[IProtocol]:
+    endpoint = RacingEndpoint(
+        reactor,
+        deadlines,
+        attempt.addresses,
+        attempt.dial.limits.connectTimeout,
+        attempt.latest,
+        pauses,
+        makeEndpoint,
+    )
+
+    def succeeded(connected: IProtocol) -> IProtocol:
+        if endpoint.reached is not None:
+            attempt.reached(endpoint.reached)
+        return connected
+
+    return endpoint.connect(OneProtocolFactory(protocol)).addCallback(succeeded)

@@ -47,7 +47,7 @@ class AgentProbe:
         See L{IResourceProbe.probe}.
         """
         conversation = Listening(self._send)
-        connected = ProbeEndpoint(self._reactor, target.address).connect(Once(conversation))
+        connected = ProbeEndpoint(self._reactor, target).connect(Once(conversation))
         conversation.begin(connected)
         return conversation.done.addCallback(self._heard, target)
 

@@ -4,16 +4,20 @@ Connections of probes.
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
-from txlb.connecting import ConnectFailed, endpointOf, failureFrom
-from txlb.model import Address
+from txlb.connecting import ConnectFailed, RacingEndpoint, endpointOf, failureFrom
+from txlb.deadlines import Deadlines
+
+if TYPE_CHECKING:
+    from txlb.resources._registry import ProbeTarget
 
 
 class ProbeFailed(Exception):
@@ -26,28 +30,49 @@ class ProbeFailed(Exception):
 @implementer(IStreamClientEndpoint)
 class ProbeEndpoint:
     """
-    An endpoint for an address that needs no look-up. It says why it can't connect in
+    An endpoint for the target of a probe. If that has several addresses, they are tried
+    side by side: see L{txlb.connecting.Race}. The endpoint says why it can't connect in
     the words that relays and checks have for it. It has no timeout of
     its own, which would go by the wall clock: the monitor cancels a probe in time.
     """
 
-    def __init__(self, reactor: Any, address: Address) -> None:
-        self._endpoint = endpointOf(reactor, address)
-        self._address = address
+    def __init__(self, reactor: Any, target: ProbeTarget) -> None:
+        self._reactor = reactor
+        self._target = target
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
         See L{IStreamClientEndpoint.connect}.
 
-        @return: fails with L{ProbeFailed}, or with L{ConnectingCancelledError} if it is
-            cancelled.
+        @return: fails with L{ProbeFailed}, or with L{ConnectingCancelledError} or
+            L{CancelledError} if it is cancelled.
         """
-        return self._endpoint.connect(protocolFactory).addErrback(self._failed)
+        target = self._target
+        if not target.others:
+            endpoint = endpointOf(self._reactor, target.address)
+            return endpoint.connect(protocolFactory).addErrback(self._failed)
+        deadlines = Deadlines(self._reactor, time.monotonic)
+        racing = RacingEndpoint(
+            self._reactor,
+            deadlines,
+            (target.address, *target.others),
+            target.timeout,
+            deadlines.seconds() + target.timeout,
+        )
+        connecting = racing.connect(protocolFactory)
+
+        def ended(result: Any) -> Any:
+            deadlines.stop()
+            if target.reached is not None and racing.reached in target.others:
+                target.reached(racing.reached)
+            return result
+
+        return connecting.addBoth(ended).addErrback(self._failed)
 
     def _failed(self, reason: TwistedFailure) -> IProtocol:
         value = reason.value
-        if isinstance(value, ConnectingCancelledError):
+        if isinstance(value, (CancelledError, ConnectingCancelledError)):
             raise value
         if isinstance(value, ConnectFailed):
             raise ProbeFailed(value.failure.detail)
-        raise ProbeFailed(failureFrom(reason, self._address).detail)
+        raise ProbeFailed(failureFrom(reason, self._target.address).detail)

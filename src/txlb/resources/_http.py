@@ -54,7 +54,7 @@ class HTTPProbe:
             "\r\n",
         )
         question = Question("\r\n".join(lines).encode("ascii"))
-        endpoint = ProbeEndpoint(self._reactor, target.address)
+        endpoint = ProbeEndpoint(self._reactor, target)
         question.begin(endpoint.connect(Once(question)))
         return question.done.addCallback(self._found)
 

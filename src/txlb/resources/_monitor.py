@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random as RandomSource
 from typing import Any
 
@@ -220,11 +221,15 @@ class Probed:
     def _start(self) -> Deferred[float | None]:
         if self._stopped:
             raise ProbeFailed("nobody wants to know any more")
-        address = targetOf(self._host, self.settings.port)
+        address, *others = addressesOf(self._host, self.settings.port)
         weight = max(self._host.weight, 1)
         timeout = self.settings.patience
         self._timedOut = False
-        asked = self._probe.probe(ProbeTarget(self._host.key, address, weight, timeout))
+        # A port of the probe's own says nothing of where clients are served.
+        reached = self._reached if self.settings.port is None else None
+        asked = self._probe.probe(
+            ProbeTarget(self._host.key, address, weight, timeout, tuple(others), reached)
+        )
         patience = self._monitor.deadlines.patience(timeout, lambda: self._late(asked))
 
         def over(result: Any) -> Any:
@@ -232,6 +237,10 @@ class Probed:
             return result
 
         return asked.addBoth(over)
+
+    def _reached(self, address: Address) -> None:
+        if not self._stopped:
+            self._pool.reportReached(self._host.name, address)
 
     def _late(self, asked: Deferred[float | None]) -> None:
         self._timedOut = True
@@ -272,19 +281,23 @@ class Probed:
             self.later(max(due - self._monitor.deadlines.seconds(), 0.0))
 
 
-def targetOf(host: Host, port: int | None) -> Address:
+def addressesOf(host: Host, port: int | None) -> tuple[Address, ...]:
     """
-    Where a host is asked. What is on a UNIX socket is on this machine.
+    Where a host is asked, the preferred address first. What is on a UNIX socket is on
+    this machine.
 
     @param port: the probe's own port; L{None} for where the traffic goes.
     @raise ProbeFailed: the host's name has no address yet.
     """
     if not host.addresses:
         raise ProbeFailed(f"{host.configured.ipOrHost} has no address yet")
-    address = host.address
+    addresses = host.addressesFrom(host.address)
     if port is None:
-        return address
-    return TCPAddress(address.host if isinstance(address, TCPAddress) else "127.0.0.1", port)
+        return addresses
+    return tuple(
+        replace(each, port=port) if isinstance(each, TCPAddress) else TCPAddress("127.0.0.1", port)
+        for each in addresses
+    )
 
 
 def _isOfConnecting(reason: Failure) -> bool:

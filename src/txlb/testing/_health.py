@@ -72,7 +72,7 @@ class HealthCheckContract:
         self.reactor = reactor
         self.deadlines = Deadlines(reactor, time.monotonic)
         self.addCleanup(self.deadlines.stop)
-        self.sockets = Sockets(reactor)
+        self.sockets = Sockets(reactor, deadlines=self.deadlines)
         self.addCleanup(self.sockets.stop)
         self.healthCheck = self.makeCheck(Tools(reactor, self.deadlines, self.sockets))
         self.host = FarHost(reactor)

@@ -4,15 +4,20 @@ What every relay does, on real sockets.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import time
 from typing import Any
 
+from twisted.internet.task import deferLater
+
+from txlb.connecting import STAGGER
 from txlb.pool import DialLimits, FailureKind, GaveUpReason, Outcome, PassiveState
 from txlb.proxy import Timeouts
 from txlb.testing._rooms import RoomContract
 from txlb.testing._stage import openSockets
-from txlb.testing._streams import until
+from txlb.testing._streams import FarHost, until
 
 #: More than the buffers of the kernel and of a relay hold together.
 PLENTY = 64 << 20
@@ -292,6 +297,155 @@ class RelayContract(RoomContract):
         self.assertEqual(gaveUp.reason, GaveUpReason.UNREACHABLE)
         self.assertEqual(gaveUp.failure.kind, FailureKind.REFUSED)
         self.assertEqual((self.pool.active, self.relay.connectionCount()), (0, 0))
+
+    # Several addresses
+
+    async def test_otherAddressRefuses(self: Any) -> None:
+        """
+        If the first address of a host's name refuses, the same client gets the second,
+        and those that come next begin there. The host is up, as it was reached.
+        """
+        for dead in (1, 3):
+            alive, name = FarHost(self.reactor), f"host{dead}"
+            self.addCleanup(alive.close)
+            self.namedHost(name, *(self.refusing() for _ in range(dead)), alive)
+            client, fd = self.client()
+            await client.writeAll(b"question")
+            self.begin(fd)
+            server = await alive.accept()
+            self.addCleanup(server.close)
+            await server.expect(b"question")
+            client.finish()
+            server.finish()
+            result = await self.over(Outcome.DONE, len(self.results) + 1)
+            host = self.pool.getHost(name)
+            self.assertEqual((result.dial.tries, host.counters.failures), (1, 0))
+            self.assertEqual(host.passive.state, PassiveState.UP)
+            self.assertEqual(host.address, host.addresses[-1])
+            self.pool.removeHost(name)
+
+    async def test_otherAddressIsSilent(self: Any) -> None:
+        """
+        If the first address does not answer, the second is tried as well after 250 ms
+        (RFC 8305, section 5), long before C{connectTimeout}, for all that have come
+        meanwhile. Nothing is left of the connections to the first.
+        """
+        alive = FarHost(self.reactor)
+        self.addCleanup(alive.close)
+        self.namedHost("host", self.silent(), alive)
+        began, before = time.monotonic(), openSockets()
+        clients = [self.client() for _ in range(5)]
+        for _, fd in clients:
+            self.begin(fd)
+        servers = [await alive.accept() for _ in clients]
+        took = time.monotonic() - began
+        self.assertGreaterEqual(took, STAGGER)
+        self.assertLess(took, self.limits.connectTimeout / 2)
+        streams = [*servers, *(stream for stream, _ in clients)]
+        for stream in streams:
+            stream.finish()
+        for stream in streams:
+            await stream.expectEnd()
+            stream.close()
+        result = await self.over(Outcome.DONE, 5)
+        self.assertGreaterEqual(result.dial.connectTime, STAGGER)
+        self.assertEqual(openSockets(), before)
+        host = self.pool.getHost("host")
+        self.assertEqual(host.address, host.addresses[1])
+        # The next one need not wait.
+        client, server = await self.connected(alive)
+        client.finish()
+        server.finish()
+        result = await self.over(Outcome.DONE, 6)
+        self.assertLess(result.dial.connectTime, STAGGER)
+
+    async def test_slowFirstAddress(self: Any) -> None:
+        """
+        The first address may still win after the second was tried as well.
+        """
+        slow = self.silent()
+        self.namedHost("host", slow, self.silent())
+        client, fd = self.client()
+        self.begin(fd)
+        await deferLater(self.reactor, 2 * STAGGER, lambda: None)
+        self.assertEqual(self.results, [])
+        # Now there is room in its backlog, and the system sends the SYN again.
+        for filler in self.fillers:
+            filler.close()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                slow.sock.accept()[0].close()
+        server = await slow.accept()
+        client.finish()
+        server.finish()
+        await client.expectEnd()
+        server.close()
+        host = self.pool.getHost("host")
+        await self.over(Outcome.DONE)
+        self.assertEqual(host.address, host.addresses[0])
+
+    async def test_noAddressAnswers(self: Any) -> None:
+        """
+        If no address of a host can be reached, that is one failure of the host, which
+        names each address, and the next host gets the client.
+        """
+        dead, alive = self.refusing(), self.host("alive")
+        self.namedHost("dead", dead, self.refusing())
+        servers = []
+        for count in (1, 2):
+            client, server = await self.connected(alive)
+            servers.append(server)
+            client.finish()
+            server.finish()
+            await self.over(Outcome.DONE, count)
+        host = self.pool.getHost("dead")
+        self.assertEqual((host.passive.state, host.counters.failures), (PassiveState.DOWN, 1))
+        self.assertIn(f"127.0.0.1:{dead.where[1]}: connection refused; ", host.reason)
+
+    async def test_addressesAndTimeouts(self: Any) -> None:
+        """
+        Each address has C{connectTimeout}; all of them together have no more than
+        C{dialTimeout}.
+        """
+        for limits, least, most, reason in (
+            (DialLimits(0.4, 20.0), 0.6, 3.0, GaveUpReason.UNREACHABLE),
+            (DialLimits(10.0, 0.5), 0.5, 3.0, GaveUpReason.TIMEOUT),
+        ):
+            self.limits = limits
+            name = f"host{limits.dialTimeout:g}"
+            self.namedHost(name, self.silent(), self.silent())
+            client, fd = self.client()
+            began, before = time.monotonic(), openSockets()
+            self.begin(fd)
+            await client.expectEnd()
+            took = time.monotonic() - began
+            self.assertGreaterEqual(took, least)
+            self.assertLess(took, most)
+            await until(self.reactor, lambda: self.relay.connectionCount() == 0, "the end")
+            gaveUp = self.results[-1].gaveUp
+            self.assertEqual((gaveUp.reason, gaveUp.failure.kind), (reason, FailureKind.TIMEOUT))
+            # The client's end is closed by now.
+            self.assertEqual(openSockets(), before - 1)
+            self.pool.removeHost(name)
+
+    async def test_abortAmongAddresses(self: Any) -> None:
+        """
+        A client that is ended while several addresses are tried leaves nothing behind.
+        """
+        self.namedHost("host", self.silent(), self.silent())
+        before = openSockets()
+        client, fd = self.client()
+        self.begin(fd)
+        await deferLater(self.reactor, 2 * STAGGER, lambda: None)
+        self.assertEqual(openSockets(), before + 4)
+        self.relay.abortAll()
+        await client.expectEnd()
+        client.close()
+        await until(self.reactor, lambda: openSockets() == before, "nothing left")
+        self.assertEqual((self.pool.active, self.relay.connectionCount()), (0, 0))
+        self.assertEqual(self.pool.getHost("host").counters.failures, 0)
+
+    # Times
 
     async def test_connectTimeout(self: Any) -> None:
         """

@@ -13,6 +13,7 @@ from typing import Any
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
+from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool, Outcome
 from txlb.proxy import Relayed, Timeouts
 from txlb.schedulers import roundr
@@ -44,6 +45,7 @@ class RelayStage:
 
         self.reactor = reactor
         self.results: list[Relayed] = []
+        self.fillers: list[socket.socket] = []
         self.deadlines = Deadlines(reactor, time.monotonic)
         self.addCleanup(self.deadlines.stop)
         self.pool = HostPool(roundr)
@@ -70,12 +72,38 @@ class RelayStage:
         """
         Add a host whose backlog is full, so that connecting has no answer.
         """
-        host = self.host(name, backlog=0)
+        self.pool.addHost(self.silent().configured(name))
+
+    def namedHost(self: Any, name: str, *places: FarHost) -> None:
+        """
+        Add a host whose name has several addresses.
+        """
+        self.pool.addHost(ProxyHost(name, "host.example", 80))
+        self.pool.setAddresses(name, [place.configured(name).address for place in places])
+
+    def refusing(self: Any) -> FarHost:
+        """
+        @return: a place where nobody listens, which no host of this test gets.
+        """
+        place = FarHost(self.reactor)
+        place.refuse()
+        self.addCleanup(place.close)
+        return place
+
+    def silent(self: Any) -> FarHost:
+        """
+        @return: a place whose backlog is full, so that connecting has no answer.
+            C{fillers} has what fills it.
+        """
+        host = FarHost(self.reactor, backlog=0)
+        self.addCleanup(host.close)
         fillers = [socket.socket() for _ in range(2)]
+        self.fillers += fillers
         for filler in fillers:
             self.addCleanup(filler.close)
             filler.setblocking(False)
             filler.connect_ex(host.where)
+        return host
 
     def client(self: Any) -> tuple[Stream, int]:
         """

@@ -201,6 +201,14 @@ class FarHost:
         await until(self._reactor, one, "a connection to the host")
         return Stream(self._reactor, accepted[0])
 
+    def refuse(self) -> None:
+        """
+        Refuse who connects from now on, and keep the port from being another's.
+        """
+        self.sock.close()
+        self.sock = socket.socket()
+        self.sock.bind(self.where)
+
     def close(self) -> None:
         """
         Listen no more: who connects from now on is refused.

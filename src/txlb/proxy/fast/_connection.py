@@ -65,7 +65,7 @@ class Connection(Search):
         self.loop = relay.loop
         self._client = End(self, clientFd, True)
         set_blocking(clientFd, False)
-        self._hostSocket = self._attempt = self._wait = self._origin = self.slot = None
+        self._hostSocket = self._attempt = self._race = self._wait = self._origin = self.slot = None
         self._lastBytes: LastBytes | None = None
         self._askAt = 0.0
         self.begun = self.over = False
@@ -322,9 +322,3 @@ class Connection(Search):
         if self.begun:
             host = self._host
             del self._host, client.peer, host.peer
-
-    def breakDown(self) -> None:
-        """
-        One of its handlers raised.
-        """
-        self.abort(Outcome.ERROR)

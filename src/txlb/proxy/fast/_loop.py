@@ -92,7 +92,7 @@ class Loop:
         self._ending = False
         self._reactor = reactor
         self._hosting: Hosting = AsReader(self, reactor)
-        self.deadlines = deadlines
+        self.deadlines: Deadlines = deadlines
         self.seconds = deadlines.seconds
         self.now = self.seconds()
         self.wheel = Wheel(deadlines)

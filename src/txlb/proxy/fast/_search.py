@@ -25,25 +25,22 @@ from txlb.pool import (
 from txlb.proxy._results import Relayed
 from txlb.proxy._search import nextStep
 from txlb.proxy._wait import ClientWait
-from txlb.proxy.fast._targets import Target, isSelfConnected
+from txlb.proxy.fast._race import (
+    CONNECTED_TO_ITSELF,
+    FAILED,
+    STOOD,
+    UNDER_WAY,
+    AddressRace,
+)
+from txlb.proxy.fast._targets import Target, Targets, isSelfConnected
 
 if TYPE_CHECKING:
+    from txlb.model import Address
     from txlb.proxy._origins import Origin
     from txlb.proxy.fast._end import End
     from txlb.proxy.fast._loop import Loop
     from txlb.proxy.fast._relay import FastRelay
     from txlb.proxy.fast._wheel import Waiting
-
-FAILED = select.EPOLLERR | select.EPOLLHUP
-
-#: Connecting goes on after these.
-UNDER_WAY = frozenset({0, errno.EINPROGRESS})
-
-#: What the system says of a connection that stood, and that the host has reset since. One
-#: that never stood was refused (ECONNREFUSED). On a UNIX socket it is an orderly close.
-STOOD = frozenset({errno.ECONNRESET, errno.EPIPE})
-
-CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
 
 
 class Search:
@@ -66,6 +63,7 @@ class Search:
         "_client",
         "_hostSocket",
         "_origin",
+        "_race",
         "_relay",
         "_wait",
         "begun",
@@ -82,6 +80,7 @@ class Search:
     _hostSocket: _socket.socket | None
     dial: Dial
     _attempt: Attempt | None
+    _race: AddressRace | None
     _wait: ClientWait | None
     lease: Lease
     begun: bool
@@ -131,11 +130,12 @@ class Search:
         try:
             sock, number = target.connect()
         except OSError as error:
-            return self._relay.targets.failed(target, error.errno or 0)
+            failure = self._relay.targets.failed(target, error.errno or 0)
+            return self._elsewhere(attempt, failure)
         self._hostSocket = sock
         if number not in UNDER_WAY:
             self._dropHost()
-            return self._relay.targets.failed(target, number)
+            return self._elsewhere(attempt, self._relay.targets.failed(target, number))
         # Its host may see it, and ask for it, before we hear of it again.
         if self._relay.origins.keeping:
             self.noteOrigin()
@@ -148,7 +148,10 @@ class Search:
                 self._begin(attempt, sock)
                 return None
             return self._ask(attempt, sock, target)
-        self.loop.watch(sock.fileno(), self.connecting)
+        if len(attempt.lease.host.addresses) == 1:
+            self.loop.watch(sock.fileno(), self.connecting)
+        else:
+            self._raceFrom(attempt, sock, target)
         return None
 
     def _ask(self, attempt: Attempt, sock: _socket.socket, target: Target) -> Failure | None:
@@ -158,7 +161,10 @@ class Search:
         try:
             sock.send(b"")
         except BlockingIOError:
-            self.loop.watch(sock.fileno(), self.connecting)
+            if len(attempt.lease.host.addresses) == 1:
+                self.loop.watch(sock.fileno(), self.connecting)
+            else:
+                self._raceFrom(attempt, sock, target)
             return None
         except OSError as error:
             if error.errno in STOOD:
@@ -166,12 +172,59 @@ class Search:
                 self.hostBroke()
                 return None
             self._dropHost()
-            return self._relay.targets.failed(target, error.errno or 0)
+            failure = self._relay.targets.failed(target, error.errno or 0)
+            return self._elsewhere(attempt, failure)
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
-            return CONNECTED_TO_ITSELF
+            return self._elsewhere(attempt, CONNECTED_TO_ITSELF)
         self._begin(attempt, sock)
         return None
+
+    def _raceFrom(self, attempt: Attempt, sock: _socket.socket, target: Target) -> None:
+        """
+        The host takes its time, and has other addresses: they are tried as well.
+        """
+        origin, self._origin, self._hostSocket = self._origin, None, None
+        self._race = AddressRace(self, attempt)
+        self._race.join(target, sock, origin)
+
+    def _elsewhere(self, attempt: Attempt, failure: Failure) -> Failure | None:
+        """
+        The host's address could not be reached. If it has others, they are tried.
+
+        @return: why the host can't be reached, if that is known.
+        """
+        if len(attempt.lease.host.addresses) < 2 or failure.kind is FailureKind.LOCAL:
+            return failure
+        self._race = AddressRace(self, attempt)
+        found = self._race.goOn(failure)
+        if found is not None:
+            self._race = None
+        elif self.slot is None or attempt.deadline < self._askAt:
+            self.askBy(attempt.deadline)
+        return found
+
+    def raceWon(
+        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+    ) -> None:
+        """
+        One of the host's addresses was reached; the race is over.
+        """
+        self._race = None
+        self._hostSocket, self._origin = sock, origin
+        self._begin(attempt, sock, event)
+
+    def raceLost(self, attempt: Attempt, failure: Failure) -> None:
+        """
+        None of the host's addresses could be reached; the race is over.
+        """
+        self._race = None
+        self._failed(attempt, failure)
+
+    def _endRace(self) -> None:
+        race, self._race = self._race, None
+        if race is not None:
+            race.end()
 
     def _dropHost(self) -> None:
         """
@@ -213,6 +266,7 @@ class Search:
 
     def _failed(self, attempt: Attempt, failure: Failure) -> None:
         self._attempt = None
+        self._endRace()
         self._dropHost()
         self.search(nextStep(attempt, failure, self.loop.deadlines))
 
@@ -222,19 +276,49 @@ class Search:
         """
         See L{txlb.proxy._held.Held.noteOrigin}.
         """
-        sock, attempt = self._hostSocket, self._attempt
-        if self._origin is not None or sock is None or sock.family == socket.AF_UNIX:
+        if self._race is not None:
+            self._race.noteOrigins()
             return
+        sock, attempt = self._hostSocket, self._attempt
+        if self._origin is None and sock is not None and sock.family != socket.AF_UNIX:
+            self._origin = self.note(sock, None if attempt is None else attempt.address)
+
+    def note(self, sock: _socket.socket, address: Address | None) -> Origin | None:
+        """
+        Note a connection to the host. See L{noteOrigin}.
+
+        @param address: the host's end of it; L{None} for what the system says.
+        @return: what L{forget} wants; L{None} if there is nothing to note.
+        """
         try:
-            host = attempt.address if attempt is not None else sock.getpeername()
-            origin = self._relay.origins.add(sock.getsockname(), host, self.dial.clientAddr)
+            host = sock.getpeername() if address is None else address
+            return self._relay.origins.add(sock.getsockname(), host, self.dial.clientAddr)
         except OSError:
-            return  # it is gone, and the loop will hear of it
-        self._origin = origin
+            return None  # it is gone, and the loop will hear of it
+
+    def forget(self, origin: Origin) -> None:
+        """
+        A connection that was noted is no more.
+        """
+        self._relay.origins.remove(origin)
+
+    @property
+    def noting(self) -> bool:
+        """
+        Whether connections are to be noted.
+        """
+        return self._relay.origins.keeping
+
+    @property
+    def targets(self) -> Targets:
+        """
+        How to connect to addresses.
+        """
+        return self._relay.targets
 
     def _forgetOrigin(self) -> None:
         if self._origin is not None:
-            self._relay.origins.remove(self._origin)
+            self.forget(self._origin)
             self._origin = None
 
     # The end
@@ -267,12 +351,19 @@ class Search:
             wait.cancel()
             self._close(Relayed(self.dial))
         elif attempt is not None:
+            self._endRace()
             attempt.cancel()
             self._close(Relayed(self.dial))
         else:
             self.end(outcome)
 
     # What follows
+
+    def breakDown(self) -> None:
+        """
+        One of its handlers raised.
+        """
+        self.abort(Outcome.ERROR)
 
     def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
         raise NotImplementedError

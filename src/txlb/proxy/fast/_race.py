@@ -1,0 +1,192 @@
+"""
+One client's connections to the addresses of a host that has several.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from txlb.connecting import Race
+from txlb.pool import Attempt, Failure, FailureKind
+from txlb.proxy.fast._targets import Target, isSelfConnected
+
+if TYPE_CHECKING:
+    from txlb.model import Address
+    from txlb.proxy._origins import Origin
+    from txlb.proxy.fast._search import Search
+
+FAILED = select.EPOLLERR | select.EPOLLHUP
+
+#: Connecting goes on after these.
+UNDER_WAY = frozenset({0, errno.EINPROGRESS})
+
+#: What the system says of a connection that stood, and that the host has reset since. One
+#: that never stood was refused (ECONNREFUSED). On a UNIX socket it is an orderly close.
+STOOD = frozenset({errno.ECONNRESET, errno.EPIPE})
+
+CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
+
+
+class Racer:
+    """
+    A connection to one address. Owned by its race, until it wins.
+
+    @ivar target: the address.
+    @ivar sock: the socket.
+    @ivar origin: how it is noted for who asks for its client.
+    """
+
+    __slots__ = ("_race", "origin", "sock", "target")
+
+    def __init__(self, race: AddressRace, target: Target, sock: _socket.socket) -> None:
+        self._race = race
+        self.target = target
+        self.sock = sock
+        self.origin: Origin | None = None
+
+    def event(self, event: int) -> None:
+        """
+        The loop tells that the address was reached, or was not.
+        """
+        self._race.told(self, event)
+
+    def breakDown(self) -> None:
+        """
+        One of its handlers raised.
+        """
+        self._race.search.breakDown()
+
+
+class AddressRace:
+    """
+    The connections to a host's addresses, of which the first one that stands is used.
+    Owned by the client's L{Search}. A client whose host has one address never has it.
+
+    @ivar search: the client.
+    """
+
+    __slots__ = ("_attempt", "_race", "_racers", "search")
+
+    def __init__(self, search: Search, attempt: Attempt) -> None:
+        self.search = search
+        self._attempt = attempt
+        self._racers: dict[Address, Racer] = {}
+        latest = attempt.latest
+        self._race = Race(
+            self,
+            search.loop.deadlines,
+            attempt.addresses,
+            attempt.dial.limits.connectTimeout,
+            latest,
+        )
+        # The race keeps the times of the single addresses.
+        attempt.deadline = latest
+
+    def join(self, target: Target, sock: _socket.socket, origin: Origin | None) -> None:
+        """
+        Begin. The first address is being connected to already.
+        """
+        racer = self._watch(target, sock)
+        racer.origin = origin
+        self._race.begin(begun=True)
+
+    def goOn(self, failure: Failure) -> Failure | None:
+        """
+        Begin. The first address has failed already.
+
+        @return: why no address can be reached, if that is known at once.
+        """
+        return self._race.begin(begun=True, failure=failure)
+
+    def end(self) -> None:
+        """
+        Stop all of it.
+        """
+        self._race.end()
+
+    def _watch(self, target: Target, sock: _socket.socket) -> Racer:
+        racer = self._racers[target.address] = Racer(self, target, sock)
+        self.search.loop.watch(sock.fileno(), racer.event)
+        return racer
+
+    # As the race wants it
+
+    def start(self, address: Address) -> Failure | None:
+        """
+        See L{txlb.connecting.Track.start}.
+        """
+        targets = self.search.targets
+        target = targets.of(address)
+        try:
+            sock, number = target.connect()
+        except OSError as error:
+            return targets.failed(target, error.errno or 0)
+        if number not in UNDER_WAY:
+            sock.close()
+            return targets.failed(target, number)
+        racer = self._watch(target, sock)
+        if self.search.noting:
+            self._note(racer)
+        return None
+
+    def stop(self, address: Address) -> None:
+        """
+        See L{txlb.connecting.Track.stop}.
+        """
+        racer = self._racers.pop(address)
+        loop = self.search.loop
+        if racer.origin is not None:
+            self.search.forget(racer.origin)
+        loop.handle(racer.sock.fileno(), None)
+        loop.closeSoon(racer.sock)
+
+    def lost(self, failure: Failure) -> None:
+        """
+        See L{txlb.connecting.Track.lost}.
+        """
+        self.search.raceLost(self._attempt, failure)
+
+    def told(self, racer: Racer, event: int) -> None:
+        """
+        The loop tells that an address was reached, or was not.
+        """
+        sock, target, address = racer.sock, racer.target, racer.target.address
+        failure: Failure | None = None
+        stood = False
+        if event & FAILED:
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            stood = number in STOOD
+            if not stood and (number or not event & select.EPOLLOUT):
+                failure = self.search.targets.failed(target, number or errno.ECONNREFUSED)
+        if failure is None and not stood and target.mayBeItself and isSelfConnected(sock):
+            failure = CONNECTED_TO_ITSELF
+        if failure is not None:
+            self.stop(address)
+            self._race.failed(address, failure)
+            return
+        self._race.won(address)
+        del self._racers[address]
+        self._attempt.reached(address)
+        if stood:
+            # What the host had sent can be read all the same.
+            self.search.raceWon(self._attempt, sock, select.EPOLLOUT, racer.origin)
+            self.search.hostBroke()
+        else:
+            self.search.raceWon(self._attempt, sock, event, racer.origin)
+
+    # For those who ask whose they are
+
+    def noteOrigins(self) -> None:
+        """
+        Note each connection that is not noted yet.
+        """
+        for racer in self._racers.values():
+            if racer.origin is None:
+                self._note(racer)
+
+    def _note(self, racer: Racer) -> None:
+        racer.origin = self.search.note(racer.sock, racer.target.address)
