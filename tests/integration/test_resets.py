@@ -188,6 +188,14 @@ class ResetTests(IntegrationTestCase):
             self.check(closeAtOnce, client, 1000, 1000, socket.AF_UNIX)
 
 
+class PortableResetTests(ResetTests):
+    """
+    Through the portable relay.
+    """
+
+    relay = "portable"
+
+
 def _listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -11,7 +11,7 @@ from txlb.proxy._side import Side
 
 #: Seconds that a side has to read what it got last before it is reset. After them is the
 #: first look whether everything has reached it. Each look doubles the time to the next.
-SOON = 0.01
+SOON = 0.05
 
 #: Seconds between two looks at most.
 SELDOM = 0.5
