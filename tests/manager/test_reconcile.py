@@ -52,12 +52,13 @@ def configured(manager: ProxyManager) -> object:
                     host.key,
                     host.configured,
                     host.addresses,
-                    host.effectiveWeight,
+                    # With weight 0 it keeps the weight that it had, and none looks at it.
+                    host.effectiveWeight if host.weight else None,
                     host.ready,
                     {
                         field.name: getattr(host, field.name)
                         for field in dataclasses.fields(ProxyHost)
-                        if hasattr(host, field.name)
+                        if field.init and hasattr(host, field.name)
                     },
                 )
                 for host in pool.hosts
