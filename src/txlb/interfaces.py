@@ -214,7 +214,11 @@ class IRelay(Interface):
     name: str = Attribute("The word for this relay: C{portable} or C{fast}.")
 
     def start(
-        clientFd: int, attempt: Attempt | Waiting, toHost: bytes = b"", toClient: bytes = b""
+        clientFd: int,
+        attempt: Attempt | Waiting,
+        toHost: bytes = b"",
+        toClient: bytes = b"",
+        isUNIX: bool = False,
     ) -> None:
         """
         Take over a connection. The descriptor belongs to the relay from here.
@@ -225,6 +229,7 @@ class IRelay(Interface):
             is cancelled within a second or two, as far as that can be seen.
         @param toHost: bytes to send to the host before the client's own.
         @param toClient: bytes to send to the client before the host's own.
+        @param isUNIX: whether the client's socket is a UNIX socket.
         """
 
     def connectionCount() -> int:

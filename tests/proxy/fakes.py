@@ -66,6 +66,7 @@ class FakeRelay:
 
     def __init__(self) -> None:
         self.started: list[tuple[socket.socket, Any, bytes, bytes]] = []
+        self.areUNIX: list[bool] = []
         self.aborted = 0
         self.noted = 0
         self.left: list[tuple[Host, Outcome]] = []
@@ -76,8 +77,10 @@ class FakeRelay:
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
+        isUNIX: bool = False,
     ) -> None:
         self.started.append((socket.socket(fileno=clientFd), attempt, toHost, toClient))
+        self.areUNIX.append(isUNIX)
 
     def connectionCount(self) -> int:
         return len(self.started)

@@ -72,17 +72,45 @@ class ProxyHeaderTests(FrontendCase):
         A client that came through a socket in the file system has no address;
         the header says so, and the record says which socket it was.
         """
-        path = self.socketPath()
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(path)
-            listener.listen(1)
-            self.connect(path)
-            ours, peer = listener.accept()
+        ours, peer, path = self.unixClient()
         frontend = self.frontend(sendProxy="v1")
         frontend.accepted(ours.detach(), peer)
         self.assertEqual(self.relay.started[-1][2], b"PROXY UNKNOWN\r\n")
         self.end(frontend)
         self.assertEqual(self.records[0].client, f"unix:{path}")
+
+    def unixClient(self) -> tuple[socket.socket, object, str]:
+        """
+        @return: the socket of a client, its address as accept tells it, and the path.
+        """
+        path = self.socketPath()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            self.client = self.connect(path)
+            return *listener.accept(), path
+
+    def test_kindOfSocket(self) -> None:
+        """
+        The relay is told what kind of socket a client has.
+        """
+        frontend = self.frontend()
+        self.come(frontend, ("192.0.2.1", 1))
+        ours, peer, _ = self.unixClient()
+        frontend.accepted(ours.detach(), peer)
+        self.assertEqual(self.relay.areUNIX, [False, True])
+
+    def test_kindOfSocketBehindAPreface(self) -> None:
+        """
+        So it is if its preface told another address.
+        """
+        frontend = self.frontend(MarkPreface)
+        ours, peer, _ = self.unixClient()
+        frontend.accepted(ours.detach(), peer)
+        self.client.sendall(b"!")
+        self.readUntil(frontend)
+        self.assertEqual(self.relay.started[-1][1].dial.clientAddr, MarkPreface.clientAddr)
+        self.assertEqual(self.relay.areUNIX, [True])
 
     def test_afterAPreface(self) -> None:
         """

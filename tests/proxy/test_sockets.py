@@ -118,13 +118,15 @@ class TCPTests(BindCase):
 
     def test_acceptedInherits(self) -> None:
         """
-        What is accepted sends small writes at once and notices a dead peer.
+        What is accepted sends small writes at once, gets urgent bytes in line and notices
+        a dead peer.
         """
         [sock] = self.bind(TCPAddress("127.0.0.1", 0))
         self.connect(sock.getsockname())
         accepted, _ = sock.accept()
         with accepted:
             self.assertTrue(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            self.assertTrue(accepted.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE))
             self.assertTrue(accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
             idle = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
             self.assertEqual(idle, sockets.KEEPALIVE_IDLE)

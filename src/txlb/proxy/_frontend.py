@@ -215,7 +215,7 @@ class Frontend:
             counters.active += 1
             counters.accepted += 1
             tally.active += 1
-            self._dial(fd, peer, b"")
+            self._dial(fd, peer, b"", peer)
         else:
             self._read(fd, peer, self._makePreface)
 
@@ -260,7 +260,7 @@ class Frontend:
             if not self._closed:
                 # It has taken its time.
                 self._follow()
-            self._dial(fd, clientAddr, answer.leftover)
+            self._dial(fd, peer, answer.leftover, clientAddr)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
         self._readers.add(reader)
@@ -268,12 +268,15 @@ class Frontend:
         self._counters.accepted += 1
         self._tally.active += 1
 
-    def _dial(self, fd: int, peer: object, leftover: bytes) -> None:
+    def _dial(self, fd: int, peer: object, leftover: bytes, clientAddr: object) -> None:
         """
         Look for a host, and give the client to the relay.
+
+        @param peer: the address of the client's socket.
+        @param clientAddr: the client's own, which its preface may have told.
         """
         pool = self._pool
-        dial = pool.dial(_clientAddr(fd, peer), self._limits)
+        dial = pool.dial(_clientAddr(fd, clientAddr), self._limits)
         step = firstStep(dial)
         if isinstance(step, GaveUp):
             os.close(fd)
@@ -281,8 +284,11 @@ class Frontend:
             return
         sendProxy = pool.settings.sendProxy
         if sendProxy is not None:
-            leftover = _ENCODERS[sendProxy](_socketName(peer), _ownName(fd)) + leftover
-        self.relay.start(fd, step, leftover)
+            leftover = _ENCODERS[sendProxy](_socketName(clientAddr), _ownName(fd)) + leftover
+        if isinstance(peer, tuple):
+            self.relay.start(fd, step, leftover)
+        else:
+            self.relay.start(fd, step, leftover, isUNIX=True)
 
     def _relayed(self, result: Relayed) -> None:
         """

@@ -87,9 +87,10 @@ class PortableRelay(Holder):
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
+        isUNIX: bool = False,
     ) -> None:
         """
-        See L{IRelay.start}.
+        See L{IRelay.start}. What kind of socket the client's is, that tells itself.
         """
         client = socket.socket(fileno=clientFd)
         client.setblocking(False)

@@ -233,9 +233,11 @@ def _listenError(address: Address, error: OSError) -> ListenError:
 
 def setStreamOptions(sock: _socket.socket) -> None:
     """
-    Small writes go out at once, and a peer that is gone is noticed.
+    Small writes go out at once, urgent data comes in line, and a peer that is gone is
+    noticed.
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     keepAlive(sock)
 
 

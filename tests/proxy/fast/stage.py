@@ -18,7 +18,7 @@ from twisted.internet.task import Clock
 from txlb.deadlines import Deadlines
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
-from txlb.proxy import Relayed, Timeouts
+from txlb.proxy import Relayed, Timeouts, setStreamOptions
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast._connection import Connection
 from txlb.proxy.fast._hosting import BATCHES
@@ -177,6 +177,9 @@ class HandTurned:
         if self.window is not None:
             # What the balancer writes does not fit for long either.
             far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.window)
+        if self.family != socket.AF_UNIX:
+            # As our own listeners do.
+            setStreamOptions(far)
         near.setblocking(False)
         self.sockets.append(near)
         return near, far.detach()
@@ -187,7 +190,7 @@ class HandTurned:
         """
         step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
         assert isinstance(step, Attempt)
-        self.relay.start(clientFd, step, **first)
+        self.relay.start(clientFd, step, **first, isUNIX=self.family == socket.AF_UNIX)
 
     def connect(self, **first: bytes) -> tuple[socket.socket, socket.socket]:
         """

@@ -38,8 +38,13 @@ Twisted runs beside it, under any reactor that can watch a descriptor.
 Rules that the code relies on:
 
   - A socket is registered once, for everything. Under edge triggering a short
-    read means that nothing is left - unless the peer has finished or failed
-    (RDHUP, HUP, ERR), after which it is read to the end.
+    read means that nothing is left, with three exceptions. If the peer has finished or
+    failed (RDHUP, HUP, ERR), or an urgent byte has come (PRI), the socket is read until
+    there is nothing. A read from a UNIX socket ends behind a message with descriptors;
+    C{recvmsg} says so (L{UNIXEnd}).
+  - C{SO_OOBINLINE} is set before anything can come, or a read drops the urgent byte.
+    Splicing ends at such a byte for good, so that it is copied there. Before it splice says
+    0 if the end is behind it, so only a read tells the end.
   - Nothing is read from an end whose peer has bytes waiting: they would be
     overwritten.
   - Sockets are closed at the end of a batch of events, so that a descriptor is

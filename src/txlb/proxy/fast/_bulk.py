@@ -40,7 +40,8 @@ def move(end: End) -> None:
     elif end.peer.unsent is not None:
         end.readable = True
     elif not end.ended:
-        end.pipe = end.connection.loop.pipes.take()
+        if not end.urgent:
+            end.pipe = end.connection.loop.pipes.take()
         if end.pipe is not None:
             _splice(end)
         else:
@@ -74,6 +75,11 @@ def _fill(end: End, pipe: Pipe, before: int) -> bool:
     @param before: C{burst} when this turn began.
     @return: whether there was anything.
     """
+    if end.urgent:
+        # Splicing does not go beyond an urgent byte.
+        _release(end)
+        end.connection.loop.queueBulk(end)
+        return False
     try:
         count = os.splice(end.fd, pipe.writer, pipe.size, flags=MOVE_WITHOUT_WAITING)
     except BlockingIOError:
@@ -84,8 +90,11 @@ def _fill(end: End, pipe: Pipe, before: int) -> bool:
         end.connection.broke(end)
         return False
     if not count:
+        # The end; or an urgent byte, and the end is behind it. A read tells.
         _release(end)
-        end.finish()
+        end.bulk = False
+        end.last = True
+        end.pump()
         return False
     end.piped = count
     end.burst += count
@@ -130,7 +139,7 @@ def _drained(end: End, total: int) -> None:
         an event told of may have been moved before the event came, and to leave the
         pipe for that has the next 64 KiB of a burst copied, again and again.
     """
-    end.readable = False
+    end.readable = end.urgent = False
     _release(end)
     if 0 < total < SMALL:
         end.bulk = False

@@ -19,6 +19,7 @@ from txlb.proxy.fast._end import READ, End
 from txlb.proxy.fast._lastbytes import LastBytes
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
 from txlb.proxy.fast._search import Search
+from txlb.proxy.fast._unixend import UNIXEnd
 
 if TYPE_CHECKING:
     from txlb.proxy._results import Timeouts
@@ -60,10 +61,12 @@ class Connection(Search):
 
     __slots__ = ("_first", "_host", "_lastBytes", "_onTheWay", "lastMoved")
 
-    def __init__(self, relay: FastRelay, clientFd: int, first: First | None = None) -> None:
+    def __init__(
+        self, relay: FastRelay, clientFd: int, first: First | None = None, isUNIX: bool = False
+    ) -> None:
         self._relay = relay
         self.loop = relay.loop
-        self._client = End(self, clientFd, True)
+        self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
         set_blocking(clientFd, False)
         self._hostSocket = self._attempt = self._race = self._wait = self._origin = self.slot = None
         self._lastBytes: LastBytes | None = None
@@ -79,7 +82,8 @@ class Connection(Search):
         @param event: what the loop has told of it; 0 where it is not watched yet.
         """
         loop, client = self.loop, self._client
-        host = self._host = End(self, sock.fileno(), False, sock)
+        makeEnd = UNIXEnd if sock.family == socket.AF_UNIX else End
+        host = self._host = makeEnd(self, sock.fileno(), False, sock)
         client.peer, host.peer = host, client
         self._onTheWay = 0
         # It may be the reactor's turn, and not the loop's.

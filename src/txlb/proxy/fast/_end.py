@@ -47,7 +47,10 @@ OUT = select.EPOLLOUT
 ERROR = select.EPOLLERR
 #: The peer of the socket will send nothing more; it is read to the end.
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-READ = IN | GONE
+#: An urgent byte has come: a read ends before it, though more has come.
+URGENT = select.EPOLLPRI
+NOTEWORTHY = GONE | URGENT
+READ = IN | NOTEWORTHY
 
 
 class End:
@@ -61,8 +64,9 @@ class End:
 
     @ivar peer: the other one.
     @ivar resetOutcome: how the connection ended if this end resets it.
-    @ivar last: whether the end of what it sends has come in, so that it is read
-        until that is reached.
+    @ivar last: whether a short read says nothing, so that it is read on: the end of what
+        it sends has come in, or an urgent byte has.
+    @ivar urgent: whether it is copied, and not spliced, until it has been read to the end.
     @ivar hearsOut: whether the loop tells when it can be written to.
     @ivar bulk: whether what it sends goes through a pipe.
     @ivar burst: bytes that have gone through pipes since it began to send much.
@@ -89,6 +93,7 @@ class End:
         "readable",
         "told",
         "unsent",
+        "urgent",
     )
 
     peer: End
@@ -102,7 +107,7 @@ class End:
         self.isClient = isClient
         self.ended = self.told = False
         self.readable = self.last = False
-        self.bulk = self.queued = self.patient = False
+        self.bulk = self.queued = self.patient = self.urgent = False
         self.burst = 0
         self.hearsOut = False
         self.unsent: bytes | None = None
@@ -153,17 +158,25 @@ class End:
             # reset does not.
             if event & READ:
                 self.readable = True
-                if event & GONE:
-                    self.last = True
+                if event & NOTEWORTHY:
+                    self._note(event)
                     if event & ERROR:
                         self.connection.broke(self)
             return
         if event & READ:
-            if event & GONE:
-                self.last = True
+            if event & NOTEWORTHY:
+                self._note(event)
             self.pump()
             if event & ERROR:
                 self.connection.broke(self)
+
+    def _note(self, event: int) -> None:
+        """
+        Remember what an event says beyond that there is something to read.
+        """
+        self.last = True
+        if event & URGENT:
+            self.urgent = True
 
     def _goOn(self) -> bool:
         """

@@ -116,7 +116,7 @@ class LastBytes:
         """
         The target takes more, or has failed as well.
         """
-        if event & select.EPOLLERR:
+        if event & select.EPOLLERR or (event & select.EPOLLHUP and _isUNIX(self._target)):
             self.stop()
         else:
             self.go()

@@ -20,7 +20,7 @@ from txlb.proxy.fast._wheel import Wheel
 
 #: What an end hears of that never had to wait: a socket can be written to when it
 #: is registered, and to be told so is one event more for each connection.
-READ_EDGES = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+READ_EDGES = select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLET
 
 #: Everything that an end can hear of.
 EDGES = READ_EDGES | select.EPOLLOUT

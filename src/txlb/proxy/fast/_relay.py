@@ -62,13 +62,18 @@ class FastRelay(Holder):
         self.targets = Targets(loop.seconds)
 
     def start(
-        self, clientFd: int, attempt: Attempt | Waiting, toHost: bytes = b"", toClient: bytes = b""
+        self,
+        clientFd: int,
+        attempt: Attempt | Waiting,
+        toHost: bytes = b"",
+        toClient: bytes = b"",
+        isUNIX: bool = False,
     ) -> None:
         """
         See L{IRelay.start}.
         """
         first = First(toHost, toClient) if toHost or toClient else None
-        connection = Connection(self, clientFd, first)
+        connection = Connection(self, clientFd, first, isUNIX)
         self._connections.add(connection)
         try:
             connection.search(attempt)

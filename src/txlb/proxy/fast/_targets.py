@@ -77,6 +77,8 @@ class Target:
         @raise OSError: there is no socket to be had.
         """
         sock = _socket.socket(self._family, STREAM)
+        # Before anything can come, or an urgent byte that is read over is lost.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         if not self.isUNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.unpaced:
