@@ -28,6 +28,8 @@ from txlb.admin import DEFAULT_LISTEN, AdminUser, ManholeService, manholeService
 from txlb.admin._transport import ManholeFactory
 from txlb.errors import AddressError, DuplicateName, ListenError, StateDirectoryError
 from txlb.model import ProxyService, TCPAddress, UNIXAddress
+from txlb.proxy import _inherited
+from txlb.proxy._inherited import InheritedSockets
 
 USERS = [AdminUser("anna", quickHash("secret")), AdminUser("olga", "..xpoEyRReGzk")]
 
@@ -249,21 +251,68 @@ class LifeTests(ServiceTestCase):
 
     def test_unixSocketIsForItsOwner(self) -> None:
         """
-        Also after the reactor has taken it, which opens it to everybody.
+        A port of Twisted's would open it to everybody.
         """
-        self.directory.mkdir(0o700)
-        path = os.path.relpath(self.directory / "s")
-        adopt = self.reactor.adoptStreamPort
-
-        def adoptAndOpen(fd: int, family: int, factory: Any) -> FakePort:
-            os.chmod(path, 0o666)
-            return adopt(fd, family, factory)
-
-        self.patch(self.reactor, "adoptStreamPort", adoptAndOpen)
+        path = self.socketPath()
         service = self.make(f"unix:{path}")
         self.start(service)
         self.assertEqual(service.addresses, (UNIXAddress(path),))
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(self.reactor.ports, [])
+        self.assertEqual(len(self.reactor.getReaders()), 1)
+        self.stop(service)
+        self.assertFalse(os.path.exists(path))
+        self.assertEqual(self.reactor.getReaders(), [])
+
+    def socketPath(self) -> str:
+        self.directory.mkdir(0o700)
+        return os.path.relpath(self.directory / "s")
+
+    def test_unixSocketOfAnother(self) -> None:
+        """
+        The socket of a program that listens there now stays, whether or not the service had
+        started.
+        """
+        path = self.socketPath()
+        for starts in (False, True):
+            service = self.make(f"unix:{path}")
+            service.bind()
+            if starts:
+                self.start(service)
+            os.unlink(path)
+            with socket.socket(socket.AF_UNIX) as other:
+                other.bind(path)
+                other.listen()
+                self.stop(service)
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(path)
+            os.unlink(path)
+        service = self.make(f"unix:{path}")
+        service.bind()
+        self.stop(service)
+        self.assertFalse(os.path.exists(path))
+
+    def test_unixSocketInherited(self) -> None:
+        """
+        Systemd's socket keeps its mode and its file, and its clients can connect afterwards: a
+        port of Twisted's would change, remove, and shut down each.
+        """
+        path = self.socketPath()
+        with socket.socket(socket.AF_UNIX) as given:
+            given.bind(path)
+            given.listen()
+            os.chmod(path, 0o660)
+            found = InheritedSockets([("ssh", os.dup(given.fileno()))])
+            self.addCleanup(found.close)
+            self.patch(_inherited, "_inherited", found)
+            service = self.make("systemd:ssh")
+            self.start(service)
+            self.assertEqual(len(self.reactor.getReaders()), 1)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
+            self.stop(service)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
 
 
 class SessionTests(ServiceTestCase):

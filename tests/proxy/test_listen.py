@@ -16,8 +16,9 @@ from zope.interface.verify import verifyObject
 
 from tests.proxy.fakes import ReactorCase, closeAll, logOf, takesIPv6
 from txlb.errors import ListenError
-from txlb.model import Address, TCPAddress, UNIXAddress
-from txlb.proxy import Listener
+from txlb.model import Address, InheritedAddress, TCPAddress, UNIXAddress
+from txlb.proxy import Listener, _inherited
+from txlb.proxy._inherited import InheritedSockets
 from txlb.proxy._listen import BATCH, EXHAUSTED, EXHAUSTED_PAUSE, Door
 
 ANY_PORT = TCPAddress("127.0.0.1", 0)
@@ -168,6 +169,37 @@ class ListenerTests(ListenerCase):
         self.assertTrue(os.path.exists(path))
         os.unlink(path)
         second.close()
+
+    def test_UNIXOfAnother(self) -> None:
+        """
+        A program that has removed the file since and listens there itself keeps its socket (the
+        fault of nodejs 19729); it is asked for the file's number, as for the control socket.
+        """
+        path = self.socketPath()
+        listener = self.listen(UNIXAddress(path))
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+            other.listen()
+            listener.close()
+            self.connect(path)
+
+    def test_UNIXInherited(self) -> None:
+        """
+        One that was inherited is left, file and all, for the next process.
+        """
+        path = self.socketPath()
+        with socket.socket(socket.AF_UNIX) as given:
+            given.bind(path)
+            given.listen()
+            found = InheritedSockets([("web", os.dup(given.fileno()))])
+            self.addCleanup(found.close)
+            self.patch(_inherited, "_inherited", found)
+            listener = Listener(
+                InheritedAddress("web"), self.reactor, self.deadlines, lambda *_: None
+            )
+            listener.close()
+            self.connect(path)
 
 
 class ListeningSocket:

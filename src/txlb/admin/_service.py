@@ -4,8 +4,8 @@ The manhole as a Twisted service.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
+from socket import AF_UNIX
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -24,6 +24,7 @@ from txlb.admin._status import Balancer, Configured, statusTable
 from txlb.admin._users import Users
 from txlb.config import AdminUser
 from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress
+from txlb.process import SocketFile, UNIXPort
 from txlb.proxy import bindSockets, socketAddress
 
 if TYPE_CHECKING:
@@ -96,8 +97,10 @@ class ManholeService(Service):
         self._reactor = reactor
         self._key: Key | None = None
         self._sockets: list[socket.socket] = []
+        # The file of a UNIX socket that this service has made.
+        self._file: SocketFile | None = None
         self._addresses: list[Address] = []
-        self._ports: list[IListeningPort] = []
+        self._ports: list[IListeningPort | UNIXPort] = []
         self._running: Running | None = None
         self._history = History()
         self._unsubscribe: Callable[[], None] | None = None
@@ -127,6 +130,8 @@ class ManholeService(Service):
         """
         if not self._addresses:
             self._sockets = bindSockets(self._listen, BACKLOG)
+            if isinstance(self._listen, UNIXAddress):
+                self._file = SocketFile(self._listen.path)
             self._addresses = [socketAddress(sock) for sock in self._sockets]
 
     def loadHostKey(self) -> Key:
@@ -206,7 +211,10 @@ class ManholeService(Service):
         if unsubscribe is not None:
             unsubscribe()
         for sock in self._sockets:
+            if self._file is not None:
+                self._file.remove()
             sock.close()
+        self._file = None
         ports, self._ports, self._sockets, self._addresses = self._ports, [], [], []
         waiting: list[Deferred[Any]] = [_closed(port) for port in ports]
         running, self._running = self._running, None
@@ -221,12 +229,11 @@ class ManholeService(Service):
 
     def _adopted(
         self, reactor: Any, sock: socket.socket, factory: ManholeFactory
-    ) -> IListeningPort:
+    ) -> IListeningPort | UNIXPort:
+        if sock.family == AF_UNIX:
+            return UNIXPort(sock, self._file, factory, reactor)
         port: IListeningPort = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
         sock.close()
-        if isinstance(self._listen, UNIXAddress):
-            # Twisted has just opened the socket to everybody on the machine.
-            os.chmod(self._listen.path, 0o600)
         return port
 
     def _namespace(self, show: Callable[[str], None]) -> Mapping[str, object]:
@@ -255,10 +262,9 @@ class ManholeService(Service):
         }
 
 
-def _closed(port: IListeningPort) -> Deferred[Any]:
+def _closed(port: IListeningPort | UNIXPort) -> Deferred[Any]:
     """
-    Close a port. That the file of its socket has been removed already is no
-    trouble.
+    Close a port. What goes wrong is logged.
     """
     return maybeDeferred(port.stopListening).addErrback(
         lambda failure: log.warn(

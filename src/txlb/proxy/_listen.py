@@ -4,9 +4,7 @@ Accepting connections.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines, Throttle
 from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress
+from txlb.process import SocketFile
 from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before others get their turn.
@@ -63,7 +62,8 @@ class Listener:
     ) -> None:
         sockets = bindSockets(address)
         self._accepted = accepted
-        self._path = address.path if isinstance(address, UNIXAddress) else None
+        # Before anything else may happen to the path.
+        self._file = SocketFile(address.path) if isinstance(address, UNIXAddress) else None
         self._inherited = isinstance(address, InheritedAddress)
         self._throttle = Throttle(deadlines, self._say)
         self._doors = [Door(sock, reactor, deadlines, self._take, self._hold) for sock in sockets]
@@ -97,7 +97,8 @@ class Listener:
     def close(self) -> None:
         """
         Take those that are in the backlog, who have been told that they are
-        connected, then listen no more. The address is free afterwards.
+        connected, then listen no more. The address is free afterwards. The file of a
+        UNIX socket is removed, unless another program's socket has come in its place.
 
         With sockets that were inherited it is another matter: they go on
         listening, as who has given them has them too, and who waits there waits
@@ -109,11 +110,10 @@ class Listener:
                 door.close()
             self._doors = []
             return
-        if self._path is not None:
+        if self._file is not None:
             # First of all, so that nobody comes after the last one is taken.
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-            self._path = None
+            self._file.remove()
+            self._file = None
         for door in self._doors:
             door.turnAway()
         # Those who had begun to connect before that are let in meanwhile.

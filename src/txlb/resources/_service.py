@@ -26,6 +26,7 @@ from txlb.model import (
     UNIXAddress,
     parseListenAddress,
 )
+from txlb.process import SocketFile, UNIXPort, listenUNIX
 from txlb.resources._measures import MachineMeasure, Measure, ProcessMeasure
 from txlb.resources._serving import MAX_CONNECTIONS, AgentFactory
 from txlb.wire import AgentHealth, AgentReply, AgentState
@@ -117,7 +118,7 @@ class AgentService(Service):
         self._next: Deadline | None = None
         self._taken = self._lag = 0.0
         self._factory: AgentFactory | None = None
-        self._ports: list[IListeningPort] = []
+        self._ports: list[IListeningPort | UNIXPort] = []
 
     # What it says
 
@@ -198,10 +199,10 @@ class AgentService(Service):
         """
         found: list[Address] = []
         for port in self._ports:
-            name: Any = port.getHost()
-            if isinstance(self.address, UNIXAddress):
+            if isinstance(port, UNIXPort):
                 found.append(self.address)
             else:
+                name: Any = port.getHost()
                 found.append(tcpAddressOf(name))
         return found
 
@@ -221,15 +222,19 @@ class AgentService(Service):
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
             raise ListenError(str(self.address), reason) from None
+        except OSError as error:
+            raise ListenError(str(self.address), error.strerror or str(error)) from None
 
-    def _listen(self, factory: AgentFactory) -> IListeningPort:
+    def _listen(self, factory: AgentFactory) -> IListeningPort | UNIXPort:
         address = self.address
         if isinstance(address, UNIXAddress):
-            port: IListeningPort = self._reactor.listenUNIX(address.path, factory, mode=0o600)
-            return port
+            sock = listenUNIX(address.path)
+            return UNIXPort(sock, SocketFile(address.path), factory, self._reactor)
         try:
             # Both kinds of address, where there are both.
-            port = self._reactor.listenTCP(address.port, factory, interface=address.host or "::")
+            port: IListeningPort = self._reactor.listenTCP(
+                address.port, factory, interface=address.host or "::"
+            )
         except CannotListenError:
             if address.host:
                 raise
