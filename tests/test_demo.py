@@ -17,11 +17,13 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.test.requesthelper import DummyRequest
 
 from txlb import demo
+from txlb.application import Daemon
 from txlb.application._daemon import SIGNALS
 from txlb.cli import _where
 from txlb.cli._where import findSocket
@@ -185,6 +187,22 @@ class DemoTests(TestCase):
         self.assertFalse(folder.startswith(self.state))
         made.stopService()
         self.assertFalse(os.path.exists(folder))
+
+    def test_closed(self) -> None:
+        """
+        The demo runs if standard output is closed, or takes nothing.
+        """
+
+        class Full(io.StringIO):
+            def write(self, text: str) -> int:
+                raise OSError
+
+        for output in (None, Full()):
+            self.patch(sys, "stdout", output)
+            made = demo.Demo(self.state, output, MemoryReactorClock())
+            self.patch(Daemon, "startService", lambda _: None)
+            made.startService()
+            made.stopService()
 
     def test_secondOne(self) -> None:
         """

@@ -24,6 +24,7 @@ from txlb.admin import hashPassword
 from txlb.application import Daemon, LogFileService
 from txlb.config import ManagerSettings, TimerSettings
 from txlb.errors import ListenError
+from txlb.process import TwistdService
 from txlb.proxy import InheritedSockets, _inherited
 
 CONFIG = """<config>
@@ -207,8 +208,8 @@ class MakeServiceTests(SynchronousTestCase):
         """
         given: list[tuple[str, int, int]] = []
         self.patch(os, "geteuid", lambda: 0)
-        self.patch(os, "getegid", lambda: 0)
         self.patch(os, "chown", lambda path, uid, gid, **_: given.append((path, uid, gid)))
+        self.patch(os, "fchown", lambda _, uid, gid: given.append(("the log", uid, gid)))
         folder = tempfile.mkdtemp(prefix="txlb")
         self.addCleanup(shutil.rmtree, folder)
         os.chmod(folder, 0o700)
@@ -216,15 +217,16 @@ class MakeServiceTests(SynchronousTestCase):
         self.write(f'<logging file="{folder}/log"/><control socket="{folder}/control"/>')
         options = tap.Options()
         twistd = Options()
-        twistd.update({"uid": 65533, "gid": None})
+        twistd.update({"uid": 65533, "gid": None, "nodaemon": True})
         options.parent = twistd
         options.parseOptions(["-c", self.path, "-s", os.path.join(self.folder, "state")])
-        daemon = tap.makeService(options)
+        service = tap.makeService(options)
+        assert isinstance(service, TwistdService)
+        [daemon] = list(service)
         assert isinstance(daemon, Daemon)
         self.addCleanup(self.stop, daemon)
-        self.assertEqual(given, [(f"{folder}/log", 65533, -1), (f"{folder}/control", 65533, -1)])
+        self.assertEqual(given, [("the log", 65533, -1), (f"{folder}/control", 65533, -1)])
         errors = self.errors.getvalue()
-        self.assertIn("say --gid as well", errors)
         self.assertIn(f"{folder} can't be written to by the user that the process will be", errors)
 
     def test_unusedSocket(self) -> None:
@@ -385,7 +387,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.write(f'<control socket="{folder}/control"/>')
         text = self.failed()
         self.assertTrue(text.startswith(f"{self.path}:9: can't listen on unix:"), text)
-        self.assertIn(f"chmod 700 {folder}", text)
+        self.assertIn(f"chmod go-w {folder}", text)
         self.assertRaises(
             ConnectionRefusedError, socket.create_connection, ("127.0.0.1", self.web), timeout=10
         )
@@ -404,6 +406,20 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIn("leastx", first)
         self.assertTrue(second.startswith(f"{self.path}:10: "), second)
         self.assertIn("logfile", second)
+
+    def test_closed(self) -> None:
+        """
+        A note that is due does not end a process whose stderr is closed, and an error ends it
+        with its status.
+        """
+        self.write('<admin><web listen="127.0.0.1:7004" enable="yes"/></admin>')
+        self.patch(sys, "stderr", None)
+        daemon = self.make()
+        assert isinstance(daemon, Daemon)
+        self.addCleanup(self.stop, daemon)
+        error = self.assertRaises(SystemExit, self.make, "nowhere.xml")
+        assert isinstance(error, SystemExit)
+        self.assertEqual(error.code, 1)
 
     def test_noFile(self) -> None:
         """

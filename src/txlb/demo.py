@@ -4,6 +4,7 @@ Something to try: three small web hosts, balanced, with a manhole and a control 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -68,7 +69,8 @@ class Demo(Daemon):
         output: TextIO | None = None,
         reactor: Any = None,
     ) -> None:
-        self._output = output if output is not None else sys.stdout
+        # None if standard output is closed.
+        self._output: TextIO | None = output if output is not None else sys.stdout
         self.password = newPassword()
         hosts = [DemoHost(name, reactor) for name in HOSTS]
         balancer = nextFree(WEB_PORT, lambda port: _balancer(port, hosts, reactor))
@@ -108,8 +110,11 @@ class Demo(Daemon):
         Start everything, and say what to try.
         """
         super().startService()
-        self._output.write(self.explanation())
-        self._output.flush()
+        # The demo runs, whether or not this can be read.
+        with contextlib.suppress(OSError, ValueError):
+            if self._output is not None:
+                self._output.write(self.explanation())
+                self._output.flush()
 
     def stopService(self) -> Deferred[None]:
         """

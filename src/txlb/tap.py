@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from twisted.application.service import IService
@@ -21,7 +22,6 @@ from txlb.application import (
     FileKeeper,
     LoadBalancedService,
     LogFileService,
-    Owner,
     Supervisor,
 )
 from txlb.cli._check import checkFile
@@ -30,6 +30,7 @@ from txlb.demo import Demo
 from txlb.errors import ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import UNIXAddress
+from txlb.process import Owner, TwistdFiles
 from txlb.proxy import inheritedSockets
 
 __all__ = ["Options", "makeService"]
@@ -99,54 +100,48 @@ def makeService(options: Options) -> IService:
     that whatever is wrong is said on the terminal, before twistd goes to the
     background.
 
-    @raise SystemExit: it can't be had; why has been written to stderr.
+    The files that twistd's own options name are opened here too, see
+    L{txlb.process.TwistdFiles}.
+
+    @raise SystemExit: it can't be had; why has been written to stderr, or to the log if
+        stderr is closed.
     """
+    # It is twistd that asks, unless there is no parent.
+    files = TwistdFiles(getattr(options, "parent", None))
     try:
+        files.open()
         if options["demo"]:
             service: IService = Demo(stateDirectory=options["state-directory"])
         else:
-            service = _fromFile(options)
+            service = _fromFile(options, files)
     except TxlbError as error:
-        sys.stderr.write(f"{error}\n")
+        files.discard()
+        files.say(str(error))
         raise SystemExit(1) from None
-    return service
+    return files.serve(service)
 
 
-def _fromFile(options: Options) -> IService:
+def _fromFile(options: Options, files: TwistdFiles) -> IService:
     config = loadConfiguration(options["config"])
     for note in config.notes:
-        sys.stderr.write(f"{note}\n")
+        files.say(str(note))
     manager = proxyManagerFactory(config.services)
     manager.setDefaultCheck(config.manager.check)
     balancer = LoadBalancedService(
         manager, graceTime=config.manager.graceTime, maxChecks=config.manager.maxChecks
     )
     try:
-        daemon = _daemon(config, balancer, options["state-directory"], _ownerOf(options))
+        daemon = _daemon(config, balancer, options["state-directory"], files)
     except TxlbError:
         # What it listens on by now.
         balancer.stopService()
         raise
     for name in inheritedSockets().unused:
-        sys.stderr.write(
+        files.say(
             f"{config.path}: note: nothing listens on systemd's socket {name!r}; its clients "
-            "wait for ever\n"
+            "wait for ever"
         )
     return daemon
-
-
-def _ownerOf(options: Options) -> Owner:
-    """
-    Whose process it will be, with what should be known of that.
-    """
-    # twistd's own options, where it is twistd that asks.
-    twistd = getattr(options, "parent", None)
-    owner = Owner.fromTwistd(twistd)
-    if owner.uid and owner.gid is None and os.getegid() == 0:
-        sys.stderr.write(
-            "note: with --uid alone the process keeps root's group; say --gid as well\n"
-        )
-    return owner
 
 
 def _configure(balancer: LoadBalancedService, settings: ManagerSettings) -> None:
@@ -162,20 +157,19 @@ def _daemon(
     config: Configuration,
     balancer: LoadBalancedService,
     stateDirectory: str | None,
-    owner: Owner,
+    files: TwistdFiles,
 ) -> Daemon:
+    owner = files.owner
     for name in balancer.getProxyNames():
         listener = balancer.getProxyService(name)
         try:
-            listener.bind()
+            _bind(listener.bind, listener.configuredAddress, owner)
         except ListenError as error:
             raise _at(config, config.lineOf(listener.serviceName, listener.index), error) from error
-        if isinstance(listener.configuredAddress, UNIXAddress):
-            owner.give(listener.configuredAddress.path)
     file = ConfigurationFile(balancer, config)
     file.follow(lambda new: _configure(balancer, new.manager))
     FileKeeper(file, balancer.manager).setServiceParent(balancer)
-    logs = _logs(config, balancer, owner)
+    logs = _logs(config, balancer, files)
     doors: list[IService] = []
     ssh = config.admin.ssh
     if ssh is not None and ssh.enable:
@@ -190,7 +184,7 @@ def _daemon(
             config=file,
         )
         try:
-            manhole.bind()
+            _bind(manhole.bind, ssh.listen, owner)
         except ListenError as error:
             raise _at(config, config.sshLine, error) from error
         manhole.loadHostKey()
@@ -199,29 +193,45 @@ def _daemon(
     if config.control is not None:
         control = controlService(balancer, config.control, config=file)
         try:
-            control.bind()
+            _bind(control.bind, UNIXAddress(config.control), owner)
         except ListenError as error:
             raise _at(config, config.controlLine, error) from error
-        owner.give(config.control)
         doors.append(control)
     return Daemon(balancer, logs, doors, supervisor=Supervisor.fromEnvironment(os.environ))
 
 
-def _logs(config: Configuration, balancer: LoadBalancedService, owner: Owner) -> list[IService]:
-    settings = config.logging
+def _bind(bind: Callable[[], object], address: object, owner: Owner) -> None:
+    """
+    Listen, so that the process can remove the file of a UNIX socket when it stops.
+    """
+    if not isinstance(address, UNIXAddress):
+        bind()
+        return
+    with owner.rights(address.path):
+        bind()
+    owner.give(address.path)
+
+
+def _logs(
+    config: Configuration, balancer: LoadBalancedService, files: TwistdFiles
+) -> list[IService]:
+    settings, owner = config.logging, files.owner
     if settings is None:
         return []
     logFile = LogFileService(
-        settings.file, settings.format, settings.rotateLength, settings.maxRotated
+        settings.file,
+        settings.format,
+        settings.rotateLength,
+        settings.maxRotated,
+        owner=owner,
     )
     if settings.connections:
         balancer.record = logFile.access
-    owner.give(settings.file)
     folder = os.path.dirname(settings.file)
-    if owner.cantWriteTo(folder):
-        sys.stderr.write(
+    if logFile.isRotated and owner.cantWriteTo(folder):
+        files.say(
             f"{config.path}: note: {folder} can't be written to by the user that the process will "
-            f"be (uid {owner.uid}), so that its log is not rotated\n"
+            f"be (uid {owner.uid}), so that its log is not rotated"
         )
     return [logFile]
 

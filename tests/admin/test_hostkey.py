@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb.admin import _hostkey
 from txlb.admin._hostkey import FILE_NAME, fingerprint, hostKey
 from txlb.errors import StateDirectoryError
+from txlb.process import Folder
 
 
 class HostKeyTests(SynchronousTestCase):
@@ -60,10 +61,10 @@ class HostKeyTests(SynchronousTestCase):
         theirs: list[bytes] = []
         make = _hostkey._make
 
-        def makeTwice(directory: str, path: str) -> None:
-            make(directory, path)
+        def makeTwice(folder: Folder) -> None:
+            make(folder)
             theirs.append(self.path.read_bytes())
-            make(directory, path)
+            make(folder)
 
         self.patch(_hostkey, "_make", makeTwice)
         hostKey(str(self.directory))

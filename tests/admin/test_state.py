@@ -8,9 +8,10 @@ import os
 import stat
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txlb.admin import stateDirectory
+from txlb.admin._hostkey import hostKey
 from txlb.admin._state import SYSTEM_DIRECTORY, _default, ownershipProblem
 from txlb.errors import StateDirectoryError
 
@@ -71,13 +72,39 @@ class MakingTests(SynchronousTestCase):
             error = self.assertRaises(StateDirectoryError, stateDirectory, str(self.root))
             self.assertIn(str(self.root), str(error))
             self.assertIn("can be written to by others", str(error))
-            self.assertIn("chmod 700", str(error))
+            self.assertIn("name a folder that is txlb's own with --state-directory", str(error))
+            self.assertIn(f"or change that with: chmod go-w {self.root}", str(error))
+
+    def test_shared(self) -> None:
+        """
+        To give C{/tmp} to one user, and to close it to all others, is no remedy.
+        """
+        self.root.chmod(0o1777)
+        error = self.assertRaises(StateDirectoryError, stateDirectory, str(self.root))
+        self.assertIn("can be written to by others (mode 1777)", str(error))
+        self.assertNotRegex(str(error), "chmod|chown")
+
+    def test_untrusted(self) -> None:
+        """
+        Root does not follow a link that another user may have made.
+        """
+        if os.getuid():
+            raise SkipTest("it takes root")
+        theirs, mine = self.root / "theirs", self.root / "mine"
+        theirs.mkdir()
+        mine.mkdir()
+        os.chown(theirs, 12345, 12345)
+        (theirs / "state").symlink_to(mine)
+        error = self.assertRaises(StateDirectoryError, stateDirectory, str(theirs / "state"))
+        self.assertIn("is a symbolic link in a folder that others than root", str(error))
+        self.assertRaises(StateDirectoryError, hostKey, str(theirs / "state"))
+        self.assertEqual(list(mine.iterdir()), [])
 
     def test_aFile(self) -> None:
         path = self.root / "file"
         path.write_text("")
         error = self.assertRaises(StateDirectoryError, stateDirectory, str(path))
-        self.assertIn("File exists", str(error))
+        self.assertRegex(str(error), "File exists|Not a directory")
         self.assertRaises(StateDirectoryError, stateDirectory, str(path / "below"))
 
 

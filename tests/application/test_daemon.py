@@ -15,6 +15,7 @@ from twisted.logger import LogLevel
 from tests.application.balancers import ServiceCase
 from tests.config.documents import SMALL
 from tests.proxy.fakes import logOf
+from txlb._begin import earlySignals
 from txlb.application import ConfigurationFile, Daemon, Supervisor
 from txlb.application._daemon import SIGNALS
 from txlb.config import loadConfiguration
@@ -308,10 +309,49 @@ class HangupTests(DaemonCase):
 
     def test_noFile(self) -> None:
         """
-        Where there is nothing to load, it is left to mean what it did.
+        If there is nothing to load, it is a terminal that was closed, and stops the balancer as
+        the other signals do, instead of killing the process.
         """
+        log = logOf(self)
         before = signal.getsignal(signal.SIGHUP)
         daemon = self.daemon()
         daemon.startService()
-        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+        self.reactor.run()
+        self.reactor.hasStopped = False
+        self.hangup()
+        self.assertTrue(self.reactor.hasStopped)
         self.successResultOf(daemon.stopService())
+        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+        self.assertEqual([event["name"] for event in log if "name" in event], ["SIGHUP"])
+
+    def test_early(self) -> None:
+        """
+        One that came before the start is answered once, as the file may have been read before.
+        """
+        self.patch(earlySignals, "came", {signal.SIGHUP})
+        text = SMALL.decode().replace("127.0.0.1:8080", f"127.0.0.1:{self.freePort()}")
+        log = logOf(self)
+        daemon = self.started(text)
+        self.reactor.advance(0)
+        self.reactor.run()
+        self.reactor.advance(0)
+        found = [event for event in log if str(event["log_format"]).startswith("SIGHUP: loading")]
+        self.assertEqual(len(found), 1)
+        self.successResultOf(daemon.stopService())
+
+    def test_user(self) -> None:
+        """
+        SIGUSR1, which is for log files, does not kill a balancer that has none. A handler that is
+        there is left alone.
+        """
+        before = signal.getsignal(signal.SIGUSR1)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        told: list[int] = []
+        for handler in (signal.SIG_DFL, lambda number, _: told.append(number)):
+            signal.signal(signal.SIGUSR1, handler)
+            daemon = self.daemon()
+            daemon.startService()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            self.successResultOf(daemon.stopService())
+            self.assertEqual(signal.getsignal(signal.SIGUSR1), handler)
+        self.assertEqual(told, [signal.SIGUSR1])

@@ -15,7 +15,8 @@ from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from tests.application.test_access import RECORD
-from tests.proxy.fakes import ReactorCase
+from tests.proxy.fakes import ReactorCase, logOf
+from txlb._begin import earlySignals
 from txlb.application import LogFileError, LogFileService
 from txlb.pool import Event, EventKind
 
@@ -170,6 +171,21 @@ class WritingTests(LogFileCase):
             + os.strerror(errno.ENOENT),
         )
 
+    def test_full(self) -> None:
+        """
+        A system that takes nothing, be it an event or a connection's record, makes no trouble
+        for who writes: nothing is raised, and one event is logged.
+        """
+        self.path = "/dev/full"
+        log = logOf(self)
+        service = self.started(rotateLength=100)
+        for _ in range(50):
+            Logger(namespace="txlb.proxy").info("an event")
+            service.access(RECORD)
+        [told] = [event for event in log if "lost" in event]
+        self.assertEqual(told["lost"], 1)
+        self.assertFalse(service.isRotated)
+
 
 class RotationTests(LogFileCase):
     def test_bySize(self) -> None:
@@ -216,6 +232,17 @@ class RotationTests(LogFileCase):
         self.assertEqual(self.lines(self.path + ".old"), ["old", "still old"])
         self.assertEqual(self.lines(), ["new"])
         self.assertEqual(told, [signal.SIGUSR1])
+
+    def test_early(self) -> None:
+        """
+        A SIGUSR1 that came before the service has started is answered when it does.
+        """
+        self.patch(earlySignals, "came", {signal.SIGUSR1})
+        service = self.service()
+        os.rename(self.path, self.path + ".old")
+        service.startService()
+        self.addCleanup(service.stopService)
+        self.assertEqual(self.lines(), [])
 
     def test_signalGivenBack(self) -> None:
         """

@@ -19,6 +19,18 @@ class MainTests(CommandTests):
         self.assertEqual(self.exits("--version"), 0)
         self.assertEqual(self.out.getvalue(), f"txlb {__version__}\n")
 
+    def test_closed(self) -> None:
+        """
+        Closed outputs change no status.
+        """
+        wrong = self.file(b"<config/>")
+        for name in ("stdout", "stderr"):
+            self.patch(sys, name, None)
+        status = main(("check", wrong))
+        sys.stdout.close()
+        sys.stderr.close()
+        self.assertEqual(status, 1)
+
     def test_help(self) -> None:
         """
         It names every command.

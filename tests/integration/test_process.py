@@ -558,6 +558,22 @@ class OptionTests(ProcessCase):
         if self.lives(pid):
             os.kill(pid, signal.SIGKILL)
 
+    def test_pluginCache(self) -> None:
+        """
+        A user that can't write Twisted's list of plugins, as in an environment of root's, is told
+        once, at debug level: here it is a folder that has the list's name.
+        """
+        plugins = self.folder / "more" / "twisted" / "plugins"
+        (plugins / "dropin.cache").mkdir(parents=True)
+        (plugins / "more_plugin.py").write_text("", "ascii")
+        path = f"{plugins.parent.parent}:{environment()['PYTHONPATH']}"
+        program = self.twistd("-n", "--pidfile=", "txlb", "-c", self.path, PYTHONPATH=path)
+        program.waitFor(STARTED)
+        self.assertNotIn("Unable to write to plugin cache", program.output)
+        told = re.findall(r"\[(\S+)\] Twisted's list of plugins (\S+) is not kept", program.output)
+        self.assertEqual(told, [("txlb.process._processlog#debug", str(plugins / "dropin.cache"))])
+        self.assertEqual(self.stopTwistd(program), 0)
+
     def test_syslog(self) -> None:
         """
         The log goes to the machine's; that there is none here is no trouble.

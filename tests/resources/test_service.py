@@ -6,8 +6,10 @@ L{txlb.resources._measures} and L{txlb.resources.tap}.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,12 +17,13 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.python.usage import UsageError
+from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.sleeping import SleepingClock
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError, ListenError, ModelError, TxlbError
+from txlb.process import TwistdService
 from txlb.resources import AgentService, MachineMeasure, ProcessMeasure, tap
 from txlb.resources._serving import PATIENCE, AgentFactory
 from txlb.testing._streams import until
@@ -299,9 +302,15 @@ class AgentServiceTests(TestCase):
                 self.assertEqual(await self.ask(agent), b"25%\n")
                 if listen.startswith("unix:"):
                     self.assertEqual(os.stat(listen[5:]).st_mode & 0o777, 0o600)
+                    # Another program's socket has come in its place.
+                    os.unlink(listen[5:])
+                    with socket.socket(socket.AF_UNIX) as other:
+                        other.bind(listen[5:])
             finally:
                 await maybeDeferred(agent.stopService)
             self.assertEqual(agent.addresses, [])
+            if listen.startswith("unix:"):
+                os.unlink(listen[5:])
 
     async def test_oneFamily(self) -> None:
         """
@@ -377,6 +386,35 @@ class TapTests(SynchronousTestCase):
         options = tap.Options()
         options.parseOptions(["-l", "nowhere:x"])
         written: list[str] = []
-        self.patch(sys, "stderr", SimpleNamespace(write=written.append))
+        stderr = SimpleNamespace(write=written.append, flush=lambda: None)
+        self.patch(sys, "stderr", stderr)
         self.assertRaises(SystemExit, tap.makeService, options)
         self.assertIn("nowhere:x", written[0])
+
+    def test_UNIX(self) -> None:
+        """
+        A socket in the file system belongs to the user that the process will be, who can remove it
+        in the end. One that can't be made is an error with its reason.
+        """
+        folder = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, folder)
+        given: list[tuple[object, ...]] = []
+        self.patch(os, "chown", lambda *args, **_: given.append(args))
+        written: list[str] = []
+        stderr = SimpleNamespace(write=written.append, flush=lambda: None)
+        self.patch(sys, "stderr", stderr)
+        for path in (f"{folder}/agent", f"{folder}/no/agent"):
+            options = tap.Options()
+            twistd = Options()
+            twistd.update({"uid": 5, "gid": 6, "nodaemon": True, "syslog": True})
+            options.parent = twistd
+            options.parseOptions(["-l", f"unix:{path}"])
+            if "/no/" in path:
+                self.assertRaises(SystemExit, tap.makeService, options)
+                continue
+            service = tap.makeService(options)
+            assert isinstance(service, TwistdService)
+            self.assertEqual(given, [(path, 5, 6)] if os.geteuid() == 0 else [])
+            service.stopService()
+            self.assertFalse(os.path.exists(path))
+        self.assertIn(f"can't listen on unix:{folder}/no/agent: No such file", written[0])

@@ -17,18 +17,22 @@ class UnusableFile(TxlbError):
     """
 
 
-def readSmallFile(path: str, maxSize: int, flags: int = 0) -> tuple[bytes, os.stat_result]:
+def readSmallFile(
+    path: str, maxSize: int, flags: int = 0, folder: int | None = None
+) -> tuple[bytes, os.stat_result]:
     """
     Read a regular file as a whole.
 
     @param maxSize: how long it may be, in bytes.
     @param flags: further flags for L{os.open}.
+    @param folder: the descriptor of the folder in which a relative path begins; L{None} for
+        the process's own.
     @return: its content, and its status.
     @raise UnusableFile: it is something else, or longer.
     @raise OSError: it can't be read.
     """
     # O_NONBLOCK: opening a FIFO that somebody put there must not wait.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, dir_fd=folder)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

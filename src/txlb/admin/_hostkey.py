@@ -17,6 +17,7 @@ from twisted.conch.ssh.keys import Key
 
 from txlb.admin._files import UnusableFile, readSmallFile
 from txlb.errors import StateDirectoryError
+from txlb.process import Folder, UntrustedPath
 
 #: The file's name, as OpenSSH calls its own.
 FILE_NAME = "ssh_host_ed25519_key"
@@ -36,9 +37,12 @@ def hostKey(directory: str) -> Key:
     """
     path = os.path.join(directory, FILE_NAME)
     try:
-        if not os.path.lexists(path):
-            _make(directory, path)
-        data = _read(path)
+        with Folder.at(directory) as folder:
+            if folder.status(FILE_NAME) is None:
+                _make(folder)
+            data = _read(path, folder)
+    except UntrustedPath as error:
+        raise StateDirectoryError(f"the host key {path} is not used: {error}") from error
     except OSError as error:
         raise StateDirectoryError(
             f"the host key {path} can't be read or made: {error.strerror}"
@@ -54,15 +58,15 @@ def fingerprint(key: Key) -> str:
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
-def _make(directory: str, path: str) -> None:
+def _make(folder: Folder) -> None:
     """
     The file appears under its name only when it is complete, and never in place
     of one that is there.
     """
     made = Ed25519PrivateKey.generate()
     data = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    temporary = os.path.join(directory, f".{FILE_NAME}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    temporary = f".{FILE_NAME}.{secrets.token_hex(8)}"
+    descriptor = folder.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o600)
@@ -71,23 +75,15 @@ def _make(directory: str, path: str) -> None:
             os.fsync(descriptor)
         # Another process may have been quicker; then its key is the key.
         with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
+            folder.link(temporary, FILE_NAME)
     finally:
-        os.unlink(temporary)
-    _syncDirectory(directory)
+        folder.unlink(temporary)
+    folder.sync()
 
 
-def _syncDirectory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _read(path: str, folder: Folder) -> bytes:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read(path: str) -> bytes:
-    try:
-        data, status = readSmallFile(path, MAX_SIZE, os.O_NOFOLLOW)
+        data, status = readSmallFile(FILE_NAME, MAX_SIZE, os.O_NOFOLLOW, folder.descriptor)
     except UnusableFile as error:
         raise StateDirectoryError(f"{path} {error}; remove it, and a key is made") from error
     mode = stat.S_IMODE(status.st_mode)

@@ -9,9 +9,13 @@ import stat
 from collections.abc import Mapping
 
 from txlb.errors import StateDirectoryError
+from txlb.process import Folder, UntrustedPath, ownFolderRemedy
 
 #: Where a service of the machine keeps its state.
 SYSTEM_DIRECTORY = "/var/lib/txlb"
+
+#: The remedy that there always is.
+ANOTHER = "name a folder that is txlb's own with --state-directory or in $STATE_DIRECTORY"
 
 
 def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = None) -> str:
@@ -29,19 +33,21 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
     """
     found = statePath(path, environ)
     try:
-        os.makedirs(found, mode=0o700, exist_ok=True)
-        status = os.stat(found)
+        with Folder.at(found, make=0o700) as folder:
+            status = os.fstat(folder.descriptor)
+    except UntrustedPath as error:
+        raise StateDirectoryError(
+            f"the state directory {found} can't be used: {error}; {ANOTHER}"
+        ) from error
     except OSError as error:
         raise StateDirectoryError(
-            f"the state directory {found} can't be used: {error.strerror}; make it, or name "
-            "another one in $STATE_DIRECTORY"
+            f"the state directory {found} can't be used: {error.strerror}; make it, or {ANOTHER}"
         ) from error
     problem = ownershipProblem(status)
     if problem:
-        raise StateDirectoryError(
-            f"the state directory {found} {problem}; change that with: "
-            f"chown {os.geteuid()} {found} && chmod 700 {found}"
-        )
+        remedy = ownFolderRemedy(found, status)
+        more = f", or change that with: {remedy}" if remedy else ""
+        raise StateDirectoryError(f"the state directory {found} {problem}; {ANOTHER}{more}")
     return found
 
 

@@ -7,12 +7,12 @@ from txlb.application._daemon import Daemon
 from txlb.application._events import EventLog
 from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
-from txlb.application._logfile import LogFileError, LogFileService
-from txlb.application._owner import Owner, OwnerError
+from txlb.application._logfile import LogFileService
 from txlb.application._plugins import discoverSchedulers, listSchedulers
 from txlb.application._registries import fillRegistries
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService, ProxyListener
+from txlb.process import LogFileError, Owner, OwnerError
 
 __all__ = [
     "AccessLog",

@@ -16,6 +16,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 
+from txlb._begin import earlySignals
 from txlb._reactor import pickedReactor
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService
@@ -33,7 +34,9 @@ class Daemon(MultiService):
     A balancer with what belongs to it, and the answer to signals: the first
     SIGTERM or SIGINT begins the graceful stop, after which the process ends
     with status 0; a second one resets every connection. SIGHUP loads the
-    configuration file again, where there is one, and is left alone where not.
+    configuration file again. If there is none, it is what a terminal sends that is
+    closed, and stops the balancer too. SIGUSR1 does nothing here: log files are opened
+    anew by those that have them.
 
     @param balancer: the balancer.
     @param before: services that are started before it and stopped after it.
@@ -83,13 +86,19 @@ class Daemon(MultiService):
             self.supervisor.ready(f"serving {', '.join(self.balancer.getProxyNames())}")
 
     def _takeSignals(self) -> None:
-        handlers = dict.fromkeys(SIGNALS, self._signal)
+        handlers = dict.fromkeys((*SIGNALS, signal.SIGHUP), self._signal)
         if self.balancer.configuration is not None:
             handlers[signal.SIGHUP] = self._hangup
+        if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+            handlers[signal.SIGUSR1] = _ignore
         for number, handler in handlers.items():
             before = signal.signal(number, handler)
             if before != handler:
                 self._restore.insert(0, functools.partial(signal.signal, number, before))
+        if signal.SIGHUP in earlySignals.came:
+            # It came when the file had perhaps been read already.
+            earlySignals.came.discard(signal.SIGHUP)
+            handlers[signal.SIGHUP](signal.SIGHUP, None)
 
     def _signal(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.signalled, signal.Signals(number).name)
@@ -151,6 +160,12 @@ class Daemon(MultiService):
             self._deadlines.stop()
             self._deadlines = None
         return result
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """
+    The default would kill the process.
+    """
 
 
 def _stopAll(services: Sequence[IService]) -> Deferred[Any]:

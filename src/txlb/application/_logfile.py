@@ -5,53 +5,40 @@ The balancer's own log file.
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.logger import (
     ILogObserver,
     LogEvent,
-    Logger,
     eventAsText,
     formatEvent,
     globalLogPublisher,
 )
-from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from txlb._reactor import pickedReactor
 from txlb.application._access import AccessLog
-from txlb.errors import TxlbError
 from txlb.pool import Event
+from txlb.process import Owner, RotatedFile, UserSignal
 
 NAMESPACE = "txlb."
-
-_log = Logger()
-
-
-class LogFileError(TxlbError):
-    """
-    The log file can't be written.
-    """
 
 
 @implementer(ILogObserver)
 class LogFileService(Service):
     """
     Writes what the balancer logs to a file of its own, beside the log of the
-    process. The file is rotated by size, and opened anew on SIGUSR1, for those
-    who rotate it from outside.
+    process. The file is rotated by size, and opened anew on SIGUSR1, for programs
+    that rotate it from outside. Writing never raises; see L{txlb.process.RotatedFile}.
 
-    @param path: the file.
+    @param path: the file, or a device or a pipe, such as C{/dev/stdout}.
     @param style: C{text} or C{json}, one object a line.
     @param rotateLength: bytes after which a new file is begun; 0 for never.
     @param maxRotated: how many old files are kept.
     @param reactor: by default the global one, from when the service starts.
+    @param owner: the user that the process will belong to; by default nobody else.
     @raise LogFileError: the file can't be opened for writing.
 
     @ivar access: writes records of connections to the file; see
@@ -65,20 +52,20 @@ class LogFileService(Service):
         rotateLength: int = 10 * 1024 * 1024,
         maxRotated: int = 5,
         reactor: Any = None,
+        owner: Owner | None = None,
     ) -> None:
         self._json = style == "json"
         self._reactor = reactor
-        self._restore: Callable[[], object] | None = None
-        try:
-            self._file = LogFile(
-                os.path.basename(path),
-                os.path.dirname(os.path.abspath(path)),
-                rotateLength=rotateLength or None,
-                maxRotatedFiles=maxRotated,
-            )
-        except OSError as error:
-            raise LogFileError(f"can't write the log file {path}: {error.strerror}") from error
+        self._file = RotatedFile(path, rotateLength, maxRotated, owner)
+        self._signal = UserSignal(self.reopen)
         self.access = AccessLog(self.writeLine, style)
+
+    @property
+    def isRotated(self) -> bool:
+        """
+        Whether it is a file that is rotated by size.
+        """
+        return self._file.isRotated
 
     def writeLine(self, line: str) -> None:
         """
@@ -103,15 +90,9 @@ class LogFileService(Service):
         super().startService()
         self._reactor = pickedReactor(self._reactor)
         globalLogPublisher.addObserver(self)
-        before = signal.getsignal(signal.SIGUSR1)
-
-        def handler(number: int, frame: FrameType | None) -> None:
-            self._reactor.callFromThread(self.reopen)
-            if callable(before):
-                before(number, frame)
-
-        signal.signal(signal.SIGUSR1, handler)
-        self._restore = lambda: signal.signal(signal.SIGUSR1, before)
+        self._signal.start(self._reactor)
+        if self._signal.cameEarly:
+            self.reopen()
 
     def stopService(self) -> None:
         """
@@ -119,28 +100,14 @@ class LogFileService(Service):
         """
         super().stopService()
         globalLogPublisher.removeObserver(self)
-        if self._restore is not None:
-            self._restore()
-            self._restore = None
-        self._file.flush()
+        self._signal.stop()
 
     def reopen(self) -> None:
         """
-        Open the file by its name once more. Where that can't be done the old
-        one is written on.
+        Open the file by its name once more. If that can't be done the old one is
+        written on.
         """
-        try:
-            # LogFile closes the old file first; a try on a second one shows
-            # whether it may.
-            with open(self._file.path, "ab"):
-                pass
-            self._file.reopen()
-        except OSError as error:
-            _log.error(
-                "can't open the log file {path} anew: {reason}",
-                path=self._file.path,
-                reason=error.strerror,
-            )
+        self._file.reopen()
 
 
 def _asJSON(event: LogEvent) -> str:

@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     @raise SystemExit: the arguments are wrong, or ask for the help or the
         version.
     """
+    _openOutputs()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name need not be text in the terminal's encoding.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -67,6 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     return status
+
+
+def _openOutputs() -> None:
+    """
+    Let what is written go nowhere if standard output or error is closed.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
 def _run(arguments: argparse.Namespace) -> int:

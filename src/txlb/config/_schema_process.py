@@ -126,7 +126,13 @@ LOGGING = Element(
     "logging",
     "The log file. Without this element the log goes where twistd sends it.",
     (
-        of(LoggingSettings, "file", things.Path(), "The file.", Since.OLD),
+        of(
+            LoggingSettings,
+            "file",
+            things.Path(),
+            "The file; or a device, a named pipe, or ``/dev/stdout``, which are not rotated.",
+            Since.OLD,
+        ),
         of(
             LoggingSettings,
             "connections",

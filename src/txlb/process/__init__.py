@@ -3,7 +3,32 @@ What is the operating system's of a process: the files that it opens, the rights
 which it opens them, signals, and what twistd's own options name.
 """
 
+from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
+from txlb.process._owner import Owner, OwnerError
+from txlb.process._pidfile import PidFile, PidFileError
+from txlb.process._processlog import ProcessLog
+from txlb.process._rotated import LogFileError, RotatedFile
 from txlb.process._socketfile import SocketFile
+from txlb.process._twistd import TwistdFiles, TwistdService
 from txlb.process._unixport import UNIXPort, listenUNIX
+from txlb.process._usersignal import UserSignal
 
-__all__ = ["SocketFile", "UNIXPort", "listenUNIX"]
+__all__ = [
+    "Folder",
+    "LogFileError",
+    "Owner",
+    "OwnerError",
+    "PidFile",
+    "PidFileError",
+    "ProcessLog",
+    "RotatedFile",
+    "SocketFile",
+    "TwistdFiles",
+    "TwistdService",
+    "UNIXPort",
+    "UntrustedPath",
+    "UserSignal",
+    "isExposed",
+    "listenUNIX",
+    "ownFolderRemedy",
+]

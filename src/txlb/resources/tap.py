@@ -4,13 +4,13 @@ C{twistd txlb-agent}: an agent on its own.
 
 from __future__ import annotations
 
-import sys
-
 from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from txlb.errors import TxlbError
+from txlb.model import UNIXAddress
+from txlb.process import TwistdFiles
 from txlb.resources._service import DEFAULT_LISTEN, AgentService
 
 __all__ = ["Options", "makeService"]
@@ -57,14 +57,25 @@ class Options(BaseOptions):
 
 def makeService(options: Options) -> IService:
     """
-    Make the agent, and listen, so that whatever is wrong is said on the terminal.
+    Make the agent, and listen, so that whatever is wrong is said on the terminal. The
+    files that twistd's own options name are opened here too, see
+    L{txlb.process.TwistdFiles}.
 
-    @raise SystemExit: it can't be had; why has been written to stderr.
+    @raise SystemExit: it can't be had; why has been written to stderr, or to the log if
+        stderr is closed.
     """
+    files = TwistdFiles(getattr(options, "parent", None))
     try:
+        files.open()
         agent = AgentService(options["listen"], interval=options["interval"])
-        agent.bind()
+        if isinstance(agent.address, UNIXAddress):
+            with files.owner.rights(agent.address.path):
+                agent.bind()
+            files.owner.give(agent.address.path)
+        else:
+            agent.bind()
     except TxlbError as error:
-        sys.stderr.write(f"{error}\n")
+        files.discard()
+        files.say(str(error))
         raise SystemExit(1) from None
-    return agent
+    return files.serve(agent)

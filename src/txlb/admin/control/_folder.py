@@ -13,6 +13,7 @@ import os
 import stat
 
 from txlb.errors import ListenError
+from txlb.process import Folder, UntrustedPath, ownFolderRemedy
 
 #: The longest path of a UNIX socket, in bytes.
 MAX_PATH = 107
@@ -33,8 +34,11 @@ def prepareFolder(path: str) -> None:
         )
     folder = os.path.dirname(path)
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        status = os.stat(folder)
+        with Folder.at(folder, make=0o700) as opened:
+            status = os.fstat(opened.descriptor)
+            there = opened.status(os.path.basename(path))
+    except UntrustedPath as error:
+        raise ListenError(address, f"{error}; {_another()}") from error
     except OSError as error:
         raise ListenError(
             address, f"its folder {folder} can't be made: {error.strerror}"
@@ -43,14 +47,25 @@ def prepareFolder(path: str) -> None:
     if status.st_uid not in {os.geteuid(), 0}:
         raise ListenError(
             address,
-            f"its folder {folder} belongs to another user (uid {status.st_uid}); "
-            "take a folder of your own",
+            f"its folder {folder} belongs to another user (uid {status.st_uid}); {_another()}",
         )
     if mode & 0o022:
+        remedy = ownFolderRemedy(folder, status)
+        more = f", or change that with: {remedy}" if remedy else ""
         raise ListenError(
             address,
-            f"others can write to its folder {folder} (mode {mode:04o}); take a folder of its "
-            f"own, or change that with: chmod 700 {folder}",
+            f"others can write to its folder {folder} (mode {mode:04o}); {_another()}{more}",
         )
-    if os.path.islink(path):
+    if there is not None and stat.S_ISLNK(there.st_mode):
         raise ListenError(address, "there is a symbolic link of this name; remove it")
+
+
+def _another() -> str:
+    """
+    Where the socket should be instead: where C{txlb} looks for it.
+    """
+    if os.geteuid() == 0:
+        place = "/run"
+    else:
+        place = os.environ.get("XDG_RUNTIME_DIR") or os.path.expanduser("~/.local/run")
+    return f'take a folder of its own, which is made: <control socket="{place}/txlb/control"/>'

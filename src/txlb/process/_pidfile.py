@@ -1,0 +1,122 @@
+"""
+The file with the number of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import MutableMapping
+from typing import Any
+
+from txlb.errors import TxlbError
+from txlb.process._folder import Folder, UntrustedPath
+from txlb.process._owner import Owner
+
+#: Everybody may know the number of a process.
+MODE = 0o644
+
+
+class PidFileError(TxlbError):
+    """
+    The pid file can't be made.
+    """
+
+
+class PidFile:
+    """
+    Makes the file that twistd's C{--pidfile} names, in twistd's place: twistd opens it with
+    root's rights, follows a link, and empties what it finds. This one makes a new file,
+    which is nobody else's. twistd removes it in the end, as it does its own.
+
+    @param options: twistd's own options. Their C{pidfile} is empty until the file is
+        written.
+    @param owner: the user that the process will belong to.
+    """
+
+    def __init__(self, options: MutableMapping[str, Any], owner: Owner) -> None:
+        self._options = options
+        self._owner = owner
+        self._descriptor = -1
+        self._path: str = options.get("pidfile") or ""
+        options["pidfile"] = ""
+        # In a new root, the path is one of that root.
+        self._isLater = bool(options.get("chroot"))
+
+    def make(self) -> None:
+        """
+        Make the file, so that what is wrong with it is known before twistd goes to the
+        background. The number in it is this process's until L{write}.
+
+        @raise PidFileError: it can't be made, or something else is there.
+        """
+        if self._path and not self._isLater:
+            self._make()
+            self._put()
+
+    def write(self) -> None:
+        """
+        Write the number of the process, which is the right one when services are started
+        with root's rights.
+
+        @raise PidFileError: see L{make}.
+        """
+        if not self._path:
+            return
+        if self._descriptor < 0:
+            self._make()
+        self._put()
+        os.close(self._descriptor)
+        self._descriptor = -1
+        self._options["pidfile"] = self._path
+
+    def discard(self) -> None:
+        """
+        Remove the file, if it is still the one that was made: nothing is started.
+        """
+        if self._descriptor >= 0:
+            ours = os.fstat(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+            folder, name = Folder.holding(self._path)
+            with folder:
+                found = folder.status(name)
+                if found is not None and os.path.samestat(found, ours):
+                    folder.unlink(name)
+
+    def _put(self) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, b"%d" % os.getpid(), 0)
+
+    def _make(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            if self._isLater:
+                self._removeOld()
+            self._descriptor = self._owner.open(self._path, flags, MODE, give=False)
+        except FileExistsError:
+            raise self._error("there is something of this name", "remove it, or ") from None
+        except OSError as error:
+            raise self._error(error.strerror or str(error)) from error
+        except UntrustedPath as error:
+            raise self._error(str(error), "remove it, or ") from error
+        except TxlbError as error:
+            raise self._error(str(error)) from error
+
+    def _removeOld(self) -> None:
+        """
+        Remove the file of a process that is no more. twistd does so, but looks for it in
+        the old root.
+        """
+        with self._owner.rights(self._path):
+            folder, name = Folder.holding(self._path)
+            with folder:
+                status = folder.status(name)
+                if status is not None and stat.S_ISREG(status.st_mode):
+                    folder.unlink(name)
+
+    def _error(self, reason: str, remedy: str = "") -> PidFileError:
+        return PidFileError(
+            f"can't make the pid file {self._path}: {reason}; {remedy}name another one with "
+            "--pidfile"
+        )
