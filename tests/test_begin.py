@@ -94,9 +94,19 @@ class DescriptorsTests(SynchronousTestCase):
         """
         The system gives the lowest number that is free, which is mostly the one that is wanted.
         """
-        first = os.open(os.devnull, os.O_RDONLY)
-        os.close(first)
-        openStandardDescriptors(first)
-        for number in range(first, first + 3):
-            self.addCleanup(os.close, number)
-            self.assertTrue(os.path.samestat(os.fstat(number), os.stat(os.devnull)))
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.close(writer)
+        # Those above are open, as in a process that has closed its standard input only.
+        for number in (writer + 1, writer + 2):
+            try:
+                os.fstat(number)
+            except OSError:
+                os.dup2(reader, number)
+                self.addCleanup(os.close, number)
+        openStandardDescriptors(writer)
+        self.addCleanup(os.close, writer)
+        null = os.stat(os.devnull)
+        self.assertTrue(os.path.samestat(os.fstat(writer), null))
+        for number in (writer + 1, writer + 2):
+            self.assertFalse(os.path.samestat(os.fstat(number), null))

@@ -23,6 +23,7 @@ from txlb._begin import earlySignals
 from txlb.process import (
     LogFileError,
     Owner,
+    OwnerError,
     PidFile,
     PidFileError,
     ProcessLog,
@@ -115,6 +116,16 @@ class PidTests(TwistdCase):
         error = self.assertRaises(PidFileError, PidFile(options, Owner(NOBODY, NOBODY)).make)
         self.assertIn("theirs/pid is a symbolic link", str(error))
         self.assertFalse(os.path.lexists(self.path("new")))
+
+    def test_noRights(self) -> None:
+        owner = Owner()
+
+        def refuse(*_: object, **__: object) -> int:
+            raise OwnerError("the rights can't be had")
+
+        self.patch(owner, "open", refuse)
+        error = self.assertRaises(PidFileError, PidFile(self.options(), owner).make)
+        self.assertIn("the rights can't be had; name another one with --pidfile", str(error))
 
     def test_newRoot(self) -> None:
         """
