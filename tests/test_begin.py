@@ -104,9 +104,9 @@ class DescriptorsTests(SynchronousTestCase):
             except OSError:
                 os.dup2(reader, number)
                 self.addCleanup(os.close, number)
+        before = [os.fstat(number) for number in (writer + 1, writer + 2)]
         openStandardDescriptors(writer)
         self.addCleanup(os.close, writer)
-        null = os.stat(os.devnull)
-        self.assertTrue(os.path.samestat(os.fstat(writer), null))
-        for number in (writer + 1, writer + 2):
-            self.assertFalse(os.path.samestat(os.fstat(number), null))
+        self.assertTrue(os.path.samestat(os.fstat(writer), os.stat(os.devnull)))
+        for status, number in zip(before, (writer + 1, writer + 2), strict=True):
+            self.assertTrue(os.path.samestat(os.fstat(number), status))
