@@ -140,6 +140,20 @@ class EndpointTests(SynchronousTestCase):
             connecting = self.connect(TCPAddress("192.0.2.1", 80))
         self.assertEqual(self.failed(connecting), errno.EMFILE)
 
+    def test_noProtocol(self) -> None:
+        """
+        A factory that wants no protocol gets no connection.
+        """
+        listener = self.listen()
+        address = TCPAddress(*listener.getsockname())
+        factory: Any = mock.Mock()
+        factory.buildProtocol.return_value = None
+        connecting = SocketEndpoint(self.reactor, address).connect(factory)
+        peer = self.accept(listener)
+        self.until(connecting)
+        self.failureResultOf(connecting, error.NoProtocol)
+        self.assertEqual((peer.recv(1), self.reactor.getWriters()), (b"", []))
+
     def test_answeredAndReset(self) -> None:
         """
         A host that has answered and reset before we look was reached. What it said can be

@@ -54,8 +54,8 @@ class SocketEndpoint:
         See L{IStreamClientEndpoint.connect}.
 
         @return: fires with the protocol. It fails with L{error.ConnectError}, or one of
-            its kinds for what the system said, and with
-            L{error.ConnectingCancelledError} if it is cancelled.
+            its kinds for what the system said, with L{error.NoProtocol} if the factory
+            wants none, and with L{error.ConnectingCancelledError} if it is cancelled.
         """
         return _Connecting(self._reactor, self._address, protocolFactory).done
 
@@ -143,6 +143,10 @@ class _Connecting:
         self._sock = None
         factory: Any = self._factory
         protocol = factory.buildProtocol(None)
+        if protocol is None:
+            sock.close()
+            self.done.errback(Failure(error.NoProtocol()))
+            return
         SocketTransport(self._reactor, sock, protocol, failed)
         self.done.callback(protocol)
 

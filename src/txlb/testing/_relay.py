@@ -26,6 +26,10 @@ PLENTY = 64 << 20
 HELD = 24 << 20
 
 
+#: What a host says before it resets.
+ANSWER = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5000\r\n\r\n".ljust(5000, b"x")
+
+
 class RelayContract(RoomContract):
     """
     The tests that every relay passes. Derive from it and from
@@ -229,6 +233,59 @@ class RelayContract(RoomContract):
         server.reset()
         await client.expectReset()
         await self.over(Outcome.HOST_RESET)
+
+    async def test_answerBehindAnUpload(self: Any) -> None:
+        """
+        A host that wants no more of an upload answers and closes, with a part of it unread,
+        so that its system sends a reset. The client gets the answer, which lies before that
+        (RFC 9112, section 9.6), and then the reset. HAProxy and nginx do the same.
+        """
+        client, server = await self.connected(self.host())
+        chunk = bytes(1 << 18)
+        quiet = 0
+
+        def stuck() -> bool:
+            nonlocal quiet
+            quiet = 0 if client.write(chunk) else quiet + 1
+            return quiet > 50
+
+        await until(self.reactor, stuck, "an upload that goes no further")
+        await server.writeAll(ANSWER)
+        server.close()
+        client.write(chunk)
+        await client.expectAll(ANSWER)
+        await self.over(Outcome.HOST_RESET)
+        self.assertTrue(self.pool.getHost("host").isIn)
+
+    async def test_questionBehindAReset(self: Any) -> None:
+        """
+        The other way round: what a client had sent before its reset reaches the host.
+        """
+        client, server = await self.connected(self.host())
+        await client.writeAll(ANSWER)
+        await server.writeAll(b"unread")
+        await until(self.reactor, lambda: client.hasSomething, "bytes to the client")
+        client.close()
+        await server.expectAll(ANSWER)
+        await self.over(Outcome.CLIENT_RESET)
+
+    async def test_resetRightAfterAccept(self: Any) -> None:
+        """
+        A host that answers and resets as soon as it has accepted was reached: the client
+        gets the answer, and the host has not failed.
+        """
+        host = self.host()
+        for number in range(1, 31):
+            client, fd = self.client()
+            self.begin(fd)
+            server = await host.accept()
+            server.write(ANSWER)
+            server.reset()
+            await client.expectAll(ANSWER)
+            await self.over(Outcome.HOST_RESET, number)
+        counters = self.pool.getHost("host").counters
+        self.assertEqual((counters.failures, counters.connections), (0, 30))
+        self.assertTrue(self.pool.getHost("host").isIn)
 
     async def test_idle(self: Any) -> None:
         """

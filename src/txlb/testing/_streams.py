@@ -82,15 +82,19 @@ class Stream:
             self.wasReset = True
             return 0
 
-    async def writeAll(self, data: bytes) -> None:
+    async def writeAll(self, data: bytes, reader: Stream | None = None) -> None:
         """
         Send everything.
+
+        @param reader: the other far end, if it is to read meanwhile.
         """
         view = memoryview(data)
         sent = 0
 
         def some() -> bool:
             nonlocal sent
+            if reader is not None:
+                reader.read()
             sent += self.write(view[sent : sent + (1 << 18)])  # type: ignore[arg-type]  # send takes any buffer
             return sent == len(view) or self.wasReset
 
@@ -108,6 +112,28 @@ class Stream:
         await until(self._reactor, enough, f"{len(data)} bytes, have {len(self.received)}")
         if bytes(self.received) != data:
             raise AssertionError(f"{len(self.received)} bytes came, which are not those expected")
+
+    async def expectAll(self, data: bytes) -> None:
+        """
+        Read until the end or a reset; what has come by then must be C{data}.
+        """
+
+        def over() -> bool:
+            self.read()
+            return self.ended or self.wasReset
+
+        await until(self._reactor, over, "the end of the stream, or a reset")
+        if bytes(self.received) != data:
+            raise AssertionError(f"{len(self.received)} bytes came, which are not those expected")
+
+    @property
+    def hasSomething(self) -> bool:
+        """
+        Whether there is something to read.
+        """
+        with contextlib.suppress(BlockingIOError):
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        return False
 
     async def expectEnd(self) -> None:
         """
