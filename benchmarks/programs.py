@@ -64,13 +64,16 @@ class Program:
 
     @param name: what its log is called after.
     @param folder: where it runs and where its log is.
+    @param source: the folder with the code of txlb that it runs.
     """
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, source: Path = ROOT / "src"
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         environ = dict(os.environ)
-        paths = [str(ROOT / "src"), str(ROOT), environ.get("PYTHONPATH", "")]
+        paths = [str(source), str(ROOT), environ.get("PYTHONPATH", "")]
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         environ["STATE_DIRECTORY"] = str(folder)
         with self.log.open("wb") as output:

@@ -5,6 +5,7 @@ An ssh client and the manhole, in one process and without sockets.
 from __future__ import annotations
 
 import contextlib
+from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,34 +14,92 @@ from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.connection import SSHConnection
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.session import packRequest_pty_req, packRequest_window_change
-from twisted.conch.ssh.transport import SSHClientTransport
+from twisted.conch.ssh.transport import MSG_NEWKEYS, SSHClientTransport
 from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthClient
 from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import connectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from tests.admin.fakes import clockAndDeadlines, noNames
 from txlb.admin._administrator import Administrator
 from txlb.admin._channel import Surroundings
+from txlb.admin._ciphers import CIPHERS, MACS
+from txlb.admin._factory import ManholeFactory
+from txlb.admin._packets import Packets
 from txlb.admin._passwords import PasswordChecks
-from txlb.admin._transport import ManholeFactory, ManholeTransport
+from txlb.admin._transport import STRICT_CLIENT, Agreed, ManholeTransport
 from txlb.admin._users import KeyChecker, PasswordChecker, Realm, Users
+from txlb.admin._work import PAUSE, LoginWork
 
 PEER = IPv4Address("TCP", "192.0.2.1", 4321)
 
 
 class ClientTransport(SSHClientTransport):
     """
-    Believes every host key, and remembers why it was disconnected.
+    Conch's client with the manhole's packets and ciphers. It believes every host key, and
+    remembers why it was disconnected.
+
+    @ivar strict: whether it asks for a strict key exchange.
     """
+
+    supportedCiphers = list(CIPHERS)  # noqa: RUF012 - as Conch has it
+    supportedMACs = list(MACS)  # noqa: RUF012 - likewise
+    strict = True
+    # Conch declares it as not there yet.
+    transport: Any
 
     def __init__(self) -> None:
         self.secure = False
         self.disconnected: bytes | None = None
         self.unimplemented = 0
+        self.packets = Packets()
+
+    def sendKexInit(self) -> None:
+        supported = self.supportedKeyExchanges
+        if self.strict:
+            self.supportedKeyExchanges = [*supported, STRICT_CLIENT]
+        try:
+            super().sendKexInit()
+        finally:
+            self.supportedKeyExchanges = supported
+
+    def sendPacket(self, messageType: int, payload: bytes) -> None:
+        exchanging = self._keyExchangeState != self._KEY_EXCHANGE_NONE
+        if exchanging and not self._allowedKeyExchangeMessageType(messageType):
+            self._blockedByKeyExchange.append((messageType, payload))
+            return
+        self.transport.write(self.packets.seal(bytes((messageType,)) + payload))
+        if messageType == MSG_NEWKEYS:
+            self.packets.outgoing = self.nextEncryptions.outgoing
+            if self.strict:
+                self.packets.sent = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.packets.feed(data)
+        if not self.gotVersion:
+            line = self.packets.line()
+            if line is None:
+                return
+            self.gotVersion = True
+            self.otherVersionString = line
+        while (message := self.packets.next()) is not None:
+            self.dispatchMessage(message[0], message[1:])
+
+    def ssh_KEXINIT(self, packet: bytes) -> None:
+        # Conch sends what follows before it says what was agreed.
+        super().ssh_KEXINIT(packet)
+        self.nextEncryptions: Any = Agreed(self.nextEncryptions)
+
+    def ssh_NEWKEYS(self, packet: bytes) -> None:
+        self.packets.incoming = self.nextEncryptions.incoming
+        if self.strict:
+            self.packets.received = 0
+        self._newKeys()
+        self.connectionSecure()
 
     def verifyHostKey(self, hostKey: bytes, fingerprint: bytes) -> Deferred[bool]:
         return succeed(True)
@@ -169,10 +228,13 @@ class Wire:
         surroundings = Surroundings(settings.pop("namespace", noNames), deadlines, self._acting)
         portal = Portal(
             Realm(lambda name: Administrator(name, surroundings)),
-            [PasswordChecker(users, checks), KeyChecker(users)],
+            [PasswordChecker(users, checks, self.clock.seconds), KeyChecker(users)],
         )
         self.key = Key(Ed25519PrivateKey.generate())
-        self.factory = ManholeFactory(portal, self.key, self.clock, deadlines, **settings)
+        # No time passes in work that is done here.
+        work = LoginWork(deadlines, settings.pop("spent", lambda: 0.0))
+        chance = Random(1)
+        self.factory = ManholeFactory(portal, self.key, self.clock, deadlines, work, chance)
         self.factory.doStart()
 
     def _acting(self, who: str) -> contextlib.nullcontext[None]:
@@ -183,17 +245,21 @@ class Wire:
         """
         @return: L{None} where the server doesn't want it.
         """
-        server = self.factory.buildProtocol(peer)
-        return None if server is None else Link(server, peer)
+        if not self.factory.admits(peer):
+            return None
+        return Link(self.factory.buildProtocol(peer), peer, self.clock)
 
 
 class Link:
     """
     One connection.
+
+    @param clock: what the server goes by.
     """
 
-    def __init__(self, server: ManholeTransport, peer: IAddress) -> None:
+    def __init__(self, server: ManholeTransport, peer: IAddress, clock: Clock) -> None:
         self.server = server
+        self.clock = clock
         self.client = ClientTransport()
         self.serverEnd = AbortableTransport(peerAddress=peer)
         self.clientEnd = AbortableTransport()
@@ -211,12 +277,25 @@ class Link:
             self.serverEnd.clear()
             self.clientEnd.clear()
             if not toClient and not toServer:
-                return
+                if not self.work():
+                    return
+                continue
             if toServer:
                 self.server.dataReceived(toServer)
             if toClient:
                 self.client.dataReceived(toClient)
         raise AssertionError("they talk without end")
+
+    def work(self) -> bool:
+        """
+        Let the server do what it has put off.
+
+        @return: whether there was anything.
+        """
+        had = self.server.factory.work.pending
+        if had:
+            self.clock.advance(PAUSE)
+        return had
 
     def lose(self) -> None:
         """

@@ -13,25 +13,30 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from twisted.conch.ssh import transport
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
-from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.admin.client import AbortableTransport, Auth, ClientTransport, Link, Wire
+from tests.admin.client import PEER, AbortableTransport, Auth, ClientTransport, Link, Wire
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
-from tests.sleeping import SleepingClock
-from txlb.admin import AdminUser
+from txlb.admin import AdminUser, _factory, _startups
+from txlb.admin._ciphers import CIPHERS, MACS
+from txlb.admin._factory import BEGINNING, BEGINNING_SECONDS, REFUSAL_INTERVAL
 from txlb.admin._login import LOGIN_TIMEOUT, MAX_TRIES
+from txlb.admin._packets import MAX_PACKET_BEFORE_LOGIN, Packets
 from txlb.admin._passwords import PasswordChecks
+from txlb.admin._startups import EARLY_OF_ONE, MOST_OF_ONE, SILENCE
 from txlb.admin._transport import (
     CLOSE_TIMEOUT,
     GOODBYE_TIMEOUT,
-    MAX_CONNECTIONS,
+    MAX_EARLY_MESSAGES,
+    MAX_MEANWHILE,
+    MSG_KEX_INIT,
     ManholeTransport,
 )
 from txlb.admin._users import SIGNATURE_ALGORITHMS, Users
-from txlb.deadlines import Deadlines
+from txlb.admin._work import PAUSE
 
 PASSWORD = b"\0" + NS(b"secret")
 WRONG = b"\0" + NS(b"wrong-password")
@@ -74,15 +79,19 @@ class LoginTestCase(SynchronousTestCase):
 
 class NegotiationTests(LoginTestCase):
     def test_modernOnly(self) -> None:
-        self.assertEqual(
-            ManholeTransport.supportedCiphers, [b"aes256-ctr", b"aes192-ctr", b"aes128-ctr"]
-        )
-        self.assertEqual(ManholeTransport.supportedMACs, [b"hmac-sha2-512", b"hmac-sha2-256"])
+        """
+        What ssh-audit has nothing to say against, beside key exchanges for clients
+        that have none against quantum computers: no curve of NIST's, nothing that is
+        authenticated after it is decrypted.
+        """
+        for name in ManholeTransport.supportedCiphers:
+            self.assertRegex(name, rb"^aes(128|192|256)-(gcm@openssh\.com|ctr)$")
+        for name in ManholeTransport.supportedMACs:
+            self.assertRegex(name, rb"^hmac-sha2-(256|512)-etm@openssh\.com$")
         self.assertEqual(ManholeTransport.supportedCompressions, [b"none"])
         self.assertIn(b"curve25519-sha256", ManholeTransport.supportedKeyExchanges)
         for name in ManholeTransport.supportedKeyExchanges:
-            self.assertNotIn(b"sha1", name)
-            self.assertNotIn(b"diffie-hellman", name)
+            self.assertIn(b"25519", name)
         link = self.connect()
         self.assertEqual(link.server.supportedPublicKeys, [b"ssh-ed25519"])
         self.assertTrue(link.client.secure)
@@ -91,7 +100,9 @@ class NegotiationTests(LoginTestCase):
         for offered, old in (
             ("supportedCiphers", [b"aes128-cbc", b"3des-cbc"]),
             ("supportedMACs", [b"hmac-sha1", b"hmac-md5"]),
+            ("supportedMACs", [b"hmac-sha2-256", b"hmac-sha2-512"]),
             ("supportedKeyExchanges", [b"diffie-hellman-group14-sha1"]),
+            ("supportedKeyExchanges", [b"ecdh-sha2-nistp521", b"ecdh-sha2-nistp256"]),
             ("supportedPublicKeys", [b"ssh-rsa", b"ssh-dss"]),
         ):
             with self.subTest(offered):
@@ -100,6 +111,20 @@ class NegotiationTests(LoginTestCase):
                 self.assertFalse(link.client.secure)
                 self.assertTrue(link.serverEnd.disconnecting)
                 link.lose()
+
+    def test_everyCipher(self) -> None:
+        """
+        Each of them carries a login.
+        """
+        for cipher in CIPHERS:
+            for mac in MACS:
+                with self.subTest(cipher=cipher, mac=mac):
+                    self.patch(ClientTransport, "supportedCiphers", [cipher])
+                    self.patch(ClientTransport, "supportedMACs", [mac])
+                    link = self.connect()
+                    link.login()
+                    self.assertIsNotNone(link.server.user)
+                    link.lose()
 
     def test_signatureAlgorithms(self) -> None:
         """
@@ -177,11 +202,43 @@ class PasswordTests(LoginTestCase):
         link.pump()
         self.assertEqual(self.tell(), [])
 
-    def test_beginningAgainGivesNoMoreTries(self) -> None:
+    def test_beginningAgain(self) -> None:
+        """
+        A client may ask for the service before each try, as paramiko does, and gets no more
+        tries by that.
+        """
         link = self.connect()
-        link.auth()
+        for number in range(MAX_TRIES):
+            self.assertIsNone(link.client.disconnected)
+            link.auth().request(b"password", WRONG if number else b"\0" + NS(b"x"))
+            link.pump()
+            self.pass_(1)
+            link.pump()
+        self.assertEqual(link.client.disconnected, b"too many bad auths")
+
+    def test_beginningAgainAndThenTheRightOne(self) -> None:
+        link = self.connect()
+        link.auth().request(b"password", WRONG)
+        link.pump()
+        self.pass_(1)
+        link.login()
+        self.assertIsNotNone(link.server.user)
+
+    def test_afterTheLoginThereIsNoOther(self) -> None:
+        link = self.connect()
+        link.login()
         link.auth()
         self.assertEqual(link.client.disconnected, b"no such service now")
+
+    def test_changingIt(self) -> None:
+        """
+        A client may say that it wants a new password: RFC 4252, section 8.
+        """
+        link = self.connect()
+        link.auth().request(b"password", b"\1" + NS(b"secret") + NS(b"new"))
+        link.pump()
+        self.assertIn("passwords can't be changed here", self.tell()[0])
+        self.assertIsNone(link.server.user)
 
     def test_noneIsNoTry(self) -> None:
         link = self.connect()
@@ -335,20 +392,6 @@ class TimeTests(LoginTestCase):
         link.pump()
         self.assertEqual(link.client.disconnected, b"you took too long")
 
-    def test_sleep(self) -> None:
-        """
-        While the process sleeps nobody is heard, so that is not counted.
-        """
-        clock = SleepingClock()
-        self.wire.factory.deadlines = Deadlines(clock, clock.seconds)
-        link = self.connect()
-        clock.sleep(2 * LOGIN_TIMEOUT)
-        clock.decide()
-        self.assertFalse(link.serverEnd.disconnecting)
-        link.login()
-        clock.pump([0.5] * int(3 * LOGIN_TIMEOUT))
-        self.assertFalse(link.serverEnd.disconnecting)
-
     def test_loggedIn(self) -> None:
         link = self.connect()
         link.login()
@@ -363,22 +406,134 @@ class TimeTests(LoginTestCase):
 
 
 class NumberTests(LoginTestCase):
+    def peer(self, number: int) -> IPv4Address:
+        return IPv4Address("TCP", f"192.0.2.{number}", 4321)
+
+    def connectFrom(self, number: int) -> Link | None:
+        return self.wire.connect(self.peer(number))
+
     def test_bound(self) -> None:
-        links = [self.connect() for _ in range(MAX_CONNECTIONS)]
+        """
+        Of those that come at once from one address some are refused from 16 on, and all from
+        32 on; others still come in.
+        """
+        links = [self.connectFrom(1) for _ in range(80)]
+        let = [link for link in links if link is not None]
+        self.assertTrue(all(links[:EARLY_OF_ONE]))
+        self.assertGreater(len(let), EARLY_OF_ONE)
+        self.assertLessEqual(len(let), MOST_OF_ONE)
+        self.assertEqual(self.wire.factory.refused, 80 - len(let))
+        self.assertIn("192.0.2.1:4321: closed, as", self.tell()[0])
+        other = self.connectFrom(2)
+        assert other is not None
+        other.login()
+        self.assertIsNotNone(other.server.user)
+
+    def test_saidOnceInAWhile(self) -> None:
+        """
+        The first one at once, and the others together, within ten seconds.
+        """
+        self.patch(_startups, "EARLY_OF_ONE", 1)
+        self.patch(_startups, "MOST_OF_ONE", 1)
+        link = self.connect()
         for _ in range(3):
             self.assertIsNone(self.wire.connect())
-        self.assertEqual(self.wire.factory.refused, 3)
         (line,) = self.tell()
-        self.assertIn("192.0.2.1:4321: closed, as there are 16 connections already", line)
-        links[0].lose()
+        self.assertIn("1 connections are waiting to log in already", line)
+        self.assertIn("(1 such times, 1 so far)", line)
+        self.wire.clock.advance(REFUSAL_INTERVAL)
+        self.assertIn("(2 such times, 3 so far)", self.tell()[0])
+        link.lose()
         self.connect()
-        self.pass_(10)
         self.assertIsNone(self.wire.connect())
-        self.assertIn("(4 so far)", self.tell()[-1])
+        self.assertEqual(self.tell(), [])
+        self.wire.factory.shutDown()
+        self.assertIn("(1 such times, 4 so far)", self.tell()[0])
+
+    def test_silentOnesMakeRoom(self) -> None:
+        """
+        Connections that say nothing keep nobody out, not even from the same address.
+        """
+        silent = [self.wire.factory.buildProtocol(PEER) for _ in range(MOST_OF_ONE)]
+        ends = []
+        for each in silent:
+            ends.append(AbortableTransport(peerAddress=PEER))
+            each.makeConnection(ends[-1])
+        self.pass_(SILENCE + BEGINNING_SECONDS * MOST_OF_ONE)
+        self.assertEqual(len(self.wire.factory.startups), MOST_OF_ONE)
+        for number in range(3):
+            link = self.connect()
+            link.login()
+            self.assertIsNotNone(link.server.user)
+            self.assertTrue(ends[number].disconnecting)
+        self.assertFalse(ends[3].disconnecting)
+
+    def test_onlyThoseThatHaveNotLoggedInCount(self) -> None:
+        for number in range(MOST_OF_ONE + 2):
+            link = self.connect()
+            link.login()
+            self.assertIsNotNone(link.server.user, number)
+        self.assertEqual(len(self.wire.factory.startups), 0)
+
+    def test_mostThatHaveLoggedIn(self) -> None:
+        self.patch(_factory, "MAX_INSIDE", 1)
+        first, second = self.connect(), self.connect()
+        for link in (first, second):
+            link.login()
+        self.assertIsNone(second.server.user)
+        self.pass_(1)
+        self.assertIn("too many who have logged in", self.tell()[-1])
+        first.lose()
+        self.connect().login()
+        self.assertEqual(len(self.wire.factory.inside), 1)
+
+    def test_beginning(self) -> None:
+        """
+        One address can begin only so often. The others wait, and nothing is said to them
+        before it is their turn; logins that succeed don't count.
+        """
+        for _ in range(2 * BEGINNING):
+            link = self.connect()
+            link.login()
+            link.lose()
+        self.pass_(BEGINNING * BEGINNING_SECONDS)
+        servers = [self.wire.factory.buildProtocol(PEER) for _ in range(BEGINNING + 1)]
+        ends = [AbortableTransport(peerAddress=PEER) for _ in servers]
+        for server, end in zip(servers, ends, strict=True):
+            server.makeConnection(end)
+        late, end = servers[-1], ends[-1]
+        late.dataReceived(b"SSH-2.0-early\r\n")
+        self.wire.clock.advance(BEGINNING_SECONDS / 2)
+        self.assertTrue(all(each.value() for each in ends[:-1]))
+        self.assertEqual(end.value(), b"")
+        self.assertFalse(late.silent)
+        elsewhere = self.connectFrom(9)
+        assert elsewhere is not None
+        self.assertTrue(elsewhere.client.secure)
+        self.wire.clock.pump([BEGINNING_SECONDS / 2, PAUSE, PAUSE])
+        self.assertTrue(end.value().startswith(b"SSH-2.0-"), end.value())
+        self.assertTrue(late.gotVersion)
+
+    def test_goneBeforeItsTurn(self) -> None:
+        self.patch(_factory, "BEGINNING", 0)
+        wire = Wire(self.users(), self.checks())
+        for end in ("lost", "told"):
+            server = wire.factory.buildProtocol(PEER)
+            transport = AbortableTransport(peerAddress=PEER)
+            server.makeConnection(transport)
+            if end == "lost":
+                server.connectionLost()
+            else:
+                server.makeRoom()
+                self.assertTrue(transport.aborted)
+            wire.clock.pump([0.5] * 10)
+            self.assertEqual(transport.value(), b"")
+        self.assertFalse(wire.factory.work.pending)
 
     def test_peers(self) -> None:
         for peer, text in (
             (IPv6Address("TCP", "2001:db8::1", 22), "[2001:db8::1]:22"),
+            (IPv6Address("TCP", "::ffff:192.0.2.7", 22), "192.0.2.7:22"),
             (UNIXAddress(b"/run/x"), "unix"),
         ):
             link = self.wire.connect(peer)
@@ -391,26 +546,59 @@ class RulesTests(LoginTestCase):
     Clients that break the protocol's.
     """
 
-    def closed(self, link: Link) -> None:
+    def closed(self, link: Link, why: str = "") -> None:
         (line,) = self.tell()
         self.assertIn("closed, as it sent what can't be understood", line)
-        self.assertTrue(link.serverEnd.aborted)
+        self.assertIn(why, line)
+        self.assertTrue(link.serverEnd.disconnecting or link.serverEnd.aborted)
+
+    def begin(self) -> tuple[ManholeTransport, AbortableTransport]:
+        """
+        A connection without our client.
+        """
+        server = self.wire.factory.buildProtocol(PEER)
+        end = AbortableTransport(peerAddress=PEER)
+        server.makeConnection(end)
+        self.wire.clock.pump([PAUSE] * 2)
+        return server, end
+
+    def say(self, server: ManholeTransport, data: bytes) -> None:
+        server.dataReceived(data)
+        while self.wire.factory.work.pending:
+            self.wire.clock.advance(PAUSE)
 
     def test_noSSH(self) -> None:
         link = self.connect()
-        link.server.dataReceived(b"\xff" * 100)
-        self.assertTrue(link.serverEnd.disconnecting)
+        self.say(link.server, b"\xff" * 100)
+        self.closed(link, "a packet of 4294967295 bytes")
         link.server.dataReceived(b"more of it")
         self.assertEqual(
             [e["log_level"] for e in self.events if e["log_level"] > LogLevel.warn], []
         )
 
-    def test_http(self) -> None:
-        server = self.wire.factory.buildProtocol(None)
-        assert server is not None
-        end = Link(server, IPv6Address("TCP", "::1", 1)).serverEnd
-        server.dataReceived(b"GET / HTTP/1.0\r\n\r\n" * 300)
+    def test_firstLine(self) -> None:
+        for line, why in (
+            (b"GET / HTTP/1.0\r\n", "its first line is no ssh"),
+            (b"SSH\r\n", "its first line is no ssh"),
+            (b"x" * 255, "more than 255 bytes"),
+        ):
+            server, end = self.begin()
+            self.say(server, line)
+            self.assertTrue(end.disconnecting)
+            self.assertIn(why, self.tell()[0])
+        server, end = self.begin()
+        self.say(server, b"SSH-1.5-old\r\n")
         self.assertTrue(end.disconnecting)
+        self.assertIn(b"bad version 1.5", end.value())
+
+    def test_lineInPieces(self) -> None:
+        server, end = self.begin()
+        self.say(server, b"SSH-2.0-")
+        self.assertFalse(server.gotVersion)
+        self.assertTrue(server.silent)
+        self.say(server, b"x\n")
+        self.assertEqual(server.otherVersionString, b"SSH-2.0-x")
+        self.assertFalse(end.disconnecting)
 
     def test_malformed(self) -> None:
         link = self.connect()
@@ -419,18 +607,132 @@ class RulesTests(LoginTestCase):
         link.pump()
         self.closed(link)
 
-    def test_keyExchangeTwice(self) -> None:
+    def test_wrongTag(self) -> None:
         link = self.connect()
-        link.client.sendPacket(transport.MSG_KEXDH_INIT, b"")
+        sealed = bytearray(link.client.packets.seal(b"\2" + NS(b"")))
+        sealed[-1] ^= 1
+        self.say(link.server, bytes(sealed))
+        self.closed(link, "wrong tag")
+
+    def test_messagesOfAnExchangeOutOfOrder(self) -> None:
+        """
+        Nothing of an exchange of keys may come but in its order, and none before the login
+        but the first: it takes half a millisecond.
+        """
+        for number in (
+            transport.MSG_KEXINIT,
+            MSG_KEX_INIT,
+            transport.MSG_NEWKEYS,
+            transport.MSG_KEX_DH_GEX_INIT,
+            transport.MSG_KEX_DH_GEX_REQUEST,
+        ):
+            with self.subTest(number=number):
+                link = self.connect()
+                link.client.sendPacket(number, b"")
+                link.client._keyExchangeState = link.client._KEY_EXCHANGE_NONE
+                link.pump()
+                self.closed(link, f"message {number} does not belong here")
+
+    def test_keysBeforeAnyExchange(self) -> None:
+        for number in (transport.MSG_NEWKEYS, MSG_KEX_INIT, 50, transport.MSG_SERVICE_REQUEST):
+            with self.subTest(number=number):
+                server, end = self.begin()
+                self.say(server, b"SSH-2.0-x\r\n" + Packets().seal(bytes([number])))
+                self.assertTrue(end.disconnecting)
+                self.assertIn("does not belong here", self.tell()[0])
+
+    def test_strictOrder(self) -> None:
+        """
+        OpenSSH's PROTOCOL, section 1.10: in a strict key exchange nothing may come before the
+        client's first message of it, and nothing else during it. An attacker on the way could
+        insert what changes the numbers of messages, and drop as many later (Terrapin).
+        """
+        client = ClientTransport()
+        client.makeConnection(AbortableTransport())
+        offer = client.ourKexInitPayload
+        ignored = bytes([transport.MSG_IGNORE]) + NS(b"")
+        for messages, why in (
+            ([ignored, offer], "begins with the first message"),
+            ([offer, ignored], "message 2 does not belong here"),
+        ):
+            server, end = self.begin()
+            packets = Packets()
+            self.say(server, b"SSH-2.0-x\r\n" + b"".join(map(packets.seal, messages)))
+            self.assertTrue(end.disconnecting)
+            self.assertIn(why, self.tell()[0])
+
+    def test_notStrict(self) -> None:
+        """
+        A client that knows nothing of that gets in too, and may send a few messages that
+        mean nothing (RFC 4253, section 11.2), but not as many as it likes.
+        """
+        self.patch(ClientTransport, "strict", False)
+        link = self.connect()
+        link.login()
+        self.assertIsNotNone(link.server.user)
+        self.tell()
+        server, end = self.begin()
+        ignored = [bytes([transport.MSG_IGNORE]) + NS(b"")] * (MAX_MEANWHILE + 1)
+        packets = Packets()
+        self.say(server, b"SSH-2.0-x\r\n" + b"".join(map(packets.seal, ignored[1:])))
+        self.assertFalse(end.disconnecting)
+        self.say(server, packets.seal(ignored[0]))
+        self.assertTrue(end.disconnecting)
+
+    def test_numbersBeginAgain(self) -> None:
+        """
+        In a strict one, with the new keys.
+        """
+        link = self.connect()
+        self.assertEqual(link.server._packets.received, link.client.packets.sent)
+        self.assertLess(link.server._packets.received, 2)
+
+    def test_newKeysAfterTheLogin(self) -> None:
+        link = self.connect()
+        link.login()
+        channel = link.open()
+        before = link.server._packets.outgoing
+        link.client.sendKexInit()
         link.pump()
-        self.closed(link)
+        self.assertIsNot(link.server._packets.outgoing, before)
+        link.request(channel, b"shell")
+        link.type(channel, b"answer\n")
+        self.assertEqual(channel.output, b"42\n")
+
+    def test_tooMuch(self) -> None:
+        """
+        What a client may say before it has logged in has a bound.
+        """
+        link = self.connect()
+        link.auth()
+        for _ in range(MAX_EARLY_MESSAGES):
+            link.client.sendIgnore(b"")
+        link.pump()
+        self.closed(link, "too much without logging in")
+        link = self.connect()
+        for _ in range(9):
+            link.client.sendIgnore(b"x" * 30_000)
+        link.pump()
+        self.closed(link, "too much without logging in")
+
+    def test_longPackets(self) -> None:
+        """
+        Before the login none is longer than RFC 4253 asks for; after it they may be.
+        """
+        link = self.connect()
+        link.client.sendIgnore(b"x" * MAX_PACKET_BEFORE_LOGIN)
+        link.pump()
+        self.closed(link, "a packet of 35")
+        link = self.connect()
+        link.login()
+        self.tell()
+        link.client.sendIgnore(b"x" * MAX_PACKET_BEFORE_LOGIN)
+        link.pump()
+        self.assertFalse(link.serverEnd.disconnecting)
 
     def test_serviceBeforeEncryption(self) -> None:
-        server = self.wire.factory.buildProtocol(None)
-        assert server is not None
-        end = AbortableTransport()
-        server.makeConnection(end)
-        server.ssh_SERVICE_REQUEST(NS(b"ssh-userauth"))
+        server, end = self.begin()
+        self.say(server, b"SSH-2.0-x\r\n" + Packets().seal(b"\5" + NS(b"ssh-userauth")))
         self.assertTrue(end.disconnecting)
         self.assertIsNone(server.service)
 
@@ -478,6 +780,64 @@ class RulesTests(LoginTestCase):
         self.assertEqual(self.tell(), [])
 
 
+class TurnTests(LoginTestCase):
+    """
+    What comes before a login is worked on when it is its turn.
+    """
+
+    def test_notReadBeforeThat(self) -> None:
+        link = self.connect()
+        auth = link.auth()
+        auth.request(b"none")
+        auth.request(b"none")
+        link.server.dataReceived(link.clientEnd.value())
+        link.clientEnd.clear()
+        self.assertEqual(link.serverEnd.producerState, "paused")
+        self.assertEqual(link.serverEnd.value(), b"")
+        self.assertFalse(link.server.silent)
+        link.pump()
+        self.assertEqual(auth.failures, 2)
+        self.assertEqual(link.serverEnd.producerState, "producing")
+        self.assertTrue(link.server.silent)
+
+    def test_afterTheLoginAtOnce(self) -> None:
+        link = self.connect()
+        link.login()
+        channel = link.open()
+        link.request(channel, b"shell")
+        channel.write(b"answer\n")
+        link.server.dataReceived(link.clientEnd.value())
+        link.clientEnd.clear()
+        self.assertFalse(self.wire.factory.work.pending)
+        self.assertNotEqual(link.serverEnd.value(), b"")
+
+    def test_whatComesWithTheLogin(self) -> None:
+        """
+        A client may send what comes next without waiting for an answer.
+        """
+        link = self.connect()
+        auth = link.auth()
+        auth.request(b"password", PASSWORD)
+        link.client.sendIgnore(b"")
+        link.client.sendPacket(99, b"")
+        link.pump()
+        self.assertIsNotNone(link.server.user)
+        self.assertFalse(self.wire.factory.work.pending)
+
+    def test_aLoginCostsNothing(self) -> None:
+        """
+        What it has cost is given back, so that those who may log in often can.
+        """
+        spent = iter(range(10**6))
+        self.wire = Wire(self.users(), self.checks(), spent=lambda: next(spent) / 10_000)
+        for _ in range(5):
+            link = self.connect()
+            link.login()
+            self.assertIsNotNone(link.server.user)
+            link.lose()
+        self.assertGreater(self.wire.factory.work._left, 0.045)
+
+
 class BackpressureTests(LoginTestCase):
     def test_whoDoesNotReadIsNotRead(self) -> None:
         link = self.connect()
@@ -489,11 +849,40 @@ class BackpressureTests(LoginTestCase):
         self.assertEqual(link.serverEnd.producerState, "producing")
         producer.stopProducing()
 
+    def test_notReadForTwoReasons(self) -> None:
+        """
+        It is read again when both are over.
+        """
+        link = self.connect()
+        producer = link.serverEnd.producer
+        assert producer is not None
+        link.auth().request(b"none")
+        link.server.dataReceived(link.clientEnd.value())
+        link.clientEnd.clear()
+        producer.pauseProducing()
+        link.pump()
+        self.assertEqual(link.serverEnd.producerState, "paused")
+        producer.resumeProducing()
+        self.assertEqual(link.serverEnd.producerState, "producing")
+
 
 class ShutDownTests(LoginTestCase):
     def test_nobodyThere(self) -> None:
         self.assertIsNone(self.successResultOf(self.wire.factory.shutDown()))
         self.assertIsNone(self.wire.connect())
+
+    def test_itIsNotItsTurnYet(self) -> None:
+        """
+        What was put off is not done any more.
+        """
+        link = self.connect()
+        link.auth().request(b"none")
+        link.server.dataReceived(link.clientEnd.value())
+        link.clientEnd.clear()
+        self.wire.factory.shutDown()
+        self.assertFalse(self.wire.factory.work.pending)
+        link.pump()
+        self.assertEqual(link.client.disconnected, b"the manhole closes")
 
     def test_everybodyIsToldToGo(self) -> None:
         inside, outside = self.connect(), self.connect()

@@ -5,6 +5,7 @@ Tests for L{txlb.admin._passwords}.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import argon2
 from twisted.internet.defer import Deferred
@@ -124,22 +125,76 @@ class ChecksTests(SynchronousTestCase):
         checks = PasswordChecks(atOnce)
         self.assertFalse(self.successResultOf(checks.matches(None, b"secret")))
 
-    def test_bound(self) -> None:
-        jobs: list[tuple[Callable[[], bool], Deferred[bool]]] = []
+    def queued(self, **settings: Any) -> PasswordChecks:
+        """
+        Checks that are done when a test says so.
+        """
+        self.jobs: list[tuple[Callable[[], bool], Deferred[bool]]] = []
 
         def run(check: Callable[[], bool]) -> Deferred[bool]:
-            jobs.append((check, Deferred()))
-            return jobs[-1][1]
+            self.jobs.append((check, Deferred()))
+            return self.jobs[-1][1]
 
-        checks = PasswordChecks(run, quickHash("x"), maxWaiting=2)
-        waiting = [checks.matches(quickHash("x"), b"x") for _ in range(2)]
-        error = self.assertRaises(TooManyChecks, checks.matches, quickHash("x"), b"x")
-        self.assertIn("2 passwords", str(error))
-        self.assertEqual((checks.waiting, checks.refused), (2, 1))
-        for check, answer in jobs:
-            answer.callback(check())
-        self.assertEqual([self.successResultOf(each) for each in waiting], [True, True])
+        return PasswordChecks(run, quickHash("x"), **settings)
+
+    def finish(self) -> None:
+        """
+        Do the check that is under way.
+        """
+        check, answer = self.jobs.pop()
+        answer.callback(check())
+
+    def test_oneAtATime(self) -> None:
+        checks = self.queued()
+        waiting = [checks.matches(quickHash("x"), b"x") for _ in range(3)]
+        for number in range(3):
+            self.assertEqual(len(self.jobs), 1)
+            self.assertEqual(checks.waiting, 3 - number)
+            self.finish()
+        self.assertEqual([self.successResultOf(each) for each in waiting], [True] * 3)
+        self.assertEqual((self.jobs, checks.waiting), ([], 0))
+
+    def test_sourcesTakeTurns(self) -> None:
+        """
+        Who guesses many passwords holds up somebody else by the one that is under way, and one
+        more.
+        """
+        checks = self.queued()
+        guesses = [checks.matches(quickHash("x"), b"y", "bad") for _ in range(20)]
+        right = checks.matches(quickHash("x"), b"x", "good")
+        for _ in range(3):
+            self.finish()
+        self.assertTrue(self.successResultOf(right))
+        self.assertEqual([each.called for each in guesses], [True] * 2 + [False] * 18)
+
+    def test_bound(self) -> None:
+        """
+        If too many wait, the last one is refused of the source that has most: not the right
+        password from elsewhere.
+        """
+        checks = self.queued(maxWaiting=4)
+        stored = quickHash("x")
+        guesses = [checks.matches(stored, b"y", "bad") for _ in range(4)]
+        right = checks.matches(stored, b"x", "good")
+        error = self.failureResultOf(guesses[3], TooManyChecks)
+        self.assertIn("4 passwords", error.getErrorMessage())
+        self.failureResultOf(checks.matches(stored, b"y", "bad"), TooManyChecks)
+        self.assertEqual((checks.waiting, checks.refused), (4, 2))
+        for _ in range(4):
+            self.finish()
+        self.assertTrue(self.successResultOf(right))
+        self.assertFalse(self.successResultOf(guesses[0]))
         self.assertEqual(checks.waiting, 0)
+
+    def test_boundOfOne(self) -> None:
+        """
+        The one that is under way is not taken back.
+        """
+        checks = self.queued(maxWaiting=1)
+        first = checks.matches(quickHash("x"), b"x", "a")
+        self.failureResultOf(checks.matches(quickHash("x"), b"x", "b"), TooManyChecks)
+        self.finish()
+        self.assertTrue(self.successResultOf(first))
 
     def test_aFailureCountsDownToo(self) -> None:
         answer: Deferred[bool] = Deferred()

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txlb.admin import stateDirectory
 from txlb.admin._hostkey import hostKey
-from txlb.admin._state import SYSTEM_DIRECTORY, _default, ownershipProblem
+from txlb.admin._state import SYSTEM_DIRECTORY, _default
 from txlb.errors import StateDirectoryError
 
 
@@ -107,12 +107,12 @@ class MakingTests(SynchronousTestCase):
         self.assertRegex(str(error), "File exists|Not a directory")
         self.assertRaises(StateDirectoryError, stateDirectory, str(path / "below"))
 
-
-class OwnershipTests(SynchronousTestCase):
-    def test_ownersAndModes(self) -> None:
-        self.patch(os, "geteuid", lambda: 1000)
-        self.assertIsNone(ownershipProblem(status(1000, 0o755)))
-        self.assertIsNone(ownershipProblem(status(0, 0o755)))
-        self.assertIn("uid 1001", str(ownershipProblem(status(1001, 0o700))))
-        self.assertIn("mode 0720", str(ownershipProblem(status(1000, 0o720))))
-        self.assertIn("mode 0702", str(ownershipProblem(status(1000, 0o702))))
+    def test_aboveWritableByOthers(self) -> None:
+        """
+        Nobody else may be able to put another directory in its place.
+        """
+        self.root.chmod(0o777)
+        path = self.root / "state"
+        error = self.assertRaises(StateDirectoryError, stateDirectory, str(path))
+        self.assertIn(f"its folder {self.root} can be written to by others", str(error))
+        self.assertIn(f"chmod go-w {self.root}", str(error))

@@ -4,28 +4,44 @@ Tests for L{txlb.admin._users}.
 
 from __future__ import annotations
 
+import struct
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import argon2
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.conch.error import ValidPublicKey
 from twisted.conch.interfaces import IConchUser
-from twisted.conch.ssh.common import NS
+from twisted.conch.ssh.common import MP, NS
 from twisted.conch.ssh.keys import Key
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import SSHPrivateKey, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface
 from zope.interface.verify import verifyObject
 
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
 from txlb.admin import AdminUser
+from txlb.admin._authorized import KeyFiles
 from txlb.admin._passwords import PasswordChecks
-from txlb.admin._users import KeyChecker, LoginRefused, PasswordChecker, Realm, Users
+from txlb.admin._tries import PAIR_SECONDS, PAIR_TRIES
+from txlb.admin._users import (
+    KeyChecker,
+    LoginRefused,
+    PasswordChecker,
+    PasswordTry,
+    Realm,
+    Users,
+)
 from txlb.errors import DuplicateName
 
 ANNA = AdminUser("anna", quickHash("secret"))
@@ -33,6 +49,7 @@ RITA = AdminUser("rita", quickHash("secret"), access="readonly")
 OLGA = AdminUser("olga", "..xpoEyRReGzk")
 PLAIN = AdminUser("plain", "secret")
 NINA = AdminUser("nina")
+MARA = AdminUser("mara", quickHash("secret"))
 
 
 class UsersTests(SynchronousTestCase):
@@ -105,12 +122,33 @@ class PasswordCheckerTests(SynchronousTestCase):
 
         def run(check: Callable[[], bool]) -> Deferred[bool]:
             checked.append(check)
-            return Deferred()
+            return succeed(False)
 
         checker = PasswordChecker(Users([ANNA, RITA, OLGA, NINA]), PasswordChecks(run))
         for name in (b"anna", b"nobody", b"rita", b"olga", b"nina"):
-            self.assertNoResult(checker.requestAvatarId(UsernamePassword(name, b"x")))
+            self.failureResultOf(checker.requestAvatarId(UsernamePassword(name, b"x")))
         self.assertEqual(len(checked), 5)
+
+    def test_guessing(self) -> None:
+        """
+        Who guesses an account's password keeps out neither its owner elsewhere nor others.
+        """
+        clock = Clock()
+        checker = PasswordChecker(Users([ANNA, MARA]), quickChecks(), clock.seconds)
+
+        def login(name: bytes, password: bytes, source: str) -> Deferred[bytes | tuple[()]]:
+            return maybeDeferred(checker.requestAvatarId, PasswordTry(name, password, source))
+
+        for name in (b"anna", b"nobody"):
+            for _ in range(PAIR_TRIES):
+                failure = self.failureResultOf(login(name, b"guess", "bad"), LoginRefused)
+                self.assertNotIn("too many", failure.getErrorMessage())
+            failure = self.failureResultOf(login(name, b"secret", "bad"), LoginRefused)
+            self.assertIn("too many passwords were wrong", failure.getErrorMessage())
+        self.assertEqual(self.successResultOf(login(b"anna", b"secret", "good")), b"anna")
+        self.assertEqual(self.successResultOf(login(b"mara", b"secret", "bad")), b"mara")
+        clock.advance(PAIR_SECONDS)
+        self.assertEqual(self.successResultOf(login(b"anna", b"secret", "bad")), b"anna")
 
     def test_changedMeanwhile(self) -> None:
         """
@@ -131,8 +169,8 @@ class PasswordCheckerTests(SynchronousTestCase):
         checker = PasswordChecker(Users([ANNA]), checks)
         credentials = UsernamePassword(b"anna", b"secret")
         self.assertNoResult(checker.requestAvatarId(credentials))
-        error = self.assertRaises(LoginRefused, checker.requestAvatarId, credentials)
-        self.assertIn("1 passwords are being checked", str(error))
+        failure = self.failureResultOf(checker.requestAvatarId(credentials), LoginRefused)
+        self.assertIn("1 passwords are being checked", failure.getErrorMessage())
 
 
 class KeyCheckerTests(SynchronousTestCase):
@@ -224,6 +262,141 @@ class KeyCheckerTests(SynchronousTestCase):
         self.assertIn("ssh-rsa are not accepted", self.refused(weak))
         weak.algName = b"rsa-sha2-256"
         self.assertIn("signature is wrong", self.refused(weak))
+
+
+class SecurityKeyTests(SynchronousTestCase):
+    """
+    Keys of FIDO devices, which are software here.
+    """
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.checker = KeyChecker(Users([AdminUser("anna", authorizedKeys=str(self.path))]))
+        self.ed25519 = ed25519.Ed25519PrivateKey.generate()
+        self.curve = ec.generate_private_key(ec.SECP256R1())
+        point = self.curve.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.blobs = {
+            b"sk-ssh-ed25519@openssh.com": NS(self.ed25519.public_key().public_bytes_raw()),
+            b"sk-ecdsa-sha2-nistp256@openssh.com": NS(b"nistp256") + NS(point),
+        }
+        for kind in self.blobs:
+            self.blobs[kind] = NS(kind) + self.blobs[kind] + NS(b"ssh:")
+        lines = [kind + b" " + b64encode(blob) for kind, blob in self.blobs.items()]
+        self.path.write_bytes(b"\n".join(lines))
+        self.path.chmod(0o600)
+
+    def sign(
+        self, kind: bytes, flags: int, application: bytes = b"ssh:"
+    ) -> Deferred[bytes | tuple[()]]:
+        """
+        Log in with a signature that has these flags.
+        """
+        trailer = struct.pack(">BI", flags, 9)
+        hashed = [sha256(each).digest() for each in (application, b"data")]
+        signed = hashed[0] + trailer + hashed[1]
+        if b"ed25519" in kind:
+            signature = self.ed25519.sign(signed)
+        else:
+            r, s = decode_dss_signature(self.curve.sign(signed, ec.ECDSA(SHA256())))
+            signature = MP(r) + MP(s)
+        whole = NS(kind) + NS(signature) + trailer
+        credentials = SSHPrivateKey(b"anna", kind, self.blobs[kind], b"data", whole)
+        return maybeDeferred(self.checker.requestAvatarId, credentials)
+
+    def test_touched(self) -> None:
+        for kind in self.blobs:
+            self.assertEqual(self.successResultOf(self.sign(kind, 1)), b"anna")
+            self.assertEqual(self.successResultOf(self.sign(kind, 5)), b"anna")
+
+    def test_notTouched(self) -> None:
+        """
+        Sshd refuses it, unless the line says C{no-touch-required}, and lines with options are left
+        out here.
+        """
+        for kind in self.blobs:
+            for flags in (0, 4):
+                failure = self.failureResultOf(self.sign(kind, flags), LoginRefused)
+                self.assertIn("was not touched", failure.getErrorMessage())
+
+    def test_forSomethingElse(self) -> None:
+        for kind in self.blobs:
+            failure = self.failureResultOf(self.sign(kind, 1, b"web:"), LoginRefused)
+            self.assertIn("the signature is wrong", failure.getErrorMessage())
+
+    def test_asIfItWereNone(self) -> None:
+        """
+        A security key can't sign as another kind of key would.
+        """
+        blob = self.blobs[b"sk-ssh-ed25519@openssh.com"]
+        signature = NS(b"ssh-ed25519") + NS(self.ed25519.sign(b"data"))
+        credentials = SSHPrivateKey(b"anna", b"ssh-ed25519", blob, b"data", signature)
+        error = self.assertRaises(LoginRefused, self.checker.requestAvatarId, credentials)
+        self.assertIn("not of the kind of the key", str(error))
+
+
+class TimeTests(SynchronousTestCase):
+    """
+    From how long the answer to a key takes nobody can tell who exists: the same is looked at.
+    """
+
+    def setUp(self) -> None:
+        self.looks: list[str] = []
+        self.found = False
+
+        def holds(_files: KeyFiles, path: str, _blob: bytes) -> bool:
+            self.looks.append(path)
+            return self.found
+
+        self.patch(KeyFiles, "holds", holds)
+        self.users = Users(
+            [
+                AdminUser("anna", authorizedKeys="/a"),
+                AdminUser("rita", authorizedKeys="/r", access="readonly"),
+                NINA,
+            ]
+        )
+        self.checker = KeyChecker(self.users)
+
+    def offer(self, name: bytes) -> str:
+        credentials = SSHPrivateKey(name, b"ssh-ed25519", b"blob", None, None)
+        return str(self.assertRaises(LoginRefused, self.checker.requestAvatarId, credentials))
+
+    def test_oneLookEach(self) -> None:
+        for name, reason in (
+            (b"anna", "the key is not in authorizedKeys"),
+            (b"rita", "readonly"),
+            (b"nina", "no authorizedKeys"),
+            (b"nobody", "no such user"),
+            (b"\xff", "no such user"),
+        ):
+            self.looks.clear()
+            self.assertIn(reason, self.offer(name))
+            self.assertEqual(len(self.looks), 1, name)
+
+    def test_sameEachTime(self) -> None:
+        """
+        Always the same file for one name, which differs from name to name.
+        """
+        for _ in range(5):
+            self.offer(b"nobody")
+        self.assertEqual(len(set(self.looks)), 1)
+        for number in range(50):
+            self.offer(b"nobody%d" % number)
+        self.assertEqual(set(self.looks), {"/a", "/r"})
+
+    def test_aKeyThatIsThere(self) -> None:
+        """
+        What stands in another one's file lets nobody in.
+        """
+        self.found = True
+        for name in (b"rita", b"nina", b"nobody"):
+            self.offer(name)
+
+    def test_nobodyHasKeys(self) -> None:
+        self.users.replace([ANNA])
+        self.assertIn("no authorizedKeys", self.offer(b"anna"))
+        self.assertIn("no such user", self.offer(b"nobody"))
+        self.assertEqual(self.looks, [])
 
 
 class RealmTests(SynchronousTestCase):

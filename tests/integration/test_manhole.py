@@ -11,17 +11,29 @@ import re
 import select
 import shutil
 import signal
+import socket
 import stat
 import subprocess
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.admin.fakes import quickHash
 from tests.integration.programs import PATIENCE, TROUBLE, Program, environment
 from tests.integration.support import freePorts
+from txlb.admin._startups import SILENCE
+
+try:
+    import paramiko
+except ImportError:
+    paramiko = None
+
+#: A security key that is software, of OpenSSH's own tests (Debian: openssh-tests).
+SECURITY_KEY = Path("/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so")
 
 SECRET = "open-sesame"
 TALKATIVE = ("-o", "LogLevel=INFO")
@@ -90,9 +102,9 @@ class ManholeTests(SynchronousTestCase):
         program.waitFor("the manhole listens on")
         return program
 
-    def newKey(self, name: str, kind: str) -> Path:
+    def newKey(self, name: str, kind: str, *options: str) -> Path:
         path = self.folder / name
-        command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)]
+        command = ["ssh-keygen", "-q", "-t", kind, *options, "-N", "", "-f", str(path)]
         subprocess.run(command, check=True, timeout=PATIENCE)
         return path
 
@@ -268,13 +280,100 @@ class ManholeTests(SynchronousTestCase):
         self.authorize("third")
         self.refused("the key is not in", key=other, password="wrong-guess")
 
+    def test_paramiko(self) -> None:
+        """
+        A client that asks for the service again with each try: a wrong key, a right one, a wrong
+        password and the right one.
+        """
+        if paramiko is None:
+            raise SkipTest("paramiko is not installed")
+        other, mine = (
+            paramiko.Ed25519Key.from_private_key_file(str(path))
+            for path in (self.newKey("other", "ed25519"), self.keyFile)
+        )
+        for wrong, right in (
+            (("auth_publickey", other), ("auth_publickey", mine)),
+            (("auth_password", "wrong-guess"), ("auth_password", SECRET)),
+        ):
+            with closing(paramiko.Transport(("127.0.0.1", self.port))) as transport:
+                transport.start_client(timeout=PATIENCE)
+                with self.assertRaises(paramiko.AuthenticationException):
+                    getattr(transport, wrong[0])("anna", wrong[1])
+                getattr(transport, right[0])("anna", right[1])
+                session = transport.open_session(timeout=PATIENCE)
+                session.exec_command("6 * 7")
+                self.assertEqual(session.makefile().read(), b"42\n")
+
+    def test_securityKeys(self) -> None:
+        """
+        FIDO keys, made and used by OpenSSH with a device that is software: those that sign
+        only when they are touched get in, the others don't.
+        """
+        if not SECURITY_KEY.exists():
+            raise SkipTest(f"OpenSSH's tests are not installed: no {SECURITY_KEY}")
+        device = ("-o", f"SecurityKeyProvider={SECURITY_KEY}", "-o", "PasswordAuthentication=no")
+        for kind in ("ed25519-sk", "ecdsa-sk"):
+            options: tuple[str, ...] = ("-w", str(SECURITY_KEY))
+            touched = self.newKey(kind, kind, *options)
+            untouched = self.newKey(f"{kind}-2", kind, *options, "-O", "no-touch-required")
+            self.authorize(kind, f"{kind}-2")
+            self.assertEqual(self.ssh("6 * 7", key=touched, before=device).stdout, "42\n")
+            result = self.ssh("6 * 7", key=untouched, before=device)
+            self.assertEqual((result.returncode, result.stdout), (255, ""))
+            self.program.waitFor("login by publickey failed: the security key was not touched")
+
+    def test_strictModes(self) -> None:
+        """
+        A folder above the keys that others may write to is as good as no keys.
+        """
+        self.folder.chmod(0o777)
+        why = "is not used: its folder .*chmod go-w"
+        self.refused(why, key=self.keyFile, password="wrong-guess")
+        self.folder.chmod(0o755)
+        self.assertEqual(self.ssh("6 * 7", key=self.keyFile).stdout, "42\n")
+
+    def test_silence(self) -> None:
+        """
+        Connections that say nothing keep nobody out.
+        """
+        for _ in range(3):
+            for _ in range(40):
+                silent = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+                self.addCleanup(silent.close)
+            time.sleep(SILENCE)
+            self.assertEqual(self.ssh("6 * 7", key=self.keyFile).stdout, "42\n")
+
     # What it doesn't do
+
+    def test_audit(self) -> None:
+        """
+        ssh-audit finds nothing to warn of, but that two key exchanges are none against quantum
+        computers. They are for clients that have no other one in common with Conch, as OpenSSH
+        before release 9.9.
+        """
+        program = Path(sys.executable).with_name("ssh-audit")
+        if not program.exists():
+            raise SkipTest("ssh-audit is not installed")
+        command = [str(program), "-n", "-b", "-l", "warn", "-p", str(self.port), "127.0.0.1"]
+        audit = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        said = [line for line in audit.stdout.splitlines() if "[" in line or "(nfo)" in line]
+        left = [
+            line
+            for line in said
+            if not ("curve25519-sha256" in line and "against post-quantum attacks" in line)
+        ]
+        self.assertEqual(left, [], audit.stdout + audit.stderr)
+        self.assertLessEqual(len(said), 2)
 
     def test_oldAlgorithms(self) -> None:
         for option in (
             "Ciphers=aes128-cbc,3des-cbc",
             "MACs=hmac-sha1,hmac-md5",
+            "MACs=hmac-sha2-256,hmac-sha2-512,umac-128@openssh.com",
             "KexAlgorithms=diffie-hellman-group14-sha1,diffie-hellman-group-exchange-sha1",
+            "KexAlgorithms=ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521",
             "HostKeyAlgorithms=ssh-rsa,rsa-sha2-512",
         ):
             result = self.ssh("1", key=self.keyFile, before=("-o", option, *TALKATIVE))
@@ -283,7 +382,7 @@ class ManholeTests(SynchronousTestCase):
         result = self.ssh("1", key=self.keyFile, before=("-vv",))
         _, _, told = result.stderr.partition("peer server KEXINIT proposal")
         offered = told[: told.index("debug1: kex:")]
-        for old in ("sha1", "md5", "cbc", "3des", "zlib", "ssh-rsa", "ssh-dss", "arcfour"):
+        for old in ("sha1", "md5", "cbc", "3des", "zlib", "ssh-rsa", "ssh-dss", "arcfour", "nist"):
             self.assertNotIn(old, offered)
         self.assertIn("host key algorithms: ssh-ed25519\n", offered)
 

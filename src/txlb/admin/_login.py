@@ -7,14 +7,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.conch.error import IgnoreAuthentication
+from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh import transport
-from twisted.conch.ssh.common import getNS
+from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthServer
+from twisted.cred.credentials import SSHPrivateKey
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from txlb.admin._log import log, printable, quietLog
-from txlb.admin._users import LoginRefused, checkAlgorithm
+from txlb.admin._users import LoginRefused, PasswordTry
 
 if TYPE_CHECKING:
     from txlb.admin._transport import ManholeTransport
@@ -30,6 +32,8 @@ MAX_TRIES = 6
 class UserAuth(SSHUserAuthServer):
     """
     Logging in. The bound on its time is L{ManholeTransport}'s.
+
+    @ivar busy: whether a try is being decided.
     """
 
     _log = quietLog
@@ -37,7 +41,7 @@ class UserAuth(SSHUserAuthServer):
     # The transport's own deadline comes before.
     loginTimeout = 2 * int(LOGIN_TIMEOUT)
     attemptsBeforeDisconnect = MAX_TRIES - 1
-    _busy = False
+    busy = False
 
     def serviceStarted(self) -> None:
         """
@@ -62,24 +66,46 @@ class UserAuth(SSHUserAuthServer):
         take the second one's user and method for the first one's, and not count
         it.
         """
-        if self._busy:
+        if self.busy:
             self.transport.sendDisconnect(
                 transport.DISCONNECT_PROTOCOL_ERROR, b"one try at a time, please"
             )
             return None
-        self._busy = True
+        self.busy = True
         trying: Deferred[Any] = super().ssh_USERAUTH_REQUEST(packet) or succeed(None)
         return trying.addBoth(self._decided)
 
     def auth_publickey(self, packet: bytes) -> Deferred[Any]:
         """
-        A key is offered. One of a kind that is not accepted is not even parsed.
+        A key is offered, with a signature or without. It is only parsed if it is one
+        that may log in.
         """
-        try:
-            checkAlgorithm(getNS(packet[1:])[0])
-        except LoginRefused as error:
-            return fail(error)
-        return super().auth_publickey(packet)
+        signed = packet[:1] != b"\0"
+        algorithm, blob, rest = getNS(packet[1:], 2)
+        signature = getNS(rest)[0] if signed else None
+        user, service = self.user or b"", self.nextService or b""
+        message = (
+            NS(self.transport.sessionID or b"")
+            + bytes((MSG_USERAUTH_REQUEST,))
+            + b"".join(map(NS, (user, service, b"publickey")))
+            + b"\1"
+            + NS(algorithm)
+            + NS(blob)
+        )
+        credentials = SSHPrivateKey(user, algorithm, blob, message, signature)
+        login: Deferred[Any] = self.portal.login(credentials, None, IConchUser)
+        return login if signed else login.addErrback(self._ebCheckKey, packet[1:])
+
+    def auth_password(self, packet: bytes) -> Deferred[Any]:
+        """
+        A password.
+        """
+        if packet[:1] != b"\0":
+            return fail(LoginRefused("passwords can't be changed here"))
+        password = getNS(packet[1:])[0]
+        credentials = PasswordTry(self.user or b"", password, self.transport.source)
+        login: Deferred[Any] = self.portal.login(credentials, None, IConchUser)
+        return login.addErrback(self._ebPassword)
 
     def _ebPassword(self, failure: Failure) -> Deferred[Any]:
         """
@@ -90,7 +116,7 @@ class UserAuth(SSHUserAuthServer):
         return late
 
     def _decided(self, result: object) -> object:
-        self._busy = False
+        self.busy = False
         return result
 
     def _cbFinishedAuth(self, result: Any) -> None:
@@ -99,6 +125,8 @@ class UserAuth(SSHUserAuthServer):
         """
         if self.nextService != b"ssh-connection":
             raise LoginRefused("it was for something else than sessions")
+        if self.transport.factory.full:
+            raise LoginRefused("there are too many who have logged in already")
         # The client may have gone while its password was checked.
         if not self.transport.ended:
             super()._cbFinishedAuth(result)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import argon2
 from twisted.internet.defer import Deferred
@@ -20,8 +22,8 @@ from txlb.errors import ModelError, TxlbError
 #: Longer passwords are not looked at; nobody types them.
 MAX_PASSWORD = 1024
 
-#: How many checks may be under way or waiting. One more is refused.
-MAX_WAITING = 8
+#: How many checks may be under way or waiting.
+MAX_WAITING = 64
 
 ARGON2ID = "$argon2id$"
 
@@ -106,7 +108,9 @@ class TooManyChecks(TxlbError):
 
 class PasswordChecks:
     """
-    Passwords being checked, out of the reactor's way.
+    Passwords being checked, out of the reactor's way, one at a time. The sources of those
+    that wait take turns, so that nobody waits for more than one of each other source. If too
+    many wait, one of the source with the most of them is refused.
 
     @param run: runs a function in another thread; its Deferred fires with the
         function's result.
@@ -129,21 +133,56 @@ class PasswordChecks:
         self._maxWaiting = maxWaiting
         self._decoy: str | None = None
         self._stopped = False
+        self._busy = False
+        # Those of each source that wait; the source whose turn is next is the first.
+        self._queue: dict[str, deque[tuple[Callable[[], bool], Deferred[bool]]]] = {}
         self.waiting = 0
         self.refused = 0
 
-    def matches(self, stored: str | None, password: bytes) -> Deferred[bool]:
+    def matches(self, stored: str | None, password: bytes, source: str = "") -> Deferred[bool]:
         """
         Check a password.
 
         @param stored: the hash; L{None} takes the same time and matches nothing.
+        @param source: from where it comes.
         @return: fires with whether it matches; fails with L{TooManyChecks}.
         """
-        if self.waiting >= self._maxWaiting:
-            self.refused += 1
-            raise TooManyChecks(f"{self.waiting} passwords are being checked already")
         self.waiting += 1
-        return self._run(lambda: self._check(stored, password)).addBoth(self._done)
+        answer: Deferred[bool] = Deferred()
+        self._queue.setdefault(source, deque()).append(
+            (lambda: self._check(stored, password), answer)
+        )
+        if self.waiting > self._maxWaiting:
+            self._refuseOne()
+        self._goOn()
+        return answer
+
+    def _refuseOne(self) -> None:
+        largest = max(self._queue, key=lambda source: len(self._queue[source]))
+        _, answer = self._queue[largest].pop()
+        if not self._queue[largest]:
+            del self._queue[largest]
+        self.waiting -= 1
+        self.refused += 1
+        error = TooManyChecks(f"{self.waiting} passwords are being checked already")
+        answer.errback(error)
+
+    def _goOn(self) -> None:
+        # A check that is done at once, as in tests, comes back here before it returns.
+        while self._queue and not self._busy:
+            self._busy = True
+            source, waiting = next(iter(self._queue.items()))
+            del self._queue[source]
+            check, answer = waiting.popleft()
+            if waiting:
+                self._queue[source] = waiting
+            self._run(check).addBoth(self._done, answer)
+
+    def _done(self, result: Any, answer: Deferred[bool]) -> None:
+        self._busy = False
+        self.waiting -= 1
+        answer.callback(result)
+        self._goOn()
 
     def setModel(self, model: str | None) -> None:
         """
@@ -178,7 +217,3 @@ class PasswordChecks:
                 hasher = argon2.PasswordHasher.from_parameters(parameters)
             self._decoy = hasher.hash(secrets.token_bytes(16))
         return self._decoy
-
-    def _done(self, result: bool) -> bool:
-        self.waiting -= 1
-        return result

@@ -4,34 +4,57 @@ The parts of a manhole that live from its start to its stop.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.conch.ssh.keys import Key
 from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from txlb.admin._acceptor import Acceptor
 from txlb.admin._administrator import Administrator
 from txlb.admin._channel import Surroundings
+from txlb.admin._factory import ManholeFactory
 from txlb.admin._passwords import PasswordChecks
-from txlb.admin._transport import ManholeFactory
 from txlb.admin._users import KeyChecker, PasswordChecker, Realm, Users
 from txlb.deadlines import Deadlines
 
+if TYPE_CHECKING:
+    import socket
 
-class PasswordThread(Thread):
+#: How much later than others a thread gets the processor in which passwords are checked.
+#: Strangers make it work, and what is relayed must not wait for it.
+NICE = 10
+
+
+class PasswordThread(threading.Thread):
     """
     A thread that does not keep a process from ending whose manhole was not
-    stopped.
+    stopped, and that others go before.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.daemon = True
+
+    def run(self) -> None:
+        """
+        See L{threading.Thread.run}.
+        """
+        # Elsewhere than on Linux this is about whole processes. The threads that argon2
+        # starts are as nice as this one.
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        super().run()
 
 
 class PasswordThreads(ThreadPool):
@@ -71,9 +94,32 @@ class Running:
         )
         portal = Portal(
             Realm(lambda name: Administrator(name, surroundings)),
-            [PasswordChecker(users, self._checks), KeyChecker(users)],
+            [PasswordChecker(users, self._checks, time.monotonic), KeyChecker(users)],
         )
         self.factory = ManholeFactory(portal, key, reactor, self._deadlines)
+        self._reactor = reactor
+        self._acceptors: list[Acceptor] = []
+
+    def accept(self, sockets: Iterable[socket.socket]) -> None:
+        """
+        Let clients in that connect to listening sockets, which are this one's to close.
+        """
+        for sock in sockets:
+            acceptor = Acceptor(sock, self._reactor, self._deadlines, self.factory)
+            self._acceptors.append(acceptor)
+            acceptor.start()
+
+    def shutDown(self) -> Deferred[None]:
+        """
+        Accept no more, and close every connection.
+
+        @return: fires with L{None} when all are gone, after three seconds or
+            little more. It does not fail.
+        """
+        acceptors, self._acceptors = self._acceptors, []
+        for acceptor in acceptors:
+            acceptor.stop()
+        return self.factory.shutDown()
 
     def usersChanged(self, users: Users) -> None:
         """

@@ -5,12 +5,10 @@ The manhole as a Twisted service.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from socket import AF_UNIX
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
 from txlb.admin._commands import Target
@@ -24,7 +22,7 @@ from txlb.admin._status import Balancer, Configured, statusTable
 from txlb.admin._users import Users
 from txlb.config import AdminUser
 from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress
-from txlb.process import SocketFile, UNIXPort
+from txlb.process import SocketFile
 from txlb.proxy import bindSockets, socketAddress
 
 if TYPE_CHECKING:
@@ -33,13 +31,13 @@ if TYPE_CHECKING:
     from twisted.conch.ssh.keys import Key
 
     from txlb.admin._running import Running
-    from txlb.admin._transport import ManholeFactory
 
 #: Where a manhole listens unless it is told otherwise: for this machine alone.
 DEFAULT_LISTEN = "127.0.0.1:2222"
 
-#: Clients that may wait to be accepted.
-BACKLOG = 16
+#: Clients that may wait to be accepted: they are let in one at a time, see
+#: L{txlb.admin._work}.
+BACKLOG = 128
 
 
 def manholeService(
@@ -97,10 +95,9 @@ class ManholeService(Service):
         self._reactor = reactor
         self._key: Key | None = None
         self._sockets: list[socket.socket] = []
+        self._addresses: list[Address] = []
         # The file of a UNIX socket that this service has made.
         self._file: SocketFile | None = None
-        self._addresses: list[Address] = []
-        self._ports: list[IListeningPort | UNIXPort] = []
         self._running: Running | None = None
         self._history = History()
         self._unsubscribe: Callable[[], None] | None = None
@@ -187,8 +184,8 @@ class ManholeService(Service):
         self._running = running = Running(
             self._users, key, self._namespace, reactor, self._lbs.manager.by
         )
-        self._ports = [self._adopted(reactor, sock, running.factory) for sock in self._sockets]
-        self._sockets = []
+        sockets, self._sockets = self._sockets, []
+        running.accept(sockets)
         self._unsubscribe = self._lbs.manager.subscribe(self._history)
         super().startService()
         for warning in self._users.warnings():
@@ -210,31 +207,19 @@ class ManholeService(Service):
         unsubscribe, self._unsubscribe = self._unsubscribe, None
         if unsubscribe is not None:
             unsubscribe()
-        for sock in self._sockets:
-            if self._file is not None:
-                self._file.remove()
+        # While the socket is open, as another file may get its number afterwards.
+        if self._file is not None:
+            self._file.remove()
+            self._file = None
+        sockets, self._sockets, self._addresses = self._sockets, [], []
+        for sock in sockets:
             sock.close()
-        self._file = None
-        ports, self._ports, self._sockets, self._addresses = self._ports, [], [], []
-        waiting: list[Deferred[Any]] = [_closed(port) for port in ports]
         running, self._running = self._running, None
-        if running is not None:
-            waiting.append(running.factory.shutDown())
-        stopped: Deferred[Any] = DeferredList(waiting)
-        if running is not None:
-            stopped.addCallback(lambda _: running.stop())
-        return stopped.addCallback(lambda _: None)
+        if running is None:
+            return succeed(None)
+        return running.shutDown().addCallback(lambda _: running.stop())
 
     # Parts
-
-    def _adopted(
-        self, reactor: Any, sock: socket.socket, factory: ManholeFactory
-    ) -> IListeningPort | UNIXPort:
-        if sock.family == AF_UNIX:
-            return UNIXPort(sock, self._file, factory, reactor)
-        port: IListeningPort = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
-        sock.close()
-        return port
 
     def _namespace(self, show: Callable[[str], None]) -> Mapping[str, object]:
         def status() -> None:
@@ -260,14 +245,3 @@ class ManholeService(Service):
             **functions(Target(self._lbs, self._config, self._history)),
             "explain": explain,
         }
-
-
-def _closed(port: IListeningPort | UNIXPort) -> Deferred[Any]:
-    """
-    Close a port. What goes wrong is logged.
-    """
-    return maybeDeferred(port.stopListening).addErrback(
-        lambda failure: log.warn(
-            "a port of the manhole closed with: {error}", error=failure.getErrorMessage()
-        )
-    )

@@ -5,9 +5,9 @@ The directory for what txlb keeps from one run to the next.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 
+from txlb.admin._trust import ownershipProblem, pathProblem
 from txlb.errors import StateDirectoryError
 from txlb.process import Folder, UntrustedPath, ownFolderRemedy
 
@@ -29,12 +29,13 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
     @param environ: the environment; by default this process's.
     @return: its absolute path.
     @raise StateDirectoryError: it can't be made, is no directory, belongs to
-        another user, or others can write to it.
+        another user, or others can write to it or to a folder above it.
     """
     found = statePath(path, environ)
     try:
         with Folder.at(found, make=0o700) as folder:
             status = os.fstat(folder.descriptor)
+        above = pathProblem(found)
     except UntrustedPath as error:
         raise StateDirectoryError(
             f"the state directory {found} can't be used: {error}; {ANOTHER}"
@@ -48,6 +49,8 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
         remedy = ownFolderRemedy(found, status)
         more = f", or change that with: {remedy}" if remedy else ""
         raise StateDirectoryError(f"the state directory {found} {problem}; {ANOTHER}{more}")
+    if above:
+        raise StateDirectoryError(f"the state directory {found} is not used: {above}")
     return found
 
 
@@ -83,15 +86,3 @@ def _default(environ: Mapping[str, str]) -> str:
     if not os.path.isabs(state):
         state = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local", "state")
     return os.path.join(state, "txlb")
-
-
-def ownershipProblem(status: os.stat_result) -> str | None:
-    """
-    Why what lies there can't be trusted: somebody other than this process's
-    user and root could have changed it. L{None} where nobody could.
-    """
-    if status.st_uid not in {os.geteuid(), 0}:
-        return f"belongs to another user (uid {status.st_uid})"
-    if stat.S_IMODE(status.st_mode) & 0o022:
-        return f"can be written to by others (mode {stat.S_IMODE(status.st_mode):04o})"
-    return None

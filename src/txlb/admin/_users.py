@@ -7,12 +7,14 @@ give away: only users with full access get in.
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 from twisted.conch.error import ValidPublicKey
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.common import getNS
-from twisted.conch.ssh.keys import Key
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import (
     ISSHPrivateKey,
@@ -23,11 +25,14 @@ from twisted.cred.credentials import (
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-from txlb.admin._authorized import AuthorizedKeysError, readAuthorizedKeys
-from txlb.admin._log import log
+from txlb.admin._authorized import AuthorizedKeysError, KeyFiles, publicKey
 from txlb.admin._passwords import PasswordChecks, TooManyChecks, hashCost, isOldHash, isUsableHash
+from txlb.admin._securitykey import SECURITY_KEYS, SecurityKeyError, signedBySecurityKey
+from txlb.admin._source import LOCAL
+from txlb.admin._tries import PasswordTries, TooManyTries
 from txlb.config import AdminUser
 from txlb.errors import DuplicateName
 
@@ -42,6 +47,9 @@ SIGNATURE_ALGORITHMS = (
     b"rsa-sha2-512",
     b"rsa-sha2-256",
 )
+
+#: By what else than its own kind a key may sign: RFC 8332.
+_ALGORITHMS = {b"ssh-rsa": {b"rsa-sha2-512", b"rsa-sha2-256"}}
 
 
 class LoginRefused(UnauthorizedLogin):
@@ -60,6 +68,7 @@ class Users:
 
     def __init__(self, users: Iterable[AdminUser]) -> None:
         self._users: dict[str, AdminUser] = {}
+        self._secret = secrets.token_bytes(16)
         self.replace(users)
 
     def replace(self, users: Iterable[AdminUser]) -> None:
@@ -89,6 +98,19 @@ class Users:
             return self._users[name.decode("utf-8")]
         except (KeyError, UnicodeDecodeError):
             raise LoginRefused("there is no such user") from None
+
+    def standIn(self, name: bytes) -> AdminUser | None:
+        """
+        A user with keys whose file is looked at for somebody who has none, so that it can't
+        be told from outside who exists. For one name it is the same each time.
+
+        @return: L{None} where no user has keys.
+        """
+        withKeys = [user for user in self if user.authorizedKeys is not None]
+        if not withKeys:
+            return None
+        digest = hashlib.blake2b(name, key=self._secret, digest_size=8).digest()
+        return withKeys[int.from_bytes(digest, "big") % len(withKeys)]
 
     def costliestHash(self) -> str | None:
         """
@@ -131,47 +153,73 @@ def _checkAccess(user: AdminUser) -> bytes:
     return user.name.encode("utf-8")
 
 
+class PasswordTry(UsernamePassword):
+    """
+    A password, and from where it comes.
+
+    @ivar source: see L{txlb.admin._source.sourceOf}.
+    """
+
+    def __init__(self, username: bytes, password: bytes, source: str = LOCAL) -> None:
+        super().__init__(username, password)
+        self.source = source
+
+
 @implementer(ICredentialsChecker)
 class PasswordChecker:
     """
     Lets in who knows the password.
 
     Whatever is wrong with the user, the answer takes as long as a check does.
+
+    @param seconds: the monotonic clock, by which wrong passwords are forgotten.
     """
 
     credentialInterfaces = (IUsernamePassword,)
 
-    def __init__(self, users: Users, checks: PasswordChecks) -> None:
+    def __init__(
+        self, users: Users, checks: PasswordChecks, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         self._users = users
         self._checks = checks
+        self._tries = PasswordTries(seconds)
 
     def requestAvatarId(self, credentials: UsernamePassword) -> Deferred[bytes | tuple[()]]:
         """
         See L{ICredentialsChecker}. It fails with L{LoginRefused}.
         """
+        name = credentials.username
+        source = credentials.source if isinstance(credentials, PasswordTry) else LOCAL
         refusal: LoginRefused | None = None
         user: AdminUser | None = None
         stored: str | None = None
         try:
-            user = self._users.named(credentials.username)
+            self._tries.begin(source, name)
+        except TooManyTries as error:
+            raise LoginRefused(str(error)) from None
+        try:
+            user = self._users.named(name)
             stored = _usableHash(user)
         except LoginRefused as error:
             refusal = error
-        try:
-            checked = self._checks.matches(stored, credentials.password)
-        except TooManyChecks as error:
-            raise LoginRefused(str(error)) from None
 
         def decide(matched: bool) -> bytes | tuple[()]:
             if refusal is not None:
                 raise refusal
             if user is None or not matched:
                 raise LoginRefused("the password is wrong")
-            if self._users.named(credentials.username) != user:
+            self._tries.wasRight(source, name)
+            if self._users.named(name) != user:
                 raise LoginRefused("the user was changed while the password was checked")
             return _checkAccess(user)
 
-        return checked.addCallback(decide)
+        checked = self._checks.matches(stored, credentials.password, source)
+        return checked.addCallbacks(decide, _refused)
+
+
+def _refused(failure: Failure) -> Failure:
+    failure.trap(TooManyChecks)
+    raise LoginRefused(failure.getErrorMessage()) from None
 
 
 def _usableHash(user: AdminUser) -> str:
@@ -186,13 +234,17 @@ def _usableHash(user: AdminUser) -> str:
 class KeyChecker:
     """
     Lets in who has the private key to one of the user's public keys. The file is
-    read at each login, so that a key can be added or removed at any time.
+    looked at for each key, so that one can be added or removed at any time.
+
+    Whatever is wrong with the user, the answer to a key takes as long: a file is looked at
+    also for somebody who has none, or does not exist.
     """
 
     credentialInterfaces = (ISSHPrivateKey,)
 
     def __init__(self, users: Users) -> None:
         self._users = users
+        self._files = KeyFiles()
 
     def requestAvatarId(self, credentials: SSHPrivateKey) -> Deferred[bytes | tuple[()]]:
         """
@@ -201,33 +253,51 @@ class KeyChecker:
         @raise ValidPublicKey: the key would do, if it had signed.
         @raise LoginRefused: it won't do.
         """
-        user = self._users.named(credentials.username)
-        key = self._authorized(user, credentials)
-        name = _checkAccess(user)
+        name = self._authorized(credentials)
         if not credentials.signature:
             raise ValidPublicKey
-        # Conch verifies by the algorithm that the signature names, which has to
+        # A key verifies by the algorithm that the signature names, which has to
         # be the one that was offered and allowed.
-        if _signedWith(credentials.signature) != credentials.algName or not _verified(
-            key, credentials
-        ):
+        if _signedWith(credentials.signature) != credentials.algName:
+            raise LoginRefused("the signature is wrong")
+        try:
+            message = _signed(credentials)
+        except SecurityKeyError as error:
+            raise LoginRefused(str(error)) from None
+        if not _verified(credentials, message):
             raise LoginRefused("the signature is wrong")
         return succeed(name)
 
-    def _authorized(self, user: AdminUser, credentials: SSHPrivateKey) -> Key:
-        if user.authorizedKeys is None:
-            raise LoginRefused("this user has no authorizedKeys")
+    def _authorized(self, credentials: SSHPrivateKey) -> bytes:
+        """
+        @return: the name of the user whose key it is.
+        """
         checkAlgorithm(credentials.algName)
+        refusal: LoginRefused | None = None
+        name = b""
+        user: AdminUser | None = None
         try:
-            keys, problems = readAuthorizedKeys(user.authorizedKeys)
+            user = self._users.named(credentials.username)
+            name = _checkAccess(user)
+        except LoginRefused as error:
+            refusal = error
+        if user is not None and user.authorizedKeys is None:
+            refusal = LoginRefused("this user has no authorizedKeys")
+        if user is None or user.authorizedKeys is None:
+            user = self._users.standIn(credentials.username)
+        try:
+            found = self._isIn(user, credentials.blob)
         except AuthorizedKeysError as error:
-            raise LoginRefused(str(error)) from None
-        for problem in problems:
-            log.warn("{problem}", problem=problem)
-        for key in keys:
-            if key.blob() == credentials.blob:
-                return key
-        raise LoginRefused("the key is not in authorizedKeys")
+            raise refusal or LoginRefused(str(error)) from None
+        if refusal is not None:
+            raise refusal
+        if not found:
+            raise LoginRefused("the key is not in authorizedKeys")
+        return name
+
+    def _isIn(self, user: AdminUser | None, blob: bytes) -> bool:
+        path = None if user is None else user.authorizedKeys
+        return path is not None and self._files.holds(path, blob)
 
 
 def checkAlgorithm(name: bytes) -> None:
@@ -247,9 +317,24 @@ def _signedWith(signature: bytes) -> bytes:
     return name
 
 
-def _verified(key: Key, credentials: SSHPrivateKey) -> bool:
+def _signed(credentials: SSHPrivateKey) -> bytes:
+    """
+    What has to have been signed.
+    """
+    kind: bytes = getNS(credentials.blob)[0]
+    if credentials.algName not in _ALGORITHMS.get(kind, {kind}):
+        raise LoginRefused("the signature is not of the kind of the key")
+    if kind not in SECURITY_KEYS:
+        message: bytes = credentials.sigData
+        return message
+    # The kind and the point, which on NIST's curve has the curve before it.
+    fields = getNS(credentials.blob, 4 if b"ecdsa" in kind else 3)
+    return signedBySecurityKey(fields[-2], credentials.sigData, credentials.signature)
+
+
+def _verified(credentials: SSHPrivateKey, message: bytes) -> bool:
     try:
-        return bool(key.verify(credentials.signature, credentials.sigData))
+        return bool(publicKey(credentials.blob).verify(credentials.signature, message))
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no signature
         return False
 

@@ -10,7 +10,7 @@ from txlb.proxy._connect import connectTo
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._limits import Tally
-from txlb.proxy._listen import Listener
+from txlb.proxy._listen import EXHAUSTED, EXHAUSTED_PAUSE, Listener
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
@@ -20,6 +20,8 @@ from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
 __all__ = [
+    "EXHAUSTED",
+    "EXHAUSTED_PAUSE",
     "ConnectFailed",
     "ConnectionRecord",
     "FastRelay",

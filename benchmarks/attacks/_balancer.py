@@ -1,0 +1,204 @@
+"""
+The balancer that is attacked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.machine import PROXY_CORE, startingOn
+from benchmarks.peers import Running
+from benchmarks.programs import ROOT, Program, freePort
+from benchmarks.traffic import Backend
+
+#: Hosts of the service whose status is asked for; nobody ever connects to them.
+HOSTS = 2000
+
+#: Keys of the user to whom keys are offered.
+KEYS = 100
+
+#: Seconds that an administrator tries to log in.
+PATIENCE = 15
+
+CONFIG = """\
+<config>
+  <service name="web">
+    <listen ip="{listen}"/>
+    <group name="prod" scheduler="leastc" enable="yes">
+{hosts}
+    </group>
+  </service>
+  <service name="checked">
+    <listen ip="127.0.0.1:{aside}"/>
+    <group name="prod" scheduler="leastc" enable="yes">
+      <check type="http" contains="no such text" interval="0.5"/>
+      <host name="one" ip="{checked}"/>
+    </group>
+  </service>
+  <service name="probed">
+    <listen ip="127.0.0.1:{aside2}"/>
+    <group name="prod" scheduler="resource" enable="yes">
+      <resource probe="http" port="{probedPort}" interval="0.5"/>
+      <host name="one" ip="{probed}"/>
+    </group>
+  </service>
+  <service name="large">
+    <listen ip="127.0.0.1:{aside3}"/>
+    <group name="prod" scheduler="rand" enable="yes">
+{many}
+    </group>
+  </service>
+  <admin>
+    <ssh listen="127.0.0.1:{ssh}" enable="yes"/>
+    <user name="admin" authorizedKeys="admin.pub" access="full"/>
+    <user name="many" authorizedKeys="many.keys" access="full"/>
+  </admin>
+  <control socket="control/socket"/>
+</config>
+"""
+
+
+@dataclass
+class Balancer:
+    """
+    A balancer that runs.
+
+    @ivar ssh: where its prompt is.
+    @ivar control: its control socket.
+    @ivar checked: a host that it checks, where nobody listens.
+    @ivar probed: one that it asks for its load, likewise.
+    """
+
+    running: Running
+    folder: Path
+    ssh: tuple[str, int]
+    control: Path
+    checked: tuple[str, int]
+    probed: tuple[str, int]
+
+    def login(self) -> float | None:
+        """
+        Log in as an administrator does, with OpenSSH's client.
+
+        @return: how many seconds that took; L{None} if it failed.
+        """
+        options = (
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "GlobalKnownHostsFile=/dev/null",
+            "IdentitiesOnly=yes",
+            "BatchMode=yes",
+            "LogLevel=ERROR",
+            f"ConnectTimeout={PATIENCE}",
+        )
+        words = ["ssh", "-F", "none", "-i", str(self.folder / "admin"), "-p", str(self.ssh[1])]
+        for option in options:
+            words += ["-o", option]
+        began = time.monotonic()
+        try:
+            done = subprocess.run(
+                [*words, "admin@127.0.0.1", "6 * 7"],
+                check=False,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=PATIENCE + 5,
+            )
+        except subprocess.TimeoutExpired:
+            return None
+        return time.monotonic() - began if done.stdout == b"42\n" else None
+
+
+def startBalancer(folder: Path, backend: Backend, source: Path = ROOT / "src") -> Balancer:
+    """
+    Start one, and wait until it listens.
+
+    @param source: the folder with the code that is to run.
+    @raise ProgramError: it does not start.
+    """
+    _makeKeys(folder)
+    ports = [freePort() for _ in range(7)]
+    listen, ssh, checked, probed, *aside = ports
+    hosts = [
+        f'      <host name="h{number}" ip="{host}:{port}"/>'
+        for number, (host, port) in enumerate(backend.addresses)
+    ]
+    many = [
+        f'      <host name="h{number}" ip="127.2.{number // 250}.{number % 250 + 1}:9"/>'
+        for number in range(HOSTS)
+    ]
+    (folder / "config.xml").write_text(
+        CONFIG.format(
+            listen=f"127.0.0.1:{listen}",
+            hosts="\n".join(hosts),
+            many="\n".join(many),
+            ssh=ssh,
+            checked=f"127.0.0.1:{checked}",
+            probed=f"127.0.0.1:{probed}",
+            probedPort=probed,
+            aside=aside[0],
+            aside2=aside[1],
+            aside3=aside[2],
+        ),
+        encoding="utf-8",
+    )
+    command = [
+        sys.executable,
+        "-c",
+        "from twisted.scripts.twistd import run; run()",
+        *("--pidfile=", "-n", "txlb", "-c", str(folder / "config.xml")),
+    ]
+    with startingOn(PROXY_CORE):
+        program = Program("balancer", command, folder, source)
+    running = Running("balancer", ("127.0.0.1", listen), backend, program=program)
+    program.waitForPort(("127.0.0.1", ssh))
+    program.waitForPort(running.address)
+    return Balancer(
+        running,
+        folder,
+        ("127.0.0.1", ssh),
+        folder / "control" / "socket",
+        ("127.0.0.1", checked),
+        ("127.0.0.1", probed),
+    )
+
+
+def _makeKeys(folder: Path) -> None:
+    """
+    An administrator's key, and a file of many keys.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    key = ed25519.Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    (folder / "admin").write_bytes(private)
+    (folder / "admin").chmod(0o600)
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    (folder / "admin.pub").write_bytes(public + b"\n")
+    many = [
+        ec.generate_private_key(ec.SECP256R1())
+        .public_key()
+        .public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        for _ in range(KEYS)
+    ]
+    (folder / "many.keys").write_bytes(b"\n".join(many) + b"\n")
+    for name in ("admin.pub", "many.keys"):
+        (folder / name).chmod(0o600)
+
+
+def canLogIn() -> bool:
+    """
+    Whether OpenSSH's client is installed.
+    """
+    return shutil.which("ssh", path=os.environ.get("PATH")) is not None

@@ -1,0 +1,182 @@
+"""
+The connections of a manhole: which are let in, and what is done when.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import cast
+
+from twisted.conch.ssh.factory import SSHFactory
+from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.service import SSHService
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from txlb.admin._administrator import Connection
+from txlb.admin._allowance import Allowance
+from txlb.admin._log import log, quietLog
+from txlb.admin._login import UserAuth
+from txlb.admin._source import peerName, sourceOf
+from txlb.admin._startups import Startups
+from txlb.admin._transport import ManholeTransport
+from txlb.admin._work import LoginWork
+from txlb.deadlines import Deadlines, Throttle
+
+#: Connections at a time whose clients have logged in.
+MAX_INSIDE = 64
+
+#: Connections from one address that begin at once, and seconds after which another one does.
+#: The others wait. Logins that succeed don't count.
+BEGINNING = 10
+BEGINNING_SECONDS = 0.2
+
+#: Seconds between two lines of the log about connections that were refused.
+REFUSAL_INTERVAL = 10.0
+
+
+class ManholeFactory(SSHFactory):
+    """
+    Makes a L{ManholeTransport} for each client that is let in.
+
+    @param work: what does the work before logins.
+    @param chance: what refuses by chance.
+    @ivar connections: those that are there.
+    @ivar inside: those of them whose clients have logged in.
+    @ivar startups: the others.
+    @ivar refused: how many clients were closed at once because there were too
+        many.
+    """
+
+    noisy = False
+    _log = quietLog
+    protocol = ManholeTransport
+    services = {  # noqa: RUF012 - as Conch has it
+        b"ssh-userauth": UserAuth,
+        b"ssh-connection": Connection,
+    }
+    primes = None
+
+    def __init__(
+        self,
+        portal: Portal,
+        hostKey: Key,
+        reactor: IReactorTime,
+        deadlines: Deadlines,
+        work: LoginWork | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.portal = portal
+        self.reactor = reactor
+        self.deadlines = deadlines
+        self.privateKeys = {b"ssh-ed25519": hostKey}
+        self.publicKeys = {b"ssh-ed25519": hostKey.public()}
+        self.connections: set[ManholeTransport] = set()
+        self.inside: set[ManholeTransport] = set()
+        self.startups = Startups(deadlines.seconds, chance or random.Random(), deadlines.sleptSince)
+        self.work = LoginWork(deadlines) if work is None else work
+        self.refused = 0
+        self._rate = Allowance(deadlines.seconds, BEGINNING, BEGINNING_SECONDS)
+        self._refusals = Throttle(deadlines, self._sayRefused, REFUSAL_INTERVAL)
+        self._whenGone: Deferred[None] | None = None
+
+    def admits(self, address: IAddress | None) -> bool:
+        """
+        Decide whether a client that has connected is let in to log in. If so, it has to be
+        given to L{buildProtocol} next.
+
+        @param address: from where it comes.
+        """
+        if self._whenGone is None and self.startups.admits(sourceOf(address)):
+            return True
+        self.refused += 1
+        self._refusals.happened(address)
+        return False
+
+    def buildProtocol(self, addr: IAddress | None) -> ManholeTransport:
+        """
+        A client was let in.
+        """
+        made = cast("ManholeTransport", super().buildProtocol(addr))
+        self.connections.add(made)
+        return made
+
+    def getService(self, transport: ManholeTransport, service: bytes) -> type[SSHService] | None:
+        """
+        What a client can ask for: to log in, and then its sessions.
+        """
+        if service == b"ssh-userauth" or transport.user is not None:
+            return self.services.get(service)
+        return None
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether as many have logged in as may.
+        """
+        return len(self.inside) >= MAX_INSIDE
+
+    def begins(self, connection: ManholeTransport) -> None:
+        """
+        A client is there: tell its connection when it is due.
+        """
+        source = connection.source
+        wait = self._rate.wait(source)
+        self._rate.take(source)
+        if wait > 0:
+            self.deadlines.after(wait, connection.due)
+        else:
+            connection.due()
+
+    def loggedIn(self, connection: ManholeTransport) -> None:
+        """
+        A client has logged in.
+        """
+        self.inside.add(connection)
+        self.startups.remove(connection)
+        self.work.refund(connection)
+        self._rate.giveBack(connection.source)
+
+    def connectionEnds(self, connection: ManholeTransport) -> None:
+        """
+        A client is being told to go. It takes no place and no work any more.
+        """
+        self.inside.discard(connection)
+        self.startups.remove(connection)
+        self.work.remove(connection)
+
+    def connectionGone(self, gone: ManholeTransport) -> None:
+        """
+        A client has gone.
+        """
+        self.connectionEnds(gone)
+        self.connections.discard(gone)
+        if not self.connections and self._whenGone is not None:
+            self._whenGone.callback(None)
+
+    def shutDown(self) -> Deferred[None]:
+        """
+        Close every connection.
+
+        @return: fires with L{None} when all are gone, after three seconds or
+            little more. It does not fail.
+        """
+        self._whenGone = Deferred()
+        self.work.stop()
+        self._refusals.flush()
+        if not self.connections:
+            self._whenGone.callback(None)
+        for each in tuple(self.connections):
+            each.shutDown()
+        return self._whenGone
+
+    def _sayRefused(self, times: int, address: IAddress | None) -> None:
+        log.warn(
+            "{peer}: closed, as {count} connections are waiting to log in already "
+            "({times} such times, {refused} so far)",
+            peer=peerName(address),
+            count=len(self.startups),
+            times=times,
+            refused=self.refused,
+        )

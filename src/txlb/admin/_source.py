@@ -1,0 +1,53 @@
+"""
+From where a client comes, as far as limits go.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from twisted.internet.address import IPv4Address, IPv6Address
+
+from txlb.model import plainHost
+
+#: An IPv6 client can choose its address from a network of this size: RFC 6177.
+IPV6_PREFIX = 64
+
+#: Where clients of a UNIX socket come from.
+LOCAL = "unix"
+
+
+def clientHost(address: object) -> str | None:
+    """
+    The IP address of a peer, an IPv4 address also if it came as an IPv6 one
+    (C{::ffff:192.0.2.1}).
+
+    @param address: as Twisted tells it.
+    @return: L{None} if it is no IP address.
+    """
+    return plainHost(address.host) if isinstance(address, (IPv4Address, IPv6Address)) else None
+
+
+def sourceOf(address: object) -> str:
+    """
+    What the limits of clients are counted by: an IPv4 address, the /64 of an IPv6 address,
+    or L{LOCAL}.
+    """
+    host = clientHost(address)
+    if host is None:
+        return LOCAL
+    if ":" not in host:
+        return host
+    network = ipaddress.IPv6Network((host.partition("%")[0], IPV6_PREFIX), strict=False)
+    return str(network)
+
+
+def peerName(address: object) -> str:
+    """
+    A peer as it is called in logs.
+    """
+    host = clientHost(address)
+    if host is None:
+        return LOCAL
+    port = getattr(address, "port", 0)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
