@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.client import PEER, AbortableTransport, Auth, ClientTransport, Link, Wire
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
+from tests.sleeping import SleepingClock
 from txlb.admin import AdminUser, _factory, _startups
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._factory import BEGINNING, BEGINNING_SECONDS, REFUSAL_INTERVAL
@@ -37,6 +38,7 @@ from txlb.admin._transport import (
 )
 from txlb.admin._users import SIGNATURE_ALGORITHMS, Users
 from txlb.admin._work import PAUSE
+from txlb.deadlines import Deadlines
 
 PASSWORD = b"\0" + NS(b"secret")
 WRONG = b"\0" + NS(b"wrong-password")
@@ -391,6 +393,20 @@ class TimeTests(LoginTestCase):
         self.pass_(1)
         link.pump()
         self.assertEqual(link.client.disconnected, b"you took too long")
+
+    def test_sleep(self) -> None:
+        """
+        While the process sleeps nobody is heard, so that is not counted.
+        """
+        clock = SleepingClock()
+        self.wire.factory.deadlines = Deadlines(clock, clock.seconds)
+        link = self.connect()
+        clock.sleep(2 * LOGIN_TIMEOUT)
+        clock.decide()
+        self.assertFalse(link.serverEnd.disconnecting)
+        link.login()
+        clock.pump([0.5] * int(3 * LOGIN_TIMEOUT))
+        self.assertFalse(link.serverEnd.disconnecting)
 
     def test_loggedIn(self) -> None:
         link = self.connect()
