@@ -26,12 +26,14 @@ from twisted.internet.testing import StringTransport
 
 from tests.admin.fakes import clockAndDeadlines, noNames
 from txlb.admin._administrator import Administrator
+from txlb.admin._agreed import Agreed
 from txlb.admin._channel import Surroundings
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._factory import ManholeFactory
+from txlb.admin._order import STRICT_CLIENT
 from txlb.admin._packets import Packets
 from txlb.admin._passwords import PasswordChecks
-from txlb.admin._transport import STRICT_CLIENT, Agreed, ManholeTransport
+from txlb.admin._transport import ManholeTransport
 from txlb.admin._users import KeyChecker, PasswordChecker, Realm, Users
 from txlb.admin._work import PAUSE, LoginWork
 

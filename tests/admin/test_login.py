@@ -25,15 +25,14 @@ from txlb.admin import AdminUser, _factory, _startups
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._factory import BEGINNING, BEGINNING_SECONDS, REFUSAL_INTERVAL
 from txlb.admin._login import LOGIN_TIMEOUT, MAX_TRIES
+from txlb.admin._newcomer import MAX_EARLY_MESSAGES
+from txlb.admin._order import MAX_MEANWHILE, MSG_KEX_INIT
 from txlb.admin._packets import MAX_PACKET_BEFORE_LOGIN, Packets
 from txlb.admin._passwords import PasswordChecks
 from txlb.admin._startups import EARLY_OF_ONE, MOST_OF_ONE, SILENCE
 from txlb.admin._transport import (
     CLOSE_TIMEOUT,
     GOODBYE_TIMEOUT,
-    MAX_EARLY_MESSAGES,
-    MAX_MEANWHILE,
-    MSG_KEX_INIT,
     ManholeTransport,
 )
 from txlb.admin._users import SIGNATURE_ALGORITHMS, Users
@@ -522,7 +521,7 @@ class NumberTests(LoginTestCase):
         self.wire.clock.advance(BEGINNING_SECONDS / 2)
         self.assertTrue(all(each.value() for each in ends[:-1]))
         self.assertEqual(end.value(), b"")
-        self.assertFalse(late.silent)
+        self.assertFalse(late.newcomer.silent)
         elsewhere = self.connectFrom(9)
         assert elsewhere is not None
         self.assertTrue(elsewhere.client.secure)
@@ -611,7 +610,7 @@ class RulesTests(LoginTestCase):
         server, end = self.begin()
         self.say(server, b"SSH-2.0-")
         self.assertFalse(server.gotVersion)
-        self.assertTrue(server.silent)
+        self.assertTrue(server.newcomer.silent)
         self.say(server, b"x\n")
         self.assertEqual(server.otherVersionString, b"SSH-2.0-x")
         self.assertFalse(end.disconnecting)
@@ -810,11 +809,11 @@ class TurnTests(LoginTestCase):
         link.clientEnd.clear()
         self.assertEqual(link.serverEnd.producerState, "paused")
         self.assertEqual(link.serverEnd.value(), b"")
-        self.assertFalse(link.server.silent)
+        self.assertFalse(link.server.newcomer.silent)
         link.pump()
         self.assertEqual(auth.failures, 2)
         self.assertEqual(link.serverEnd.producerState, "producing")
-        self.assertTrue(link.server.silent)
+        self.assertTrue(link.server.newcomer.silent)
 
     def test_afterTheLoginAtOnce(self) -> None:
         link = self.connect()

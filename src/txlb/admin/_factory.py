@@ -18,6 +18,7 @@ from txlb.admin._administrator import Connection
 from txlb.admin._allowance import Allowance
 from txlb.admin._log import log, quietLog
 from txlb.admin._login import UserAuth
+from txlb.admin._newcomer import Newcomer
 from txlb.admin._source import peerName, sourceOf
 from txlb.admin._startups import Startups
 from txlb.admin._transport import ManholeTransport
@@ -117,34 +118,35 @@ class ManholeFactory(SSHFactory):
         """
         return len(self.inside) >= MAX_INSIDE
 
-    def begins(self, connection: ManholeTransport) -> None:
+    def begins(self, newcomer: Newcomer) -> None:
         """
-        A client is there: tell its connection when it is due.
+        A client is there: give it a place, and tell it when it is due.
         """
-        source = connection.source
-        wait = self._rate.wait(source)
-        self._rate.take(source)
+        self.startups.add(newcomer)
+        wait = self._rate.wait(newcomer.source)
+        self._rate.take(newcomer.source)
         if wait > 0:
-            self.deadlines.after(wait, connection.due)
+            self.deadlines.after(wait, newcomer.due)
         else:
-            connection.due()
+            newcomer.due()
 
     def loggedIn(self, connection: ManholeTransport) -> None:
         """
         A client has logged in.
         """
         self.inside.add(connection)
-        self.startups.remove(connection)
-        self.work.refund(connection)
-        self._rate.giveBack(connection.source)
+        newcomer = connection.newcomer
+        self.startups.remove(newcomer)
+        self.work.refund(newcomer)
+        self._rate.giveBack(newcomer.source)
 
     def connectionEnds(self, connection: ManholeTransport) -> None:
         """
         A client is being told to go. It takes no place and no work any more.
         """
         self.inside.discard(connection)
-        self.startups.remove(connection)
-        self.work.remove(connection)
+        self.startups.remove(connection.newcomer)
+        self.work.remove(connection.newcomer)
 
     def connectionGone(self, gone: ManholeTransport) -> None:
         """

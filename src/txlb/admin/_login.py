@@ -103,7 +103,7 @@ class UserAuth(SSHUserAuthServer):
         if packet[:1] != b"\0":
             return fail(LoginRefused("passwords can't be changed here"))
         password = getNS(packet[1:])[0]
-        credentials = PasswordTry(self.user or b"", password, self.transport.source)
+        credentials = PasswordTry(self.user or b"", password, self.transport.newcomer.source)
         login: Deferred[Any] = self.portal.login(credentials, None, IConchUser)
         return login.addErrback(self._ebPassword)
 

@@ -3,9 +3,7 @@ The ssh protocol below the sessions: what is negotiated, and what may come when.
 
 Conch exchanges keys, dispatches messages and logs in. Packets and ciphers are ours
 (L{txlb.admin._packets}), as Conch has no cipher that authenticates before it decrypts.
-So is the order of messages (I{strict key exchange}, which OpenSSH's C{PROTOCOL}
-describes in section 1.10): without it an attacker on the way can drop messages from the
-beginning of a connection (CVE-2023-48795, "Terrapin").
+So is the order in which messages may come (L{txlb.admin._order}).
 
 Until a client has logged in, what it sends is only kept, up to a bound, and worked on
 when it is its turn: see L{txlb.admin._work}.
@@ -13,10 +11,8 @@ when it is its turn: see L{txlb.admin._work}.
 
 from __future__ import annotations
 
-import secrets
 import struct
-from collections.abc import Callable, Sequence
-from enum import Enum
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.conch.ssh import transport
@@ -25,12 +21,15 @@ from twisted.conch.ssh.transport import SSHServerTransport
 from twisted.python.failure import Failure
 
 from txlb.admin._administrator import Administrator
-from txlb.admin._ciphers import CIPHERS, MACS, PacketCipher, packetCipher
+from txlb.admin._agreed import Agreed, keyExchanges, offerOf
+from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._gate import ReadGate
 from txlb.admin._log import log, printable, quietLog
 from txlb.admin._login import LOGIN_TIMEOUT, UserAuth
+from txlb.admin._newcomer import Newcomer
+from txlb.admin._order import STRICT_CLIENT, STRICT_SERVER, MessageOrder
 from txlb.admin._packets import MAX_PACKET, SEQUENCES, PacketError, Packets
-from txlb.admin._source import LOCAL, peerName, sourceOf
+from txlb.admin._source import peerName, sourceOf
 from txlb.admin._users import SIGNATURE_ALGORITHMS
 from txlb.deadlines import Deadline
 
@@ -43,118 +42,20 @@ CLOSE_TIMEOUT = 2.0
 #: Seconds that a client whose sessions have been ended has to go by itself.
 GOODBYE_TIMEOUT = 1.0
 
-#: Messages, and bytes, that a client may send before it has logged in. OpenSSH's client
-#: sends about ten, and two more for each key.
-MAX_EARLY_MESSAGES = 128
-MAX_EARLY_BYTES = 262_144
-
-#: Messages without a meaning (C{SSH_MSG_IGNORE} and the like) that may come before the first
-#: keys. OpenSSH's client sends none.
-MAX_MEANWHILE = 4
-
-#: All of them with x25519 in it: what ssh-audit says of NIST's curves is that they may be
-#: backdoored. The first one does not help those who keep what they see until they have a
-#: quantum computer; the others are for clients that have no such algorithm, as OpenSSH before
-#: release 9.9 has none of those that Conch has.
-KEY_EXCHANGES = (
-    b"mlkem768x25519-sha256",
-    b"curve25519-sha256",
-    b"curve25519-sha256@libssh.org",
-)
-
-#: What both sides say in their first message to keep to a strict order of messages.
-STRICT_SERVER = b"kex-strict-s-v00@openssh.com"
-STRICT_CLIENT = b"kex-strict-c-v00@openssh.com"
-
-#: The message that begins a key exchange by any of those algorithms.
-MSG_KEX_INIT = transport.MSG_KEX_DH_GEX_REQUEST_OLD
-
-
-def _offered(wanted: Sequence[bytes], supported: Sequence[bytes]) -> list[bytes]:
-    return [name for name in wanted if name in supported]
-
-
-class KeyExchange(Enum):
-    """
-    How far an exchange of keys is.
-    """
-
-    #: It is for the client to say what it offers.
-    WAITING = "waiting"
-    #: It has been agreed by what algorithms.
-    AGREED = "agreed"
-    #: We have sent all, and use the new keys for what goes out.
-    SENT = "sent"
-    #: Both use the new keys.
-    DONE = "done"
-
-
-#: What may come while an exchange is under way, and what may come of that in a strict one.
-_EXCHANGE = {transport.MSG_KEXINIT, MSG_KEX_INIT, transport.MSG_NEWKEYS, transport.MSG_DISCONNECT}
-_MEANWHILE = {transport.MSG_IGNORE, transport.MSG_UNIMPLEMENTED, transport.MSG_DEBUG}
-
-#: When each message of an exchange may come.
-_WHEN = {
-    transport.MSG_KEXINIT: (KeyExchange.WAITING, KeyExchange.DONE),
-    MSG_KEX_INIT: (KeyExchange.AGREED,),
-    transport.MSG_NEWKEYS: (KeyExchange.SENT,),
-}
-
-
-class Agreed:
-    """
-    The ciphers that were agreed on, in the place of Conch's C{SSHCiphers}.
-
-    @param names: Conch's, with the names in it.
-    @ivar outgoing: what goes out is sealed with it, once there are keys.
-    @ivar incoming: what comes in is opened with it, likewise.
-    """
-
-    outgoing: PacketCipher
-    incoming: PacketCipher
-
-    def __init__(self, names: Any) -> None:
-        self.outCipType: bytes = names.outCipType
-        self.inCipType: bytes = names.inCipType
-        self.outMACType: bytes = names.outMACType
-        self.inMACType: bytes = names.inMACType
-
-    def setKeys(
-        self,
-        outIV: bytes,
-        outKey: bytes,
-        inIV: bytes,
-        inKey: bytes,
-        outInteg: bytes,
-        inInteg: bytes,
-    ) -> None:
-        """
-        These are the keys, as Conch derives them.
-        """
-        self.outgoing = packetCipher(
-            self.outCipType, self.outMACType, outKey, outIV, outInteg, sealing=True
-        )
-        self.incoming = packetCipher(
-            self.inCipType, self.inMACType, inKey, inIV, inInteg, sealing=False
-        )
-
 
 class ManholeTransport(SSHServerTransport):
     """
-    One client's connection. Until its client has logged in it is a
-    L{txlb.admin._startups.Startup} and a L{txlb.admin._work.Job}.
+    One client's connection.
 
     @ivar peer: from where it comes, as it is called in logs.
-    @ivar source: from where it comes, as limits count.
-    @ivar stage: 0 until keys were exchanged, then 1.
-    @ivar cost: seconds of work that it has had before logging in.
+    @ivar newcomer: what it is until its client has logged in.
     """
 
     _log = quietLog
     factory: ManholeFactory
     # Conch declares it as not there yet.
     transport: Any
-    supportedKeyExchanges = _offered(KEY_EXCHANGES, SSHServerTransport.supportedKeyExchanges)
+    supportedKeyExchanges = keyExchanges(SSHServerTransport.supportedKeyExchanges)
     supportedCiphers = list(CIPHERS)  # noqa: RUF012 - as Conch has it
     supportedMACs = list(MACS)  # noqa: RUF012 - likewise
     # Compression would let a stranger have a megabyte made of every kilobyte.
@@ -162,43 +63,31 @@ class ManholeTransport(SSHServerTransport):
 
     #: Whether nothing that comes is looked at any more.
     ended = False
+    newcomer: Newcomer
     _wake: Deadline
-    _gate: ReadGate
 
     def __init__(self) -> None:
         self.peer = "nowhere"
-        self.source = LOCAL
-        self.stage = 0
-        self.cost = 0.0
         self._packets = Packets()
-        self._exchange = KeyExchange.WAITING
-        self._strict = False
-        self._isDue = False
-        self._begun = False
-        self._toBeDone = False
-        self._earlyMessages = 0
-        self._meanwhile = 0
-        self._earlyBytes = 0
+        self._order = MessageOrder()
 
     def connectionMade(self) -> None:
         """
         A client is there.
         """
         address = self.transport.getPeer()
-        self.peer, self.source = peerName(address), sourceOf(address)
-        self.factory.startups.add(self)
-        self._gate = ReadGate(self.transport)
-        self.transport.registerProducer(self._gate, True)
+        self.peer = peerName(address)
+        gate = ReadGate(self.transport)
+        self.newcomer = Newcomer(self, self.factory, gate, sourceOf(address))
+        self.transport.registerProducer(gate, True)
         self._wakeAfter(LOGIN_TIMEOUT, self._tooSlow)
-        self.factory.begins(self)
+        self.factory.begins(self.newcomer)
 
-    def due(self) -> None:
+    def begin(self) -> None:
         """
-        It may begin: nothing is said to the client before.
+        It is its turn: talk to the client.
         """
-        if not self.ended:
-            self._isDue = self._toBeDone = True
-            self.factory.work.add(self)
+        super().connectionMade()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """
@@ -241,22 +130,28 @@ class ManholeTransport(SSHServerTransport):
     # Among those who have not logged in
 
     @property
-    def silent(self) -> bool:
+    def deciding(self) -> bool:
         """
-        See L{txlb.admin._startups.Startup.silent}.
+        Whether its client waits to be told whether it gets in.
         """
-        deciding = isinstance(self.service, UserAuth) and self.service.busy
-        return self._begun and not self._toBeDone and not deciding
+        return isinstance(self.service, UserAuth) and self.service.busy
 
     def makeRoom(self) -> None:
         """
-        See L{txlb.admin._startups.Startup.makeRoom}.
+        Close it, as there are others who want to log in.
         """
         self.sendDisconnect(
             transport.DISCONNECT_TOO_MANY_CONNECTIONS, b"others want to log in, try again"
         )
 
     # What comes in
+
+    @property
+    def unread(self) -> int:
+        """
+        How many bytes have come that were not looked at yet.
+        """
+        return self._packets.waiting
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -265,37 +160,25 @@ class ManholeTransport(SSHServerTransport):
         if self.ended:
             return
         self._packets.feed(data)
-        if self.user is not None:
-            self._whileInOrder(self._readAll)
-            return
-        self._earlyBytes += len(data)
-        self._gate.hold()
-        if self._isDue:
-            self._toBeDone = True
-            self.factory.work.add(self)
+        if self.user is None:
+            self.newcomer.received(len(data))
+        else:
+            self.whileInOrder(self.readAll)
 
-    def work(self) -> bool:
+    def whileInOrder(self, read: Callable[[], bool]) -> bool:
         """
-        Look at the next message, see L{txlb.admin._work.Job.work}.
-        """
-        if not self.ended:
-            self._whileInOrder(self._readOne)
-        if self.user is not None:
-            self._whileInOrder(self._readAll)
-        if self.ended:
-            return False
-        if not self._toBeDone:
-            self._gate.release()
-        return self._toBeDone
+        Read something. If it breaks the rules, end the connection.
 
-    def _whileInOrder(self, read: Callable[[], object]) -> None:
+        @return: what C{read} returns, or L{False}.
+        """
         try:
-            read()
+            return read()
         except PacketError as error:
             self._outOfOrder(str(error), error.reason)
         except Exception as error:  # noqa: BLE001 - Conch's parsers raise whatever they do
             self._complain(f"{type(error).__name__}: {error}")
             self.abort()
+        return False
 
     def _outOfOrder(self, what: str, reason: int = transport.DISCONNECT_PROTOCOL_ERROR) -> None:
         if not self.ended:
@@ -309,34 +192,30 @@ class ManholeTransport(SSHServerTransport):
             error=printable(what, 200),
         )
 
-    def _readAll(self) -> None:
-        while not self.ended and (message := self._packets.next()) is not None:
-            self.dispatchMessage(message[0], message[1:])
-        self._toBeDone = False
+    def readAll(self) -> bool:
+        """
+        Read all messages that have come.
 
-    def _readOne(self) -> None:
+        @return: L{False}, as there is no other one then.
         """
-        Read the first line or the next message; before that, begin.
+        while not self.ended and self.readOne():
+            pass
+        return False
+
+    def readOne(self) -> bool:
         """
-        if not self._begun:
-            self._begun = True
-            super().connectionMade()
-            self._toBeDone = self._packets.waiting > 0
-            return
-        if self._earlyBytes > MAX_EARLY_BYTES or self._earlyMessages >= MAX_EARLY_MESSAGES:
-            raise PacketError("it has sent too much without logging in")
+        Read the first line or the next message.
+
+        @return: whether there was one.
+        """
+        message = self._packets.next() if self.gotVersion else self._packets.line()
+        if message is None:
+            return False
         if self.gotVersion:
-            message = self._packets.next()
-            if message is not None:
-                self._earlyMessages += 1
-                self.dispatchMessage(message[0], message[1:])
+            self.dispatchMessage(message[0], message[1:])
         else:
-            message = self._packets.line()
-            if message is not None:
-                self._versionReceived(message)
-        if message is not None:
-            self.factory.startups.heard(self)
-        self._toBeDone = message is not None and self._packets.waiting > 0
+            self._versionReceived(message)
+        return True
 
     def _versionReceived(self, line: bytes) -> None:
         parts = line.split(b"-", 2)
@@ -354,22 +233,10 @@ class ManholeTransport(SSHServerTransport):
         """
         if self.ended:
             return
-        if self._mayCome(messageNum):
+        if self._order.mayCome(messageNum, self.user is not None):
             super().dispatchMessage(messageNum, payload)
         else:
             self._outOfOrder(f"message {messageNum} does not belong here")
-
-    def _mayCome(self, number: int) -> bool:
-        if number in _WHEN:
-            again = number == transport.MSG_KEXINIT and self._exchange is KeyExchange.DONE
-            # New keys before a login would be as many exchanges as anybody wants.
-            return self._exchange in _WHEN[number] and (not again or self.user is not None)
-        if self._exchange is KeyExchange.DONE:
-            return not transport.MSG_NEWKEYS < number < 50
-        if number in _MEANWHILE and self.sessionID is None:
-            self._meanwhile += 1
-            return not self._strict and self._meanwhile <= MAX_MEANWHILE
-        return number in _EXCHANGE or number in _MEANWHILE
 
     # Keys
 
@@ -390,8 +257,7 @@ class ManholeTransport(SSHServerTransport):
             *(self.supportedCompressions, self.supportedCompressions),
             *(self.supportedLanguages, self.supportedLanguages),
         )
-        names = b"".join(NS(b",".join(each)) for each in lists)
-        offer = secrets.token_bytes(16) + names + bytes(5)
+        offer = offerOf(lists)
         self.ourKexInitPayload = bytes((transport.MSG_KEXINIT,)) + offer
         self.sendPacket(transport.MSG_KEXINIT, offer)
         self._keyExchangeState = self._KEY_EXCHANGE_REQUESTED
@@ -402,24 +268,24 @@ class ManholeTransport(SSHServerTransport):
         The client says what it offers.
         """
         if self.sessionID is None and STRICT_CLIENT in getNS(packet[16:])[0].split(b","):
-            self._strict = True
+            self._order.strict = True
             if self._packets.received != 1:
                 self._outOfOrder("a strict key exchange begins with the first message")
                 return
         super().ssh_KEXINIT(packet)
         if not self.ended:
             self.nextEncryptions: Any = Agreed(self.nextEncryptions)
-            self._exchange = KeyExchange.AGREED
+            self._order.agreed()
 
     def _newKeys(self) -> None:
         """
         The client uses the new keys from now on.
         """
         self._packets.incoming = self.nextEncryptions.incoming
-        if self._strict:
+        if self._order.strict:
             self._packets.received = 0
-        self._exchange = KeyExchange.DONE
-        self.stage = 1
+        self._order.done()
+        self.newcomer.stage = 1
         super()._newKeys()
 
     def sendExtInfo(self, extensions: list[tuple[bytes, bytes]]) -> None:
@@ -468,9 +334,9 @@ class ManholeTransport(SSHServerTransport):
         self.transport.write(self._packets.seal(bytes((messageType,)) + payload))
         if messageType == transport.MSG_NEWKEYS:
             self._packets.outgoing = self.nextEncryptions.outgoing
-            if self._strict:
+            if self._order.strict:
                 self._packets.sent = 0
-            self._exchange = KeyExchange.SENT
+            self._order.sent()
 
     def sendUnimplemented(self) -> None:
         """
@@ -485,7 +351,7 @@ class ManholeTransport(SSHServerTransport):
         """
         if self.ended:
             return
-        if not self._begun:
+        if not self.newcomer.begun:
             self.abort()
             return
         self._end()

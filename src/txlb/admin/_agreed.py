@@ -1,0 +1,80 @@
+"""
+The algorithms that the manhole offers, and those on which it and a client have agreed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from twisted.conch.ssh.common import NS
+
+from txlb.admin._ciphers import PacketCipher, packetCipher
+
+#: All of them with x25519 in it: what ssh-audit says of NIST's curves is that they may be
+#: backdoored. The first one withstands a quantum computer. The others are for clients that
+#: have nothing else in common with Conch, as OpenSSH before release 9.9.
+KEY_EXCHANGES = (
+    b"mlkem768x25519-sha256",
+    b"curve25519-sha256",
+    b"curve25519-sha256@libssh.org",
+)
+
+
+def keyExchanges(supported: Sequence[bytes]) -> list[bytes]:
+    """
+    The key exchanges to offer, the best first.
+
+    @param supported: those that Conch has here: not every release of cryptography has ML-KEM.
+    """
+    return [name for name in KEY_EXCHANGES if name in supported]
+
+
+def offerOf(lists: Iterable[Iterable[bytes]]) -> bytes:
+    """
+    Make the message in which one side says what it offers: RFC 4253, section 7.1.
+
+    @param lists: the names of its ten fields.
+    """
+    names = b"".join(NS(b",".join(each)) for each in lists)
+    return secrets.token_bytes(16) + names + bytes(5)
+
+
+class Agreed:
+    """
+    The ciphers of a connection from one exchange of keys to the next, in the place of Conch's
+    C{SSHCiphers}.
+
+    @param names: Conch's, with the names in it.
+    @ivar outgoing: what goes out is sealed with it, once there are keys.
+    @ivar incoming: what comes in is opened with it, likewise.
+    """
+
+    outgoing: PacketCipher
+    incoming: PacketCipher
+
+    def __init__(self, names: Any) -> None:
+        self.outCipType: bytes = names.outCipType
+        self.inCipType: bytes = names.inCipType
+        self.outMACType: bytes = names.outMACType
+        self.inMACType: bytes = names.inMACType
+
+    def setKeys(
+        self,
+        outIV: bytes,
+        outKey: bytes,
+        inIV: bytes,
+        inKey: bytes,
+        outInteg: bytes,
+        inInteg: bytes,
+    ) -> None:
+        """
+        These are the keys, as Conch derives them.
+        """
+        self.outgoing = packetCipher(
+            self.outCipType, self.outMACType, outKey, outIV, outInteg, sealing=True
+        )
+        self.incoming = packetCipher(
+            self.inCipType, self.inMACType, inKey, inIV, inInteg, sealing=False
+        )

@@ -1,0 +1,118 @@
+"""
+A client that has not logged in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txlb.admin._gate import ReadGate
+from txlb.admin._packets import PacketError
+
+if TYPE_CHECKING:
+    from txlb.admin._factory import ManholeFactory
+    from txlb.admin._transport import ManholeTransport
+
+#: Messages, and bytes, that a client may send before it has logged in. OpenSSH's client
+#: sends about ten, and two more for each key.
+MAX_EARLY_MESSAGES = 128
+MAX_EARLY_BYTES = 262_144
+
+
+class Newcomer:
+    """
+    What is special about a client until it has logged in: it takes a place
+    (L{txlb.admin._startups.Startup}), and what it sends is work for later
+    (L{txlb.admin._work.Job}). Owned by its connection.
+
+    @ivar source: from where it comes, as limits count.
+    @ivar stage: 0 until keys were exchanged, then 1.
+    @ivar cost: seconds of work that it has had.
+    """
+
+    def __init__(
+        self, connection: ManholeTransport, factory: ManholeFactory, gate: ReadGate, source: str
+    ) -> None:
+        self.source = source
+        self.stage = 0
+        self.cost = 0.0
+        self._connection = connection
+        self._factory = factory
+        self._gate = gate
+        self._isDue = False
+        self._begun = False
+        self._toBeDone = False
+        self._messages = 0
+        self._bytes = 0
+
+    @property
+    def begun(self) -> bool:
+        """
+        Whether anything was said to the client yet.
+        """
+        return self._begun
+
+    @property
+    def silent(self) -> bool:
+        """
+        See L{txlb.admin._startups.Startup.silent}.
+        """
+        return self._begun and not self._toBeDone and not self._connection.deciding
+
+    def makeRoom(self) -> None:
+        """
+        See L{txlb.admin._startups.Startup.makeRoom}.
+        """
+        self._connection.makeRoom()
+
+    def due(self) -> None:
+        """
+        It may begin: nothing is said to the client before.
+        """
+        if not self._connection.ended:
+            self._isDue = self._toBeDone = True
+            self._factory.work.add(self)
+
+    def received(self, size: int) -> None:
+        """
+        The client has sent something, which is kept.
+
+        @param size: how many bytes.
+        """
+        self._bytes += size
+        self._gate.hold()
+        if self._isDue:
+            self._toBeDone = True
+            self._factory.work.add(self)
+
+    def work(self) -> bool:
+        """
+        Begin, or look at the next message. See L{txlb.admin._work.Job.work}.
+        """
+        connection = self._connection
+        if self._begun:
+            self._toBeDone = connection.whileInOrder(self._next)
+        else:
+            self._begun = True
+            connection.begin()
+            self._toBeDone = connection.unread > 0
+        if connection.ended:
+            return False
+        if not self._toBeDone:
+            self._gate.release()
+        return self._toBeDone
+
+    def _next(self) -> bool:
+        """
+        @return: whether there may be another message.
+        """
+        if self._bytes > MAX_EARLY_BYTES or self._messages >= MAX_EARLY_MESSAGES:
+            raise PacketError("it has sent too much without logging in")
+        self._messages += 1
+        if not self._connection.readOne():
+            return False
+        self._factory.startups.heard(self)
+        if self._connection.user is not None:
+            # What has come with it is not for later any more.
+            self._connection.readAll()
+        return self._connection.unread > 0 and self._connection.user is None
