@@ -234,6 +234,27 @@ class BurstTests(MoodsCase):
             self.assertFalse(end.bulk)
 
 
+class SmallPipesTests(MoodsCase):
+    """
+    The system grants no pipes that are worth it.
+    """
+
+    def test_copied(self) -> None:
+        """
+        A burst is copied, in the same large steps as without any pipe.
+        """
+        stage = self.stage()
+        client, server = stage.connect()
+        splice = mock.Mock(side_effect=AssertionError("spliced"))
+        small = mock.patch("txlb.proxy.fast._pipes.Pipe._grow", return_value=8192)
+        with small, mock.patch("os.splice", splice):
+            client.sendall(MUCH[: CHUNK * 3])
+            received = self.readAll(stage, server, CHUNK * 3)
+        self.assertTrue(received == MUCH[: CHUNK * 3])
+        self.assertEqual(stage.loop.pipes.made, 0)
+        self.assertFalse(splice.called)
+
+
 class PatienceTests(MoodsCase):
     """
     Who has sent much for long is read less often.

@@ -96,7 +96,7 @@ class Loop:
         self.seconds = deadlines.seconds
         self.now = self.seconds()
         self.wheel = Wheel(deadlines)
-        self.pipes = PipeStock()
+        self.pipes = PipeStock(seconds=self.seconds)
         self.patience = Patience(deadlines, self.queueBulk)
 
     # Life

@@ -4,16 +4,28 @@ A bounded stock of pipes.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
+import time
+from collections.abc import Callable
+
+from twisted.logger import Logger
 
 #: Bytes that a pipe should hold. A user without privileges has 64 MiB for all
-#: pipes together; what a pipe holds beyond that the system does not grant.
+#: pipes together (C{fs.pipe-user-pages-soft}), and has to do with less beyond that.
 PIPE_SIZE = 1 << 20
+
+#: Bytes that a pipe has to hold to be used. Through one of 8 KiB, which is what a user gets
+#: beyond those 64 MiB, bulk costs ten times the CPU of copying.
+SMALLEST = 1 << 18
 
 #: Pipes at most. Where all are in use, bytes are copied.
 PIPES = 60
+
+#: Seconds until it is tried again to make a pipe, if there was none to be had.
+RETRY = 1.0
+
+_log = Logger()
 
 
 class Pipe:
@@ -29,9 +41,21 @@ class Pipe:
 
     def __init__(self) -> None:
         self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-        self.size: int = fcntl.fcntl(self.writer, fcntl.F_GETPIPE_SZ)
+        self.size = self._grow()
+
+    def _grow(self) -> int:
+        """
+        Let it hold as much as the system grants.
+
+        @return: the bytes that it holds.
+        """
+        size = PIPE_SIZE
+        while size >= SMALLEST:
+            try:
+                return fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, size)
+            except OSError:
+                size //= 2
+        return fcntl.fcntl(self.writer, fcntl.F_GETPIPE_SZ)
 
     def close(self) -> None:
         """
@@ -45,14 +69,19 @@ class PipeStock:
     """
     Hands out pipes and takes them back. Owned by a loop.
 
+    @param seconds: the monotonic clock.
+
     @ivar most: how many there may be.
     @ivar made: how many there are, in use or not.
     """
 
-    def __init__(self, most: int = PIPES) -> None:
+    def __init__(self, most: int = PIPES, seconds: Callable[[], float] = time.monotonic) -> None:
         self.most = most
+        self._seconds = seconds
         self._free: list[Pipe] = []
         self.made = 0
+        self._tryAt = 0.0
+        self._told = False
 
     @property
     def free(self) -> int:
@@ -69,13 +98,41 @@ class PipeStock:
             return self._free.pop()
         if self.made >= self.most:
             return None
+        now = self._seconds()
+        if now < self._tryAt:
+            return None
+        pipe = self._make()
+        if pipe is None:
+            self._tryAt = now + RETRY
+        return pipe
+
+    def _make(self) -> Pipe | None:
         try:
             pipe = Pipe()
         except OSError:
             # No descriptors: then bytes are copied, which wants none.
             return None
+        if pipe.size < SMALLEST:
+            pipe.close()
+            self._tell(pipe.size)
+            return None
         self.made += 1
         return pipe
+
+    def _tell(self, size: int) -> None:
+        """
+        Say once why bulk costs more.
+        """
+        if not self._told:
+            self._told = True
+            _log.warn(
+                "this user's pipes are used up: beside {made} of the balancer the next one holds "
+                "{size} bytes, and {least} are needed. Bulk is copied meanwhile, for more CPU. "
+                "fs.pipe-user-pages-soft and fs.pipe-max-size (sysctl) say what a user may have.",
+                made=self.made,
+                size=size,
+                least=SMALLEST,
+            )
 
     def give(self, pipe: Pipe) -> None:
         """
