@@ -207,9 +207,21 @@ def _bind(bind: Callable[[], object], address: object, owner: Owner) -> None:
     if not isinstance(address, UNIXAddress):
         bind()
         return
-    with owner.rights(address.path):
+    with owner.rights(address.path) as asUser:
         bind()
-    owner.give(address.path)
+    if not asUser:
+        _ownerOfSocket(owner, address).give(address.path)
+
+
+def _ownerOfSocket(owner: Owner, address: UNIXAddress) -> Owner:
+    """
+    Whom the file of a socket is given to when root's rights are given up: what the
+    configuration says of it stays.
+    """
+    return Owner(
+        owner.uid if address.user is None else None,
+        owner.gid if address.group is None else None,
+    )
 
 
 def _logs(

@@ -4,14 +4,16 @@ Tests for L{txlb.application.service.LoadBalancedService.apply}.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import stat
 from dataclasses import replace
 
 from tests.application.balancers import ServiceCase
 from txlb.application import LoadBalancedService, ProxyListener
 from txlb.errors import ListenError, ModelError, UnknownName
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress
 from txlb.proxy import Listener
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
@@ -243,6 +245,64 @@ class ApplyTests(ServiceCase):
             error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
             self.assertEqual(str(error), f"can't listen on {host}:{address.port}: {reason}")
         self.assertEqual(lbs.getProxyService("mail").addresses, (address,))
+
+    def modeOf(self, path: str) -> int:
+        return stat.S_IMODE(os.stat(path).st_mode)
+
+    def test_permissions(self) -> None:
+        """
+        A UNIX socket whose mode is changed stays, with who waits there and whatever
+        name it has by then.
+        """
+        path, other = self.socketPath(), self.socketPath()
+        mail = service("mail", UNIXAddress(path), UNIXAddress(other, mode=0o660))
+        lbs = self.running(mail)
+        before = [self.listenerOf(name) for name in ("mail-1", "mail-2")]
+        self.assertEqual((self.modeOf(path), self.modeOf(other)), (0o600, 0o660))
+        client = self.connect(path)
+        wanted = replace(
+            mail, name="post", addresses=(UNIXAddress(other), UNIXAddress(path, mode=0o666))
+        )
+        self.assertEqual(len(lbs.plan([self.web(), wanted]).changes), 2)
+        lbs.apply([self.web(), wanted])
+        self.assertEqual((self.modeOf(path), self.modeOf(other)), (0o666, 0o600))
+        self.assertEqual([self.listenerOf(name) for name in ("post-2", "post-1")], before)
+        self.reactor.readable()
+        self.assertEqual(self.manager.getCounters("post").accepted, 1)
+        client.close()
+        changed = replace(wanted, addresses=(UNIXAddress(other), UNIXAddress(path)))
+        self.assertEqual(
+            lbs.plan([self.web(), changed]).lines,
+            [f"service post: listener unix:{path} mode 0666 -> 0600"],
+        )
+        [event] = lbs.apply([self.web(), changed])
+        self.assertEqual(
+            str(event), f"setting-changed post: listener unix:{path} mode 0666 -> 0600"
+        )
+        self.assertEqual(self.modeOf(path), 0o600)
+
+    def test_permissionsUndone(self) -> None:
+        """
+        Where something can't be had the sockets are as they were.
+        """
+        path, other = self.socketPath(), self.socketPath()
+        mail = service("mail", UNIXAddress(path), UNIXAddress(other))
+        lbs = self.running(mail)
+
+        def chown(*_: object) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        self.patch(os, "chown", chown)
+        given = UNIXAddress(other, mode=0o660, group="12")
+        wanted = replace(mail, addresses=(UNIXAddress(path, mode=0o666), given))
+        error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
+        self.assertIn(f"can't listen on unix:{other}: its file can't be given to", str(error))
+        self.assertEqual((self.modeOf(path), self.modeOf(other)), (0o600, 0o600))
+        self.assertEqual(self.manager.getService("mail"), mail)
+        taken = f"127.0.0.1:{self.takenPort()}"
+        wanted = replace(mail, addresses=(UNIXAddress(path, mode=0o666), taken))  # type: ignore[arg-type]  # a text
+        self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
+        self.assertEqual(self.modeOf(path), 0o600)
 
     def test_wrong(self) -> None:
         lbs = self.running()

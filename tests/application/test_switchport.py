@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 
 from twisted.logger import LogLevel, formatEvent
 
@@ -159,6 +160,20 @@ class SwitchPortTests(ServiceCase):
         self.lbs.switchPort("web", "127.0.0.1:0")
         self.assertFalse(os.path.exists(path))
         self.endConnection(relay)
+
+    def test_permissions(self) -> None:
+        """
+        A listener that moves from one socket in the file system to another is for the
+        same users.
+        """
+        first, second = self.socketPath(), self.socketPath()
+        self.balancer(UNIXAddress(first, mode=0o666))
+        self.start()
+        self.lbs.switchPort("web", f"unix:{second}")
+        self.assertEqual(stat.S_IMODE(os.stat(second).st_mode), 0o666)
+        self.assertEqual(
+            self.manager.getService("web").addresses, (UNIXAddress(second, mode=0o666),)
+        )
 
     def test_noAddress(self) -> None:
         """

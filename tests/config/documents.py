@@ -14,14 +14,17 @@ from lxml import etree
 import txlb.application  # noqa: F401 - so that files can ask for every kind of check
 from txlb import schedulers
 from txlb.model import (
+    PRIVATE,
     Address,
     HealthCheck,
+    ListenAddress,
     ProxyGroup,
     ProxyHost,
     ProxyService,
     ResourceProbe,
     TCPAddress,
     UNIXAddress,
+    placeOf,
 )
 
 #: A file as txLoadBalancer 1.1.0's own documentation describes them, with every
@@ -146,9 +149,20 @@ hostAddresses: st.SearchStrategy[Address] = st.one_of(
     st.builds(TCPAddress, st.sampled_from(["127.0.0.1", "::1", "backend.example"]), _ports),
     st.builds(UNIXAddress, st.sampled_from(["/run/a.sock", "relative", '/run/<&">.sock'])),
 )
+_listenTCP = st.builds(TCPAddress, st.sampled_from(["127.0.0.1", "::1", "", "localhost"]), _ports)
+_listenPaths = st.sampled_from(["/run/l.sock", "l"])
+listenPlaces: st.SearchStrategy[Address] = st.one_of(
+    _listenTCP, st.builds(UNIXAddress, _listenPaths)
+)
 listenAddresses: st.SearchStrategy[Address] = st.one_of(
-    st.builds(TCPAddress, st.sampled_from(["127.0.0.1", "::1", "", "localhost"]), _ports),
-    st.builds(UNIXAddress, st.sampled_from(["/run/l.sock", "l"])),
+    _listenTCP,
+    st.builds(
+        UNIXAddress,
+        _listenPaths,
+        mode=st.sampled_from([0o600, 0o660, 0, 0o777]),
+        user=st.sampled_from([None, "root", "1000"]),
+        group=st.sampled_from([None, "root", "1000"]),
+    ),
 )
 
 
@@ -303,7 +317,7 @@ def serviceLists(draw: st.DrawFn) -> list[ProxyService]:
     """
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
     addresses = draw(
-        st.lists(listenAddresses, min_size=len(names), max_size=len(names) + 3, unique=True)
+        st.lists(listenAddresses, min_size=len(names), max_size=len(names) + 3, unique_by=placeOf)
     )
     count = len(names)
     return [draw(_services(name, addresses[n::count])) for n, name in enumerate(names)]
@@ -352,13 +366,25 @@ class _Writer:
         self._networks("deny", service.deny)
         for address in service.addresses:
             self._comment(2)
-            self._put(2, self._tag("listen", {"ip": str(address)}, "/"))
+            self._put(2, self._tag("listen", self._listener(address), "/"))
         byElement = self._draw(st.booleans())
         for group in service.groups:
             self._group(group, byElement)
         if byElement:
             self._put(2, self._tag("enable", {"group": service.enabledGroup.name}, "/"))
         self._put(1, "</service>")
+
+    def _listener(self, address: ListenAddress) -> dict[str, str]:
+        attributes = {"ip": str(address)}
+        if isinstance(address, UNIXAddress):
+            if address.mode != PRIVATE or self._draw(st.booleans()):
+                attributes["mode"] = f"{address.mode:03o}"
+            attributes.update(
+                (name, value)
+                for name, value in (("user", address.user), ("group", address.group))
+                if value is not None
+            )
+        return attributes
 
     def _networks(self, tag: str, networks: Sequence[str]) -> None:
         for network in networks:

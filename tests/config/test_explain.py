@@ -102,9 +102,31 @@ class ExplainTests(SynchronousTestCase):
                 # There was none then.
                 continue
             for attribute in element.attributes:
-                if element not in optional and attribute.name not in {"name", "listen"}:
+                # The latter three are of UNIX sockets, of which there is none.
+                if element not in optional and attribute.name not in {
+                    "name", "listen", "mode", "user", "group"
+                }:  # fmt: skip
                     self.assertIn(attribute.name, words)
         self.assertIn("hostCheckInterval", words)
+
+    def test_listener(self) -> None:
+        """
+        A UNIX socket has permissions, and nothing else has.
+        """
+        data = SMALL.replace(b"<group", b'<listen ip="unix:/run/a" mode="660"/>\n<group', 1)
+        lines = [squeeze(line.strip()) for line in explain(data)]
+        place = lines.index("ip  127.0.0.1:8080")
+        self.assertEqual(
+            lines[place : place + 6],
+            [
+                "ip  127.0.0.1:8080",
+                "listen (line 4)",
+                "ip  unix:/run/a",
+                "mode  0660",
+                "user  the user of the process  default",
+                "group  the group that a new file has there  default",
+            ],
+        )
 
     def test_password(self) -> None:
         """

@@ -4,11 +4,15 @@ Tests for L{txlb.config._kinds} and L{txlb.config._things}.
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.config.documents import ARGON2ID, CRYPT, hostAddresses, listenAddresses
+from tests.config.documents import ARGON2ID, CRYPT, hostAddresses, listenPlaces
 from txlb import schedulers
 from txlb.config._kinds import (
     BOOLEAN_PAIRS,
@@ -22,9 +26,11 @@ from txlb.config._kinds import (
     quoted,
 )
 from txlb.config._things import (
+    Account,
     ClientNetwork,
     HostAddress,
     ListenAddress,
+    Mode,
     Name,
     PasswordHash,
     Path,
@@ -49,6 +55,38 @@ class KindTests(SynchronousTestCase):
     def right(self, kind: Kind, **values: object) -> None:
         for text, value in values.items():
             self.assertEqual(kind.parse(text, "it"), value)
+
+
+class PermissionTests(KindTests):
+    """
+    Whose a socket is.
+    """
+
+    def test_mode(self) -> None:
+        """
+        As chmod takes it, and only what means something for a socket.
+        """
+        for text, mode in (("0660", 0o660), ("660", 0o660), ("0000", 0), ("777", 0o777)):
+            self.assertEqual(Mode().parse(text, "it"), mode)
+            self.assertEqual(Mode().write(mode), f"{mode:04o}")
+        self.wrong(Mode(), "", "66", "0o660", "1660", "00660", "0680", "rw-rw----", " 660", "-660")
+
+    def test_account(self) -> None:
+        """
+        One that this machine has, or a number.
+        """
+        user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+        for kind, name in ((Account("user"), user), (Account("group"), group)):
+            for text in (name, "0", "999999999"):
+                self.assertEqual(kind.parse(text, "it"), text)
+                self.assertEqual(kind.write(text), text)
+            self.wrong(kind, "nosuch-account", "1" * 10, "", " ", "a\nb", "\u0661")
+        error = self.assertRaises(ModelError, Account("group").parse, "nosuch", "group of <listen>")
+        self.assertEqual(
+            str(error),
+            "group of <listen> is 'nosuch', and this machine has no such group; make it, or give "
+            "another group or a number",
+        )
 
 
 class BooleanTests(KindTests):
@@ -200,7 +238,7 @@ class AddressTests(KindTests):
         kind = HostAddress()
         self.assertEqual(kind.parse(kind.write(address), "it"), address)
 
-    @given(listenAddresses)
+    @given(listenPlaces)
     def test_listeners(self, address: Address) -> None:
         kind = ListenAddress()
         self.assertEqual(kind.parse(kind.write(address), "it"), address)

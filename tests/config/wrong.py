@@ -172,6 +172,26 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
         web(more='<control socket="/run/a&#10;b"/>'),
         [(9, r"socket of <control> is '/run/a\\nb', which has characters that can't be printed")],
     ),
+    "a user that isn't there": (
+        web('<listen ip="unix:/run/a" user="nosuch-user"/>'),
+        [(3, r"user of <listen> is 'nosuch-user', and this machine has no such user; make it")],
+    ),
+    "a group that isn't there": (
+        web('<listen\nip="unix:/run/a" group="nosuch-group"/>'),
+        [(4, r"group of <listen> is 'nosuch-group', and this machine has no such group; make it")],
+    ),
+    "no mode": (
+        web('<listen ip="unix:/run/a" mode="rw"/>'),
+        [(3, r"mode of <listen> is 'rw'; it is permissions as chmod takes them, 0000 to 0777")],
+    ),
+    "a mode of a port": (
+        web('<listen ip="*:80" mode="0660"/>'),
+        [(3, r"mode of <listen> is for UNIX sockets, and this one listens on \*:80; leave it out")],
+    ),
+    "a group of systemd's socket": (
+        web('<listen ip="systemd:web" group="0"/>'),
+        [(3, r"group of <listen> is for UNIX sockets, .*the socket unit says it \(SocketMode=")],
+    ),
     "a host at port 0": (
         web(hosts='<host name="h1" ip="a:0"/>'),
         [(5, r"ip of host 'h1': port 0")],
@@ -367,7 +387,7 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
     ),
     "an unheard-of attribute": (
         web('<listen ip="*:80" zzz=""/>'),
-        [(3, r"<listen> has an attribute 'zzz', which is not known; there are: ip")],
+        [(3, r"<listen> has an attribute 'zzz', which is not known; there are: ip, mode")],
     ),
     "an attribute where there are none": (
         web().replace(b"<config>", b'<config a="">'),

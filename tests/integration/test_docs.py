@@ -95,6 +95,9 @@ class PageTests(SynchronousTestCase):
     def test_page_service(self) -> None:
         self.runPage(DOCS / "how-to" / "service.rst")
 
+    def test_page_listeners(self) -> None:
+        self.runPage(DOCS / "how-to" / "listeners.rst")
+
     def test_page_run(self) -> None:
         self.runPage(DOCS / "how-to" / "run.rst")
 

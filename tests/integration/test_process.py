@@ -5,6 +5,7 @@ twistd's own options.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -46,6 +47,9 @@ STARTED = r"descriptors allow \d+ connections"
 
 #: Who runs with nobody's rights.
 NOBODY = ("--uid", "nobody", "--gid", "nogroup")
+
+#: The number of a user and group that nothing belongs to.
+OTHER = 65533
 
 HERE = "127.0.0.1"
 
@@ -374,6 +378,71 @@ class RightsTests(ProcessCase):
             self.assertEqual(request(open_), b"hello\n")
         self.assertEqual(self.stopTwistd(program), 0)
         self.show(f"root's port {low}, then {high}, as nobody (uid 65534)")
+
+    def test_socketsOfOthers(self) -> None:
+        """
+        A UNIX socket is whose the configuration says, before anybody can connect and
+        after root's rights were given up, and a reload changes it as far as the rights
+        that are left reach.
+        """
+        folder = self.shortFolder()
+        folder.chmod(0o755)
+        # That another user owns a socket is in nobody's way where nobody owns the folder.
+        os.chown(folder, 65534, 65534)
+        path = folder / "config.xml"
+        listeners = (
+            f'<listen ip="unix:{folder}/a"/>'
+            f'<listen ip="unix:{folder}/b" mode="0660" group="{OTHER}"/>'
+            f'<listen ip="unix:{folder}/c" mode="0666" user="root"/>'
+        )
+        text = config(service("web", f"unix:{folder}/a", self.host))
+        text = text.replace(f'<listen ip="unix:{folder}/a"/>', listeners)
+        path.write_text(text, "utf-8")
+        program = self.twistd("-n", "--pidfile=", *NOBODY, "txlb", "-c", path)
+        program.waitFor("web-3 listens on")
+        self.assertEqual(self.shown(folder, "abc"), [
+            (65534, 65534, 0o600), (65534, OTHER, 0o660), (0, 65534, 0o666)
+        ])  # fmt: skip
+        self.assertEqual([self.connectsAs(OTHER, folder / each) for each in "abc"],
+                         [False, True, True])  # fmt: skip
+
+        path.write_text(text.replace(f'mode="0660" group="{OTHER}"', 'mode="0600"'), "utf-8")
+        program.process.send_signal(signal.SIGHUP)
+        program.waitFor(r"setting-changed web: listener unix:\S+/b mode 0660 -> 0600")
+        self.assertEqual(self.shown(folder, "b"), [(65534, 65534, 0o600)])
+        self.assertFalse(self.connectsAs(OTHER, folder / "b"))
+
+        path.write_text(text.replace('mode="0666"', 'mode="0600"'), "utf-8")
+        program.process.send_signal(signal.SIGHUP)
+        # Whose it was is not nobody's to say any more.
+        program.waitFor("nothing was changed: .*/b: its file can't be given to group '65533'")
+        path.write_text(text.replace(f'mode="0660" group="{OTHER}"', "").replace("0666", "0600"))
+        program.process.send_signal(signal.SIGHUP)
+        program.waitFor(r"nothing was changed: .*/c: its mode can't be changed \(Operation not")
+        self.assertEqual(self.shown(folder, "bc"), [(65534, 65534, 0o600), (0, 65534, 0o666)])
+        self.assertTrue(self.connectsAs(OTHER, folder / "c"))
+        self.assertEqual(self.stopTwistd(program), 0)
+        self.assertEqual([each.name for each in folder.iterdir()], ["config.xml"])
+
+    def shown(self, folder: Path, names: str) -> list[tuple[int, int, int]]:
+        """
+        User, group and mode of sockets.
+        """
+        found = [(folder / name).stat() for name in names]
+        return [(each.st_uid, each.st_gid, stat.S_IMODE(each.st_mode)) for each in found]
+
+    def connectsAs(self, uid: int, path: Path) -> bool:
+        """
+        Whether a user can connect.
+        """
+        program = (
+            "import os, socket, sys; os.setgroups([]); os.setgid({0}); os.setuid({0}); "
+            "sys.exit(socket.socket(socket.AF_UNIX).connect_ex({1!r}))"
+        )
+        command = [sys.executable, "-c", program.format(uid, str(path))]
+        done = subprocess.run(command, timeout=PATIENCE, check=False)
+        self.assertIn(done.returncode, {0, errno.EACCES})
+        return not done.returncode
 
     def test_asTheUnitHasIt(self) -> None:
         """

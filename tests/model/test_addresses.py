@@ -19,6 +19,7 @@ from txlb.model import (
     UNIXAddress,
     parseHostAddress,
     parseListenAddress,
+    placeOf,
 )
 
 
@@ -281,6 +282,59 @@ class WrongTests(SynchronousTestCase):
             self.assertTrue(str(error))
         else:
             self.assertEqual(parseListenAddress(str(found)), found)
+
+
+class PermissionTests(SynchronousTestCase):
+    """
+    Whose a listener's UNIX socket is.
+    """
+
+    def test_right(self) -> None:
+        """
+        By default it is the process's alone, as nothing else can be meant.
+        """
+        self.assertEqual(parseListenAddress("unix:/a"), UNIXAddress("/a", mode=0o600))
+        for settings in (
+            {"mode": 0},
+            {"mode": 0o777},
+            {"user": "www-data"},
+            {"group": "domain.users"},
+            {"user": "web@example"},
+            {"mode": 0o660, "user": "0", "group": "65534"},
+        ):
+            address = UNIXAddress("/a", **settings)
+            self.assertEqual(parseListenAddress(address), address)
+            self.assertEqual(str(address), "unix:/a")
+            self.assertNotEqual(address, UNIXAddress("/a"))
+            self.assertEqual(placeOf(address), UNIXAddress("/a"))
+        made = parseListenAddress(UNIXAddress("/a", user=1000))  # type: ignore[arg-type]  # a number
+        self.assertEqual(made, UNIXAddress("/a", user="1000"))
+        self.assertEqual(placeOf(TCPAddress("::1", 80)), TCPAddress("::1", 80))
+
+    def test_wrong(self) -> None:
+        for settings, words in (
+            ({"mode": 0o1660}, "the mode of unix:/a is 944; it is a number from 0 to 0o777"),
+            ({"mode": -1}, "is -1"),
+            ({"mode": True}, "is True"),
+            ({"mode": "0660"}, "is '0660'"),
+            ({"user": ""}, "the user of unix:/a is ''; it is the name of a user or its number"),
+            ({"user": "a b"}, "'a b'"),
+            ({"user": "-a"}, "'-a'"),
+            ({"user": True}, "is True"),
+            ({"group": "a\nb"}, "the group of unix:/a is 'a\\nb'"),
+            ({"group": "a" * 257}, "it is the name of a group"),
+        ):
+            address = UNIXAddress("/a", **settings)
+            error = self.assertRaises(AddressError, parseListenAddress, address)
+            self.assertIn(words, str(error))
+
+    def test_host(self) -> None:
+        """
+        A host's socket is the host's.
+        """
+        error = self.assertRaises(AddressError, parseHostAddress, UNIXAddress("/a", mode=0o660))
+        self.assertIn("unix:/a of a host has no mode, user or group", str(error))
+        self.assertEqual(parseHostAddress(UNIXAddress("/a")), UNIXAddress("/a"))
 
 
 class InheritedTests(SynchronousTestCase):

@@ -11,7 +11,7 @@ from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import serviceLists
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress, changesBetween
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress, changesBetween
 
 H1 = ProxyHost("h1", "127.0.0.1", 7001)
 H2 = ProxyHost("h2", "127.0.0.1", 7002)
@@ -115,6 +115,37 @@ class ChangesBetweenTests(SynchronousTestCase):
             ],
             "service web: listener moved from *:81 to *:10080",
         )
+
+    def test_permissions(self) -> None:
+        """
+        A listener whose socket is given to others has not moved.
+        """
+        old = replace(WEB, addresses=(UNIXAddress("/a"), UNIXAddress("/b", group="www")))
+        for addresses, lines in (
+            (
+                (UNIXAddress("/a", mode=0o666, user="1"), UNIXAddress("/b")),
+                [
+                    "service web: listener unix:/a mode 0600 -> 0666",
+                    "service web: listener unix:/a user none -> 1",
+                    "service web: listener unix:/b group www -> none",
+                ],
+            ),
+            (
+                (UNIXAddress("/a", mode=0o666),),
+                [
+                    "service web: listener unix:/a mode 0600 -> 0666",
+                    "service web: listener unix:/b removed",
+                ],
+            ),
+            (
+                (UNIXAddress("/a"), UNIXAddress("/c", group="www")),
+                ["service web: listener moved from unix:/b to unix:/c"],
+            ),
+        ):
+            plan = changesBetween([old], [replace(old, addresses=addresses)])
+            self.assertEqual(plan.lines, lines)
+        change = changesBetween([old], [replace(old, addresses=addresses)]).changes[0]
+        self.assertEqual(change.asDict()["after"], "unix:/c")
 
     def test_listeners(self) -> None:
         self.check(

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
+import pwd
 import select
 import socket
 import stat
@@ -437,6 +439,84 @@ class UNIXTests(BindCase):
         self.assertEqual(os.umask(0o022), 0o022)
         self.assertEqual(socketAddress(sock), UNIXAddress(path))
         self.connect(path)
+
+    def test_mode(self) -> None:
+        """
+        Its file has the mode that is wanted from the first moment, whatever the umask
+        is.
+        """
+        modes: list[int] = []
+        folder = os.path.dirname(self.socketPath())
+
+        class Listening(socket.socket):
+            def listen(self, backlog: int = 0) -> None:
+                modes.append(stat.S_IMODE(os.stat(self.getsockname()).st_mode))
+                super().listen(backlog)
+
+        self.patch(socket, "socket", Listening)
+        for umask in (0o000, 0o022, 0o777):
+            before = os.umask(umask)
+            try:
+                for mode in (0o600, 0o660, 0o777, 0o000):
+                    path = os.path.join(folder, f"{umask}-{mode}")
+                    self.bind(UNIXAddress(path, mode=mode))
+                    self.assertEqual(modes.pop(), mode)
+                    self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode)
+            finally:
+                os.umask(before)
+
+    def test_given(self) -> None:
+        """
+        It is given to its user and group before anybody can connect.
+        """
+        given: list[tuple[object, ...]] = []
+
+        def chown(path: str, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
+            self.assertFalse(follow_symlinks)
+            with socket.socket(socket.AF_UNIX) as client:
+                self.assertEqual(client.connect_ex(path), errno.ECONNREFUSED)
+            given.append((uid, gid))
+
+        self.patch(os, "chown", chown)
+        root = pwd.getpwuid(0).pw_name
+        for address, ids in (
+            (UNIXAddress(self.socketPath(), user="1234"), (1234, -1)),
+            (UNIXAddress(self.socketPath(), group="4321"), (-1, 4321)),
+            (UNIXAddress(self.socketPath(), user=root, group=grp.getgrgid(0).gr_name), (0, 0)),
+        ):
+            self.bind(address)
+            self.assertEqual(given.pop(), ids)
+            self.connect(address.path)
+        self.bind(UNIXAddress(self.socketPath(), mode=0o660))
+        self.assertEqual(given, [])
+
+    def test_cantBeGiven(self) -> None:
+        """
+        A socket that can't be given to its user, or can't listen, is no longer there.
+        """
+
+        def chown(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        path = self.socketPath()
+        for address, words in (
+            (UNIXAddress(path, user="nosuch-user"), "this machine has no user 'nosuch-user'"),
+            (UNIXAddress(path, group="nosuch-group"), "no group 'nosuch-group'"),
+            (UNIXAddress(path, user="4294967295"), "this machine has no user '4294967295'"),
+        ):
+            self.assertIn(words, self.refused(address).reason)
+            self.assertFalse(os.path.lexists(path))
+        self.patch(os, "chown", chown)
+        for address, words in (
+            (UNIXAddress(path, user="1"), "can't be given to user '1' (Operation not permitted)"),
+            (UNIXAddress(path, user="1", group="2"), "given to user '1' and group '2' ("),
+            (UNIXAddress(path, group="2"), "only to a group that they are in"),
+        ):
+            self.assertIn(words, self.refused(address).reason)
+            self.assertFalse(os.path.lexists(path))
+        self.failing("listen", errno.EOPNOTSUPP)
+        self.refused(UNIXAddress(path))
+        self.assertFalse(os.path.lexists(path))
 
     def test_stale(self) -> None:
         """

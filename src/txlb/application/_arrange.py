@@ -4,6 +4,7 @@ From the listeners that there are to those that are wanted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from txlb.application._listener import ProxyListener
 from txlb.errors import ListenError
-from txlb.model import ListenAddress, ProxyService, TCPAddress
-from txlb.proxy import Listener
+from txlb.model import ListenAddress, ProxyService, TCPAddress, UNIXAddress, placeOf
+from txlb.proxy import Listener, changeSocket
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine
@@ -74,6 +75,8 @@ class Arrangement:
         #: The one that is at the address already, for each place that has one.
         self._kept: dict[Place, ProxyListener] = {}
         self._opened: dict[Place, Listener] = {}
+        #: The sockets whose files were changed, as they are and as they were.
+        self._changed: list[tuple[UNIXAddress, UNIXAddress]] = []
         left = [(each, each.serviceName, each.configuredAddress) for each in present]
         for sameService in (True, False):
             for place in self._places:
@@ -81,7 +84,7 @@ class Arrangement:
                     continue
                 for each in left:
                     owner = each[1] if sameService else place.serviceName
-                    if (owner, each[2]) == (place.serviceName, place.address):
+                    if (owner, placeOf(each[2])) == (place.serviceName, placeOf(place.address)):
                         self._kept[place] = each[0]
                         left.remove(each)
                         break
@@ -98,9 +101,28 @@ class Arrangement:
             kept = self._kept.get(place)
             if kept is None or kept.listener is None:
                 self._opened[place] = self._open(engine, place.address)
+        for place, kept in self._kept.items():
+            self._changeSocket(kept, place.address)
         for each in self._left:
             if each.listener is not None and each.running:
                 each.listener.drain()
+
+    def _changeSocket(self, kept: ProxyListener, wanted: ListenAddress) -> None:
+        """
+        Give a UNIX socket that stays to whom it is to belong to.
+
+        @raise ListenError: it can't be.
+        """
+        present = kept.configuredAddress
+        if (
+            kept.listener is not None
+            and present != wanted
+            and isinstance(present, UNIXAddress)
+            and isinstance(wanted, UNIXAddress)
+        ):
+            # First, as a part of it may be done when it raises.
+            self._changed.append((wanted, present))
+            changeSocket(present, wanted)
 
     def _open(self, engine: Engine, address: ListenAddress) -> Listener:
         try:
@@ -122,11 +144,15 @@ class Arrangement:
 
     def undo(self) -> None:
         """
-        Close what was opened.
+        Close what was opened, and change back what was changed.
         """
         for listener in self._opened.values():
             listener.close()
         self._opened.clear()
+        for wanted, present in self._changed:
+            with contextlib.suppress(ListenError):
+                changeSocket(wanted, present)
+        self._changed.clear()
 
     def settle(self, engine: Engine | None) -> None:
         """

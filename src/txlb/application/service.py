@@ -5,6 +5,7 @@ The service that a C{.tac} embeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -30,6 +31,7 @@ from txlb.model import (
     Plan,
     ProxyService,
     TCPAddress,
+    UNIXAddress,
     parseListenAddress,
 )
 from txlb.pool import Event, Host, Outcome
@@ -397,7 +399,11 @@ def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
     The address that a person means who gives only a port, or a whole address.
     """
     if isinstance(to, str) and not to.isdecimal():
-        return parseListenAddress(to)
+        address = parseListenAddress(to)
+        if isinstance(now, UNIXAddress) and isinstance(address, UNIXAddress):
+            # The socket is made anew, and is the same listener's.
+            return replace(now, path=address.path)
+        return address
     if not isinstance(now, TCPAddress):
         raise AddressError(f"{now} has no port to change; give a whole address, as in unix:/path")
     return parseListenAddress((now.host, int(to) if isinstance(to, str) else to))

@@ -5,6 +5,7 @@ From nodes to services: what the elements say together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from txlb.config import _schema as schema
@@ -14,11 +15,13 @@ from txlb.errors import ModelError, listed, nearest
 from txlb.model import (
     SCHEDULER_SETTINGS,
     HealthCheck,
+    InheritedAddress,
     ListenAddress,
     ProxyGroup,
     ProxyHost,
     ProxyService,
     ResourceProbe,
+    UNIXAddress,
 )
 from txlb.schedulers import schedulerKind, schedulerKinds
 
@@ -69,6 +72,8 @@ SERVICE_SETTINGS = (
     "ratePerClient",
     "burstPerClient",
 )
+
+LISTENER_SETTINGS = ("mode", "user", "group")
 
 #: The lists of networks of a service, each with the element of one network.
 NETWORK_LISTS = (("allow", schema.ALLOW), ("deny", schema.DENY))
@@ -122,6 +127,7 @@ class ServiceBuilder:
         enabled = self._enabledGroup(node, groupNodes)
         groups = [self._group(group, group is enabled) for group in groupNodes]
         listeners = node.all(schema.LISTEN)
+        self._checkPermissions(listeners)
         networks = self._networks(node)
         if (
             enabled is None
@@ -133,7 +139,7 @@ class ServiceBuilder:
             node,
             lambda: ProxyService(
                 node.get("name"),
-                [listen.get("ip") for listen in listeners],
+                [_listenAddress(listen) for listen in listeners],
                 [group for group in groups if group is not None],
                 **_settings(node, SERVICE_SETTINGS),
                 **_networkLists(node),
@@ -300,6 +306,25 @@ class ServiceBuilder:
         remedy = f"did you mean {hint!r}?" if hint else f"there are: {listed(known)}"
         self._problem(enable.line, f"no group of this service is called {name!r}; {remedy}")
 
+    def _checkPermissions(self, listeners: Iterable[Node]) -> None:
+        """
+        Only the socket of a listener in the file system is somebody's.
+        """
+        for listener in listeners:
+            address = listener.get("ip")
+            given = [name for name in LISTENER_SETTINGS if name in listener.values]
+            if not given or address is None or isinstance(address, UNIXAddress):
+                continue
+            remedy = "leave it out"
+            if isinstance(address, InheritedAddress):
+                remedy = "the socket unit says it (SocketMode=, SocketUser=, SocketGroup=)"
+            listener.wrong.add("permissions")
+            self._problem(
+                listener.line,
+                f"{given[0]} of {listener.label} is for UNIX sockets, and this one listens on "
+                f"{address}; {remedy}",
+            )
+
     def _checkListeners(self, root: Node) -> None:
         """
         Two listeners can't have one address, whichever services they are of.
@@ -356,6 +381,13 @@ def checkUnique(kind: str, nodes: list[Node], names: list[str | None], problem: 
 
 def _networkLists(node: Node) -> dict[str, Any]:
     return {name: [each.get("network") for each in node.all(spec)] for name, spec in NETWORK_LISTS}
+
+
+def _listenAddress(node: Node) -> ListenAddress:
+    address: ListenAddress = node.get("ip")
+    if isinstance(address, UNIXAddress):
+        return replace(address, **_settings(node, LISTENER_SETTINGS))
+    return address
 
 
 def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:

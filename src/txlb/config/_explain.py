@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from txlb.config import _schema as schema
-from txlb.config._build import hostNames
+from txlb.config._build import LISTENER_SETTINGS, hostNames
 from txlb.config._configuration import Configuration
 from txlb.config._elements import Attribute, Element, Since
 from txlb.config._nodes import Node
+from txlb.model import UNIXAddress
 
 _STEP = "  "
 
@@ -71,6 +72,9 @@ def _attributes(
         written = node is not None and attribute.name in node.values
         if attribute.name == "name" or (attribute.ignored and not written):
             continue
+        if node is not None and spec is schema.LISTEN and attribute.name in LISTENER_SETTINGS:
+            if not isinstance(node.get("ip"), UNIXAddress):
+                continue
         if attribute.name == "enable" and enabledByElement:
             rows.append((attribute.name, "true", "by <enable>"))
         elif written and node is not None:

@@ -15,6 +15,7 @@ from txlb.config._build import (
     CHECK_SETTINGS,
     GROUP_SETTINGS,
     HOST_SETTINGS,
+    LISTENER_SETTINGS,
     NETWORK_LISTS,
     RESOURCE_SETTINGS,
     SERVICE_SETTINGS,
@@ -34,6 +35,8 @@ from txlb.model import (
     ProxyHost,
     ProxyService,
     ResourceProbe,
+    UNIXAddress,
+    placeOf,
 )
 
 
@@ -94,14 +97,21 @@ def _editListeners(
     byAddress = {node.get("ip"): node for node in nodes}
     # What is left over on both sides has moved: the element stays, and gets
     # another address.
-    spare = [node for node in nodes if node.get("ip") not in addresses]
+    places = [placeOf(address) for address in addresses]
+    spare = [node for node in nodes if node.get("ip") not in places]
     found = [
-        byAddress[address] if address in byAddress else spare.pop(0) if spare else None
-        for address in addresses
+        byAddress[place] if place in byAddress else spare.pop(0) if spare else None
+        for place in places
     ]
     elements = _arrange(parent, schema.SERVICE, schema.LISTEN, nodes, found)
     for element, node, address in zip(elements, found, addresses, strict=True):
-        _set(element, schema.LISTEN, node, "ip", address)
+        _set(element, schema.LISTEN, node, "ip", placeOf(address))
+        for setting in LISTENER_SETTINGS:
+            if isinstance(address, UNIXAddress):
+                _set(element, schema.LISTEN, node, setting, getattr(address, setting))
+            elif node is not None and setting in node.values:
+                # It has moved to an address of another kind.
+                element.attrib.pop(setting)
 
 
 def _editGroups(parent: etree._Element, service: Node | None, groups: Sequence[ProxyGroup]) -> None:

@@ -9,12 +9,36 @@ from txlb.config import _things as things
 from txlb.config._attributes import DAY, WEEK, named, of
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, Since
 from txlb.config._schema_groups import GROUP
-from txlb.model import ProxyService
+from txlb.model import ProxyService, UNIXAddress
 
 LISTEN = Element(
     "listen",
-    "A place where the service listens.",
-    (Attribute("ip", things.ListenAddress(), "The address.", REQUIRED, since=Since.OLD),),
+    "A place where the service listens. ``mode``, ``user`` and ``group`` are those of the file of "
+    "a UNIX socket (``unix:/path``); other addresses have none.",
+    (
+        Attribute("ip", things.ListenAddress(), "The address.", REQUIRED, since=Since.OLD),
+        of(
+            UNIXAddress,
+            "mode",
+            things.Mode(),
+            "The permissions of the socket. Clients need the one to write.",
+        ),
+        of(
+            UNIXAddress,
+            "user",
+            things.Account("user"),
+            "Whom the socket belongs to. Only root can give it to another user.",
+            defaultDoc="the user of the process",
+        ),
+        of(
+            UNIXAddress,
+            "group",
+            things.Account("group"),
+            "The group of the socket. Another user than root can give it to the groups that it is "
+            "in.",
+            defaultDoc="the group that a new file has there",
+        ),
+    ),
 )
 
 ALLOW = Element(

@@ -5,6 +5,8 @@ paths and passwords.
 
 from __future__ import annotations
 
+import grp
+import pwd
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,11 @@ Made = TypeVar("Made")
 #: Longer than any address or word, in characters. What is longer still is not
 #: worth a look, nor a message that quotes it in full.
 MAX_LENGTH = 512
+
+#: Digits that the number of a user or group has at most.
+MAX_DIGITS = 9
+
+_MODE = re.compile(r"0?[0-7]{3}\Z")
 
 #: What Linux takes as a path, in bytes, less the NUL at its end.
 MAX_PATH = 4095
@@ -128,6 +135,67 @@ class ListenAddress(PlainKind):
         if len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         return _address(lambda value: parseListenAddress(value, ephemeral=False), text, what)
+
+
+@dataclass(frozen=True, slots=True)
+class Mode(PlainKind):
+    """
+    The permissions of a socket's file.
+    """
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return "permissions as chmod takes them, 0000 to 0777 in octal digits"
+
+    def parse(self, text: str, what: str) -> int:
+        """
+        See L{Kind.parse}.
+        """
+        if not _MODE.match(text):
+            raise self.wrong(text, what)
+        return int(text, 8)
+
+    def write(self, value: Any, before: str | None = None) -> str:
+        """
+        See L{Kind.write}.
+        """
+        return f"{value:04o}"
+
+
+@dataclass(frozen=True, slots=True)
+class Account(PlainKind):
+    """
+    A user or a group of this machine.
+
+    @ivar of: C{user} or C{group}.
+    """
+
+    of: str
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return f"the name of a {self.of} of this machine, or its number"
+
+    def parse(self, text: str, what: str) -> str:
+        """
+        See L{Kind.parse}.
+        """
+        if not text.isprintable() or not text.strip() or len(text) > MAX_LENGTH:
+            raise self.wrong(text, what)
+        if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
+            return text
+        try:
+            pwd.getpwnam(text) if self.of == "user" else grp.getgrnam(text)
+        except KeyError:
+            raise ModelError(
+                f"{what} is {quoted(text)}, and this machine has no such {self.of}; make it, or "
+                f"give another {self.of} or a number"
+            ) from None
+        return text
 
 
 @dataclass(frozen=True, slots=True)

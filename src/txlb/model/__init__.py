@@ -8,6 +8,8 @@ balancer uses.
 """
 
 from txlb.model._addresses import (
+    MOST_PERMISSIONS,
+    PRIVATE,
     Address,
     AddressLike,
     InheritedAddress,
@@ -16,6 +18,7 @@ from txlb.model._addresses import (
     UNIXAddress,
     parseHostAddress,
     parseListenAddress,
+    placeOf,
     plainHost,
 )
 from txlb.model._changes import (
@@ -41,6 +44,8 @@ __all__ = [
     "DECAY",
     "HOST_STATES",
     "MAX_WEIGHT",
+    "MOST_PERMISSIONS",
+    "PRIVATE",
     "SCHEDULER_SETTINGS",
     "Address",
     "AddressLike",
@@ -68,6 +73,7 @@ __all__ = [
     "parseHostAddress",
     "parseListenAddress",
     "parseNetwork",
+    "placeOf",
     "plain",
     "plainHost",
     "readNetwork",

@@ -9,13 +9,23 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from txlb.errors import AddressError
 from txlb.model._foreign import explainForeign
 
 #: What C{sun_path} holds on Linux, less the NUL at its end.
 MAX_UNIX_PATH = 107
+
+#: Permissions by which nobody but the owner, and root, can connect to a UNIX socket.
+PRIVATE = 0o600
+
+#: The highest permissions that there are, of those that mean something for a socket.
+MOST_PERMISSIONS = 0o777
+
+#: A name of a user or group as shadow(5) takes it and directories of users have it, or
+#: a number.
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@$+-]{0,255}\Z")
 
 #: What stands before the name of sockets that are inherited.
 INHERITED = "systemd:"
@@ -65,12 +75,22 @@ class TCPAddress:
 @dataclass(frozen=True, slots=True)
 class UNIXAddress:
     """
-    A stream socket in the file system.
+    A stream socket in the file system. What it has beside its path is for those who
+    listen on it; hosts have none of it.
 
-    @ivar path: at most 107 bytes, as the kernel wants it.
+    @ivar path: at most 107 bytes of printable characters, as the kernel wants it.
+    @ivar mode: the permissions of the socket's file, 0 to C{0o777}. To connect takes
+        the permission to write.
+    @ivar user: the name or the number of the user whom the file belongs to; L{None} for
+        the user of the process.
+    @ivar group: the name or the number of its group; L{None} for the group that a new
+        file of the process has there.
     """
 
     path: str
+    mode: int = field(default=PRIVATE, kw_only=True)
+    user: str | None = field(default=None, kw_only=True)
+    group: str | None = field(default=None, kw_only=True)
 
     @property
     def isLiteral(self) -> bool:
@@ -124,6 +144,10 @@ def parseHostAddress(value: object) -> Address:
     @raise AddressError: it is none, or it is for every interface, or port 0.
     """
     address = _parse(value)
+    if isinstance(value, UNIXAddress) and value != placeOf(value):
+        raise AddressError(
+            f"{value} of a host has no mode, user or group; those are of a socket to listen on"
+        )
     if isinstance(address, TCPAddress):
         if not address.host:
             raise AddressError(
@@ -146,9 +170,24 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
     if isinstance(value, InheritedAddress) or str(value).startswith(INHERITED):
         return _inherited(str(value))
     address = _parse(value)
+    if isinstance(value, UNIXAddress) and isinstance(address, UNIXAddress):
+        return replace(
+            address,
+            mode=_checkMode(value.mode, value),
+            user=_checkAccount("user", value.user, value),
+            group=_checkAccount("group", value.group, value),
+        )
     if isinstance(address, TCPAddress) and not address.port and not ephemeral:
         raise AddressError(f"port 0 in {value!r} is no port to listen on; ports are 1 to 65535")
     return address
+
+
+def placeOf(address: ListenAddress) -> ListenAddress:
+    """
+    An address without what says whose a listener's socket is: two listeners at one
+    place can't be had at once.
+    """
+    return UNIXAddress(address.path) if isinstance(address, UNIXAddress) else address
 
 
 def isOneAddress(value: object) -> bool:
@@ -244,6 +283,25 @@ def _inherited(text: str) -> InheritedAddress:
             f"unit follows {INHERITED}"
         )
     return InheritedAddress(name)
+
+
+def _checkMode(mode: object, address: object) -> int:
+    if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= MOST_PERMISSIONS:
+        raise AddressError(
+            f"the mode of {address} is {mode!r}; it is a number from 0 to 0o777, such as 0o660"
+        )
+    return mode
+
+
+def _checkAccount(kind: str, name: object, address: object) -> str | None:
+    if name is None:
+        return None
+    text = str(name) if isinstance(name, (int, str)) and not isinstance(name, bool) else ""
+    if not _ACCOUNT.match(text):
+        raise AddressError(
+            f"the {kind} of {address} is {name!r}; it is the name of a {kind} or its number"
+        )
+    return text
 
 
 def _checkPort(port: object, where: object) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from txlb.model._addresses import InheritedAddress, TCPAddress, UNIXAddress
+from txlb.model._addresses import InheritedAddress, ListenAddress, TCPAddress, UNIXAddress, placeOf
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import ProxyHost
@@ -76,7 +76,7 @@ class Change:
         words = _WORDS[self.kind](self)
         if self.thing != "listener" or self.kind is ChangeKind.REORDERED:
             return words
-        if self.kind is ChangeKind.MOVED:
+        if self.kind in {ChangeKind.MOVED, ChangeKind.CHANGED}:
             return f"listener {words}"
         return f"listener {self.before or self.after} {words}"
 
@@ -200,18 +200,40 @@ def _serviceChanges(old: ProxyService, new: ProxyService) -> Iterator[Change]:
 
 
 def _listenerChanges(
-    key: tuple[str, ...], old: Sequence[object], new: Sequence[object]
+    key: tuple[str, ...], old: Sequence[ListenAddress], new: Sequence[ListenAddress]
 ) -> Iterator[Change]:
     if len(old) == len(new):
         for before, after in zip(old, new, strict=True):
-            if before != after:
+            if placeOf(before) != placeOf(after):
                 yield Change(ChangeKind.MOVED, "listener", key, "", before, after)
+            else:
+                yield from _permissionChanges(key, before, after)
         return
+    places = {placeOf(each): each for each in old}
+    for each in new:
+        if placeOf(each) in places:
+            yield from _permissionChanges(key, places[placeOf(each)], each)
+    old, new = list(map(placeOf, old)), list(map(placeOf, new))
     gone, come = _without(old, new), _without(new, old)
     yield from (Change(ChangeKind.REMOVED, "listener", key, "", each) for each in gone)
     yield from (Change(ChangeKind.ADDED, "listener", key, "", None, each) for each in come)
     if _without(old, gone) != _without(new, come):
         yield Change(ChangeKind.REORDERED, "listener", key, "", list(old), list(new))
+
+
+def _permissionChanges(key: tuple[str, ...], before: object, after: object) -> Iterator[Change]:
+    """
+    What differs between two listeners at one place.
+    """
+    if not isinstance(before, UNIXAddress) or not isinstance(after, UNIXAddress):
+        return
+    for setting, old, new in (
+        ("mode", f"{before.mode:04o}", f"{after.mode:04o}"),
+        ("user", before.user, after.user),
+        ("group", before.group, after.group),
+    ):
+        if old != new:
+            yield Change(ChangeKind.CHANGED, "listener", key, f"{after} {setting}", old, new)
 
 
 def _without(values: Sequence[object], others: Sequence[object]) -> list[object]:

@@ -19,9 +19,17 @@ from typing import Any
 
 from txlb.connecting import familyAndName, hostOf
 from txlb.errors import ListenError
-from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
+from txlb.model import (
+    MOST_PERMISSIONS,
+    Address,
+    InheritedAddress,
+    ListenAddress,
+    TCPAddress,
+    UNIXAddress,
+)
 from txlb.proxy._inherited import inheritedSockets
 from txlb.proxy._near import dontPace, isNear, systemPaces
+from txlb.proxy._permissions import giveSocket
 
 #: Connections that the kernel keeps for us while we are busy; it takes no more
 #: than C{net.core.somaxconn}.
@@ -182,19 +190,31 @@ def _bindTCP(
 
 def _bindUNIX(address: UNIXAddress, backlog: int) -> socket.socket:
     _removeStale(address)
-    sock = _newSocket(address, socket.AF_UNIX)
-    # bind() makes the file with the mode that the umask leaves; there must be
-    # no moment in which others could connect.
-    before = os.umask(0o177)
-    try:
-        sock.bind(address.path)
-        sock.listen(backlog)
-    except OSError as error:
-        sock.close()
-        raise _listenError(address, error) from error
-    finally:
-        os.umask(before)
+    with contextlib.ExitStack() as undone:
+        sock = undone.enter_context(_newSocket(address, socket.AF_UNIX))
+        # bind() makes the file with the mode that the umask leaves; there must be
+        # no moment in which others could connect.
+        before = os.umask(MOST_PERMISSIONS & ~address.mode)
+        try:
+            sock.bind(address.path)
+        except OSError as error:
+            raise _listenError(address, error) from error
+        finally:
+            os.umask(before)
+        undone.callback(_unlink, address.path)
+        # Before it listens nobody can connect.
+        giveSocket(address)
+        try:
+            sock.listen(backlog)
+        except OSError as error:
+            raise _listenError(address, error) from error
+        undone.pop_all()
     return sock
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _newSocket(address: Address, family: socket.AddressFamily) -> socket.socket:
@@ -219,8 +239,7 @@ def _removeStale(address: UNIXAddress) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         if probe.connect_ex(address.path) == errno.ECONNREFUSED:
-            with contextlib.suppress(OSError):
-                os.unlink(address.path)
+            _unlink(address.path)
 
 
 def _listenError(address: Address, error: OSError) -> ListenError:
