@@ -48,9 +48,12 @@ class FormerTests(TestCase):
         assert isinstance(address, TCPAddress)
         client = socket.create_connection((address.host, address.port))
         self.addCleanup(client.close)
-        server = (await self.host.accept()).sock
-        self.addCleanup(server.close)
-        return client, server
+        client.sendall(b"?")
+        stream = await self.host.accept()
+        self.addCleanup(stream.close)
+        # Now the relay knows that it is connected.
+        await stream.expect(b"?")
+        return client, stream.sock
 
     def changeRelay(self, relay: str) -> None:
         service = self.manager.getService("web")
