@@ -10,7 +10,15 @@ import socket
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.connecting import familyAndName, familyOf, hostOf, tcpAddressOf
+from tests.proxy.fakes import takesIPv6
+from txlb.connecting import (
+    familyAndName,
+    familyOf,
+    hostOf,
+    lacksIPv6,
+    placesOf,
+    tcpAddressOf,
+)
 from txlb.model import TCPAddress, UNIXAddress
 
 LO = socket.if_nametoindex("lo")
@@ -51,6 +59,37 @@ class ToSocketsTests(SynchronousTestCase):
         for number in (5, 9):
             self.patch(socket, "if_nametoindex", lambda _, number=number: number)
             self.assertEqual(familyAndName(address)[1], ("fe80::1", 80, 0, number))
+
+
+class PlacesTests(SynchronousTestCase):
+    """
+    Most of it is tested with what listens.
+    """
+
+    def test_none(self) -> None:
+        """
+        A name without an address of a known family can't be listened on.
+        """
+        found = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", "/a")]
+        self.patch(socket, "getaddrinfo", lambda *_, **__: found)
+        error = self.assertRaises(OSError, placesOf, TCPAddress("me.example", 80))
+        self.assertEqual(error.strerror, "me.example has no IP address")
+
+    def test_lacksIPv6(self) -> None:
+        """
+        An address that isn't this machine's is no lack of IPv6, if it has C{::1}.
+        """
+        self.assertEqual(lacksIPv6(errno.EADDRNOTAVAIL), not takesIPv6())
+
+        class Refusing(socket.socket):
+            def bind(self, _: object) -> None:
+                raise OSError(errno.EADDRNOTAVAIL, "")
+
+        self.patch(socket, "socket", Refusing)
+        self.assertTrue(lacksIPv6(errno.EADDRNOTAVAIL))
+        self.assertTrue(lacksIPv6(errno.EAFNOSUPPORT))
+        self.assertFalse(lacksIPv6(errno.EADDRINUSE))
+        self.assertFalse(lacksIPv6(None))
 
 
 class FromSocketsTests(SynchronousTestCase):

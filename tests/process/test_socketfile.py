@@ -17,6 +17,7 @@ from zope.interface.verify import verifyObject
 
 from tests.process.support import FolderCase
 from tests.proxy.fakes import FakeReactor
+from txlb.model import UNIXAddress
 from txlb.process import SocketFile, UNIXPort, listenUNIX
 from txlb.process._unixport import BATCH, PAUSE
 
@@ -27,7 +28,7 @@ class SocketCase(FolderCase):
         self.at = self.path("socket")
 
     def listen(self) -> socket.socket:
-        sock = listenUNIX(self.at)
+        sock = listenUNIX(UNIXAddress(self.at))
         self.addCleanup(sock.close)
         return sock
 
@@ -194,5 +195,5 @@ class ListenTests(SocketCase):
     def test_taken(self) -> None:
         self.file("socket")
         before = os.listdir("/proc/self/fd")
-        self.assertRaises(OSError, listenUNIX, self.at)
+        self.assertRaises(OSError, listenUNIX, UNIXAddress(self.at))
         self.assertEqual(os.listdir("/proc/self/fd"), before)

@@ -471,10 +471,10 @@ class UNIXTests(BindCase):
         """
         given: list[tuple[object, ...]] = []
 
-        def chown(path: str, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
-            self.assertFalse(follow_symlinks)
+        def chown(file: str, uid: int, gid: int) -> None:
+            self.assertTrue(os.path.samefile(file, address.path))
             with socket.socket(socket.AF_UNIX) as client:
-                self.assertEqual(client.connect_ex(path), errno.ECONNREFUSED)
+                self.assertEqual(client.connect_ex(address.path), errno.ECONNREFUSED)
             given.append((uid, gid))
 
         self.patch(os, "chown", chown)

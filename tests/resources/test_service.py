@@ -5,6 +5,7 @@ L{txlb.resources._measures} and L{txlb.resources.tap}.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ import tempfile
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
@@ -23,6 +25,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tests.sleeping import SleepingClock
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError, ListenError, ModelError, TxlbError
+from txlb.model import TCPAddress, UNIXAddress
 from txlb.process import TwistdService
 from txlb.resources import AgentService, MachineMeasure, ProcessMeasure, tap
 from txlb.resources._serving import PATIENCE, AgentFactory
@@ -311,6 +314,87 @@ class AgentServiceTests(TestCase):
             self.assertEqual(agent.addresses, [])
             if listen.startswith("unix:"):
                 os.unlink(listen[5:])
+
+    def resolving(self, *hosts: str) -> None:
+        """
+        Let every name have these addresses.
+        """
+        found = [
+            (socket.AF_INET6, 1, 6, "", (host, 0, 0, 0))
+            if ":" in host
+            else (socket.AF_INET, 1, 6, "", (host, 0))
+            for host in hosts
+        ]
+        self.patch(socket, "getaddrinfo", lambda *_, **__: found)
+
+    async def test_names(self) -> None:
+        """
+        At a name it listens on all addresses of the name, with one port.
+        """
+        agent = AgentService("localhost:0", scope=None, available=lambda: 1.0)
+        self.resolving("127.0.0.1", "127.0.0.2")
+        agent.startService()
+        first, second = agent.addresses
+        assert isinstance(first, TCPAddress)
+        self.assertEqual(second, TCPAddress("127.0.0.2", first.port))
+        for host in ("127.0.0.1", "127.0.0.2"):
+            with socket.socket() as sock:
+                sock.connect((host, first.port))
+        await maybeDeferred(agent.stopService)
+        self.assertEqual(agent.addresses, [])
+
+    async def test_namesInPart(self) -> None:
+        """
+        IPv6 is left out on a machine that has none; any other address that can't be
+        had is an error, and then it listens nowhere.
+        """
+        listened: list[object] = []
+        refused: dict[str, int] = {}
+
+        class Port:
+            def getHost(self) -> IPv4Address:
+                return IPv4Address("TCP", "127.0.0.1", 4711)
+
+            def stopListening(self) -> None:
+                listened.append("stopped")
+
+        def listenTCP(port: int, _: object, interface: str = "") -> Port:
+            listened.append((interface, port))
+            if interface in refused:
+                raise CannotListenError(interface, port, OSError(refused[interface], "no"))
+            return Port()
+
+        agent = AgentService("localhost:0", scope=None, available=lambda: 1.0)
+        agent._reactor = SimpleNamespace(listenTCP=listenTCP)
+        self.resolving("::1", "127.0.0.1")
+        refused["::1"] = errno.EAFNOSUPPORT
+        agent.bind()
+        self.assertEqual(listened, [("::1", 0), ("127.0.0.1", 0)])
+        self.assertEqual(agent.addresses, [TCPAddress("127.0.0.1", 4711)])
+        await maybeDeferred(agent.stopService)
+        for hosts, number, stopped in (
+            (("::1",), errno.EAFNOSUPPORT, 0),
+            (("::1", "127.0.0.1"), errno.EADDRINUSE, 0),
+            (("127.0.0.1", "::1"), errno.EADDRINUSE, 1),
+        ):
+            listened.clear()
+            refused["::1"] = number
+            self.resolving(*hosts)
+            self.assertRaises(ListenError, agent.bind)
+            self.assertEqual(listened.count("stopped"), stopped)
+            self.assertEqual(agent.addresses, [])
+
+    def test_permissions(self) -> None:
+        """
+        Its UNIX socket is for whom the address says.
+        """
+        path = os.path.relpath(self.mktemp())
+        agent = AgentService(UNIXAddress(path, mode=0o666), scope=None, available=lambda: 1.0)
+        agent.bind()
+        self.addCleanup(agent.stopService)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o666)
+        wrong = AgentService(UNIXAddress(f"{path}2", group="nosuch"), scope=None, available=float)
+        self.assertIn("no group 'nosuch'", str(self.assertRaises(ListenError, wrong.bind)))
 
     async def test_oneFamily(self) -> None:
         """

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from txlb.application._listener import ProxyListener
 from txlb.errors import ListenError
 from txlb.model import ListenAddress, ProxyService, TCPAddress, UNIXAddress, placeOf
-from txlb.proxy import Listener, changeSocket
+from txlb.process import changeSocket
+from txlb.proxy import Listener
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine

@@ -13,6 +13,7 @@ from txlb.connecting._endpoint import (
 )
 from txlb.connecting._errors import MEANINGS, NO_PORTS, About, Meaning, failureOf, meaningOf
 from txlb.connecting._pauses import PortPauses
+from txlb.connecting._places import Place, lacksIPv6, placesOf
 from txlb.connecting._race import STAGGER, Race, Track
 from txlb.connecting._racing import RacingEndpoint
 from txlb.connecting._sockets import familyAndName, familyOf, hostOf, tcpAddressOf
@@ -25,6 +26,7 @@ __all__ = [
     "ConnectFailed",
     "Meaning",
     "OneProtocolFactory",
+    "Place",
     "PortPauses",
     "Race",
     "RacingEndpoint",
@@ -37,6 +39,8 @@ __all__ = [
     "familyOf",
     "hostOf",
     "isSelfConnected",
+    "lacksIPv6",
     "meaningOf",
+    "placesOf",
     "tcpAddressOf",
 ]

@@ -5,6 +5,7 @@ which it opens them, signals, and what twistd's own options name.
 
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
 from txlb.process._owner import Owner, OwnerError
+from txlb.process._permissions import changeSocket
 from txlb.process._pidfile import PidFile, PidFileError
 from txlb.process._processlog import ProcessLog
 from txlb.process._rotated import LogFileError, RotatedFile
@@ -28,6 +29,7 @@ __all__ = [
     "UNIXPort",
     "UntrustedPath",
     "UserSignal",
+    "changeSocket",
     "isExposed",
     "listenUNIX",
     "ownFolderRemedy",

@@ -15,6 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.model import MOST_PERMISSIONS, UNIXAddress
+from txlb.process._permissions import giveSocket
 from txlb.process._socketfile import SocketFile
 
 #: Connections that are accepted before others get their turn.
@@ -118,23 +120,28 @@ class UNIXPort:
         self._socket.close()
 
 
-def listenUNIX(path: str, backlog: int = 50) -> socket.socket:
+def listenUNIX(address: UNIXAddress, backlog: int = 50) -> socket.socket:
     """
-    Listen on a UNIX socket to which only this user and root can connect.
+    Listen on a UNIX socket. Its file has its mode, user and group before anybody can
+    connect.
 
     @return: a non-blocking, close-on-exec socket.
-    @raise OSError: it can't be made.
+    @raise ListenError: its file can't be given to its user and group. It is no longer
+        there then.
+    @raise OSError: it can't be made, likewise.
     """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # bind() makes the file with the mode that the umask leaves.
-    before = os.umask(0o177)
-    try:
-        with contextlib.ExitStack() as closing:
-            closing.callback(sock.close)
-            sock.setblocking(False)
-            sock.bind(path)
-            sock.listen(backlog)
-            closing.pop_all()
-    finally:
-        os.umask(before)
+    with contextlib.ExitStack() as undone:
+        sock = undone.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        sock.setblocking(False)
+        # bind() makes the file with the mode that the umask leaves.
+        before = os.umask(MOST_PERMISSIONS & ~address.mode)
+        try:
+            sock.bind(address.path)
+        finally:
+            os.umask(before)
+        undone.callback(SocketFile(address.path).remove)
+        # Until it listens every client is refused.
+        giveSocket(address)
+        sock.listen(backlog)
+        undone.pop_all()
     return sock

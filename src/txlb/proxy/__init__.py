@@ -12,7 +12,6 @@ from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._limits import Tally
 from txlb.proxy._listen import EXHAUSTED, EXHAUSTED_PAUSE, Listener
 from txlb.proxy._origins import Origins
-from txlb.proxy._permissions import changeSocket
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
@@ -37,7 +36,6 @@ __all__ = [
     "Tally",
     "Timeouts",
     "bindSockets",
-    "changeSocket",
     "connectTo",
     "endpointOf",
     "inheritedSockets",

@@ -17,19 +17,18 @@ import termios
 from collections.abc import Iterable
 from typing import Any
 
-from txlb.connecting import familyAndName, hostOf
+from txlb.connecting import Place, hostOf, lacksIPv6, placesOf
 from txlb.errors import ListenError
 from txlb.model import (
-    MOST_PERMISSIONS,
     Address,
     InheritedAddress,
     ListenAddress,
     TCPAddress,
     UNIXAddress,
 )
+from txlb.process import listenUNIX
 from txlb.proxy._inherited import inheritedSockets
 from txlb.proxy._near import dontPace, isNear, systemPaces
-from txlb.proxy._permissions import giveSocket
 
 #: Connections that the kernel keeps for us while we are busy; it takes no more
 #: than C{net.core.somaxconn}.
@@ -49,9 +48,6 @@ _LEAST_TTL = {
     socket.AF_INET6: (socket.IPPROTO_IPV6, 73),
 }
 MOST_TTL = 255
-
-#: A family of sockets, and what a socket of it is bound to.
-_Place = tuple[socket.AddressFamily, Any]
 
 _REASONS = {
     errno.EADDRINUSE: "the address is in use by another listener",
@@ -78,10 +74,14 @@ def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.s
         return _inherit(address)
     if isinstance(address, UNIXAddress):
         return [_bindUNIX(address, backlog)]
-    return _bindAll(address, _places(address), backlog)
+    try:
+        places = placesOf(address)
+    except OSError as error:
+        raise ListenError(str(address), error.strerror or str(error)) from error
+    return _bindAll(address, places, backlog)
 
 
-def _bindAll(address: TCPAddress, places: Iterable[_Place], backlog: int) -> list[socket.socket]:
+def _bindAll(address: TCPAddress, places: Iterable[Place], backlog: int) -> list[socket.socket]:
     """
     Bind and listen at each place, all with one port. Places of IPv6 are left out on a
     machine that has none, unless nothing else is left.
@@ -96,7 +96,10 @@ def _bindAll(address: TCPAddress, places: Iterable[_Place], backlog: int) -> lis
             try:
                 sock = _bindTCP(address, family, name, backlog)
             except ListenError as error:
-                if family != socket.AF_INET6 or not _lacksIPv6(error):
+                cause = error.__cause__
+                if family != socket.AF_INET6 or not isinstance(cause, OSError):
+                    raise
+                if not lacksIPv6(cause.errno):
                     raise
                 refused = error
             else:
@@ -113,55 +116,6 @@ def _inherit(address: InheritedAddress) -> list[socket.socket]:
         if sock.family != socket.AF_UNIX:
             setStreamOptions(sock)
     return sockets
-
-
-def _lacksIPv6(error: ListenError) -> bool:
-    """
-    Whether a place of IPv6 can't be had as this machine has no IPv6: its kernel, or
-    its loopback interface.
-    """
-    cause = error.__cause__
-    if not isinstance(cause, OSError):
-        return False
-    if cause.errno == errno.EAFNOSUPPORT:
-        return True
-    if cause.errno != errno.EADDRNOTAVAIL:
-        return False
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
-            sock.bind(("::1", 0))
-    except OSError as lack:
-        return lack.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
-    return False
-
-
-def _places(address: TCPAddress) -> list[_Place]:
-    """
-    The places that an address stands for, each once: several of every interface, and of
-    a name that has several addresses.
-
-    An address to bind is one of this machine's own, so that looking up its name
-    is no wait for another machine.
-
-    @raise ListenError: there is no such name or network interface.
-    """
-    if not address.host:
-        four = TCPAddress("0.0.0.0", address.port)  # noqa: S104 - asked for
-        six = TCPAddress("::", address.port)
-        return [familyAndName(each) for each in ((four, six) if socket.has_ipv6 else (four,))]
-    try:
-        if address.isLiteral:
-            return [familyAndName(address)]
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if not address.isLiteral:
-            reason = f"{address.host} can't be resolved: {error}"
-        raise ListenError(str(address), reason) from error
-    known = (socket.AF_INET, socket.AF_INET6)
-    return list(dict.fromkeys((each[0], each[4]) for each in found if each[0] in known))
 
 
 def _bindTCP(
@@ -190,31 +144,10 @@ def _bindTCP(
 
 def _bindUNIX(address: UNIXAddress, backlog: int) -> socket.socket:
     _removeStale(address)
-    with contextlib.ExitStack() as undone:
-        sock = undone.enter_context(_newSocket(address, socket.AF_UNIX))
-        # bind() makes the file with the mode that the umask leaves; there must be
-        # no moment in which others could connect.
-        before = os.umask(MOST_PERMISSIONS & ~address.mode)
-        try:
-            sock.bind(address.path)
-        except OSError as error:
-            raise _listenError(address, error) from error
-        finally:
-            os.umask(before)
-        undone.callback(_unlink, address.path)
-        # Before it listens nobody can connect.
-        giveSocket(address)
-        try:
-            sock.listen(backlog)
-        except OSError as error:
-            raise _listenError(address, error) from error
-        undone.pop_all()
-    return sock
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+    try:
+        return listenUNIX(address, backlog)
+    except OSError as error:
+        raise _listenError(address, error) from error
 
 
 def _newSocket(address: Address, family: socket.AddressFamily) -> socket.socket:
@@ -239,7 +172,8 @@ def _removeStale(address: UNIXAddress) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         if probe.connect_ex(address.path) == errno.ECONNREFUSED:
-            _unlink(address.path)
+            with contextlib.suppress(OSError):
+                os.unlink(address.path)
 
 
 def _listenError(address: Address, error: OSError) -> ListenError:

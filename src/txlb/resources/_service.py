@@ -8,21 +8,24 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from socket import AF_INET6
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from txlb._reactor import pickedReactor
-from txlb.connecting import tcpAddressOf
+from txlb.connecting import hostOf, lacksIPv6, placesOf, tcpAddressOf
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import AddressError, ListenError, ModelError
 from txlb.model import (
     Address,
     AddressLike,
     InheritedAddress,
+    TCPAddress,
     UNIXAddress,
     parseListenAddress,
 )
@@ -218,28 +221,54 @@ class AgentService(Service):
         self._deadlines = Deadlines(self._reactor, self._seconds)
         self._factory = AgentFactory(self.reply, self._deadlines, self._maxConnections)
         try:
-            self._ports = [self._listen(self._factory)]
+            self._ports = self._listen(self._factory)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
             raise ListenError(str(self.address), reason) from None
         except OSError as error:
             raise ListenError(str(self.address), error.strerror or str(error)) from None
 
-    def _listen(self, factory: AgentFactory) -> IListeningPort | UNIXPort:
+    def _listen(self, factory: AgentFactory) -> list[IListeningPort | UNIXPort]:
         address = self.address
         if isinstance(address, UNIXAddress):
-            sock = listenUNIX(address.path)
-            return UNIXPort(sock, SocketFile(address.path), factory, self._reactor)
+            sock = listenUNIX(address)
+            return [UNIXPort(sock, SocketFile(address.path), factory, self._reactor)]
+        listen = self._reactor.listenTCP
+        if not address.host:
+            try:
+                # Both kinds of address, where there are both.
+                return [listen(address.port, factory, interface="::")]
+            except CannotListenError:
+                return [listen(address.port, factory)]
+        if address.isLiteral:
+            return [listen(address.port, factory, interface=address.host)]
+        return self._listenAtName(address, factory)
+
+    def _listenAtName(
+        self, address: TCPAddress, factory: AgentFactory
+    ) -> list[IListeningPort | UNIXPort]:
+        """
+        Listen at all addresses of a name, with one port.
+        """
+        ports: list[Any] = []
+        refused: CannotListenError | None = None
         try:
-            # Both kinds of address, where there are both.
-            port: IListeningPort = self._reactor.listenTCP(
-                address.port, factory, interface=address.host or "::"
-            )
-        except CannotListenError:
-            if address.host:
-                raise
-            port = self._reactor.listenTCP(address.port, factory)
-        return port
+            for family, name in placesOf(address):
+                port = ports[0].getHost().port if ports else address.port
+                try:
+                    ports.append(self._reactor.listenTCP(port, factory, interface=hostOf(name)))
+                except CannotListenError as error:
+                    number = getattr(error.socketError, "errno", None)
+                    if family != AF_INET6 or not lacksIPv6(number):
+                        raise
+                    refused = error
+        except BaseException:
+            for each in ports:
+                each.stopListening()
+            raise
+        if not ports and refused is not None:
+            raise refused
+        return ports
 
     def privilegedStartService(self) -> None:
         """
@@ -279,7 +308,8 @@ class AgentService(Service):
             self._deadlines.stop()
         self._samples.clear()
         ports, self._ports = self._ports, []
-        return ports[0].stopListening() if ports else None
+        stopped = [maybeDeferred(port.stopListening) for port in ports]
+        return DeferredList(stopped).addCallback(lambda _: None)
 
     def _tickLater(self) -> None:
         if self._deadlines is not None:

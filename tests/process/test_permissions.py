@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy._permissions}. Who gives a socket to others in them is the system's
+Tests for L{txlb.process._permissions}. Who gives a socket to others in them is the system's
 C{chown}, of which they only see the calls.
 """
 
@@ -8,11 +8,66 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from types import SimpleNamespace
 
 from tests.proxy.fakes import ReactorCase
 from txlb.errors import ListenError
 from txlb.model import UNIXAddress
-from txlb.proxy import bindSockets, changeSocket
+from txlb.process import changeSocket
+from txlb.process._permissions import giveSocket
+from txlb.proxy import bindSockets
+
+
+class GiveTests(ReactorCase):
+    """
+    A socket that was just bound is given to its user and group.
+    """
+
+    def test_anothersFile(self) -> None:
+        """
+        What has come into its place meanwhile is not given to anybody.
+        """
+        path = self.socketPath()
+        chowned: list[object] = []
+        self.patch(os, "chown", lambda *arguments: chowned.append(arguments))
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(path)
+            os.link(path, f"{path}2")
+            error = self.assertRaises(ListenError, giveSocket, UNIXAddress(path, user="11"))
+            self.assertIn("another file has come into the place of its own", str(error))
+            os.unlink(path)
+            os.symlink(os.path.abspath(f"{path}2"), path)
+            error = self.assertRaises(ListenError, giveSocket, UNIXAddress(path, user="11"))
+            self.assertIn("a file of this name that is no socket", str(error))
+        self.assertEqual(chowned, [])
+
+    def test_rightsLaidAside(self) -> None:
+        """
+        A process that has only laid root's rights aside, as it makes the socket with
+        those of the user that it will be, has them back for this one call.
+        """
+        path = self.socketPath()
+        effective = [os.geteuid() or 1000]
+        said: list[object] = []
+
+        def seteuid(uid: int) -> None:
+            effective[0] = uid
+            said.append(uid)
+
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(path)
+            real = os.stat(path)
+            status = SimpleNamespace(st_uid=effective[0], st_nlink=1, st_mode=real.st_mode)
+            self.patch(os, "stat", lambda _: status)
+            self.patch(os, "geteuid", lambda: effective[0])
+            self.patch(os, "seteuid", seteuid)
+            self.patch(os, "chown", lambda *arguments: said.append(arguments[1:]))
+            user = effective[0]
+            for saved, wanted in ((0, [0, (11, -1), user]), (user, [(11, -1)])):
+                said.clear()
+                self.patch(os, "getresuid", lambda saved=saved: (0, user, saved))
+                giveSocket(UNIXAddress(path, user="11"))
+                self.assertEqual(said, wanted)
 
 
 class ChangeTests(ReactorCase):
