@@ -15,9 +15,9 @@ from tests.application.balancers import LOCAL, ServiceCase
 from tests.proxy.fakes import logOf
 from tests.resolve.test_names import FakeResolver
 from txlb.application import LoadBalancedService, ProxyListener
-from txlb.application._engine import FIRST_LOOKUPS
+from txlb.application._readiness import FIRST_LOOKUPS
 from txlb.errors import ListenError, UnknownName
-from txlb.model import ProxyGroup, ProxyService, TCPAddress
+from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
 from txlb.pool import Attempt, Event, EventKind, Failure, FailureKind, Outcome
 from txlb.proxy import ConnectionRecord
 
@@ -226,20 +226,91 @@ class NamesTests(ServiceCase):
 
     def test_patience(self) -> None:
         """
-        But not for longer than five seconds: other hosts may do.
+        But not for longer than five seconds.
         """
-        self.balancer(hosts=("one.example:80", "127.0.0.1:7001"))
+        self.balancer(hosts=("one.example:80",))
         self.start()
-        relay = self.relay()
         self.come()
         self.reactor.pump([0.5] * 9)
         self.assertEqual(self.reactor.getReaders(), [])
         self.reactor.advance(FIRST_LOOKUPS - 4.5)
+        self.assertEqual(len(self.reactor.getReaders()), 1)
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertEqual(self.manager.getPool("web").readyCount, 1)
+
+    def test_oneAddress(self) -> None:
+        """
+        One host with an address is enough, be it configured or found: a name that is
+        silent holds nobody up.
+        """
+        self.balancer(hosts=("silent.example:80", "127.0.0.1:7001"))
+        self.start()
+        relay = self.relay()
+        self.come()
+        [(_, attempt, _, _)] = relay.started
+        self.assertEqual(attempt.host.name, "h1")
+        self.resolver.answer("silent.example", "192.0.2.1")
+        self.assertEqual(self.manager.getPool("web").readyCount, 2)
+
+    def test_oneAnswer(self) -> None:
+        self.balancer(hosts=("silent.example:80", "quick.example:80"))
+        self.start()
+        relay = self.relay()
+        self.come()
+        self.assertEqual(relay.started, [])
+        self.resolver.answer("quick.example", "192.0.2.1")
         self.reactor.readable()
         [(_, attempt, _, _)] = relay.started
         self.assertEqual(attempt.host.name, "h1")
+
+    def test_otherService(self) -> None:
+        """
+        A service whose names are silent holds no other one up, and is found out to be
+        ready by itself.
+        """
+        host = ProxyHost("h0", "silent.example", 80)
+        groups = [ProxyGroup("main", "leastc", True, [host])]
+        more = ProxyService("more", [LOCAL], groups, relay="portable")
+        self.balancer(more=(more,))
+        self.start()
+        relay = self.relay()
+        self.come()
+        self.assertEqual(len(relay.started), 1)
+        self.assertEqual(len(self.reactor.getReaders()), 1)
+        self.resolver.answer("silent.example", "192.0.2.1")
+        self.assertEqual(len(self.reactor.getReaders()), 2)
+
+    def test_newService(self) -> None:
+        """
+        A service that is added while the balancer runs waits for its first answer too.
+        """
+        self.balancer()
+        self.start()
+        [web] = self.manager.services.values()
+        host = ProxyHost("h0", "new.example", 80)
+        groups = [ProxyGroup("main", "leastc", True, [host])]
+        more = ProxyService("more", [LOCAL], groups, relay="portable")
+        self.lbs.apply([web, more])
+        self.assertEqual(len(self.reactor.getReaders()), 1)
+        self.resolver.answer("new.example", "192.0.2.1")
+        self.assertEqual(len(self.reactor.getReaders()), 2)
+        # It was ready, so that its move needs nothing.
+        self.manager.getPool("more").setAddresses("h0", ())
+        self.lbs.switchPort("more", 0)
+        self.assertEqual(len(self.reactor.getReaders()), 2)
+
+    def test_becomesAnothers(self) -> None:
+        """
+        A listener that is another service's when the first would have begun to accept
+        waits for what the other waits for.
+        """
+        self.balancer(hosts=("one.example:80",))
+        self.start()
+        listener = self.lbs.getProxyService("web")
+        listener.serviceName = "other"
         self.resolver.answer("one.example", "192.0.2.1")
-        self.assertEqual(self.manager.getPool("web").readyCount, 2)
+        self.assertEqual(self.reactor.getReaders(), [])
+        listener.serviceName = "web"
 
     def test_sleep(self) -> None:
         """

@@ -98,7 +98,7 @@ class AddressTests(IntegrationTestCase):
 
     def test_names(self) -> None:
         """
-        A host that has a name is looked up before clients are served. One whose
+        A host that has a name gets its share as soon as it was looked up. One whose
         name can't be resolved is down, and no reason not to start.
         """
         host1, host2, port = freePorts(3)
@@ -111,6 +111,7 @@ class AddressTests(IntegrationTestCase):
             "no-such-host.invalid:80",
         )
         program = self.startTxlb(config)
+        program.waitFor("host-resolved web/hosts/host1")
         answers = Counter(bodyOf(port) for _ in range(40))
         self.assertEqual(answers, Counter({b"host1\n": 20, b"host2\n": 20}))
         found = program.waitFor(r".*no-such-host\.invalid can't be resolved.*")

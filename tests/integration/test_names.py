@@ -175,6 +175,75 @@ class SeveralAddressesTests(IntegrationTestCase):
         self.assertLess(took, 0.25)
 
 
+class SilentNameTests(IntegrationTestCase):
+    """
+    Names for which the name server has no answer.
+    """
+
+    def balance(self, *hosts: str) -> tuple[Program, float]:
+        """
+        Start a balancer in a namespace whose name server is silent.
+
+        @return: the program, and when it said that it listens.
+        """
+        self.listen = str(self.shortFolder() / "s")
+        elements = "".join(f'<host name="h{n}" ip="{ip}"/>' for n, ip in enumerate(hosts))
+        config = f"""
+          <config>
+            <service name="web">
+              <listen ip="unix:{self.listen}"/>
+              <group name="main" enable="yes">{elements}</group>
+            </service>
+          </config>"""
+        before = inNamespace(self, *SILENT, hosts=("good=127.0.0.1:80",), resolver="192.0.2.53")
+        program = self.startTxlb(config, before=before)
+        program.waitFor("web listens on")
+        return program, time.monotonic()
+
+    def come(self) -> str:
+        """
+        @return: what a client is told; nothing if it is closed.
+        """
+        with connectUNIX(self.listen) as client:
+            return client.recv(100).decode("ascii").strip()
+
+    def test_oneAddress(self) -> None:
+        """
+        A name that is silent holds no client up while another host has an address. The
+        log says which name has no answer, and what that means for its host.
+        """
+        program, began = self.balance("silent.example:80", "127.0.0.1:80")
+        self.assertEqual(self.come(), "good")
+        took = time.monotonic() - began
+        self.assertLess(took, 2.0)
+        program.waitFor(
+            r"host-unresolved web/main/h0: silent.example can't be resolved \(no answer for 5 s\)"
+        )
+        self.assertNotIn("does not accept", program.output)
+        self.show(f"served {took:.3f} s after it listens, beside a silent name")
+
+    def test_noAddress(self) -> None:
+        """
+        If no host has an address the service waits for five seconds, and the log says
+        what for.
+        """
+        program, began = self.balance("silent.example:80", "other.example:80")
+        self.assertEqual(self.come(), "")
+        took = time.monotonic() - began
+        self.assertGreater(took, 3.0)
+        self.assertLess(took, 8.0)
+        self.assertRegex(
+            program.output,
+            "web does not accept clients yet: none of its hosts has an address, as the look-up "
+            "of silent.example, other.example has had no answer for 1 s",
+        )
+        self.assertRegex(
+            program.output,
+            "web accepts clients, though none of its hosts has an address: the look-up of "
+            "silent.example, other.example has had no answer for 5 s",
+        )
+
+
 class PortableSeveralAddressesTests(SeveralAddressesTests):
     """
     The same with the portable relay.

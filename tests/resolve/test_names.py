@@ -170,7 +170,7 @@ class LookupTests(NamesCase):
         service = self.service("one.example:80")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(self.kinds(), [EventKind.HOST_UNRESOLVED])
-        self.assertTrue(service.answered)
+        self.assertEqual(service.silentNames("web", "main"), [])
         self.resolver.error = None
         self.reactor.pump([1] * 35)
         self.resolver.answer("one.example", "192.0.2.1")
@@ -195,11 +195,11 @@ class LookupTests(NamesCase):
         """
         An address of a kind that has no host in it is passed over.
         """
-        answer = Answer(TCPAddress("one.example", 80))
+        answer = Answer("one.example")
         verifyObject(IResolutionReceiver, answer)
         answer.addressResolved(HostnameAddress(b"one.example", 80))
         answer.addressResolved(IPv4Address("TCP", "192.0.2.1", 0))
-        self.assertEqual(answer.addresses, [TCPAddress("192.0.2.1", 80)])
+        self.assertEqual(answer.addresses, ["192.0.2.1"])
 
     def test_zone(self) -> None:
         """
@@ -207,7 +207,7 @@ class LookupTests(NamesCase):
         zone (RFC 4007, 11; C{sin6_scope_id} of getaddrinfo), and an IPv4 address that is
         mapped into IPv6 is that.
         """
-        answer = Answer(TCPAddress("one.example", 80))
+        answer = Answer("one.example")
         for address in (
             IPv6Address("TCP", "fe80::1", 0, 0, socket.if_nametoindex("lo")),
             IPv6Address("TCP", "2001:db8::1", 0),
@@ -215,10 +215,7 @@ class LookupTests(NamesCase):
             IPv4Address("TCP", "192.0.2.1", 0),
         ):
             answer.addressResolved(address)
-        self.assertEqual(
-            answer.addresses,
-            [TCPAddress(host, 80) for host in ("fe80::1%lo", "2001:db8::1", "192.0.2.1")],
-        )
+        self.assertEqual(answer.addresses, ["fe80::1%lo", "2001:db8::1", "192.0.2.1"])
 
 
 class ChangeTests(NamesCase):
@@ -268,7 +265,7 @@ class ChangeTests(NamesCase):
         service._unsubscribe()
         self.manager.delHost("web", "main", "h0")
         self.resolver.answer("one.example", "192.0.2.1")
-        self.assertTrue(service.answered)
+        self.assertEqual(service.silentNames("web", "main"), [])
 
     def test_stop(self) -> None:
         """
@@ -294,7 +291,7 @@ class ChangeTests(NamesCase):
         self.assertTrue(service.running)
         service.stopService()
         self.assertFalse(service.running)
-        self.assertTrue(service.answered)
+        self.assertEqual(service.silentNames("web", "main"), [])
         self.resolver.asked.clear()
         self.manager.delHost("web", "main", "h0")
         service.startService()
@@ -309,46 +306,130 @@ class ChangeTests(NamesCase):
         self.assertEqual(self.resolver.count, 1)
 
 
-class WhenAnsweredTests(NamesCase):
-    def test_noNames(self) -> None:
-        """
-        Where no host has a name nobody waits.
-        """
-        self.successResultOf(self.service("127.0.0.1:80").whenAnswered())
+class SilentTests(NamesCase):
+    """
+    Names that have no answer.
+    """
 
-    def test_all(self) -> None:
+    def setUp(self) -> None:
+        super().setUp()
+        self.told = 0
+
+    def tell(self) -> None:
+        self.told += 1
+
+    def test_silentNames(self) -> None:
         """
-        It waits for an answer to each name, good or bad.
+        A name is silent until it has had an answer, good or bad, each told of.
         """
-        service = self.service("one.example:80", "two.example:80")
-        waiting = [service.whenAnswered(), service.whenAnswered()]
+        service = self.service("one.example:80", "two.example:80", "one.example:81")
+        service.answered = self.tell
+        self.assertEqual(service.silentNames("web", "main"), ["one.example", "two.example"])
+        self.assertEqual(service.silentNames("web", "other"), [])
         self.resolver.answer("one.example")
-        for deferred in waiting:
-            self.assertNoResult(deferred)
+        self.assertEqual(service.silentNames("web", "main"), ["two.example"])
+        self.assertEqual(self.told, 2)
         self.resolver.answer("two.example", "192.0.2.1")
-        for deferred in waiting:
-            self.assertIsNone(self.successResultOf(deferred))
+        self.assertEqual(service.silentNames("web", "main"), [])
+        self.assertEqual(self.told, 3)
 
     def test_removed(self) -> None:
         """
-        A host that is removed is not waited for.
+        A host that is removed is not waited for, which is told of.
         """
         service = self.service("one.example:80")
-        waiting = service.whenAnswered()
+        service.answered = self.tell
         self.manager.delHost("web", "main", "h0")
-        self.assertIsNone(self.successResultOf(waiting))
+        self.assertEqual((service.silentNames("web", "main"), self.told), ([], 1))
 
-    def test_cancelled(self) -> None:
+    def test_told(self) -> None:
         """
-        Whoever does not want to wait any more cancels it; the answer that comes
-        later is used all the same.
+        A look-up that has had no answer for five seconds is told of once, with what
+        that means for the host; the answer that comes later is used.
+        """
+        self.service("one.example:80")
+        self.reactor.pump([0.5] * 9)
+        self.assertEqual(self.events, [])
+        self.reactor.pump([0.5] * 40)
+        [event] = self.events
+        self.assertEqual(
+            str(event),
+            "host-unresolved web/main/h0: one.example can't be resolved (no answer for 5 s); it "
+            "is down until it has an address",
+        )
+        # That there is none was said.
+        self.resolver.answer("one.example")
+        self.assertEqual(len(self.events), 1)
+        self.reactor.pump([1] * 45)
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertEqual(self.kinds()[-1], EventKind.HOST_RESOLVED)
+        self.assertEqual(len(self.events), 2)
+
+    def test_toldAgain(self) -> None:
+        """
+        So is a later one, and that the last answer is kept.
+        """
+        self.service("one.example:80")
+        self.resolver.answer("one.example", "192.0.2.1")
+        for _ in range(2):
+            self.reactor.pump([1] * 45)
+            self.assertIn("(no answer for 5 s); the last answer is kept", self.events[-1].message)
+            self.resolver.answer("one.example", "192.0.2.1")
+        self.assertEqual(self.kinds().count(EventKind.HOST_UNRESOLVED), 2)
+
+    def test_removedMeanwhile(self) -> None:
+        """
+        Of a host that is gone nothing is told.
         """
         service = self.service("one.example:80")
-        waiting = service.whenAnswered()
-        waiting.cancel()
-        self.failureResultOf(waiting)
-        self.resolver.answer("one.example", "192.0.2.1")
-        self.assertTrue(self.pool.getHost("h0").ready)
+        self.manager.delHost("web", "main", "h0")
+        self.events.clear()
+        self.reactor.pump([1] * 10)
+        service._silent(("web", "main", "h0"))
+        self.assertEqual(self.events, [])
+
+    def test_shared(self) -> None:
+        """
+        A name that many hosts have is looked up once for all of them, so that a silent
+        one takes the place of one: twenty hosts of it hold up no other name.
+        """
+        self.service(*(f"silent.example:{80 + n}" for n in range(20)), "quick.example:80")
+        self.assertEqual(self.resolver.names, ["silent.example", "quick.example"])
+        self.resolver.answer("quick.example", "192.0.2.1")
+        self.assertTrue(self.pool.getHost("h20").ready)
+        self.resolver.answer("silent.example", "192.0.2.2")
+        self.assertEqual(self.pool.readyCount, 21)
+        self.assertEqual(self.pool.getHost("h7").address, TCPAddress("192.0.2.2", 87))
+        # Each is looked up again, and may again find another under way.
+        self.reactor.pump([1] * 40)
+        self.assertEqual(sorted(set(self.resolver.names)), ["quick.example", "silent.example"])
+
+    def test_turns(self) -> None:
+        """
+        The services take turns, and in each the group that gets the clients is first: a
+        service with many silent names doesn't take all the places before the others.
+        """
+
+        def service(number: int, count: int) -> ProxyService:
+            groups = [
+                ProxyGroup(name, "leastc", name == "main",
+                           [ProxyHost(f"h{n}", f"{name}{n}.s{number}.example", 80)
+                            for n in range(count)])
+                for name in ("spare", "main")
+            ]  # fmt: skip
+            return ProxyService(f"s{number}", [f"127.0.0.1:{80 + number}"], groups)
+
+        self.manager = proxyManagerFactory(
+            [service(1, 20), service(2, 1), service(3, 2)], seconds=self.reactor.seconds
+        )
+        names = NameService(self.manager, self.reactor, self.deadlines)
+        names.startService()
+        self.addCleanup(names.stopService)
+        self.assertEqual(
+            self.resolver.names,
+            ["main0.s1.example", "main0.s2.example", "main0.s3.example", "main1.s1.example",
+             "spare0.s2.example", "main1.s3.example", "main2.s1.example", "spare0.s3.example"],
+        )  # fmt: skip
 
 
 class MovedTests(NamesCase):
@@ -377,7 +458,7 @@ class MovedTests(NamesCase):
     def test_toAnAddress(self) -> None:
         service = self.service("one.example:80")
         self.apply("10.0.0.3:80")
-        self.assertTrue(service.answered)
+        self.assertEqual(service.silentNames("web", "main"), [])
         self.resolver.answer("one.example", "10.0.0.1")
         self.assertEqual(self.pool.getHost("h0").address, TCPAddress("10.0.0.3", 80))
         self.reactor.advance(1000)

@@ -13,8 +13,9 @@ from twisted.logger import Logger
 
 from txlb.application._events import EventLog
 from txlb.application._plugins import discoverSchedulers
+from txlb.application._readiness import Readiness
 from txlb.application._timer import PoolTimer
-from txlb.deadlines import Deadline, Deadlines
+from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.health import MAX_CHECKS, Heartbeat
 from txlb.manager import ProxyManager
@@ -33,9 +34,6 @@ from txlb.proxy import (
 )
 from txlb.resolve import NameService
 from txlb.resources import ResourceMonitor
-
-#: Seconds that the first look-ups of hosts' names may hold up accepting.
-FIRST_LOOKUPS = 5.0
 
 _log = Logger()
 
@@ -73,7 +71,7 @@ class Engine:
         self._timer = PoolTimer(manager, self.deadlines)
         self.heartbeat = Heartbeat(manager, reactor, self.deadlines, maxChecks=maxChecks)
         self.monitor = ResourceMonitor(manager, reactor, self.deadlines)
-        self._ready: Deferred[None] = Deferred()
+        self._readiness = Readiness(manager, self._names, self.deadlines)
         self._unsubscribe: Callable[[], None] | None = None
         self._whyNotFast = whyNotFast(reactor)
         self._loop: Loop | None = None
@@ -212,10 +210,7 @@ class Engine:
         self._manager.onError = _observerFailed
         self._timer.startService()
         self._names.startService()
-        answered = self._names.whenAnswered()
-        patience = self.deadlines.patience(FIRST_LOOKUPS, answered.cancel)
-        answered.addErrback(lambda _: None)
-        answered.addCallback(lambda _: self._becomeReady(patience))
+        self._readiness.start()
 
     def _tellRelay(self, frontend: Frontend) -> None:
         _log.info(
@@ -234,16 +229,16 @@ class Engine:
             return "the configuration says"
         return "nothing speaks against it" if self._whyNotFast is None else self._whyNotFast
 
-    def _becomeReady(self, patience: Deadline) -> None:
-        patience.cancel()
-        self._ready.callback(None)
+    def whenReady(self, action: Callable[[], object], serviceName: str | None = None) -> None:
+        """
+        Do something once the clients of a service can be served: see L{Readiness}.
 
-    def whenReady(self, action: Callable[[], object]) -> None:
+        @param serviceName: by default all services.
         """
-        Do something once clients can be served: where hosts have names, after
-        the first look-ups, but within five seconds.
-        """
-        self._ready.addCallback(lambda _: action() and None)
+        if serviceName is None:
+            self._readiness.whenAll(action)
+        else:
+            self._readiness.when(serviceName, action)
 
     def clientOf(
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
@@ -266,6 +261,7 @@ class Engine:
         @param graceTime: seconds after which those that are left are reset.
         @return: fires with L{None} when there is none left. It does not fail.
         """
+        self._readiness.stop()
         if self.tally.active:
             _log.info(
                 "waiting {graceTime:g} s for {active} connections to end",

@@ -85,11 +85,17 @@ class ProxyListener(Service):
             listener=self.name,
             addresses=", ".join(map(str, self.addresses)),
         )
-        self._balancer.engine.whenReady(self._accept)
+        self._acceptWhenReady()
 
-    def _accept(self) -> None:
-        if self.running and self._listener is not None:
-            self._listener.start()
+    def _acceptWhenReady(self) -> None:
+        serviceName = self.serviceName
+
+        def accept() -> None:
+            # It may be another's by now.
+            if self.running and self._listener is not None and self.serviceName == serviceName:
+                self._listener.start()
+
+        self._balancer.engine.whenReady(accept, serviceName)
 
     def become(
         self, serviceName: str, index: int, name: str, listener: Listener | None
@@ -154,7 +160,7 @@ class ProxyListener(Service):
                 address=before,
             )
         if self.running:
-            engine.whenReady(self._accept)
+            self._acceptWhenReady()
         if old is not None:
             # Who waits at one that was inherited would wait for nobody.
             old.drain()

@@ -318,8 +318,9 @@ class LoadBalancedService(MultiService):
 
     def startService(self) -> None:
         """
-        Accept. Where hosts have names, clients wait in the backlog for the
-        first look-ups, but for no more than five seconds.
+        Accept. A service whose hosts all have names that were not looked up yet
+        accepts when one has an address; until then clients wait in the backlog,
+        but for no more than five seconds.
 
         @raise ListenError: an address can't be had.
         """
