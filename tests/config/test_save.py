@@ -9,7 +9,7 @@ import os
 import stat
 import time
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txlb.config import FileChanged, _save
 from txlb.config._save import writeFile
@@ -190,7 +190,7 @@ class WriteFileTests(SynchronousTestCase):
         def fails(*_arguments: object, **_settings: object) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        for step in ("open", "fsync", "link", "replace", "fchmod", "lstat"):
+        for step in ("open", "fsync", "link", "rename", "fchmod", "stat"):
             writeFile(self.path, b"one")
             patch = self.patch(os, step, fails)
             error = self.assertRaises(
@@ -210,14 +210,34 @@ class WriteFileTests(SynchronousTestCase):
         there = len(os.listdir(self.folder))
         unlink = os.unlink
 
-        def stubborn(path: str) -> None:
-            if "-20" in path:
+        def stubborn(name: str, dir_fd: int) -> None:
+            if "-20" in name:
                 raise PermissionError(errno.EPERM, "no")
-            unlink(path)
+            unlink(name, dir_fd=dir_fd)
 
         self.patch(os, "unlink", stubborn)
         writeFile(self.path, b"3", backups=1)
         self.assertEqual((self.read(), len(os.listdir(self.folder))), (b"3", there + 1))
+
+    def test_untrusted(self) -> None:
+        """
+        Root does not write by way of a link that another user may have made, in place of the
+        folder: another file of that name would be replaced.
+        """
+        if os.geteuid():
+            raise SkipTest("it takes root")
+        folder = os.path.abspath(self.folder)
+        theirs, mine = (os.path.join(folder, name) for name in ("theirs", "mine"))
+        os.mkdir(theirs)
+        os.chown(theirs, 1234, 1234)
+        os.mkdir(mine)
+        writeFile(os.path.join(mine, "c.xml"), b"one")
+        os.symlink(mine, os.path.join(theirs, "link"))
+        path = os.path.join(theirs, "link", "c.xml")
+        error = self.assertRaises(ConfigurationError, writeFile, path, b"two", expected=b"one")
+        self.assertIn(f"{theirs}/link is a symbolic link in a folder that others", str(error))
+        with open(os.path.join(mine, "c.xml"), "rb") as file:
+            self.assertEqual(file.read(), b"one")
 
     def test_noFolder(self) -> None:
         path = os.path.join(self.folder, "nowhere", "c.xml")

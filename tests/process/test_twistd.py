@@ -301,6 +301,23 @@ class ServiceTests(TwistdCase):
         self.assertEqual(signal.getsignal(signal.SIGUSR1), before)
         self.assertEqual(notes, ["listens", "starts", "stops"])
 
+    def test_noPidFile(self) -> None:
+        """
+        A pid file that can't be made when the root has been changed ends the process, with one
+        line in the log.
+        """
+        files = self.files(chroot="/somewhere", syslog=True)
+        files.open()
+        notes: list[str] = []
+        service = files.serve(Noted(notes))
+        os.mkdir(self.pid)
+        log = logOf(self)
+        error = self.assertRaises(SystemExit, service.privilegedStartService)
+        assert isinstance(error, SystemExit)
+        self.assertEqual((error.code, notes), (1, []))
+        [said] = [formatEvent(event) for event in log]
+        self.assertIn(f"can't make the pid file {self.pid}: there is something", said)
+
     def test_noLog(self) -> None:
         """
         With the machine's log there is none to be told of.

@@ -16,6 +16,7 @@ import stat
 import time
 
 from txlb.errors import ConfigurationError, Problem
+from txlb.process import Folder, UntrustedPath
 
 #: What follows on the name of an old file: as version 1.1.0 called them, and a
 #: number where there were several in one second.
@@ -45,40 +46,53 @@ def writeFile(
         local time, 0 for none.
     @return: the path of the old file, where it is kept.
     @raise FileChanged: something else than C{expected} is in it.
-    @raise ConfigurationError: it can't be written, or is a symbolic link; what
-        was there is untouched, and nothing was left behind.
+    @raise ConfigurationError: it can't be written, or is a symbolic link, or root finds
+        a link of another user's on the way to it; what was there is untouched, and nothing
+        was left behind.
     """
-    folder, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(folder, f".{name}.saving")
-    kept: str | None = None
+    place, name = os.path.split(os.path.abspath(path))
     try:
-        before = _status(path)
-        _writeNew(temporary, data, before)
-        try:
-            if expected is not None:
-                _expect(path, expected)
-            if before is not None and backups:
-                kept = _keep(path)
-            try:
-                os.replace(temporary, path)
-            except OSError:
-                if kept is not None:
-                    os.unlink(kept)
-                raise
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        _syncFolder(folder)
+        with Folder.at(place) as folder:
+            kept = _writeIn(folder, name, path, data, expected, backups)
+            _forgetOldest(folder, name, backups)
+    except UntrustedPath as error:
+        raise _error(path, f"it is not written: {error}; remove the link") from None
     except OSError as error:
         raise _error(path, f"it can't be written: {error.strerror}") from None
-    _forgetOldest(folder, name, backups)
+    return None if kept is None else f"{path}{kept.removeprefix(name)}"
+
+
+def _writeIn(
+    folder: Folder, name: str, path: str, data: bytes, expected: bytes | None, backups: int
+) -> str | None:
+    """
+    @return: the name of the old file, if it is kept.
+    """
+    temporary = f".{name}.saving"
+    kept: str | None = None
+    before = _status(folder, name, path)
+    _writeNew(folder, temporary, data, before)
+    try:
+        if expected is not None:
+            _expect(folder, name, path, expected)
+        if before is not None and backups:
+            kept = _keep(folder, name, path)
+        try:
+            folder.rename(temporary, name)
+        except OSError:
+            if kept is not None:
+                folder.unlink(kept)
+            raise
+    except BaseException:
+        folder.unlink(temporary)
+        raise
+    folder.sync()
     return kept
 
 
-def _status(path: str) -> os.stat_result | None:
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
+def _status(folder: Folder, name: str, path: str) -> os.stat_result | None:
+    status = folder.status(name)
+    if status is None:
         return None
     if stat.S_ISLNK(status.st_mode):
         raise _error(
@@ -91,12 +105,11 @@ def _status(path: str) -> os.stat_result | None:
     return status
 
 
-def _writeNew(temporary: str, data: bytes, like: os.stat_result | None) -> None:
+def _writeNew(folder: Folder, temporary: str, data: bytes, like: os.stat_result | None) -> None:
     with contextlib.suppress(FileNotFoundError):
         # Of a process that was killed in the middle of it.
-        os.unlink(temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600)
+        folder.unlink(temporary)
+    descriptor = folder.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with open(descriptor, "wb", buffering=0) as file:
             if like is not None:
@@ -108,13 +121,13 @@ def _writeNew(temporary: str, data: bytes, like: os.stat_result | None) -> None:
                 view = view[file.write(view) or 0 :]
             os.fsync(descriptor)
     except BaseException:
-        os.unlink(temporary)
+        folder.unlink(temporary)
         raise
 
 
-def _expect(path: str, expected: bytes) -> None:
+def _expect(folder: Folder, name: str, path: str, expected: bytes) -> None:
     try:
-        with open(path, "rb") as file:
+        with open(folder.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             found: bytes | None = file.read(len(expected) + 1)
     except FileNotFoundError:
         found = None
@@ -122,20 +135,20 @@ def _expect(path: str, expected: bytes) -> None:
         raise FileChanged([Problem(path, 0, "it was changed by somebody else meanwhile")])
 
 
-def _keep(path: str) -> str:
+def _keep(folder: Folder, name: str, path: str) -> str:
     """
     Give what is there another name beside its own.
     """
     stamp = time.strftime("%Y%m%d%H%M%S")
     for number in range(1, MOST_A_SECOND + 1):
-        kept = f"{path}-{stamp}" if number == 1 else f"{path}-{stamp}-{number}"
+        kept = f"{name}-{stamp}" if number == 1 else f"{name}-{stamp}-{number}"
         with contextlib.suppress(FileExistsError):
-            os.link(path, kept, follow_symlinks=False)
+            folder.link(name, kept)
             return kept
     raise _error(path, f"there are {MOST_A_SECOND} old files of this second already")
 
 
-def _forgetOldest(folder: str, name: str, most: int) -> None:
+def _forgetOldest(folder: Folder, name: str, most: int) -> None:
     """
     Remove the old files that are too many. Where one can't be, it stays.
     """
@@ -143,24 +156,13 @@ def _forgetOldest(folder: str, name: str, most: int) -> None:
         return
     found = []
     with contextlib.suppress(OSError):
-        for each in os.listdir(folder):
+        for each in folder.names():
             suffix = _SUFFIX.match(each[len(name) :]) if each.startswith(name) else None
             if suffix is not None:
                 found.append((suffix[1], int(suffix[2] or 1), each))
     for _, _, each in sorted(found)[:-most]:
         with contextlib.suppress(OSError):
-            os.unlink(os.path.join(folder, each))
-
-
-def _syncFolder(folder: str) -> None:
-    """
-    Make the new name last, too.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            folder.unlink(each)
 
 
 def _error(path: str, message: str) -> ConfigurationError:

@@ -11,9 +11,11 @@ folder that nobody but root can write to.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -134,13 +136,27 @@ class Folder:
         """
         os.unlink(name, dir_fd=self._descriptor)
 
+    def names(self) -> list[str]:
+        """
+        The names that there are, in no order.
+
+        @raise OSError: the folder can't be read.
+        """
+        with self._readable() as descriptor:
+            return os.listdir(descriptor)
+
     def sync(self) -> None:
         """
         Make names that were given last.
         """
+        with self._readable() as descriptor:
+            os.fsync(descriptor)
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[int]:
         descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._descriptor)
         try:
-            os.fsync(descriptor)
+            yield descriptor
         finally:
             os.close(descriptor)
 

@@ -14,7 +14,7 @@ from twisted.python.components import Componentized
 
 from txlb._reactor import pickedReactor
 from txlb.process._owner import Owner
-from txlb.process._pidfile import PidFile
+from txlb.process._pidfile import PidFile, PidFileError
 from txlb.process._processlog import ProcessLog
 
 _log = Logger()
@@ -50,9 +50,14 @@ class TwistdService(MultiService):
         """
         Write the pid file: the process is in the background by now, if it goes there.
 
-        @raise PidFileError: it can't be made.
+        @raise SystemExit: it can't be made; why is in the log. That can be so in a new root
+            only, as everywhere else it has been made before.
         """
-        self._pidFile.write()
+        try:
+            self._pidFile.write()
+        except PidFileError as error:
+            _log.critical("{error}", error=error)
+            raise SystemExit(1) from None
         super().privilegedStartService()
 
     def startService(self) -> None:
