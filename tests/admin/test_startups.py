@@ -4,6 +4,7 @@ Tests for L{txlb.admin._startups} and L{txlb.admin._source}.
 
 from __future__ import annotations
 
+import socket
 from random import Random
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -20,6 +21,8 @@ from txlb.admin._startups import (
     SILENCE,
     Startups,
 )
+
+LO = socket.if_nametoindex("lo")
 
 
 class FakeStartup:
@@ -174,7 +177,7 @@ class SourceTests(SynchronousTestCase):
             (IPv6Address("TCP", "::ffff:192.0.2.1", 5), "192.0.2.1", "192.0.2.1:5"),
             (IPv6Address("TCP", "2001:db8::1:2:3:4", 5), "2001:db8::/64", "[2001:db8::1:2:3:4]:5"),
             (IPv6Address("TCP", "2001:db8::", 5), "2001:db8::/64", "[2001:db8::]:5"),
-            (IPv6Address("TCP", "fe80::1%lo", 5), "fe80::/64", "[fe80::1%lo]:5"),
+            (IPv6Address("TCP", "fe80::1", 5, 0, LO), "fe80::/64", "[fe80::1%lo]:5"),
             (UNIXAddress(b"/run/x"), LOCAL, "unix"),
             (None, LOCAL, "unix"),
         ):

@@ -8,7 +8,7 @@ import ipaddress
 
 from twisted.internet.address import IPv4Address, IPv6Address
 
-from txlb.model import plainHost
+from txlb.connecting import tcpAddressOf
 
 #: An IPv6 client can choose its address from a network of this size: RFC 6177.
 IPV6_PREFIX = 64
@@ -20,12 +20,12 @@ LOCAL = "unix"
 def clientHost(address: object) -> str | None:
     """
     The IP address of a peer, an IPv4 address also if it came as an IPv6 one
-    (C{::ffff:192.0.2.1}).
+    (C{::ffff:192.0.2.1}), and a link-local one with its zone.
 
     @param address: as Twisted tells it.
     @return: L{None} if it is no IP address.
     """
-    return plainHost(address.host) if isinstance(address, (IPv4Address, IPv6Address)) else None
+    return tcpAddressOf(address).host if isinstance(address, (IPv4Address, IPv6Address)) else None
 
 
 def sourceOf(address: object) -> str:
