@@ -18,11 +18,13 @@ import termios
 from typing import Any
 
 from tests.proxy.fakes import takesIPv6
+from tests.proxy.fast.stage import elsewhere
 from tests.proxy.reactors import TURNS, TurnedEPoll
 from txlb.deadlines import Deadlines
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
 from txlb.proxy import FastRelay, Loop, PortableRelay, Relayed, Timeouts
+from txlb.proxy._sockets import setStreamOptions
 from txlb.proxy.fast._pipes import PipeStock
 from txlb.testing._stage import openSockets
 
@@ -153,8 +155,8 @@ class FuzzStage:
     """
     One relay, with one host.
 
-    @param relay: which one: C{fast}, C{copying} for the fast one without pipes, or
-        C{portable}.
+    @param relay: which one: C{fast}, C{fast copying} where no pipe is to be had, C{fast
+        elsewhere} where the host is taken for one on another machine, or C{portable}.
     @param window: bytes that the far ends take before they read; L{None} for what the
         system gives.
     """
@@ -164,6 +166,7 @@ class FuzzStage:
     ) -> None:
         self.before = openSockets()
         self.window = window
+        self._isElsewhere = relay == "fast elsewhere"
         self.folder = tempfile.TemporaryDirectory(prefix="txlb")
         self.reactor: Any = TurnedEPoll()
         self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
@@ -176,7 +179,7 @@ class FuzzStage:
             self.relay = PortableRelay(self.reactor, self.deadlines, timeouts, self.results.append)
         else:
             self.loop = Loop(self.reactor, self.deadlines)
-            if relay == "copying":
+            if relay == "fast copying":
                 self.loop.pipes = PipeStock(0)
             self.loop.start()
             self.relay = FastRelay(self.loop, timeouts, self.results.append)
@@ -196,6 +199,8 @@ class FuzzStage:
                 "tcp6": (socket.AF_INET6, "::1"),
             }[family]
             listener = socket.socket(kind)
+            # Those that are accepted inherit them, as from a listener of the balancer's.
+            setStreamOptions(listener)
             self._narrow(listener)
             listener.bind((where, 0))
         listener.listen(1)
@@ -224,7 +229,8 @@ class FuzzStage:
             self.pool.addHost(ProxyHost("host", where[0], where[1]))
         step = self.pool.dial(("127.0.0.1", 1), DialLimits()).start()
         assert isinstance(step, Attempt)
-        self.relay.start(far.detach(), step)
+        with elsewhere() if self._isElsewhere else contextlib.nullcontext():
+            self.relay.start(far.detach(), step, isUNIX=listener.family == socket.AF_UNIX)
         host, _ = self._listeners["host"].accept()
         self._ends = [FarEnd(near), FarEnd(host)]
         self.turn(3)

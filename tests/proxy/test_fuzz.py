@@ -8,7 +8,7 @@ IPv6, and UNIX sockets.
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,18 +40,18 @@ WINDOWS = st.sampled_from([None, 2048, 30_000])
 FAMILY = st.sampled_from(FAMILIES)
 
 
+#: The fast relay, with a host that is taken for near or not and where no pipe is to be had,
+#: and the portable one.
+RELAYS = st.sampled_from(["fast", "fast elsewhere", "fast copying", "portable"])
+
+#: As many examples for each of them as for any other test.
+ENOUGH = settings(max_examples=4 * settings().max_examples)
+
+
 class FuzzTests(SynchronousTestCase):
     """
-    The portable relay.
+    Both relays.
     """
-
-    relay = "portable"
-
-    def stage(self, client: str, host: str, window: int | None) -> FuzzStage:
-        """
-        A stage, which the caller closes.
-        """
-        return FuzzStage(self.relay, client, host, window)
 
     def play(self, stage: FuzzStage, steps: Steps) -> tuple[FarEnd, FarEnd]:
         """
@@ -88,14 +88,15 @@ class FuzzTests(SynchronousTestCase):
         stage.turn(3)
         self.assertEqual(stage.ownSockets(), 0)
 
-    @given(STEPS, FAMILY, FAMILY, WINDOWS)
+    @given(RELAYS, STEPS, FAMILY, FAMILY, WINDOWS)
+    @ENOUGH
     def test_inOrder(
-        self, steps: Steps, clientFamily: str, hostFamily: str, window: int | None
+        self, relay: str, steps: Steps, clientFamily: str, hostFamily: str, window: int | None
     ) -> None:
         """
         After the steps both ends finish and read to the end: every byte has arrived.
         """
-        stage = self.stage(clientFamily, hostFamily, window)
+        stage = FuzzStage(relay, clientFamily, hostFamily, window)
         try:
             client, host = self.play(stage, steps)
             client.finish()
@@ -113,9 +114,11 @@ class FuzzTests(SynchronousTestCase):
         finally:
             stage.close()
 
-    @given(STEPS, st.booleans(), st.booleans(), FAMILY, FAMILY, WINDOWS)
+    @given(RELAYS, STEPS, st.booleans(), st.booleans(), FAMILY, FAMILY, WINDOWS)
+    @ENOUGH
     def test_reset(
         self,
+        relay: str,
         steps: Steps,
         isClient: bool,
         abruptly: bool,
@@ -127,7 +130,7 @@ class FuzzTests(SynchronousTestCase):
         After the steps one end closes, with something unread or with a reset. The other
         one gets what the relay's system had by then, and is closed too.
         """
-        stage = self.stage(clientFamily, hostFamily, window)
+        stage = FuzzStage(relay, clientFamily, hostFamily, window)
         try:
             client, host = self.play(stage, steps)
             end, other = (client, host) if isClient else (host, client)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import socket
+import struct
 import time
 from typing import Any
 
@@ -286,6 +288,55 @@ class RelayContract(RoomContract):
         counters = self.pool.getHost("host").counters
         self.assertEqual((counters.failures, counters.connections), (0, 30))
         self.assertTrue(self.pool.getHost("host").isIn)
+
+    async def test_urgentData(self: Any) -> None:
+        """
+        Urgent data arrives in line, as RFC 6093 recommends: no byte of it is lost, and none
+        holds up what follows.
+        """
+        client, server = await self.connected(self.host())
+        sent = b""
+        for far, near in ((client, server), (server, client)):
+            sent = b""
+            for number in range(20):
+                far.sock.send(b"x" * 1000)
+                far.sock.send(b"!", socket.MSG_OOB)
+                far.sock.send(b"%d" % number)
+                sent += b"x" * 1000 + b"!%d" % number
+            await near.expect(sent)
+        # In the middle of much, which a relay may move in another way.
+        much = os.urandom(3 << 20)
+        half = len(much) // 2
+        await server.writeAll(much[:half], client)
+        server.sock.send(b"!", socket.MSG_OOB)
+        await server.writeAll(much[half:], client)
+        server.finish()
+        await client.expect(sent + much[:half] + b"!" + much[half:])
+        await client.expectEnd()
+        client.finish()
+        await self.over(Outcome.DONE)
+
+    async def test_descriptorsWithData(self: Any) -> None:
+        """
+        Descriptors that come with the bytes of a UNIX socket are closed, and hold up none
+        of the bytes.
+        """
+        if not self.unixHosts:
+            return
+        path = f"{self.mktemp()[-80:]}.sock"
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        client, server = await self.connected(self.host(path=path))
+        before = openSockets()
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", server.sock.fileno()))
+        for _ in range(20):
+            server.sock.send(b"before")
+            server.sock.sendmsg([b"with"], [rights])
+            server.sock.send(b"after")
+        await client.expect(b"beforewithafter" * 20)
+        self.assertEqual(openSockets(), before)
+        server.finish()
+        client.finish()
+        await self.over(Outcome.DONE)
 
     async def test_idle(self: Any) -> None:
         """

@@ -16,6 +16,7 @@ from txlb.interfaces import IRelay
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool, Outcome
 from txlb.proxy import Relayed, Timeouts
+from txlb.proxy._sockets import setStreamOptions
 from txlb.schedulers import roundr
 from txlb.testing._streams import FarHost, Stream, until
 
@@ -110,6 +111,8 @@ class RelayStage:
         @return: a client, and the descriptor of the balancer's end of it.
         """
         with socket.socket() as listener:
+            # As a listener of the balancer's does, so that the client's socket has them.
+            setStreamOptions(listener)
             listener.bind(("127.0.0.1", 0))
             listener.listen(1)
             near = socket.create_connection(listener.getsockname())
