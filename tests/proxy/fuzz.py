@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.proxy.fakes import takesIPv6
 from tests.proxy.fast.stage import elsewhere
-from tests.proxy.reactors import TURNS, TurnedEPoll
+from tests.proxy.reactors import HASTE, TURNS, WAIT, TurnedEPoll
 from txlb.deadlines import Deadlines
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
@@ -244,6 +244,13 @@ class FuzzStage:
             self.reactor.now += TICK
             self.reactor.turn()
 
+    def _wait(self) -> None:
+        """
+        A turn that waits for the system.
+        """
+        self.reactor.now += TICK
+        self.reactor.turn(1, WAIT)
+
     def sleep(self) -> None:
         """
         Let the process sleep for longer than a connection may be silent. Deadlines come up
@@ -256,8 +263,11 @@ class FuzzStage:
         """
         Turn while these ends read, until they get nothing more and the connection is over.
         """
-        for _ in range(TURNS):
-            self.turn()
+        for number in range(TURNS):
+            if number < HASTE:
+                self.turn()
+            else:
+                self._wait()
             for end in ends:
                 end.read(1 << 20)
             if self.results and all(end.isOver for end in ends):

@@ -4,6 +4,7 @@ Reactors of Twisted's own that a test turns by hand, with a clock that it sets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
@@ -12,6 +13,11 @@ from twisted.internet.selectreactor import SelectReactor
 
 #: Turns that any step may take.
 TURNS = 20_000
+
+#: Turns after which it waits for the system, which moves bytes when it gets to it, in each
+#: of them for so many seconds at most.
+HASTE = 500
+WAIT = 0.001
 
 
 class Turned:
@@ -29,13 +35,27 @@ class Turned:
         """
         return self.now
 
-    def turn(self: Any, times: int = 1) -> None:
+    def turn(self: Any, times: int = 1, wait: float = 0) -> None:
         """
         Make the calls that are due, then look for what is ready; as a reactor does.
+
+        @param wait: seconds to wait at most until something is.
         """
         for _ in range(times):
             self.runUntilCurrent()
-            self.doIteration(0)
+            self.doIteration(wait)
+
+    def turnUntil(self, condition: Callable[[], bool]) -> bool:
+        """
+        Turn until something is so.
+
+        @return: whether it is.
+        """
+        for number in range(TURNS):
+            if condition():
+                return True
+            self.turn(1, 0 if number < HASTE else WAIT)
+        return False
 
     def close(self: Any) -> None:
         """

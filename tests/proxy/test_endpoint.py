@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.proxy.fakes import closeAll, takesIPv6
-from tests.proxy.reactors import KINDS, TURNS, TurnedEPoll
+from tests.proxy.reactors import KINDS, TurnedEPoll
 from tests.proxy.test_transport import Protocol
 from txlb.connecting import OneProtocolFactory
 from txlb.model import Address, TCPAddress, UNIXAddress
@@ -61,11 +61,7 @@ class EndpointTests(SynchronousTestCase):
         """
         Turn the reactor until it has been connected or has not.
         """
-        for _ in range(TURNS):
-            if connecting.called:
-                return
-            self.reactor.turn()
-        self.fail("it takes too long")
+        self.assertTrue(self.reactor.turnUntil(lambda: connecting.called), "it takes too long")
 
     def failed(self, connecting: Deferred[IProtocol]) -> int:
         """
@@ -105,10 +101,7 @@ class EndpointTests(SynchronousTestCase):
         transport.write(b"question")
         self.assertEqual(peer.recv(100), b"question")
         peer.sendall(b"answer")
-        for _ in range(TURNS):
-            if self.protocol.received:
-                break
-            self.reactor.turn()
+        self.reactor.turnUntil(lambda: bool(self.protocol.received))
         self.assertEqual(self.protocol.received, b"answer")
 
     def test_IPv6(self) -> None:
@@ -168,10 +161,7 @@ class EndpointTests(SynchronousTestCase):
         self.until(connecting)
         self.successResultOf(connecting)
         self.assertEqual(self.protocol.happened, ["write failed"])
-        for _ in range(TURNS):
-            if "lost" in self.protocol.happened:
-                break
-            self.reactor.turn()
+        self.reactor.turnUntil(lambda: "lost" in self.protocol.happened)
         self.assertEqual(self.protocol.received, b"answer")
         self.assertEqual(self.protocol.happened, ["write failed", "lost"])
 
@@ -203,10 +193,7 @@ class EndpointTests(SynchronousTestCase):
         self.until(connecting)
         self.successResultOf(connecting)
         self.addCleanup(self.protocol.transport.abortConnection)
-        for _ in range(TURNS):
-            if self.protocol.happened:
-                break
-            self.reactor.turn()
+        self.reactor.turnUntil(lambda: bool(self.protocol.happened))
         self.assertEqual(self.protocol.received, b"answer")
         self.assertEqual(self.protocol.happened, ["read lost"])
 
