@@ -1,14 +1,13 @@
 """
-Holding a host down that goes up and down.
+Flap damping: a host that goes up and down is held down for longer each time.
 
-The first fall costs nothing beyond what checks or a trial take. The second
-within short keeps the host down for C{FIRST} seconds at least, the third for
-twice that, and so on up to what the group says (C{flapHold}); C{FORGIVEN} seconds
-of being up take one fall back. So however a host behaves, it falls at most
-L{mostFalls} times in a given time.
+The first fall holds nothing. The second one shortly after keeps the host down for
+C{FIRST} seconds at least, the third one for twice that, and so on up to C{flapHold} of
+the group. C{FORGIVEN} seconds of being up take one fall back. So a host falls at most
+L{mostFalls} times in a given time, whatever it does.
 
-Envoy's outlier detection ejects for its base time, times the number of ejections, in the same way,
-and takes one back for each interval in which the host stays in.
+Envoy's outlier detection does the same: it ejects a host for a base time, multiplied by the
+number of ejections, and takes one back for each interval in which the host stays in.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ FORGIVEN = 60.0
 
 class Damper:
     """
-    How often a host has fallen of late. Owned by its pool.
+    The recent falls of one host. Owned by the host's pool.
 
     @ivar level: falls that are not forgiven.
     @ivar heldUntil: before this the host doesn't come in, in seconds of the
@@ -40,7 +39,7 @@ class Damper:
 
     def fell(self, longest: float, now: float) -> None:
         """
-        The host goes out.
+        Record that the host goes out.
 
         @param longest: seconds that it is held at most; 0 for not at all.
         """
@@ -51,26 +50,28 @@ class Damper:
 
     def rose(self, now: float) -> None:
         """
-        The host comes in.
+        Record that the host comes in.
         """
         self._upSince = now
 
 
 def _levels(longest: float) -> int:
     """
-    @return: the level at which a host is held the longest. More would only have
-        to be forgiven.
+    @return: the level at which a host is held the longest. A higher one would have
+        no effect but to be forgiven later.
     """
     return 2 + math.ceil(math.log2(max(longest / FIRST, 1.0)))
 
 
 def mostFalls(longest: float, seconds: float) -> float:
     """
-    How often a host falls at most.
+    Return how often a host falls at most.
 
-    A cycle of up and down that is shorter than the longest hold raises the
-    level, but for those in which a fall is forgiven, which take C{FORGIVEN} seconds
-    each. At the highest level every cycle is at least as long as the hold.
+    A cycle of up and down that is shorter than the longest hold raises the level, unless
+    a fall is forgiven in it. So there are at most C{levels} such cycles, and one more for
+    each C{FORGIVEN} seconds. At the highest level every cycle is at least as long as the
+    longest hold, of which the time has C{seconds / longest}. The sum of the three is the
+    bound.
 
     @param longest: the longest hold, above 0.
     @param seconds: in which time.

@@ -1,25 +1,25 @@
 """
-What checks have told of a host: its health.
+Active health: what checks say about a host.
 
-A host that is not checked is up as far as its health goes, and traffic tells by
-its mark (L{txlb.pool._mark}). Where it is checked, health has the word alone:
-failures in a row of checks, or of connections, put it out, successes in a row of
-checks put it in, and no client is a trial. The first result of all decides at
-once::
+A host that is not checked is always up here, and its passive health
+(L{txlb.pool._passive}) decides. If a host is checked, active checks override passive
+health: failures in a row of checks or of connections put it out, successes in a
+row of checks put it in, and no client is its trial. The first result of all
+decides at once::
 
     state        event       next         what happens
     ----------   ---------   ----------   -------------------------------------
-    up           awaited     starting     nothing is sent there before a check
+    up           awaited     starting     it gets no client before a check
     starting     rose        up           the first check passed: it is in
     starting     fell        down         the first check failed
     up           failed      going down   it stays in; it is checked faster
     up           fell        down         it is out
-    going down   passed      up           that was nothing
+    going down   passed      up           the failures in a row are over
     going down   fell        down         it is out
     down         passed      coming up    it stays out; it is checked faster
     down         rose        up           it is in
-    coming up    failed      down         that was nothing
-    coming up    fell        down         traffic says otherwise
+    coming up    failed      down         the successes in a row are over
+    coming up    fell        down         connections to it failed
     coming up    rose        up           it is in
     any          unwatched   up           it is checked no more
 
@@ -31,7 +31,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-#: Results in a row that put a host in or out where nothing else is said.
+#: Results in a row that put a host in or out by default; HAProxy's defaults too.
 RISE = 2
 FALL = 3
 
@@ -39,10 +39,10 @@ FALL = 3
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """
-    What one check of a host has found.
+    The result of one check of a host.
 
-    @ivar passed: whether the host is well.
-    @ivar detail: what it answered, or why it did not, for people.
+    @ivar passed: whether the host passed.
+    @ivar detail: what it answered, or why it failed, for people.
     @ivar duration: seconds that the check took, 0 or more.
     """
 
@@ -69,8 +69,8 @@ class HealthState(Enum):
 
 class HealthEvent(Enum):
     """
-    What can happen to a host's health. C{PASSED} and C{FAILED} are results of
-    checks that decide nothing yet, C{ROSE} and C{FELL} are enough of them.
+    The events of a host's health. C{PASSED} and C{FAILED} are results that don't
+    decide yet; C{ROSE} and C{FELL} are the last ones of enough results in a row.
     """
 
     PASSED = "passed"
@@ -100,14 +100,14 @@ TRANSITIONS = {
     (HealthState.COMING_UP, HealthEvent.UNWATCHED): HealthState.UP,
 }
 
-#: In these states a host is sent clients.
+#: In these states a host gets clients.
 HEALTHY = frozenset({HealthState.UP, HealthState.GOING_DOWN})
 
 
 class Health:
     """
-    The health of one host. Owned by the host's pool. A monitor takes its pace
-    from C{state}: fast in the states that are neither up nor down.
+    The active health of one host. Owned by the host's pool. The heartbeat takes its
+    interval from C{state}: it is short in the states that are neither up nor down.
 
     @ivar state: see the table above.
     @ivar since: when the state was last entered, in seconds of the pool's clock.
@@ -149,7 +149,7 @@ class Health:
     @property
     def isHealthy(self) -> bool:
         """
-        Whether checks say that the host can be sent clients.
+        Whether checks let the host have clients.
         """
         return self.state in HEALTHY
 
@@ -157,7 +157,7 @@ class Health:
         """
         Follow the table.
 
-        @return: whether the state is another one now.
+        @return: whether the state changed.
         """
         to = TRANSITIONS.get((self.state, event))
         if to is None:
@@ -170,10 +170,10 @@ class Health:
 
     def checked(self, result: CheckResult, heldUntil: float, now: float) -> bool:
         """
-        A check has ended.
+        Count the result of a check.
 
-        @param heldUntil: before this no success is enough.
-        @return: whether the state is another one now.
+        @param heldUntil: before this time no success puts the host in.
+        @return: whether the state changed.
         """
         self.last, self.lastAt = result, now
         first = self.state is HealthState.STARTING
@@ -187,10 +187,10 @@ class Health:
 
     def fell(self, now: float) -> bool:
         """
-        Traffic has told that the host is down: C{rise} checks have to pass from
+        Put the host out, as connections to it failed. C{rise} checks have to pass from
         here on.
 
-        @return: whether the state is another one now.
+        @return: whether the state changed.
         """
         self.passes = 0
         return self.happened(HealthEvent.FELL, now)
