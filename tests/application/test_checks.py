@@ -14,7 +14,7 @@ from txlb.application._checks import healthCheckFrom
 from txlb.errors import ModelError, UnknownName
 from txlb.health import Target
 from txlb.manager import proxyManagerFactory
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import HealthCheck, HostMapper, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Event, EventKind
 
 
@@ -49,7 +49,9 @@ class FromTests(SynchronousTestCase):
     def test_wrong(self) -> None:
         wrong: object = 7
         error = self.assertRaises(ModelError, healthCheckFrom, wrong, {})
-        self.assertIn("7 is no check", str(error))
+        self.assertIn(
+            "7 is no kind of check; it is a word, such as 'tcp', or a function", str(error)
+        )
 
 
 class SetCheckTests(ServiceCase, SynchronousTestCase):
@@ -136,3 +138,69 @@ class FunctionTests(TestCase):
             await lbs.stopService()
         self.assertIn("out of paper", event.message)
         self.assertEqual(seen[0].name, "127.0.0.1")
+
+    async def test_beforehand(self) -> None:
+        """
+        As a program has it: the check stands beside the host. It may return, raise,
+        return a Deferred, or be a coroutine.
+        """
+
+        def returns(target: Target) -> bool:
+            return target.timeout < 0
+
+        def raises(target: Target) -> bool:
+            raise RuntimeError(f"no luck at {target.address}")
+
+        def defers(target: Target) -> Deferred[tuple[bool, str]]:
+            return succeed((False, f"{target.key[2]}: out of paper"))
+
+        async def awaits(target: Target) -> bool:
+            await succeed(None)
+            raise ValueError(target.name)
+
+        down: dict[str, str] = {}
+        all_: Deferred[None] = Deferred()
+
+        def happened(event: Event) -> None:
+            if event.kind is EventKind.HOST_DOWN:
+                down[event.key[2]] = event.message
+                if len(down) == 4:
+                    all_.callback(None)
+
+        manager = proxyManagerFactory(
+            [
+                HostMapper(
+                    proxy="127.0.0.1:0",
+                    host=check.__name__,
+                    address="127.0.0.1:80",
+                    check=HealthCheck(check, 0.02),
+                )
+                for check in (returns, raises, defers, awaits)
+            ]
+        )
+        manager.subscribe(happened)
+        lbs = LoadBalancedService(manager, reactor)
+        lbs.startService()
+        try:
+            await all_.addTimeout(20, reactor)
+        finally:
+            await lbs.stopService()
+        for name, why in (
+            ("returns", "it returned False"),
+            ("raises", "RuntimeError: no luck at 127.0.0.1:80"),
+            ("defers", "defers: out of paper"),
+            ("awaits", "ValueError: 127.0.0.1"),
+        ):
+            self.assertIn(why, down[name])
+
+    def test_unknownWord(self) -> None:
+        """
+        A word that is none is named when the balancer begins, with its host.
+        """
+        mapper = HostMapper(proxy="127.0.0.1:0", host="h", address="127.0.0.1:80", check="tpc")
+        lbs = LoadBalancedService(proxyManagerFactory([mapper]), reactor)
+        error = self.assertRaises(ModelError, lbs.privilegedStartService)
+        self.assertEqual(
+            str(error),
+            "the check of proxy1/group1/h: no check is called 'tpc'; did you mean 'tcp'?",
+        )

@@ -5,6 +5,7 @@ bottom. L{tests.integration.pages} tells how blocks are marked.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -62,6 +63,16 @@ class PageTests(SynchronousTestCase):
         """
         tested = {name.removeprefix("test_page_") for name in dir(self) if "test_page_" in name}
         self.assertEqual({page.stem.replace("-", "_") for page in PAGES}, tested)
+
+    def test_index(self) -> None:
+        """
+        The guides' index shows each of them once, and no other.
+        """
+        text = (DOCS / "how-to" / "index.rst").read_text(encoding="utf-8")
+        shown, _, hidden = text.partition(".. toctree::")
+        pages = sorted(page.stem for page in DOCS.glob("how-to/*.rst") if page.stem != "index")
+        self.assertEqual(sorted(re.findall(r"^- :doc:`([\w-]+)`: ", shown, re.MULTILINE)), pages)
+        self.assertEqual(sorted(re.findall(r"^   ([a-z][\w-]*)$", hidden, re.MULTILINE)), pages)
 
     def test_shownFilesExist(self) -> None:
         """

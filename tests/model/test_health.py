@@ -5,12 +5,20 @@ How hosts are checked, as configured.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.errors import ModelError
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost
+from txlb.manager import proxyManagerFactory
+from txlb.model import (
+    HealthCheck,
+    HostMapper,
+    ProxyGroup,
+    ProxyHost,
+    convertMapperToModel,
+)
 
 
 class HealthCheckTests(SynchronousTestCase):
@@ -41,10 +49,22 @@ class HealthCheckTests(SynchronousTestCase):
         with self.assertRaises(TypeError):
             check.options["path"] = "/other"  # type: ignore[index]
 
+    def test_function(self) -> None:
+        """
+        With a function in the place of a word, all other settings are at hand.
+        """
+        check = HealthCheck(isWell, 0.5, rise=1)
+        self.assertEqual(check, HealthCheck("python", 0.5, rise=1, options={"call": isWell}))
+        self.assertEqual(str(check), "python every 0.5 s rise=1 call=isWell")
+        self.assertEqual(replace(check, rise=2).options["call"], isWell)
+        self.assertNotEqual(check, HealthCheck(print, 0.5, rise=1))
+
     def test_wrong(self) -> None:
         cases: list[tuple[dict[str, Any], str]] = [
             ({"kind": ""}, "no kind of check"),
             ({"kind": "TCP IP"}, "no kind of check"),
+            ({"kind": 7}, "7 is no kind of check; it is a word, such as 'tcp', or a function"),
+            ({"kind": HealthCheck}, "no kind of check"),
             ({"interval": 0}, "interval of the tcp check is 0"),
             ({"interval": None}, "interval of the tcp check is None"),
             ({"interval": 1, "timeout": 2}, "longer than its interval of 1"),
@@ -72,9 +92,32 @@ class OwnersTests(SynchronousTestCase):
         self.assertIsNone(ProxyGroup("g").check)
         self.assertIsNone(ProxyHost("h", "10.0.0.1", 80).check)
 
+    def test_short(self) -> None:
+        """
+        A function or a word will do, wherever a check is wanted.
+        """
+        for short, check in ((isWell, HealthCheck(isWell)), ("tcp", HealthCheck("tcp"))):
+            self.assertEqual(ProxyGroup("g", check=short).check, check)
+            self.assertEqual(ProxyHost("h", "10.0.0.1", 80, check=short).check, check)
+            self.assertEqual(ProxyHost.at("h", "unix:/s", check=short).check, check)
+            mapper = HostMapper(proxy=":80", host="h", address="10.0.0.1:80", check=short)
+            (service,) = convertMapperToModel([mapper])
+            self.assertEqual(service.enabledGroup.hosts[0].check, check)
+            manager = proxyManagerFactory([service])
+            manager.addHost("proxy1", "group1", "i", "10.0.0.2:80", check=short)
+            self.assertEqual(manager.checkOf("proxy1", "group1", "i"), check)
+        self.assertIsNone(HostMapper(proxy=":80", host="h", address="10.0.0.1:80").check)
+
     def test_wrong(self) -> None:
-        wrong: object = "tcp"
-        error = self.assertRaises(ModelError, ProxyGroup, "g", check=wrong)
-        self.assertIn("check of group 'g' is 'tcp'", str(error))
-        error = self.assertRaises(ModelError, ProxyHost, "h", "10.0.0.1", 80, check=wrong)
-        self.assertIn("check of host 'h' is 'tcp'", str(error))
+        for wrong in (7, b"tcp", HealthCheck, ["tcp"]):
+            for make, whose in (
+                (partial(ProxyGroup, "g"), "check of group 'g'"),
+                (partial(ProxyHost, "h", "10.0.0.1", 80), "check of host 'h'"),
+                (partial(HostMapper, proxy=":80", host="h", address="10.0.0.1:80"), "host 'h'"),
+            ):
+                error = self.assertRaises(ModelError, make, check=wrong)
+                self.assertIn(f"{whose} is {wrong!r}; it is a HealthCheck, a word", str(error))
+
+
+def isWell(target: object) -> bool:
+    raise NotImplementedError("nothing is checked here")

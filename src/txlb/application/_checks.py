@@ -5,21 +5,18 @@ Health checks as a part of a balancer.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 
 from txlb.errors import ModelError
-from txlb.health import Target, normalized
-from txlb.model import HealthCheck
+from txlb.health import normalized
+from txlb.model import CheckLike, HealthCheck
 
 if TYPE_CHECKING:
     from txlb.application.service import LoadBalancedService
     from txlb.health import Heartbeat
-
-#: What a check can be given as: see L{healthCheckFrom}.
-CheckLike = HealthCheck | str | Callable[[Target], object] | None
 
 _COMMON = frozenset(field.name for field in dataclasses.fields(HealthCheck)) - {"kind", "options"}
 
@@ -40,11 +37,7 @@ def healthCheckFrom(check: CheckLike, settings: Mapping[str, Any]) -> HealthChec
         return None
     if isinstance(check, HealthCheck):
         return dataclasses.replace(check, **common, options={**check.options, **options})
-    if isinstance(check, str):
-        return HealthCheck(check, **common, options=options)
-    if callable(check):
-        return HealthCheck("python", **common, options={**options, "call": check})
-    raise ModelError(f"{check!r} is no check; it is a word such as 'tcp', a function or None")
+    return HealthCheck(check, **common, options=options)
 
 
 class HealthService(Service):

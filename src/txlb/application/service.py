@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
 from txlb.application._arrange import Arrangement, placesOf
-from txlb.application._checks import CheckLike, HealthService, healthCheckFrom
+from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
@@ -24,6 +24,7 @@ from txlb.health import MAX_CHECKS
 from txlb.manager import ProxyManager, wantedServices
 from txlb.model import (
     Address,
+    CheckLike,
     HealthCheck,
     HostMapper,
     InheritedAddress,

@@ -31,7 +31,7 @@ from txlb.model._changes import (
 )
 from txlb.model._checks import MAX_WEIGHT, checkName, checkSeconds, checkWeight
 from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGroup
-from txlb.model._health import HealthCheck
+from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._merge import Conflict, Merged, mergeServices
@@ -51,6 +51,7 @@ __all__ = [
     "AddressLike",
     "Change",
     "ChangeKind",
+    "CheckLike",
     "Conflict",
     "HealthCheck",
     "HostMapper",

@@ -4,8 +4,9 @@ Groups of hosts, as configured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from txlb import schedulers
 from txlb.errors import UnknownName
@@ -18,7 +19,7 @@ from txlb.model._checks import (
     checkWhole,
     checkWord,
 )
-from txlb.model._health import HealthCheck, checkHealthCheck
+from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._hosts import ProxyHost
 from txlb.model._resources import ResourceProbe, checkResourceProbe
 
@@ -81,7 +82,8 @@ class ProxyGroup:
     @ivar resource: how it is found out what its hosts have left; L{None} for
         not at all.
     @ivar check: how its hosts are checked, but for those that have a check of
-        their own; L{None} for not at all.
+        their own; L{None} for not at all. It can be given as a function or a word:
+        see L{HealthCheck}.
     """
 
     name: str
@@ -110,6 +112,37 @@ class ProxyGroup:
     check: HealthCheck | None = field(default=None, kw_only=True)
     _byName: Mapping[str, ProxyHost] = field(init=False, repr=False, compare=False)
 
+    if TYPE_CHECKING:
+        # What it is made from is wider than what it holds.
+        def __init__(
+            self,
+            name: str,
+            scheduler: str = ...,
+            enabled: bool = ...,
+            hosts: Iterable[ProxyHost] = ...,
+            *,
+            passiveFall: int = ...,
+            whenAllDown: str = ...,
+            sendProxy: str | None = ...,
+            initialState: str = ...,
+            expectAnswer: bool = ...,
+            answerFall: int = ...,
+            flapHold: float = ...,
+            whenDown: str = ...,
+            maxQueue: int = ...,
+            queueTimeout: float = ...,
+            maxPending: int = ...,
+            minimumUp: int = ...,
+            holdDown: float = ...,
+            backup: bool = ...,
+            boundedLoad: float = ...,
+            choices: int = ...,
+            decay: float = ...,
+            slowStart: float = ...,
+            resource: ResourceProbe | None = ...,
+            check: CheckLike = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         checkName("group", self.name)
         object.__setattr__(self, "scheduler", schedulers.canonicalWord(self.scheduler))
@@ -131,7 +164,7 @@ class ProxyGroup:
             checkWord(self.sendProxy, f"sendProxy of {whose}", ("v1", "v2"))
         self._checkScheduler(whose)
         checkResourceProbe(self.resource, whose)
-        checkHealthCheck(self.check, whose)
+        object.__setattr__(self, "check", healthCheckOf(self.check, whose))
 
     def _checkScheduler(self, whose: str) -> None:
         schedulers.checkHostCount(self.scheduler, len(self.hosts), whose)

@@ -5,9 +5,10 @@ How hosts are checked, as configured.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from txlb.errors import ModelError
 from txlb.model._checks import checkSeconds, checkWhole
@@ -16,6 +17,10 @@ WEEK = 7 * 86400.0
 
 #: The longest that one check takes where nothing is said, in seconds.
 LONGEST_TIMEOUT = 5.0
+
+#: The kind of a check that is a function, and the option that has the function.
+FUNCTION_KIND = "python"
+FUNCTION_OPTION = "call"
 
 _KIND = re.compile(r"[a-z][a-zA-Z0-9_-]{0,62}\Z")
 
@@ -26,7 +31,9 @@ class HealthCheck:
     How a host is checked, and how often.
 
     @ivar kind: the word for what is done: C{tcp}, C{http} and so on. The words
-        that there are stand in a registry of C{txlb.health}.
+        that there are stand in a registry of C{txlb.health}. If a function is given
+        in its place, the kind is C{python}, and the function is what is done: it is
+        called with a L{txlb.health.Target}.
     @ivar interval: seconds from the beginning of one check to that of the next,
         0.01 to a week; a little less now and then, never more.
     @ivar timeout: seconds that one check has, 0.01 to C{interval}; L{None} for
@@ -54,10 +61,32 @@ class HealthCheck:
     # Two that differ in nothing else may have one hash.
     options: Mapping[str, object] = field(default_factory=dict, kw_only=True, hash=False)
 
+    if TYPE_CHECKING:
+        # What it is made from is wider than what it holds.
+        def __init__(
+            self,
+            kind: str | Callable[[Any], object] = ...,
+            interval: float = ...,
+            *,
+            timeout: float | None = ...,
+            rise: int = ...,
+            fall: int = ...,
+            fastInterval: float | None = ...,
+            downInterval: float | None = ...,
+            port: int | None = ...,
+            onlyDown: bool = ...,
+            options: Mapping[str, object] = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         kind: object = self.kind
-        if not isinstance(kind, str) or not _KIND.match(kind):
-            raise ModelError(f"{kind!r} is no kind of check; it is a word, such as 'tcp'")
+        if callable(kind) and not isinstance(kind, type):
+            object.__setattr__(self, "options", {**self.options, FUNCTION_OPTION: kind})
+            object.__setattr__(self, "kind", FUNCTION_KIND)
+        elif not isinstance(kind, str) or not _KIND.match(kind):
+            raise ModelError(
+                f"{kind!r} is no kind of check; it is a word, such as 'tcp', or a function"
+            )
         whose = f"the {self.kind} check"
         for setting in ("interval", "timeout", "fastInterval", "downInterval"):
             value = getattr(self, setting)
@@ -84,7 +113,10 @@ class HealthCheck:
             for each in fields(self)
             if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
         ]
-        said += [f"{name}={value}" for name, value in self.options.items()]
+        said += [
+            f"{name}={getattr(value, '__qualname__', value)}"
+            for name, value in self.options.items()
+        ]
         return " ".join([f"{self.kind} every {self.interval:g} s", *said])
 
     @property
@@ -95,9 +127,24 @@ class HealthCheck:
         return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
 
 
-def checkHealthCheck(value: object, what: str) -> None:
+#: What a check can be given as: see L{healthCheckOf}.
+CheckLike = HealthCheck | str | Callable[[Any], object] | None
+
+
+def healthCheckOf(value: object, what: str) -> HealthCheck | None:
     """
-    @raise ModelError: where C{value} is neither a L{HealthCheck} nor L{None}.
+    Make a check of what is short to write.
+
+    @param value: a check; the word for a kind of check, or a function, for a check
+        with the defaults; L{None} for none.
+    @param what: what is checked, for the message.
+    @raise ModelError: it is something else.
     """
-    if value is not None and not isinstance(value, HealthCheck):
-        raise ModelError(f"check of {what} is {value!r}, not a HealthCheck or None")
+    if value is None or isinstance(value, HealthCheck):
+        return value
+    if isinstance(value, str) or (callable(value) and not isinstance(value, type)):
+        return HealthCheck(value)
+    raise ModelError(
+        f"check of {what} is {value!r}; it is a HealthCheck, a word such as 'tcp', a function or "
+        "None"
+    )

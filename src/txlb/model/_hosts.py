@@ -5,11 +5,11 @@ Hosts, as configured.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
 from txlb.model._checks import checkBoolean, checkName, checkWeight, checkWhole, checkWord
-from txlb.model._health import HealthCheck, checkHealthCheck
+from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 
 #: What people can want of a host.
 HOST_STATES = ("ready", "drain", "maintenance")
@@ -30,7 +30,8 @@ class ProxyHost:
     @ivar state: what people want of it: C{ready}; C{drain}, with which it gets
         nothing new; or C{maintenance}, with which it isn't checked either.
     @ivar backup: whether it gets clients only while too few of the others are up.
-    @ivar check: how it is checked; L{None} for as its group says.
+    @ivar check: how it is checked; L{None} for as its group says. It can be given as
+        a function or a word: see L{HealthCheck}.
     @ivar address: where it is reached; made once from C{ipOrHost} and C{port}.
     """
 
@@ -43,6 +44,21 @@ class ProxyHost:
     backup: bool = field(default=False, kw_only=True)
     check: HealthCheck | None = field(default=None, kw_only=True)
     address: Address = field(init=False, repr=False, compare=False)
+
+    if TYPE_CHECKING:
+        # What it is made from is wider than what it holds.
+        def __init__(
+            self,
+            name: str,
+            ipOrHost: str,
+            port: int = ...,
+            weight: int = ...,
+            maxConnections: int | None = ...,
+            *,
+            state: str = ...,
+            backup: bool = ...,
+            check: CheckLike = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         checkName("host", self.name)
@@ -57,7 +73,8 @@ class ProxyHost:
             checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
         checkWord(self.state, f"state of host {self.name!r}", HOST_STATES)
         checkBoolean(self.backup, f"backup of host {self.name!r}")
-        checkHealthCheck(self.check, f"host {self.name!r}")
+        check = healthCheckOf(self.check, f"host {self.name!r}")
+        object.__setattr__(self, "check", check)
 
     @classmethod
     def at(

@@ -5,13 +5,14 @@ A balancer as a flat list, one line a host: the shortest way to write one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from txlb import schedulers
 from txlb.errors import ModelError
 from txlb.model._addresses import ListenAddress, isOneAddress, parseListenAddress
 from txlb.model._checks import checkName
 from txlb.model._groups import ProxyGroup
+from txlb.model._health import CheckLike
 from txlb.model._hosts import ProxyHost
 from txlb.model._services import ProxyService
 
@@ -32,6 +33,8 @@ class HostMapper:
     @ivar address: the host's address, C{host:port}.
     @ivar enabled: whether the group is the one that gets the connections.
     @ivar weight: the host's weight, 0 to 65535.
+    @ivar check: how the host is checked: a function, the word for a kind of check, or
+        a L{HealthCheck}; L{None} for not at all.
     """
 
     proxyName: str = "proxy1"
@@ -42,6 +45,7 @@ class HostMapper:
     address: str = ""
     enabled: bool = True
     weight: int = 1
+    check: CheckLike = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.proxy:
@@ -68,7 +72,7 @@ class HostMapper:
         """
         The host itself.
         """
-        return ProxyHost.at(self.host, self.address, self.weight)
+        return ProxyHost.at(self.host, self.address, self.weight, check=self.check)
 
 
 def convertMapperToModel(listOfMappers: Iterable[HostMapper]) -> list[ProxyService]:
