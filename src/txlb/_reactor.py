@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["pickedReactor"]
+__all__ = ["opensSockets", "pickedReactor"]
 
 
 def pickedReactor(reactor: Any = None) -> Any:
@@ -19,3 +19,14 @@ def pickedReactor(reactor: Any = None) -> Any:
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 - see above
     return reactor
+
+
+def opensSockets(reactor: Any) -> bool:
+    """
+    Whether a reactor is one of Twisted's real ones, which watches sockets. Those for
+    tests, such as C{twisted.internet.testing.MemoryReactorClock}, do not.
+    """
+    # It brings in much of Twisted, which some parts do without.
+    from twisted.internet.base import ReactorBase  # noqa: PLC0415 - see above
+
+    return isinstance(reactor, ReactorBase)

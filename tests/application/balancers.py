@@ -38,7 +38,9 @@ class ServiceCase(ReactorCase):
         group = ProxyGroup("main", "leastc", True, configured)
         web = ProxyService("web", addresses or (LOCAL,), [group], relay=relay)
         self.manager = proxyManagerFactory([web, *more], seconds=self.reactor.seconds)
-        self.lbs = LoadBalancedService(self.manager, self.reactor, graceTime=graceTime)
+        self.lbs = LoadBalancedService(
+            self.manager, self.reactor, graceTime=graceTime, inMemory=False
+        )
         self.addCleanup(self.end)
         return self.lbs
 

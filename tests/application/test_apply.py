@@ -14,7 +14,7 @@ from tests.application.balancers import ServiceCase
 from txlb.application import LoadBalancedService, ProxyListener
 from txlb.errors import ListenError, ModelError, UnknownName
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress
-from txlb.proxy import Listener
+from txlb.proxy import AnyListener
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
 
@@ -39,7 +39,7 @@ class ApplyTests(ServiceCase):
     def fixed(self, name: str, count: int = 1) -> ProxyService:
         return service(name, *(f"127.0.0.1:{self.freePort()}" for _ in range(count)))
 
-    def listenerOf(self, name: str) -> Listener:
+    def listenerOf(self, name: str) -> AnyListener:
         listener = self.lbs.getProxyService(name).listener
         assert listener is not None
         return listener

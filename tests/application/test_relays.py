@@ -32,7 +32,9 @@ def balancerOf(
         )
         for name, relay in relays.items()
     ]
-    return LoadBalancedService(proxyManagerFactory(services), running, graceTime=0.1)
+    return LoadBalancedService(
+        proxyManagerFactory(services), running, graceTime=0.1, inMemory=False
+    )
 
 
 class ChoiceTests(ReactorCase):

@@ -136,6 +136,9 @@ class PageTests(SynchronousTestCase):
     def test_page_schedulers(self) -> None:
         self.runPage(DOCS / "how-to" / "schedulers.rst")
 
+    def test_page_testing(self) -> None:
+        self.runPage(DOCS / "how-to" / "testing.rst")
+
     def test_page_loads(self) -> None:
         self.runPage(DOCS / "how-to" / "loads.rst")
 

@@ -14,7 +14,7 @@ from txlb.application._listener import ProxyListener
 from txlb.errors import ListenError
 from txlb.model import ListenAddress, ProxyService, TCPAddress, UNIXAddress, placeOf
 from txlb.process import changeSocket
-from txlb.proxy import Listener
+from txlb.proxy import AnyListener, ReactorListener
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine
@@ -75,7 +75,7 @@ class Arrangement:
         self._places = placesOf(services)
         #: The one that is at the address already, for each place that has one.
         self._kept: dict[Place, ProxyListener] = {}
-        self._opened: dict[Place, Listener] = {}
+        self._opened: dict[Place, AnyListener] = {}
         #: The sockets whose files were changed, as they are and as they were.
         self._changed: list[tuple[UNIXAddress, UNIXAddress]] = []
         left = [(each, each.serviceName, each.configuredAddress) for each in present]
@@ -117,6 +117,8 @@ class Arrangement:
         present = kept.configuredAddress
         if (
             kept.listener is not None
+            # A socket of the reactor's in memory has no file.
+            and not isinstance(kept.listener, ReactorListener)
             and present != wanted
             and isinstance(present, UNIXAddress)
             and isinstance(wanted, UNIXAddress)
@@ -125,7 +127,7 @@ class Arrangement:
             self._changed.append((wanted, present))
             changeSocket(present, wanted)
 
-    def _open(self, engine: Engine, address: ListenAddress) -> Listener:
+    def _open(self, engine: Engine, address: ListenAddress) -> AnyListener:
         try:
             return engine.open(address)
         except ListenError as error:

@@ -15,13 +15,15 @@ from txlb.application._events import EventLog
 from txlb.application._plugins import discoverSchedulers
 from txlb.application._readiness import Readiness
 from txlb.application._timer import PoolTimer
+from txlb.connecting import reactorEndpointOf
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
-from txlb.health import MAX_CHECKS, Heartbeat
+from txlb.health import MAX_CHECKS, ConnectOnly, Heartbeat
 from txlb.manager import ProxyManager
 from txlb.model import ListenAddress, ProxyService
 from txlb.pool import Host, Outcome
 from txlb.proxy import (
+    AnyListener,
     ConnectionRecord,
     FastRelay,
     Frontend,
@@ -29,11 +31,15 @@ from txlb.proxy import (
     Loop,
     Origins,
     PortableRelay,
+    ReactorListener,
     Tally,
     whyNotFast,
 )
 from txlb.resolve import NameService
 from txlb.resources import ResourceMonitor
+
+#: Why there is no fast relay if the reactor listens.
+IN_MEMORY = "this reactor opens no sockets"
 
 _log = Logger()
 
@@ -46,6 +52,8 @@ class Engine:
 
     @param record: see L{setRecord}.
     @param maxChecks: health checks under way at once.
+    @param inMemory: whether the reactor listens and connects, and nothing is opened
+        beside it.
     @raise ModelError: a service asks for a relay that can't be had here, or a
         health check or a resource probe can't be made as it is configured.
 
@@ -60,20 +68,29 @@ class Engine:
         reactor: Any,
         record: Callable[[ConnectionRecord], object] | None,
         maxChecks: int = MAX_CHECKS,
+        *,
+        inMemory: bool = False,
     ) -> None:
         self._manager = manager
         self._reactor = reactor
+        self._inMemory = inMemory
         # The pools' clock, as attempts say their deadlines by it.
         self.deadlines = Deadlines(reactor, manager.seconds)
         self.tally = Tally()
         self._origins = Origins()
         self._names = NameService(manager, reactor, self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)
-        self.heartbeat = Heartbeat(manager, reactor, self.deadlines, maxChecks=maxChecks)
+        self.heartbeat = Heartbeat(
+            manager,
+            reactor,
+            self.deadlines,
+            maxChecks=maxChecks,
+            sockets=ConnectOnly(reactor) if inMemory else None,
+        )
         self.monitor = ResourceMonitor(manager, reactor, self.deadlines)
         self._readiness = Readiness(manager, self._names, self.deadlines)
         self._unsubscribe: Callable[[], None] | None = None
-        self._whyNotFast = whyNotFast(reactor)
+        self._whyNotFast = IN_MEMORY if inMemory else whyNotFast(reactor)
         self._loop: Loop | None = None
         self._started = False
         self._record = record
@@ -112,6 +129,8 @@ class Engine:
         """
         Say how many connections and pipes there may be.
         """
+        if self._inMemory:
+            return
         wanted = 0 if self._loop is None else self._loop.pipes.most
         allowed = self.tally.fitThisProcess(self._reactor, wanted)
         if self._loop is not None:
@@ -149,6 +168,7 @@ class Engine:
             self.tally,
             loop=self._loop,
             origins=self._origins,
+            makeEndpoint=reactorEndpointOf if self._inMemory else None,
         )
         frontend.record = self._record
         return frontend
@@ -165,7 +185,7 @@ class Engine:
     def _allFrontends(self) -> list[Frontend]:
         return [*self._frontends.values(), *self._former]
 
-    def listen(self, serviceName: str, address: ListenAddress) -> Listener:
+    def listen(self, serviceName: str, address: ListenAddress) -> AnyListener:
         """
         Listen for a service, without accepting yet.
 
@@ -175,15 +195,17 @@ class Engine:
         self.give(listener, serviceName)
         return listener
 
-    def open(self, address: ListenAddress) -> Listener:
+    def open(self, address: ListenAddress) -> AnyListener:
         """
         Listen, for a service that is still to be named by L{give}.
 
         @raise ListenError: the address can't be had.
         """
+        if self._inMemory:
+            return ReactorListener(address, self._reactor, _ignore)
         return Listener(address, self._reactor, self.deadlines, _closeAtOnce)
 
-    def give(self, listener: Listener, serviceName: str) -> None:
+    def give(self, listener: AnyListener, serviceName: str) -> None:
         """
         Let a listener accept for this service from now on.
         """
@@ -310,6 +332,12 @@ def _closeAtOnce(fd: int, _peer: object) -> None:
     Nobody has taken the listener yet, so it does not accept either.
     """
     os.close(fd)
+
+
+def _ignore(_client: object, _peer: object) -> None:
+    """
+    A listener of the reactor's accepts nobody before it has started.
+    """
 
 
 def _observerFailed(error: Exception) -> None:

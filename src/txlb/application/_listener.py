@@ -10,7 +10,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress
-from txlb.proxy import Listener
+from txlb.proxy import AnyListener
 
 if TYPE_CHECKING:
     from txlb.application.service import LoadBalancedService
@@ -31,7 +31,7 @@ class ProxyListener(Service):
         self.serviceName = serviceName
         self.index = index
         self._balancer = balancer
-        self._listener: Listener | None = None
+        self._listener: AnyListener | None = None
 
     @property
     def configuredAddress(self) -> ListenAddress:
@@ -98,8 +98,8 @@ class ProxyListener(Service):
         self._balancer.engine.whenReady(accept, serviceName)
 
     def become(
-        self, serviceName: str, index: int, name: str, listener: Listener | None
-    ) -> Listener | None:
+        self, serviceName: str, index: int, name: str, listener: AnyListener | None
+    ) -> AnyListener | None:
         """
         Offer this from now on, by this name, where the listener listens.
 
@@ -114,7 +114,7 @@ class ProxyListener(Service):
             self._offer()
         return old
 
-    def release(self) -> Listener | None:
+    def release(self) -> AnyListener | None:
         """
         Give away what listens, be it to another, or to be closed.
         """
@@ -122,7 +122,7 @@ class ProxyListener(Service):
         return listener
 
     @property
-    def listener(self) -> Listener | None:
+    def listener(self) -> AnyListener | None:
         """
         What listens; L{None} where nobody does.
         """

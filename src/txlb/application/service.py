@@ -11,7 +11,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
 
-from txlb._reactor import pickedReactor
+from txlb._reactor import opensSockets, pickedReactor
 from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._engine import Engine
@@ -59,6 +59,11 @@ class LoadBalancedService(MultiService):
     @param graceTime: seconds that open connections have to end when the
         service stops, 0 or more.
     @param maxChecks: health checks under way at once, at least 1.
+    @param inMemory: whether the reactor listens and connects, by C{listenTCP} and
+        C{connectTCP}, and nothing is opened beside it. L{None} for: if it is none of
+        Twisted's real reactors, but one for tests such as
+        C{twisted.internet.testing.MemoryReactorClock}. L{txlb.testing.MemoryBalancer}
+        is made of this.
 
     @ivar manager: the manager.
     @ivar configuration: the file that it was made from; L{None} for none.
@@ -71,9 +76,11 @@ class LoadBalancedService(MultiService):
         *,
         graceTime: float = 10.0,
         maxChecks: int = MAX_CHECKS,
+        inMemory: bool | None = None,
     ) -> None:
         super().__init__()
         self.manager = pm
+        self._inMemory = inMemory
         self.graceTime = graceTime
         self._maxChecks = maxChecks
         self.configuration: ConfigurationFile | None = None
@@ -303,8 +310,15 @@ class LoadBalancedService(MultiService):
         """
         if self._engine is None:
             self._reactor = pickedReactor(self._reactor)
+            inMemory = self._inMemory
+            if inMemory is None:
+                inMemory = not opensSockets(self._reactor)
             self._engine = Engine(
-                self.manager, self._reactor, self._record, maxChecks=self._maxChecks
+                self.manager,
+                self._reactor,
+                self._record,
+                maxChecks=self._maxChecks,
+                inMemory=inMemory,
             )
         return self._engine
 

@@ -10,6 +10,7 @@ from txlb.connecting._endpoint import (
     endpointOf,
     failureFrom,
     isSelfConnected,
+    reactorEndpointOf,
 )
 from txlb.connecting._errors import MEANINGS, NO_PORTS, About, Meaning, failureOf, meaningOf
 from txlb.connecting._pauses import PortPauses
@@ -42,5 +43,6 @@ __all__ = [
     "lacksIPv6",
     "meaningOf",
     "placesOf",
+    "reactorEndpointOf",
     "tcpAddressOf",
 ]

@@ -11,7 +11,11 @@ from typing import Any
 from twisted.internet import error as neterror
 from twisted.internet.address import UNIXAddress as UNIXSocketAddress
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+)
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -153,3 +157,17 @@ def isSelfConnected(transport: ITransport) -> bool:
     very port, and is then connected to itself.
     """
     return bool(transport.getHost() == transport.getPeer())
+
+
+def reactorEndpointOf(reactor: Any, address: Address) -> IStreamClientEndpoint:
+    """
+    The endpoint for an address that needs no look-up, of those of Twisted's that open
+    nothing but what the reactor opens by C{connectTCP} and C{connectUNIX}.
+    """
+    endpoint: IStreamClientEndpoint
+    if isinstance(address, UNIXAddress):
+        endpoint = UNIXClientEndpoint(reactor, address.path, timeout=None)
+    else:
+        make: Any = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
+        endpoint = make(reactor, address.host, address.port, timeout=None)
+    return endpoint

@@ -8,6 +8,7 @@ L{ConversationCheck}, whose steps are written from top to bottom.
 
 from txlb.health._agent import AGENT
 from txlb.health._call import PYTHON
+from txlb.health._connectonly import ConnectOnly
 from txlb.health._expect import EXPECT
 from txlb.health._heartbeat import MAX_CHECKS, Heartbeat
 from txlb.health._http import HTTP
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_CHECKS",
     "CheckEnded",
     "CheckKind",
+    "ConnectOnly",
     "Conversation",
     "ConversationCheck",
     "Heartbeat",

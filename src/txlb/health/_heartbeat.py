@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError, UnknownName
+from txlb.health._connectonly import ConnectOnly
 from txlb.health._registry import Tools, makeCheck
 from txlb.health._sockets import Sockets
 from txlb.health._turns import Turns
@@ -44,6 +45,8 @@ class Heartbeat(Turns, Service):
     @param deadlines: when to check next.
     @param maxChecks: checks under way at once, at least 1; more wait their turn.
     @param source: the source of chance.
+    @param sockets: what runs the conversations of checks; by default sockets of their
+        own.
     @raise ModelError: a check can't be made as it is configured.
 
     @ivar active: how many checks are under way.
@@ -57,10 +60,11 @@ class Heartbeat(Turns, Service):
         *,
         maxChecks: int = MAX_CHECKS,
         source: RandomSource | None = None,
+        sockets: Sockets | ConnectOnly | None = None,
     ) -> None:
         super().__init__(
             manager,
-            Tools(reactor, deadlines, Sockets(reactor, deadlines=deadlines)),
+            Tools(reactor, deadlines, sockets or Sockets(reactor, deadlines=deadlines)),
             maxChecks,
             source if source is not None else random.Random(),
         )

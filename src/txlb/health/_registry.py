@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.errors import DuplicateName, UnknownName
+from txlb.health._connectonly import ConnectOnly
 from txlb.health._sockets import Sockets
 from txlb.interfaces import IHealthCheck, IHealthCheckKind
 from txlb.model import Address, HealthCheck
@@ -55,7 +56,7 @@ class Tools:
 
     reactor: Any
     deadlines: Deadlines
-    sockets: Sockets
+    sockets: Sockets | ConnectOnly
 
 
 @implementer(IPlugin, IHealthCheckKind)

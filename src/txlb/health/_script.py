@@ -15,8 +15,10 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txlb.deadlines import Deadline
+from txlb.health._connectonly import ConnectOnly
 from txlb.health._line import READ
 from txlb.health._registry import CheckKind, Target, Tools
+from txlb.health._sockets import Sockets
 from txlb.health._values import shown
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
@@ -53,7 +55,10 @@ class ScriptCheck:
         """
         See L{IHealthCheck.check}.
         """
-        return _Run(self._tools, self._command, _environment(target)).done
+        sockets = self._tools.sockets
+        if isinstance(sockets, ConnectOnly):
+            return sockets.reach(target.address)
+        return _Run(self._tools, sockets, self._command, _environment(target)).done
 
 
 def _environment(target: Target) -> dict[str, str]:
@@ -75,10 +80,12 @@ class _Run:
     One program under way.
     """
 
-    def __init__(self, tools: Tools, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, tools: Tools, sockets: Sockets, command: list[str], environment: dict[str, str]
+    ) -> None:
         self.done: Deferred[Verdict] = Deferred(self._cancel)
         self._tools = tools
-        self._watcher = tools.sockets.watcher
+        self._watcher = sockets.watcher
         self._output = b""
         self._pipe = self._ended = -1
         self._look: Deadline | None = None

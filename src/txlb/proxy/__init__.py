@@ -6,6 +6,7 @@ and a relay moves the bytes.
 """
 
 from txlb.connecting import ConnectFailed, endpointOf
+from txlb.proxy._accepted import AcceptedClient
 from txlb.proxy._connect import connectTo
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
@@ -14,14 +15,20 @@ from txlb.proxy._listen import EXHAUSTED, EXHAUSTED_PAUSE, Listener
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
+from txlb.proxy._reactorlistener import ReactorListener
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy._sockets import bindSockets, setStreamOptions, socketAddress
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
+#: What accepts the connections of an address.
+AnyListener = Listener | ReactorListener
+
 __all__ = [
     "EXHAUSTED",
     "EXHAUSTED_PAUSE",
+    "AcceptedClient",
+    "AnyListener",
     "ConnectFailed",
     "ConnectionRecord",
     "FastRelay",
@@ -32,6 +39,7 @@ __all__ = [
     "Origins",
     "PortableRelay",
     "PrefaceReader",
+    "ReactorListener",
     "Relayed",
     "Tally",
     "Timeouts",

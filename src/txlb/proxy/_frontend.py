@@ -11,14 +11,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
 from txlb.connecting import hostOf
 from txlb.deadlines import Deadlines, Throttle
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
-from txlb.model import ProxyService, plainHost
+from txlb.model import Address, ProxyService, plainHost
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
+from txlb.proxy._accepted import AcceptedClient
 from txlb.proxy._clients import packedClient
 from txlb.proxy._limits import Tally
 from txlb.proxy._origins import Origins
@@ -73,6 +75,8 @@ class Frontend:
         L{None} where that is the host's.
     @param loop: where the fast relay runs; L{None} where it can't.
     @param origins: where connections note themselves if somebody asks for them.
+    @param makeEndpoint: makes the endpoints by which the portable relay connects; by
+        default its own.
 
     @ivar relay: what relays.
     @ivar record: is called with the record of each connection that has ended;
@@ -89,6 +93,7 @@ class Frontend:
         makePreface: Callable[[], IPreface] | None = None,
         loop: Loop | None = None,
         origins: Origins | None = None,
+        makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] | None = None,
     ) -> None:
         self.serviceName = serviceName
         self.record: Recorder | None = None
@@ -105,6 +110,7 @@ class Frontend:
             kind: Throttle(deadlines, partial(self._say, kind)) for kind in RefusalKind
         }
         self._origins = origins
+        self._makeEndpoint = makeEndpoint
         self._closed = False
         # One of each kind at most: one that is used no more may have connections.
         self._relays: dict[str, FastRelay | PortableRelay] = {}
@@ -134,7 +140,12 @@ class Frontend:
     def _newRelay(self, loop: Loop | None, timeouts: Timeouts) -> FastRelay | PortableRelay:
         if loop is not None:
             return FastRelay(loop, timeouts, self._relayed, self._origins)
-        return PortableRelay(self._reactor, self._deadlines, timeouts, self._relayed, self._origins)
+        relay = PortableRelay(
+            self._reactor, self._deadlines, timeouts, self._relayed, self._origins
+        )
+        if self._makeEndpoint is not None:
+            relay.makeEndpoint = self._makeEndpoint
+        return relay
 
     def close(self) -> None:
         """
@@ -190,19 +201,19 @@ class Frontend:
         self._maxConnections = self._service.maxConnections
         self._pool: HostPool = manager.getPool(self.serviceName)
 
-    def accepted(self, fd: int, peer: object) -> None:
+    def accepted(self, fd: int | AcceptedClient, peer: object) -> None:
         """
         A client has connected.
 
         @param fd: the descriptor of its socket, which is ours from here,
-            whatever is raised.
+            whatever is raised; or a client that the reactor has accepted.
         @param peer: its address, as accept gives it.
         """
         tally, counters = self._tally, self._counters
         if self._revision != self._manager.revision:
             if self._closed:
                 # It was in the backlog of a listener that is being closed.
-                os.close(fd)
+                _close(fd)
                 return
             self._follow()
         if tally.active >= tally.capacity:
@@ -217,9 +228,10 @@ class Frontend:
             tally.active += 1
             self._dial(fd, peer, b"", peer)
         else:
+            assert not isinstance(fd, AcceptedClient)  # noqa: S101 - tests have no prefaces
             self._read(fd, peer, self._makePreface)
 
-    def _admits(self, fd: int, clientAddr: object) -> bool:
+    def _admits(self, fd: int | AcceptedClient, clientAddr: object) -> bool:
         """
         Whether a client may come in. One that may not is closed.
         """
@@ -268,7 +280,9 @@ class Frontend:
         self._counters.accepted += 1
         self._tally.active += 1
 
-    def _dial(self, fd: int, peer: object, leftover: bytes, clientAddr: object) -> None:
+    def _dial(
+        self, fd: int | AcceptedClient, peer: object, leftover: bytes, clientAddr: object
+    ) -> None:
         """
         Look for a host, and give the client to the relay.
 
@@ -279,16 +293,17 @@ class Frontend:
         dial = pool.dial(_clientAddr(fd, clientAddr), self._limits)
         step = firstStep(dial)
         if isinstance(step, GaveUp):
-            os.close(fd)
+            _close(fd)
             self._relayed(Relayed(dial, gaveUp=step))
             return
         sendProxy = pool.settings.sendProxy
         if sendProxy is not None:
             leftover = _ENCODERS[sendProxy](_socketName(clientAddr), _ownName(fd)) + leftover
         if isinstance(peer, tuple):
-            self.relay.start(fd, step, leftover)
+            # Where the reactor accepts there is the portable relay alone.
+            self.relay.start(fd, step, leftover)  # type: ignore[arg-type]
         else:
-            self.relay.start(fd, step, leftover, isUNIX=True)
+            self.relay.start(fd, step, leftover, isUNIX=True)  # type: ignore[arg-type]
 
     def _relayed(self, result: Relayed) -> None:
         """
@@ -309,8 +324,8 @@ class Frontend:
         self._counters.active -= 1
         self._tally.remove()
 
-    def _refuse(self, fd: int, kind: RefusalKind, detail: str) -> None:
-        os.close(fd)
+    def _refuse(self, fd: int | AcceptedClient, kind: RefusalKind, detail: str) -> None:
+        _close(fd)
         self._count(kind, detail)
 
     def _count(self, kind: RefusalKind, detail: str) -> None:
@@ -379,7 +394,14 @@ def _whyOf(gaveUp: GaveUp) -> str:
     return "no host is ready" if failure is None else failure.detail
 
 
-def _clientAddr(fd: int, peer: object) -> tuple[str, int]:
+def _close(fd: int | AcceptedClient) -> None:
+    if isinstance(fd, AcceptedClient):
+        fd.close()
+    else:
+        os.close(fd)
+
+
+def _clientAddr(fd: int | AcceptedClient, peer: object) -> tuple[str, int]:
     """
     What schedulers and logs know a client by. Whatever socket it has come through, it is
     written in one way.
@@ -397,10 +419,12 @@ def _plain(clientAddr: tuple[str, int]) -> tuple[str, int]:
     return plainHost(host), port
 
 
-def _ownName(fd: int) -> Any:
+def _ownName(fd: int | AcceptedClient) -> Any:
     """
     Our end of a connection, as the system tells it.
     """
+    if isinstance(fd, AcceptedClient):
+        return fd.ownName
     sock = socket.socket(fileno=fd)
     try:
         return sock.getsockname()

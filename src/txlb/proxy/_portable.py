@@ -37,6 +37,7 @@ from txlb.pool import (
     Step,
     Waiting,
 )
+from txlb.proxy._accepted import AcceptedClient
 from txlb.proxy._connect import connectTo
 from txlb.proxy._endpoint import SocketEndpoint
 from txlb.proxy._held import Holder
@@ -83,7 +84,7 @@ class PortableRelay(Holder):
 
     def start(
         self,
-        clientFd: int,
+        clientFd: int | AcceptedClient,
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
@@ -91,9 +92,15 @@ class PortableRelay(Holder):
     ) -> None:
         """
         See L{IRelay.start}. What kind of socket the client's is, that tells itself.
+
+        @param clientFd: it may be a client that the reactor has accepted.
         """
-        client = socket.socket(fileno=clientFd)
-        client.setblocking(False)
+        client: socket.socket | AcceptedClient
+        if isinstance(clientFd, AcceptedClient):
+            client = clientFd
+        else:
+            client = socket.socket(fileno=clientFd)
+            client.setblocking(False)
         connection = Connection(self, client, attempt.dial, toHost, toClient)
         self._connections.add(connection)
         connection.search(attempt)
@@ -107,14 +114,14 @@ class Connection:
     def __init__(
         self,
         relay: PortableRelay,
-        client: socket.socket,
+        client: socket.socket | AcceptedClient,
         dial: Dial,
         toHost: bytes,
         toClient: bytes,
     ) -> None:
         self._relay = relay
         self.dial = dial
-        self._client: socket.socket | None = client
+        self._client: socket.socket | AcceptedClient | None = client
         self._toHost = toHost
         self._toClient = toClient
         self._connecting: Deferred[IProtocol] | None = None
@@ -181,9 +188,14 @@ class Connection:
             self.noteOrigin()
         client = self._client
         assert client is not None  # noqa: S101 - it is given away here only
-        SocketTransport(self._relay.reactor, client, pair.client)
+        if isinstance(client, AcceptedClient):
+            client.handTo(pair.client)
+        else:
+            SocketTransport(self._relay.reactor, client, pair.client)
         self._client = None
         pair.begin(self._toHost, self._toClient)
+        if isinstance(client, AcceptedClient):
+            client.begin()
 
     def _broken(self, reason: TwistedFailure) -> None:
         """

@@ -62,7 +62,8 @@ class Side(Protocol):
         socket what the system has taken is the peer's.
         """
         sock = _socketOf(self.transport)
-        waiting: int = self.transport.waiting
+        # Of a transport of the reactor's nobody knows.
+        waiting: int = getattr(self.transport, "waiting", 0)
         return waiting if sock is None or sock.family == socket.AF_UNIX else waiting + self.onTheWay
 
     def connectionMade(self) -> None:

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.pool import Attempt, GaveUp, Waiting
+from txlb.proxy._accepted import AcceptedClient
 
 #: Seconds between two looks at a client that waits.
 LOOK = 1.0
@@ -28,7 +29,7 @@ class ClientWait:
     """
     The wait of one client. Owned by its connection.
 
-    @param sock: the client's socket, non-blocking.
+    @param sock: the client's socket, non-blocking, or an L{AcceptedClient}.
     @param waiting: its place in the queue.
     @param woken: is called with what comes next when the wait is over.
     @param left: is called where the client has gone before that.
@@ -76,8 +77,10 @@ def hasLeft(sock: Any) -> bool:
     """
     Whether a client has gone, as far as can be seen without reading it.
 
-    @param sock: its socket, non-blocking.
+    @param sock: its socket, non-blocking, or an L{AcceptedClient}.
     """
+    if isinstance(sock, AcceptedClient):
+        return sock.hasLeft
     try:
         # After a reset what was sent before it can be read all the same.
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):

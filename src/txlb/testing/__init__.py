@@ -6,10 +6,15 @@ L{ResourceProbeContract} hold the tests that every policy, every relay, every
 health check and every resource probe passes. L{FakeHost} is a host that a test
 sets as it likes, L{FlowTransport} a transport in memory with flow control and
 half-close, and L{FarHost} and L{Stream} are the far ends of real connections.
+L{MemoryBalancer} is a whole balancer in memory, to see what becomes of clients when
+hosts die.
 """
 
+from txlb.testing._balancer import MemoryBalancer
 from txlb.testing._health import HealthCheckContract
 from txlb.testing._hosts import FakeHost
+from txlb.testing._memoryclient import MemoryClient
+from txlb.testing._memoryhost import MemoryHost
 from txlb.testing._relay import RelayContract
 from txlb.testing._resources import ResourceProbeContract
 from txlb.testing._schedulers import SchedulerContract
@@ -21,6 +26,9 @@ __all__ = [
     "FarHost",
     "FlowTransport",
     "HealthCheckContract",
+    "MemoryBalancer",
+    "MemoryClient",
+    "MemoryHost",
     "RelayContract",
     "ResourceProbeContract",
     "SchedulerContract",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IHalfCloseableDescriptor,
@@ -40,6 +40,8 @@ class FlowTransport:
 
     @param protocol: is connected at once.
     @param buffer: bytes that may wait to be taken before the producer is paused.
+    @param host: the protocol's own address; by default one kept for documentation.
+    @param peer: the peer's address, likewise.
 
     @ivar reading: whether the protocol wants bytes.
     @ivar finished: whether the peer has seen the end of what the protocol sends.
@@ -47,7 +49,16 @@ class FlowTransport:
     @ivar aborted: whether it was the protocol's side that reset it.
     """
 
-    def __init__(self, protocol: IProtocol, buffer: int = BUFFER) -> None:
+    def __init__(
+        self,
+        protocol: IProtocol,
+        buffer: int = BUFFER,
+        *,
+        host: IPv4Address | IPv6Address | None = None,
+        peer: IPv4Address | IPv6Address | None = None,
+    ) -> None:
+        self._host = IPv4Address("TCP", "192.0.2.2", 80) if host is None else host
+        self._peer = IPv4Address("TCP", "192.0.2.1", 50000) if peer is None else peer
         self.reading = True
         self.finished = False
         self.closed = False
@@ -105,6 +116,13 @@ class FlowTransport:
         else:
             tell()
             self._feedEnd()
+
+    @property
+    def ended(self) -> bool:
+        """
+        Whether the peer has sent all.
+        """
+        return self._peerFinished
 
     @property
     def waiting(self) -> int:
@@ -273,17 +291,17 @@ class FlowTransport:
         """
         self.reset()
 
-    def getPeer(self) -> IPv4Address:
+    def getPeer(self) -> IPv4Address | IPv6Address:
         """
-        An address kept for documentation.
+        See L{ITCPTransport.getPeer}.
         """
-        return IPv4Address("TCP", "192.0.2.1", 50000)
+        return self._peer
 
-    def getHost(self) -> IPv4Address:
+    def getHost(self) -> IPv4Address | IPv6Address:
         """
-        An address kept for documentation.
+        See L{ITCPTransport.getHost}.
         """
-        return IPv4Address("TCP", "192.0.2.2", 80)
+        return self._host
 
     def getTcpNoDelay(self) -> bool:
         """

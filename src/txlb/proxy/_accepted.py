@@ -1,0 +1,138 @@
+"""
+A client that the reactor has accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.proxy._side import Side
+
+#: Bytes that a client may send before it has a host, in spite of being paused.
+MOST_EARLY = 65536
+
+
+@implementer(IHalfCloseableProtocol)
+class AcceptedClient(Protocol):
+    """
+    A client whose connection is a transport of the reactor's, and no socket of ours. It
+    is held, unread, until it has a host; then a side of a pair has it. A frontend and
+    the portable relay take it in the place of a descriptor.
+
+    @param accepted: is called once it is connected, with it and its address.
+    """
+
+    transport: Any
+
+    def __init__(self, accepted: Callable[[AcceptedClient, object], object]) -> None:
+        self._accepted = accepted
+        self._side: Side | None = None
+        self._begun = False
+        self._early = bytearray()
+        self._sentAll = False
+        self._lost: Failure | None = None
+
+    @property
+    def hasLeft(self) -> bool:
+        """
+        Whether the client is gone.
+        """
+        return self._lost is not None
+
+    @property
+    def ownName(self) -> object:
+        """
+        Our end of the connection, as a socket tells it.
+        """
+        return nameOf(self.transport.getHost())
+
+    def handTo(self, side: Side) -> None:
+        """
+        Let a side of a pair have the client. L{begin} follows.
+        """
+        self._side = side
+        side.transport = self.transport
+        side.connectionMade()
+        if self._lost is not None:
+            side.connectionLost(self._lost)
+
+    def begin(self) -> None:
+        """
+        Pass on what the client has done before it had a host.
+        """
+        self._begun = True
+        side, early = self._side, bytes(self._early)
+        self._early.clear()
+        if side is None or self._lost is not None:
+            return
+        if early:
+            side.dataReceived(early)
+        if self._sentAll:
+            side.readConnectionLost()
+
+    def close(self) -> None:
+        """
+        Close the connection of a client that gets no host.
+        """
+        if self._lost is None:
+            self.transport.loseConnection()
+
+    # The reactor's side
+
+    def connectionMade(self) -> None:
+        """
+        See L{IProtocol}.
+        """
+        self.transport.pauseProducing()
+        self._accepted(self, nameOf(self.transport.getPeer()))
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{IProtocol}. A transport that does as it is told is silent before the client
+        has a host; those of many tests are not.
+        """
+        if self._begun and self._side is not None:
+            self._side.dataReceived(data)
+        elif len(self._early) + len(data) <= MOST_EARLY:
+            self._early += data
+        else:
+            self.transport.abortConnection()
+
+    def readConnectionLost(self) -> None:
+        """
+        See L{IHalfCloseableProtocol}.
+        """
+        self._sentAll = True
+        if self._begun and self._side is not None:
+            self._side.readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """
+        See L{IHalfCloseableProtocol}.
+        """
+        if self._side is not None:
+            self._side.writeConnectionLost()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See L{IProtocol}.
+        """
+        self._lost = reason
+        if self._side is not None:
+            self._side.connectionLost(reason)
+
+
+def nameOf(address: object) -> object:
+    """
+    An address of Twisted's as a socket tells it: a pair of host and port, or a path.
+    """
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return address.host, address.port
+    return getattr(address, "name", None) or "" if isinstance(address, UNIXAddress) else ""

@@ -1,0 +1,99 @@
+"""
+Listening by the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory
+
+from txlb.errors import ListenError
+from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
+from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._sockets import BACKLOG
+
+
+class ReactorListener(Factory):
+    """
+    What L{txlb.proxy.Listener} does, by C{listenTCP} and C{listenUNIX} of the reactor: no
+    socket is opened but what the reactor opens. So a balancer runs under a reactor for
+    tests, such as C{twisted.internet.testing.MemoryReactorClock}.
+
+    @param address: where.
+    @param accepted: is called with an L{AcceptedClient} and its address.
+    @raise ListenError: the address can't be had.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, address: ListenAddress, reactor: Any, accepted: Callable[[Any, object], object]
+    ) -> None:
+        self._accepted = accepted
+        self._started = False
+        self._port: IListeningPort | None
+        try:
+            self._port = self._listen(address, reactor)
+        except CannotListenError as error:
+            raise ListenError(str(address), str(error.socketError or error)) from error
+        self.addresses: list[Address] = [_where(address, self._port)]
+
+    def _listen(self, address: ListenAddress, reactor: Any) -> IListeningPort:
+        port: IListeningPort
+        if isinstance(address, InheritedAddress):
+            raise ListenError(str(address), "this reactor has no sockets of systemd's")
+        if isinstance(address, UNIXAddress):
+            port = reactor.listenUNIX(address.path, self, backlog=BACKLOG, mode=address.mode)
+        else:
+            port = reactor.listenTCP(address.port, self, backlog=BACKLOG, interface=address.host)
+        return port
+
+    def buildProtocol(self, addr: IAddress | None) -> AcceptedClient | None:
+        """
+        See L{IProtocolFactory}. Before L{start} nobody is accepted.
+        """
+        if not self._started:
+            return None
+        return AcceptedClient(self._accepted)
+
+    def start(self) -> None:
+        """
+        Accept from now on.
+        """
+        self._started = True
+
+    def handTo(self, reactor: object, accepted: Callable[[Any, object], object]) -> None:
+        """
+        Let another one accept from now on.
+
+        @param reactor: is not looked at; the reactor that listens is the same.
+        """
+        self._accepted = accepted
+
+    def drain(self) -> None:
+        """
+        Take those that are in the backlog. It is the reactor's, which gives none away.
+        """
+
+    def close(self) -> None:
+        """
+        Listen no more.
+        """
+        port, self._port = self._port, None
+        self._started = False
+        if port is not None:
+            port.stopListening()
+
+
+def _where(address: ListenAddress, port: IListeningPort) -> Address:
+    """
+    Where a port listens, with the number that the reactor chose.
+    """
+    if isinstance(address, TCPAddress):
+        return TCPAddress(address.host, getattr(port.getHost(), "port", address.port))
+    assert isinstance(address, UNIXAddress)  # noqa: S101 - another was refused
+    return address
