@@ -154,7 +154,8 @@ class Folder:
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[int]:
-        descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._descriptor)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        descriptor = os.open(".", flags, dir_fd=self._descriptor)
         try:
             yield descriptor
         finally:
