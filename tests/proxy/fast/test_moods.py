@@ -13,11 +13,11 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.proxy.fast.stage import TURNS, HandTurned, elsewhere, readSome, reset
+from tests.proxy.fast.stage import FAMILIES, TURNS, HandTurned, elsewhere, readSome, reset
 from txlb.pool import DialLimits, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
-from txlb.proxy.fast._bulk import SMALL
+from txlb.proxy.fast._bulk import LEFT, SMALL
 from txlb.proxy.fast._end import CHUNK, End
 from txlb.proxy.fast._patience import MUCH as MANY
 from txlb.proxy.fast._patience import TICK
@@ -191,6 +191,57 @@ class BlockedTests(MoodsCase):
             self.assertEqual(self.readAll(stage, server, 1 << 30), MUCH[:sent])
             server.close()
             self.over(stage, Outcome.DONE)
+
+
+class SlowReaderTests(MoodsCase):
+    """
+    What is kept for a side that does not read.
+    """
+
+    def test_nothing(self) -> None:
+        """
+        What it does not take stays with the system where the bytes are copied. A pipe, if
+        there is one, holds the rest. HAProxy keeps a buffer of 16 KiB.
+        """
+        for pipes in (PipeStock(), PipeStock(0)):
+            for family in FAMILIES:
+                stage = self.stage(family=family)
+                stage.loop.pipes = pipes
+                client, server = stage.connect()
+                sent = self.stuff(stage, server)
+                end = stage.connection()._client
+                kept = len(end.unsent or b"")
+                self.assertTrue(kept <= (LEFT if family == socket.AF_UNIX else 0), kept)
+                self.assertTrue(end.blocked)
+                self.assertTrue(self.readAll(stage, client, sent) == MUCH[:sent])
+                client.close()
+                server.close()
+                self.over(stage, Outcome.DONE)
+
+    def test_fromTheStart(self) -> None:
+        """
+        What it does not take of the first bytes is kept, as there was no reason to copy them
+        carefully. Of what follows no more than that is.
+        """
+        stage = self.stage(window=4096)
+        stage.loop.pipes = PipeStock(0)
+        client, server = stage.connect()
+        end = stage.connection()._client
+        first = MUCH[:CHUNK]
+        sent = server.send(first)
+        stage.turn(5)
+        self.assertTrue(0 < len(end.unsent or b"") <= CHUNK)
+        received = b""
+        while end.unsent is not None:
+            received += readSome(client, 1000) or b""
+            stage.turn()
+        for _ in range(20):
+            with contextlib.suppress(BlockingIOError):
+                sent += server.send(MUCH[sent : sent + CHUNK])
+            stage.turn()
+            self.assertIsNone(end.unsent)
+        received += self.readAll(stage, client, sent - len(received))
+        self.assertTrue(received == MUCH[:sent])
 
 
 class BurstTests(MoodsCase):
@@ -414,23 +465,29 @@ class ErrorTests(MoodsCase):
         move = _bulk.move
 
         def cantBeRead(end: End) -> None:
-            with failing("os.readv", end):
+            read = mock.Mock(side_effect=NO_ROUTE)
+            sock = mock.Mock(wraps=end.socket(), recv_into=read)
+            with failing("os.readv", end), mock.patch.object(End, "socket", return_value=sock):
                 move(end)
 
         def cantBeWritten(end: End) -> None:
             with failing("os.write", end.peer):
                 move(end)
 
-        for moveOnce, outcome in (
-            (cantBeRead, Outcome.CLIENT_RESET),
-            (cantBeWritten, Outcome.HOST_RESET),
-        ):
-            stage = self.stage()
-            stage.loop.pipes = PipeStock(0)
-            client, server = stage.connect()
-            with mock.patch("txlb.proxy.fast._bulk.move", moveOnce):
-                client.send(MUCH[:300_000])
-                self.over(stage, outcome, server)
+        for family in FAMILIES:
+            for moveOnce, outcome in (
+                (cantBeRead, Outcome.CLIENT_RESET),
+                (cantBeWritten, Outcome.HOST_RESET),
+            ):
+                stage = self.stage(family=family)
+                stage.loop.pipes = PipeStock(0)
+                client, server = stage.connect()
+                with mock.patch("txlb.proxy.fast._bulk.move", moveOnce):
+                    client.send(MUCH[:300_000])
+                    stage.turn(5)
+                client.close()
+                server.close()
+                self.over(stage, outcome)
 
     def test_shutdownFails(self) -> None:
         """

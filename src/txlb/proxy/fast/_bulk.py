@@ -5,6 +5,7 @@ Much to move: by splice(2) through a pipe, or by copying where there is none.
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
 from txlb.proxy._sockets import bytesToRead
@@ -24,11 +25,15 @@ SMALL = 16384
 #: Bytes that are copied at once.
 BUFFER_SIZE = 262144
 
+#: Bytes that are copied at once from a UNIX socket: what the peer does not take has to be
+#: kept.
+LEFT = 32768
+
 MOVE_WITHOUT_WAITING = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 
 #: All copying goes through this one buffer; nothing stays in it.
 _buffer = memoryview(bytearray(BUFFER_SIZE))
-_BUFFERS = (_buffer,)
+_LITTLE = (_buffer[:LEFT],)
 
 
 def move(end: End) -> None:
@@ -147,33 +152,68 @@ def _drained(end: End, total: int) -> None:
 
 
 def _copy(end: End) -> None:
-    connection, peer = end.connection, end.peer
+    """
+    Move the next bytes through the buffer. What the peer does not take stays with the
+    system, or no more than L{LEFT} of it is kept: there may be many slow peers.
+    """
     total = 0
     for _ in range(ROUNDS):
         try:
-            count = os.readv(end.fd, _BUFFERS)
+            count = _peek(end) if end.peeks else _read(end)
         except BlockingIOError:
             _drained(end, total)
             return
         except OSError:
-            connection.broke(end)
+            end.connection.broke(end)
             return
         if not count:
             end.finish()
             return
+        if not _write(end, count):
+            return
         total += count
-        try:
-            sent = os.write(peer.fd, _buffer[:count])
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            connection.broke(peer)
-            return
-        if sent:
-            connection.moved(end, sent)
-        if sent < count:
-            peer.keep(bytes(_buffer[sent:count]))
-            end.readable = True
-            return
     end.readable = True
-    connection.loop.queueBulk(end)
+    end.connection.loop.queueBulk(end)
+
+
+def _peek(end: End) -> int:
+    """
+    Copy what an end has sent, and leave it with the system.
+    """
+    return end.socket().recv_into(_buffer, BUFFER_SIZE, socket.MSG_PEEK)
+
+
+def _read(end: End) -> int:
+    """
+    Take a little of what an end has sent.
+    """
+    return os.readv(end.fd, _LITTLE)
+
+
+def _write(end: End, count: int) -> bool:
+    """
+    Write so many bytes of the buffer to the peer.
+
+    @return: whether it took all of them.
+    """
+    connection, peer = end.connection, end.peer
+    try:
+        sent = os.write(peer.fd, _buffer[:count])
+    except BlockingIOError:
+        sent = 0
+    except OSError:
+        connection.broke(peer)
+        return False
+    if sent:
+        connection.moved(end, sent)
+        if end.peeks:
+            # TCP drops them without copying anything.
+            end.socket().recv_into(_buffer, sent, socket.MSG_TRUNC)
+    if sent == count:
+        return True
+    end.readable = True
+    if end.peeks:
+        peer.hearOut()
+    else:
+        peer.keep(bytes(_buffer[sent:count]))
+    return False

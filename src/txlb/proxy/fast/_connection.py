@@ -107,7 +107,7 @@ class Connection(Search):
         # anything to be told of it.
         client.pump()
         if not self.over:
-            client.hearsOut = client.unsent is not None
+            client.hearsOut = client.blocked = client.unsent is not None
             loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
             if event & READ:
                 host.event(event & ~select.EPOLLOUT)

@@ -68,6 +68,7 @@ class End:
         it sends has come in, or an urgent byte has.
     @ivar urgent: whether it is copied, and not spliced, until it has been read to the end.
     @ivar hearsOut: whether the loop tells when it can be written to.
+    @ivar blocked: whether it took no more when it was written to last, and its peer waits.
     @ivar bulk: whether what it sends goes through a pipe.
     @ivar burst: bytes that have gone through pipes since it began to send much.
     @ivar patient: whether it is read only when much has come; see L{Patience}.
@@ -77,6 +78,7 @@ class End:
 
     __slots__ = (
         "_sock",
+        "blocked",
         "bulk",
         "burst",
         "connection",
@@ -96,6 +98,9 @@ class End:
         "urgent",
     )
 
+    #: Whether what it has sent can be looked at, and then dropped by as much as its peer took.
+    peeks = True
+
     peer: End
 
     def __init__(
@@ -109,7 +114,7 @@ class End:
         self.readable = self.last = False
         self.bulk = self.queued = self.patient = self.urgent = False
         self.burst = 0
-        self.hearsOut = False
+        self.hearsOut = self.blocked = False
         self.unsent: bytes | None = None
         self.pipe: Pipe | None = None
         self.piped = 0
@@ -149,11 +154,7 @@ class End:
             # As nearly always.
             self.pump()
             return
-        if (
-            event & OUT
-            and (self.unsent is not None or self.peer.pipe is not None)
-            and not self._goOn()
-        ):
+        if event & OUT and self.blocked and not self._goOn():
             # It takes nothing yet; what it may have sent waits as well, but a
             # reset does not.
             if event & READ:
@@ -188,10 +189,12 @@ class End:
         if self.unsent is not None:
             if not self.flush():
                 return False
+            self.blocked = False
             if peer.readable:
                 peer.readable = False
                 peer.pump()
-        elif peer.pipe is not None:
+        else:
+            self.blocked = False
             self.connection.loop.queueBulk(peer)
         return not self.connection.over
 
@@ -206,6 +209,7 @@ class End:
         """
         It takes no more now: be told when it does.
         """
+        self.blocked = True
         if not self.hearsOut:
             self.hearsOut = True
             self.connection.loop.watchAll(self.fd)
@@ -277,7 +281,8 @@ class End:
             else:
                 connection.lease.addOut(sent)
             if sent < len(data):
-                self.readable = True
+                # Bulk keeps nothing for a peer that is slow.
+                self.readable = self.bulk = True
                 peer.keep(data[sent:])
                 return
             if sent >= CHUNK:

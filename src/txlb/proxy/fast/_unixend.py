@@ -29,6 +29,9 @@ class UNIXEnd(End):
 
     __slots__ = ()
 
+    #: There is no way to drop what was looked at but to read it.
+    peeks = False
+
     def __init__(
         self, connection: Connection, fd: int, isClient: bool, sock: _socket.socket | None = None
     ) -> None:
@@ -90,7 +93,7 @@ class UNIXEnd(End):
             return False
         connection.moved(self, sent)
         if sent < len(data):
-            self.readable = True
+            self.readable = self.bulk = True
             peer.keep(data[sent:])
             return False
         if sent >= CHUNK:
