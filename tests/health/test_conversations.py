@@ -272,6 +272,70 @@ class AgentTests(Playing):
         self.assertEqual(verdict, Verdict(None, "agent: connection refused"))
 
 
+class ResetTests(Playing):
+    """
+    Hosts that answer and reset before they have read anything, as scripts behind inetd
+    do. They were reached, and the answer counts.
+    """
+
+    async def found(  # type: ignore[override]  # the host answers at once
+        self, kind: str, answer: bytes, options: Mapping[str, object], others: bool = False
+    ) -> Verdict:
+        """
+        What a check finds of a host that resets before the check can go on.
+
+        @param others: whether it has more than one address.
+        """
+        target = self.target()
+        if others:
+            target = replace(target, others=(TCPAddress("127.0.0.2", self.host.where[1]),))
+        running = self.begin(kind, options, target)
+        # It is in the backlog, and no turn of the reactor has been.
+        sock, _ = self.host.sock.accept()
+        if answer:
+            sock.send(answer)
+        Stream(reactor, sock).reset()
+        return await running
+
+    async def test_answers(self) -> None:
+        """
+        An answer before the reset counts, with and without something to send.
+        """
+        for others in (False, True):
+            for kind, answer, options, detail in [
+                ("tcp", b"", {}, "connected"),
+                ("agent", b"up\n", {}, "agent: it says up"),
+                ("agent", b"up\n", {"send": "status\\n"}, "agent: it says up"),
+                ("expect", b"+OK\n", {"expect": "OK", "send": "PING\\r\\n"}, ""),
+                ("http", b"HTTP/1.0 200 OK\r\n\r\n", {}, "HTTP 200"),
+            ]:
+                verdict = await self.found(kind, answer, options, others)
+                self.assertIs(verdict.passed, True, (kind, verdict))
+                self.assertIn(detail, verdict.detail)
+
+    async def test_none(self) -> None:
+        """
+        A reset without an answer is none.
+        """
+        for kind, options in (("http", {}), ("expect", {"expect": "OK"})):
+            verdict = await self.found(kind, b"", options)
+            self.assertIs(verdict.passed, False)
+            self.assertEqual(verdict.detail, "connection reset")
+
+    async def test_laterWrite(self) -> None:
+        """
+        So it is if the reset shows in the middle of what the check sends, here behind the
+        header.
+        """
+        running = self.begin("http", {}, self.target(b"PROXY UNKNOWN\r\n"))
+        sock, _ = self.host.sock.accept()
+        with sock:
+            sock.send(b"HTTP/1.0 503 Full\r\n\r\n")
+        verdict = await running
+        self.assertIs(verdict.passed, False)
+        self.assertIn("HTTP 503", verdict.detail)
+
+
 class TLSTests(Playing):
     """
     C{tls}.

@@ -12,7 +12,15 @@ from txlb.connecting._endpoint import (
     isSelfConnected,
     reactorEndpointOf,
 )
-from txlb.connecting._errors import MEANINGS, NO_PORTS, About, Meaning, failureOf, meaningOf
+from txlb.connecting._errors import (
+    MEANINGS,
+    NO_PORTS,
+    RESET_SINCE,
+    About,
+    Meaning,
+    failureOf,
+    meaningOf,
+)
 from txlb.connecting._pauses import PortPauses
 from txlb.connecting._places import Place, lacksIPv6, placesOf
 from txlb.connecting._race import STAGGER, Race, Track
@@ -22,6 +30,7 @@ from txlb.connecting._sockets import familyAndName, familyOf, hostOf, tcpAddress
 __all__ = [
     "MEANINGS",
     "NO_PORTS",
+    "RESET_SINCE",
     "STAGGER",
     "About",
     "ConnectFailed",

@@ -111,6 +111,10 @@ MEANINGS = {
     errno.ENOMEM: _resources("this machine has no memory for it"),
 }
 
+#: The system says these of a connection that stood, and that the host has reset since. A host
+#: that was never reached has refused (C{ECONNREFUSED}). What the host had sent can be read.
+RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
+
 #: The meaning of C{EADDRNOTAVAIL} if it is not for want of ports.
 NO_ADDRESS = Meaning(
     About.FAMILY,

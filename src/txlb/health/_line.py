@@ -21,7 +21,7 @@ import struct
 from collections.abc import Generator
 from typing import TypeVar
 
-from txlb.connecting import familyAndName
+from txlb.connecting import RESET_SINCE, familyAndName
 from txlb.health._race import Reach
 from txlb.health._verdict import CheckEnded, Verdict, tlsReason, verdictOfFailure
 from txlb.model import Address
@@ -60,7 +60,16 @@ class Line:
     @ivar doing: what the check waits for now, as a log says it when time is up.
     """
 
-    __slots__ = ("_header", "_others", "_sock", "_timeout", "address", "doing", "wentElsewhere")
+    __slots__ = (
+        "_header",
+        "_others",
+        "_reset",
+        "_sock",
+        "_timeout",
+        "address",
+        "doing",
+        "wentElsewhere",
+    )
 
     def __init__(
         self,
@@ -75,6 +84,7 @@ class Line:
         self._others = others
         self._timeout = timeout
         self._sock: socket.socket | None = None
+        self._reset: OSError | None = None
         self.doing = "no connection"
 
     def fileno(self) -> int:
@@ -121,6 +131,9 @@ class Line:
         if error == errno.EINPROGRESS:
             yield WRITE
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error in RESET_SINCE:
+            self._reset = OSError(error, "")
+            return
         if error:
             raise OSError(error, "")
         if family is not socket.AF_UNIX and sock.getsockname() == sock.getpeername():
@@ -160,17 +173,20 @@ class Line:
 
     def send(self, data: bytes) -> Steps[None]:
         """
-        Send all of it.
+        Send all of it. A host that has reset the connection may have answered before, so
+        that this ends all the same, and L{receive} tells.
 
         @raise OSError: the connection is gone.
         """
-        while data:
+        while data and self._reset is None:
             try:
                 data = data[self._open.send(data) :]
             except (BlockingIOError, ssl.SSLWantWriteError):
                 yield WRITE
             except ssl.SSLWantReadError:
                 yield READ
+            except ConnectionError as error:
+                self._reset = error
 
     def receive(self, most: int = CHUNK) -> Steps[bytes]:
         """
@@ -185,7 +201,10 @@ class Line:
             yield READ
         while True:
             try:
-                return sock.recv(most)
+                data = sock.recv(most)
+                if not data and self._reset is not None:
+                    raise self._reset
+                return data
             except (BlockingIOError, ssl.SSLWantReadError):
                 yield READ
             except ssl.SSLWantWriteError:

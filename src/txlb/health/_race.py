@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from txlb.connecting import Race, failureOf, familyAndName
+from txlb.connecting import RESET_SINCE, Race, failureOf, familyAndName
 from txlb.pool import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -117,8 +117,9 @@ class LineRace:
     def _told(self, address: Address) -> None:
         sock = self._sockets[address]
         number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        failure = failureOf(number, address) if number else None
-        if failure is None and sock.getsockname() == sock.getpeername():
+        reset = number in RESET_SINCE
+        failure = failureOf(number, address) if number and not reset else None
+        if failure is None and not reset and sock.getsockname() == sock.getpeername():
             # A dead port of our own machine was given to this very socket.
             failure = CONNECTED_TO_ITSELF
         if failure is not None:

@@ -21,16 +21,12 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txlb.connecting import familyAndName
+from txlb.connecting import RESET_SINCE, familyAndName
 from txlb.model import Address
 from txlb.proxy._transport import SocketTransport
 
 #: Connecting goes on after these.
 UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
-
-#: The system says these of a connection that stood, and was reset since. One that never
-#: stood is refused (ECONNREFUSED).
-RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 
 @implementer(IStreamClientEndpoint)

@@ -10,7 +10,7 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
-from txlb.connecting import Race
+from txlb.connecting import RESET_SINCE, Race
 from txlb.pool import Attempt, Failure, FailureKind
 from txlb.proxy.fast._targets import Target, isSelfConnected
 
@@ -23,10 +23,6 @@ FAILED = select.EPOLLERR | select.EPOLLHUP
 
 #: Connecting goes on after these.
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
-
-#: What the system says of a connection that stood, and that the host has reset since. One
-#: that never stood was refused (ECONNREFUSED). On a UNIX socket it is an orderly close.
-STOOD = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
 
@@ -159,7 +155,7 @@ class AddressRace:
         stood = False
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            stood = number in STOOD
+            stood = number in RESET_SINCE
             if not stood and (number or not event & select.EPOLLOUT):
                 failure = self.search.targets.failed(target, number or errno.ECONNREFUSED)
         if failure is None and not stood and target.mayBeItself and isSelfConnected(sock):

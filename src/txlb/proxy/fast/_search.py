@@ -10,6 +10,7 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
+from txlb.connecting import RESET_SINCE
 from txlb.pool import (
     Attempt,
     Dial,
@@ -28,7 +29,6 @@ from txlb.proxy._wait import ClientWait
 from txlb.proxy.fast._race import (
     CONNECTED_TO_ITSELF,
     FAILED,
-    STOOD,
     UNDER_WAY,
     AddressRace,
 )
@@ -167,7 +167,7 @@ class Search:
                 self._raceFrom(attempt, sock, target)
             return None
         except OSError as error:
-            if error.errno in STOOD:
+            if error.errno in RESET_SINCE:
                 self._begin(attempt, sock)
                 self.hostBroke()
                 return None
@@ -251,7 +251,7 @@ class Search:
         target = targets.of(attempt.address)
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number in STOOD:
+            if number in RESET_SINCE:
                 # What the host had sent can be read all the same.
                 self._begin(attempt, sock, select.EPOLLOUT)
                 self.hostBroke()
