@@ -583,7 +583,7 @@ class SilenceTests(MoodsCase):
         sent = self.stuff(stage, server)
         received = 0
         for _ in range(24):
-            received += len(readSome(client, 20_000) or b"")
+            received += len(readSome(client, 65_536) or b"")
             self.wait(stage, 0.05)
         self.assertEqual(stage.results, [])
         self.assertTrue(received < sent)
