@@ -4,9 +4,9 @@ Configuration files for tests: the real ones of old, and random ones.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from hypothesis import strategies as st
 from lxml import etree
@@ -331,7 +331,13 @@ class _Writer:
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
         self._step = draw(st.sampled_from(["", "  ", "\t"]))
-        self._newline = "\n" if self._step else draw(st.sampled_from(["", "\n"]))
+        lines = ["\n", "\r\n"] if self._step else ["", "\n"]
+        self._newline = draw(st.sampled_from(lines))
+        self._between = draw(st.sampled_from([" ", "  ", f"{self._newline or ' '} {self._step}"]))
+        self._equals = draw(st.sampled_from(["=", "=", " = "]))
+        self._quotes = draw(st.sampled_from(['"', "'", "\"'"]))
+        self._ends = draw(st.sampled_from(["/>", " />", "></{}>"]))
+        self._references = draw(st.booleans())
         self._comments = draw(st.sampled_from([0, 1, 4]))
         self._booleans = draw(st.sampled_from([("true", "false"), ("ON", "Off"), ("1", "0")]))
         self._lines: list[str] = []
@@ -347,8 +353,9 @@ class _Writer:
         encoding = draw(st.sampled_from(["utf-8", "iso-8859-1", "utf-16"]))
         text = self._newline.join(self._lines)
         if encoding != "utf-8" or draw(st.booleans()):
-            text = f'<?xml version="1.0" encoding="{encoding}"?>\n{text}'
-        return text.encode(encoding, "xmlcharrefreplace")
+            text = f'<?xml version="1.0" encoding="{encoding}"?>{self._newline}{text}'
+        mark = codecs.BOM_UTF8 if encoding == "utf-8" and draw(st.booleans()) else b""
+        return mark + text.encode(encoding, "xmlcharrefreplace")
 
     def _service(self, service: ProxyService) -> None:
         settings = {
@@ -438,7 +445,7 @@ class _Writer:
         else:
             self._put(3, self._tag("host", attributes, "/"))
         if self._comments and self._newline and self._draw(st.booleans()):
-            self._lines[-1] += " <!-- beside -->"
+            self._lines[-1] += f" <!-- beside {len(self._lines)} -->"
 
     def _check(self, depth: int, check: HealthCheck | None) -> None:
         if check is None:
@@ -476,7 +483,7 @@ class _Writer:
 
     def _comment(self, depth: int) -> None:
         if self._draw(st.integers(0, 3)) < self._comments:
-            self._put(depth, "<!-- above -->")
+            self._put(depth, f"<!-- above {len(self._lines)} -->")
 
     def _open(self, depth: int, tag: str, attributes: dict[str, str]) -> None:
         self._comment(depth)
@@ -486,9 +493,26 @@ class _Writer:
         self._lines.append(self._step * depth + text)
 
     def _tag(self, tag: str, attributes: dict[str, str], end: str = "") -> str:
-        entities = {"\n": "&#10;"}
-        texts = [f"{name}={quoteattr(text, entities)}" for name, text in attributes.items()]
-        return f"<{' '.join([tag, *texts])}{end}>"
+        texts = [
+            f"{name}{self._equals}{self._quoted(text, number)}"
+            for number, (name, text) in enumerate(attributes.items())
+        ]
+        end = self._ends.format(tag) if end else ">"
+        return f"<{self._between.join([tag, *texts])}{end}"
+
+    def _quoted(self, text: str, number: int) -> str:
+        """
+        A value, with the characters that would end it escaped, or with more of them.
+        """
+        quote = self._quotes[number % len(self._quotes)]
+        always = f"&<\n\t\r{quote}"
+        letters = [
+            f"&#x{ord(letter):X};"
+            if letter in always or (self._references and letter in "e1.")
+            else letter
+            for letter in text
+        ]
+        return f"{quote}{''.join(letters)}{quote}"
 
 
 def _number(value: float) -> str:

@@ -19,7 +19,8 @@ from txlb.config._problems import Problems
 from txlb.config._render import render
 from txlb.config._save import writeFile
 from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
-from txlb.errors import Problem, UnknownName
+from txlb.config._source import decoded
+from txlb.errors import ConfigurationError, Problem, UnknownName
 from txlb.model import Plan, ProxyService, changesBetween
 
 
@@ -113,10 +114,11 @@ class Configuration:
 
     def render(self, services: Iterable[ProxyService]) -> bytes:
         """
-        The document for other services: where they say something else than the
-        file does it is edited, and the rest, comments included, stays.
+        The document for other services: what says something else is edited, and the rest
+        stays as it is, to the last byte.
 
-        @raise ConfigurationError: a file can't say this, such as port 0.
+        @raise ConfigurationError: a file can't say this, such as port 0, or the file can't
+            be edited because of its encoding.
         """
         return self.edited(services).tostring()
 
@@ -129,9 +131,13 @@ class Configuration:
         wanted = tuple(services)
         if wanted == self.services:
             return self
-        data = render(self._source, self.path, wanted)
-        # So that nothing is ever saved that can't be loaded again.
-        return parseConfiguration(data, self.path)
+        data = render(self._source, self.root, self.path, wanted)
+        # So that nothing is ever saved that can't be loaded again, or says something else.
+        found = parseConfiguration(data, self.path)
+        if found.services != wanted:
+            line = changesBetween(wanted, found.services).lines[0]
+            raise ConfigurationError([Problem(self.path, 0, f"a file can't say this: {line}")])
+        return found
 
     def save(self, path: str) -> None:
         """
@@ -166,6 +172,7 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
     reports = problems.report, notes.report
     with boundedLooks():
         root = checkTree(parseTree(data, name), name, *reports)
+        _noteEncoding(data, root, notes)
         services = ServiceBuilder(*reports).build(root)
         settings = SettingsBuilder(os.path.dirname(path), *reports).build(root)
     problems.check()
@@ -180,3 +187,10 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
         root,
         data,
     )
+
+
+def _noteEncoding(data: bytes, root: Node, notes: Problems) -> None:
+    try:
+        decoded(data, root.element.getroottree().docinfo.encoding)
+    except ValueError as error:
+        notes.report(1, f"what is changed live can't be saved to this file: {error}")
