@@ -30,12 +30,13 @@ from txlb.admin._agreed import Agreed
 from txlb.admin._channel import Surroundings
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._factory import ManholeFactory
+from txlb.admin._newcomer import LOGINS
 from txlb.admin._order import STRICT_CLIENT
 from txlb.admin._packets import Packets
 from txlb.admin._passwords import PasswordChecks
 from txlb.admin._transport import ManholeTransport
 from txlb.admin._users import KeyChecker, PasswordChecker, Realm, Users
-from txlb.admin._work import PAUSE, LoginWork
+from txlb.admin._work import RationedWork
 
 PEER = IPv4Address("TCP", "192.0.2.1", 4321)
 
@@ -234,7 +235,7 @@ class Wire:
         )
         self.key = Key(Ed25519PrivateKey.generate())
         # No time passes in work that is done here.
-        work = LoginWork(deadlines, settings.pop("spent", lambda: 0.0))
+        work = RationedWork(deadlines, LOGINS, settings.pop("spent", lambda: 0.0))
         chance = Random(1)
         self.factory = ManholeFactory(portal, self.key, self.clock, deadlines, work, chance)
         self.factory.doStart()
@@ -296,7 +297,7 @@ class Link:
         """
         had = self.server.factory.work.pending
         if had:
-            self.clock.advance(PAUSE)
+            self.clock.advance(LOGINS.pause)
         return had
 
     def lose(self) -> None:

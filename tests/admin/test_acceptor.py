@@ -17,8 +17,8 @@ from tests.admin.client import Wire
 from tests.admin.fakes import collectLog, lines, quickChecks
 from tests.proxy.fakes import ReactorCase, takesIPv6
 from txlb.admin._acceptor import Acceptor
+from txlb.admin._newcomer import LOGINS
 from txlb.admin._users import Users
-from txlb.admin._work import PAUSE, SAVED
 from txlb.proxy import EXHAUSTED_PAUSE
 
 
@@ -73,7 +73,7 @@ class AcceptorTests(ReactorCase):
 
     def turn(self, count: int = 3) -> None:
         self.reactor.readable()
-        self.wire.clock.pump([PAUSE] * count)
+        self.wire.clock.pump([LOGINS.pause] * count)
         self.reactor.advance(0)
 
     def test_accept(self) -> None:
@@ -110,7 +110,7 @@ class AcceptorTests(ReactorCase):
         self.listen()
         for _ in range(3):
             self.come()
-        self.factory.work._left = -SAVED
+        self.factory.work._left = -LOGINS.saved
         self.turn()
         self.assertEqual(self.asked, [])
         self.assertEqual(self.reactor.getReaders(), [])

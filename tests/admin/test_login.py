@@ -25,7 +25,7 @@ from txlb.admin import AdminUser, _factory, _startups
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._factory import BEGINNING, BEGINNING_SECONDS, REFUSAL_INTERVAL
 from txlb.admin._login import LOGIN_TIMEOUT, MAX_TRIES
-from txlb.admin._newcomer import MAX_EARLY_MESSAGES
+from txlb.admin._newcomer import LOGINS, MAX_EARLY_MESSAGES
 from txlb.admin._order import MAX_MEANWHILE, MSG_KEX_INIT
 from txlb.admin._packets import MAX_PACKET_BEFORE_LOGIN, Packets
 from txlb.admin._passwords import PasswordChecks
@@ -36,7 +36,6 @@ from txlb.admin._transport import (
     ManholeTransport,
 )
 from txlb.admin._users import SIGNATURE_ALGORITHMS, Users
-from txlb.admin._work import PAUSE
 from txlb.deadlines import Deadlines
 
 PASSWORD = b"\0" + NS(b"secret")
@@ -525,7 +524,7 @@ class NumberTests(LoginTestCase):
         elsewhere = self.connectFrom(9)
         assert elsewhere is not None
         self.assertTrue(elsewhere.client.secure)
-        self.wire.clock.pump([BEGINNING_SECONDS / 2, PAUSE, PAUSE])
+        self.wire.clock.pump([BEGINNING_SECONDS / 2, LOGINS.pause, LOGINS.pause])
         self.assertTrue(end.value().startswith(b"SSH-2.0-"), end.value())
         self.assertTrue(late.gotVersion)
 
@@ -574,13 +573,13 @@ class RulesTests(LoginTestCase):
         server = self.wire.factory.buildProtocol(PEER)
         end = AbortableTransport(peerAddress=PEER)
         server.makeConnection(end)
-        self.wire.clock.pump([PAUSE] * 2)
+        self.wire.clock.pump([LOGINS.pause] * 2)
         return server, end
 
     def say(self, server: ManholeTransport, data: bytes) -> None:
         server.dataReceived(data)
         while self.wire.factory.work.pending:
-            self.wire.clock.advance(PAUSE)
+            self.wire.clock.advance(LOGINS.pause)
 
     def test_noSSH(self) -> None:
         link = self.connect()

@@ -153,6 +153,8 @@ class BalancerTests(CommandTests):
                 )
                 self.left = Answer(rows)  # type: ignore[arg-type]  # none of them waits here
             assert self.left is not None
+            while self.left.goOn():
+                pass
             text, more = self.left.page()
         except TxlbError as error:
             return {"_error": "1", "_error_code": "REFUSED", "_error_description": str(error)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin import _rows as rows
@@ -115,7 +116,7 @@ def _events(target: Target, after: int, wait: float) -> Iterable[Row] | Deferred
 
     def answer() -> Iterable[Row]:
         found = rows.numberedRows(history.since(first))
-        return [*found, {"row": "last", "number": history.last}]
+        return chain(found, ({"row": "last", "number": history.last},))
 
     if wait and target.deadlines is not None and history.last <= first:
         return _whenThereIsOne(history, target.deadlines, min(wait, MAX_WAIT), answer)

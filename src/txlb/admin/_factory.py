@@ -18,11 +18,11 @@ from txlb.admin._administrator import Connection
 from txlb.admin._allowance import Allowance
 from txlb.admin._log import log, quietLog
 from txlb.admin._login import UserAuth
-from txlb.admin._newcomer import Newcomer
+from txlb.admin._newcomer import LOGINS, Newcomer
 from txlb.admin._source import peerName, sourceOf
 from txlb.admin._startups import Startups
 from txlb.admin._transport import ManholeTransport
-from txlb.admin._work import LoginWork
+from txlb.admin._work import RationedWork
 from txlb.deadlines import Deadlines, Throttle
 
 #: Connections at a time whose clients have logged in.
@@ -65,7 +65,7 @@ class ManholeFactory(SSHFactory):
         hostKey: Key,
         reactor: IReactorTime,
         deadlines: Deadlines,
-        work: LoginWork | None = None,
+        work: RationedWork | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self.portal = portal
@@ -76,7 +76,7 @@ class ManholeFactory(SSHFactory):
         self.connections: set[ManholeTransport] = set()
         self.inside: set[ManholeTransport] = set()
         self.startups = Startups(deadlines.seconds, chance or random.Random(), deadlines.sleptSince)
-        self.work = LoginWork(deadlines) if work is None else work
+        self.work = RationedWork(deadlines, LOGINS) if work is None else work
         self.refused = 0
         self._rate = Allowance(deadlines.seconds, BEGINNING, BEGINNING_SECONDS)
         self._refusals = Throttle(deadlines, self._sayRefused, REFUSAL_INTERVAL)

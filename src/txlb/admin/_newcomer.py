@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 from txlb.admin._gate import ReadGate
 from txlb.admin._packets import PacketError
+from txlb.admin._work import Ration
 
 if TYPE_CHECKING:
     from txlb.admin._factory import ManholeFactory
     from txlb.admin._transport import ManholeTransport
+
+#: What may be done for clients that have not logged in, accepting them included. A key
+#: exchange takes half a millisecond, a whole login one and a half: some thirty are saved up.
+#: A login that succeeds gives back what it has cost.
+LOGINS = Ration(slice=0.0005, pause=0.005, share=0.01, saved=0.05, owed=0.01, reading=0.00003)
 
 #: Messages, and bytes, that a client may send before it has logged in. OpenSSH's client
 #: sends about ten, and two more for each key.

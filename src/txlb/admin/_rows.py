@@ -82,34 +82,34 @@ def statusRows(lbs: Balancer, config: Configured | None) -> Iterator[Row]:
     }
 
 
-def changeRows(changes: Iterable[Change]) -> list[Row]:
+def changeRows(changes: Iterable[Change]) -> Iterator[Row]:
     """
-    What differs, or has changed.
+    Yield what differs, or has changed.
     """
-    return [{"row": "change", **_event(change)} for change in changes]
+    for change in changes:
+        yield {"row": "change", **_event(change)}
 
 
-def eventRows(events: Iterable[Event]) -> list[Row]:
+def eventRows(events: Iterable[Event]) -> Iterator[Row]:
     """
-    What was changed.
+    Yield what was changed.
     """
-    return [{"row": "event", "text": str(event), **_event(event)} for event in events]
+    for event in events:
+        yield {"row": "event", "text": str(event), **_event(event)}
 
 
-def numberedRows(events: Iterable[tuple[int, float, Event]]) -> list[Row]:
+def numberedRows(events: Iterable[tuple[int, float, Event]]) -> Iterator[Row]:
     """
-    Events with their numbers, and when they came in seconds since 1970.
+    Yield events with their numbers, and when they came in seconds since 1970.
     """
-    return [
-        {
+    for number, when, event in events:
+        yield {
             "row": "event",
             "text": f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(when))} {event}",
             "number": number,
             "time": when,
             **_event(event),
         }
-        for number, when, event in events
-    ]
 
 
 def _event(event: Event | Change) -> dict[str, object]:

@@ -1,11 +1,10 @@
 """
-The work that clients make before they have logged in, a slice a turn.
+Work that is done in slices, and not more of it than a share of the time.
 
-To read what a client sends, to exchange keys with it and to look for its key take time of
-the reactor's thread, in which connections are relayed too, and anybody can ask for that.
-So it is not done when bytes come but here: in slices of half a millisecond, with a pause
-between two of them, and altogether for a hundredth of the time, beside what has been
-saved up while nobody came. A login that succeeds gives back what it has cost.
+What clients ask for takes time of the reactor's thread, in which connections are relayed
+too. So it is not done when bytes come but here: in slices of a millisecond or so, with a
+pause between two of them, and altogether for a share of the time, beside what has been
+saved up while nobody came. A L{Ration} says how much.
 
 Another thread would not help: Python runs one at a time, and cryptography does not let
 others run while it computes.
@@ -15,30 +14,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from txlb.admin._log import log
 from txlb.deadlines import Deadline, Deadlines
 
-#: Seconds of work in one turn, after which the rest waits for the next. What is one thing
-#: is done as a whole: a key exchange takes about half a millisecond.
-SLICE = 0.0005
 
-#: Seconds from one slice to the next.
-PAUSE = 0.005
+@dataclass(frozen=True, slots=True)
+class Ration:
+    """
+    How much work is done when. All are in seconds of the thread's own time, but C{pause}.
 
-#: Seconds of work a second.
-SHARE = 0.01
+    @ivar slice: of work in one turn, after which the rest waits for a later one. What is one
+        thing is done as a whole.
+    @ivar pause: from one slice to the next. After a part of a slice it is that part of it, and
+        after one that has taken longer it is as much longer.
+    @ivar share: of work in a second, 0 to 1.
+    @ivar saved: of work that can be saved up.
+    @ivar owed: of work that can be owed, whatever one thing has taken: a machine that stood
+        still must not keep everybody out.
+    @ivar reading: that the reactor spends to read what there is then work for. They count
+        too.
+    @ivar atOnce: whether work may begin in the turn in which it comes.
+    """
 
-#: Seconds of work that can be saved up: some thirty logins.
-SAVED = 0.05
-
-#: Seconds of work that can be owed, whatever one thing has taken: a machine that stood still
-#: must not keep everybody out.
-OWED = 0.01
-
-#: Seconds that the reactor spends to read what there is then work for. They count too.
-READING = 0.00003
+    slice: float
+    pause: float
+    share: float
+    saved: float
+    owed: float
+    reading: float = 0.0
+    atOnce: bool = False
 
 
 class Job(Protocol):
@@ -46,8 +53,7 @@ class Job(Protocol):
     A client, or whatever else there is work for.
 
     @ivar source: from where the work comes. Each source gets the same share.
-    @ivar stage: 0 for work before keys are exchanged, and 1 for work after that. Each
-        stage of a source gets the same share of what the source gets.
+    @ivar stage: 0 or 1. Each stage of a source gets the same share of what the source gets.
     @ivar cost: seconds of work that it has had.
     """
 
@@ -97,18 +103,25 @@ class Queue:
             jobs.pop(job, None)
 
 
-class LoginWork:
+class RationedWork:
     """
-    Does the work of all, by turns. Owned by a L{txlb.admin._factory.ManholeFactory}.
+    Does the work of all, by turns. Owned by what lets clients in.
 
     @param deadlines: when to do it.
+    @param ration: how much.
     @param spent: a clock of the time that this thread has worked, in seconds.
     """
 
-    def __init__(self, deadlines: Deadlines, spent: Callable[[], float] = time.thread_time) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        ration: Ration,
+        spent: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._deadlines = deadlines
+        self._ration = ration
         self._spent = spent
-        self._left = SAVED
+        self._left = ration.saved
         self._counted = deadlines.seconds()
         # The source whose turn is next is the first.
         self._sources: dict[str, Queue] = {}
@@ -131,8 +144,8 @@ class LoginWork:
         queue.jobs[job.stage].setdefault(job)
         if not self._working:
             # Something was read.
-            self._charge(job, READING)
-            self._wake()
+            self._charge(job, self._ration.reading)
+            self._wake(self._ration.atOnce)
 
     def remove(self, job: Job) -> None:
         """
@@ -148,7 +161,7 @@ class LoginWork:
         """
         Give back what a job has cost.
         """
-        self._left = min(SAVED, self._left + job.cost)
+        self._left = min(self._ration.saved, self._left + job.cost)
         job.cost = 0.0
 
     def stop(self) -> None:
@@ -160,22 +173,29 @@ class LoginWork:
             self._next.cancel()
             self._next = None
 
-    def _wake(self) -> None:
-        if self._next is None and self._sources:
-            now = self._deadlines.seconds()
-            # What was spent too much, and a whole slice, have to be earned first.
-            earned = now if self._left > 0 else now + (SLICE - self._left) / SHARE
-            self._next = self._deadlines.at(max(now, self._earliest, earned), self._turn)
+    def _wake(self, atOnce: bool = False) -> None:
+        if self._next is not None or not self._sources:
+            return
+        now = self._deadlines.seconds()
+        ration = self._ration
+        # What was spent too much, and a whole slice, have to be earned first.
+        earned = now if self._left > 0 else now + (ration.slice - self._left) / ration.share
+        when = max(now, self._earliest, earned)
+        if atOnce and when <= now:
+            self._turn()
+        else:
+            self._next = self._deadlines.at(when, self._turn)
 
     def _turn(self) -> None:
         self._next = None
+        ration = self._ration
         now = self._deadlines.seconds()
-        self._left = min(SAVED, self._left + (now - self._counted) * SHARE)
+        self._left = min(ration.saved, self._left + (now - self._counted) * ration.share)
         self._counted = now
         self._working = True
         began = self._spent()
         used = 0.0
-        while self._sources and used < SLICE and self._left > 0:
+        while self._sources and used < ration.slice and self._left > 0:
             job = self._take()
             stage = job.stage
             more = self._do(job)
@@ -188,11 +208,15 @@ class LoginWork:
             if more:
                 self.add(job)
         self._working = False
-        self._earliest = self._deadlines.seconds() + PAUSE
+        # If others use the processor too, a slice has taken longer than it was. Others have
+        # their turn for as long then.
+        ended = self._deadlines.seconds()
+        taken = min(max(used, ended - now), ration.owed)
+        self._earliest = ended + ration.pause / ration.slice * taken
         self._wake()
 
     def _charge(self, job: Job, cost: float) -> None:
-        self._left = max(self._left - cost, -OWED)
+        self._left = max(self._left - cost, -self._ration.owed)
         job.cost += cost
 
     def _take(self) -> Job:
@@ -208,5 +232,5 @@ class LoginWork:
         try:
             return job.work()
         except Exception:  # noqa: BLE001 - one job's trouble is not the next one's
-            log.failure("work before a login failed")
+            log.failure("what a client has asked for failed")
             return False

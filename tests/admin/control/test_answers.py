@@ -12,24 +12,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.admin.control._answers import PAGE, TOO_LONG, Answer
+from txlb.admin.control._answers import PAGE, ROWS, TOO_LONG, Answer
 
 
 def pagesOf(answer: Answer) -> list[str]:
     pages = []
     more = True
     while more:
-        page, more = answer.page()
+        page, more = nextPage(answer)
         pages.append(page)
     return pages
 
 
+def nextPage(answer: Answer) -> tuple[str, bool]:
+    while answer.goOn():
+        pass
+    return answer.page()
+
+
 class AnswerTests(SynchronousTestCase):
     def test_none(self) -> None:
-        self.assertEqual(Answer([]).page(), ("[]", False))
+        self.assertEqual(nextPage(Answer([])), ("[]", False))
 
     def test_one(self) -> None:
-        self.assertEqual(Answer([{"a": 1}]).page(), ('[{"a":1}]', False))
+        self.assertEqual(nextPage(Answer([{"a": 1}])), ('[{"a":1}]', False))
 
     def test_asNeeded(self) -> None:
         """
@@ -43,9 +49,18 @@ class AnswerTests(SynchronousTestCase):
                 yield {"text": "x" * 10_000}
 
         answer = Answer(rows())
-        self.assertEqual(len(made), 1)
-        answer.page()
+        self.assertEqual(len(made), 0)
+        nextPage(answer)
         self.assertEqual(len(made), 6)
+
+    def test_aFewAtATime(self) -> None:
+        """
+        Somebody else has a turn after each few rows.
+        """
+        answer = Answer({"n": n} for n in range(3 * ROWS))
+        self.assertEqual([answer.goOn() for _ in range(4)], [True] * 3 + [False])
+        page, more = answer.page()
+        self.assertEqual((len(json.loads(page)), more), (3 * ROWS, False))
 
     def test_tooLong(self) -> None:
         """

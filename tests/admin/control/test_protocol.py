@@ -23,6 +23,7 @@ from tests.admin.targets import FakeBalancer
 from tests.proxy.fakes import ReactorCase
 from txlb.admin._commands import COMMANDS, Target
 from txlb.admin._history import History
+from txlb.admin._work import RationedWork
 from txlb.admin.control import (
     WIRE_COMMANDS,
     GetClientAddress,
@@ -30,7 +31,7 @@ from txlb.admin.control import (
     UnknownPortError,
     _clients,
 )
-from txlb.admin.control._answers import PAGE
+from txlb.admin.control._answers import PAGE, Answer
 from txlb.admin.control._clients import Clients, peerUser, userText
 from txlb.admin.control._protocol import MAX_REQUEST, MAX_WAITING, ControlProtocol
 from txlb.admin.control._wire import ERROR_CODES, TooBusyError, UnknownNameError
@@ -71,7 +72,9 @@ class ProtocolCase(ReactorCase):
         history = History()
         self.balancer.manager.subscribe(history)
         self.target = Target(self.balancer, None, history, self.deadlines)
-        self.clients = Clients(self.target, self.reactor, self.deadlines, most=3)
+        self.spent = 0.0
+        work = RationedWork(self.deadlines, _clients.COMMANDS, lambda: self.spent)
+        self.clients = Clients(self.target, self.reactor, self.deadlines, 3, work)
 
     def client(self) -> tuple[ControlProtocol, Wire]:
         protocol = ControlProtocol(self.clients, self.target, "uid:7 (test)")
@@ -376,6 +379,178 @@ class BoundsTests(ProtocolCase):
         self.reactor.pump([0] * 5)
         if data.startswith(good):
             self.assertTrue(wire.value().startswith(b"\x00\x07_answer"))
+
+
+#: What a command takes in these tests, in seconds.
+COMMAND_TIME = 0.75 * _clients.COMMANDS.slice
+
+
+class TurnTests(ProtocolCase):
+    """
+    However much is asked for at once, others have their turn: HAProxy's command line works off one
+    command a turn likewise.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.commands: list[str] = []
+        setWeight = self.balancer.manager.setWeight
+
+        def slowly(service: str, group: str, host: str, weight: int) -> Any:
+            self.commands.append(f"{host}:{weight}")
+            self.spent += COMMAND_TIME
+            return setWeight(service, group, host, weight)
+
+        self.patch(self.balancer.manager, "setWeight", slowly)
+
+    def many(self, host: str, count: int) -> bytes:
+        names = {"service": "web", "group": "prod", "host": host}
+        return b"".join(
+            request("SetWeight", **names, weight=str(number)) for number in range(1, count + 1)
+        )
+
+    def test_pipelined(self) -> None:
+        """
+        Of one write of many commands some are done in a turn, and all in the end, in order.
+        """
+        protocol, wire = self.client()
+        protocol.dataReceived(self.many("h0", 300))
+        self.assertEqual(self.commands, ["h0:1", "h0:2"])
+        self.assertEqual(wire.producerState, "paused")
+        self.reactor.advance(0)
+        self.assertEqual(len(self.commands), 2)
+        self.reactor.advance(2 * _clients.COMMANDS.pause)
+        self.assertEqual(len(self.commands), 4)
+        self.reactor.pump([0.01] * 1000)
+        self.assertEqual(self.commands, [f"h0:{number}" for number in range(1, 301)])
+        self.assertEqual(len(self.answers(wire)), 300)
+        self.assertEqual(wire.producerState, "producing")
+
+    def test_share(self) -> None:
+        """
+        Whoever asks for more without end gets a fifth of the time, beside what was saved up.
+        """
+        ration = _clients.COMMANDS
+        protocol, _ = self.client()
+        protocol.dataReceived(self.many("h0", 3000))
+        self.reactor.pump([0.001] * 10_000)
+        allowed = ration.saved + 10 * ration.share
+        self.assertLess(self.spent, allowed + 0.01)
+        self.assertGreater(self.spent, allowed - 0.1)
+
+    def test_others(self) -> None:
+        """
+        Another client has its turn before the second next of those commands.
+        """
+        first, second = self.client(), self.client()
+        first[0].dataReceived(self.many("h0", 1000))
+        self.commands.clear()
+        second[0].dataReceived(self.many("h1", 1))
+        self.reactor.advance(0.002)
+        self.assertIn("h1:1", self.commands)
+        self.reactor.pump([0.002] * 3)
+        self.assertEqual(len(self.answers(second[1])), 1)
+
+    def test_oneByOne(self) -> None:
+        """
+        Who waits for each answer is answered at once.
+        """
+        for number in range(20):
+            self.ask("SetWeight", service="web", group="prod", host="h0", weight=str(number))
+            self.reactor.advance(0.002)
+
+    def test_longAnswer(self) -> None:
+        """
+        A page is made in slices.
+        """
+        self.balancer = FakeBalancer(hosts=2000)
+        self.target = Target(self.balancer, None, History(), self.deadlines)
+        goOn = Answer.goOn
+
+        def slowly(answer: Answer) -> bool:
+            self.spent += _clients.COMMANDS.slice
+            return goOn(answer)
+
+        self.patch(Answer, "goOn", slowly)
+        protocol, wire = self.client()
+        protocol.dataReceived(request("Status"))
+        turns = 0
+        while not wire.value():
+            before = self.spent
+            self.reactor.advance(0.002)
+            self.assertLessEqual(self.spent - before, 3 * _clients.COMMANDS.slice)
+            turns += 1
+        self.assertGreater(turns, 3)
+        (answer,) = self.answers(wire)
+        self.assertGreater(len(json.loads(answer[b"rows"])), 100)
+
+    def test_answersAtOnce(self) -> None:
+        """
+        An answer that was waited for comes while another one is being made: both are told.
+        """
+        protocol, wire = self.client()
+        wait = request("Events", after="0", wait="60")
+        protocol.dataReceived(wait * 2 + request("Status"))
+        self.assertEqual(len(self.answers(wire)), 1)
+        self.balancer.manager.setWeight("web", "prod", "h1", 9)
+        self.reactor.pump([0.01] * 10)
+        rows = [json.loads(answer[b"rows"]) for answer in self.answers(wire)]
+        self.assertEqual([each[0]["kind"] for each in rows], ["host-weight"] * 2)
+
+    def test_waitsForItsReader(self) -> None:
+        """
+        What was waited for is made when the client reads again.
+        """
+        protocol, wire = self.client()
+        protocol.dataReceived(request("Events", after="0", wait="60"))
+        protocol.pauseProducing()
+        self.balancer.manager.setWeight("web", "prod", "h1", 9)
+        self.reactor.pump([0.01] * 10)
+        self.assertEqual(wire.value(), b"")
+        protocol.resumeProducing()
+        self.assertEqual(len(self.answers(wire)), 1)
+
+    def test_pausedMeanwhile(self) -> None:
+        """
+        A client that stops reading before its turn comes waits until it reads.
+        """
+        first, second = self.client(), self.client()
+        first[0].dataReceived(self.many("h0", 3))
+        second[0].dataReceived(self.many("h1", 1))
+        second[0].pauseProducing()
+        self.reactor.pump([0.01] * 10)
+        self.assertNotIn("h1:1", self.commands)
+        second[0].resumeProducing()
+        self.assertIn("h1:1", self.commands)
+
+    def test_gone(self) -> None:
+        """
+        What a client has asked for that goes is not done.
+        """
+        protocol, _ = self.client()
+        protocol.dataReceived(self.many("h0", 100))
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.reactor.pump([0.01] * 100)
+        self.assertEqual(len(self.commands), 2)
+
+    def test_goneWithAPage(self) -> None:
+        self.balancer = FakeBalancer(hosts=2000)
+        self.target = Target(self.balancer, None, History(), self.deadlines)
+        self.clients.work._earliest = 1.0
+        protocol, wire = self.client()
+        protocol.dataReceived(request("Status"))
+        protocol._box, box = None, protocol._box
+        amp.BoxDispatcher.ampBoxReceived(protocol, box)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.reactor.pump([0.5] * 4)
+        self.assertNotIn(b"rows", wire.value())
+
+    def test_dropped(self) -> None:
+        protocol, _ = self.client()
+        protocol.dataReceived(self.many("h0", 100))
+        protocol.drop("")
+        self.reactor.pump([0.01] * 100)
+        self.assertEqual(len(self.commands), 2)
 
 
 class ClientsTests(ProtocolCase):

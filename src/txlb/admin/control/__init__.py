@@ -11,8 +11,10 @@ programs of this machine.
   - C{_service.py}: the service.
 
 The bounds: a request has at most L{MAX_REQUEST} bytes; nothing of a client is read
-while it has not read its answers; of a long answer there is one a client, made page
-by page as it is read; there are at most L{MAX_CLIENTS}, of whom the one that has been
+while it has not read its answers, or while a request of it waits for its turn; of a long
+answer there is one a client, made page by page as it is read, and each page in slices;
+requests are done in slices of a millisecond, and for a fifth of the time beside a
+third of a second that is saved up; there are at most L{MAX_CLIENTS}, of whom the one that has been
 silent for longest makes room for the next.
 """
 

@@ -16,11 +16,16 @@ from twisted.internet.protocol import Factory
 
 from txlb.admin._commands import Target
 from txlb.admin._log import log, printable
+from txlb.admin._work import Ration, RationedWork
 from txlb.admin.control._protocol import ControlProtocol
 from txlb.deadlines import Deadlines, Throttle
 
 #: Clients at a time.
 MAX_CLIENTS = 256
+
+#: What may be done for them. Of a long answer about a millisecond's worth is made at a time. What
+#: is saved up is enough for the status of some thousand hosts.
+COMMANDS = Ration(slice=0.001, pause=0.001, share=0.2, saved=0.3, owed=0.02, atOnce=True)
 
 #: struct ucred of Linux: the process, its user, its group.
 _CREDENTIALS = struct.Struct("3i")
@@ -75,11 +80,18 @@ class Clients:
 
     @param reactor: adopts their sockets.
     @param most: how many there may be.
+    @param work: what does what they ask for.
     """
 
     def __init__(
-        self, target: Target, reactor: Any, deadlines: Deadlines, most: int = MAX_CLIENTS
+        self,
+        target: Target,
+        reactor: Any,
+        deadlines: Deadlines,
+        most: int = MAX_CLIENTS,
+        work: RationedWork | None = None,
     ) -> None:
+        self.work = RationedWork(deadlines, COMMANDS) if work is None else work
         self._target = target
         self._reactor = reactor
         self._most = most
@@ -140,6 +152,7 @@ class Clients:
         A client is gone.
         """
         self._clients.pop(protocol, None)
+        self.work.remove(protocol)
         if not self._clients:
             waiting, self._allGone = self._allGone, []
             for each in waiting:
@@ -172,6 +185,7 @@ class Clients:
 
         @return: fires with L{None} when they are gone.
         """
+        self.work.stop()
         self._throttle.flush()
         for protocol in tuple(self._clients):
             protocol.drop("")

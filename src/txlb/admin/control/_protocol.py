@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -62,17 +63,33 @@ class ControlProtocol(amp.AMP):
     Answers one client. While it does not read its answers, its requests are not
     read either.
 
+    Its requests are a L{txlb.admin._work.Job}: of those that it has sent together one is
+    read and answered after the other, and the others wait unread.
+
     @param by: who it is, for events and logs.
+    @ivar source: what tells this client from others.
+    @ivar stage: 0.
+    @ivar cost: seconds of work that it has had.
     """
 
     transport: Any
+    stage = 0
 
     def __init__(self, clients: Clients, target: Target, by: str) -> None:
         super().__init__()
         self.by = by
+        self.source = f"{id(self):x}"
+        self.cost = 0.0
         self._clients = clients
         self._target = target
+        # The request that is next, read but not begun.
+        self._box: Any = None
         self._answer: Answer | None = None
+        # The pages that are being made, each with a request that waits for it. There is more
+        # than one if requests that waited for something are answered together.
+        self._pages: deque[tuple[Answer, Deferred[Answer]]] = deque()
+        self._unread = False
+        self._dropped = False
         self._requestBytes = 0
         self._waiting: set[Deferred[Any]] = set()
         # The remedies of errors whose boxes are about to be sent, by their tags.
@@ -98,7 +115,10 @@ class ControlProtocol(amp.AMP):
         It is gone, with all that it waits for.
         """
         self._clients.gone(self)
-        self._answer = None
+        self._box = self._answer = None
+        for _, page in tuple(self._pages):
+            page.cancel()
+        self._pages.clear()
         for waiting in tuple(self._waiting):
             waiting.cancel()
         amp.BinaryBoxProtocol.connectionLost(self, reason)
@@ -112,7 +132,9 @@ class ControlProtocol(amp.AMP):
         if why:
             self._clients.complain(f"{self.by} was disconnected: {why}")
         # What is left of what it has sent is not looked at.
-        self.paused = True
+        self._dropped = self.paused = True
+        self._box = None
+        self._clients.work.remove(self)
         if self.transport is not None:
             self.transport.abortConnection()
         else:
@@ -125,7 +147,12 @@ class ControlProtocol(amp.AMP):
         Requests, or a part of one.
         """
         self._clients.active(self)
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         super().dataReceived(data)
+        if self._box is not None and not self._unread:
+            self._clients.work.add(self)
 
     def stringReceived(self, string: bytes) -> None:
         """
@@ -152,19 +179,76 @@ class ControlProtocol(amp.AMP):
 
     def ampBoxReceived(self, box: Any) -> None:
         """
-        A whole request.
+        A whole request. What follows stays unread until it is answered.
         """
         self._requestBytes = 0
         if amp.COMMAND not in box:
             self.drop("it has sent what is no request")
             return
-        super().ampBoxReceived(box)
+        self._box = box
+        self.paused = True
+        self.transport.pauseProducing()
+
+    def pauseProducing(self) -> None:
+        """
+        See L{IPushProducer}: it does not read its answers.
+        """
+        self._unread = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        See L{IPushProducer}: it reads them.
+        """
+        self._unread = False
+        if self._box is not None or self._pages:
+            self._clients.work.add(self)
+        else:
+            self._readOn()
+
+    def _readOn(self) -> None:
+        """
+        Read the next request, unless there is a reason not to.
+        """
+        if not self._dropped and not self._unread and not self._pages and self._box is None:
+            self.paused = False
+            self.transport.resumeProducing()
+            self._parse(b"")
+
+    def work(self) -> bool:
+        """
+        Begin the next request, or go on with the answer to the one before. See
+        L{txlb.admin._work.Job.work}.
+
+        @return: whether there is more to do now.
+        """
+        if self._unread:
+            return False
+        if self._pages:
+            self._goOnWithPage()
+        elif self._box is not None:
+            box, self._box = self._box, None
+            super().ampBoxReceived(box)
+        self._readOn()
+        return bool(self._pages or self._box is not None) and not self._unread
+
+    def _goOnWithPage(self) -> None:
+        answer, page = self._pages[0]
+        try:
+            if answer.goOn():
+                return
+        except Exception:  # noqa: BLE001 - as of what a command raises at once
+            del self._pages[0]
+            page.errback(Failure())
+        else:
+            del self._pages[0]
+            page.callback(answer)
 
     def unhandledError(self, failure: Failure) -> None:
         """
         An answer could not be sent.
         """
-        if not self.transport.disconnecting and not self.paused:
+        if not self.transport.disconnecting and not self._dropped:
             log.failure("an answer to {by} failed", failure, by=self.by)
         self.transport.abortConnection()
 
@@ -194,7 +278,10 @@ class ControlProtocol(amp.AMP):
             return self._clientAddress(**question)
         if word == "More":
             readArguments((), texts, word)
-            return self._page()
+            if self._answer is None:
+                raise BusyError("there is no answer of which there could be more")
+            answer, self._answer = self._answer, None
+            return self._page(answer)
         command = findCommand(word)
         values = readArguments(command.arguments, texts, word)
         self._answer = None
@@ -214,16 +301,22 @@ class ControlProtocol(amp.AMP):
             raise BusyError(f"{MAX_WAITING} requests wait for their answers already")
         return self._later(rows).addCallback(self._begin)
 
-    def _begin(self, rows: Iterable[Row]) -> Any:
-        self._answer = Answer(rows)
-        return self._page()
+    def _begin(self, rows: Iterable[Row]) -> Deferred[Any]:
+        return self._page(Answer(rows))
 
-    def _page(self) -> Any:
-        if self._answer is None:
-            raise BusyError("there is no answer of which there could be more")
-        text, more = self._answer.page()
-        if not more:
-            self._answer = None
+    def _page(self, answer: Answer) -> Deferred[Any]:
+        """
+        Make the next page of an answer, in slices.
+        """
+        page: Deferred[Answer] = Deferred()
+        self._pages.append((answer, page))
+        if not self._unread:
+            self._clients.work.add(self)
+        return page.addCallback(self._made)
+
+    def _made(self, answer: Answer) -> Any:
+        text, more = answer.page()
+        self._answer = answer if more else None
         return amp.Box(rows=text.encode("ascii"), more=b"True" if more else b"False")
 
     def _later(self, waiting: Deferred[Any]) -> Deferred[Any]:
