@@ -528,6 +528,17 @@ class NumberTests(LoginTestCase):
         self.assertTrue(end.value().startswith(b"SSH-2.0-"), end.value())
         self.assertTrue(late.gotVersion)
 
+    def test_manyThatNeverBegin(self) -> None:
+        """
+        Those that go before it is their turn don't make others wait.
+        """
+        for _ in range(100):
+            server = self.wire.factory.buildProtocol(PEER)
+            server.makeConnection(AbortableTransport(peerAddress=PEER))
+            server.connectionLost()
+        link = self.connect()
+        self.assertTrue(link.client.secure)
+
     def test_goneBeforeItsTurn(self) -> None:
         self.patch(_factory, "BEGINNING", 0)
         wire = Wire(self.users(), self.checks())

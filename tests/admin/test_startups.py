@@ -30,13 +30,14 @@ class FakeStartup:
     A client that has not logged in.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, startups: Startups, source: str) -> None:
+        self._startups = startups
         self.source = source
         self.silent = True
         self.gone = False
 
     def makeRoom(self) -> None:
-        self.gone = True
+        self.gone = self._startups.remove(self)
 
 
 class StartupsTests(SynchronousTestCase):
@@ -53,7 +54,7 @@ class StartupsTests(SynchronousTestCase):
         """
         if not self.startups.admits(source):
             return None
-        startup = FakeStartup(source)
+        startup = FakeStartup(self.startups, source)
         self.startups.add(startup)
         self.let.append(startup)
         return startup
@@ -62,7 +63,7 @@ class StartupsTests(SynchronousTestCase):
         """
         Have so many of a source, whatever it takes.
         """
-        made = [FakeStartup(source) for _ in range(count)]
+        made = [FakeStartup(self.startups, source) for _ in range(count)]
         for startup in made:
             self.startups.add(startup)
         return made
@@ -159,8 +160,8 @@ class StartupsTests(SynchronousTestCase):
     def test_removed(self) -> None:
         made = self.fill("a", MOST_OF_ONE)
         for startup in made:
-            self.startups.remove(startup)
-            self.startups.remove(startup)
+            self.assertTrue(self.startups.remove(startup))
+            self.assertFalse(self.startups.remove(startup))
             self.startups.heard(startup)
         self.assertEqual(len(self.startups), 0)
         self.assertIsNotNone(self.come())

@@ -144,9 +144,12 @@ class ManholeFactory(SSHFactory):
         """
         A client is being told to go. It takes no place and no work any more.
         """
+        newcomer = connection.newcomer
         self.inside.discard(connection)
-        self.startups.remove(connection.newcomer)
-        self.work.remove(connection.newcomer)
+        self.work.remove(newcomer)
+        if self.startups.remove(newcomer) and not newcomer.begun:
+            # Nothing was done for it.
+            self._rate.giveBack(newcomer.source)
 
     def connectionGone(self, gone: ManholeTransport) -> None:
         """

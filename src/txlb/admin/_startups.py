@@ -43,7 +43,7 @@ class Startup(Protocol):
 
     def makeRoom(self) -> None:
         """
-        Close it, as there are others who want to log in.
+        Close it, as there are others who want to log in. It is removed then.
         """
 
 
@@ -104,7 +104,7 @@ class Startups:
             return True
         victim = self._victim(source if ofOne >= EARLY_OF_ONE else self._largest())
         if victim is not None:
-            self.remove(victim)
+            # It is removed by this.
             victim.makeRoom()
             return True
         return early < 1.0 and self._random.random() >= early
@@ -148,15 +148,18 @@ class Startups:
         if entry is not None:
             entry.heard = self._seconds()
 
-    def remove(self, startup: Startup) -> None:
+    def remove(self, startup: Startup) -> bool:
         """
-        One is no more, or has logged in. What is not among them is left alone.
+        One is no more, or has logged in.
+
+        @return: whether it was among them.
         """
         if self._entries.pop(startup, None) is None:
-            return
+            return False
         self._counts[startup.source] -= 1
         if not self._counts[startup.source]:
             del self._counts[startup.source]
+        return True
 
 
 def _excess(count: int, early: int, most: int) -> float:
