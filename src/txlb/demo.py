@@ -30,7 +30,7 @@ from txlb.admin import (
     newPassword,
 )
 from txlb.admin import stateDirectory as findStateDirectory
-from txlb.admin._state import demoSocket
+from txlb.admin._statepath import demoSocket
 from txlb.admin.control._folder import MAX_PATH
 from txlb.application import Daemon, LoadBalancedService
 from txlb.cli._command import Failed

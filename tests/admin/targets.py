@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
 from txlb.manager import ProxyManager, proxyManagerFactory
 from txlb.model import (
@@ -37,10 +38,15 @@ class FakeFile:
         self._balancer = balancer
         self._loaded = tuple(balancer.manager.services.values())
         self.calls: list[tuple[object, ...]] = []
+        self.inFile = Plan()
         self.kept: str | None = "/etc/txlb.xml-20261124000000"
 
     def unsaved(self) -> Plan:
         return changesBetween(self._loaded, self._balancer.manager.services.values())
+
+    def drift(self) -> Drift:
+        self.calls.append(("drift",))
+        return Drift(self.inFile, self.unsaved())
 
     def plan(self, source: str | None = None, *, discard: bool = False) -> Plan:
         self.calls.append(("plan", source, discard))

@@ -23,6 +23,7 @@ from txlb.admin._history import History
 from txlb.admin._rows import plain
 from txlb.deadlines import Deadlines
 from txlb.errors import AccessDenied, ModelError, TxlbError, UnknownName
+from txlb.model import Change, ChangeKind, Plan
 from txlb.pool import Event, EventKind
 
 
@@ -165,8 +166,9 @@ class DoTests(CommandCase):
         self.do("setWeight", **self.host(weight="9"))
         (row,) = self.do("plan", file="/other.xml")
         self.assertEqual((row["row"], row["text"]), ("change", "host web/prod/h0: weight 1 -> 9"))
-        (row,) = self.do("reload", discard="True")
+        row, note = self.do("reload", discard="True")
         self.assertEqual(row["after"], 9)
+        self.assertEqual((note["row"], note["text"]), ("note", "1 live change is not in the file"))
         (row,) = self.do("save", overwrite="True")
         self.assertEqual(
             row["text"],
@@ -185,12 +187,32 @@ class DoTests(CommandCase):
             ],
         )
 
+    def test_drift(self) -> None:
+        """
+        What was changed in the file and what was changed live are told apart.
+        """
+        file = self.balancer.configuration
+        assert file is not None
+        self.assertEqual(self.do("diff"), [])
+        file.inFile = Plan((Change(ChangeKind.REMOVED, "user", ("ann",)),))
+        self.do("setWeight", **self.host(weight="9"))
+        self.do("setWeight", **self.host(host="h1", weight="8"))
+        self.assertEqual(
+            [(row["row"], row["origin"], row["text"]) for row in self.do("diff")],
+            [
+                ("change", "file", "in the file: user ann removed"),
+                ("change", "live", "changed live: host web/prod/h0: weight 1 -> 9"),
+                ("change", "live", "changed live: host web/prod/h1: weight 1 -> 8"),
+            ],
+        )
+        self.assertEqual(self.do("reload")[-1]["text"], "2 live changes are not in the file")
+
     def test_noFile(self) -> None:
         """
         A balancer without a file can be compared with one, and no more.
         """
         self.balancer.configuration = None
-        for name in ("plan", "reload", "save"):
+        for name in ("diff", "plan", "reload", "save"):
             error = self.assertRaises(TxlbError, self.do, name)
             self.assertEqual(str(error), "the balancer has no configuration file")
         self.assertEqual(self.do("plan", file="/other.xml"), [])

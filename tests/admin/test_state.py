@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._state}.
+Tests for L{txlb.admin._state} and L{txlb.admin._statepath}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txlb.admin import stateDirectory
 from txlb.admin._hostkey import hostKey
-from txlb.admin._state import SYSTEM_DIRECTORY, _default
+from txlb.admin._statepath import SYSTEM_DIRECTORY, _default
 from txlb.errors import StateDirectoryError
 
 

@@ -217,6 +217,27 @@ class ReloadTests(FileCase):
         self.assertEqual([user.name for user in told[0].admin.users], ["bob"])
         self.assertEqual(self.file.admin.users, told[0].admin.users)
 
+    def test_drift(self) -> None:
+        """
+        Three things are told apart: the file as it was loaded, the file as it is now,
+        and what runs.
+        """
+        self.assertFalse(self.file.drift())
+        self.manager.setWeight("web", "prod", "h1", 5)
+        self.write(FILE.replace('weight="2"', 'weight="3"').replace("ann", "bob"))
+        drift = self.file.drift()
+        self.assertEqual(
+            drift.inFile.lines,
+            ["host web/prod/h2: weight 2 -> 3", "user ann removed", "user bob added"],
+        )
+        self.assertEqual(drift.live.lines, ["host web/prod/h1: weight 1 -> 5"])
+        self.lbs.reload()
+        drift = self.file.drift()
+        self.assertEqual((drift.inFile.lines, len(drift.live.lines)), ([], 1))
+        self.assertTrue(drift)
+        self.file.save()
+        self.assertFalse(self.file.drift())
+
     def test_policyRaises(self) -> None:
         class Unmade(Scheduler):
             name = "unmade"

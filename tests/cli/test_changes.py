@@ -59,10 +59,18 @@ class ChangeTests(BalancerTests):
         self.out.seek(0)
         self.assertEqual(self.did("diff", "other.xml"), change)
         self.assertTrue(os.path.isabs(self.doors[0].asked[-1]["file"]))
+        self.out.truncate(0)
+        self.out.seek(0)
+        self.assertEqual(self.did("diff"), f"changed live: {change}")
         self.assertEqual(self.run_("diff", "--exit-code")[0], 5)
         self.out.truncate(0)
         self.out.seek(0)
-        self.assertEqual(json.loads(self.did("diff", "--json"))[0]["text"] + "\n", change)
+        (row,) = json.loads(self.did("diff", "--json"))
+        self.assertEqual((row["origin"], row["text"] + "\n"), ("live", f"changed live: {change}"))
+        self.out.truncate(0)
+        self.out.seek(0)
+        self.assertEqual(self.did("diff", "--discard"), change)
+        self.assertEqual(self.doors[0].asked[-1]["discard"], "True")
         self.assertIn(change, self.did("reload", "--discard"))
         self.assertIn("/etc/txlb.xml was saved", self.did("save", "--overwrite"))
         file = self.balancer.configuration
@@ -122,5 +130,5 @@ class ChangeTests(BalancerTests):
         Each subcommand asks for a command of the list, and everything of the list that
         changes something has one.
         """
-        asked = {findCommand(change.asks).name for change in CHANGES} | {"plan"}
+        asked = {findCommand(change.asks).name for change in CHANGES} | {"diff", "plan"}
         self.assertEqual(asked, {each.name for each in COMMANDS if each.access == "full"})

@@ -379,13 +379,13 @@ class CommandLineTests(ControlTestCase):
         self.balancer()
         path = self.folder / "config.xml"
         self.txlb("weight", "web/prod/h1", "5")
-        self.assertEqual(self.txlb("diff"), "")
+        self.assertEqual(self.txlb("diff"), "changed live: host web/prod/h1: weight 1 -> 5\n")
         self.assertIn("was saved; what it was before is", self.txlb("save"))
         self.assertIn('weight="5"', path.read_text("utf-8"))
         self.assertIn("nothing to save", self.txlb("save"))
         path.write_text(path.read_text("utf-8").replace('weight="5"', 'weight="7"'), "utf-8")
         change = "host web/prod/h1: weight 5 -> 7\n"
-        self.assertEqual(self.txlb("diff", "--exit-code", status=5), change)
+        self.assertEqual(self.txlb("diff", "--exit-code", status=5), f"in the file: {change}")
         self.assertEqual(self.txlb("diff", "--exit-code", "config.xml", status=5), change)
         self.assertEqual(self.txlb("reload"), change)
         self.assertEqual(self.txlb("diff", "--exit-code"), "")

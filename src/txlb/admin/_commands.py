@@ -186,8 +186,26 @@ def _plan(target: Target, file: str, discard: bool) -> Iterable[Row]:
     return rows.changeRows(_file(target).plan(file or None, discard=discard).changes)
 
 
+def _diff(target: Target) -> Iterable[Row]:
+    drift = _file(target).drift()
+    return [
+        {**row, "origin": origin, "text": f"{where}: {row['text']}"}
+        for origin, where, plan in (
+            ("file", "in the file", drift.inFile),
+            ("live", "changed live", drift.live),
+        )
+        for row in rows.changeRows(plan.changes)
+    ]
+
+
 def _reload(target: Target, discard: bool) -> Iterable[Row]:
-    return rows.changeRows(_file(target).reload(discard=discard).changes)
+    config = _file(target)
+    answer = rows.changeRows(config.reload(discard=discard).changes)
+    live = len(config.unsaved().changes)
+    if live:
+        text = f"{live} live {'change is' if live == 1 else 'changes are'} not in the file"
+        answer.append({"row": "note", "text": text, "live": live})
+    return answer
 
 
 def _save(target: Target, overwrite: bool) -> Iterable[Row]:
@@ -254,6 +272,15 @@ COMMANDS = (
             ),
         ),
         _events,
+    ),
+    AdminCommand(
+        "diff",
+        FULL,
+        "Tell how the balancer and its file have gone apart since the file was loaded: what was "
+        "changed in the file, which a reload takes up, and what was changed live, which is not in "
+        "the file until it is saved.",
+        (),
+        _diff,
     ),
     AdminCommand(
         "plan",

@@ -7,12 +7,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from txlb.admin._statepath import statePath
 from txlb.admin._trust import ownershipProblem, pathProblem
 from txlb.errors import StateDirectoryError
 from txlb.process import Folder, UntrustedPath, ownFolderRemedy
-
-#: Where a service of the machine keeps its state.
-SYSTEM_DIRECTORY = "/var/lib/txlb"
 
 #: The remedy that there always is.
 ANOTHER = "name a folder that is txlb's own with --state-directory or in $STATE_DIRECTORY"
@@ -52,37 +50,3 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
     if above:
         raise StateDirectoryError(f"the state directory {found} is not used: {above}")
     return found
-
-
-def statePath(path: str | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """
-    Say where L{stateDirectory} finds the directory, without looking whether it is
-    there.
-
-    @return: its absolute path.
-    """
-    return os.path.abspath(path or _default(os.environ if environ is None else environ))
-
-
-def demoSocket(state: str, number: int = 1) -> str:
-    """
-    Say where the control socket of a demo is.
-
-    @param state: the state directory.
-    @param number: which of the demos that run at once, from 1.
-    """
-    name = "control" if number == 1 else f"control-{number}"
-    return os.path.join(state, "demo", name)
-
-
-def _default(environ: Mapping[str, str]) -> str:
-    given = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if given:
-        return given
-    if os.geteuid() == 0:
-        return SYSTEM_DIRECTORY
-    # The XDG Base Directory Specification: a relative path is to be ignored.
-    state = environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):
-        state = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "txlb")

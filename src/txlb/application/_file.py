@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from txlb.application._drift import Drift
 from txlb.config import (
     ConfigCheckSettings,
     Configuration,
@@ -109,6 +110,14 @@ class ConfigurationFile:
         What was changed live and is not in the file.
         """
         return changesBetween(self.loaded.services, self._balancer.manager.services.values())
+
+    def drift(self) -> Drift:
+        """
+        Compare the file as it is now, and what runs, with the file as it was loaded.
+
+        @raise ConfigurationError: something is wrong with the file.
+        """
+        return Drift(self.loaded.planTo(self._read(None)), self.unsaved())
 
     def plan(self, source: str | Configuration | None = None, *, discard: bool = False) -> Plan:
         """

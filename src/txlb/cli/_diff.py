@@ -1,5 +1,5 @@
 """
-C{txlb diff}: what a reload would change.
+C{txlb diff}: how the balancer and its file differ.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help="another file; by default the balancer's own. The balancer reads it",
+        help="tell what a reload would change if this file took the place of the balancer's own. "
+        "The balancer reads it",
     )
     parser.add_argument(
         "--discard",
         action="store_true",
-        help="as a reload would that undoes what was changed live and is not in the file",
+        help="tell what a reload would change that undoes what was changed live",
     )
     parser.add_argument(
         "--exit-code",
         action="store_true",
-        help=f"end with status {DIFFERENT} where something would change",
+        help=f"end with status {DIFFERENT} if anything differs",
     )
     parser.add_argument("--json", action="store_true", help="print the changes as JSON")
     addSocketOptions(parser)
@@ -37,7 +38,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     file = "" if arguments.file is None else os.path.abspath(arguments.file)
     with Client(findSocket(arguments)) as client:
-        rows = client.rows("Plan", file=file, discard=str(arguments.discard))
+        if file or arguments.discard:
+            rows = client.rows("Plan", file=file, discard=str(arguments.discard))
+        else:
+            rows = client.rows("Diff")
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
@@ -48,9 +52,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 DIFF = Command(
     "diff",
-    "tell what a reload would change",
-    "Tells what a reload would change, a line each, and nothing where that is nothing. The whole "
-    "file is checked.",
+    "tell how the balancer and its file differ",
+    "Tells how the balancer and its file have gone apart since the file was loaded, a line each: "
+    "what was changed in the file, which a reload takes up, and what was changed live, which is "
+    "not in the file until it is saved. The whole file is checked.",
     _configure,
     _run,
 )

@@ -8,7 +8,7 @@ import argparse
 import os
 from collections.abc import Mapping
 
-from txlb.admin._state import demoSocket, statePath
+from txlb.admin._statepath import demoSocket, statePath
 from txlb.cli._command import NO_BALANCER, Failed
 from txlb.errors import ConfigurationError
 
