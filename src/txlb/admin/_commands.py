@@ -8,6 +8,7 @@ it are said once.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -187,25 +188,13 @@ def _plan(target: Target, file: str, discard: bool) -> Iterable[Row]:
 
 
 def _diff(target: Target) -> Iterable[Row]:
-    drift = _file(target).drift()
-    return [
-        {**row, "origin": origin, "text": f"{where}: {row['text']}"}
-        for origin, where, plan in (
-            ("file", "in the file", drift.inFile),
-            ("live", "changed live", drift.live),
-        )
-        for row in rows.changeRows(plan.changes)
-    ]
+    return rows.driftRows(_file(target).drift())
 
 
 def _reload(target: Target, discard: bool) -> Iterable[Row]:
     config = _file(target)
-    answer = rows.changeRows(config.reload(discard=discard).changes)
-    live = len(config.unsaved().changes)
-    if live:
-        text = f"{live} live {'change is' if live == 1 else 'changes are'} not in the file"
-        answer.append({"row": "note", "text": text, "live": live})
-    return answer
+    changes = config.reload(discard=discard).changes
+    return itertools.chain(rows.changeRows(changes), rows.liveRows(len(config.unsaved().changes)))
 
 
 def _save(target: Target, overwrite: bool) -> Iterable[Row]:

@@ -16,6 +16,7 @@ from txlb.pool import Event
 
 if TYPE_CHECKING:
     from txlb.admin._status import Balancer, Configured
+    from txlb.application._drift import Drift
 
 #: One thing that a command tells. C{text}, where there is one, is for people.
 Row = Mapping[str, object]
@@ -88,6 +89,28 @@ def changeRows(changes: Iterable[Change]) -> Iterator[Row]:
     """
     for change in changes:
         yield {"row": "change", **_event(change)}
+
+
+def driftRows(drift: Drift) -> Iterator[Row]:
+    """
+    Make rows of what was changed in the file, and of what was changed live.
+    """
+    for origin, where, plan in (
+        ("file", "in the file", drift.inFile),
+        ("live", "changed live", drift.live),
+    ):
+        for row in changeRows(plan.changes):
+            yield {**row, "origin": origin, "text": f"{where}: {row['text']}"}
+
+
+def liveRows(live: int) -> Iterator[Row]:
+    """
+    Make a row that tells how many live changes are not in the file; none if there are
+    none.
+    """
+    if live:
+        text = f"{live} live {'change is' if live == 1 else 'changes are'} not in the file"
+        yield {"row": "note", "text": text, "live": live}
 
 
 def eventRows(events: Iterable[Event]) -> Iterator[Row]:
