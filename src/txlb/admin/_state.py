@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from txlb.admin._statepath import statePath
 from txlb.admin._trust import ownershipProblem, pathProblem
 from txlb.errors import StateDirectoryError
-from txlb.process import Folder, UntrustedPath, ownFolderRemedy
 
 #: The remedy that there always is.
 ANOTHER = "name a folder that is txlb's own with --state-directory or in $STATE_DIRECTORY"
@@ -29,6 +28,9 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
     @raise StateDirectoryError: it can't be made, is no directory, belongs to
         another user, or others can write to it or to a folder above it.
     """
+    # The command line knows the places too, and starts without Twisted.
+    from txlb.process import Folder, UntrustedPath, ownFolderRemedy  # noqa: PLC0415 - see above
+
     found = statePath(path, environ)
     try:
         with Folder.at(found, make=0o700) as folder:
