@@ -11,9 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Where a module gets hard to take in.
-MOST_LINES = 400
-
 
 class LayoutTests(SynchronousTestCase):
     """
@@ -33,14 +30,6 @@ class LayoutTests(SynchronousTestCase):
         """
         self.assertTrue((ROOT / "twisted" / "plugins" / "txlb_plugin.py").is_file())
         self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
-
-    def test_shortModules(self) -> None:
-        """
-        A module that wants to be longer is two things.
-        """
-        for path in (ROOT / "src").rglob("*.py"):
-            lines = len(path.read_text(encoding="utf-8").splitlines())
-            self.assertLessEqual(lines, MOST_LINES, path)
 
     def test_extras(self) -> None:
         """
