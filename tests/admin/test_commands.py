@@ -320,12 +320,20 @@ class ArgumentTests(SynchronousTestCase):
             {"text": "", "whole": 1, "seconds": 0.5, "flag": False},
         )
 
+    def test_times(self) -> None:
+        """
+        A time may have a unit, and be written as a program writes numbers.
+        """
+        for text, seconds in (("250ms", 0.25), ("2m", 120.0), ("1d", 86400.0), ("1e-05", 1e-05)):
+            found = readArguments(self.arguments, {"text": "", "seconds": text}, "f")
+            self.assertEqual(found["seconds"], seconds)
+
     def test_wrong(self) -> None:
         self.assertEqual(self.wrong(), "frob needs text: a text")
         self.assertIn("whole: 'x' is not a whole number", self.wrong(text="", whole="x"))
         self.assertIn("whole", self.wrong(text="", whole="9" * 5000))
         self.assertIn("text has at most 4096 characters", self.wrong(text="9" * 5000))
-        for text in ("-1", "nan", "inf", "x"):
+        for text in ("-1", "nan", "inf", "x", "-1s", "1 s", "1w"):
             self.assertIn("seconds", self.wrong(text="", seconds=text))
         self.assertIn("flag: 'maybe' is not True or False", self.wrong(text="", flag="maybe"))
         self.assertIn("did you mean 'text'?", self.wrong(text="", txet=""))

@@ -54,6 +54,9 @@ class FunctionTests(CommandCase):
         would discard.
         """
         path = ("web", "prod", "h0")
+        time = (
+            "a number of seconds, 0 or more, or a time with a unit, as in 500ms, 2s, 5m, 1h or 1d"
+        )
         for name, arguments, told in (
             ("reload", ("no",), "discard is 'no'; it is True or False"),
             ("save", (1,), "overwrite is 1; it is True or False"),
@@ -61,10 +64,11 @@ class FunctionTests(CommandCase):
             ("setWeight", (*path, "4"), "weight is '4'; it is a whole number"),
             ("setWeight", (*path, True), "weight is True; it is a whole number"),
             ("setWeight", (*path, None), "weight is None; it is a whole number"),
-            ("drain", (*path, "5"), "deadline is '5'; it is a number of seconds, 0 or more"),
-            ("drain", (*path, -1), "deadline is -1; it is a number of seconds, 0 or more"),
+            ("drain", (*path, "5 s"), f"deadline: '5 s' is not {time}"),
+            ("drain", (*path, "-1s"), f"deadline: '-1s' is not {time}"),
+            ("drain", (*path, -1), f"deadline is -1; it is {time}"),
             ("events", ("x",), "after is 'x'; it is a whole number"),
-            ("events", (0, math.nan), "wait is nan; it is a number of seconds, 0 or more"),
+            ("events", (0, math.nan), f"wait is nan; it is {time}"),
         ):
             error = self.assertRaises(ModelError, self.functions[name], *arguments)
             self.assertEqual(str(error), told)
@@ -74,6 +78,22 @@ class FunctionTests(CommandCase):
         self.functions["drain"](*path, deadline=5)
         self.functions["drain"](*path, deadline=None)
         self.functions["events"](wait=1.5)
+
+    def test_times(self) -> None:
+        """
+        A time may be a text with a unit.
+        """
+        path = ("web", "prod", "h0")
+        calls: list[object] = []
+
+        def drain(*taken: object) -> tuple[()]:
+            calls.append(taken[3])
+            return ()
+
+        self.patch(self.balancer.manager, "drain", drain)
+        for time in ("1m", "250ms", "5", 7):
+            self.functions["drain"](*path, deadline=time)
+        self.assertEqual(calls, [60.0, 0.25, 5.0, 7])
 
     def test_noEvents(self) -> None:
         self.assertEqual(repr(self.functions["events"]()), "no events")

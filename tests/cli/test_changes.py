@@ -50,6 +50,14 @@ class ChangeTests(BalancerTests):
         self.assertEqual(self.doors[0].asked[0]["deadline"], "5")
         self.assertNotIn("deadline", self.doors[0].asked[1])
 
+    def test_deadlineWithUnit(self) -> None:
+        """
+        The balancer is told it as it is typed, and understands it.
+        """
+        self.open()
+        self.assertIn("ready -> drain", self.did("drain", "web/prod/h0", "--deadline", "5m"))
+        self.assertEqual(self.doors[0].asked[0]["deadline"], "5m")
+
     def test_file(self) -> None:
         self.open()
         self.assertEqual(self.did("diff"), "")
@@ -116,6 +124,8 @@ class ChangeTests(BalancerTests):
             ("switch-port", "web"),
             ("drain", "web/prod/h0", "--deadline", "x"),
             ("drain", "web/prod/h0", "--deadline", "-1"),
+            ("drain", "web/prod/h0", "--deadline", "2d"),
+            ("drain", "web/prod/h0", "--deadline", "1w"),
         ):
             self.assertEqual(self.exits(*words), 2)
 

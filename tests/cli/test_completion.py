@@ -59,6 +59,16 @@ class CompleteTests(BalancerTests):
         self.assertEqual(self.words("check", "a", ""), [":files"])
         self.assertEqual(self.words("status", "--socket", ""), [":files"])
 
+    def test_times(self) -> None:
+        """
+        A number gets the units that it may have. Without one some times are offered.
+        """
+        for words in (("drain", "web/prod/h0", "--deadline"), ("top", "-i")):
+            self.assertEqual(self.words(*words, "30"), ["30ms", "30s", "30m", "30h", "30d"])
+            self.assertEqual(self.words(*words, "0.5"), ["0.5ms", "0.5s", "0.5m", "0.5h", "0.5d"])
+            self.assertEqual(self.words(*words, ""), ["10s", "1m", "5m", "1h"])
+            self.assertEqual(self.words(*words, "x"), [])
+
     def test_choices(self) -> None:
         self.assertEqual(self.words("completion", ""), ["bash", "zsh", "fish"])
         self.assertEqual(self.words("passwd", ""), [])

@@ -215,8 +215,10 @@ class TopTests(BalancerTests):
         self.assertEqual(self.run_("top", "--once")[0], 1)
 
     def test_interval(self) -> None:
-        for text in ("0", "x", "nan", "1e9"):
+        for text in ("0", "x", "nan", "1e9", "50ms", "2h"):
             self.assertEqual(self.exits("top", "-i", text), 2)
+        for text, seconds in (("0.5", 0.5), ("500ms", 0.5), ("1m", 60.0)):
+            self.assertEqual(_top._interval(text), seconds)
 
     def test_comesBack(self) -> None:
         """

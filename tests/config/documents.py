@@ -338,6 +338,7 @@ class _Writer:
         self._quotes = draw(st.sampled_from(['"', "'", "\"'"]))
         self._ends = draw(st.sampled_from(["/>", " />", "></{}>"]))
         self._references = draw(st.booleans())
+        self._second = draw(st.sampled_from(["", "s"]))
         self._comments = draw(st.sampled_from([0, 1, 4]))
         self._booleans = draw(st.sampled_from([("true", "false"), ("ON", "Off"), ("1", "0")]))
         self._lines: list[str] = []
@@ -364,7 +365,7 @@ class _Writer:
         for name in (
             "connectTimeout", "dialTimeout", "idleTimeout", "finTimeout", "resolveInterval",
         ):  # fmt: skip
-            settings[name] = _number(getattr(service, name))
+            settings[name] = _number(getattr(service, name)) + self._second
         for name in ("maxConnectionsPerClient", "ratePerClient", "burstPerClient"):
             if getattr(service, name) is not None:
                 settings[name] = f"{getattr(service, name):.3f}".rstrip("0").rstrip(".")

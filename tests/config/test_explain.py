@@ -24,6 +24,13 @@ def squeeze(line: str) -> str:
 
 
 class ExplainTests(SynchronousTestCase):
+    def test_times(self) -> None:
+        """
+        Whatever their unit is in the file, they are shown in seconds, to be compared.
+        """
+        lines = explain(SMALL.replace(b'name="web"', b'name="web" connectTimeout="1500ms"'))
+        self.assertIn("    connectTimeout  1.5 s", map(squeeze, lines))
+
     def test_small(self) -> None:
         """
         Everything, from the outside in, with what is a default marked.

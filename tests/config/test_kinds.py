@@ -176,7 +176,52 @@ class SecondsTests(KindTests):
         self.wrong(self.kind, "-1", "60.01", "9" * 18)
 
     def test_noNumber(self) -> None:
-        self.wrong(self.kind, "", ".", "nan", "inf", "1e1", "1,5", "1_0", "5s", "\u0665")
+        self.wrong(self.kind, "", ".", "nan", "inf", "1e1", "1,5", "1_0", "\u0665")
+
+    def test_units(self) -> None:
+        """
+        They are those of HAProxy's and nginx's files. A number without one stays seconds.
+        """
+        kind = Seconds(0.0, 7 * 86400.0)
+        self.right(
+            kind,
+            **{
+                "500ms": 0.5, "2s": 2.0, "1m": 60.0, "1h": 3600.0, "1d": 86400.0, "7d": 604800.0,
+                "1.5m": 90.0, " .5h ": 1800.0, "0d": 0.0, "100ms": 0.1, "0.1s": 0.1, "3": 3.0,
+            },
+        )  # fmt: skip
+        self.wrong(kind, "8d", "-1s", "1e3ms", "2 s", "2S", "1M", "1m30s", "s", "ms", "1us", "1w")
+
+    def test_unitStays(self) -> None:
+        """
+        A time that was written with a unit is written with it again, or with a smaller one
+        if it is not a whole number of it.
+        """
+        kind = Seconds(0.0, 7 * 86400.0)
+        for before, value, after in (
+            ("2s", 5.0, "5s"),
+            ("500ms", 2.0, "2000ms"),
+            ("500ms", 0.25, "250ms"),
+            ("2s", 0.25, "250ms"),
+            ("1m", 300.0, "5m"),
+            ("1m", 90.0, "90s"),
+            ("1d", 3600.0, "1h"),
+            ("1d", 0.001, "1ms"),
+            ("1h", 0.0, "0h"),
+            ("1m", 1 / 3, "0.3333333333333333s"),
+            ("60", 300.0, "300"),
+            (None, 300.0, "300"),
+        ):
+            self.assertEqual(kind.write(value, before), after)
+            self.assertEqual(kind.parse(after, "it"), value)
+
+    @given(st.floats(0.0, 7 * 86400.0), st.sampled_from(["1d", "1h", "1m", "1s", "1ms", "1"]))
+    def test_writtenWithUnits(self, value: float, before: str) -> None:
+        """
+        Whatever is written is read as the same number, to the last bit.
+        """
+        kind = Seconds(0.0, 7 * 86400.0)
+        self.assertEqual(kind.parse(kind.write(value, before), "it"), value)
 
     @given(st.floats(0.0, 60.0))
     def test_written(self, value: float) -> None:
@@ -186,10 +231,14 @@ class SecondsTests(KindTests):
         self.assertEqual(self.kind.parse(self.kind.write(value), "it"), value)
 
     def test_words(self) -> None:
+        units = "or a time with a unit, as in 500ms, 2s, 5m, 1h or 1d"
         self.assertEqual(
-            self.kind.describe(), "a number of seconds from 0 to 60; 0 stands for never"
+            self.kind.describe(), f"a number of seconds from 0 to 60, {units}; 0 stands for never"
         )
-        self.assertEqual(Seconds(0.01, 1.0).describe(), "a number of seconds from 0.01 to 1")
+        self.assertEqual(self.kind.brief(), "a number of seconds from 0 to 60; 0 stands for never")
+        other = Seconds(0.01, 1.0)
+        self.assertEqual(other.describe(), f"a number of seconds from 0.01 to 1, {units}")
+        self.assertEqual(other.brief(), "a number of seconds from 0.01 to 1")
         self.assertEqual(self.kind.show(2.5), "2.5 s")
         self.assertEqual(self.kind.show(0.0), "0 s (never)")
 

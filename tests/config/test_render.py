@@ -153,6 +153,20 @@ class RenderTests(RenderCase):
             ('scheduler="leastc">', 'scheduler="leastc" enable="true">'),
         )  # fmt: skip
 
+    def test_units(self) -> None:
+        """
+        A time that is written with a unit stays so, and one that is not gets none.
+        """
+        data = SMALL.replace(b'name="web"', b'name="web" connectTimeout="1m" idleTimeout="60"')
+
+        def change(manager: ProxyManager) -> None:
+            service = manager.getService("web")
+            manager.apply([replace(service, connectTimeout=1.5, idleTimeout=90.0, finTimeout=7.0)])
+
+        self.check(
+            data, change, ('"1m" idleTimeout="60"', '"1500ms" idleTimeout="90" finTimeout="7"')
+        )
+
     def test_moveListener(self) -> None:
         self.check(
             SAMPLE_1_1_0,

@@ -464,6 +464,15 @@ class TapTests(SynchronousTestCase):
         self.assertEqual((agent._interval, len(agent.addresses)), (0.5, 1))
         agent.stopService()
 
+    def test_interval(self) -> None:
+        """
+        It may have a unit.
+        """
+        for text, seconds in (("500ms", 0.5), ("1m", 60.0), ("2", 2.0)):
+            options = tap.Options()
+            options.parseOptions(["-i", text])
+            self.assertEqual(options["interval"], seconds)
+
     def test_wrong(self) -> None:
         for words in (["-i", "often"], ["word"]):
             self.assertRaises(UsageError, tap.Options().parseOptions, words)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from txlb.errors import ModelError, nearest
+from txlb.model.kinds import UNITS_SHOWN, secondsOf
 
 #: The longest text of an argument, in characters.
 MAX_TEXT = 4096
@@ -39,7 +40,10 @@ def _whole(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = secondsOf(text)
+    if value is None:
+        # As a program may write a number: 1e-05.
+        value = float(text)
     if not math.isfinite(value) or value < 0:
         raise ValueError(text)
     return value
@@ -52,7 +56,12 @@ def _flag(text: str) -> bool:
 
 TEXT = Kind("text", str, str, "a text")
 WHOLE = Kind("whole number", int, _whole, "a whole number")
-SECONDS = Kind("seconds", float, _seconds, "a number of seconds, 0 or more")
+SECONDS = Kind(
+    "time",
+    float,
+    _seconds,
+    f"a number of seconds, 0 or more, or a time with a unit, as in {UNITS_SHOWN}",
+)
 FLAG = Kind("boolean", bool, _flag, "True or False")
 
 
@@ -77,16 +86,20 @@ class Argument:
         """
         return self.default is REQUIRED
 
-    def verify(self, value: object) -> None:
+    def verified(self, value: object) -> object:
         """
         See that a value from a Python prompt is of the argument's kind. Texts are
-        left to the command, which names what is wrong with one.
+        left to the command, which names what is wrong with one. A time may be a text,
+        as one with a unit is.
 
+        @return: the value.
         @raise ModelError: it is not.
         """
         kind = self.kind
         if kind.type is str or value is self.default:
-            return
+            return value
+        if kind is SECONDS and isinstance(value, str):
+            return self.read(value)
         if kind.type is bool:
             fits = isinstance(value, bool)
         elif isinstance(value, bool):
@@ -98,6 +111,7 @@ class Argument:
             fits = isinstance(value, (int, float)) and 0 <= value < math.inf
         if not fits:
             raise ModelError(f"{self.name} is {value!r:.80}; it is {kind.wanted}")
+        return value
 
     def read(self, text: str) -> object:
         """

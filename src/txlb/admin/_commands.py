@@ -101,7 +101,7 @@ _PATH = (_SERVICE, _GROUP, _HOST)
 _DEADLINE = Argument(
     "deadline",
     SECONDS,
-    "seconds after which the connections that are left are reset, at most a day; by default never",
+    "the time after which the connections that are left are reset, at most a day; by default never",
     None,
 )
 _DISCARD = Argument("discard", FLAG, "undo what was changed live and is not in the file", False)

@@ -46,10 +46,9 @@ def _function(command: AdminCommand, target: Target) -> Callable[..., Any]:
     def function(*values: Any, **named: Any) -> Told | Deferred[Told]:
         bound = signature.bind(*values, **named)
         bound.apply_defaults()
-        for argument in command.arguments:
-            argument.verify(bound.arguments[argument.name])
+        taken = {each.name: each.verified(bound.arguments[each.name]) for each in command.arguments}
         # The prompt has said who acts.
-        answer = command.run(target, **bound.arguments)
+        answer = command.run(target, **taken)
         return answer.addCallback(_told) if isinstance(answer, Deferred) else _told(answer)
 
     arguments = "".join(f"\n  {each.name}: {each.doc}" for each in command.arguments)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from txlb.cli._client import Client
 from txlb.cli._command import OK, Command
+from txlb.cli._duration import TIME, duration
 from txlb.cli._where import addSocketOptions, findSocket
 
 Values = dict[str, str]
@@ -162,19 +162,14 @@ def _configureOut(parser: argparse.ArgumentParser) -> None:
     addHost(parser)
     parser.add_argument(
         "--deadline",
-        metavar="SECONDS",
-        type=_seconds,
-        help="reset the connections that are left after so many seconds; by default they go on",
+        metavar=TIME,
+        type=_deadline,
+        help="reset the connections that are left after this time; by default they go on",
     )
 
 
-def _seconds(text: str) -> str:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no deadline; say 0 to 86400 seconds")
+def _deadline(text: str) -> str:
+    duration(text, 0, 86_400, "deadline")
     return text
 
 

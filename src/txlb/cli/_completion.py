@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from txlb.cli._client import Client
 from txlb.cli._command import OK, Command, Failed
+from txlb.cli._duration import TIME, completedDurations
 from txlb.cli._where import findSocket
 
 #: The word for which a shell is answered. It is not in the help.
@@ -133,7 +134,7 @@ def complete(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[
         action = places[0] if places else None
     if action is None:
         return
-    yield from _matching(_values(action, before[1:]), current)
+    yield from _matching(_values(action, before[1:], current), current)
 
 
 def _read(
@@ -181,7 +182,9 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
                 yield name, (each.help or "").split(";")[0]
 
 
-def _values(action: argparse.Action, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _values(
+    action: argparse.Action, words: Sequence[str], current: str
+) -> Iterator[tuple[str, str]]:
     """
     What an argument may be.
     """
@@ -189,6 +192,8 @@ def _values(action: argparse.Action, words: Sequence[str]) -> Iterator[tuple[str
         yield from ((str(choice), "") for choice in action.choices)
     elif action.metavar in {"FILE", "PATH"}:
         yield FILES, ""
+    elif action.metavar == TIME:
+        yield from completedDurations(current)
     elif action.metavar in _NAMES:
         yield from _NAMES[str(action.metavar)](lambda: _names(words))
 

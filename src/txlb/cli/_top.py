@@ -5,12 +5,12 @@ C{txlb top}: how a balancer stands, again and again.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 
 from txlb.cli._client import Client, environmentColours
 from txlb.cli._command import NO_ANSWER, NO_BALANCER, OK, WRONG, Command, Failed
+from txlb.cli._duration import TIME, duration
 from txlb.cli._frame import Frame
 from txlb.cli._rates import Rates
 from txlb.cli._screen import Screen
@@ -30,22 +30,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-i",
         "--interval",
-        metavar="SECONDS",
+        metavar=TIME,
         type=_interval,
         default=1.0,
-        help="how long from one look to the next; by default 1",
+        help="how long from one look to the next; by default 1s",
     )
     addSocketOptions(parser)
 
 
 def _interval(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0.1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no interval; say 0.1 to 3600 seconds")
-    return seconds
+    return duration(text, 0.1, 3600, "interval")
 
 
 class Top:

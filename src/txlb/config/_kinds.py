@@ -8,6 +8,7 @@ from __future__ import annotations
 from txlb.model.kinds import (
     BOOLEAN_PAIRS,
     MAX_QUOTED,
+    UNITS_SHOWN,
     Boolean,
     Factor,
     Kind,
@@ -22,6 +23,7 @@ from txlb.model.kinds import (
 __all__ = [
     "BOOLEAN_PAIRS",
     "MAX_QUOTED",
+    "UNITS_SHOWN",
     "Boolean",
     "Factor",
     "Kind",

@@ -10,6 +10,7 @@ from txlb.config import _schema as schema
 from txlb.config._document import MAX_DEPTH, MAX_ELEMENTS, MAX_LENGTH
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, walk
 from txlb.config._explain import defaultText
+from txlb.config._kinds import UNITS_SHOWN
 
 _INTRODUCTION = f"""\
 A configuration is an XML file. It does not matter how its lines are broken or in which order
@@ -23,6 +24,7 @@ attributes stand, and comments may stand between any two elements.
   ``txlb check --explain FILE`` every setting in effect.
 * True is written ``true``, ``yes``, ``on``, ``enable`` or ``1``, false ``false``, ``no``, ``off``,
   ``disable`` or ``0``, in upper or lower case; nothing else will do.
+* A time is a number of seconds, or has a unit: {UNITS_SHOWN}.
 * Addresses are ``host:port``, with ``*:80`` and ``:80`` for every interface, ``[::1]:80`` for IPv6
   and ``unix:/path`` for a socket in the file system. Ports are 1 to 65535. A listener's address may
   also be ``systemd:name``, for the sockets of this name that systemd has opened. A listener at a

@@ -28,7 +28,22 @@ MAX_QUOTED = MOST_SHOWN
 _TRUE = frozenset(pair[0] for pair in BOOLEAN_PAIRS)
 _FALSE = frozenset(pair[1] for pair in BOOLEAN_PAIRS)
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*\Z")
-_NUMBER = re.compile(r"\s*[+-]?([0-9]{1,18}(\.[0-9]{0,400})?|\.[0-9]{1,400})\s*\Z")
+_DIGITS = r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})"
+_NUMBER = re.compile(rf"\s*{_DIGITS}\s*\Z")
+_TIME = re.compile(rf"\s*({_DIGITS})(ms|[smhd]?)\s*\Z")
+
+#: The units that a time may have, the longest first, with their seconds. They are those of
+#: HAProxy and nginx, in lower case as there: M would be a month to some.
+UNITS = {
+    "d": Decimal(86_400),
+    "h": Decimal(3600),
+    "m": Decimal(60),
+    "s": Decimal(1),
+    "ms": Decimal("0.001"),
+}
+
+#: How people are told of them.
+UNITS_SHOWN = "500ms, 2s, 5m, 1h or 1d"
 
 
 def quoted(text: str) -> str:
@@ -36,6 +51,19 @@ def quoted(text: str) -> str:
     A value as a message shows it, cut where it is long.
     """
     return repr(shortened(text, MAX_QUOTED))
+
+
+def secondsOf(text: str) -> float | None:
+    """
+    The seconds of a time: of a number of seconds, or of a number with a unit behind it.
+
+    @return: L{None} if it is none.
+    """
+    found = _TIME.match(text)
+    if found is None:
+        return None
+    number, unit = found.groups()
+    return float(Decimal(number) * UNITS[unit]) if unit else float(number)
 
 
 class Kind(Protocol):
@@ -191,8 +219,9 @@ class Whole(PlainKind):
 @dataclass(frozen=True, slots=True)
 class Seconds(PlainKind):
     """
-    A time in seconds, in a range.
+    A time, in a range: a number of seconds, or one with a unit.
 
+    @ivar least: in seconds, as C{most}.
     @ivar zero: what 0 stands for, where that is something of its own.
     """
 
@@ -204,23 +233,42 @@ class Seconds(PlainKind):
         """
         See L{Kind.describe}.
         """
-        text = f"a number of seconds from {_decimal(self.least)} to {_decimal(self.most)}"
-        return f"{text}; 0 stands for {self.zero}" if self.zero else text
+        zero = f"; 0 stands for {self.zero}" if self.zero else ""
+        return f"{self._range()}, or a time with a unit, as in {UNITS_SHOWN}{zero}"
+
+    def brief(self) -> str:
+        """
+        See L{Kind.brief}.
+        """
+        return f"{self._range()}; 0 stands for {self.zero}" if self.zero else self._range()
+
+    def _range(self) -> str:
+        return f"a number of seconds from {_decimal(self.least)} to {_decimal(self.most)}"
 
     def parse(self, text: str, what: str) -> float:
         """
         See L{Kind.parse}.
         """
-        value = float(text) if _NUMBER.match(text) else None
+        value = secondsOf(text)
         if value is None or not self.least <= value <= self.most:
             raise self.wrong(text, what)
         return value
 
     def write(self, value: Any, before: str | None = None) -> str:
         """
-        See L{Kind.write}.
+        See L{Kind.write}. If there was a unit, there is one again: the same, or a smaller
+        one if the time is not a whole number of it.
         """
-        return _decimal(value)
+        found = None if before is None else _TIME.match(before)
+        if found is None or not found[2]:
+            return _decimal(value)
+        units = list(UNITS)
+        for unit in units[units.index(found[2]) :]:
+            number = Decimal(repr(float(value))) / UNITS[unit]
+            text = f"{number:f}".partition(".")[0] + unit
+            if secondsOf(text) == value:
+                return text
+        return f"{_decimal(value)}s"
 
     def show(self, value: Any) -> str:
         """

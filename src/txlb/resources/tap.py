@@ -10,6 +10,7 @@ from twisted.python.usage import UsageError
 
 from txlb.errors import TxlbError
 from txlb.model import UNIXAddress
+from txlb.model.kinds import UNITS_SHOWN, secondsOf
 from txlb.process import TwistdFiles
 from txlb.resources._service import DEFAULT_LISTEN, AgentService
 
@@ -34,7 +35,7 @@ class Options(BaseOptions):
             DEFAULT_LISTEN,
             "Where to listen: host:port, *:9999 for every interface, or unix:/path.",
         ),
-        ("interval", "i", "1", "Seconds from one measurement to the next, 0.1 to 60."),
+        ("interval", "i", "1", "The time from one measurement to the next, 0.1 to 60 seconds."),
     )
     compData = None
 
@@ -49,10 +50,13 @@ class Options(BaseOptions):
         """
         Read the numbers.
         """
-        try:
-            self["interval"] = float(self["interval"])
-        except ValueError:
-            raise UsageError(f"{self['interval']!r} is no number of seconds") from None
+        interval = secondsOf(self["interval"])
+        if interval is None:
+            raise UsageError(
+                f"{self['interval']!r} is no time; say a number of seconds, or one with a unit, "
+                f"as in {UNITS_SHOWN}"
+            )
+        self["interval"] = interval
 
 
 def makeService(options: Options) -> IService:
