@@ -4,29 +4,14 @@ Connecting to an address with a socket of our own.
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
 from typing import Any
 
-from twisted.internet import error
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IProtocol,
-    IProtocolFactory,
-    IStreamClientEndpoint,
-    IWriteDescriptor,
-)
-from twisted.internet.main import CONNECTION_LOST
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from zope.interface import implementer
 
-from txlb.connecting import RESET_SINCE, familyAndName
 from txlb.model import Address
-from txlb.proxy._transport import SocketTransport
-
-#: Connecting goes on after these.
-UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
+from txlb.proxy._connecting import Connecting
 
 
 @implementer(IStreamClientEndpoint)
@@ -53,119 +38,4 @@ class SocketEndpoint:
             its kinds for what the system said, with L{error.NoProtocol} if the factory
             wants none, and with L{error.ConnectingCancelledError} if it is cancelled.
         """
-        return _Connecting(self._reactor, self._address, protocolFactory).done
-
-
-@implementer(IWriteDescriptor)
-class _Connecting:
-    """
-    A socket that is being connected.
-    """
-
-    def __init__(self, reactor: Any, address: Address, factory: IProtocolFactory) -> None:
-        self.done: Deferred[IProtocol] = Deferred(self._cancel)
-        self._reactor = reactor
-        self._address = address
-        self._factory = factory
-        self._sock: socket.socket | None = None
-        self._fd = -1
-        # What the system said against it.
-        self._number = 0
-        try:
-            family, name = familyAndName(address)
-            self._sock = sock = socket.socket(family, socket.SOCK_STREAM)
-            self._fd = sock.fileno()
-            sock.setblocking(False)
-            number = sock.connect_ex(name)
-        except OSError as problem:
-            self._fail(problem.errno or errno.EINVAL)
-            return
-        # Connecting to a UNIX socket takes no time: it fails with EAGAIN if the backlog is
-        # full, and no event would follow.
-        if number in UNDER_WAY and family != socket.AF_UNIX:
-            reactor.addWriter(self)
-        elif number:
-            self._fail(number)
-        else:
-            self._connected(sock, False)
-
-    def doWrite(self) -> Any:
-        """
-        See L{IWriteDescriptor}.
-        """
-        self._look()
-        # Closing is for later, as the reactor looks for the descriptor once more.
-        return CONNECTION_LOST if self._number else None
-
-    def _look(self) -> None:
-        """
-        See what has become of it.
-        """
-        sock = self._sock
-        if sock is None or self._number:
-            return
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number and number not in RESET_SINCE:
-            self._number = number
-        elif number or _isConnected(sock):
-            self._reactor.removeWriter(self)
-            self._connected(sock, bool(number))
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        See L{IWriteDescriptor}: the reactor watches it no more, as it has failed, or
-        as L{doWrite} says so.
-        """
-        self._look()
-        if self._number:
-            self._fail(self._number)
-        elif self._sock is not None:
-            # Meant for the former owner of the descriptor, in the same turn.
-            self._reactor.addWriter(self)
-
-    def fileno(self) -> int:
-        """
-        See L{IWriteDescriptor}.
-        """
-        return self._fd
-
-    def logPrefix(self) -> str:
-        """
-        See L{IWriteDescriptor}.
-        """
-        return "txlb.proxy.SocketEndpoint"
-
-    def _connected(self, sock: socket.socket, failed: bool) -> None:
-        self._sock = None
-        factory: Any = self._factory
-        protocol = factory.buildProtocol(None)
-        if protocol is None:
-            sock.close()
-            self.done.errback(Failure(error.NoProtocol()))
-            return
-        SocketTransport(self._reactor, sock, protocol, failed)
-        self.done.callback(protocol)
-
-    def _fail(self, number: int) -> None:
-        self._close()
-        problem = error.getConnectError((number, os.strerror(number)))
-        self.done.errback(Failure(problem))
-
-    def _close(self) -> None:
-        sock, self._sock = self._sock, None
-        if sock is not None:
-            sock.close()
-
-    def _cancel(self, deferred: Deferred[IProtocol]) -> None:
-        if self._sock is not None:
-            self._reactor.removeWriter(self)
-            self._close()
-        deferred.errback(Failure(error.ConnectingCancelledError(self._address)))
-
-
-def _isConnected(sock: socket.socket) -> bool:
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
+        return Connecting(self._reactor, self._address, protocolFactory).done

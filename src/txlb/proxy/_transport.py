@@ -18,7 +18,7 @@ import contextlib
 import select
 import socket
 import struct
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet import error
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -32,6 +32,8 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.proxy._receiver import Receiver
+
 #: Bytes that are read at once.
 CHUNK = 65536
 
@@ -41,43 +43,6 @@ RESET = struct.pack("ii", 1, 0)
 _done = Failure(error.ConnectionDone())
 _lost = Failure(error.ConnectionLost())
 _aborted = Failure(error.ConnectionAborted())
-
-
-class Receiver(Protocol):
-    """
-    What a transport tells of its peer.
-    """
-
-    def makeConnection(self, transport: Any) -> None:
-        """
-        This is the transport.
-        """
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        The peer has sent bytes.
-        """
-
-    def readConnectionLost(self) -> None:
-        """
-        The peer has sent all.
-        """
-
-    def writeConnectionLost(self) -> None:
-        """
-        The peer was told that it will get no more.
-        """
-
-    def writeFailed(self) -> None:
-        """
-        The peer takes nothing more. What it has sent can still be read, and
-        C{connectionLost} follows at the end of it.
-        """
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        The socket is closed.
-        """
 
 
 @implementer(ITransport, IConsumer, IPushProducer, IReadWriteDescriptor)
