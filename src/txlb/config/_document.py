@@ -62,7 +62,10 @@ _SAID_BETTER_WITH_NAMES = (
 )
 
 #: It never goes back, so that it needs no memory for each character.
-_BEFORE_DOCTYPE = re.compile(r"(?>[^<]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_BEFORE = r"(?>[^<]++|<\?.*?\?>|<!--.*?-->)*+"
+
+# pydoctor can't show possessive quantifiers inside re.compile().
+_BEFORE_DOCTYPE = re.compile(_BEFORE, re.DOTALL)
 
 
 class _Doctype(Exception):
