@@ -25,10 +25,10 @@ from twisted.logger import Logger
 from txlb.deadlines import Deadline, Deadlines
 
 #: Seconds of a narrow slot: a deadline is met at most this much late.
-NARROW = 0.005
+NARROW = 0.002
 
 #: Narrow slots in a wide one.
-WIDE = 20
+WIDE = 50
 
 #: Seconds of a wide slot.
 SLOT = NARROW * WIDE
