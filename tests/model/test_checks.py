@@ -21,9 +21,13 @@ class NameTests(SynchronousTestCase):
             self.assertEqual(checkName("host", name), name)
 
     def test_missing(self) -> None:
-        for name in ("", None, 5, b"web"):
+        error = self.assertRaises(ModelError, checkName, "host", "")
+        self.assertEqual(str(error), "a host needs a name, of 1 to 255 characters")
+        for name in (None, 5, b"web"):
             error = self.assertRaises(ModelError, checkName, "host", name)
-            self.assertEqual(str(error), "a host needs a name, of 1 to 255 characters")
+            self.assertEqual(
+                str(error), f"the name of a host is {name!r}; it is a text of 1 to 255 characters"
+            )
 
     def test_long(self) -> None:
         error = self.assertRaises(ModelError, checkName, "group", "x" * 256)

@@ -188,4 +188,4 @@ class ConvertTests(SynchronousTestCase):
         error = self.assertRaises(ModelError, convertMapperToModel, two)
         self.assertIn("service 'proxy1' has 'a' and 'b' enabled", str(error))
         error = self.assertRaises(ModelError, convertMapperToModel, [mapper(enabled=False)])
-        self.assertIn("service 'proxy1' has none enabled", str(error))
+        self.assertIn("service 'proxy1' has no enabled group; enable 'group1', ", str(error))

@@ -174,13 +174,16 @@ class ServiceTests(SynchronousTestCase):
         """
         a, b = ProxyGroup("a", enabled=True), ProxyGroup("b", enabled=True)
         off = ProxyGroup("off")
-        for groups, found in (([], "none"), ([off], "none"), ([a, b, off], "'a' and 'b'")):
+        for groups, told in (
+            ([], "has no group; it needs one, whose hosts get the connections"),
+            ([off], "has no enabled group; enable 'off', as exactly one gets the connections"),
+            (
+                [a, b, off],
+                "has 'a' and 'b' enabled; enable one of them, as exactly one gets the connections",
+            ),
+        ):
             error = self.assertRaises(ModelError, ProxyService, "web", ["*:80"], groups)
-            self.assertEqual(
-                str(error),
-                f"service 'web' has {found} enabled; of its groups exactly one is, as only one "
-                "can get the connections",
-            )
+            self.assertEqual(str(error), f"service 'web' {told}")
 
     def test_addresses(self) -> None:
         """

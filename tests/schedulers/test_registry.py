@@ -9,7 +9,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb import schedulers
-from txlb.errors import DuplicateName, UnknownName
+from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IScheduler
 from txlb.schedulers import (
     Scheduler,
@@ -61,8 +61,10 @@ class WordTests(SynchronousTestCase):
         """
         error = self.assertRaises(UnknownName, canonicalWord, "leastcc")
         self.assertEqual(str(error), "no scheduler is called 'leastcc'; did you mean 'leastc'?")
-        error = self.assertRaises(UnknownName, canonicalWord, 5)
-        self.assertIn("no scheduler is called '5'; there are: ewma, first, leastc, ", str(error))
+        error = self.assertRaises(UnknownName, canonicalWord, "x")
+        self.assertIn("no scheduler is called 'x'; there are: ewma, first, leastc, ", str(error))
+        wrong = self.assertRaises(ModelError, canonicalWord, 5)
+        self.assertEqual(str(wrong), "the scheduler is 5; it is a word, such as 'leastc'")
         self.assertRaises(UnknownName, canonicalWord, "Leastc")
         self.assertRaises(UnknownName, schedulerFactory, "")
 

@@ -35,6 +35,7 @@ from txlb.admin._source import LOCAL
 from txlb.admin._tries import PasswordTries, TooManyTries
 from txlb.config import AdminUser
 from txlb.errors import DuplicateName
+from txlb.model import checkItems
 
 #: What a public key may be signed with; SHA-1 is not among it.
 SIGNATURE_ALGORITHMS = (
@@ -76,9 +77,10 @@ class Users:
         These are the users from now on.
 
         @raise DuplicateName: two have the same name; the old ones stay then.
+        @raise ModelError: something among them is no user; likewise.
         """
         named: dict[str, AdminUser] = {}
-        for user in users:
+        for user in checkItems(users, AdminUser, "users"):
             if user.name in named:
                 raise DuplicateName(f"there are two users {user.name!r}; each needs its own name")
             named[user.name] = user

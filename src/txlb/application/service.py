@@ -19,7 +19,7 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
 from txlb.config import Configuration, loadConfiguration
-from txlb.errors import AddressError, TxlbError, UnknownConnection, UnknownName
+from txlb.errors import AddressError, ModelError, TxlbError, UnknownConnection, UnknownName
 from txlb.health import MAX_CHECKS
 from txlb.manager import ProxyManager, wantedServices
 from txlb.model import (
@@ -33,12 +33,20 @@ from txlb.model import (
     ProxyService,
     TCPAddress,
     UNIXAddress,
+    checkBoolean,
+    checkSeconds,
+    checkWhole,
     parseListenAddress,
+    shown,
 )
 from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
+
+#: The longest grace, in seconds, and the most checks at once, as in configuration files.
+MOST_GRACE = 86_400.0
+MOST_CHECKS = 10_000
 
 _NO_FILE = "this balancer was not made from a configuration file"
 
@@ -57,8 +65,8 @@ class LoadBalancedService(MultiService):
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
     @param graceTime: seconds that open connections have to end when the
-        service stops, 0 or more.
-    @param maxChecks: health checks under way at once, at least 1.
+        service stops, 0 to a day.
+    @param maxChecks: health checks under way at once, 1 to 10,000.
     @param inMemory: whether the reactor listens and connects, by C{listenTCP} and
         C{connectTCP}, and nothing is opened beside it. L{None} for: if it is none of
         Twisted's real reactors, but one for tests such as
@@ -79,14 +87,22 @@ class LoadBalancedService(MultiService):
         inMemory: bool | None = None,
     ) -> None:
         super().__init__()
+        given: object = pm
+        if not isinstance(given, ProxyManager):
+            raise ModelError(
+                f"a LoadBalancedService is made of a ProxyManager, as proxyManagerFactory makes "
+                f"it, not of {shown(given)}"
+            )
         self.manager = pm
+        if inMemory is not None:
+            checkBoolean(inMemory, "inMemory")
         self._inMemory = inMemory
+        self._engine: Engine | None = None
         self.graceTime = graceTime
-        self._maxChecks = maxChecks
+        self.maxChecks = maxChecks
         self.configuration: ConfigurationFile | None = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
-        self._engine: Engine | None = None
         # Runs that were stopped and still have connections.
         self._stopping: list[Engine] = []
         self.proxies = MultiService()
@@ -129,6 +145,18 @@ class LoadBalancedService(MultiService):
             engine.cutSoon(host, outcome)
 
     @property
+    def graceTime(self) -> float:
+        """
+        Seconds that open connections have to end when the service stops; it can be set
+        live.
+        """
+        return self._graceTime
+
+    @graceTime.setter
+    def graceTime(self, seconds: float) -> None:
+        self._graceTime = checkSeconds(seconds, "graceTime", 0.0, MOST_GRACE)
+
+    @property
     def maxChecks(self) -> int:
         """
         How many health checks are under way at once; it can be set live.
@@ -137,7 +165,7 @@ class LoadBalancedService(MultiService):
 
     @maxChecks.setter
     def maxChecks(self, most: int) -> None:
-        self._maxChecks = most
+        self._maxChecks = checkWhole(most, "maxChecks", 1, MOST_CHECKS)
         if self._engine is not None:
             self._engine.heartbeat.maxChecks = most
 
@@ -313,6 +341,11 @@ class LoadBalancedService(MultiService):
             inMemory = self._inMemory
             if inMemory is None:
                 inMemory = not opensSockets(self._reactor)
+            if inMemory and not hasattr(self._reactor, "listenTCP"):
+                raise ModelError(
+                    f"{shown(self._reactor)} is no reactor that can listen; for tests take "
+                    "MemoryReactorClock of twisted.internet.testing, or txlb.testing"
+                )
             self._engine = Engine(
                 self.manager,
                 self._reactor,
@@ -414,7 +447,7 @@ def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
     """
     The address that a person means who gives only a port, or a whole address.
     """
-    if isinstance(to, str) and not to.isdecimal():
+    if not (isinstance(to, str) and to.isdecimal()) and not _isWhole(to):
         address = parseListenAddress(to)
         if isinstance(now, UNIXAddress) and isinstance(address, UNIXAddress):
             # The socket is made anew, and is the same listener's.
@@ -422,4 +455,12 @@ def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
         return address
     if not isinstance(now, TCPAddress):
         raise AddressError(f"{now} has no port to change; give a whole address, as in unix:/path")
-    return parseListenAddress((now.host, int(to) if isinstance(to, str) else to))
+    # However many digits there are.
+    port = int(to[:9]) if isinstance(to, str) else to
+    if not 0 <= port <= 65535:
+        raise AddressError(f"port {shown(to)} does not exist; ports are 1 to 65535")
+    return parseListenAddress((now.host, port))
+
+
+def _isWhole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

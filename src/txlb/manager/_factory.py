@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable
 from random import Random as RandomSource
 
+from txlb.errors import ModelError
 from txlb.manager._manager import ProxyManager
 from txlb.manager._wanted import wantedServices
-from txlb.model import HostMapper, ProxyService
+from txlb.model import HostMapper, ProxyService, checkClock, shown
 
 
 def proxyManagerFactory(
@@ -27,4 +28,7 @@ def proxyManagerFactory(
     @param random: the source of chance for the schedulers.
     @raise ModelError: something of it breaks a rule.
     """
+    checkClock(seconds)
+    if not (random is None or isinstance(random, RandomSource)):
+        raise ModelError(f"random is {shown(random)}; it is a random.Random or None")
     return ProxyManager(wantedServices(services), seconds=seconds, random=random)

@@ -27,9 +27,11 @@ from txlb.model import (
     ProxyGroup,
     ProxyHost,
     ProxyService,
+    checkBoolean,
     checkSeconds,
     parseHostAddress,
     plain,
+    shown,
 )
 from txlb.pool import (
     Admission,
@@ -47,6 +49,9 @@ from txlb.pool import (
 #: The parts of a group and of a host that have methods of their own.
 _GROUP_OWN = frozenset({"name", "scheduler", "enabled", "hosts"})
 _HOST_OWN = frozenset({"name", "ipOrHost", "port", "weight", "state"})
+
+#: What a new host is given beside its settings.
+_HOST_PLACE = frozenset({"name", "ipOrHost", "port", "weight"})
 
 #: The settings of a service that are about its admission.
 _ADMISSION = ("allow", "deny", "maxConnectionsPerClient", "ratePerClient", "burstPerClient")
@@ -201,7 +206,10 @@ class ProxyManager:
         Pass every event on to an observer from now on, after it happened.
 
         @return: a callable that ends it.
+        @raise ModelError: C{observer} can't be called.
         """
+        if not callable(observer):
+            raise ModelError(f"{shown(observer)} is no observer; it is a function of an Event")
         return self._observers.subscribe(observer)
 
     @property
@@ -264,9 +272,10 @@ class ProxyManager:
         @param settings: others of a L{ProxyHost}, such as C{maxConnections}.
         @raise DuplicateName: the group has a host of that name.
         @raise ModelError: a name, the address or the weight breaks a rule.
-        @raise UnknownName: there is no such service or group.
+        @raise UnknownName: there is no such service, group or setting.
         """
         group = self.getGroup(serviceName, groupName)
+        _checkNames(ProxyHost, _HOST_PLACE, settings, "host")
         host = ProxyHost.at(proxiedName, ip, weight, **settings)
         there = next((each for each in group.hosts if each.name == host.name), None)
         if there is not None:
@@ -307,6 +316,7 @@ class ProxyManager:
                 f"host {proxiedName!r} of {serviceName}/{groupName} is at {host.address}, "
                 f"not at {ip}; nothing was removed"
             )
+        checkBoolean(force, f"force of host {proxiedName!r}")
         ending = Ending(_checkDeadline(deadline, proxiedName), force)
         hosts = tuple(each for each in group.hosts if each is not host)
         return self._withGroup(
@@ -618,7 +628,7 @@ def _checkDeadline(deadline: float | None, proxiedName: str) -> float | None:
 
 
 def _checkNames(kind: type, own: frozenset[str], settings: dict[str, Any], what: str) -> None:
-    known = [field.name for field in fields(kind) if field.name not in own]
+    known = [field.name for field in fields(kind) if field.init and field.name not in own]
     for name in settings:
         if name in own:
             raise ModelError(f"{name} of a {what} is no such setting; it has a method of its own")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from txlb.errors import DuplicateName, ModelError
-from txlb.model import HostMapper, ProxyService, convertMapperToModel
+from txlb.model import HostMapper, ProxyService, convertMapperToModel, shown
 
 
 def wantedServices(services: Iterable[HostMapper | ProxyService]) -> tuple[ProxyService, ...]:
@@ -17,6 +17,14 @@ def wantedServices(services: Iterable[HostMapper | ProxyService]) -> tuple[Proxy
     @param services: L{HostMapper}s or L{ProxyService}s, not both.
     @raise ModelError: something of it breaks a rule.
     """
+    things: object = services
+    if isinstance(things, (str, bytes)):
+        raise ModelError(
+            f"{shown(things)} is no list of HostMappers or ProxyServices; those of a configuration "
+            "file are loadConfiguration(path).services, of txlb.config"
+        )
+    if not isinstance(things, Iterable):
+        raise ModelError(f"{shown(things)} is no list of HostMappers or of ProxyServices")
     given = list(services)
     mappers = [each for each in given if isinstance(each, HostMapper)]
     models = [each for each in given if isinstance(each, ProxyService)]

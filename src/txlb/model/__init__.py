@@ -29,7 +29,17 @@ from txlb.model._changes import (
     plain,
     settingChanges,
 )
-from txlb.model._checks import MAX_WEIGHT, checkName, checkSeconds, checkWeight
+from txlb.model._checks import (
+    MAX_WEIGHT,
+    checkBoolean,
+    checkClock,
+    checkItems,
+    checkName,
+    checkSeconds,
+    checkWeight,
+    checkWhole,
+    shown,
+)
 from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
@@ -66,9 +76,13 @@ __all__ = [
     "TCPAddress",
     "UNIXAddress",
     "changesBetween",
+    "checkBoolean",
+    "checkClock",
+    "checkItems",
     "checkName",
     "checkSeconds",
     "checkWeight",
+    "checkWhole",
     "convertMapperToModel",
     "mergeServices",
     "parseHostAddress",
@@ -79,4 +93,5 @@ __all__ = [
     "plainHost",
     "readNetwork",
     "settingChanges",
+    "shown",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from txlb.errors import AddressError
+from txlb.model._checks import shown
 from txlb.model._foreign import explainForeign
 
 #: What C{sun_path} holds on Linux, less the NUL at its end.
@@ -231,7 +232,7 @@ def _parse(value: object) -> Address:
         raise AddressError(
             f"{value!r} is no address but a port; write host:port, as in '127.0.0.1:{value}'"
         )
-    raise AddressError(f"{value!r} is no address; write host:port, [::1]:port or unix:/path")
+    raise AddressError(f"{shown(value)} is no address; write host:port, [::1]:port or unix:/path")
 
 
 def _parseText(text: str) -> Address:
@@ -288,7 +289,7 @@ def _inherited(text: str) -> InheritedAddress:
 def _checkMode(mode: object, address: object) -> int:
     if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= MOST_PERMISSIONS:
         raise AddressError(
-            f"the mode of {address} is {mode!r}; it is a number from 0 to 0o777, such as 0o660"
+            f"the mode of {address} is {shown(mode)}; it is a number from 0 to 0o777, such as 0o660"
         )
     return mode
 
@@ -299,7 +300,7 @@ def _checkAccount(kind: str, name: object, address: object) -> str | None:
     text = str(name) if isinstance(name, (int, str)) and not isinstance(name, bool) else ""
     if not _ACCOUNT.match(text):
         raise AddressError(
-            f"the {kind} of {address} is {name!r}; it is the name of a {kind} or its number"
+            f"the {kind} of {address} is {shown(name)}; it is the name of a {kind} or its number"
         )
     return text
 
@@ -307,16 +308,18 @@ def _checkAccount(kind: str, name: object, address: object) -> str | None:
 def _checkPort(port: object, where: object) -> int:
     if isinstance(port, str):
         raise AddressError(
-            f"port {port!r} in {where!r} is a text; a port is a whole number, 1 to 65535"
+            f"port {shown(port)} in {shown(where)} is a text; a port is a whole number, 1 to 65535"
         )
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        raise AddressError(f"port {port} in {where!r} does not exist; ports are 1 to 65535")
+        raise AddressError(
+            f"port {shown(port)} in {shown(where)} does not exist; ports are 1 to 65535"
+        )
     return port
 
 
 def _checkHost(host: object) -> str:
     if not isinstance(host, str):
-        raise AddressError(f"{host!r} is no IP address or host name")
+        raise AddressError(f"{shown(host)} is no IP address or host name")
     if host in {"", "*"}:
         return ""
     try:

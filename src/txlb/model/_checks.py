@@ -4,12 +4,22 @@ The rules for names, weights and settings, each with the error that explains it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
-from txlb.errors import DuplicateName, ModelError
+from txlb.errors import DuplicateName, ModelError, shortened
+
+Item = TypeVar("Item")
 
 MAX_WEIGHT = 65535
 MAX_NAME_LENGTH = 255
+
+
+def shown(value: object) -> str:
+    """
+    A value as a message shows it, however long it is.
+    """
+    return shortened(repr(value))
 
 
 def checkName(kind: str, name: object) -> str:
@@ -20,7 +30,12 @@ def checkName(kind: str, name: object) -> str:
     @param kind: what is named, for the message.
     @raise ModelError: where it breaks the rule.
     """
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str):
+        raise ModelError(
+            f"the name of a {kind} is {shown(name)}; it is a text of 1 to {MAX_NAME_LENGTH} "
+            "characters"
+        )
+    if not name:
         raise ModelError(f"a {kind} needs a name, of 1 to {MAX_NAME_LENGTH} characters")
     if len(name) > MAX_NAME_LENGTH:
         raise ModelError(
@@ -50,7 +65,7 @@ def checkWhole(value: object, what: str, least: int, most: int) -> int:
     @raise ModelError: where C{value} is not a whole number in the range.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ModelError(f"{what} is {value!r}; it is a whole number from {least} to {most}")
+        raise ModelError(f"{what} is {shown(value)}; it is a whole number from {least} to {most}")
     return value
 
 
@@ -59,7 +74,7 @@ def checkBoolean(value: object, what: str) -> bool:
     @raise ModelError: where C{value} is neither True nor False.
     """
     if not isinstance(value, bool):
-        raise ModelError(f"{what} is {value!r}, not True or False")
+        raise ModelError(f"{what} is {shown(value)}, not True or False")
     return value
 
 
@@ -68,7 +83,9 @@ def checkSeconds(value: object, what: str, least: float, most: float) -> float:
     @raise ModelError: where C{value} is not a number of seconds in the range.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise ModelError(f"{what} is {value!r}; it is a number of seconds from {least} to {most}")
+        raise ModelError(
+            f"{what} is {shown(value)}; it is a number of seconds from {least} to {most}"
+        )
     return float(value)
 
 
@@ -83,7 +100,7 @@ def checkFactor(value: object, what: str, least: float, most: float) -> float:
         or not (value == 0 or least <= value <= most)
     ):
         raise ModelError(
-            f"{what} is {value!r}; it is a number from {least} to {most}, or 0 for off"
+            f"{what} is {shown(value)}; it is a number from {least} to {most}, or 0 for off"
         )
     return float(value)
 
@@ -93,7 +110,7 @@ def checkNumber(value: object, what: str, least: float, most: float) -> float:
     @raise ModelError: where C{value} is not a number in the range.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise ModelError(f"{what} is {value!r}; it is a number from {least} to {most}")
+        raise ModelError(f"{what} is {shown(value)}; it is a number from {least} to {most}")
     return float(value)
 
 
@@ -102,8 +119,43 @@ def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
     @raise ModelError: where C{value} is none of the words.
     """
     if not isinstance(value, str) or value not in words:
-        raise ModelError(f"{what} is {value!r}; it is one of: {', '.join(words)}")
+        raise ModelError(f"{what} is {shown(value)}; it is one of: {', '.join(words)}")
     return value
+
+
+def checkItems(value: object, kind: type[Item], what: str) -> tuple[Item, ...]:
+    """
+    Read a list of things of one kind.
+
+    @param what: what the list is, for the message.
+    @raise ModelError: C{value} is no list, or has something else in it.
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise ModelError(f"{what} is {shown(value)}; it is a list of {kind.__name__}s")
+    items = tuple(value)
+    for each in items:
+        if not isinstance(each, kind):
+            raise ModelError(f"{what} has {shown(each)} in it; each is a {kind.__name__}")
+    return items
+
+
+def checkMapping(value: object, what: str) -> dict[str, object]:
+    """
+    Read values by name.
+
+    @raise ModelError: C{value} has no values by name.
+    """
+    if not isinstance(value, Mapping):
+        raise ModelError(f"{what} is {shown(value)}; it is a dictionary of values by name")
+    return dict(value)
+
+
+def checkClock(value: object) -> None:
+    """
+    @raise ModelError: where C{value} is no clock.
+    """
+    if not callable(value):
+        raise ModelError(f"seconds is {shown(value)}; it is a clock, such as time.monotonic")
 
 
 def checkUnique(kind: str, names: Iterable[str], where: str) -> None:

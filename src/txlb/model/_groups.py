@@ -13,6 +13,7 @@ from txlb.errors import UnknownName
 from txlb.model._checks import (
     checkBoolean,
     checkFactor,
+    checkItems,
     checkName,
     checkSeconds,
     checkUnique,
@@ -149,7 +150,7 @@ class ProxyGroup:
         whose = f"group {self.name!r}"
         for setting in ("enabled", "expectAnswer", "backup"):
             checkBoolean(getattr(self, setting), f"{setting} of {whose}")
-        object.__setattr__(self, "hosts", tuple(self.hosts))
+        object.__setattr__(self, "hosts", checkItems(self.hosts, ProxyHost, f"hosts of {whose}"))
         checkUnique("host", (host.name for host in self.hosts), whose)
         # A group may have thousands, and each is looked for by its name.
         object.__setattr__(self, "_byName", {host.name: host for host in self.hosts})

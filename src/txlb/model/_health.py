@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from txlb.errors import ModelError
-from txlb.model._checks import checkSeconds, checkWhole
+from txlb.model._checks import checkBoolean, checkMapping, checkSeconds, checkWhole, shown
 
 WEEK = 7 * 86400.0
 
@@ -85,7 +85,7 @@ class HealthCheck:
             object.__setattr__(self, "kind", FUNCTION_KIND)
         elif not isinstance(kind, str) or not _KIND.match(kind):
             raise ModelError(
-                f"{kind!r} is no kind of check; it is a word, such as 'tcp', or a function"
+                f"{shown(kind)} is no kind of check; it is a word, such as 'tcp', or a function"
             )
         whose = f"the {self.kind} check"
         for setting in ("interval", "timeout", "fastInterval", "downInterval"):
@@ -102,9 +102,9 @@ class HealthCheck:
         checkWhole(self.fall, f"fall of {whose}", 1, 100)
         if self.port is not None:
             checkWhole(self.port, f"port of {whose}", 1, 65535)
-        if not isinstance(self.onlyDown, bool):
-            raise ModelError(f"onlyDown of {whose} is {self.onlyDown!r}, not True or False")
-        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        checkBoolean(self.onlyDown, f"onlyDown of {whose}")
+        options = checkMapping(self.options, f"options of {whose}")
+        object.__setattr__(self, "options", MappingProxyType(options))
 
     def __str__(self) -> str:
         usual = HealthCheck(self.kind, self.interval)
@@ -145,6 +145,6 @@ def healthCheckOf(value: object, what: str) -> HealthCheck | None:
     if isinstance(value, str) or (callable(value) and not isinstance(value, type)):
         return HealthCheck(value)
     raise ModelError(
-        f"check of {what} is {value!r}; it is a HealthCheck, a word such as 'tcp', a function or "
-        "None"
+        f"check of {what} is {shown(value)}; it is a HealthCheck, a word such as 'tcp', a "
+        "function or None"
     )

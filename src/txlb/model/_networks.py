@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from txlb.errors import AddressError, ModelError
+from txlb.model._checks import shown
 
 #: The words that stand for clients without being a network.
 ALL = "all"
@@ -89,6 +90,6 @@ def checkNetworks(whose: str, allow: object, deny: object) -> tuple[tuple[str, .
 
 
 def _readList(whose: str, name: str, networks: object) -> tuple[str, ...]:
-    if isinstance(networks, str) or not isinstance(networks, Iterable):
-        raise ModelError(f"{name} of {whose} is {networks!r}; it is a list of networks")
+    if isinstance(networks, (str, bytes)) or not isinstance(networks, Iterable):
+        raise ModelError(f"{name} of {whose} is {shown(networks)}; it is a list of networks")
     return tuple(parseNetwork(each) for each in networks)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 from txlb.errors import ModelError
-from txlb.model._checks import checkSeconds, checkWhole
+from txlb.model._checks import checkMapping, checkSeconds, checkWhole, shown
 
 DAY = 86400.0
 
@@ -52,7 +52,7 @@ class ResourceProbe:
     def __post_init__(self) -> None:
         kind: object = self.probe
         if not isinstance(kind, str) or not _KIND.match(kind):
-            raise ModelError(f"{kind!r} is no kind of probe; it is a word, such as 'agent'")
+            raise ModelError(f"{shown(kind)} is no kind of probe; it is a word, such as 'agent'")
         whose = f"the {self.probe} probe"
         interval = checkSeconds(self.interval, f"interval of {whose}", 0.1, DAY)
         object.__setattr__(self, "interval", interval)
@@ -67,7 +67,8 @@ class ResourceProbe:
         object.__setattr__(self, "smoothing", _checkSmoothing(self.smoothing, whose))
         if self.port is not None:
             checkWhole(self.port, f"port of {whose}", 1, 65535)
-        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        options = checkMapping(self.options, f"options of {whose}")
+        object.__setattr__(self, "options", MappingProxyType(options))
 
     def __str__(self) -> str:
         usual = ResourceProbe(self.probe, self.interval)
@@ -92,7 +93,7 @@ def _checkSmoothing(value: object, whose: str) -> float:
         if LEAST_SMOOTHING <= value <= 1:
             return float(value)
     raise ModelError(
-        f"smoothing of {whose} is {value!r}; it is a number from {LEAST_SMOOTHING} to 1"
+        f"smoothing of {whose} is {shown(value)}; it is a number from {LEAST_SMOOTHING} to 1"
     )
 
 
@@ -101,4 +102,4 @@ def checkResourceProbe(value: object, what: str) -> None:
     @raise ModelError: where C{value} is neither a L{ResourceProbe} nor L{None}.
     """
     if value is not None and not isinstance(value, ResourceProbe):
-        raise ModelError(f"resource of {what} is {value!r}, not a ResourceProbe or None")
+        raise ModelError(f"resource of {what} is {shown(value)}, not a ResourceProbe or None")

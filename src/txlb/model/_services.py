@@ -17,6 +17,7 @@ from txlb.model._addresses import (
     parseListenAddress,
 )
 from txlb.model._checks import (
+    checkItems,
     checkName,
     checkNumber,
     checkSeconds,
@@ -24,6 +25,7 @@ from txlb.model._checks import (
     checkWhole,
     checkWord,
     firstTwice,
+    shown,
 )
 from txlb.model._groups import ProxyGroup
 from txlb.model._networks import checkNetworks
@@ -117,12 +119,13 @@ class ProxyService:
         whose = f"service {self.name!r}"
         if isOneAddress(self.addresses):
             raise ModelError(
-                f"addresses of {whose} is {self.addresses!r}; it is a list of addresses, as in "
-                "['127.0.0.1:8080']"
+                f"addresses of {whose} is {shown(self.addresses)}; it is a list of addresses, as "
+                "in ['127.0.0.1:8080']"
             )
         addresses = tuple(parseListenAddress(each) for each in self.addresses)
         object.__setattr__(self, "addresses", addresses)
-        object.__setattr__(self, "groups", tuple(self.groups))
+        groups = checkItems(self.groups, ProxyGroup, f"groups of {whose}")
+        object.__setattr__(self, "groups", groups)
         if not addresses:
             raise ModelError(f"{whose} listens nowhere; give it at least one address")
         fixed = [str(a) for a in addresses if not isinstance(a, TCPAddress) or a.port]
@@ -132,14 +135,7 @@ class ProxyService:
                 f"{whose} listens twice on {twice}; each listener needs an address of its own"
             )
         checkUnique("group", (group.name for group in self.groups), whose)
-        enabled = [group for group in self.groups if group.enabled]
-        if len(enabled) != 1:
-            found = listed((repr(group.name) for group in enabled), " and ") or "none"
-            raise ModelError(
-                f"{whose} has {found} enabled; of its groups exactly one is, as only one can "
-                "get the connections"
-            )
-        object.__setattr__(self, "enabledGroup", enabled[0])
+        object.__setattr__(self, "enabledGroup", _enabledOf(groups, whose))
         checkWhole(self.maxConnections, f"maxConnections of {whose}", 1, 1_000_000)
         checkWhole(self.retries, f"retries of {whose}", 0, 100)
         for setting, least, most in _SECONDS:
@@ -168,6 +164,28 @@ class ProxyService:
             if group.name == name:
                 return group
         raise UnknownName(f"group of service {self.name!r}", name, (g.name for g in self.groups))
+
+
+def _enabledOf(groups: tuple[ProxyGroup, ...], whose: str) -> ProxyGroup:
+    """
+    The one group that gets the connections.
+
+    @raise ModelError: there is none, or more than one.
+    """
+    enabled = [group for group in groups if group.enabled]
+    if len(enabled) == 1:
+        return enabled[0]
+    if not groups:
+        raise ModelError(f"{whose} has no group; it needs one, whose hosts get the connections")
+    if not enabled:
+        names = listed((repr(group.name) for group in groups), " or ")
+        raise ModelError(
+            f"{whose} has no enabled group; enable {names}, as exactly one gets the connections"
+        )
+    found = listed((repr(group.name) for group in enabled), " and ")
+    raise ModelError(
+        f"{whose} has {found} enabled; enable one of them, as exactly one gets the connections"
+    )
 
 
 #: The settings of a service that are seconds, with their ranges.

@@ -10,7 +10,7 @@ from random import Random
 
 from txlb.errors import ModelError
 from txlb.interfaces import IHost, IScheduler
-from txlb.model import ProxyGroup
+from txlb.model import ProxyGroup, shown
 from txlb.pool._announcer import Announcer
 from txlb.pool._events import EventKind
 from txlb.schedulers import roundr, schedulerFactory, schedulerKind, schedulerWords
@@ -57,9 +57,17 @@ class PolicyMaker:
         Make a policy of its word, with the settings of the group that it wants.
 
         @param scheduler: the word, or a policy, which is returned as it is.
+        @raise ModelError: it is neither.
         @raise UnknownName: there is no policy of this word.
         """
-        return self._made(scheduler) if isinstance(scheduler, str) else scheduler
+        if isinstance(scheduler, str):
+            return self._made(scheduler)
+        if not hasattr(scheduler, "nextHost"):
+            raise ModelError(
+                f"the scheduler is {shown(scheduler)}; it is a word, such as 'leastc', or an "
+                "IScheduler"
+            )
+        return scheduler
 
     def chose(self, scheduler: str | IScheduler) -> None:
         """

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from random import Random as RandomSource
 from typing import Any
 
-from txlb.errors import DuplicateName, NoHostAvailable, UnknownName
+from txlb.errors import DuplicateName, ModelError, NoHostAvailable, UnknownName
 from txlb.interfaces import IScheduler
-from txlb.model import Address, ProxyGroup, ProxyHost
+from txlb.model import Address, ProxyGroup, ProxyHost, checkClock, shown
 from txlb.pool._announcer import Announcer
 from txlb.pool._backup import Backups
 from txlb.pool._circuit import CircuitBreaker
@@ -33,6 +33,9 @@ from txlb.pool._tracker import HealthTracker
 from txlb.pool._weighing import Weighing
 from txlb.schedulers import Key, leastc
 from txlb.wire import AgentReply
+
+#: The settings of a group that can be given by name.
+_SETTINGS = frozenset(each.name for each in fields(ProxyGroup) if each.init)
 
 
 class HostPool:
@@ -82,13 +85,18 @@ class HostPool:
         publish: Callable[[Event], None] | None = None,
         **more: Any,
     ) -> None:
+        checkClock(seconds)
+        for name in more:
+            if name not in _SETTINGS:
+                raise UnknownName("setting of a group", name, _SETTINGS)
         if isinstance(scheduler, str):
             more["scheduler"] = scheduler
         wanted = settings or ProxyGroup("pool")
         # The group of a manager is kept as it is, so that the manager sees that its
         # pool follows it.
         if more != {"scheduler": wanted.scheduler} or hosts is not wanted.hosts:
-            wanted = replace(wanted, hosts=tuple(hosts), **more)
+            given: Any = hosts
+            wanted = replace(wanted, hosts=given, **more)
         self.service = service
         self.group = group
         self.seconds = seconds
@@ -251,8 +259,11 @@ class HostPool:
         Add a host.
 
         @raise DuplicateName: its name is taken.
-        @raise ModelError: the policy doesn't take so many hosts.
+        @raise ModelError: it is no L{ProxyHost}, or the policy doesn't take so many
+            hosts.
         """
+        if not isinstance(configured, ProxyHost):
+            raise ModelError(f"{shown(configured)} is no ProxyHost")
         if configured.name in self._members.configured:
             where = self._announcer.where
             raise DuplicateName(f"{where} has a host {configured.name!r} already")
@@ -409,8 +420,9 @@ class HostPool:
         @raise UnknownName: there is no such host.
         @raise ValueError: C{available} is out of its range.
         """
-        if not 0 <= available <= 1:
-            raise ValueError(f"what {name!r} has left is {available!r}; it is 0 to 1")
+        given: object = available
+        if not isinstance(given, (int, float)) or not 0 <= given <= 1:
+            raise ValueError(f"what {name!r} has left is {shown(available)}; it is 0 to 1")
         self._weighing.reported(self.getHost(name), float(available), self.seconds())
 
     def reportAgent(self, name: str, reply: AgentReply) -> None:

@@ -27,7 +27,11 @@ from txlb.model import (
     InheritedAddress,
     TCPAddress,
     UNIXAddress,
+    checkClock,
+    checkSeconds,
+    checkWhole,
     parseListenAddress,
+    shown,
 )
 from txlb.process import SocketFile, UNIXPort, listenUNIX
 from txlb.resources._measures import MachineMeasure, Measure, ProcessMeasure
@@ -101,8 +105,13 @@ class AgentService(Service):
             raise ModelError(f"scope of an agent is {scope!r}; it is 'machine', 'process' or None")
         if scope is None and available is None:
             raise ModelError("an agent without a scope needs a function that says what is left")
-        if not 0.1 <= interval <= 60:
-            raise ModelError(f"interval of an agent is {interval!r}; it is 0.1 to 60 seconds")
+        if available is not None and not callable(available):
+            raise ModelError(
+                f"available of an agent is {shown(available)}; it is a function or None"
+            )
+        interval = checkSeconds(interval, "interval of an agent", 0.1, 60.0)
+        checkWhole(maxConnections, "maxConnections of an agent", 1, 1_000_000)
+        checkClock(seconds)
         self.connections: int | None = None
         self._available = available
         self._interval = interval

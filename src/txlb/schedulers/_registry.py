@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from zope.interface import implementer
 
-from txlb.errors import DuplicateName, ModelError, UnknownName
+from txlb.errors import DuplicateName, ModelError, UnknownName, shortened
 from txlb.interfaces import IScheduler, ISchedulerPlugin
 
 #: What makes a policy: it is called with a source of chance, and by keyword
@@ -147,10 +147,14 @@ def canonicalWord(word: object, mayLook: Callable[[], bool] = lambda: True) -> s
 
     @param mayLook: asked whether policies from elsewhere may be looked for, if the word
         is unknown.
+    @raise ModelError: it is no word.
     @raise UnknownName: no policy has this word.
     """
-    text = word if isinstance(word, str) else repr(word)
-    text = ALIASES.get(text, text)
+    if not isinstance(word, str):
+        raise ModelError(
+            f"the scheduler is {shortened(repr(word))}; it is a word, such as 'leastc'"
+        )
+    text = ALIASES.get(word, word)
     if text not in _kinds:
         wrong = [line for finder in _finders if mayLook() for line in finder()]
         if text not in _kinds:

@@ -18,7 +18,8 @@ from txlb.admin._log import log
 from txlb.admin.control._clients import Clients
 from txlb.admin.control._folder import prepareFolder
 from txlb.deadlines import Deadlines
-from txlb.model import UNIXAddress, parseListenAddress
+from txlb.errors import AddressError
+from txlb.model import UNIXAddress, parseListenAddress, shown
 from txlb.proxy import Listener
 
 
@@ -36,6 +37,9 @@ def controlService(
     @param reactor: by default the global one, from when the service starts.
     @raise AddressError: C{path} can't be a socket's.
     """
+    given: object = path
+    if not isinstance(given, str):
+        raise AddressError(f"{shown(given)} is no path of a control socket; it is a text")
     parseListenAddress(UNIXAddress(path))
     return ControlService(lbs, path, config, reactor)
 
