@@ -314,7 +314,35 @@ class SaveTests(FileCase):
         self.write(FILE.replace("c2FsdHNhbHQ", "b3RoZXJzYWx0"))
         error = self.assertRaises(ConfigurationConflict, self.file.save)
         self.assertNotIn("argon2id", str(error))
-        self.assertIn("password=(not shown)", str(error))
+        self.assertIn('password="(not shown)"', str(error))
+
+    def test_noPasswordsOnTwoLines(self) -> None:
+        """
+        Nor where an attribute stands on several lines, in what the file says or in a user
+        who is commented out; and the log has none either.
+        """
+        hashed = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"
+        two = FILE.replace(f'password="{hashed}"', f'password=\n"{hashed}"').replace(
+            "<manager/>", f"<!-- <user name='bob' password='\n{hashed}'/> -->"
+        )
+        self.made(two)
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.write(two.replace("c2FsdHNhbHQ", "b3RoZXJzYWx0"))
+        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        for text in (str(error), *self.logged):
+            self.assertNotIn("argon2id", text)
+            self.assertNotIn("aGFzaGhhc2g", text)
+        self.assertEqual(len(error.lines), 12)
+
+    def test_conflictWithNoXML(self) -> None:
+        """
+        What differs can't be shown without secrets then, and why is said.
+        """
+        self.manager.setWeight("web", "prod", "h2", 5)
+        self.write(FILE.replace("</admin>", ""))
+        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        self.assertIn("what differs is not shown: the file:14: <admin> of line 10", error.lines[1])
+        self.assertNotIn("argon2id", str(error))
 
     def test_longDifference(self) -> None:
         self.manager.setWeight("web", "prod", "h2", 5)

@@ -4,8 +4,6 @@ A running balancer and its configuration file.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from txlb.config import (
     loadConfiguration,
     parseConfiguration,
     readFile,
+    shownDifference,
     writeFile,
 )
 from txlb.errors import (
@@ -32,14 +31,8 @@ from txlb.model import Plan, ProxyService, changesBetween, mergeServices
 if TYPE_CHECKING:
     from txlb.application.service import LoadBalancedService
 
-#: Lines of a difference that are shown.
-MOST_LINES = 200
-
 #: Settings that contradict each other, of which a message tells.
 MOST_CONFLICTS = 20
-
-#: What is nobody's business also where a difference is shown.
-_SECRET = re.compile(r'(password\s*=\s*)("[^"]*"|\'[^\']*\')')
 
 _log = Logger()
 
@@ -279,7 +272,7 @@ class ConfigurationFile:
         return ConfigurationConflict(
             [
                 f"{self.path} was changed by somebody else since it was loaded; nothing was saved",
-                *difference(there, data, "the file", "what would be saved"),
+                *shownDifference(there, data, "the file", "what would be saved"),
             ],
             [
                 Remedy("take over what is in the file, and save after it", "reload"),
@@ -310,16 +303,3 @@ def forLog(error: TxlbError) -> str:
     if isinstance(error, ConfigurationConflict):
         return error.explained(lambda each: f"{each.shell}, or in the manhole {each.python}")
     return str(error)
-
-
-def difference(before: bytes, after: bytes, one: str, other: str) -> list[str]:
-    """
-    What differs between two files, as C{diff -u} shows it, without context and
-    without passwords.
-    """
-    texts = [data.decode("utf-8", "replace").splitlines() for data in (before, after)]
-    found = difflib.unified_diff(texts[0], texts[1], one, other, n=0, lineterm="")
-    lines = [_SECRET.sub(r"\1(not shown)", line) for line in found]
-    if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} lines more"]
-    return lines

@@ -17,6 +17,7 @@ from txlb.config._settings import (
     TimerSettings,
     WebSettings,
 )
+from txlb.config._shown import shownDifference
 from txlb.config._words import findProbeWordsBy, registerCheckWord, registerProbeWord
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "referencePage",
     "registerCheckWord",
     "registerProbeWord",
+    "shownDifference",
     "writeFile",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from txlb.config._kinds import Kind
+from txlb.config._kinds import Kind, SecretKind
 
 __all__ = [
     "REQUIRED",
@@ -83,6 +83,13 @@ class Attribute:
     since: Since = Since.NEW
     unset: tuple[str, ...] = ()
     ignored: bool = False
+
+    @property
+    def secret(self) -> bool:
+        """
+        Whether its values are shown nowhere.
+        """
+        return isinstance(self.kind, SecretKind)
 
 
 @dataclass(frozen=True, slots=True)

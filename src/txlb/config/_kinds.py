@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from txlb.model.kinds import (
     BOOLEAN_PAIRS,
+    HASH,
+    HIDDEN,
     MAX_QUOTED,
     UNITS_SHOWN,
     Boolean,
@@ -15,6 +17,8 @@ from txlb.model.kinds import (
     Number,
     PlainKind,
     Seconds,
+    SecretKind,
+    SecretText,
     Whole,
     Word,
     quoted,
@@ -22,6 +26,8 @@ from txlb.model.kinds import (
 
 __all__ = [
     "BOOLEAN_PAIRS",
+    "HASH",
+    "HIDDEN",
     "MAX_QUOTED",
     "UNITS_SHOWN",
     "Boolean",
@@ -30,6 +36,8 @@ __all__ = [
     "Number",
     "PlainKind",
     "Seconds",
+    "SecretKind",
+    "SecretText",
     "Whole",
     "Word",
     "quoted",

@@ -199,14 +199,16 @@ def _unknownElement(element: etree._Element, parent: Element) -> str:
 
 def _checkText(node: Node, problem: Report) -> None:
     line = node.line
+    # What was meant to be an attribute may be a secret.
+    hidden = any(attribute.secret for attribute in node.attributes)
     for before, text in _texts(node.element):
         if text.strip():
             if before is not None:
                 line = _endLine(before)
+            what = "the text" if hidden else f"the text {quoted(text.strip())}"
             problem(
                 line + text[: -len(text.lstrip())].count("\n"),
-                f"the text {quoted(text.strip())} in {node.label} means nothing; put a remark "
-                "in a comment: <!-- … -->",
+                f"{what} in {node.label} means nothing; put a remark in a comment: <!-- … -->",
             )
 
 

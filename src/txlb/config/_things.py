@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from txlb import schedulers
-from txlb.config._kinds import PlainKind, quoted
+from txlb.config._kinds import PlainKind, SecretKind, SecretText, quoted
 from txlb.config._looks import mayLook
 from txlb.errors import ModelError, UnknownName
 from txlb.model import Address, checkName, parseHostAddress, parseListenAddress, parseNetwork
@@ -254,7 +254,7 @@ class Path(PlainKind):
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordHash(PlainKind):
+class PasswordHash(SecretKind):
     """
     The hash of a password. No message quotes it.
     """
@@ -265,13 +265,13 @@ class PasswordHash(PlainKind):
         """
         return "a hash as txlb passwd prints it"
 
-    def parse(self, text: str, what: str) -> str:
+    def parse(self, text: str, what: str) -> SecretText:
         """
         See L{Kind.parse}. Old hashes pass, so that old files can be read.
         """
         if not isCurrentHash(text) and not _CRYPT.match(text):
             raise ModelError(f"{what} is no hash of a password; make one with: txlb passwd")
-        return text
+        return SecretText(text)
 
     def show(self, value: Any) -> str:
         """

@@ -19,6 +19,7 @@ from txlb.model._groups import ProxyGroup
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import ProxyHost
 from txlb.model._services import ProxyService
+from txlb.model.kinds import HIDDEN, SecretText, textOf
 
 #: What names and places say; everything else is a setting.
 _SERVICE_OWN = frozenset({"name", "addresses", "groups"})
@@ -43,7 +44,7 @@ class ChangeKind(Enum):
     REORDERED = "reordered"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Change:
     """
     One difference.
@@ -79,6 +80,10 @@ class Change:
         if self.kind in {ChangeKind.MOVED, ChangeKind.CHANGED}:
             return f"listener {words}"
         return f"listener {self.before or self.after} {words}"
+
+    def __repr__(self) -> str:
+        # The values may be secrets.
+        return f"<Change: {self}>"
 
     def __str__(self) -> str:
         where = "/".join(self.key)
@@ -297,6 +302,8 @@ def plain(value: Any) -> object:
     """
     A value of the model in values that any format can hold.
     """
+    if isinstance(value, SecretText):
+        return HIDDEN
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
@@ -325,7 +332,7 @@ def _text(value: Any) -> str:
             for field in dataclasses.fields(value)
             if field.repr and getattr(value, field.name) != _defaultOf(field)
         )
-    return str(value)
+    return textOf(value)
 
 
 def _defaultOf(field: dataclasses.Field[Any]) -> object:

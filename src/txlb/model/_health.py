@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from txlb.errors import ModelError
 from txlb.model._checks import checkBoolean, checkMapping, checkSeconds, checkWhole, shown
+from txlb.model.kinds import textOf
 
 WEEK = 7 * 86400.0
 
@@ -114,7 +115,7 @@ class HealthCheck:
             if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
         ]
         said += [
-            f"{name}={getattr(value, '__qualname__', value)}"
+            f"{name}={getattr(value, '__qualname__', textOf(value))}"
             for name, value in self.options.items()
         ]
         return " ".join([f"{self.kind} every {self.interval:g} s", *said])

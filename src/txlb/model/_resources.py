@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from txlb.errors import ModelError
 from txlb.model._checks import checkMapping, checkSeconds, checkWhole, shown
+from txlb.model.kinds import textOf
 
 DAY = 86400.0
 
@@ -77,7 +78,7 @@ class ResourceProbe:
             for each in fields(self)
             if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
         ]
-        said += [f"{name}={value}" for name, value in self.options.items()]
+        said += [f"{name}={textOf(value)}" for name, value in self.options.items()]
         return " ".join([f"{self.probe} every {self.interval:g} s", *said])
 
     @property

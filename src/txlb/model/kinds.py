@@ -46,11 +46,39 @@ UNITS = {
 UNITS_SHOWN = "500ms, 2s, 5m, 1h or 1d"
 
 
+#: What is shown in the place of a secret.
+HIDDEN = "(not shown)"
+
+#: What the hash of a password looks like, wherever it stands: C{$}, the word for the kind of
+#: hash, and C{$} or C{,}.
+HASH = re.compile(r"\$[0-9A-Za-z-]{1,20}[$,][^\s\"'<>]*")
+
+
 def quoted(text: str) -> str:
     """
-    A value as a message shows it, cut where it is long.
+    A value as a message shows it, cut if it is long. The hash of a password, which may have
+    come into a wrong place, is not shown.
     """
-    return repr(shortened(text, MAX_QUOTED))
+    return repr(shortened(HASH.sub(HIDDEN, text[: 10 * MAX_QUOTED]), MAX_QUOTED))
+
+
+class SecretText(str):
+    """
+    A text that is used and written to files, but shown nowhere. As every C{str} it can be
+    formatted; what shows values asks L{textOf}.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+def textOf(value: object) -> str:
+    """
+    A value as a text for people.
+    """
+    return HIDDEN if isinstance(value, SecretText) else str(value)
 
 
 def secondsOf(text: str) -> float | None:
@@ -136,6 +164,58 @@ class PlainKind:
         The error for a text that is none of this kind.
         """
         return ModelError(f"{what} is {quoted(text)}; it is {self.describe()}")
+
+
+class SecretKind(PlainKind):
+    """
+    A kind whose values are secrets: no message, view or log shows them, nor does a
+    difference between files.
+    """
+
+    def show(self, value: Any) -> str:
+        """
+        See L{Kind.show}.
+        """
+        return HIDDEN
+
+    def wrong(self, text: str, what: str) -> ModelError:
+        """
+        See L{PlainKind.wrong}.
+        """
+        return ModelError(f"{what} is wrong; it is {self.describe()}")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret(SecretKind):
+    """
+    Values of another kind that are secrets, such as a token.
+
+    @ivar of: the other kind. Its values are texts.
+    """
+
+    of: Kind
+
+    def describe(self) -> str:
+        """
+        See L{Kind.describe}.
+        """
+        return self.of.describe()
+
+    def brief(self) -> str:
+        """
+        See L{Kind.brief}.
+        """
+        return self.of.brief()
+
+    def parse(self, text: str, what: str) -> SecretText:
+        """
+        See L{Kind.parse}.
+        """
+        try:
+            return SecretText(self.of.parse(text, what))
+        except ModelError:
+            # Its message may quote the text.
+            raise self.wrong(text, what) from None
 
 
 @dataclass(frozen=True, slots=True)
