@@ -241,10 +241,13 @@ class PartsTests(SynchronousTestCase):
         move: Any = partial(lbs.switchPort, "s")
         self.table(
             (partial(move, None), "None is no address; write host:port"),
+            (partial(move, "abc"), "'abc' is neither a port nor an address; write a port, host:p"),
+            (partial(move, ""), "'' is neither a port nor an address"),
+            (partial(move, "[::1]"), "'[::1]' has no port"),
             (partial(move, 5.5), "5.5 is no address; write host:port"),
             (partial(move, True), "True is no address; write host:port"),
             (partial(move, 80_800), "port 80800 does not exist; ports are 1 to 65535"),
-            (partial(move, "80800"), "port '80800' does not exist; ports are 1 to 65535"),
+            (partial(move, "80800"), "port 80800 does not exist; ports are 1 to 65535"),
             (partial(move, "9" * 5000), "does not exist; ports are 1 to 65535"),
             (partial(move, -1), "port -1 does not exist"),
         )

@@ -27,6 +27,7 @@ __all__ = [
     "NoHostAvailable",
     "Problem",
     "Remedy",
+    "SeveralListeners",
     "StateDirectoryError",
     "TxlbError",
     "UnknownConnection",
@@ -100,6 +101,18 @@ class UnknownName(TxlbError, LookupError):
         asked: object = name
         shown = shortened(asked) if isinstance(asked, str) else asked
         super().__init__(f"no {kind} is called {shown!r}; {remedy}")
+
+
+class SeveralListeners(UnknownName):
+    """
+    The name of a service where the name of one of its listeners is wanted, as it has
+    several.
+    """
+
+    def __init__(self, service: str, listeners: Iterable[str]) -> None:
+        names = list(listeners)
+        super().__init__("listener", service, names)
+        self.args = (f"service {service!r} has several listeners; name one: {listed(names)}",)
 
 
 class AccessDenied(TxlbError):

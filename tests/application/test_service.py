@@ -52,6 +52,9 @@ class ListenerNameTests(ServiceCase):
         error = self.assertRaises(UnknownName, self.lbs.getProxyService, "web")
         assert isinstance(error, UnknownName)
         self.assertEqual(error.known, ("web-1", "web-2"))
+        # Not: did you mean 'web-2'?
+        told = "service 'web' has several listeners; name one: web-1, web-2"
+        self.assertEqual(str(error), told)
         self.assertRaises(UnknownName, self.lbs.switchPort, "web", 8080)
 
     def test_unknown(self) -> None:

@@ -59,7 +59,11 @@ class ClientTests(BalancerTests):
     def test_file(self) -> None:
         with open(self.path, "w"):
             pass
-        self.assertIn("nobody listens", self.failed(3))
+        self.assertIn(f"{self.path}: that is no socket\n", self.failed(3))
+
+    def test_folder(self) -> None:
+        os.mkdir(self.path)
+        self.assertIn(f"{self.path}: that is a folder and no socket\n", self.failed(3))
 
     def test_closed(self) -> None:
         self.open(lambda _: None)

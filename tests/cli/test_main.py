@@ -45,6 +45,20 @@ class MainTests(CommandTests):
         self.assertEqual(self.exits("check", "--help"), 0)
         self.assertIn("--explain", self.out.getvalue())
 
+    def test_optionFirst(self) -> None:
+        """
+        An option of a command that stands before it is told so; its value was taken for
+        a command.
+        """
+        for option in ("-s", "--socket", "-c", "--config"):
+            for words in ((option, "/tmp/x", "status"), (f"{option}=/tmp/x", "status")):
+                self.assertEqual(self.exits(*words), 2)
+                self.assertIn(
+                    f"{option} stands behind the command, as in: txlb status {option} …\n",
+                    self.err.getvalue(),
+                )
+                self.assertNotIn("invalid choice", self.err.getvalue())
+
     def test_usage(self) -> None:
         for arguments in (
             (),

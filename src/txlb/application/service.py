@@ -4,6 +4,7 @@ The service that a C{.tac} embeds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,14 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
 from txlb.config import Configuration, loadConfiguration
-from txlb.errors import AddressError, ModelError, TxlbError, UnknownConnection, UnknownName
+from txlb.errors import (
+    AddressError,
+    ModelError,
+    SeveralListeners,
+    TxlbError,
+    UnknownConnection,
+    UnknownName,
+)
 from txlb.health import MAX_CHECKS
 from txlb.manager import ProxyManager, wantedServices
 from txlb.model import (
@@ -47,6 +55,9 @@ __all__ = ["LoadBalancedService", "ProxyListener"]
 #: The longest grace, in seconds, and the most checks at once, as in configuration files.
 MOST_GRACE = 86_400.0
 MOST_CHECKS = 10_000
+
+#: What has neither a port nor anything else of an address.
+_WORD = re.compile(r"[^:/\[\]]*\Z")
 
 _NO_FILE = "this balancer was not made from a configuration file"
 
@@ -182,8 +193,8 @@ class LoadBalancedService(MultiService):
         """
         The listener of a name.
 
-        @raise UnknownName: there is none; of a service that has several, they
-            are named.
+        @raise UnknownName: there is none.
+        @raise SeveralListeners: it is the name of a service that has several.
         """
         several = []
         for listener in self._listeners():
@@ -191,7 +202,9 @@ class LoadBalancedService(MultiService):
                 return listener
             if listener.serviceName == proxyName:
                 several.append(str(listener.name))
-        raise UnknownName("listener", proxyName, several or self.getProxyNames())
+        if several:
+            raise SeveralListeners(proxyName, several)
+        raise UnknownName("listener", proxyName, self.getProxyNames())
 
     def _listeners(self) -> Iterator[ProxyListener]:
         for child in self.proxies:
@@ -447,6 +460,11 @@ def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
     """
     The address that a person means who gives only a port, or a whole address.
     """
+    if isinstance(to, str) and _WORD.match(to) and not to.isdecimal():
+        raise AddressError(
+            f"{shown(to)} is neither a port nor an address; write a port, host:port, [::1]:port or "
+            "unix:/path"
+        )
     if not (isinstance(to, str) and to.isdecimal()) and not _isWhole(to):
         address = parseListenAddress(to)
         if isinstance(now, UNIXAddress) and isinstance(address, UNIXAddress):
@@ -458,7 +476,7 @@ def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
     # However many digits there are.
     port = int(to[:9]) if isinstance(to, str) else to
     if not 0 <= port <= 65535:
-        raise AddressError(f"port {shown(to)} does not exist; ports are 1 to 65535")
+        raise AddressError(f"port {str(to)[:9]} does not exist; ports are 1 to 65535")
     return parseListenAddress((now.host, port))
 
 

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import socket
+import stat
 import time
 from types import TracebackType
 from typing import Any, Self
@@ -52,6 +53,9 @@ class Client:
         except OSError as error:
             self._sock.close()
             reason = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+            if error.errno == errno.ECONNREFUSED:
+                # So the system says of a file and of a folder, too.
+                reason = _whatIsThere(path) or reason
             raise Failed(f"{path}: {reason}", NO_BALANCER) from None
 
     def __enter__(self) -> Self:
@@ -127,6 +131,19 @@ class Client:
                 raise Failed(f"{self.path}: the balancer has closed the connection", NO_ANSWER)
             for box in self._boxes.feed(data):
                 return box
+
+
+def _whatIsThere(path: str) -> str:
+    """
+    Say what has the name of a socket and is none; empty if it is one.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return ""
+    if stat.S_ISSOCK(mode):
+        return ""
+    return "that is a folder and no socket" if stat.S_ISDIR(mode) else "that is no socket"
 
 
 def _refusal(box: dict[str, str]) -> Failed:

@@ -39,6 +39,10 @@ COMMANDS = (
 )
 
 
+#: Options that each command takes which asks a balancer, and that stand behind it.
+OF_COMMANDS = ("-s", "--socket", "-c", "--config")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command.
@@ -58,8 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words[:1] == [COMPLETE]:
             status = _complete(words[1:])
         else:
-            arguments = _parser().parse_args(words)
-            status = _run(arguments)
+            parser = _parser()
+            if words and words[0].split("=")[0] in OF_COMMANDS:
+                option = words[0].split("=")[0]
+                parser.error(f"{option} stands behind the command, as in: txlb status {option} …")
+            status = _run(parser.parse_args(words))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
