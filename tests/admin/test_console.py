@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import FakeConsole
 from txlb.admin._console import MAX_BLOCK, MAX_LINE, Interpreter
+from txlb.pool import Event, EventKind
 
 
 class BrokenRepr:
@@ -103,14 +104,37 @@ class InterpreterTests(InterpreterTestCase):
         self.assertIn("EOFError", self.console.errors)
 
     def test_errors(self) -> None:
+        """
+        Of one line that was typed one line tells what is wrong.
+        """
         self.push("1/0")
+        self.assertEqual(self.console.errors, "ZeroDivisionError: division by zero\n")
+        self.assertTrue(self.interpreter.failed)
+
+    def test_errorsInBlocks(self) -> None:
+        """
+        Of several the number of the line is told.
+        """
+        self.push("if True:", "    1/0", "")
         self.assertEqual(
             self.console.errors,
             "Traceback (most recent call last):\n"
-            '  File "<console>", line 1, in <module>\n'
+            '  File "<console>", line 2, in <module>\n'
             "ZeroDivisionError: division by zero\n",
         )
-        self.assertTrue(self.interpreter.failed)
+
+    def test_events(self) -> None:
+        """
+        What the manager gives back is shown as a log shows it.
+        """
+        event = Event(EventKind.HOST_WEIGHT, ("web", "prod", "h"), "weight 1 -> 2", 0.0, by="x")
+        self.interpreter.locals.update(one=event, two=(event, event), none=())
+        text = "host-weight web/prod/h: weight 1 -> 2, by x\n"
+        self.assertEqual(self.push("one"), text)
+        self.assertEqual(self.push("two"), text * 2)
+        self.assertEqual(self.push("none"), "()\n")
+        self.assertEqual(self.push("_ == none, [one, 1][1:]"), "(True, [1])\n")
+        self.assertIn(text, self.push("succeed(two)"))
 
     def test_syntaxErrors(self) -> None:
         self.push("if")

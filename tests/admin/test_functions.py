@@ -45,7 +45,9 @@ class FunctionTests(CommandCase):
         self.assertIn("weight 1 -> 4", repr(self.functions["events"]()))
 
     def test_wrong(self) -> None:
-        self.assertRaises(TypeError, self.functions["setWeight"], "web")
+        for arguments in (("web",), ("web", "prod", "h0", 1, 2)):
+            error = self.assertRaises(ModelError, self.functions["setWeight"], *arguments)
+            self.assertIn("setWeight(service, group, host, weight): ", str(error))
         self.assertRaises(UnknownName, self.functions["setWeight"], "web", "prod", "h7", 4)
 
     def test_wrongKinds(self) -> None:

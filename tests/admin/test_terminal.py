@@ -10,10 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import FakeOutput
+from txlb.admin import _terminal
 from txlb.admin._console import MAX_LINE
 from txlb.admin._terminal import MAX_ESCAPE, MAX_HISTORY, Prompt, TerminalSession
 
-UP, DOWN, LEFT = b"\x1b[A", b"\x1b[B", b"\x1b[D"
+UP, DOWN, RIGHT, LEFT = b"\x1b[A", b"\x1b[B", b"\x1b[C", b"\x1b[D"
 
 
 class TerminalTestCase(SynchronousTestCase):
@@ -131,10 +132,53 @@ class EditingTests(TerminalTestCase):
         self.assertEqual(self.line(), b"ab")
 
     def test_tab(self) -> None:
-        self.keys(b"a\tb\t")
-        self.assertEqual(self.line(), b"a   b   ")
-        self.keys(b"\x01\t")
-        self.assertEqual(self.line(), b"    a   b   ")
+        """
+        At the begin of a line it indents.
+        """
+        self.keys(b"\tx")
+        self.assertEqual(self.line(), b"    x")
+        self.keys(b"\x01 \t")
+        self.assertEqual(self.line(), b"        x")
+
+    def test_tabInAPaste(self) -> None:
+        self.paste(b"a\tb\tc")
+        self.assertEqual(self.line(), b"a   b   c")
+
+    def test_complete(self) -> None:
+        """
+        What is typed goes on as far as there is one way.
+        """
+        self.keys(b"ans\t")
+        self.assertEqual(self.line(), b"answer")
+        self.keys(b".bit_l\t")
+        self.assertEqual(self.line(), b"answer.bit_length(")
+        self.keys(b")\r")
+        self.keys(b"defe\t.unp\t")
+        self.assertEqual(self.line(), b"deferred.unpause(")
+
+    def test_completeBeforeTheCursor(self) -> None:
+        self.keys(b"ans + 1\x01" + RIGHT * 3 + b"\t")
+        self.assertEqual(self.line(), b"answer + 1")
+
+    def test_choices(self) -> None:
+        """
+        With several the names are shown above the line, which stays as it is.
+        """
+        shown = self.keys(b"answer.bit_\t")
+        self.assertIn(b"bit_count(  bit_length(\r\n", shown)
+        self.assertTrue(shown.endswith(b">>> answer.bit_"), shown)
+        self.assertEqual(self.line(), b"answer.bit_")
+
+    def test_manyChoices(self) -> None:
+        self.patch(_terminal, "MAX_CHOICES", 3)
+        shown = self.keys(b"answer.\t")
+        self.assertIn(b" more\r\n", shown)
+        self.assertIn(b"as_integer_ratio(  bit_count(", shown)
+
+    def test_nothingToComplete(self) -> None:
+        self.assertEqual(self.keys(b"nosuch\t")[-1:], b"\a")
+        self.assertEqual(self.keys(b"(1 + \t")[-1:], b"\a")
+        self.assertEqual(self.keys(b"\x03answer\t")[-1:], b"\a")
 
     def test_colours(self) -> None:
         self.assertTrue(self.keys(b"x1 + 23").endswith(b"\x1b[36m23\x1b[0m"))

@@ -21,6 +21,8 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from txlb.admin._shown import CONSOLE, errorText, valueText
+
 #: The longest line, and the most lines that belong together, in bytes.
 MAX_LINE = 4096
 MAX_BLOCK = 16384
@@ -106,16 +108,27 @@ class Interpreter(code.InteractiveInterpreter):
         more = False
         try:
             with self._acting(), self._streams():
-                more = self.runsource(source, "<console>")
+                more = self.runsource(source, CONSOLE)
         except SystemExit as error:
             self._exit(error.code)
         if not more:
             self.resetBuffer()
         return more
 
+    def showtraceback(self) -> None:
+        """
+        Show what the statement has raised.
+        """
+        kind, error, where = sys.exc_info()
+        if error is None or where is None:
+            return
+        sys.last_type, sys.last_value, sys.last_traceback = kind, error, where
+        # The first frame is the one that runs the statement.
+        self.write(errorText(error, where.tb_next, max(len(self.buffer), 1)) + "\n")
+
     def write(self, data: str) -> None:
         """
-        Show a traceback; the base class calls this.
+        Show what was wrong; the base class calls this for what is no Python.
         """
         self.failed = True
         self.console.addError(data)
@@ -173,7 +186,7 @@ class Interpreter(code.InteractiveInterpreter):
         if isinstance(value, Deferred):
             self._displayDeferred(value)
         else:
-            self.console.addOutput(f"{value!r}\n")
+            self.console.addOutput(f"{valueText(value)}\n")
 
     def _displayDeferred(self, deferred: Deferred[Any]) -> None:
         known = self._pending.get(id(deferred))
@@ -215,7 +228,7 @@ class Interpreter(code.InteractiveInterpreter):
 
 def _shown(value: object) -> str:
     try:
-        return repr(value)
+        return valueText(value)
     except Exception as error:  # noqa: BLE001 - there is no line any more to blame it on
         return f"<a {type(value).__name__} that can't be shown: {type(error).__name__}>"
 

@@ -11,8 +11,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from txlb.admin._arguments import Argument
+from txlb.admin._choices import choicesOf
 from txlb.admin._commands import COMMANDS, AdminCommand, Target
+from txlb.admin._completion import CHOICES, Choices
 from txlb.admin._rows import Row
+from txlb.errors import ModelError
 
 
 class Told(tuple[Row, ...]):
@@ -35,16 +38,23 @@ def functions(target: Target) -> dict[str, Callable[..., Any]]:
     that draws a table. Who types there has full access, and says who they are around
     each line.
     """
+    choices = choicesOf(target.balancer)
     return {
-        command.name: _function(command, target) for command in COMMANDS if command.name != "status"
+        command.name: _function(command, target, choices)
+        for command in COMMANDS
+        if command.name != "status"
     }
 
 
-def _function(command: AdminCommand, target: Target) -> Callable[..., Any]:
+def _function(command: AdminCommand, target: Target, choices: Choices) -> Callable[..., Any]:
     signature = inspect.Signature([_parameter(each) for each in command.arguments])
 
     def function(*values: Any, **named: Any) -> Told | Deferred[Told]:
-        bound = signature.bind(*values, **named)
+        try:
+            bound = signature.bind(*values, **named)
+        except TypeError as error:
+            wanted = ", ".join(map(str, signature.parameters))
+            raise ModelError(f"{command.name}({wanted}): {error}") from None
         bound.apply_defaults()
         taken = {each.name: each.verified(bound.arguments[each.name]) for each in command.arguments}
         # The prompt has said who acts.
@@ -54,6 +64,7 @@ def _function(command: AdminCommand, target: Target) -> Callable[..., Any]:
     arguments = "".join(f"\n  {each.name}: {each.doc}" for each in command.arguments)
     function.__name__ = function.__qualname__ = command.name
     function.__doc__ = f"{command.doc}\n{arguments}"
+    setattr(function, CHOICES, choices)
     function.__signature__ = signature  # type: ignore[attr-defined]  # help() and inspect look there
     return function
 

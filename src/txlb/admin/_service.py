@@ -11,9 +11,12 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
+from txlb.admin._choices import choicesOf
 from txlb.admin._commands import Target
+from txlb.admin._completion import CHOICES
 from txlb.admin._explained import explainTable
 from txlb.admin._functions import functions
+from txlb.admin._help import Help
 from txlb.admin._history import History
 from txlb.admin._hostkey import fingerprint, hostKey
 from txlb.admin._log import log
@@ -237,7 +240,11 @@ class ManholeService(Service):
             pool = self._lbs.manager.getPool(serviceName, groupName)
             show(explainTable(pool.explain(clientAddr)) + "\n")
 
-        return {
+        for function in (status, explain):
+            # Python says it where it is called wrongly.
+            function.__qualname__ = function.__name__
+            setattr(function, CHOICES, choicesOf(self._lbs))
+        names: dict[str, object] = {
             "services": self._lbs,
             "manager": self._lbs.manager,
             "config": self._config,
@@ -245,3 +252,4 @@ class ManholeService(Service):
             **functions(Target(self._lbs, self._config, self._history)),
             "explain": explain,
         }
+        return {**names, "help": Help(show, names)}

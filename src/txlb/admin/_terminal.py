@@ -10,7 +10,8 @@ that is being typed as it was, and the client's screen is not cleared.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.conch.manhole import ColoredManhole
 from twisted.conch.recvline import RecvLine
 from twisted.internet.protocol import connectionDone
 
+from txlb.admin._completion import Completer, beginning
 from txlb.admin._console import MAX_LINE, Acting, Interpreter
 from txlb.admin._plain import Output
 
@@ -31,9 +33,15 @@ MAX_ESCAPE = 64
 #: How much of a statement is coloured anew with every key, in bytes.
 MAX_COLOURED = 1024
 
+#: How many names are shown that may stand where the cursor is.
+MAX_CHOICES = 100
+
 CTRL_H = b"\x08"
 
-BANNER = "txlb: a Python prompt inside the balancer. Bound are {names}. Leave with Ctrl-D.\n"
+BANNER = (
+    "txlb: a Python prompt inside the balancer. Bound are {names}. help() tells more, Tab "
+    "completes. Leave with Ctrl-D.\n"
+)
 
 
 class TerminalSession:
@@ -256,10 +264,22 @@ class Prompt(ColoredManhole):
 
     def handle_TAB(self) -> None:
         """
-        Move on to the next multiple of four columns.
+        Complete what is before the cursor. Before the first word of a line, and in a paste,
+        move on to the next multiple of four columns.
         """
-        for _ in range(self.TABSTOP - self.lineBufferIndex % self.TABSTOP):
-            self.characterReceived(b" ", True)
+        before = b"".join(self.lineBuffer[: self.lineBufferIndex]).decode("utf-8", "replace")
+        if self.pasting or not before.strip():
+            for _ in range(self.TABSTOP - self.lineBufferIndex % self.TABSTOP):
+                self.characterReceived(b" ", True)
+            return
+        part, choices = Completer(self.interpreter.locals).complete(before)
+        common = beginning(choices)
+        if len(common) > len(part):
+            self._deliverBuffer(common[len(part) :].encode("utf-8"))
+        elif len(choices) > 1:
+            self.addOutput(_columns(choices, self.width), isAsync=True)
+        else:
+            self.terminal.write(b"\a")
 
     def handle_UP(self) -> None:
         """
@@ -339,3 +359,14 @@ class Prompt(ColoredManhole):
         Leave.
         """
         self.quit()
+
+
+def _columns(choices: Sequence[str], width: int) -> str:
+    """
+    Choices side by side, the most that are shown.
+    """
+    shown = [each.rpartition(".")[2] for each in choices[:MAX_CHOICES]]
+    if len(choices) > len(shown):
+        shown.append(f"and {len(choices) - len(shown)} more")
+    lines = textwrap.wrap("  ".join(shown), max(width, 20), break_on_hyphens=False)
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,89 @@
+"""
+What a prompt shows of values and of errors.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+
+from txlb.errors import TxlbError
+from txlb.pool import Event
+
+#: Where our own modules are.
+_OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
+#: The file of what is typed.
+CONSOLE = "<console>"
+
+
+def valueText(value: object) -> str:
+    """
+    Tell a value: as Python does, but events as sentences, a line each.
+    """
+    if isinstance(value, Event):
+        return str(value)
+    if isinstance(value, (tuple, list)) and value:
+        if all(isinstance(each, Event) for each in value):
+            return "\n".join(map(str, value))
+    return repr(value)
+
+
+def errorText(error: BaseException, where: TracebackType | None, lines: int) -> str:
+    """
+    Tell what went wrong with what was typed.
+
+    What txlb says of it is one line that names the thing and the remedy, and says nothing of how it
+    was found. So is what Python says if one line was typed. Of all others it is Python's
+    traceback, without what is in our modules.
+
+    @param where: the traceback, from the statement on.
+    @param lines: how many lines the statement had.
+    """
+    name = type(error).__name__
+    message = str(error) if isinstance(error, TxlbError) else _message(error)
+    line = f"{name}: {message}" if message else name
+    if isinstance(error, TxlbError):
+        return line
+    frames = traceback.extract_tb(where)
+    place = _placeInside(frames)
+    if place:
+        # A wrong value, or a fault of ours: to tell them apart takes the place.
+        return f"{line} ({place})"
+    if lines == 1 and all(frame.filename == CONSOLE for frame in frames):
+        if error.__cause__ is None and error.__context__ is None and len(frames) == 1:
+            return line
+    told = traceback.TracebackException.from_exception(error)
+    told.stack = _without(frames)
+    for each in (told.__cause__, told.__context__):
+        if each is not None:
+            each.stack = _without(each.stack)
+    return "".join(told.format()).rstrip("\n")
+
+
+def _placeInside(frames: traceback.StackSummary) -> str:
+    """
+    Where in our modules what was typed has come to its end, if it has there.
+    """
+    place = ""
+    for frame in frames:
+        if frame.filename == CONSOLE:
+            place = ""
+        elif frame.filename.startswith(_OURS):
+            place = f"txlb/{frame.filename.removeprefix(_OURS)}, line {frame.lineno}"
+    return place
+
+
+def _message(error: BaseException) -> str:
+    """
+    What Python says of an error, which differs from its text for some kinds.
+    """
+    told = "".join(traceback.format_exception_only(error)).rstrip("\n")
+    return told.partition(": ")[2]
+
+
+def _without(frames: traceback.StackSummary) -> traceback.StackSummary:
+    return traceback.StackSummary.from_list(
+        [frame for frame in frames if not frame.filename.startswith(_OURS)]
+    )
