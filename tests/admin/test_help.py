@@ -45,7 +45,7 @@ class HelpTests(SynchronousTestCase):
             self.help(thing)
             text = self.shown.pop()
             self.assertTrue(text.startswith("drain(service, group, host, deadline=None)\n\n"), text)
-            self.assertIn("\ndeadline: seconds after which", text)
+            self.assertIn("\ndeadline: the time after which", text)
 
     def test_others(self) -> None:
         """
