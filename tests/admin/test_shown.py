@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import FakeConsole
 from tests.admin.targets import FakeBalancer
+from txlb.admin import _shown
 from txlb.admin._commands import Target
 from txlb.admin._console import Interpreter
 from txlb.admin._functions import functions
@@ -64,23 +65,31 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(self.push("raise ValueError"), "ValueError\n")
         self.assertEqual(self.push("assert 1 == 2, 'no'"), "AssertionError: no\n")
 
+    def ours(self) -> None:
+        """
+        Bind a function of one of our modules that calls what it is given.
+        """
+        code = "def ours(function):\n    return 1 + function()\n"
+        exec(compile(code, _shown._OURS + "pool/_odd.py", "exec"), self.interpreter.locals)
+
     def test_insideOurs(self) -> None:
         """
         What goes wrong in one of our modules is told with the place: it may be a fault of ours.
         """
-        told = self.push("manager.setCheck(1, 2, 3, 4)")
+        self.ours()
+        told = self.push("ours(str)")
+        self.assertRegex(told, r"^TypeError: unsupported .* \(txlb/pool/_odd\.py, line 2\)\n$")
+        told = self.push("if True:", "    ours(str)", "")
         self.assertNotIn("Traceback", told)
-        self.assertRegex(
-            self.push("manager.plan(7)"), r"^TypeError: .* \(txlb/\w+/\w+\.py, line \d+\)\n$"
-        )
 
     def test_calledFromOurs(self) -> None:
         """
         What was typed, and is called by ours, is told; ours is not.
         """
-        self.push("class Bad:", "    def __iter__(self):", "        1/0", "")
-        told = self.push("manager.plan(Bad())")
-        self.assertIn('File "<console>", line 3, in __iter__\nZeroDivisionError', told)
+        self.ours()
+        self.push("def bad():", "    1/0", "")
+        told = self.push("ours(bad)")
+        self.assertIn('File "<console>", line 2, in bad\nZeroDivisionError', told)
         self.assertNotIn("txlb", told)
 
     def test_functions(self) -> None:
@@ -110,7 +119,8 @@ class ErrorTests(SynchronousTestCase):
         self.push("try:", "    1/0", "except Exception as e:", "    raise KeyError(1) from e", "")
         self.assertIn("ZeroDivisionError", self.console.errors)
         self.assertIn("The above exception was the direct cause", self.console.errors)
-        self.push("try:", "    manager.plan(7)", "except Exception:", "    raise KeyError(1)", "")
+        self.ours()
+        self.push("try:", "    ours(str)", "except Exception:", "    raise KeyError(1)", "")
         self.assertNotIn(".py", self.console.errors)
         self.assertIn("During handling of the above exception", self.console.errors)
 
