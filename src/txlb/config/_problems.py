@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
+from txlb.config._kinds import HASH, HIDDEN
 from txlb.errors import ConfigurationError, Problem
 
 __all__ = ["MOST_PROBLEMS", "Message", "Problems", "Report"]
@@ -43,7 +44,8 @@ class Problems:
 
     def report(self, line: int, message: Message) -> None:
         """
-        Count a problem, and keep it if it is one of the first.
+        Count a problem, and keep it if it is one of the first. The hash of a password, which
+        may have come into a wrong attribute, is taken out of it.
 
         @param message: is made only if it is kept.
         """
@@ -51,7 +53,7 @@ class Problems:
         full = len(self._kept) == MOST_PROBLEMS
         if full and line >= -self._kept[0][0]:
             return
-        text = message if isinstance(message, str) else message()
+        text = HASH.sub(HIDDEN, message if isinstance(message, str) else message())
         entry = (-line, -next(self._numbers), text)
         if full:
             heapq.heapreplace(self._kept, entry)

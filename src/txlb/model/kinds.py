@@ -56,10 +56,9 @@ HASH = re.compile(r"\$[0-9A-Za-z-]{1,20}[$,][^\s\"'<>]*")
 
 def quoted(text: str) -> str:
     """
-    A value as a message shows it, cut if it is long. The hash of a password, which may have
-    come into a wrong place, is not shown.
+    A value as a message shows it, cut if it is long.
     """
-    return repr(shortened(HASH.sub(HIDDEN, text[: 10 * MAX_QUOTED]), MAX_QUOTED))
+    return repr(shortened(text, MAX_QUOTED))
 
 
 class SecretText(str):
