@@ -231,7 +231,9 @@ class Session:
         path = self._environ["PATH"].split(os.pathsep)
         if bare:
             del self._environ["PYTHONPATH"]
-            path.remove(str(Path(sys.executable).parent))
+            # It is there twice if the environment is active.
+            own = str(Path(sys.executable).parent)
+            path = [each for each in path if each != own]
         else:
             self._file("hello.py", (ROOT / "examples" / "hello.py").read_text(encoding="utf-8"))
         self._environ["PATH"] = os.pathsep.join([str(self._programs(bare)), *path])
