@@ -70,7 +70,7 @@ class MarksCase(SynchronousTestCase):
         self.assertEqual(len(received), len(wanted))
         self.assertTrue(bytes(received) == wanted, "other bytes")
 
-    def ends_(self, stage: HandTurned, sender: socket.socket, receiver: socket.socket) -> None:
+    def finish(self, stage: HandTurned, sender: socket.socket, receiver: socket.socket) -> None:
         """
         The end arrives, and it is over in good order.
         """
@@ -117,7 +117,7 @@ class UrgentTests(MarksCase):
                     sender.send(b"\xf2", socket.MSG_OOB)
                     sender.send(b"behind")
                     self.arrives(stage, receiver, b"before\xf2behind")
-                self.ends_(stage, sender, receiver)
+                self.finish(stage, sender, receiver)
 
     def test_comesWhileItIsRead(self) -> None:
         """
@@ -162,7 +162,7 @@ class UrgentTests(MarksCase):
                 # And it goes through a pipe again.
                 self.burst(stage, sender, receiver)
                 self.assertEqual((end.bulk, end.urgent), (True, False))
-                self.ends_(stage, sender, receiver)
+                self.finish(stage, sender, receiver)
 
     def test_splicedBeforeItIsKnown(self) -> None:
         """
@@ -185,11 +185,11 @@ class UrgentTests(MarksCase):
                 stage.loop.queueBulk(end)
                 stage.loop.catchUp()
                 self.arrives(stage, receiver, b"before\xf2behind")
-                self.ends_(stage, sender, receiver)
+                self.finish(stage, sender, receiver)
 
     def test_inAPipe(self) -> None:
         """
-        The mark comes while bytes before it are in a pipe that nobody empties.
+        The mark comes while bytes before it are in a pipe, as the receiver does not read.
         """
         for family, fromHost in self.ways():
             stage = self.stage(family)
@@ -289,7 +289,7 @@ class DescriptorTests(MarksCase):
                 self.send(sender, b"x")
                 stage.turn(3)
                 self.assertEqual(receiver.recvmsg(10, 100)[:2], (b"x", []))
-                self.ends_(stage, sender, receiver)
+                self.finish(stage, sender, receiver)
 
     def test_inABurst(self) -> None:
         """

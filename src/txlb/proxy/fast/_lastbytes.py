@@ -86,7 +86,7 @@ class LastBytes:
         self._onTheWay = -1
         self._since = connection.loop.now
         self.lookAt = self._since + self.limit
-        # Nobody is there to read what was for the source.
+        # The source takes nothing more.
         source.unsent = None
         if target.pipe is not None:
             target.leavePipe()
@@ -141,7 +141,7 @@ class LastBytes:
             # The target takes no more now; it says when it does.
             self._target.hearOut()
         except OSError:
-            # The target has failed too, and so nobody is left.
+            # The target has failed too.
             self.stop()
         else:
             self.go()

@@ -23,8 +23,7 @@ class UNIXEnd(End):
     A message on a UNIX socket may carry descriptors. A read ends behind such a message
     though more has come, and the system tells of that more only once. So here it takes
     C{recvmsg}, which says so: the system drops the descriptors, as there is no room for
-    them, and sets C{MSG_CTRUNC}. Nobody gets them; a relay can't pass on rights that it
-    does not know.
+    them, and sets C{MSG_CTRUNC}. The relay passes on no descriptors.
     """
 
     __slots__ = ()
