@@ -128,8 +128,7 @@ class Run:
 
     def _runToEnd(self, command: list[str], patience: float) -> Any:
         with _started(command) as process:
-            with tempfile.TemporaryFile() as _:
-                self._field.events.runFor(self._options.seconds)
+            self._field.events.runFor(self._options.seconds)
             until = time.monotonic() + patience
             chunks: list[bytes] = []
             assert process.stdout is not None
