@@ -394,6 +394,30 @@ class CommandLineTests(ControlTestCase):
         self.assertRegex(self.txlb("reload", status=1), r"config\.xml:4: .*rundr")
         self.assertRegex(self.txlb("diff", status=1), r"config\.xml:4: .*rundr")
 
+    def test_conflict(self) -> None:
+        """
+        If the file and the running balancer changed the same, what is said names the
+        commands that go on, in words of the shell; each of them does.
+        """
+        self.balancer()
+        path = self.folder / "config.xml"
+        self.txlb("weight", "web/prod/h1", "5")
+        self.txlb("save")
+        self.txlb("weight", "web/prod/h1", "3")
+        path.write_text(path.read_text("utf-8").replace('weight="5"', 'weight="7"'), "utf-8")
+        said = self.txlb("reload", status=1)
+        self.assertIn("txlb reload --discard", said)
+        self.assertNotIn("services.", said)
+        said = self.txlb("save", status=1)
+        self.assertIn("txlb save --overwrite", said)
+        self.assertNotIn("services.", said)
+        self.txlb("save", "--overwrite")
+        self.assertIn('weight="3"', path.read_text("utf-8"))
+        self.txlb("weight", "web/prod/h1", "4")
+        path.write_text(path.read_text("utf-8").replace('weight="3"', 'weight="7"'), "utf-8")
+        self.txlb("reload", "--discard")
+        self.assertRegex(self.txlb("status"), r"\n    h1 .*unchecked +7 ")
+
     def test_startup(self) -> None:
         """
         It is quick: it does without Twisted.
