@@ -160,6 +160,8 @@ def _daemon(
     files: TwistdFiles,
 ) -> Daemon:
     owner = files.owner
+    # It imports the reactor, which a user to whom the rights are given may not read.
+    balancer.prepare()
     for name in balancer.getProxyNames():
         listener = balancer.getProxyService(name)
         try:

@@ -344,6 +344,15 @@ class LoadBalancedService(MultiService):
                 listener.unbind()
             raise
 
+    def prepare(self) -> None:
+        """
+        Pick up the reactor and make what the parts of a run share, before anything
+        listens. L{bind} and L{privilegedStartService} do this if it has not been done.
+
+        @raise ModelError: something can't be had as it is configured.
+        """
+        self.engine  # noqa: B018 - it is made when it is first asked for
+
     @property
     def engine(self) -> Engine:
         """
