@@ -144,7 +144,7 @@ class UserAuth(SSHUserAuthServer):
                 user=_text(self.user),
                 peer=self.transport.peer,
                 method=_text(self.method),
-                reason=printable(reason.getErrorMessage(), 300),
+                reason=printable(reason.getErrorMessage(), 1000),
             )
         super()._ebBadAuth(reason)
 
