@@ -368,6 +368,7 @@ class FullDiskTests(LogFileCase):
         filling.unlink()
         clients.append(self.exchange())
         waitUntil(lambda: clients[-1] in self.path.read_text("utf-8"))
+        program.waitFor(r"takes lines again; lines lost: \d+")
         lost = re.search(r"takes lines again; lines lost: (\d+)", program.output)
         assert lost is not None, program.output
         text = self.path.read_text("utf-8")
