@@ -303,6 +303,26 @@ class TCPTests(BindCase):
                 self.assertEqual(peer, client.getsockname())
 
     @needsIPv6
+    def test_chosenPortIsTaken(self) -> None:
+        """
+        If another program has the port that the system chose, at another address of the
+        name, the system chooses again.
+        """
+        self.resolving("::1", "127.0.0.1")
+        real, tries = sockets._bindTCP, []
+
+        def bind(address: Any, family: Any, name: Any, backlog: int) -> socket.socket:
+            tries.append(name)
+            if len(tries) == 2:
+                cause = OSError(errno.EADDRINUSE, "taken")
+                raise ListenError(str(address), "taken") from cause
+            return real(address, family, name, backlog)
+
+        self.patch(sockets, "_bindTCP", bind)
+        self.assertEqual(len(self.bind(TCPAddress("localhost", 0))), 2)
+        self.assertEqual(len(tries), 4)
+
+    @needsIPv6
     def test_nameWithOneTaken(self) -> None:
         """
         If one of a name's addresses can't be had, none is listened on, and the message

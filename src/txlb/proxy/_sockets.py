@@ -14,7 +14,7 @@ import stat
 import struct
 import sys
 import termios
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from txlb.connecting import Place, hostOf, lacksIPv6, placesOf
@@ -59,6 +59,9 @@ _REASONS = {
 #: Ports below this one belong to root.
 UNPRIVILEGED = 1024
 
+#: How often the system chooses another port if one of its choice is taken elsewhere.
+PORT_TRIES = 5
+
 
 def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.socket]:
     """
@@ -78,6 +81,21 @@ def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.s
         places = placesOf(address)
     except OSError as error:
         raise ListenError(str(address), error.strerror or str(error)) from error
+    return _bindPlaces(address, list(places), backlog)
+
+
+def _bindPlaces(address: TCPAddress, places: Sequence[Place], backlog: int) -> list[socket.socket]:
+    """
+    Bind at all places. If the system chooses the port, it does so for the first place, and
+    another program may have the same port at another one: then it chooses again.
+    """
+    for _ in range(PORT_TRIES if not address.port and len(places) > 1 else 0):
+        try:
+            return _bindAll(address, places, backlog)
+        except ListenError as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
+                raise
     return _bindAll(address, places, backlog)
 
 
