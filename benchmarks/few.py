@@ -3,7 +3,9 @@ One work and a few peers: for who changes the relay and wants to know what that
 gave, in seconds instead of half an hour.
 
 C{python -m benchmarks.few connection-32 haproxy "txlb fast"}; the first peer is
-the one that the others are compared with.
+the one that the others are compared with. C{--before PYTHON} adds the fast relay of the
+txlb that another interpreter has, such as one of an earlier revision in an environment of
+its own: before and after in one run.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.peers import PEERS, Field, peerNamed
+from benchmarks.peers import PEERS, Field, peerNamed, txlbOf
 from benchmarks.programs import ProgramError
 from benchmarks.scale import FULL
 from benchmarks.works import RELAYING, Comparison, Errors, compare
@@ -31,6 +33,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("peers", choices=names, nargs="+", metavar="PEER", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=FULL.rounds)
     parser.add_argument("--seconds", type=float, default=FULL.seconds, help="of a round of a peer")
+    parser.add_argument("--before", metavar="PYTHON", help="an interpreter with another txlb")
     return parser.parse_args(arguments)
 
 
@@ -46,7 +49,10 @@ def measure(options: argparse.Namespace, errors: Errors) -> Comparison:
         folder = Path(name)
         folder.chmod(0o755)
         with machine.startingOn(machine.OTHER_CORE), Field(folder) as field:
-            running = field.startAll([peerNamed(each) for each in options.peers])
+            peers = [peerNamed(each) for each in options.peers]
+            if options.before:
+                peers.append(txlbOf(options.before, "fast"))
+            running = field.startAll(peers)
             return compare(field.events, running, work, options.rounds, options.seconds, errors)
 
 
@@ -64,7 +70,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     print(f"{found.title}: CPU for each {found.unit}, and beside {options.peers[0]}")
-    for name in options.peers:
+    for name in found.samples:
         cpu, ratio = found.cpu(name), found.ratio(name, options.peers[0])
         if cpu is not None and ratio is not None:
             print(

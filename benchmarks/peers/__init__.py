@@ -18,6 +18,7 @@ from benchmarks.peers._registry import (
     WEBAPP,
     apacheServing,
     peerNamed,
+    txlbOf,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "Running",
     "apacheServing",
     "peerNamed",
+    "txlbOf",
 ]

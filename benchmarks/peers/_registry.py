@@ -98,24 +98,28 @@ def _haproxy(name: str, settings: str, template: str) -> Peer:
     return Peer(name, settings, _haproxyCommand, _haproxyVersion, template, HAPROXY_HOST)
 
 
-def _txlb(name: str, relay: str) -> Peer:
+def _txlb(name: str, relay: str, interpreter: str = "") -> Peer:
+    start = ("-c", "from twisted.scripts.twistd import run; run()", "--pidfile=", "-n", "txlb")
+    command = (lambda *words: [interpreter, *words]) if interpreter else python
     return Peer(
         name,
         f"twistd -n txlb, the {relay} relay, leastc, accounting and deadlines on",
-        lambda place: python(
-            "-c",
-            "from twisted.scripts.twistd import run; run()",
-            "--pidfile=",
-            "-n",
-            "txlb",
-            "-c",
-            str(place.config),
-        ),
+        lambda place: command(*start, "-c", str(place.config)),
         lambda: f"txlb {txlb.__version__}",
         "txlb.xml",
         '      <host name="{name}" ip="{address}"/>',
         lambda: {"RELAY": relay},
     )
+
+
+def txlbOf(interpreter: str, relay: str) -> Peer:
+    """
+    Describe the txlb that another interpreter has, for a comparison with this one.
+
+    @param interpreter: a path of a Python that has another txlb installed.
+    @param relay: C{"fast"} or C{"portable"}.
+    """
+    return _txlb(f"txlb {relay} before", relay, interpreter)
 
 
 def _inPython(name: str, settings: str, module: str) -> Peer:

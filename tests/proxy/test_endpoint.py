@@ -232,6 +232,7 @@ class EndpointTests(SynchronousTestCase):
         """
         connecting = self.connectTo(self.silent())
         [writer] = self.reactor.getWriters()
+        self.assertIsNone(writer.doRead())
         self.assertIsNone(writer.doWrite())
         self.reactor.removeWriter(writer)
         writer.connectionLost(Failure(error.ConnectionLost()))

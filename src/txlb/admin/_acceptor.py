@@ -64,15 +64,9 @@ class Acceptor:
         self._sock.close()
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return self._sock.fileno()
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.admin.Acceptor"
 
     def connectionLost(self, reason: Failure) -> None:
@@ -82,9 +76,6 @@ class Acceptor:
         self._sock.close()
 
     def doRead(self) -> None:
-        """
-        See L{IReadDescriptor}.
-        """
         self._reactor.removeReader(self)
         self._factory.work.add(self)
 

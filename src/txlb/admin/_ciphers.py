@@ -84,15 +84,9 @@ class Cleartext:
     tagSize = 0
 
     def seal(self, sequence: int, packet: bytes) -> bytes:
-        """
-        See L{PacketCipher.seal}.
-        """
         return packet
 
     def open(self, sequence: int, packet: bytes, tag: bytes) -> bytes:
-        """
-        See L{PacketCipher.open}.
-        """
         return packet[4:]
 
 
@@ -125,14 +119,14 @@ class CounterMode:
 
     def seal(self, sequence: int, packet: bytes) -> bytes:
         """
-        See L{PacketCipher.seal}.
+        Encrypt a packet except for its length, and return it with its tag.
         """
         sealed = packet[:4] + self._context.update(packet[4:])
         return sealed + self._tag(sequence, sealed)
 
     def open(self, sequence: int, packet: bytes, tag: bytes) -> bytes:
         """
-        See L{PacketCipher.open}.
+        Check the tag of a packet, and decrypt it.
         """
         if not hmac.compare_digest(tag, self._tag(sequence, packet)):
             raise NotAuthentic("a packet has a wrong HMAC")
@@ -162,15 +156,9 @@ class GaloisMode:
         return nonce
 
     def seal(self, sequence: int, packet: bytes) -> bytes:
-        """
-        See L{PacketCipher.seal}.
-        """
         return packet[:4] + self._cipher.encrypt(self._nonce(), packet[4:], packet[:4])
 
     def open(self, sequence: int, packet: bytes, tag: bytes) -> bytes:
-        """
-        See L{PacketCipher.open}.
-        """
         try:
             return self._cipher.decrypt(self._nonce(), packet[4:] + tag, packet[:4])
         except InvalidTag:

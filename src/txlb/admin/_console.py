@@ -249,8 +249,5 @@ class ConsoleStream(io.TextIOBase):
         return True
 
     def write(self, data: str) -> int:
-        """
-        See L{io.TextIOBase.write}.
-        """
         self._console.addOutput(data)
         return len(data)

@@ -31,9 +31,6 @@ class History:
         self.last = 0
 
     def __call__(self, event: Event) -> None:
-        """
-        See L{txlb.interfaces.IEventObserver}.
-        """
         self.last += 1
         self._events.append((self.last, self._now(), event))
         waiting, self._waiting = self._waiting, {}

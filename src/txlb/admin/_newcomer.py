@@ -60,15 +60,9 @@ class Newcomer:
 
     @property
     def silent(self) -> bool:
-        """
-        See L{txlb.admin._startups.Startup.silent}.
-        """
         return self._begun and not self._toBeDone and not self._connection.deciding
 
     def makeRoom(self) -> None:
-        """
-        See L{txlb.admin._startups.Startup.makeRoom}.
-        """
         self._connection.makeRoom()
 
     def due(self) -> None:

@@ -130,24 +130,15 @@ class PlainSession:
     # From the interpreter
 
     def addOutput(self, data: str, isAsync: bool = False) -> None:
-        """
-        See L{txlb.admin._console.Console}.
-        """
         if data and not self._ended:
             self._needsNewline = not data.endswith("\n")
             self._output.write(self._encoded(data))
 
     def addError(self, data: str) -> None:
-        """
-        See L{txlb.admin._console.Console}.
-        """
         if not self._ended:
             self._output.writeError(self._encoded(data))
 
     def quit(self, status: int = 0) -> None:
-        """
-        See L{txlb.admin._console.Console}.
-        """
         if not self._ended:
             self.closed()
             self._output.finish(status)

@@ -46,9 +46,6 @@ class PasswordThread(threading.Thread):
         self.daemon = True
 
     def run(self) -> None:
-        """
-        See L{threading.Thread.run}.
-        """
         # Elsewhere than on Linux this is about whole processes. The threads that argon2
         # starts are as nice as this one.
         if sys.platform == "linux":

@@ -342,15 +342,9 @@ class Prompt(ColoredManhole):
             self.terminal.cursorBackward(behind)
 
     def addError(self, data: str) -> None:
-        """
-        See L{txlb.admin._console.Console}.
-        """
         self.addOutput(data)
 
     def quit(self, status: int = 0) -> None:
-        """
-        See L{txlb.admin._console.Console}.
-        """
         self._ended = True
         self._leave(status)
 

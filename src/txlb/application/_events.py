@@ -31,8 +31,5 @@ class EventLog:
     """
 
     def __call__(self, event: Event) -> None:
-        """
-        See L{txlb.interfaces.IEventObserver}.
-        """
         level = LogLevel.warn if event.kind in WARNINGS else LogLevel.info
         _log.emit(level, "{event}", event=event)

@@ -76,9 +76,6 @@ class LogFileService(Service):
         self._file.write(line + "\n")
 
     def __call__(self, event: LogEvent) -> None:
-        """
-        See L{ILogObserver}.
-        """
         if str(event.get("log_namespace", "")).startswith(NAMESPACE):
             line = _asJSON(event) if self._json else eventAsText(event)
             self.writeLine(line.replace("\n", "\n\t"))

@@ -149,9 +149,6 @@ class LoadBalancedService(MultiService):
         return [*([] if self._engine is None else [self._engine]), *self._stopping]
 
     def _cut(self, host: Host, outcome: Outcome) -> None:
-        """
-        See L{ProxyManager.onCut}.
-        """
         for engine in self._engines():
             engine.cutSoon(host, outcome)
 

@@ -49,18 +49,12 @@ class SchedulerWord(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return (
             f"one of {', '.join(schedulers.schedulerWords())}, "
             f"or PythonDirector's {', '.join(schedulers.ALIASES)}"
         )
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         if len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         try:
@@ -80,15 +74,9 @@ class Name(PlainKind):
     of: str
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return "a name of 1 to 255 printable characters, without a slash"
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         return checkName(self.of, text)
 
 
@@ -99,15 +87,9 @@ class HostAddress(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return "an address: host:port, [::1]:port or unix:/path"
 
     def parse(self, text: str, what: str) -> Address:
-        """
-        See L{Kind.parse}.
-        """
         if len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         return _address(parseHostAddress, text, what)
@@ -120,18 +102,12 @@ class ListenAddress(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return (
             "an address to listen on: host:port, [::1]:port, unix:/path, systemd:name, "
             "or *:port for every interface"
         )
 
     def parse(self, text: str, what: str) -> AnyListenAddress:
-        """
-        See L{Kind.parse}.
-        """
         if len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         return _address(lambda value: parseListenAddress(value, ephemeral=False), text, what)
@@ -144,23 +120,14 @@ class Mode(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return "permissions as chmod takes them, 0000 to 0777 in octal digits"
 
     def parse(self, text: str, what: str) -> int:
-        """
-        See L{Kind.parse}.
-        """
         if not _MODE.match(text):
             raise self.wrong(text, what)
         return int(text, 8)
 
     def write(self, value: Any, before: str | None = None) -> str:
-        """
-        See L{Kind.write}.
-        """
         return f"{value:04o}"
 
 
@@ -175,15 +142,9 @@ class Account(PlainKind):
     of: str
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return f"the name of a {self.of} of this machine, or its number"
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         if not text.isprintable() or not text.strip() or len(text) > MAX_LENGTH:
             raise self.wrong(text, what)
         if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
@@ -205,18 +166,12 @@ class ClientNetwork(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return (
             "a network of clients: 192.0.2.0/24, 2001:db8::/32, one address, unix for clients of "
             "UNIX sockets, or all"
         )
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         try:
             return parseNetwork(text)
         except ModelError as error:
@@ -231,18 +186,12 @@ class Path(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return (
             f"a path of at most {MAX_PATH} characters, absolute or from the folder of the "
             "configuration file"
         )
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         if not text.strip() or len(text) > MAX_PATH:
             raise self.wrong(text, what)
         if not text.isprintable():
@@ -260,9 +209,6 @@ class PasswordHash(SecretKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return "a hash as txlb passwd prints it"
 
     def parse(self, text: str, what: str) -> SecretText:
@@ -274,9 +220,6 @@ class PasswordHash(SecretKind):
         return SecretText(text)
 
     def show(self, value: Any) -> str:
-        """
-        See L{Kind.show}.
-        """
         return "(an argon2id hash)" if isCurrentHash(value) else "(an old crypt hash)"
 
 

@@ -108,18 +108,12 @@ class Word(PlainKind):
     words: Words
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         known = self.words.known()
         if not known:
             return "a word that is known once txlb.application was imported"
         return f"one of {', '.join(known)}"
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         if self.words.find(text) is None:
             wrong = self.wrong(text, what)
             hint = nearest(text, self.words.known())

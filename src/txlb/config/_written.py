@@ -102,9 +102,6 @@ class WrittenMarkup(WrittenNode):
         self.text = text
 
     def write(self, parts: list[str]) -> None:
-        """
-        See L{WrittenNode.write}.
-        """
         parts.append(self.text)
 
 
@@ -152,9 +149,6 @@ class WrittenElement(WrittenNode):
                 yield from node.elements()
 
     def write(self, parts: list[str]) -> None:
-        """
-        See L{WrittenNode.write}.
-        """
         parts += [f"<{self.name}", *map(str, self.attributes), self.end]
         for node in self:
             parts.append(node.leading)

@@ -64,9 +64,6 @@ class OneProtocolFactory(Factory):
         self._only = protocol
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """
-        See L{IProtocolFactory.buildProtocol}.
-        """
         return self._only
 
 
@@ -95,9 +92,6 @@ class UNIXEndpoint:
         self._path = path
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """
-        See L{IStreamClientEndpoint.connect}.
-        """
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
                 sock.setblocking(False)
@@ -124,9 +118,6 @@ class ZonedEndpoint:
         self._address = address
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """
-        See L{IStreamClientEndpoint.connect}.
-        """
         try:
             host, port, _, interface = familyAndName(self._address)[1]
         except OSError as error:

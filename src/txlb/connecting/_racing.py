@@ -83,9 +83,6 @@ class RacingEndpoint:
     # As the race wants it
 
     def start(self, address: Address) -> Failure | None:
-        """
-        See L{txlb.connecting.Track.start}.
-        """
         if self._pauses and self._pauses.holds(address):
             return NO_PORTS
         self._failure = None
@@ -99,15 +96,9 @@ class RacingEndpoint:
         return self._failure
 
     def stop(self, address: Address) -> None:
-        """
-        See L{txlb.connecting.Track.stop}.
-        """
         self._connecting.pop(address).cancel()
 
     def lost(self, failure: Failure) -> None:
-        """
-        See L{txlb.connecting.Track.lost}.
-        """
         self._done.errback(ConnectFailed(failure))
 
     def _connected(self, protocol: Any, address: Address) -> None:
@@ -148,8 +139,5 @@ class _FirstOnly(Factory):
         self._factory = factory
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """
-        See L{IProtocolFactory.buildProtocol}.
-        """
         factory, self._factory = self._factory, None
         return None if factory is None else factory.buildProtocol(addr)

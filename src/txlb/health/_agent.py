@@ -43,9 +43,6 @@ class AgentCheck(ConversationCheck):
         return self._sockets.run(line, self.talk(line, target)).addCallback(_ofAgent)
 
     def talk(self, line: Line, target: Target) -> Conversation:
-        """
-        See L{ConversationCheck.talk}.
-        """
         yield from line.connect()
         yield from line.send(self._send)
         reader = AgentReader()

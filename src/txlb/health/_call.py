@@ -64,9 +64,6 @@ class Function(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         return "a Python function"
 
     def parse(self, text: str, what: str) -> Any:

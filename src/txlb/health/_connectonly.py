@@ -65,5 +65,5 @@ class ConnectOnly:
 
     def stop(self) -> None:
         """
-        See L{txlb.health.Sockets.stop}.
+        Do nothing: no descriptor is watched.
         """

@@ -32,9 +32,6 @@ class ExpectCheck(ConversationCheck):
         self._tls = TLSOptions(options) if options["tls"] else None
 
     def talk(self, line: Line, target: Target) -> Conversation:
-        """
-        See L{ConversationCheck.talk}.
-        """
         yield from line.connect()
         if self._tls is not None:
             yield from self._tls.secure(line, target)

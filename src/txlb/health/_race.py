@@ -82,9 +82,6 @@ class LineRace:
     # As the race wants it
 
     def start(self, address: Address) -> Failure | None:
-        """
-        See L{txlb.connecting.Track.start}.
-        """
         try:
             family, name = familyAndName(address)
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -100,17 +97,11 @@ class LineRace:
         return None
 
     def stop(self, address: Address) -> None:
-        """
-        See L{txlb.connecting.Track.stop}.
-        """
         sock = self._sockets.pop(address)
         self._watcher.forget(sock.fileno())
         sock.close()
 
     def lost(self, failure: Failure) -> None:
-        """
-        See L{txlb.connecting.Track.lost}.
-        """
         self._reach.failure = failure
         self._done()
 

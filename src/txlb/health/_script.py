@@ -52,9 +52,6 @@ class ScriptCheck:
         self._tools = tools
 
     def check(self, target: Target) -> Deferred[Verdict]:
-        """
-        See L{IHealthCheck.check}.
-        """
         sockets = self._tools.sockets
         if isinstance(sockets, ConnectOnly):
             return sockets.reach(target.address)

@@ -191,9 +191,6 @@ class EpollWatcher:
         self._calls: dict[int, Callable[[], None]] = {}
 
     def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
-        """
-        See L{Watcher.watch}.
-        """
         if self._epoll is None:
             self._epoll = select.epoll()
             self._reactor.addReader(self)
@@ -204,31 +201,19 @@ class EpollWatcher:
         self._calls[fd] = call
 
     def forget(self, fd: int) -> None:
-        """
-        See L{Watcher.forget}.
-        """
         del self._calls[fd]
         if self._epoll is not None:
             # Closing would do, unless a process that was forked has a copy.
             self._epoll.unregister(fd)
 
     def look(self) -> None:
-        """
-        See L{Watcher.look}.
-        """
         if self._calls:
             self.doRead()
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return -1 if self._epoll is None else self._epoll.fileno()
 
     def doRead(self) -> None:
-        """
-        See L{IReadDescriptor}.
-        """
         if self._epoll is None:
             return
         ready = [(fd, self._calls.get(fd)) for fd, _ in self._epoll.poll(0, MAX_EVENTS)]
@@ -238,20 +223,12 @@ class EpollWatcher:
                 call()
 
     def connectionLost(self, reason: Failure) -> None:
-        """
-        See L{IReadDescriptor}.
-        """
+        pass
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.health"
 
     def stop(self) -> None:
-        """
-        See L{Watcher.stop}.
-        """
         if self._epoll is not None:
             self._reactor.removeReader(self)
             self._epoll.close()
@@ -270,9 +247,6 @@ class ReactorWatcher:
         self._watched: dict[int, _Descriptor] = {}
 
     def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
-        """
-        See L{Watcher.watch}.
-        """
         if fd in self._watched:
             self.forget(fd)
         self._watched[fd] = descriptor = _Descriptor(fd, call)
@@ -282,22 +256,14 @@ class ReactorWatcher:
             self._reactor.addReader(descriptor)
 
     def forget(self, fd: int) -> None:
-        """
-        See L{Watcher.forget}.
-        """
         descriptor = self._watched.pop(fd)
         self._reactor.removeReader(descriptor)
         self._reactor.removeWriter(descriptor)
 
     def look(self) -> None:
-        """
-        See L{Watcher.look}.
-        """
+        pass
 
     def stop(self) -> None:
-        """
-        See L{Watcher.stop}.
-        """
         for fd in tuple(self._watched):
             self.forget(fd)
 

@@ -35,9 +35,6 @@ class ConversationCheck:
         self._sockets = tools.sockets
 
     def check(self, target: Target) -> Deferred[Verdict]:
-        """
-        See L{IHealthCheck.check}.
-        """
         line = Line(target.address, target.header, target.others, target.timeout)
         return self._sockets.run(line, self.talk(line, target))
 
@@ -55,9 +52,6 @@ class TCPCheck(ConversationCheck):
     """
 
     def talk(self, line: Line, target: Target) -> Conversation:
-        """
-        See L{ConversationCheck.talk}.
-        """
         yield from line.connect()
         line.resetAtEnd()
         return CONNECTED
@@ -76,9 +70,6 @@ class TLSCheck(ConversationCheck):
         self._tls = TLSOptions(options)
 
     def talk(self, line: Line, target: Target) -> Conversation:
-        """
-        See L{ConversationCheck.talk}.
-        """
         yield from line.connect()
         yield from self._tls.secure(line, target)
         return Verdict(True, "the TLS handshake is done")

@@ -26,21 +26,12 @@ class Bytes(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         return r"text of 1 to 4096 characters with the escapes \r \n \t \0 \\ and \xHH"
 
     def brief(self) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         return r"text with the escapes ``\r \n \t \0 \\`` and ``\xHH``"
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         if not 1 <= len(text) <= MAX_TEXT:
             raise ModelError(f"{what} is {quoted(text)}; it is {self.describe()}")
         unescaped(text, what)
@@ -54,15 +45,9 @@ class Statuses(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         return "status codes and ranges of them, such as 200-399 or 200,204,301-302"
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         compact = text.replace(" ", "")
         if len(text) > MAX_TEXT or not _STATUSES.match(compact):
             raise self.wrong(text, what)

@@ -20,9 +20,6 @@ _by: ContextVar[str] = ContextVar("txlb.manager.by", default="")
 
 @contextlib.contextmanager
 def actingBy(who: str) -> Iterator[None]:
-    """
-    See L{txlb.manager.ProxyManager.by}.
-    """
     if not 0 < len(who) <= MAX_LENGTH or not who.isprintable():
         raise ModelError(
             f"{who[:MAX_LENGTH]!r} can't stand for somebody in a log; it takes 1 to "

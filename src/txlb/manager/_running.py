@@ -138,7 +138,7 @@ class Running:
 
     def getService(self, serviceName: str) -> ProxyService:
         """
-        See L{txlb.manager.ProxyManager.getService}.
+        Find a service by its name.
         """
         try:
             return self.services[serviceName]
@@ -147,7 +147,7 @@ class Running:
 
     def getPool(self, serviceName: str, groupName: str | None) -> HostPool:
         """
-        See L{txlb.manager.ProxyManager.getPool}.
+        Find the pool of a group.
         """
         if groupName is None:
             groupName = self.servingGroup(serviceName).name
@@ -157,7 +157,7 @@ class Running:
 
     def servingGroup(self, serviceName: str) -> ProxyGroup:
         """
-        See L{txlb.manager.ProxyManager.servingGroup}.
+        Find the group that serves the clients of a service.
         """
         service = self.getService(serviceName)
         standIn = self._failover.standIns.get(serviceName)
@@ -165,13 +165,13 @@ class Running:
 
     def getCounters(self, serviceName: str) -> ServiceCounters:
         """
-        See L{txlb.manager.ProxyManager.getCounters}.
+        Find the counters of a service.
         """
         return self._counters[self.getService(serviceName).name]
 
     def getAdmission(self, serviceName: str) -> Admission:
         """
-        See L{txlb.manager.ProxyManager.getAdmission}.
+        Find the admission of a service.
         """
         return self._admissions[self.getService(serviceName).name]
 
@@ -244,7 +244,7 @@ class Running:
 
     def nextDeadline(self) -> float | None:
         """
-        See L{txlb.manager.ProxyManager.nextDeadline}.
+        Tell when L{advance} is due.
         """
         deadlines = [pool.nextDeadline() for pool in (*self.pools.values(), *self._parting)]
         deadlines.append(self._failover.nextDeadline())
@@ -252,7 +252,7 @@ class Running:
 
     def advance(self, now: float) -> None:
         """
-        See L{txlb.manager.ProxyManager.advance}.
+        Let every pool do what is due.
         """
         for pool in (*self.pools.values(), *self._parting):
             pool.advance(now)

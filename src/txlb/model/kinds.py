@@ -136,25 +136,25 @@ class PlainKind:
 
     def describe(self) -> str:
         """
-        See L{Kind.describe}.
+        Say in a few words which values are allowed.
         """
         raise NotImplementedError
 
     def brief(self) -> str:
         """
-        See L{Kind.brief}.
+        Name the kind for a usage line.
         """
         return self.describe()
 
     def write(self, value: Any, before: str | None = None) -> str:
         """
-        See L{Kind.write}.
+        Render a value for a file.
         """
         return str(value)
 
     def show(self, value: Any) -> str:
         """
-        See L{Kind.show}.
+        Render a value for a person.
         """
         return self.write(value)
 
@@ -173,14 +173,11 @@ class SecretKind(PlainKind):
 
     def show(self, value: Any) -> str:
         """
-        See L{Kind.show}.
+        Render a value for a person, without the secret.
         """
         return HIDDEN
 
     def wrong(self, text: str, what: str) -> ModelError:
-        """
-        See L{PlainKind.wrong}.
-        """
         return ModelError(f"{what} is wrong; it is {self.describe()}")
 
 
@@ -195,21 +192,12 @@ class Secret(SecretKind):
     of: Kind
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return self.of.describe()
 
     def brief(self) -> str:
-        """
-        See L{Kind.brief}.
-        """
         return self.of.brief()
 
     def parse(self, text: str, what: str) -> SecretText:
-        """
-        See L{Kind.parse}.
-        """
         try:
             return SecretText(self.of.parse(text, what))
         except ModelError:
@@ -224,22 +212,13 @@ class Boolean(PlainKind):
     """
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         trues, falses = zip(*BOOLEAN_PAIRS, strict=True)
         return f"one of {', '.join(trues)} or of {', '.join(falses)}"
 
     def brief(self) -> str:
-        """
-        See L{Kind.brief}.
-        """
         return "true or false"
 
     def parse(self, text: str, what: str) -> bool:
-        """
-        See L{Kind.parse}.
-        """
         word = text.lower()
         if word not in _TRUE | _FALSE:
             raise self.wrong(text, what)
@@ -272,26 +251,17 @@ class Whole(PlainKind):
     zero: str = ""
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         unit = f" of {self.unit}" if self.unit else ""
         text = f"a whole number{unit} from {self.least} to {self.most}"
         return f"{text}, or 0 for {self.zero}" if self.zero else text
 
     def parse(self, text: str, what: str) -> int:
-        """
-        See L{Kind.parse}.
-        """
         value = int(text) if _WHOLE.match(text) else None
         if value is None or not (self.least <= value <= self.most or (self.zero and not value)):
             raise self.wrong(text, what)
         return value
 
     def show(self, value: Any) -> str:
-        """
-        See L{Kind.show}.
-        """
         return _withZero(f"{value} {self.unit}".strip(), value, self.zero)
 
 
@@ -309,25 +279,16 @@ class Seconds(PlainKind):
     zero: str = ""
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         zero = f"; 0 stands for {self.zero}" if self.zero else ""
         return f"{self._range()}, or a time with a unit, as in {UNITS_SHOWN}{zero}"
 
     def brief(self) -> str:
-        """
-        See L{Kind.brief}.
-        """
         return f"{self._range()}; 0 stands for {self.zero}" if self.zero else self._range()
 
     def _range(self) -> str:
         return f"a number of seconds from {_decimal(self.least)} to {_decimal(self.most)}"
 
     def parse(self, text: str, what: str) -> float:
-        """
-        See L{Kind.parse}.
-        """
         value = secondsOf(text)
         if value is None or not self.least <= value <= self.most:
             raise self.wrong(text, what)
@@ -350,9 +311,6 @@ class Seconds(PlainKind):
         return f"{_decimal(value)}s"
 
     def show(self, value: Any) -> str:
-        """
-        See L{Kind.show}.
-        """
         return _withZero(f"{_decimal(value)} s", value, self.zero)
 
 
@@ -367,30 +325,18 @@ class Factor(PlainKind):
     most: float
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return f"a number from {_decimal(self.least)} to {_decimal(self.most)}, or 0 for off"
 
     def parse(self, text: str, what: str) -> float:
-        """
-        See L{Kind.parse}.
-        """
         value = float(text) if _NUMBER.match(text) else None
         if value is None or not (value == 0 or self.least <= value <= self.most):
             raise self.wrong(text, what)
         return value
 
     def write(self, value: Any, before: str | None = None) -> str:
-        """
-        See L{Kind.write}.
-        """
         return _decimal(value)
 
     def show(self, value: Any) -> str:
-        """
-        See L{Kind.show}.
-        """
         return _withZero(_decimal(value), value, "off")
 
 
@@ -408,31 +354,19 @@ class Number(PlainKind):
     unit: str = ""
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         unit = f" of {self.unit}" if self.unit else ""
         return f"a number{unit} from {_decimal(self.least)} to {_decimal(self.most)}"
 
     def parse(self, text: str, what: str) -> float:
-        """
-        See L{Kind.parse}.
-        """
         value = float(text) if _NUMBER.match(text) else None
         if value is None or not self.least <= value <= self.most:
             raise self.wrong(text, what)
         return value
 
     def write(self, value: Any, before: str | None = None) -> str:
-        """
-        See L{Kind.write}.
-        """
         return _decimal(value)
 
     def show(self, value: Any) -> str:
-        """
-        See L{Kind.show}.
-        """
         return f"{_decimal(value)} {self.unit}".strip()
 
 
@@ -445,15 +379,9 @@ class Word(PlainKind):
     words: tuple[str, ...]
 
     def describe(self) -> str:
-        """
-        See L{Kind.describe}.
-        """
         return f"{', '.join(self.words[:-1])} or {self.words[-1]}"
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{Kind.parse}.
-        """
         if text not in self.words:
             raise self.wrong(text, what)
         return text

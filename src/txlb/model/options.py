@@ -51,15 +51,9 @@ class Text(PlainKind):
     description: str
 
     def describe(self) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         return self.description
 
     def parse(self, text: str, what: str) -> str:
-        """
-        See L{txlb.model.kinds.Kind}.
-        """
         if len(text) > MAX_TEXT or not re.fullmatch(self.pattern, text):
             raise self.wrong(text, what)
         return text

@@ -151,19 +151,19 @@ class Attempt:
 
     def connected(self) -> Lease:
         """
-        See L{Dial.connected}.
+        Report that the host was reached.
         """
         return self.dial.connected(self)
 
     def failed(self, failure: Failure, slept: float = 0.0) -> Step:
         """
-        See L{Dial.failed}.
+        Report that the host was not reached.
         """
         return self.dial.failed(self, failure, slept)
 
     def cancel(self) -> None:
         """
-        See L{Dial.cancel}.
+        Give the attempt up, without a report about the host.
         """
         self.dial.cancel()
 

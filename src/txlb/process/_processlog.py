@@ -77,9 +77,6 @@ class ProcessLog:
         return cls(RotatedFile(name or NAME, ROTATE_LENGTH, None, owner))
 
     def __call__(self, event: LogEvent) -> None:
-        """
-        See L{ILogObserver}.
-        """
         if str(event.get("format", "")).startswith(_NO_CACHE):
             self._noCache(event)
         else:

@@ -75,9 +75,6 @@ class UNIXPort:
         self._factory.doStop()
 
     def doRead(self) -> None:
-        """
-        See L{IReadDescriptor}.
-        """
         for _ in range(BATCH):
             try:
                 sock, _peer = self._socket.accept()
@@ -102,15 +99,9 @@ class UNIXPort:
                     _log.failure("a connection on a UNIX socket could not be taken")
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return self._socket.fileno()
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.process.UNIXPort"
 
     def connectionLost(self, reason: Failure) -> None:

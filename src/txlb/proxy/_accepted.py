@@ -87,9 +87,6 @@ class AcceptedClient(Protocol):
     # The reactor's side
 
     def connectionMade(self) -> None:
-        """
-        See L{IProtocol}.
-        """
         self.transport.pauseProducing()
         self._accepted(self, nameOf(self.transport.getPeer()))
 
@@ -106,24 +103,15 @@ class AcceptedClient(Protocol):
             self.transport.abortConnection()
 
     def readConnectionLost(self) -> None:
-        """
-        See L{IHalfCloseableProtocol}.
-        """
         self._sentAll = True
         if self._begun and self._side is not None:
             self._side.readConnectionLost()
 
     def writeConnectionLost(self) -> None:
-        """
-        See L{IHalfCloseableProtocol}.
-        """
         if self._side is not None:
             self._side.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        See L{IProtocol}.
-        """
         self._lost = reason
         if self._side is not None:
             self._side.connectionLost(reason)

@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IWriteDescriptor
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReadWriteDescriptor
 from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -24,7 +24,7 @@ from txlb.proxy._transport import SocketTransport
 UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
-@implementer(IWriteDescriptor)
+@implementer(IReadWriteDescriptor)
 class Connecting:
     """
     A socket that is being connected. Owned by the reactor until it is connected or has
@@ -64,9 +64,16 @@ class Connecting:
         else:
             self._connected(sock, False)
 
+    def doRead(self) -> Any:
+        """
+        Look at the socket. It is not watched for reading, but an event that the reactor
+        took for the former owner of the descriptor in the same turn comes here.
+        """
+        return self.doWrite()
+
     def doWrite(self) -> Any:
         """
-        See L{IWriteDescriptor}.
+        Look at the socket: it is connected, or it has failed.
         """
         self._look()
         # Closing is for later, as the reactor looks for the descriptor once more.
@@ -99,15 +106,9 @@ class Connecting:
             self._reactor.addWriter(self)
 
     def fileno(self) -> int:
-        """
-        See L{IWriteDescriptor}.
-        """
         return self._fd
 
     def logPrefix(self) -> str:
-        """
-        See L{IWriteDescriptor}.
-        """
         return "txlb.proxy.SocketEndpoint"
 
     def _connected(self, sock: socket.socket, failed: bool) -> None:

@@ -69,7 +69,7 @@ class Holder:
 
     def connectionCount(self) -> int:
         """
-        See L{txlb.interfaces.IRelay.connectionCount}.
+        Count the connections.
         """
         return len(self._connections)
 
@@ -82,13 +82,13 @@ class Holder:
 
     def clientAddrs(self) -> list[object]:
         """
-        See L{txlb.interfaces.IRelay.clientAddrs}.
+        List the addresses of the clients, one for each connection.
         """
         return [connection.dial.clientAddr for connection in self._connections]
 
     def abortAll(self) -> None:
         """
-        See L{txlb.interfaces.IRelay.abortAll}.
+        Reset every connection.
         """
         # First those that wait, or each end would bring one of them to a host.
         for connection in [each for each in self._connections if each.waits]:
@@ -98,7 +98,7 @@ class Holder:
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
-        See L{txlb.interfaces.IRelay.leaveHost}.
+        Let every connection leave a host: see L{Leaving.leaveHost}.
         """
         for connection in tuple(self._connections):
             connection.leaveHost(host, outcome)

@@ -208,15 +208,9 @@ class Door:
         self._accept(BACKLOG)
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return self._sock.fileno()
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.proxy.Listener"
 
     def connectionLost(self, reason: Failure) -> None:
@@ -226,9 +220,6 @@ class Door:
         self._sock.close()
 
     def doRead(self) -> None:
-        """
-        See L{IReadDescriptor}.
-        """
         error = self._accept(BATCH)
         if error is not None:
             self._watched = False

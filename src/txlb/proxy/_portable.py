@@ -232,15 +232,9 @@ class Connection:
 
     @property
     def waits(self) -> bool:
-        """
-        See L{txlb.proxy._held.Held.waits}.
-        """
         return self._wait is not None
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
-        """
-        See L{Held.leaveHost}.
-        """
         attempt, result = self._attempt, self._result
         if self._pair is not None:
             if result is not None and result.lease is not None and result.lease.host is host:

@@ -46,15 +46,9 @@ class PrefaceReader:
         reactor.addReader(self)
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return self._sock.fileno()
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.proxy.PrefaceReader"
 
     def connectionLost(self, reason: Failure) -> None:
@@ -70,9 +64,6 @@ class PrefaceReader:
         self._decide(Reject("the balancer stops"))
 
     def doRead(self) -> None:
-        """
-        See L{IReadDescriptor}.
-        """
         try:
             data = self._sock.recv(self._left)
         except BlockingIOError:

@@ -92,9 +92,6 @@ class SocketTransport:
         return len(self._unsent)
 
     def write(self, data: bytes) -> None:
-        """
-        See L{ITransport.write}.
-        """
         if self._failed or self._finishing or self._losing or self._leaving or self._closed:
             return
         if not self._unsent:
@@ -116,15 +113,9 @@ class SocketTransport:
             self._producer.pauseProducing()
 
     def writeSequence(self, data: Any) -> None:
-        """
-        See L{ITransport.writeSequence}.
-        """
         self.write(b"".join(data))
 
     def doWrite(self) -> Any:
-        """
-        See L{IWriteDescriptor}.
-        """
         self._inTurn = True
         try:
             self._flush()
@@ -176,9 +167,6 @@ class SocketTransport:
         self._producerPaused = False
 
     def unregisterProducer(self) -> None:
-        """
-        See L{IConsumer.unregisterProducer}.
-        """
         self._producer = None
 
     def loseWriteConnection(self) -> None:
@@ -202,31 +190,19 @@ class SocketTransport:
     # Reading
 
     def pauseProducing(self) -> None:
-        """
-        See L{IPushProducer.pauseProducing}.
-        """
         self._reading = False
         if not (self._leaving or self._closed):
             self._reactor.removeReader(self)
 
     def resumeProducing(self) -> None:
-        """
-        See L{IPushProducer.resumeProducing}.
-        """
         if not (self._ended or self._losing or self._leaving or self._closed):
             self._reading = True
             self._reactor.addReader(self)
 
     def stopProducing(self) -> None:
-        """
-        See L{IPushProducer.stopProducing}.
-        """
         self.loseConnection()
 
     def doRead(self) -> Any:
-        """
-        See L{IReadDescriptor}.
-        """
         if not self._reading:
             return None  # it was paused in this very turn
         self._inTurn = True
@@ -331,15 +307,9 @@ class SocketTransport:
     # What it is
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return self._sock.fileno()
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.proxy.SocketTransport"
 
     def getHandle(self) -> socket.socket:
@@ -349,15 +319,9 @@ class SocketTransport:
         return self._sock
 
     def getHost(self) -> Any:
-        """
-        See L{ITransport.getHost}.
-        """
         return self._name(self._sock.getsockname)
 
     def getPeer(self) -> Any:
-        """
-        See L{ITransport.getPeer}.
-        """
         return self._name(self._sock.getpeername)
 
     def _name(self, ask: Any) -> IPv4Address | IPv6Address | UNIXAddress:

@@ -321,21 +321,13 @@ class Answer:
         return self._complete
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """
-        See L{IResolutionReceiver}.
-        """
+        pass
 
     def addressResolved(self, address: IAddress) -> None:
-        """
-        See L{IResolutionReceiver}.
-        """
         if isinstance(address, (IPv4Address, IPv6Address)):
             found = tcpAddressOf(address).host
             if found not in self.addresses:
                 self.addresses.append(found)
 
     def resolutionComplete(self) -> None:
-        """
-        See L{IResolutionReceiver}.
-        """
         self._complete.callback(None)

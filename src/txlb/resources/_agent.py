@@ -43,9 +43,6 @@ class AgentProbe:
         self._health = AgentHealth.UP
 
     def probe(self, target: ProbeTarget) -> Deferred[float | None]:
-        """
-        See L{IResourceProbe.probe}.
-        """
         conversation = Listening(self._send)
         connected = ProbeEndpoint(self._reactor, target).connect(Once(conversation))
         conversation.begin(connected)
@@ -75,17 +72,11 @@ class Listening(Conversation[AgentReply]):
         self._reader = AgentReader()
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        See L{Protocol.dataReceived}.
-        """
         reply = self._reader.feed(data)
         if reply is not None:
             self.end(reply)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        See L{Protocol.connectionLost}.
-        """
         self.end(self._reader.ended())
 
 

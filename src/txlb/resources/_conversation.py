@@ -39,9 +39,6 @@ class Conversation(Protocol, Generic[Result]):
         connecting.addErrback(self._failed)
 
     def connectionMade(self) -> None:
-        """
-        See L{Protocol.connectionMade}.
-        """
         if self._send:
             self._transport.write(self._send)
 
@@ -89,7 +86,4 @@ class Once(Factory):
         self._conversation = conversation
 
     def buildProtocol(self, addr: object) -> Protocol:
-        """
-        See L{Factory.buildProtocol}.
-        """
         return self._conversation

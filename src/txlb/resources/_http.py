@@ -42,9 +42,6 @@ class HTTPProbe:
         self._means: str = options["means"]
 
     def probe(self, target: ProbeTarget) -> Deferred[float | None]:
-        """
-        See L{IResourceProbe.probe}.
-        """
         lines = (
             f"GET {self._path} HTTP/1.1",
             f"Host: {_placeOf(target.address)}",
@@ -101,9 +98,6 @@ class Question(Conversation[bytes]):
         self._content = b""
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        See L{Protocol.dataReceived}.
-        """
         try:
             self._content += self._reader.feed(data)
         except HTTPAnswerError as error:
@@ -118,9 +112,6 @@ class Question(Conversation[bytes]):
             self.end(self._content)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        See L{Protocol.connectionLost}.
-        """
         try:
             self._reader.ended()
         except HTTPAnswerError:

@@ -46,9 +46,6 @@ class MachineMeasure:
         self._psutil.cpu_percent(None)
 
     def left(self, lag: float) -> float:
-        """
-        See L{Measure.left}.
-        """
         idle = 1 - self._psutil.cpu_percent(None) / 100
         memory = self._psutil.virtual_memory()
         free = memory.available / memory.total / MEMORY_NEEDED
@@ -79,9 +76,6 @@ class ProcessMeasure:
         return float(times.user + times.system)
 
     def left(self, lag: float) -> float:
-        """
-        See L{Measure.left}.
-        """
         now, used = self._seconds(), self._time()
         if now > self._at:
             self._idle = 1 - (used - self._used) / (now - self._at)

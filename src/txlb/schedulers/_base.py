@@ -43,15 +43,9 @@ class Scheduler:
         self.hosts: dict[Key, IHost] = {}
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         self.hosts[host.key] = host
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         del self.hosts[host.key]
 
     def hostChanged(self, host: IHost) -> None:
@@ -61,9 +55,6 @@ class Scheduler:
         """
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         candidates = self.candidates(excluded)
         return self.choose(candidates, clientAddr) if candidates else None
 

@@ -89,16 +89,10 @@ class PeakEwma(TwoChoices):
         self._averages[host] = Average(host.connectTime or 0.0, self._seconds())
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         del self._averages[host]
 
     def hostSampled(self, host: IHost, seconds: float) -> None:
-        """
-        See L{ISamplingScheduler.hostSampled}.
-        """
         average, now = self._averages[host], self._seconds()
         left = math.exp(-max(now - average.stamp, 0.0) / self.decay)
         decayed = average.value * left
@@ -115,9 +109,6 @@ class PeakEwma(TwoChoices):
         return average.value * math.exp(min(average.stamp - self._seconds(), 0.0) / self.decay)
 
     def cost(self, host: IHost) -> float:
-        """
-        See L{TwoChoices.cost}.
-        """
         average, active = self.average(host), host.active
         if not average:
             return (PENALTY + active) / host.effectiveWeight if active else 0.0

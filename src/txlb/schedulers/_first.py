@@ -45,17 +45,11 @@ class First(Scheduler):
         self._number = 0
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         super().hostAdded(host)
         self._number += 1
         self._enter(host, (host.order, self._number))
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         del self._place[host.key]
         self._compact()
@@ -79,14 +73,8 @@ class First(Scheduler):
             heapq.heapify(self._heap)
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         return lowest(self._heap, self._place, excluded)
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
-        """
-        See L{IScheduler.explain}.
-        """
         places = sorted((place, key) for key, place in self._place.items())
         return {key: -float(number) for number, (_, key) in enumerate(places, 1)}

@@ -68,16 +68,10 @@ class LeastConnections(Scheduler):
         self._spare: Bucket | None = None
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         super().hostAdded(host)
         self._enter(host, self._ends)
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         bucket = self._bucketOf.pop(host)
         del bucket.hosts[host]
@@ -85,9 +79,6 @@ class LeastConnections(Scheduler):
             self._drop(bucket)
 
     def hostChanged(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostChanged}.
-        """
         count = host.active
         bucket = self._bucketOf[host]
         before = bucket.count
@@ -134,9 +125,6 @@ class LeastConnections(Scheduler):
         self._spare = bucket
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         bucket = self._ends.more
         if not excluded:
             return next(iter(bucket.hosts), None)

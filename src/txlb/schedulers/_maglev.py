@@ -172,9 +172,6 @@ class Maglev(Scheduler):
         self._update(host)
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         number = self._number.get(host.key)
         if number is not None:
@@ -184,9 +181,6 @@ class Maglev(Scheduler):
         self._changed = True
 
     def hostChanged(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostChanged}.
-        """
         if self._bound.factor or self._weights[host.key] != host.effectiveWeight:
             self._update(host)
 
@@ -200,9 +194,6 @@ class Maglev(Scheduler):
     # The table
 
     def nextDeadline(self) -> float | None:
-        """
-        See L{ITimedScheduler.nextDeadline}.
-        """
         return self._notBefore if self._changed or self._filling is not None else None
 
     def advance(self, now: float) -> None:
@@ -238,9 +229,6 @@ class Maglev(Scheduler):
     # Picks
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         place = clientHash(clientAddr)
         if self._entries:
             host = self._there[self._entries[place % SIZE]]

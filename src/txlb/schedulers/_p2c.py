@@ -56,9 +56,6 @@ class TwoChoices(WeightedRandom):
         return (active + 1) / host.effectiveWeight if active else 0.0
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         order = self._order
         if excluded:
             return self._besideExcluded(excluded)

@@ -30,9 +30,6 @@ class Random(Scheduler):
         self._place: dict[Key, int] = {}
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         super().hostAdded(host)
         self._place[host.key] = len(self._order)
         self._order.append(host)
@@ -49,9 +46,6 @@ class Random(Scheduler):
             self._place[last.key] = place
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         if not self._order:
             return None
         for _ in range(DRAWS):

@@ -48,18 +48,12 @@ class ResourceShare(WeightedRandom):
         self._number = random.random()
 
     def draw(self) -> IHost:
-        """
-        See L{WeightedRandom.draw}.
-        """
         self._number = number = (self._number + STEP) % 1.0
         if self.even:
             return self._order[int(number * len(self._order))]
         return self._order[self._table.find(number * self._table.total)]
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         if not self._order:
             return None
         host = self.draw()

@@ -77,9 +77,6 @@ class RoundRobin(Scheduler):
         self._schedule(host, self._now)
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         turn = self._turns.pop(host.key)
         turn.current = False
@@ -131,9 +128,6 @@ class RoundRobin(Scheduler):
                 heapq.heappush(self._due, (turn.deadline, turn.number, turn))
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         passedOver: list[Turn] = []
         chosen = self._take(excluded, passedOver)
         for turn in passedOver:

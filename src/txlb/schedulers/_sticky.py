@@ -108,9 +108,6 @@ class Sticky(Scheduler):
     # Who is there
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         super().hostAdded(host)
         owner = self._gone.pop(host.key, None)
         if owner is None:
@@ -122,9 +119,6 @@ class Sticky(Scheduler):
         self._changed(owner, host)
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         owner = self._owners[host.key]
         self._hostOf[owner.number] = None
@@ -135,9 +129,6 @@ class Sticky(Scheduler):
             self._dropOldest()
 
     def hostChanged(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostChanged}.
-        """
         self._changed(self._owners[host.key], host)
 
     def _changed(self, owner: Owner, host: IHost) -> None:
@@ -208,9 +199,6 @@ class Sticky(Scheduler):
     # Picks
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         if not self.hosts:
             return None
         place = clientHash(clientAddr)

@@ -50,18 +50,12 @@ class WeightedLeastConnections(Scheduler):
         self._chosen: IHost | None = None
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         super().hostAdded(host)
         self._enterChosen()
         self._deadline[host.key] = self._now + 1 / host.effectiveWeight
         self._push(host)
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostRemoved}.
-        """
         super().hostRemoved(host)
         if self._chosen is host:
             self._chosen = None
@@ -69,9 +63,6 @@ class WeightedLeastConnections(Scheduler):
         self._compact()
 
     def hostChanged(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostChanged}.
-        """
         # A host whose weight was raised doesn't wait as long as its old one says.
         soonest = self._now + 1 / host.effectiveWeight
         if self._chosen is host:
@@ -108,9 +99,6 @@ class WeightedLeastConnections(Scheduler):
             heapq.heapify(self._heap)
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         self._enterChosen()
         chosen = lowest(self._heap, self._rank, excluded)
         if chosen is not None:

@@ -72,9 +72,6 @@ class WeightedRandom(Scheduler):
                 del self._counts[weight]
 
     def hostAdded(self, host: IHost) -> None:
-        """
-        See L{IScheduler.hostAdded}.
-        """
         super().hostAdded(host)
         self._order.append(host)
         self._set(host, len(self._order) - 1)
@@ -100,9 +97,6 @@ class WeightedRandom(Scheduler):
             self._set(host, self._place[host.key])
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        """
-        See L{IScheduler.nextHost}.
-        """
         if not self._order:
             return None
         for _ in range(DRAWS):

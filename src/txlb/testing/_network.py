@@ -36,17 +36,11 @@ class MemoryNetwork(MemoryReactorClock):
         self.nameResolver = resolver
 
     def connectTCP(self, host: str, port: int, factory: Any, *rest: Any, **more: Any) -> Any:
-        """
-        See L{IReactorTCP.connectTCP}.
-        """
         connector = super().connectTCP(host, port, factory, *rest, **more)
         self.tcpClients.clear()
         return self._ask(TCPAddress(host, port), factory, connector)
 
     def connectUNIX(self, address: str, factory: Any, *rest: Any, **more: Any) -> Any:
-        """
-        See L{IReactorUNIX.connectUNIX}.
-        """
         connector = super().connectUNIX(address, factory, *rest, **more)
         self.unixClients.clear()
         return self._ask(UNIXAddress(address), factory, connector)

@@ -193,9 +193,6 @@ class FlowTransport:
     # The protocol's side
 
     def write(self, data: bytes) -> None:
-        """
-        See L{ITCPTransport.write}.
-        """
         if self.closed or self.finished or self._failed or not data:
             return
         self._outgoing += data
@@ -204,9 +201,6 @@ class FlowTransport:
             self.producer.pauseProducing()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """
-        See L{ITCPTransport.writeSequence}.
-        """
         self.write(b"".join(data))
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
@@ -222,16 +216,13 @@ class FlowTransport:
 
     def unregisterProducer(self) -> None:
         """
-        See L{IConsumer.unregisterProducer}.
+        Forget the producer.
         """
         self.producer = None
         if not self._outgoing and not self.closed:
             self._emptied()
 
     def loseWriteConnection(self) -> None:
-        """
-        See L{ITCPTransport.loseWriteConnection}.
-        """
         if self._failed:
             return
         self._finishing = True
@@ -251,62 +242,35 @@ class FlowTransport:
             self._lose(ConnectionDone())
 
     def abortConnection(self) -> None:
-        """
-        See L{ITCPTransport.abortConnection}.
-        """
         if not self.closed:
             self.aborted = True
             self._outgoing.clear()
             self._lose(ConnectionAborted())
 
     def pauseProducing(self) -> None:
-        """
-        See L{IPushProducer.pauseProducing}.
-        """
         self.reading = False
 
     def resumeProducing(self) -> None:
-        """
-        See L{IPushProducer.resumeProducing}.
-        """
         if not self.closed and not self.disconnecting:
             self.reading = True
             self._feed()
 
     def stopProducing(self) -> None:
-        """
-        See L{IPushProducer.stopProducing}.
-        """
         self.loseConnection()
 
     def readConnectionLost(self, reason: Failure) -> None:
-        """
-        See L{IHalfCloseableDescriptor.readConnectionLost}.
-        """
         self.finish()
 
     def writeConnectionLost(self, reason: Failure) -> None:
-        """
-        See L{IHalfCloseableDescriptor.writeConnectionLost}.
-        """
         self.reset()
 
     def getPeer(self) -> IPv4Address | IPv6Address:
-        """
-        See L{ITCPTransport.getPeer}.
-        """
         return self._peer
 
     def getHost(self) -> IPv4Address | IPv6Address:
-        """
-        See L{ITCPTransport.getHost}.
-        """
         return self._host
 
     def getTcpNoDelay(self) -> bool:
-        """
-        See L{ITCPTransport.getTcpNoDelay}.
-        """
         return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -315,9 +279,6 @@ class FlowTransport:
         """
 
     def getTcpKeepAlive(self) -> bool:
-        """
-        See L{ITCPTransport.getTcpKeepAlive}.
-        """
         return True
 
     def setTcpKeepAlive(self, enabled: bool) -> None:

@@ -68,9 +68,6 @@ class OneFactory(Factory):
         self._only = protocol
 
     def buildProtocol(self, addr: IAddress | None) -> ControlProtocol:
-        """
-        See L{IProtocolFactory}.
-        """
         return self._only
 
 

@@ -184,9 +184,6 @@ class Connection(Search):
         wheel.add(self, when)
 
     def deadlinePassed(self, now: float) -> float | None:
-        """
-        See L{txlb.proxy.fast._wheel.Waiting.deadlinePassed}.
-        """
         attempt = self._attempt
         if self._lastBytes is not None:
             when = self._lastBytes.deadlinePassed(now)
@@ -276,9 +273,6 @@ class Connection(Search):
         last.go()
 
     def hostBroke(self) -> None:
-        """
-        See L{Search.hostBroke}.
-        """
         self.broke(self._host)
 
     def finish(self, outcome: Outcome) -> None:

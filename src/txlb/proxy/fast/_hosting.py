@@ -105,24 +105,15 @@ class AsReader:
         self._call: IDelayedCall | None = None
 
     def begin(self) -> None:
-        """
-        See L{Hosting}.
-        """
         self._reactor.addReader(self)
 
     def end(self) -> None:
-        """
-        See L{Hosting}.
-        """
         self._reactor.removeReader(self)
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
     def soon(self) -> None:
-        """
-        See L{Hosting}.
-        """
         if self._call is None:
             self._call = self._reactor.callLater(0, self._catchUp)
 
@@ -131,15 +122,9 @@ class AsReader:
         self._loop.catchUp()
 
     def fileno(self) -> int:
-        """
-        See L{IReadDescriptor}.
-        """
         return self._loop.fileno()
 
     def logPrefix(self) -> str:
-        """
-        See L{IReadDescriptor}.
-        """
         return "txlb.proxy.fast.Loop"
 
     def doRead(self) -> None:
@@ -170,17 +155,11 @@ class AroundReactor:
         self._doIteration = reactor.doIteration
 
     def begin(self) -> None:
-        """
-        See L{Hosting}.
-        """
         # Level-triggered: as long as the reactor has something to do.
         self._loop.watch(self._theirs, self._heard, select.EPOLLIN)
         self._reactor.doIteration = self.doIteration
 
     def end(self) -> None:
-        """
-        See L{Hosting}.
-        """
         self._over = True
         self._loop.handle(self._theirs, None)
         if self._reactor.doIteration == self.doIteration:

@@ -219,9 +219,6 @@ class LastBytes:
         return not onTheWay
 
     def deadlinePassed(self, now: float) -> float | None:
-        """
-        See L{txlb.proxy.fast._wheel.Waiting.deadlinePassed}.
-        """
         if now < self.lookAt:
             return self.lookAt
         arrived = self._arrived(now)

@@ -112,9 +112,6 @@ class AddressRace:
     # As the race wants it
 
     def start(self, address: Address) -> Failure | None:
-        """
-        See L{txlb.connecting.Track.start}.
-        """
         targets = self.search.targets
         target = targets.of(address)
         try:
@@ -130,9 +127,6 @@ class AddressRace:
         return None
 
     def stop(self, address: Address) -> None:
-        """
-        See L{txlb.connecting.Track.stop}.
-        """
         racer = self._racers.pop(address)
         loop = self.search.loop
         if racer.origin is not None:
@@ -141,9 +135,6 @@ class AddressRace:
         loop.closeSoon(racer.sock)
 
     def lost(self, failure: Failure) -> None:
-        """
-        See L{txlb.connecting.Track.lost}.
-        """
         self.search.raceLost(self._attempt, failure)
 
     def told(self, racer: Racer, event: int) -> None:

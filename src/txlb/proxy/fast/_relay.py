@@ -69,9 +69,6 @@ class FastRelay(Holder):
         toClient: bytes = b"",
         isUNIX: bool = False,
     ) -> None:
-        """
-        See L{IRelay.start}.
-        """
         first = First(toHost, toClient) if toHost or toClient else None
         connection = Connection(self, clientFd, first, isUNIX)
         self._connections.add(connection)

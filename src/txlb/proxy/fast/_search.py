@@ -273,9 +273,6 @@ class Search:
     # For those who ask whose it is
 
     def noteOrigin(self) -> None:
-        """
-        See L{txlb.proxy._held.Held.noteOrigin}.
-        """
         if self._race is not None:
             self._race.noteOrigins()
             return
@@ -325,15 +322,9 @@ class Search:
 
     @property
     def waits(self) -> bool:
-        """
-        See L{txlb.proxy._held.Held.waits}.
-        """
         return self._wait is not None
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
-        """
-        See L{txlb.proxy._held.Held.leaveHost}.
-        """
         attempt = self._attempt
         if self.begun:
             if self.lease.host is host:

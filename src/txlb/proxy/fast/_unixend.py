@@ -40,18 +40,12 @@ class UNIXEnd(End):
             self.socket().setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
     def socket(self) -> _socket.socket:
-        """
-        See L{End.socket}.
-        """
         sock = self._sock
         if sock is None:
             sock = self._sock = _socket.socket(socket.AF_UNIX, STREAM, 0, self.fd)
         return sock
 
     def pump(self) -> None:
-        """
-        See L{End.pump}.
-        """
         connection = self.connection
         if self.bulk:
             connection.loop.queueBulk(self)
