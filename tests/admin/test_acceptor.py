@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from tests.admin.client import Wire
 from tests.admin.fakes import collectLog, lines, quickChecks
 from tests.proxy.fakes import ReactorCase, takesIPv6
+from tests.proxy.reactors import BY_NUMBER
 from txlb.admin._acceptor import Acceptor
 from txlb.admin._newcomer import LOGINS
 from txlb.admin._users import Users
@@ -218,5 +219,26 @@ class AcceptorTests(ReactorCase):
         acceptor = self.listen()
         self.assertEqual(acceptor.fileno(), self.socket.fileno())
         self.assertEqual(acceptor.logPrefix(), "txlb.admin.Acceptor")
+        with self.socket.dup() as other:
+            other.shutdown(socket.SHUT_RDWR)
         acceptor.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.socket.fileno(), -1)
+
+    def test_eventOfAnother(self) -> None:
+        """
+        Events that were meant for the former owner of the descriptor don't close the
+        socket, and clients are accepted after them.
+        """
+        for kind in BY_NUMBER:
+            reactor = kind()
+            self.addCleanup(reactor.close)
+            self.patch(self, "reactor", reactor)
+            self.asked.clear()
+            self.admitted = False
+            acceptor = self.listen()
+            reactor.tellOfFormer(acceptor)
+            self.come()
+            reactor.turnUntil(lambda watched=acceptor: watched not in self.reactor.getReaders())
+            self.wire.clock.pump([LOGINS.pause] * 3)
+            self.assertEqual(len(self.asked), 1)
+            acceptor.stop()

@@ -4,6 +4,7 @@ Checks that talk, with hosts that a test plays: the answers that there can be.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -18,14 +19,17 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.health.certificates import Certificates
+from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.health import Sockets, Target, Tools, Verdict, _script, _sockets, makeCheck
-from txlb.health._line import Line
+from txlb.health._line import READ, Line
 from txlb.health._sockets import EpollWatcher, ReactorWatcher
 from txlb.health._verdict import verdictOf
 from txlb.model import HealthCheck, TCPAddress, UNIXAddress
@@ -672,6 +676,55 @@ class WatcherTests(TestCase):
         watcher.doRead()
         self.assertEqual(len(said), 3)
         self.assertIn("new", said)
+
+
+class StaleTests(SynchronousTestCase):
+    def test_eventOfAnother(self) -> None:
+        """
+        Events that were meant for the former owner of its descriptor change nothing: the
+        reactor watches the epoll until it is stopped.
+        """
+        for kind in BY_NUMBER:
+            turned = kind()
+            self.addCleanup(turned.close)
+            watcher: Any = EpollWatcher(turned)
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                called: list[None] = []
+                watcher.watch(ours.fileno(), READ, lambda found=called: found.append(None))
+                turned.tellOfFormer(watcher)
+                theirs.send(b"x")
+                self.assertTrue(turned.turnUntil(lambda found=called: bool(found)))
+                watcher.forget(ours.fileno())
+            watcher.stop()
+            watcher.connectionLost(Failure(ConnectionDone()))
+            self.assertEqual(set(turned.getReaders()), turned._internalReaders)
+
+    def test_eventOfAnotherWithoutEpoll(self) -> None:
+        """
+        The same for a check whose socket the reactor watches itself: it goes on.
+        """
+        for kind in BY_NUMBER:
+            turned = kind()
+            self.addCleanup(turned.close)
+            watcher = ReactorWatcher(turned)
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                heard: list[bytes] = []
+
+                def call(ours: socket.socket = ours, heard: list[bytes] = heard) -> None:
+                    with contextlib.suppress(BlockingIOError):
+                        heard.append(ours.recv(1, socket.MSG_DONTWAIT))
+
+                watcher.watch(ours.fileno(), READ, call)
+                [descriptor] = set(turned.getReaders()) - turned._internalReaders
+                turned.tellOfFormer(descriptor)
+                theirs.send(b"x")
+                self.assertTrue(turned.turnUntil(lambda found=heard: bool(found)))
+                watcher.stop()
+                descriptor.connectionLost(Failure(ConnectionDone()))
+            self.assertEqual(heard, [b"x"])
+            self.assertEqual(set(turned.getReaders()), turned._internalReaders)
 
 
 class VerdictTests(SynchronousTestCase):

@@ -9,7 +9,9 @@ import os
 import socket
 import stat
 from typing import Any
+from unittest import mock
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
@@ -17,6 +19,7 @@ from zope.interface.verify import verifyObject
 
 from tests.process.support import FolderCase
 from tests.proxy.fakes import FakeReactor
+from tests.proxy.reactors import BY_NUMBER
 from txlb.model import UNIXAddress
 from txlb.process import SocketFile, UNIXPort, listenUNIX
 from txlb.process._unixport import BATCH, PAUSE
@@ -103,6 +106,25 @@ class PortTests(SocketCase):
         self.assertIs(self.reactor.adopted[0][2], self.factory)
         self.assertEqual(self.factory.numPorts, 1)
 
+    def test_eventOfAnother(self) -> None:
+        """
+        Events that were meant for the former owner of the descriptor don't close the
+        socket. One that listens no more is closed.
+        """
+        for kind in BY_NUMBER:
+            reactor = kind()
+            self.addCleanup(reactor.close)
+            adopt = mock.patch.object(reactor, "adoptStreamConnection")
+            port = UNIXPort(self.listen(), None, self.factory, reactor)
+            reactor.tellOfFormer(port)
+            self.connect()
+            with adopt as adopted:
+                self.assertTrue(reactor.turnUntil(lambda calls=adopted: bool(calls.called)))
+            port.stopListening()
+            port.connectionLost(Failure(ConnectionDone()))
+            self.assertEqual(set(reactor.getReaders()), reactor._internalReaders)
+            os.unlink(self.at)
+
     def test_stops(self) -> None:
         """
         The file is removed in the end, if it is still the same one. One that is another
@@ -178,8 +200,15 @@ class PortTests(SocketCase):
         self.assertEqual(len(self.reactor.adopted), 1)
 
     def test_lost(self) -> None:
-        port = self.port()
-        port.connectionLost(Failure(RuntimeError()))
+        """
+        A socket that is closed is not watched again when the reactor gives it up.
+        """
+        sock = self.listen()
+        port = UNIXPort(sock, None, self.factory, self.reactor)
+        self.reactor.removeReader(port)
+        sock.close()
+        port.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.reactor.getReaders(), [])
         self.assertEqual(port.fileno(), -1)
 
 

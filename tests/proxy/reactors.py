@@ -57,6 +57,15 @@ class Turned:
             self.turn(1, 0 if number < HASTE else WAIT)
         return False
 
+    def tellOfFormer(self: Any, selectable: Any) -> None:
+        """
+        Tell a selectable of the events of a socket that was closed earlier in the turn, and
+        whose descriptor it has got: that it can be written to, and that its peer is gone.
+        Under epoll and poll a reactor takes both for the selectable's own.
+        """
+        for event in (self._POLL_OUT, self._POLL_DISCONNECTED):
+            self._doReadOrWrite(selectable, selectable.fileno(), event)
+
     def close(self: Any) -> None:
         """
         Free what it has.
@@ -88,3 +97,6 @@ class TurnedSelect(Turned, SelectReactor):
 
 #: One of each kind.
 KINDS: tuple[Any, ...] = (TurnedEPoll, TurnedPoll, TurnedSelect)
+
+#: Those that tell by the number of a descriptor what has happened to it.
+BY_NUMBER: tuple[Any, ...] = KINDS[:2]

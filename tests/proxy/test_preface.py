@@ -16,6 +16,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.proxy.fakes import ReactorCase
+from tests.proxy.reactors import BY_NUMBER
 from txlb.interfaces import IPreface
 from txlb.proxy import PrefaceReader
 from txlb.wire import Done, NeedMore, Reject
@@ -170,10 +171,30 @@ class PrefaceReaderTests(ReactorCase):
 
     def test_lost(self) -> None:
         """
-        A reactor that gives up the descriptor has decided it.
+        A client that is gone when the reactor gives up the descriptor is rejected, once.
         """
-        self.reader.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.rejected(), "the client is gone")
+        self.client.close()
+        for _ in range(2):
+            self.reactor.removeReader(self.reader)
+            self.reader.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.rejected(), "the client sent nothing more")
+
+    def test_eventOfAnother(self) -> None:
+        """
+        Events that were meant for the former owner of the descriptor decide nothing, and
+        the preface is read after them.
+        """
+        for kind in BY_NUMBER:
+            reactor = kind()
+            self.addCleanup(reactor.close)
+            ours, client = self.pair()
+            verdicts: list[Done | Reject] = []
+            reader = PrefaceReader(ours, LinePreface(), reactor, self.deadlines, verdicts.append)
+            reactor.tellOfFormer(reader)
+            self.assertEqual(verdicts, [])
+            client.sendall(b"10.0.0.1\nrest")
+            self.assertTrue(reactor.turnUntil(lambda found=verdicts: bool(found)))
+            self.assertEqual(verdicts, [Done(("10.0.0.1", 1), None, b"rest")])
 
     def test_stopped(self) -> None:
         """

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from txlb.admin._factory import ManholeFactory
 from txlb.admin._log import log
 from txlb.deadlines import Deadline, Deadlines, Throttle
+from txlb.process import listens
 from txlb.proxy import EXHAUSTED, EXHAUSTED_PAUSE
 
 
@@ -71,9 +72,19 @@ class Acceptor:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IReadDescriptor}. The reactor is about to end.
+        Close the socket if it listens no more. Otherwise the event was meant for the former
+        owner of its descriptor, or the reactor ends: watch it again.
         """
-        self._sock.close()
+        if listens(self._sock):
+            self._reactor.addReader(self)
+        else:
+            self._sock.close()
+
+    def doWrite(self) -> None:
+        """
+        Do nothing. The reactor calls this for an event that it took for the former owner of
+        the descriptor in the same turn: a listening socket is never written to.
+        """
 
     def doRead(self) -> None:
         self._reactor.removeReader(self)

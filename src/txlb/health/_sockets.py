@@ -222,8 +222,19 @@ class EpollWatcher:
             if call is not None and self._calls.get(fd) is call:
                 call()
 
+    def doWrite(self) -> None:
+        """
+        Do nothing. The reactor calls this for an event that it took for the former owner of
+        the descriptor in the same turn: the epoll is never written to.
+        """
+
     def connectionLost(self, reason: Failure) -> None:
-        pass
+        """
+        Have the epoll watched again. An epoll has no peer that could be gone, so the event
+        was meant for the former owner of its descriptor, or the reactor ends.
+        """
+        if self._epoll is not None:
+            self._reactor.addReader(self)
 
     def logPrefix(self) -> str:
         return "txlb.health"
@@ -249,14 +260,12 @@ class ReactorWatcher:
     def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
         if fd in self._watched:
             self.forget(fd)
-        self._watched[fd] = descriptor = _Descriptor(fd, call)
-        if want == WRITE:
-            self._reactor.addWriter(descriptor)
-        else:
-            self._reactor.addReader(descriptor)
+        add = self._reactor.addWriter if want == WRITE else self._reactor.addReader
+        self._watched[fd] = _Descriptor(fd, call, add)
 
     def forget(self, fd: int) -> None:
         descriptor = self._watched.pop(fd)
+        descriptor.isForgotten = True
         self._reactor.removeReader(descriptor)
         self._reactor.removeWriter(descriptor)
 
@@ -272,11 +281,21 @@ class ReactorWatcher:
 class _Descriptor:
     """
     A descriptor for the reactor to watch.
+
+    @param call: is called for each of its events.
+    @param add: has the reactor watch it, for reading or for writing.
+
+    @ivar isForgotten: whether it is watched no more.
     """
 
-    def __init__(self, fd: int, call: Callable[[], None]) -> None:
+    def __init__(
+        self, fd: int, call: Callable[[], None], add: Callable[[_Descriptor], object]
+    ) -> None:
         self._fd = fd
         self._call = call
+        self._add = add
+        self.isForgotten = False
+        add(self)
 
     def fileno(self) -> int:
         return self._fd
@@ -288,8 +307,13 @@ class _Descriptor:
         self._call()
 
     def connectionLost(self, reason: Failure) -> None:
-        # An error of the socket is for the conversation to find.
-        self._call()
+        """
+        Have it watched again, and call. An error of the socket is for the conversation to
+        find; without one the event was meant for the former owner of the descriptor.
+        """
+        if not self.isForgotten:
+            self._add(self)
+            self._call()
 
     def logPrefix(self) -> str:
         return "txlb.health"

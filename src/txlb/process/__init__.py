@@ -4,6 +4,7 @@ which it opens them, signals, and what twistd's own options name.
 """
 
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
+from txlb.process._listening import listens
 from txlb.process._owner import Owner, OwnerError
 from txlb.process._permissions import changeSocket
 from txlb.process._pidfile import PidFile, PidFileError
@@ -32,5 +33,6 @@ __all__ = [
     "changeSocket",
     "isExposed",
     "listenUNIX",
+    "listens",
     "ownFolderRemedy",
 ]

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.model import MOST_PERMISSIONS, UNIXAddress
+from txlb.process._listening import listens
 from txlb.process._permissions import giveSocket
 from txlb.process._socketfile import SocketFile
 
@@ -98,6 +99,12 @@ class UNIXPort:
                 except Exception:  # noqa: BLE001 - one connection's trouble is not the next one's
                     _log.failure("a connection on a UNIX socket could not be taken")
 
+    def doWrite(self) -> None:
+        """
+        Do nothing. The reactor calls this for an event that it took for the former owner of
+        the descriptor in the same turn: a listening socket is never written to.
+        """
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -106,9 +113,13 @@ class UNIXPort:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IReadDescriptor}. The reactor is about to end.
+        Close the socket if it listens no more. Otherwise the event was meant for the former
+        owner of its descriptor, or the reactor ends: watch it again.
         """
-        self._socket.close()
+        if not listens(self._socket):
+            self._socket.close()
+        elif self._pause is None:
+            self._reactor.addReader(self)
 
 
 def listenUNIX(address: UNIXAddress, backlog: int = 50) -> socket.socket:

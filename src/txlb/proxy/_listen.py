@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines, Throttle
 from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress
-from txlb.process import SocketFile
+from txlb.process import SocketFile, listens
 from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before others get their turn.
@@ -215,9 +215,20 @@ class Door:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IReadDescriptor}. The reactor is about to end.
+        Close the socket if it listens no more. Otherwise the event was meant for the former
+        owner of its descriptor, or the reactor ends: watch it again.
         """
-        self._sock.close()
+        if not listens(self._sock):
+            self._watched = False
+            self._sock.close()
+        elif self._watched:
+            self._reactor.addReader(self)
+
+    def doWrite(self) -> None:
+        """
+        Do nothing. The reactor calls this for an event that it took for the former owner of
+        the descriptor in the same turn: a listening socket is never written to.
+        """
 
     def doRead(self) -> None:
         error = self._accept(BATCH)

@@ -41,6 +41,7 @@ class PrefaceReader:
         self._preface = preface
         self._reactor = reactor
         self._verdict = verdict
+        self._decided = False
         self._left = preface.maxBytes
         self._deadline = deadlines.patience(preface.timeout, self._expired)
         reactor.addReader(self)
@@ -53,9 +54,18 @@ class PrefaceReader:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IReadDescriptor}. The reactor saw that the client is gone.
+        Look whether the client is gone. The event may have been meant for the former owner
+        of the descriptor, in the same turn. Then the socket is watched again.
         """
-        self._decide(Reject("the client is gone"))
+        if not self._decided:
+            self._reactor.addReader(self)
+            self.doRead()
+
+    def doWrite(self) -> None:
+        """
+        Do nothing. The reactor calls this for an event that it took for the former owner of
+        the descriptor in the same turn: nothing is written before the preface is read.
+        """
 
     def stop(self) -> None:
         """
@@ -89,13 +99,8 @@ class PrefaceReader:
         self._decide(Reject(f"it was not complete within {self._preface.timeout:g} s"))
 
     def _decide(self, answer: Done | Reject) -> None:
-        self._deadline.cancel()
-        self._reactor.removeReader(self)
-        verdict, self._verdict = self._verdict, _ignore
-        verdict(answer)
-
-
-def _ignore(answer: Done | Reject) -> None:
-    """
-    It has been decided already.
-    """
+        if not self._decided:
+            self._decided = True
+            self._deadline.cancel()
+            self._reactor.removeReader(self)
+            self._verdict(answer)

@@ -12,9 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.proxy.fast import Loop
 from txlb.proxy.fast._hosting import AroundReactor, AsReader, Hosting, hostingBy
@@ -298,6 +301,32 @@ class ChoiceTests(SynchronousTestCase):
         poller, self.reactor._poller = self.reactor._poller, None
         self.addCleanup(setattr, self.reactor, "_poller", poller)
         self.assertIsInstance(self.hosting(self.reactor), AsReader)
+
+
+class AsReaderTests(SynchronousTestCase):
+    def test_eventOfAnother(self) -> None:
+        """
+        Events that were meant for the former owner of the epoll's descriptor change
+        nothing: the reactor reads the epoll until the end.
+        """
+        for kind in BY_NUMBER:
+            reactor = kind()
+            self.addCleanup(reactor.close)
+            deadlines = Deadlines(reactor, reactor.seconds)
+            loop = Loop(reactor, deadlines)
+            hosting = AsReader(loop, reactor)
+            hosting.begin()
+            reactor.tellOfFormer(hosting)
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                heard: list[int] = []
+                loop.watch(ours.fileno(), heard.append)
+                self.assertTrue(reactor.turnUntil(lambda found=heard: bool(found)))
+            hosting.end()
+            hosting.connectionLost(Failure(ConnectionDone()))
+            self.assertEqual(set(reactor.getReaders()), reactor._internalReaders)
+            loop.stop()
+            deadlines.stop()
 
 
 class RealReactorTests(SynchronousTestCase):

@@ -103,11 +103,13 @@ class AsReader:
         self._loop = loop
         self._reactor = reactor
         self._call: IDelayedCall | None = None
+        self._over = False
 
     def begin(self) -> None:
         self._reactor.addReader(self)
 
     def end(self) -> None:
+        self._over = True
         self._reactor.removeReader(self)
         if self._call is not None:
             self._call.cancel()
@@ -129,14 +131,23 @@ class AsReader:
 
     def doRead(self) -> None:
         """
-        See L{IReadDescriptor}: a turn.
+        Give the loop a turn.
         """
         self._loop.turn(0.0, BATCHES)
 
+    def doWrite(self) -> None:
+        """
+        Do nothing. The reactor calls this for an event that it took for the former owner of
+        the descriptor in the same turn: the epoll is never written to.
+        """
+
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IReadDescriptor}. The reactor is about to end.
+        Have the epoll watched again. An epoll has no peer that could be gone, so the event
+        was meant for the former owner of its descriptor, or the reactor ends.
         """
+        if not self._over:
+            self._reactor.addReader(self)
 
 
 class AroundReactor:
