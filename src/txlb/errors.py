@@ -82,12 +82,14 @@ class UnknownName(TxlbError, LookupError):
 
     @ivar name: what was asked for.
     @ivar known: the names that do exist.
+    @ivar more: what else the message says, such as which plugins are wrong.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], more: str = "") -> None:
         self.kind = kind
         self.name = name
         self.known = tuple(known)
+        self.more = more
         hint = nearest(str(name), self.known)
         if hint is not None:
             remedy = f"did you mean {hint!r}?"

@@ -162,9 +162,8 @@ class ITimedScheduler(IScheduler):
 
 class ISchedulerPlugin(Interface):
     """
-    A policy from elsewhere: an object that stands in a module of
-    C{twisted.plugins} and provides this is found there. In most cases it is a
-    L{txlb.schedulers.SchedulerKind}.
+    A scheduler of a third party. An object in a module of C{twisted.plugins} that provides
+    this is a plugin. In most cases it is a L{txlb.schedulers.SchedulerKind}.
     """
 
     word: str = Attribute("The word for the policy in configuration files and programs.")
@@ -306,9 +305,8 @@ class IResourceProbe(Interface):
 
 class IResourceProbePlugin(Interface):
     """
-    A kind of probe from elsewhere: an object that stands in a module of
-    C{twisted.plugins} and provides this and C{twisted.plugin.IPlugin} is found
-    there. In most cases it is a L{txlb.resources.ProbeKind}.
+    A kind of probe. An object in a module of C{twisted.plugins} that provides this is a
+    plugin. In most cases it is a L{txlb.resources.ProbeKind}.
     """
 
     word: str = Attribute("The word for it in configuration files and programs.")
@@ -321,14 +319,13 @@ class IResourceProbePlugin(Interface):
 
 class IHealthCheckKind(Interface):
     """
-    A kind of health check; L{txlb.health.CheckKind} provides it. One that is
-    found as a C{twisted.plugin} is known from when L{txlb.application} is
-    imported.
+    A kind of health check. An object in a module of C{twisted.plugins} that provides this is
+    a plugin. In most cases it is a L{txlb.health.CheckKind}.
     """
 
     word: str = Attribute("Its word in the configuration file.")
     doc: str = Attribute("What it does, in a sentence or two of reStructuredText.")
-    options: Sequence[object] = Attribute("What it has of its own.")
+    options: Sequence[Option] = Attribute("What it has of its own.")
     inFiles: bool = Attribute("Whether a configuration file can ask for it.")
 
     def make(options: Mapping[str, object], tools: Tools) -> IHealthCheck:

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.registries import keepRegistries
 from txlb.application import ConfigurationFile, FileKeeper, LoadBalancedService
 from txlb.application._keeper import POLL
 from txlb.config import Configuration, loadConfiguration
@@ -26,7 +27,7 @@ from txlb.errors import (
 )
 from txlb.manager import proxyManagerFactory
 from txlb.model import TCPAddress
-from txlb.schedulers import Scheduler, _registry, registerScheduler
+from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 FILE = """\
 <!-- ours -->
@@ -245,7 +246,7 @@ class ReloadTests(FileCase):
             def __init__(self, *_arguments: object, **_settings: object) -> None:
                 raise RuntimeError("no table found")
 
-        self.patch(_registry, "_kinds", dict(_registry._kinds))
+        keepRegistries(self, SCHEDULERS)
         registerScheduler("unmade", Unmade)
         self.write(FILE.replace('name="prod"', 'name="prod" scheduler="unmade"'))
         error = self.assertRaises(TxlbError, self.lbs.reload)

@@ -14,9 +14,11 @@ from txlb.config import Configuration, explainConfiguration, parseConfiguration,
 from txlb.config import _words as words
 from txlb.config._build import CHECK_SETTINGS
 from txlb.config._schema_checks import CHECK
-from txlb.errors import ConfigurationError, DuplicateName
+from txlb.errors import ConfigurationError
+from txlb.interfaces import IHealthCheckKind
 from txlb.manager import ProxyManager
 from txlb.model import HealthCheck
+from txlb.registry import Registry
 
 HTTP = '<check type="http" interval="1" path="/health" status="200"/>'
 
@@ -158,12 +160,11 @@ class WrongTests(SynchronousTestCase):
             self.assertRegex(error.problems[0].message, says)
 
     def test_nobodyToldOfThem(self) -> None:
-        self.patch(words.CHECKS, "_variants", {})
+        self.patch(
+            words.CHECKS, "_registry", Registry("check", IHealthCheckKind, lambda kind: kind)
+        )
         error = self.assertRaises(ConfigurationError, load, '<check type="http"/>')
         self.assertIn("once txlb.application was imported", str(error))
-
-    def test_twoOfOneWord(self) -> None:
-        self.assertRaises(DuplicateName, words.registerCheckWord, "tcp", "", ())
 
 
 class RenderTests(SynchronousTestCase):

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import SMALL
+from tests.registries import keepRegistries
 from txlb.config import _looks, _nodes, parseConfiguration
 from txlb.config._problems import MOST_PROBLEMS, Problems
-from txlb.config._words import CHECKS, PROBES
 from txlb.errors import ConfigurationError
-from txlb.schedulers import _registry
+from txlb.model.registries import CHECKS, PROBES
+from txlb.schedulers import SCHEDULERS
 
 
 class ProblemsTests(SynchronousTestCase):
@@ -137,9 +138,10 @@ class ManyMistakesTests(SynchronousTestCase):
             looked.append(0)
             return ()
 
-        self.patch(_registry, "_finders", [find])
-        self.patch(CHECKS, "_finder", lambda: looked.append(1))
-        self.patch(PROBES, "_finder", lambda: looked.append(2))
+        registries = (SCHEDULERS, CHECKS, PROBES)
+        keepRegistries(self, *registries)
+        for registry in registries:
+            registry.findBy(find)
         groups = b"".join(
             b'<group name="%d" scheduler="a%d"><check type="b%d"/><resource probe="c%d"/></group>'
             % ((number,) * 4)

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import ARGON2ID, SMALL
+from tests.registries import keepRegistries
 from txlb.admin._history import History
 from txlb.admin._rows import changeRows, eventRows, numberedRows, statusRows
 from txlb.application import ConfigurationFile, LoadBalancedService
@@ -24,16 +25,15 @@ from txlb.config import (
     referencePage,
 )
 from txlb.config import _schema as schema
-from txlb.config import _words as words
 from txlb.config._elements import walk
 from txlb.config._problems import Problems
 from txlb.errors import ConfigurationConflict, ConfigurationError, ModelError
-from txlb.health import CheckKind, Option, registerCheck
-from txlb.health import _registry as registry
+from txlb.health import CheckKind, Option, completed, registerCheck
 from txlb.manager import proxyManagerFactory
 from txlb.model import Change, ChangeKind, HealthCheck, ResourceProbe
 from txlb.model.kinds import HIDDEN, Secret, SecretText, textOf
 from txlb.model.options import Text
+from txlb.model.registries import CHECKS
 
 SECRET = "hunter2"
 
@@ -60,8 +60,7 @@ CHECKED = SMALL.replace(
 
 class SecretCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(registry, "_kinds", dict(registry._kinds))
-        self.patch(words.CHECKS, "_variants", dict(words.CHECKS._variants))
+        keepRegistries(self, CHECKS)
         registerCheck(LOGIN)
 
     def hidden(self, *shown: object) -> None:
@@ -97,7 +96,7 @@ class CheckTests(SecretCase):
         The check gets it, and a file too.
         """
         self.assertEqual(self.check.options["token"], SECRET)
-        self.assertEqual(registry.completed(self.check)["token"], SECRET)
+        self.assertEqual(completed(self.check)["token"], SECRET)
         group = replace(self.service.groups[0], check=replace(self.check, interval=7.0))
         service = replace(self.service, groups=(group,))
         self.assertEqual(
@@ -145,7 +144,7 @@ class CheckTests(SecretCase):
         error = self.fails(CHECKED.replace(b'"ann"/>', b'"ann">hunter2</check>'))
         self.assertIn("the text in <check> means nothing", str(error))
         wrong = HealthCheck("login", options={"token": "hunter2 & more"})
-        self.assertNotIn(SECRET, str(self.assertRaises(ModelError, registry.completed, wrong)))
+        self.assertNotIn(SECRET, str(self.assertRaises(ModelError, completed, wrong)))
 
     def fails(self, data: bytes) -> ConfigurationError:
         try:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from tests.registries import keepRegistries
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.health import (
@@ -23,11 +24,11 @@ from txlb.health import (
     Verdict,
     registerCheck,
 )
-from txlb.health._registry import _kinds
 from txlb.interfaces import IHealthCheck
 from txlb.manager import ProxyManager
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.model.kinds import Boolean
+from txlb.model.registries import CHECKS
 from txlb.pool import Event, Host
 
 WELL = Verdict(True, "well")
@@ -128,8 +129,8 @@ class HeartbeatCase:
         """
         Make the fake known, for this test.
         """
+        keepRegistries(self, CHECKS)
         registerCheck(FAKE)
-        self.addCleanup(_kinds.pop, "fake")
         self.clock = Clock()
         self.world = World(self.clock)
         FakeCheck.world = self.world

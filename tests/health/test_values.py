@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.health._values} and L{txlb.health._registry}.
+Tests for L{txlb.health._values}.
 """
 
 from __future__ import annotations
@@ -8,21 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.errors import DuplicateName, ModelError, UnknownName
-from txlb.health import (
-    CheckKind,
-    _registry,
-    checkKinds,
-    completed,
-    getCheckKind,
-    normalized,
-    registerCheck,
-    whenKnown,
-)
+from txlb.errors import ModelError
 from txlb.health._call import Function
-from txlb.health._tcp import TCP, TCPCheck
 from txlb.health._values import Bytes, Statuses, ranges, shown, unescaped
-from txlb.model import HealthCheck
 from txlb.model.options import Text
 
 
@@ -81,61 +69,3 @@ class ValueTests(SynchronousTestCase):
         No text is a function.
         """
         self.assertRaises(ModelError, Function().parse, "print", "it")
-
-
-class RegistryTests(SynchronousTestCase):
-    """
-    Kinds of checks and their options.
-    """
-
-    def test_words(self) -> None:
-        words = [kind.word for kind in checkKinds()]
-        self.assertEqual(words[:4], ["tcp", "tls", "http", "expect"])
-        self.assertIs(getCheckKind("tcp"), TCP)
-        self.assertRaises(UnknownName, getCheckKind, "nothing")
-        self.assertRaises(DuplicateName, registerCheck, TCP)
-
-    def test_whenKnown(self) -> None:
-        """
-        Those of before and those of later.
-        """
-        told: list[CheckKind] = []
-        whenKnown(told.append)
-        self.addCleanup(_registry._told.remove, told.append)
-        self.assertEqual(told, checkKinds())
-        kind = CheckKind("new", "Nothing.", TCPCheck, inFiles=False)
-        registerCheck(kind)
-        self.addCleanup(_registry._kinds.pop, "new")
-        self.assertIs(told[-1], kind)
-
-    def test_completed(self) -> None:
-        found = completed(HealthCheck("http", options={"path": "/a", "tls": True}))
-        self.assertEqual((found["path"], found["status"], found["tls"]), ("/a", "200-399", True))
-        self.assertIsNone(found["host"])
-
-    def test_asInAFile(self) -> None:
-        """
-        A text will do for everything that is no text.
-        """
-        self.assertEqual(completed(HealthCheck("http", options={"tls": "yes"}))["tls"], True)
-
-    def test_wrong(self) -> None:
-        cases: list[tuple[str, dict[str, object], str]] = [
-            ("http", {"path": "no slash"}, "path of the http check is 'no slash'"),
-            ("expect", {}, "expect of the expect check is missing; it is text"),
-            ("http", {"status": 99}, "status of the http check is '99'"),
-            ("script", {"program": "relative"}, "an absolute path"),
-            ("python", {"call": 7}, "call of the python check is '7'"),
-        ]
-        for kind, options, says in cases:
-            check = HealthCheck(kind, options=options)
-            error = self.assertRaises(ModelError, completed, check)
-            self.assertIn(says, str(error))
-        error = self.assertRaises(UnknownName, completed, HealthCheck("tcp", options={"path": "/"}))
-        self.assertIn("option of the tcp check", str(error))
-
-    def test_normalized(self) -> None:
-        check = HealthCheck("http", fall=5, options={"path": "/", "status": "200, 204"})
-        self.assertEqual(
-            normalized(check), HealthCheck("http", fall=5, options={"status": "200,204"})
-        )

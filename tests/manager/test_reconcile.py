@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import serviceLists
+from tests.registries import keepRegistries
 from tests.watched import REFUSED, Watched, hosts
 from txlb.errors import DuplicateName, ModelError, NoHostAvailable, UnknownName
 from txlb.interfaces import IHost
@@ -31,7 +32,7 @@ from txlb.model import (
     UNIXAddress,
 )
 from txlb.pool import Attempt, Event, EventKind, Lease
-from txlb.schedulers import Scheduler, _registry, registerScheduler
+from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 
 def configured(manager: ProxyManager) -> object:
@@ -420,7 +421,7 @@ class FaultyPolicyTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.patch(_registry, "_kinds", dict(_registry._kinds))
+        keepRegistries(self, SCHEDULERS)
         registerScheduler("picky", Picky)
         self.patch(Picky, "raising", set())
         self.patch(Picky, "chance", 0.0)

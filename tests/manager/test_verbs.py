@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.registries import keepRegistries
 from tests.watched import Watched
 from txlb.errors import AddressError, DuplicateName, ModelError, TxlbError, UnknownName
 from txlb.interfaces import IHost
 from txlb.model import ProxyHost, TCPAddress, UNIXAddress
 from txlb.pool import Event
-from txlb.schedulers import Scheduler, _registry, registerScheduler
+from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 
 class ChangeTests(SynchronousTestCase):
@@ -190,7 +191,7 @@ class WrongChangeTests(SynchronousTestCase):
             def hostAdded(self, host: IHost) -> None:
                 raise RuntimeError("no such host")
 
-        self.patch(_registry, "_kinds", dict(_registry._kinds))
+        keepRegistries(self, SCHEDULERS)
         for policy in (Unmade, Picky):
             registerScheduler(policy.name, policy)
             watched = Watched()

@@ -15,14 +15,15 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tests.registries import keepRegistries
 from tests.sleeping import SleepingClock
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.interfaces import IResourceProbe
 from txlb.manager import ProxyManager
 from txlb.model import ProxyGroup, ProxyHost, ProxyService, ResourceProbe, TCPAddress
-from txlb.resources import ProbeKind, ProbeTarget, ResourceMonitor
-from txlb.resources import _registry as registry
+from txlb.model.registries import PROBES
+from txlb.resources import ProbeKind, ProbeTarget, ResourceMonitor, registerProbe
 
 
 @implementer(IResourceProbe)
@@ -62,7 +63,8 @@ class MonitorTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         FakeProbe.made.clear()
-        self.patch(registry, "_kinds", {"fake": FAKE})
+        keepRegistries(self, PROBES)
+        registerProbe(FAKE)
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock, self.clock.seconds)
         self.lines: list[str] = []

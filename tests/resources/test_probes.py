@@ -15,10 +15,12 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import TestCase
 
+from tests.registries import keepRegistries
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IResourceProbe
 from txlb.model import Address, ResourceProbe, TCPAddress, UNIXAddress
 from txlb.model.options import Text
+from txlb.model.registries import PROBES
 from txlb.resources import (
     AgentService,
     Option,
@@ -29,7 +31,6 @@ from txlb.resources import (
     probeKinds,
     registerProbe,
 )
-from txlb.resources import _registry as registry
 from txlb.resources._http import _placeOf
 from txlb.testing import FarHost, ResourceProbeContract, Stream
 from txlb.testing._stage import openSockets
@@ -331,7 +332,7 @@ class MakingTests(TestCase):
         """
         A word stands for one kind of probe.
         """
-        self.patch(registry, "_kinds", dict(registry._kinds))
+        keepRegistries(self, PROBES)
         self.assertEqual([kind.word for kind in probeKinds()], ["agent", "http"])
         needy = ProbeKind(
             "needy",

@@ -8,8 +8,7 @@ from txlb.application._events import EventLog
 from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileService
-from txlb.application._plugins import discoverSchedulers, listSchedulers
-from txlb.application._registries import fillRegistries
+from txlb.application._plugins import discoverPlugins, findPlugins, listSchedulers
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService, ProxyListener
 from txlb.process import LogFileError, Owner, OwnerError
@@ -27,8 +26,8 @@ __all__ = [
     "OwnerError",
     "ProxyListener",
     "Supervisor",
-    "discoverSchedulers",
+    "discoverPlugins",
     "listSchedulers",
 ]
 
-fillRegistries()
+findPlugins()

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txlb.application._events import EventLog
-from txlb.application._plugins import discoverSchedulers
+from txlb.application._plugins import discoverPlugins
 from txlb.application._readiness import Readiness
 from txlb.application._timer import PoolTimer
 from txlb.connecting import reactorEndpointOf
@@ -220,7 +220,7 @@ class Engine:
         Begin to serve the pools, and find out when clients can be served.
         """
         self._started = True
-        for problem in discoverSchedulers():
+        for problem in discoverPlugins():
             _log.warn("{problem}", problem=problem)
         self._fit()
         if self._loop is not None:

@@ -1,119 +1,104 @@
 """
-Policies of third parties, found as Twisted finds plugins.
+Schedulers, health checks and resource probes of third parties, found as Twisted finds
+plugins.
 
-A package adds a policy by a module in C{twisted/plugins}, without an
-C{__init__.py}, in which an object provides
-L{ISchedulerPlugin<txlb.interfaces.ISchedulerPlugin>}. They are looked for when
-somebody asks for a word that is unknown, when a balancer starts, and when all
-are to be listed; so a program that uses none imports none.
+A package adds one by a module in C{twisted/plugins}, without an C{__init__.py}. The module
+has an object that provides L{ISchedulerPlugin<txlb.interfaces.ISchedulerPlugin>},
+L{IHealthCheckKind<txlb.interfaces.IHealthCheckKind>} or
+L{IResourceProbePlugin<txlb.interfaces.IResourceProbePlugin>}. Plugins are looked for when
+L{txlb.application} is imported, when a balancer starts, and when a word is unknown.
 
-Modules are imported here one by one, beside C{twisted.plugin.getPlugins}, which
-reads the same folders: that one writes a traceback to the log for a module that
-can't be imported, wherever it belongs, and does not say to its caller that there
-was one.
+Modules are imported here one by one, beside C{twisted.plugin.getPlugins}, which reads the
+same folders. That function logs a traceback for a module that can't be imported, even if the
+module belongs to another program, and does not report the error to its caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from twisted.python.modules import PythonModule, getModule
-from zope.interface import Interface
 
 import twisted.plugins
-from txlb.errors import TxlbError
-from txlb.interfaces import ISchedulerPlugin
-from txlb.schedulers import registerScheduler, schedulerKinds
+from txlb.errors import ModelError
+from txlb.model.registries import CHECKS, PROBES
+from txlb.registry import Registry
+from txlb.schedulers import SCHEDULERS, schedulerKinds
 
-#: Twisted's own plugins, of which none is a policy.
+#: Every registry that plugins can add to.
+REGISTRIES: tuple[Registry[Any], ...] = (SCHEDULERS, CHECKS, PROBES)
+
+#: The modules of Twisted's own plugins, which have none of txlb's kinds.
 _OWN = "twisted.plugins.twisted_"
 
-#: What a module has to mention for its faults to be ours to tell.
-_MENTION = (b"SchedulerKind", b"ISchedulerPlugin", b"CheckKind")
+#: A module that can't be imported is reported if its text has one of these names. Others
+#: belong to other programs.
+_NAMES = (
+    b"SchedulerKind",
+    b"CheckKind",
+    b"ProbeKind",
+    *(registry.interface.__name__.encode() for registry in REGISTRIES),
+)
 
-#: The plugins that have been registered, so that no one is twice.
-_registered: set[int] = set()
-_kept: list[object] = []
 
-
-def discoverSchedulers() -> tuple[str, ...]:
+def findPlugins() -> None:
     """
-    Register the policies of all plugins, those that are registered already
-    excepted. One that is wrong does no harm to the others.
-
-    @return: a line for each that is wrong.
+    Register the kinds of all plugins, and look for them again whenever a word is unknown.
+    L{txlb.application} calls this once, when it is imported. A balancer that starts reports
+    the plugins that are wrong.
     """
-    return tuple(line for module in _modules() for line in _register(module))
+    for registry in REGISTRIES:
+        registry.findBy(discoverPlugins)
+    discoverPlugins()
 
 
-def pluginsOf(interface: type[Interface]) -> Iterator[object]:
+def discoverPlugins() -> tuple[str, ...]:
     """
-    What provides an interface in the modules of C{twisted.plugins}. Those that
-    can't be imported are passed over; L{discoverSchedulers} tells of them.
+    Register the kinds of all plugins, except those that are registered already. A plugin
+    that is wrong does not affect the others.
+
+    @return: a line for each that is wrong, with its file, its name and what is wrong.
     """
-    for module in _modules():
-        try:
-            found = list(vars(module.load()).values())
-        except Exception:  # noqa: BLE001, S112 - it is told elsewhere, and others go on
-            continue
-        yield from (each for each in found if interface.providedBy(each))
-
-
-def _modules() -> Iterator[PythonModule]:
-    for module in getModule(twisted.plugins.__name__).iterModules():
-        if not module.name.startswith(_OWN):
-            yield module
+    modules = getModule(twisted.plugins.__name__).iterModules()
+    return tuple(
+        line for module in modules if not module.name.startswith(_OWN) for line in _register(module)
+    )
 
 
 def _register(module: PythonModule) -> list[str]:
     try:
-        names = dict(vars(module.load()))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, others go on
+        objects = dict(vars(module.load()))
+    except Exception as error:  # noqa: BLE001 - any error of one module leaves the others alone
         if not _isOurs(module):
             return []
-        what = f"{type(error).__name__}: {error}"
-        return [f"plugin {module.filePath.path} can't be imported: {what}"]
+        why = f"{type(error).__name__}: {error}"
+        return [f"plugin {module.filePath.path} can't be imported: {why}; correct or remove it"]
     wrong = []
-    for name, plugin in names.items():
-        if ISchedulerPlugin.providedBy(plugin) and id(plugin) not in _registered:
-            try:
-                _registerOne(plugin)
-            except (AttributeError, TypeError, TxlbError) as error:
-                wrong.append(f"plugin {module.filePath.path} ({name}): {error}")
+    for name, plugin in objects.items():
+        for registry in REGISTRIES:
+            if registry.interface.providedBy(plugin) and not registry.has(plugin):
+                try:
+                    registry.register(plugin)
+                except ModelError as error:
+                    wrong.append(f"plugin {module.filePath.path} ({name}): {error}")
     return wrong
-
-
-def _registerOne(plugin: Any) -> None:
-    if not isinstance(plugin.word, str) or not plugin.word.isidentifier():
-        raise TypeError(f"{plugin.word!r} is no word for a scheduler: letters, digits and _ only")
-    registerScheduler(
-        plugin.word,
-        plugin.maker,
-        summary=plugin.summary,
-        chooseWhen=plugin.chooseWhen,
-        wants=tuple(plugin.wants),
-        maxHosts=plugin.maxHosts,
-    )
-    _registered.add(id(plugin))
-    _kept.append(plugin)
 
 
 def _isOurs(module: PythonModule) -> bool:
     """
-    Whether a module that can't be imported means to add a policy.
+    Return whether a module that can't be imported is meant for txlb.
     """
     try:
         source = module.filePath.getContent()
     except OSError:
         return False
-    return any(mention in source for mention in _MENTION)
+    return any(name in source for name in _NAMES)
 
 
 def listSchedulers() -> tuple[list[dict[str, object]], tuple[str, ...]]:
     """
-    All policies, those of plugins included, as plain data, and a line for each
+    Return all schedulers as plain data, those of plugins included, and a line for each
     plugin that is wrong.
     """
-    wrong = discoverSchedulers()
+    wrong = discoverPlugins()
     return [kind.asDict() for kind in schedulerKinds()], wrong

@@ -18,7 +18,6 @@ from txlb.config._settings import (
     WebSettings,
 )
 from txlb.config._shown import shownDifference
-from txlb.config._words import findProbeWordsBy, registerCheckWord, registerProbeWord
 
 __all__ = [
     "AdminSettings",
@@ -32,13 +31,10 @@ __all__ = [
     "TimerSettings",
     "WebSettings",
     "explainConfiguration",
-    "findProbeWordsBy",
     "loadConfiguration",
     "parseConfiguration",
     "readFile",
     "referencePage",
-    "registerCheckWord",
-    "registerProbeWord",
     "shownDifference",
     "writeFile",
 ]

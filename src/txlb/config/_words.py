@@ -1,108 +1,102 @@
 """
 The kinds of checks and of probes that a file can ask for by a word, as in
 C{<check type="...">} and C{<resource probe="...">}.
-
-The checks and probes themselves are on the same layer as this package and not
-known here: L{txlb.application} tells their words and what each has of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from txlb.config._elements import REQUIRED, Attribute, Variant
 from txlb.config._kinds import PlainKind
 from txlb.config._looks import mayLook
-from txlb.errors import DuplicateName, ModelError, nearest
-from txlb.model.options import Option
+from txlb.errors import ModelError, UnknownName, nearest
+from txlb.model import registries
+from txlb.registry import Registry
 
 
-class Words:
+class Words(Mapping[str, Variant]):
     """
-    The words of one sort of thing.
+    The variants of an element by their words, made of the kinds of a registry. Looking up
+    an unknown word looks for plugins.
 
-    @param sort: what they are words of, for messages.
+    @param registry: has the kinds.
+    @param isIncluded: tells whether files can ask for a kind.
     """
 
-    def __init__(self, sort: str) -> None:
-        self._sort = sort
-        self._variants: dict[str, Variant] = {}
-        self._finder: Callable[[], object] | None = None
+    def __init__(
+        self, registry: Registry[Any], isIncluded: Callable[[Any], bool] = lambda _: True
+    ) -> None:
+        self._registry = registry
+        self._isIncluded = isIncluded
+        # The variant of each kind that was asked for. A reload asks for those of every host.
+        self._made: dict[str, tuple[object, Variant]] = {}
 
-    def findBy(self, finder: Callable[[], object]) -> None:
-        """
-        Look for more when a file asks for one that is unknown.
+    def __getitem__(self, word: str) -> Variant:
+        if self.missing(word) is not None:
+            raise KeyError(word)
+        kind = self._registry.get(word)
+        made = self._made.get(word)
+        if made is None or made[0] is not kind:
+            made = self._made[word] = kind, _variantOf(kind)
+        return made[1]
 
-        @param finder: registers those that it finds.
-        """
-        self._finder = finder
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known())
 
-    def register(self, word: str, doc: str, options: Iterable[Option]) -> None:
-        """
-        Let files ask for one.
+    def __len__(self) -> int:
+        return len(self.known())
 
-        @param word: what stands in the file.
-        @param doc: what it does, in a sentence or two of reStructuredText.
-        @param options: the attributes that it has of its own.
-        @raise DuplicateName: the word is taken.
+    # A mapping is compared by what it has, but this one stands for its registry.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def missing(self, word: str) -> str | None:
         """
-        if word in self._variants:
-            raise DuplicateName(f"there is a {self._sort} {word!r} already; choose another word")
-        attributes = tuple(
-            Attribute(
-                option.name,
-                option.kind,
-                option.doc,
-                REQUIRED if option.required else option.default,
-                option.defaultDoc,
-            )
-            for option in options
-        )
-        self._variants[word] = Variant(doc, attributes)
+        Return L{None} if files can ask for a word, and otherwise what is wrong with plugins:
+        an empty text for nothing.
+        """
+        try:
+            kind = self._registry.get(word, mayLook)
+        except UnknownName as error:
+            return error.more
+        return None if self._isIncluded(kind) else ""
 
     def known(self) -> list[str]:
         """
-        All that are known now.
+        Return all words that are known now.
         """
-        return list(self._variants)
+        return [kind.word for kind in self._registry.kinds() if self._isIncluded(kind)]
 
-    def find(self, word: str) -> Variant | None:
+    def variants(self) -> Mapping[str, Variant]:
         """
-        What a word stands for; L{None} for nothing, as far as can be found.
+        Return the variants by their words.
         """
-        if word not in self._variants and self._finder is not None and mayLook():
-            self._finder()
-        return self._variants.get(word)
-
-    def variants(self) -> dict[str, Variant]:
-        """
-        All, by their words; C{get} finds those of plugins too.
-        """
-        return _Finding(self)
+        return self
 
 
-class _Finding(dict[str, Variant]):
-    """
-    What is known, and looks for what is not.
-    """
-
-    def __init__(self, words: Words) -> None:
-        super().__init__({word: variant for word in words.known() if (variant := words.find(word))})
-        self._words = words
-
-    def get(self, word: str, default: Any = None) -> Any:
-        found = self._words.find(word)
-        return default if found is None else found
+def _variantOf(kind: Any) -> Variant:
+    attributes = tuple(
+        Attribute(
+            option.name,
+            option.kind,
+            option.doc,
+            REQUIRED if option.required else option.default,
+            option.defaultDoc,
+        )
+        for option in kind.options
+    )
+    return Variant(kind.doc, attributes)
 
 
 @dataclass(frozen=True, slots=True)
 class Word(PlainKind):
     """
-    One of such words.
+    A word that stands for a variant.
 
-    @ivar words: of which.
+    @ivar words: all such words.
     """
 
     words: Words
@@ -114,16 +108,15 @@ class Word(PlainKind):
         return f"one of {', '.join(known)}"
 
     def parse(self, text: str, what: str) -> str:
-        if self.words.find(text) is None:
-            wrong = self.wrong(text, what)
+        plugins = self.words.missing(text)
+        if plugins is not None:
             hint = nearest(text, self.words.known())
-            raise ModelError(f"{wrong}; did you mean {hint!r}?") if hint else wrong
+            more = f"; did you mean {hint!r}?" if hint else ""
+            if plugins:
+                more += f" ({plugins})"
+            raise ModelError(f"{self.wrong(text, what)}{more}")
         return text
 
 
-CHECKS = Words("check")
-PROBES = Words("probe")
-
-registerCheckWord = CHECKS.register
-registerProbeWord = PROBES.register
-findProbeWordsBy = PROBES.findBy
+CHECKS = Words(registries.CHECKS, lambda kind: kind.inFiles)
+PROBES = Words(registries.PROBES)

@@ -12,22 +12,21 @@ from txlb.health._connectonly import ConnectOnly
 from txlb.health._expect import EXPECT
 from txlb.health._heartbeat import MAX_CHECKS, Heartbeat
 from txlb.health._http import HTTP
-from txlb.health._line import Conversation, Line, Steps
-from txlb.health._registry import (
+from txlb.health._kind import (
     CheckKind,
-    Target,
-    Tools,
     checkKinds,
     completed,
     getCheckKind,
     makeCheck,
     normalized,
     registerCheck,
-    whenKnown,
 )
+from txlb.health._line import Conversation, Line, Steps
 from txlb.health._script import SCRIPT
 from txlb.health._sockets import Sockets
+from txlb.health._target import Target
 from txlb.health._tcp import TCP, TLS, ConversationCheck
+from txlb.health._tools import Tools
 from txlb.health._verdict import CheckEnded, Verdict
 from txlb.model.options import Option
 
@@ -52,7 +51,6 @@ __all__ = [
     "makeCheck",
     "normalized",
     "registerCheck",
-    "whenKnown",
 ]
 
 for _kind in (TCP, TLS, HTTP, EXPECT, AGENT, SCRIPT, PYTHON):

@@ -10,9 +10,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txlb.health._kind import CheckKind
 from txlb.health._line import Conversation, Line
-from txlb.health._registry import CheckKind, Target, Tools
+from txlb.health._target import Target
 from txlb.health._tcp import ConversationCheck
+from txlb.health._tools import Tools
 from txlb.health._values import Bytes, unescaped
 from txlb.health._verdict import Verdict
 from txlb.model.options import Option

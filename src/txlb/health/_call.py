@@ -13,7 +13,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.errors import ModelError
-from txlb.health._registry import CheckKind, Target, Tools
+from txlb.health._kind import CheckKind
+from txlb.health._target import Target
+from txlb.health._tools import Tools
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.model.kinds import PlainKind

@@ -15,8 +15,9 @@ from twisted.logger import Logger
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError, UnknownName
 from txlb.health._connectonly import ConnectOnly
-from txlb.health._registry import Tools, makeCheck
+from txlb.health._kind import makeCheck
 from txlb.health._sockets import Sockets
+from txlb.health._tools import Tools
 from txlb.health._turns import Turns
 from txlb.health._watched import Watched
 from txlb.interfaces import IHealthCheck

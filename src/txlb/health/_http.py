@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from txlb.health._kind import CheckKind
 from txlb.health._line import Conversation, Line, Steps
-from txlb.health._registry import CheckKind, Target, Tools
+from txlb.health._target import Target
 from txlb.health._tcp import CA_FILE, SERVER_NAME, VERIFY, ConversationCheck, TLSOptions
+from txlb.health._tools import Tools
 from txlb.health._values import Bytes, Statuses, ranges, shown, unescaped
 from txlb.health._verdict import CheckEnded, Verdict
 from txlb.model.kinds import Boolean

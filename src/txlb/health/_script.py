@@ -16,9 +16,11 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadline
 from txlb.health._connectonly import ConnectOnly
+from txlb.health._kind import CheckKind
 from txlb.health._line import READ
-from txlb.health._registry import CheckKind, Target, Tools
 from txlb.health._sockets import Sockets
+from txlb.health._target import Target
+from txlb.health._tools import Tools
 from txlb.health._values import shown
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck

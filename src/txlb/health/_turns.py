@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from txlb.deadlines import Deadline
 from txlb.health._pace import LATE, Beat, intervalOf, shortest
-from txlb.health._registry import Tools
+from txlb.health._tools import Tools
 from txlb.health._verdict import Verdict
 from txlb.health._watched import Watched
 from txlb.manager import ProxyManager

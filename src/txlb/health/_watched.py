@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from txlb.deadlines import Deadline
 from txlb.health._pace import Beat
-from txlb.health._registry import Target
+from txlb.health._target import Target
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.model import HealthCheck, TCPAddress

@@ -32,7 +32,7 @@ class HealthCheck:
     How a host is checked, and how often.
 
     @ivar kind: the word for what is done: C{tcp}, C{http} and so on. The words
-        that there are stand in a registry of C{txlb.health}. If a function is given
+        that are known are in L{txlb.model.registries.CHECKS}. If a function is given
         in its place, the kind is C{python}, and the function is what is done: it is
         called with a L{txlb.health.Target}.
     @ivar interval: seconds from the beginning of one check to that of the next,

@@ -31,7 +31,7 @@ class ResourceProbe:
     nothing is heard of a host for three intervals it weighs as configured.
 
     @ivar probe: the word for what is done: C{agent}, C{http} and so on. The
-        words that there are stand in a registry of C{txlb.resources}.
+        known words are in L{txlb.model.registries.PROBES}.
     @ivar interval: seconds from the beginning of one probe to that of the next,
         0.1 to a day; a tenth more or less.
     @ivar timeout: seconds that one probe has, 0.01 to C{interval}; L{None} for

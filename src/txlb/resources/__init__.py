@@ -10,18 +10,17 @@ from txlb.model.options import Option
 from txlb.resources._agent import AGENT, AgentProbe
 from txlb.resources._connecting import ProbeFailed
 from txlb.resources._http import HTTP, HTTPProbe
-from txlb.resources._measures import MachineMeasure, ProcessMeasure
-from txlb.resources._monitor import MAX_PROBES, ResourceMonitor
-from txlb.resources._registry import (
+from txlb.resources._kind import (
     ProbeKind,
-    ProbeTarget,
-    findProbesBy,
     getProbeKind,
     makeProbe,
     probeKinds,
     registerProbe,
 )
+from txlb.resources._measures import MachineMeasure, ProcessMeasure
+from txlb.resources._monitor import MAX_PROBES, ResourceMonitor
 from txlb.resources._service import AgentService
+from txlb.resources._target import ProbeTarget
 
 __all__ = [
     "MAX_PROBES",
@@ -35,7 +34,6 @@ __all__ = [
     "ProbeTarget",
     "ProcessMeasure",
     "ResourceMonitor",
-    "findProbesBy",
     "getProbeKind",
     "makeProbe",
     "probeKinds",

@@ -16,7 +16,8 @@ from txlb.interfaces import IResourceProbe
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
 from txlb.resources._conversation import Conversation, Once
-from txlb.resources._registry import ProbeKind, ProbeTarget
+from txlb.resources._kind import ProbeKind
+from txlb.resources._target import ProbeTarget
 from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
 
 

@@ -17,7 +17,7 @@ from txlb.connecting import ConnectFailed, RacingEndpoint, endpointOf, failureFr
 from txlb.deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from txlb.resources._registry import ProbeTarget
+    from txlb.resources._target import ProbeTarget
 
 
 class ProbeFailed(Exception):

@@ -21,7 +21,8 @@ from txlb.model.kinds import Number, Word
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
 from txlb.resources._conversation import Conversation, Once
-from txlb.resources._registry import ProbeKind, ProbeTarget
+from txlb.resources._kind import ProbeKind
+from txlb.resources._target import ProbeTarget
 from txlb.wire import HTTPAnswerError, HTTPReader
 
 #: The most bytes that an answer may have.

@@ -22,7 +22,8 @@ from txlb.manager import ProxyManager
 from txlb.model import Address, ProxyService, ResourceProbe, TCPAddress
 from txlb.pool import Event, EventKind, Host, HostPool
 from txlb.resources._connecting import ProbeFailed
-from txlb.resources._registry import ProbeTarget, makeProbe
+from txlb.resources._kind import makeProbe
+from txlb.resources._target import ProbeTarget
 from txlb.schedulers import Key
 
 #: Probes under way at once.

@@ -31,6 +31,7 @@ from random import Random as RandomSource
 from zope.interface import implementer
 
 from txlb.interfaces import IHost, ISamplingScheduler
+from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._p2c import TwoChoices
 
 #: The cost of a host that has a connection, and no sample: more than any other.
@@ -113,3 +114,13 @@ class PeakEwma(TwoChoices):
         if not average:
             return (PENALTY + active) / host.effectiveWeight if active else 0.0
         return average * (active + 1) / host.effectiveWeight
+
+
+EWMA = SchedulerKind(
+    PeakEwma.name,
+    PeakEwma,
+    summary="the one that connects quicker, of two drawn at random: the average time to connect, "
+    "peaks first, times connections for its weight",
+    chooseWhen="hosts differ in speed or distance, or slow down for a while, and nobody says so",
+    wants=("seconds", "choices", "decay"),
+)

@@ -17,6 +17,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._lazyheap import lowest
 
 #: The order of the host, then the order in which hosts of the same came.
@@ -78,3 +79,11 @@ class First(Scheduler):
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         places = sorted((place, key) for key, place in self._place.items())
         return {key: -float(number) for number, (_, key) in enumerate(places, 1)}
+
+
+FIRST = SchedulerKind(
+    First.name,
+    First,
+    summary="the first in the order of the configuration that has room",
+    chooseWhen="hosts have maxConnections, and those that are not needed are to be idle",
+)

@@ -16,6 +16,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._kind import SchedulerKind
 
 
 class Bucket:
@@ -145,3 +146,11 @@ class LeastConnections(Scheduler):
             scores.update((host.key, -float(bucket.count)) for host in bucket.hosts)
             bucket = bucket.more
         return scores
+
+
+LEASTC = SchedulerKind(
+    LeastConnections.name,
+    LeastConnections,
+    summary="the one with the fewest connections; among equals the one least recently used",
+    chooseWhen="connections last for different times, and hosts are alike: a good default",
+)

@@ -37,6 +37,7 @@ from txlb.interfaces import IHost, ITimedScheduler
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._bounded import Bound
 from txlb.schedulers._hashing import clientHash, keyBytes, numbersOf
+from txlb.schedulers._kind import SchedulerKind
 
 #: Entries of a table: a prime number, far more than hosts.
 SIZE = 65537
@@ -288,3 +289,13 @@ def _score(place: int, host: IHost) -> float:
     # 52 bits and a half, so that it is never 0 or 1, which have no such score.
     fraction = ((numbersOf(name, 0)[0] >> 12) + 0.5) / (1 << 52)
     return -host.effectiveWeight / math.log(fraction)
+
+
+MAGLEV = SchedulerKind(
+    Maglev.name,
+    Maglev,
+    summary="always the same for one client's address, by a table that is built by and by",
+    chooseWhen="as sticky, with shares that are more even, and hosts that seldom change",
+    wants=("boundedLoad", "seconds"),
+    maxHosts=MAX_HOSTS,
+)

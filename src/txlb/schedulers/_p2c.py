@@ -25,6 +25,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key
+from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._weightr import DRAWS, WeightedRandom
 
 #: The most hosts that are drawn for one pick.
@@ -132,3 +133,12 @@ class TwoChoices(WeightedRandom):
         """
         scores = {key: -self.cost(host) for key, host in self.hosts.items()}
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+P2C = SchedulerKind(
+    TwoChoices.name,
+    TwoChoices,
+    summary="the one with fewer connections for its weight, of two drawn at random",
+    chooseWhen="several balancers share the hosts, and are not to run to the same one",
+    wants=("choices",),
+)

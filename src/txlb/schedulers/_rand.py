@@ -9,6 +9,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._kind import SchedulerKind
 
 #: How often an excluded host is drawn before the others are listed.
 DRAWS = 8
@@ -60,3 +61,11 @@ class Random(Scheduler):
         See L{IScheduler.explain}: the chance of each.
         """
         return {key: 1 / len(self.hosts) for key in self.hosts}
+
+
+RAND = SchedulerKind(
+    Random.name,
+    Random,
+    summary="any, with equal chances",
+    chooseWhen="hosts and work are all alike, and nothing is to be kept in mind",
+)

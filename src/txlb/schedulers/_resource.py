@@ -27,6 +27,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key
+from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._weightr import DRAWS, WeightedRandom
 
 #: The fraction of the golden ratio.
@@ -65,3 +66,11 @@ class ResourceShare(WeightedRandom):
             if host.key not in excluded:
                 return host
         return self.drawBeside(excluded)
+
+
+RESOURCE = SchedulerKind(
+    ResourceShare.name,
+    ResourceShare,
+    summary="shares in proportion to weight and to what each host says that it has left",
+    chooseWhen="hosts report their load, by agents or probes, and connections say little of it",
+)

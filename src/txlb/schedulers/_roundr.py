@@ -22,6 +22,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._kind import SchedulerKind
 
 #: Rounding in sums of 1/w must not put off a turn that is due.
 EPSILON = 1e-9
@@ -186,3 +187,11 @@ class RoundRobin(Scheduler):
             for key, turn in self._turns.items()
         }
         return {key: -ranks[key][0] for key in sorted(ranks, key=lambda key: ranks[key])}
+
+
+ROUNDR = SchedulerKind(
+    RoundRobin.name,
+    RoundRobin,
+    summary="the next in turn, in proportion to weight, as evenly as it can be done",
+    chooseWhen="connections are short and alike, and shares are to be exact",
+)

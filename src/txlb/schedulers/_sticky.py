@@ -36,6 +36,7 @@ from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._bounded import Bound
 from txlb.schedulers._hashing import BATCH, clientHash, keyBytes, numbersOf
+from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._ring import Ring
 
 #: How many points there are at least: on the ring, and for each host.
@@ -255,3 +256,12 @@ def _places(key: Key, begin: int, end: int) -> Iterator[int]:
     for batch in range(begin // BATCH, -(-end // BATCH)):
         first = batch * BATCH
         yield from numbersOf(name, batch)[max(begin - first, 0) : end - first]
+
+
+STICKY = SchedulerKind(
+    Sticky.name,
+    Sticky,
+    summary="always the same for one client's address, while it is there",
+    chooseWhen="hosts keep something for their clients, such as sessions or caches",
+    wants=("boundedLoad",),
+)

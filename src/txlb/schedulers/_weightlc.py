@@ -21,6 +21,7 @@ from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._lazyheap import lowest
 
 #: Connections per weight, deadline, number of the entry.
@@ -117,3 +118,12 @@ class WeightedLeastConnections(Scheduler):
             ratio = chosen.active / chosen.effectiveWeight
             ranks[chosen.key] = (ratio, self._deadline[chosen.key], self._number + 1)
         return {key: -ranks[key][0] for key in sorted(ranks, key=ranks.__getitem__)}
+
+
+WEIGHTLC = SchedulerKind(
+    WeightedLeastConnections.name,
+    WeightedLeastConnections,
+    summary="the one with the fewest connections for its weight; among equals in proportion "
+    "to weight",
+    chooseWhen="connections last for different times, and hosts are of different sizes",
+)

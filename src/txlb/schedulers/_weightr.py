@@ -14,6 +14,7 @@ from random import Random as RandomSource
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._cumulative import CumulativeWeights
+from txlb.schedulers._kind import SchedulerKind
 
 #: How often an excluded host is drawn before the others are listed.
 DRAWS = 8
@@ -122,3 +123,11 @@ class WeightedRandom(Scheduler):
         total = sum(self._known.values())
         scores = {key: weight / total for key, weight in self._known.items()}
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+WEIGHTR = SchedulerKind(
+    WeightedRandom.name,
+    WeightedRandom,
+    summary="any, with chances in proportion to weight",
+    chooseWhen="shares are to follow weights without balancers acting in step",
+)

@@ -1,21 +1,22 @@
 """
-From the word in a configuration file to the policy.
+Kinds of schedulers by their words, and how a scheduler is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random as RandomSource
 from typing import Any, Protocol
 
 from zope.interface import implementer
 
-from txlb.errors import DuplicateName, ModelError, UnknownName, shortened
+from txlb.errors import ModelError, shortened
 from txlb.interfaces import IScheduler, ISchedulerPlugin
+from txlb.registry import Registry
 
-#: What makes a policy: it is called with a source of chance, and by keyword
-#: with those settings that its L{SchedulerKind} wants.
+#: Makes a scheduler. It is called with a source of chance, and by keyword with those
+#: settings that its L{SchedulerKind} wants.
 SchedulerMaker = Callable[..., IScheduler]
 
 #: PythonDirector's words, which old configuration files use.
@@ -32,15 +33,15 @@ ALIASES = {
 @dataclass(frozen=True, slots=True)
 class SchedulerKind:
     """
-    A policy that can be had by its word. In a module of C{twisted.plugins} one
-    of these is a plugin, which is all that it takes to add a policy.
+    A scheduler that programs and configuration files can ask for by its word. An object of
+    this class in a module of C{twisted.plugins} is a plugin.
 
     @ivar word: the word.
-    @ivar maker: makes one.
+    @ivar maker: makes a scheduler.
     @ivar summary: which host is the next one, in half a sentence.
-    @ivar chooseWhen: when to choose this policy, in half a sentence.
-    @ivar wants: the settings that the maker is called with, by keyword:
-        C{seconds}, a monotonic clock, or names of a group's settings.
+    @ivar chooseWhen: when to choose this scheduler, in half a sentence.
+    @ivar wants: the settings that the maker takes by keyword: C{seconds}, a monotonic
+        clock, or names of a group's settings.
     @ivar maxHosts: how many hosts it takes at most; L{None} for any number.
     """
 
@@ -54,13 +55,13 @@ class SchedulerKind:
     @property
     def isOwn(self) -> bool:
         """
-        Whether the policy is one of this package, and not one of a plugin.
+        Whether the scheduler is one of this package, and not one of a plugin.
         """
         return getattr(self.maker, "__module__", "").startswith("txlb.schedulers.")
 
     def asDict(self) -> dict[str, object]:
         """
-        What there is to say of it, in values that any format can hold.
+        Return the description of the scheduler as plain data.
         """
         return {
             "word": self.word,
@@ -71,23 +72,39 @@ class SchedulerKind:
         }
 
 
-_kinds: dict[str, SchedulerKind] = {}
+def _accepted(plugin: Any) -> SchedulerKind:
+    """
+    Copy a plugin into a L{SchedulerKind}.
 
-#: Looks for policies from elsewhere, and returns what is wrong with some.
-Finder = Callable[[], Sequence[str]]
+    @raise ModelError: something is missing or wrong.
+    """
+    try:
+        if not callable(plugin.maker):
+            shown = shortened(repr(plugin.maker))
+            raise ModelError(f"maker of {plugin.word!r} is {shown}; it is a class or a function")
+        return SchedulerKind(
+            plugin.word,
+            plugin.maker,
+            plugin.summary,
+            plugin.chooseWhen,
+            tuple(plugin.wants),
+            plugin.maxHosts,
+        )
+    except (AttributeError, TypeError) as error:
+        raise ModelError(f"{plugin.word!r} can't be used: {error}") from None
 
-_finders: list[Finder] = []
+
+SCHEDULERS: Registry[SchedulerKind] = Registry("scheduler", ISchedulerPlugin, _accepted, ALIASES)
 
 
 class Tracker(Protocol):
     """
-    What owns hosts and lets a scheduler choose among them: a
-    L{txlb.pool.HostPool}.
+    The owner of hosts that a scheduler chooses among: a L{txlb.pool.HostPool}.
     """
 
     def setScheduler(self, scheduler: IScheduler) -> object:
         """
-        Choose by this policy from now on.
+        Choose by this scheduler from now on.
         """
 
 
@@ -101,83 +118,67 @@ def registerScheduler(
     maxHosts: int | None = None,
 ) -> None:
     """
-    Make a policy known by its word.
+    Make a scheduler known by its word.
 
-    @param maker: called with a C{random.Random} for each group that uses it.
+    @param maker: is called with a C{random.Random} for each group that uses it.
     @param summary: which host is the next one, in half a sentence.
-    @param chooseWhen: when to choose this policy, in half a sentence.
+    @param chooseWhen: when to choose this scheduler, in half a sentence.
     @param wants: the settings that the maker takes by keyword, such as
         C{seconds}; see L{SchedulerKind}.
     @param maxHosts: how many hosts it takes at most.
     @raise DuplicateName: the word is taken.
+    @raise ModelError: it is no word, or the maker can't be called.
     """
-    if word in _kinds or word in ALIASES:
-        raise DuplicateName(f"there is a scheduler {word!r} already; choose another word")
-    _kinds[word] = SchedulerKind(word, maker, summary, chooseWhen, wants, maxHosts)
-
-
-def findSchedulersBy(finder: Finder) -> None:
-    """
-    Ask somebody for policies when a word is unknown.
-
-    @param finder: registers those that it finds, and returns a line for each
-        that is wrong, for the message.
-    """
-    if finder not in _finders:
-        _finders.append(finder)
+    SCHEDULERS.register(SchedulerKind(word, maker, summary, chooseWhen, wants, maxHosts))
 
 
 def schedulerWords() -> list[str]:
     """
-    The words of all the policies, in the order in which they became known.
+    Return the words of all schedulers, in the order of their registration.
     """
-    return list(_kinds)
+    return SCHEDULERS.words()
 
 
 def schedulerKinds() -> list[SchedulerKind]:
     """
-    All the policies, in the order in which they became known.
+    Return all schedulers, in the order of their registration.
     """
-    return list(_kinds.values())
+    return SCHEDULERS.kinds()
 
 
 def canonicalWord(word: object, mayLook: Callable[[], bool] = lambda: True) -> str:
     """
-    The word that a policy goes by, from it or from one of PythonDirector's.
+    Return the word of a scheduler, given that word or PythonDirector's.
 
-    @param mayLook: asked whether policies from elsewhere may be looked for, if the word
-        is unknown.
+    @param mayLook: is called if the word is unknown, and tells whether plugins may be
+        looked for.
     @raise ModelError: it is no word.
-    @raise UnknownName: no policy has this word.
+    @raise UnknownName: no scheduler has this word.
     """
     if not isinstance(word, str):
         raise ModelError(
             f"the scheduler is {shortened(repr(word))}; it is a word, such as 'leastc'"
         )
-    text = ALIASES.get(word, word)
-    if text not in _kinds:
-        wrong = [line for finder in _finders if mayLook() for line in finder()]
-        if text not in _kinds:
-            raise UnknownName("scheduler", text, _kinds, "; ".join(wrong))
-    return text
+    return SCHEDULERS.get(word, mayLook).word
 
 
 def schedulerKind(word: object) -> SchedulerKind:
     """
-    What is known of a policy.
+    Return the kind of a scheduler.
 
-    @raise UnknownName: no policy has this word.
+    @raise ModelError: it is no word.
+    @raise UnknownName: no scheduler has this word.
     """
-    return _kinds[canonicalWord(word)]
+    return SCHEDULERS.get(canonicalWord(word))
 
 
 def checkHostCount(word: str, count: int, where: str) -> None:
     """
-    See to it that a policy can take so many hosts.
+    Check that a scheduler takes so many hosts.
 
-    @param where: what has them, for the message.
-    @raise ModelError: it can't.
-    @raise UnknownName: no policy has this word.
+    @param where: the group that has them, for the message.
+    @raise ModelError: it takes fewer.
+    @raise UnknownName: no scheduler has this word.
     """
     most = schedulerKind(word).maxHosts
     if most is not None and count > most:
@@ -198,14 +199,14 @@ def schedulerFactory(
     Make a scheduler.
 
     @param lbType: its word, such as C{leastc}.
-    @param tracker: a L{txlb.pool.HostPool}; where given, it chooses by the new
+    @param tracker: a L{txlb.pool.HostPool}; if it is given, it chooses by the new
         scheduler from now on.
-    @param random: the source of chance for the policies that want one; by
+    @param random: the source of chance for the schedulers that want one; by
         default one of its own, seeded by the system.
-    @param settings: what policies may want to know: C{seconds}, a monotonic
-        clock, and a group's settings by name. Each takes what it wants of them,
-        and what is not given is as the policy has it by default.
-    @raise UnknownName: no policy has this word.
+    @param settings: C{seconds}, a monotonic clock, and a group's settings by name. The
+        scheduler is made with those that it wants. Those that are not given have the
+        scheduler's own defaults.
+    @raise UnknownName: no scheduler has this word.
     """
     kind = schedulerKind(lbType)
     given = settings if settings is not None else {}

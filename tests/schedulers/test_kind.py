@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.schedulers._registry} and L{txlb.schedulers._base}.
+Tests for L{txlb.schedulers._kind} and L{txlb.schedulers._base}.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.registries import keepRegistries
 from txlb import schedulers
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.interfaces import IScheduler
 from txlb.schedulers import (
+    SCHEDULERS,
     Scheduler,
-    _registry,
     canonicalWord,
     registerScheduler,
     schedulerFactory,
@@ -81,7 +82,7 @@ class WordTests(SynchronousTestCase):
                 super().__init__(random)
                 made.append(random)
 
-        self.patch(_registry, "_kinds", dict(_registry._kinds))
+        keepRegistries(self, SCHEDULERS)
         registerScheduler("mine", Mine)
         self.assertEqual(canonicalWord("mine"), "mine")
         self.assertEqual(schedulerWords()[-1], "mine")

@@ -1,0 +1,74 @@
+"""
+Kinds of probes by their words, and how a probe is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from txlb.interfaces import IResourceProbe, IResourceProbePlugin
+from txlb.model import ResourceProbe
+from txlb.model.options import Option, completedOptions
+from txlb.model.registries import PROBES
+
+
+@implementer(IPlugin, IResourceProbePlugin)
+@dataclass(frozen=True)
+class ProbeKind:
+    """
+    A kind of probe. An object of this class in a module of C{twisted.plugins} is a plugin.
+
+    @ivar word: its word in the configuration file.
+    @ivar doc: what it does, in a sentence or two of reStructuredText.
+    @ivar make: makes a probe of a host from the values of all its options and the
+        reactor; raises L{ModelError} if they don't go together.
+    @ivar options: the options of this kind alone.
+    """
+
+    word: str
+    doc: str
+    make: Callable[[Mapping[str, Any], Any], IResourceProbe]
+    options: tuple[Option, ...] = ()
+
+
+def registerProbe(kind: IResourceProbePlugin) -> None:
+    """
+    Make a kind of probe known by its word, in programs and in configuration files.
+
+    @raise DuplicateName: the word is taken.
+    @raise ModelError: the kind can't be used, and why.
+    """
+    PROBES.register(kind)
+
+
+def probeKinds() -> list[IResourceProbePlugin]:
+    """
+    Return all kinds, in the order of their registration.
+    """
+    return PROBES.kinds()
+
+
+def getProbeKind(word: str) -> IResourceProbePlugin:
+    """
+    Return the kind of probe that a word stands for.
+
+    @raise UnknownName: there is no such kind.
+    """
+    return PROBES.get(word)
+
+
+def makeProbe(resource: ResourceProbe, reactor: Any) -> IResourceProbe:
+    """
+    Make the probe that is configured.
+
+    @raise UnknownName: there is no such kind, or it has no such option.
+    @raise ModelError: its options are wrong.
+    """
+    kind = PROBES.get(resource.probe)
+    whose = f"the {kind.word} probe"
+    return kind.make(completedOptions(kind.options, resource.options, whose), reactor)
