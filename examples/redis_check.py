@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from txlb.health import (
+    CheckConnection,
     CheckKind,
     Conversation,
     ConversationCheck,
-    Line,
     Option,
     Target,
     Tools,
@@ -30,15 +30,15 @@ class RedisCheck(ConversationCheck):
         super().__init__(options, tools)
         self._role: str | None = options["role"]
 
-    def talk(self, line: Line, target: Target) -> Conversation:
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
         """
         The steps.
         """
-        yield from line.connect()
-        yield from line.send(b"ROLE\r\n")
+        yield from connection.connect()
+        yield from connection.send(b"ROLE\r\n")
         answer = b""
         while answer.count(b"\r\n") < 3 and len(answer) < 1024 and not answer.startswith(b"-"):
-            data = yield from line.receive()
+            data = yield from connection.receive()
             if not data:
                 return Verdict(False, "closed without an answer")
             answer += data

@@ -29,9 +29,11 @@ from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.health import Sockets, Target, Tools, Verdict, _script, _sockets, makeCheck
-from txlb.health._line import READ, Line
-from txlb.health._sockets import EpollWatcher, ReactorWatcher
+from txlb.health._checkconnection import CheckConnection
+from txlb.health._epollwatcher import EpollWatcher
+from txlb.health._reactorwatcher import ReactorWatcher
 from txlb.health._verdict import verdictOf
+from txlb.health._watcher import READ
 from txlb.model import HealthCheck, TCPAddress, UNIXAddress
 from txlb.testing import FarHost, Stream
 from txlb.testing._streams import until
@@ -241,7 +243,7 @@ class ExpectTests(Playing):
         await stream.writeAll(b"22")
         (run,) = self.watcher()._calls.values()
         conversation = run.__self__
-        await until(reactor, lambda: "22" in conversation._line.doing, "the beginning")
+        await until(reactor, lambda: "22" in conversation._connection.doing, "the beginning")
         running.cancel()
         self.assertEqual((await running).detail, "the answer is '22', expected '220 '")
 
@@ -758,7 +760,7 @@ class VerdictTests(SynchronousTestCase):
         self.assertIn("TLS failed: ", verdictOf(error).detail)
 
     def test_closedLine(self) -> None:
-        line = Line(TCPAddress("127.0.0.1", 1))
+        line = CheckConnection(TCPAddress("127.0.0.1", 1))
         self.assertEqual(line.fileno(), -1)
         self.assertRaises(ValueError, line.resetAtEnd)
         line.close()

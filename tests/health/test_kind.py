@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txlb import health
 from txlb.errors import DuplicateName, ModelError, UnknownName
 from txlb.health import checkKinds, completed, getCheckKind, normalized, registerCheck
 from txlb.health._tcp import TCP
@@ -23,6 +24,12 @@ class KindTests(SynchronousTestCase):
         self.assertIs(getCheckKind("tcp"), TCP)
         self.assertRaises(UnknownName, getCheckKind, "nothing")
         self.assertRaises(DuplicateName, registerCheck, TCP)
+
+    def test_formerName(self) -> None:
+        """
+        Checks of third parties can go on with the name that a connection had before.
+        """
+        self.assertIs(health.Line, health.CheckConnection)
 
     def test_completed(self) -> None:
         found = completed(HealthCheck("http", options={"path": "/a", "tls": True}))

@@ -17,7 +17,8 @@ from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
 from txlb.pool import Event, EventKind
 from txlb.resolve import NameService
-from txlb.resolve._names import AT_ONCE, JITTER, Answer
+from txlb.resolve._names import AT_ONCE, JITTER
+from txlb.resolve._resolution import Resolution
 
 
 class FakeResolver:
@@ -195,7 +196,7 @@ class LookupTests(NamesCase):
         """
         An address of a kind that has no host in it is passed over.
         """
-        answer = Answer("one.example")
+        answer = Resolution("one.example")
         verifyObject(IResolutionReceiver, answer)
         answer.addressResolved(HostnameAddress(b"one.example", 80))
         answer.addressResolved(IPv4Address("TCP", "192.0.2.1", 0))
@@ -207,7 +208,7 @@ class LookupTests(NamesCase):
         zone (RFC 4007, 11; C{sin6_scope_id} of getaddrinfo), and an IPv4 address that is
         mapped into IPv6 is that.
         """
-        answer = Answer("one.example")
+        answer = Resolution("one.example")
         for address in (
             IPv6Address("TCP", "fe80::1", 0, 0, socket.if_nametoindex("lo")),
             IPv6Address("TCP", "2001:db8::1", 0),

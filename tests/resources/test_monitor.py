@@ -73,7 +73,7 @@ class MonitorTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def noteLine(self, event: LogEvent) -> None:
-        if event.get("log_namespace") == "txlb.resources._monitor":
+        if event.get("log_namespace", "").startswith("txlb.resources."):
             self.lines.append(event["log_format"])
 
     def monitor(self, *groups: ProxyGroup, maxProbes: int = 100) -> ResourceMonitor:

@@ -8,6 +8,7 @@ L{ConversationCheck}, whose steps are written from top to bottom.
 
 from txlb.health._agent import AGENT
 from txlb.health._call import PYTHON
+from txlb.health._checkconnection import CheckConnection, Conversation, Steps
 from txlb.health._connectonly import ConnectOnly
 from txlb.health._expect import EXPECT
 from txlb.health._heartbeat import MAX_CHECKS, Heartbeat
@@ -21,7 +22,6 @@ from txlb.health._kind import (
     normalized,
     registerCheck,
 )
-from txlb.health._line import Conversation, Line, Steps
 from txlb.health._script import SCRIPT
 from txlb.health._sockets import Sockets
 from txlb.health._target import Target
@@ -30,8 +30,12 @@ from txlb.health._tools import Tools
 from txlb.health._verdict import CheckEnded, Verdict
 from txlb.model.options import Option
 
+#: The former name of L{CheckConnection}, for checks that use it.
+Line = CheckConnection
+
 __all__ = [
     "MAX_CHECKS",
+    "CheckConnection",
     "CheckEnded",
     "CheckKind",
     "ConnectOnly",

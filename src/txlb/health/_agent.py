@@ -10,8 +10,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txlb.health._checkconnection import CheckConnection, Conversation
 from txlb.health._kind import CheckKind
-from txlb.health._line import Conversation, Line
 from txlb.health._target import Target
 from txlb.health._tcp import ConversationCheck
 from txlb.health._tools import Tools
@@ -40,17 +40,17 @@ class AgentCheck(ConversationCheck):
         See L{IHealthCheck.check}. No PROXY header is said: an agent is not what
         traffic goes to.
         """
-        line = Line(target.address, others=target.others, timeout=target.timeout)
-        line.doing = "no connection to the agent"
-        return self._sockets.run(line, self.talk(line, target)).addCallback(_ofAgent)
+        connection = CheckConnection(target.address, others=target.others, timeout=target.timeout)
+        connection.doing = "no connection to the agent"
+        return self._sockets.run(connection, self.talk(connection, target)).addCallback(_ofAgent)
 
-    def talk(self, line: Line, target: Target) -> Conversation:
-        yield from line.connect()
-        yield from line.send(self._send)
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
+        yield from connection.connect()
+        yield from connection.send(self._send)
         reader = AgentReader()
         reply: AgentReply | None = None
         while reply is None:
-            data = yield from line.receive()
+            data = yield from connection.receive()
             reply = reader.feed(data) if data else reader.ended()
         if reply.isEmpty:
             return Verdict(None, f"it can't be understood: {reply.error}", reply)

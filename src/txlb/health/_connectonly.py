@@ -12,7 +12,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from txlb.connecting import OneProtocolFactory, reactorEndpointOf
-from txlb.health._line import Conversation, Line
+from txlb.health._checkconnection import CheckConnection, Conversation
 from txlb.health._verdict import Verdict
 from txlb.model import Address
 
@@ -29,12 +29,12 @@ class ConnectOnly:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
 
-    def run(self, line: Line, conversation: Conversation) -> Deferred[Verdict]:
+    def run(self, connection: CheckConnection, conversation: Conversation) -> Deferred[Verdict]:
         """
         Run a check. See L{txlb.health.Sockets.run}.
         """
         conversation.close()
-        return self.reach(line.address)
+        return self.reach(connection.address)
 
     def reach(self, address: Address) -> Deferred[Verdict]:
         """

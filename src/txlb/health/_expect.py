@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from txlb.health._checkconnection import CheckConnection, Conversation
 from txlb.health._kind import CheckKind
-from txlb.health._line import Conversation, Line
 from txlb.health._target import Target
 from txlb.health._tcp import CA_FILE, SERVER_NAME, VERIFY, ConversationCheck, TLSOptions
 from txlb.health._tools import Tools
@@ -33,18 +33,18 @@ class ExpectCheck(ConversationCheck):
         self._expect = unescaped(options["expect"], "expect")
         self._tls = TLSOptions(options) if options["tls"] else None
 
-    def talk(self, line: Line, target: Target) -> Conversation:
-        yield from line.connect()
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
+        yield from connection.connect()
         if self._tls is not None:
-            yield from self._tls.secure(line, target)
-        yield from line.send(self._send)
+            yield from self._tls.secure(connection, target)
+        yield from connection.send(self._send)
         answer = b""
         while self._expect not in answer:
-            data = yield from line.receive()
+            data = yield from connection.receive()
             answer += data
             if not data or len(answer) > MAX_ANSWER:
                 break
-            line.doing = f"the answer is {shown(answer)}, expected {shown(self._expect)}"
+            connection.doing = f"the answer is {shown(answer)}, expected {shown(self._expect)}"
         else:
             return Verdict(True, f"the answer is {shown(answer)}")
         if not answer:

@@ -14,12 +14,12 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.errors import ModelError, UnknownName
+from txlb.health._checkedhost import CheckedHost
+from txlb.health._checkrunner import CheckRunner
 from txlb.health._connectonly import ConnectOnly
 from txlb.health._kind import makeCheck
 from txlb.health._sockets import Sockets
 from txlb.health._tools import Tools
-from txlb.health._turns import Turns
-from txlb.health._watched import Watched
 from txlb.interfaces import IHealthCheck
 from txlb.manager import ProxyManager
 from txlb.model import HealthCheck, ProxyService
@@ -32,7 +32,7 @@ MAX_CHECKS = 100
 _log = Logger()
 
 
-class Heartbeat(Turns, Service):
+class Heartbeat(Service):
     """
     Checks hosts and reports what it finds to their pools, which count. It
     follows hosts that come and go, and checks that are changed. Owned by a
@@ -50,7 +50,6 @@ class Heartbeat(Turns, Service):
         own.
     @raise ModelError: a check can't be made as it is configured.
 
-    @ivar active: how many checks are under way.
     """
 
     def __init__(
@@ -63,17 +62,33 @@ class Heartbeat(Turns, Service):
         source: RandomSource | None = None,
         sockets: Sockets | ConnectOnly | None = None,
     ) -> None:
-        super().__init__(
-            manager,
-            Tools(reactor, deadlines, sockets or Sockets(reactor, deadlines=deadlines)),
-            maxChecks,
-            source if source is not None else random.Random(),
-        )
+        self._manager = manager
+        self._tools = Tools(reactor, deadlines, sockets or Sockets(reactor, deadlines=deadlines))
+        self._random = source if source is not None else random.Random()
+        self._runner = CheckRunner(manager, self._tools, maxChecks, self._random)
         self._unsubscribe: Callable[[], None] | None = None
         for service in manager.services.values():
             self.verifyAll(service)
         if manager.defaultCheck is not None:
             self.verify(manager.defaultCheck)
+
+    @property
+    def active(self) -> int:
+        """
+        How many checks are under way.
+        """
+        return self._runner.active
+
+    @property
+    def maxChecks(self) -> int:
+        """
+        How many checks may be under way at once, at least 1.
+        """
+        return self._runner.maxChecks
+
+    @maxChecks.setter
+    def maxChecks(self, most: int) -> None:
+        self._runner.maxChecks = most
 
     # Life
 
@@ -85,10 +100,10 @@ class Heartbeat(Turns, Service):
         self._unsubscribe = self._manager.subscribe(self._happened)
         for key in self._keys():
             self._follow(key)
-        fresh = [each for each in self._watched.values() if each.beat is None]
+        fresh = self._runner.unplaced()
         self._random.shuffle(fresh)
-        for number, watched in enumerate(fresh):
-            self._place(watched, (number + self._random.random()) / len(fresh))
+        for number, checked in enumerate(fresh):
+            self._runner.place(checked, (number + self._random.random()) / len(fresh))
         if fresh:
             _log.info(
                 "checking {count} hosts, at most {most} at once",
@@ -105,7 +120,7 @@ class Heartbeat(Turns, Service):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        self._forgetAll()
+        self._runner.removeAll()
         self._tools.sockets.stop()
 
     def verify(self, check: HealthCheck) -> None:
@@ -145,7 +160,7 @@ class Heartbeat(Turns, Service):
                 for host in group.hosts:
                     yield service.name, group.name, host.name
 
-    def _make(self, key: Key) -> Watched | None:
+    def _make(self, key: Key) -> CheckedHost | None:
         """
         @return: L{None} where the host is not to be checked.
         """
@@ -154,13 +169,13 @@ class Heartbeat(Turns, Service):
             return None
         healthCheck = self._made("/".join(key), check)
         pool = self._manager.getPool(key[0], key[1])
-        return Watched(check, healthCheck, pool, pool.getHost(key[2]))
+        return CheckedHost(check, healthCheck, pool, pool.getHost(key[2]))
 
-    def _follow(self, key: Key) -> Watched | None:
+    def _follow(self, key: Key) -> CheckedHost | None:
         """
         See to it that a host is checked as the manager has it.
         """
-        before = self._watched.get(key)
+        before = self._runner.get(key)
         try:
             check = self._manager.checkOf(*key)
         except UnknownName:
@@ -169,21 +184,19 @@ class Heartbeat(Turns, Service):
         if before is not None and before.check == check:
             return None
         if before is not None:
-            self._drop(before)
-            del self._watched[key]
+            self._runner.remove(before)
         try:
-            watched = self._make(key)
+            checked = self._make(key)
         except ModelError as error:
             # It was changed behind the back of whoever would have said so.
             _log.error("not checked: {error}", error=error)
-            watched = None
-        if watched is not None:
-            watched.pool.watch(key[2], watched.check.rise, watched.check.fall)
-            self._watched[key] = watched
-            self._keepUpWith(watched)
+            checked = None
+        if checked is not None:
+            checked.pool.watch(key[2], checked.check.rise, checked.check.fall)
+            self._runner.add(checked)
         elif before is not None:
             before.pool.unwatch(key[2])
-        return watched
+        return checked
 
     def _happened(self, event: Event) -> None:
         if event.kind is EventKind.SETTING_CHANGED and _isCheck(event.details.get("setting")):
@@ -197,20 +210,19 @@ class Heartbeat(Turns, Service):
         if kind is EventKind.HOST_ADDED:
             self._followSoon(key)
             return
-        watched = self._watched.get(key)
-        if watched is None:
+        checked = self._runner.get(key)
+        if checked is None:
             return
         if kind is EventKind.HOST_REMOVED:
-            del self._watched[key]
-            self._drop(watched)
-        elif kind is EventKind.HOST_DOWN and watched.isIdle:
+            self._runner.remove(checked)
+        elif kind is EventKind.HOST_DOWN and checked.isIdle:
             # It was left alone while it was up, and traffic put it out.
-            self._place(watched, 1.0)
+            self._runner.place(checked, 1.0)
 
     def _followSoon(self, key: Key) -> None:
-        watched = self._follow(key)
-        if watched is not None:
-            self._place(watched, self._random.random())
+        checked = self._follow(key)
+        if checked is not None:
+            self._runner.place(checked, self._random.random())
 
 
 def _isCheck(setting: object) -> bool:

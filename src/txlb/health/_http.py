@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from txlb.health._checkconnection import CheckConnection, Conversation, Steps
 from txlb.health._kind import CheckKind
-from txlb.health._line import Conversation, Line, Steps
 from txlb.health._target import Target
 from txlb.health._tcp import CA_FILE, SERVER_NAME, VERIFY, ConversationCheck, TLSOptions
 from txlb.health._tools import Tools
@@ -39,18 +39,18 @@ class HTTPCheck(ConversationCheck):
         self._contains = None if contains is None else unescaped(contains, "contains")
         self._tls = TLSOptions(options) if options["tls"] else None
 
-    def talk(self, line: Line, target: Target) -> Conversation:
-        yield from line.connect()
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
+        yield from connection.connect()
         if self._tls is not None:
-            yield from self._tls.secure(line, target)
-        line.doing = f"connected, but no answer to {self._what}"
-        yield from line.send(self._request(target))
-        answer = Answer(line, self._hasBody)
+            yield from self._tls.secure(connection, target)
+        connection.doing = f"connected, but no answer to {self._what}"
+        yield from connection.send(self._request(target))
+        answer = HTTPAnswer(connection, self._hasBody)
         status = yield from answer.readStatus()
         if not any(least <= status <= most for least, most in self._ranges):
             return Verdict(False, f"HTTP {status}, expected {self._statuses}")
         if self._contains is not None:
-            line.doing = f"HTTP {status}, but no end of the answer to {self._what}"
+            connection.doing = f"HTTP {status}, but no end of the answer to {self._what}"
             found = yield from answer.bodyContains(self._contains)
             if not found:
                 return Verdict(False, f"HTTP {status}, but {shown(self._contains)} is not in it")
@@ -69,13 +69,13 @@ class HTTPCheck(ConversationCheck):
         return "\r\n".join(lines).encode("ascii")
 
 
-class Answer:
+class HTTPAnswer:
     """
     An HTTP answer, read as far as it is wanted.
     """
 
-    def __init__(self, line: Line, hasBody: bool) -> None:
-        self._line = line
+    def __init__(self, connection: CheckConnection, hasBody: bool) -> None:
+        self._connection = connection
         self._reader = HTTPReader(hasBody)
         self._body = b""
 
@@ -96,7 +96,7 @@ class Answer:
 
         @return: whether the host sent any, and did not close.
         """
-        data = yield from self._line.receive()
+        data = yield from self._connection.receive()
         try:
             if data:
                 self._body += self._reader.feed(data)

@@ -17,12 +17,12 @@ from zope.interface import implementer
 from txlb.deadlines import Deadline
 from txlb.health._connectonly import ConnectOnly
 from txlb.health._kind import CheckKind
-from txlb.health._line import READ
 from txlb.health._sockets import Sockets
 from txlb.health._target import Target
 from txlb.health._tools import Tools
 from txlb.health._values import shown
 from txlb.health._verdict import Verdict
+from txlb.health._watcher import READ
 from txlb.interfaces import IHealthCheck
 from txlb.model import UNIXAddress
 from txlb.model.options import Option, Text
@@ -57,7 +57,7 @@ class ScriptCheck:
         sockets = self._tools.sockets
         if isinstance(sockets, ConnectOnly):
             return sockets.reach(target.address)
-        return _Run(self._tools, sockets, self._command, _environment(target)).done
+        return RunningProgram(self._tools, sockets, self._command, _environment(target)).done
 
 
 def _environment(target: Target) -> dict[str, str]:
@@ -74,7 +74,7 @@ def _environment(target: Target) -> dict[str, str]:
     return environment
 
 
-class _Run:
+class RunningProgram:
     """
     One program under way.
     """

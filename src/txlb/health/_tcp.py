@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txlb.errors import ModelError
+from txlb.health._checkconnection import CheckConnection, Conversation
 from txlb.health._kind import CheckKind
-from txlb.health._line import Conversation, Line
 from txlb.health._target import Target
 from txlb.health._tools import Tools
 from txlb.health._verdict import Verdict
@@ -37,10 +37,10 @@ class ConversationCheck:
         self._sockets = tools.sockets
 
     def check(self, target: Target) -> Deferred[Verdict]:
-        line = Line(target.address, target.header, target.others, target.timeout)
-        return self._sockets.run(line, self.talk(line, target))
+        connection = CheckConnection(target.address, target.header, target.others, target.timeout)
+        return self._sockets.run(connection, self.talk(connection, target))
 
-    def talk(self, line: Line, target: Target) -> Conversation:
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
         """
         The steps of the check.
         """
@@ -53,9 +53,9 @@ class TCPCheck(ConversationCheck):
     does it: so neither side keeps anything of it.
     """
 
-    def talk(self, line: Line, target: Target) -> Conversation:
-        yield from line.connect()
-        line.resetAtEnd()
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
+        yield from connection.connect()
+        connection.resetAtEnd()
         return CONNECTED
 
 
@@ -71,9 +71,9 @@ class TLSCheck(ConversationCheck):
         super().__init__(options, tools)
         self._tls = TLSOptions(options)
 
-    def talk(self, line: Line, target: Target) -> Conversation:
-        yield from line.connect()
-        yield from self._tls.secure(line, target)
+    def talk(self, connection: CheckConnection, target: Target) -> Conversation:
+        yield from connection.connect()
+        yield from self._tls.secure(connection, target)
         return Verdict(True, "the TLS handshake is done")
 
 
@@ -88,11 +88,11 @@ class TLSOptions:
         self._serverName: str | None = options["serverName"]
         self._context = tlsContext(options["verify"], options["caFile"])
 
-    def secure(self, line: Line, target: Target) -> Any:
+    def secure(self, connection: CheckConnection, target: Target) -> Any:
         """
-        The steps that make a line TLS.
+        The steps that make a connection TLS.
         """
-        return line.secure(self._context, self._serverName or target.name)
+        return connection.secure(self._context, self._serverName or target.name)
 
 
 def tlsContext(verify: bool, caFile: str | None) -> ssl.SSLContext:

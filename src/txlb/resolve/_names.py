@@ -13,26 +13,21 @@ from random import Random as RandomSource
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from txlb.connecting import tcpAddressOf
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import UnknownName
 from txlb.manager import ProxyManager
 from txlb.model import Address, ProxyGroup, ProxyService, TCPAddress
 from txlb.pool import Event, EventKind
+from txlb.resolve._lookup import SILENT, Lookup
+from txlb.resolve._resolution import Resolution
 from txlb.schedulers import Key
 
 #: Look-ups under way at once; Twisted's own resolver has ten threads.
 AT_ONCE = 8
-
-#: Seconds after which a look-up without an answer is told.
-SILENT = 5.0
 
 #: How far an interval is stretched or shortened, so that many names are not
 #: looked up in one burst.
@@ -168,7 +163,7 @@ class NameService(Service):
             waiting.append(deferred)
             return deferred
         self._asking[name] = [deferred]
-        answer = Answer(name)
+        answer = Resolution(name)
         asked = self._semaphore.run(answer.ask, self._reactor.nameResolver)
         asked.addErrback(self._failed, name)
         asked.addCallback(lambda _: self._heard(answer))
@@ -177,7 +172,7 @@ class NameService(Service):
     def _failed(self, reason: Failure, name: str) -> None:
         _log.failure("looking up {name} failed", reason, name=name)
 
-    def _heard(self, answer: Answer) -> None:
+    def _heard(self, answer: Resolution) -> None:
         for deferred in self._asking.pop(answer.name, ()):
             deferred.callback(answer.addresses)
 
@@ -215,119 +210,3 @@ def groupsOf(service: ProxyService) -> list[ProxyGroup]:
     """
     enabled = service.enabledGroup
     return [enabled, *(group for group in service.groups if group is not enabled)]
-
-
-class Lookup:
-    """
-    One host's name, looked up at an interval. Owned by the L{NameService}.
-
-    @param ask: looks a name up.
-    @param report: is told whether the answer before was good (L{None} before
-        the first), and the addresses of this one.
-    @param silent: is called once if there is no answer for L{SILENT} seconds, unless
-        it is known already that the name has none.
-    @param later: calls something after the interval.
-    @param deadlines: where timeouts wait.
-
-    @ivar name: the name.
-    @ivar good: whether the last answer was good; L{None} before the first.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[[str], Deferred[Sequence[str]]],
-        report: Callable[[bool | None, Sequence[Address]], None],
-        silent: Callable[[], None],
-        later: Callable[[Callable[[], None]], Deadline],
-        deadlines: Deadlines,
-        address: TCPAddress,
-    ) -> None:
-        self.name = address.host
-        self.good: bool | None = None
-        self._ask = ask
-        self._report = report
-        self._tellSilence = silent
-        self._later = later
-        self._deadlines = deadlines
-        # Whether it was told that this look-up has had no answer for long.
-        self._silent = False
-        self._patience: Deadline | None = None
-        self._address = address
-        self._next: Deadline | None = None
-        self._stopped = False
-
-    def look(self) -> None:
-        """
-        Look up now, and from then on at the interval.
-        """
-        self._silent = False
-        self._patience = self._deadlines.patience(SILENT, self._patienceIsOver)
-        self._ask(self.name).addCallback(self._finished)
-
-    def stop(self) -> None:
-        """
-        Look up no more.
-        """
-        self._stopped = True
-        self._stopWaiting()
-        if self._next is not None:
-            self._next.cancel()
-
-    def _patienceIsOver(self) -> None:
-        self._patience = None
-        if self.good is not False:
-            self._silent = True
-            self._tellSilence()
-
-    def _stopWaiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _finished(self, found: Sequence[str]) -> None:
-        if self._stopped:
-            return
-        self._stopWaiting()
-        addresses = [TCPAddress(host, self._address.port) for host in found]
-        # That it has none was told.
-        before = False if self._silent else self.good
-        self.good = bool(addresses)
-        self._report(before, addresses)
-        # Who was told of it may have moved or removed the host.
-        if not self._stopped:
-            self._next = self._later(self.look)
-
-
-@implementer(IResolutionReceiver)
-class Answer:
-    """
-    Collects the answer to one look-up.
-
-    @ivar name: the name.
-    @ivar addresses: what was found, the best one first.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.addresses: list[str] = []
-        self._complete: Deferred[None] = Deferred()
-
-    def ask(self, resolver: Any) -> Deferred[None]:
-        """
-        @return: fires with L{None} when the answer is complete, an empty one
-            too. It does not fail.
-        """
-        resolver.resolveHostName(self, self.name)
-        return self._complete
-
-    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        pass
-
-    def addressResolved(self, address: IAddress) -> None:
-        if isinstance(address, (IPv4Address, IPv6Address)):
-            found = tcpAddressOf(address).host
-            if found not in self.addresses:
-                self.addresses.append(found)
-
-    def resolutionComplete(self) -> None:
-        self._complete.callback(None)

@@ -12,11 +12,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.connecting import OneProtocolFactory
 from txlb.interfaces import IResourceProbe
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
-from txlb.resources._conversation import Conversation, Once
 from txlb.resources._kind import ProbeKind
+from txlb.resources._probeconnection import ProbeConnection
 from txlb.resources._target import ProbeTarget
 from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
 
@@ -44,10 +45,10 @@ class AgentProbe:
         self._health = AgentHealth.UP
 
     def probe(self, target: ProbeTarget) -> Deferred[float | None]:
-        conversation = Listening(self._send)
-        connected = ProbeEndpoint(self._reactor, target).connect(Once(conversation))
-        conversation.begin(connected)
-        return conversation.done.addCallback(self._heard, target)
+        connection = AgentConnection(self._send)
+        connected = ProbeEndpoint(self._reactor, target).connect(OneProtocolFactory(connection))
+        connection.begin(connected)
+        return connection.done.addCallback(self._heard, target)
 
     def _heard(self, reply: AgentReply, target: ProbeTarget) -> float | None:
         if reply.isEmpty:
@@ -63,7 +64,7 @@ class AgentProbe:
         return None if self._percent is None else min(self._percent / 100, 1.0)
 
 
-class Listening(Conversation[AgentReply]):
+class AgentConnection(ProbeConnection[AgentReply]):
     """
     One connection to an agent.
     """

@@ -15,13 +15,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.connecting import OneProtocolFactory
 from txlb.interfaces import IResourceProbe
 from txlb.model import Address, TCPAddress
 from txlb.model.kinds import Number, Word
 from txlb.model.options import Option, Text
 from txlb.resources._connecting import ProbeEndpoint, ProbeFailed
-from txlb.resources._conversation import Conversation, Once
 from txlb.resources._kind import ProbeKind
+from txlb.resources._probeconnection import ProbeConnection
 from txlb.resources._target import ProbeTarget
 from txlb.wire import HTTPAnswerError, HTTPReader
 
@@ -51,10 +52,10 @@ class HTTPProbe:
             "Connection: close",
             "\r\n",
         )
-        question = Question("\r\n".join(lines).encode("ascii"))
+        connection = HTTPConnection("\r\n".join(lines).encode("ascii"))
         endpoint = ProbeEndpoint(self._reactor, target)
-        question.begin(endpoint.connect(Once(question)))
-        return question.done.addCallback(self._found)
+        connection.begin(endpoint.connect(OneProtocolFactory(connection)))
+        return connection.done.addCallback(self._found)
 
     def _found(self, body: bytes) -> float:
         try:
@@ -87,7 +88,7 @@ def _isNaN(value: float) -> bool:
     return value != value  # noqa: PLR0124 - only NaN is not itself
 
 
-class Question(Conversation[bytes]):
+class HTTPConnection(ProbeConnection[bytes]):
     """
     One request, and the body of its answer, of at most L{MAX_BODY} bytes. The head is
     bounded by L{HTTPReader}.

@@ -40,13 +40,13 @@ class AgentFactory(ServerFactory):
         self.reply = reply
         self.deadlines = deadlines
         self._maxConnections = maxConnections
-        self.open: set[Answering] = set()
+        self.open: set[AgentProtocol] = set()
 
-    def buildProtocol(self, addr: IAddress | None) -> Answering | None:
+    def buildProtocol(self, addr: IAddress | None) -> AgentProtocol | None:
         """
         @return: L{None}, which closes it, where too many are asking.
         """
-        return Answering(self) if len(self.open) < self._maxConnections else None
+        return AgentProtocol(self) if len(self.open) < self._maxConnections else None
 
     def closeAll(self) -> None:
         """
@@ -57,7 +57,7 @@ class AgentFactory(ServerFactory):
 
 
 @implementer(IHalfCloseableProtocol)
-class Answering(Protocol):
+class AgentProtocol(Protocol):
     """
     One connection. The line is followed by our end, and the other side closes:
     if we did while something of it is unread, the line could be lost.

@@ -47,7 +47,7 @@ def shortest(check: HealthCheck) -> float:
     return min(each for each in found if each is not None)
 
 
-class Beat:
+class CheckTiming:
     """
     The beat of one host.
 

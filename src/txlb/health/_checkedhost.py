@@ -9,8 +9,8 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from txlb.deadlines import Deadline
-from txlb.health._pace import Beat
 from txlb.health._target import Target
+from txlb.health._timing import CheckTiming
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.model import HealthCheck, TCPAddress
@@ -18,7 +18,7 @@ from txlb.pool import Host, HostPool
 from txlb.wire import encodeProxyLocal
 
 
-class Watched:
+class CheckedHost:
     """
     A host that is checked. Owned by the heartbeat.
 
@@ -26,7 +26,7 @@ class Watched:
     @ivar healthCheck: what does it.
     @ivar pool: the host's pool.
     @ivar host: the host.
-    @ivar beat: when; L{None} before its first check.
+    @ivar timing: when; L{None} before its first check.
     @ivar ticket: the number of its place in the queue; 0 for none.
     @ivar waiting: whether it is due and waits until fewer are checked at once.
     @ivar running: the check under way.
@@ -38,7 +38,6 @@ class Watched:
     """
 
     __slots__ = (
-        "beat",
         "began",
         "check",
         "expiry",
@@ -49,6 +48,7 @@ class Watched:
         "running",
         "said",
         "ticket",
+        "timing",
         "waiting",
     )
 
@@ -59,7 +59,7 @@ class Watched:
         self.healthCheck = healthCheck
         self.pool = pool
         self.host = host
-        self.beat: Beat | None = None
+        self.timing: CheckTiming | None = None
         self.ticket = 0
         self.waiting = False
         self.running: Deferred[Verdict] | None = None

@@ -10,60 +10,40 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from txlb.connecting import RESET_SINCE, Race, failureOf, familyAndName
+from txlb.health._connectrequest import ConnectRequest
+from txlb.health._watcher import WRITE, Watcher
 from txlb.pool import Failure, FailureKind
 
 if TYPE_CHECKING:
     from txlb.deadlines import Deadlines
-    from txlb.health._sockets import Watcher
     from txlb.model import Address
-
-#: What is waited for; the value is that of poll(2).
-WRITE = 4
 
 CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connection refused")
 
 
-class Reach:
-    """
-    The wish of a check to be connected to one of several addresses. Its steps yield it,
-    and go on when there is a socket or a failure.
-
-    @ivar addresses: the addresses, the preferred one first.
-    @ivar timeout: seconds that the check has.
-    @ivar address: the address that was reached.
-    @ivar sock: the socket, connected; L{None} if there is none.
-    @ivar failure: why there is none.
-    """
-
-    __slots__ = ("address", "addresses", "failure", "sock", "timeout")
-
-    def __init__(self, addresses: tuple[Address, ...], timeout: float) -> None:
-        self.addresses = addresses
-        self.timeout = timeout
-        self.address = addresses[0]
-        self.sock: socket.socket | None = None
-        self.failure: Failure | None = None
-
-
-class LineRace:
+class CheckRace:
     """
     The connections of one check. Owned by what runs the check.
 
-    @param reach: what is wanted.
+    @param request: what is wanted.
     @param watcher: tells when a socket is ready.
     @param deadlines: where timeouts wait.
-    @param done: is called when C{reach} has a socket or a failure.
+    @param done: is called when C{request} has a socket or a failure.
     """
 
     def __init__(
-        self, reach: Reach, watcher: Watcher, deadlines: Deadlines, done: Callable[[], object]
+        self,
+        request: ConnectRequest,
+        watcher: Watcher,
+        deadlines: Deadlines,
+        done: Callable[[], object],
     ) -> None:
-        self._reach = reach
+        self._request = request
         self._watcher = watcher
         self._done = done
         self._sockets: dict[Address, socket.socket] = {}
-        latest = deadlines.seconds() + reach.timeout
-        self._race = Race(self, deadlines, reach.addresses, reach.timeout, latest)
+        latest = deadlines.seconds() + request.timeout
+        self._race = Race(self, deadlines, request.addresses, request.timeout, latest)
 
     def begin(self) -> None:
         """
@@ -102,7 +82,7 @@ class LineRace:
         sock.close()
 
     def lost(self, failure: Failure) -> None:
-        self._reach.failure = failure
+        self._request.failure = failure
         self._done()
 
     def _told(self, address: Address) -> None:
@@ -120,5 +100,5 @@ class LineRace:
         self._race.won(address)
         del self._sockets[address]
         self._watcher.forget(sock.fileno())
-        self._reach.address, self._reach.sock = address, sock
+        self._request.address, self._request.sock = address, sock
         self._done()

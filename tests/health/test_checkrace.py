@@ -17,7 +17,7 @@ from tests.health.test_conversations import Playing
 from tests.health.test_heartbeat import CHECK
 from txlb.connecting import STAGGER
 from txlb.health import Sockets, Target, Tools, Verdict
-from txlb.health._sockets import ReactorWatcher
+from txlb.health._reactorwatcher import ReactorWatcher
 from txlb.model import Address, TCPAddress
 from txlb.testing._stage import openSockets
 from txlb.testing._streams import until
@@ -129,7 +129,7 @@ class RacingCheckTests(Playing):
         Without descriptors the check counts for nothing.
         """
         target = self.at(self.place(), self.good)
-        with mock.patch("txlb.health._race.socket.socket", side_effect=OSError(24, "none")):
+        with mock.patch("txlb.health._checkrace.socket.socket", side_effect=OSError(24, "none")):
             verdict = await self.begin("tcp", {}, target)
         self.assertIs(verdict.passed, None)
 
@@ -143,7 +143,7 @@ class RacingCheckTests(Playing):
             def getpeername(self) -> object:
                 return self.getsockname()
 
-        with mock.patch("txlb.health._race.socket.socket", Itself):
+        with mock.patch("txlb.health._checkrace.socket.socket", Itself):
             verdict = await self.begin("tcp", {}, self.at(self.good, self.good))
         self.assertIs(verdict.passed, False)
         self.assertTrue((await self.begin("tcp", {}, target)).passed)

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 Result = TypeVar("Result")
 
 
-class Conversation(Protocol, Generic[Result]):
+class ProbeConnection(Protocol, Generic[Result]):
     """
     One connection that sends something, and finds something in what comes back. A
     probe derives from it and calls L{end} or L{fail}; what comes after that counts
@@ -73,17 +73,3 @@ class Conversation(Protocol, Generic[Result]):
     @property
     def _transport(self) -> Any:
         return self.transport
-
-
-class Once(Factory):
-    """
-    A factory of one protocol.
-    """
-
-    noisy = False
-
-    def __init__(self, conversation: Protocol) -> None:
-        self._conversation = conversation
-
-    def buildProtocol(self, addr: object) -> Protocol:
-        return self._conversation

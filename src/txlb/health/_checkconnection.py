@@ -5,10 +5,10 @@ A check is written as steps, a generator that reads from top to bottom. Where it
 has to wait for the connection it yields C{READ} or C{WRITE}, and whoever runs it
 goes on when that can be done::
 
-    def steps(line):
-        yield from line.connect()
-        yield from line.send(b"PING\\r\\n")
-        answer = yield from line.receive()
+    def steps(connection):
+        yield from connection.connect()
+        yield from connection.send(b"PING\\r\\n")
+        answer = yield from connection.receive()
         return Verdict(answer == b"+PONG\\r\\n", repr(answer))
 """
 
@@ -22,12 +22,10 @@ from collections.abc import Generator
 from typing import TypeVar
 
 from txlb.connecting import RESET_SINCE, familyAndName
-from txlb.health._race import Reach
+from txlb.health._connectrequest import ConnectRequest
 from txlb.health._verdict import CheckEnded, Verdict, tlsReason, verdictOfFailure
+from txlb.health._watcher import READ, WRITE
 from txlb.model import Address
-
-#: What a step waits for; the values are those of poll(2).
-READ, WRITE = 1, 4
 
 #: The most bytes that are taken at a time.
 CHUNK = 16384
@@ -35,16 +33,16 @@ CHUNK = 16384
 Result = TypeVar("Result")
 
 #: A part of a check, with what it comes to.
-Steps = Generator["int | Reach", None, Result]
+Steps = Generator["int | ConnectRequest", None, Result]
 
 #: All of it.
-Conversation = Generator["int | Reach", None, Verdict]
+Conversation = Generator["int | ConnectRequest", None, Verdict]
 
 # Closing sends a reset, and leaves nothing behind in the kernel.
 _RESET = struct.pack("ii", 1, 0)
 
 
-class Line:
+class CheckConnection:
     """
     One connection, or the attempt at one. Owned by whoever runs the check, who
     closes it.
@@ -115,13 +113,13 @@ class Line:
             yield from self.send(self._header)
 
     def _reachOne(self) -> Steps[None]:
-        reach = Reach((self.address, *self._others), self._timeout)
-        yield reach
-        if reach.failure is not None:
-            raise CheckEnded(verdictOfFailure(reach.failure))
-        self._sock = reach.sock
-        self.wentElsewhere = reach.address != self.address
-        self.address = reach.address
+        request = ConnectRequest((self.address, *self._others), self._timeout)
+        yield request
+        if request.failure is not None:
+            raise CheckEnded(verdictOfFailure(request.failure))
+        self._sock = request.sock
+        self.wentElsewhere = request.address != self.address
+        self.address = request.address
 
     def _connect(self) -> Steps[None]:
         family, where = familyAndName(self.address)
