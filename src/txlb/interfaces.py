@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from txlb.health import Target, Tools, Verdict
     from txlb.pool import Attempt, Event, Host, Outcome, Waiting
+    from txlb.proxy import ClientConnection
     from txlb.resources import Option, ProbeTarget
 
 __all__ = [
@@ -213,22 +214,21 @@ class IRelay(Interface):
     name: str = Attribute("The word for this relay: C{portable} or C{fast}.")
 
     def start(
-        clientFd: int,
+        client: ClientConnection,
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
-        isUNIX: bool = False,
     ) -> None:
         """
-        Take over a connection. The descriptor belongs to the relay from here.
+        Take over a connection. Its socket belongs to the relay from here.
 
-        @param clientFd: a connected stream socket.
+        @param client: an accepted connection. The relay takes its socket and does not
+            keep the object.
         @param attempt: the first host to try, or the client's place in the
             queue. A client that waits is not read; where it goes away, its dial
             is cancelled within a second or two, as far as that can be seen.
         @param toHost: bytes to send to the host before the client's own.
         @param toClient: bytes to send to the client before the host's own.
-        @param isUNIX: whether the client's socket is a UNIX socket.
         """
 
     def connectionCount() -> int:

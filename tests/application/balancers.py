@@ -64,7 +64,7 @@ class ServiceCase(ReactorCase):
         """
         relay = FakeRelay()
         self.addCleanup(relay.close)
-        self.lbs.engine._frontends["web"].relay = relay
+        self.lbs.engine._frontends["web"].relays.usual = relay
         return relay
 
     def endConnection(self, relay: FakeRelay, index: int = 0) -> None:

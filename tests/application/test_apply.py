@@ -62,7 +62,7 @@ class ApplyTests(ServiceCase):
         self.assertIs(self.listenerOf("web"), before)
         self.assertIs(lbs.engine._frontends["web"], frontend)
         self.assertEqual(frontend._limits.retries, 0)
-        self.assertEqual(frontend._relays["portable"].timeouts.idle, 7.0)
+        self.assertEqual(frontend.relays.byName["portable"].timeouts.idle, 7.0)
         relay = self.relay()
         self.come()
         second = self.come()
@@ -94,7 +94,7 @@ class ApplyTests(ServiceCase):
         lbs = self.running(mail)
         relay = self.relay()
         mailFrontend = lbs.engine._frontends["mail"]
-        mailFrontend.relay = relay
+        mailFrontend.relays.usual = relay
         waiting = self.connectTo(mail.addresses[0])
         counters = self.manager.getCounters("mail")
         gone = lbs.getProxyService("mail")
@@ -120,7 +120,7 @@ class ApplyTests(ServiceCase):
         mail = self.fixed("mail")
         lbs = self.running(mail)
         frontend = lbs.engine._frontends["mail"]
-        frontend.relay = relay = self.relay()
+        frontend.relays.usual = relay = self.relay()
         self.connectTo(mail.addresses[0])
         self.reactor.readable()
         lbs.apply([self.web()])
@@ -335,7 +335,7 @@ class ApplyTests(ServiceCase):
             self.assertEqual(frontend.relay.name, "portable" if kind == "portable" else "fast")
             self.assertIs(self.listenerOf("web"), before)
             self.come()
-        self.assertIs(frontend._relays["portable"], portable)
+        self.assertIs(frontend.relays.byName["portable"], portable)
         self.assertEqual(self.manager.getCounters("web").accepted, 3)
         self.assertEqual(frontend.connectionCount(), self.manager.getCounters("web").active)
         lbs.abortConnections()

@@ -146,7 +146,7 @@ class FormerTests(TestCase):
             self.balancer.apply([replace(service, idleTimeout=17.0)])
             frontend = self.balancer.engine._frontends["web"]
             self.assertEqual(
-                {name: relay.timeouts.idle for name, relay in frontend._relays.items()},
+                {name: relay.timeouts.idle for name, relay in frontend.relays.byName.items()},
                 {before: 17.0, after: 17.0},
             )
 

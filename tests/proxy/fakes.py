@@ -16,7 +16,9 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
+from txlb.model import TCPAddress
 from txlb.pool import Attempt, Host, Outcome, Waiting
+from txlb.proxy import ClientConnection
 
 
 class FakeReactor(MemoryReactorClock):
@@ -73,14 +75,13 @@ class FakeRelay:
 
     def start(
         self,
-        clientFd: int,
+        client: ClientConnection,
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
-        isUNIX: bool = False,
     ) -> None:
-        self.started.append((socket.socket(fileno=clientFd), attempt, toHost, toClient))
-        self.areUNIX.append(isUNIX)
+        self.started.append((socket.socket(fileno=client.fd), attempt, toHost, toClient))
+        self.areUNIX.append(client.isUNIX)
 
     def connectionCount(self) -> int:
         return len(self.started)
@@ -100,6 +101,13 @@ class FakeRelay:
     def close(self) -> None:
         for sock, _, _, _ in self.started:
             sock.close()
+
+
+def accepted(fd: int, peer: object = ("192.0.2.7", 4711)) -> ClientConnection:
+    """
+    @return: a connection that a listener has accepted.
+    """
+    return ClientConnection(fd, peer, TCPAddress("127.0.0.1", 80))
 
 
 class ReactorCase(SynchronousTestCase):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from tests.proxy.fakes import FakeRelay, ReactorCase
+from tests.proxy.fakes import FakeRelay, ReactorCase, accepted
 from txlb.manager import ProxyManager, proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Outcome
@@ -38,7 +38,7 @@ class FrontendCase(ReactorCase):
         frontend = Frontend(
             "web", self.manager, self.reactor, self.deadlines, self.tally, makePreface
         )
-        frontend.relay = self.relay
+        frontend.relays.usual = self.relay
         frontend.record = self.records.append
         return frontend
 
@@ -47,7 +47,7 @@ class FrontendCase(ReactorCase):
         @return: the client's end.
         """
         ours, theirs = self.pair()
-        frontend.accepted(ours.detach(), peer)
+        frontend.accepted(accepted(ours.detach(), peer))
         return theirs
 
     def assertClosed(self, client: socket.socket) -> None:

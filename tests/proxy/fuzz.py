@@ -17,7 +17,7 @@ import tempfile
 import termios
 from typing import Any
 
-from tests.proxy.fakes import takesIPv6
+from tests.proxy.fakes import accepted, takesIPv6
 from tests.proxy.fast.stage import elsewhere
 from tests.proxy.reactors import HASTE, TURNS, WAIT, TurnedEPoll
 from txlb.deadlines import Deadlines
@@ -218,7 +218,7 @@ class FuzzStage:
         near = socket.socket(listener.family)
         self._narrow(near)
         near.connect(listener.getsockname())
-        far, _ = listener.accept()
+        far, peer = listener.accept()
         if self.window is not None:
             # What the balancer writes does not fit for long either.
             far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.window)
@@ -230,7 +230,7 @@ class FuzzStage:
         step = self.pool.dial(("127.0.0.1", 1), DialLimits()).start()
         assert isinstance(step, Attempt)
         with elsewhere() if self._isElsewhere else contextlib.nullcontext():
-            self.relay.start(far.detach(), step, isUNIX=listener.family == socket.AF_UNIX)
+            self.relay.start(accepted(far.detach(), peer), step)
         host, _ = self._listeners["host"].accept()
         self._ends = [FarEnd(near), FarEnd(host)]
         self.turn(3)

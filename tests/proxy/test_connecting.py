@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure as TwistedFailure
 
-from tests.proxy.fakes import ReactorCase
+from tests.proxy.fakes import ReactorCase, accepted
 from tests.proxy.fast.stage import reset
 from txlb.model import ProxyHost
 from txlb.pool import (
@@ -114,7 +114,7 @@ class ConnectionTests(ReactorCase):
         ours, theirs = self.pair()
         step = pool.dial(("192.0.2.7", 1), limits).start()
         assert isinstance(step, Attempt)
-        self.relay.start(ours.detach(), step)
+        self.relay.start(accepted(ours.detach()), step)
         return theirs
 
     def connectHost(self) -> HostTransport:
@@ -183,7 +183,7 @@ class ConnectionTests(ReactorCase):
         ours, theirs = self.tcpPair()
         step = pool.dial(("192.0.2.7", 1)).start()
         assert isinstance(step, Attempt)
-        self.relay.start(ours.detach(), step)
+        self.relay.start(accepted(ours.detach()), step)
         reset(theirs)
         transport = self.connectHost()
         [reader] = self.reactor.getReaders()

@@ -7,10 +7,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from typing import Any
 
 from twisted.logger import formatEvent
 
-from tests.proxy.fakes import FakeRelay, logOf
+from tests.proxy.fakes import FakeRelay, accepted, logOf
 from tests.proxy.frontends import PEER, FrontendCase
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import (
@@ -197,11 +198,12 @@ class ClientsTests(FrontendCase):
         frontend = self.frontend()
         former = FakeRelay()
         self.addCleanup(former.close)
-        frontend._relays = {"former": former}  # type: ignore[dict-item]  # it is as good
-        frontend.relay = former
+        byName: Any = {"former": former}
+        frontend.relays.byName = byName
+        frontend.relays.usual = former
         for _ in range(2):
             self.assertOpen(self.come(frontend))
-        frontend.relay = self.relay
+        frontend.relays.usual = self.relay
         self.assertOpen(self.come(frontend))
         self.manager.setAdmission("web", maxConnectionsPerClient=3)
         self.assertClosed(self.come(frontend))
@@ -278,16 +280,26 @@ class SearchTests(FrontendCase):
 
     def test_poolRaises(self) -> None:
         """
-        If a pool raises, that costs the client that asked, and the counts stay
-        right.
+        A fault of the pool costs the client that asked, and the counts stay right.
         """
         frontend = self.frontend()
         self.patch(self.manager.getPool("web"), "claim", broken)
-        self.assertClosed(self.come(frontend))
-        self.assertEqual(self.counters.refused[RefusalKind.LOCAL], 1)
+        ours, theirs = self.pair()
+        self.assertRaises(KeyError, frontend.accepted, accepted(ours.detach()))
+        self.assertClosed(theirs)
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))
         self.assertEqual(self.manager.getPool("web").active, 0)
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_policyRaises(self) -> None:
+        """
+        A policy that raises costs no client its host: the pool has another one choose.
+        """
+        frontend = self.frontend()
+        self.patch(self.manager.getPool("web").scheduler, "nextHost", broken)
+        self.assertOpen(self.come(frontend))
+        [(_, attempt, _, _)] = self.relay.started
+        self.assertEqual(attempt.host.name, "a")
+        self.assertEqual((self.counters.active, self.tally.active), (1, 1))
 
 
 class RecordTests(FrontendCase):

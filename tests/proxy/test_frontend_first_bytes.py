@@ -6,15 +6,17 @@ that they have for each other.
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from unittest import skipUnless
 
 from zope.interface import implementer
 
-from tests.proxy.fakes import logOf, takesIPv6
+from tests.proxy.fakes import FakeRelay, accepted, logOf, takesIPv6
 from tests.proxy.frontends import PEER, FrontendCase
 from txlb.interfaces import IPreface
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import RefusalKind
-from txlb.proxy import Frontend
+from txlb.proxy import ClientConnection, Destination, Frontend, Relayed
 from txlb.wire import Done, NeedMore, Reject, encodeProxyV1, encodeProxyV2
 
 
@@ -52,7 +54,7 @@ class ProxyHeaderTests(FrontendCase):
             ours, theirs = self.tcpPair()
             frontend = self.frontend(sendProxy=version)
             client, server = ours.getpeername(), ours.getsockname()
-            frontend.accepted(ours.detach(), client)
+            frontend.accepted(accepted(ours.detach(), client))
             self.assertEqual(self.relay.started[-1][2], encode(client, server))
             self.assertIn(theirs.getsockname()[1], client)
 
@@ -64,7 +66,7 @@ class ProxyHeaderTests(FrontendCase):
         ours, _ = self.tcpPair("::1")
         frontend = self.frontend(sendProxy="v1")
         peer = ours.getpeername()
-        frontend.accepted(ours.detach(), peer)
+        frontend.accepted(accepted(ours.detach(), peer))
         self.assertTrue(self.relay.started[-1][2].startswith(b"PROXY TCP6 ::1 ::1 "))
 
     def test_UNIX(self) -> None:
@@ -74,7 +76,7 @@ class ProxyHeaderTests(FrontendCase):
         """
         ours, peer, path = self.unixClient()
         frontend = self.frontend(sendProxy="v1")
-        frontend.accepted(ours.detach(), peer)
+        frontend.accepted(accepted(ours.detach(), peer))
         self.assertEqual(self.relay.started[-1][2], b"PROXY UNKNOWN\r\n")
         self.end(frontend)
         self.assertEqual(self.records[0].client, f"unix:{path}")
@@ -97,7 +99,7 @@ class ProxyHeaderTests(FrontendCase):
         frontend = self.frontend()
         self.come(frontend, ("192.0.2.1", 1))
         ours, peer, _ = self.unixClient()
-        frontend.accepted(ours.detach(), peer)
+        frontend.accepted(accepted(ours.detach(), peer))
         self.assertEqual(self.relay.areUNIX, [False, True])
 
     def test_kindOfSocketBehindAPreface(self) -> None:
@@ -106,7 +108,7 @@ class ProxyHeaderTests(FrontendCase):
         """
         frontend = self.frontend(MarkPreface)
         ours, peer, _ = self.unixClient()
-        frontend.accepted(ours.detach(), peer)
+        frontend.accepted(accepted(ours.detach(), peer))
         self.client.sendall(b"!")
         self.readUntil(frontend)
         self.assertEqual(self.relay.started[-1][1].dial.clientAddr, MarkPreface.clientAddr)
@@ -121,7 +123,7 @@ class ProxyHeaderTests(FrontendCase):
         frontend = self.frontend(MarkPreface, sendProxy="v1")
         server = ours.getsockname()
         peer = ours.getpeername()
-        frontend.accepted(ours.detach(), peer)
+        frontend.accepted(accepted(ours.detach(), peer))
         client.sendall(b"!GET")
         self.readUntil(frontend)
         wanted = encodeProxyV1(("203.0.113.9", 99), server) + b"GET"
@@ -243,7 +245,7 @@ class PrefaceTests(FrontendCase):
 
         frontend = self.frontend(broken)
         ours, _ = self.pair()
-        self.assertRaises(RuntimeError, frontend.accepted, ours.detach(), PEER)
+        self.assertRaises(RuntimeError, frontend.accepted, accepted(ours.detach(), PEER))
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))
 
     def test_abort(self) -> None:
@@ -259,3 +261,125 @@ class PrefaceTests(FrontendCase):
         self.assertEqual(self.relay.aborted, 1)
         self.assertEqual((self.counters.active, self.tally.active), (0, 0))
         self.assertEqual(self.reactor.getReaders(), [])
+
+
+class RouterTests(FrontendCase):
+    """
+    Where a connection goes, decided after its preface.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.front = self.frontend(MarkPreface, maxConnectionsPerClient=5)
+        spare = ProxyGroup("spare", hosts=[ProxyHost("s", "127.0.0.1", 7009)])
+        self.manager.apply(
+            [
+                replace(
+                    self.manager.getService("web"),
+                    groups=(self.manager.getGroup("web", "main"), spare),
+                ),
+                ProxyService(
+                    "mail",
+                    [("127.0.0.1", 0)],
+                    [ProxyGroup("mail", enabled=True, hosts=[ProxyHost("m", "127.0.0.1", 7010)])],
+                    maxConnections=1,
+                    deny=["192.0.2.0/24"],
+                ),
+            ]
+        )
+        self.mail = Frontend("mail", self.manager, self.reactor, self.deadlines, self.tally)
+        self.mailRelay = FakeRelay()
+        self.addCleanup(self.mailRelay.close)
+        self.mail.relays.usual = self.mailRelay
+        self.mailCounters = self.manager.getCounters("mail")
+        self.front.frontendOf = {"mail": self.mail}.get
+        self.asked: list[ClientConnection] = []
+
+    def send(self, found: Destination | Reject | Exception) -> socket.socket:
+        """
+        A client comes whose destination is this one.
+        """
+
+        def router(client: ClientConnection) -> Destination | Reject:
+            self.asked.append(client)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        self.front.router = router
+        client = self.come(self.front)
+        client.sendall(b"!rest")
+        self.reactor.readable()
+        return client
+
+    def counts(self) -> tuple[int, int, int]:
+        """
+        @return: the connections of the first service, of the second, and of the balancer.
+        """
+        return self.counters.active, self.mailCounters.active, self.tally.active
+
+    def test_group(self) -> None:
+        """
+        A group of the same service, which need not be enabled.
+        """
+        self.assertOpen(self.send(Destination(group="spare")))
+        [(_, attempt, toHost, _)] = self.relay.started
+        self.assertEqual((attempt.host.key, toHost), (("web", "spare", "s"), b"rest"))
+        self.assertEqual(self.counts(), (1, 0, 1))
+        [asked] = self.asked
+        self.assertEqual((asked.peer, asked.clientAddr), (PEER, MarkPreface.clientAddr))
+
+    def test_service(self) -> None:
+        """
+        Another service: its limits, counters and relay are those that count.
+        """
+        self.assertOpen(self.send(Destination("mail")))
+        [(_, attempt, toHost, _)] = self.mailRelay.started
+        self.assertEqual((attempt.host.key, toHost), (("mail", "mail", "m"), b"rest"))
+        self.assertEqual((self.relay.started, self.counts()), ([], (0, 1, 1)))
+        # It has one connection at most.
+        self.assertClosed(self.send(Destination("mail")))
+        self.assertEqual(self.mailCounters.refused[RefusalKind.LIMIT], 1)
+        self.assertEqual(self.counts(), (0, 1, 1))
+        attempt.cancel()
+        self.mail._relayed(Relayed(attempt.dial))
+        self.assertEqual(self.counts(), (0, 0, 0))
+        self.assertEqual((self.counters.accepted, self.mailCounters.accepted), (2, 1))
+
+    def test_admission(self) -> None:
+        """
+        The network rules of the service to which it goes decide, each service its own.
+        """
+        self.patch(MarkPreface, "clientAddr", ("192.0.2.9", 9))
+        self.assertClosed(self.send(Destination("mail")))
+        self.assertEqual(self.mailCounters.refused[RefusalKind.DENIED], 1)
+        self.assertOpen(self.send(Destination("web")))
+        self.assertEqual(self.counts(), (1, 0, 1))
+
+    def test_closed(self) -> None:
+        """
+        A service that is gone meanwhile takes no connection.
+        """
+        self.mail.close()
+        self.assertClosed(self.send(Destination("mail")))
+        self.assertEqual(self.counts(), (0, 0, 0))
+
+    def test_refused(self) -> None:
+        """
+        A connection without a destination is closed and counted, with the reason.
+        """
+        log = logOf(self)
+        self.front.frontendOf = lambda _: None
+        for found, reason in (
+            (Reject("no such name"), "no such name"),
+            (Destination("mail"), "mail takes no connection"),
+            (Destination("news"), "news"),
+            (Destination(group="other"), "other"),
+            (ValueError("boom"), "its destination could not be decided"),
+        ):
+            self.assertClosed(self.send(found))
+            self.reactor.advance(2)
+            self.assertIn(reason, [event for event in log if "kind" in event][-1]["detail"])
+            self.assertEqual(self.counts(), (0, 0, 0))
+        self.assertEqual(self.counters.refused[RefusalKind.PREFACE], 5)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from tests.proxy.fakes import ReactorCase
 from txlb.errors import ListenError
 from txlb.model import InheritedAddress, TCPAddress, UNIXAddress
-from txlb.proxy import InheritedSockets, Listener, _inherited, bindSockets, inheritedSockets
+from txlb.proxy import (
+    ClientConnection,
+    InheritedSockets,
+    Listener,
+    _inherited,
+    bindSockets,
+    inheritedSockets,
+)
 from txlb.proxy._sockets import socketAddress
 
 WEB = InheritedAddress("web")
@@ -191,8 +198,8 @@ class ListenTests(InheritedCase):
         super().setUp()
         self.accepted: list[int] = []
 
-    def accept(self, fd: int, peer: object) -> None:
-        self.accepted.append(fd)
+    def accept(self, client: ClientConnection) -> None:
+        self.accepted.append(client.fd)
 
     def listener(self, sockets: Sequence[tuple[str, socket.socket]]) -> Listener:
         self.inherit(*sockets)

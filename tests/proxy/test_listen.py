@@ -18,7 +18,7 @@ from tests.proxy.fakes import ReactorCase, closeAll, logOf, takesIPv6
 from tests.proxy.reactors import BY_NUMBER
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, TCPAddress, UNIXAddress
-from txlb.proxy import Listener, _inherited
+from txlb.proxy import ClientConnection, Listener, _inherited
 from txlb.proxy._inherited import InheritedSockets
 from txlb.proxy._listen import BATCH, EXHAUSTED, EXHAUSTED_PAUSE, Door
 
@@ -29,6 +29,7 @@ class ListenerCase(ReactorCase):
     def setUp(self) -> None:
         super().setUp()
         self.accepted: list[tuple[socket.socket, object]] = []
+        self.listeners: list[object] = []
         self.addCleanup(lambda: closeAll(sock for sock, _ in self.accepted))
 
     def listen(self, address: Address = ANY_PORT) -> Listener:
@@ -36,10 +37,14 @@ class ListenerCase(ReactorCase):
             address,
             self.reactor,
             self.deadlines,
-            lambda fd, peer: self.accepted.append((socket.socket(fileno=fd), peer)),
+            self.take,
         )
         self.addCleanup(listener.close)
         return listener
+
+    def take(self, client: ClientConnection) -> None:
+        self.listeners.append(client.listener)
+        self.accepted.append((socket.socket(fileno=client.fd), client.peer))
 
     def connectTo(self, listener: Listener) -> socket.socket:
         address = listener.addresses[0]
@@ -60,6 +65,7 @@ class ListenerTests(ListenerCase):
         self.reactor.readable()
         [(sock, peer)] = self.accepted
         self.assertEqual(peer, client.getsockname())
+        self.assertEqual(self.listeners, [ANY_PORT])
         client.sendall(b"hello")
         self.assertEqual(sock.recv(10), b"hello")
 
@@ -109,8 +115,8 @@ class ListenerTests(ListenerCase):
         A client whose taking raises is logged, and the next one is taken.
         """
 
-        def take(fd: int, peer: object) -> None:
-            self.accepted.append((socket.socket(fileno=fd), peer))
+        def take(client: ClientConnection) -> None:
+            self.take(client)
             if len(self.accepted) == 1:
                 raise RuntimeError("the first one")
 

@@ -15,9 +15,10 @@ from twisted.python.failure import Failure as TwistedFailure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tests.proxy.fakes import accepted
 from tests.proxy.test_connect import Connected
 from tests.sleeping import SleepingClock
-from txlb.connecting import ConnectFailed
+from txlb.connecting import ConnectFailed, endpointOf
 from txlb.deadlines import CATCH_UP, Deadlines
 from txlb.interfaces import IPreface
 from txlb.model import ProxyHost
@@ -25,15 +26,13 @@ from txlb.pool import (
     Attempt,
     DialLimits,
     FailureKind,
-    GaveUp,
     GaveUpReason,
     HostPool,
     Lease,
     Outcome,
 )
-from txlb.proxy import PrefaceReader, Timeouts, connectTo
+from txlb.proxy import PortableRelay, PrefaceReader, Relayed, Timeouts, connectTo
 from txlb.proxy._pair import Pair
-from txlb.proxy._search import nextStep
 from txlb.testing import FlowTransport
 from txlb.wire import Done, NeedMore, Reject
 
@@ -152,23 +151,39 @@ class ConnectTests(SynchronousTestCase):
         error = self.failureResultOf(self.connecting, ConnectFailed).value
         self.assertIs(error.failure.kind, FailureKind.TIMEOUT)
 
+
+class SearchTests(SynchronousTestCase):
+    """
+    The search of a client, by the portable relay.
+    """
+
     def test_nextHost(self) -> None:
         """
-        Where one refuses after a sleep, the search goes on to the next.
+        If a host refuses after a sleep the search goes on to the next one. One that has
+        taken too long while the process was awake is over.
         """
-        self.reactor.sleep(SLEEP)
-        factory, connector = self.reactor.tcpClients[-1][2], self.reactor.connectors[-1]
+        reactor: Any = SleepingReactor()
+        deadlines = Deadlines(reactor, reactor.seconds)
+        ended: list[Relayed] = []
+        relay = PortableRelay(reactor, deadlines, Timeouts(), ended.append)
+        relay.makeEndpoint = endpointOf
+        hosts = [ProxyHost(name, "127.0.0.1", 7001) for name in ("a", "b", "c")]
+        pool = HostPool("roundr", hosts, seconds=reactor.seconds)
+        step = pool.dial(None, DialLimits(connectTimeout=4, dialTimeout=4)).start()
+        assert isinstance(step, Attempt)
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        relay.start(accepted(ours.detach()), step)
+        reactor.sleep(SLEEP)
+        factory, connector = reactor.tcpClients[-1][2], reactor.connectors[-1]
         refused = neterror.ConnectionRefusedError(111, "refused")
         factory.clientConnectionFailed(connector, TwistedFailure(refused))
-        error = self.failureResultOf(self.connecting, ConnectFailed).value
-        step = nextStep(self.attempt, error.failure, self.deadlines)
-        assert isinstance(step, Attempt)
-        self.assertEqual(step.deadline, self.reactor.seconds() + 2)
-        # A search that has taken too long while the process was awake is over.
-        self.reactor.pump([0.1] * 50)
-        after = nextStep(step, error.failure, self.deadlines)
-        assert isinstance(after, GaveUp)
-        self.assertIs(after.reason, GaveUpReason.TIMEOUT)
+        self.assertEqual((len(reactor.tcpClients), ended), (2, []))
+        reactor.pump([0.1] * round(10 * (4 + CATCH_UP + 1)))
+        [result] = ended
+        assert result.gaveUp is not None
+        self.assertIs(result.gaveUp.reason, GaveUpReason.TIMEOUT)
+        self.assertEqual(len(reactor.tcpClients), 2)
 
 
 @implementer(IPreface)

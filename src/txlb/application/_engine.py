@@ -4,7 +4,6 @@ What all parts of a running balancer share.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +23,7 @@ from txlb.model import ListenAddress, ProxyService
 from txlb.pool import Host, Outcome
 from txlb.proxy import (
     AnyListener,
+    ClientConnection,
     ConnectionRecord,
     FastRelay,
     Frontend,
@@ -171,7 +171,11 @@ class Engine:
             makeEndpoint=reactorEndpointOf if self._inMemory else None,
         )
         frontend.record = self._record
+        frontend.frontendOf = self._frontendOf
         return frontend
+
+    def _frontendOf(self, serviceName: str) -> Frontend | None:
+        return self._frontends.get(serviceName)
 
     def setRecord(self, record: Callable[[ConnectionRecord], object] | None) -> None:
         """
@@ -327,16 +331,17 @@ class Engine:
             frontend.abortAll()
 
 
-def _closeAtOnce(fd: int, _peer: object) -> None:
+def _closeAtOnce(client: ClientConnection) -> None:
     """
-    Nobody has taken the listener yet, so it does not accept either.
+    Close a connection of a listener that no service has yet. Such a listener does not
+    accept.
     """
-    os.close(fd)
+    client.close()
 
 
-def _ignore(_client: object, _peer: object) -> None:
+def _ignore(_client: ClientConnection) -> None:
     """
-    A listener of the reactor's accepts nobody before it has started.
+    Do nothing. A listener of the reactor accepts no connection before it has started.
     """
 
 

@@ -7,7 +7,9 @@ and a relay moves the bytes.
 
 from txlb.connecting import ConnectFailed, endpointOf
 from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._connect import connectTo
+from txlb.proxy._destination import Destination
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._limits import Tally
@@ -29,8 +31,10 @@ __all__ = [
     "EXHAUSTED_PAUSE",
     "AcceptedClient",
     "AnyListener",
+    "ClientConnection",
     "ConnectFailed",
     "ConnectionRecord",
+    "Destination",
     "FastRelay",
     "Frontend",
     "InheritedSockets",

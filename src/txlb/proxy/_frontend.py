@@ -5,7 +5,6 @@ preface, admission, the search for a host, and the record at the end.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -14,21 +13,22 @@ from typing import Any
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
-from txlb.connecting import hostOf
 from txlb.deadlines import Deadlines, Throttle
+from txlb.errors import TxlbError
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
-from txlb.model import Address, ProxyService, plainHost
+from txlb.model import Address, ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
-from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._clients import packedClient
+from txlb.proxy._destination import Destination
 from txlb.proxy._limits import Tally
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
+from txlb.proxy._relays import Relays
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
-from txlb.proxy._search import firstStep
-from txlb.proxy.fast import FastRelay, Loop
+from txlb.proxy.fast import Loop
 from txlb.wire import Done, Reject, encodeProxyV1, encodeProxyV2
 
 _log = Logger()
@@ -63,24 +63,31 @@ _ENCODERS = {"v1": encodeProxyV1, "v2": encodeProxyV2}
 
 Recorder = Callable[[ConnectionRecord], object]
 
+#: Decides where a connection goes once its preface is read.
+Router = Callable[[ClientConnection], Destination | Reject]
+
 
 class Frontend:
     """
-    Where the connections of one service come in. Owned by its
+    The entry of one service: it admits connections, has their prefaces read, looks for a
+    host, and gives them to a relay. Owned by its
     L{txlb.application.service.LoadBalancedService}.
 
-    @param serviceName: which of the manager's services.
+    @param serviceName: the name of the service, which the manager has.
     @param tally: all connections of the balancer.
-    @param makePreface: makes what reads the beginning of each connection;
-        L{None} where that is the host's.
-    @param loop: where the fast relay runs; L{None} where it can't.
-    @param origins: where connections note themselves if somebody asks for them.
+    @param makePreface: makes the reader of the beginning of each connection;
+        L{None} if all bytes belong to the host.
+    @param loop: where the fast relay runs; L{None} if it can't be used.
+    @param origins: where connections note themselves if they are asked for.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
 
-    @ivar relay: what relays.
+    @ivar relays: the relays of the service.
     @ivar record: is called with the record of each connection that has ended;
         L{None} for no records.
+    @ivar router: decides where a connection with a preface goes; L{None} if all go to the
+        group of this service that serves now.
+    @ivar frontendOf: finds the frontend of another service by its name.
     """
 
     def __init__(
@@ -109,12 +116,10 @@ class Frontend:
         self._throttles = {
             kind: Throttle(deadlines, partial(self._say, kind)) for kind in RefusalKind
         }
-        self._origins = origins
-        self._makeEndpoint = makeEndpoint
         self._closed = False
-        # One of each kind at most: one that is used no more may have connections.
-        self._relays: dict[str, FastRelay | PortableRelay] = {}
-        self.relay: IRelay
+        self.router: Router | None = None
+        self.frontendOf: Callable[[str], Frontend | None] = _noOther
+        self.relays = Relays(reactor, deadlines, self._relayed, origins, makeEndpoint)
         self.configure(loop)
         self._follow()
 
@@ -122,30 +127,20 @@ class Frontend:
         """
         Serve new connections as the service is configured now.
 
-        @param loop: where the fast relay runs; L{None} where it can't.
+        @param loop: where the fast relay runs; L{None} if it can't be used.
         """
         service = self._service
         self._limits = DialLimits(service.connectTimeout, service.dialTimeout, service.retries)
-        timeouts = Timeouts(service.idleTimeout, service.finTimeout)
-        # The connections of a relay that is used no more go by these as well.
-        for each in self._relays.values():
-            each.timeouts = timeouts
         if service.relay == PortableRelay.name:
             loop = None
-        relay = self._relays.get(PortableRelay.name if loop is None else FastRelay.name)
-        if relay is None:
-            relay = self._newRelay(loop, timeouts)
-        self.relay = self._relays[relay.name] = relay
+        self.relays.configure(loop, Timeouts(service.idleTimeout, service.finTimeout))
 
-    def _newRelay(self, loop: Loop | None, timeouts: Timeouts) -> FastRelay | PortableRelay:
-        if loop is not None:
-            return FastRelay(loop, timeouts, self._relayed, self._origins)
-        relay = PortableRelay(
-            self._reactor, self._deadlines, timeouts, self._relayed, self._origins
-        )
-        if self._makeEndpoint is not None:
-            relay.makeEndpoint = self._makeEndpoint
-        return relay
+    @property
+    def relay(self) -> IRelay:
+        """
+        The usual relay of the service.
+        """
+        return self.relays.usual
 
     def close(self) -> None:
         """
@@ -160,33 +155,23 @@ class Frontend:
 
     def connectionCount(self) -> int:
         """
-        How many connections it has.
+        Count the connections, those in their preface included.
         """
-        return sum(each.connectionCount() for each in self._allRelays()) + len(self._readers)
-
-    def _allRelays(self) -> list[IRelay]:
-        """
-        The relay of new connections, and one that may have older ones.
-        """
-        relays: dict[int, IRelay] = {id(each): each for each in self._relays.values()}
-        relays[id(self.relay)] = self.relay
-        return list(relays.values())
+        return self.relays.connectionCount() + len(self._readers)
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
         Reset the connections that a host has, whichever relay moves their bytes.
         See L{IRelay.leaveHost}.
         """
-        for relay in self._allRelays():
-            relay.leaveHost(host, outcome)
+        self.relays.leaveHost(host, outcome)
 
     def noteOrigins(self) -> None:
         """
         Note all connections to hosts, whichever relay has them. See
         L{IRelay.noteOrigins}.
         """
-        for relay in self._allRelays():
-            relay.noteOrigins()
+        self.relays.noteOrigins()
 
     @property
     def _service(self) -> ProxyService:
@@ -201,55 +186,54 @@ class Frontend:
         self._maxConnections = self._service.maxConnections
         self._pool: HostPool = manager.getPool(self.serviceName)
 
-    def accepted(self, fd: int | AcceptedClient, peer: object) -> None:
+    def accepted(self, client: ClientConnection) -> None:
         """
-        A client has connected.
+        Take a connection that a listener has accepted.
 
-        @param fd: the descriptor of its socket, which is ours from here,
-            whatever is raised; or a client that the reactor has accepted.
-        @param peer: its address, as accept gives it.
+        @param client: the connection. Its socket belongs to the frontend from here, even if
+            this raises.
         """
         tally, counters = self._tally, self._counters
         if self._revision != self._manager.revision:
             if self._closed:
                 # It was in the backlog of a listener that is being closed.
-                _close(fd)
+                client.close()
                 return
             self._follow()
         if tally.active >= tally.capacity:
-            self._refuse(fd, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
+            self._refuse(client, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
         elif counters.active >= self._maxConnections:
-            self._refuse(fd, RefusalKind.LIMIT, f"it has {counters.active} connections")
+            self._refuse(client, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif self._makePreface is None:
-            if self._admission.active and not self._admits(fd, peer):
+            if self._admission.active and not self._admits(client):
                 return
             counters.active += 1
             counters.accepted += 1
             tally.active += 1
-            self._dial(fd, peer, b"", peer)
+            self._dial(client, self._pool)
         else:
-            assert not isinstance(fd, AcceptedClient)  # noqa: S101 - tests have no prefaces
-            self._read(fd, peer, self._makePreface)
+            self._read(client, self._makePreface)
 
-    def _admits(self, fd: int | AcceptedClient, clientAddr: object) -> bool:
+    def _admits(self, client: ClientConnection) -> bool:
         """
-        Whether a client may come in. One that may not is closed.
+        Say whether a client is admitted. One that is not is closed.
         """
+        clientAddr = client.clientAddr
         refusal = self._admission.admit(packedClient(clientAddr), self._deadlines.seconds())
         if refusal is None:
             return True
-        self._refuse(fd, refusal, f"{_text(_clientAddr(fd, clientAddr))} {_WHY[refusal]}")
+        self._refuse(client, refusal, f"{_text(clientAddr)} {_WHY[refusal]}")
         return False
 
     def _clients(self) -> list[bytes | None]:
-        return [
-            packedClient(clientAddr)
-            for relay in self._allRelays()
-            for clientAddr in relay.clientAddrs()
-        ]
+        return [packedClient(clientAddr) for clientAddr in self.relays.clientAddrs()]
 
-    def _read(self, fd: int, peer: object, makePreface: Callable[[], IPreface]) -> None:
-        sock = socket.socket(fileno=fd)
+    def _read(self, client: ClientConnection, makePreface: Callable[[], IPreface]) -> None:
+        """
+        Read the preface of a connection, then decide where it goes.
+        """
+        assert client.accepted is None  # noqa: S101 - listeners of the reactor have no prefaces
+        sock = socket.socket(fileno=client.fd)
         sock.setblocking(False)
         try:
             preface = makePreface()
@@ -259,20 +243,12 @@ class Frontend:
 
         def verdict(answer: Done | Reject) -> None:
             self._readers.discard(reader)
+            sock.detach()
             if isinstance(answer, Reject):
-                self._left()
-                self._refuse(sock.detach(), RefusalKind.PREFACE, answer.reason)
-                return
-            # Only now is it known who comes.
-            clientAddr = peer if answer.clientAddr is None else _plain(answer.clientAddr)
-            fd = sock.detach()
-            if self._admission.active and not self._admits(fd, clientAddr):
-                self._left()
-                return
-            if not self._closed:
-                # It has taken its time.
-                self._follow()
-            self._dial(fd, peer, answer.leftover, clientAddr)
+                self._leaves(client, RefusalKind.PREFACE, answer.reason)
+            else:
+                client.found = answer
+                self._send(client)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
         self._readers.add(reader)
@@ -280,30 +256,93 @@ class Frontend:
         self._counters.accepted += 1
         self._tally.active += 1
 
-    def _dial(
-        self, fd: int | AcceptedClient, peer: object, leftover: bytes, clientAddr: object
-    ) -> None:
+    def _send(self, client: ClientConnection) -> None:
         """
-        Look for a host, and give the client to the relay.
+        Send a connection whose preface is read to its service and group.
+        """
+        found = self._destinationOf(client)
+        if isinstance(found, Reject):
+            self._leaves(client, RefusalKind.PREFACE, found.reason)
+            return
+        frontend, pool = found
+        if frontend is not self:
+            # The balancer as a whole keeps it.
+            self._counters.active -= 1
+            frontend.sent(client, pool)
+        elif not self._admission.active or self._admits(client):
+            self._dial(client, pool)
+        else:
+            self._left()
 
-        @param peer: the address of the client's socket.
-        @param clientAddr: the client's own, which its preface may have told.
+    def _destinationOf(self, client: ClientConnection) -> tuple[Frontend, HostPool] | Reject:
         """
-        pool = self._pool
-        dial = pool.dial(_clientAddr(fd, clientAddr), self._limits)
-        step = firstStep(dial)
+        Find the frontend and the hosts for a connection whose preface is read.
+        """
+        if self.router is None:
+            # The preface has taken its time.
+            self._follow()
+            return self, self._pool
+        try:
+            wanted = self.router(client)
+            if isinstance(wanted, Reject):
+                return wanted
+            name = wanted.service or self.serviceName
+            pool = self._manager.getPool(name, wanted.group)
+        except TxlbError as error:
+            return Reject(str(error))
+        except Exception:  # noqa: BLE001 - a router of a user may raise anything
+            _log.failure("the destination of a connection could not be decided")
+            return Reject("its destination could not be decided")
+        frontend = self if name == self.serviceName else self.frontendOf(name)
+        return (frontend, pool) if frontend is not None else Reject(f"{name} takes no connection")
+
+    def sent(self, client: ClientConnection, pool: HostPool) -> None:
+        """
+        Take a connection whose preface another frontend has read. The balancer as a whole
+        counts it already.
+
+        @param client: the connection. Its socket belongs to this frontend from here.
+        @param pool: the hosts of the group that it goes to.
+        """
+        counters = self._counters
+        if self._closed:
+            self._tally.remove()
+            client.close()
+            return
+        if self._revision != self._manager.revision:
+            self._follow()
+        if counters.active >= self._maxConnections:
+            self._tally.remove()
+            self._refuse(client, RefusalKind.LIMIT, f"it has {counters.active} connections")
+        elif not self._admission.active or self._admits(client):
+            counters.active += 1
+            counters.accepted += 1
+            self._dial(client, pool)
+        else:
+            self._tally.remove()
+
+    def _dial(self, client: ClientConnection, pool: HostPool) -> None:
+        """
+        Look for a host, and give the client to a relay.
+        """
+        dial = pool.dial(client.clientAddr, self._limits)
+        try:
+            step = dial.start()
+        except Exception:
+            # A fault of ours costs this client its connection, and nothing stays counted.
+            client.close()
+            self._left()
+            raise
         if isinstance(step, GaveUp):
-            _close(fd)
+            client.close()
             self._relayed(Relayed(dial, gaveUp=step))
             return
-        sendProxy = pool.settings.sendProxy
+        found, sendProxy = client.found, pool.settings.sendProxy
+        toHost = b"" if found is None else found.leftover
         if sendProxy is not None:
-            leftover = _ENCODERS[sendProxy](_socketName(clientAddr), _ownName(fd)) + leftover
-        if isinstance(peer, tuple):
-            # Where the reactor accepts there is the portable relay alone.
-            self.relay.start(fd, step, leftover)  # type: ignore[arg-type]
-        else:
-            self.relay.start(fd, step, leftover, isUNIX=True)  # type: ignore[arg-type]
+            header = _ENCODERS[sendProxy](client.sourceAddress, client.localAddress)
+            toHost = header + toHost
+        self.relays.of(client).start(client, step, toHost)
 
     def _relayed(self, result: Relayed) -> None:
         """
@@ -324,8 +363,15 @@ class Frontend:
         self._counters.active -= 1
         self._tally.remove()
 
-    def _refuse(self, fd: int | AcceptedClient, kind: RefusalKind, detail: str) -> None:
-        _close(fd)
+    def _leaves(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
+        """
+        Refuse a client that is counted already.
+        """
+        self._left()
+        self._refuse(client, kind, detail)
+
+    def _refuse(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
+        client.close()
         self._count(kind, detail)
 
     def _count(self, kind: RefusalKind, detail: str) -> None:
@@ -378,8 +424,7 @@ class Frontend:
         """
         for reader in tuple(self._readers):
             reader.stop()
-        for relay in self._allRelays():
-            relay.abortAll()
+        self.relays.abortAll()
 
 
 def _whyOf(gaveUp: GaveUp) -> str:
@@ -394,46 +439,10 @@ def _whyOf(gaveUp: GaveUp) -> str:
     return "no host is ready" if failure is None else failure.detail
 
 
-def _close(fd: int | AcceptedClient) -> None:
-    if isinstance(fd, AcceptedClient):
-        fd.close()
-    else:
-        os.close(fd)
-
-
-def _clientAddr(fd: int | AcceptedClient, peer: object) -> tuple[str, int]:
+def _noOther(name: str) -> None:
     """
-    What schedulers and logs know a client by. Whatever socket it has come through, it is
-    written in one way.
+    Find no frontend: this one has no others beside it.
     """
-    if isinstance(peer, tuple):
-        return peer if len(peer) == 2 else (hostOf(peer), peer[1])
-    return f"unix:{os.fsdecode(_ownName(fd))}", 0
-
-
-def _plain(clientAddr: tuple[str, int]) -> tuple[str, int]:
-    """
-    The client that a preface has told of, as others are written.
-    """
-    host, port = clientAddr
-    return plainHost(host), port
-
-
-def _ownName(fd: int | AcceptedClient) -> Any:
-    """
-    Our end of a connection, as the system tells it.
-    """
-    if isinstance(fd, AcceptedClient):
-        return fd.ownName
-    sock = socket.socket(fileno=fd)
-    try:
-        return sock.getsockname()
-    finally:
-        sock.detach()
-
-
-def _socketName(peer: object) -> Any:
-    return peer if isinstance(peer, (tuple, str, bytes)) else ""
 
 
 def _text(clientAddr: object) -> str:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from txlb.deadlines import Deadline, Deadlines, Throttle
 from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress
 from txlb.process import SocketFile, listens
+from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before others get their turn.
@@ -33,9 +34,8 @@ HANDSHAKES = 0.002
 #: Errors of accept that are about the system and not about one client.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-#: What accept gives: the descriptor of the connected socket, and the peer's
-#: address as the system tells it.
-Accepted = Callable[[int, object], object]
+#: Takes an accepted connection, whose socket it closes even if it raises.
+Accepted = Callable[[ClientConnection], object]
 
 _log = Logger()
 
@@ -48,8 +48,7 @@ class Listener:
     @param address: where.
     @param reactor: what watches the sockets.
     @param deadlines: what ends a pause.
-    @param accepted: is called with the descriptor of each connected socket,
-        which is its to close whatever it raises, and with the peer's address.
+    @param accepted: is called with each connection.
     @raise ListenError: the address can't be had.
     """
 
@@ -61,6 +60,7 @@ class Listener:
         accepted: Accepted,
     ) -> None:
         sockets = bindSockets(address)
+        self._address = address
         self._accepted = accepted
         # Before anything else may happen to the path.
         self._file = SocketFile(address.path) if isinstance(address, UNIXAddress) else None
@@ -125,7 +125,7 @@ class Listener:
 
     def _take(self, fd: int, peer: object) -> None:
         try:
-            self._accepted(fd, peer)
+            self._accepted(ClientConnection(fd, peer, self._address))
         except Exception:  # noqa: BLE001 - see below
             # One connection's trouble is not the next one's.
             _log.failure("a connection from {peer} could not be taken", peer=peer)

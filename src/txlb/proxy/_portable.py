@@ -38,13 +38,13 @@ from txlb.pool import (
     Waiting,
 )
 from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._connect import connectTo
 from txlb.proxy._endpoint import SocketEndpoint
 from txlb.proxy._held import Holder
 from txlb.proxy._origins import Origin, Origins
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
-from txlb.proxy._search import nextStep, releaseSafely
 from txlb.proxy._transport import SocketTransport
 from txlb.proxy._wait import ClientWait
 
@@ -84,24 +84,18 @@ class PortableRelay(Holder):
 
     def start(
         self,
-        clientFd: int | AcceptedClient,
+        client: ClientConnection,
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
-        isUNIX: bool = False,
     ) -> None:
-        """
-        See L{IRelay.start}. What kind of socket the client's is, that tells itself.
-
-        @param clientFd: it may be a client that the reactor has accepted.
-        """
-        client: socket.socket | AcceptedClient
-        if isinstance(clientFd, AcceptedClient):
-            client = clientFd
+        end: socket.socket | AcceptedClient
+        if client.accepted is not None:
+            end = client.accepted
         else:
-            client = socket.socket(fileno=clientFd)
-            client.setblocking(False)
-        connection = Connection(self, client, attempt.dial, toHost, toClient)
+            end = socket.socket(fileno=client.fd)
+            end.setblocking(False)
+        connection = Connection(self, end, attempt.dial, toHost, toClient)
         self._connections.add(connection)
         connection.search(attempt)
 
@@ -174,7 +168,13 @@ class Connection:
             return  # it was aborted meanwhile
         error = reason.value
         failure = error.failure if isinstance(error, ConnectFailed) else _unexpected(reason)
-        self.search(nextStep(attempt, failure, self._relay.deadlines))
+        self.search(self._after(attempt, failure))
+
+    def _after(self, attempt: Attempt, failure: Failure) -> Step:
+        """
+        Say that a host was not reached, and find the next step.
+        """
+        return attempt.failed(failure, self._relay.deadlines.sleptSince(self.dial.began))
 
     def _connected(self, attempt: Attempt, pair: Pair) -> None:
         self._connecting = self._attempt = None
@@ -199,12 +199,17 @@ class Connection:
 
     def _broken(self, reason: TwistedFailure) -> None:
         """
-        Something raised that should not: this connection ends, and no other.
+        End this connection, and no other: something has raised, which is a fault of ours.
         """
         _log.failure("a connection broke while it was set up", reason)
         self._closeClient()
         if self._pair is not None:
             self._pair.abort(Outcome.ERROR)
+        else:
+            failure = Failure(FailureKind.LOCAL, repr(reason.value))
+            self._relay.finished(
+                self, Relayed(self.dial, gaveUp=GaveUp(GaveUpReason.LOCAL, failure))
+            )
 
     def _over(self, outcome: Outcome) -> None:
         """
@@ -215,7 +220,7 @@ class Connection:
             self._origin = None
         result = self._result
         if result is not None and result.lease is not None:
-            releaseSafely(result.lease, outcome)
+            result.lease.release(outcome)
             self._relay.finished(self, result)
 
     def noteOrigin(self) -> None:
@@ -242,7 +247,7 @@ class Connection:
         elif attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
             self._stopConnecting()
             failure = Failure(FailureKind.BUSY, outcome.value)
-            self.search(nextStep(attempt, failure, self._relay.deadlines))
+            self.search(self._after(attempt, failure))
 
     def _stopConnecting(self) -> None:
         connecting, self._attempt, self._connecting = self._connecting, None, None

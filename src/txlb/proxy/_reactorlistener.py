@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
 from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._sockets import BACKLOG
 
 
@@ -24,15 +25,19 @@ class ReactorListener(Factory):
     tests, such as C{twisted.internet.testing.MemoryReactorClock}.
 
     @param address: where.
-    @param accepted: is called with an L{AcceptedClient} and its address.
+    @param accepted: is called with each connection.
     @raise ListenError: the address can't be had.
     """
 
     noisy = False
 
     def __init__(
-        self, address: ListenAddress, reactor: Any, accepted: Callable[[Any, object], object]
+        self,
+        address: ListenAddress,
+        reactor: Any,
+        accepted: Callable[[ClientConnection], object],
     ) -> None:
+        self._address = address
         self._accepted = accepted
         self._started = False
         self._port: IListeningPort | None
@@ -58,7 +63,10 @@ class ReactorListener(Factory):
         """
         if not self._started:
             return None
-        return AcceptedClient(self._accepted)
+        return AcceptedClient(self._connected)
+
+    def _connected(self, client: AcceptedClient, peer: object) -> None:
+        self._accepted(ClientConnection(-1, peer, self._address, client))
 
     def start(self) -> None:
         """
@@ -66,7 +74,7 @@ class ReactorListener(Factory):
         """
         self._started = True
 
-    def handTo(self, reactor: object, accepted: Callable[[Any, object], object]) -> None:
+    def handTo(self, reactor: object, accepted: Callable[[ClientConnection], object]) -> None:
         """
         Let another one accept from now on.
 

@@ -39,7 +39,7 @@ class RoomContract(RelayStage):
         client, fd = self.client()
         step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
         self.assertIsInstance(step, Waiting)
-        self.relay.start(fd, step)
+        self.relay.start(self.accepted(fd), step)
         return client
 
     async def gone(self: Any, reason: GaveUpReason) -> None:

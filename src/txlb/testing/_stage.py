@@ -13,9 +13,9 @@ from typing import Any
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
-from txlb.model import ProxyHost
+from txlb.model import ProxyHost, TCPAddress
 from txlb.pool import Attempt, DialLimits, HostPool, Outcome
-from txlb.proxy import Relayed, Timeouts
+from txlb.proxy import ClientConnection, Relayed, Timeouts
 from txlb.proxy._sockets import setStreamOptions
 from txlb.schedulers import roundr
 from txlb.testing._streams import FarHost, Stream, until
@@ -128,7 +128,13 @@ class RelayStage:
         """
         step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
         assert isinstance(step, Attempt)  # noqa: S101 - the test has added a host
-        self.relay.start(clientFd, step, **first)
+        self.relay.start(self.accepted(clientFd), step, **first)
+
+    def accepted(self: Any, clientFd: int) -> ClientConnection:
+        """
+        @return: the connection of a client as a listener makes it.
+        """
+        return ClientConnection(clientFd, ("127.0.0.1", 1), TCPAddress("127.0.0.1", 80))
 
     async def connected(self: Any, host: FarHost, **first: bytes) -> tuple[Stream, Stream]:
         """

@@ -23,11 +23,13 @@ class Done:
         go by the socket.
     @ivar serverName: the name that the client asked for, where it did.
     @ivar leftover: bytes that came after the preface and belong to the host.
+    @ivar alpn: the protocols that the client offers (ALPN), the preferred one first.
     """
 
     clientAddr: tuple[str, int] | None = None
     serverName: str | None = None
     leftover: bytes = b""
+    alpn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from unittest import mock
 
 from twisted.internet.task import Clock
 
+from tests.proxy.fakes import accepted
 from txlb.deadlines import Deadlines
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
@@ -190,7 +191,8 @@ class HandTurned:
         """
         step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
         assert isinstance(step, Attempt)
-        self.relay.start(clientFd, step, **first, isUNIX=self.family == socket.AF_UNIX)
+        peer = b"" if self.family == socket.AF_UNIX else ("127.0.0.1", 1)
+        self.relay.start(accepted(clientFd, peer), step, **first)
 
     def connect(self, **first: bytes) -> tuple[socket.socket, socket.socket]:
         """

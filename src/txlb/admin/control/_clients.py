@@ -19,6 +19,7 @@ from txlb.admin._log import log, printable
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.control._protocol import ControlProtocol
 from txlb.deadlines import Deadlines, Throttle
+from txlb.proxy import ClientConnection
 
 #: Clients at a time.
 MAX_CLIENTS = 256
@@ -104,13 +105,13 @@ class Clients:
         """
         return len(self._clients)
 
-    def accepted(self, fd: int, peer: object) -> None:
+    def accepted(self, client: ClientConnection) -> None:
         """
-        Somebody has connected.
+        Take the connection of a client.
 
-        @param fd: the descriptor of their socket, which is ours from here.
+        @param client: the connection, whose socket belongs to this object from here.
         """
-        with socket.socket(fileno=fd) as sock:
+        with socket.socket(fileno=client.fd) as sock:
             if self._ending:
                 return
             sock.setblocking(False)

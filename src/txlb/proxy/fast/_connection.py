@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from txlb.pool import Attempt, Failure, FailureKind, Outcome
 from txlb.proxy._results import Relayed
-from txlb.proxy._search import releaseSafely
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
 from txlb.proxy.fast._end import READ, End
 from txlb.proxy.fast._lastbytes import LastBytes
@@ -304,7 +303,7 @@ class Connection(Search):
                 client.leavePipe()
             if self._host.pipe is not None:
                 self._host.leavePipe()
-            releaseSafely(self.lease, outcome)
+            self.lease.release(outcome)
         self._relay.finished(self, result)
 
     def close(self) -> None:

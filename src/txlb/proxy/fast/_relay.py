@@ -20,6 +20,7 @@ from txlb.proxy.fast._targets import Targets
 
 if TYPE_CHECKING:
     from txlb.pool import Attempt, Waiting
+    from txlb.proxy._clientconnection import ClientConnection
     from txlb.proxy.fast._loop import Loop
 
 
@@ -63,14 +64,13 @@ class FastRelay(Holder):
 
     def start(
         self,
-        clientFd: int,
+        client: ClientConnection,
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
-        isUNIX: bool = False,
     ) -> None:
         first = First(toHost, toClient) if toHost or toClient else None
-        connection = Connection(self, clientFd, first, isUNIX)
+        connection = Connection(self, client.fd, first, not isinstance(client.peer, tuple))
         self._connections.add(connection)
         try:
             connection.search(attempt)

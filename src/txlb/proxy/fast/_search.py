@@ -24,7 +24,6 @@ from txlb.pool import (
     Step,
 )
 from txlb.proxy._results import Relayed
-from txlb.proxy._search import nextStep
 from txlb.proxy._wait import ClientWait
 from txlb.proxy.fast._race import (
     CONNECTED_TO_ITSELF,
@@ -100,7 +99,7 @@ class Search:
             failure = self._connect(step)
             if failure is None:
                 return
-            step = nextStep(step, failure, self.loop.deadlines)
+            step = step.failed(failure, self.loop.deadlines.sleptSince(self.dial.began))
         self._attempt = None
         if isinstance(step, GaveUp):
             self._close(Relayed(self.dial, gaveUp=step))
@@ -268,7 +267,7 @@ class Search:
         self._attempt = None
         self._endRace()
         self._dropHost()
-        self.search(nextStep(attempt, failure, self.loop.deadlines))
+        self.search(attempt.failed(failure, self.loop.deadlines.sleptSince(self.dial.began)))
 
     # For those who ask whose it is
 

@@ -1,0 +1,122 @@
+"""
+An accepted connection of a client.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from txlb.connecting import hostOf
+from txlb.model import ListenAddress, plainHost
+from txlb.proxy._accepted import AcceptedClient
+from txlb.wire import Done
+
+
+class ClientConnection:
+    """
+    A connection of a client, from the accept until a relay has it. The listener makes it,
+    the frontend looks for a host by it, and the relay takes its socket.
+
+    It costs one object of five values. Everything else is computed when it is asked for.
+
+    @param fd: the descriptor of its socket, which belongs to whatever part has the
+        connection; -1 if the reactor has accepted it.
+    @param peer: the address of the other end, as C{accept} gives it.
+    @param listener: the listener that has accepted it.
+    @param accepted: the client, if the reactor has accepted it.
+
+    @ivar found: what its preface told; L{None} if it has no preface, or before that is read.
+    """
+
+    __slots__ = ("accepted", "fd", "found", "listener", "peer")
+
+    def __init__(
+        self,
+        fd: int,
+        peer: object,
+        listener: ListenAddress,
+        accepted: AcceptedClient | None = None,
+    ) -> None:
+        self.fd = fd
+        self.peer = peer
+        self.listener = listener
+        self.accepted = accepted
+        self.found: Done | None = None
+
+    @property
+    def isUNIX(self) -> bool:
+        """
+        Whether it has come through a UNIX socket.
+        """
+        return not isinstance(self.peer, tuple)
+
+    @property
+    def localAddress(self) -> Any:
+        """
+        The address of the balancer's end, as C{getsockname} gives it: a system call.
+        """
+        if self.accepted is not None:
+            return self.accepted.ownName
+        sock = socket.socket(fileno=self.fd)
+        try:
+            return sock.getsockname()
+        finally:
+            sock.detach()
+
+    @property
+    def clientAddr(self) -> tuple[str, int]:
+        """
+        The address by which schedulers, limits and logs know the client. The preface may have
+        told it. Whichever family of sockets the client came through, its address is written
+        in one way. The address of a client of a UNIX socket is the path where it came in.
+        """
+        found, peer = self.found, self.peer
+        if found is not None and found.clientAddr is not None:
+            host, port = found.clientAddr
+            return plainHost(host), port
+        if isinstance(peer, tuple):
+            return peer if len(peer) == 2 else (hostOf(peer), peer[1])
+        return f"unix:{os.fsdecode(self.localAddress)}", 0
+
+    @property
+    def sourceAddress(self) -> Any:
+        """
+        The address of the client for a PROXY header: that of its preface, else the peer's; an
+        empty text if there is none.
+        """
+        if self.found is not None and self.found.clientAddr is not None:
+            return self.clientAddr
+        return self.peer if isinstance(self.peer, (tuple, str, bytes)) else ""
+
+    @property
+    def serverName(self) -> str | None:
+        """
+        The name of the server that the client has asked for; L{None} if its preface told
+        none.
+        """
+        return None if self.found is None else self.found.serverName
+
+    @property
+    def alpn(self) -> tuple[str, ...]:
+        """
+        The protocols that the client offers (ALPN), the preferred one first.
+        """
+        return () if self.found is None else self.found.alpn
+
+    @property
+    def leftover(self) -> bytes:
+        """
+        The bytes that were read behind the preface. They belong to the host.
+        """
+        return b"" if self.found is None else self.found.leftover
+
+    def close(self) -> None:
+        """
+        Close the connection of a client that gets no host.
+        """
+        if self.accepted is not None:
+            self.accepted.close()
+        else:
+            os.close(self.fd)
