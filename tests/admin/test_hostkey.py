@@ -78,7 +78,8 @@ class HostKeyTests(SynchronousTestCase):
 
     def test_link(self) -> None:
         self.path.symlink_to("elsewhere")
-        self.refused()
+        self.assertIn("symbolic link", self.refused())
+        self.assertFalse((self.directory / "elsewhere").exists())
 
     def test_directory(self) -> None:
         self.path.mkdir()

@@ -106,8 +106,10 @@ class ApplyTests(ServiceCase):
         self.assertEqual((gone.running, gone.parent, gone.addresses), (0, None, ()))
         self.assertRaises(UnknownName, lbs.getProxyService, "mail")
         self.frontend = mailFrontend
-        self.assertIsNone(waiting.gettimeout() and None)
+        waiting.setblocking(False)
+        self.assertRaises(BlockingIOError, waiting.recv, 1)
         self.endConnection(relay)
+        self.assertEqual(waiting.recv(1), b"")
         self.assertEqual(counters.active, 0)
         lbs.apply([self.web(), mail])
         self.assertIsNot(self.manager.getCounters("mail"), counters)

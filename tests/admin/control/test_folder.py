@@ -44,8 +44,9 @@ class PrepareFolderTests(SynchronousTestCase):
         """
         Others may look into one that is there.
         """
-        self.made(0o755)
+        folder = self.made(0o755)
         prepareFolder(self.path)
+        self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o755)
 
     def test_writable(self) -> None:
         """

@@ -110,8 +110,9 @@ class ServiceTests(ReactorCase):
         The socket of a process that is no more is replaced.
         """
         self.leave().close()
+        self.assertRaises(ConnectionRefusedError, self.connect_)
         self.service.bind()
-        self.connect_()
+        self.assertEqual(self.connect_().getpeername(), self.path)
 
     def test_live(self) -> None:
         """
