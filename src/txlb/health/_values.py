@@ -11,8 +11,6 @@ from txlb.errors import ModelError
 from txlb.model.kinds import PlainKind, quoted
 from txlb.model.options import MAX_TEXT
 
-#: The longest text of an option, in characters.
-
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|[rnt0\\])")
 _SIMPLE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 _STATUSES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*\Z")

@@ -180,7 +180,6 @@ class Dial:
     @ivar clientAddr: who looks for a host.
     @ivar began: when it was started, in seconds of the pool's clock.
     @ivar connectTime: seconds from there until a host was reached; L{None} before.
-    @ivar waited: seconds that it has waited for room.
     @ivar tries: how many hosts have been tried.
     """
 
@@ -194,7 +193,6 @@ class Dial:
         "began",
         "clientAddr",
         "connectTime",
-        "waited",
     )
 
     def __init__(self, pool: HostPool, clientAddr: object, limits: DialLimits) -> None:
@@ -205,7 +203,6 @@ class Dial:
         self._attempt: Attempt | None = None
         self._failure: Failure | None = None
         self._waiting: Waiting | None = None
-        self.waited = 0.0
         self.clientAddr = clientAddr
         self.began = 0.0
         self.connectTime: float | None = None
@@ -303,7 +300,6 @@ class Dial:
         if lease is None and self._pool.mayWait(excluded):
             return None
         self._waiting = None
-        self.waited += now - waiting.since
         if lease is None:
             return self._gaveUp(GaveUpReason.UNREACHABLE if excluded else GaveUpReason.NO_HOST)
         latest = self.began + self._limits.dialTimeout
@@ -312,13 +308,11 @@ class Dial:
             latest = max(latest, now + self._limits.connectTimeout)
         return self._try(lease, now, latest)
 
-    def expired(self, now: float) -> GaveUp:
+    def expired(self) -> GaveUp:
         """
         This search has waited for long enough; its pool's queue calls this.
         """
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self.waited += now - waiting.since
+        self._waiting = None
         return self._gaveUp(GaveUpReason.QUEUE_TIMEOUT)
 
     def _next(self, latest: float) -> Step:

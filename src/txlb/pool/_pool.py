@@ -403,13 +403,6 @@ class HostPool:
         """
         self._tracker.failed(lease, failure, self.seconds())
 
-    def reportAbandoned(self, lease: Lease) -> None:
-        """
-        Report that the work of a lease ended without saying anything about the
-        host. If it was the host's trial, the next client is its trial.
-        """
-        self._tracker.abandoned(lease, self.seconds())
-
     def reportLoad(self, name: str, available: float) -> None:
         """
         Report how much of itself a host has left. If nothing is reported for three
@@ -594,7 +587,7 @@ class HostPool:
             return GaveUpReason.FULL
         now = self.seconds()
         deadline = min(now + settings.queueTimeout, latest)
-        waiting = self._queue.add(dial, now, deadline)
+        waiting = self._queue.add(dial, deadline)
         self._wake(deadline)
         return waiting
 

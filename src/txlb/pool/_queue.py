@@ -25,18 +25,16 @@ class Waiting:
     once, and is called back exactly once, unless it calls L{cancel} before.
 
     @ivar dial: the search that it belongs to.
-    @ivar since: when it began to wait, in seconds of the pool's clock.
     @ivar deadline: until when it waits.
     @ivar timer: when its wait ends; the queue keeps this.
     """
 
-    __slots__ = ("_queue", "_woken", "deadline", "dial", "since", "timer")
+    __slots__ = ("_queue", "_woken", "deadline", "dial", "timer")
 
-    def __init__(self, queue: Queue, dial: Dial, since: float, deadline: float) -> None:
+    def __init__(self, queue: Queue, dial: Dial, deadline: float) -> None:
         self._queue = queue
         self._woken: Woken | None = None
         self.dial = dial
-        self.since = since
         self.deadline = deadline
         self.timer = Timer(self._expire)
 
@@ -67,7 +65,7 @@ class Waiting:
 
     def _expire(self, now: float) -> None:
         self._queue.forget(self)
-        self.wake(self.dial.expired(now))
+        self.wake(self.dial.expired())
 
 
 class Queue:
@@ -88,11 +86,11 @@ class Queue:
         self._mayHelp = mayHelp
         self._serving = False
 
-    def add(self, dial: Dial, now: float, deadline: float) -> Waiting:
+    def add(self, dial: Dial, deadline: float) -> Waiting:
         """
         Let a client wait from now on.
         """
-        waiting = Waiting(self, dial, now, deadline)
+        waiting = Waiting(self, dial, deadline)
         self.waiting[id(waiting)] = waiting
         self._timers.set(waiting.timer, deadline)
         return waiting
