@@ -1,5 +1,5 @@
 """
-txlb: a load balancer that lives inside Twisted.
+txlb: a load balancer inside Twisted.
 """
 
 from txlb._version import __version__

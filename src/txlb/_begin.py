@@ -1,6 +1,6 @@
 """
-What a command of twistd does before anything else. It imports little, as a signal
-that comes before it has run has the system's meaning.
+The first steps of a command of twistd. This module imports little, because a signal
+that comes before it has run has its default effect.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from types import FrameType
 
 __all__ = ["EarlySignals", "begin", "earlySignals"]
 
-#: The signals whose default is to kill the process, and which administrators and
-#: log rotators send to a daemon that they believe to be ready.
+#: The signals that kill the process by default, and that administrators and log
+#: rotators send to a daemon that they believe to be ready.
 EARLY = (signal.SIGHUP, signal.SIGUSR1)
 
 #: Standard input, output and error.
@@ -21,11 +21,11 @@ STANDARD = range(3)
 
 class EarlySignals:
     """
-    The handlers of SIGHUP and SIGUSR1 until the services have started. They only
-    note that a signal has come.
+    The handlers of SIGHUP and SIGUSR1 until the services have started. They only record
+    signals.
 
-    @ivar came: the signals that have come. A service that answers one of them looks
-        here when it starts.
+    @ivar came: the signals that have come. A service that answers one of them checks
+        this when it starts.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class EarlySignals:
 
     def take(self) -> None:
         """
-        Note the signals from now on. A signal that is ignored, as C{nohup} has it,
-        or that has a handler, is left alone.
+        Record the signals from now on. A signal that is ignored, as with C{nohup}, or
+        that has a handler, stays unchanged.
         """
         for number in EARLY:
             if signal.getsignal(number) is signal.SIG_DFL:
@@ -44,13 +44,13 @@ class EarlySignals:
         self.came.add(number)
 
 
-#: The signals are the process's, and so is this.
+#: One object for the process, because signals belong to the process.
 earlySignals = EarlySignals()
 
 
 def begin() -> None:
     """
-    Make the process safe to be signalled, and to open files.
+    Prepare the process for signals and for opening files.
     """
     openStandardDescriptors()
     earlySignals.take()
@@ -58,9 +58,9 @@ def begin() -> None:
 
 def openStandardDescriptors(first: int = 0) -> None:
     """
-    Open the null device in place of standard descriptors that are closed. Otherwise
-    the next socket or log file gets such a number, and twistd puts the null device on
-    it when it goes to the background, or a program that is started writes to it.
+    Open the null device in place of closed standard descriptors. Otherwise the next
+    socket or log file gets such a number, and twistd replaces it by the null device
+    when it goes to the background, or a child process writes to it.
 
     @param first: the lowest of the three descriptors.
     """
@@ -68,8 +68,8 @@ def openStandardDescriptors(first: int = 0) -> None:
         try:
             os.fstat(first + number)
         except OSError:
-            # The lowest number that is free is this one, or one of those below that
-            # something else has closed since; then it is moved.
+            # The lowest free number is this one, or a lower one that other code has
+            # closed since; then it is moved.
             opened = os.open(os.devnull, os.O_RDWR)
             if opened != first + number:
                 os.dup2(opened, first + number)

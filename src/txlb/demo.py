@@ -1,5 +1,5 @@
 """
-Something to try: three small web hosts, balanced, with a manhole and a control socket.
+The demo: three small web hosts, balanced, with a manhole and a control socket.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LOOPBACK = "127.0.0.1"
 WEB_PORT = 8080
 SSH_PORT = 2222
 
-#: How many ports are tried where the first one is taken.
+#: The number of ports that are tried if the first one is taken.
 PORTS = 100
 
 HOSTS = ("host1", "host2", "host3")
@@ -57,10 +57,10 @@ class Demo(Daemon):
     """
     The demo: C{twistd -n txlb --demo}.
 
-    @param stateDirectory: where the ssh host key is kept and the control socket is;
-        L{None} for the usual place.
-    @param output: where it says what to try.
-    @raise ListenError: not one of a hundred ports is free.
+    @param stateDirectory: the folder of the ssh host key and the control socket;
+        L{None} for the usual one.
+    @param output: the stream for the explanation.
+    @raise ListenError: none of a hundred ports is free.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Demo(Daemon):
         self, state: str, balancer: LoadBalancedService, reactor: Any
     ) -> ControlService:
         if len(os.fsencode(demoSocket(state, PORTS))) > MAX_PATH:
-            # The kernel takes no longer path.
+            # The kernel allows no longer path.
             self._scratch = tempfile.TemporaryDirectory(prefix="txlb")
             state = self._scratch.name
 
@@ -107,10 +107,10 @@ class Demo(Daemon):
 
     def startService(self) -> None:
         """
-        Start everything, and say what to try.
+        Start everything, and print commands to try.
         """
         super().startService()
-        # The demo runs, whether or not this can be read.
+        # The demo runs even if the explanation can't be written.
         with contextlib.suppress(OSError, ValueError):
             if self._output is not None:
                 self._output.write(self.explanation())
@@ -118,7 +118,8 @@ class Demo(Daemon):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop everything. See L{Daemon.stopService}.
+        Stop everything, and remove the temporary folder of the control socket. See
+        L{Daemon.stopService}.
         """
         return super().stopService().addBoth(self._clean)
 
@@ -130,7 +131,7 @@ class Demo(Daemon):
 
     def explanation(self) -> str:
         """
-        What there is to try.
+        Return the text with commands to try.
         """
         web = self.balancer.getProxyService("web").addresses[0]
         ssh = self.manhole.addresses[0]
@@ -156,9 +157,11 @@ Ctrl-C ends it.
 
     def _socketOption(self) -> str:
         """
-        Return what tells C{txlb} the control socket, unless it finds that by itself.
+        Return the option that tells C{txlb} the control socket, empty if C{txlb} finds
+        it by itself.
         """
-        # The reader's shell need not have what a supervisor sets for this process.
+        # The user's shell need not have the variables that a supervisor sets for this
+        # process.
         environ = {key: each for key, each in os.environ.items() if key != "STATE_DIRECTORY"}
         try:
             found = findSocket(Namespace(socket=None, config=None), environ)
@@ -202,7 +205,7 @@ def nextFree(first: int, make: Callable[[int], Made]) -> Made:
 
 class DemoHost(Service):
     """
-    A web host that says its name.
+    A web host that answers with its name.
     """
 
     def __init__(self, name: str, reactor: Any = None) -> None:
@@ -228,7 +231,9 @@ class DemoHost(Service):
 
     def stopService(self) -> Deferred[Any]:
         """
-        @return: fires when it serves no more.
+        Stop listening.
+
+        @return: fires when the host has stopped.
         """
         super().stopService()
         while self._sockets:
@@ -239,7 +244,7 @@ class DemoHost(Service):
 
 class Greeting(Resource):
     """
-    Says which host it is.
+    A page with the name of its host.
     """
 
     isLeaf = True
@@ -250,7 +255,7 @@ class Greeting(Resource):
 
     def render_GET(self, request: Request) -> bytes:
         """
-        The name, as text.
+        Return the name, as text.
         """
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         return self._text

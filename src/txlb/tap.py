@@ -43,10 +43,10 @@ class Options(BaseOptions):
 
     synopsis = "(-c FILE | --demo) [options]"
     longdesc = (
-        "Balance TCP connections over hosts. To stay in the foreground, say twistd -n txlb. "
+        "Balance TCP connections over hosts. To stay in the foreground, use twistd -n txlb. "
         "SIGTERM or SIGINT stops gracefully, a second one at once; SIGHUP loads the file again, "
-        "SIGUSR1 opens the log file anew. With --check it only says whether the configuration file "
-        "is right, as txlb check does."
+        "SIGUSR1 opens the log file anew. With --check, check the configuration file and exit, as "
+        "txlb check does."
     )
     optParameters = (
         ("config", "c", None, "The configuration file."),
@@ -55,14 +55,14 @@ class Options(BaseOptions):
             "s",
             None,
             (
-                "Where the ssh host key is kept. By default $STATE_DIRECTORY, /var/lib/txlb for "
+                "The folder of the ssh host key. By default $STATE_DIRECTORY, /var/lib/txlb for "
                 "root, or txlb in $XDG_STATE_HOME or ~/.local/state."
             ),
         ),
     )
     optFlags = (
-        ("demo", None, "Balance three small web hosts of its own, to have something to try."),
-        ("check", None, "Say whether the configuration file is right, and end with status 0 or 1."),
+        ("demo", None, "Balance three small built-in web hosts, to try txlb out."),
+        ("check", None, "Check the configuration file, and exit with status 0 or 1."),
     )
     compData = None
 
@@ -75,14 +75,14 @@ class Options(BaseOptions):
 
     def parseArgs(self, *words: str) -> None:
         """
-        There are no arguments beside the options.
+        Refuse arguments: there are only options.
         """
         if words:
             raise UsageError(f"{words[0]!r} is no option; a configuration file follows -c")
 
     def postOptions(self) -> None:
         """
-        Check that they say one thing.
+        Check that the options agree.
         """
         if self["demo"] and self["config"]:
             raise UsageError("--demo has a configuration of its own; leave out -c")
@@ -96,17 +96,16 @@ class Options(BaseOptions):
 
 def makeService(options: Options) -> IService:
     """
-    Make what the options ask for. All addresses are listened on afterwards, so
-    that whatever is wrong is said on the terminal, before twistd goes to the
-    background.
+    Make the service that the options ask for. It listens on all addresses here, so that
+    errors are printed on the terminal, before twistd goes to the background.
 
     The files that twistd's own options name are opened here too, see
     L{txlb.process.TwistdFiles}.
 
-    @raise SystemExit: it can't be had; why has been written to stderr, or to the log if
-        stderr is closed.
+    @raise SystemExit: the service can't be made; the reason was written to stderr, or
+        to the log if stderr is closed.
     """
-    # It is twistd that asks, unless there is no parent.
+    # twistd calls this, unless there is no parent.
     files = TwistdFiles(getattr(options, "parent", None))
     try:
         files.open()
@@ -133,7 +132,7 @@ def _fromFile(options: Options, files: TwistdFiles) -> IService:
     try:
         daemon = _daemon(config, balancer, options["state-directory"], files)
     except TxlbError:
-        # What it listens on by now.
+        # Close the sockets that are open by now.
         balancer.stopService()
         raise
     for name in inheritedSockets().unused:
@@ -146,7 +145,7 @@ def _fromFile(options: Options, files: TwistdFiles) -> IService:
 
 def _configure(balancer: LoadBalancedService, settings: ManagerSettings) -> None:
     """
-    The file was loaded again.
+    Apply the C{manager} element of a file that was loaded again.
     """
     balancer.graceTime = settings.graceTime
     balancer.maxChecks = settings.maxChecks
@@ -160,7 +159,8 @@ def _daemon(
     files: TwistdFiles,
 ) -> Daemon:
     owner = files.owner
-    # It imports the reactor, which a user to whom the rights are given may not read.
+    # This imports the reactor, which the later user of the process may not be able to
+    # read.
     balancer.prepare()
     for name in balancer.getProxyNames():
         listener = balancer.getProxyService(name)
@@ -175,8 +175,8 @@ def _daemon(
     doors: list[IService] = []
     ssh = config.admin.ssh
     if ssh is not None and ssh.enable:
-        # It picks up the reactor, which is chosen by now, and could not be found any
-        # more where root's rights or the rest of the file system are given up.
+        # This import picks up the reactor, which is chosen by now. After root's rights
+        # or the rest of the file system are given up, it might not be readable.
         importlib.import_module("txlb.admin._running")
         manhole = manholeService(
             balancer,
@@ -217,8 +217,8 @@ def _bind(bind: Callable[[], object], address: object, owner: Owner) -> None:
 
 def _ownerOfSocket(owner: Owner, address: UNIXAddress) -> Owner:
     """
-    Whom the file of a socket is given to when root's rights are given up: what the
-    configuration says of it stays.
+    Return the owner of a socket's file after root's rights are given up: user and group
+    of the configuration stay.
     """
     return Owner(
         owner.uid if address.user is None else None,
@@ -245,13 +245,13 @@ def _logs(
     if logFile.isRotated and owner.cantWriteTo(folder):
         files.say(
             f"{config.path}: note: {folder} can't be written to by the user that the process will "
-            f"be (uid {owner.uid}), so that its log is not rotated"
+            f"be (uid {owner.uid}), so its log is not rotated"
         )
     return [logFile]
 
 
 def _at(config: Configuration, line: int, error: TxlbError) -> TxlbError:
     """
-    The same error with the place in the file that asked for it.
+    Return the error with the place in the file that caused it.
     """
     return TxlbError(f"{config.path}:{line}: {error}")

@@ -19,12 +19,13 @@ _log = Logger(namespace="txlb.deadlines")
 
 class Deadline:
     """
-    Something to be done at a time unless it is cancelled before.
+    An action that is called at a time unless it is cancelled before.
 
     @ivar when: the time, in seconds of the monotonic clock.
-    @ivar since: when the other party, whose time to answer it is, began to have it;
-        L{None} for what is to be done at its time however long the process slept.
-    @ivar queued: whether the queue holds it; the queue keeps this.
+    @ivar since: the beginning of the time that another party has to answer; L{None} for
+        an action that does not wait for another party, whose time does not grow with a
+        sleep of the process.
+    @ivar queued: whether the queue holds the deadline; the queue sets this.
     """
 
     __slots__ = ("_action", "_queue", "queued", "since", "when")
@@ -45,21 +46,21 @@ class Deadline:
     @property
     def pending(self) -> bool:
         """
-        Whether it is still to be done.
+        Whether the action has yet to be called.
         """
         return self._action is not None
 
     def due(self, sleeps: Sleeps) -> float:
         """
-        When it is to be done.
+        Return the time at which the action is due.
 
-        @param sleeps: what the process has slept through.
+        @param sleeps: the sleeps of the process.
         """
         return self.when if self.since is None else self.when + sleeps.since(self.since)
 
     def cancel(self) -> None:
         """
-        Don't do it. If it was done or cancelled this does nothing.
+        Cancel the action. If it was called or cancelled before, do nothing.
         """
         if self._action is not None:
             self._action = None
@@ -68,7 +69,7 @@ class Deadline:
 
     def fire(self) -> None:
         """
-        Do it, unless it was cancelled. What it raises is logged.
+        Call the action, unless it was cancelled. An exception of it is logged.
         """
         action, self._action = self._action, None
         if action is not None:

@@ -14,20 +14,20 @@ from txlb.deadlines._deadline import Deadline
 from txlb.deadlines._guard import Guard
 from txlb.deadlines._sleeps import Sleeps
 
-#: Seconds between two looks at most, so that a wake-up which is later than this
-#: shows that the wall clock was set back.
+#: The most seconds between two looks. If a wake-up is later than this, the wall clock
+#: was set back.
 TICK = 1.0
 
-#: Seconds after which a wake-up is late: something may be ready that nobody has read.
+#: Seconds after which a wake-up is late: data may be ready and unread.
 LATE = 0.02
 
-#: Turns that the reactor has before anything is decided after a late wake-up: one for
-#: what is ready, and one for what is ready behind that, as a turn takes so many events
-#: at most.
+#: Turns that the reactor gets after a late wake-up before the queue decides: one for
+#: ready events, and one for further ready events, because one turn handles a limited
+#: number of events.
 TURNS = 2
 
-#: Looks without a decision after which even one that is that late again gives no more
-#: turns: a reactor whose every turn takes so long does not sleep.
+#: Looks without a decision after which another late wake-up gives no more turns: a
+#: reactor whose every turn takes so long does not sleep.
 PATIENT = 16
 
 #: Seconds after which a late wake-up means that the process slept, and was not only
@@ -40,8 +40,8 @@ class Deadlines:
     A queue of deadlines, ordered by time. Owned by a
     L{txlb.application.service.LoadBalancedService}.
 
-    @param reactor: what wakes it up. A clock for tests that is moved on by more
-        than a tick lets time pass at once, and no process has slept by that.
+    @param reactor: the reactor that wakes the queue up. If a test's clock is advanced
+        by more than a tick, that counts as time, not as a sleep of the process.
     @param seconds: the monotonic clock.
     """
 
@@ -49,13 +49,13 @@ class Deadlines:
         self._reactor = reactor
         self.seconds = seconds
         self._heap: list[tuple[float, int, Deadline]] = []
-        # Those whose time has come, and who are next.
+        # Deadlines that are due, and that are called next.
         self._due: deque[Deadline] = deque()
         self._number = 0
         self._cancelled = 0
         self._call: IDelayedCall | None = None
         self._callAt = 0.0
-        # How many turns the reactor has yet to have before anything is decided.
+        # The number of turns that the reactor still gets before the queue decides.
         self._turns = self._looks = 0
         self._sleeps = Sleeps()
         self._maySleep = bool(IReactorFromThreads.providedBy(reactor))
@@ -63,7 +63,7 @@ class Deadlines:
 
     def __len__(self) -> int:
         """
-        How many wait.
+        Return the number of deadlines that are pending.
         """
         return len(self._heap) - self._cancelled
 
@@ -77,7 +77,7 @@ class Deadlines:
 
     def after(self, delay: float, action: Callable[[], object]) -> Deadline:
         """
-        The same, C{delay} seconds from now.
+        Call C{action} C{delay} seconds from now.
         """
         return self.at(self.seconds() + delay, action)
 
@@ -85,12 +85,12 @@ class Deadlines:
         self, delay: float, action: Callable[[], object], since: float | None = None
     ) -> Deadline:
         """
-        Call C{action} if another party has not answered in time. The time that the
-        process sleeps meanwhile is not counted, as nobody reads answers then.
+        Call C{action} if another party has not answered in time. Time in which the
+        process sleeps does not count, because it reads no answers then.
 
-        @param delay: seconds that it has.
-        @param since: when it began to have them, in seconds of the monotonic clock;
-            by default now.
+        @param delay: the party's time in seconds.
+        @param since: the beginning of that time, in seconds of the monotonic clock; by
+            default now.
         """
         if since is None:
             since = self.seconds()
@@ -98,15 +98,14 @@ class Deadlines:
 
     def sleptSince(self, when: float) -> float:
         """
-        How much more time is due to what has waited since a time; see
-        L{Sleeps.since}.
+        Return the time to add for a wait that began at a time; see L{Sleeps.since}.
         """
         return self._sleeps.since(when)
 
     def _add(self, deadline: Deadline) -> Deadline:
         when = deadline.when
         self._push(when, deadline)
-        # Else it is looked at when the reactor has had its turns.
+        # Otherwise the queue looks at it when the reactor has had its turns.
         if not self._turns and (self._call is None or when < self._callAt or self._overslept()):
             self._wakeAt(when)
         return deadline
@@ -117,9 +116,9 @@ class Deadlines:
 
     def cancelled(self) -> None:
         """
-        A deadline in the queue was cancelled; L{Deadline.cancel} calls this.
-        Those are dropped when they come up, or here where they are the greater
-        part.
+        Count a deadline of the queue that was cancelled; L{Deadline.cancel} calls this.
+        Cancelled deadlines are dropped when they come up, or here if they are more than
+        half of the queue.
         """
         self._cancelled += 1
         if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
@@ -129,7 +128,7 @@ class Deadlines:
 
     def _overslept(self) -> bool:
         """
-        Whether the wall clock was set back, so that the wake-up would come late.
+        Tell whether the wall clock was set back, so that the wake-up comes late.
         """
         return self.seconds() > self._callAt + TICK
 
@@ -144,7 +143,7 @@ class Deadlines:
 
     def _look(self) -> None:
         """
-        It was woken up. See first whether it is late.
+        Handle a wake-up. Find out first whether it is late.
         """
         self._call = None
         now = self.seconds()
@@ -164,7 +163,7 @@ class Deadlines:
 
     def _decide(self, now: float) -> None:
         """
-        Do what is due.
+        Call the actions that are due.
         """
         while self._heap and self._heap[0][0] <= now:
             deadline = heapq.heappop(self._heap)[2]
@@ -176,7 +175,8 @@ class Deadlines:
             else:
                 deadline.queued = False
                 self._due.append(deadline)
-        # An action may add more, cancel one that is due with it, or stop all.
+        # An action may add deadlines, cancel one that is due with it, or stop the
+        # queue.
         while self._due:
             self._due.popleft().fire()
         if self._heap:
@@ -184,20 +184,20 @@ class Deadlines:
 
     def guard(self) -> None:
         """
-        From now on until L{stop}, let a wall clock that is set back delay nothing
-        by more than two ticks, also while nobody asks for a deadline.
+        From now on until L{stop}, limit the delay by a wall clock that is set back to
+        two ticks, also while no deadline is added.
 
-        It costs a thread that looks at two numbers once a second. Where the
-        reactor takes no calls from threads, as those for tests don't, its clock
-        is nobody's to set, and this does nothing.
+        This costs a thread that compares two numbers once a second. If the reactor
+        takes no calls from threads, as those for tests don't, its clock is not the wall
+        clock, and this does nothing.
         """
         if self._guard is None and IReactorFromThreads.providedBy(self._reactor):
             self._guard = Guard(TICK, self._overdue, self._callFromThread)
 
     def _overdue(self) -> bool:
         """
-        Whether the wake-up should have come; called in the guard's thread, and
-        harmless where the answer is wrong.
+        Tell whether the wake-up is overdue. The guard's thread calls this; a wrong
+        answer is harmless.
         """
         return self._call is not None and self._overslept()
 
@@ -207,7 +207,7 @@ class Deadlines:
 
     def _wake(self) -> None:
         """
-        The guard has found the wake-up late.
+        Look now, because the guard has found the wake-up late.
         """
         if self._overdue():
             if self._call is not None and self._call.active():
@@ -216,13 +216,13 @@ class Deadlines:
 
     def stop(self) -> None:
         """
-        Forget everything that waits.
+        Drop all deadlines.
         """
         if self._guard is not None:
             self._guard.stop()
             self._guard = None
         for _, _, deadline in self._heap:
-            # Whoever cancels it later has nothing to tell.
+            # A later cancel must not count it.
             deadline.queued = False
         self._heap.clear()
         self._due.clear()

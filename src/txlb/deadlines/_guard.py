@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 class Guard:
     """
-    A thread that looks once a tick, by a clock that nobody can set. Owned by a
+    A thread that looks once a tick, by the monotonic clock. Owned by a
     L{txlb.deadlines.Deadlines}.
 
     @param tick: seconds between two looks.
-    @param overdue: whether there is something to do.
-    @param do: what to do then.
+    @param overdue: tells whether C{do} has to be called.
+    @param do: is called in the thread.
     """
 
     def __init__(self, tick: float, overdue: Callable[[], bool], do: Callable[[], None]) -> None:
@@ -23,19 +23,20 @@ class Guard:
         self._overdue = overdue
         self._do = do
         self._over = threading.Event()
-        # A daemon, so that a balancer which is never stopped keeps no process alive.
+        # A daemon, so that a balancer that is never stopped does not keep the process
+        # alive.
         self._thread = threading.Thread(target=self._run, name="txlb-clock", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        # Waits by the monotonic clock, as Python does since 3.4.
+        # The wait uses the monotonic clock, as in Python since 3.4.
         while not self._over.wait(self._tick):
             if self._overdue():
                 self._do()
 
     def stop(self) -> None:
         """
-        End it. It is over when this returns.
+        End the thread. It has ended when this returns.
         """
         self._over.set()
         self._thread.join()

@@ -1,22 +1,24 @@
 """
-What a process has slept through.
+The record of a process's sleeps.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-#: Sleeps that are remembered, the last ones. Each is longer than a deadline that is
-#: due is late in a process that is awake.
+#: The number of last sleeps that are kept. Each is longer than a deadline can be late
+#: in a process that is awake.
 MOST = 16
 
-#: Seconds beyond what it has slept that a process has to read what has come meanwhile.
+#: Seconds that a process gets in addition to its sleep, to read the data that came
+#: meanwhile.
 CATCH_UP = 1.0
 
 
 class Sleeps:
     """
-    The times in which a process did not run. Owned by a L{txlb.deadlines.Deadlines}.
+    The intervals in which a process did not run. Owned by a
+    L{txlb.deadlines.Deadlines}.
     """
 
     def __init__(self) -> None:
@@ -24,20 +26,19 @@ class Sleeps:
 
     def add(self, began: float, ended: float) -> None:
         """
-        Remember a sleep.
+        Record a sleep.
 
-        @param began: when it began, in seconds of the monotonic clock.
-        @param ended: when it ended, likewise; not before the end of the last one.
+        @param began: its beginning, in seconds of the monotonic clock.
+        @param ended: its end, likewise; not before the end of the last one.
         """
         self._sleeps.append((began, ended))
 
     def since(self, when: float) -> float:
         """
-        How much more time is due to what has waited since a time.
+        Return the time to add for a wait that began at a time.
 
         @param when: in seconds of the monotonic clock.
-        @return: seconds: those that were slept through since then, and L{CATCH_UP}
-            more; 0 if there were none.
+        @return: seconds: the sleep since then plus L{CATCH_UP}; 0 if there was none.
         """
         slept = 0.0
         for began, ended in self._sleeps:

@@ -1,5 +1,5 @@
 """
-Lines of a log that could become a flood.
+A limit for log lines that could become a flood.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from txlb.deadlines._deadlines import Deadlines
 
 class Throttle:
     """
-    A speaker that tells how often something happened, at most once in a while: of the
-    first time at once, and of all that follow within the interval as a sum when it is
-    over, whether anything more happens or not. So every time is told of, within the
-    interval. Owned by its user, which calls L{flush} at its end.
+    A reporter of the number of times that something happened, limited to one report an
+    interval. It reports the first time at once. It reports the sum of all further times
+    at the end of the interval, whether or not another one comes. So every time is
+    reported within the interval. Owned by its user, which calls L{flush} at its end.
 
-    @param say: is called with the number of times, at least 1, and with what
-        L{happened} was given for the last of them.
-    @param interval: seconds between two calls of C{say} at least.
+    @param say: is called with the number of times, at least 1, and with the arguments
+        of the last L{happened}.
+    @param interval: the least seconds between two calls of C{say}.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class Throttle:
 
     def happened(self, *details: object) -> None:
         """
-        Count one more time, and tell of it if nothing was told within the interval.
+        Count one time, and report it if there was no report within the interval.
 
-        @param details: what there is to tell; of several times the last ones.
+        @param details: arguments for the report; those of the last time are used.
         """
         self._count += 1
         self._details = details
@@ -45,7 +45,7 @@ class Throttle:
 
     def flush(self) -> None:
         """
-        Tell now of what is not told yet.
+        Report now the times that are not reported yet.
         """
         if self._next is not None:
             self._next.cancel()

@@ -1,6 +1,6 @@
 """
-What is the operating system's of a process: the files that it opens, the rights with
-which it opens them, signals, and what twistd's own options name.
+The parts of the process that belong to the operating system: the files that it opens,
+the rights for opening them, signals, and the files of twistd's own options.
 """
 
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy

@@ -1,12 +1,11 @@
 """
-Folders that are reached without following a symbolic link that another user may have
-made.
+Opening of folders without following symbolic links that another user may have made.
 
-With root's rights a link at the name of a file, or of a folder above it, makes the
-process open or create whatever file the link's maker chose (CVE-2016-1247 of nginx
-packages is of this class). So root's way to a file is walked folder by folder, each
-opened by its name in the one before (openat(2)), and a link is followed only in a
-folder that nobody but root can write to.
+With root's rights a symbolic link at the name of a file, or of a folder above it, makes
+the process open or create any file that the link's maker chose (CVE-2016-1247 of nginx
+packages is of this class). So root walks to a file folder by folder, opens each by its
+name in the one before (openat(2)), and follows a link only in a folder that only root
+can write to.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Self
 
 from txlb.errors import TxlbError
 
-#: Links on one way, as the kernel has it (C{MAXSYMLINKS}).
+#: The most links on one path, as in the kernel (C{MAXSYMLINKS}).
 MOST_LINKS = 40
 
 #: A folder that may be entered need not be readable.
@@ -30,19 +29,19 @@ _ENTER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
 class UntrustedPath(TxlbError):
     """
-    The way to a file has a symbolic link that a user other than root may have made.
+    The path to a file has a symbolic link that a user other than root may have made.
     """
 
 
 class Folder:
     """
-    An open folder. The names in it are those of this folder, whatever becomes of its
-    path. Close it, or use it in a C{with} statement.
+    An open folder. Names are looked up in this folder, even if its path changes. Close
+    it, or use it in a C{with} statement.
 
-    @param descriptor: the folder's descriptor, which is this object's from here.
-    @param path: its path without links, for messages.
-    @param exposed: whether users other than root can put other things in its place, or
-        into it. Only root asks; for others it is L{False}.
+    @param descriptor: the folder's descriptor, which this object owns from now on.
+    @param path: the folder's path without links, for messages.
+    @param exposed: whether users other than root can replace the folder or put files
+        into it. Only root determines it; for other users it is L{False}.
     """
 
     def __init__(self, descriptor: int, path: str, exposed: bool = False) -> None:
@@ -53,12 +52,13 @@ class Folder:
     @classmethod
     def holding(cls, path: str) -> tuple[Folder, str]:
         """
-        Open the folder in which a file is, or would be made. If the file's name is a
-        link, that is the folder of what the link names.
+        Open the folder of a file, which need not exist. If the file's name is a link,
+        open the folder of the link's target.
 
         @return: the folder, and the file's name in it.
-        @raise UntrustedPath: this is root, and a link on the way can't be trusted.
-        @raise OSError: there is no such folder, or it can't be entered.
+        @raise UntrustedPath: the process has root's rights, and a link on the path
+            can't be trusted.
+        @raise OSError: the folder does not exist, or it can't be entered.
         """
         if os.geteuid() == 0:
             return _Walk(path).toLast()
@@ -70,10 +70,11 @@ class Folder:
         """
         Open a folder.
 
-        @param make: the mode with which it is made if there is none; L{None} to make
-            none. Folders above it get the mode that the umask leaves.
-        @raise UntrustedPath: this is root, and a link on the way can't be trusted.
-        @raise OSError: there is none, or it can't be made or entered.
+        @param make: the mode of the new folder if it does not exist; L{None} to make
+            none. Missing folders above it get the mode that the umask leaves.
+        @raise UntrustedPath: the process has root's rights, and a link on the path
+            can't be trusted.
+        @raise OSError: the folder does not exist, or it can't be made or entered.
         """
         if os.geteuid() == 0:
             return _Walk(path, make).toEnd()
@@ -91,9 +92,9 @@ class Folder:
 
     def status(self, name: str) -> os.stat_result | None:
         """
-        The status of what has a name here, a link's own if it is one.
+        Return the status of a name in this folder, the link's own if it is a link.
 
-        @return: L{None} if there is nothing of this name.
+        @return: L{None} if the name does not exist.
         """
         try:
             return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
@@ -102,25 +103,25 @@ class Folder:
 
     def open(self, name: str, flags: int, mode: int = 0o600) -> int:
         """
-        Open a file here. It may be no link.
+        Open a file in this folder. A link is refused.
 
-        @param flags: as for L{os.open}, C{O_NOFOLLOW} and C{O_CLOEXEC} being added.
-        @raise OSError: it can't be opened.
+        @param flags: as for L{os.open}; C{O_NOFOLLOW} and C{O_CLOEXEC} are added.
+        @raise OSError: the file can't be opened.
         """
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(name, flags, mode, dir_fd=self._descriptor)
 
     def rename(self, old: str, new: str) -> None:
         """
-        Give a file another name here, in place of a file that has that name.
+        Rename a file in this folder, and replace a file of the new name.
         """
         os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def link(self, old: str, new: str) -> None:
         """
-        Give a file a second name here.
+        Give a file a second name in this folder.
 
-        @raise FileExistsError: there is something of that name.
+        @raise FileExistsError: the second name exists.
         """
         os.link(
             old,
@@ -138,7 +139,7 @@ class Folder:
 
     def names(self) -> list[str]:
         """
-        The names that there are, in no order.
+        Return the names in the folder, in no order.
 
         @raise OSError: the folder can't be read.
         """
@@ -147,7 +148,7 @@ class Folder:
 
     def sync(self) -> None:
         """
-        Make names that were given last.
+        Write new names of the folder to the disk.
         """
         with self._readable() as descriptor:
             os.fsync(descriptor)
@@ -163,7 +164,7 @@ class Folder:
 
     def close(self) -> None:
         """
-        Close it.
+        Close the folder's descriptor.
         """
         os.close(self._descriptor)
 
@@ -181,10 +182,10 @@ class Folder:
 
 def isExposed(path: str) -> bool:
     """
-    Whether users other than root can decide what root would find at a path: one of them
-    can write to its folder, or can rename a folder above it, or make a link there.
+    Tell whether users other than root can decide what root finds at a path: one of them
+    can write to its folder, rename a folder above it, or make a link there.
 
-    @raise OSError: the way can't be gone as far as there is one.
+    @raise OSError: the existing part of the path can't be walked.
     """
     try:
         return _Walk(path).isExposed()
@@ -194,11 +195,11 @@ def isExposed(path: str) -> bool:
 
 def ownFolderRemedy(path: str, status: os.stat_result) -> str:
     """
-    What takes a folder's write permission from others, if the folder is this user's alone.
-    A folder that users share, such as C{/tmp}, or one that is a group's, is shared on
-    purpose: to change its mode breaks other programs.
+    Return the command that removes other users' write permission from a folder, if the
+    folder belongs to this user alone. A folder such as C{/tmp}, or one of a group, is
+    shared on purpose: to change its mode breaks other programs.
 
-    @param status: the folder's.
+    @param status: the folder's status.
     @return: a command, or an empty text.
     """
     mode = stat.S_IMODE(status.st_mode)
@@ -210,7 +211,7 @@ def ownFolderRemedy(path: str, status: os.stat_result) -> str:
 
 class _Walk:
     """
-    Root's way to a path, from the root folder on.
+    Root's walk to a path, from the root folder on.
 
     @param make: see L{Folder.at}.
     """
@@ -223,12 +224,12 @@ class _Walk:
         self._links = 0
         self._exposed = False
         self._here = os.open("/", _ENTER)
-        # In a namespace of its own users, root's files are not uid 0's.
+        # In a user namespace, root's files need not have uid 0.
         self._trusted = {0, os.fstat(self._here).st_uid}
 
     def toLast(self) -> tuple[Folder, str]:
         """
-        Go to the folder of the last name.
+        Walk to the folder of the last name.
         """
         try:
             last = self._go(whole=False)
@@ -242,7 +243,7 @@ class _Walk:
 
     def toEnd(self) -> Folder:
         """
-        Go into the last name, which is a folder.
+        Walk into the last name, which is a folder.
         """
         try:
             self._go(whole=True)
@@ -253,7 +254,7 @@ class _Walk:
 
     def isExposed(self) -> bool:
         """
-        Go as far as there is a way, and tell what was found.
+        Walk as far as the path exists, and tell whether it is exposed.
         """
         try:
             self._go(whole=False)
@@ -289,14 +290,14 @@ class _Walk:
 
     def _isOpenToOthers(self, child: os.stat_result | None = None) -> bool:
         """
-        Whether others can change names in the folder where the walk is.
+        Tell whether others can change names in the current folder.
 
-        @param child: only what has this status is asked about.
+        @param child: the status of the one name to ask for.
         """
         status = os.fstat(self._here)
         if status.st_uid not in self._trusted:
             return True
-        # The group of gid 0 is root's own.
+        # The group of gid 0 belongs to root.
         writable = stat.S_IWOTH | (stat.S_IWGRP if status.st_gid else 0)
         if not status.st_mode & writable:
             return False
@@ -337,7 +338,8 @@ class _Walk:
         try:
             os.mkdir(name, mode, dir_fd=self._here)
         except FileExistsError:
-            # Another process was quicker. If it has made a link, that is not entered.
+            # Another process made it first. If it made a link, the walk does not enter
+            # it.
             pass
 
     def _move(self, descriptor: int) -> None:

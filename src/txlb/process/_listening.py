@@ -1,5 +1,5 @@
 """
-Whether a socket listens.
+The question whether a socket listens.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ def listens(sock: socket.socket) -> bool:
     """
     Ask the system whether a socket is open and accepts connections.
 
-    A reactor gives up a socket after an event that says that its peer is gone. If another
-    socket had the same descriptor earlier in the turn, that event was meant for it, and a
-    listening socket has no peer. So a listener asks this before it believes the reactor.
+    A reactor gives up a socket after an event that says that its peer is gone. If
+    another socket had the same descriptor earlier in the turn, that event was meant for
+    the other one, because a listening socket has no peer. So a listener calls this
+    before it acts on such an event.
     """
     try:
         return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))

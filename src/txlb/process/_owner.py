@@ -1,6 +1,6 @@
 """
-The user that the process will belong to: twistd gives up root's rights after the
-services have been made.
+The user of the process after twistd has given up root's rights, which it does after the
+services were made.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from txlb.process._folder import Folder, isExposed
 
 class OwnerError(TxlbError):
     """
-    A file can't be made another user's, or that user's rights can't be had.
+    A file can't be given to another user, or the process can't get that user's rights.
     """
 
 
 class Owner:
     """
-    The user and group that twistd makes the process's own, by C{--uid} and C{--gid}.
-    What is made before that, and is to be written, renamed or removed by the process
-    afterwards, becomes theirs.
+    The user and group that twistd gives the process, by C{--uid} and C{--gid}. Files
+    that are made before that, and that the process has to write, rename or remove
+    afterwards, are given to them.
 
-    A file is opened with root's rights only if nobody but root decides what there is at
-    its path. Otherwise it is opened with the user's rights, so that a link in the way
-    leads the process nowhere that the user could not go without it.
+    A file is opened with root's rights only if only root decides what is at its path.
+    Otherwise it is opened with the user's rights, so that a link leads the process only
+    to files that the user could open as well.
 
     @param uid: L{None} for no change.
     @param gid: likewise.
@@ -42,10 +42,10 @@ class Owner:
     @classmethod
     def fromTwistd(cls, options: Mapping[str, object] | None) -> Owner:
         """
-        Make it from twistd's own options. Like twistd, take the user's own group if there
-        is none.
+        Make an owner from twistd's own options. Like twistd, use the group of the user
+        if no group is given.
 
-        @param options: L{None} if it is not twistd that runs the process.
+        @param options: L{None} if twistd does not run the process.
         """
         found = [None if options is None else options.get(name) for name in ("uid", "gid")]
         uid, gid = (each if isinstance(each, int) else None for each in found)
@@ -57,19 +57,19 @@ class Owner:
     @property
     def isAnother(self) -> bool:
         """
-        Whether this process is root's and will not be.
+        Whether the process has root's rights now and gives them up later.
         """
         return os.geteuid() == 0 and (self.uid, self.gid) != (None, None)
 
     @contextlib.contextmanager
     def rights(self, path: str) -> Iterator[bool]:
         """
-        Have the rights, within the C{with} statement, with which something at a path is to
-        be opened, made or removed.
+        Take the rights for opening, making or removing a file, within the C{with}
+        statement.
 
-        @param path: a file that need not be there yet.
-        @return: whether they are the user's, and not those that the process has.
-        @raise OwnerError: the user's rights can't be had.
+        @param path: a file, which need not exist.
+        @return: whether they are the user's rights, and not those of the process.
+        @raise OwnerError: the process can't get the user's rights.
         """
         if not self.isAnother or not self.uid or not _isExposed(path):
             yield False
@@ -87,7 +87,7 @@ class Owner:
         finally:
             os.seteuid(0)
             os.setegid(group)
-            # The same groups need no right to set them.
+            # Setting the same groups needs no rights.
             if os.getgroups() != groups:
                 os.setgroups(groups)
 
@@ -102,16 +102,17 @@ class Owner:
 
     def open(self, path: str, flags: int, mode: int, *, give: bool = True) -> int:
         """
-        Open a file that the process will write.
+        Open a file that the process writes later.
 
-        @param flags: as for L{os.open}. C{O_CREAT} makes it.
-        @param mode: the mode of a file that is made, less what the umask takes away.
-        @param give: whether a file that is opened with root's rights becomes the user's.
+        @param flags: as for L{os.open}. C{O_CREAT} makes the file.
+        @param mode: the mode of a new file, before the umask.
+        @param give: whether a file that is opened with root's rights is given to the
+            user.
         @return: the descriptor, close-on-exec.
-        @raise OwnerError: it can't be made the user's.
-        @raise UntrustedPath: it would be opened with root's rights, and there is a link that
-            can't be trusted.
-        @raise OSError: it can't be opened.
+        @raise OwnerError: the file can't be given to the user.
+        @raise UntrustedPath: the file would be opened with root's rights, and a link on
+            its path can't be trusted.
+        @raise OSError: the file can't be opened.
         """
         asUser = False
         try:
@@ -120,8 +121,8 @@ class Owner:
         except PermissionError as refused:
             if not (asUser and flags & os.O_CREAT):
                 raise
-            # The user can't make files there, as in a /var/log that is root's and a group's.
-            # A file that is new is nobody else's, so that root can make it.
+            # The user can't make files there, as in a /var/log of root and a group. A
+            # new file can't belong to another user, so root can make it.
             try:
                 descriptor = _open(path, flags | os.O_EXCL, mode)
             except FileExistsError:
@@ -139,7 +140,7 @@ class Owner:
 
     def _giveOpen(self, path: str, descriptor: int) -> None:
         status = os.fstat(descriptor)
-        # The null device stays root's.
+        # The null device remains root's.
         if not self.isAnother or not stat.S_ISREG(status.st_mode):
             return
         self._check(path, status)
@@ -150,10 +151,11 @@ class Owner:
 
     def give(self, path: str) -> None:
         """
-        Make a file or socket theirs. Nothing happens if no rights are given up, or if it
-        was made with the user's rights.
+        Give a file or socket to the user and group. Do nothing if no rights are given
+        up, or if the file was made with the user's rights.
 
-        @raise OwnerError: it can't be, or it has other names as well.
+        @raise OwnerError: the file can't be given to them, or it has other names as
+            well.
         """
         if not self.isAnother:
             return
@@ -181,8 +183,8 @@ class Owner:
 
     def cantWriteTo(self, folder: str) -> bool:
         """
-        Whether rights are given up, and files in a folder can't be made, renamed
-        or removed afterwards, as far as its owner and its mode tell.
+        Tell whether rights are given up, and the process can't make, rename or remove
+        files in a folder afterwards, judged by the folder's owner and mode.
         """
         if not self.isAnother or not self.uid:
             return False
@@ -198,7 +200,7 @@ def _isExposed(path: str) -> bool:
     try:
         return isExposed(path)
     except OSError:
-        # There is no such way; opening it says so.
+        # There is no such path; opening it reports that.
         return False
 
 

@@ -1,5 +1,5 @@
 """
-Whose the file of a listening UNIX socket is, and who may connect to it.
+The owner and the mode of a listening UNIX socket's file.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from collections.abc import Callable, Iterator
 from txlb.errors import ListenError
 from txlb.model import UNIXAddress
 
-#: What leaves an owner or a group as it is.
+#: The value that keeps an owner or a group.
 KEPT = -1
 
-#: The number that no user or group has, as it is what C{KEPT} becomes.
+#: The number that no user or group has: C{KEPT} as an unsigned number.
 NO_ID = 0xFFFFFFFF
 
 
 def giveSocket(address: UNIXAddress) -> None:
     """
-    Give the file of a socket that was just bound to its user and group. Do it before
-    the socket listens: until then nobody can connect to it.
+    Give the file of a bound socket to its user and group. Call this before the socket
+    listens: until then no client can connect to it.
 
-    @raise ListenError: there is no such user or group, the process may not give it, or
-        another file has come into its place.
+    @raise ListenError: the user or group does not exist, the process may not give the
+        file to them, or another file has taken its place.
     """
     uid, gid = _ids(address)
     if (uid, gid) == (KEPT, KEPT):
@@ -45,13 +45,13 @@ def giveSocket(address: UNIXAddress) -> None:
 
 def changeSocket(before: UNIXAddress, after: UNIXAddress) -> None:
     """
-    Change the file of a socket that listens, which is as one address says, to be as
-    another one says. At no moment a user can connect who could neither before nor
-    after.
+    Change the file of a listening socket from the owner and mode of one address to
+    those of another. At no moment can a user connect that could connect neither before
+    nor after.
 
-    @raise ListenError: it is not there, there is no such user or group, or the process
-        may not do it. What was done by then is undone by the call with the addresses
-        the other way round.
+    @raise ListenError: the file or the user or group does not exist, or the process may
+        not change it. The call with the addresses exchanged undoes a part that was
+        done.
     """
     uid, gid = _ids(after)
     with _file(after) as where:
@@ -72,19 +72,18 @@ def changeSocket(before: UNIXAddress, after: UNIXAddress) -> None:
         except OSError as error:
             raise ListenError(
                 str(after),
-                f"its mode can't be changed ({error.strerror}); only root and the user whom its "
-                "file belongs to can",
+                f"its mode can't be changed ({error.strerror}); only root and the file's owner can",
             ) from error
 
 
 @contextlib.contextmanager
 def _file(address: UNIXAddress) -> Iterator[str]:
     """
-    The file of a socket within the C{with} statement, by a path that means it even if
-    something else comes into its place. A descriptor that only stands for a file takes
+    Open the file of a socket within the C{with} statement, as a path that still names
+    it if another file takes its place. A descriptor that only stands for a file accepts
     neither chmod nor chown itself (open(2)).
 
-    @raise ListenError: it is not there, or no socket.
+    @raise ListenError: the file does not exist, or is no socket.
     """
     with contextlib.ExitStack() as closing:
         try:
@@ -106,9 +105,9 @@ def _file(address: UNIXAddress) -> Iterator[str]:
 @contextlib.contextmanager
 def _fullRights() -> Iterator[None]:
     """
-    Have root's rights within the C{with} statement, if the process has only laid them
-    aside: a socket is made with the rights of the user that the process will be (see
-    L{Owner.rights}), and that user could give it to nobody.
+    Take root's rights within the C{with} statement, if the process has only set them
+    aside: a socket is made with the rights of the process's later user (see
+    L{Owner.rights}), and that user can't give it to another user.
     """
     user = os.geteuid()
     if not user or not hasattr(os, "getresuid") or os.getresuid()[2]:
@@ -123,7 +122,7 @@ def _fullRights() -> Iterator[None]:
 
 def _usualGroup(path: str) -> int:
     """
-    The group that a new file has there.
+    Return the group that a new file gets there.
     """
     folder = os.stat(os.path.dirname(path) or ".")
     return folder.st_gid if folder.st_mode & stat.S_ISGID else os.getegid()
@@ -131,7 +130,7 @@ def _usualGroup(path: str) -> int:
 
 def _ids(address: UNIXAddress) -> tuple[int, int]:
     """
-    The numbers of user and group.
+    Return the numbers of user and group.
     """
     return (
         _id("user", address, address.user, lambda name: pwd.getpwnam(name).pw_uid),

@@ -13,7 +13,7 @@ from txlb.errors import TxlbError
 from txlb.process._folder import Folder, UntrustedPath
 from txlb.process._owner import Owner
 
-#: Everybody may know the number of a process.
+#: Every user may read the number of a process.
 MODE = 0o644
 
 
@@ -25,13 +25,14 @@ class PidFileError(TxlbError):
 
 class PidFile:
     """
-    Makes the file that twistd's C{--pidfile} names, in twistd's place: twistd opens it with
-    root's rights, follows a link, and empties what it finds. This one makes a new file,
-    which is nobody else's. twistd removes it in the end, as it does its own.
+    Maker of the file that twistd's C{--pidfile} names, in place of twistd: twistd opens
+    it with root's rights, follows a link, and empties the file that it finds. This
+    class makes a new file, which can't be another user's. twistd removes it at the end,
+    as it does its own.
 
     @param options: twistd's own options. Their C{pidfile} is empty until the file is
         written.
-    @param owner: the user that the process will belong to.
+    @param owner: the user that the process belongs to later.
     """
 
     def __init__(self, options: MutableMapping[str, Any], owner: Owner) -> None:
@@ -40,15 +41,15 @@ class PidFile:
         self._descriptor = -1
         self._path: str = options.get("pidfile") or ""
         options["pidfile"] = ""
-        # In a new root, the path is one of that root.
+        # After chroot the path is one of the new root.
         self._isLater = bool(options.get("chroot"))
 
     def make(self) -> None:
         """
-        Make the file, so that what is wrong with it is known before twistd goes to the
-        background. The number in it is this process's until L{write}.
+        Make the file, so that an error is known before twistd goes to the background.
+        Its number is that of this process until L{write}.
 
-        @raise PidFileError: it can't be made, or something else is there.
+        @raise PidFileError: the file can't be made, or another file is there.
         """
         if self._path and not self._isLater:
             self._make()
@@ -56,8 +57,8 @@ class PidFile:
 
     def write(self) -> None:
         """
-        Write the number of the process, which is the right one when services are started
-        with root's rights.
+        Write the number of the process. If services are started with root's rights, it
+        is the number of the process in the background.
 
         @raise PidFileError: see L{make}.
         """
@@ -72,7 +73,8 @@ class PidFile:
 
     def discard(self) -> None:
         """
-        Remove the file, if it is still the one that was made: nothing is started.
+        Remove the file, if it is still the one that was made, because no service
+        starts.
         """
         if self._descriptor >= 0:
             ours = os.fstat(self._descriptor)
@@ -105,8 +107,8 @@ class PidFile:
 
     def _removeOld(self) -> None:
         """
-        Remove the file of a process that is no more. twistd does so, but looks for it in
-        the old root.
+        Remove the file of a process that has ended. twistd does so too, but looks for
+        it in the old root.
         """
         with self._owner.rights(self._path):
             folder, name = Folder.holding(self._path)

@@ -1,5 +1,5 @@
 """
-The log of the process, which twistd begins.
+The log of the process, in place of twistd's.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from txlb.process._owner import Owner
 from txlb.process._rotated import RotatedFile
 from txlb.process._usersignal import UserSignal
 
-#: What twistd's own log is called, and when it is rotated, as twistd has it.
+#: The name of twistd's own log, and the size at which twistd rotates it.
 NAME = "twistd.log"
 ROTATE_LENGTH = 1_000_000
 
-#: How the event begins by which Twisted says that its list of plugins can't be kept.
+#: The beginning of Twisted's message that it can't write its list of plugins.
 _NO_CACHE = "Unable to write to plugin cache"
 
 _log = Logger()
@@ -27,29 +27,29 @@ _log = Logger()
 
 class Output(Protocol):
     """
-    What takes the text of a log.
+    The receiver of the text of a log.
     """
 
     def write(self, text: str, /) -> object:
         """
-        Take some lines.
+        Write some lines.
         """
 
     def flush(self) -> object:
         """
-        Let them go on.
+        Pass on written lines.
         """
 
 
 @implementer(ILogObserver)
 class ProcessLog:
     """
-    Writes the log of the process in twistd's place, to the same file and in the same
-    format. twistd opens a file with root's rights, wherever a link leads, and has an offset
-    of its own in it. On SIGUSR1 the file is rotated, as twistd does; if it was moved from
-    outside, it is opened anew.
+    Writer of the process's log in place of twistd, to the same file and in the same
+    format. twistd opens the file with root's rights, follows every link, and keeps an
+    offset of its own. On SIGUSR1 the file is rotated, as twistd does; if it was moved
+    from outside, it is opened anew.
 
-    @param output: takes the text; L{None} for nothing, as if standard output is closed.
+    @param output: the receiver of the text; L{None} if standard output is closed.
     """
 
     def __init__(self, output: Output | None) -> None:
@@ -63,10 +63,10 @@ class ProcessLog:
     @classmethod
     def fromTwistd(cls, options: Mapping[str, Any], owner: Owner) -> ProcessLog | None:
         """
-        Make the one that twistd's own options ask for.
+        Make the log that twistd's own options ask for.
 
-        @return: L{None} if they ask for syslog or for another observer, or for what twistd
-            refuses.
+        @return: L{None} if they ask for syslog or for another observer, or for a log
+            that twistd refuses.
         @raise LogFileError: the file can't be opened for writing.
         """
         name, inFront = options.get("logfile"), options.get("nodaemon") or options.get("debug")
@@ -84,14 +84,15 @@ class ProcessLog:
 
     def _noCache(self, event: LogEvent) -> None:
         """
-        Twisted can't keep its list of plugins, which makes the start some milliseconds
-        slower and is no trouble. It says so at every look at the plugins.
+        Recognise Twisted's message that it can't write its list of plugins. That makes
+        the start some milliseconds slower and does no harm; Twisted repeats it at every
+        look-up of plugins.
         """
         if not self._saidCache:
             self._saidCache = True
             _log.debug(
-                "Twisted's list of plugins {path} is not kept, as this user can't write it; a user "
-                "that can makes it by: twistd --help",
+                "Twisted's list of plugins {path} is not kept, because this user can't write it; "
+                "to write it, run twistd --help as a user that can",
                 path=event.get("path"),
             )
 
@@ -105,7 +106,7 @@ class ProcessLog:
 
     def stop(self) -> None:
         """
-        Answer SIGUSR1 no more. Lines are written until the process ends.
+        Stop answering SIGUSR1. Lines are written until the process ends.
         """
         if self._signal is not None:
             self._signal.stop()

@@ -1,9 +1,10 @@
 """
 A log file that is appended to and rotated.
 
-Twisted's C{LogFile} keeps an offset and a size of its own: a file that a rotator copies and
-truncates (C{copytruncate} of logrotate) gets a hole of zeros, and is rotated too early. This
-one opens with C{O_APPEND}, and asks the system for the size before it rotates.
+Twisted's C{LogFile} keeps an offset and a size of its own: if a program copies and
+truncates the file (C{copytruncate} of logrotate), it gets a hole of zeros and is
+rotated too early. This one opens with C{O_APPEND}, and asks the system for the size
+before it rotates.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ from txlb.errors import TxlbError
 from txlb.process._folder import Folder, UntrustedPath
 from txlb.process._owner import Owner
 
-#: The mode of a log file that is made. It has names of clients, and of users that log in.
+#: The mode of a new log file. It has names of clients, and of users that log in.
 MODE = 0o640
 
-#: Seconds from one line of the log about a file that can't be written to the next, and until
-#: rotating is tried again.
+#: Seconds between two log lines about a file that can't be written, and until rotating
+#: is tried again.
 PATIENCE = 60.0
 
-#: A device or pipe that takes nothing now must not make the process wait, and a terminal must
-#: not become its own.
+#: The process must not wait for a device or pipe that is full, and a terminal must not
+#: become its controlling terminal.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY
 
 #: The names of the process's own descriptors.
 _STREAM = re.compile(r"/dev/(?:(?P<word>stdout|stderr)|fd/(?P<a>\d+))|/proc/self/fd/(?P<b>\d+)")
 _WORDS = {"stdout": 1, "stderr": 2}
 
-#: What an error means if what is written to is no file.
+#: The meaning of an error if the log is no regular file.
 _REASONS = {
     errno.ENXIO: "no program reads from it; start that program first",
     errno.EPIPE: "no program reads from it",
@@ -57,17 +58,19 @@ class LogFileError(TxlbError):
 
 class RotatedFile:
     """
-    A log file. A regular file is rotated: it is renamed when it is full, with C{.1} behind its
-    name, as are those that have been renamed before. A device or a pipe is written to, and so
-    are the process's own descriptors (C{/dev/stdout}).
+    A log file. A regular file is rotated: when it is full it is renamed with C{.1}
+    appended to its name, and older files move on by one. Devices, pipes and the
+    process's own descriptors (C{/dev/stdout}) are never rotated.
 
-    Writing never raises and never waits. If the system does not take a line it is lost and
-    counted. The log says so once a minute, and once more when lines are taken again.
+    Writing never raises and never waits. If the system does not accept a line, the line
+    is lost and counted. The log gives the count once a minute, and once more when lines
+    are accepted again.
 
     @param path: the file. A link at its name is followed when the file is opened.
     @param rotateLength: bytes after which a new file is begun; 0 for never.
-    @param maxRotated: how many old files are kept, from 1; L{None} for all.
-    @param owner: the user that the process will belong to; by default nobody else.
+    @param maxRotated: the number of old files to keep, from 1; L{None} for all.
+    @param owner: the user that the process belongs to later; by default its present
+        one.
     @param seconds: a monotonic clock.
     @raise LogFileError: the file can't be opened for writing.
     """
@@ -80,14 +83,14 @@ class RotatedFile:
         owner: Owner | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        # twistd goes to another folder before the first rotation.
+        # twistd changes to another folder before the first rotation.
         self.path = os.path.abspath(path)
         self._rotateLength = rotateLength
         self._maxRotated = maxRotated
         self._seconds = seconds
         stream = _STREAM.fullmatch(path)
         self._stream = None if stream is None else _number(stream)
-        # What is left of a line of which the system took a part.
+        # The rest of a line of which the system accepted a part.
         self._rest = b""
         self._lost = 0
         self._toldAt: float | None = None
@@ -104,7 +107,7 @@ class RotatedFile:
     @property
     def isRotated(self) -> bool:
         """
-        Whether it is a file that is rotated by size.
+        Whether the log is a regular file, which is rotated by size.
         """
         return self._isFile and self._rotateLength > 0
 
@@ -112,9 +115,9 @@ class RotatedFile:
 
     def write(self, text: str) -> None:
         """
-        Write a line, or several.
+        Write one or more lines.
 
-        @param text: with the ends of its lines.
+        @param text: the lines with their ends.
         """
         if self._size >= self._limit:
             self._full()
@@ -136,12 +139,12 @@ class RotatedFile:
 
     def flush(self) -> None:
         """
-        Do nothing: a line is the system's when it has been written.
+        Do nothing: L{write} passes every line to the system at once.
         """
 
     def _tookPart(self, written: int, rest: bytes, data: bytes) -> None:
         """
-        Keep what is left of one line, so that the next one does not begin in its middle.
+        Keep the rest of a line, so that the next one does not begin in its middle.
         """
         if written >= len(rest):
             self._rest = data[written:]
@@ -151,7 +154,7 @@ class RotatedFile:
 
     def _failed(self, error: OSError) -> None:
         if self._telling:
-            # It is the line that says so.
+            # This line reports it.
             return
         self._lost += 1
         now = self._seconds()
@@ -170,7 +173,7 @@ class RotatedFile:
             self._telling = False
 
     def _goesOn(self) -> None:
-        # This file is told, too.
+        # This log receives that line, too.
         lost, self._lost = self._lost, 0
         if lost:
             _log.warn(
@@ -187,11 +190,11 @@ class RotatedFile:
 
     def _full(self) -> None:
         """
-        So many bytes have been written that the file may be full.
+        Tell whether so many bytes have been written that the file may be full.
         """
         size = os.fstat(self._descriptor).st_size
         if size < self._rotateLength:
-            # It was truncated from outside.
+            # Another program has truncated it.
             self._size = size
             return
         now = self._seconds()
@@ -202,9 +205,9 @@ class RotatedFile:
 
     def rotate(self) -> None:
         """
-        Begin a new file. If the present one has been moved or removed from outside, only
-        open the file by its name. What goes wrong is told in the log, and the present file is
-        written on.
+        Begin a new file. If the present file was moved or removed from outside, only
+        open the file by its name. An error is logged, and lines are still written to
+        the present file.
         """
         if not self._isFile:
             return
@@ -212,7 +215,7 @@ class RotatedFile:
             self._rotate()
         except (OSError, TxlbError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            # It is tried again and again, and says the same only once.
+            # Rotating is tried again at each write, and the same error is logged once.
             if reason != self._said:
                 self._said = str(reason)
                 _log.error(
@@ -246,8 +249,8 @@ class RotatedFile:
 
     def _shift(self, folder: Folder, name: str) -> None:
         """
-        Make C{.1} free: rename each old file to the next number, up to the first number that
-        is free, and remove those that are too many.
+        Make C{.1} free: rename each old file to the next number, up to the first free
+        number, and remove the oldest ones above the limit.
         """
         last = 0
         while (status := folder.status(f"{name}.{last + 1}")) is not None:
@@ -264,8 +267,8 @@ class RotatedFile:
 
     def reopen(self) -> None:
         """
-        Open the file by its name once more. If that can't be done the log says so, and the
-        present file is written on.
+        Open the file by its name once more. On an error log it, and write to the
+        present file.
         """
         if self._stream is not None:
             return
@@ -279,7 +282,7 @@ class RotatedFile:
 
     def close(self) -> None:
         """
-        Close it. What is written afterwards goes nowhere.
+        Close the file. Lines that are written afterwards are dropped.
         """
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -319,7 +322,8 @@ class RotatedFile:
 
     def _openAnew(self) -> int:
         """
-        Open the file by its name, or make it like the one that is open now.
+        Open the file by its name, or make it with the mode and owner of the present
+        one.
         """
         before = os.fstat(self._descriptor)
         folder, name = Folder.holding(self.path)
@@ -330,7 +334,8 @@ class RotatedFile:
         if self._isFile:
             with contextlib.suppress(OSError):
                 os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-            # Only root can give it to another user, and others to their own groups.
+            # Only root can give the file to another user, and others to their own
+            # groups.
             with contextlib.suppress(OSError):
                 os.fchown(descriptor, -1, before.st_gid)
             with contextlib.suppress(OSError):
@@ -351,7 +356,7 @@ class RotatedFile:
             sock = socket.socket(fileno=os.dup(descriptor))
             self._put = lambda data: sock.send(data, socket.MSG_DONTWAIT)
         if self._rest:
-            # Its beginning is in the other file.
+            # The beginning of the line is in the other file.
             self._rest = b""
             self._lost += 1
         if before >= 0:
@@ -369,9 +374,9 @@ def _number(stream: re.Match[str]) -> int:
 
 def _openStream(number: int) -> int:
     """
-    Open what one of the process's own descriptors is. A pipe or terminal is opened once
-    more, as not to wait for its reader is a property of what is open, which other programs
-    share.
+    Open the target of one of the process's own descriptors. A pipe or terminal is
+    opened once more, because O_NONBLOCK belongs to the open file description, which
+    other programs share.
     """
     mode = os.fstat(number).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):

@@ -1,5 +1,5 @@
 """
-The file of a UNIX socket that listens.
+The file of a listening UNIX socket.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import os
 class SocketFile:
     """
     The file that a listening UNIX socket was bound to. While that socket is open the
-    system keeps the file's inode, so that no other file has its number. So ask before
-    the socket is closed.
+    system keeps the file's inode, so no other file has its number. So ask before the
+    socket is closed.
 
     @param path: the path to which a socket of this process has just been bound.
     """
@@ -24,14 +24,14 @@ class SocketFile:
     @property
     def isOurs(self) -> bool:
         """
-        Whether the file that is there now is the one that was there then.
+        Whether the file at the path is still the socket's own.
         """
         return self._identity is not None and _identity(self.path) == self._identity
 
     def remove(self) -> None:
         """
-        Remove the file, if it is still the same one. Another one is the socket of a
-        program that listens there now: to remove that would cut it off from its
+        Remove the file, if it is still the socket's own. Another file is the socket of
+        a program that listens there now: removing it would cut the program off from its
         clients.
         """
         if self.isOurs:

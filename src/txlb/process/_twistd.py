@@ -1,5 +1,5 @@
 """
-What a plugin gives to twistd.
+The service that a plugin returns to twistd.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _log = Logger()
 
 class TwistdService(MultiService):
     """
-    The service that a plugin makes, with the files that twistd's own options name: the log
-    and the pid file.
+    The service of a plugin, with the files that twistd's own options name: the log and
+    the pid file.
 
-    @param service: what runs.
+    @param service: the service to run.
     @param log: L{None} if twistd writes its log itself.
     """
 
@@ -40,7 +40,7 @@ class TwistdService(MultiService):
 
     def setServiceParent(self, parent: Any) -> None:
         """
-        Become a part of the application, which tells twistd by what to log.
+        Become a part of the application, and set its log observer.
         """
         if self._log is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._log)
@@ -48,10 +48,10 @@ class TwistdService(MultiService):
 
     def privilegedStartService(self) -> None:
         """
-        Write the pid file: the process is in the background by now, if it goes there.
+        Write the pid file. The process is in the background by now, if it goes there.
 
-        @raise SystemExit: it can't be made; why is in the log. That can be so in a new root
-            only, as everywhere else it has been made before.
+        @raise SystemExit: the file can't be written; the log has the reason. That
+            happens only after chroot, because the file was made before.
         """
         try:
             self._pidFile.write()
@@ -81,12 +81,12 @@ class TwistdService(MultiService):
 
 class TwistdFiles:
     """
-    The files that twistd's own options name, opened in twistd's place.
+    The files that twistd's own options name, opened in place of twistd.
 
-    @param options: twistd's options; L{None} if a program calls the plugin that is not
-        twistd, and then there is nothing to open.
+    @param options: twistd's options; L{None} if another program calls the plugin, and
+        then there is nothing to open.
 
-    @ivar owner: the user that the process will belong to.
+    @ivar owner: the user that the process belongs to later.
     """
 
     def __init__(self, options: MutableMapping[str, Any] | None) -> None:
@@ -97,9 +97,9 @@ class TwistdFiles:
 
     def open(self) -> None:
         """
-        Open them.
+        Open the files.
 
-        @raise TxlbError: one can't be opened. The message names it, and a remedy.
+        @raise TxlbError: a file can't be opened. The message names it, and a remedy.
         """
         if self._options is not None:
             self._log = ProcessLog.fromTwistd(self._options, self.owner)
@@ -109,7 +109,7 @@ class TwistdFiles:
 
     def serve(self, service: IService) -> IService:
         """
-        @return: what the plugin gives to twistd.
+        Return the service for twistd.
         """
         if self._pidFile is None:
             return service
@@ -117,15 +117,15 @@ class TwistdFiles:
 
     def discard(self) -> None:
         """
-        Nothing is started: leave no pid file behind.
+        Remove the pid file, because no service starts.
         """
         if self._pidFile is not None:
             self._pidFile.discard()
 
     def say(self, text: str) -> None:
         """
-        Say something on the terminal. If standard error is closed, or takes nothing, it goes to
-        the log; that it can't be said stops nothing.
+        Write a message to the terminal. If standard error is closed or full, log the
+        message instead; an error of writing is ignored.
         """
         if not _write(sys.stderr, text) and self._log is not None:
             _write(self._log.output, text)
@@ -139,6 +139,6 @@ def _write(output: Any, text: str) -> bool:
         stream.write(f"{text}\n")
         stream.flush()
     except (OSError, ValueError):
-        # ValueError: it was closed.
+        # ValueError: the stream was closed.
         return False
     return True

@@ -1,5 +1,5 @@
 """
-A UNIX socket that listens, for Twisted's protocols.
+A listening UNIX socket for Twisted's protocols.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from txlb.process._listening import listens
 from txlb.process._permissions import giveSocket
 from txlb.process._socketfile import SocketFile
 
-#: Connections that are accepted before others get their turn.
+#: Connections that are accepted before other sockets get their turn.
 BATCH = 16
 
-#: Seconds to wait if the system has no descriptor or memory to give.
+#: Seconds to pause if the system has no descriptors or memory left.
 PAUSE = 0.1
 
 _log = Logger()
@@ -34,12 +34,13 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 @implementer(IReadDescriptor)
 class UNIXPort:
     """
-    Accepts connections on a UNIX socket. Twisted's own port opens the socket's file to every
-    user of the machine, and in the end it removes whatever file is there then, be it another
-    program's socket or one that systemd has given.
+    A port that accepts connections on a UNIX socket. Twisted's own port gives every
+    user of the machine access to the socket's file. At its end it removes any file at
+    the path, be it another program's socket or one that systemd has given.
 
-    @param sock: listens already, and does not block. It is this object's from here.
-    @param file: is removed when the port is closed; L{None} if it is not this process's.
+    @param sock: a listening, non-blocking socket, which this object owns from now on.
+    @param file: the file to remove when the port is closed; L{None} if it does not
+        belong to this process.
     @param factory: makes a protocol for each connection.
     @param reactor: adopts the connections.
     """
@@ -65,7 +66,7 @@ class UNIXPort:
 
     def stopListening(self) -> None:
         """
-        Close the socket, and remove its file if that is still the same one.
+        Close the socket, and remove its file if it is still the socket's own.
         """
         if self._pause is not None:
             self._pause.cancel()
@@ -87,12 +88,12 @@ class UNIXPort:
                     self._reactor.removeReader(self)
                     self._pause = self._reactor.callLater(PAUSE, self._watch)
                     return
-                # This client is gone already.
+                # This client has gone already.
                 continue
             with sock:
                 sock.setblocking(False)
                 try:
-                    # The reactor takes a copy of the descriptor; ours is closed here.
+                    # The reactor duplicates the descriptor; ours is closed here.
                     self._reactor.adoptStreamConnection(
                         sock.fileno(), socket.AF_UNIX, self._factory
                     )
@@ -101,8 +102,8 @@ class UNIXPort:
 
     def doWrite(self) -> None:
         """
-        Do nothing. The reactor calls this for an event that it took for the former owner of
-        the descriptor in the same turn: a listening socket is never written to.
+        Do nothing. The reactor calls this for an event of the descriptor's former owner
+        in the same turn: a listening socket is never written to.
         """
 
     def fileno(self) -> int:
@@ -113,8 +114,8 @@ class UNIXPort:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Close the socket if it listens no more. Otherwise the event was meant for the former
-        owner of its descriptor, or the reactor ends: watch it again.
+        Close the socket if it no longer listens. Otherwise the event was meant for the
+        former owner of its descriptor, or the reactor stops: watch the socket again.
         """
         if not listens(self._socket):
             self._socket.close()
@@ -124,13 +125,13 @@ class UNIXPort:
 
 def listenUNIX(address: UNIXAddress, backlog: int = 50) -> socket.socket:
     """
-    Listen on a UNIX socket. Its file has its mode, user and group before anybody can
+    Listen on a UNIX socket. Its file has its mode, user and group before any client can
     connect.
 
     @return: a non-blocking, close-on-exec socket.
-    @raise ListenError: its file can't be given to its user and group. It is no longer
-        there then.
-    @raise OSError: it can't be made, likewise.
+    @raise ListenError: its file can't be given to its user and group. The file is
+        removed.
+    @raise OSError: it can't be made. The file is removed.
     """
     with contextlib.ExitStack() as undone:
         sock = undone.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -142,7 +143,7 @@ def listenUNIX(address: UNIXAddress, backlog: int = 50) -> socket.socket:
         finally:
             os.umask(before)
         undone.callback(SocketFile(address.path).remove)
-        # Until it listens every client is refused.
+        # Until the socket listens every client is refused.
         giveSocket(address)
         sock.listen(backlog)
         undone.pop_all()

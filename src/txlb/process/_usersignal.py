@@ -1,5 +1,5 @@
 """
-SIGUSR1, by which administrators and rotators have log files opened anew.
+SIGUSR1, which asks for opening log files anew.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from txlb._begin import earlySignals
 
 class UserSignal:
     """
-    Calls something in the reactor's thread when SIGUSR1 comes, beside what was called
-    before.
+    A caller of a function in the reactor's thread when SIGUSR1 comes, besides the
+    previous handler.
 
-    @param call: what is called.
+    @param call: the function to call.
     """
 
     def __init__(self, call: Callable[[], object]) -> None:
@@ -28,7 +28,7 @@ class UserSignal:
     @property
     def cameEarly(self) -> bool:
         """
-        Whether the signal came before anything answered it.
+        Whether the signal came before this handler was installed.
         """
         return signal.SIGUSR1 in earlySignals.came
 
@@ -41,8 +41,8 @@ class UserSignal:
 
     def stop(self) -> None:
         """
-        Answer it no more. Its handler is as it was before, unless something else has
-        replaced it meanwhile and still calls this one.
+        Stop answering the signal, and restore its previous handler, unless another
+        handler has replaced this one meanwhile and still calls it.
         """
         self._reactor = None
         if signal.getsignal(signal.SIGUSR1) == self._handle:

@@ -1,13 +1,12 @@
 """
-The test kit: what one needs to test one's own parts of a balancer.
+The test kit, for testing one's own parts of a balancer.
 
 L{SchedulerContract}, L{RelayContract}, L{HealthCheckContract} and
-L{ResourceProbeContract} hold the tests that every policy, every relay, every
-health check and every resource probe passes. L{FakeHost} is a host that a test
-sets as it likes, L{FlowTransport} a transport in memory with flow control and
-half-close, and L{FarHost} and L{Stream} are the far ends of real connections.
-L{MemoryBalancer} is a whole balancer in memory, to see what becomes of clients when
-hosts die.
+L{ResourceProbeContract} have the tests that every policy, relay, health check and
+resource probe passes. L{FakeHost} is a host with attributes that a test sets,
+L{FlowTransport} a transport in memory with flow control and half-close, and L{FarHost}
+and L{Stream} are the far ends of real connections. L{MemoryBalancer} is a whole
+balancer in memory, for testing what happens to clients when hosts die.
 """
 
 from txlb.testing._balancer import MemoryBalancer

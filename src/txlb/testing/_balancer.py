@@ -1,5 +1,5 @@
 """
-A whole balancer in memory, with clients, hosts and a clock that a test plays.
+A whole balancer in memory, with simulated clients, hosts and clock.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from txlb.testing._memoryhost import MemoryHost
 from txlb.testing._network import MemoryNetwork
 from txlb.testing._transport import FlowTransport
 
-#: Rounds after which what is sent to and fro is taken for endless.
+#: Rounds of exchange without time after which the exchange counts as endless.
 MOST_ROUNDS = 10_000
 
 
 class MemoryBalancer:
     """
     A L{LoadBalancedService} that runs in memory: a test connects clients, lets hosts die
-    and come back, and says when time goes on. No socket is opened and nothing is waited
-    for. It runs from when it is made until L{stop}::
+    and come back, and advances time. It opens no socket and waits for nothing. It runs
+    from its making until L{stop}::
 
         balancer = MemoryBalancer([
             HostMapper(proxy="127.0.0.1:80", host=name, address=f"{name}.example:80")
@@ -39,17 +39,17 @@ class MemoryBalancer:
         balancer.host("web1").die()
         assert balancer.connect().host == "web2"
 
-    What it leaves out: checks ask only whether a host accepts, unless they are functions;
-    bytes go through the portable relay.
+    Two things differ from a real balancer: checks that are no functions only detect
+    whether a host accepts; bytes go through the portable relay.
 
-    @param services: what to balance, as for L{proxyManagerFactory}.
-    @param seed: of the source of chance, so that each run is like the other.
-    @param settings: of L{LoadBalancedService}.
+    @param services: the services to balance, as for L{proxyManagerFactory}.
+    @param seed: the seed of all chance, so that each run is the same.
+    @param settings: settings of L{LoadBalancedService}.
 
-    @ivar clock: the clock, in seconds from 0; L{advance} moves it on.
+    @ivar clock: the clock, in seconds from 0; L{advance} advances it.
     @ivar manager: the manager.
     @ivar service: the balancer.
-    @ivar events: what has changed since it began.
+    @ivar events: all events since the beginning.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class MemoryBalancer:
 
     def connect(self, listener: str | None = None, address: str = "192.0.2.1") -> MemoryClient:
         """
-        Let a client connect.
+        Connect a client.
 
         @param listener: the name of the listener; by default the first one.
         @param address: the client's IP address.
-        @raise UnknownName: there is no such listener.
+        @raise UnknownName: the listener does not exist.
         """
         name = self.service.getProxyNames()[0] if listener is None else listener
         proxy = self.service.getProxyService(name)
@@ -96,10 +96,10 @@ class MemoryBalancer:
 
     def host(self, name: str) -> MemoryHost:
         """
-        The host of a name.
+        Return the host of a name.
 
-        @param name: its name, or C{service/group/host} if several have one name.
-        @raise UnknownName: there is no such host, or there are several.
+        @param name: its name, or C{service/group/host} if several have the same name.
+        @raise UnknownName: no host has the name, or several have it.
         """
         found = [host for host in self._allHosts() if name in {host.name, "/".join(host.key)}]
         addresses = {host.address for host in found if host.addresses}
@@ -109,7 +109,7 @@ class MemoryBalancer:
 
     def state(self, name: str) -> str:
         """
-        The state of a host, in the word that C{status} has for it.
+        Return the state of a host, in the words of C{status}.
 
         @param name: see L{host}.
         @raise UnknownName: see L{host}.
@@ -123,7 +123,7 @@ class MemoryBalancer:
 
     def advance(self, seconds: float) -> None:
         """
-        Let time go on. All that is due meanwhile is done at its time.
+        Advance time. Everything that is due meanwhile is done at its time.
 
         @param seconds: 0 or more.
         """
@@ -153,7 +153,7 @@ class MemoryBalancer:
 
     def _settle(self) -> None:
         """
-        Let everything happen that happens without time.
+        Do everything that happens without time.
         """
         for _ in range(MOST_ROUNDS):
             if not (self._decide() | self._move()):
@@ -179,7 +179,7 @@ class MemoryBalancer:
 
     def _note(self, address: Address, own: IPv4Address) -> None:
         """
-        Find out whose connection this is, if it is a client's.
+        Find out whether this connection is a client's, and of which client.
         """
         try:
             client = self.service.getClientAddress(own.host, own.port)

@@ -1,5 +1,5 @@
 """
-What every health check has to keep to, as tests to be run on one's own.
+The tests that every health check has to pass, for one's own checks.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from txlb.health import Sockets, Target, Tools, Verdict
 from txlb.interfaces import IHealthCheck
 from txlb.testing._streams import FarHost, Stream, until
 
-#: The longest reason that a log should have to show, in characters.
+#: The longest reason for a log, in characters.
 MAX_DETAIL = 1000
 
-#: More than any check has to take of an answer, in bytes.
+#: More than any check has to read of an answer, in bytes.
 PLENTY = 4 << 20
 
 
 class HealthCheckContract:
     """
     The tests that every health check passes. Derive from it and from
-    L{twisted.trial.unittest.TestCase}, and say how to make one and what a host
-    that is well does::
+    L{twisted.trial.unittest.TestCase}, and implement C{makeCheck} and C{beWell}, the
+    behaviour of a healthy host::
 
         class MyCheckTests(HealthCheckContract, TestCase):
             def makeCheck(self, tools):
@@ -40,10 +40,9 @@ class HealthCheckContract:
 
     They run on the loopback, under the reactor that trial uses.
 
-    @cvar needsAnswer: whether a host has to say something to pass, and not only
-        to accept.
-    @cvar unreachable: what a check finds of a host that can't be reached.
-    @cvar saysHeader: whether the check says the PROXY header that it is given.
+    @cvar needsAnswer: whether a host has to answer to pass, and not only to accept.
+    @cvar unreachable: the result of a check for a host that can't be reached.
+    @cvar saysHeader: whether the check sends the PROXY header that it is given.
     """
 
     needsAnswer = True
@@ -52,21 +51,21 @@ class HealthCheckContract:
 
     def makeCheck(self, tools: Tools) -> IHealthCheck:
         """
-        Make the check that is tested.
+        Make the check under test.
         """
-        raise NotImplementedError("say how to make the check that is tested")
+        raise NotImplementedError("implement makeCheck")
 
     async def beWell(self, stream: Stream) -> None:
         """
-        What a host that is well does on a connection of the check's.
+        Behave as a healthy host on a connection of the check.
         """
-        raise NotImplementedError("say what a host that is well does")
+        raise NotImplementedError("implement beWell")
 
     def setUp(self: Any) -> None:
         """
-        A check, and a host that the test plays.
+        Make a check, and a host that the test plays.
         """
-        # Picked up now, as trial chooses it.
+        # Picked up now, because trial chooses it.
         from twisted.internet import reactor  # noqa: PLC0415
 
         self.reactor = reactor
@@ -80,7 +79,7 @@ class HealthCheckContract:
 
     def target(self: Any, host: FarHost | None = None, header: bytes = b"") -> Target:
         """
-        A host for the check to look at; by default the one that the test plays.
+        Return a target for the check; by default the host that the test plays.
         """
         configured = (host or self.host).configured("host")
         address = configured.address
@@ -92,8 +91,8 @@ class HealthCheckContract:
         """
         Run the check while the test plays the host.
 
-        @param play: what the host does with the connection, which it closes
-            then; by default nothing before that.
+        @param play: acts as the host on the connection, and the host closes it
+            afterwards; by default the host only closes it.
         """
         found = self.healthCheck.check(self.target(header=header))
         stream = await self.host.accept()
@@ -105,9 +104,10 @@ class HealthCheckContract:
 
     async def verdict(self: Any, found: Deferred[Verdict], stream: Stream | None = None) -> Verdict:
         """
-        What a check finds, which has to read well.
+        Return the verdict of a check, after testing that its reason is readable.
 
-        @param stream: the host's end; closed so that nothing more is waited for.
+        @param stream: the host's end; it is closed, so that the check does not wait for
+            more.
         """
         if stream is not None:
             await until(self.reactor, lambda: found.called or _drained(stream), "the check's bytes")
@@ -124,27 +124,27 @@ class HealthCheckContract:
 
     def test_interface(self: Any) -> None:
         """
-        It is a check.
+        A check provides its interface.
         """
         self.assertTrue(verifyObject(IHealthCheck, self.healthCheck))
 
     async def test_well(self: Any) -> None:
         """
-        A host that is well passes, again and again, and nothing is left over.
+        A healthy host passes, several times, and the check leaves no object behind.
         """
         for _ in range(2):
-            # The first may open what stays open.
+            # The first check may open files that stay open.
             self.assertIs((await self.checked(self.beWell)).passed, True)
         before = _descriptors()
         for _ in range(5):
             verdict = await self.checked(self.beWell)
             self.assertIs(verdict.passed, True, verdict.detail)
-        # Ours are closed at the end of the test only.
+        # Our ends are closed at the end of the test.
         self.assertLessEqual(_descriptors(), before + 5)
 
     async def test_header(self: Any) -> None:
         """
-        The PROXY header is said before all else.
+        The check sends the PROXY header before anything else.
         """
         header = b"PROXY UNKNOWN\r\n"
 
@@ -163,7 +163,7 @@ class HealthCheckContract:
 
     async def test_refused(self: Any) -> None:
         """
-        A host where nobody listens is not well.
+        A host that refuses connections does not pass.
         """
         target = self.target()
         self.host.close()
@@ -172,7 +172,7 @@ class HealthCheckContract:
 
     async def test_reset(self: Any) -> None:
         """
-        A host that accepts and resets is not well.
+        A host that accepts and resets does not pass.
         """
         if self.needsAnswer:
 
@@ -183,14 +183,15 @@ class HealthCheckContract:
 
     async def test_closed(self: Any) -> None:
         """
-        Nor is one that closes without an answer.
+        A host that accepts and closes without an answer does not pass.
         """
         if self.needsAnswer:
             self.assertIsNot((await self.checked()).passed, True)
 
     async def test_silent(self: Any) -> None:
         """
-        Cancelled while the host says nothing, a check lets go of it at once.
+        If it is cancelled while the host sends nothing, a check closes its connection
+        at once.
         """
         if self.needsAnswer:
             found = self.healthCheck.check(self.target())
@@ -208,7 +209,7 @@ class HealthCheckContract:
 
     async def test_endless(self: Any) -> None:
         """
-        A host that talks for ever is not listened to for ever.
+        A check does not read an endless answer for ever.
         """
         if self.needsAnswer:
             found = self.healthCheck.check(self.target())
@@ -228,7 +229,7 @@ class HealthCheckContract:
 
 def _drained(stream: Stream) -> bool:
     """
-    Whether what the check sent has been read, so that closing is no reset.
+    Tell whether the bytes of the check were read, so that closing is no reset.
     """
     if stream.sock.fileno() < 0:
         return True

@@ -1,5 +1,5 @@
 """
-Hosts that are only pretended, for tests of policies.
+Fake hosts, for tests of policies.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from txlb.interfaces import IHost
 @implementer(IHost)
 class FakeHost:
     """
-    A host whose every attribute can be set, to be handed to a scheduler in
-    place of a pool's own. Whoever sets one tells the scheduler by
-    C{hostChanged}, as a pool would.
+    A host whose every attribute can be set, for passing to a scheduler in place of a
+    pool's own. After setting an attribute, a test calls the scheduler's C{hostChanged},
+    as a pool would.
 
     @ivar key: the names of service, group and host.
     @ivar weight: the configured weight, 0 to 65535.
     @ivar effectiveWeight: the weight to schedule by; at first the configured one.
     @ivar active: connections that are open now.
-    @ivar maxConnections: how many it takes at most; L{None} for no limit.
+    @ivar maxConnections: the most connections that it takes; L{None} for no limit.
     @ivar connectTime: seconds that the last connect took; L{None} before one.
-    @ivar order: its place in the configuration; that of equals is when they came.
+    @ivar order: its place in the configuration; among equals the order of their making.
     """
 
     def __init__(

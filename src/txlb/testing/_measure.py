@@ -1,6 +1,5 @@
 """
-Measures by which a test tells shares that are true from such as are not, and
-what is kept from what is piled up.
+Statistics for testing shares, and a count of held objects for finding leaks.
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 #: One in 1,000 values of the standard normal distribution is greater.
 QUANTILE = 3.0902
 
-#: What is not followed when things held are counted: it is everybody's.
+#: Types that a count of held objects does not follow, because they belong to the whole
+#: program.
 SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType)
 
 
 def chiSquare(counts: Iterable[int], weights: Iterable[float]) -> float:
     """
-    How far counts are from being as the weights say, as the sum of the squared
-    differences, each divided by what was to be expected.
+    Return the distance of counts from their weights: the sum of the squared
+    differences, each divided by the expected count.
     """
     found, wanted = list(counts), list(weights)
     unit = sum(found) / sum(wanted)
@@ -32,12 +32,13 @@ def chiSquare(counts: Iterable[int], weights: Iterable[float]) -> float:
 
 def chiSquareLimit(freedom: int) -> float:
     """
-    What L{chiSquare} exceeds once in 1,000 times where the shares are true.
+    Return the value that L{chiSquare} exceeds once in 1,000 times if the shares are
+    right.
 
-    Source: E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square",
-    PNAS 17, 1931.
+    Source: E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square", PNAS 17,
+    1931.
 
-    @param freedom: degrees of freedom, one less than there are counts.
+    @param freedom: degrees of freedom, one less than the number of counts.
     """
     part = 2 / (9 * freedom)
     return float(freedom * (1 - part + QUANTILE * math.sqrt(part)) ** 3)
@@ -45,13 +46,13 @@ def chiSquareLimit(freedom: int) -> float:
 
 def countHeld(root: object, most: int = 1_000_000) -> int:
     """
-    How many objects can be reached from one, itself included; what belongs to
-    everybody, such as classes and modules, is left out.
+    Count the objects that can be reached from one, itself included; objects of the
+    whole program, such as classes and modules, don't count.
 
-    @param most: to stop counting at.
+    @param most: the count at which to stop.
     """
     seen = {id(root)}
-    # What is seen is kept here, so that no number of it is given out again.
+    # Objects that were seen are kept here, so that their ids are not used again.
     reached = [root]
     for each in reached:
         for other in gc.get_referents(each):

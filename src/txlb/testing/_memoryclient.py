@@ -14,9 +14,9 @@ class MemoryClient:
     A client that a test plays. Made by L{txlb.testing.MemoryBalancer.connect}.
 
     @ivar service: the name of the service that it has connected to.
-    @ivar host: the name of the host that it was sent to; L{None} for none, as it still
-        waits for one or was closed.
-    @ivar received: all bytes that it got.
+    @ivar host: the name of its host; L{None} if it still waits for a host or was
+        closed.
+    @ivar received: all bytes that it received.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class MemoryClient:
 
     def take(self) -> bool:
         """
-        Take what was sent.
+        Take the bytes that were sent.
 
-        @return: whether there was anything.
+        @return: whether there were any.
         """
         data = self._transport.take()
         self.received += data

@@ -19,12 +19,12 @@ from txlb.testing._transport import FlowTransport
 
 class MemoryHost:
     """
-    A host that a test plays. It accepts until it dies or hangs, and finishes sending when
-    its client has. Owned by its L{txlb.testing.MemoryBalancer}.
+    A host that a test plays. It accepts until it dies or hangs, and finishes sending
+    when its client has finished. Owned by its L{txlb.testing.MemoryBalancer}.
 
-    @ivar address: where it is reached.
-    @ivar received: all bytes that it got.
-    @ivar reply: is called with the bytes that it gets, and returns what it answers;
+    @ivar address: its address.
+    @ivar received: all bytes that it received.
+    @ivar reply: is called with the bytes that it receives, and returns its answer;
         L{None} for no answers.
     """
 
@@ -39,7 +39,7 @@ class MemoryHost:
     @property
     def connections(self) -> int:
         """
-        How many connections it has.
+        The number of its connections.
         """
         return sum(not each.closed for each in self._open)
 
@@ -54,7 +54,7 @@ class MemoryHost:
 
     def hang(self) -> None:
         """
-        Answer nobody who connects from now on. Connections that there are go on.
+        Leave new connections unanswered from now on. Open connections go on.
         """
         self._accepts = None
 
@@ -67,10 +67,10 @@ class MemoryHost:
 
     def decide(self, factory: Any, connector: Any, own: IPv4Address) -> bool:
         """
-        Accept or refuse who connects, if the host does either.
+        Accept or refuse a connection, if the host does either.
 
-        @param own: the address from which it connects.
-        @return: whether there is a verdict.
+        @param own: the address of the connecting side.
+        @return: whether the connection was accepted or refused.
         """
         if self._accepts is None:
             return False
@@ -87,9 +87,9 @@ class MemoryHost:
 
     def serve(self) -> bool:
         """
-        Take what was sent, and answer.
+        Take the bytes that were sent, and answer.
 
-        @return: whether there was anything.
+        @return: whether there were any.
         """
         moved = False
         for transport in self._open:

@@ -13,20 +13,20 @@ from twisted.internet.testing import MemoryReactorClock
 
 from txlb.model import Address, TCPAddress, UNIXAddress
 
-#: Things that are due within one step of a test, after which they are taken for endless.
+#: The most calls within one step of a test, after which they count as endless.
 MOST_CALLS = 1_000_000
 
-#: A connection that is asked for: where to, whose, and what can end it.
+#: A connection that is requested: its target, its maker, and its end.
 Asked = tuple[Address, Any, Any]
 
 
 class MemoryNetwork(MemoryReactorClock):
     """
-    Remembers who wants to connect, and gives each host name an address of its own, of
-    those that RFC 2544 keeps for tests. Time stands still until it is told. Owned by a
-    L{txlb.testing.MemoryBalancer}.
+    A network in memory. It keeps requested connections, and gives each host name an
+    address of its own, from those that RFC 2544 reserves for tests. Time stands still
+    until it is advanced. Owned by a L{txlb.testing.MemoryBalancer}.
 
-    @ivar asked: the connections that have no verdict yet.
+    @ivar asked: the connections that are neither accepted nor refused yet.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class MemoryNetwork(MemoryReactorClock):
 
     def advanceTo(self, until: float, settle: Callable[[], object]) -> None:
         """
-        Let time go on, from one thing that is due to the next.
+        Advance time, from one due call to the next.
 
         @param until: in seconds of this clock.
         @param settle: is called after each.
@@ -70,7 +70,8 @@ class MemoryNetwork(MemoryReactorClock):
 
 class MemoryResolver:
     """
-    Gives each name an address of its own. It provides C{IHostnameResolver}.
+    A resolver that gives each name an address of its own. It provides
+    C{IHostnameResolver}.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class MemoryResolver:
         self, receiver: Any, hostName: str, portNumber: int = 0, *_rest: Any, **_more: Any
     ) -> Any:
         """
-        See C{IHostnameResolver.resolveHostName}.
+        Resolve a name at once. See C{IHostnameResolver.resolveHostName}.
         """
         number = len(self._known) + 1
         host = self._known.setdefault(hostName, f"198.18.{number >> 8}.{number & 255}")

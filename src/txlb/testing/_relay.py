@@ -1,5 +1,5 @@
 """
-What every relay does, on real sockets.
+The tests that every relay has to pass, on real sockets.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from txlb.testing._rooms import RoomContract
 from txlb.testing._stage import openSockets
 from txlb.testing._streams import FarHost, until
 
-#: More than the buffers of the kernel and of a relay hold together.
+#: More bytes than the buffers of the kernel and of a relay hold together.
 PLENTY = 64 << 20
 
-#: What a relay and the kernel may hold of a stream that nobody reads.
+#: The most bytes that a relay and the kernel may hold of a stream that is not read.
 HELD = 24 << 20
 
 
-#: What a host says before it resets.
+#: The bytes that a host sends before it resets.
 ANSWER = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5000\r\n\r\n".ljust(5000, b"x")
 
 
@@ -52,7 +52,7 @@ class RelayContract(RoomContract):
 
     async def test_bytesBothWays(self: Any) -> None:
         """
-        What is sent arrives, and is counted.
+        Bytes arrive in both directions, and are counted.
         """
         client, server = await self.connected(self.host())
         question, answer = os.urandom(100_000), os.urandom(300_000)
@@ -72,7 +72,7 @@ class RelayContract(RoomContract):
 
     async def test_unixHost(self: Any) -> None:
         """
-        A host can be a socket in the file system.
+        A host can be a UNIX socket.
         """
         if not self.unixHosts:
             return
@@ -90,7 +90,7 @@ class RelayContract(RoomContract):
 
     async def test_anyChunks(self: Any) -> None:
         """
-        However it is cut, it arrives as it was sent.
+        A stream arrives unchanged in any chunks.
         """
         client, server = await self.connected(self.host())
         source = random.Random(1)
@@ -136,8 +136,8 @@ class RelayContract(RoomContract):
 
     async def test_clientIsGoneBeforeTheHostIsThere(self: Any) -> None:
         """
-        A client that sends and closes before its host has connected: the host
-        gets every byte.
+        If a client sends and closes before its host has connected, the host gets every
+        byte.
         """
         host = self.host()
         client, fd = self.client()
@@ -153,7 +153,7 @@ class RelayContract(RoomContract):
 
     async def test_firstBytes(self: Any) -> None:
         """
-        What was handed over goes first, and is nobody's traffic.
+        Bytes that were read before the relay began go first, and are not counted.
         """
         client, server = await self.connected(self.host(), toHost=b"header ", toClient=b"greeting ")
         await client.writeAll(b"question")
@@ -167,8 +167,8 @@ class RelayContract(RoomContract):
 
     async def test_backpressure(self: Any) -> None:
         """
-        Who is not read by the other side can't send on for long, and nothing of
-        it is lost.
+        If one side does not read, the other can't send on for long, and no byte is
+        lost.
         """
         client, server = await self.connected(self.host())
         chunk = os.urandom(1 << 18)
@@ -194,7 +194,7 @@ class RelayContract(RoomContract):
 
     async def test_many(self: Any) -> None:
         """
-        Many connections leave nothing behind.
+        Many connections leave no object behind.
         """
         host = self.host(backlog=64)
         before = openSockets()
@@ -216,7 +216,7 @@ class RelayContract(RoomContract):
 
     async def test_clientResets(self: Any) -> None:
         """
-        A reset of the client's reaches the host as one.
+        A reset by the client reaches the host as a reset.
         """
         client, server = await self.connected(self.host())
         await client.writeAll(b"x")
@@ -227,7 +227,7 @@ class RelayContract(RoomContract):
 
     async def test_hostResets(self: Any) -> None:
         """
-        A reset of the host's reaches the client as one.
+        A reset by the host reaches the client as a reset.
         """
         client, server = await self.connected(self.host())
         await client.writeAll(b"x")
@@ -238,9 +238,10 @@ class RelayContract(RoomContract):
 
     async def test_answerBehindAnUpload(self: Any) -> None:
         """
-        A host that wants no more of an upload answers and closes, with a part of it unread,
-        so that its system sends a reset. The client gets the answer, which lies before that
-        (RFC 9112, section 9.6), and then the reset. HAProxy and nginx do the same.
+        A host that refuses the rest of an upload answers and closes, with a part of it
+        unread, so its system sends a reset. The client gets the answer, which was sent
+        before that (RFC 9112, section 9.6), and then the reset. HAProxy and nginx do
+        the same.
         """
         client, server = await self.connected(self.host())
         chunk = bytes(1 << 18)
@@ -261,7 +262,7 @@ class RelayContract(RoomContract):
 
     async def test_questionBehindAReset(self: Any) -> None:
         """
-        The other way round: what a client had sent before its reset reaches the host.
+        The bytes that a client sent before its reset reach the host.
         """
         client, server = await self.connected(self.host())
         await client.writeAll(ANSWER)
@@ -273,7 +274,7 @@ class RelayContract(RoomContract):
 
     async def test_resetRightAfterAccept(self: Any) -> None:
         """
-        A host that answers and resets as soon as it has accepted was reached: the client
+        A host that answers and resets right after accepting was reached: the client
         gets the answer, and the host has not failed.
         """
         host = self.host()
@@ -291,8 +292,8 @@ class RelayContract(RoomContract):
 
     async def test_urgentData(self: Any) -> None:
         """
-        Urgent data arrives in line, as RFC 6093 recommends: no byte of it is lost, and none
-        holds up what follows.
+        Urgent data arrives in line, as RFC 6093 recommends: no byte of it is lost, and
+        it delays no bytes behind it.
         """
         client, server = await self.connected(self.host())
         sent = b""
@@ -304,7 +305,7 @@ class RelayContract(RoomContract):
                 far.sock.send(b"%d" % number)
                 sent += b"x" * 1000 + b"!%d" % number
             await near.expect(sent)
-        # In the middle of much, which a relay may move in another way.
+        # In the middle of much data, which a relay may move in another way.
         much = os.urandom(3 << 20)
         half = len(much) // 2
         await server.writeAll(much[:half], client)
@@ -318,8 +319,8 @@ class RelayContract(RoomContract):
 
     async def test_descriptorsWithData(self: Any) -> None:
         """
-        Descriptors that come with the bytes of a UNIX socket are closed, and hold up none
-        of the bytes.
+        Descriptors that come with the bytes of a UNIX socket are closed, and delay no
+        bytes.
         """
         if not self.unixHosts:
             return
@@ -340,7 +341,7 @@ class RelayContract(RoomContract):
 
     async def test_idle(self: Any) -> None:
         """
-        A connection on which nothing moves is ended.
+        A connection without traffic is ended.
         """
         self.relay = self.relayWith(Timeouts(idle=0.1))
         client, _ = await self.connected(self.host())
@@ -349,8 +350,8 @@ class RelayContract(RoomContract):
 
     async def test_silentAfterFinish(self: Any) -> None:
         """
-        Where one side has finished and the other neither sends nor finishes,
-        another, shorter time is given.
+        If one side has finished and the other neither sends nor finishes, a shorter
+        timeout applies.
         """
         self.relay = self.relayWith(Timeouts(fin=0.1))
         client, server = await self.connected(self.host())
@@ -374,7 +375,7 @@ class RelayContract(RoomContract):
 
     async def test_nextHost(self: Any) -> None:
         """
-        Where a host refuses, the next one gets the client and all it has sent.
+        If a host refuses, the next one gets the client and all its bytes.
         """
         dead = self.host("dead")
         alive = self.host("alive")
@@ -394,7 +395,7 @@ class RelayContract(RoomContract):
 
     async def test_noHost(self: Any) -> None:
         """
-        Where every host refuses, the client is closed.
+        If every host refuses, the client is closed.
         """
         self.host().close()
         client, fd = self.client()
@@ -411,7 +412,7 @@ class RelayContract(RoomContract):
     async def test_otherAddressRefuses(self: Any) -> None:
         """
         If the first address of a host's name refuses, the same client gets the second,
-        and those that come next begin there. The host is up, as it was reached.
+        and later clients begin there. The host is up, because it was reached.
         """
         for dead in (1, 3):
             alive, name = FarHost(self.reactor), f"host{dead}"
@@ -435,8 +436,8 @@ class RelayContract(RoomContract):
     async def test_otherAddressIsSilent(self: Any) -> None:
         """
         If the first address does not answer, the second is tried as well after 250 ms
-        (RFC 8305, section 5), long before C{connectTimeout}, for all that have come
-        meanwhile. Nothing is left of the connections to the first.
+        (RFC 8305, section 5), long before C{connectTimeout}, for all clients of that
+        time. The connections to the first leave no object behind.
         """
         alive = FarHost(self.reactor)
         self.addCleanup(alive.close)
@@ -477,7 +478,7 @@ class RelayContract(RoomContract):
         self.begin(fd)
         await deferLater(self.reactor, 2 * STAGGER, lambda: None)
         self.assertEqual(self.results, [])
-        # Now there is room in its backlog, and the system sends the SYN again.
+        # Now its backlog has room, and the system sends the SYN again.
         for filler in self.fillers:
             filler.close()
         with contextlib.suppress(BlockingIOError):
@@ -538,7 +539,8 @@ class RelayContract(RoomContract):
 
     async def test_abortAmongAddresses(self: Any) -> None:
         """
-        A client that is ended while several addresses are tried leaves nothing behind.
+        A client that is ended while several addresses are tried leaves no object
+        behind.
         """
         self.namedHost("host", self.silent(), self.silent())
         before = openSockets()
@@ -557,7 +559,7 @@ class RelayContract(RoomContract):
 
     async def test_connectTimeout(self: Any) -> None:
         """
-        A host that does not answer is given up in time, for the next one.
+        If a host does not answer in time, the client goes on to the next one.
         """
         self.limits = DialLimits(connectTimeout=0.2, dialTimeout=20.0)
         self.silentHost("silent")
@@ -571,7 +573,7 @@ class RelayContract(RoomContract):
 
     async def test_dialTimeout(self: Any) -> None:
         """
-        The search for a host takes no longer than it may in all.
+        The search for a host takes no longer than C{dialTimeout}.
         """
         self.limits = DialLimits(connectTimeout=10.0, dialTimeout=0.2)
         self.silentHost("silent")
@@ -583,7 +585,7 @@ class RelayContract(RoomContract):
 
     async def test_abortWhileConnecting(self: Any) -> None:
         """
-        A client whose host is still being looked for can be ended too.
+        A client can be ended while its host is searched for.
         """
         self.silentHost("silent")
         client, fd = self.client()

@@ -1,5 +1,5 @@
 """
-What every resource probe has to keep to, as tests to be run on one's own.
+The tests that every resource probe has to pass, for one's own probes.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from txlb.interfaces import IResourceProbe
 from txlb.resources import ProbeTarget
 from txlb.testing._streams import FarHost, Stream, until
 
-#: More than any probe has to take of an answer, in bytes.
+#: More than any probe has to read of an answer, in bytes.
 PLENTY = 4 << 20
 
 
 class ResourceProbeContract:
     """
     The tests that every resource probe passes. Derive from it and from
-    L{twisted.trial.unittest.TestCase}, and say how to make one and how a host
-    answers::
+    L{twisted.trial.unittest.TestCase}, and implement C{makeProbe} and C{say}, the answer
+    of a host::
 
         class MyProbeTests(ResourceProbeContract, TestCase):
             def makeProbe(self, reactor):
@@ -36,21 +36,21 @@ class ResourceProbeContract:
 
     def makeProbe(self, reactor: Any) -> IResourceProbe:
         """
-        Make the probe that is tested.
+        Make the probe under test.
         """
-        raise NotImplementedError("say how to make the probe that is tested")
+        raise NotImplementedError("implement makeProbe")
 
     async def say(self, stream: Stream, available: float) -> None:
         """
-        Say on a connection of the probe's what a host has left.
+        Report on a connection of the probe the share that a host has left.
         """
-        raise NotImplementedError("say how a host answers")
+        raise NotImplementedError("implement say")
 
     def setUp(self: Any) -> None:
         """
-        A probe, and a host that the test plays.
+        Make a probe, and a host that the test plays.
         """
-        # Picked up now, as trial chooses it.
+        # Picked up now, because trial chooses it.
         from twisted.internet import reactor  # noqa: PLC0415
 
         self.reactor = reactor
@@ -60,14 +60,14 @@ class ResourceProbeContract:
 
     def target(self: Any) -> ProbeTarget:
         """
-        The host that the test plays.
+        Return the target: the host that the test plays.
         """
         address = self.host.configured("host").address
         return ProbeTarget(("service", "group", "host"), address, 10, 5.0)
 
     async def found(self: Any, available: float) -> float | None:
         """
-        What the probe finds where a host says what it has left.
+        Return the probe's result if the host reports a share.
         """
         asked = self.probe.probe(self.target())
         stream = await self.host.accept()
@@ -80,7 +80,7 @@ class ResourceProbeContract:
 
     async def failed(self: Any, asked: Any) -> None:
         """
-        See that a probe fails.
+        Test that a probe fails.
         """
         await until(self.reactor, lambda: asked.called, "the end of the probe")
         try:
@@ -92,13 +92,13 @@ class ResourceProbeContract:
 
     def test_interface(self: Any) -> None:
         """
-        It is a probe.
+        A probe provides its interface.
         """
         self.assertTrue(verifyObject(IResourceProbe, self.probe))
 
     async def test_says(self: Any) -> None:
         """
-        It finds what the host says, again and again.
+        The probe returns the share that the host reports, several times.
         """
         for available in (0.5, 0.0, 1.0, 0.25):
             found = await self.found(available)
@@ -106,7 +106,7 @@ class ResourceProbeContract:
 
     async def test_refused(self: Any) -> None:
         """
-        Where nobody listens it fails.
+        The probe fails if the host refuses connections.
         """
         target = self.target()
         self.host.close()
@@ -114,7 +114,7 @@ class ResourceProbeContract:
 
     async def test_closed(self: Any) -> None:
         """
-        It fails where the host closes without an answer.
+        The probe fails if the host closes without an answer.
         """
         asked = self.probe.probe(self.target())
         stream = await self.host.accept()
@@ -123,7 +123,8 @@ class ResourceProbeContract:
 
     async def test_cancelled(self: Any) -> None:
         """
-        Cancelled while the host says nothing, it lets go of it at once.
+        If it is cancelled while the host sends nothing, a probe closes its connection
+        at once.
         """
         asked = self.probe.probe(self.target())
         asked.addErrback(lambda reason: reason.trap(CancelledError, Exception) and None)
@@ -139,7 +140,7 @@ class ResourceProbeContract:
 
     async def test_endless(self: Any) -> None:
         """
-        A host that talks for ever is not listened to for ever.
+        A probe does not read an endless answer for ever.
         """
         asked = self.probe.probe(self.target())
         stream = await self.host.accept()

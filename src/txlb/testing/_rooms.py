@@ -1,6 +1,6 @@
 """
-What every relay does with clients that wait for room, and with hosts that are
-taken out.
+The tests of relays with clients that wait for room, and with hosts that are taken out
+of rotation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RoomContract(RelayStage):
 
     def waitingClient(self: Any) -> Stream:
         """
-        A client for whom there is no room.
+        Connect a client without room at the host.
         """
         client: Stream
         client, fd = self.client()
@@ -55,7 +55,7 @@ class RoomContract(RelayStage):
 
     async def end(self: Any) -> None:
         """
-        End what there is.
+        Close everything.
         """
         self.relay.abortAll()
         await until(self.reactor, lambda: not self.relay.connectionCount(), "the end of all")
@@ -63,7 +63,7 @@ class RoomContract(RelayStage):
 
     async def test_waitsForRoom(self: Any) -> None:
         """
-        A client waits until the host has room, and then the host gets what it
+        A client waits until the host has room, and then the host gets the bytes that it
         has sent meanwhile.
         """
         host = self.small()
@@ -91,7 +91,7 @@ class RoomContract(RelayStage):
 
     async def test_resetsWhileWaiting(self: Any) -> None:
         """
-        So is one that resets, whatever it has sent before.
+        A client that resets while it waits is forgotten, even if it has sent bytes.
         """
         await self.connected(self.small())
         client = self.waitingClient()
@@ -101,7 +101,7 @@ class RoomContract(RelayStage):
 
     async def test_halfClosedWhileWaiting(self: Any) -> None:
         """
-        One that has asked and finished sending still waits for its answer.
+        A client that has sent a request and finished still waits for its answer.
         """
         host = self.small()
         client, server = await self.connected(host)
@@ -122,7 +122,7 @@ class RoomContract(RelayStage):
 
     async def test_waitsTooLong(self: Any) -> None:
         """
-        The wait has an end.
+        The wait ends after C{queueTimeout}.
         """
         await self.connected(self.small(queueTimeout=0.1))
         client = self.waitingClient()
@@ -131,7 +131,7 @@ class RoomContract(RelayStage):
 
     async def test_abortWhileWaiting(self: Any) -> None:
         """
-        A client that waits can be ended too.
+        A waiting client can be ended.
         """
         await self.connected(self.small())
         client = self.waitingClient()
@@ -143,7 +143,7 @@ class RoomContract(RelayStage):
 
     async def test_waitsAfterAFailure(self: Any) -> None:
         """
-        Who could not reach one host waits for the other.
+        A client that could not reach one host waits for the other.
         """
         dead, host = self.host("dead"), self.small()
         self.pool.setWeight("dead", 0)
@@ -167,7 +167,7 @@ class RoomContract(RelayStage):
 
     async def test_leaveHost(self: Any) -> None:
         """
-        The connections at one host can be reset, and others go on.
+        The connections of one host can be reset, and others go on.
         """
         gone, other = self.host("gone"), self.host("other")
         client, server = await self.connected(gone)
@@ -186,9 +186,9 @@ class RoomContract(RelayStage):
 
     async def test_leaveHostWhileConnecting(self: Any) -> None:
         """
-        Where a host is only being connected to, the client goes on to another
-        and the host has not failed. One that has gone down is left to tell by
-        itself.
+        If a host leaves while it is being connected to, the client goes on to another
+        host, and the host has not failed. A host that has gone down is left to report
+        that itself.
         """
         self.limits = DialLimits(connectTimeout=10.0, dialTimeout=20.0)
         self.silentHost("silent")
@@ -210,8 +210,8 @@ class RoomContract(RelayStage):
 
     async def test_hostFirst(self: Any) -> None:
         """
-        A host that finishes, or resets, before its client has finished is said
-        to have done so.
+        If a host finishes or resets before its client has finished, the outcome names
+        the host.
         """
         host = self.host()
         for end in ("finish", "reset"):
@@ -228,7 +228,7 @@ class RoomContract(RelayStage):
 
     async def test_clientFirst(self: Any) -> None:
         """
-        Where the client ends it first, it was not the host.
+        If the client ends first, the outcome does not name the host.
         """
         host = self.host()
         for end in ("finish", "reset"):

@@ -1,5 +1,5 @@
 """
-What every policy has to keep to, as tests to be run on one's own.
+The tests that every policy has to pass, for one's own policies.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ else:
 
 Key = tuple[str, str, str]
 
-#: How much a policy may hold beyond what it held after its warm-up.
+#: Objects that a policy may hold beyond those that it held after its warm-up.
 SLACK = 500
 
-#: What happens to a policy and its hosts in one of many cycles.
+#: The call of one cycle for a policy and its hosts.
 Change = Callable[[IScheduler, list[FakeHost], int], None]
 
 
 class SchedulerContract(Base):
     """
-    Tests of a policy. Derive from it and from a test case of trial, and say
-    how to make one::
+    Tests of a policy. Derive from it and from a test case of trial, and implement
+    C{makeScheduler}::
 
         class MyPolicyTests(SchedulerContract, SynchronousTestCase):
             def makeScheduler(self, random):
                 return MyPolicy(random)
 
-    All chance in it is seeded, so that it fails every time or never.
+    All chance in it is seeded, so it fails every time or never.
 
     @cvar weighted: whether idle hosts are chosen in proportion to their weights.
-    @cvar bounded: whether what the policy holds depends on its hosts alone. One
-        that keeps a table of clients on purpose says L{False} and has a test of
-        its own for how large that gets.
-    @cvar seeds: one history of a policy is made up and followed for each.
+    @cvar bounded: whether the memory of the policy depends on its hosts alone. A policy
+        that keeps a table of clients on purpose sets L{False} and has a test of its own
+        for the table's size.
+    @cvar seeds: a history of random calls is made for each seed.
     """
 
     weighted = False
@@ -55,15 +55,15 @@ class SchedulerContract(Base):
 
     def makeScheduler(self, random: Random) -> IScheduler:
         """
-        A new policy that holds no host.
+        Make a policy without hosts.
 
         @param random: all the chance that it may use.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how to make its scheduler")
+        raise NotImplementedError(f"{type(self).__name__} does not implement makeScheduler")
 
     def test_interface(self) -> None:
         """
-        It has what L{IScheduler} asks for, a name among it.
+        A policy provides L{IScheduler} and has a name.
         """
         scheduler = self.makeScheduler(Random(1))
         verifyObject(IScheduler, scheduler)
@@ -72,8 +72,7 @@ class SchedulerContract(Base):
 
     def test_noHosts(self) -> None:
         """
-        Where there is nobody to choose from, nobody is chosen: not at first, and
-        not when all have gone.
+        Without hosts the policy chooses none: neither at first, nor when all have gone.
         """
         scheduler = self.makeScheduler(Random(1))
         host = FakeHost("a")
@@ -87,8 +86,8 @@ class SchedulerContract(Base):
 
     def test_onlyHost(self) -> None:
         """
-        The only host is chosen by and by, and again when it has gone and come
-        back, with the same name but as another object.
+        The only host is chosen eventually, and again when it has gone and come back,
+        with the same name but as another object.
         """
         scheduler = self.makeScheduler(Random(1))
         for _ in range(3):
@@ -101,7 +100,7 @@ class SchedulerContract(Base):
 
     def test_excluded(self) -> None:
         """
-        An excluded host is not chosen, and with all of them excluded none is.
+        An excluded host is not chosen, and no host is chosen if all are excluded.
         """
         scheduler = self.makeScheduler(Random(1))
         hosts = [FakeHost(name, weight) for name, weight in (("a", 1), ("b", 50), ("c", 3))]
@@ -117,8 +116,8 @@ class SchedulerContract(Base):
 
     def test_histories(self) -> None:
         """
-        Whatever happens in whatever order, a choice is a host that is held and
-        not excluded, and the scores are of exactly the held hosts.
+        After any calls in any order, a choice is a host that is held and not excluded,
+        and the scores are of exactly the held hosts.
         """
         for seed in self.seeds:
             history = History(self.makeScheduler(Random(seed)), Random(seed))
@@ -135,8 +134,8 @@ class SchedulerContract(Base):
 
     def test_explainChangesNothing(self) -> None:
         """
-        Of two policies with the same seed and history one is asked for scores
-        all the time. They choose the same hosts.
+        Of two policies with the same seed and history one is asked for scores all the
+        time. They choose the same hosts.
         """
         for seed in self.seeds:
             asked = History(self.makeScheduler(Random(seed)), Random(seed))
@@ -151,7 +150,7 @@ class SchedulerContract(Base):
 
     def test_claimsNothing(self) -> None:
         """
-        To choose a host leaves it as it is: the pool counts, the policy doesn't.
+        Choosing a host does not change it: the pool counts, the policy doesn't.
         """
         scheduler = self.makeScheduler(Random(1))
         hosts = [FakeHost(name, weight, active=2) for name, weight in (("a", 1), ("b", 3))]
@@ -165,8 +164,8 @@ class SchedulerContract(Base):
 
     def test_shares(self) -> None:
         """
-        Clients are served by held hosts; with C{weighted} in proportion to the
-        weights, by a chi-square test that refuses a true one once in 1,000.
+        Held hosts serve clients; with C{weighted} in proportion to the weights, by a
+        chi-square test that refuses right shares once in 1,000.
         """
         for weights in ((1, 3), (1, 1, 1), (5, 1, 2, 8), (100, 1, 30)):
             scheduler = self.makeScheduler(Random(7))
@@ -184,14 +183,14 @@ class SchedulerContract(Base):
 
     def test_boundedPicks(self) -> None:
         """
-        Choosing again and again, with nothing else going on, piles up nothing.
+        Many choices without other calls don't grow the policy's memory.
         """
         self._assertBounded()
 
     def test_boundedChanges(self) -> None:
         """
-        Nor do hosts whose weights, connections and times change all the time,
-        with hardly anybody to choose one.
+        Many changes of weights, connections and times, with few choices, don't grow the
+        policy's memory.
         """
 
         def change(scheduler: IScheduler, hosts: list[FakeHost], number: int) -> None:
@@ -205,7 +204,8 @@ class SchedulerContract(Base):
 
     def test_boundedMembers(self) -> None:
         """
-        Nor do hosts that come and go, each with a name of its own.
+        Many hosts that come and go, each with a name of its own, don't grow the
+        policy's memory.
         """
 
         def replace(scheduler: IScheduler, hosts: list[FakeHost], number: int) -> None:
@@ -240,7 +240,7 @@ class SchedulerContract(Base):
 
 class History:
     """
-    A life that is made up for a policy.
+    A random history of calls for a policy.
 
     @ivar held: the hosts that the policy holds.
     """
@@ -252,7 +252,7 @@ class History:
 
     def step(self) -> frozenset[Key]:
         """
-        Let something happen.
+        Make one random call.
 
         @return: keys to exclude next, some of them of no held host.
         """
@@ -278,6 +278,6 @@ class History:
 
 def client(number: int) -> tuple[str, int]:
     """
-    The address of one of many clients.
+    Return the address of one of many clients.
     """
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1024 + number % 60000

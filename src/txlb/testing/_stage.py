@@ -1,6 +1,6 @@
 """
-The stage on which relays are tested: a pool, hosts and clients that a test
-plays, and a relay between them.
+The stage for tests of relays: a pool, hosts and clients that a test plays, and a relay
+between them.
 """
 
 from __future__ import annotations
@@ -23,25 +23,24 @@ from txlb.testing._streams import FarHost, Stream, until
 
 class RelayStage:
     """
-    What L{txlb.testing.RelayContract} is played on; mixed into a trial test
-    case.
+    The stage of L{txlb.testing.RelayContract}; mixed into a trial test case.
     """
 
     def makeRelay(
         self, reactor: Any, deadlines: Deadlines, timeouts: Timeouts, ended: Any
     ) -> IRelay:
         """
-        Make the relay that is tested.
+        Make the relay under test.
 
-        @param ended: what the relay calls with each L{Relayed}.
+        @param ended: the relay calls it with each L{Relayed}.
         """
-        raise NotImplementedError("say how to make the relay that is tested")
+        raise NotImplementedError("implement makeRelay")
 
     def setUp(self: Any) -> None:
         """
-        A pool of no hosts yet, and nothing relayed.
+        Make a pool without hosts, and a relay.
         """
-        # Picked up now, as trial chooses it.
+        # Picked up now, because trial chooses it.
         from twisted.internet import reactor  # noqa: PLC0415
 
         self.reactor = reactor
@@ -55,7 +54,7 @@ class RelayStage:
 
     def relayWith(self: Any, timeouts: Timeouts) -> IRelay:
         """
-        A relay with other timeouts.
+        Make a relay with other timeouts.
         """
         relay: IRelay = self.makeRelay(self.reactor, self.deadlines, timeouts, self.results.append)
         return relay
@@ -71,7 +70,7 @@ class RelayStage:
 
     def silentHost(self: Any, name: str) -> None:
         """
-        Add a host whose backlog is full, so that connecting has no answer.
+        Add a host whose backlog is full, so that connecting gets no answer.
         """
         self.pool.addHost(self.silent().configured(name))
 
@@ -84,7 +83,7 @@ class RelayStage:
 
     def refusing(self: Any) -> FarHost:
         """
-        @return: a place where nobody listens, which no host of this test gets.
+        Return an address that refuses connections, and that no host of this test gets.
         """
         place = FarHost(self.reactor)
         place.refuse()
@@ -93,8 +92,8 @@ class RelayStage:
 
     def silent(self: Any) -> FarHost:
         """
-        @return: a place whose backlog is full, so that connecting has no answer.
-            C{fillers} has what fills it.
+        Return an address whose backlog is full, so that connecting gets no answer.
+        C{fillers} has the connections that fill it.
         """
         host = FarHost(self.reactor, backlog=0)
         self.addCleanup(host.close)
@@ -108,10 +107,13 @@ class RelayStage:
 
     def client(self: Any) -> tuple[Stream, int]:
         """
-        @return: a client, and the descriptor of the balancer's end of it.
+        Connect a client.
+
+        @return: the client, and the descriptor of the balancer's end.
         """
         with socket.socket() as listener:
-            # As a listener of the balancer's does, so that the client's socket has them.
+            # As a listener of the balancer sets them, so that the accepted socket
+            # inherits them.
             setStreamOptions(listener)
             listener.bind(("127.0.0.1", 0))
             listener.listen(1)
@@ -124,7 +126,7 @@ class RelayStage:
 
     def begin(self: Any, clientFd: int, **first: bytes) -> None:
         """
-        Give a client to the relay.
+        Pass a client to the relay.
         """
         step = self.pool.dial(("127.0.0.1", 1), self.limits).start()
         assert isinstance(step, Attempt)  # noqa: S101 - the test has added a host
@@ -138,7 +140,9 @@ class RelayStage:
 
     async def connected(self: Any, host: FarHost, **first: bytes) -> tuple[Stream, Stream]:
         """
-        @return: the far ends of a connection that is relayed.
+        Connect a client and a host through the relay.
+
+        @return: their far ends.
         """
         client, fd = self.client()
         self.begin(fd, **first)
@@ -148,7 +152,8 @@ class RelayStage:
 
     async def over(self: Any, outcome: Outcome, count: int = 1) -> Relayed:
         """
-        Wait for the end; it must be the one expected, and nothing be left.
+        Wait for the end of a connection; its outcome must be the expected one, and no
+        object may be left.
         """
         await until(self.reactor, lambda: len(self.results) >= count, "the end of the connection")
         self.assertEqual(len(self.results), count)
@@ -164,8 +169,8 @@ class RelayStage:
 
 def openSockets() -> int:
     """
-    How many sockets this process has open. Pipes don't count: the reactor opens
-    some of its own when it first runs.
+    Return the number of open sockets of this process. Pipes don't count: the reactor
+    opens some of its own when it first runs.
     """
     count = 0
     for name in os.listdir("/proc/self/fd"):

@@ -1,6 +1,6 @@
 """
-The far ends of a relayed connection: raw sockets that a test drives step by
-step while the reactor runs.
+The far ends of a relayed connection: raw sockets that a test drives step by step while
+the reactor runs.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ LOOK = 0.002
 
 async def until(reactor: Any, condition: Callable[[], bool], what: str) -> None:
     """
-    Let the reactor run until something is so.
+    Run the reactor until a condition is true.
 
-    @param what: what is waited for, for the message.
-    @raise AssertionError: it did not become so in time.
+    @param what: the condition in words, for the message.
+    @raise AssertionError: it did not become true in time.
     """
     latest = time.monotonic() + PATIENCE
     while not condition():
@@ -41,8 +41,8 @@ class Stream:
     """
     One far end of a connection.
 
-    @ivar received: everything that has come so far.
-    @ivar ended: whether the end of what the other side sends has come.
+    @ivar received: all bytes that it has received.
+    @ivar ended: whether the other side has finished sending.
     @ivar wasReset: whether the connection was reset.
     """
 
@@ -56,7 +56,7 @@ class Stream:
 
     def read(self) -> None:
         """
-        Take what is there.
+        Read the bytes that have arrived.
         """
         with contextlib.suppress(BlockingIOError):
             while not self.ended and not self.wasReset:
@@ -70,9 +70,9 @@ class Stream:
 
     def write(self, data: bytes) -> int:
         """
-        Send what can be sent at once.
+        Send as many bytes as the system takes at once.
 
-        @return: how many bytes went.
+        @return: the number of bytes.
         """
         try:
             return self.sock.send(data)
@@ -86,7 +86,7 @@ class Stream:
         """
         Send everything.
 
-        @param reader: the other far end, if it is to read meanwhile.
+        @param reader: the other far end, if it has to read meanwhile.
         """
         view = memoryview(data)
         sent = 0
@@ -102,7 +102,7 @@ class Stream:
 
     async def expect(self, data: bytes) -> None:
         """
-        Read until as much has come as C{data} has; it must be C{data}.
+        Read as many bytes as C{data} has; they must be C{data}.
         """
 
         def enough() -> bool:
@@ -115,7 +115,7 @@ class Stream:
 
     async def expectAll(self, data: bytes) -> None:
         """
-        Read until the end or a reset; what has come by then must be C{data}.
+        Read until the end or a reset; all received bytes must be C{data}.
         """
 
         def over() -> bool:
@@ -129,7 +129,7 @@ class Stream:
     @property
     def hasSomething(self) -> bool:
         """
-        Whether there is something to read.
+        Whether bytes have arrived and are unread.
         """
         with contextlib.suppress(BlockingIOError):
             return bool(self.sock.recv(1, socket.MSG_PEEK))
@@ -137,7 +137,7 @@ class Stream:
 
     async def expectEnd(self) -> None:
         """
-        Read until the end has come.
+        Read until the other side has finished.
         """
 
         def end() -> bool:
@@ -150,8 +150,8 @@ class Stream:
 
     async def expectReset(self) -> None:
         """
-        Read until the connection is reset. A UNIX socket has no reset: there
-        the end, or a write that fails, will do.
+        Read until the connection is reset. A UNIX socket has no reset: there the end,
+        or a write that fails, counts.
         """
 
         def broken() -> bool:
@@ -159,7 +159,7 @@ class Stream:
             if self.sock.family == socket.AF_UNIX and self.ended:
                 return True
             if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                # So it shows behind an end that has been read.
+                # This shows a reset behind an end that was read.
                 self.wasReset = True
             return self.wasReset
 
@@ -167,7 +167,7 @@ class Stream:
 
     def finish(self) -> None:
         """
-        Send no more.
+        Finish sending.
         """
         self.sock.shutdown(socket.SHUT_WR)
 
@@ -180,17 +180,16 @@ class Stream:
 
     def close(self) -> None:
         """
-        Close.
+        Close the socket.
         """
         self.sock.close()
 
 
 class FarHost:
     """
-    A host that a test plays: a listening socket on the loopback, or in the file
-    system.
+    A host that a test plays: a listening socket on the loopback, or in the file system.
 
-    @param path: of a UNIX socket; L{None} for TCP.
+    @param path: the path of a UNIX socket; L{None} for TCP.
     @param backlog: connections that may wait to be accepted.
     """
 
@@ -209,13 +208,13 @@ class FarHost:
 
     def configured(self, name: str) -> ProxyHost:
         """
-        This host as it would be configured.
+        Return this host as a configured one.
         """
         return ProxyHost(name, *self.where)
 
     async def accept(self) -> Stream:
         """
-        The next connection that comes.
+        Wait for the next connection.
         """
         accepted: list[socket.socket] = []
 
@@ -229,7 +228,7 @@ class FarHost:
 
     def refuse(self) -> None:
         """
-        Refuse who connects from now on, and keep the port from being another's.
+        Refuse new connections, and keep the port from other programs.
         """
         self.sock.close()
         self.sock = socket.socket()
@@ -237,6 +236,6 @@ class FarHost:
 
     def close(self) -> None:
         """
-        Listen no more: who connects from now on is refused.
+        Stop listening: new connections are refused.
         """
         self.sock.close()

@@ -1,10 +1,10 @@
 """
-A transport in memory that does flow control and half-close.
+A transport in memory with flow control and half-close.
 
-Twisted's own fakes take every byte at once and know no end but the full one, so
-that code which must wait, or which must pass on an end, passes its tests without
-doing either. This one behaves as a TCP transport of Twisted does, the trap
-included that a producer which is still registered keeps a close from happening.
+Twisted's own fakes accept every byte at once and have no half-close, so code that must
+wait, or that must pass on an end, passes its tests without doing either. This one
+behaves as a TCP transport of Twisted does, including the trap that a registered
+producer keeps the transport from closing.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ BUFFER = 65536
 @implementer(ITCPTransport, IPushProducer, IHalfCloseableDescriptor)
 class FlowTransport:
     """
-    One end of a connection, with a test in the place of the peer.
+    One end of a connection, with a test in place of the peer.
 
-    The protocol under test has this as its transport. The test plays the
-    peer: it L{send}s bytes, L{finish}es, L{reset}s, and L{take}s what the
-    protocol has written; nothing that was written leaves before it is taken.
+    The protocol under test has this as its transport. The test plays the peer: it
+    L{send}s bytes, L{finish}es, L{reset}s, and L{take}s the bytes that the protocol has
+    written. No written byte leaves before it is taken.
 
     @param protocol: is connected at once.
     @param buffer: bytes that may wait to be taken before the producer is paused.
-    @param host: the protocol's own address; by default one kept for documentation.
+    @param host: the protocol's own address; by default one reserved for documentation.
     @param peer: the peer's address, likewise.
 
-    @ivar reading: whether the protocol wants bytes.
-    @ivar finished: whether the peer has seen the end of what the protocol sends.
+    @ivar reading: whether the protocol reads.
+    @ivar finished: whether the peer has seen the end of the protocol's bytes.
     @ivar closed: whether the connection is closed for both.
-    @ivar aborted: whether it was the protocol's side that reset it.
+    @ivar aborted: whether the protocol's side has reset it.
     """
 
     def __init__(
@@ -79,32 +79,33 @@ class FlowTransport:
 
     def send(self, data: bytes) -> None:
         """
-        The peer sends bytes. They wait while the protocol does not read.
+        Send bytes as the peer. They wait while the protocol does not read.
         """
         self._incoming += data
         self._feed()
 
     def finish(self) -> None:
         """
-        The peer has sent all. The protocol hears of it when it has read what
-        was sent before.
+        Finish sending as the peer. The protocol is told when it has read the bytes
+        before.
         """
         self._peerFinished = True
         self._feed()
 
     def reset(self) -> None:
         """
-        The peer resets the connection. What waits in either direction is lost.
+        Reset the connection as the peer. Bytes that wait in either direction are lost.
         """
         self._outgoing.clear()
         self._lose(ConnectionLost())
 
     def fail(self) -> None:
         """
-        The peer has reset the connection, and that shows when the protocol writes, while
-        there may be something to read. What waits to be taken is lost. A protocol that has
-        C{writeFailed} is told, and reads what the peer had sent before it is told of the
-        loss; for any other one all is lost at once, as with Twisted's own transports.
+        Reset the connection as the peer, so that it shows when the protocol writes,
+        while there may be bytes to read. Bytes that wait to be taken are lost. If the
+        protocol has C{writeFailed}, that is called, and it reads the bytes that the
+        peer had sent before its C{connectionLost} is called. For any other protocol all
+        bytes are lost at once, as with Twisted's own transports.
         """
         if self.closed or self._failed:
             return
@@ -120,29 +121,29 @@ class FlowTransport:
     @property
     def ended(self) -> bool:
         """
-        Whether the peer has sent all.
+        Whether the peer has finished sending.
         """
         return self._peerFinished
 
     @property
     def waiting(self) -> int:
         """
-        Bytes that were written and not taken.
+        The number of bytes that were written and not taken.
         """
         return len(self._outgoing)
 
     @property
     def unread(self) -> int:
         """
-        Bytes that the peer has sent and the protocol has not read.
+        The number of bytes that the peer has sent and the protocol has not read.
         """
         return len(self._incoming)
 
     def take(self, most: int | None = None) -> bytes:
         """
-        The peer reads.
+        Read as the peer.
 
-        @param most: how many bytes at most; L{None} for all that wait.
+        @param most: the most bytes to read; L{None} for all that wait.
         """
         data = bytes(self._outgoing[:most])
         del self._outgoing[: len(data)]
@@ -152,7 +153,7 @@ class FlowTransport:
 
     def _emptied(self) -> None:
         """
-        Everything that was written has been taken.
+        Continue when everything that was written has been taken.
         """
         if self.producer is not None and self._paused:
             self._paused = False
@@ -173,7 +174,7 @@ class FlowTransport:
 
     def _feedEnd(self) -> None:
         if self._failed:
-            # The system tells of a reset once; after that it looks like an end.
+            # The system reports a reset once; after that it looks like an end.
             if self.reading and not self._incoming:
                 self._lose(ConnectionLost())
         elif self.reading and not self.closed and self._peerFinished and not self._incoming:
@@ -205,7 +206,7 @@ class FlowTransport:
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
         """
-        See L{IConsumer.registerProducer}. Only push producers will do.
+        Register a push producer; a pull producer is refused.
         """
         if self.producer is not None:
             raise RuntimeError(f"{self.producer!r} is registered already")
@@ -231,8 +232,7 @@ class FlowTransport:
 
     def loseConnection(self) -> None:
         """
-        See L{ITCPTransport.loseConnection}. It happens when everything was
-        taken and no producer is registered.
+        Close the connection when all bytes were taken and no producer is registered.
         """
         if self.closed:
             return
@@ -275,7 +275,7 @@ class FlowTransport:
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """
-        See L{ITCPTransport.setTcpNoDelay}. There is nothing to delay.
+        Do nothing: there is nothing to delay.
         """
 
     def getTcpKeepAlive(self) -> bool:
@@ -283,5 +283,5 @@ class FlowTransport:
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """
-        See L{ITCPTransport.setTcpKeepAlive}. There is nothing to keep alive.
+        Do nothing: there is nothing to keep alive.
         """
