@@ -40,7 +40,7 @@ MAKERS: dict[type, dict[str, Any]] = {
     HostMapper: {"proxy": "127.0.0.1:80", "host": "h", "address": "10.0.0.1:80"},
     ProxyHost: {"name": "a", "ipOrHost": "10.0.0.1", "port": 80},
     ProxyGroup: {"name": "g"},
-    ProxyService: {"name": "s", "addresses": ["127.0.0.1:0"], "groups": [GROUP]},
+    ProxyService: {"name": "s", "listeners": ["127.0.0.1:0"], "groups": [GROUP]},
     HealthCheck: {},
     ResourceProbe: {"probe": "agent"},
 }
@@ -107,7 +107,7 @@ class ModelTests(SynchronousTestCase):
         """
         for kind, name, value, error in self.wrong():
             self.assertLess(len(str(error)), 330, (kind, name, str(error)))
-            if name not in {"proxy", "addresses", "groups", "hosts", "allow", "deny", "options"}:
+            if name not in {"proxy", "listeners", "groups", "hosts", "allow", "deny", "options"}:
                 shown = repr(value)[:20]
                 self.assertIn(shown, str(error), (kind, name))
 

@@ -11,9 +11,18 @@ import stat
 from dataclasses import replace
 
 from tests.application.balancers import ServiceCase
+from tests.model.options import OptionalListener
 from txlb.application import LoadBalancedService, ProxyListener
 from txlb.errors import ListenError, ModelError, UnknownName
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress
+from txlb.model import (
+    HealthCheck,
+    Listener,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    TCPAddress,
+    UNIXAddress,
+)
 from txlb.proxy import AnyListener
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
@@ -143,7 +152,7 @@ class ApplyTests(ServiceCase):
         listener = lbs.getProxyService("web")
         old = listener.addresses[0]
         new = TCPAddress("127.0.0.1", self.freePort())
-        lbs.apply([replace(self.web(), addresses=(new,))])
+        lbs.apply([replace(self.web(), listeners=(Listener(new),))])
         self.assertIs(lbs.getProxyService("web"), listener)
         self.assertEqual(listener.addresses, (new,))
         self.assertRaises(OSError, self.connectTo, old)
@@ -162,8 +171,8 @@ class ApplyTests(ServiceCase):
         lbs.apply(
             [
                 self.web(),
-                replace(two, addresses=one.addresses),
-                replace(one, addresses=two.addresses),
+                replace(two, listeners=one.listeners),
+                replace(one, listeners=two.listeners),
             ]
         )
         self.assertEqual({self.listenerOf("one"), self.listenerOf("two")}, sockets)
@@ -179,12 +188,12 @@ class ApplyTests(ServiceCase):
         """
         lbs = self.running()
         before = self.listenerOf("web")
-        more = replace(self.web(), addresses=(*self.web().addresses, TCPAddress("127.0.0.1", 0)))
+        more = replace(self.web(), listeners=(*self.web().listeners, Listener("127.0.0.1:0")))
         lbs.apply([more])
         self.assertEqual(lbs.getProxyNames(), ["web-1", "web-2"])
         self.assertIs(self.listenerOf("web-1"), before)
         second = self.listenerOf("web-2")
-        lbs.apply([replace(more, addresses=(more.addresses[1],))])
+        lbs.apply([replace(more, listeners=(more.listeners[1],))])
         self.assertEqual(lbs.getProxyNames(), ["web"])
         self.assertIn(self.listenerOf("web"), (before, second))
         self.come()
@@ -221,7 +230,7 @@ class ApplyTests(ServiceCase):
         lbs = self.running(mail)
         address = mail.addresses[0]
         assert isinstance(address, TCPAddress)
-        wanted = replace(mail, addresses=(TCPAddress("", address.port),))
+        wanted = replace(mail, listeners=(Listener(("", address.port)),))
         error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
         self.assertIn(f"{address} is this balancer's own", str(error))
         self.assertEqual(lbs.getProxyService("mail").addresses, (address,))
@@ -243,10 +252,32 @@ class ApplyTests(ServiceCase):
             ("192.0.2.1", "this machine has no such address"),
             ("127.0.0.2", "the address is in use by another listener"),
         ):
-            wanted = replace(mail, addresses=(TCPAddress(host, address.port),))
+            wanted = replace(mail, listeners=(Listener((host, address.port)),))
             error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
             self.assertEqual(str(error), f"can't listen on {host}:{address.port}: {reason}")
         self.assertEqual(lbs.getProxyService("mail").addresses, (address,))
+
+    def test_options(self) -> None:
+        """
+        A listener that stays has its new options at once, and those of a service that
+        takes its address over. The socket stays, and so do clients that wait.
+        """
+        mail = service("mail", OptionalListener(f"127.0.0.1:{self.freePort()}"))
+        lbs = self.running(mail)
+        before = self.listenerOf("mail")
+        waiting = self.connectTo(mail.addresses[0])
+        for wanted in (
+            replace(mail, listeners=(OptionalListener(mail.addresses[0], limit=5),)),
+            replace(mail, name="post", listeners=(OptionalListener(mail.addresses[0], limit=6),)),
+        ):
+            self.assertTrue(lbs.plan([self.web(), wanted]))
+            lbs.apply([self.web(), wanted])
+            self.assertIs(self.listenerOf(wanted.name), before)
+            self.assertEqual(before.configured, wanted.listeners[0])
+            self.assertEqual(lbs.getProxyService(wanted.name).configured, wanted.listeners[0])
+        self.reactor.readable()
+        self.assertEqual(self.manager.getCounters("post").accepted, 1)
+        waiting.close()
 
     def modeOf(self, path: str) -> int:
         return stat.S_IMODE(os.stat(path).st_mode)
@@ -263,7 +294,9 @@ class ApplyTests(ServiceCase):
         self.assertEqual((self.modeOf(path), self.modeOf(other)), (0o600, 0o660))
         client = self.connect(path)
         wanted = replace(
-            mail, name="post", addresses=(UNIXAddress(other), UNIXAddress(path, mode=0o666))
+            mail,
+            name="post",
+            listeners=(Listener(f"unix:{other}"), Listener(UNIXAddress(path, mode=0o666))),
         )
         self.assertEqual(len(lbs.plan([self.web(), wanted]).changes), 2)
         lbs.apply([self.web(), wanted])
@@ -272,7 +305,7 @@ class ApplyTests(ServiceCase):
         self.reactor.readable()
         self.assertEqual(self.manager.getCounters("post").accepted, 1)
         client.close()
-        changed = replace(wanted, addresses=(UNIXAddress(other), UNIXAddress(path)))
+        changed = replace(wanted, listeners=(Listener(f"unix:{other}"), Listener(f"unix:{path}")))
         self.assertEqual(
             lbs.plan([self.web(), changed]).lines,
             [f"service post: listener unix:{path} mode 0666 -> 0600"],
@@ -295,14 +328,15 @@ class ApplyTests(ServiceCase):
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
         self.patch(os, "chown", chown)
-        given = UNIXAddress(other, mode=0o660, group="12")
-        wanted = replace(mail, addresses=(UNIXAddress(path, mode=0o666), given))
+        changed = Listener(UNIXAddress(path, mode=0o666))
+        given = Listener(UNIXAddress(other, mode=0o660, group="12"))
+        wanted = replace(mail, listeners=(changed, given))
         error = self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
         self.assertIn(f"can't listen on unix:{other}: its file can't be given to", str(error))
         self.assertEqual((self.modeOf(path), self.modeOf(other)), (0o600, 0o600))
         self.assertEqual(self.manager.getService("mail"), mail)
-        taken = f"127.0.0.1:{self.takenPort()}"
-        wanted = replace(mail, addresses=(UNIXAddress(path, mode=0o666), taken))  # type: ignore[arg-type]  # a text
+        taken = Listener(f"127.0.0.1:{self.takenPort()}")
+        wanted = replace(mail, listeners=(changed, taken))
         self.assertRaises(ListenError, lbs.apply, [self.web(), wanted])
         self.assertEqual(self.modeOf(path), 0o600)
 

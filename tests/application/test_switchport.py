@@ -11,6 +11,7 @@ import stat
 from twisted.logger import LogLevel, formatEvent
 
 from tests.application.balancers import LOCAL, ServiceCase
+from tests.model.options import OptionalListener
 from tests.proxy.fakes import logOf
 from txlb.errors import AddressError, ListenError
 from txlb.model import InheritedAddress, TCPAddress, UNIXAddress
@@ -56,6 +57,19 @@ class SwitchPortTests(ServiceCase):
         self.assertEqual(
             self.manager.getService("web").addresses, (TCPAddress("127.0.0.1", self.port()),)
         )
+
+    def test_options(self) -> None:
+        """
+        The options of a listener that moves go with it.
+        """
+        self.balancer(OptionalListener("127.0.0.1:0", limit=5))
+        self.start()
+        self.lbs.switchPort("web", 0)
+        web = self.lbs.getProxyService("web")
+        [address] = web.addresses
+        self.assertEqual(web.configured, OptionalListener(address, limit=5))
+        assert web.listener is not None
+        self.assertEqual(web.listener.configured, web.configured)
 
     def test_inherited(self) -> None:
         """

@@ -32,7 +32,7 @@ from txlb.config import (
     parseConfiguration,
 )
 from txlb.errors import ConfigurationError, UnknownName
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService, TCPAddress
 
 
 def notesOf(configuration: Configuration) -> list[tuple[int, str]]:
@@ -286,7 +286,7 @@ class DocumentTests(SynchronousTestCase):
         What couldn't be loaded again is not made.
         """
         configuration = parseConfiguration(SMALL, "c.xml")
-        ephemeral = replace(configuration.services[0], addresses=(TCPAddress("127.0.0.1", 0),))
+        ephemeral = replace(configuration.services[0], listeners=(Listener("127.0.0.1:0"),))
         error = self.assertRaises(ConfigurationError, configuration.render, [ephemeral])
         self.assertIn("port 0", str(error))
         error = self.assertRaises(ConfigurationError, configuration.render, [])

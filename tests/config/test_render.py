@@ -24,7 +24,7 @@ from txlb.config._render import _set, render
 from txlb.config._written import WrittenElement
 from txlb.errors import ConfigurationError
 from txlb.manager import ProxyManager
-from txlb.model import HealthCheck, ProxyHost, ProxyService, TCPAddress, UNIXAddress
+from txlb.model import HealthCheck, Listener, ProxyHost, ProxyService, TCPAddress, UNIXAddress
 
 
 def comments(data: bytes) -> list[bytes | str | None]:
@@ -255,14 +255,14 @@ class RenderTests(RenderCase):
         listen = b'<listen ip="127.0.0.1:8080"/>'
         configuration = parseConfiguration(SMALL, "c.xml")
         (web,) = configuration.services
-        ours = replace(web, addresses=(UNIXAddress("/run/a", mode=0o660, group="0"),))
+        ours = replace(web, listeners=(Listener(UNIXAddress("/run/a", mode=0o660, group="0")),))
         found = configuration.render([ours])
         written = b'<listen ip="unix:/run/a" mode="0660" group="0"/>'
         self.assertEqual(found, SMALL.replace(listen, written))
         again = parseConfiguration(found, "c.xml")
         self.assertEqual(again.services, (ours,))
         self.assertEqual(again.render([web]), SMALL)
-        changed = replace(ours, addresses=(UNIXAddress("/run/a", user="0"),))
+        changed = replace(ours, listeners=(Listener(UNIXAddress("/run/a", user="0")),))
         self.assertEqual(
             again.render([changed]),
             SMALL.replace(listen, b'<listen ip="unix:/run/a" mode="0600" user="0"/>'),

@@ -40,7 +40,7 @@ class ModelTests(SynchronousTestCase):
         the model has an attribute.
         """
         ownLines = {"name", "ip", "scheduler", "enable"}
-        otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "addresses",
+        otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "listeners",
                        "groups", "check", "resource", "allow", "deny"}  # fmt: skip
         for element, settings, value in MODELS:
             names = {attribute.name for attribute in element.attributes}

@@ -30,7 +30,7 @@ from txlb.config._problems import Problems
 from txlb.errors import ConfigurationConflict, ConfigurationError, ModelError
 from txlb.health import CheckKind, Option, completed, registerCheck
 from txlb.manager import proxyManagerFactory
-from txlb.model import Change, ChangeKind, HealthCheck, ResourceProbe
+from txlb.model import Change, ChangeKind, HealthCheck, Listener, ResourceProbe
 from txlb.model.kinds import HIDDEN, Secret, SecretText, textOf
 from txlb.model.options import Text
 from txlb.model.registries import CHECKS
@@ -103,7 +103,7 @@ class CheckTests(SecretCase):
             self.configuration.render([service]),
             CHECKED.replace(b'as="ann"', b'as="ann" interval="7"'),
         )
-        written = replace(self.service, name="again", addresses=("h:1",))  # type: ignore[arg-type]  # texts will do
+        written = replace(self.service, name="again", listeners=(Listener("h:1"),))
         self.assertIn(b'token="hunter2"', self.configuration.render([written]))
 
     def test_values(self) -> None:

@@ -20,7 +20,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.config.documents import documents, hostAddresses, serviceLists
 from txlb.config import parseConfiguration
 from txlb.config._nodes import Node
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, parseListenAddress
+from txlb.model import (
+    HealthCheck,
+    Listener,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+)
 
 #: What an element is known by, from the outermost one on.
 Key = tuple[str, ...]
@@ -172,10 +178,10 @@ def _changed(services: Sequence[ProxyService], words: Sequence[str]) -> tuple[Pr
     for number, word in enumerate(words):
         service = found[number % len(found)]
         if word == "listen":
-            address = parseListenAddress("10.0.0.1:77")
-            addresses = (address, *(each for each in service.addresses if each != address))
-            if all(address not in each.addresses for each in found):
-                service = replace(service, addresses=addresses)
+            new = Listener("10.0.0.1:77")
+            listeners = (new, *(each for each in service.listeners if each != new))
+            if all(new not in each.listeners for each in found):
+                service = replace(service, listeners=listeners)
         elif word == "retries":
             service = replace(service, retries=99)
         elif word == "switch":

@@ -24,6 +24,7 @@ from txlb.manager import ProxyManager
 from txlb.model import (
     HealthCheck,
     HostMapper,
+    Listener,
     ProxyGroup,
     ProxyHost,
     ProxyService,
@@ -697,7 +698,7 @@ class FieldTests(SynchronousTestCase):
         "resource": ResourceProbe("agent", 3.0),
     }
     SERVICE: ClassVar[dict[str, Any]] = {
-        "addresses": (TCPAddress("127.0.0.1", 99),),
+        "listeners": (Listener("127.0.0.1:99"),),
         "maxConnections": 7,
         "connectTimeout": 1.5,
         "dialTimeout": 2.5,

@@ -5,12 +5,14 @@ Tests for the changes that L{txlb.manager} makes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.model.options import OptionalListener
 from tests.registries import keepRegistries
 from tests.watched import Watched
 from txlb.errors import AddressError, DuplicateName, ModelError, TxlbError, UnknownName
@@ -126,6 +128,16 @@ class ChangeTests(SynchronousTestCase):
             events, "listener-moved web: listener moved from 127.0.0.1:81 to 127.0.0.1:8081"
         )
         self.assertEqual(self.manager.snapshot()[0].addresses, ("127.0.0.1:80", "127.0.0.1:8081"))
+
+    def test_listenerMovedWithOptions(self) -> None:
+        """
+        A listener that gets another address keeps its options.
+        """
+        service = self.manager.getService("web")
+        self.manager.apply([replace(service, listeners=(OptionalListener(":80", limit=5),))])
+        self.manager.listenerMoved("web", 0, TCPAddress("", 81))
+        moved = self.manager.getService("web").listeners
+        self.assertEqual(moved, (OptionalListener(":81", limit=5),))
 
 
 class WrongChangeTests(SynchronousTestCase):

@@ -11,13 +11,26 @@ from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import serviceLists
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress, UNIXAddress, changesBetween
+from tests.model.options import OptionalListener
+from txlb.model import (
+    ListenAddress,
+    Listener,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    UNIXAddress,
+    changesBetween,
+)
 
 H1 = ProxyHost("h1", "127.0.0.1", 7001)
 H2 = ProxyHost("h2", "127.0.0.1", 7002)
 PROD = ProxyGroup("prod", "leastc", True, [H1, H2])
 TEST = ProxyGroup("test", "roundr", False, [H1])
 WEB = ProxyService("web", [("", 80), ("", 81)], [PROD, TEST])
+
+
+def web(*addresses: ListenAddress) -> ProxyService:
+    return ProxyService("web", addresses, WEB.groups)
 
 
 def group(changed: ProxyGroup) -> list[ProxyService]:
@@ -107,10 +120,7 @@ class ChangesBetweenTests(SynchronousTestCase):
             [
                 replace(
                     WEB,
-                    addresses=(
-                        TCPAddress("", 80),
-                        TCPAddress("", 10080),
-                    ),
+                    listeners=(Listener(":80"), Listener(":10080")),
                 )
             ],
             "service web: listener moved from *:81 to *:10080",
@@ -120,7 +130,7 @@ class ChangesBetweenTests(SynchronousTestCase):
         """
         A listener whose socket is given to others has not moved.
         """
-        old = replace(WEB, addresses=(UNIXAddress("/a"), UNIXAddress("/b", group="www")))
+        old = web(UNIXAddress("/a"), UNIXAddress("/b", group="www"))
         for addresses, lines in (
             (
                 (UNIXAddress("/a", mode=0o666, user="1"), UNIXAddress("/b")),
@@ -142,9 +152,9 @@ class ChangesBetweenTests(SynchronousTestCase):
                 ["service web: listener moved from unix:/b to unix:/c"],
             ),
         ):
-            plan = changesBetween([old], [replace(old, addresses=addresses)])
+            plan = changesBetween([old], [web(*addresses)])
             self.assertEqual(plan.lines, lines)
-        change = changesBetween([old], [replace(old, addresses=addresses)]).changes[0]
+        change = changesBetween([old], [web(*addresses)]).changes[0]
         self.assertEqual(change.asDict()["after"], "unix:/c")
 
     def test_listeners(self) -> None:
@@ -152,19 +162,49 @@ class ChangesBetweenTests(SynchronousTestCase):
             [
                 replace(
                     WEB,
-                    addresses=(
-                        TCPAddress("", 81),
-                        TCPAddress("", 82),
-                        TCPAddress("", 80),
-                    ),
+                    listeners=(Listener(":81"), Listener(":82"), Listener(":80")),
                 )
             ],
             "service web: listener *:82 added",
             "service web: listeners in another order",
         )
         self.check(
-            [replace(WEB, addresses=(TCPAddress("", 81),))], "service web: listener *:80 removed"
+            [replace(WEB, listeners=(Listener(":81"),))], "service web: listener *:80 removed"
         )
+
+    def test_listenerOptions(self) -> None:
+        """
+        The options of a listener are compared by the fields of its class, so that a new
+        one is told without a line of its own here: of a listener that stays, of one that
+        moves, and of one that stays while others come.
+        """
+        plain = OptionalListener(":80", limit=0)
+        for before, after, lines in (
+            (
+                [plain],
+                [OptionalListener(":80", limit=5)],
+                ["service web: listener *:80 limit 0 -> 5"],
+            ),
+            (
+                [plain],
+                [OptionalListener(":90", limit=5)],
+                [
+                    "service web: listener moved from *:80 to *:90",
+                    "service web: listener *:90 limit 0 -> 5",
+                ],
+            ),
+            (
+                [plain],
+                [OptionalListener(":80", limit=5), Listener(":81")],
+                [
+                    "service web: listener *:80 limit 0 -> 5",
+                    "service web: listener *:81 added",
+                ],
+            ),
+        ):
+            old = ProxyService("web", before, WEB.groups)
+            new = ProxyService("web", after, WEB.groups)
+            self.assertEqual(changesBetween([old], [new]).lines, lines)
 
     def test_networks(self) -> None:
         """

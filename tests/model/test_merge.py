@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import serviceLists
 from txlb.errors import ModelError
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress, mergeServices
+from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService, mergeServices
 
 H1 = ProxyHost("h1", "127.0.0.1", 7001)
 H2 = ProxyHost("h2", "127.0.0.1", 7002)
@@ -20,7 +20,7 @@ H3 = ProxyHost("h3", "127.0.0.1", 7003)
 PROD = ProxyGroup("prod", "leastc", True, [H1, H2])
 TEST = ProxyGroup("test", "roundr", False, [H1])
 WEB = ProxyService("web", ["127.0.0.1:80"], [PROD, TEST])
-HTTP, ALSO, OTHER = (TCPAddress("127.0.0.1", port) for port in (81, 82, 83))
+HTTP, ALSO, OTHER = (Listener(("127.0.0.1", port)) for port in (81, 82, 83))
 DNS = ProxyService("dns", ["127.0.0.1:53"], [PROD])
 
 
@@ -96,10 +96,10 @@ class MergeTests(SynchronousTestCase):
             [f"host web/prod/h1: address is {places}; it was 127.0.0.1:7001"],
         )
         places = "127.0.0.1:81, 127.0.0.1:82 live and 127.0.0.1:83 in the file"
-        listening = replace(WEB, addresses=(HTTP, ALSO))
+        listening = replace(WEB, listeners=(HTTP, ALSO))
         self.assertEqual(
-            self.conflicts([listening], [replace(WEB, addresses=(OTHER,))]),
-            [f"service web: addresses is {places}; it was 127.0.0.1:80"],
+            self.conflicts([listening], [replace(WEB, listeners=(OTHER,))]),
+            [f"service web: listeners is {places}; it was 127.0.0.1:80"],
         )
 
     def test_gone(self) -> None:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
-from txlb.model import TCPAddress
+from txlb.model import Listener
 from txlb.pool import Attempt, Host, Outcome, Waiting
 from txlb.proxy import ClientConnection
 
@@ -107,7 +107,7 @@ def accepted(fd: int, peer: object = ("192.0.2.7", 4711)) -> ClientConnection:
     """
     @return: a connection that a listener has accepted.
     """
-    return ClientConnection(fd, peer, TCPAddress("127.0.0.1", 80))
+    return ClientConnection(fd, peer, Listener("127.0.0.1:80"))
 
 
 class ReactorCase(SynchronousTestCase):

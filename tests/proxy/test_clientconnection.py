@@ -9,11 +9,11 @@ import socket
 from typing import Any
 
 from tests.proxy.fakes import ReactorCase
-from txlb.model import TCPAddress
+from txlb.model import Listener
 from txlb.proxy import AcceptedClient, ClientConnection
 from txlb.wire import Done
 
-LISTENER = TCPAddress("127.0.0.1", 80)
+LISTENER = Listener(("127.0.0.1", 80))
 
 
 class ClientConnectionTests(ReactorCase):

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from tests.proxy.fakes import ReactorCase
 from txlb.errors import ListenError
-from txlb.model import InheritedAddress, TCPAddress, UNIXAddress
+from txlb.model import InheritedAddress, Listener, TCPAddress, UNIXAddress
 from txlb.proxy import (
     ClientConnection,
     InheritedSockets,
-    Listener,
+    SocketListener,
     _inherited,
     bindSockets,
     inheritedSockets,
@@ -201,9 +201,9 @@ class ListenTests(InheritedCase):
     def accept(self, client: ClientConnection) -> None:
         self.accepted.append(client.fd)
 
-    def listener(self, sockets: Sequence[tuple[str, socket.socket]]) -> Listener:
+    def listener(self, sockets: Sequence[tuple[str, socket.socket]]) -> SocketListener:
         self.inherit(*sockets)
-        return Listener(WEB, self.reactor, self.deadlines, self.accept)
+        return SocketListener(Listener(WEB), self.reactor, self.deadlines, self.accept)
 
     def tearDown(self) -> None:
         for fd in self.accepted:
@@ -239,7 +239,7 @@ class ListenTests(InheritedCase):
         self.assertEqual(self.accepted, [])
         self.assertEqual(self.reactor.getReaders(), [])
         late = self.connect(sock.getsockname())
-        again = Listener(WEB, self.reactor, self.deadlines, self.accept)
+        again = SocketListener(Listener(WEB), self.reactor, self.deadlines, self.accept)
         again.start()
         self.reactor.readable()
         self.assertEqual(len(self.accepted), 2)

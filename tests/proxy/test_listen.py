@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy.Listener}.
+Tests for L{txlb.proxy.SocketListener}.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from zope.interface.verify import verifyObject
 from tests.proxy.fakes import ReactorCase, closeAll, logOf, takesIPv6
 from tests.proxy.reactors import BY_NUMBER
 from txlb.errors import ListenError
-from txlb.model import Address, InheritedAddress, TCPAddress, UNIXAddress
-from txlb.proxy import ClientConnection, Listener, _inherited
+from txlb.model import Address, InheritedAddress, Listener, TCPAddress, UNIXAddress
+from txlb.proxy import ClientConnection, SocketListener, _inherited
 from txlb.proxy._inherited import InheritedSockets
 from txlb.proxy._listen import BATCH, EXHAUSTED, EXHAUSTED_PAUSE, Door
 
@@ -32,9 +32,9 @@ class ListenerCase(ReactorCase):
         self.listeners: list[object] = []
         self.addCleanup(lambda: closeAll(sock for sock, _ in self.accepted))
 
-    def listen(self, address: Address = ANY_PORT) -> Listener:
-        listener = Listener(
-            address,
+    def listen(self, address: Address = ANY_PORT) -> SocketListener:
+        listener = SocketListener(
+            Listener(address),
             self.reactor,
             self.deadlines,
             self.take,
@@ -46,7 +46,7 @@ class ListenerCase(ReactorCase):
         self.listeners.append(client.listener)
         self.accepted.append((socket.socket(fileno=client.fd), client.peer))
 
-    def connectTo(self, listener: Listener) -> socket.socket:
+    def connectTo(self, listener: SocketListener) -> socket.socket:
         address = listener.addresses[0]
         if isinstance(address, UNIXAddress):
             return self.connect(address.path)
@@ -65,7 +65,7 @@ class ListenerTests(ListenerCase):
         self.reactor.readable()
         [(sock, peer)] = self.accepted
         self.assertEqual(peer, client.getsockname())
-        self.assertEqual(self.listeners, [ANY_PORT])
+        self.assertEqual(self.listeners, [Listener(ANY_PORT)])
         client.sendall(b"hello")
         self.assertEqual(sock.recv(10), b"hello")
 
@@ -120,7 +120,7 @@ class ListenerTests(ListenerCase):
             if len(self.accepted) == 1:
                 raise RuntimeError("the first one")
 
-        listener = Listener(ANY_PORT, self.reactor, self.deadlines, take)
+        listener = SocketListener(Listener(ANY_PORT), self.reactor, self.deadlines, take)
         self.addCleanup(listener.close)
         first, second = self.connectTo(listener), self.connectTo(listener)
         listener.start()
@@ -202,8 +202,8 @@ class ListenerTests(ListenerCase):
             found = InheritedSockets([("web", os.dup(given.fileno()))])
             self.addCleanup(found.close)
             self.patch(_inherited, "_inherited", found)
-            listener = Listener(
-                InheritedAddress("web"), self.reactor, self.deadlines, lambda *_: None
+            listener = SocketListener(
+                Listener(InheritedAddress("web")), self.reactor, self.deadlines, lambda *_: None
             )
             listener.close()
             self.connect(path)

@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests.proxy.fakes import FakeRelay, ReactorCase
-from txlb.model import TCPAddress
+from txlb.model import Listener
 from txlb.pool import HostPool, Outcome
 from txlb.proxy import AcceptedClient, ClientConnection, Loop, Relayed, Timeouts
 from txlb.proxy._relays import Relays
 
-LISTENER = TCPAddress("127.0.0.1", 80)
+LISTENER = Listener(("127.0.0.1", 80))
 
 
 class RelaysTests(ReactorCase):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from txlb.application._listener import ProxyListener
 from txlb.errors import ListenError
-from txlb.model import ListenAddress, ProxyService, TCPAddress, UNIXAddress, placeOf
+from txlb.model import ListenAddress, Listener, ProxyService, TCPAddress, UNIXAddress
 from txlb.process import changeSocket
 from txlb.proxy import AnyListener, ReactorListener
 
@@ -30,15 +30,15 @@ class Place:
     """
     One listener that is wanted.
 
-    @ivar index: which of the service's addresses it is, from 0.
-    @ivar name: what it is called: the service's name, with C{-1}, C{-2} and so on
-        behind it where it has several.
+    @ivar index: which of the service's listeners it is, from 0.
+    @ivar name: its name: the service's name, with C{-1}, C{-2} and so on appended if
+        the service has several listeners.
     """
 
     serviceName: str
     index: int
     name: str
-    address: ListenAddress
+    listener: Listener
 
 
 def placesOf(services: Iterable[ProxyService]) -> list[Place]:
@@ -49,11 +49,11 @@ def placesOf(services: Iterable[ProxyService]) -> list[Place]:
         Place(
             service.name,
             index,
-            f"{service.name}-{index + 1}" if len(service.addresses) > 1 else service.name,
-            address,
+            f"{service.name}-{index + 1}" if len(service.listeners) > 1 else service.name,
+            listener,
         )
         for service in services
-        for index, address in enumerate(service.addresses)
+        for index, listener in enumerate(service.listeners)
     ]
 
 
@@ -78,14 +78,14 @@ class Arrangement:
         self._opened: dict[Place, AnyListener] = {}
         #: The sockets whose files were changed, as they are and as they were.
         self._changed: list[tuple[UNIXAddress, UNIXAddress]] = []
-        left = [(each, each.serviceName, each.configuredAddress) for each in present]
+        left = [(each, each.serviceName, each.configured.place) for each in present]
         for sameService in (True, False):
             for place in self._places:
-                if place in self._kept or not (sameService or _isFixed(place.address)):
+                if place in self._kept or not (sameService or place.listener.isFixed):
                     continue
                 for each in left:
                     owner = each[1] if sameService else place.serviceName
-                    if (owner, placeOf(each[2])) == (place.serviceName, placeOf(place.address)):
+                    if (owner, each[2]) == (place.serviceName, place.listener.place):
                         self._kept[place] = each[0]
                         left.remove(each)
                         break
@@ -101,9 +101,9 @@ class Arrangement:
         for place in self._places:
             kept = self._kept.get(place)
             if kept is None or kept.listener is None:
-                self._opened[place] = self._open(engine, place.address)
+                self._opened[place] = self._open(engine, place.listener)
         for place, kept in self._kept.items():
-            self._changeSocket(kept, place.address)
+            self._changeSocket(kept, place.listener.address)
         for each in self._left:
             if each.listener is not None and each.running:
                 each.listener.drain()
@@ -127,9 +127,9 @@ class Arrangement:
             self._changed.append((wanted, present))
             changeSocket(present, wanted)
 
-    def _open(self, engine: Engine, address: ListenAddress) -> AnyListener:
+    def _open(self, engine: Engine, wanted: Listener) -> AnyListener:
         try:
-            return engine.open(address)
+            return engine.open(wanted)
         except ListenError as error:
             cause = error.__cause__
             if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
@@ -137,7 +137,7 @@ class Arrangement:
                 raise
             for each in self._left:
                 ours = each.configuredAddress
-                if _mayOverlap(ours, address):
+                if _mayOverlap(ours, wanted.address):
                     raise ListenError(
                         error.address,
                         f"{error.reason}; {ours} is this balancer's own, and two that overlap "
@@ -170,7 +170,7 @@ class Arrangement:
             each = self._kept.get(place) or self._spare(place.serviceName)
             listener = opened or (each.listener if place in self._kept and each else None)
             if engine is not None and listener is not None:
-                engine.give(listener, place.serviceName)
+                engine.give(listener, place.serviceName, place.listener)
             if each is None:
                 each = ProxyListener(self._balancer, place.serviceName, place.index)
                 each.setName(place.name)
@@ -210,7 +210,3 @@ def _mayOverlap(ours: ListenAddress, wanted: ListenAddress) -> bool:
         return False
     # A name may stand for any address; one literal address is not another.
     return not all(each.isLiteral and each.host not in EVERY for each in (ours, wanted))
-
-
-def _isFixed(address: ListenAddress) -> bool:
-    return not isinstance(address, TCPAddress) or address.port != 0

@@ -19,7 +19,7 @@ from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.health import MAX_CHECKS, ConnectOnly, Heartbeat
 from txlb.manager import ProxyManager
-from txlb.model import ListenAddress, ProxyService
+from txlb.model import Listener, ProxyService
 from txlb.pool import Host, Outcome
 from txlb.proxy import (
     AnyListener,
@@ -27,11 +27,11 @@ from txlb.proxy import (
     ConnectionRecord,
     FastRelay,
     Frontend,
-    Listener,
     Loop,
     Origins,
     PortableRelay,
     ReactorListener,
+    SocketListener,
     Tally,
     whyNotFast,
 )
@@ -189,35 +189,37 @@ class Engine:
     def _allFrontends(self) -> list[Frontend]:
         return [*self._frontends.values(), *self._former]
 
-    def listen(self, serviceName: str, address: ListenAddress) -> AnyListener:
+    def listen(self, serviceName: str, configured: Listener) -> AnyListener:
         """
         Listen for a service, without accepting yet.
 
         @raise ListenError: the address can't be had.
         """
-        listener = self.open(address)
-        self.give(listener, serviceName)
+        listener = self.open(configured)
+        self.give(listener, serviceName, configured)
         return listener
 
-    def open(self, address: ListenAddress) -> AnyListener:
+    def open(self, configured: Listener) -> AnyListener:
         """
         Listen, for a service that is still to be named by L{give}.
 
         @raise ListenError: the address can't be had.
         """
         if self._inMemory:
-            return ReactorListener(address, self._reactor, _ignore)
-        return Listener(address, self._reactor, self.deadlines, _closeAtOnce)
+            return ReactorListener(configured, self._reactor, _ignore)
+        return SocketListener(configured, self._reactor, self.deadlines, _closeAtOnce)
 
-    def give(self, listener: AnyListener, serviceName: str) -> None:
+    def give(self, listener: AnyListener, serviceName: str, configured: Listener) -> None:
         """
         Let a listener accept for this service from now on.
+
+        @param configured: the listener as the service has it.
         """
         frontend = self._frontends[serviceName]
         watcher = self._reactor
         if self._loop is not None and frontend.relay.name == FastRelay.name:
             watcher = self._loop
-        listener.handTo(watcher, frontend.accepted)
+        listener.handTo(watcher, frontend.accepted, configured)
 
     def start(self) -> None:
         """

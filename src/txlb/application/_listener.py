@@ -4,12 +4,13 @@ One address on which a service is offered.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress
+from txlb.model import Address, InheritedAddress, ListenAddress, Listener, TCPAddress
 from txlb.proxy import AnyListener
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class ProxyListener(Service):
     One address on which a service is offered. Owned by its balancer.
 
     @ivar serviceName: the name of the service.
-    @ivar index: which of the service's addresses it is, from 0.
+    @ivar index: which of the service's listeners it is, from 0.
     """
 
     def __init__(self, balancer: LoadBalancedService, serviceName: str, index: int) -> None:
@@ -34,12 +35,19 @@ class ProxyListener(Service):
         self._listener: AnyListener | None = None
 
     @property
+    def configured(self) -> Listener:
+        """
+        The listener as the manager has it.
+        """
+        service = self._balancer.manager.getService(self.serviceName)
+        return service.listeners[self.index]
+
+    @property
     def configuredAddress(self) -> ListenAddress:
         """
         The address as the manager has it.
         """
-        service = self._balancer.manager.getService(self.serviceName)
-        return service.addresses[self.index]
+        return self.configured.address
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -58,7 +66,7 @@ class ProxyListener(Service):
         """
         if self._listener is None:
             engine = self._balancer.engine
-            self._listener = engine.listen(self.serviceName, self.configuredAddress)
+            self._listener = engine.listen(self.serviceName, self.configured)
 
     def unbind(self) -> None:
         """
@@ -141,8 +149,8 @@ class ProxyListener(Service):
 
         @raise ListenError: it can't be had. Then nothing has changed.
         """
-        engine, before = self._balancer.engine, self.configuredAddress
-        new = engine.listen(self.serviceName, address)
+        engine, before = self._balancer.engine, self.configured
+        new = engine.listen(self.serviceName, replace(before, address=address))
         actual = new.addresses[0]
         if isinstance(address, TCPAddress) and isinstance(actual, TCPAddress):
             address = TCPAddress(address.host, actual.port)
@@ -151,13 +159,15 @@ class ProxyListener(Service):
         except BaseException:
             new.close()
             raise
+        # The system may have chosen the port.
+        engine.give(new, self.serviceName, self.configured)
         old, self._listener = self._listener, new
-        if isinstance(before, InheritedAddress):
+        if isinstance(before.address, InheritedAddress):
             _log.warn(
                 "{listener} does not accept on {address} any more, but systemd listens there until "
                 "its socket unit is stopped",
                 listener=self.name,
-                address=before,
+                address=before.address,
             )
         if self.running:
             self._acceptWhenReady()

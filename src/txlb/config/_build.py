@@ -17,6 +17,7 @@ from txlb.model import (
     HealthCheck,
     InheritedAddress,
     ListenAddress,
+    Listener,
     ProxyGroup,
     ProxyHost,
     ProxyService,
@@ -139,7 +140,7 @@ class ServiceBuilder:
             node,
             lambda: ProxyService(
                 node.get("name"),
-                [_listenAddress(listen) for listen in listeners],
+                [_listener(listen) for listen in listeners],
                 [group for group in groups if group is not None],
                 **_settings(node, SERVICE_SETTINGS),
                 **_networkLists(node),
@@ -383,11 +384,11 @@ def _networkLists(node: Node) -> dict[str, Any]:
     return {name: [each.get("network") for each in node.all(spec)] for name, spec in NETWORK_LISTS}
 
 
-def _listenAddress(node: Node) -> ListenAddress:
+def _listener(node: Node) -> Listener:
     address: ListenAddress = node.get("ip")
     if isinstance(address, UNIXAddress):
-        return replace(address, **_settings(node, LISTENER_SETTINGS))
-    return address
+        address = replace(address, **_settings(node, LISTENER_SETTINGS))
+    return Listener(address)
 
 
 def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:

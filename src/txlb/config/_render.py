@@ -28,13 +28,12 @@ from txlb.config._written import WrittenElement
 from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
     HealthCheck,
-    ListenAddress,
+    Listener,
     ProxyGroup,
     ProxyHost,
     ProxyService,
     ResourceProbe,
     UNIXAddress,
-    placeOf,
 )
 
 
@@ -82,7 +81,7 @@ class _Editor:
             _set(element, schema.SERVICE, node, "name", service.name)
             for setting in SERVICE_SETTINGS:
                 _set(element, schema.SERVICE, node, setting, getattr(service, setting))
-            self._editListeners(element, node, service.addresses)
+            self._editListeners(element, node, service.listeners)
             for name, spec in NETWORK_LISTS:
                 self._editNetworks(element, node, spec, getattr(service, name))
             self._editGroups(element, node, service.groups)
@@ -98,13 +97,13 @@ class _Editor:
             _set(element, spec, node, "network", network)
 
     def _editListeners(
-        self, parent: WrittenElement, service: Node | None, addresses: Sequence[ListenAddress]
+        self, parent: WrittenElement, service: Node | None, listeners: Sequence[Listener]
     ) -> None:
         nodes = [] if service is None else service.all(schema.LISTEN)
         byAddress = {node.get("ip"): node for node in nodes}
         # What is left over on both sides has moved: the element stays, and gets
         # another address.
-        places = [placeOf(address) for address in addresses]
+        places = [listener.place for listener in listeners]
         stay = set(places)
         spare = deque(node for node in nodes if node.get("ip") not in stay)
         found = [
@@ -112,8 +111,9 @@ class _Editor:
             for place in places
         ]
         elements = self._arrange(parent, schema.SERVICE, schema.LISTEN, nodes, found)
-        for element, node, address in zip(elements, found, addresses, strict=True):
-            _set(element, schema.LISTEN, node, "ip", placeOf(address))
+        for element, node, listener in zip(elements, found, listeners, strict=True):
+            address = listener.address
+            _set(element, schema.LISTEN, node, "ip", listener.place)
             for setting in LISTENER_SETTINGS:
                 if isinstance(address, UNIXAddress):
                     _set(element, schema.LISTEN, node, setting, getattr(address, setting))

@@ -453,16 +453,17 @@ class ProxyManager:
         self, serviceName: str, index: int, address: ListenAddress
     ) -> tuple[Event, ...]:
         """
-        Record that a service listens elsewhere. L{LoadBalancedService.switchPort}
-        calls this once it does; it opens no port itself.
+        Record that a listener of a service has another address. Its other options
+        stay. L{LoadBalancedService.switchPort} calls this after it has opened the
+        address; this opens no port.
 
-        @param index: which of the service's addresses it was, from 0.
+        @param index: which of the service's listeners it is, from 0.
         @raise UnknownName: there is no such service.
         """
         service = self.getService(serviceName)
-        addresses = list(service.addresses)
-        addresses[index] = address
-        return self._withService(replace(service, addresses=tuple(addresses)))
+        listeners = list(service.listeners)
+        listeners[index] = replace(listeners[index], address=address)
+        return self._withService(replace(service, listeners=tuple(listeners)))
 
     def setAdmission(self, serviceName: str, **settings: Any) -> tuple[Event, ...]:
         """

@@ -43,6 +43,7 @@ from txlb.model._checks import (
 from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, ProxyHost
+from txlb.model._listeners import Listener, ListenerLike
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._merge import Conflict, Merged, mergeServices
 from txlb.model._networks import parseNetwork, readNetwork
@@ -67,6 +68,8 @@ __all__ = [
     "HostMapper",
     "InheritedAddress",
     "ListenAddress",
+    "Listener",
+    "ListenerLike",
     "Merged",
     "Plan",
     "ProxyGroup",

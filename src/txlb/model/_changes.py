@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from txlb.model._addresses import InheritedAddress, ListenAddress, TCPAddress, UNIXAddress, placeOf
+from txlb.model._addresses import InheritedAddress, TCPAddress, UNIXAddress
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import HealthCheck
 from txlb.model._hosts import ProxyHost
+from txlb.model._listeners import Listener
 from txlb.model._services import ProxyService
 from txlb.model.kinds import HIDDEN, SecretText, textOf
 
 #: What names and places say; everything else is a setting.
-_SERVICE_OWN = frozenset({"name", "addresses", "groups"})
+_SERVICE_OWN = frozenset({"name", "listeners", "groups"})
+_LISTENER_OWN = frozenset({"address"})
 _GROUP_OWN = frozenset({"name", "enabled", "hosts"})
 _HOST_OWN = frozenset({"name", "ipOrHost", "port"})
 
@@ -194,7 +196,7 @@ def _hasFields(value: object) -> bool:
 
 def _serviceChanges(old: ProxyService, new: ProxyService) -> Iterator[Change]:
     key = (old.name,)
-    yield from _listenerChanges(key, old.addresses, new.addresses)
+    yield from _listenerChanges(key, old.listeners, new.listeners)
     yield from settingChanges("service", key, old, new, _SERVICE_OWN)
     before, after = old.enabledGroup.name, new.enabledGroup.name
     if before != after:
@@ -205,30 +207,39 @@ def _serviceChanges(old: ProxyService, new: ProxyService) -> Iterator[Change]:
 
 
 def _listenerChanges(
-    key: tuple[str, ...], old: Sequence[ListenAddress], new: Sequence[ListenAddress]
+    key: tuple[str, ...], old: Sequence[Listener], new: Sequence[Listener]
 ) -> Iterator[Change]:
     if len(old) == len(new):
         for before, after in zip(old, new, strict=True):
-            if placeOf(before) != placeOf(after):
-                yield Change(ChangeKind.MOVED, "listener", key, "", before, after)
-            else:
-                yield from _permissionChanges(key, before, after)
+            if before.place != after.place:
+                yield Change(ChangeKind.MOVED, "listener", key, "", before.place, after.place)
+            yield from _optionChanges(key, before, after)
         return
-    places = {placeOf(each): each for each in old}
+    found = {each.place: each for each in old}
     for each in new:
-        if placeOf(each) in places:
-            yield from _permissionChanges(key, places[placeOf(each)], each)
-    old, new = list(map(placeOf, old)), list(map(placeOf, new))
-    gone, come = _without(old, new), _without(new, old)
+        if each.place in found:
+            yield from _optionChanges(key, found[each.place], each)
+    places, newPlaces = [each.place for each in old], [each.place for each in new]
+    gone, come = _without(places, newPlaces), _without(newPlaces, places)
     yield from (Change(ChangeKind.REMOVED, "listener", key, "", each) for each in gone)
     yield from (Change(ChangeKind.ADDED, "listener", key, "", None, each) for each in come)
-    if _without(old, gone) != _without(new, come):
-        yield Change(ChangeKind.REORDERED, "listener", key, "", list(old), list(new))
+    if _without(places, gone) != _without(newPlaces, come):
+        yield Change(ChangeKind.REORDERED, "listener", key, "", places, newPlaces)
+
+
+def _optionChanges(key: tuple[str, ...], old: Listener, new: Listener) -> Iterator[Change]:
+    """
+    Compare the options of a listener before and after a change. A socket that is moved
+    is a new one, and its rights are not compared.
+    """
+    if old.place == new.place:
+        yield from _permissionChanges(key, old.address, new.address)
+    yield from settingChanges("listener", key, old, new, _LISTENER_OWN, f"{new.address} ")
 
 
 def _permissionChanges(key: tuple[str, ...], before: object, after: object) -> Iterator[Change]:
     """
-    What differs between two listeners at one place.
+    Compare the rights of two UNIX sockets of one path.
     """
     if not isinstance(before, UNIXAddress) or not isinstance(after, UNIXAddress):
         return

@@ -14,6 +14,7 @@ from txlb.errors import ModelError
 from txlb.model._changes import plain
 from txlb.model._groups import ProxyGroup
 from txlb.model._hosts import ProxyHost
+from txlb.model._listeners import Listener
 from txlb.model._services import ProxyService
 
 _SETTINGS_WITHOUT = {
@@ -177,6 +178,9 @@ class _Merge:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        # As one line, and not as the fields of each.
+        value = [str(each) if isinstance(each, Listener) else each for each in value]
     shown = plain(value)
     if isinstance(shown, list):
         return ", ".join(map(str, shown)) or "none"

@@ -4,18 +4,13 @@ Services, as configured.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from txlb.errors import DuplicateName, ModelError, UnknownName, listed
-from txlb.model._addresses import (
-    AddressLike,
-    ListenAddress,
-    TCPAddress,
-    isOneAddress,
-    parseListenAddress,
-)
+from txlb.model._addresses import ListenAddress, isOneAddress
 from txlb.model._checks import (
     checkItems,
     checkName,
@@ -28,6 +23,7 @@ from txlb.model._checks import (
     shown,
 )
 from txlb.model._groups import ProxyGroup
+from txlb.model._listeners import Listener, ListenerLike, listenerOf
 from txlb.model._networks import checkNetworks
 
 DAY = 86400.0
@@ -36,10 +32,15 @@ DAY = 86400.0
 @dataclass(frozen=True, slots=True)
 class ProxyService:
     """
-    One thing that clients connect to: where it listens, and who may serve it.
+    One thing that clients connect to: its listeners, and the groups of hosts that
+    serve it.
+
+    It can be made with C{addresses} in the place of C{listeners}: pairs of host and
+    port, texts or addresses, of which each makes a listener. If both are given
+    C{addresses} counts, as it does for L{dataclasses.replace}.
 
     @ivar name: its name, the only one in its balancer.
-    @ivar addresses: where it listens; pairs of host and port, texts or addresses.
+    @ivar listeners: where it listens; at least one.
     @ivar groups: exactly one of them is enabled.
     @ivar maxConnections: how many connections it has at once, 1 to 1,000,000;
         more are closed.
@@ -74,7 +75,7 @@ class ProxyService:
     """
 
     name: str
-    addresses: tuple[ListenAddress, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     groups: tuple[ProxyGroup, ...] = ()
     maxConnections: int = field(default=10_000, kw_only=True)
     connectTimeout: float = field(default=5.0, kw_only=True)
@@ -96,9 +97,10 @@ class ProxyService:
         def __init__(
             self,
             name: str,
-            addresses: Iterable[AddressLike] = ...,
+            addresses: Iterable[ListenerLike] = ...,
             groups: Iterable[ProxyGroup] = ...,
             *,
+            listeners: Iterable[ListenerLike] = ...,
             maxConnections: int = ...,
             connectTimeout: float = ...,
             dialTimeout: float = ...,
@@ -117,19 +119,18 @@ class ProxyService:
     def __post_init__(self) -> None:
         checkName("service", self.name)
         whose = f"service {self.name!r}"
-        if isOneAddress(self.addresses):
+        if isOneAddress(self.listeners):
             raise ModelError(
-                f"addresses of {whose} is {shown(self.addresses)}; it is a list of addresses, as "
+                f"addresses of {whose} is {shown(self.listeners)}; it is a list of addresses, as "
                 "in ['127.0.0.1:8080']"
             )
-        addresses = tuple(parseListenAddress(each) for each in self.addresses)
-        object.__setattr__(self, "addresses", addresses)
+        listeners = tuple(listenerOf(each) for each in self.listeners)
+        object.__setattr__(self, "listeners", listeners)
         groups = checkItems(self.groups, ProxyGroup, f"groups of {whose}")
         object.__setattr__(self, "groups", groups)
-        if not addresses:
+        if not listeners:
             raise ModelError(f"{whose} listens nowhere; give it at least one address")
-        fixed = [str(a) for a in addresses if not isinstance(a, TCPAddress) or a.port]
-        twice = firstTwice(fixed)
+        twice = firstTwice([str(each.place) for each in listeners if each.isFixed])
         if twice is not None:
             raise DuplicateName(
                 f"{whose} listens twice on {twice}; each listener needs an address of its own"
@@ -156,14 +157,54 @@ class ProxyService:
             rate = checkNumber(self.ratePerClient, f"ratePerClient of {whose}", 0.001, 1e6)
             object.__setattr__(self, "ratePerClient", rate)
 
+    @property
+    def addresses(self) -> tuple[ListenAddress, ...]:
+        """
+        The addresses of the listeners.
+        """
+        return tuple(each.address for each in self.listeners)
+
     def getGroup(self, name: str) -> ProxyGroup:
         """
+        Return the group of a name.
+
         @raise UnknownName: the service has no such group.
         """
         for group in self.groups:
             if group.name == name:
                 return group
         raise UnknownName(f"group of service {self.name!r}", name, (g.name for g in self.groups))
+
+
+def _takeAddresses(service: Any) -> None:
+    """
+    Let C{addresses} stand for C{listeners} when a service is made.
+
+    The dataclass names the arguments of C{__init__} after its fields. The second one
+    has been C{addresses} since 1.1.0, and programs give it by that name.
+    """
+    made = service.__init__
+
+    def init(
+        self: ProxyService,
+        name: str,
+        addresses: Any = (),
+        groups: Any = (),
+        *,
+        listeners: Any = (),
+        **settings: Any,
+    ) -> None:
+        made(self, name, listeners if addresses == () else addresses, groups, **settings)
+
+    arguments = list(inspect.signature(init).parameters.values())
+    # Tools that show arguments show the settings by their names.
+    others = list(inspect.signature(made).parameters.values())
+    settings = [each for each in others if each.name not in inspect.signature(init).parameters]
+    service.__init__ = init
+    service.__signature__ = inspect.Signature([*arguments[1:-1], *settings])
+
+
+_takeAddresses(ProxyService)
 
 
 def _enabledOf(groups: tuple[ProxyGroup, ...], whose: str) -> ProxyGroup:

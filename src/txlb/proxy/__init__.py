@@ -1,7 +1,7 @@
 """
 The data plane: listening, accepting, connecting, relaying bytes.
 
-A L{Listener} accepts, a L{Frontend} lets a connection in and looks for its host,
+A L{SocketListener} accepts, a L{Frontend} lets a connection in and looks for its host,
 and a relay moves the bytes.
 """
 
@@ -13,7 +13,7 @@ from txlb.proxy._destination import Destination
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._limits import Tally
-from txlb.proxy._listen import EXHAUSTED, EXHAUSTED_PAUSE, Listener
+from txlb.proxy._listen import EXHAUSTED, EXHAUSTED_PAUSE, SocketListener
 from txlb.proxy._origins import Origins
 from txlb.proxy._portable import PortableRelay
 from txlb.proxy._preface import PrefaceReader
@@ -24,7 +24,7 @@ from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
 #: What accepts the connections of an address.
-AnyListener = Listener | ReactorListener
+AnyListener = SocketListener | ReactorListener
 
 __all__ = [
     "EXHAUSTED",
@@ -38,13 +38,13 @@ __all__ = [
     "FastRelay",
     "Frontend",
     "InheritedSockets",
-    "Listener",
     "Loop",
     "Origins",
     "PortableRelay",
     "PrefaceReader",
     "ReactorListener",
     "Relayed",
+    "SocketListener",
     "Tally",
     "Timeouts",
     "bindSockets",

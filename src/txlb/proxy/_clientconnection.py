@@ -9,7 +9,7 @@ import socket
 from typing import Any
 
 from txlb.connecting import hostOf
-from txlb.model import ListenAddress, plainHost
+from txlb.model import Listener, plainHost
 from txlb.proxy._accepted import AcceptedClient
 from txlb.wire import Done
 
@@ -24,7 +24,7 @@ class ClientConnection:
     @param fd: the descriptor of its socket, which belongs to whatever part has the
         connection; -1 if the reactor has accepted it.
     @param peer: the address of the other end, as C{accept} gives it.
-    @param listener: the listener that has accepted it.
+    @param listener: the listener that has accepted it, as it was configured then.
     @param accepted: the client, if the reactor has accepted it.
 
     @ivar found: what its preface told; L{None} if it has no preface, or before that is read.
@@ -36,7 +36,7 @@ class ClientConnection:
         self,
         fd: int,
         peer: object,
-        listener: ListenAddress,
+        listener: Listener,
         accepted: AcceptedClient | None = None,
     ) -> None:
         self.fd = fd

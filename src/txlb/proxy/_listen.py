@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines, Throttle
-from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress
+from txlb.model import Address, InheritedAddress, Listener, UNIXAddress
 from txlb.process import SocketFile, listens
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._sockets import BACKLOG, bindSockets, heedAgain, ignoreNewcomers, socketAddress
@@ -40,27 +40,30 @@ Accepted = Callable[[ClientConnection], object]
 _log = Logger()
 
 
-class Listener:
+class SocketListener:
     """
-    Accepts the connections of one address. It listens from the moment it is
-    made; connections wait in the backlog until L{start}.
+    Accepts the connections of one configured listener by sockets of its own. It listens
+    from the moment it is made; connections wait in the backlog until L{start}.
 
-    @param address: where.
+    @param configured: the listener as it is configured.
     @param reactor: what watches the sockets.
     @param deadlines: what ends a pause.
     @param accepted: is called with each connection.
     @raise ListenError: the address can't be had.
+
+    @ivar configured: the listener as it is configured now.
     """
 
     def __init__(
         self,
-        address: ListenAddress,
+        configured: Listener,
         reactor: IReactorFDSet,
         deadlines: Deadlines,
         accepted: Accepted,
     ) -> None:
+        address = configured.address
         sockets = bindSockets(address)
-        self._address = address
+        self.configured = configured
         self._accepted = accepted
         # Before anything else may happen to the path.
         self._file = SocketFile(address.path) if isinstance(address, UNIXAddress) else None
@@ -76,14 +79,16 @@ class Listener:
         for door in self._doors:
             door.open()
 
-    def handTo(self, reactor: IReactorFDSet, accepted: Accepted) -> None:
+    def handTo(self, reactor: IReactorFDSet, accepted: Accepted, configured: Listener) -> None:
         """
-        Let another one accept from now on. Who waits in the backlog is the new
+        Let another one accept from now on. Clients that wait in the backlog are the new
         one's.
 
         @param reactor: what watches the sockets from now on.
+        @param configured: the listener at this place as it is configured from now on.
         """
         self._accepted = accepted
+        self.configured = configured
         for door in self._doors:
             door.handTo(reactor)
 
@@ -125,7 +130,7 @@ class Listener:
 
     def _take(self, fd: int, peer: object) -> None:
         try:
-            self._accepted(ClientConnection(fd, peer, self._address))
+            self._accepted(ClientConnection(fd, peer, self.configured))
         except Exception:  # noqa: BLE001 - see below
             # One connection's trouble is not the next one's.
             _log.failure("a connection from {peer} could not be taken", peer=peer)
@@ -146,7 +151,7 @@ class Listener:
 @implementer(IReadDescriptor)
 class Door:
     """
-    One listening socket. Owned by its L{Listener}.
+    One listening socket. Owned by its L{SocketListener}.
     """
 
     def __init__(
@@ -211,7 +216,7 @@ class Door:
         return self._sock.fileno()
 
     def logPrefix(self) -> str:
-        return "txlb.proxy.Listener"
+        return "txlb.proxy.SocketListener"
 
     def connectionLost(self, reason: Failure) -> None:
         """

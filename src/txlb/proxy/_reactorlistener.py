@@ -12,7 +12,14 @@ from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory
 
 from txlb.errors import ListenError
-from txlb.model import Address, InheritedAddress, ListenAddress, TCPAddress, UNIXAddress
+from txlb.model import (
+    Address,
+    InheritedAddress,
+    ListenAddress,
+    Listener,
+    TCPAddress,
+    UNIXAddress,
+)
 from txlb.proxy._accepted import AcceptedClient
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._sockets import BACKLOG
@@ -20,24 +27,28 @@ from txlb.proxy._sockets import BACKLOG
 
 class ReactorListener(Factory):
     """
-    What L{txlb.proxy.Listener} does, by C{listenTCP} and C{listenUNIX} of the reactor: no
-    socket is opened but what the reactor opens. So a balancer runs under a reactor for
-    tests, such as C{twisted.internet.testing.MemoryReactorClock}.
+    A listener that does the same as L{txlb.proxy.SocketListener}, by C{listenTCP} and
+    C{listenUNIX} of the reactor: no socket is opened beside those of the reactor. So a
+    balancer runs under a reactor for tests, such as
+    C{twisted.internet.testing.MemoryReactorClock}.
 
-    @param address: where.
+    @param configured: the listener as it is configured.
     @param accepted: is called with each connection.
     @raise ListenError: the address can't be had.
+
+    @ivar configured: the listener as it is configured now.
     """
 
     noisy = False
 
     def __init__(
         self,
-        address: ListenAddress,
+        configured: Listener,
         reactor: Any,
         accepted: Callable[[ClientConnection], object],
     ) -> None:
-        self._address = address
+        address = configured.address
+        self.configured = configured
         self._accepted = accepted
         self._started = False
         self._port: IListeningPort | None
@@ -66,7 +77,7 @@ class ReactorListener(Factory):
         return AcceptedClient(self._connected)
 
     def _connected(self, client: AcceptedClient, peer: object) -> None:
-        self._accepted(ClientConnection(-1, peer, self._address, client))
+        self._accepted(ClientConnection(-1, peer, self.configured, client))
 
     def start(self) -> None:
         """
@@ -74,13 +85,20 @@ class ReactorListener(Factory):
         """
         self._started = True
 
-    def handTo(self, reactor: object, accepted: Callable[[ClientConnection], object]) -> None:
+    def handTo(
+        self,
+        reactor: object,
+        accepted: Callable[[ClientConnection], object],
+        configured: Listener,
+    ) -> None:
         """
         Let another one accept from now on.
 
-        @param reactor: is not looked at; the reactor that listens is the same.
+        @param reactor: is not used; the reactor that listens is the same.
+        @param configured: the listener at this place as it is configured from now on.
         """
         self._accepted = accepted
+        self.configured = configured
 
     def drain(self) -> None:
         """

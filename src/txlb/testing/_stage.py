@@ -13,7 +13,7 @@ from typing import Any
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
-from txlb.model import ProxyHost, TCPAddress
+from txlb.model import Listener, ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool, Outcome
 from txlb.proxy import ClientConnection, Relayed, Timeouts
 from txlb.proxy._sockets import setStreamOptions
@@ -136,7 +136,7 @@ class RelayStage:
         """
         @return: the connection of a client as a listener makes it.
         """
-        return ClientConnection(clientFd, ("127.0.0.1", 1), TCPAddress("127.0.0.1", 80))
+        return ClientConnection(clientFd, ("127.0.0.1", 1), Listener("127.0.0.1:80"))
 
     async def connected(self: Any, host: FarHost, **first: bytes) -> tuple[Stream, Stream]:
         """

@@ -35,7 +35,7 @@ from txlb.admin.control._answers import PAGE, Answer
 from txlb.admin.control._clients import Clients, peerUser, userText
 from txlb.admin.control._protocol import MAX_REQUEST, MAX_WAITING, ControlProtocol
 from txlb.admin.control._wire import ERROR_CODES, TooBusyError, UnknownNameError
-from txlb.model import UNIXAddress
+from txlb.model import Listener
 from txlb.proxy import ClientConnection
 
 
@@ -559,7 +559,7 @@ class ClientsTests(ProtocolCase):
     def come(self) -> socket.socket:
         near, far = socket.socketpair()
         self.addCleanup(far.close)
-        self.clients.accepted(ClientConnection(near.detach(), "", UNIXAddress("/run/control")))
+        self.clients.accepted(ClientConnection(near.detach(), "", Listener("unix:/run/control")))
         return far
 
     def test_user(self) -> None:

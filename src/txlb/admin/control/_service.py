@@ -19,8 +19,8 @@ from txlb.admin.control._clients import Clients
 from txlb.admin.control._folder import prepareFolder
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError
-from txlb.model import UNIXAddress, parseListenAddress, shown
-from txlb.proxy import Listener
+from txlb.model import Listener, UNIXAddress, parseListenAddress, shown
+from txlb.proxy import SocketListener
 
 
 def controlService(
@@ -60,7 +60,7 @@ class ControlService(Service):
         self._config = config
         self._reactor = reactor
         self._deadlines: Deadlines | None = None
-        self._listener: Listener | None = None
+        self._listener: SocketListener | None = None
         self._clients: Clients | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -86,8 +86,8 @@ class ControlService(Service):
         deadlines = Deadlines(self._reactor, time.monotonic)
         target = Target(self._lbs, self._config, self.history, deadlines)
         clients = Clients(target, self._reactor, deadlines)
-        address = UNIXAddress(self.path)
-        self._listener = Listener(address, self._reactor, deadlines, clients.accepted)
+        listener = Listener(UNIXAddress(self.path))
+        self._listener = SocketListener(listener, self._reactor, deadlines, clients.accepted)
         self._deadlines, self._clients = deadlines, clients
         self._unsubscribe = self._lbs.manager.subscribe(self.history)
 
