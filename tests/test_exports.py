@@ -201,7 +201,7 @@ class ControlTests(SynchronousTestCase):
 
     def test_commands(self) -> None:
         """
-        Scripts know these, and what each is told.
+        Scripts know these, and these arguments come first in each.
         """
         path = ["service", "group", "host"]
         known = {
@@ -221,7 +221,8 @@ class ControlTests(SynchronousTestCase):
             "setScheduler": ["service", "group", "scheduler"],
         }
         found = {each.name: [a.name for a in each.arguments] for each in admin.COMMANDS}
-        self.assertEqual({name: found.get(name) for name in known}, known)
+        first = {name: found.get(name, [])[: len(given)] for name, given in known.items()}
+        self.assertEqual(first, known)
 
     def test_service(self) -> None:
         self.assertEqual(arguments(admin.controlService), [("lbs", NEEDED), ("path", NEEDED)])

@@ -1,6 +1,6 @@
 """
-The reference of the command line, made from its parser, and that of the control socket's
-commands, made from the list.
+The references of the command line and of the control socket's commands. Both are made from the
+list of commands, that of the command line by its parser.
 """
 
 from __future__ import annotations

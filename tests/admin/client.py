@@ -230,7 +230,7 @@ class Wire:
         self.acting: list[str] = []
         surroundings = Surroundings(settings.pop("namespace", noNames), deadlines, self._acting)
         portal = Portal(
-            Realm(lambda name: Administrator(name, surroundings)),
+            Realm(users, lambda user: Administrator(user.name, user.access, surroundings)),
             [PasswordChecker(users, checks, self.clock.seconds), KeyChecker(users)],
         )
         self.key = Key(Ed25519PrivateKey.generate())

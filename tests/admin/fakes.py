@@ -127,7 +127,7 @@ class FakeOutput:
         return written
 
 
-def noNames(show: Callable[[str], None]) -> Mapping[str, object]:
+def noNames(show: Callable[[str], None], _caller: object = None) -> Mapping[str, object]:
     """
     A namespace with a number, and with a function that shows something.
     """
@@ -141,6 +141,7 @@ class FakeListener:
     """
 
     addresses: list[str]
+    serviceName: str = "web"
 
 
 @dataclass

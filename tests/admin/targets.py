@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from txlb.admin import FULL, Caller
 from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
 from txlb.manager import ProxyManager, proxyManagerFactory
@@ -19,9 +20,13 @@ from txlb.model import (
     changesBetween,
 )
 
+#: A caller that may do everything.
+ANNA = Caller("ssh:anna", FULL)
+
 
 class FakeListener:
-    def __init__(self, *addresses: Address) -> None:
+    def __init__(self, serviceName: str, *addresses: Address) -> None:
+        self.serviceName = serviceName
         self.addresses: Sequence[Address] = addresses
 
 
@@ -77,7 +82,7 @@ class FakeBalancer:
         ]
         web = ProxyService("web", [("127.0.0.1", 8080)], groups)
         self.manager: ProxyManager = proxyManagerFactory([web], seconds=lambda: 5.0)
-        self.listeners = {"web": FakeListener(TCPAddress("127.0.0.1", 8080))}
+        self.listeners = {"web": FakeListener("web", TCPAddress("127.0.0.1", 8080))}
         self.known: dict[tuple[object, ...], tuple[str, int]] = {}
         self.questions = 0
         self.configuration: FakeFile | None = FakeFile(self)

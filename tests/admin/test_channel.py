@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from tests.admin.client import ClientChannel, Wire
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
-from txlb.admin import AdminUser, _channel
+from txlb.admin import AdminUser, Caller, _channel
 from txlb.admin._administrator import MAX_SESSIONS
 from txlb.admin._channel import MAX_EARLY
 from txlb.admin._log import printable
@@ -27,7 +27,13 @@ WHO = "anna@192.0.2.1:4321: "
 
 class ChannelTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.wire = Wire(Users([AdminUser("anna", quickHash("secret"))]), quickChecks())
+        stored = quickHash("secret")
+        users = [
+            AdminUser("anna", stored),
+            AdminUser("olga", stored, access="operator"),
+            AdminUser("rita", stored, access="readonly"),
+        ]
+        self.wire = Wire(Users(users), quickChecks())
         link = self.wire.connect()
         assert link is not None
         self.link = link
@@ -83,6 +89,41 @@ class CommandTests(ChannelTestCase):
         self.assertFalse(self.link.request(channel, b"shell"))
         self.assertFalse(self.link.terminal(channel))
         self.assertEqual(channel.output, b"")
+
+
+class AccessTests(ChannelTestCase):
+    """
+    A Python prompt is for callers with full access, whichever way they ask for one.
+    """
+
+    def refused(self, name: str, what: bytes, data: bytes = b"", terminal: bool = False) -> None:
+        link = self.wire.connect()
+        assert link is not None
+        link.login(name.encode())
+        access = {"olga": "operator", "rita": "readonly"}[name]
+        assert link.server.user is not None
+        self.assertEqual(link.server.user.caller, Caller(f"ssh:{name}", access))
+        self.tell()
+        channel = link.open()
+        if terminal:
+            link.terminal(channel)
+        self.assertTrue(link.request(channel, what, data))
+        link.type(channel, b"answer\n")
+        told = f"a Python prompt needs full access, and ssh:{name} has {access} access"
+        self.assertEqual((channel.output, channel.errors), (b"", f"{told}\r\n".encode()))
+        self.assertEqual((channel.status, channel.over), (1, True))
+        self.assertEqual(self.tell(), [f"{name}@192.0.2.1:4321: {told}"])
+        self.assertEqual(self.wire.acting, [])
+
+    def test_command(self) -> None:
+        for name in ("olga", "rita"):
+            self.refused(name, b"exec", NS(b"answer"))
+
+    def test_script(self) -> None:
+        self.refused("rita", b"shell")
+
+    def test_terminal(self) -> None:
+        self.refused("olga", b"shell", terminal=True)
 
 
 class ShellTests(ChannelTestCase):

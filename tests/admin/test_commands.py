@@ -16,14 +16,27 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.admin.targets import FakeBalancer
-from txlb.admin._arguments import FLAG, SECONDS, TEXT, WHOLE, Argument, readArguments
-from txlb.admin._commands import COMMANDS, FULL, READONLY, Target, findCommand
+from tests.admin.targets import FakeBalancer, FakeListener
+from txlb.admin._access import FULL, LEVELS, OPERATOR, READONLY, Caller
+from txlb.admin._actions import _ACTIONS
+from txlb.admin._arguments import DEADLINE, FLAG, SECONDS, TEXT, WHOLE, Argument, readArguments
+from txlb.admin._command import Target
+from txlb.admin._commands import COMMANDS, FAMILIES, findCommand
 from txlb.admin._history import History
 from txlb.admin._rows import plain
 from txlb.deadlines import Deadlines
 from txlb.errors import AccessDenied, ModelError, TxlbError, UnknownName
-from txlb.model import Change, ChangeKind, Plan
+from txlb.manager import ProxyManager
+from txlb.model import (
+    Change,
+    ChangeKind,
+    Plan,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    TCPAddress,
+)
+from txlb.model.kinds import UNITS_SHOWN
 from txlb.pool import Event, EventKind
 
 
@@ -40,7 +53,7 @@ class CommandCase(SynchronousTestCase):
     def do(self, name: str, access: str = FULL, **texts: str) -> Any:
         command = findCommand(name)
         values = readArguments(command.arguments, texts, name)
-        answer = command(self.target, access, "uid:7 (test)", values)
+        answer = command(self.target, Caller("uid:7 (test)", access), values)
         return answer if isinstance(answer, Deferred) else list(answer)
 
     def host(self, **texts: str) -> dict[str, str]:
@@ -50,15 +63,29 @@ class CommandCase(SynchronousTestCase):
 class ListTests(SynchronousTestCase):
     def test_whole(self) -> None:
         """
-        Each command says what it does and what it is told, and takes just that.
+        Each command has a name and words of its own, an access and a description, and its
+        action takes its arguments.
         """
         names = [command.name for command in COMMANDS]
         self.assertEqual(len(set(names)), len(names))
+        words = [command.words for command in COMMANDS if command.words]
+        self.assertEqual(len(set(words)), len(words))
+        self.assertLessEqual({word.split()[0] for word in words if " " in word}, set(FAMILIES))
         for command in COMMANDS:
             self.assertTrue(command.doc.endswith("."))
-            self.assertIn(command.access, (READONLY, FULL))
-            taken = list(inspect.signature(command.run).parameters)
-            self.assertEqual(taken, ["target", *(each.name for each in command.arguments)])
+            self.assertLess(len(command.summary), 70)
+            self.assertIn(command.access, LEVELS)
+            arguments = [each.name for each in command.arguments]
+            action = _ACTIONS.get(command.name)
+            if action is not None:
+                taken = list(inspect.signature(action).parameters)
+                self.assertEqual(taken, ["target", *arguments])
+            else:
+                # The manager's verb says serviceName for service, and proxiedName for host.
+                verb = inspect.signature(getattr(ProxyManager, command.name))
+                optional = {each.name: None for each in command.arguments if not each.required}
+                places = [each for each in arguments if each not in optional]
+                verb.bind(None, *places, **optional)
             for argument in command.arguments:
                 self.assertTrue(argument.doc)
                 if not argument.required and argument.default is not None:
@@ -91,7 +118,7 @@ class DoTests(CommandCase):
         A service that goes while pages are read is left out.
         """
         command = findCommand("status")
-        answer = command(self.target, READONLY, "x", {})
+        answer = command(self.target, Caller("x", READONLY), {"service": ""})
         assert not isinstance(answer, Deferred)
         rows = iter(answer)
         next(rows)
@@ -141,6 +168,16 @@ class DoTests(CommandCase):
             self.assertEqual(manager.getHost("web", "prod", "h0").state, state)
             self.assertEqual((rows[0]["kind"], rows[0]["by"]), ("host-state", "uid:7 (test)"))
         self.assertRaises(ModelError, self.do, "drain", **self.host(deadline="1e9"))
+
+    def test_deadlineOfRemoved(self) -> None:
+        """
+        A host that is removed may have a deadline for the connections that it has left.
+        """
+        pool = self.balancer.manager.getPool("web")
+        pool.acquire()
+        self.do("delHost", **self.host(deadline="1m"))
+        host = next(each for each in pool.hostSnapshots() if each.state == "leaving")
+        self.assertEqual(host.drainedIn, 60.0)
 
     def test_force(self) -> None:
         """
@@ -231,12 +268,82 @@ class DoTests(CommandCase):
 
     def test_access(self) -> None:
         """
-        Who may only look can't change anything, by none of the commands.
+        A caller with less access than a command needs is refused before anything is done.
+        The refusal names both.
         """
         for command in COMMANDS:
-            if command.access == FULL:
-                error = self.assertRaises(AccessDenied, command, self.target, READONLY, "uid:7", {})
-                self.assertIn("needs full access", str(error))
+            for access in LEVELS[: LEVELS.index(command.access)]:
+                caller = Caller("uid:7", access)
+                error = self.assertRaises(AccessDenied, command, self.target, caller, {})
+                self.assertEqual(
+                    str(error),
+                    f"{command.name} needs {command.access} access, and uid:7 has {access} access",
+                )
+        self.assertEqual(self.history.last, 0)
+
+    def test_whichAccess(self) -> None:
+        """
+        To look takes C{readonly}; to take hosts out, bring them back and weigh them takes
+        C{operator}; the rest takes C{full}.
+        """
+        found = {
+            access: [each.name for each in COMMANDS if each.access == access] for access in LEVELS
+        }
+        self.assertEqual(found[READONLY], ["status", "explain", "events", "diff"])
+        self.assertEqual(found[OPERATOR], ["drain", "maintenance", "ready", "setWeight"])
+        for command in COMMANDS:
+            # All that the others do is done for an operator, too.
+            Caller("x", FULL).check(command.access, command.name)
+
+    def test_unknownAccess(self) -> None:
+        """
+        A caller whose access is no word of the list may do nothing.
+        """
+        caller = Caller("x", "root")
+        self.assertRaises(AccessDenied, caller.check, READONLY, "status")
+
+    def test_statusOfOne(self) -> None:
+        """
+        With the name of a service the rows are those of that service alone.
+        """
+        other = ProxyService(
+            "mail",
+            [("127.0.0.1", 8025)],
+            [ProxyGroup("in", "roundr", True, [ProxyHost("m", "127.0.0.1", 9)])],
+        )
+        self.balancer.manager.apply([*self.balancer.manager.services.values(), other])
+        self.balancer.listeners["mail"] = FakeListener("mail", TCPAddress("127.0.0.1", 8025))
+        found = self.do("status", READONLY, service="mail")
+        self.assertEqual(
+            [(row["row"], row.get("name")) for row in found],
+            [
+                ("listener", "mail"),
+                ("service", "mail"),
+                ("group", "in"),
+                ("host", "m"),
+                ("file", None),
+            ],
+        )
+        self.assertRaises(UnknownName, self.do, "status", READONLY, service="nosuch")
+
+    def test_explain(self) -> None:
+        """
+        The choice for a client is told, and each host's part in it. A group may be named,
+        and nothing is counted.
+        """
+        first, *others = self.do("explain", READONLY, service="web", clientAddr="192.0.2.1")
+        self.assertEqual(first["row"], "explanation")
+        self.assertTrue(
+            first["text"].startswith("web/prod (roundr): 192.0.2.1 would get h0\n"), first
+        )
+        self.assertEqual(
+            [(row["row"], row["name"]) for row in others], [("choice", "h0"), ("choice", "h1")]
+        )
+        json.dumps([first, *others], allow_nan=False)
+        (alone,) = self.do("explain", READONLY, service="web", group="test")
+        self.assertIn("no host is ready for any client", alone["text"])
+        self.assertRaises(UnknownName, self.do, "explain", service="web", group="nosuch")
+        self.assertEqual(self.balancer.manager.getPool("web").getHost("h0").active, 0)
 
 
 class EventsTests(CommandCase):
@@ -319,6 +426,13 @@ class ArgumentTests(SynchronousTestCase):
             readArguments(self.arguments, {"text": ""}, "f"),
             {"text": "", "whole": 1, "seconds": 0.5, "flag": False},
         )
+
+    def test_units(self) -> None:
+        """
+        The units that messages name are those of the model.
+        """
+        for kind in (SECONDS, DEADLINE):
+            self.assertTrue(kind.wanted.endswith(f"as in {UNITS_SHOWN}"))
 
     def test_times(self) -> None:
         """

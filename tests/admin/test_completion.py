@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.admin.targets import FakeBalancer
-from txlb.admin._commands import Target
+from tests.admin.targets import ANNA, FakeBalancer
+from txlb.admin._command import Target
 from txlb.admin._completion import Completer, beginning
 from txlb.admin._functions import functions
 from txlb.admin._history import History
@@ -83,7 +83,7 @@ class ArgumentTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        names = functions(Target(FakeBalancer(), None, History()))
+        names = functions(Target(FakeBalancer(), None, History()), ANNA)
         self.completer = Completer({**names, "x": 1})
 
     def choices(self, line: str) -> list[str]:

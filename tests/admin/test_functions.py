@@ -9,16 +9,18 @@ import math
 
 from twisted.internet.defer import Deferred
 
+from tests.admin.targets import ANNA
 from tests.admin.test_commands import CommandCase
+from txlb.admin._access import READONLY, Caller
 from txlb.admin._commands import COMMANDS
 from txlb.admin._functions import Told, functions
-from txlb.errors import ModelError, UnknownName
+from txlb.errors import AccessDenied, ModelError, UnknownName
 
 
 class FunctionTests(CommandCase):
     def setUp(self) -> None:
         super().setUp()
-        self.functions = functions(self.target)
+        self.functions = functions(self.target, ANNA)
 
     def test_all(self) -> None:
         """
@@ -38,7 +40,7 @@ class FunctionTests(CommandCase):
         They are called as any other, and show what has happened.
         """
         told = self.functions["setWeight"]("web", "prod", host="h0", weight=4)
-        self.assertEqual(repr(told), "host-weight web/prod/h0: weight 1 -> 4")
+        self.assertEqual(repr(told), "host-weight web/prod/h0: weight 1 -> 4, by ssh:anna")
         self.assertEqual(told[0]["kind"], "host-weight")
         again = self.functions["setWeight"]("web", "prod", "h0", 4)
         self.assertEqual(repr(again), "nothing to change: it is so already")
@@ -56,19 +58,20 @@ class FunctionTests(CommandCase):
         would discard.
         """
         path = ("web", "prod", "h0")
-        time = (
-            "a number of seconds, 0 or more, or a time with a unit, as in 500ms, 2s, 5m, 1h or 1d"
-        )
+        units = "or a time with a unit, as in 500ms, 2s, 5m, 1h or 1d"
+        time = f"a number of seconds, 0 or more, {units}"
+        deadline = f"a number of seconds from 0 to 86400, {units}"
         for name, arguments, told in (
             ("reload", ("no",), "discard is 'no'; it is True or False"),
             ("save", (1,), "overwrite is 1; it is True or False"),
             ("delHost", (*path, "", "yes"), "force is 'yes'; it is True or False"),
-            ("setWeight", (*path, "4"), "weight is '4'; it is a whole number"),
-            ("setWeight", (*path, True), "weight is True; it is a whole number"),
-            ("setWeight", (*path, None), "weight is None; it is a whole number"),
-            ("drain", (*path, "5 s"), f"deadline: '5 s' is not {time}"),
-            ("drain", (*path, "-1s"), f"deadline: '-1s' is not {time}"),
-            ("drain", (*path, -1), f"deadline is -1; it is {time}"),
+            ("setWeight", (*path, "4"), "weight is '4'; it is a whole number from 0 to 65535"),
+            ("setWeight", (*path, True), "weight is True; it is a whole number from 0 to 65535"),
+            ("setWeight", (*path, None), "weight is None; it is a whole number from 0 to 65535"),
+            ("drain", (*path, "5 s"), f"deadline: '5 s' is not {deadline}"),
+            ("drain", (*path, "-1s"), f"deadline: '-1s' is not {deadline}"),
+            ("drain", (*path, "2d"), f"deadline: '2d' is not {deadline}"),
+            ("drain", (*path, -1), f"deadline is -1; it is {deadline}"),
             ("events", ("x",), "after is 'x'; it is a whole number"),
             ("events", (0, math.nan), f"wait is nan; it is {time}"),
         ):
@@ -88,14 +91,26 @@ class FunctionTests(CommandCase):
         path = ("web", "prod", "h0")
         calls: list[object] = []
 
-        def drain(*taken: object) -> tuple[()]:
-            calls.append(taken[3])
+        def drain(*_path: object, deadline: object) -> tuple[()]:
+            calls.append(deadline)
             return ()
 
         self.patch(self.balancer.manager, "drain", drain)
         for time in ("1m", "250ms", "5", 7):
             self.functions["drain"](*path, deadline=time)
         self.assertEqual(calls, [60.0, 0.25, 5.0, 7])
+
+    def test_access(self) -> None:
+        """
+        A function is for callers that have the access of its command.
+        """
+        found = functions(self.target, Caller("ssh:rita", READONLY))
+        error = self.assertRaises(AccessDenied, found["setWeight"], "web", "prod", "h0", 4)
+        self.assertEqual(
+            str(error), "setWeight needs operator access, and ssh:rita has readonly access"
+        )
+        self.assertEqual(self.balancer.manager.getHost("web", "prod", "h0").weight, 1)
+        self.assertIn("would get h0", repr(found["explain"]("web")))
 
     def test_noEvents(self) -> None:
         self.assertEqual(repr(self.functions["events"]()), "no events")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.admin.targets import FakeBalancer
-from txlb.admin._commands import COMMANDS, Target
+from tests.admin.targets import ANNA, FakeBalancer
+from txlb.admin._command import Target
+from txlb.admin._commands import COMMANDS
 from txlb.admin._functions import functions
 from txlb.admin._help import WIDTH, Help, helpText
 from txlb.admin._history import History
@@ -20,7 +21,7 @@ class HelpTests(SynchronousTestCase):
         names = {
             "services": balancer,
             "manager": balancer.manager,
-            **functions(Target(balancer, None, History())),
+            **functions(Target(balancer, None, History()), ANNA),
         }
         self.help = Help(self.shown.append, names)
         self.names = names

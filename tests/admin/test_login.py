@@ -150,7 +150,6 @@ class PasswordTests(LoginTestCase):
         for user, password, reason in (
             (b"anna", b"wrong-password", "the password is wrong"),
             (b"nobody", b"secret", "there is no such user"),
-            (b"rita", b"secret", "the access of this user is readonly"),
         ):
             link = self.connect()
             link.login(user, password)

@@ -10,9 +10,9 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import FakeConsole
-from tests.admin.targets import FakeBalancer
+from tests.admin.targets import ANNA, FakeBalancer
 from txlb.admin import _shown
-from txlb.admin._commands import Target
+from txlb.admin._command import Target
 from txlb.admin._console import Interpreter
 from txlb.admin._functions import functions
 from txlb.admin._history import History
@@ -28,7 +28,7 @@ class ErrorTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.console = FakeConsole()
         balancer = FakeBalancer()
-        names = functions(Target(balancer, None, History()))
+        names = functions(Target(balancer, None, History()), ANNA)
         self.interpreter = Interpreter(
             self.console, {**names, "manager": balancer.manager, "json": json}
         )

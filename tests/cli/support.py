@@ -17,8 +17,10 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.targets import FakeBalancer
+from txlb.admin._access import FULL, Caller
 from txlb.admin._arguments import readArguments
-from txlb.admin._commands import FULL, Target, findCommand
+from txlb.admin._command import Target
+from txlb.admin._commands import findCommand
 from txlb.admin._history import History
 from txlb.admin.control._answers import Answer
 from txlb.cli import main
@@ -148,9 +150,8 @@ class BalancerTests(CommandTests):
                 return {"_answer": "1", "host": found[0], "port": str(found[1])}
             if word != "More":
                 command = findCommand(word)
-                rows = command(
-                    self.target, FULL, "uid:7", readArguments(command.arguments, values, word)
-                )
+                caller = Caller("uid:7", FULL)
+                rows = command(self.target, caller, readArguments(command.arguments, values, word))
                 self.left = Answer(rows)  # type: ignore[arg-type]  # none of them waits here
             assert self.left is not None
             while self.left.goOn():

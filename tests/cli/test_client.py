@@ -107,7 +107,7 @@ class ClientTests(BalancerTests):
 
     def test_tooLong(self) -> None:
         self.open()
-        status, _, err = self.run_("switch-port", "x" * 70_000, "1")
+        status, _, err = self.run_("client-address", "x" * 70_000, "1")
         self.assertEqual(status, 1)
         self.assertIn("at most 65535 fit", err)
 

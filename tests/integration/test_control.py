@@ -537,10 +537,10 @@ class CompletionTests(ControlTestCase):
 
     def test_bash(self) -> None:
         script = (
-            'compopt() { :; }; eval "$(txlb completion bash)"; try() { COMP_WORDS=("$@"); '
-            'COMP_CWORD=$(($# - 1)); COMPREPLY=(); _txlb; echo "${COMPREPLY[@]}"; }; '
-            "try txlb weight w; try txlb swi; "
-            "try txlb status --js; touch some.xml; try txlb check so"
+            'compopt() { :; }; eval "$(txlb completion bash)"; try() { COMP_LINE=$1; '
+            'COMP_POINT=${#1}; COMPREPLY=(); _python_argcomplete txlb; echo "${COMPREPLY[@]}"; }; '
+            "try 'txlb weight w'; try 'txlb swi'; "
+            "try 'txlb status --js'; touch some.xml; try 'txlb check so'"
         )
         self.assertEqual(
             self.complete("bash", "-c", script).splitlines(),
@@ -550,16 +550,17 @@ class CompletionTests(ControlTestCase):
     def test_zsh(self) -> None:
         # Its completion needs a terminal, so what it would offer is caught.
         script = (
-            "compdef() { :; }; _describe() { print -l -- $found; }; _files() { print files; }; "
+            "compdef() { :; }; _describe() { print -l -- ${(P)2}; }; "
             'eval "$(txlb completion zsh)"; '
-            "try() { words=($@); CURRENT=$#; _txlb; }; try txlb weight w; try txlb check so"
+            "try() { words=(txlb); BUFFER=$1; CURSOR=${#1}; _python_argcomplete; }; "
+            "try 'txlb weight w'; touch some.xml; try 'txlb check so'"
         )
         self.assertEqual(
             self.complete("zsh", "-f", "-c", script).splitlines(),
             [
                 f"web/prod/h1:127.0.0.1:{self.h1} unchecked",
                 f"web/prod/h2:127.0.0.1:{self.h2} unchecked",
-                "files",
+                "some.xml:",
             ],
         )
 

@@ -281,7 +281,11 @@ class ManholeTests(SynchronousTestCase):
         self.assertEqual(self.ssh("6 * 7").stdout, "42\n")
         self.refused("the password is wrong", password="wrong-guess")
         self.refused("there is no such user", user="nobody")
-        self.refused("readonly; a Python prompt can't be restricted", user="rita")
+        result = self.ssh("1", user="rita", password=SECRET)
+        told = "a Python prompt needs full access, and ssh:rita has readonly access"
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr.strip(), told)
+        self.program.waitFor(f"rita@{ADDRESS}: {told}")
         self.refused("no argon2id hash", user="olga")
         self.program.waitFor("user 'olga' can't log in .*crypt.*txlb passwd")
 
@@ -289,7 +293,7 @@ class ManholeTests(SynchronousTestCase):
         other = self.newKey("other", "ecdsa")
         third = self.newKey("third", "rsa")
         self.refused("the key is not in authorizedKeys", key=other, password="wrong-guess")
-        self.refused("readonly", user="rita", key=self.keyFile)
+        self.assertEqual(self.ssh("1", user="rita", key=self.keyFile).returncode, 1)
         self.authorize("mine", "other", "third")
         for key in (self.keyFile, other, third):
             result = self.ssh("6 * 7", key=key, before=("-o", "PasswordAuthentication=no"))

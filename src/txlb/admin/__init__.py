@@ -1,17 +1,19 @@
 """
-Looking at a balancer and changing it while it runs: a list of commands, and what
-is made of it, which is a Python prompt that is reached by ssh and a control
-socket for programs.
+The list of commands by which administrators look at a running balancer and change it,
+and the doors to it: a Python prompt that is reached by ssh, and a control socket for
+programs.
 
-What is here is loaded when it is first asked for: those who only want a small part,
-as the C{txlb} command does, don't wait for the whole of Twisted's ssh.
+Each name is loaded when it is first used. So a program that needs a small part, as the
+C{txlb} command does, doesn't wait for the whole of Twisted's ssh.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from txlb.admin._commands import COMMANDS, AdminCommand, Target, findCommand
+    from txlb.admin._access import FULL, OPERATOR, READONLY, Caller
+    from txlb.admin._command import AdminCommand, Target
+    from txlb.admin._commands import COMMANDS, findCommand
     from txlb.admin._passwords import hashPassword, isOldHash, newPassword
     from txlb.admin._service import DEFAULT_LISTEN, ManholeService, manholeService
     from txlb.admin._state import stateDirectory
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "COMMANDS",
     "DEFAULT_LISTEN",
+    "FULL",
+    "OPERATOR",
+    "READONLY",
     "AdminCommand",
     "AdminUser",
+    "Caller",
     "ControlService",
     "ManholeService",
     "Target",
@@ -38,7 +44,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "txlb.admin._commands": ("COMMANDS", "AdminCommand", "Target", "findCommand"),
+    "txlb.admin._access": ("FULL", "OPERATOR", "READONLY", "Caller"),
+    "txlb.admin._command": ("AdminCommand", "Target"),
+    "txlb.admin._commands": ("COMMANDS", "findCommand"),
     "txlb.admin._passwords": ("hashPassword", "isOldHash", "newPassword"),
     "txlb.admin._service": ("DEFAULT_LISTEN", "ManholeService", "manholeService"),
     "txlb.admin._state": ("stateDirectory",),

@@ -16,6 +16,7 @@ from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.connection import SSHConnection
 from zope.interface import implementer
 
+from txlb.admin._access import Caller
 from txlb.admin._channel import SessionChannel, Surroundings
 from txlb.admin._log import log, quietLog
 
@@ -26,15 +27,18 @@ MAX_SESSIONS = 4
 @implementer(IConchUser)
 class Administrator:
     """
-    Somebody who has logged in.
+    The avatar of a user who has logged in.
 
+    @param access: what the user may do, one of L{txlb.admin._access.LEVELS}.
     @ivar name: the login name.
-    @ivar peer: from where.
+    @ivar caller: the user as a caller of commands.
+    @ivar peer: the client's address, for logs.
     @ivar sessions: the channels that are open.
     """
 
-    def __init__(self, name: str, surroundings: Surroundings) -> None:
+    def __init__(self, name: str, access: str, surroundings: Surroundings) -> None:
         self.name = name
+        self.caller = Caller(f"ssh:{name}", access)
         self.peer = "nowhere"
         self.surroundings = surroundings
         self.sessions: list[SessionChannel] = []

@@ -1,5 +1,5 @@
 """
-What a command is told: arguments with kinds.
+Arguments of commands, and the kinds of their values.
 """
 
 from __future__ import annotations
@@ -9,44 +9,80 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from txlb.errors import ModelError, nearest
-from txlb.model.kinds import UNITS_SHOWN, secondsOf
 
 #: The longest text of an argument, in characters.
 MAX_TEXT = 4096
 
-#: Stands for "it has to be given".
+#: The default of an argument that has to be given.
 REQUIRED = object()
+
+#: Seconds of a day: the longest time that a drain may be given.
+DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """
-    What an argument's value is.
+    A kind of values.
 
-    @ivar word: what it is called in the reference.
+    @ivar word: the kind's name in the reference.
     @ivar type: the Python type of its values.
-    @ivar read: makes a value of a text, or raises L{ValueError}.
-    @ivar wanted: what would be right, for messages.
+    @ivar read: makes a value of a text, or raises L{ValueError} or L{KeyError}.
+    @ivar wanted: a description of right values, for messages.
+    @ivar fits: whether a value from a Python prompt is one of this kind.
+    @ivar completes: what completes values of this kind: C{service}, C{group}, C{host},
+        C{listener}, C{scheduler}, C{file} or C{time}; empty for nothing.
     """
 
     word: str
     type: type
     read: Callable[[str], object]
     wanted: str
+    fits: Callable[[object], bool]
+    completes: str = ""
 
 
 def _whole(text: str) -> int:
     return int(text) if len(text) <= 20 else int("too long")
 
 
-def _seconds(text: str) -> float:
-    value = secondsOf(text)
-    if value is None:
-        # As a program may write a number: 1e-05.
-        value = float(text)
-    if not math.isfinite(value) or value < 0:
+def _isWhole(value: object) -> bool:
+    # To Python a boolean is a number.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _weight(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text[:9]) > 65535:
         raise ValueError(text)
-    return value
+    return int(text)
+
+
+def _secondsUpTo(most: float) -> Callable[[str], float]:
+    def seconds(text: str) -> float:
+        # The model needs time to load, which most command lines do not have to wait for.
+        from txlb.model.kinds import secondsOf  # noqa: PLC0415  (see above)
+
+        value = secondsOf(text)
+        if value is None:
+            # As a program may write a number: 1e-05.
+            value = float(text)
+        if not math.isfinite(value) or not 0 <= value <= most:
+            raise ValueError(text)
+        return value
+
+    return seconds
+
+
+def _isSecondsUpTo(most: float) -> Callable[[object], bool]:
+    def fits(value: object) -> bool:
+        return (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and 0 <= value <= most
+        )
+
+    return fits
 
 
 def _flag(text: str) -> bool:
@@ -54,30 +90,64 @@ def _flag(text: str) -> bool:
     return {"True": True, "False": False, "yes": True, "no": False}[text]
 
 
-TEXT = Kind("text", str, str, "a text")
-WHOLE = Kind("whole number", int, _whole, "a whole number")
+def _anything(_value: object) -> bool:
+    # What is wrong with a text is told by the command that takes it.
+    return True
+
+
+def _text(completes: str = "") -> Kind:
+    return Kind("text", str, str, "a text", _anything, completes)
+
+
+#: The units of L{txlb.model.kinds.UNITS_SHOWN}, which is not loaded for this alone.
+_UNITS_SHOWN = "500ms, 2s, 5m, 1h or 1d"
+
+TEXT = _text()
+SERVICE = _text("service")
+GROUP = _text("group")
+HOST = _text("host")
+LISTENER = _text("listener")
+SCHEDULER = _text("scheduler")
+FILE = _text("file")
+WHOLE = Kind("whole number", int, _whole, "a whole number", _isWhole)
+WEIGHT = Kind("whole number", int, _weight, "a whole number from 0 to 65535", _isWhole)
 SECONDS = Kind(
     "time",
     float,
-    _seconds,
-    f"a number of seconds, 0 or more, or a time with a unit, as in {UNITS_SHOWN}",
+    _secondsUpTo(math.inf),
+    f"a number of seconds, 0 or more, or a time with a unit, as in {_UNITS_SHOWN}",
+    _isSecondsUpTo(math.inf),
+    "time",
 )
-FLAG = Kind("boolean", bool, _flag, "True or False")
+DEADLINE = Kind(
+    "time",
+    float,
+    _secondsUpTo(DAY),
+    f"a number of seconds from 0 to 86400, or a time with a unit, as in {_UNITS_SHOWN}",
+    _isSecondsUpTo(DAY),
+    "time",
+)
+FLAG = Kind("boolean", bool, _flag, "True or False", lambda value: isinstance(value, bool))
+
+#: Kinds that together name one thing on a command line: C{SERVICE/GROUP/HOST}.
+PATH_KINDS = (SERVICE, GROUP, HOST)
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """
-    One thing that a command is told.
+    One argument of a command.
 
-    @ivar doc: what it means, for the reference and the help.
-    @ivar default: what holds where it is not given; L{REQUIRED} where it must be.
+    @ivar doc: its meaning, for the reference and the help.
+    @ivar default: the value if it is not given; L{REQUIRED} if it has to be.
+    @ivar option: its spelling on a command line, if that is not made of the name.
     """
 
     name: str
     kind: Kind
     doc: str
     default: object = REQUIRED
+    option: str = ""
 
     @property
     def required(self) -> bool:
@@ -88,7 +158,7 @@ class Argument:
 
     def verified(self, value: object) -> object:
         """
-        See that a value from a Python prompt is of the argument's kind. Texts are
+        Check that a value from a Python prompt is of the argument's kind. Texts are
         left to the command, which names what is wrong with one. A time may be a text,
         as one with a unit is.
 
@@ -96,20 +166,11 @@ class Argument:
         @raise ModelError: it is not.
         """
         kind = self.kind
-        if kind.type is str or value is self.default:
+        if value is self.default:
             return value
-        if kind is SECONDS and isinstance(value, str):
+        if kind.type is float and isinstance(value, str):
             return self.read(value)
-        if kind.type is bool:
-            fits = isinstance(value, bool)
-        elif isinstance(value, bool):
-            # To Python that is a number.
-            fits = False
-        elif kind.type is int:
-            fits = isinstance(value, int)
-        else:
-            fits = isinstance(value, (int, float)) and 0 <= value < math.inf
-        if not fits:
+        if not kind.fits(value):
             raise ModelError(f"{self.name} is {value!r:.80}; it is {kind.wanted}")
         return value
 
@@ -128,12 +189,12 @@ class Argument:
 
 
 def readArguments(
-    arguments: Sequence[Argument], texts: Mapping[str, str], what: str
+    arguments: Sequence[Argument], texts: Mapping[str, str], command: str
 ) -> dict[str, object]:
     """
     Make values of texts from outside.
 
-    @param what: the command's name, for messages.
+    @param command: the command's name, for messages.
     @return: a value for each argument.
     @raise ModelError: one is missing, wrong, or not known.
     """
@@ -142,13 +203,13 @@ def readArguments(
         if name not in known:
             hint = nearest(name, known)
             remedy = f"did you mean {hint!r}?" if hint else f"it has: {', '.join(known) or 'none'}"
-            raise ModelError(f"{what} has no argument {name[:80]!r}; {remedy}")
+            raise ModelError(f"{command} has no argument {name[:80]!r}; {remedy}")
     values: dict[str, object] = {}
     for argument in arguments:
         if argument.name in texts:
             values[argument.name] = argument.read(texts[argument.name])
         elif argument.required:
-            raise ModelError(f"{what} needs {argument.name}: {argument.doc}")
+            raise ModelError(f"{command} needs {argument.name}: {argument.doc}")
         else:
             values[argument.name] = argument.default
     return values

@@ -15,10 +15,12 @@ from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import getNS
 from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_change
 
+from txlb.admin._access import FULL, Caller
 from txlb.admin._log import log, printable, quietLog
 from txlb.admin._plain import PlainSession
 from txlb.admin._terminal import TerminalSession
 from txlb.deadlines import Deadlines
+from txlb.errors import AccessDenied
 
 if TYPE_CHECKING:
     from txlb.admin._administrator import Administrator
@@ -67,16 +69,16 @@ class Session(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
-    What all sessions of a manhole have in common.
+    The parts that all sessions of a manhole share.
 
-    @ivar namespace: given a function that shows a text, makes the names that are
-        bound in a session.
+    @ivar namespace: given a function that shows a text, and the caller, makes the names
+        that are bound in a session.
     @ivar deadlines: its clock.
-    @ivar acting: given what somebody is called in events, makes what is entered
-        around each of their lines.
+    @ivar acting: given the name of a caller, makes the context in which each of its lines
+        runs.
     """
 
-    namespace: Callable[[Callable[[str], None]], Mapping[str, object]]
+    namespace: Callable[[Callable[[str], None], Caller], Mapping[str, object]]
     deadlines: Deadlines
     acting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
 
@@ -164,7 +166,19 @@ class SessionChannel(SSHChannel):
         come what it asked for.
         """
         start, self._start = self._start, None
-        if start is not None:
+        if start is None:
+            return
+        try:
+            # A Python prompt can do all that the process can, so that no part of it can be
+            # kept from a caller.
+            self.user.caller.check(FULL, "a Python prompt")
+        except AccessDenied as error:
+            log.warn(
+                "{user}@{peer}: {error}", user=self.user.name, peer=self.user.peer, error=error
+            )
+            self.writeError(f"{error}\r\n".encode())
+            self.finish(1)
+        else:
             start()
 
     # Sessions
@@ -176,15 +190,13 @@ class SessionChannel(SSHChannel):
         session.eofReceived()
 
     def _terminal(self, screen: tuple[int, int]) -> TerminalSession:
-        surroundings = self.user.surroundings
-        return TerminalSession(self, surroundings.namespace, self._logLine, screen, self._acting)
+        return TerminalSession(self, self._namespace, self._logLine, screen, self._acting)
 
     def _plain(self, newline: bytes) -> PlainSession:
-        surroundings = self.user.surroundings
         return PlainSession(
             self,
-            surroundings.namespace,
-            surroundings.deadlines,
+            self._namespace,
+            self.user.surroundings.deadlines,
             self._logLine,
             newline,
             self._acting,
@@ -198,8 +210,11 @@ class SessionChannel(SSHChannel):
         if self._earlyEOF:
             session.eofReceived()
 
+    def _namespace(self, show: Callable[[str], None]) -> Mapping[str, object]:
+        return self.user.surroundings.namespace(show, self.user.caller)
+
     def _acting(self) -> AbstractContextManager[None]:
-        return self.user.surroundings.acting(f"ssh:{self.user.name}")
+        return self.user.surroundings.acting(self.user.caller.name)
 
     def _logLine(self, line: str) -> None:
         log.info(

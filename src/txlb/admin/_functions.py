@@ -10,9 +10,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txlb.admin._access import Caller
 from txlb.admin._arguments import Argument
 from txlb.admin._choices import choicesOf
-from txlb.admin._commands import COMMANDS, AdminCommand, Target
+from txlb.admin._command import AdminCommand, Target
+from txlb.admin._commands import COMMANDS
 from txlb.admin._completion import CHOICES, Choices
 from txlb.admin._rows import Row
 from txlb.errors import ModelError
@@ -20,7 +22,7 @@ from txlb.errors import ModelError
 
 class Told(tuple[Row, ...]):
     """
-    What a command has told: rows, which the prompt shows as lines for people.
+    The answer of a command: rows, which the prompt shows as lines for people.
     """
 
     __slots__ = ()
@@ -32,21 +34,24 @@ class Told(tuple[Row, ...]):
         return "\n".join(lines) or nothing
 
 
-def functions(target: Target) -> dict[str, Callable[..., Any]]:
+def functions(target: Target, caller: Caller) -> dict[str, Callable[..., Any]]:
     """
-    A function for each command of the list but C{status}, of which the prompt has one
-    that draws a table. Who types there has full access, and says who they are around
-    each line.
+    Make a function of each command of the list but C{status}, of which the prompt has one
+    that draws a table.
+
+    @param caller: calls the functions.
     """
     choices = choicesOf(target.balancer)
     return {
-        command.name: _function(command, target, choices)
+        command.name: _function(command, target, caller, choices)
         for command in COMMANDS
         if command.name != "status"
     }
 
 
-def _function(command: AdminCommand, target: Target, choices: Choices) -> Callable[..., Any]:
+def _function(
+    command: AdminCommand, target: Target, caller: Caller, choices: Choices
+) -> Callable[..., Any]:
     signature = inspect.Signature([_parameter(each) for each in command.arguments])
 
     def function(*values: Any, **named: Any) -> Told | Deferred[Told]:
@@ -57,8 +62,7 @@ def _function(command: AdminCommand, target: Target, choices: Choices) -> Callab
             raise ModelError(f"{command.name}({wanted}): {error}") from None
         bound.apply_defaults()
         taken = {each.name: each.verified(bound.arguments[each.name]) for each in command.arguments}
-        # The prompt has said who acts.
-        answer = command.run(target, **taken)
+        answer = command(target, caller, taken)
         return answer.addCallback(_told) if isinstance(answer, Deferred) else _told(answer)
 
     arguments = "".join(f"\n  {each.name}: {each.doc}" for each in command.arguments)

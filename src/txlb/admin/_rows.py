@@ -55,17 +55,28 @@ def rowOf(kind: str, value: Any, without: str = "", **more: object) -> Row:
     return row
 
 
-def statusRows(lbs: Balancer, config: Configured | None) -> Iterator[Row]:
+def statusRows(lbs: Balancer, config: Configured | None, only: str = "") -> Iterator[Row]:
     """
-    How things stand, host by host as they are asked for: listeners, then each
-    service followed by its groups, each of which is followed by its hosts, then what
-    differs from the file.
+    Return rows that tell how a balancer stands: listeners, then each service followed by
+    its groups, each of which is followed by its hosts, then what differs from the file.
+    Each host's row is made when it is asked for.
+
+    @param only: the name of a service, to leave the others out; empty for all.
+    @raise UnknownName: there is no such service.
     """
+    if only:
+        lbs.manager.getService(only)
+    return _statusRows(lbs, config, only)
+
+
+def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator[Row]:
     manager = lbs.manager
     for name in lbs.getProxyNames():
-        addresses = [str(address) for address in lbs.getProxyService(name).addresses]
-        yield {"row": "listener", "name": name, "addresses": addresses}
-    for serviceName in tuple(manager.services):
+        listener = lbs.getProxyService(name)
+        if not only or listener.serviceName == only:
+            addresses = [str(address) for address in listener.addresses]
+            yield {"row": "listener", "name": name, "addresses": addresses}
+    for serviceName in (only,) if only else tuple(manager.services):
         if serviceName not in manager.services:
             continue  # it has gone since the first page was read
         service = manager.serviceSnapshot(serviceName, hosts=False)

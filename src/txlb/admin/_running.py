@@ -30,6 +30,8 @@ from txlb.deadlines import Deadlines
 if TYPE_CHECKING:
     import socket
 
+    from txlb.admin._access import Caller
+
 #: How much later than others a thread gets the processor in which passwords are checked.
 #: Strangers make it work, and what is relayed must not wait for it.
 NICE = 10
@@ -66,18 +68,18 @@ class Running:
     """
     Puts the parts together. Owned by a L{txlb.admin.ManholeService}.
 
-    @param namespace: given a function that shows a text, makes the names that are
-        bound in a session.
-    @param acting: given what somebody is called in events, makes what is entered
-        around each of their lines.
-    @ivar factory: what makes a protocol for each client.
+    @param namespace: given a function that shows a text, and the caller, makes the names
+        that are bound in a session.
+    @param acting: given the name of a caller, makes the context in which each of its lines
+        runs.
+    @ivar factory: makes a protocol for each client.
     """
 
     def __init__(
         self,
         users: Users,
         key: Key,
-        namespace: Callable[[Callable[[str], None]], Mapping[str, object]],
+        namespace: Callable[[Callable[[str], None], Caller], Mapping[str, object]],
         reactor: Any,
         acting: Callable[[str], AbstractContextManager[None]],
     ) -> None:
@@ -90,7 +92,7 @@ class Running:
             lambda check: deferToThreadPool(reactor, pool, check), users.costliestHash()
         )
         portal = Portal(
-            Realm(lambda name: Administrator(name, surroundings)),
+            Realm(users, lambda user: Administrator(user.name, user.access, surroundings)),
             [PasswordChecker(users, self._checks, time.monotonic), KeyChecker(users)],
         )
         self.factory = ManholeFactory(portal, key, reactor, self._deadlines)

@@ -11,10 +11,10 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
+from txlb.admin._access import Caller
 from txlb.admin._choices import choicesOf
-from txlb.admin._commands import Target
+from txlb.admin._command import Target
 from txlb.admin._completion import CHOICES
-from txlb.admin._explained import explainTable
 from txlb.admin._functions import functions
 from txlb.admin._help import Help
 from txlb.admin._history import History
@@ -56,15 +56,13 @@ def manholeService(
     Make a Python prompt inside a balancer, for OpenSSH's client and others.
 
     In it C{services} is the balancer, C{manager} its manager, C{config} the
-    configuration it was made from, C{status()} shows how things stand,
-    C{explain('web')} which host a client would get, and why not another, and the other
-    commands of L{txlb.admin.COMMANDS} are functions. A
-    command runs in the balancer's own thread, so one that does not end stops the
-    balancer.
+    configuration it was made from, C{status()} shows how things stand, and the other
+    commands of L{txlb.admin.COMMANDS} are functions. A line runs in the balancer's own
+    thread, so one that does not end stops the balancer.
 
     @param lbs: the L{txlb.application.LoadBalancedService}.
     @param listen: the address, as in L{txlb.model.parseListenAddress}.
-    @param users: who may log in; only those with full access do.
+    @param users: the users who may log in. Only those with full access get a prompt.
     @param stateDirectory: where the host key is kept; by default what
         L{txlb.admin.stateDirectory} finds.
     @param config: L{None} where there is no file.
@@ -224,32 +222,28 @@ class ManholeService(Service):
 
     # Parts
 
-    def _namespace(self, show: Callable[[str], None]) -> Mapping[str, object]:
-        def status() -> None:
-            """
-            Show how things stand.
-            """
-            show(statusTable(self._lbs, self._config) + "\n")
+    def _namespace(self, show: Callable[[str], None], caller: Caller) -> Mapping[str, object]:
+        """
+        Make the names that are bound in a session.
 
-        def explain(
-            serviceName: str, groupName: str | None = None, clientAddr: object = None
-        ) -> None:
-            """
-            Show which host a client would get now, and why not another.
-            """
-            pool = self._lbs.manager.getPool(serviceName, groupName)
-            show(explainTable(pool.explain(clientAddr)) + "\n")
+        @param show: shows a text in the session.
+        @param caller: types there.
+        """
 
-        for function in (status, explain):
-            # Python says it where it is called wrongly.
-            function.__qualname__ = function.__name__
-            setattr(function, CHOICES, choicesOf(self._lbs))
+        def status(service: str = "") -> None:
+            """
+            Show how things stand, of one service or of all.
+            """
+            show(statusTable(self._lbs, self._config, service) + "\n")
+
+        # Python shows this name if the function is called wrongly.
+        status.__qualname__ = status.__name__
+        setattr(status, CHOICES, choicesOf(self._lbs))
         names: dict[str, object] = {
             "services": self._lbs,
             "manager": self._lbs.manager,
             "config": self._config,
             "status": status,
-            **functions(Target(self._lbs, self._config, self._history)),
-            "explain": explain,
+            **functions(Target(self._lbs, self._config, self._history), caller),
         }
         return {**names, "help": Help(show, names)}

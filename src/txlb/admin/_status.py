@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
-
 if TYPE_CHECKING:
     from txlb.manager import ProxyManager
     from txlb.model import ProxyService
+    from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 #: The widest line, in characters.
 WIDTH = 110
@@ -27,6 +26,12 @@ class Listener(Protocol):
     """
     What is asked of a listener.
     """
+
+    @property
+    def serviceName(self) -> str:
+        """
+        The name of its service.
+        """
 
     @property
     def addresses(self) -> Iterable[object]:
@@ -78,17 +83,24 @@ class Configured(Protocol):
 Paint = Callable[[str, str], str]
 
 
-def statusTable(lbs: Balancer, config: Configured | None = None) -> str:
+def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "") -> str:
     """
     Tell how a balancer stands: its listeners, services, groups and hosts, and
     what has been changed since its file was read.
 
-    @param config: what the balancer was made from; L{None} where that is no file.
+    @param config: what the balancer was made from; L{None} if that is no file.
+    @param only: the name of a service, to leave the others out; empty for all.
     @return: lines of at most 110 characters, in most cases.
+    @raise UnknownName: there is no such service.
     """
-    names = lbs.getProxyNames()
-    listeners = {name: [str(a) for a in lbs.getProxyService(name).addresses] for name in names}
-    services = lbs.manager.snapshot()
+    manager = lbs.manager
+    services = [manager.serviceSnapshot(only)] if only else manager.snapshot()
+    found = {name: lbs.getProxyService(name) for name in lbs.getProxyNames()}
+    listeners = {
+        name: [str(address) for address in each.addresses]
+        for name, each in found.items()
+        if not only or each.serviceName == only
+    }
     if config is None:
         return statusText(listeners, services)
     changes = config.changes(lbs.manager.services.values())

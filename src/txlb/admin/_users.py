@@ -1,8 +1,8 @@
 """
-Who may log in, and why somebody may not.
+The users of the manhole, and the checks of their passwords and keys.
 
-A prompt can do everything that the process can, so there is no half of it to
-give away: only users with full access get in.
+The checks prove a user's name. What the user may do is said by the avatar, see
+L{txlb.admin._administrator.Administrator}.
 """
 
 from __future__ import annotations
@@ -146,15 +146,6 @@ def _warning(user: AdminUser) -> str | None:
     return None
 
 
-def _checkAccess(user: AdminUser) -> bytes:
-    if user.access != "full":
-        raise LoginRefused(
-            f"the access of this user is {user.access}; a Python prompt can't be restricted, so "
-            "only users with full access get in"
-        )
-    return user.name.encode("utf-8")
-
-
 class PasswordTry(UsernamePassword):
     """
     A password, and from where it comes.
@@ -213,7 +204,7 @@ class PasswordChecker:
             self._tries.wasRight(source, name)
             if self._users.named(name) != user:
                 raise LoginRefused("the user was changed while the password was checked")
-            return _checkAccess(user)
+            return name
 
         checked = self._checks.matches(stored, credentials.password, source)
         return checked.addCallbacks(decide, _refused)
@@ -276,11 +267,9 @@ class KeyChecker:
         """
         checkAlgorithm(credentials.algName)
         refusal: LoginRefused | None = None
-        name = b""
         user: AdminUser | None = None
         try:
             user = self._users.named(credentials.username)
-            name = _checkAccess(user)
         except LoginRefused as error:
             refusal = error
         if user is not None and user.authorizedKeys is None:
@@ -295,6 +284,7 @@ class KeyChecker:
             raise refusal
         if not found:
             raise LoginRefused("the key is not in authorizedKeys")
+        name: bytes = credentials.username
         return name
 
     def _isIn(self, user: AdminUser | None, blob: bytes) -> bool:
@@ -344,22 +334,25 @@ def _verified(credentials: SSHPrivateKey, message: bytes) -> bool:
 @implementer(IRealm)
 class Realm:
     """
-    Gives everybody who was let in what they came for.
+    Makes the avatars of users who have proved their names. The avatar says what its user
+    may do.
 
-    @param makeUser: makes the L{IConchUser} of a name.
+    @param makeUser: makes the L{IConchUser} of a user.
     """
 
-    def __init__(self, makeUser: Callable[[str], object]) -> None:
+    def __init__(self, users: Users, makeUser: Callable[[AdminUser], object]) -> None:
+        self._users = users
         self._makeUser = makeUser
 
     def requestAvatar(
         self, avatarId: bytes | tuple[()], mind: object, *interfaces: type[Interface]
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         """
-        See L{IRealm}.
+        Make the avatar of a user.
 
-        @raise NotImplementedError: something else than a named ssh user is wanted.
+        @raise LoginRefused: the user was removed since the credentials were checked.
+        @raise NotImplementedError: an avatar is wanted that is not a named ssh user.
         """
         if IConchUser not in interfaces or not isinstance(avatarId, bytes):
             raise NotImplementedError("there are ssh users only")
-        return IConchUser, self._makeUser(avatarId.decode("utf-8")), lambda: None
+        return IConchUser, self._makeUser(self._users.named(avatarId)), lambda: None

@@ -8,7 +8,8 @@ import argparse
 
 from txlb.cli._client import Client
 from txlb.cli._command import OK, Command
-from txlb.cli._where import addSocketOptions, findSocket
+from txlb.cli._options import addSocketOptions
+from txlb.cli._where import findSocket
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from txlb.cli._command import OK, WRONG, Command
+from txlb.cli._completers import completeBy
 from txlb.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a configuration file")
+    files = parser.add_argument("files", metavar="FILE", nargs="+", help="a configuration file")
+    completeBy(files, "file")
     parser.add_argument(
         "--explain", action="store_true", help="print every setting in effect, defaults included"
     )

@@ -1,5 +1,5 @@
 """
-What a subcommand is, and how one ends.
+Subcommands, and their exit statuses.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: The exit status where all is well.
+#: The exit status if all is well.
 OK = 0
 
-#: The exit status where what was asked for is wrong or was refused.
+#: The exit status if what was asked for is wrong or was refused.
 WRONG = 1
 
-#: The exit status where the command line is wrong; argparse ends with it.
+#: The exit status if the command line is wrong; argparse ends with it.
 USAGE = 2
 
-#: The exit status where there is no balancer to ask.
+#: The exit status if there is no balancer to ask.
 NO_BALANCER = 3
 
-#: The exit status where the balancer has gone, or did not answer in time.
+#: The exit status if the balancer has gone, or did not answer in time.
 NO_ANSWER = 4
 
-#: The exit status of C{--exit-code} where something differs.
+#: The exit status of C{--exit-code} if something differs.
 DIFFERENT = 5
 
 
@@ -32,7 +32,7 @@ class Command:
     """
     One subcommand.
 
-    @ivar name: its word on the command line.
+    @ivar name: its words on the command line: one, or two with a space between them.
     @ivar summary: what it does, in half a sentence.
     @ivar description: what it does, in full.
     @ivar configure: adds its arguments to a parser.

@@ -1,5 +1,5 @@
 """
-C{txlb diff}: how the balancer and its file differ.
+C{txlb diff}: the commands C{diff} and C{plan} of the list as one.
 """
 
 from __future__ import annotations
@@ -8,19 +8,23 @@ import argparse
 import json
 import os
 
+from txlb.admin import findCommand
 from txlb.cli._client import Client
 from txlb.cli._command import DIFFERENT, OK, Command
-from txlb.cli._where import addSocketOptions, findSocket
+from txlb.cli._completers import completeBy
+from txlb.cli._options import addSocketOptions
+from txlb.cli._where import findSocket
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    file = parser.add_argument(
         "file",
         metavar="FILE",
         nargs="?",
         help="tell what a reload would change if this file took the place of the balancer's own. "
         "The balancer reads it",
     )
+    completeBy(file, "file")
     parser.add_argument(
         "--discard",
         action="store_true",
@@ -50,12 +54,6 @@ def _run(arguments: argparse.Namespace) -> int:
     return DIFFERENT if rows and arguments.exit_code else OK
 
 
-DIFF = Command(
-    "diff",
-    "tell how the balancer and its file differ",
-    "Tells how the balancer and its file have gone apart since the file was loaded, a line each: "
-    "what was changed in the file, which a reload takes up, and what was changed live, which is "
-    "not in the file until it is saved. The whole file is checked.",
-    _configure,
-    _run,
-)
+_ENTRY = findCommand("diff")
+
+DIFF = Command(_ENTRY.words, _ENTRY.summary, _ENTRY.doc, _configure, _run)

@@ -8,10 +8,12 @@ import argparse
 import json
 from collections.abc import Iterable
 
+from txlb.admin import findCommand
 from txlb.cli._client import PATIENCE, Client, Row
 from txlb.cli._command import OK, Command
+from txlb.cli._options import addSocketOptions
 from txlb.cli._status import ofKind
-from txlb.cli._where import addSocketOptions, findSocket
+from txlb.cli._where import findSocket
 
 #: Seconds that the balancer is asked to wait for the next event; then it is asked
 #: again.
@@ -71,10 +73,12 @@ def _show(rows: Iterable[Row], last: int, asJSON: bool) -> int:
     return last
 
 
+_ENTRY = findCommand("events")
+
 EVENTS = Command(
-    "events",
-    "show what has changed",
-    "Shows the last events of a balancer that runs, and with --follow those to come, until Ctrl-C.",
+    _ENTRY.words,
+    _ENTRY.summary,
+    f"{_ENTRY.doc} With --follow events to come are shown too, until Ctrl-C.",
     _configure,
     _run,
 )

@@ -10,37 +10,42 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from txlb import __version__
+from txlb.admin import COMMANDS as ADMIN_COMMANDS
+from txlb.admin._commands import FAMILIES
 from txlb.cli._ask import CLIENT_ADDRESS
-from txlb.cli._changes import CHANGES
 from txlb.cli._check import CHECK
-from txlb.cli._command import OK, Failed
-from txlb.cli._completion import COMPLETE, COMPLETION, complete
+from txlb.cli._command import Command, Failed
+from txlb.cli._completion import ASKING, COMPLETION, complete
 from txlb.cli._diff import DIFF
 from txlb.cli._events import EVENTS
+from txlb.cli._listed import ListedCommand
+from txlb.cli._options import SOCKET_OPTIONS
 from txlb.cli._passwd import PASSWD
 from txlb.cli._schedulers import SCHEDULERS
 from txlb.cli._status import STATUS
 from txlb.cli._top import TOP
 
+#: Entries of the list of commands that have more to show, or to be told, than the list
+#: says, by their words.
+_SPECIAL = {each.name: each for each in (STATUS, DIFF, EVENTS)}
+
 #: Every subcommand, in the order of the help.
 COMMANDS = (
-    STATUS,
+    *(
+        _SPECIAL.get(entry.words) or ListedCommand(entry).command()
+        for entry in ADMIN_COMMANDS
+        if entry.words
+    ),
     TOP,
-    *(change.command() for change in CHANGES),
-    DIFF,
-    EVENTS,
     CLIENT_ADDRESS,
     CHECK,
     SCHEDULERS,
     PASSWD,
     COMPLETION,
 )
-
-
-#: Options that each command takes which asks a balancer, and that stand behind it.
-OF_COMMANDS = ("-s", "--socket", "-c", "--config")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,11 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if words[:1] == [COMPLETE]:
-            status = _complete(words[1:])
+        parser = _parser()
+        if ASKING in os.environ:
+            status = complete(parser)
         else:
-            parser = _parser()
-            if words and words[0].split("=")[0] in OF_COMMANDS:
+            if words and words[0].split("=")[0] in SOCKET_OPTIONS:
                 option = words[0].split("=")[0]
                 parser.error(f"{option} stands behind the command, as in: txlb status {option} …")
             status = _run(parser.parse_args(words))
@@ -91,14 +96,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return int(arguments.run(arguments))
     except Failed as error:
         sys.stdout.flush()
-        print(f"txlb {arguments.word}: {error}", file=sys.stderr)
+        print(f"{arguments.prog}: {error}", file=sys.stderr)
         return error.status
-
-
-def _complete(words: Sequence[str]) -> int:
-    for line in complete(_parser(), words):
-        print(line)
-    return OK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,13 +109,32 @@ def _parser() -> argparse.ArgumentParser:
         "not answer; 5 something differs.",
     )
     parser.add_argument("--version", action="version", version=f"txlb {__version__}")
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", dest="word", required=True
-    )
-    for command in COMMANDS:
-        inner = commands.add_parser(
-            command.name, help=command.summary, description=command.description
-        )
-        command.configure(inner)
-        inner.set_defaults(run=command.run)
+    _addCommands(parser, COMMANDS)
     return parser
+
+
+def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command]) -> None:
+    """
+    Add subcommands. Those of two words are in a parser of the first one.
+    """
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    families: dict[str, list[Command]] = {}
+    for command in added:
+        word, _, second = command.name.partition(" ")
+        if second:
+            family = families.setdefault(word, [])
+            family.append(replace(command, name=second))
+            if len(family) == 1:
+                # It gets the others below, and its place here.
+                commands.add_parser(word, help=FAMILIES[word], description=_described(word))
+            continue
+        inner = commands.add_parser(word, help=command.summary, description=command.description)
+        command.configure(inner)
+        inner.set_defaults(run=command.run, prog=inner.prog)
+    for word, family in families.items():
+        _addCommands(commands.choices[word], family)
+
+
+def _described(word: str) -> str:
+    text = FAMILIES[word]
+    return f"{text[0].upper()}{text[1:]}."

@@ -4,18 +4,19 @@ C{txlb status}: how a balancer stands.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from txlb.admin._status import statusText
-from txlb.cli._client import Client, Row, environmentColours
-from txlb.cli._command import NO_ANSWER, OK, Command, Failed
-from txlb.cli._where import addSocketOptions, findSocket
-from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
+from txlb.admin import findCommand
+from txlb.cli._client import Row, environmentColours
+from txlb.cli._command import NO_ANSWER, OK, Failed
+from txlb.cli._listed import ListedCommand
+
+if TYPE_CHECKING:
+    from txlb.pool import ServiceSnapshot
 
 _Snapshot = TypeVar("_Snapshot")
 
@@ -98,6 +99,8 @@ def snapshots(status: dict[str, Any]) -> list[ServiceSnapshot]:
 
     @raise Failed: they are those of another version of txlb.
     """
+    from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot  # noqa: PLC0415 - as below
+
     try:
         return [
             _made(
@@ -132,17 +135,14 @@ def _made(kind: type[_Snapshot], row: Row) -> _Snapshot:
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
-    addSocketOptions(parser)
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    with Client(findSocket(arguments)) as client:
-        status = nested(client.rows("Status"))
-    if arguments.json:
+def _show(rows: list[Row], asJSON: bool) -> int:
+    status = nested(rows)
+    if asJSON:
         print(json.dumps(status, indent=2))
         return OK
+    # It brings the model and the pool, which no answer that is mere rows needs.
+    from txlb.admin._status import statusText  # noqa: PLC0415  (see above)
+
     colours = {"paint": paint} if environmentColours(sys.stdout) else {}
     print(
         statusText(
@@ -152,11 +152,4 @@ def _run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-STATUS = Command(
-    "status",
-    "show how a balancer stands",
-    "Shows the listeners, services, groups and hosts of a balancer that runs, and what has been "
-    "changed since its file was read.",
-    _configure,
-    _run,
-)
+STATUS = ListedCommand(findCommand("status"), _show).command()

@@ -10,11 +10,13 @@ import time
 
 from txlb.cli._client import Client, environmentColours
 from txlb.cli._command import NO_ANSWER, NO_BALANCER, OK, WRONG, Command, Failed
+from txlb.cli._completers import completeBy
 from txlb.cli._duration import TIME, duration
 from txlb.cli._frame import Frame
+from txlb.cli._options import addSocketOptions
 from txlb.cli._rates import Rates
 from txlb.cli._screen import Screen
-from txlb.cli._where import addSocketOptions, findSocket
+from txlb.cli._where import findSocket
 
 #: Seconds between two looks at the size of the terminal.
 LOOK = 0.25
@@ -27,7 +29,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--once", action="store_true", help="print it once, after one interval, and end"
     )
-    parser.add_argument(
+    interval = parser.add_argument(
         "-i",
         "--interval",
         metavar=TIME,
@@ -35,6 +37,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="how long from one look to the next; by default 1s",
     )
+    completeBy(interval, "time")
     addSocketOptions(parser)
 
 

@@ -1,5 +1,5 @@
 """
-Where the control socket is.
+The search for the control socket.
 """
 
 from __future__ import annotations
@@ -17,23 +17,6 @@ VARIABLE = "TXLB_SOCKET"
 
 #: Where a balancer of the system has it.
 SYSTEM_SOCKET = "/run/txlb/control"
-
-
-def addSocketOptions(parser: argparse.ArgumentParser) -> None:
-    """
-    Let a subcommand be told where the socket is.
-    """
-    group = parser.add_argument_group("the balancer")
-    group.add_argument(
-        "-s",
-        "--socket",
-        metavar="PATH",
-        help=f"its control socket; by default what the file of -c says, or ${VARIABLE}, or "
-        f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR, or that of the demo",
-    )
-    group.add_argument(
-        "-c", "--config", metavar="FILE", help="its configuration file, which names the socket"
-    )
 
 
 def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None) -> str:

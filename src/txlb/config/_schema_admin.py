@@ -74,8 +74,9 @@ USER = Element(
         Attribute(
             "access",
             kinds.Word(ACCESS_WORDS),
-            "What the user may do. Only ``full`` opens the Python prompt, as nothing can be "
-            "forbidden there.",
+            "What the user may do: with ``readonly`` look, with ``operator`` also drain hosts, "
+            "bring them back and weigh them, with ``full`` everything. Only ``full`` opens the "
+            "Python prompt, as nothing can be forbidden there.",
             REQUIRED,
             since=Since.OLD,
         ),

@@ -17,7 +17,7 @@ DEFAULT_WEB = TCPAddress("127.0.0.1", 7001)
 CHANGING_INTERVAL = 2.0
 
 #: The rights that a user can have.
-ACCESS_WORDS = ("full", "readonly")
+ACCESS_WORDS = ("full", "operator", "readonly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class AdminUser:
         with which nobody can log in; L{None} where the user has no password.
     @ivar authorizedKeys: the absolute path of a file of public keys as OpenSSH
         writes them; L{None} for none.
-    @ivar access: C{full} or C{readonly}; only the former opens the prompt.
+    @ivar access: C{full}, C{operator} or C{readonly}; see L{txlb.admin.COMMANDS}. Only
+        C{full} opens the Python prompt.
     """
 
     name: str

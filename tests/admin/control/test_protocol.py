@@ -21,7 +21,9 @@ from twisted.python.failure import Failure
 
 from tests.admin.targets import FakeBalancer
 from tests.proxy.fakes import ReactorCase
-from txlb.admin._commands import COMMANDS, Target
+from txlb.admin._access import FULL, READONLY, Caller
+from txlb.admin._command import Target
+from txlb.admin._commands import COMMANDS
 from txlb.admin._history import History
 from txlb.admin._work import RationedWork
 from txlb.admin.control import (
@@ -79,7 +81,7 @@ class ProtocolCase(ReactorCase):
         self.clients = Clients(self.target, self.reactor, self.deadlines, 3, work)
 
     def client(self) -> tuple[ControlProtocol, Wire]:
-        protocol = ControlProtocol(self.clients, self.target, "uid:7 (test)")
+        protocol = ControlProtocol(self.clients, self.target, Caller("uid:7 (test)", FULL))
         self.clients._clients[protocol] = None
         wire = Wire()
         protocol.makeConnection(wire)
@@ -136,6 +138,21 @@ class AnswerTests(ProtocolCase):
             found = self.refused(command, **values)
             self.assertEqual(found[0], code)
             self.assertIn(text, found[1])
+
+    def test_access(self) -> None:
+        """
+        The access is that of the client's avatar; a refusal names it and that which is needed.
+        """
+        protocol, wire = self.client()
+        protocol.caller = Caller("uid:7 (test)", READONLY)
+        protocol.dataReceived(request("Drain", service="web", group="prod", host="h0"))
+        (answer,) = self.answers(wire)
+        self.assertEqual(answer[amp.ERROR_CODE], b"ACCESS_DENIED")
+        self.assertEqual(
+            answer[amp.ERROR_DESCRIPTION],
+            b"drain needs operator access, and uid:7 (test) has readonly access",
+        )
+        self.assertEqual(self.balancer.manager.getHost("web", "prod", "h0").state, "ready")
 
     def test_longError(self) -> None:
         """

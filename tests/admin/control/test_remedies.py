@@ -13,8 +13,10 @@ from typing import Any
 from twisted.protocols import amp
 
 from tests.admin.control.test_protocol import ProtocolCase
+from tests.admin.targets import ANNA
 from tests.application.test_file import FILE, FileCase
-from txlb.admin._commands import Target, findCommand
+from txlb.admin._command import Target
+from txlb.admin._commands import findCommand
 from txlb.admin._functions import functions
 from txlb.admin._history import History
 from txlb.cli._client import _refusal
@@ -118,7 +120,7 @@ class ConflictTests(FileCase):
 
     def test_areCommands(self) -> None:
         lbs: Any = self.lbs
-        prompt = functions(Target(lbs, self.file, History()))
+        prompt = functions(Target(lbs, self.file, History()), ANNA)
         for error in self.conflicts():
             self.assertTrue(error.remedies)
             self.assertNotIn("services.", str(error))
@@ -133,8 +135,9 @@ class ConflictTests(FileCase):
                 self.assertLessEqual(set(given), {each.name for each in command.arguments})
                 program, *words = remedy.shell.split(" ")
                 parsed = vars(_parser().parse_args(words))
-                self.assertEqual((program, parsed["word"]), ("txlb", name))
-                self.assertLessEqual(given.items(), parsed.items())
+                self.assertEqual((program, parsed["prog"]), ("txlb", f"txlb {name}"))
+                self.assertLessEqual({f"given_{option}" for option in given}, set(parsed))
+                self.assertTrue(all(parsed[f"given_{option}"] for option in given))
 
     def test_log(self) -> None:
         """
@@ -154,7 +157,7 @@ class ConflictTests(FileCase):
         They do what they say.
         """
         lbs: Any = self.lbs
-        prompt = functions(Target(lbs, self.file, History()))
+        prompt = functions(Target(lbs, self.file, History()), ANNA)
         self.conflicts()
         prompt["save"](overwrite=True)
         self.assertIn('weight="5"', self.read())

@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
-from txlb.admin._commands import Target
+from txlb.admin._access import FULL, Caller
+from txlb.admin._command import Target
 from txlb.admin._log import log, printable
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.control._protocol import ControlProtocol
@@ -121,7 +122,9 @@ class Clients:
                 return
             while len(self._clients) >= self._most:
                 self._makeRoom()
-            protocol = ControlProtocol(self, self._target, userText(uid))
+            # The rights of the socket's file, and the peer's user, let nobody else in.
+            caller = Caller(userText(uid), FULL)
+            protocol = ControlProtocol(self, self._target, caller)
             self._clients[protocol] = None
             try:
                 # The reactor takes a copy of the descriptor; ours is closed here.

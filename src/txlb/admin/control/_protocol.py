@@ -17,8 +17,10 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.admin._access import READONLY, Caller
 from txlb.admin._arguments import TEXT, WHOLE, Argument, readArguments
-from txlb.admin._commands import FULL, Target, findCommand
+from txlb.admin._command import Target
+from txlb.admin._commands import findCommand
 from txlb.admin._log import log, printable
 from txlb.admin._rows import Row
 from txlb.admin.control._answers import Answer
@@ -66,7 +68,7 @@ class ControlProtocol(amp.AMP):
     Its requests are a L{txlb.admin._work.Job}: of those that it has sent together one is
     read and answered after the other, and the others wait unread.
 
-    @param by: who it is, for events and logs.
+    @param caller: the client, as its avatar.
     @ivar source: what tells this client from others.
     @ivar stage: 0.
     @ivar cost: seconds of work that it has had.
@@ -75,9 +77,9 @@ class ControlProtocol(amp.AMP):
     transport: Any
     stage = 0
 
-    def __init__(self, clients: Clients, target: Target, by: str) -> None:
+    def __init__(self, clients: Clients, target: Target, caller: Caller) -> None:
         super().__init__()
-        self.by = by
+        self.caller = caller
         self.source = f"{id(self):x}"
         self.cost = 0.0
         self._clients = clients
@@ -130,7 +132,7 @@ class ControlProtocol(amp.AMP):
         @param why: for the log; C{""} for nothing.
         """
         if why:
-            self._clients.complain(f"{self.by} was disconnected: {why}")
+            self._clients.complain(f"{self.caller.name} was disconnected: {why}")
         # What is left of what it has sent is not looked at.
         self._dropped = self.paused = True
         self._box = None
@@ -249,7 +251,7 @@ class ControlProtocol(amp.AMP):
         An answer could not be sent.
         """
         if not self.transport.disconnecting and not self._dropped:
-            log.failure("an answer to {by} failed", failure, by=self.by)
+            log.failure("an answer to {by} failed", failure, by=self.caller.name)
         self.transport.abortConnection()
 
     # Answers
@@ -285,14 +287,14 @@ class ControlProtocol(amp.AMP):
         command = findCommand(word)
         values = readArguments(command.arguments, texts, word)
         self._answer = None
-        if command.access == FULL:
+        if command.access != READONLY:
             log.info(
                 "{by}: {command} {values}",
-                by=self.by,
+                by=self.caller.name,
                 command=command.name,
                 values=printable(" ".join(f"{key}={value}" for key, value in texts.items())),
             )
-        rows = command(self._target, FULL, self.by, values)
+        rows = command(self._target, self.caller, values)
         if not isinstance(rows, Deferred):
             return self._begin(rows)
         if len(self._waiting) >= MAX_WAITING:
@@ -365,7 +367,9 @@ class ControlProtocol(amp.AMP):
         elif isinstance(error, TxlbError):
             code = next(name for kind, name in ERROR_CODES if isinstance(error, kind))
         else:
-            log.failure("{by}: {command} failed", failure, by=self.by, command=printable(word))
+            log.failure(
+                "{by}: {command} failed", failure, by=self.caller.name, command=printable(word)
+            )
             raise amp.RemoteAmpError(
                 amp.UNKNOWN_ERROR_CODE,
                 f"{word} failed in a way that it should not; the balancer's log says more",

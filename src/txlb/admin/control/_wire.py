@@ -11,8 +11,8 @@ from typing import Any
 
 from twisted.protocols import amp
 
-from txlb.admin._arguments import FLAG, SECONDS, TEXT, WHOLE
-from txlb.admin._commands import COMMANDS, AdminCommand
+from txlb.admin._command import AdminCommand
+from txlb.admin._commands import COMMANDS
 from txlb.errors import (
     AccessDenied,
     ModelError,
@@ -83,11 +83,11 @@ _ERRORS: dict[type[Exception], bytes] = {
     RefusedError: b"REFUSED",
 }
 
-_KINDS = {
-    TEXT: amp.Unicode,
-    WHOLE: amp.Integer,
-    SECONDS: amp.Float,
-    FLAG: amp.Boolean,
+_TYPES: dict[type, type[amp.Argument]] = {
+    str: amp.Unicode,
+    int: amp.Integer,
+    float: amp.Float,
+    bool: amp.Boolean,
 }
 
 
@@ -133,7 +133,7 @@ def wireCommand(command: AdminCommand) -> type[amp.Command]:
     of objects, and C{more}: whether there are others, which L{More} gets.
     """
     arguments = [
-        (each.name.encode("ascii"), _KINDS[each.kind](optional=not each.required))
+        (each.name.encode("ascii"), _TYPES[each.kind.type](optional=not each.required))
         for each in command.arguments
     ]
     body: dict[str, Any] = {

@@ -1,0 +1,171 @@
+"""
+The actions of commands: functions that are called with a L{txlb.admin.Target} and with a
+value for each argument, and return rows or a L{Deferred} of them.
+
+A command that has no function here, of its own name, is done by the manager's verb of
+that name.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from txlb.admin import _rows as rows
+from txlb.admin._arguments import REQUIRED
+from txlb.admin._command import AdminCommand, Target
+from txlb.admin._explained import explanationRows
+from txlb.admin._history import History
+from txlb.admin._rows import Row
+from txlb.errors import TxlbError
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from txlb.deadlines import Deadlines
+
+#: Seconds that an answer to C{events} may be waited for at most.
+MAX_WAIT = 60.0
+
+
+def actionOf(command: AdminCommand) -> Callable[..., Any]:
+    """
+    Return what does a command.
+    """
+    return _ACTIONS.get(command.name) or _verb(command)
+
+
+def _verb(command: AdminCommand) -> Callable[..., Iterable[Row]]:
+    """
+    Make an action of the manager's verb that has a command's name. The verb gets required
+    arguments by their places and the others by their names, and returns events.
+    """
+    places = [each.name for each in command.arguments if each.default is REQUIRED]
+
+    def action(target: Target, **values: object) -> Iterable[Row]:
+        verb = getattr(target.balancer.manager, command.name)
+        given = [values.pop(name) for name in places]
+        return rows.eventRows(verb(*given, **values))
+
+    return action
+
+
+def _status(target: Target, service: str) -> Iterable[Row]:
+    return rows.statusRows(target.balancer, target.config, service)
+
+
+def _explain(target: Target, service: str, group: str, clientAddr: str) -> Iterable[Row]:
+    pool = target.balancer.manager.getPool(service, group or None)
+    return explanationRows(pool.explain(clientAddr or None))
+
+
+def _events(target: Target, after: int, wait: float) -> Iterable[Row] | Deferred[Iterable[Row]]:
+    history = target.history
+    first = max(history.last + after, 0) if after < 0 else after
+
+    def answer() -> Iterable[Row]:
+        found = rows.numberedRows(history.since(first))
+        return chain(found, ({"row": "last", "number": history.last},))
+
+    if wait and target.deadlines is not None and history.last <= first:
+        return _whenThereIsOne(history, target.deadlines, min(wait, MAX_WAIT), answer)
+    return answer()
+
+
+def _whenThereIsOne(
+    history: History, deadlines: Deadlines, wait: float, answer: Callable[[], Iterable[Row]]
+) -> Deferred[Iterable[Row]]:
+    """
+    Answer when the next event has come, or after C{wait} seconds.
+    """
+    # The list of commands can be used without Twisted.
+    from twisted.internet.defer import Deferred  # noqa: PLC0415  (see above)
+
+    waiting: Deferred[Iterable[Row]] = Deferred(lambda _: stop())
+
+    def stop() -> None:
+        cancel()
+        deadline.cancel()
+
+    def tell() -> None:
+        stop()
+        waiting.callback(answer())
+
+    cancel = history.tellNext(tell)
+    deadline = deadlines.after(wait, tell)
+    return waiting
+
+
+def _delHost(
+    target: Target,
+    service: str,
+    group: str,
+    host: str,
+    address: str,
+    force: bool,
+    deadline: float | None,
+) -> Iterable[Row]:
+    verb = target.balancer.manager.delHost
+    events = verb(service, group, host, address or None, deadline=deadline, force=force)
+    return rows.eventRows(events)
+
+
+def _plan(target: Target, file: str, discard: bool) -> Iterable[Row]:
+    if file and target.balancer.configuration is None:
+        return rows.changeRows(target.balancer.plan(file).changes)
+    return rows.changeRows(_file(target).plan(file or None, discard=discard).changes)
+
+
+def _diff(target: Target) -> Iterable[Row]:
+    return rows.driftRows(_file(target).drift())
+
+
+def _reload(target: Target, discard: bool) -> Iterable[Row]:
+    config = _file(target)
+    changes = config.reload(discard=discard).changes
+    return itertools.chain(rows.changeRows(changes), rows.liveRows(len(config.unsaved().changes)))
+
+
+def _save(target: Target, overwrite: bool) -> Iterable[Row]:
+    config = _file(target)
+    if not config.unsaved():
+        return [{"row": "saved", "text": f"nothing to save: {config.path} says it already"}]
+    kept = config.save(overwrite=overwrite)
+    before = f"; what it was before is {kept}" if kept else ""
+    text = f"{config.path} was saved{before}"
+    return [{"row": "saved", "text": text, "path": config.path, "kept": kept}]
+
+
+def _file(target: Target) -> Any:
+    configuration = target.balancer.configuration
+    if configuration is None:
+        raise TxlbError("the balancer has no configuration file")
+    return configuration
+
+
+def _switchGroup(target: Target, service: str, group: str) -> Iterable[Row]:
+    manager = target.balancer.manager
+    enabled = manager.getService(service).enabledGroup.name
+    return rows.eventRows(manager.switchGroup(service, enabled, group))
+
+
+def _switchPort(target: Target, listener: str, address: str) -> Iterable[Row]:
+    addresses = target.balancer.switchPort(listener, address)
+    text = f"{listener} listens on {', '.join(map(str, addresses))}"
+    return [{"row": "listener", "text": text, "name": listener, "addresses": rows.plain(addresses)}]
+
+
+_ACTIONS: dict[str, Callable[..., Any]] = {
+    "status": _status,
+    "explain": _explain,
+    "events": _events,
+    "diff": _diff,
+    "plan": _plan,
+    "reload": _reload,
+    "save": _save,
+    "delHost": _delHost,
+    "switchGroup": _switchGroup,
+    "switchPort": _switchPort,
+}

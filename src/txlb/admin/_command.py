@@ -1,0 +1,96 @@
+"""
+Commands of administrators, and what they act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from txlb.admin._access import Caller
+from txlb.admin._arguments import Argument
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from txlb.admin._history import History
+    from txlb.admin._rows import Row
+    from txlb.deadlines import Deadlines
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    The balancer that commands act on.
+
+    @ivar balancer: the L{txlb.application.LoadBalancedService}.
+    @ivar config: what it was made from, a L{txlb.config.Configuration}; L{None} if there
+        is no file.
+    @ivar history: its last events.
+    @ivar deadlines: the clock of callers that wait for events to come; L{None} if callers
+        can't wait.
+    """
+
+    balancer: Any
+    config: Any
+    history: History
+    deadlines: Deadlines | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCommand:
+    """
+    One entry of the list of commands, L{txlb.admin.COMMANDS}.
+
+    The entry is data. If it is done, L{txlb.admin._actions} finds its action: a function
+    there, or the manager's verb of the same name.
+
+    @ivar name: its name as a function of the manhole.
+    @ivar words: its words on the command line, one or two; empty if another command of
+        the line gives it.
+    @ivar access: the access that it needs, one of L{txlb.admin._access.LEVELS}.
+    @ivar doc: what it does, in full. The first sentence is its summary.
+    """
+
+    name: str
+    words: str
+    access: str
+    doc: str
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def wireName(self) -> str:
+        """
+        Its name as an AMP command.
+        """
+        return self.name[0].upper() + self.name[1:]
+
+    @property
+    def summary(self) -> str:
+        """
+        What it does, in half a sentence that begins with a verb.
+        """
+        first = self.doc.split(". ", maxsplit=1)[0].removesuffix(".")
+        return first[0].lower() + first[1:]
+
+    def __call__(
+        self, target: Target, caller: Caller, values: Mapping[str, object]
+    ) -> Iterable[Row] | Deferred[Iterable[Row]]:
+        """
+        Run the command. Every door comes here, so access is checked here alone.
+
+        @param caller: its access is checked; its name is in the events.
+        @param values: a value for each argument.
+        @return: rows, or a L{Deferred} of them. It fails as this raises.
+        @raise AccessDenied: the caller has less access than this needs.
+        @raise TxlbError: it can't be done, and nothing was.
+        """
+        caller.check(self.access, self.name)
+        # It brings the model and the pool, which a client that reads the list does without.
+        from txlb.admin._actions import actionOf  # noqa: PLC0415  (see above)
+
+        action: Callable[..., Any] = actionOf(self)
+        with target.balancer.manager.by(caller.name):
+            answer: Iterable[Row] | Deferred[Iterable[Row]] = action(target, **values)
+        return answer
