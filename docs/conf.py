@@ -1,5 +1,5 @@
 """
-How Sphinx builds the documentation, the API reference by pydoctor included.
+The configuration of Sphinx, which also builds the API reference by pydoctor.
 """
 
 import importlib
@@ -61,9 +61,9 @@ pydoctor_args = [
 
 def setup(app: Sphinx) -> None:
     """
-    Called by Sphinx. Where pydoctor's module for docstrings in reStructuredText is imported,
-    its directive takes the place of Sphinx's, and captions are lost. So that is done now,
-    and undone.
+    Set up Sphinx. When pydoctor's module for docstrings in reStructuredText is
+    imported, its directive replaces Sphinx's, and captions are lost. So this imports
+    the module now, and restores the directive.
     """
     importlib.import_module("pydoctor.epydoc.markup.restructuredtext")
     app.add_directive("code-block", CodeBlock, override=True)

@@ -1,5 +1,5 @@
 """
-A small web application that says which copy of it answers.
+A small web application that answers with the port of its copy.
 
     python hello.py 7001
 """
@@ -16,7 +16,7 @@ from twisted.web.server import Request, Site
 
 class Hello(Resource):
     """
-    Every page says the same.
+    A resource with the same text for every page.
     """
 
     isLeaf = True
@@ -30,7 +30,7 @@ class Hello(Resource):
 
 async def main(reactor: Any, port: str) -> None:
     """
-    Serve until the process is told to end.
+    Serve until the process is stopped.
     """
     endpoint = TCP4ServerEndpoint(reactor, int(port), interface="127.0.0.1")
     await endpoint.listen(Site(Hello()))

@@ -1,11 +1,11 @@
 """
 An HTTP client that balances: each request goes to a host of a pool, and to the next one
-where that can't be reached. There is no proxy.
+if the host can't be reached. There is no proxy.
 
     python http_client.py 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003
 
-L{BalancedAgent} is an C{IAgent}, so that Twisted's C{ContentDecoderAgent} and C{CookieAgent},
-or treq's C{HTTPClient}, take it where they take an C{Agent}.
+L{BalancedAgent} is an C{IAgent}, so it replaces an C{Agent} in Twisted's
+C{ContentDecoderAgent} and C{CookieAgent}, and in treq's C{HTTPClient}.
 """
 
 import sys
@@ -67,7 +67,7 @@ from txlb.schedulers import leastc
 @implementer(IStreamClientEndpoint)
 class HostEndpoint:
     """
-    Connects to the host of one attempt, by its deadline.
+    An endpoint that connects to the host of one attempt, by its deadline.
 
     @param creator: makes TLS connections; L{None} for plain HTTP.
     """
@@ -87,25 +87,26 @@ class HostEndpoint:
     @property
     def address(self) -> Address:
         """
-        Where it connects to.
+        The address to connect to.
         """
         return self._attempt.address
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        See L{IStreamClientEndpoint.connect}. It fails with L{ConnectFailed} where the
-        host can't be reached, and with nothing else unless it is cancelled.
+        Connect to the host. The Deferred fails with L{ConnectFailed} if the host can't
+        be reached, and with no other error unless it is cancelled.
         """
         attempt = self._attempt
         if attempt.dial.pool.seconds() >= attempt.deadline:
-            # A kept connection broke long after the request was written to it. That says
-            # nothing about whether the host accepts, so it must not be marked for it.
+            # A kept connection broke long after the request was written to it. That
+            # does not show whether the host accepts, so the host must not be marked
+            # down.
             return fail(ConnectFailed(Failure(FailureKind.BUSY, "no time is left")))
         if self._creator is not None:
             protocolFactory = TLSMemoryBIOFactory(
                 self._creator, True, protocolFactory, self._reactor
             )
-        factory: Any = protocolFactory  # which asks nobody for the address
+        factory: Any = protocolFactory  # which ignores the address
         protocol = factory.buildProtocol(None)
         connecting = connectTo(self._reactor, self._deadlines, attempt, protocol)
         if self._creator is not None:
@@ -116,9 +117,9 @@ class HostEndpoint:
 @implementer(IAgentEndpointFactory)
 class HostEndpoints:
     """
-    Says to an C{Agent} that whatever the URI names is reached at the host of one attempt.
-    The URI's name is still what goes into the Host header and what certificates are
-    checked for.
+    A factory that tells an C{Agent} to connect to the host of one attempt for every
+    URI. The name in the URI goes into the Host header, and certificates are checked for
+    it.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class HostEndpoints:
 
     def endpointForURI(self, uri: URI) -> HostEndpoint:
         """
-        See L{IAgentEndpointFactory.endpointForURI}.
+        Make an endpoint for the attempt's host, with TLS if the URI asks for it.
         """
         secure = uri.scheme == b"https"
         creator = self._policy.creatorForNetloc(uri.host, uri.port) if secure else None
@@ -140,20 +141,22 @@ class HostEndpoints:
 
 class KeptConnections(HTTPConnectionPool):
     """
-    Keeps idle connections for each host apart. Twisted's own would keep them by the name in
-    the URI, which is the same for all hosts, and so hand out one to any of them.
+    A pool of idle connections with a key for each host. Twisted's own pool keeps them
+    by the name in the URI, which is the same for all hosts, so it would return a
+    connection to any of them.
     """
 
     def getConnection(self, key: Hashable, endpoint: Any) -> Deferred[Any]:
         """
-        See L{HTTPConnectionPool.getConnection}.
+        Return a kept connection to the endpoint's host, or make one.
         """
         return super().getConnection((key, endpoint.address), endpoint)
 
 
 class Body(Protocol):
     """
-    Passes a response's body on, counts it, and releases the lease at its end.
+    A protocol that passes a response's body on, counts it, and releases the lease at
+    its end.
     """
 
     def __init__(self, receiver: IProtocol, lease: Lease) -> None:
@@ -162,21 +165,21 @@ class Body(Protocol):
 
     def makeConnection(self, transport: ITransport) -> None:
         """
-        See L{IProtocol.makeConnection}.
+        Connect the receiver as well.
         """
         super().makeConnection(transport)
         self._receiver.makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
         """
-        See L{IProtocol.dataReceived}.
+        Count the bytes and pass them on.
         """
         self._lease.add(0, len(data))
         self._receiver.dataReceived(data)
 
     def connectionLost(self, reason: TwistedFailure = connectionDone) -> None:
         """
-        The body is complete, or the rest of it is lost.
+        Release the lease: the body is complete, or the rest of it is lost.
         """
         complete = reason.check(ResponseDone, PotentialDataLoss)
         self._lease.release(Outcome.DONE if complete else Outcome.HOST_RESET)
@@ -192,12 +195,12 @@ class LeasedResponse(proxyForInterface(IResponse)):  # type: ignore[misc] # made
         super().__init__(original)
         self._lease = lease
         if original.length == 0:
-            # Nobody need ask for a body that isn't there.
+            # The caller need not ask for an empty body.
             lease.release()
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """
-        See L{IResponse.deliverBody}.
+        Deliver the body, and release the lease at its end.
         """
         if self._lease.outcome is None:
             protocol = Body(protocol, self._lease)
@@ -207,13 +210,13 @@ class LeasedResponse(proxyForInterface(IResponse)):  # type: ignore[misc] # made
 @implementer(IAgent)
 class BalancedAgent:
     """
-    Sends each request to a host of a pool. Where connecting to it fails, the next host is
-    tried; nothing of the request has been written then. Once a host was reached, what
-    happens is the caller's to judge.
+    An agent that sends each request to a host of a pool. If connecting to the host
+    fails, it tries the next one; no byte of the request has been written then. After
+    the host was reached, errors go to the caller.
 
-    @param hosts: all of them serve whatever is asked for.
+    @param hosts: the hosts; all of them serve every request.
     @param limits: how long and how often to try.
-    @param policy: how the certificates of hosts are checked, for C{https}.
+    @param policy: the check of the hosts' certificates, for C{https}.
     @param persistent: whether connections are kept for later requests, at most two idle
         ones for each host.
     """
@@ -242,18 +245,18 @@ class BalancedAgent:
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
         """
-        See L{IAgent.request}.
+        Send a request to a host of the pool.
 
-        @return: fires with the response when its headers are here; its body has to be read,
-            as that of any response, for the host counts as busy until then. It fails with
-            L{NoHostAvailable} where no host could be reached, and as that of C{Agent}
-            where one was.
+        @return: fires with the response when its headers have arrived. The caller has
+            to read its body, because the host counts as busy until then. It fails with
+            L{NoHostAvailable} if no host could be reached, and with the errors of
+            C{Agent} if a host was reached.
         """
         return Deferred.fromCoroutine(self._request(method, uri, headers, bodyProducer))
 
     async def close(self) -> None:
         """
-        Close the connections that are kept. Nothing may be under way any more.
+        Close the connections that are kept. No request may be under way.
         """
         await self._connections.closeCachedConnections()
         self._deadlines.stop()
@@ -277,7 +280,7 @@ class BalancedAgent:
                 step.cancel()
                 raise
             else:
-                # For a policy that goes by latency, the time to the headers is what counts.
+                # Policies by latency use the time to the headers.
                 return LeasedResponse(response, step.connected())
         raise NoHostAvailable(f"{uri.decode()}: {step.reason.value}, the last: {step.failure}")
 

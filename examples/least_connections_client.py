@@ -1,6 +1,6 @@
 """
-An HTTP client that sends each request to the host that has the fewest of them now. There
-is no proxy: the pool only says where to go.
+An HTTP client that sends each request to the host with the fewest requests. There is no
+proxy: the pool only chooses the host.
 
     python least_connections_client.py 127.0.0.1:7001 127.0.0.1:7002
 """
@@ -19,7 +19,7 @@ from txlb.schedulers import leastc
 
 async def get(agent: Agent, pool: HostPool, path: str) -> bytes:
     """
-    Get a page. The host counts as busy until the last byte is here.
+    Get a page. The host counts as busy until the last byte has arrived.
     """
     with pool.acquire() as lease:
         response = await agent.request(b"GET", f"http://{lease.host.address}{path}".encode())

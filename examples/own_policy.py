@@ -1,6 +1,6 @@
 """
 A policy of one's own: the host that was quickest to accept its last connection. A host
-that has not been tried yet is tried first.
+that has not been tried yet comes first.
 
     python own_policy.py
 
@@ -17,14 +17,14 @@ from txlb.schedulers import Scheduler, registerScheduler
 
 class Quickest(Scheduler):
     """
-    The shortest time to connect.
+    A policy by the shortest time to connect.
     """
 
     name = "quickest"
 
     def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
         """
-        See L{Scheduler.choose}.
+        Return the host with the shortest time to connect.
         """
         return min(hosts, key=lambda host: host.connectTime or 0.0)
 
@@ -34,7 +34,7 @@ registerScheduler(Quickest.name, Quickest)
 
 def main() -> None:
     """
-    Let it choose.
+    Choose a host.
     """
     pool = HostPool(
         "quickest", [ProxyHost("near", "10.0.0.1", 80), ProxyHost("far", "10.9.0.1", 80)]

@@ -1,8 +1,8 @@
 """
-A check that is a Python function: a host is well while its queue is short.
+A check that is a Python function: a host is healthy while its queue is short.
 
-Give it the ports of hosts that answer with the length of their queue. It prints
-what becomes of them.
+The arguments are the ports of hosts that answer with the length of their queue. The
+program prints the events of the balancer.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from txlb.health import Target
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
 
-#: Jobs that may wait at a host that is well.
+#: The most jobs that may wait at a healthy host.
 MOST = 10
 
 
 class Answer(Protocol):
     """
-    Collects what a host says until it closes.
+    A protocol that collects the bytes of a host until it closes.
     """
 
     def __init__(self) -> None:
@@ -35,13 +35,13 @@ class Answer(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        A part of it.
+        Keep some bytes.
         """
         self.data += data[:100]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        That was all.
+        Return the answer.
         """
         self.complete.callback(self.data)
 
@@ -60,7 +60,7 @@ async def ask(target: Target) -> tuple[bool, str]:
 
 def isWell(target: Target) -> Deferred[tuple[bool, str]]:
     """
-    The check.
+    Check a host.
     """
     return Deferred.fromCoroutine(ask(target))
 

@@ -1,6 +1,6 @@
 """
-A kind of check of one's own: whether a Redis server answers, and is a master
-where that is asked for.
+A kind of check of one's own: it passes if a Redis server answers, and, if a role is
+configured, has that role.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from txlb.model.kinds import Word
 
 class RedisCheck(ConversationCheck):
     """
-    Asks C{ROLE}. The answer is a list whose first element is the role.
+    A check by C{ROLE}. The answer is a list whose first element is the role.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -32,7 +32,7 @@ class RedisCheck(ConversationCheck):
 
     def talk(self, connection: CheckConnection, target: Target) -> Conversation:
         """
-        The steps.
+        Ask for the role and read the answer.
         """
         yield from connection.connect()
         yield from connection.send(b"ROLE\r\n")

@@ -1,5 +1,5 @@
-# A web application on all cores: four processes of it, watched and started again
-# when they end, and the balancer that stands in front of them. Run it with
+# A web application on all cores: four processes, restarted when they end, and a
+# balancer in front of them. Run it with
 #
 #     twistd -noy web_and_balancer.tac
 

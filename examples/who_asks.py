@@ -1,10 +1,10 @@
 """
-A small web application behind a balancer that tells each client who it is. The
-connections come from the balancer, so it asks that for the client behind each.
+A small web application behind a balancer that answers each client with its address. Its
+connections come from the balancer, so it asks the balancer for the client of each.
 
     python who_asks.py 7001 run/control
 
-It is all that an application has to know of the control socket: AMP and one command.
+An application needs no more of the control socket than this: AMP and one command.
 """
 
 import sys
@@ -28,8 +28,8 @@ class UnknownPort(Exception):
 
 class GetClientAddress(amp.Command):
     """
-    Who is behind a connection. C{host} and C{port} are where it comes from, the others
-    where it was accepted.
+    The command for the client behind a connection. C{host} and C{port} are the
+    connection's peer, the others its own address.
     """
 
     arguments = [  # noqa: RUF012 - as AMP has it
@@ -44,7 +44,8 @@ class GetClientAddress(amp.Command):
 
 class Balancer:
     """
-    Asks the balancer. The connection to it is kept, and made anew where it is lost.
+    A client of the control socket. It keeps its connection, and makes a new one if that
+    is lost.
     """
 
     def __init__(self, reactor: Any, path: str) -> None:
@@ -54,7 +55,7 @@ class Balancer:
 
     async def clientOf(self, request: Request) -> tuple[str, int]:
         """
-        The address and the port of the client who has sent a request.
+        Return the address and the port of a request's client.
         """
         near, far = request.getHost(), request.getClientAddress()
         connection: Any = await self._service.whenConnected(failAfterFailures=1)
@@ -73,7 +74,7 @@ class Balancer:
 
 class Who(Resource):
     """
-    Every page says who has asked for it.
+    A resource that answers with the client's address.
     """
 
     isLeaf = True
@@ -99,7 +100,7 @@ class Who(Resource):
 
 async def main(reactor: Any, port: str, control: str) -> None:
     """
-    Serve until the process is told to end.
+    Serve until the process is stopped.
     """
     endpoint = TCP4ServerEndpoint(reactor, int(port), backlog=1024, interface="127.0.0.1")
     await endpoint.listen(Site(Who(Balancer(reactor, control))))

@@ -1,7 +1,7 @@
 """
 Build the wheel and the sdist, install the wheel in a clean environment of its own, and look
-at what a user would have: C{twistd} knows txlb, the command works, Twisted is whole. Then
-the same for an editable install. At last run the README's demo out of the unpacked sdist.
+at the result: C{twistd} knows txlb, the command works, Twisted is whole. Then do the same
+for an editable install. Finally run the README's demo out of the unpacked sdist.
 
     python tools/check_packages.py SCRATCH
 """
@@ -29,22 +29,22 @@ TIMEOUT = 600
 
 class Wrong(Exception):
     """
-    A package is not as it has to be.
+    A package has an error.
     """
 
 
 def environment() -> dict[str, str]:
     """
-    The environment less what would show the checkout to the programs.
+    Return the environment without variables that lead programs to the checkout.
     """
     return {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
 
 
 def run(*command: str | Path, cwd: Path) -> str:
     """
-    Run a program in an environment that knows nothing of the checkout.
+    Run a program in an environment without the checkout.
 
-    @return: what it wrote.
+    @return: its output.
     @raise Wrong: it failed.
     """
     done = subprocess.run(
@@ -74,7 +74,7 @@ def expect(condition: object, otherwise: str) -> None:
 
 def checkWheel(wheel: Path) -> None:
     """
-    What is in the wheel, and what is not.
+    Check the contents of the wheel.
     """
     names = set(zipfile.ZipFile(wheel).namelist())
     for wanted in ("txlb/__init__.py", "txlb/py.typed", *PLUGINS):
@@ -86,7 +86,7 @@ def checkWheel(wheel: Path) -> None:
 
 def checkSdist(sdist: Path) -> None:
     """
-    What is in the sdist: enough to run the tests and to build the documentation.
+    Check that the sdist is enough to run the tests and to build the documentation.
     """
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -143,7 +143,7 @@ def checkInstalled(scratch: Path, name: str, *requirement: str | Path) -> None:
 
 def checkDemo(scratch: Path, sdist: Path) -> None:
     """
-    The README's first command, in a folder where nothing has been set up.
+    Run the README's first command, in a fresh folder.
     """
     with tarfile.open(sdist) as archive:
         archive.extractall(scratch / "demo", filter="data")

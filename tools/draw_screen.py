@@ -1,5 +1,5 @@
 """
-Draws a terminal's screen as an SVG picture, colours included.
+Draw a terminal's screen as an SVG picture, colours included.
 
     tmux capture-pane -e -p -t SESSION | python tools/draw_screen.py 80 24 > top.svg
 
@@ -31,7 +31,7 @@ _CODE = re.compile(r"\x1b\[([0-9;]*)m")
 @dataclass(frozen=True)
 class Style:
     """
-    How a run of characters looks.
+    The style of a run of characters.
     """
 
     colour: str = INK
@@ -40,7 +40,7 @@ class Style:
 
     def after(self, code: int) -> Style:
         """
-        The style after a code of SGR.
+        Return the style after a code of SGR.
         """
         if code == 0:
             return Style()
@@ -57,8 +57,8 @@ class Style:
 
 def runsOf(line: str, style: Style) -> Iterator[tuple[str, Style]]:
     """
-    The runs of a line that look alike, and at the end an empty one with the style
-    that the next line begins with.
+    Split a line into runs of one style, with an empty run at the end that has the style at
+    the beginning of the next line.
     """
     place = 0
     for found in _CODE.finditer(line):
@@ -74,7 +74,7 @@ def runsOf(line: str, style: Style) -> Iterator[tuple[str, Style]]:
 
 def draw(text: str, columns: int, rows: int) -> str:
     """
-    The picture of a screen.
+    Return the picture of a screen.
     """
     width, height = columns * WIDTH + 2 * MARGIN, rows * HEIGHT + 2 * MARGIN
     head = (
@@ -93,7 +93,7 @@ def draw(text: str, columns: int, rows: int) -> str:
         runs = list(runsOf(line, style))
         style = runs.pop()[1]
         if runs and runs[-1][1].reverse:
-            # tmux leaves out spaces at the end, of whatever colour.
+            # tmux leaves out spaces at the end, of any colour.
             runs[-1] = (
                 runs[-1][0].ljust(columns - sum(len(run) for run, _ in runs[:-1])),
                 runs[-1][1],

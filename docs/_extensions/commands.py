@@ -16,25 +16,25 @@ from txlb.admin._arguments import Argument
 from txlb.cli import COMMANDS as WORDS
 
 _INTRODUCTION = (
-    "``txlb`` looks at a balancer that runs, changes it, and helps to set one up. How it is used "
-    "is told in :doc:`/how-to/command-line`; the balancer itself is run by ``twistd txlb``, see "
+    "``txlb`` shows and changes a running balancer, and helps to set one up. "
+    ":doc:`/how-to/command-line` describes its use. ``twistd txlb`` runs the balancer itself, see "
     ":doc:`/how-to/run`."
 )
 
 _STATUSES = (
-    ("0", "all is well"),
-    ("1", "something is wrong, or was refused; what, is said on stderr, and nothing has changed"),
+    ("0", "success"),
+    ("1", "an error, or a refusal; stderr has the reason, and nothing has changed"),
     ("2", "the command line is wrong"),
-    ("3", "there is no balancer: no control socket, nobody behind it, or it is not yours"),
+    ("3", "there is no balancer: no control socket, no process listening on it, or not yours"),
     ("4", "the balancer has gone, did not answer in time, or is another version of txlb"),
-    ("5", "something differs, where ``--exit-code`` was asked for"),
-    ("130, 141", "Ctrl-C; nobody reads what it says"),
+    ("5", "there is a difference, with ``--exit-code``"),
+    ("130, 141", "Ctrl-C; the reader of its output is gone"),
 )
 
 
 def commandLinePage() -> str:
     """
-    The page of the command line.
+    Return the page of the command line.
     """
     lines = [
         "Command line",
@@ -69,7 +69,7 @@ def _argumentsOf(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
 
 def controlCommands() -> str:
     """
-    The commands of the control socket.
+    Return the commands of the control socket.
     """
     lines: list[str] = []
     for command in COMMANDS:
@@ -102,7 +102,7 @@ def _table(left: str, right: str, rows: object) -> list[str]:
 
 def write(app: Sphinx) -> None:
     """
-    Write the pages, where they are not as they should be already.
+    Write the pages that have changed.
     """
     folder = Path(app.srcdir) / "reference" / "generated"
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def write(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, object]:
     """
-    Called by Sphinx.
+    Connect to Sphinx.
     """
     app.connect("builder-inited", write, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

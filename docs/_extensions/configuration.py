@@ -8,14 +8,14 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-# So that the page has every kind of check.
+# This registers every kind of check.
 import txlb.application  # noqa: F401
 from txlb.config import referencePage
 
 
 def write(app: Sphinx) -> None:
     """
-    Write the page, where it is not as it should be already.
+    Write the page if it has changed.
     """
     path = Path(app.srcdir) / "reference" / "generated" / "configuration.rst"
     text = referencePage()
@@ -26,7 +26,7 @@ def write(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, object]:
     """
-    Called by Sphinx.
+    Connect to Sphinx.
     """
     app.connect("builder-inited", write, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,5 @@
 """
-The table of what errors of connecting mean, made from the one that relays, checks and
-probes use.
+The table of connect errors, made from the one that relays, checks and probes use.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from sphinx.application import Sphinx
 from txlb.connecting import MEANINGS, About, Meaning
 from txlb.connecting._errors import NO_ADDRESS, NO_PERMISSION
 
-#: What follows from each thing that an error can be about.
+#: The consequence of an error for each thing that it can be about.
 FOLLOWS = {
-    About.HOST: "the host is out",
-    About.FAMILY: "the host is out",
-    About.FIREWALL: "the host is out",
-    About.PORTS: "the next host is tried; the host stays in",
-    About.RESOURCES: "the client is closed; the host stays in",
-    About.BUSY: "the next host is tried; the host stays in",
+    About.HOST: "the host is marked down",
+    About.FAMILY: "the host is marked down",
+    About.FIREWALL: "the host is marked down",
+    About.PORTS: "the next host is tried; the host stays up",
+    About.RESOURCES: "the client is closed; the host stays up",
+    About.BUSY: "the next host is tried; the host stays up",
 }
 
 
 def rows() -> str:
     """
-    The table in reStructuredText.
+    Return the table in reStructuredText.
     """
     known: list[tuple[str, Meaning]] = []
     for number, meaning in MEANINGS.items():
@@ -36,7 +35,7 @@ def rows() -> str:
         elif number == errno.EACCES:
             known.append(("EACCES, of a UNIX socket", NO_PERMISSION))
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 14 40 24", ""]
-    lines += ["   * - error", "     - is about", "     - in the log", "     - so"]
+    lines += ["   * - error", "     - is about", "     - in the log", "     - consequence"]
     for name, meaning in known:
         words = meaning.words.format(family="IPv6", zone="eth0")
         lines += [f"   * - {name}", f"     - {meaning.about.value}", f"     - {words}"]
@@ -46,7 +45,7 @@ def rows() -> str:
 
 def write(app: Sphinx) -> None:
     """
-    Write the table, where it is not as it should be already.
+    Write the table if it has changed.
     """
     path = Path(app.srcdir) / "reference" / "generated" / "connect-errors.inc"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +56,7 @@ def write(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, object]:
     """
-    Called by Sphinx.
+    Connect to Sphinx.
     """
     app.connect("builder-inited", write, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
 """
 Links from the API reference to the documentation of Python and Twisted.
 
-Their own lists of what they document are on the network, and a build must not need it.
-So the lists are made here, of the names that txlb imports.
+Their own inventories are on the network, and a build must not need the network. So
+inventories are made here, of the names that txlb imports.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TWISTED = "https://docs.twisted.org/en/stable/api/"
 
 def writeInventory(path: Path, pages: dict[str, str]) -> None:
     """
-    Write a list of names and where they are documented, in version 2 of Sphinx's format.
+    Write an inventory of names and their pages, in version 2 of Sphinx's format.
     """
     head = f"# Sphinx inventory version 2\n# Project: {path.stem}\n# Version: 0\n"
     head += "# The remainder of this file is compressed using zlib.\n"
@@ -37,8 +37,8 @@ def writeInventory(path: Path, pages: dict[str, str]) -> None:
 
 def wanted(package: Path) -> Iterator[tuple[str, str]]:
     """
-    The names that the modules of a package import from others, or write out in full in
-    their docstrings, as pairs of module and name.
+    Find the names that the modules of a package import from others, or write out in
+    full in their docstrings, as pairs of module and name.
     """
     for path in package.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
@@ -47,8 +47,8 @@ def wanted(package: Path) -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 if node.module.endswith(".interfaces") and not node.module.startswith("txlb."):
-                    # Methods refer to the interface that they are from, which may be one
-                    # that the imported ones are made of.
+                    # Methods refer to their interface, which may be a base of an
+                    # imported one.
                     interfaces = vars(importlib.import_module(node.module))
                     yield from ((node.module, name) for name in interfaces if name[0] == "I")
                 yield from ((node.module, alias.name) for alias in node.names)
@@ -58,7 +58,7 @@ def wanted(package: Path) -> Iterator[tuple[str, str]]:
 
 def split(target: str) -> Iterator[tuple[str, str]]:
     """
-    Tell the module from the class or function in a dotted name, where it is one.
+    Split a dotted name into its module and the class or function in it, if it has one.
     """
     module, _, rest = target.rpartition(".")
     while module and module.partition(".")[0] != "txlb":
@@ -76,7 +76,7 @@ def split(target: str) -> Iterator[tuple[str, str]]:
 
 def members(module: str, name: str) -> Iterator[str]:
     """
-    The dotted names of a thing and of what it has.
+    List the dotted names of a class, function or module and its members.
     """
     full = f"{module}.{name}" if name else module
     found: object = pkgutil.resolve_name(full)
@@ -89,14 +89,14 @@ def members(module: str, name: str) -> Iterator[str]:
 
 def pythonPages(module: str, names: Iterator[str]) -> dict[str, str]:
     """
-    Where the standard library's documentation has a module's names.
+    Map a module's names to pages of the standard library's documentation.
     """
     return {name: f"{module}.html#{name}" for name in names}
 
 
 def builtinPages() -> dict[str, str]:
     """
-    Where the names are that need no import.
+    Map builtin names to their pages.
     """
     pages = {}
     for name, value in vars(builtins).items():
@@ -114,9 +114,9 @@ def builtinPages() -> dict[str, str]:
 
 def twistedPages(names: Iterator[str]) -> dict[str, str]:
     """
-    Where Twisted's API reference has names: a page for each class or module. Each is listed
-    by its last parts too: where a class of ours is moved to the package that exports it,
-    pydoctor does not see any more what its module imported.
+    Map names to pages of Twisted's API reference, which has a page for each class or
+    module. Each name is listed by its last parts too: if a class of ours is moved to
+    the package that exports it, pydoctor no longer sees the imports of its module.
     """
     pages = {}
     whole = next(names)
@@ -131,7 +131,7 @@ def twistedPages(names: Iterator[str]) -> dict[str, str]:
 
 def inventories(package: Path, folder: Path) -> list[str]:
     """
-    Write the lists.
+    Write the inventories.
 
     @return: pydoctor's options that name them.
     """

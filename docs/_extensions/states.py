@@ -1,5 +1,5 @@
 """
-Pictures and tables of the states of hosts, made from the tables that the pool follows.
+Pictures and tables of the states of hosts, made from the tables that the pool uses.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def picture(states: type[Enum], table: Table, takesClients: frozenset[Enum]) -> 
     """
     Draw a table.
 
-    @param states: in the order in which they stand around.
-    @param takesClients: the states in which a host is sent clients; they are filled.
+    @param states: in the order in which they are drawn in a circle.
+    @param takesClients: the states in which a host gets clients; they are filled.
     """
     places = {
         state: (
@@ -65,8 +65,8 @@ def picture(states: type[Enum], table: Table, takesClients: frozenset[Enum]) -> 
 
 def _arrow(begin: tuple[float, float], end: tuple[float, float], label: str) -> str:
     """
-    An arc from one state to another, to the right of the straight line, so that the way back has
-    one of its own.
+    Draw an arc from one state to another, to the right of the straight line, so that
+    the way back has its own arc.
     """
     dx, dy = end[0] - begin[0], end[1] - begin[1]
     length = math.hypot(dx, dy)
@@ -88,7 +88,7 @@ def _arrow(begin: tuple[float, float], end: tuple[float, float], label: str) -> 
 
 def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float, float]:
     """
-    Where the line from the middle of a box leaves it.
+    Return the point where the line from the middle of a box leaves the box.
     """
     dx, dy = towards[0] - box[0], towards[1] - box[1]
     scale = min(
@@ -100,7 +100,7 @@ def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float
 
 def rows(table: Table) -> str:
     """
-    A table in reStructuredText.
+    Return a table in reStructuredText.
     """
     lines = [".. list-table::", "   :header-rows: 1", "", "   * - state", "     - event"]
     lines.append("     - next")
@@ -111,7 +111,7 @@ def rows(table: Table) -> str:
 
 def write(app: Sphinx) -> None:
     """
-    Write the pictures and tables, where they are not as they should be already.
+    Write the pictures and tables that have changed.
     """
     folder = Path(app.srcdir) / "reference" / "generated"
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def write(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, object]:
     """
-    Called by Sphinx.
+    Connect to Sphinx.
     """
     app.connect("builder-inited", write, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

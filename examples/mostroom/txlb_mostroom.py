@@ -1,5 +1,5 @@
 """
-A scheduler for txlb: the host that has room for the most connections more.
+A scheduler for txlb: the host with room for the most further connections.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from txlb.schedulers import Scheduler
 
 class MostRoom(Scheduler):
     """
-    The most room. A host without a limit has room for a thousand.
+    A policy by the most room. A host without a limit has room for a thousand.
     """
 
     name = "mostroom"
 
     def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
         """
-        See L{Scheduler.choose}.
+        Return the host with the most room.
         """
         return max(hosts, key=lambda host: (host.maxConnections or 1000) - host.active)

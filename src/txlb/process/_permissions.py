@@ -150,13 +150,13 @@ def _id(kind: str, address: UNIXAddress, name: str | None, find: Callable[[str],
 
 
 def _cantGive(address: UNIXAddress, error: OSError) -> ListenError:
-    whom = " and ".join(
+    receiver = " and ".join(
         f"{kind} {name!r}"
         for kind, name in (("user", address.user), ("group", address.group))
         if name is not None
     )
     return ListenError(
         str(address),
-        f"its file can't be given to {whom or 'the process'} ({error.strerror}); only root can "
+        f"its file can't be given to {receiver or 'the process'} ({error.strerror}); only root can "
         "give it to another user, and others only to a group that they are in",
     )

@@ -206,7 +206,7 @@ class RoomContract(RelayStage):
         await self.over(Outcome.DONE)
         self.assertEqual((silent.active, silent.pending, silent.counters.failures), (0, 0, 0))
 
-    # Who ended it
+    # The side that ended it
 
     async def test_hostFirst(self: Any) -> None:
         """

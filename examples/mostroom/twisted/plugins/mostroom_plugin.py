@@ -1,6 +1,6 @@
 """
-Makes the scheduler known to txlb. This folder has no C{__init__.py}: it would
-hide Twisted's own.
+The plugin that makes the scheduler known to txlb. This folder has no C{__init__.py}: it
+would hide Twisted's own.
 """
 
 from txlb_mostroom import MostRoom
@@ -10,6 +10,6 @@ from txlb.schedulers import SchedulerKind
 mostroom = SchedulerKind(
     "mostroom",
     MostRoom,
-    summary="the one that has room for the most connections more",
-    chooseWhen="hosts have limits that say how large they are",
+    summary="the one with room for the most further connections",
+    chooseWhen="hosts have limits by their size",
 )
