@@ -5,22 +5,51 @@ One side of a relayed connection.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.pool import Outcome
 from txlb.proxy._sockets import bytesOnTheWay, setStreamOptions
 
-if TYPE_CHECKING:
-    from txlb.proxy._pair import Pair
+
+class SideOwner(Protocol):
+    """
+    The owner of two sides: a pair.
+    """
+
+    def moved(self, source: Side, count: int) -> None:
+        """
+        Count bytes that a side sent, which are on their way to the other.
+        """
+
+    def ended(self, side: Side) -> None:
+        """
+        Take note that a side has sent all, or is lost.
+        """
+
+    def progressed(self) -> None:
+        """
+        Take note that a side has sent all, or been told all.
+        """
+
+    def failed(self, side: Side) -> None:
+        """
+        Take note that a side takes nothing more.
+        """
+
+    def lost(self, side: Side) -> None:
+        """
+        Take note that a side is closed.
+        """
 
 
 @implementer(IHalfCloseableProtocol)
-class Side(Protocol):
+class Side(TwistedProtocol):
     """
     One side of a pair. It only passes on what happens to it. Owned by its pair.
 
@@ -32,7 +61,7 @@ class Side(Protocol):
     transport: Any
     other: Side
 
-    def __init__(self, pair: Pair, resetOutcome: Outcome) -> None:
+    def __init__(self, pair: SideOwner, resetOutcome: Outcome) -> None:
         self._pair = pair
         self.resetOutcome = resetOutcome
         self.sentAll = False

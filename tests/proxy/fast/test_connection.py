@@ -656,8 +656,10 @@ class EarlyEventsTests(MoodsCase):
         with elsewhere():
             stage.begin(fd)
         connection = stage.connection()
+        search = connection.search
+        assert search is not None
         connection.abort()
-        connection.connecting(1)
+        search.connecting(1)
         connection.abort()
         stage.turn(3)
         self.assertEqual(readSome(client, 1), b"")

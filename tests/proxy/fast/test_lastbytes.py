@@ -659,7 +659,9 @@ class AtTheStartTests(LastBytesCase):
         _, fd = stage.client()
         with elsewhere():
             stage.begin(fd)
-        stage.connection().connecting(select.EPOLLHUP)
+        search = stage.connection().search
+        assert search is not None
+        search.connecting(select.EPOLLHUP)
         gaveUp = stage.results[0].gaveUp
         assert gaveUp is not None and gaveUp.failure is not None
         self.assertEqual(gaveUp.failure.kind, FailureKind.REFUSED)

@@ -115,3 +115,26 @@ class ConnectingTests(SynchronousTestCase):
         self.stage.turn(3)
         self.assertEqual(len(self.stage.results), 1)
         self.assertEqual((self.stage.pool.active, self.stage.relay.connectionCount()), (0, 0))
+
+    def test_poolRaises(self) -> None:
+        """
+        A fault of the pool, when the next host is wanted, ends the connection, and nothing
+        is held: after an event of the host, and after its time is over. The pool itself
+        guards against policies.
+        """
+        self.stage.addHost("other")
+        pool = self.stage.pool
+        for late in (False, True):
+            _, fd = self.stage.client()
+            with elsewhere():
+                self.stage.begin(fd)
+            raising = mock.patch.object(pool, "claim", side_effect=ValueError("broken"))
+            refused = mock.patch("txlb.proxy.fast._search.isSelfConnected", return_value=True)
+            with raising, refused:
+                if late:
+                    self.stage.reactor.advance(self.stage.limits.connectTimeout + 1)
+                self.stage.turn(3)
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+            result = self.stage.results.pop()
+            self.assertEqual((result.lease, pool.active), (None, 0))
+            self.assertEqual((self.stage.relay.connectionCount(), self.stage.ownSockets()), (0, 0))

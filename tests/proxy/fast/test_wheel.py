@@ -23,6 +23,7 @@ class Asked:
     def __init__(self, *following: float | None) -> None:
         self.following = list(following)
         self.when: list[float] = []
+        self.broken = 0
 
     def deadlinePassed(self, now: float) -> float | None:
         """
@@ -30,6 +31,12 @@ class Asked:
         """
         self.when.append(now)
         return self.following.pop(0) if self.following else None
+
+    def breakDown(self) -> None:
+        """
+        Remember it.
+        """
+        self.broken += 1
 
 
 class Timed(Asked):
@@ -127,7 +134,7 @@ class WheelTests(SynchronousTestCase):
 
     def test_raises(self) -> None:
         """
-        One that raises keeps nobody else from being asked.
+        One that raises is ended, and keeps no other from being asked.
         """
         asked = [Asked() for _ in range(5)]
         for each in asked:
@@ -138,6 +145,7 @@ class WheelTests(SynchronousTestCase):
             self.pass_(2)
         self.assertEqual([len(each.when) for each in asked], [1] * 5)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(broken.broken, 1)
 
     def test_aDeadlineThatIsPast(self) -> None:
         """

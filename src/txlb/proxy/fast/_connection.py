@@ -1,5 +1,5 @@
 """
-A relayed connection: both ends, the search for the host, the claim on it.
+A relayed connection: both ends, and the claim on the host.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import struct
 from os import set_blocking
 from typing import TYPE_CHECKING
 
-from txlb.pool import Attempt, Failure, FailureKind, Outcome
+from txlb.pool import Attempt, Dial, GaveUp, Host, Lease, Outcome
 from txlb.proxy._results import Relayed
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
+from txlb.proxy.fast import _bulk
 from txlb.proxy.fast._end import READ, End
 from txlb.proxy.fast._lastbytes import LastBytes
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
-from txlb.proxy.fast._search import Search
+from txlb.proxy.fast._search import Relay, Search, noteOf
 from txlb.proxy.fast._unixend import UNIXEnd
 
 if TYPE_CHECKING:
+    from txlb.proxy._origins import Origin
     from txlb.proxy._results import Timeouts
-    from txlb.proxy.fast._relay import FastRelay
+    from txlb.proxy.fast._wheel import Slot
 
 #: Closing with this sends a reset.
 RESET = struct.pack("ii", 1, 0)
@@ -51,35 +53,76 @@ class First:
         self.freeOut = len(toClient)
 
 
-class Connection(Search):
+class Connection:
     """
     One client, from the search for its host to the end. Owned by its relay.
 
+    It owns a L{Search} until a host is found, then two ends, and L{LastBytes} once one of
+    them has failed.
+
+    @ivar dial: the pool's record of the search.
+    @ivar lease: the claim on the host that was found; there is none before.
+    @ivar begun: whether a host was found.
+    @ivar over: whether it has ended.
     @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
+    @ivar search: the search for its host; L{None} once that is over.
+    @ivar slot: where it stands in the wheel; that keeps this.
     """
 
-    __slots__ = ("_first", "_host", "_lastBytes", "_onTheWay", "lastMoved")
+    __slots__ = (
+        "_askAt",
+        "_client",
+        "_first",
+        "_host",
+        "_lastBytes",
+        "_onTheWay",
+        "_origin",
+        "_relay",
+        "begun",
+        "dial",
+        "lastMoved",
+        "lease",
+        "loop",
+        "over",
+        "search",
+        "slot",
+    )
+
+    lease: Lease
+    _host: End
 
     def __init__(
-        self, relay: FastRelay, clientFd: int, first: First | None = None, isUNIX: bool = False
+        self,
+        relay: Relay,
+        clientFd: int,
+        dial: Dial,
+        first: First | None = None,
+        isUNIX: bool = False,
     ) -> None:
         self._relay = relay
         self.loop = relay.loop
+        self.dial = dial
         self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
         set_blocking(clientFd, False)
-        self._hostSocket = self._attempt = self._race = self._wait = self._origin = self.slot = None
+        self.search: Search | None = Search(self, relay)
+        self._origin: Origin | None = None
+        self.slot: Slot | None = None
         self._lastBytes: LastBytes | None = None
         self._askAt = 0.0
         self.begun = self.over = False
         self._first = first
-        self._host: End
 
-    def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
-        """
-        The host is there: move bytes.
+    # As the search wants it
 
-        @param event: what the loop has told of it; 0 where it is not watched yet.
-        """
+    def clientSocket(self) -> _socket.socket:
+        return self._client.socket()
+
+    def notFound(self, gaveUp: GaveUp) -> None:
+        self._close(Relayed(self.dial, gaveUp=gaveUp))
+
+    def found(
+        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+    ) -> None:
         loop, client = self.loop, self._client
         makeEnd = UNIXEnd if sock.family == socket.AF_UNIX else End
         host = self._host = makeEnd(self, sock.fileno(), False, sock)
@@ -88,7 +131,8 @@ class Connection(Search):
         # It may be the reactor's turn, and not the loop's.
         self.lastMoved = now = loop.now = loop.seconds()
         # From here on the lease is released whatever the following raises.
-        self._attempt = None
+        self.search = None
+        self._origin = origin
         self.lease = attempt.lease
         self.begun = True
         attempt.connected()
@@ -146,6 +190,9 @@ class Connection(Search):
                 count -= free
             self.lease.addOut(count)
 
+    def moveBulk(self, end: End) -> None:
+        _bulk.move(end)
+
     def lasts(self, end: End) -> None:
         """
         An end sends much, for long.
@@ -172,9 +219,16 @@ class Connection(Search):
         if fin and now + fin < self._askAt:
             self.askBy(now + fin)
 
+    def askNoLaterThan(self, when: float) -> None:
+        if self.slot is None:
+            self._askAt = when
+            self.loop.wheel.add(self, when)
+        elif when < self._askAt:
+            self.askBy(when)
+
     def askBy(self, when: float) -> None:
         """
-        Be asked then, which is before it would happen anyway.
+        Have L{deadlinePassed} called by a time before that for which it is called anyway.
         """
         wheel = self.loop.wheel
         if self.slot is not None:
@@ -183,30 +237,17 @@ class Connection(Search):
         wheel.add(self, when)
 
     def deadlinePassed(self, now: float) -> float | None:
-        attempt = self._attempt
         if self._lastBytes is not None:
             when = self._lastBytes.deadlinePassed(now)
             self._askAt = when or 0.0
             return when
-        if attempt is not None:
-            deadline = self._deadlineOf(attempt)
-            if now >= deadline:
-                self.loop.now = now
-                self._failed(attempt, Failure(FailureKind.TIMEOUT, "no answer in time"))
-                attempt = self._attempt
-                if attempt is None:
-                    return None
-                deadline = attempt.deadline
-            self._askAt = deadline
-        else:
-            self._askAt = self._nextSilence(now)
+        if self.search is not None:
+            when = self.search.deadlinePassed(now)
+            if when is not None:
+                self._askAt = when
+            return when
+        self._askAt = self._nextSilence(now)
         return None if self.over else self._askAt
-
-    def _deadlineOf(self, attempt: Attempt) -> float:
-        """
-        Until when its host may answer. It could not be heard while we slept.
-        """
-        return attempt.deadline + self.loop.deadlines.sleptSince(attempt.lease.since)
 
     def _nextSilence(self, now: float) -> float:
         """
@@ -214,8 +255,6 @@ class Connection(Search):
 
         @return: when to look next.
         """
-        if not self.begun:
-            return now + SELDOM
         client, host = self._client, self._host
         # The client's has it from its listener; a short connection ends before
         # this, and does without.
@@ -238,7 +277,41 @@ class Connection(Search):
             self.end(Outcome.FIN_TIMEOUT if half else Outcome.IDLE_TIMEOUT)
         return silentAt
 
+    def noteOrigin(self) -> None:
+        if self.search is not None:
+            self.search.noteOrigin()
+        elif self._origin is None and self.begun:
+            sock = self._host.socket()
+            self._origin = noteOf(self._relay.origins, sock, None, self.dial.clientAddr)
+
+    @property
+    def waits(self) -> bool:
+        return self.search is not None and self.search.waits
+
     # The end
+
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
+        if self.search is not None:
+            self.search.leaveHost(host, outcome)
+        elif self.lease.host is host:
+            self.end(outcome)
+
+    def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
+        """
+        Reset it, in whatever state it is.
+        """
+        search, self.search = self.search, None
+        if search is None:
+            self.end(outcome)
+        elif not self.over:
+            search.cancel()
+            self._close(Relayed(self.dial))
+
+    def breakDown(self) -> None:
+        """
+        One of its handlers raised.
+        """
+        self.abort(Outcome.ERROR)
 
     def end(self, outcome: Outcome) -> None:
         """
@@ -291,18 +364,19 @@ class Connection(Search):
         self.over = True
         loop, client = self.loop, self._client
         loop.handle(client.fd, None)
-        if self._hostSocket is not None:
-            loop.handle(self._hostSocket.fileno(), None)
         if self._origin is not None:
-            self._forgetOrigin()
+            self._relay.origins.remove(self._origin)
+            self._origin = None
         if self.slot is not None:
             loop.wheel.remove(self)
         loop.closeSoon(self)
         if self.begun:
+            host = self._host
+            loop.handle(host.fd, None)
             if client.pipe is not None:
                 client.leavePipe()
-            if self._host.pipe is not None:
-                self._host.leavePipe()
+            if host.pipe is not None:
+                host.leavePipe()
             self.lease.release(outcome)
         self._relay.finished(self, result)
 
@@ -314,8 +388,8 @@ class Connection(Search):
         client.close()
         # Rings of objects wait long to be collected.
         del self._client
-        if self._hostSocket is not None:
-            self._hostSocket.close()
+        self.search = None
         if self.begun:
             host = self._host
+            host.close()
             del self._host, client.peer, host.peer

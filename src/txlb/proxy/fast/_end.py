@@ -29,14 +29,13 @@ import _socket
 import select
 import socket
 from os import close, read, write
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from txlb.pool import Outcome
-from txlb.proxy.fast import _bulk
+from txlb.pool import Lease, Outcome
 from txlb.proxy.fast._targets import STREAM
 
 if TYPE_CHECKING:
-    from txlb.proxy.fast._connection import Connection
+    from txlb.proxy.fast._loop import Loop
     from txlb.proxy.fast._pipes import Pipe
 
 #: Bytes that are read at once. A direction that fills it goes over to bulk.
@@ -51,6 +50,57 @@ GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 URGENT = select.EPOLLPRI
 NOTEWORTHY = GONE | URGENT
 READ = IN | NOTEWORTHY
+
+
+class EndOwner(Protocol):
+    """
+    The owner of two ends: a connection.
+
+    @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
+    @ivar lease: the claim on the host.
+    @ivar loop: the loop whose events the ends get.
+    @ivar over: whether the connection has ended.
+    """
+
+    lastMoved: float
+    lease: Lease
+    loop: Loop
+    over: bool
+
+    def moved(self, end: End, count: int) -> None:
+        """
+        Count bytes that an end sent, which have been written to the other.
+        """
+
+    def moveBulk(self, end: End) -> None:
+        """
+        Move a part of the much that an end has sent.
+        """
+
+    def lasts(self, end: End) -> None:
+        """
+        Take note that an end sends much, for long.
+        """
+
+    def halfClosed(self, end: End) -> None:
+        """
+        Take note that an end has finished sending.
+        """
+
+    def broke(self, end: End) -> None:
+        """
+        Go on without an end whose socket has failed.
+        """
+
+    def end(self, outcome: Outcome) -> None:
+        """
+        End the connection.
+        """
+
+    def breakDown(self) -> None:
+        """
+        End the connection, as a handler of an end raised.
+        """
 
 
 class End:
@@ -104,7 +154,7 @@ class End:
     peer: End
 
     def __init__(
-        self, connection: Connection, fd: int, isClient: bool, sock: _socket.socket | None = None
+        self, connection: EndOwner, fd: int, isClient: bool, sock: _socket.socket | None = None
     ) -> None:
         self.connection = connection
         self.fd = fd
@@ -297,7 +347,7 @@ class End:
         A turn of bulk; the loop calls this.
         """
         if not self.connection.over:
-            _bulk.move(self)
+            self.connection.moveBulk(self)
 
     def leavePipe(self) -> None:
         """

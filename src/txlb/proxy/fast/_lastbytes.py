@@ -18,15 +18,16 @@ import os
 import select
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from txlb.pool import Outcome
 from txlb.proxy._sockets import bytesOnTheWay
 from txlb.proxy.fast import _bulk
 
 if TYPE_CHECKING:
-    from txlb.proxy.fast._connection import Connection
+    from txlb.proxy._results import Timeouts
     from txlb.proxy.fast._end import End
+    from txlb.proxy.fast._loop import Loop
 
 #: Bytes that are read at once.
 CHUNK = 65536
@@ -43,6 +44,35 @@ SELDOM = 0.5
 
 #: Seconds without progress after which it gives up, if the service sets no C{fin} timeout.
 LONGEST = 60.0
+
+
+class LastBytesOwner(Protocol):
+    """
+    The owner of last bytes: a connection, one of whose sockets has failed.
+
+    @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
+    """
+
+    lastMoved: float
+    loop: Loop
+
+    @property
+    def timeouts(self) -> Timeouts: ...
+
+    def moved(self, end: End, count: int) -> None:
+        """
+        Count bytes that an end sent, which have been written to the other.
+        """
+
+    def askBy(self, when: float) -> None:
+        """
+        Have C{deadlinePassed} called by a time.
+        """
+
+    def finish(self, outcome: Outcome) -> None:
+        """
+        Take back the connection: the last bytes were delivered, or can't be.
+        """
 
 
 class LastBytes:
@@ -75,7 +105,7 @@ class LastBytes:
         "queued",
     )
 
-    def __init__(self, connection: Connection, source: End) -> None:
+    def __init__(self, connection: LastBytesOwner, source: End) -> None:
         target = source.peer
         self._connection = connection
         self._source = source

@@ -129,7 +129,11 @@ class Loop:
         """
         Give events of a descriptor to a handler, until it is closed.
         """
-        self.handle(fd, handler)
+        # As handle() does it, without the call: each connection comes here twice.
+        try:
+            self._handlers[fd] = handler
+        except IndexError:
+            self.handle(fd, handler)
         self._register(fd, events)
 
     def watchAll(self, fd: int) -> None:

@@ -13,15 +13,13 @@ the system tells of that at once.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from txlb.deadlines import Deadline, Deadlines
-
-if TYPE_CHECKING:
-    from txlb.proxy.fast._end import End
 
 #: Bytes after which a burst has lasted for long enough.
 LASTING = 8 << 20
@@ -33,6 +31,35 @@ MUCH = 524288
 TICK = 0.001
 
 
+class Sender(Protocol):
+    """
+    An end that sends much.
+
+    @ivar burst: bytes that have been moved since it began to send much.
+    @ivar connection: its connection, which says whether it is C{over}.
+    @ivar patient: whether it is read only when much has come.
+    @ivar queued: whether it waits for its turn of bulk.
+    """
+
+    burst: int
+    patient: bool
+    queued: bool
+
+    @property
+    def connection(self) -> Any: ...
+
+    def socket(self) -> _socket.socket:
+        """
+        Return the object for its socket.
+        """
+        ...
+
+    def moveBulk(self) -> None:
+        """
+        Have a turn of bulk.
+        """
+
+
 class Patience:
     """
     The ends that are read only when much has come. Owned by a loop.
@@ -40,11 +67,11 @@ class Patience:
     @param again: is called with an end that is to be read now.
     """
 
-    def __init__(self, deadlines: Deadlines, again: Callable[[End], object]) -> None:
+    def __init__(self, deadlines: Deadlines, again: Callable[[Sender], object]) -> None:
         self._deadlines = deadlines
         self._again = again
         # With how much had come from each at the last look.
-        self._seen: dict[End, int] = {}
+        self._seen: dict[Sender, int] = {}
         self._next: Deadline | None = None
 
     def __len__(self) -> int:
@@ -53,7 +80,7 @@ class Patience:
         """
         return len(self._seen)
 
-    def begin(self, end: End) -> None:
+    def begin(self, end: Sender) -> None:
         """
         Be patient with an end.
         """
@@ -90,7 +117,7 @@ class Patience:
         self._seen.clear()
 
 
-def _tellFrom(end: End, count: int) -> bool:
+def _tellFrom(end: Sender, count: int) -> bool:
     """
     Let the system tell of an end when so many bytes have come.
 

@@ -8,7 +8,7 @@ import _socket
 import errno
 import select
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from txlb.connecting import RESET_SINCE, Race
 from txlb.pool import Attempt, Failure, FailureKind
@@ -17,7 +17,8 @@ from txlb.proxy.fast._targets import Target, isSelfConnected
 if TYPE_CHECKING:
     from txlb.model import Address
     from txlb.proxy._origins import Origin
-    from txlb.proxy.fast._search import Search
+    from txlb.proxy.fast._loop import Loop
+    from txlb.proxy.fast._targets import Targets
 
 FAILED = select.EPOLLERR | select.EPOLLHUP
 
@@ -25,6 +26,53 @@ FAILED = select.EPOLLERR | select.EPOLLHUP
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
+
+
+class RaceOwner(Protocol):
+    """
+    The owner of a race: the search of a client.
+    """
+
+    @property
+    def loop(self) -> Loop: ...
+
+    @property
+    def targets(self) -> Targets: ...
+
+    @property
+    def noting(self) -> bool: ...
+
+    def note(self, sock: _socket.socket, address: Address) -> Origin | None:
+        """
+        Note a connection to an address.
+        """
+
+    def forget(self, origin: Origin) -> None:
+        """
+        Remove a note.
+        """
+
+    def raceWon(
+        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+    ) -> None:
+        """
+        Take the connection to the address that was reached. The race is over.
+        """
+
+    def raceLost(self, attempt: Attempt, failure: Failure) -> None:
+        """
+        Take the failure of all addresses. The race is over.
+        """
+
+    def hostBroke(self) -> None:
+        """
+        The host that was reached has reset the connection by now.
+        """
+
+    def breakDown(self) -> None:
+        """
+        One of the handlers of the race raised.
+        """
 
 
 class Racer:
@@ -60,14 +108,14 @@ class Racer:
 class AddressRace:
     """
     The connections to a host's addresses, of which the first one that stands is used.
-    Owned by the client's L{Search}. A client whose host has one address never has it.
+    Owned by the client's search. A client whose host has one address never has it.
 
-    @ivar search: the client.
+    @ivar search: the search.
     """
 
     __slots__ = ("_attempt", "_race", "_racers", "search")
 
-    def __init__(self, search: Search, attempt: Attempt) -> None:
+    def __init__(self, search: RaceOwner, attempt: Attempt) -> None:
         self.search = search
         self._attempt = attempt
         self._racers: dict[Address, Racer] = {}

@@ -70,10 +70,14 @@ class FastRelay(Holder):
         toClient: bytes = b"",
     ) -> None:
         first = First(toHost, toClient) if toHost or toClient else None
-        connection = Connection(self, client.fd, first, not isinstance(client.peer, tuple))
+        connection = Connection(
+            self, client.fd, attempt.dial, first, not isinstance(client.peer, tuple)
+        )
         self._connections.add(connection)
+        search = connection.search
+        assert search is not None  # noqa: S101 - it has just been made
         try:
-            connection.search(attempt)
+            search.run(attempt)
         except Exception:
             connection.breakDown()
             raise

@@ -1,5 +1,5 @@
 """
-The first part of a connection's life: looking for a host.
+The search of one client for a host.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import _socket
 import errno
 import select
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from txlb.connecting import RESET_SINCE
 from txlb.pool import (
@@ -19,11 +19,9 @@ from txlb.pool import (
     GaveUp,
     GaveUpReason,
     Host,
-    Lease,
     Outcome,
     Step,
 )
-from txlb.proxy._results import Relayed
 from txlb.proxy._wait import ClientWait
 from txlb.proxy.fast._race import (
     CONNECTED_TO_ITSELF,
@@ -35,127 +33,172 @@ from txlb.proxy.fast._targets import Target, Targets, isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.model import Address
-    from txlb.proxy._origins import Origin
-    from txlb.proxy.fast._end import End
+    from txlb.proxy._origins import Origin, Origins
+    from txlb.proxy._results import Relayed, Timeouts
     from txlb.proxy.fast._loop import Loop
-    from txlb.proxy.fast._relay import FastRelay
-    from txlb.proxy.fast._wheel import Waiting
+
+
+class Relay(Protocol):
+    """
+    The parts of the fast relay that its connections use.
+    """
+
+    loop: Loop
+    origins: Origins
+    targets: Targets
+    timeouts: Timeouts
+
+    def finished(self, connection: Any, result: Relayed) -> None:
+        """
+        Take the result of a connection that is over.
+        """
+
+
+class Seeker(Protocol):
+    """
+    The owner of a search: the connection of a client that has no host yet.
+    """
+
+    dial: Dial
+
+    def clientSocket(self) -> _socket.socket:
+        """
+        Make the object for the client's socket.
+        """
+        ...
+
+    def askNoLaterThan(self, when: float) -> None:
+        """
+        Have C{deadlinePassed} called by a time.
+        """
+
+    def found(
+        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+    ) -> None:
+        """
+        Take the host that was found. The search is over.
+
+        @param sock: the connected socket, which belongs to the owner from here.
+        @param event: the event of the loop that told it; 0 if the loop does not watch the
+            socket yet.
+        @param origin: the note of the connection; L{None} if it is not noted.
+        """
+
+    def hostBroke(self) -> None:
+        """
+        The host that was found has reset the connection by now.
+        """
+
+    def notFound(self, gaveUp: GaveUp) -> None:
+        """
+        Take the end of a search that found no host.
+        """
+
+    def breakDown(self) -> None:
+        """
+        One of the handlers of the search raised.
+        """
 
 
 class Search:
     """
-    A client that has no host yet. L{txlb.proxy.fast._connection.Connection} adds
-    what follows, and makes all of it.
+    The search of one client for a host. Owned by the client's connection, until a host is
+    found.
 
-    The client's socket is not registered and not read: what it sends early
+    The client's socket is not registered and not read meanwhile: what it sends early
     waits in the kernel, and is there for the host that is found.
 
-    @ivar lease: the claim on the host that was found; there is none before.
-    @ivar begun: whether a host was found.
-    @ivar over: whether it has ended.
-    @ivar slot: where it stands in the wheel; that keeps this.
+    @ivar attempt: the host that is being connected to; L{None} for none.
     """
 
-    __slots__ = (
-        "_askAt",
-        "_attempt",
-        "_client",
-        "_hostSocket",
-        "_origin",
-        "_race",
-        "_relay",
-        "_wait",
-        "begun",
-        "dial",
-        "lease",
-        "loop",
-        "over",
-        "slot",
-    )
+    __slots__ = ("_client", "_origin", "_race", "_relay", "_sock", "_wait", "attempt")
 
-    _relay: FastRelay
-    loop: Loop
-    _client: End
-    _hostSocket: _socket.socket | None
-    dial: Dial
-    _attempt: Attempt | None
-    _race: AddressRace | None
-    _wait: ClientWait | None
-    lease: Lease
-    begun: bool
-    _askAt: float
-    _origin: Origin | None
-    over: bool
-    slot: set[Waiting] | None
+    def __init__(self, client: Seeker, relay: Relay) -> None:
+        self._client = client
+        self._relay = relay
+        self.attempt: Attempt | None = None
+        # Of the host that is being connected to.
+        self._sock: _socket.socket | None = None
+        self._origin: Origin | None = None
+        self._race: AddressRace | None = None
+        self._wait: ClientWait | None = None
 
-    def search(self, step: Step) -> None:
+    def run(self, step: Step) -> None:
         """
-        Connect to a host, or to the next one where that fails at once, until
+        Connect to a host, or to the next one if that fails at once, until
         one takes its time, there is none, or the client has to wait.
         """
         while isinstance(step, Attempt):
-            self._attempt = step
-            self.dial = step.dial
+            self.attempt = step
             failure = self._connect(step)
             if failure is None:
                 return
-            step = step.failed(failure, self.loop.deadlines.sleptSince(self.dial.began))
-        self._attempt = None
+            step = self._after(step, failure)
+        self.attempt = None
         if isinstance(step, GaveUp):
-            self._close(Relayed(self.dial, gaveUp=step))
+            self._client.notFound(step)
             return
-        self.dial = step.dial
         self._wait = ClientWait(
-            self.loop.deadlines, self._client.socket(), step, self._goOn, self._clientLeft
+            self.loop.deadlines, self._client.clientSocket(), step, self._goOn, self._clientLeft
         )
+
+    def _after(self, attempt: Attempt, failure: Failure) -> Step:
+        """
+        Report that a host was not reached.
+
+        @return: the next step.
+        """
+        return attempt.failed(failure, self.loop.deadlines.sleptSince(attempt.dial.began))
 
     def _goOn(self, step: Attempt | GaveUp) -> None:
         self._wait = None
         try:
-            self.search(step)
+            self.run(step)
         except Exception:
-            self.abort(Outcome.ERROR)
+            self._client.breakDown()
             raise
 
     def _clientLeft(self) -> None:
         self._wait = None
-        self._close(Relayed(self.dial, gaveUp=GaveUp(GaveUpReason.CLIENT_GONE)))
+        self._client.notFound(GaveUp(GaveUpReason.CLIENT_GONE))
 
     def _connect(self, attempt: Attempt) -> Failure | None:
         """
-        @return: why it failed, where it has failed already.
+        Begin to connect to a host.
+
+        @return: why it failed, if it has failed already.
         """
-        target = self._relay.targets.of(attempt.address)
+        relay = self._relay
+        target = relay.targets.of(attempt.address)
         try:
             sock, number = target.connect()
         except OSError as error:
-            failure = self._relay.targets.failed(target, error.errno or 0)
+            failure = relay.targets.failed(target, error.errno or 0)
             return self._elsewhere(attempt, failure)
-        self._hostSocket = sock
+        self._sock = sock
         if number not in UNDER_WAY:
             self._dropHost()
-            return self._elsewhere(attempt, self._relay.targets.failed(target, number))
+            return self._elsewhere(attempt, relay.targets.failed(target, number))
         # Its host may see it, and ask for it, before we hear of it again.
-        if self._relay.origins.keeping:
+        if relay.origins.keeping:
             self.noteOrigin()
-        deadline = attempt.deadline
-        if self.slot is None or deadline < self._askAt:
-            self.askBy(deadline)
+        self._client.askNoLaterThan(attempt.deadline)
         if target.near:
             if target.isUNIX:
-                # There it is connected, or connect() has failed.
-                self._begin(attempt, sock)
+                # A UNIX socket is connected by now, or connect() has failed.
+                self._client.found(attempt, sock, 0, self._origin)
                 return None
             return self._ask(attempt, sock, target)
         if len(attempt.lease.host.addresses) == 1:
-            self.loop.watch(sock.fileno(), self.connecting)
+            relay.loop.watch(sock.fileno(), self.connecting)
         else:
             self._raceFrom(attempt, sock, target)
         return None
 
     def _ask(self, attempt: Attempt, sock: _socket.socket, target: Target) -> Failure | None:
         """
-        A near host has answered by now: to ask costs less than to be told.
+        Ask a socket whether it is connected. A near host has answered by now, so that this
+        costs less than to wait for an event.
         """
         try:
             sock.send(b"")
@@ -167,29 +210,30 @@ class Search:
             return None
         except OSError as error:
             if error.errno in RESET_SINCE:
-                self._begin(attempt, sock)
-                self.hostBroke()
+                self._client.found(attempt, sock, 0, self._origin)
+                self._client.hostBroke()
                 return None
             self._dropHost()
-            failure = self._relay.targets.failed(target, error.errno or 0)
+            failure = self.targets.failed(target, error.errno or 0)
             return self._elsewhere(attempt, failure)
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
             return self._elsewhere(attempt, CONNECTED_TO_ITSELF)
-        self._begin(attempt, sock)
+        self._client.found(attempt, sock, 0, self._origin)
         return None
 
     def _raceFrom(self, attempt: Attempt, sock: _socket.socket, target: Target) -> None:
         """
-        The host takes its time, and has other addresses: they are tried as well.
+        Try the other addresses of a host as well, as the first one does not answer at once.
         """
-        origin, self._origin, self._hostSocket = self._origin, None, None
+        origin, self._origin, self._sock = self._origin, None, None
         self._race = AddressRace(self, attempt)
         self._race.join(target, sock, origin)
 
     def _elsewhere(self, attempt: Attempt, failure: Failure) -> Failure | None:
         """
-        The host's address could not be reached. If it has others, they are tried.
+        Try the other addresses of a host, if it has others, as the first one could not be
+        reached.
 
         @return: why the host can't be reached, if that is known.
         """
@@ -199,61 +243,25 @@ class Search:
         found = self._race.goOn(failure)
         if found is not None:
             self._race = None
-        elif self.slot is None or attempt.deadline < self._askAt:
-            self.askBy(attempt.deadline)
+        else:
+            self._client.askNoLaterThan(attempt.deadline)
         return found
-
-    def raceWon(
-        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
-    ) -> None:
-        """
-        One of the host's addresses was reached; the race is over.
-        """
-        self._race = None
-        self._hostSocket, self._origin = sock, origin
-        self._begin(attempt, sock, event)
-
-    def raceLost(self, attempt: Attempt, failure: Failure) -> None:
-        """
-        None of the host's addresses could be reached; the race is over.
-        """
-        self._race = None
-        self._failed(attempt, failure)
-
-    def _endRace(self) -> None:
-        race, self._race = self._race, None
-        if race is not None:
-            race.end()
-
-    def _dropHost(self) -> None:
-        """
-        Be rid of the socket of a host that could not be reached.
-        """
-        sock, self._hostSocket = self._hostSocket, None
-        if sock is None:
-            return
-        self._forgetOrigin()
-        self.loop.handle(sock.fileno(), None)
-        self.loop.closeSoon(sock)
 
     def connecting(self, event: int) -> None:
         """
-        The loop tells that a host has been reached, or has not.
+        Take the loop's event for a host that is being connected to.
         """
-        attempt = self._attempt
-        if attempt is None:
+        attempt, sock = self.attempt, self._sock
+        if attempt is None or sock is None:
             return
-        sock = self._hostSocket
-        if sock is None:
-            return
-        targets = self._relay.targets
+        targets = self.targets
         target = targets.of(attempt.address)
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number in RESET_SINCE:
                 # What the host had sent can be read all the same.
-                self._begin(attempt, sock, select.EPOLLOUT)
-                self.hostBroke()
+                self._client.found(attempt, sock, select.EPOLLOUT, self._origin)
+                self._client.hostBroke()
                 return
             if number or not event & select.EPOLLOUT:
                 self._failed(attempt, targets.failed(target, number or errno.ECONNREFUSED))
@@ -261,49 +269,49 @@ class Search:
         if target.mayBeItself and isSelfConnected(sock):
             self._failed(attempt, CONNECTED_TO_ITSELF)
             return
-        self._begin(attempt, sock, event)
+        self._client.found(attempt, sock, event, self._origin)
+
+    def deadlinePassed(self, now: float) -> float | None:
+        """
+        Go on to the next host if the time of this one is over.
+
+        @return: when to ask again; L{None} if that is known otherwise.
+        """
+        attempt = self.attempt
+        if attempt is None:
+            return None
+        # No answer could be read while the process slept.
+        slept = self.loop.deadlines.sleptSince(attempt.lease.since)
+        deadline = attempt.deadline + slept
+        if now < deadline:
+            return deadline
+        self.loop.now = now
+        self._failed(attempt, Failure(FailureKind.TIMEOUT, "no answer in time"))
+        return None
 
     def _failed(self, attempt: Attempt, failure: Failure) -> None:
-        self._attempt = None
+        self.attempt = None
         self._endRace()
         self._dropHost()
-        self.search(attempt.failed(failure, self.loop.deadlines.sleptSince(self.dial.began)))
+        self.run(self._after(attempt, failure))
 
-    # For those who ask whose it is
-
-    def noteOrigin(self) -> None:
-        if self._race is not None:
-            self._race.noteOrigins()
-            return
-        sock, attempt = self._hostSocket, self._attempt
-        if self._origin is None and sock is not None and sock.family != socket.AF_UNIX:
-            self._origin = self.note(sock, None if attempt is None else attempt.address)
-
-    def note(self, sock: _socket.socket, address: Address | None) -> Origin | None:
+    def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
-        Note a connection to the host. See L{noteOrigin}.
+        Go on to the next host if this one is being connected to. If it is down, connecting
+        tells by itself.
+        """
+        attempt = self.attempt
+        if attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
+            self._failed(attempt, Failure(FailureKind.BUSY, outcome.value))
 
-        @param address: the host's end of it; L{None} for what the system says.
-        @return: what L{forget} wants; L{None} if there is nothing to note.
-        """
-        try:
-            host = sock.getpeername() if address is None else address
-            return self._relay.origins.add(sock.getsockname(), host, self.dial.clientAddr)
-        except OSError:
-            return None  # it is gone, and the loop will hear of it
-
-    def forget(self, origin: Origin) -> None:
-        """
-        A connection that was noted is no more.
-        """
-        self._relay.origins.remove(origin)
+    # As the race wants it
 
     @property
-    def noting(self) -> bool:
+    def loop(self) -> Loop:
         """
-        Whether connections are to be noted.
+        The loop of the relay.
         """
-        return self._relay.origins.keeping
+        return self._relay.loop
 
     @property
     def targets(self) -> Targets:
@@ -312,69 +320,112 @@ class Search:
         """
         return self._relay.targets
 
-    def _forgetOrigin(self) -> None:
-        if self._origin is not None:
-            self.forget(self._origin)
-            self._origin = None
+    def raceWon(
+        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+    ) -> None:
+        self._race = None
+        self._client.found(attempt, sock, event, origin)
+
+    def raceLost(self, attempt: Attempt, failure: Failure) -> None:
+        self._race = None
+        self._failed(attempt, failure)
+
+    def hostBroke(self) -> None:
+        self._client.hostBroke()
+
+    def breakDown(self) -> None:
+        """
+        One of the handlers raised.
+        """
+        self._client.breakDown()
+
+    # Notes of connections
+
+    @property
+    def noting(self) -> bool:
+        """
+        Whether connections are to be noted.
+        """
+        return self._relay.origins.keeping
+
+    def noteOrigin(self) -> None:
+        """
+        Note the connection to the host, if there is one that is not noted.
+        """
+        if self._race is not None:
+            self._race.noteOrigins()
+        elif self._origin is None and self._sock is not None and self.attempt is not None:
+            self._origin = self.note(self._sock, self.attempt.address)
+
+    def note(self, sock: _socket.socket, address: Address) -> Origin | None:
+        """
+        Note a connection to an address.
+
+        @return: what L{forget} wants; L{None} if there is nothing to note.
+        """
+        return noteOf(self._relay.origins, sock, address, self._client.dial.clientAddr)
+
+    def forget(self, origin: Origin) -> None:
+        """
+        Remove the note of a connection that is no more.
+        """
+        self._relay.origins.remove(origin)
 
     # The end
 
     @property
     def waits(self) -> bool:
+        """
+        Whether the client waits until a host has room.
+        """
         return self._wait is not None
 
-    def leaveHost(self, host: Host, outcome: Outcome) -> None:
-        attempt = self._attempt
-        if self.begun:
-            if self.lease.host is host:
-                self.abort(outcome)
-        elif attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
-            self._failed(attempt, Failure(FailureKind.BUSY, outcome.value))
-
-    def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
+    def cancel(self) -> None:
         """
-        Reset it, in whatever state.
+        End the search. If it is over already this does nothing.
         """
-        attempt, self._attempt = self._attempt, None
+        attempt, self.attempt = self.attempt, None
         wait, self._wait = self._wait, None
         if wait is not None:
             wait.cancel()
-            self._close(Relayed(self.dial))
-        elif attempt is not None:
-            self._endRace()
+        self._endRace()
+        self._dropHost()
+        if attempt is not None:
             attempt.cancel()
-            self._close(Relayed(self.dial))
-        else:
-            self.end(outcome)
 
-    # What follows
+    def _endRace(self) -> None:
+        race, self._race = self._race, None
+        if race is not None:
+            race.end()
 
-    def breakDown(self) -> None:
+    def _dropHost(self) -> None:
         """
-        One of its handlers raised.
+        Close the socket of a host that could not be reached.
         """
-        self.abort(Outcome.ERROR)
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        if self._origin is not None:
+            self.forget(self._origin)
+            self._origin = None
+        self.loop.handle(sock.fileno(), None)
+        self.loop.closeSoon(sock)
 
-    def _begin(self, attempt: Attempt, sock: _socket.socket, event: int = 0) -> None:
-        raise NotImplementedError
 
-    def askBy(self, when: float) -> None:
-        """
-        Be asked then, which is before it would happen anyway.
-        """
-        raise NotImplementedError
+def noteOf(
+    origins: Origins, sock: _socket.socket, host: Address | None, clientAddr: object
+) -> Origin | None:
+    """
+    Note a connection to a host.
 
-    def hostBroke(self) -> None:
-        """
-        The host that was found has reset the connection by now.
-        """
-        raise NotImplementedError
-
-    def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
-        raise NotImplementedError
-
-    def end(self, outcome: Outcome) -> None:
-        """
-        It is over; the first to say so says how.
-        """
-        raise NotImplementedError
+    @param host: the host's end of it; L{None} for the end that the system tells.
+    @return: the note; L{None} for a UNIX socket, and if the connection is gone.
+    """
+    if sock.family == socket.AF_UNIX:
+        return None
+    try:
+        return origins.add(
+            sock.getsockname(), sock.getpeername() if host is None else host, clientAddr
+        )
+    except OSError:
+        return None  # the loop will tell that it is gone

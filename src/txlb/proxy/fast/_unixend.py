@@ -7,13 +7,9 @@ from __future__ import annotations
 import _socket
 import socket
 from os import write
-from typing import TYPE_CHECKING
 
-from txlb.proxy.fast._end import CHUNK, End
+from txlb.proxy.fast._end import CHUNK, End, EndOwner
 from txlb.proxy.fast._targets import STREAM
-
-if TYPE_CHECKING:
-    from txlb.proxy.fast._connection import Connection
 
 
 class UNIXEnd(End):
@@ -32,7 +28,7 @@ class UNIXEnd(End):
     peeks = False
 
     def __init__(
-        self, connection: Connection, fd: int, isClient: bool, sock: _socket.socket | None = None
+        self, connection: EndOwner, fd: int, isClient: bool, sock: _socket.socket | None = None
     ) -> None:
         super().__init__(connection, fd, isClient, sock)
         if isClient:

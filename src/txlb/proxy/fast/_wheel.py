@@ -44,7 +44,7 @@ class Waiting(Protocol):
     @ivar slot: the slot that it stands in; the wheel keeps this.
     """
 
-    slot: set[Waiting] | None
+    slot: Slot | None
 
     def deadlinePassed(self, now: float) -> float | None:
         """
@@ -53,6 +53,15 @@ class Waiting(Protocol):
         @return: the next one, in seconds of the monotonic clock; L{None} for
             no other.
         """
+
+    def breakDown(self) -> None:
+        """
+        End, as C{deadlinePassed} raised.
+        """
+
+
+#: Those that are asked at one time.
+Slot = set[Waiting]
 
 
 class Wheel:
@@ -112,7 +121,8 @@ class Wheel:
                 try:
                     when = waiting.deadlinePassed(now)
                 except Exception:  # noqa: BLE001 - the others have their deadlines too
-                    _log.failure("a connection could not be asked for its deadline")
+                    _log.failure("a connection broke at its deadline")
+                    waiting.breakDown()
                     continue
                 if when is None:
                     continue
