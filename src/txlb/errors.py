@@ -54,7 +54,7 @@ MOST_COMPARED = 30
 
 class TxlbError(Exception):
     """
-    The root of everything that txlb raises on purpose.
+    The base of all errors that txlb raises on purpose.
     """
 
 
@@ -72,7 +72,7 @@ class AddressError(ModelError):
 
 class DuplicateName(ModelError):
     """
-    A name that is taken already where it has to be the only one.
+    A name that is taken already.
     """
 
 
@@ -80,9 +80,9 @@ class UnknownName(TxlbError, LookupError):
     """
     A service, group, host, listener or scheduler that does not exist.
 
-    @ivar name: what was asked for.
+    @ivar name: the name that was asked for.
     @ivar known: the names that do exist.
-    @ivar more: what else the message says, such as which plugins are wrong.
+    @ivar more: a text that the message has as well, such as the plugins that are wrong.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], more: str = "") -> None:
@@ -99,7 +99,7 @@ class UnknownName(TxlbError, LookupError):
             remedy = "there is none yet"
         if more:
             remedy = f"{remedy} ({more})"
-        # At a prompt it may be anything.
+        # A call at a prompt may give any object.
         asked: object = name
         shown = shortened(asked) if isinstance(asked, str) else asked
         super().__init__(f"no {kind} is called {shown!r}; {remedy}")
@@ -107,8 +107,7 @@ class UnknownName(TxlbError, LookupError):
 
 class SeveralListeners(UnknownName):
     """
-    The name of a service where the name of one of its listeners is wanted, as it has
-    several.
+    The name of a service that has several listeners, in the place of the name of one of them.
     """
 
     def __init__(self, service: str, listeners: Iterable[str]) -> None:
@@ -119,13 +118,13 @@ class SeveralListeners(UnknownName):
 
 class AccessDenied(TxlbError):
     """
-    Somebody asked for what they may not do.
+    A command that the caller may not give.
     """
 
 
 class UnknownConnection(TxlbError, LookupError):
     """
-    There is no connection to a host of the name that was given.
+    The name of a connection that does not exist.
     """
 
 
@@ -135,6 +134,7 @@ class ListenError(TxlbError):
     permitted.
 
     @ivar address: the address as it was given.
+    @ivar reason: why txlb can't listen on it.
     """
 
     def __init__(self, address: str, reason: str) -> None:
@@ -151,8 +151,7 @@ class NoHostAvailable(TxlbError):
 
 class LeaseReleased(TxlbError, RuntimeError):
     """
-    A lease was used or released after it had been released: an error in the
-    program that held it.
+    The use of a lease after its release: an error in the program that held it.
     """
 
 
@@ -202,7 +201,7 @@ class Remedy:
 
 def remedyLines(remedies: Iterable[Remedy], spell: Callable[[Remedy], str]) -> list[str]:
     """
-    Remedies for people, a line each.
+    Return remedies for people, a line each.
 
     @param spell: gives the command of a remedy as the reader can use it.
     """
@@ -211,13 +210,12 @@ def remedyLines(remedies: Iterable[Remedy], spell: Callable[[Remedy], str]) -> l
 
 class ConfigurationConflict(TxlbError):
     """
-    What was changed live and what somebody else has changed in the file
-    contradict each other. Nothing was done.
+    A live change and a change of the file that contradict each other. Nothing was done.
 
     As text it names the remedies as the manhole and a program spell them;
     L{explained} spells them otherwise.
 
-    @ivar lines: where they contradict each other, for people.
+    @ivar lines: the contradictions, for people.
     @ivar remedies: the commands that resolve it.
     """
 
@@ -228,7 +226,7 @@ class ConfigurationConflict(TxlbError):
 
     def explained(self, spell: Callable[[Remedy], str]) -> str:
         """
-        The error as text.
+        Return the error as text.
 
         @param spell: gives the command of a remedy as the reader can use it.
         """
@@ -237,11 +235,11 @@ class ConfigurationConflict(TxlbError):
 
 class Problem:
     """
-    One thing that is wrong in a configuration file.
+    One mistake in a configuration file.
 
     @ivar file: the file's path as it was given.
-    @ivar line: the line of the element, from 1; 0 where no line can be told.
-    @ivar message: what is wrong and what would be right, in at most 1000 characters.
+    @ivar line: the line of the element, from 1; 0 if it is unknown.
+    @ivar message: the mistake and its remedy, in at most 1000 characters.
     """
 
     __slots__ = ("file", "line", "message")
@@ -264,9 +262,8 @@ class ConfigurationError(TxlbError):
     """
     A configuration file that can't be used.
 
-    @ivar problems: what is wrong with it, in the order of the file, at least one.
-    @ivar more: how many problems there are beside these. They come after them in the
-        file.
+    @ivar problems: the mistakes in the order of the file, at least one.
+    @ivar more: how many further mistakes there are, after these in the file.
     """
 
     def __init__(self, problems: Sequence[Problem], more: int = 0) -> None:
@@ -281,7 +278,7 @@ class ConfigurationError(TxlbError):
 
 def shortened(text: str, most: int = MOST_SHOWN) -> str:
     """
-    A text as a message shows it: cut if it is long.
+    Return a text as a message shows it: cut if it is long.
 
     @param most: how many characters are shown.
     """
@@ -290,7 +287,7 @@ def shortened(text: str, most: int = MOST_SHOWN) -> str:
 
 def listed(names: Iterable[str], separator: str = ", ") -> str:
     """
-    The first of some names, and how many more there are.
+    Return the first of some names, and how many more there are.
     """
     every = list(names)
     shown = [shortened(name) for name in every[:MOST_LISTED]]
@@ -301,16 +298,18 @@ def listed(names: Iterable[str], separator: str = ", ") -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """
-    The known name that a person who wrote C{name} most likely meant.
+    Return the known name that is the most similar to C{name}, for a hint.
 
-    The time that this takes is bounded, as clients of the control socket can ask for any
-    name: a few milliseconds with thousands of names.
+    It takes at most a few milliseconds, also with thousands of names, as clients of the
+    control socket can ask for any name.
 
-    @return: L{None} if none is near, or if C{name} is longer than 60 characters.
+    @return: L{None} if none is similar, or if C{name} is longer than 60 characters.
     """
     if len(name) > MOST_SHOWN:
         return None
-    # Names of other lengths can't be as near as 0.6, which is the cutoff below.
+    # The ratio of difflib is 2 * M / T: M is the number of equal letters, at most the length of
+    # the shorter name, T the length of both. It is 0.6 or more, the cutoff below, only if
+    # the lengths are as 3 to 7 at most.
     least, most = 3 * len(name) / 7, 7 * len(name) / 3
     found = [each for each in islice(known, MOST_LOOKED_AT) if least <= len(each) <= most]
     if len(found) > MOST_COMPARED:
@@ -321,7 +320,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def _likeness(name: str, backwards: str, other: str) -> int:
     """
-    How many letters two names have at the same places, counted from both ends.
+    Return how many letters two names have at the same places, counted from both ends.
     """
     same = [*map(eq, name, other), *map(eq, backwards, other[::-1])]
     return same.count(True)

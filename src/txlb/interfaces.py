@@ -1,15 +1,15 @@
 """
-Every seam of txlb, as interfaces: what a reader opens first.
+The interfaces of txlb's parts. Read this module first.
 
-A balancer is made of these parts, and each can be replaced by anything that
-provides its interface:
+A balancer is made of these parts, and any provider of an interface can replace
+one:
 
   - an L{IScheduler} chooses the next L{IHost};
-  - an L{IPreface} reads what comes before a connection's own bytes;
+  - an L{IPreface} reads the bytes that come before a connection's own;
   - an L{IRelay} connects a client to the chosen host and moves the bytes;
   - an L{IHealthCheck} finds out whether a host is well;
   - an L{IResourceProbe} finds out what a host has left;
-  - an L{IEventObserver} is told what has changed.
+  - an L{IEventObserver} is told of each change.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ __all__ = [
 
 class IHost(Interface):
     """
-    What a scheduler may know of a host. Read-only to everybody but the pool
-    that owns it.
+    A host, as schedulers see it. Only the pool that owns it may change it.
     """
 
     key: tuple[str, str, str] = Attribute("The names of service, group and host.")
@@ -64,45 +63,45 @@ class IHost(Interface):
         "Seconds that the last successful connect took; None before the first."
     )
     order: int = Attribute(
-        "Where the host stands in its group's configuration: one that stands "
-        "before another has a lower number."
+        "The place of the host in its group's configuration: a host before another one "
+        "has a lower number."
     )
 
 
 class IScheduler(Interface):
     """
-    A policy: which of the ready hosts gets the next connection.
+    A policy that chooses the host of the next connection among the ready ones.
 
-    The pool tells it of every change, so that a pick has nothing to scan. It
-    holds only hosts that are ready and have room. It is not asked to keep
-    time, to log or to count.
+    The pool reports every change to it, so that a pick has nothing to scan. A scheduler
+    holds only hosts that are ready and have room. It keeps no time, logs nothing and counts
+    nothing.
     """
 
     name: str = Attribute("The word for this policy in the configuration file.")
 
     def hostAdded(host: IHost) -> None:
         """
-        A host became ready. It is not held yet.
+        Hold a host that became ready. It is not held yet.
         """
 
     def hostRemoved(host: IHost) -> None:
         """
-        A host that is held is ready no more.
+        Hold a host no more, as it is not ready.
         """
 
     def hostChanged(host: IHost) -> None:
         """
-        C{active}, C{effectiveWeight} or C{connectTime} of a held host changed. A
-        policy with an attribute C{heedsConnectTime} that is false is not told
-        where it is the last one alone, which would be once a connection.
+        Take over a change of C{active}, C{effectiveWeight} or C{connectTime} of a held host.
+        If the scheduler has an attribute C{heedsConnectTime} that is false, the pool does not
+        report a change of the last one alone, which would be once a connection.
         """
 
     def nextHost(
         clientAddr: object, excluded: frozenset[tuple[str, str, str]] = frozenset()
     ) -> IHost | None:
         """
-        Choose a host. This may move the policy on (whose turn it is), but it
-        claims nothing: the pool does, and tells by L{hostChanged}.
+        Choose a host. This may change the state of the policy, such as the next turn. It does
+        not change the host: the pool does, and reports it by L{hostChanged}.
 
         @param clientAddr: the client's address, in most cases a tuple that
             begins with the IP address; only policies with affinity look at it.
@@ -112,51 +111,51 @@ class IScheduler(Interface):
 
     def explain(clientAddr: object) -> Mapping[tuple[str, str, str], float]:
         """
-        A score for each held host, higher is likelier to be chosen, the highest
-        first. It changes nothing.
+        Return a score for each held host, the highest first. A host with a higher score is
+        likelier to be chosen. This changes nothing.
         """
 
 
 class IExplainedScheduler(IScheduler):
     """
-    A policy that says more of its scores. What derives from
-    L{txlb.schedulers.Scheduler} is one.
+    A scheduler that explains its scores. Subclasses of L{txlb.schedulers.Scheduler} are such
+    schedulers.
     """
 
-    scoreMeans: str = Attribute("What a score is, in a few words.")
+    scoreMeans: str = Attribute("The meaning of a score, in a few words.")
     predictable: bool = Attribute(
-        "Whether the next pick chooses the host that explain() names first, if "
-        "nothing changes until then; it does not where chance has a part in it."
+        "Whether the next pick chooses the first host of explain(), if nothing changes "
+        "until then. It does not if chance has a part in it."
     )
 
 
 class ISamplingScheduler(IScheduler):
     """
-    A policy that wants to know how long hosts take.
+    A scheduler that uses the time that hosts take.
     """
 
     def hostSampled(host: IHost, seconds: float) -> None:
         """
-        A held host took so long: to accept a connection, to not accept it until
-        the time was over, or for what a L{txlb.pool.Lease} was told of.
+        Take over the time that a held host took: to accept a connection, to fail to accept
+        it before the timeout, or the time that was given to a L{txlb.pool.Lease}.
         """
 
 
 class ITimedScheduler(IScheduler):
     """
-    A policy that has something to do by time, such as to build tables. It is
+    A scheduler that has work at certain times, such as building tables. That is
     never done on a pick: the pool's driver calls L{advance} when it is due.
     """
 
     def nextDeadline() -> float | None:
         """
-        When L{advance} has something to do next, in seconds of the pool's
-        clock; L{None} for not before something else happens.
+        Return when L{advance} has something to do next, in seconds of the pool's
+        clock; L{None} for not before another method is called.
         """
 
     def advance(now: float) -> None:
         """
-        Do what is due by C{now}, for a few milliseconds at most; what is left
+        Do the work that is due by C{now}, for a few milliseconds at most. The rest of it
         gets a deadline of its own.
         """
 
@@ -169,8 +168,8 @@ class ISchedulerPlugin(Interface):
 
     word: str = Attribute("The word for the policy in configuration files and programs.")
     maker: Callable[..., IScheduler] = Attribute(
-        "Makes one. It is called with a random.Random, and by keyword with "
-        "those settings of the group that it wants."
+        "Makes a scheduler. It is called with a random.Random, and by keyword with those "
+        "settings of the group that it wants."
     )
     summary: str = Attribute("Which host is the next one, in half a sentence.")
     chooseWhen: str = Attribute("When to choose it, in half a sentence.")
@@ -182,12 +181,12 @@ class ISchedulerPlugin(Interface):
 
 class IPreface(Interface):
     """
-    What comes before a connection's own bytes (a PROXY header, a TLS
-    ClientHello to look at), read without I/O: bytes go in, verdicts come out.
+    A reader of the bytes that come before a connection's own (a PROXY header, a TLS
+    ClientHello), without I/O: it takes bytes and returns verdicts.
     """
 
-    maxBytes: int = Attribute("How many bytes may be fed before it must decide.")
-    timeout: float = Attribute("Seconds that the client has for all of it.")
+    maxBytes: int = Attribute("How many bytes it may take before it must decide.")
+    timeout: float = Attribute("Seconds that the client has for the whole preface.")
 
     def feed(data: bytes) -> object:
         """
@@ -199,16 +198,14 @@ class IPreface(Interface):
 
 class IRelay(Interface):
     """
-    Connects accepted clients to their hosts and moves the bytes both ways,
-    with backpressure and half-close.
+    A relay connects accepted clients to their hosts and moves the bytes both ways, with
+    backpressure and half-close.
 
-    Everything that a relay has to know of its client's search for a host is in
-    the attempt: it connects to C{attempt.address} before C{attempt.deadline},
-    says C{attempt.connected()} or C{attempt.failed(failure)}, goes where the
-    answer of the latter points, and releases the lease exactly once. If
-    C{attempt.addresses} has several, it tries them side by side until
-    C{attempt.latest}, and says C{attempt.reached(address)} before
-    C{attempt.connected()}.
+    The attempt has all that a relay needs of its client's search for a host. The relay connects
+    to C{attempt.address} before C{attempt.deadline}. Then it calls C{attempt.connected()} or
+    C{attempt.failed(failure)}, which returns the next attempt. It releases the lease exactly
+    once. If C{attempt.addresses} has several addresses, the relay tries them side by side until
+    C{attempt.latest}, and calls C{attempt.reached(address)} before C{attempt.connected()}.
     """
 
     name: str = Attribute("The word for this relay: C{portable} or C{fast}.")
@@ -225,20 +222,20 @@ class IRelay(Interface):
         @param client: an accepted connection. The relay takes its socket and does not
             keep the object.
         @param attempt: the first host to try, or the client's place in the
-            queue. A client that waits is not read; where it goes away, its dial
-            is cancelled within a second or two, as far as that can be seen.
+            queue. The relay does not read a client that waits. If the client goes away, the
+            relay cancels its dial within a second or two, as far as the system reports that.
         @param toHost: bytes to send to the host before the client's own.
         @param toClient: bytes to send to the client before the host's own.
         """
 
     def connectionCount() -> int:
         """
-        How many connections this relay has, those being opened included.
+        Return how many connections this relay has, those being opened included.
         """
 
     def clientAddrs() -> list[object]:
         """
-        The client of each of them, as its dial has it.
+        Return the client's address of each connection, as its dial has it.
         """
 
     def abortAll() -> None:
@@ -248,58 +245,54 @@ class IRelay(Interface):
 
     def leaveHost(host: Host, outcome: Outcome) -> None:
         """
-        Reset the connections that are at a host.
+        Reset the connections to a host.
 
-        @param outcome: how they end. Connections that are only being opened go
-            on to another host; with C{HOST_DOWN} they are left alone, as
-            connecting tells by itself.
+        @param outcome: how they end. Connections that are being opened go on to another host.
+            With C{HOST_DOWN} they are left alone, as the attempt to connect will fail by
+            itself.
         """
 
     def noteOrigins() -> None:
         """
-        Somebody asks for the clients behind hosts' connections from now on: note
-        those that there are, and each new one, as L{txlb.proxy.Origins} says.
+        Keep the origins of all connections from now on, as something asks for the clients
+        behind the connections of hosts; see L{txlb.proxy.Origins}.
         """
 
 
 class IHealthCheck(Interface):
     """
-    A way to find out whether a host is well. One is made for each host that is
-    checked with it; its checks don't overlap.
+    A check of one host's health. The checks of a host don't overlap.
 
     It keeps no time and counts nothing: the heartbeat begins each check, cancels
-    one that takes too long, and reports what was found to the pool, which
-    counts.
+    one that takes too long, and reports the result to the pool, which counts.
     """
 
     def check(target: Target) -> Deferred[Verdict]:
         """
-        Check the host once. It takes a bounded number of bytes of an answer.
+        Check the host once. The check reads a bounded number of bytes of an answer.
 
-        @return: fires with what was found. It fails only for errors of its own,
-            which are logged and say nothing of the host. Cancelled, it frees
-            everything at once, and may fire with what it was waiting for.
+        @return: fires with the verdict. It fails only for errors of the check itself, which
+            are logged and have no effect on the host. If it is cancelled, it frees everything at
+            once, and may fire with a verdict that says what the check was waiting for.
         """
 
 
 class IResourceProbe(Interface):
     """
-    A way to find out what a host has left of itself. One is made for each host
-    that is asked with it; its probes don't overlap.
+    A probe that asks one host what it has left. The probes of a host don't overlap.
 
     It keeps no time and smooths nothing: the monitor begins each probe, cancels
-    one that takes too long, and reports what was found to the pool.
+    one that takes too long, and reports the result to the pool.
     """
 
     def probe(target: ProbeTarget) -> Deferred[float | None]:
         """
-        Ask the host once. It takes a bounded number of bytes of an answer.
+        Ask the host once. The probe reads a bounded number of bytes of an answer.
 
-        @return: fires with what the host has left, from 0 for nothing to 1 for
-            all, or with L{None} where the answer does not say. It fails where
-            nothing was found out, with L{txlb.resources.ProbeFailed} or an error
-            of connecting; that never takes the host down. Cancelled, it frees
-            everything at once.
+        @return: fires with the share that the host has left, from 0 for nothing to 1 for
+            all, or with L{None} if the answer does not say. It fails with
+            L{txlb.resources.ProbeFailed} or an error of connecting; that never puts the host
+            out. If it is cancelled, it frees everything at once.
         """
 
 
@@ -310,11 +303,11 @@ class IResourceProbePlugin(Interface):
     """
 
     word: str = Attribute("The word for it in configuration files and programs.")
-    doc: str = Attribute("What it does, in a sentence or two of reStructuredText.")
+    doc: str = Attribute("Its effect, in a sentence or two of reStructuredText.")
     make: Callable[..., IResourceProbe] = Attribute(
-        "Makes one for a host, from the values of all its options and the reactor."
+        "Makes a probe of a host from the values of all its options and the reactor."
     )
-    options: tuple[Option, ...] = Attribute("What it has of its own.")
+    options: tuple[Option, ...] = Attribute("The options of this kind alone.")
 
 
 class IHealthCheckKind(Interface):
@@ -324,16 +317,16 @@ class IHealthCheckKind(Interface):
     """
 
     word: str = Attribute("Its word in the configuration file.")
-    doc: str = Attribute("What it does, in a sentence or two of reStructuredText.")
-    options: Sequence[Option] = Attribute("What it has of its own.")
+    doc: str = Attribute("Its effect, in a sentence or two of reStructuredText.")
+    options: Sequence[Option] = Attribute("The options of this kind alone.")
     inFiles: bool = Attribute("Whether a configuration file can ask for it.")
 
     def make(options: Mapping[str, object], tools: Tools) -> IHealthCheck:
         """
-        Make one for a host.
+        Make a check of a host.
 
         @param options: the values of all its options.
-        @param tools: what checks are made with.
+        @param tools: the objects that checks are made with.
         @raise txlb.errors.ModelError: the options don't go together.
         """
 
@@ -341,10 +334,10 @@ class IHealthCheckKind(Interface):
 class IEventObserver(Interface):
     """
     A callable that is told of every change, after it has happened. It can't
-    veto; what it raises is logged and harms nobody.
+    veto. An error that it raises is logged, and other observers are called.
     """
 
     def __call__(event: Event) -> None:
         """
-        Something has changed.
+        Take note of a change.
         """

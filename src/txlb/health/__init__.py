@@ -1,9 +1,9 @@
 """
-Active checks of hosts, and the heartbeat that makes them.
+Active checks of hosts, and the heartbeat that runs them.
 
-A check of one's own is an L{txlb.interfaces.IHealthCheck} and a L{CheckKind} that
-says its word and options; L{registerCheck} makes it known. Most are a
-L{ConversationCheck}, whose steps are written from top to bottom.
+A check of your own is an L{txlb.interfaces.IHealthCheck} and a L{CheckKind} with its word and
+options; L{registerCheck} makes it known. Most checks are a L{ConversationCheck}, whose steps are
+written from top to bottom.
 """
 
 from txlb.health._agent import AGENT

@@ -23,9 +23,9 @@ from txlb.wire import AgentHealth, AgentReader, AgentReply
 
 class AgentCheck(ConversationCheck):
     """
-    Reads an agent's line. C{up} passes; C{down}, C{fail} and C{stopped} don't; a
-    line that says neither counts for nothing. An agent that can't be reached is
-    no fault of the host's, and counts for nothing either.
+    A check that reads an agent's line. C{up} passes; C{down}, C{fail} and C{stopped} don't. A
+    line with none of these has no effect, nor has an agent that can't be reached, as that is
+    no fault of the host.
 
     Source: HAProxy 2.6, configuration manual, C{agent-check}.
     """
@@ -37,8 +37,8 @@ class AgentCheck(ConversationCheck):
 
     def check(self, target: Target) -> Deferred[Verdict]:
         """
-        See L{IHealthCheck.check}. No PROXY header is said: an agent is not what
-        traffic goes to.
+        Ask the agent. The check sends no PROXY header, as the agent is not the server that
+        clients connect to.
         """
         connection = CheckConnection(target.address, others=target.others, timeout=target.timeout)
         connection.doing = "no connection to the agent"
@@ -62,7 +62,7 @@ class AgentCheck(ConversationCheck):
 
 def _ofAgent(verdict: Verdict) -> Verdict:
     """
-    What was found, with what was not found counting for nothing.
+    Return the verdict of the agent. A check without a reply has no effect.
     """
     passed = None if verdict.reply is None else verdict.passed
     return replace(verdict, passed=passed, detail=f"agent: {verdict.detail}")
@@ -75,5 +75,5 @@ AGENT = CheckKind(
     "``drain``, ``maint``, ``ready``, ``N%`` and ``weight:N`` are done. An agent that can't be "
     "reached changes nothing.",
     AgentCheck,
-    (Option("send", Bytes(), "What is sent to the agent first.", defaultDoc="nothing"),),
+    (Option("send", Bytes(), "The bytes to send to the agent first.", defaultDoc="nothing"),),
 )

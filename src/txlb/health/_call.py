@@ -25,9 +25,9 @@ from txlb.model.options import Option
 @implementer(IHealthCheck)
 class CallCheck:
     """
-    Calls a function with the L{Target}. It returns whether the host is well, or
-    a pair of that and the reason, or a L{Verdict}, or a Deferred of one of
-    them. What it raises is the reason of a failure.
+    A check that calls a function with the L{Target}. The function returns whether the host is
+    well, or a pair of that and the reason, or a L{Verdict}, or a Deferred of one of
+    them. If it raises an error, the check fails, and the error is the reason.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -37,8 +37,7 @@ class CallCheck:
 
     def check(self, target: Target) -> Deferred[Verdict]:
         """
-        See L{IHealthCheck.check}. Where it is cancelled, so is the function's
-        own Deferred.
+        Call the function. If the check is cancelled, so is the function's Deferred.
         """
         return maybeDeferred(self._call, target).addCallbacks(self._judge, self._failed)
 
@@ -49,7 +48,7 @@ class CallCheck:
             return Verdict(answer, f"it returned {answer}")
         if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], bool):
             return Verdict(answer[0], str(answer[1])[:500])
-        # Whoever forgets to return something must not have healthy hosts.
+        # A function without a return statement must not pass.
         return Verdict(False, f"it returned {answer!r:.100}, neither True nor False")
 
     def _failed(self, reason: Failure) -> Verdict:
@@ -70,7 +69,7 @@ class Function(PlainKind):
 
     def parse(self, text: str, what: str) -> Any:
         """
-        See L{txlb.model.kinds.Kind}. No text is a function.
+        Refuse every text, as no text is a function.
         """
         raise self.wrong(text, what)
 

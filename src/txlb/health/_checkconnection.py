@@ -1,9 +1,9 @@
 """
-A connection to a host, as a check sees it.
+The connection of a check to a host.
 
-A check is written as steps, a generator that reads from top to bottom. Where it
-has to wait for the connection it yields C{READ} or C{WRITE}, and whoever runs it
-goes on when that can be done::
+A check is written as steps: a generator that reads from top to bottom. If it has to wait for
+the connection it yields C{READ} or C{WRITE}, and L{txlb.health.Sockets} resumes it when the
+socket is ready::
 
     def steps(connection):
         yield from connection.connect()
@@ -27,35 +27,36 @@ from txlb.health._verdict import CheckEnded, Verdict, tlsReason, verdictOfFailur
 from txlb.health._watcher import READ, WRITE
 from txlb.model import Address
 
-#: The most bytes that are taken at a time.
+#: The most bytes that are read at a time.
 CHUNK = 16384
 
 Result = TypeVar("Result")
 
-#: A part of a check, with what it comes to.
+#: A part of a check, with its result.
 Steps = Generator["int | ConnectRequest", None, Result]
 
-#: All of it.
+#: A whole check.
 Conversation = Generator["int | ConnectRequest", None, Verdict]
 
-# Closing sends a reset, and leaves nothing behind in the kernel.
+# SO_LINGER on, with 0 seconds: closing the socket resets the connection, so that none
+# stays in TIME_WAIT.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class CheckConnection:
     """
-    One connection, or the attempt at one. Owned by whoever runs the check, who
-    closes it.
+    One connection, or the attempt at one. L{txlb.health.Sockets} closes it when the check
+    ends.
 
-    @param address: where to; needs no look-up.
+    @param address: the address to connect to; needs no look-up.
     @param header: bytes to send before any others, such as a PROXY header.
     @param others: other addresses of the host, which are tried if that one fails or
         does not answer soon.
     @param timeout: seconds that the check has.
 
-    @ivar address: where to; once it is connected, the address that was reached.
-    @ivar wentElsewhere: whether that is another one than the first.
-    @ivar doing: what the check waits for now, as a log says it when time is up.
+    @ivar address: the address to connect to; once it is connected, the one that was reached.
+    @ivar wentElsewhere: whether the address that was reached is not the first one.
+    @ivar doing: the text for the log if the time of the check is over now.
     """
 
     __slots__ = (
@@ -87,7 +88,7 @@ class CheckConnection:
 
     def fileno(self) -> int:
         """
-        The descriptor; -1 before L{connect} and after L{close}.
+        Return the descriptor; -1 before L{connect} and after L{close}.
         """
         return -1 if self._sock is None else self._sock.fileno()
 
@@ -99,9 +100,9 @@ class CheckConnection:
 
     def connect(self) -> Steps[None]:
         """
-        Connect, and say the header.
+        Connect, and send the header.
 
-        @raise OSError: it can't be had.
+        @raise OSError: the host can't be reached.
         @raise CheckEnded: none of several addresses can be reached, and why.
         """
         if self._others:
@@ -135,12 +136,13 @@ class CheckConnection:
         if error:
             raise OSError(error, "")
         if family is not socket.AF_UNIX and sock.getsockname() == sock.getpeername():
-            # A dead port of our own machine was given to this very socket.
+            # Nothing listens at this local port, and the kernel gave the same port to this
+            # socket (a simultaneous open with itself).
             raise OSError(errno.ECONNREFUSED, "")
 
     def secure(self, context: ssl.SSLContext, serverName: str | None) -> Steps[None]:
         """
-        Make it TLS.
+        Do the TLS handshake.
 
         @param serverName: the name to ask for and to verify. A trailing dot makes
             it absolute for look-ups and is no part of it here (RFC 6066, section 3).
@@ -171,10 +173,10 @@ class CheckConnection:
 
     def send(self, data: bytes) -> Steps[None]:
         """
-        Send all of it. A host that has reset the connection may have answered before, so
-        that this ends all the same, and L{receive} tells.
+        Send all of some bytes. A host that resets the connection may have sent an answer
+        before. So a reset is no error here: L{receive} returns the answer, and then raises.
 
-        @raise OSError: the connection is gone.
+        @raise OSError: the connection is broken otherwise.
         """
         while data and self._reset is None:
             try:
@@ -191,8 +193,8 @@ class CheckConnection:
         Wait for the next bytes.
 
         @param most: how many at most.
-        @return: at least one; none where the host has closed.
-        @raise OSError: the connection is gone.
+        @return: at least one byte; none if the host has closed.
+        @raise OSError: the host has reset the connection, or it is broken.
         """
         sock = self._open
         if not isinstance(sock, ssl.SSLSocket):
@@ -212,14 +214,14 @@ class CheckConnection:
 
     def resetAtEnd(self) -> None:
         """
-        When it is closed, reset it: the host frees it at once, and we have no
-        port that waits for a minute.
+        Reset the connection when it is closed: the host frees it at once, and no local port
+        waits in TIME_WAIT for a minute.
         """
         self._open.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def close(self) -> None:
         """
-        Close it, where it is open.
+        Close the socket if it is open.
         """
         sock, self._sock = self._sock, None
         if sock is not None:

@@ -20,21 +20,21 @@ from txlb.wire import encodeProxyLocal
 
 class CheckedHost:
     """
-    A host that is checked. Owned by the heartbeat.
+    A host that is checked. Owned by the L{CheckRunner<txlb.health._checkrunner.CheckRunner>}.
 
-    @ivar check: how.
-    @ivar healthCheck: what does it.
+    @ivar check: the configured check.
+    @ivar healthCheck: the object that checks the host.
     @ivar pool: the host's pool.
     @ivar host: the host.
-    @ivar timing: when; L{None} before its first check.
-    @ivar ticket: the number of its place in the queue; 0 for none.
-    @ivar waiting: whether it is due and waits until fewer are checked at once.
+    @ivar timing: the times of its checks; L{None} before the first is planned.
+    @ivar ticket: the number of its valid entry in the queue; 0 for none.
+    @ivar waiting: whether its check is due and waits until fewer are under way.
     @ivar running: the check under way.
-    @ivar began: when that began.
-    @ivar expiry: when it has to be over.
-    @ivar late: whether it is being ended for that.
-    @ivar said: the last thing that was logged of checks that say nothing of the
-        host; empty once one does.
+    @ivar began: when that began, or began to wait.
+    @ivar expiry: the deadline of that.
+    @ivar late: whether that is cancelled because of its deadline.
+    @ivar said: the last text that was logged because a check had no result; empty after a
+        check with a result.
     """
 
     __slots__ = (
@@ -71,25 +71,24 @@ class CheckedHost:
     @property
     def name(self) -> str:
         """
-        What it is called in the log.
+        The name of the host for the log.
         """
         return "/".join(self.host.key)
 
     @property
     def isIdle(self) -> bool:
         """
-        Whether it is neither checked now nor to be checked later.
+        Whether no check of the host is under way or planned.
         """
         return not self.ticket and not self.waiting and self.running is None
 
     def target(self, sendProxy: str | None) -> Target | None:
         """
-        Where to check now: at the address that the next client would be sent to.
+        Return the target of a check now: the address that the next client would be sent to.
 
         @param sendProxy: the version of the PROXY header that the group's hosts
-            expect. Where the check has a port of its own, as HAProxy has it,
-            none is expected.
-        @return: L{None} where its name has no address yet.
+            expect. A check with a port of its own sends none, as in HAProxy.
+        @return: L{None} if the host's name has no address yet.
         """
         host, check = self.host, self.check
         if not host.addresses:
@@ -97,8 +96,8 @@ class CheckedHost:
         addresses = host.addressesFrom(host.address)
         name = "localhost"
         if isinstance(host.address, TCPAddress):
-            # A zone means something on this machine alone: it goes into no Host header
-            # (RFC 9844, 6) and no certificate has one.
+            # A zone has a meaning on this machine only. It goes into no Host header (RFC 9844,
+            # section 6), and no certificate has one.
             name = host.configured.ipOrHost.partition("%")[0]
             if check.port is not None:
                 addresses = tuple(

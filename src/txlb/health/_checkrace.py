@@ -23,11 +23,11 @@ CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connection refused")
 
 class CheckRace:
     """
-    The connections of one check. Owned by what runs the check.
+    The attempts of one check to connect, side by side. Owned by the conversation.
 
-    @param request: what is wanted.
-    @param watcher: tells when a socket is ready.
-    @param deadlines: where timeouts wait.
+    @param request: has the addresses, and gets the socket or the failure.
+    @param watcher: watches the sockets.
+    @param deadlines: has the timeouts.
     @param done: is called when C{request} has a socket or a failure.
     """
 
@@ -47,7 +47,7 @@ class CheckRace:
 
     def begin(self) -> None:
         """
-        Begin.
+        Begin to connect.
         """
         failure = self._race.begin()
         if failure is not None:
@@ -55,11 +55,11 @@ class CheckRace:
 
     def end(self) -> None:
         """
-        Stop all of it.
+        Close all sockets that are still connecting.
         """
         self._race.end()
 
-    # As the race wants it
+    # Called by the race
 
     def start(self, address: Address) -> Failure | None:
         try:
@@ -91,7 +91,7 @@ class CheckRace:
         reset = number in RESET_SINCE
         failure = failureOf(number, address) if number and not reset else None
         if failure is None and not reset and sock.getsockname() == sock.getpeername():
-            # A dead port of our own machine was given to this very socket.
+            # The socket connected to itself, see CheckConnection.
             failure = CONNECTED_TO_ITSELF
         if failure is not None:
             self.stop(address)

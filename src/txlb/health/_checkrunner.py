@@ -22,14 +22,15 @@ from txlb.manager import ProxyManager
 from txlb.pool import CheckResult
 from txlb.schedulers import Key
 
-#: Seconds that checks which are due wait for others at most, so that they are
-#: begun together.
+#: Seconds that a check which is due may wait for others, so that they are begun together.
+#: 500 hosts with 250 checks a second need 50 turns of the reactor a second for that, and not
+#: 250.
 GRAIN = 0.02
 
-#: Seconds between two complaints that checks are late.
+#: Seconds between two warnings that checks are late, or of the same kind.
 COMPLAIN = 60.0
 
-#: How many different things are remembered to have been said.
+#: How many different warnings are remembered.
 MANY_SAID = 100
 
 NO_ANSWER = Verdict(False, "no answer")
@@ -123,13 +124,13 @@ class CheckRunner:
             self._next.cancel()
             self._next = None
 
-    # When
+    # Times
 
     def place(self, checked: CheckedHost, share: float) -> None:
         """
-        Check a host for the first time, or again after it was left alone.
+        Plan the first check of a host, or the first one after it was not checked for a while.
 
-        @param share: how much of its interval to wait.
+        @param share: how much of its interval to wait, 0 to 1.
         """
         interval = intervalOf(checked.check, checked.host.health.state)
         if interval is None:
@@ -157,7 +158,7 @@ class CheckRunner:
 
     def _due(self) -> None:
         """
-        Begin the checks whose time has come.
+        Begin the checks that are due.
         """
         self._next = None
         now = self._deadlines.seconds()
@@ -178,7 +179,7 @@ class CheckRunner:
 
     def _turn(self, checked: CheckedHost, now: float, begun: list[CheckedHost]) -> None:
         """
-        It is a host's turn.
+        Begin the check of a host, or let it wait if too many are under way.
         """
         if self.active >= self.maxChecks:
             checked.waiting = True
@@ -191,7 +192,7 @@ class CheckRunner:
         checked.began = now
         service, group, _ = checked.host.key
         target = checked.target(self._manager.getGroup(service, group).sendProxy)
-        # In maintenance it keeps its beat, and its peace.
+        # A host in maintenance is not checked, and keeps its times.
         if target is None or not checked.host.enabled:
             self._again(checked, now)
             return
@@ -212,7 +213,7 @@ class CheckRunner:
 
     def _expect(self, begun: list[CheckedHost]) -> None:
         """
-        Give those that are not over yet their time.
+        Set the deadlines of the checks that have not ended at once.
         """
         for checked in begun:
             if checked.running is not None and checked.expiry is None:
@@ -221,11 +222,13 @@ class CheckRunner:
                     checked.check.patience, expired, checked.began
                 )
 
-    # What was found
+    # Results
 
     def _over(self, checked: CheckedHost) -> Deferred[Verdict]:
         """
-        The check of a host is under way no more.
+        Record that no check of a host is under way any more.
+
+        @return: the Deferred of the check that was.
         """
         running = checked.running
         assert running is not None  # noqa: S101 - asked only while there is one
@@ -260,7 +263,7 @@ class CheckRunner:
         checked.late = True
         running.cancel()
         if checked.running is running:
-            # It does not let go; whatever comes of it later is not listened to.
+            # It did not end when it was cancelled. A result that comes later is ignored.
             self._over(checked)
             self._report(checked, NO_ANSWER)
 
@@ -284,7 +287,7 @@ class CheckRunner:
 
     def _again(self, checked: CheckedHost, now: float) -> None:
         """
-        Check a host again when it is time, and let another one have its turn.
+        Plan the next check of a host, and begin one that waits.
         """
         if self._checked.get(checked.host.key) is checked and checked.timing is not None:
             interval = intervalOf(checked.check, checked.host.health.state)
@@ -294,7 +297,7 @@ class CheckRunner:
 
     def _letOneIn(self, now: float) -> None:
         if self._lettingIn:
-            # One that ended at once; whoever let it in goes on.
+            # A check that was begun by the loop below ended at once. The loop goes on.
             return
         self._lettingIn = True
         begun: list[CheckedHost] = []
@@ -315,8 +318,8 @@ class CheckRunner:
         if late > checked.check.interval and not recently:
             self._complained = now
             _log.warn(
-                "checks are late, that of {host} by {late:.1f} s: {most} at once are too few, as "
-                "hosts take so long to answer",
+                "checks are late, that of {host} by {late:.1f} s: maxChecks is {most}, and that "
+                "is too few, as hosts take so long to answer",
                 host=checked.name,
                 late=late,
                 most=self.maxChecks,
@@ -324,7 +327,7 @@ class CheckRunner:
 
     def _say(self, checked: CheckedHost, detail: str) -> None:
         """
-        Say once that a check says nothing of its host.
+        Log once that a check has no result.
         """
         if checked.said == detail:
             return
@@ -332,10 +335,10 @@ class CheckRunner:
         if checked.check.kind == "agent":
             _log.info("{host}: {detail}", host=checked.name, detail=detail)
         elif self._isNews(detail):
-            # What the balancer lacks all its checks lack.
+            # The balancer itself lacks something, so that other checks fail likewise.
             _log.warn(
-                "{host} can't be checked, maybe others neither: {detail}; no host is put out "
-                "for that",
+                "{host} can't be checked, and maybe other hosts neither: {detail}; no host is put "
+                "out for that",
                 host=checked.name,
                 detail=detail,
             )

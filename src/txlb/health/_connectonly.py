@@ -1,5 +1,5 @@
 """
-Checks where no socket may be opened: the reactor connects.
+Checks under a reactor that opens no sockets.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from txlb.model import Address
 
 class ConnectOnly:
     """
-    Runs the conversations of checks under a reactor for tests, in the place of
-    L{txlb.health.Sockets}. It has the reactor connect, and a host is well if it accepts:
-    what a check would say then is not said, as there is no socket to say it on.
+    A stand-in for L{txlb.health.Sockets} under a reactor for tests. The reactor connects, and a
+    check passes if the host accepts. The conversation of the check is not run, as it needs a
+    socket.
 
     @param reactor: connects.
     """
@@ -31,7 +31,9 @@ class ConnectOnly:
 
     def run(self, connection: CheckConnection, conversation: Conversation) -> Deferred[Verdict]:
         """
-        Run a check. See L{txlb.health.Sockets.run}.
+        Connect, and run no step of the conversation.
+
+        @return: fires with the verdict. It does not fail.
         """
         conversation.close()
         return self.reach(connection.address)
@@ -40,7 +42,7 @@ class ConnectOnly:
         """
         Find out whether a host accepts.
 
-        @return: see L{txlb.health.Sockets.run}. It does not fail.
+        @return: fires with the verdict. It does not fail.
         """
         protocol = Protocol()
         endpoint = reactorEndpointOf(self._reactor, address)
@@ -60,7 +62,7 @@ class ConnectOnly:
 
     def look(self) -> None:
         """
-        See L{txlb.health.Sockets.look}. Nothing is watched.
+        Do nothing: no descriptor is watched.
         """
 
     def stop(self) -> None:

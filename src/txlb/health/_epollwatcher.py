@@ -12,17 +12,17 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: How many events are taken at a time.
+#: How many events are read at a time.
 MAX_EVENTS = 256
 
 
 @implementer(IReadDescriptor)
 class EpollWatcher:
     """
-    An epoll of its own, which the reactor watches as one descriptor while there
-    is anything in it.
+    An epoll, which the reactor watches as one descriptor. It is made with the first
+    descriptor.
 
-    @param reactor: watches it.
+    @param reactor: watches the epoll.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -43,7 +43,7 @@ class EpollWatcher:
     def forget(self, fd: int) -> None:
         del self._calls[fd]
         if self._epoll is not None:
-            # Closing would do, unless a process that was forked has a copy.
+            # Closing the descriptor is not enough if a forked process has a copy of it.
             self._epoll.unregister(fd)
 
     def look(self) -> None:
@@ -58,7 +58,7 @@ class EpollWatcher:
             return
         ready = [(fd, self._calls.get(fd)) for fd, _ in self._epoll.poll(0, MAX_EVENTS)]
         for fd, call in ready:
-            # One may be closed in this turn, and its number be another's by now.
+            # A call before may have closed this descriptor, and another may have its number.
             if call is not None and self._calls.get(fd) is call:
                 call()
 

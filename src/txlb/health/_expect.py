@@ -1,5 +1,5 @@
 """
-A check that says one thing and expects another.
+A check that sends bytes and expects others.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from txlb.health._verdict import Verdict
 from txlb.model.kinds import Boolean
 from txlb.model.options import Option
 
-#: The most bytes of an answer that are looked at.
+#: The most bytes of an answer that are searched.
 MAX_ANSWER = 16 * 1024
 
 
 class ExpectCheck(ConversationCheck):
     """
-    Passes where the expected bytes are in the answer.
+    A check that passes if the expected bytes are in the answer.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -54,13 +54,16 @@ class ExpectCheck(ConversationCheck):
 
 EXPECT = CheckKind(
     "expect",
-    "Sends some bytes and expects some in the answer, or in what the host says by itself.",
+    "Sends some bytes and expects some in the answer, or in what the host sends by itself.",
     ExpectCheck,
     (
         Option(
-            "expect", Bytes(), "What has to be in the first 16 KiB of the answer.", required=True
+            "expect",
+            Bytes(),
+            "The bytes that must be in the first 16 KiB of the answer.",
+            required=True,
         ),
-        Option("send", Bytes(), "What is sent.", defaultDoc="nothing"),
+        Option("send", Bytes(), "The bytes to send.", defaultDoc="nothing"),
         Option("tls", Boolean(), "Whether to talk over TLS.", False),
         VERIFY,
         SERVER_NAME,

@@ -1,5 +1,5 @@
 """
-The heartbeat: checks every host that is to be checked, again and again.
+The heartbeat: checks hosts again and again.
 """
 
 from __future__ import annotations
@@ -34,20 +34,19 @@ _log = Logger()
 
 class Heartbeat(Service):
     """
-    Checks hosts and reports what it finds to their pools, which count. It
+    A service that checks hosts and reports the results to their pools, which count them. It
     follows hosts that come and go, and checks that are changed. Owned by a
     L{txlb.application.service.LoadBalancedService}.
 
-    Where a check takes longer than it has, that is a failure. What a check
-    raises is logged, and counts for nothing.
+    A check that takes longer than its timeout fails. An error of the check itself is logged and
+    has no effect.
 
-    @param manager: whose hosts.
-    @param reactor: watches the checks' connections.
-    @param deadlines: when to check next.
+    @param manager: has the hosts.
+    @param reactor: watches the connections of checks.
+    @param deadlines: has the times of checks.
     @param maxChecks: checks under way at once, at least 1; more wait their turn.
     @param source: the source of chance.
-    @param sockets: what runs the conversations of checks; by default sockets of their
-        own.
+    @param sockets: runs the conversations of checks; by default an object of its own.
     @raise ModelError: a check can't be made as it is configured.
 
     """
@@ -90,11 +89,11 @@ class Heartbeat(Service):
     def maxChecks(self, most: int) -> None:
         self._runner.maxChecks = most
 
-    # Life
+    # Start and stop
 
     def startService(self) -> None:
         """
-        Begin. The first checks are spread over the interval.
+        Begin to check. The first checks are spread over the interval.
         """
         super().startService()
         self._unsubscribe = self._manager.subscribe(self._happened)
@@ -113,8 +112,7 @@ class Heartbeat(Service):
 
     def stopService(self) -> None:
         """
-        Check no more; checks under way are cancelled. Hosts stay in or out as
-        they are.
+        Check no more. Checks under way are cancelled. Hosts stay in or out.
         """
         super().stopService()
         if self._unsubscribe is not None:
@@ -125,17 +123,17 @@ class Heartbeat(Service):
 
     def verify(self, check: HealthCheck) -> None:
         """
-        See that a check can be made.
+        Check that a check can be made.
 
-        @raise ModelError: it can't be as it is configured.
+        @raise ModelError: it can't be made as it is configured.
         """
         makeCheck(check, self._tools)
 
     def verifyAll(self, service: ProxyService) -> None:
         """
-        See that all checks of a service can be made.
+        Check that all checks of a service can be made.
 
-        @raise ModelError: one can't be as it is configured.
+        @raise ModelError: one can't be made as it is configured.
         """
         for group in service.groups:
             where = f"{service.name}/{group.name}"
@@ -152,7 +150,7 @@ class Heartbeat(Service):
         except (ModelError, UnknownName) as error:
             raise ModelError(f"the check of {name}: {error}") from None
 
-    # Who is checked
+    # Hosts
 
     def _keys(self) -> Iterator[Key]:
         for service in self._manager.services.values():
@@ -162,7 +160,9 @@ class Heartbeat(Service):
 
     def _make(self, key: Key) -> CheckedHost | None:
         """
-        @return: L{None} where the host is not to be checked.
+        Make the check of a host.
+
+        @return: L{None} if the host is not to be checked.
         """
         check = self._manager.checkOf(*key)
         if check is None:
@@ -173,13 +173,15 @@ class Heartbeat(Service):
 
     def _follow(self, key: Key) -> CheckedHost | None:
         """
-        See to it that a host is checked as the manager has it.
+        Check a host from now on as the manager has it configured, or no more.
+
+        @return: the host if its check is new or was changed.
         """
         before = self._runner.get(key)
         try:
             check = self._manager.checkOf(*key)
         except UnknownName:
-            # It is gone already.
+            # The host was removed meanwhile.
             return None
         if before is not None and before.check == check:
             return None
@@ -188,7 +190,7 @@ class Heartbeat(Service):
         try:
             checked = self._make(key)
         except ModelError as error:
-            # It was changed behind the back of whoever would have said so.
+            # The check was set without L{verify}, for example by the manager alone.
             _log.error("not checked: {error}", error=error)
             checked = None
         if checked is not None:
@@ -216,7 +218,7 @@ class Heartbeat(Service):
         if kind is EventKind.HOST_REMOVED:
             self._runner.remove(checked)
         elif kind is EventKind.HOST_DOWN and checked.isIdle:
-            # It was left alone while it was up, and traffic put it out.
+            # It was not checked while it was up (onlyDown), and traffic put it out.
             self._runner.place(checked, 1.0)
 
     def _followSoon(self, key: Key) -> None:

@@ -1,5 +1,5 @@
 """
-A check that asks for a page.
+A check that sends an HTTP request.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from txlb.model.kinds import Boolean
 from txlb.model.options import Option, Text
 from txlb.wire import HTTPAnswerError, HTTPReader
 
-#: The most bytes of an answer's body that are looked at.
+#: The most bytes of an answer's body that are searched.
 MAX_BODY = 64 * 1024
 
 
 class HTTPCheck(ConversationCheck):
     """
-    Passes where the answer has a status that is expected and, where that is
-    asked for, a body with a text in it.
+    A check that passes if the answer has an expected status and, with C{contains}, a body that
+    has a text in it.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -71,7 +71,7 @@ class HTTPCheck(ConversationCheck):
 
 class HTTPAnswer:
     """
-    An HTTP answer, read as far as it is wanted.
+    An HTTP answer, read as far as the check needs it.
     """
 
     def __init__(self, connection: CheckConnection, hasBody: bool) -> None:
@@ -81,10 +81,9 @@ class HTTPAnswer:
 
     def readStatus(self) -> Steps[int]:
         """
-        Read the status of the first answer that isn't an interim one. The body is
-        what comes next.
+        Read the status of the first answer that isn't an interim one.
 
-        @raise CheckEnded: this is no HTTP, or there is too much of it.
+        @raise CheckEnded: it is no HTTP, or its head is too long.
         """
         while self._reader.status is None:
             yield from self._read()
@@ -110,12 +109,13 @@ class HTTPAnswer:
 
     def bodyContains(self, wanted: bytes) -> Steps[bool]:
         """
-        Return whether C{wanted} is in what is looked at of the body.
+        Return whether C{wanted} is in the body, of which at most L{MAX_BODY} bytes are
+        searched.
         """
         while wanted not in self._body:
             if self._reader.complete or self._reader.received >= MAX_BODY:
                 return False
-            # Bytes that were searched are not searched again.
+            # Keep only the last bytes, in which the text may begin.
             self._body = self._body[max(len(self._body) - len(wanted) + 1, 0) :]
             more = yield from self._read()
             if not more:
@@ -127,11 +127,11 @@ _PRINTABLE = "printable characters without a space"
 
 HTTP = CheckKind(
     "http",
-    "Asks for a page, by HTTP/1.1 on a connection of its own.",
+    "Sends a request by HTTP/1.1, on a connection of its own.",
     HTTPCheck,
     (
         Option(
-            "method", Text("[A-Z]{1,20}", "a method, such as GET or HEAD"), "What to do.", "GET"
+            "method", Text("[A-Z]{1,20}", "a method, such as GET or HEAD"), "The method.", "GET"
         ),
         Option(
             "path",
@@ -142,14 +142,14 @@ HTTP = CheckKind(
         Option(
             "host",
             Text(r"[\x21-\x7e]{1,255}", f"1 to 255 {_PRINTABLE}"),
-            "What the header ``Host`` says.",
+            "The value of the header ``Host``.",
             defaultDoc="the host as it is configured",
         ),
-        Option("status", Statuses(), "The answers that will do.", "200-399"),
+        Option("status", Statuses(), "The status codes that pass.", "200-399"),
         Option(
             "contains",
             Bytes(),
-            f"What the first {MAX_BODY // 1024} KiB of the body have to have in them.",
+            f"The bytes that must be in the first {MAX_BODY // 1024} KiB of the body.",
             defaultDoc="nothing",
         ),
         Option("tls", Boolean(), "Whether to ask over TLS.", False),

@@ -25,7 +25,7 @@ class CheckKind:
     A kind of check. An object of this class in a module of C{twisted.plugins} is a plugin.
 
     @ivar word: its word in the configuration file.
-    @ivar doc: what it does, in a sentence or two of reStructuredText.
+    @ivar doc: its effect, in a sentence or two of reStructuredText.
     @ivar make: makes a check of a host from the values of all its options and the
         tools; raises L{ModelError} if they don't go together.
     @ivar options: the options of this kind alone.

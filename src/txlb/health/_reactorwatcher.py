@@ -16,9 +16,9 @@ from txlb.health._watcher import WRITE
 
 class ReactorWatcher:
     """
-    Lets the reactor watch each descriptor.
+    A watcher that has the reactor watch each descriptor.
 
-    @param reactor: watches.
+    @param reactor: watches the descriptors.
     """
 
     def __init__(self, reactor: Any) -> None:

@@ -20,6 +20,8 @@ from txlb.health._watcher import Watcher
 class RunningConversation:
     """
     One conversation under way.
+
+    @ivar done: fires with the verdict, see L{txlb.health.Sockets.run}.
     """
 
     __slots__ = (
@@ -59,7 +61,7 @@ class RunningConversation:
             self._end(ended.verdict)
         except OSError as error:
             self._end(verdictOf(error, self._connection.address))
-        except Exception:  # noqa: BLE001 - whoever runs checks logs what is wrong with one
+        except Exception:  # noqa: BLE001 - the heartbeat logs it
             self._free()
             self.done.errback(Failure())
         else:
@@ -67,7 +69,7 @@ class RunningConversation:
                 self._race = CheckRace(want, self._watcher, self._deadlines, self._step)
                 self._race.begin()
                 return
-            # Another socket object may stand for it by now, on the same descriptor.
+            # With TLS another socket object has the same descriptor.
             if want != self._want:
                 self._want = want
                 self._watched = self._connection.fileno()

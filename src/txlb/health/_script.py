@@ -1,5 +1,5 @@
 """
-A check that is a program.
+A check that runs a program.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from txlb.interfaces import IHealthCheck
 from txlb.model import UNIXAddress
 from txlb.model.options import Option, Text
 
-#: Bytes of what a program says that are kept, from the beginning.
+#: How many bytes of a program's output are kept, from its beginning.
 MAX_OUTPUT = 4096
 
-#: Seconds between two looks at whether it has ended, where the system can't tell.
+#: Seconds between two looks at whether a program has ended, without pidfd_open(2).
 LOOK = 0.05
 
-#: What systemd says to the balancer itself is not for its children.
+#: What systemd tells the balancer, and not the programs that it starts.
 _NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
 
 
 @implementer(IHealthCheck)
 class ScriptCheck:
     """
-    Runs a program for each check. Exit status 0 passes; the first line that it
-    writes is kept as the reason.
+    A check that runs a program. Exit status 0 passes; the first line of its output is the
+    reason.
 
     The program gets the host in its environment: C{TXLB_HOST} and C{TXLB_PORT}
     (for a UNIX socket C{unix:/path} and 0), C{TXLB_SERVICE}, C{TXLB_GROUP},
-    C{TXLB_NAME} and C{TXLB_TIMEOUT}. It is the leader of a process group, which
-    is killed when its time is over, and when it has ended.
+    C{TXLB_NAME} and C{TXLB_TIMEOUT}. It is the leader of a process group, which is killed when
+    the time of the check is over, and when the program has ended.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -76,7 +76,7 @@ def _environment(target: Target) -> dict[str, str]:
 
 class RunningProgram:
     """
-    One program under way.
+    One run of a program.
     """
 
     def __init__(
@@ -89,13 +89,13 @@ class RunningProgram:
         self._pipe = self._ended = -1
         self._look: Deadline | None = None
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - whoever configures it chooses it
+            self._process = subprocess.Popen(  # noqa: S603 - the administrator configures it
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                # So that it can be killed with all its children.
+                # A process group of its own can be killed with all children.
                 start_new_session=True,
             )
         except OSError as error:
@@ -118,7 +118,7 @@ class RunningProgram:
 
     def _read(self) -> None:
         """
-        Take what it says, so that it never waits for us; keep the beginning.
+        Read the output, so that the program never waits for that; keep the beginning.
         """
         try:
             data = os.read(self._pipe, 65536)
@@ -154,8 +154,8 @@ class RunningProgram:
         deferred.callback(Verdict(False, "the program did not end"))
 
     def _free(self) -> None:
-        # The group lives on while anybody is in it, so this reaches those that
-        # it left behind, and nobody else.
+        # The number of a process group is not used again while a process is in it. So this
+        # kills the children that the program left, and no other process.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         if self._look is not None:
@@ -165,7 +165,7 @@ class RunningProgram:
             os.close(self._ended)
         if self._pipe >= 0:
             self._closePipe()
-        # It was killed, so that this takes no time.
+        # The program was killed, so that this returns at once.
         self._process.wait()
 
     def _closePipe(self) -> None:
@@ -178,7 +178,7 @@ class RunningProgram:
 SCRIPT = CheckKind(
     "script",
     "Runs a program, which gets the host in ``TXLB_HOST`` and ``TXLB_PORT``. Exit status 0 passes. "
-    "When its time is over it is killed, with all that it has started.",
+    "When its time is over it is killed, with all programs that it started.",
     ScriptCheck,
     (
         Option(

@@ -1,10 +1,10 @@
 """
 Running the conversations of checks.
 
-A balancer of 500 hosts makes 250 checks a second. So their sockets are not
-transports of the reactor's: on Linux they are in an epoll of their own, which the
-reactor watches as one descriptor, as the fast relay does. Elsewhere the reactor
-watches each.
+A balancer of 500 hosts makes 250 checks a second, at the default interval of 2 s. So their
+sockets are no transports of the reactor: on Linux they are in an epoll of their own, which the
+reactor watches as one descriptor, as the fast relay does. On other systems the reactor watches
+each socket.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from txlb.health._watcher import Watcher
 
 class Sockets:
     """
-    Runs the conversations of checks. Owned by the heartbeat.
+    The runner of the conversations of checks. Owned by the heartbeat.
 
-    @param reactor: watches.
-    @param deadlines: where timeouts wait; by default on this process's monotonic clock.
+    @param reactor: watches the descriptors.
+    @param watcher: by default an epoll, or the reactor if the system has none.
+    @param deadlines: has the timeouts; by default on the monotonic clock of this process.
 
-    @ivar watcher: what tells when a descriptor is ready.
+    @ivar watcher: reports when a descriptor is ready.
     """
 
     def __init__(
@@ -48,23 +49,24 @@ class Sockets:
 
     def run(self, connection: CheckConnection, conversation: Conversation) -> Deferred[Verdict]:
         """
-        Run a check.
+        Run a check, and close the connection when it ends.
 
-        @return: fires with what it found. Where it is cancelled it fires with
-            what it was waiting for in vain. It fails with whatever a check
-            raises that is neither L{OSError} nor L{CheckEnded}.
+        @return: fires with the verdict. If it is cancelled it fires with a failure that says
+            what the check was waiting for. It fails with any error of the check
+            that is neither L{OSError} nor L{CheckEnded}.
         """
         return RunningConversation(self.watcher, self._deadlines, connection, conversation).done
 
     def look(self) -> None:
         """
-        Finish what can be finished now; after a batch of checks was begun.
+        Handle the sockets that are ready now. The heartbeat calls this after it began some
+        checks.
         """
         self.watcher.look()
 
     def stop(self) -> None:
         """
-        Free what is held. No check may be under way.
+        Free the epoll and the timeouts. No check may be under way.
         """
         self.watcher.stop()
         if self._ownsDeadlines:

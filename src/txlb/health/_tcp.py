@@ -27,10 +27,10 @@ from txlb.model.options import Option, Text
 @implementer(IHealthCheck)
 class ConversationCheck:
     """
-    A check that is a conversation over one connection.
+    A check that is a conversation over one connection. A subclass overrides L{talk}.
 
     @param options: the values of the options of its kind.
-    @param tools: what it is made with.
+    @param tools: run the conversation.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -42,15 +42,17 @@ class ConversationCheck:
 
     def talk(self, connection: CheckConnection, target: Target) -> Conversation:
         """
-        The steps of the check.
+        Yield the steps of the check, and return its L{Verdict}.
+
+        @raise NotImplementedError: the subclass does not override this.
         """
         raise NotImplementedError
 
 
 class TCPCheck(ConversationCheck):
     """
-    Passes where the host accepts a connection, which is reset then, as HAProxy
-    does it: so neither side keeps anything of it.
+    A check that passes if the host accepts a connection. The connection is reset then, as in
+    HAProxy, so that neither side keeps state of it.
     """
 
     def talk(self, connection: CheckConnection, target: Target) -> Conversation:
@@ -64,7 +66,7 @@ CONNECTED = Verdict(True, "connected")
 
 class TLSCheck(ConversationCheck):
     """
-    Passes where the TLS handshake succeeds.
+    A check that passes if the TLS handshake succeeds.
     """
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
@@ -79,7 +81,7 @@ class TLSCheck(ConversationCheck):
 
 class TLSOptions:
     """
-    How TLS is spoken to a host.
+    The settings of TLS for a check.
 
     @raise ModelError: the file of authorities can't be used.
     """
@@ -90,15 +92,15 @@ class TLSOptions:
 
     def secure(self, connection: CheckConnection, target: Target) -> Any:
         """
-        The steps that make a connection TLS.
+        Return the steps of the TLS handshake.
         """
         return connection.secure(self._context, self._serverName or target.name)
 
 
 def tlsContext(verify: bool, caFile: str | None) -> ssl.SSLContext:
     """
-    What TLS clients share. Reading authorities takes a while, so that hosts which
-    are checked alike share one.
+    Make the context of TLS clients. Hosts with the same settings share one, as reading the
+    authorities takes tens of milliseconds.
 
     @param verify: whether chain and name have to be right.
     @param caFile: a PEM file of authorities instead of the system's.

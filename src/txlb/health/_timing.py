@@ -1,13 +1,15 @@
 """
-When a host is checked next.
+The times of a host's checks.
 
-Each host has its own beat, C{BEAT} of its interval, so that hosts that were
-spread over an interval stay so; a check begins up to C{JITTER} of the interval
-after its beat, so that several balancers don't keep in step, and it may be
-C{LATE} of the interval late, so that many can be begun at a time. Together that
-is never more than the interval::
+A check may begin a little before its interval is over and never after it. The interval has
+three parts::
 
     BEAT + JITTER + LATE = 1
+
+Each host has a beat, one every C{BEAT} of its interval. Its beats are counted from its first
+one, so that hosts which are spread over an interval stay spread. A check begins up to C{JITTER}
+of the interval after the beat, at random, so that several balancers don't act in step. It may be
+C{LATE} of the interval late, so that the runner can begin many checks together.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from txlb.pool import HealthState
 
 BEAT, JITTER, LATE = 0.95, 0.025, 0.025
 
-#: In these states a host is about to be put in or out, or not known yet.
+#: In these states a host is about to be put in or out, or was not checked yet.
 CHANGING = frozenset({HealthState.STARTING, HealthState.GOING_DOWN, HealthState.COMING_UP})
 
 
 def intervalOf(check: HealthCheck, state: HealthState) -> float | None:
     """
-    Seconds from one check to the next.
+    Return the seconds from one check to the next.
 
-    @return: L{None} for a host that is left alone while it is so.
+    @return: L{None} for a host that is not checked in this state.
     """
     if check.onlyDown and state is HealthState.UP:
         return None
@@ -41,7 +43,7 @@ def intervalOf(check: HealthCheck, state: HealthState) -> float | None:
 
 def shortest(check: HealthCheck) -> float:
     """
-    The shortest interval of a check, in seconds.
+    Return the shortest interval of a check, in seconds.
     """
     found = (check.interval, check.fastInterval, check.downInterval)
     return min(each for each in found if each is not None)
@@ -49,9 +51,12 @@ def shortest(check: HealthCheck) -> float:
 
 class CheckTiming:
     """
-    The beat of one host.
+    The times of the checks of one host.
 
-    @ivar interval: seconds from one check to the next, as it is now.
+    @param interval: seconds from one check to the next.
+    @param first: the first beat.
+
+    @ivar interval: the current seconds from one check to the next.
     """
 
     __slots__ = ("_at", "_random", "interval")
@@ -63,13 +68,13 @@ class CheckTiming:
 
     def first(self) -> float:
         """
-        When to check first.
+        Return the time of the first check.
         """
         return self._at + self.interval * JITTER * self._random.random()
 
     def next(self, interval: float, began: float, now: float) -> float:
         """
-        When to check next.
+        Return the time of the next check.
 
         @param interval: seconds from one check to the next, from here on.
         @param began: when the last check began.
@@ -81,6 +86,6 @@ class CheckTiming:
             self.interval = interval
             self._at = began + interval * BEAT
         if self._at < now - interval:
-            # Checks took that long, or had to wait; what was missed is missed.
+            # The check took so long, or had to wait. Beats that are over are left out.
             self._at = now
         return max(self._at + interval * JITTER * self._random.random(), now)

@@ -1,5 +1,5 @@
 """
-The kinds of values that options of checks have.
+The kinds of values of the options of checks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Bytes(PlainKind):
 @dataclass(frozen=True, slots=True)
 class Statuses(PlainKind):
     """
-    The numbers of HTTP answers: C{200}, C{200-399}, C{200-299,304}.
+    Status codes of HTTP: C{200}, C{200-399}, C{200-299,304}.
     """
 
     def describe(self) -> str:
@@ -56,7 +56,7 @@ class Statuses(PlainKind):
 
 def ranges(statuses: str) -> list[tuple[int, int]]:
     """
-    What L{Statuses} are, as pairs of the least and the most.
+    Return the ranges of L{Statuses}, as pairs of the least and the most.
     """
     found = []
     for part in statuses.split(","):
@@ -67,9 +67,9 @@ def ranges(statuses: str) -> list[tuple[int, int]]:
 
 def unescaped(text: str, what: str) -> bytes:
     """
-    The bytes that a text with escapes stands for.
+    Return the bytes that a text with escapes stands for.
 
-    @raise ModelError: there is an escape that is none.
+    @raise ModelError: a backslash begins no known escape.
     """
     parts: list[bytes] = []
     rest = text
@@ -91,8 +91,8 @@ def unescaped(text: str, what: str) -> bytes:
 
 def shown(data: bytes, most: int = 60) -> str:
     """
-    What a host sent, for a log: one line, without anything that a terminal
-    obeys, and not too much of it.
+    Return some bytes of a host as text for the log: one line, without control characters, and
+    at most so many bytes of it.
     """
     text = data[:most].decode("utf-8", "backslashreplace")
     return ascii(text) if len(data) <= most else f"{text!a}…"

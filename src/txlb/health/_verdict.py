@@ -1,5 +1,5 @@
 """
-What a check found out.
+The result of a check.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from txlb.model import Address
 from txlb.pool import Failure, FailureKind
 from txlb.wire import AgentReply
 
-#: Our own want of descriptors, ports or memory: no fault of any host's.
+#: Failures because the balancer lacks descriptors, ports or memory: no fault of a host.
 _OURS = frozenset({FailureKind.LOCAL, FailureKind.PORTS})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    What a check found out of a host.
+    The result of a check.
 
-    @ivar passed: whether the host is well; L{None} where the check could not
-        find out, through no fault of the host's. Then nothing is counted.
-    @ivar detail: the answer or what was wrong with it, as it reads in a log.
-    @ivar reply: what an agent beside the host said.
-    @ivar address: where the host was reached, if not at the address that the check was
-        given; what runs the check says it.
+    @ivar passed: whether the host is well; L{None} if the check could not find out, through
+        no fault of the host. Then nothing is counted.
+    @ivar detail: the answer or what was wrong with it, as text for the log.
+    @ivar reply: the reply of an agent beside the host.
+    @ivar address: the address at which the host was reached, if it is not that of the target.
+        L{txlb.health.Sockets} sets it.
     """
 
     passed: bool | None
@@ -38,9 +38,9 @@ class Verdict:
 
 class CheckEnded(TxlbError):
     """
-    The check is over before its last step; it is raised inside a check only.
+    An error that ends a check before its last step. It is raised inside a check only.
 
-    @ivar verdict: what was found.
+    @ivar verdict: the result of the check.
     """
 
     def __init__(self, verdict: Verdict) -> None:
@@ -50,14 +50,14 @@ class CheckEnded(TxlbError):
     @classmethod
     def failed(cls, detail: str) -> CheckEnded:
         """
-        The host did not pass.
+        Make the error of a host that did not pass.
         """
         return cls(Verdict(False, detail))
 
 
 def verdictOf(error: OSError, address: Address | None = None) -> Verdict:
     """
-    What an error of the system says of the host that was talked to.
+    Return the verdict that follows from an error of the system.
 
     @param address: the host's address, if it is known.
     """
@@ -70,7 +70,7 @@ def verdictOf(error: OSError, address: Address | None = None) -> Verdict:
 
 def verdictOfFailure(failure: Failure) -> Verdict:
     """
-    What a failure to connect says of the host.
+    Return the verdict that follows from a failure to connect.
     """
     if failure.kind in _OURS:
         return Verdict(None, f"the balancer itself can't check: {failure.detail}")
@@ -79,6 +79,6 @@ def verdictOfFailure(failure: Failure) -> Verdict:
 
 def tlsReason(error: ssl.SSLError) -> str:
     """
-    What OpenSSL says, in words.
+    Return the reason of an error of OpenSSL, in words.
     """
     return (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")

@@ -1,5 +1,5 @@
 """
-The interface of what tells checks when their descriptors are ready.
+The interface of the watchers of descriptors.
 """
 
 from __future__ import annotations
@@ -7,32 +7,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-#: What is waited for; the values are those of poll(2).
+#: The readiness to wait for; the values are those of poll(2).
 READ, WRITE = 1, 4
 
 
 class Watcher(Protocol):
     """
-    Tells when a descriptor can be read or written.
+    A watcher of descriptors.
     """
 
     def watch(self, fd: int, want: int, call: Callable[[], None]) -> None:
         """
-        Call C{call} whenever C{fd} is ready for C{want}; instead of what it was
-        watched for before.
+        Call C{call} whenever C{fd} is ready for C{want}. This replaces an earlier call for
+        C{fd}.
         """
 
     def forget(self, fd: int) -> None:
         """
-        Watch it no more; before it is closed.
+        Stop watching a descriptor, before it is closed.
         """
 
     def look(self) -> None:
         """
-        Do now what can be done now, if that is cheap.
+        Handle the descriptors that are ready now, if that is cheap to find out.
         """
 
     def stop(self) -> None:
         """
-        Watch nothing any more.
+        Stop watching all descriptors.
         """

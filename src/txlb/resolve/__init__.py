@@ -1,6 +1,5 @@
 """
-Names of hosts to addresses, ahead of time: no connection ever waits for a
-look-up.
+Looking up the names of hosts ahead of time, so that no connection waits for a look-up.
 """
 
 from txlb.resolve._names import NameService

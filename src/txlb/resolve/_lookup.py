@@ -11,21 +11,23 @@ from twisted.internet.defer import Deferred
 from txlb.deadlines import Deadline, Deadlines
 from txlb.model import Address, TCPAddress
 
-#: Seconds after which a look-up without an answer is told.
+#: Seconds after which a look-up without an answer is reported.
 SILENT = 5.0
 
 
 class Lookup:
     """
-    One host's name, looked up at an interval. Owned by the L{NameService}.
+    The look-ups of one host's name, at an interval. Owned by the
+    L{NameService<txlb.resolve.NameService>}.
 
-    @param ask: looks a name up.
-    @param report: is told whether the answer before was good (L{None} before
-        the first), and the addresses of this one.
+    @param ask: looks up a name.
+    @param report: is called with whether the answer before was good (L{None} before
+        the first), and with the addresses of this one.
     @param silent: is called once if there is no answer for L{SILENT} seconds, unless
-        it is known already that the name has none.
-    @param later: calls something after the interval.
-    @param deadlines: where timeouts wait.
+        the last answer was that the name has no address.
+    @param later: calls a function after the interval.
+    @param deadlines: has the timeouts.
+    @param address: the host's address, with the name.
 
     @ivar name: the name.
     @ivar good: whether the last answer was good; L{None} before the first.
@@ -47,7 +49,7 @@ class Lookup:
         self._tellSilence = silent
         self._later = later
         self._deadlines = deadlines
-        # Whether it was told that this look-up has had no answer for long.
+        # Whether this look-up was reported to have no answer.
         self._silent = False
         self._patience: Deadline | None = None
         self._address = address
@@ -87,10 +89,10 @@ class Lookup:
             return
         self._stopWaiting()
         addresses = [TCPAddress(host, self._address.port) for host in found]
-        # That it has none was told.
+        # If there was no answer, that was reported already.
         before = False if self._silent else self.good
         self.good = bool(addresses)
         self._report(before, addresses)
-        # Who was told of it may have moved or removed the host.
+        # An observer of the report may have moved or removed the host.
         if not self._stopped:
             self._next = self._later(self.look)

@@ -26,11 +26,12 @@ from txlb.resolve._lookup import SILENT, Lookup
 from txlb.resolve._resolution import Resolution
 from txlb.schedulers import Key
 
-#: Look-ups under way at once; Twisted's own resolver has ten threads.
+#: Look-ups under way at once. Twisted's own resolver has ten threads, and a program may need
+#: some of them.
 AT_ONCE = 8
 
-#: How far an interval is stretched or shortened, so that many names are not
-#: looked up in one burst.
+#: The share by which an interval is longer or shorter at most, at random, so that many names
+#: are not looked up in one burst.
 JITTER = 0.1
 
 _log = Logger()
@@ -38,12 +39,12 @@ _log = Logger()
 
 class NameService(Service):
     """
-    Keeps the addresses of all hosts that are configured by name up to date.
-    Hosts that come and go are followed.
+    A service that keeps the addresses of hosts up to date that are configured by name. It
+    follows hosts that come and go.
 
-    @param manager: whose hosts.
+    @param manager: has the hosts.
     @param reactor: has the C{nameResolver}.
-    @param deadlines: where the next look-ups wait.
+    @param deadlines: has the times of look-ups.
     @param source: the source of jitter.
 
     @ivar answered: is called after each answer, good or bad, and when a name that had
@@ -63,15 +64,15 @@ class NameService(Service):
         self._random = source if source is not None else random.Random()
         self._semaphore = DeferredSemaphore(AT_ONCE)
         self._lookups: dict[Key, Lookup] = {}
-        # Those who wait for the answer to each name that is being looked up.
+        # The Deferreds that wait for the answer to each name that is being looked up.
         self._asking: dict[str, list[Deferred[Sequence[str]]]] = {}
         self._unsubscribe: Callable[[], None] | None = None
         self.answered: Callable[[], object] | None = None
 
     def startService(self) -> None:
         """
-        Begin to look up. The services take turns, so that the names of one that are
-        silent hold up no other.
+        Begin to look up. The services take turns, so that names of one service that get no
+        answer don't delay those of another.
         """
         super().startService()
         self._unsubscribe = self._manager.subscribe(self._happened)
@@ -87,7 +88,7 @@ class NameService(Service):
 
     def stopService(self) -> None:
         """
-        Look up nothing more. Answers that are still to come are ignored.
+        Look up no more. Answers that come later are ignored.
         """
         super().stopService()
         if self._unsubscribe is not None:
@@ -129,7 +130,7 @@ class NameService(Service):
         try:
             address = self._manager.getHost(*key).address
         except UnknownName:
-            # It was removed by what another observer did of the same event.
+            # Another observer of the same event removed the host.
             return
         if isinstance(address, TCPAddress) and not address.isLiteral:
             lookup = Lookup(
@@ -150,9 +151,9 @@ class NameService(Service):
 
     def _ask(self, name: str) -> Deferred[Sequence[str]]:
         """
-        Look up a name as soon as there is room for another look-up. If it is being
-        looked up for another host, wait for that answer: a silent name that many hosts
-        have takes the room of one.
+        Look up a name as soon as fewer than L{AT_ONCE} look-ups are under way. If it is being
+        looked up for another host, wait for that answer, so that a name which many hosts have
+        takes one look-up.
 
         @return: fires with the addresses, the best one first; none if there are none. It
             does not fail.
@@ -183,16 +184,16 @@ class NameService(Service):
             if addresses:
                 pool.setAddresses(host, addresses)
             elif before is not False:
-                # Said once, not at every interval.
+                # Reported once, and not at every interval.
                 pool.reportUnresolved(host, "no address was found")
         except UnknownName:
-            # It was removed while the answer was on its way.
+            # The host was removed while it was looked up.
             pass
         self._tell()
 
     def _silent(self, key: Key) -> None:
         """
-        A look-up has had no answer for a while.
+        Report that a look-up has had no answer for a while.
         """
         service, group, host = key
         with contextlib.suppress(UnknownName):
@@ -206,7 +207,7 @@ class NameService(Service):
 
 def groupsOf(service: ProxyService) -> list[ProxyGroup]:
     """
-    The groups of a service, the one that gets the connections first.
+    Return the groups of a service, the enabled one first.
     """
     enabled = service.enabledGroup
     return [enabled, *(group for group in service.groups if group is not enabled)]

@@ -17,10 +17,10 @@ from txlb.connecting import tcpAddressOf
 @implementer(IResolutionReceiver)
 class Resolution:
     """
-    Collects the answer to one look-up.
+    The answer to one look-up.
 
     @ivar name: the name.
-    @ivar addresses: what was found, the best one first.
+    @ivar addresses: the addresses that were found, the best one first.
     """
 
     def __init__(self, name: str) -> None:
@@ -30,8 +30,10 @@ class Resolution:
 
     def ask(self, resolver: Any) -> Deferred[None]:
         """
-        @return: fires with L{None} when the answer is complete, an empty one
-            too. It does not fail.
+        Look up the name.
+
+        @return: fires with L{None} when the answer is complete, also if it is empty. It does
+            not fail.
         """
         resolver.resolveHostName(self, self.name)
         return self._complete

@@ -1,9 +1,9 @@
 """
-How loaded hosts are: probes that ask them, the monitor that runs the probes, and
-the agent that answers on the host's side.
+The load of hosts: probes that ask for it, the monitor that runs the probes, and the agent
+that answers beside the host.
 
-A probe of one's own is an L{txlb.interfaces.IResourceProbe} and a L{ProbeKind}
-that says its word and options; L{registerProbe} makes it known.
+A probe of your own is an L{txlb.interfaces.IResourceProbe} and a L{ProbeKind} with its word and
+options; L{registerProbe} makes it known.
 """
 
 from txlb.model.options import Option

@@ -25,12 +25,12 @@ from txlb.wire import AgentHealth, AgentReader, AgentReply, AgentState
 @implementer(IResourceProbe)
 class AgentProbe:
     """
-    Reads an agent's line. As in HAProxy, what a line does not mention stays as
-    it was said last, and only the agent takes back what it said: after C{drain}
-    or C{down} the host has nothing left until the agent says C{ready} or C{up}.
+    A probe that reads an agent's line. As in HAProxy, a value that a line does not mention stays
+    as it was: after C{drain} or C{down} the host has nothing left until the agent says C{ready}
+    or C{up}.
 
-    A percentage above 100 counts as 100, C{weight:N} as its part of the host's
-    configured weight, and C{maxconn} is not heeded.
+    A percentage above 100 counts as 100, and C{weight:N} as N divided by the host's configured
+    weight. C{maxconn} is ignored.
 
     Source: HAProxy 2.6, configuration manual, C{agent-check}.
     """

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 class ProbeFailed(Exception):
     """
-    A host could not be asked, or its answer says nothing. The message is for
-    people. It says nothing of the host's health.
+    The error of a probe: the host can't be reached, or its answer can't be used. The message is
+    for people. It has no effect on the host's health.
     """
 
 
 @implementer(IStreamClientEndpoint)
 class ProbeEndpoint:
     """
-    An endpoint for the target of a probe. If that has several addresses, they are tried
-    side by side: see L{txlb.connecting.Race}. The endpoint says why it can't connect in
-    the words that relays and checks have for it. It has no timeout of
-    its own, which would go by the wall clock: the monitor cancels a probe in time.
+    An endpoint for the target of a probe. It tries several addresses side by side, see
+    L{txlb.connecting.Race}. Its errors have the same texts as those of relays and checks. It
+    has no timeout of its own, which would go by the wall clock: the monitor cancels a probe in
+    time.
     """
 
     def __init__(self, reactor: Any, target: ProbeTarget) -> None:
@@ -42,10 +42,10 @@ class ProbeEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        See L{IStreamClientEndpoint.connect}.
+        Connect to the target.
 
-        @return: fails with L{ProbeFailed}, or with L{ConnectingCancelledError} or
-            L{CancelledError} if it is cancelled.
+        @return: fires with the protocol. It fails with L{ProbeFailed}, or with
+            L{ConnectingCancelledError} or L{CancelledError} if it is cancelled.
         """
         target = self._target
         if not target.others:

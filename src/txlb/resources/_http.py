@@ -1,5 +1,5 @@
 """
-A probe that asks for a JSON document.
+A probe that reads a JSON document.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_BODY = 64 * 1024
 @implementer(IResourceProbe)
 class HTTPProbe:
     """
-    Asks for a JSON document with GET and takes a number out of it.
+    A probe that gets a JSON document and takes a number out of it.
     """
 
     def __init__(self, options: Mapping[str, Any], reactor: Any) -> None:
@@ -75,8 +75,8 @@ class HTTPProbe:
 
 def _placeOf(address: Address) -> str:
     """
-    The host and port as the header C{Host} has them. A zone means something
-    on this machine alone, and doesn't belong there (RFC 9844, 6).
+    Return host and port for the header C{Host}. A zone has a meaning on this machine only, and
+    is left out (RFC 9844, section 6).
     """
     if not isinstance(address, TCPAddress):
         return "localhost"

@@ -1,5 +1,5 @@
 """
-What is left of a machine or of a process.
+Measuring what a machine or a process has left.
 """
 
 from __future__ import annotations
@@ -10,32 +10,33 @@ from typing import Any, Protocol
 
 from txlb.errors import TxlbError
 
-#: Below this share of free memory a machine counts as less than all there.
+#: The share of free memory below which a machine has less than all left.
 MEMORY_NEEDED = 0.2
 
-#: Seconds that a reactor may be late before half of its process counts as used.
+#: Seconds by which a reactor is late if its process has half left.
 LAG = 0.05
 
 
 class Measure(Protocol):
     """
-    Says what is left, from 0 to 1, since it was asked the last time.
+    A measurement of what is left.
     """
 
     def left(self, lag: float) -> float:
         """
-        @param lag: seconds that the reactor was late at most since then, 0 or more.
+        Return the share that was left since the last call, from 0 to 1.
+
+        @param lag: the most seconds by which the reactor was late since then, 0 or more.
         """
 
 
 class MachineMeasure:
     """
-    What is left of a machine: the least of
+    What a machine has left: the least of
 
       - the share of its CPUs' time that was idle since the last call;
-      - where less than a fifth of its memory is free, that part of a fifth;
-      - where more threads wanted to run in the last minute than it has CPUs
-        (its load average), the CPUs' part of them.
+      - free memory / (0.2 * memory), if less than a fifth of its memory is free;
+      - CPUs / load average of the last minute, if that is above the number of CPUs.
 
     @param psutil: the library; by default imported.
     @raise TxlbError: psutil is not installed.
@@ -55,10 +56,11 @@ class MachineMeasure:
 
 class ProcessMeasure:
     """
-    What is left of this process, whose reactor can use one CPU: the least of
+    What this process has left, as its reactor can use one CPU: the least of
 
       - the share of one CPU's time that it did not use since the last call;
-      - how punctual its reactor is: a half where it was 0.05 s late.
+      - 0.05 / (0.05 + lag), where lag is the most seconds by which its reactor was late: a half
+        for 0.05 s, a fifth for 0.2 s.
 
     @param seconds: a monotonic clock.
     @param psutil: the library; by default imported.
@@ -89,6 +91,9 @@ def _inRange(share: float) -> float:
 
 def importPsutil(scope: str) -> Any:
     """
+    Import psutil.
+
+    @param scope: the scope of the agent, for the message.
     @raise TxlbError: it is not installed.
     """
     try:

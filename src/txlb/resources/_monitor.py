@@ -1,5 +1,5 @@
 """
-The monitor: asks hosts what they have left, again and again.
+The monitor: asks hosts again and again what they have left.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from txlb.schedulers import Key
 #: Probes under way at once.
 MAX_PROBES = 100
 
-#: How far an interval is stretched or shortened.
+#: The share by which an interval is longer or shorter at most, at random, so that several
+#: balancers don't ask in step.
 JITTER = 0.1
 
 _log = Logger()
@@ -33,14 +34,14 @@ _log = Logger()
 
 class ResourceMonitor(Service):
     """
-    Asks every host of the groups that have a probe what it has left, and reports
-    that to its pool. It follows hosts that come and go, and probes that are
-    changed. What can't be had is logged once and reported to nobody: the pool
-    forgets by itself, and no host goes down by it.
+    A service that asks every host of the groups with a probe what it has left, and reports
+    that to the pool of the host. It follows hosts that come and go, and probes that are
+    changed. A probe that fails is logged once and not reported: the pool forgets the load of a
+    host by itself, and no host is put out by it.
 
-    @param manager: whose hosts.
+    @param manager: has the hosts.
     @param reactor: makes the connections.
-    @param deadlines: when to ask next.
+    @param deadlines: has the times of probes.
     @param maxProbes: probes under way at once, at least 1; more wait their turn.
     @param source: the source of chance.
     """
@@ -63,11 +64,11 @@ class ResourceMonitor(Service):
         self._said: set[tuple[str, str]] = set()
         self._unsubscribe: Callable[[], None] | None = None
 
-    # Life
+    # Start and stop
 
     def startService(self) -> None:
         """
-        Begin. The first probes are spread over the interval.
+        Begin to ask. The first probes are spread over the interval.
         """
         super().startService()
         self._unsubscribe = self._manager.subscribe(self._happened)
@@ -75,7 +76,7 @@ class ResourceMonitor(Service):
 
     def stopService(self) -> None:
         """
-        Ask no more; probes under way are cancelled.
+        Ask no more. Probes under way are cancelled.
         """
         super().stopService()
         if self._unsubscribe is not None:
@@ -87,9 +88,9 @@ class ResourceMonitor(Service):
 
     def verifyAll(self, service: ProxyService) -> None:
         """
-        See that all probes of a service can be made.
+        Check that all probes of a service can be made.
 
-        @raise ModelError: one can't be as it is configured.
+        @raise ModelError: one can't be made as it is configured.
         """
         for group in service.groups:
             if group.resource is not None:
@@ -99,7 +100,7 @@ class ResourceMonitor(Service):
                     where = f"{service.name}/{group.name}"
                     raise ModelError(f"the resource probe of {where}: {error}") from None
 
-    # Who is asked
+    # Hosts
 
     def _happened(self, event: Event) -> None:
         if event.kind is EventKind.HOST_REMOVED:
@@ -126,7 +127,7 @@ class ResourceMonitor(Service):
             self._said.add((serviceName, groupName))
             _log.warn(
                 "group {group!r} of service {service!r} has the scheduler 'resource' but no "
-                "<resource>, so nobody knows its hosts' loads: they are chosen by weight",
+                "<resource>, so its hosts report no loads and are chosen by weight",
                 group=groupName,
                 service=serviceName,
             )
@@ -153,6 +154,6 @@ class ResourceMonitor(Service):
 
     def stretch(self) -> float:
         """
-        What an interval is multiplied by this time.
+        Return a random factor for an interval.
         """
         return 1 + JITTER * (2 * self._random.random() - 1)

@@ -15,14 +15,13 @@ Result = TypeVar("Result")
 
 class ProbeConnection(Protocol, Generic[Result]):
     """
-    One connection that sends something, and finds something in what comes back. A
-    probe derives from it and calls L{end} or L{fail}; what comes after that counts
-    for nothing. The connection is gone then.
+    One connection that sends some bytes and finds a result in the answer. A probe derives from
+    it and calls L{end} or L{fail}, which close the connection. Further calls have no effect.
 
-    @param send: what is sent first.
+    @param send: the bytes to send first.
 
-    @ivar done: fires with what was found, or fails with what kept it from being
-        found. If it is cancelled the connection is gone.
+    @ivar done: fires with the result, or fails with the error. If it is cancelled the connection
+        is closed.
     """
 
     def __init__(self, send: bytes) -> None:
@@ -44,7 +43,7 @@ class ProbeConnection(Protocol, Generic[Result]):
 
     def end(self, result: Result) -> None:
         """
-        Record what was found.
+        Report the result.
         """
         if not self._over:
             self._stop()
@@ -52,7 +51,7 @@ class ProbeConnection(Protocol, Generic[Result]):
 
     def fail(self, error: Exception) -> None:
         """
-        Record why nothing can be found.
+        Report the error.
         """
         if not self._over:
             self._stop()

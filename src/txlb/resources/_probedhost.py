@@ -27,6 +27,12 @@ _log = Logger()
 class ProbedHost:
     """
     One host that is asked. Owned by the monitor.
+
+    @param monitor: has the deadlines, and the bound on probes under way.
+    @param pool: the host's pool.
+    @param host: the host.
+    @param probe: asks the host.
+    @param settings: the configured probe.
     """
 
     def __init__(
@@ -48,12 +54,12 @@ class ProbedHost:
         self._began = 0.0
         self._stopped = False
         self._timedOut = False
-        # What went wrong last, so that it is said once.
+        # The last error, as text. Only the first one in a row is logged.
         self._trouble = ""
 
     def isOf(self, pool: HostPool) -> bool:
         """
-        Whether it is this pool's host.
+        Return whether this is a host of a pool.
         """
         return pool is self._pool
 
@@ -83,12 +89,12 @@ class ProbedHost:
 
     def _start(self) -> Deferred[float | None]:
         if self._stopped:
-            raise ProbeFailed("nobody wants to know any more")
+            raise ProbeFailed("the host is not asked any more")
         address, *others = addressesOf(self._host, self.settings.port)
         weight = max(self._host.weight, 1)
         timeout = self.settings.patience
         self._timedOut = False
-        # A port of the probe's own says nothing of where clients are served.
+        # An address that was reached at the probe's own port may not accept clients.
         reached = self._reached if self.settings.port is None else None
         asked = self._probe.probe(
             ProbeTarget(self._host.key, address, weight, timeout, tuple(others), reached)
@@ -146,10 +152,10 @@ class ProbedHost:
 
 def addressesOf(host: Host, port: int | None) -> tuple[Address, ...]:
     """
-    Where a host is asked, the preferred address first. What is on a UNIX socket is on
-    this machine.
+    Return the addresses at which a host is asked, the preferred one first. With a port of its
+    own, a probe asks a host on a UNIX socket at 127.0.0.1.
 
-    @param port: the probe's own port; L{None} for where the traffic goes.
+    @param port: the probe's own port; L{None} for the host's own addresses.
     @raise ProbeFailed: the host's name has no address yet.
     """
     if not host.addresses:

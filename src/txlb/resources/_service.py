@@ -38,13 +38,13 @@ from txlb.resources._measures import MachineMeasure, Measure, ProcessMeasure
 from txlb.resources._serving import MAX_CONNECTIONS, AgentFactory
 from txlb.wire import AgentHealth, AgentReply, AgentState
 
-#: Where an agent listens unless told otherwise: where only this machine reaches it.
+#: The default address to listen on, which only this machine reaches.
 DEFAULT_LISTEN = "127.0.0.1:9999"
 
-#: So many of the last measurements are averaged.
+#: How many of the last measurements are averaged.
 SAMPLES = 3
 
-#: How often in an interval it is looked whether the reactor is punctual.
+#: How often in an interval the agent measures how late the reactor is.
 TICKS = 10
 
 _log = Logger()
@@ -52,36 +52,31 @@ _log = Logger()
 
 class AgentService(Service):
     """
-    An agent that says what is left, in HAProxy's agent-check protocol: one line,
-    such as C{75%}, to everybody who connects. Make it the child of an
-    application, or of any other service::
+    An agent that reports what is left, in HAProxy's agent-check protocol: one line, such as
+    C{75%}, on each connection. Make it the child of an application, or of another service::
 
         AgentService("*:9999", scope="process").setServiceParent(application)
 
-    What it measures is averaged over the last three intervals, and is at least
-    1 %, as 0 % would take the host out; only the function that it is given says
-    that. It says C{ready} and C{up} only where it said something else before, so
-    that it takes back nobody's words but its own.
+    The report is the average of the last three measurements, and at least 1 %, as 0 % would
+    put the host out; only the function C{available} can report 0 %. The agent says C{ready} and
+    C{up} only after it said something else, so that it takes back only its own reports.
 
-    @param listen: where it listens: C{host:port}, C{*:9999}, C{[::1]:9999} or
+    @param listen: the address to listen on: C{host:port}, C{*:9999}, C{[::1]:9999} or
         C{unix:/path}.
-    @param scope: what it measures: C{machine}, C{process}, or L{None} for
-        nothing.
-    @param available: what the application says itself: returns 0 for nothing
-        left to 1 for all, or L{None} where it doesn't know. It is called for
-        every question, and has to be quick. The least of it and of what is
-        measured counts. What it raises is logged, and the agent says nothing
-        then.
+    @param scope: the thing to measure: C{machine}, C{process}, or L{None} for none.
+    @param available: a function of the application that returns the share that is left, from
+        0 for nothing to 1 for all, or L{None} if it does not know. It is called on each
+        connection, and has to be quick. The agent reports the lower one of it and the
+        measurement. If it raises an error, that is logged, and the agent reports no percentage.
     @param interval: seconds from one measurement to the next, 0.1 to 60.
-    @param maxConnections: how many may ask at once; others are closed.
+    @param maxConnections: how many connections there may be at once; further ones are closed.
     @param reactor: by default the global one, from when the service starts.
     @raise AddressError: C{listen} is no address to listen on.
-    @raise ModelError: C{scope} or C{interval} is wrong, or there is nothing to
-        say.
+    @raise ModelError: C{scope} or C{interval} is wrong, or there is nothing to report.
     @raise TxlbError: psutil is needed and not installed.
 
     @ivar connections: how many connections the host should have at most; L{None}
-        to say nothing of it, 0 for no limit.
+        to leave it out, 0 for no limit.
     """
 
     def __init__(
@@ -132,7 +127,7 @@ class AgentService(Service):
         self._factory: AgentFactory | None = None
         self._ports: list[IListeningPort | UNIXPort] = []
 
-    # What it says
+    # Reports
 
     def drain(self) -> None:
         """
@@ -170,7 +165,7 @@ class AgentService(Service):
 
     def reply(self) -> AgentReply:
         """
-        What it says now.
+        Return the report of now.
         """
         return AgentReply(
             percent=self._percent(),
@@ -197,17 +192,17 @@ class AgentService(Service):
         self._broken = False
         if said is None:
             return percent
-        # Only 0 itself is nothing.
+        # Rounded up, so that only 0 itself is 0 %.
         own = math.ceil(100 * said)
         return own if percent is None else min(own, percent)
 
-    # Life
+    # Start and stop
 
     @property
     def addresses(self) -> list[Address]:
         """
-        Where it really listens, with the port that the system chose; empty where
-        it does not listen.
+        The addresses that it listens on, with the port that the system chose; empty if it
+        does not listen.
         """
         found: list[Address] = []
         for port in self._ports:
@@ -220,7 +215,7 @@ class AgentService(Service):
 
     def bind(self) -> None:
         """
-        Listen. Starting the service does this where it has not been done.
+        Listen. The start of the service does this if it was not done before.
 
         @raise ListenError: the address can't be had.
         """
@@ -245,7 +240,7 @@ class AgentService(Service):
         listen = self._reactor.listenTCP
         if not address.host:
             try:
-                # Both kinds of address, where there are both.
+                # A socket for IPv6 and IPv4, if the machine has IPv6.
                 return [listen(address.port, factory, interface="::")]
             except CannotListenError:
                 return [listen(address.port, factory)]
@@ -328,7 +323,8 @@ class AgentService(Service):
     def _tick(self, due: float) -> None:
         now = self._seconds()
         self._lag = max(self._lag, now - due)
-        # Ticks that are late are fewer.
+        # Half a tick less, as ticks are a little late; an interval has fewer ticks if they
+        # are very late.
         if now - self._taken >= self._interval * (1 - 0.5 / TICKS):
             self._take(self._lag)
             self._taken, self._lag = now, 0.0

@@ -16,10 +16,10 @@ from zope.interface import implementer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.wire import AgentReply, formatAgentReply
 
-#: How many may ask at once.
+#: The default number of connections at once.
 MAX_CONNECTIONS = 64
 
-#: Seconds that one has to take the answer and go.
+#: Seconds after which a connection is closed in any case.
 PATIENCE = 5.0
 
 _log = Logger()
@@ -27,9 +27,11 @@ _log = Logger()
 
 class AgentFactory(ServerFactory):
     """
-    Tells everybody who connects. Owned by an L{txlb.resources.AgentService}.
+    A factory for the agent's connections. Owned by an L{txlb.resources.AgentService}.
 
-    @param reply: gives what is to be said.
+    @param reply: returns the report of now.
+    @param deadlines: has the timeouts.
+    @param maxConnections: how many connections there may be at once.
     """
 
     noisy = False
@@ -44,7 +46,9 @@ class AgentFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> AgentProtocol | None:
         """
-        @return: L{None}, which closes it, where too many are asking.
+        Make the protocol of a connection.
+
+        @return: L{None} if there are too many connections, which closes this one.
         """
         return AgentProtocol(self) if len(self.open) < self._maxConnections else None
 
@@ -59,8 +63,9 @@ class AgentFactory(ServerFactory):
 @implementer(IHalfCloseableProtocol)
 class AgentProtocol(Protocol):
     """
-    One connection. The line is followed by our end, and the other side closes:
-    if we did while something of it is unread, the line could be lost.
+    One connection. The agent sends its line and half-closes, and the other side closes. If
+    the agent closed while bytes of the other side are unread, the kernel would send a reset,
+    and the line could be lost.
     """
 
     def __init__(self, factory: AgentFactory) -> None:
@@ -76,19 +81,19 @@ class AgentProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Whatever is asked, the answer is one.
+        Ignore the bytes, as the answer is always the same.
         """
 
     def readConnectionLost(self) -> None:
         """
-        The other side has taken it.
+        Close, as the other side has read the line.
         """
         transport: Any = self.transport
         transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """
-        The line was sent.
+        Do nothing: the line was sent.
         """
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -98,7 +103,7 @@ class AgentProtocol(Protocol):
 
     def abort(self) -> None:
         """
-        Close it now.
+        Close the connection now.
         """
         transport: Any = self.transport
         transport.abortConnection()

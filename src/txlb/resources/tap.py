@@ -24,16 +24,16 @@ class Options(BaseOptions):
 
     synopsis = "[options]"
     longdesc = (
-        "Tell load balancers what is left of this machine, from 0 % to 100 %, in HAProxy's "
-        "agent-check protocol: one line to everybody who connects. To stay in the foreground, "
-        "say twistd -n txlb-agent."
+        "Reports to load balancers what this machine has left, from 0 % to 100 %, in HAProxy's "
+        "agent-check protocol: one line on each connection. To stay in the foreground, "
+        "use twistd -n txlb-agent."
     )
     optParameters = (
         (
             "listen",
             "l",
             DEFAULT_LISTEN,
-            "Where to listen: host:port, *:9999 for every interface, or unix:/path.",
+            "The address to listen on: host:port, *:9999 for every interface, or unix:/path.",
         ),
         ("interval", "i", "1", "The time from one measurement to the next, 0.1 to 60 seconds."),
     )
@@ -41,7 +41,7 @@ class Options(BaseOptions):
 
     def parseArgs(self, *words: str) -> None:
         """
-        There are no arguments beside the options.
+        Refuse arguments, as there are none beside the options.
         """
         if words:
             raise UsageError(f"{words[0]!r} is no option; where to listen follows -l")
@@ -53,7 +53,7 @@ class Options(BaseOptions):
         interval = secondsOf(self["interval"])
         if interval is None:
             raise UsageError(
-                f"{self['interval']!r} is no time; say a number of seconds, or one with a unit, "
+                f"{self['interval']!r} is no time; give a number of seconds, or one with a unit, "
                 f"as in {UNITS_SHOWN}"
             )
         self["interval"] = interval
@@ -61,11 +61,10 @@ class Options(BaseOptions):
 
 def makeService(options: Options) -> IService:
     """
-    Make the agent, and listen, so that whatever is wrong is said on the terminal. The
-    files that twistd's own options name are opened here too, see
-    L{txlb.process.TwistdFiles}.
+    Make the agent, and listen, so that errors appear on the terminal. The files that twistd's
+    own options name are opened here too, see L{txlb.process.TwistdFiles}.
 
-    @raise SystemExit: it can't be had; why has been written to stderr, or to the log if
+    @raise SystemExit: the agent can't start. The reason is written to stderr, or to the log if
         stderr is closed.
     """
     files = TwistdFiles(getattr(options, "parent", None))

@@ -1,9 +1,9 @@
 """
-Policies: which of the ready hosts gets the next connection.
+Schedulers: the policies that choose the host of the next connection.
 
 Each is an L{txlb.interfaces.IScheduler}. They are plain objects without I/O or
-a clock, so that any application can use them; L{txlb.pool.HostPool} keeps one
-told of its hosts.
+a clock, so that any application can use them. A L{txlb.pool.HostPool} reports its hosts
+and their changes to its scheduler.
 
 To add a policy, derive from L{Scheduler}, write C{choose}, and make its word
 known with L{registerScheduler}; a built-in one has a L{SchedulerKind} in its module, which
@@ -35,7 +35,7 @@ from txlb.schedulers._sticky import STICKY, Sticky
 from txlb.schedulers._weightlc import WEIGHTLC, WeightedLeastConnections
 from txlb.schedulers._weightr import WEIGHTR, WeightedRandom
 
-#: The words, to be written in programs: C{leastc == 'leastc'}.
+#: The words of the schedulers, for programs: C{leastc == 'leastc'}.
 rand = Random.name
 roundr = RoundRobin.name
 leastc = LeastConnections.name

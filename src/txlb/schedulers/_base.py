@@ -1,5 +1,5 @@
 """
-The base class that makes a new policy ten lines.
+The base class of schedulers. With it a new policy takes ten lines.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ Key = tuple[str, str, str]
 @implementer(IExplainedScheduler)
 class Scheduler:
     """
-    A policy that looks at all of its hosts on each pick: write L{choose}, and
-    give the class a C{name}. Where that costs too much, override the other
-    methods as the built-in policies do.
+    A policy that looks at all of its hosts on each pick. A subclass has a C{name} and
+    overrides L{choose}. If that costs too much, it overrides the other methods, as the
+    built-in policies do.
 
-    It is owned by one L{txlb.pool.HostPool}, which calls it from one thread.
+    One L{txlb.pool.HostPool} owns a scheduler, and calls it from one thread.
 
-    @cvar name: its word.
+    @cvar name: the word for it in configuration files.
     @cvar scoreMeans: see L{IExplainedScheduler}.
     @cvar predictable: see L{IExplainedScheduler}.
-    @cvar heedsConnectTime: whether C{hostChanged} is wanted where only a host's
-        C{connectTime} is another one, which would be once a connection.
-    @ivar hosts: the held hosts, by key, in the order in which they came.
+    @cvar heedsConnectTime: whether the pool calls C{hostChanged} if only the
+        C{connectTime} of a host changed, which is once a connection.
+    @ivar hosts: the held hosts by key, in the order in which they were added.
     """
 
     name: ClassVar[str] = ""
@@ -50,8 +50,7 @@ class Scheduler:
 
     def hostChanged(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostChanged}. Nothing to do for a policy that looks
-        anew each time.
+        Do nothing, as L{choose} reads the hosts each time.
         """
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
@@ -60,7 +59,7 @@ class Scheduler:
 
     def candidates(self, excluded: frozenset[Key]) -> list[IHost]:
         """
-        The held hosts that are not excluded, in the order in which they came.
+        Return the held hosts that are not excluded, in the order in which they were added.
         """
         if not excluded:
             return list(self.hosts.values())
@@ -68,15 +67,16 @@ class Scheduler:
 
     def choose(self, hosts: Sequence[IHost], clientAddr: object) -> IHost:
         """
-        The policy itself.
+        Choose one of some hosts. Subclasses override this.
 
         @param hosts: at least one.
         @return: one of them.
+        @raise NotImplementedError: the subclass does not.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how to choose")
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}. Here each host scores its effective weight.
+        Return the effective weight of each host as its score.
         """
         return {key: host.effectiveWeight for key, host in self.hosts.items()}

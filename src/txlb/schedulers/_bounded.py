@@ -1,10 +1,16 @@
 """
-A bound for how much more than its share a host may have.
+A bound on the connections of a host, relative to its fair share.
 
-Policies that send a client always to the same host can't help it if some clients
-want more than others. With a bound of c, no host takes on work that would give
-it more than c times its fair share of all connections, rounded up; its clients
-go on to the next in their order, as long as that is so.
+A policy that sends each client to one host overloads that host if its clients open more
+connections than others. With a factor c, a host of weight w takes the next connection
+only if it has fewer than::
+
+    ceil(c * (A + 1) * w / W)
+
+connections: A is the number of all connections, the next one is counted as well, and W is
+the sum of the weights. While a host is at this bound, its clients go to the next host of
+their order. As c is above 1, the bounds of all hosts add up to more than A + 1, so one host
+has room.
 
 Source: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with
 Bounded Loads", SODA 2018, with weights as in HAProxy's C{hash-balance-factor}.
@@ -20,9 +26,9 @@ from txlb.schedulers._base import Key
 
 class Bound:
     """
-    The loads of the held hosts, and whether one has room.
+    The connections and weights of the held hosts, and the bound that follows from them.
 
-    @ivar factor: how many times its fair share a host may have; 0 for any number.
+    @ivar factor: how many times its fair share a host may have; 0 for no bound.
     """
 
     def __init__(self, factor: float) -> None:
@@ -33,7 +39,7 @@ class Bound:
 
     def update(self, host: IHost) -> None:
         """
-        A host has come, or its connections or its weight have changed.
+        Add a host, or take over its changed connections and weight.
         """
         active, weight = self._known.get(host.key, (0, 0.0))
         now = host.active, host.effectiveWeight
@@ -43,22 +49,23 @@ class Bound:
 
     def forget(self, host: IHost) -> None:
         """
-        A host has gone.
+        Remove a host.
         """
         active, weight = self._known.pop(host.key, (0, 0.0))
         self._active -= active
-        # Rounding must not add up over the lives of many hosts.
+        # The sum of no weights is exactly 0, so that rounding errors don't add up.
         self._weight = self._weight - weight if self._known else 0.0
 
     def most(self, host: IHost) -> int:
         """
-        How many connections a host may have, the next client's included.
+        Return how many connections a host may have, the next client's included.
         """
         share = host.effectiveWeight / self._weight
+        # A product that is a whole number may come out a little above it.
         return math.ceil(self.factor * (self._active + 1) * share - 1e-9)
 
     def hasRoom(self, host: IHost) -> bool:
         """
-        Whether a host may have one more.
+        Return whether a host may have one more.
         """
         return not self.factor or host.active < self.most(host)

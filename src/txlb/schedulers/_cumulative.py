@@ -1,11 +1,15 @@
 """
-Weights by place, found again by where a number falls in their running sum.
+Weights at places, and the place at which a number falls into their running sum.
 
-The running sum is kept in two levels: one within each block of places, one over
-the blocks. So a look-up is two bisections, and a change of one weight sums one
-block and the sums of all blocks anew: O(sqrt(n)) additions in the interpreter's
-own loops. Up to some ten thousand places this is quicker, by measurement, than a
-tree that does O(log n) of everything in Python.
+With the weights 3, 1, 2 the running sum is 3, 4, 6: numbers from 0 to below 3 belong to the
+first place, those to below 4 to the second, those to below 6 to the third. So a random number
+below the total finds each place with a chance in proportion to its weight.
+
+The running sum has two levels: one within each block of places, one over the blocks. A
+look-up is two bisections. A change of one weight sums its block and the totals of all blocks
+again, which is n / BLOCK + BLOCK additions in C{itertools.accumulate}. Up to some ten
+thousand places this was measured to be quicker than a Fenwick tree, which needs only
+O(log n) additions, but does them in Python; see the decision 0018.
 """
 
 from __future__ import annotations
@@ -13,20 +17,21 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 
-#: Places in a block.
+#: Places in a block: the square root of 16,384, so that with some ten thousand places neither
+#: of the two levels is much longer than the other.
 BLOCK = 128
 
 
 class CumulativeWeights:
     """
-    The weights. All sums are made anew from their parts, so that rounding never
-    adds up.
+    Weights at places, with their running sum. Every sum is computed from the weights, and
+    not by adding a difference, so that rounding errors don't add up.
     """
 
     def __init__(self) -> None:
         self._blocks: list[list[float]] = []
         self._sums: list[list[float]] = []
-        # The running sum over the blocks, each with all of its places.
+        # The running sum over the totals of the blocks.
         self._ends: list[float] = []
 
     def __len__(self) -> int:
@@ -41,13 +46,15 @@ class CumulativeWeights:
 
     def weight(self, place: int) -> float:
         """
-        The weight at a place.
+        Return the weight at a place.
         """
         return self._blocks[place // BLOCK][place % BLOCK]
 
     def set(self, place: int, weight: float) -> None:
         """
-        @param place: from 0; the next free one or one that is set already.
+        Set the weight at a place.
+
+        @param place: from 0; a place that has a weight, or the next free one.
         """
         number, inner = divmod(place, BLOCK)
         if number == len(self._blocks):
@@ -62,7 +69,7 @@ class CumulativeWeights:
 
     def removeLast(self) -> None:
         """
-        Give up the last place.
+        Remove the last place.
         """
         number = len(self._blocks) - 1
         self._blocks[number].pop()
@@ -79,15 +86,16 @@ class CumulativeWeights:
 
     def find(self, number: float) -> int:
         """
+        Return the place into whose span of the running sum a number falls.
+
         @param number: from 0 to below L{total}.
-        @return: the place whose span in the running sum holds it.
         """
         return self.locate(number)[0]
 
     def locate(self, number: float) -> tuple[int, float]:
         """
-        The same, with how far into its span the number is. Rounding can put a
-        number on the far edge of the last span; it counts as in it.
+        Return the place as L{find} does, and how far into its span the number is. A number
+        that rounding puts on the end of the last span belongs to that span.
         """
         ends = self._ends
         block = bisect_right(ends, number)

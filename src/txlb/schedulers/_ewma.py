@@ -1,24 +1,29 @@
 """
-The quicker of two at random, as the time to connect tells.
+The quicker of two random hosts, by the time that connecting takes.
 
-Each host has a moving average of the time that connecting to it takes, which
-follows a peak at once and comes down slowly: within C{decay} seconds to about a
-third. Two hosts are drawn as L{TwoChoices} draws them, and of these the one gets
-the client for which average x (connections + 1) / weight is less.
+Each host has a moving average of its connect time. A sample s, t seconds after the one
+before, changes the average a to::
 
-Without new samples the average comes down all the same, so that a host that had
-bad luck once is tried again. One that has a connection and no time yet is
-passed over for any other: it may be that it never answers.
+    max(s, a * f + s * (1 - f))        with f = exp(-t / decay)
 
-Two are drawn, instead of keeping all in order, because the order changes with
-time alone: every average decays at its own rate from its own moment on, so that
-no heap of them stays true. It also keeps many balancers from running to the one
-host that was quickest a moment ago.
+A sample above the average replaces it at once (the peak); one below it moves the average by
+1 - f of the difference. So after C{decay} seconds 1/e, about a third, is left of a peak.
+Without samples the average is a * f, so that a host that was slow once is tried again.
+
+Two hosts are drawn as L{TwoChoices} draws them. The client goes to the one with the lower::
+
+    average * (connections + 1) / weight
+
+A host that has a connection and no sample yet may never answer, so that any other host
+comes before it (L{PENALTY}).
+
+The hosts are not kept in order, because the order changes by time alone: each average
+decays from the moment of its own last sample. Drawing two also keeps many balancers from
+choosing the same host, the one that was quickest a moment ago.
 
 Source: Twitter's Finagle, C{PeakEwma} over C{P2C}; the weight is as in Envoy's
-least request. Finagle lets the average decay with each look at it, and here it
-is computed from the time since the last sample, which comes to the same and
-makes no look change anything.
+least request. Finagle decays the average each time that it is read. Here it is computed from
+the time of the last sample, which gives the same value and makes reading change nothing.
 """
 
 from __future__ import annotations
@@ -34,16 +39,18 @@ from txlb.interfaces import IHost, ISamplingScheduler
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._p2c import TwoChoices
 
-#: The cost of a host that has a connection, and no sample: more than any other.
+#: The cost of a host that has a connection and no sample, before it is divided by the weight.
+#: It is far above that of a host that answers: with an average of 1 s and 1,000 connections
+#: that is 1,001.
 PENALTY = 1e9
 
 
 class Average:
     """
-    A peak-sensitive moving average of one host.
+    The moving average of one host.
 
-    @ivar value: what it was at the last sample, in seconds.
-    @ivar stamp: when that was, in seconds of the policy's clock.
+    @ivar value: the average at the last sample, in seconds; 0 before the first.
+    @ivar stamp: the time of the last sample, in seconds of the policy's clock.
     """
 
     __slots__ = ("stamp", "value")
@@ -56,8 +63,8 @@ class Average:
 @implementer(ISamplingScheduler)
 class PeakEwma(TwoChoices):
     """
-    The quicker of two at random, or of as many as C{choices} says. A whole
-    cycle of pick, acquire and release is O(log n).
+    The quickest of C{choices} random hosts, in most cases two. A cycle of pick, acquire and
+    release is O(log n).
 
     @ivar decay: seconds in which an average comes down to 1/e without samples.
     """
@@ -78,13 +85,13 @@ class PeakEwma(TwoChoices):
         super().__init__(random, choices=choices)
         self.decay = decay
         self._seconds = seconds
-        # By the host itself, which is quicker to find than by its key.
+        # The keys are the hosts, whose hash is quicker than that of three names.
         self._averages: dict[IHost, Average] = {}
 
     def hostAdded(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostAdded}. What the host's last connect took is where
-        its average begins: one that was only full for a moment is no stranger.
+        Add a host. Its average begins with its last connect time, as it may have been out
+        only because it was full.
         """
         super().hostAdded(host)
         self._averages[host] = Average(host.connectTime or 0.0, self._seconds())
@@ -102,7 +109,7 @@ class PeakEwma(TwoChoices):
 
     def average(self, host: IHost) -> float:
         """
-        The average of a held host now, in seconds; 0 before the first sample.
+        Return the average of a held host now, in seconds; 0 before the first sample.
         """
         average = self._averages[host]
         if not average.value:
@@ -121,6 +128,6 @@ EWMA = SchedulerKind(
     PeakEwma,
     summary="the one that connects quicker, of two drawn at random: the average time to connect, "
     "peaks first, times connections for its weight",
-    chooseWhen="hosts differ in speed or distance, or slow down for a while, and nobody says so",
+    chooseWhen="hosts differ in speed or distance, or slow down for a while, and report no load",
     wants=("seconds", "choices", "decay"),
 )

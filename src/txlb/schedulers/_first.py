@@ -1,12 +1,12 @@
 """
 The first host with room.
 
-The hosts stand in the order in which they were configured. The first takes
-everything until it has as many connections as its C{maxConnections}; then the
-pool holds it back, and the second is the first. So the fewest hosts work, and
-those at the end of the list can be switched off when there is little to do.
+The hosts are in the order of the configuration. The first one gets all connections until it
+has its C{maxConnections}. Then the pool removes it from the scheduler, and the second host is
+the first. So as few hosts as possible work, and those at the end of the list can be switched
+off while there is little to do.
 
-Semantics: HAProxy's C{first}, which makes as little sense without limits.
+Semantics: HAProxy's C{first}, which has no use without limits either.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._lazyheap import lowest
 
-#: The order of the host, then the order in which hosts of the same came.
+#: The host's place in the configuration, and a number that rises with each host that is
+#: added, for hosts at the same place.
 Place = tuple[int, int]
 
 
 class First(Scheduler):
     """
-    The first host with room, weights aside. A pick is O(1), a host that comes
-    or goes O(log n).
+    The first host with room. Weights have no effect. A pick is O(1), adding or removing a
+    host O(log n).
 
-    The places are kept in a heap. That of a host that has gone is dropped when
-    it comes up, and the heap is compacted when those are the greater part, so
-    that hosts that fill up and empty can't make it grow without bound.
+    The places are in a heap. The entry of a host that was removed stays until it is the
+    lowest. The heap is compacted when such entries are more than half of it, so that its size
+    has a bound.
     """
 
     name = "first"
@@ -57,7 +58,7 @@ class First(Scheduler):
 
     def hostChanged(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostChanged}. Only the order matters.
+        Move a host whose place in the configuration changed.
         """
         order, number = self._place[host.key]
         if order != host.order:

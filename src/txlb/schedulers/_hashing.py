@@ -1,6 +1,6 @@
 """
-Hashes that are the same in every process and on every machine, so that a client
-finds its host again after a restart, and through another balancer.
+Hashes that are the same in every process and on every machine. So a client comes to the same
+host after a restart, and through another balancer.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from hashlib import blake2b
 
 from txlb.schedulers._base import Key
 
-#: What the system writes before an IPv4 address that is mapped into IPv6.
+#: The beginning of an IPv4 address that is mapped into IPv6, as the system writes it.
 MAPPED = "::ffff:"
 
-#: Numbers that one digest gives.
+#: How many numbers of 64 bits a digest of BLAKE2b has: 64 bytes (RFC 7693).
 BATCH = 8
 
 
 def clientHash(clientAddr: object) -> int:
     """
-    A number of 64 bits for a client. Its IP address decides, its port doesn't. An IPv4
-    address is the same one where a socket for both families has mapped it into IPv6.
+    Return a number of 64 bits for a client. It depends on the IP address and not on the
+    port. An IPv4 address has the same number also when IPv4-mapped.
 
     @param clientAddr: a tuple that begins with the IP address, or any value.
     """
@@ -34,17 +34,17 @@ def clientHash(clientAddr: object) -> int:
 
 def keyBytes(key: Key) -> bytes:
     """
-    The names of a host as bytes, which no other host has.
+    Return the names of a host as bytes. No other host has the same, as names have no slash.
     """
     return "/".join(key).encode("utf-8", "surrogateescape")
 
 
 def numbersOf(name: bytes, batch: int) -> array[int]:
     """
-    Eight numbers of 64 bits for a host, as many times as one wants others.
+    Return eight numbers of 64 bits for a host.
 
-    @param name: see L{keyBytes}.
-    @param batch: from 0.
+    @param name: the bytes of its names, see L{keyBytes}.
+    @param batch: from 0; another batch gives other numbers.
     """
     digest = blake2b(name, digest_size=64, salt=batch.to_bytes(8, "little")).digest()
     return array("Q", digest)

@@ -1,5 +1,5 @@
 """
-What policies do that keep their order in a heap of which parts are out of date.
+Choosing from a heap of which some entries are out of date.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ def lowest(
     heap: list[tuple[Rank, IHost]], current: Mapping[Key, Rank], excluded: frozenset[Key]
 ) -> IHost | None:
     """
-    The host that comes first and may be chosen; it stays in the heap. Entries
-    that are out of date are dropped when they come up.
+    Return the host of the lowest rank that is not excluded. It stays in the heap. Entries that
+    are out of date are removed when they are the lowest.
 
-    @param heap: ranks, each of them the only one of its value, with their hosts.
-    @param current: the rank of each held host that counts.
+    @param heap: ranks with their hosts. No two entries have the same rank.
+    @param current: the valid rank of each held host.
     @param excluded: keys of hosts that must not be chosen.
+    @return: L{None} if there is no such host.
     """
     passedOver = []
     chosen = None

@@ -1,11 +1,11 @@
 """
-Fewest connections; among equals the one that was used the longest ago.
+Fewest connections; among equals the host that was used the longest ago.
 
-The hosts stand in buckets, one for each number of connections that occurs, and
-the buckets in a chain from the fewest up. In a bucket the hosts stand in the
-order in which they came into it. As a host moves whenever a connection of its
-begins or ends, the first of a bucket is the one least recently used, without
-any clock, and every step is O(1).
+The hosts are in buckets, one for each number of connections that occurs. The buckets are a
+chain in the order of that number. In a bucket the hosts are in the order in which they
+came into it. A host changes its bucket when one of its connections begins or ends, so the
+first host of a bucket is the least recently used one. No clock is needed, and every step is
+O(1).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Bucket:
 
     def insertAfter(self, fewer: Bucket) -> None:
         """
-        Take the place in the chain that follows C{fewer}.
+        Insert this bucket into the chain after C{fewer}.
         """
         self.fewer, self.more = fewer, fewer.more
         fewer.more.fewer = self
@@ -42,16 +42,15 @@ class Bucket:
 
     def unlink(self) -> None:
         """
-        Leave the chain.
+        Remove this bucket from the chain.
         """
         self.fewer.more, self.more.fewer = self.more, self.fewer
 
 
 class LeastConnections(Scheduler):
     """
-    Fewest connections, ties to the least recently used; weights aside. As
-    HAProxy's C{leastconn}, but for its weights. A whole cycle of pick, acquire
-    and release is O(1).
+    Fewest connections; among equals the least recently used host. Weights have no effect;
+    apart from that it is HAProxy's C{leastconn}. A cycle of pick, acquire and release is O(1).
     """
 
     name = "leastc"
@@ -61,11 +60,11 @@ class LeastConnections(Scheduler):
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
-        # The chain is a ring; this bucket, of no host, is where it closes.
+        # The chain is a ring. This bucket has no host, and is its beginning and its end.
         self._ends = Bucket(-1)
-        # By the hosts themselves: to hash a key of three names takes longer.
+        # The keys are the hosts, whose hash is quicker than that of three names.
         self._bucketOf: dict[IHost, Bucket] = {}
-        # Buckets come and go all the time; the last one that went is the next.
+        # The bucket that was removed last, to be used again: the next one is needed soon.
         self._spare: Bucket | None = None
 
     def hostAdded(self, host: IHost) -> None:
@@ -86,10 +85,11 @@ class LeastConnections(Scheduler):
         if before == count:
             return
         hosts = bucket.hosts
-        # Hosts are balanced, and so the next bucket is nearly always its new one.
+        # A connection more or less moves the host to the next bucket in nearly all cases.
         near = bucket.more if count > before else bucket.fewer
         if near.count != count and len(hosts) == 1 and -1 <= count - before <= 1:
-            # It is alone, with nobody in between: the bucket comes along.
+            # The host is alone in its bucket, and no other bucket is between the old
+            # number and the new one: the bucket can change its number.
             bucket.count = count
             return
         del hosts[host]
@@ -103,7 +103,8 @@ class LeastConnections(Scheduler):
 
     def _enter(self, host: IHost, near: Bucket) -> None:
         """
-        Put a host into the bucket of its count, which is looked for from C{near}.
+        Put a host into the bucket of its number of connections. The search begins at
+        C{near}.
         """
         count, ends = host.active, self._ends
         while near.count > count:
@@ -120,7 +121,7 @@ class LeastConnections(Scheduler):
 
     def _drop(self, bucket: Bucket) -> None:
         """
-        No host stands in a bucket any more.
+        Remove an empty bucket.
         """
         bucket.unlink()
         self._spare = bucket
@@ -138,7 +139,7 @@ class LeastConnections(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: fewer connections score higher.
+        Return the negated number of connections of each host.
         """
         scores: dict[Key, float] = {}
         bucket = self._ends.more

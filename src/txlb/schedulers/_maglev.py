@@ -1,24 +1,30 @@
 """
 The same client to the same host, by a table.
 
-Each of the 65,537 entries of a table belongs to a host, and a client's hash says
-which entry is its own. Every host has an order of its own in which it would like
-to have the entries, and the hosts take turns in proportion to their weights:
-each time the next entry of its order that is still free. So shares are exact,
-more so than a ring's, and when a host goes hardly any client of others moves.
+The table has 65,537 entries, and each belongs to a host. The hash of a client's address,
+modulo that number, is the client's entry. Every host has an order of its own of all entries:
+entry number k of host i is::
 
-To fill a table takes some tenths of a second. So it is never done on a pick: a
-new one is begun when hosts or weights have changed, at most once a second, and
-filled in slices of 5 ms, with as long a pause after each; the old table serves
-meanwhile. A host that has gone is not taken from it: its clients go on through
-the table to the next host that is there. Until there is a first table, or while
-nobody in it is there, the highest of random weights decides, which costs O(n)
-and moves no client by itself.
+    (offset_i + k * stride_i) mod 65537        offset and stride: hashes of the host's names
+
+As 65,537 is a prime number, every stride from 1 to 65,536 goes through all entries. The
+hosts take turns, and at its turn a host takes the next entry of its order that is still free.
+A host of weight w has its n-th turn at the time n / w, and the earliest turn is the next one,
+so that hosts get entries in proportion to their weights. Each share is exact to about
+one entry, while on a ring it depends on chance. If a host is removed and the table is filled
+again, nearly all entries of the other hosts stay as they were.
+
+Filling a table takes some tenths of a second, so it is never done on a pick. A new table is
+begun when hosts or weights changed, at most once a second. It is filled in slices of 5 ms, with
+a pause of 5 ms after each, and the old table is used until it is full. A host that is out stays
+in the table: its clients go on in the table, by a stride of their own, to the next host that
+is ready. Before the first table is full, or if no host of the table is ready, the host with
+the highest score w / -ln(u) is chosen (rendezvous hashing): u is a hash of client and host,
+between 0 and 1. That is O(n), and a host that comes or goes moves only its own clients.
 
 Source: D. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
-Balancer", NSDI 2016, section 3.4, with the earliest turn first, so that weights count. The
-random weights are D. Thaler and C. Ravishankar's rendezvous, 1996, in the
-logarithmic form of J. Resch, 2015.
+Balancer", NSDI 2016, section 3.4, with turns by weight. Rendezvous hashing is D. Thaler and
+C. Ravishankar, 1996, in the logarithmic form of J. Resch, 2015.
 """
 
 from __future__ import annotations
@@ -39,27 +45,29 @@ from txlb.schedulers._bounded import Bound
 from txlb.schedulers._hashing import clientHash, keyBytes, numbersOf
 from txlb.schedulers._kind import SchedulerKind
 
-#: Entries of a table: a prime number, far more than hosts.
+#: Entries of a table: a prime number, as in the paper, which measured 65,537 and 655,373.
 SIZE = 65537
 
-#: How many hosts a table takes. More would have too few entries each.
+#: How many hosts a table takes. With 1,000 equal hosts each has 65 or 66 entries, so that their
+#: shares differ by less than 2 %. The paper recommends 100 entries a host, for 1 %.
 MAX_HOSTS = 1000
 
-#: Seconds of one slice of work, from one slice to the next, and from the
-#: beginning of one table to that of the next.
+#: Seconds of one slice of work, of the pause after it, and from the beginning of one table to
+#: the beginning of the next. A slice is short enough for the data plane, which nothing may hold
+#: for more than 5 ms.
 SLICE = 0.005
 PAUSE = 0.005
 INTERVAL = 1.0
 
-#: How many entries are looked at between two looks at the clock, and as how many
-#: the filling of one counts.
+#: How many entries are looked at between two readings of the clock, and for how many looks
+#: the filling of an entry counts, which takes longer than a look.
 LOOKS = 2000
 ENTRY = 20
 
-#: Entries that are looked at in a row before it is asked who is there at all.
+#: How many entries a search looks at before it checks whether any host may be chosen.
 PROBES = 64
 
-#: An entry that is free.
+#: The value of a free entry.
 FREE = 0xFFFF
 
 
@@ -67,21 +75,21 @@ class Filling:
     """
     A table that is being filled.
 
-    @ivar hosts: the keys of the hosts that it is for, by their numbers.
+    @ivar hosts: the keys of the hosts; the index is the number of a host.
     @ivar weights: the weight of each, by its key.
     @ivar entries: the number of the host of each entry.
     """
 
     def __init__(self, weights: Mapping[Key, float], size: int = SIZE) -> None:
         self.weights = dict(weights)
-        # In an order that doesn't depend on who came first.
+        # Sorted, so that the table does not depend on the order in which hosts were added.
         self.hosts = sorted(self.weights)
         self.entries = array("H", [FREE]) * size
         self._steps = self._fill(size)
 
     def work(self, seconds: Callable[[], float]) -> bool:
         """
-        Go on for a slice of time.
+        Fill entries for a slice of time.
 
         @return: whether the table is full.
         """
@@ -90,12 +98,11 @@ class Filling:
 
     def _fill(self, size: int) -> Iterator[None]:
         """
-        Fill the entries, some at each step: fewer towards the end, when free ones
-        are hard to find.
+        Fill the entries, some in each step. Steps take about the same time, so that the
+        later ones, which look longer for free entries, fill fewer.
         """
         entries = self.entries
-        # When each has its next turn, where it would like to be then, and how
-        # far that is from one to another.
+        # Of each host: the time of its next turn, the entry to try first then, its stride.
         turns, place, stride = [], [], []
         for number, key in enumerate(self.hosts):
             numbers = numbersOf(keyBytes(key), 0)
@@ -122,9 +129,9 @@ class Filling:
 @implementer(ITimedScheduler)
 class Maglev(Scheduler):
     """
-    A client's IP address decides, its port doesn't. A pick is O(1). It takes at
-    most 1,000 hosts, and whoever has made it calls L{advance} when
-    L{nextDeadline} says so, as L{txlb.pool.HostPool} does.
+    The same host for a client's IP address; the port has no effect. A pick is O(1). It takes
+    at most 1,000 hosts. Its owner calls L{advance} at L{nextDeadline}, as
+    L{txlb.pool.HostPool} does.
     """
 
     name = "maglev"
@@ -145,7 +152,7 @@ class Maglev(Scheduler):
         self._weights: dict[Key, float] = {}
         self._entries: Sequence[int] = ()
         self._of: list[Key] = []
-        # Who is there, by the numbers of the table.
+        # The held host of each number of the table; None if it is not held.
         self._there: list[IHost | None] = []
         self._number: dict[Key, int] = {}
         self._built: dict[Key, float] = {}
@@ -154,11 +161,11 @@ class Maglev(Scheduler):
         self._notBefore = seconds()
         self._changed = False
 
-    # Who is there
+    # Hosts
 
     def hostAdded(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostAdded}.
+        Add a host.
 
         @raise ModelError: there are 1,000 already.
         """
@@ -199,8 +206,7 @@ class Maglev(Scheduler):
 
     def advance(self, now: float) -> None:
         """
-        See L{ITimedScheduler.advance}: a slice of the table that is being
-        filled, which is begun where something has changed.
+        Fill a slice of the table, or begin a table if hosts or weights changed.
         """
         if now < self._notBefore:
             return
@@ -209,7 +215,7 @@ class Maglev(Scheduler):
                 return
             self._changed = False
             if not self._weights or self._weights == self._built:
-                # Whoever had gone is back.
+                # The hosts that were removed are back.
                 return
             self._filling = Filling(self._weights)
             self._nextTable = now + INTERVAL
@@ -253,13 +259,13 @@ class Maglev(Scheduler):
 
     def _order(self, place: int) -> Iterator[IHost]:
         """
-        The held hosts in the order of a client: those of the table, some of
-        them again and again, then the others.
+        Yield the held hosts in the order of a client: those of the table, some of them
+        several times, then the others.
         """
         there = self._there
         if any(there):
-            # A stride of the client's own, so that those of one host don't all
-            # go on to the same other.
+            # Each client has a stride of its own, so that the clients of one host don't
+            # all go to the same other host.
             entry, stride = place % SIZE, (place >> 32) % (SIZE - 1) + 1
             for _ in range(SIZE):
                 host = there[self._entries[entry]]
@@ -271,8 +277,8 @@ class Maglev(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: the hosts in the order in which the client
-        would go to them; those that have more than their share come last.
+        Return the negated rank of each host in the client's order. Hosts that have no room by
+        the bound come last.
         """
         order: dict[Key, IHost] = {}
         for host in self._order(clientHash(clientAddr)):
@@ -286,7 +292,8 @@ class Maglev(Scheduler):
 
 def _score(place: int, host: IHost) -> float:
     name = place.to_bytes(8, "little") + keyBytes(host.key)
-    # 52 bits and a half, so that it is never 0 or 1, which have no such score.
+    # The middle of one of 2**52 equal parts of the interval: never 0 or 1, of which the
+    # score does not exist. A float has 53 bits.
     fraction = ((numbersOf(name, 0)[0] >> 12) + 0.5) / (1 << 52)
     return -host.effectiveWeight / math.log(fraction)
 
@@ -294,7 +301,7 @@ def _score(place: int, host: IHost) -> float:
 MAGLEV = SchedulerKind(
     Maglev.name,
     Maglev,
-    summary="always the same for one client's address, by a table that is built by and by",
+    summary="always the same for one client's address, by a table that is built in the background",
     chooseWhen="as sticky, with shares that are more even, and hosts that seldom change",
     wants=("boundedLoad", "seconds"),
     maxHosts=MAX_HOSTS,

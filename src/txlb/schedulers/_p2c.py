@@ -1,20 +1,22 @@
 """
-The better of two at random.
+The better of two random hosts.
 
-Two different hosts are drawn, each with a chance in proportion to its weight,
-and the one with fewer connections for its weight gets the client. To look at
-two spares looking at all, and yet the longest queue grows only as the logarithm
-of the logarithm of the number of hosts. And as nobody takes the least loaded
-host of all, several balancers that know as little of one another don't all run
-to the same one.
+Two different hosts are drawn, each with a chance in proportion to its weight. The client
+goes to the one with the lower::
 
-What is compared is (connections + 1) / weight, what a host would have to do with
-one more; idle hosts are all equal, as HAProxy has it. Among equals the one that
-was drawn first is taken, so that idle hosts are chosen in proportion to their
-weights.
+    (connections + 1) / weight
+
+that is, the load that the host would have with one connection more. Idle hosts have load 0,
+as in HAProxy, so that they are equal; among equals the host that was drawn first is taken, so
+that idle hosts are chosen in proportion to their weights.
+
+With one random host, n connections on n hosts give the fullest host about
+log n / log log n of them. With the better of two it is log log n / log 2: a second look gains
+an exponential factor, each further one only a constant. No host is the best one for every
+balancer, so several balancers that don't know of one another don't choose the same host.
 
 Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing",
-IEEE Transactions on Parallel and Distributed Systems 12, 2001; the semantics are
+IEEE Transactions on Parallel and Distributed Systems 12, 2001. The semantics are
 those of HAProxy's C{random(2)} and Envoy's least request.
 """
 
@@ -26,7 +28,8 @@ from random import Random as RandomSource
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key
 from txlb.schedulers._kind import SchedulerKind
-from txlb.schedulers._weightr import DRAWS, WeightedRandom
+from txlb.schedulers._rand import DRAWS
+from txlb.schedulers._weightr import WeightedRandom
 
 #: The most hosts that are drawn for one pick.
 MAX_CHOICES = 16
@@ -34,8 +37,8 @@ MAX_CHOICES = 16
 
 class TwoChoices(WeightedRandom):
     """
-    The better of two at random, or of as many as C{choices} says. A whole cycle
-    of pick, acquire and release is O(log n).
+    The best of C{choices} random hosts, in most cases two. A cycle of pick, acquire and
+    release is O(log n).
 
     @ivar choices: how many hosts are drawn, 2 to 16.
     """
@@ -51,7 +54,7 @@ class TwoChoices(WeightedRandom):
 
     def cost(self, host: IHost) -> float:
         """
-        How bad it would be to choose this host; less is better.
+        Return the cost of choosing this host. The host with the lowest cost is chosen.
         """
         active = host.active
         return (active + 1) / host.effectiveWeight if active else 0.0
@@ -65,12 +68,19 @@ class TwoChoices(WeightedRandom):
         if self.choices > 2:
             return self._best(self._several())
         first, second = self._two()
-        # Nearly always these two are all that is looked at.
+        # In the usual case these two are the only hosts that are read.
         return second if self.cost(second) < self.cost(first) else first
 
     def _two(self) -> tuple[IHost, IHost]:
         """
-        Two different hosts, each with a chance in proportion to its weight.
+        Draw two different hosts, each with a chance in proportion to its weight.
+
+        A second draw that is repeated until it differs could take long, with one heavy host
+        among light ones. So the second number is drawn from a range that lacks the first
+        host. With equal weights that are n - 1 places: those from the first host's own on are
+        moved up by one. With weights, the first host's span of the running sum, from C{begin}
+        to C{begin + span}, is cut out: the number is drawn below C{total - span}, and numbers
+        from C{begin} on are moved up by C{span}.
         """
         order, random = self._order, self.random.random
         if self.even:
@@ -81,18 +91,19 @@ class TwoChoices(WeightedRandom):
         table = self._table
         number = random() * table.total
         one, rest = table.locate(number)
-        # The second is drawn from all but the span of the first.
         span, begin = table.weight(one), number - rest
         number = random() * (table.total - span)
         other = table.find(number if number < begin else number + span)
         if other == one:
-            # Rounding can put a number on the edge of the span that is left out.
+            # Rounding can move a number to the edge of the span that is cut out. Its
+            # neighbour is as good.
             other = one - 1 if one else 1
         return order[one], order[other]
 
     def _several(self) -> list[IHost]:
         """
-        As many different hosts as are to be drawn, unless luck is against it.
+        Draw C{choices} different hosts, or some fewer if some are drawn again and again. The
+        number of draws has a bound.
         """
         first, second = self._two()
         drawn = {first.key: first, second.key: second}
@@ -109,8 +120,9 @@ class TwoChoices(WeightedRandom):
 
     def _besideExcluded(self, excluded: frozenset[Key]) -> IHost | None:
         """
-        The same with some that must not be chosen: as they are few in most
-        cases, they are drawn and put aside.
+        Choose a host if some are excluded. These are few in most cases, so that hosts are
+        drawn as usual and the excluded ones ignored. If only excluded ones are drawn, the
+        others are listed, which is O(n).
         """
         drawn: dict[Key, IHost] = {}
         for _ in range(self.choices + DRAWS):
@@ -129,7 +141,7 @@ class TwoChoices(WeightedRandom):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: what is compared when two are drawn.
+        Return the negated cost of each host.
         """
         scores = {key: -self.cost(host) for key, host in self.hosts.items()}
         return dict(sorted(scores.items(), key=lambda item: -item[1]))

@@ -1,5 +1,5 @@
 """
-Uniformly random.
+Any host, with equal chances.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
 
-#: How often an excluded host is drawn before the others are listed.
+#: How many draws may give an excluded host before the others are listed. If half of the hosts
+#: are excluded, that happens on one pick of 256.
 DRAWS = 8
 
 
 class Random(Scheduler):
     """
-    Each host with the same chance, weights aside. A pick is O(1).
+    Any host, with equal chances. Weights have no effect. A pick is O(1).
     """
 
     name = "rand"
@@ -37,7 +38,7 @@ class Random(Scheduler):
 
     def hostRemoved(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostRemoved}. The last host takes the free place.
+        Remove a host. The last host takes its place.
         """
         super().hostRemoved(host)
         place = self._place.pop(host.key)
@@ -58,7 +59,7 @@ class Random(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: the chance of each.
+        Return the chance of each host.
         """
         return {key: 1 / len(self.hosts) for key in self.hosts}
 

@@ -1,21 +1,25 @@
 """
-In proportion to weight and to what each host has left.
+Shares in proportion to weight and to what each host has left.
 
-What a host has left, as agents and probes tell, is in its effective weight by
-the time that a policy sees it; so this one shares by effective weight, and what
-is its own is that those may change all the time.
+Agents and probes report what a host has left, and the pool multiplies its effective weight by
+that. So this scheduler shares by effective weight; its purpose is weights that change all
+the time.
 
-A pick looks up a number in the running sum of the weights, as C{weightr} does,
-but the numbers are not drawn one by one: each is the one before plus the golden
-ratio, without its whole part. Such a sequence covers the interval as evenly as
-one can, at every moment. So each host has its share after few picks, nearly as
-with turns, and yet there is nothing that a host is owed: no turn stands written
-down by a weight of before, and a change counts in full from the next pick on.
-Taking turns would owe, and drawing would scatter; choosing whoever has the most
-left would send everybody to one host until its next report, as M. Mitzenmacher
-shows, "How Useful Is Old Information?", IEEE Transactions on Parallel and
-Distributed Systems 11, 2000. The sequence begins at a random number, so that
-several balancers are not in step.
+A pick looks up a number in the running sum of the weights, as C{weightr} does. But the numbers
+are not random. With g, the fraction of the golden ratio, number n of the sequence is::
+
+    (start + n * g) mod 1
+
+Of all steps, the golden ratio's covers the interval from 0 to 1 the most evenly, however many
+numbers are taken. So each host has its share after few picks, nearly as with turns. A change
+of the weights counts in full from the next pick on, as no host has turns left that were computed
+from an earlier weight.
+
+The other ways are worse: turns keep the debts of earlier weights; random numbers scatter; to
+choose the host with the most left sends every client to one host until its next report (M.
+Mitzenmacher, "How Useful Is Old Information?", IEEE Transactions on Parallel and
+Distributed Systems 11, 2000). The sequence begins at a random number, so that several
+balancers don't act in step.
 
 Source: the sequence is the additive recurrence of H. Weyl, 1916, with the golden
 ratio as in D. Knuth, The Art of Computer Programming 3, section 6.4.
@@ -28,15 +32,16 @@ from random import Random as RandomSource
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key
 from txlb.schedulers._kind import SchedulerKind
-from txlb.schedulers._weightr import DRAWS, WeightedRandom
+from txlb.schedulers._rand import DRAWS
+from txlb.schedulers._weightr import WeightedRandom
 
-#: The fraction of the golden ratio.
+#: The fraction of the golden ratio: (sqrt(5) - 1) / 2.
 STEP = 0.6180339887498949
 
 
 class ResourceShare(WeightedRandom):
     """
-    In proportion to effective weight, evenly. A pick is O(log n).
+    Shares in proportion to effective weight, evenly spread. A pick is O(log n).
     """
 
     name = "resource"
@@ -60,7 +65,8 @@ class ResourceShare(WeightedRandom):
         host = self.draw()
         if host.key not in excluded:
             return host
-        # A client that tries again must not use up the turns of others.
+        # A client that tries again must not take numbers of the sequence, as these are the
+        # turns of other clients.
         for _ in range(DRAWS):
             host = super().draw()
             if host.key not in excluded:

@@ -1,12 +1,13 @@
 """
-Points on a ring, each with an owner, and who owns the next one.
+A ring of points, each with an owner, and the owner of the next point.
 
-The ring is the numbers of 64 bits. It is cut into equal parts, each a short
-sorted array, about as many as there are points for it: as points are hashes,
-they spread evenly, so that to find, add or remove one is O(1).
+The ring is the numbers of 64 bits. It is cut into 2**b equal parts, each a short sorted array,
+and the upper b bits of a number are the index of its part. A part has at most 8 points
+on average, and as points are hashes they spread evenly. So finding, adding or removing a point is
+O(1).
 
-A point is one number: the upper bits are where it stands, the lower ones are its
-owner, a small number as well.
+A point is one number. The upper 40 bits are its place, the lower 24 its owner, as a small
+number.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 
-#: Bits of an owner's number.
+#: Bits of an owner's number: for 16 million owners. Of the place 40 bits are left, which tell
+#: the points of all hosts apart.
 OWNER_BITS = 24
 OWNERS = (1 << OWNER_BITS) - 1
 
-#: With more points for each part there are twice as many parts.
+#: Points a part, on average, above which the ring gets more parts.
 CROWDED = 8
 
 
 class Ring:
     """
-    The points.
+    Points with owners.
     """
 
     def __init__(self) -> None:
@@ -38,6 +40,8 @@ class Ring:
 
     def add(self, owner: int, places: Iterable[int]) -> None:
         """
+        Add points of an owner.
+
         @param places: numbers of 64 bits, of which the upper 40 count.
         """
         for place in places:
@@ -48,7 +52,7 @@ class Ring:
 
     def remove(self, owner: int, places: Iterable[int]) -> None:
         """
-        Take away points that were added.
+        Remove points that were added.
         """
         for place in places:
             part = self._parts[place >> self._shift]
@@ -59,21 +63,22 @@ class Ring:
 
     def _divide(self) -> None:
         """
-        Cut the ring into twice as many parts as there are points to four.
+        Cut the ring into parts of 4 to 8 points: a power of two of them, at most a quarter
+        of the points.
         """
         points = [point for part in self._parts for point in part]
         bits = max(len(points) // 4, 1).bit_length() - 1
         self._shift = 64 - bits
         self._parts = [array("Q") for _ in range(1 << bits)]
         for point in points:
-            # They come in order.
+            # The points are in order already.
             self._parts[point >> self._shift].append(point)
 
     def ownerAfter(self, place: int) -> int | None:
         """
-        Who owns the first point at or after a place.
+        Return the owner of the first point at or after a place.
 
-        @return: L{None} where there is no point.
+        @return: L{None} if there is no point.
         """
         part = self._parts[place >> self._shift]
         index = bisect_left(part, place & ~OWNERS)
@@ -83,7 +88,7 @@ class Ring:
 
     def walk(self, place: int) -> Iterator[int]:
         """
-        The owners of all points, once around from a place on.
+        Yield the owners of all points, once around the ring from a place on.
         """
         begin = place >> self._shift
         part = self._parts[begin]

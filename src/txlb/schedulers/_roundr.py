@@ -1,17 +1,26 @@
 """
-In turn, in proportion to weight, as smoothly as it can be done.
+Turns in proportion to weight, as smooth as possible.
 
-A host of weight w has a right to its n-th turn between (n-1)/w and n/w, in a
-time that goes on by 1/W with each turn (W is the sum of the weights). Of the
-turns that may begin, the one with the earliest deadline is next. With weights
-that don't change, each host has then had, after k turns, the whole number below
-or above k·w/W, never further away; taking the earliest deadline alone, as is
-often done, would let a heavy host run ahead of many light ones.
+There is a virtual time v, which goes on by 1/W with each pick; W is the sum of the weights. So
+in one unit of v, a host of weight w should have w turns. Its n-th turn has a begin and a
+deadline::
+
+    begin = (n - 1) / w        deadline = n / w
+
+A turn is due if its begin is not after v. Of the due turns, the one with the earliest deadline
+is next. As long as the weights don't change, a host has then had, after k picks, the whole
+number below or above its exact share k * w / W, and never another one. Without the begins (the
+earliest deadline of all turns), a heavy host would get several turns ahead of many light
+ones.
+
+Example, weights 2 and 1 (W = 3): host A has turns from 0 to 1/2 and 1/2 to 1, host B one from 0
+to 1. At v = 0 both are due, and A has the earlier deadline; at v = 1/3 only B is due; at
+v = 2/3 A's second turn is. The order is A B A.
 
 Source: the pseudo-deadlines of proportionate progress, S. Baruah, N. Cohen,
 C. G. Plaxton, D. Varvel, "Proportionate Progress: A Notion of Fairness in
-Resource Allocation", Algorithmica 15, 1996; the same idea is "earliest eligible
-virtual deadline first", I. Stoica and H. Abdel-Wahab, 1995.
+Resource Allocation", Algorithmica 15, 1996. The same idea is "earliest eligible
+virtual deadline first", I. Stoica and H. Abdel-Wahab, 1995. See the decision 0003.
 """
 
 from __future__ import annotations
@@ -24,19 +33,19 @@ from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
 
-#: Rounding in sums of 1/w must not put off a turn that is due.
+#: How far a begin may be after the virtual time for a turn to be due. Sums of 1/w have rounding
+#: errors, which must not delay a turn. It is far above those errors (below L{HORIZON} they are
+#: about 1e-13 each) and far below 1/65535, the shortest turn.
 EPSILON = 1e-9
 
-#: The time starts from 0 again when it gets here, long before its sums are so
-#: large that rounding them matters.
+#: The virtual time at which it starts from 0 again, so that rounding errors stay small.
 HORIZON = 1024.0
 
 
 class Turn:
     """
-    The next turn of a host. It stands in one of two heaps; a host that leaves
-    or changes its weight gets a new one, and the old is dropped when it comes
-    up.
+    The next turn of a host. It is in one of two heaps. If the host is removed or its weight
+    changes, the turn is not current any more, and is dropped when it is the first of its heap.
     """
 
     __slots__ = ("begin", "current", "deadline", "host", "number", "weight")
@@ -52,7 +61,7 @@ class Turn:
 
 class RoundRobin(Scheduler):
     """
-    In turn, weights honoured. A pick is O(log n).
+    Turns in proportion to weight. A pick is O(log n).
     """
 
     name = "roundr"
@@ -71,7 +80,7 @@ class RoundRobin(Scheduler):
 
     def hostAdded(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostAdded}. Its first turn may begin at once.
+        Add a host. Its first turn is due at once.
         """
         super().hostAdded(host)
         self._weights += host.effectiveWeight
@@ -86,13 +95,13 @@ class RoundRobin(Scheduler):
 
     def hostChanged(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostChanged}. Only the weight matters.
+        Give a host whose weight changed a new turn.
         """
         turn = self._turns[host.key]
         if turn.weight != host.effectiveWeight:
             turn.current = False
             self._weights += host.effectiveWeight - turn.weight
-            # What it had a right to under its old weight it had.
+            # If its turn was due it stays due, and if not the new one is due now.
             self._schedule(host, min(turn.begin, self._now))
             self._compact()
 
@@ -109,8 +118,8 @@ class RoundRobin(Scheduler):
 
     def _compact(self) -> None:
         """
-        Drop turns that are no longer current once they are the greater part, or
-        changes without picks would pile them up.
+        Drop the turns that are not current if they are more than half, so that the heaps
+        have a bound also while there are no picks.
         """
         if len(self._due) + len(self._waiting) > 2 * len(self._turns) + 16:
             self._due = [entry for entry in self._due if entry[2].current]
@@ -120,7 +129,7 @@ class RoundRobin(Scheduler):
 
     def _release(self) -> None:
         """
-        Move the turns that may begin by now to those that are due.
+        Move the turns whose begin has come to those that are due.
         """
         waiting = self._waiting
         while waiting and waiting[0][0] <= self._now + EPSILON:
@@ -153,18 +162,18 @@ class RoundRobin(Scheduler):
                 passedOver.append(turn)
             if not self._waiting:
                 return None
-            # Nobody who may be chosen is due: then the next one is, early.
+            # No host that may be chosen is due: the next turn is taken early.
             turn = heapq.heappop(self._waiting)[2]
             if turn.current:
                 heapq.heappush(self._due, (turn.deadline, turn.number, turn))
                 if not passedOver:
-                    # Nobody at all is due, so that it is the time that lags.
+                    # No turn at all is due: the virtual time is behind.
                     self._now = max(self._now, turn.begin)
                     self._release()
 
     def _startAgain(self) -> None:
         """
-        Count the time from 0 again, with every turn as far off as it was.
+        Set the virtual time to 0, with every turn as far from it as before.
         """
         for turn in self._turns.values():
             turn.begin -= self._now
@@ -176,11 +185,12 @@ class RoundRobin(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: who is due, by deadline, before who is not.
+        Return the negated deadline of each host whose turn is due. Those of the others come
+        after them, in the order of their begins.
         """
         now = self._now + EPSILON
         if all(turn.begin > now for turn in self._turns.values()):
-            # Nobody is due: then it is the time that lags, see _take.
+            # No turn is due: the virtual time is behind, see _take.
             now = min((turn.begin for turn in self._turns.values()), default=now) + EPSILON
         ranks = {
             key: (turn.deadline if turn.begin <= now else 1e9 + turn.begin, turn.number)

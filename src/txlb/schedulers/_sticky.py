@@ -1,24 +1,28 @@
 """
-The same client to the same host.
+The same client to the same host, by a ring.
 
-Each host has points on a ring, as many as its weight says, and a client goes to
-the owner of the first point after its own place. So a host that goes moves only
-its own clients, and one that comes takes over only what is its own. Where the
-points are is a hash of the host's names and nothing else: balancers with the
-same hosts send a client to the same one, also after they were started anew.
+Each host has points on a ring of numbers, in proportion to its weight. The hash of a client's
+address is a place on the ring, and the owner of the first point after it is the client's
+host. So a host that goes moves only its own clients, and one that comes takes over only
+those that are its own. The points are hashes of the host's names and nothing else: balancers
+with the same hosts send a client to the same host, also after a restart.
 
-How many points a unit of weight has follows from the most weight that was there
-at one time, in powers of two, and it is the points with the highest numbers that
-come and go with it. When hosts leave it stays, so that theirs are the only
-clients who move. There are at least 16,384 points on a ring, or 32 for each
-host: shares are then true within 2 % for three hosts, and within 20 % for
-thousands, which is what nginx and HAProxy have.
+A host of effective weight w has::
 
-A host that is out for the moment keeps its points, and whoever meets one goes on
-to the next: the same as if they were gone, but costs nothing, as for a host that
-is full and has room again all the time. The points of hosts that have been gone
-the longest are dropped when they are more than twice as many as those that are
-there.
+    round(w * scale) points, at least 1
+    scale = N / M, rounded up to a power of two
+
+N is the wanted number of points: 16,384, or 32 for each host if that is more. M is the highest
+sum of weights that there was. So the scale stays the same if hosts go, and seldom changes if
+one comes. If a host's weight or the scale changes, the points with the highest numbers are
+added or removed, and the others stay. With these numbers of points, shares differ from
+the weights by at most 2 % for three hosts, and 20 % for thousands, as in nginx and HAProxy.
+
+A host that is out for the moment keeps its points, and a search that meets one of them goes
+on to the next point. The result is the same as without these points, but nothing has to be
+changed, which matters for a host that is full and has room again all the time. If the hosts
+that are out are more than twice as many as the held ones, the points of those that
+have been out the longest are removed.
 
 Source: the ring is D. Karger et al., "Consistent Hashing and Random Trees", STOC
 1997, with points by weight as in ketama (R. Jones, last.fm, 2007). For the bound
@@ -39,25 +43,26 @@ from txlb.schedulers._hashing import BATCH, clientHash, keyBytes, numbersOf
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._ring import Ring
 
-#: How many points there are at least: on the ring, and for each host.
+#: How many points there are at least: on the ring, and for each host. The relative error of a
+#: host's share is about one over the square root of its points.
 FEWEST = 16384
 FOR_EACH = 32
 
-#: How many hosts that are gone keep their points in any case.
+#: How many hosts that are out keep their points in any case.
 REMEMBERED = 16
 
-#: Steps after which it is asked whether there is anybody to be found.
+#: How many points a search looks at before it checks whether any host may be chosen.
 STEPS = 64
 
 
 class Owner:
     """
-    Who has points on the ring.
+    A host that has points on the ring.
 
-    @ivar number: stands for it on the ring.
-    @ivar points: how many it has, from its first on.
-    @ivar weight: the effective weight that they are for.
-    @ivar configured: the configured weight that has been counted.
+    @ivar number: the number of the host on the ring.
+    @ivar points: how many points it has: those with the numbers from 0 on.
+    @ivar weight: the effective weight of these points.
+    @ivar configured: its part of the sum of weights.
     """
 
     __slots__ = ("configured", "key", "number", "points", "weight")
@@ -72,12 +77,11 @@ class Owner:
 
 class Sticky(Scheduler):
     """
-    A client's IP address decides, its port doesn't. A pick is O(1); a host that
-    comes, goes for good or changes its weight costs a step for each of its
-    points.
+    The same host for a client's IP address; the port has no effect. A pick is O(1). Adding
+    or removing a host for good, or changing its weight, costs a step for each of its points.
 
-    @param boundedLoad: see L{Bound}; 0 for no bound.
-    @param points: how many there are on the ring at least.
+    @param boundedLoad: the factor of its L{Bound}; 0 for no bound.
+    @param points: how many points there are on the ring at least.
     """
 
     name = "sticky"
@@ -93,20 +97,20 @@ class Sticky(Scheduler):
         self._bound = Bound(boundedLoad)
         self._ring = Ring()
         self._owners: dict[Key, Owner] = {}
-        # By number; None for one that is not held.
+        # The held host of each number; None if it is not held.
         self._hostOf: list[IHost | None] = []
         self._free: list[int] = []
-        # Those that are not held, the one that has been gone the longest first.
+        # The hosts that have points and are out, the one that has been out longest first.
         self._gone: OrderedDict[Key, Owner] = OrderedDict()
-        # Weights: of all that have points, of those of them that are gone, and the
-        # most that there ever were.
+        # Sums of weights: of all hosts that have points, of those of them that are out, and
+        # the highest that the first sum was.
         self._weights = 0.0
         self._goneWeights = 0.0
         self._mostWeights = 0.0
         self._mostHosts = 0
         self._scale = 0.0
 
-    # Who is there
+    # Hosts
 
     def hostAdded(self, host: IHost) -> None:
         super().hostAdded(host)
@@ -135,7 +139,7 @@ class Sticky(Scheduler):
     def _changed(self, owner: Owner, host: IHost) -> None:
         if self._bound.factor:
             self._bound.update(host)
-        # An effective weight above it is nobody's wish, and yet must not cost more.
+        # An effective weight above the configured one gets no more points than its part.
         weight = max(host.weight, host.effectiveWeight)
         if owner.configured != weight:
             self._weights += weight - owner.configured
@@ -165,8 +169,8 @@ class Sticky(Scheduler):
 
     def _shrink(self) -> None:
         """
-        Where what was there at one time is long gone, forget it, or those who
-        are new would have hardly any points.
+        Forget the highest sum of weights if the hosts that it was for have gone. Otherwise
+        new hosts would have too few points.
         """
         if (self._weights - self._goneWeights) * self._scale < self._fewest / 16:
             while self._gone:
@@ -175,7 +179,7 @@ class Sticky(Scheduler):
 
     def _measure(self) -> None:
         """
-        See how many points a unit of weight has.
+        Compute the number of points of a unit of weight.
         """
         self._mostWeights = max(self._mostWeights, self._weights)
         self._mostHosts = max(self._mostHosts, len(self._owners))
@@ -188,7 +192,7 @@ class Sticky(Scheduler):
 
     def _fit(self, owner: Owner) -> None:
         """
-        Give an owner as many points as its weight says.
+        Give an owner the number of points for its weight.
         """
         wanted = max(round(owner.weight * self._scale), 1) if owner.weight else 0
         before, owner.points = owner.points, wanted
@@ -221,12 +225,12 @@ class Sticky(Scheduler):
                 return host
             if first is None:
                 first = host
-        # All that are left have more than their share, as others are excluded.
+        # All hosts that are not excluded are at their bound.
         return first
 
     def _met(self, numbers: Iterable[int]) -> Iterator[IHost]:
         """
-        The held hosts among owners.
+        Yield the held hosts among owners.
         """
         for number in numbers:
             host = self._hostOf[number]
@@ -235,8 +239,8 @@ class Sticky(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: the hosts in the order in which the client
-        would go to them; those that have more than their share come last.
+        Return the negated rank of each host in the client's order. Hosts that have no room by
+        the bound come last.
         """
         order: dict[Key, IHost] = {}
         for host in self._met(self._ring.walk(clientHash(clientAddr))):
@@ -250,7 +254,10 @@ class Sticky(Scheduler):
 
 def _places(key: Key, begin: int, end: int) -> Iterator[int]:
     """
-    Where a host's points are, from one to another.
+    Yield the places of a host's points.
+
+    @param begin: the number of the first point.
+    @param end: the number after that of the last point.
     """
     name = keyBytes(key)
     for batch in range(begin // BATCH, -(-end // BATCH)):

@@ -1,16 +1,17 @@
 """
 Fewest connections for its weight; among equals in proportion to weight.
 
-The order is by connections divided by weight, and where that is the same, as
-when all are idle, by a deadline that moves on by 1/weight with each turn, so
-that idle hosts take turns in proportion to their weights.
+The order is by connections / weight. Hosts that are equal in that, as all idle ones are, are
+in the order of a deadline: a host of weight w that is chosen at the virtual time v gets the
+deadline v + 1/w, and v is the deadline of the host that was chosen last. So idle hosts take turns
+in proportion to their weights.
 
-The order is kept in one heap. A change pushes a new entry and leaves the old
-one where it is, to be dropped when it comes up; the heap is compacted when
-those are three quarters of it, so that it can't grow without bound.
+The order is in one heap. A change pushes a new entry and leaves the old one, which is dropped
+when it is the lowest. The heap is compacted when such entries are three quarters of it, so that
+its size has a bound.
 
 Semantics: C{wlc} of the Linux Virtual Server, with nginx's weighted round robin
-on ties.
+among equals.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._lazyheap import lowest
 
-#: Connections per weight, deadline, number of the entry.
+#: Connections / weight, deadline, and the number of the entry, which makes it unique.
 Rank = tuple[float, float, int]
 
 
 class WeightedLeastConnections(Scheduler):
     """
-    Fewest connections for its weight. A whole cycle of pick, acquire and
-    release is O(log n).
+    Fewest connections for its weight. A cycle of pick, acquire and release is O(log n).
     """
 
     name = "weightlc"
@@ -46,8 +46,8 @@ class WeightedLeastConnections(Scheduler):
         self._deadline: dict[Key, float] = {}
         self._now = 0.0
         self._number = 0
-        # Who was chosen last and has no entry for it yet: nearly always it is
-        # acquired next, and then one entry does for both.
+        # The host that was chosen last, while the heap has no entry for that. In nearly all
+        # cases its number of connections changes next, and one entry serves for both changes.
         self._chosen: IHost | None = None
 
     def hostAdded(self, host: IHost) -> None:
@@ -64,7 +64,7 @@ class WeightedLeastConnections(Scheduler):
         self._compact()
 
     def hostChanged(self, host: IHost) -> None:
-        # A host whose weight was raised doesn't wait as long as its old one says.
+        # If the weight rose, the deadline by the new weight may be earlier.
         soonest = self._now + 1 / host.effectiveWeight
         if self._chosen is host:
             self._chosen = None
@@ -94,7 +94,7 @@ class WeightedLeastConnections(Scheduler):
         self._compact()
 
     def _compact(self) -> None:
-        # Rarely, as it goes through all: a cycle pushes two entries.
+        # At four times the size, as a cycle pushes two entries and compacting is O(n).
         if len(self._heap) > 4 * len(self._rank) + 16:
             self._heap = [(rank, self.hosts[key]) for key, rank in self._rank.items()]
             heapq.heapify(self._heap)
@@ -110,7 +110,7 @@ class WeightedLeastConnections(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: fewer connections for the weight score higher.
+        Return the negated connections / weight of each host.
         """
         ranks = dict(self._rank)
         chosen = self._chosen

@@ -1,9 +1,8 @@
 """
-Random in proportion to weight.
+Any host, with chances in proportion to weight.
 
-A random number is looked up in the running sum of the weights, see
-L{CumulativeWeights}. It is as quick for any weights, and a change of one counts
-from the next pick on.
+A pick looks up a random number in the running sum of the weights, see L{CumulativeWeights}. It
+takes the same time for any weights, and a change of a weight counts from the next pick on.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._cumulative import CumulativeWeights
 from txlb.schedulers._kind import SchedulerKind
-
-#: How often an excluded host is drawn before the others are listed.
-DRAWS = 8
+from txlb.schedulers._rand import DRAWS
 
 
 class WeightedRandom(Scheduler):
     """
-    Each host with a chance in proportion to its weight.
+    Any host, with chances in proportion to weight.
     """
 
     name = "weightr"
@@ -36,7 +33,7 @@ class WeightedRandom(Scheduler):
         self._place: dict[Key, int] = {}
         self._known: dict[Key, float] = {}
         self._table = CumulativeWeights()
-        # How many hosts have each weight: with one for all no table is needed.
+        # How many hosts have each weight. With one weight for all no look-up is needed.
         self._counts: dict[float, int] = {}
 
     @property
@@ -48,8 +45,7 @@ class WeightedRandom(Scheduler):
 
     def draw(self) -> IHost:
         """
-        One of the held hosts, with a chance in proportion to its weight; only
-        where there is one.
+        Draw one of the held hosts, with chances in proportion to weight. There must be one.
         """
         order, number = self._order, self.random.random()
         if len(self._counts) < 2:
@@ -79,7 +75,7 @@ class WeightedRandom(Scheduler):
 
     def hostRemoved(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostRemoved}. The last host takes the free place.
+        Remove a host. The last host takes its place.
         """
         super().hostRemoved(host)
         place = self._place.pop(host.key)
@@ -92,7 +88,7 @@ class WeightedRandom(Scheduler):
 
     def hostChanged(self, host: IHost) -> None:
         """
-        See L{IScheduler.hostChanged}. Only the weight matters.
+        Take over a changed weight.
         """
         if self._known[host.key] != host.effectiveWeight:
             self._set(host, self._place[host.key])
@@ -108,7 +104,7 @@ class WeightedRandom(Scheduler):
 
     def drawBeside(self, excluded: frozenset[Key]) -> IHost | None:
         """
-        The same as L{draw} where nearly all are excluded: O(n).
+        Draw a host that is not excluded, if nearly all are. It is O(n).
         """
         candidates = self.candidates(excluded)
         if not candidates:
@@ -118,7 +114,7 @@ class WeightedRandom(Scheduler):
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
-        See L{IScheduler.explain}: the chance of each.
+        Return the chance of each host.
         """
         total = sum(self._known.values())
         scores = {key: weight / total for key, weight in self._known.items()}

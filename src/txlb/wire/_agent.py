@@ -1,17 +1,17 @@
 """
-What an agent beside a host says of it: HAProxy's agent-check, one line of text.
+The line of an agent beside a host, in HAProxy's agent-check protocol.
 
-A line ends with the first CR or LF and is made of words in any order, with
-blanks, tabs or commas between them, in upper or lower case::
+A line ends with the first CR or LF. It has words in any order, with blanks, tabs or commas
+between them, in upper or lower case::
 
     75%                 the share of its configured weight that it can carry
     weight:40           the weight itself; weight:75% is the same as 75%
     maxconn:30          how many connections it takes at once; 0 for no limit
-    ready drain maint   the administrator's wish
+    ready drain maint   the state that the administrator wants
     up down fail stopped #why     its health, with a reason for people
 
-Of several words of one kind the last one counts, and what was not said is not
-changed. A word that nobody knows spoils none of the others.
+Of several words of one kind the last one counts. A value that no word gives is not
+changed. An unknown word has no effect on the others.
 
 Source: HAProxy 2.6, configuration manual, C{agent-check}; C{weight:} as its
 author describes it in github.com/haproxy/haproxy, issue 360.
@@ -23,10 +23,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-#: The most bytes that a line may have, its end included.
+#: The most bytes that a line may have, its end included. HAProxy reads as much as its buffer
+#: holds, 16 KiB by default; lines of agents have some ten bytes.
 MAX_AGENT_LINE = 1024
 
+#: The largest number of a word. It is above every useful one.
 MAX_NUMBER = 10**9
+
+#: The most characters of a reason.
 MAX_REASON = 512
 
 _BLANKS = b" \t"
@@ -35,7 +39,7 @@ _BETWEEN = b" \t,"
 
 class AgentState(Enum):
     """
-    What an administrator wants of a host. The value is the word on the wire.
+    The state that an administrator wants for a host. The value is the word on the wire.
     """
 
     READY = "ready"
@@ -45,8 +49,8 @@ class AgentState(Enum):
 
 class AgentHealth(Enum):
     """
-    How a host is. The value is the word on the wire; all but C{UP} mean that
-    it is down: broken, failing a test of its own, or stopped on purpose.
+    The health of a host. The value is the word on the wire. All but C{UP} mean that the host
+    is down: broken, failing a test of its own, or stopped on purpose.
     """
 
     UP = "up"
@@ -58,20 +62,20 @@ class AgentHealth(Enum):
 @dataclass(frozen=True, slots=True)
 class AgentReply:
     """
-    What an agent said. L{None} stands for what it did not mention, which is to
-    stay as it is.
+    The reply of an agent. L{None} stands for a value that it did not mention and that stays
+    as it is.
 
     @ivar percent: the share of its configured weight that the host can carry,
         0 to 10**9; 0 means nothing new, and 100 all of it.
     @ivar weight: the weight itself, 0 to 10**9; never beside C{percent}.
     @ivar maxConnections: how many connections the host takes at once, 0 to
         10**9; 0 for no limit.
-    @ivar state: what an administrator wants of it.
-    @ivar health: how it is.
-    @ivar reason: why, for people: at most 512 printable characters, only beside
-        C{health}.
-    @ivar error: what could not be understood, for people; the rest counts all
-        the same. It is not written by L{formatAgentReply}.
+    @ivar state: the state that an administrator wants for it.
+    @ivar health: its health.
+    @ivar reason: the reason of its health, for people: at most 512 printable characters, only
+        beside C{health}.
+    @ivar error: the first word that could not be understood, for people. The others count.
+        L{formatAgentReply} does not write it.
     """
 
     percent: int | None = None
@@ -102,14 +106,14 @@ class AgentReply:
     @property
     def isEmpty(self) -> bool:
         """
-        Whether it says nothing of the host.
+        Whether no value is given.
         """
         return replace(self, error="") == AgentReply()
 
 
 def formatAgentReply(reply: AgentReply) -> bytes:
     """
-    The line that says so, its end included; at most L{MAX_AGENT_LINE} bytes.
+    Return the line of a reply, its end included, of at most L{MAX_AGENT_LINE} bytes.
     """
     words: list[str] = []
     if reply.state is not None:
@@ -125,19 +129,18 @@ def formatAgentReply(reply: AgentReply) -> bytes:
     if reply.reason:
         words.append(f"#{reply.reason}")
     line = " ".join(words).encode("utf-8", "replace")
-    # A letter of a reason may be four bytes, and a line is not cut inside one.
+    # A character has up to four bytes, and the line is not cut inside one.
     whole = line[: MAX_AGENT_LINE - 1].decode("utf-8", "ignore")
     return whole.rstrip().encode("utf-8") + b"\n"
 
 
 def parseAgentReply(line: bytes) -> AgentReply:
     """
-    Read what an agent sent.
+    Read the line of an agent.
 
-    @param line: its bytes from the first on. What follows the first CR or LF is
-        not looked at, and neither has to be there.
-    @return: never an error: where nothing could be understood, nothing but
-        C{error} is set.
+    @param line: its bytes from the first on. Bytes after the first CR or LF are ignored, and
+        neither has to be there.
+    @return: the reply. If nothing could be understood, only its C{error} is set.
     """
     line = _firstLine(line)
     if len(line) >= MAX_AGENT_LINE:
@@ -153,8 +156,8 @@ def parseAgentReply(line: bytes) -> AgentReply:
 
 class AgentReader:
     """
-    Puts an agent's line together from the pieces in which it arrives. It holds
-    at most L{MAX_AGENT_LINE} bytes.
+    A reader of an agent's line, in the pieces in which it arrives. It holds at most
+    L{MAX_AGENT_LINE} bytes.
     """
 
     def __init__(self) -> None:
@@ -174,8 +177,8 @@ class AgentReader:
 
     def ended(self) -> AgentReply:
         """
-        The agent sent nothing more, and its line was not complete. As HAProxy
-        does, nothing of it counts: half a number is another number.
+        Return the reply of an agent that closed before its line was complete. As in HAProxy,
+        nothing of the line counts, as the first half of a number is another number.
         """
         if not self._held.strip(_BLANKS):
             return AgentReply(error="the agent said nothing")
@@ -233,7 +236,7 @@ class _Found:
         self._reply = replace(self._reply, maxConnections=number)
 
     def _wrong(self, error: str) -> None:
-        # The first one tells the most.
+        # The first error is the most useful one.
         self._error = self._error or error
 
 
@@ -255,7 +258,7 @@ def _hasEnd(data: bytes) -> bool:
 
 def _cut(line: bytes) -> tuple[bytes, bytes]:
     """
-    The first word, and what follows it.
+    Return the first word and the rest of a line.
     """
     for at, byte in enumerate(line):
         if byte in _BETWEEN:
@@ -265,8 +268,8 @@ def _cut(line: bytes) -> tuple[bytes, bytes]:
 
 def _printable(text: str) -> str:
     """
-    A text that can be shown and logged: an agent is not to write to anybody's
-    terminal.
+    Return a text without control characters, so that an agent can't control a terminal
+    by way of the log.
     """
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     return shown[:MAX_REASON].strip()

@@ -1,6 +1,6 @@
 """
-The boxes of AMP, for a client that does without Twisted, as a program that starts,
-asks once and ends wants to.
+The boxes of AMP, for clients without Twisted: a command that sends one request and ends
+starts faster without it.
 
 Source: the protocol as U{Twisted<https://docs.twisted.org/en/stable/core/howto/amp.html>}
 describes it: a box is keys and values in turn, each with its length in two bytes
@@ -28,13 +28,13 @@ REMEDIES = "_error_remedies"
 
 class BoxError(ValueError):
     """
-    What has come is no box, or what should go fits into none.
+    Bytes that are no box, or a value that does not fit into one.
     """
 
 
 def encodeBox(values: Mapping[str, str]) -> bytes:
     """
-    The bytes of a box.
+    Return the bytes of a box.
 
     @raise BoxError: a key or value does not fit.
     """
@@ -50,9 +50,9 @@ def encodeBox(values: Mapping[str, str]) -> bytes:
 
 class BoxReader:
     """
-    Reads boxes from a stream, however it is cut.
+    A reader of boxes in a stream, in the pieces in which it arrives.
 
-    @param most: bytes that a box may have.
+    @param most: the most bytes that a box may have.
     """
 
     def __init__(self, most: int = 1 << 20) -> None:

@@ -1,5 +1,5 @@
 """
-Answers of HTTP/1.0 and HTTP/1.1, as a client reads them.
+Answers of HTTP/1.0 and HTTP/1.1, read by a client.
 
 Source: RFC 9112. A line may end with LF alone (section 2.2). White space around a
 field's value is optional (section 5).
@@ -15,7 +15,7 @@ MAX_HTTP_HEAD = 16 * 1024
 #: The most interim answers that may come before the final one.
 MAX_INTERIM = 5
 
-#: The most bytes of the line before a chunk.
+#: The most bytes of the line before a chunk, its extensions included.
 MAX_CHUNK_LINE = 1024
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?=[ \r\n])")
@@ -26,9 +26,9 @@ _SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 
 class HTTPAnswerError(ValueError):
     """
-    What a host sent is no answer of HTTP/1.x, or has too long a head.
+    Bytes of a host that are no answer of HTTP/1.x, or have too long a head.
 
-    @ivar data: the bytes that it is about, for people; they are not bounded.
+    @ivar data: these bytes, for people; their number has no bound.
     """
 
     def __init__(self, reason: str, data: bytes = b"") -> None:
@@ -38,12 +38,13 @@ class HTTPAnswerError(ValueError):
 
 class HTTPReader:
     """
-    Reads one answer as its bytes arrive. It holds at most L{MAX_HTTP_HEAD} bytes and
-    what is fed at a time, and each byte is looked at a bounded number of times.
+    A reader of one answer, in the pieces in which it arrives. It holds at most
+    L{MAX_HTTP_HEAD} bytes and the piece of one call. It reads each byte a bounded number of
+    times.
 
-    The caller bounds the body: it looks at C{received} and stops.
+    The body has no bound here: the caller looks at C{received} and stops.
 
-    @param hasBody: whether the answer has a body at all; that to C{HEAD} has none.
+    @param hasBody: whether the answer has a body; an answer to C{HEAD} has none.
 
     @ivar status: the status of the final answer; L{None} before its head is
         complete.
@@ -67,8 +68,8 @@ class HTTPReader:
         """
         Take the next bytes.
 
-        @return: the part of the body's content that came with them.
-        @raise HTTPAnswerError: this is no HTTP, or its head has too many bytes.
+        @return: the part of the body's content that they have.
+        @raise HTTPAnswerError: it is no HTTP, or its head has too many bytes.
         """
         if self.status is None:
             data = self._feedHead(data)
@@ -88,8 +89,8 @@ class HTTPReader:
 
     def ended(self) -> None:
         """
-        The host closed the connection. The end of a body without a length of its
-        own is here.
+        Take note that the host closed the connection. A body without a length of its own
+        ends by that.
 
         @raise HTTPAnswerError: the head is not complete.
         """
@@ -101,7 +102,9 @@ class HTTPReader:
 
     def _feedHead(self, data: bytes) -> bytes:
         """
-        @return: what is left of the bytes after the head of the final answer.
+        Read heads up to that of the final answer.
+
+        @return: the bytes after it.
         """
         self._head += data
         while self.status is None:
@@ -155,9 +158,9 @@ class HTTPReader:
 
 class _Chunks:
     """
-    The content of chunks, as they arrive.
+    A reader of the content of chunks, in the pieces in which they arrive.
 
-    @ivar complete: whether the last chunk came. Its trailer is not read.
+    @ivar complete: whether the last chunk was read. The trailer after it is not read.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 """
-What reading a preface can come to.
+The verdicts of a preface.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class NeedMore:
     """
-    The bytes so far don't decide it.
+    The verdict that more bytes are needed.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """
-    The preface is complete.
+    The verdict that the preface is complete.
 
-    @ivar clientAddr: the client's address as the preface tells it; L{None} to
-        go by the socket.
-    @ivar serverName: the name that the client asked for, where it did.
+    @ivar clientAddr: the client's address as the preface gives it; L{None} for that of the
+        socket.
+    @ivar serverName: the name that the client asked for; L{None} if it asked for none.
     @ivar leftover: bytes that came after the preface and belong to the host.
     @ivar alpn: the protocols that the client offers (ALPN), the preferred one first.
     """
@@ -35,9 +35,9 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Reject:
     """
-    The client is to be closed.
+    The verdict that the client must be closed.
 
-    @ivar reason: what is wrong with what it sent.
+    @ivar reason: what is wrong with its bytes.
     """
 
     reason: str

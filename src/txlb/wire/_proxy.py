@@ -1,5 +1,5 @@
 """
-PROXY headers, by which a host learns its client's address.
+PROXY headers, which tell a host its client's address.
 
 Source: W. Tarreau, "The PROXY protocol, versions 1 & 2", haproxy.org,
 doc/proxy-protocol.txt.
@@ -11,20 +11,21 @@ import ipaddress
 import struct
 from collections.abc import Sequence
 
+# The values of the specification, section 2.2.
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 VERSION_2 = 0x20
 LOCAL, PROXY = 0, 1
 TCP_OVER_IPV4, TCP_OVER_IPV6, UNIX_STREAM, UNSPECIFIED = 0x11, 0x21, 0x31, 0x00
 UNIX_LENGTH = 108
 
-#: What C{getpeername} and C{getsockname} give: for TCP a sequence that begins
-#: with IP address and port, for UNIX sockets the path.
+#: The result of C{getpeername} and C{getsockname}: for TCP a sequence that begins with IP
+#: address and port, for UNIX sockets the path.
 SocketName = Sequence[object] | str | bytes
 
 
 def encodeProxyV1(client: SocketName, server: SocketName) -> bytes:
     """
-    The header of version 1, a line of text of at most 107 bytes.
+    Return the header of version 1, a line of text of at most 107 bytes.
 
     @param client: the name of the client's end of its connection.
     @param server: the name of our end of it.
@@ -41,7 +42,7 @@ def encodeProxyV1(client: SocketName, server: SocketName) -> bytes:
 
 def encodeProxyV2(client: SocketName, server: SocketName) -> bytes:
     """
-    The header of version 2, in binary.
+    Return the header of version 2, in binary.
 
     @param client: the name of the client's end of its connection.
     @param server: the name of our end of it.
@@ -59,7 +60,7 @@ def encodeProxyV2(client: SocketName, server: SocketName) -> bytes:
 
 def encodeProxyLocal(version: str) -> bytes:
     """
-    The header of a connection that is nobody's but our own, such as a check.
+    Return the header of a connection that the balancer makes for itself, such as a check.
 
     @param version: C{v1} or C{v2}.
     """
@@ -82,13 +83,13 @@ _IPEnd = tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]
 
 def _ipPair(client: SocketName, server: SocketName) -> tuple[_IPEnd, _IPEnd] | None:
     """
-    Both ends as addresses of one family, or L{None} where they are not both IP.
+    Return both ends as addresses of one family; L{None} if they are not both IP addresses.
     """
     first, second = _ipEnd(client), _ipEnd(server)
     if first is None or second is None:
         return None
     if first[0].version != second[0].version:
-        # One header has one family; an IPv4 address can be written as IPv6.
+        # A header has one family, and an IPv4 address can be written as an IPv6 one.
         return _asV6(first), _asV6(second)
     return first, second
 
