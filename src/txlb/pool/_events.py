@@ -1,5 +1,5 @@
 """
-What has changed, as data.
+Changes, as data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Details = Mapping[str, object]
 
 class EventKind(Enum):
     """
-    The kinds of change. The value is the word for it in logs and data.
+    A kind of change. Its value is its word in logs and data.
     """
 
     HOST_ADDED = "host-added"
@@ -49,20 +49,39 @@ class EventKind(Enum):
     SETTING_CHANGED = "setting-changed"
     ORDER_CHANGED = "order-changed"
 
+    @property
+    def isWarning(self) -> bool:
+        """
+        Whether an administrator should look at it.
+        """
+        return self in _WARNINGS
+
+
+_WARNINGS = frozenset(
+    {
+        EventKind.HOST_DOWN,
+        EventKind.HOST_UNRESOLVED,
+        EventKind.GROUP_DOWN,
+        EventKind.BACKUP_USED,
+        EventKind.CIRCUIT_OPENED,
+        EventKind.SCHEDULER_FAILED,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """
     One change that has happened.
 
-    @ivar kind: what kind of change.
-    @ivar key: the names of service, group and host, as many as it is about.
-    @ivar message: what happened, for people.
-    @ivar when: when, in seconds of the balancer's monotonic clock.
-    @ivar details: plain values, for programs. Where something that is configured
-        was changed, C{before} and C{after} say from what to what; L{None} is for
-        what was not or is no more there.
-    @ivar by: who changed it, such as C{ssh:alice}; empty for the balancer itself.
+    @ivar kind: the kind of change.
+    @ivar key: the names of the service, and of the group and host if it concerns one.
+    @ivar message: the change in words.
+    @ivar when: its time, in seconds of the balancer's monotonic clock.
+    @ivar details: plain values, for programs. If a setting was changed, C{before} and
+        C{after} are its values; L{None} stands for a setting or thing that did not
+        exist before, or does not exist afterwards.
+    @ivar by: the user that made it, such as C{ssh:alice}; empty for the balancer itself.
     """
 
     kind: EventKind
@@ -74,7 +93,7 @@ class Event:
 
     def asDict(self) -> dict[str, object]:
         """
-        The event in values that any format can hold.
+        Return the event as values that any format can hold.
         """
         return {
             "kind": self.kind.value,
@@ -92,6 +111,6 @@ class Event:
 
 def changed(before: object, after: object) -> Details:
     """
-    The details of a change of something that is configured.
+    Return the details of a changed setting.
     """
     return {"before": before, "after": after}
