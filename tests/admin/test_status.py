@@ -52,6 +52,14 @@ service web: 0 active, 0 accepted, 0 refused
 no configuration file: what is changed lasts until the end of the process""",
         )
 
+    def test_notAccepting(self) -> None:
+        """
+        A service that accepts no clients says why.
+        """
+        self.manager.getCounters("web").notAccepting = "standby"
+        table = statusTable(self.balancer)
+        self.assertIn("0 refused\n  accepts no clients: standby\n  group blue", table)
+
     def test_busy(self) -> None:
         pool = self.manager.getPool("web")
         lease = pool.acquire()

@@ -67,8 +67,11 @@ class FakeSupervisor(Supervisor):
         super().__init__("nowhere", watchdog=60.0)
         self._notes = notes
 
+        self.told: list[tuple[str, ...]] = []
+
     def _tell(self, *lines: str) -> None:
         self._notes.append(lines[0])
+        self.told.append(lines)
 
 
 class SupervisorTests(DaemonCase):
@@ -88,6 +91,64 @@ class SupervisorTests(DaemonCase):
         self.assertEqual(self.notes[2:], ["STOPPING=1"])
         self.endConnection(relay)
         self.successResultOf(stopped)
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """
+        @return: what the supervisor was told since the last time, without the watchdog and
+            the time.
+        """
+        found, self.supervisor.told = self.supervisor.told, []
+        kept = [tuple(line for line in each if "USEC" not in line) for each in found]
+        return [each for each in kept if each != ("WATCHDOG=1",)]
+
+    def test_state(self) -> None:
+        """
+        It is told when the balancer accepts clients no more, and when it does again. There
+        is no way back from READY=1, so that this is in the status. What it knows already it
+        is not told again.
+        """
+        self.balancer()
+        self.supervisor = FakeSupervisor(self.notes)
+        daemon = Daemon(self.lbs, [], [], self.reactor, supervisor=self.supervisor)
+        readiness = self.lbs.engine.readiness
+        readiness.hold("standby")
+        daemon.startService()
+        waiting = ("STATUS=accepting no clients of web: standby",)
+        ready = ("READY=1", "STATUS=serving web")
+        self.assertEqual(self.lines(), [waiting])
+        for _ in range(2):
+            readiness.release("standby")
+            readiness.update()
+            self.assertEqual(self.lines(), [ready])
+            readiness.hold("standby")
+            self.assertEqual(self.lines(), [waiting])
+        daemon.stopService()
+        self.assertEqual([line for line, *_ in self.lines()], ["STOPPING=1"])
+        readiness.release("standby")
+        self.assertEqual(self.lines(), [])
+
+    def test_reloads(self) -> None:
+        """
+        The end of a reload is told also if no client is accepted. Before the first time that
+        it is ready, there is nothing that READY=1 could end.
+        """
+        self.balancer()
+        self.supervisor = FakeSupervisor(self.notes)
+        daemon = Daemon(self.lbs, [], [], self.reactor, supervisor=self.supervisor)
+        readiness = self.lbs.engine.readiness
+        readiness.hold("standby")
+        daemon.startService()
+        waiting = "STATUS=accepting no clients of web: standby"
+        daemon.reload()
+        self.assertEqual(self.lines(), [(waiting,)] * 2)
+        readiness.release("standby")
+        daemon.reload()
+        ready = ("READY=1", "STATUS=serving web")
+        self.assertEqual(self.lines(), [ready, ("RELOADING=1",), ready])
+        readiness.hold("standby")
+        daemon.reload()
+        self.assertEqual(self.lines(), [(waiting,), ("RELOADING=1",), ("READY=1", waiting)])
+        daemon.stopService()
 
 
 class LifeTests(DaemonCase):

@@ -85,6 +85,21 @@ class ListeningTests(MemoryCase):
         )
         self.assertEqual(set(os.listdir("/proc/self/fd")), self.before)
 
+    def test_left(self) -> None:
+        """
+        While it is not to accept, no client gets a protocol.
+        """
+        lbs = self.balancer("127.0.0.1:8080")
+        factory = self.clock.tcpServers[0][1]
+        readiness = lbs.engine.readiness
+        for accepted in (True, False, True):
+            if accepted:
+                readiness.release("standby")
+            else:
+                readiness.hold("standby")
+            protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 4711))
+            self.assertEqual(protocol is not None, accepted)
+
     def test_taken(self) -> None:
         """
         What the reactor can't have is told, and nothing is listened on.

@@ -9,6 +9,7 @@ from typing import Any
 from tests.proxy.fakes import ReactorCase, logOf
 from tests.resolve.test_names import FakeResolver
 from txlb.application._readiness import FIRST_LOOKUPS, Readiness
+from txlb.errors import ModelError
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.resolve import NameService
@@ -24,21 +25,39 @@ class ReadinessTests(ReactorCase):
 
     def begin(self, *services: ProxyService) -> None:
         """
-        Begin, and let each service say when it is ready.
+        Begin, and note each service that begins to accept, and that all accept.
         """
         self.manager = proxyManagerFactory(services, seconds=self.reactor.seconds)
         names = NameService(self.manager, self.reactor, self.deadlines)
         self.readiness = Readiness(self.manager, names, self.deadlines)
-        self.readiness.whenAll(lambda: self.said.append("all"))
+        self.readiness.follow(self.note)
+        self.accepting: list[str] = []
+        self.all = False
         names.startService()
         self.addCleanup(names.stopService)
         self.readiness.start()
         self.addCleanup(self.readiness.stop)
-        for service in services:
-            self.await_(service.name)
 
-    def await_(self, name: str) -> None:
-        self.readiness.when(name, lambda: self.said.append(name))
+    def note(self) -> None:
+        """
+        Note what has changed: the name of a service that accepts now, with a C{-} that of
+        one that accepts no more, and C{all}.
+        """
+        before, names = self.accepting, list(self.manager.services)
+        self.accepting = [name for name in names if self.readiness.accepts(name)]
+        self.said.extend(name for name in self.accepting if name not in before)
+        self.said.extend(f"-{name}" for name in before if name not in self.accepting)
+        if self.accepting == names and not self.all:
+            self.said.append("all")
+        self.all = self.accepting == names
+
+    def whyNot(self, name: str) -> str:
+        """
+        The reason as the status has it, which is the one that the readiness tells.
+        """
+        reason = self.manager.serviceSnapshot(name).notAccepting
+        self.assertEqual(reason, self.readiness.whyNot(name))
+        return reason
 
     def warnings(self) -> list[str]:
         """
@@ -55,7 +74,7 @@ class ReadinessTests(ReactorCase):
         Without names every service is ready at once.
         """
         self.begin(service("a", "127.0.0.1:1"), service("b", "unix:/run/b"))
-        self.assertEqual(self.said, ["all", "a", "b"])
+        self.assertEqual(self.said, ["a", "b", "all"])
         self.reactor.pump([1] * 10)
         self.assertEqual(self.warnings(), [])
 
@@ -126,6 +145,8 @@ class ReadinessTests(ReactorCase):
             "as soon as one host has an address, at the latest after 5 s",
         )
         self.assertEqual(self.said, ["c", "b"])
+        self.assertEqual(self.whyNot("a"), "none of its hosts has an address yet")
+        self.assertEqual(self.whyNot("b"), "")
         self.reactor.pump([0.1] * 7)
         self.assertEqual(self.said, ["c", "b", "a", "all"])
         [_, said] = self.warnings()
@@ -143,12 +164,13 @@ class ReadinessTests(ReactorCase):
         first = service("a", "127.0.0.1:1")
         self.begin(first)
         self.manager.apply([first, service("b", "one.example:1")])
-        self.await_("b")
+        self.readiness.update()
         self.manager.getPool("a").getHost("h0").resolved(())
-        self.await_("a")
-        self.assertEqual(self.said, ["all", "a", "a"])
+        self.readiness.update()
+        self.assertEqual(self.said, ["a", "all"])
+        self.assertEqual(self.whyNot("b"), "none of its hosts has an address yet")
         self.resolver.answer("one.example", "192.0.2.1")
-        self.assertEqual(self.said, ["all", "a", "a", "b"])
+        self.assertEqual(self.said, ["a", "all", "b", "all"])
 
     def test_changes(self) -> None:
         """
@@ -171,10 +193,77 @@ class ReadinessTests(ReactorCase):
         kept = service("a", "127.0.0.1:1")
         self.begin(kept, service("b", "one.example:1"))
         self.manager.apply([kept])
-        self.assertEqual(self.said, ["a", "b", "all"])
-        self.manager.apply([kept, service("b", "two.example:1")])
-        self.await_("b")
-        self.assertEqual(self.said, ["a", "b", "all"])
+        self.assertEqual(self.said, ["a", "all"])
+        for _ in range(2):
+            self.manager.apply([kept, service("b", "two.example:1")])
+            self.readiness.update()
+            self.assertEqual(self.said, ["a", "all"])
+            self.resolver.answer("two.example", "192.0.2.2")
+            self.assertEqual(self.said, ["a", "all", "b", "all"])
+            self.manager.apply([kept])
+            self.readiness.update()
+            self.assertEqual(self.said, ["a", "all", "b", "all", "-b"])
+            self.said[2:] = []
+
+    def test_newButUnasked(self) -> None:
+        """
+        A service that has come is not taken for one without names before the look-ups of
+        its names have begun: each event of a change may come before them.
+        """
+        first = service("a", "127.0.0.1:1")
+        self.begin(first)
+        seen: list[str] = []
+        self.manager.subscribe(lambda _: seen.append(self.readiness.whyNot("b")))
+        self.manager.apply([first, service("b", "one.example:1")])
+        self.assertEqual(set(seen), {"none of its hosts has an address yet"})
+        self.readiness.update()
+        self.assertFalse(self.readiness.accepts("b"))
+
+    def test_held(self) -> None:
+        """
+        The state can be left and entered again, however often. All reasons to leave it have
+        to go before it is entered.
+        """
+        self.begin(service("a", "127.0.0.1:1"), service("b", "127.0.0.1:1"))
+        for _ in range(2):
+            self.said.clear()
+            self.readiness.hold("standby")
+            self.readiness.hold("standby")
+            self.assertEqual(self.said, ["-a", "-b"])
+            self.readiness.hold("upgrade")
+            self.assertEqual(self.whyNot("a"), "standby, upgrade")
+            self.readiness.release("standby")
+            self.assertEqual(self.whyNot("b"), "upgrade")
+            self.assertEqual(self.said, ["-a", "-b"])
+            self.readiness.release("upgrade")
+            self.readiness.release("upgrade")
+            self.assertEqual(self.said, ["-a", "-b", "a", "b", "all"])
+            self.assertEqual(self.whyNot("a"), "")
+        begin = ["no service accepts clients: standby. Connections go on"]
+        more = ["no service accepts clients: upgrade. Connections go on"]
+        self.assertEqual(self.warnings(), [*begin, *more, "services accept clients again"] * 2)
+        self.assertRaises(ModelError, self.readiness.hold, "")
+
+    def test_heldFirst(self) -> None:
+        """
+        What is held before the start does not begin to accept by it, nor by an answer. The
+        look-ups go on meanwhile.
+        """
+        manager = proxyManagerFactory([service("a", "one.example:1")], seconds=self.reactor.seconds)
+        names = NameService(manager, self.reactor, self.deadlines)
+        readiness = Readiness(manager, names, self.deadlines)
+        self.assertEqual(readiness.whyNot("a"), "the balancer is not running")
+        readiness.hold("standby")
+        names.startService()
+        self.addCleanup(names.stopService)
+        readiness.start()
+        self.addCleanup(readiness.stop)
+        self.assertEqual(readiness.whyNot("a"), "standby")
+        self.resolver.answer("one.example", "192.0.2.1")
+        self.assertEqual(readiness.whyNot("a"), "standby")
+        readiness.release("standby")
+        self.assertTrue(readiness.accepts("a"))
+        self.assertFalse(readiness.accepts("b"))
 
     def test_stopped(self) -> None:
         """
@@ -182,6 +271,8 @@ class ReadinessTests(ReactorCase):
         """
         self.begin(service("a", "one.example:1"))
         self.readiness.stop()
+        self.assertEqual(self.whyNot("a"), "the balancer is not running")
+        self.readiness.update()
         self.resolver.answer("one.example", "192.0.2.1")
         self.reactor.pump([1] * 10)
         self.assertEqual((self.said, self.warnings()), ([], []))

@@ -173,3 +173,31 @@ class RunTests(TestCase):
         for sock in (client, server, other):
             sock.close()
         await self.balancer.stopService()
+
+    async def test_left(self) -> None:
+        """
+        It accepts nobody for a while: a client waits, and the open connection goes on.
+        """
+        self.start()
+        client, server = await self.connected()
+        readiness = self.balancer.engine.readiness
+        readiness.hold("standby")
+        address = self.balancer.getProxyService("web").addresses[0]
+        assert isinstance(address, TCPAddress)
+        waiting = socket.create_connection((address.host, address.port))
+        self.addCleanup(waiting.close)
+        waiting.sendall(b"early")
+        client.sendall(b"still there")
+        await deferLater(reactor, 0.05, lambda: None)
+        server.settimeout(10)
+        self.assertEqual(server.recv(100), b"still there")
+        self.assertEqual(self.balancer.manager.getCounters("web").accepted, 1)
+        readiness.release("standby")
+        other = (await self.host.accept()).sock
+        self.addCleanup(other.close)
+        await deferLater(reactor, 0.05, lambda: None)
+        other.settimeout(10)
+        self.assertEqual(other.recv(100), b"early")
+        for sock in (client, server, waiting, other):
+            sock.close()
+        await self.balancer.stopService()

@@ -5,6 +5,7 @@ Tests for L{txlb.application.LoadBalancedService}.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from twisted.application.service import IService, Service
 from twisted.internet.interfaces import IReactorFromThreads
@@ -17,7 +18,7 @@ from tests.resolve.test_names import FakeResolver
 from txlb.application import LoadBalancedService, ProxyListener
 from txlb.application._readiness import FIRST_LOOKUPS
 from txlb.errors import ListenError, UnknownName
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService, TCPAddress
 from txlb.pool import Attempt, Event, EventKind, Failure, FailureKind, Outcome
 from txlb.proxy import ConnectionRecord
 
@@ -314,6 +315,66 @@ class NamesTests(ServiceCase):
         self.resolver.answer("one.example", "192.0.2.1")
         self.assertEqual(self.reactor.getReaders(), [])
         listener.serviceName = "web"
+
+    def test_left(self) -> None:
+        """
+        A service can cease to accept and begin again. Connections that it has go on, and
+        clients that come meanwhile wait in the backlog.
+        """
+        self.balancer()
+        self.start()
+        relay = self.relay()
+        web, readiness = self.lbs.getProxyService("web"), self.lbs.engine.readiness
+        for number in (1, 2):
+            self.come()
+            self.assertEqual(len(relay.started), 2 * number - 1)
+            self.assertTrue(web.isAccepting)
+            readiness.hold("standby")
+            self.assertFalse(web.isAccepting)
+            self.come()
+            self.assertEqual(len(relay.started), 2 * number - 1)
+            self.assertEqual(relay.aborted, 0)
+            self.assertEqual(self.manager.getCounters("web").active, 2 * number - 1)
+            readiness.release("standby")
+            self.reactor.readable()
+            self.assertEqual(len(relay.started), 2 * number)
+        for _ in range(4):
+            self.endConnection(relay)
+
+    def test_leftAndChanged(self) -> None:
+        """
+        Neither a move, nor a new service, nor another start makes a balancer accept that is
+        not to.
+        """
+        self.balancer()
+        self.lbs.engine.readiness.hold("standby")
+        self.start()
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.lbs.switchPort("web", 0)
+        [web] = self.manager.services.values()
+        self.lbs.apply([web, replace(web, name="more", listeners=(Listener(LOCAL),))])
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.assertEqual(
+            [each.notAccepting for each in self.manager.snapshot()], ["standby", "standby"]
+        )
+        self.lbs.engine.readiness.release("standby")
+        self.assertEqual(len(self.reactor.getReaders()), 2)
+        self.assertEqual([each.notAccepting for each in self.manager.snapshot()], ["", ""])
+
+    def test_leftByStop(self) -> None:
+        """
+        A balancer that has stopped accepts nobody, and says so.
+        """
+        self.balancer()
+        self.start()
+        web = self.lbs.getProxyService("web")
+        self.successResultOf(self.lbs.stopService())
+        self.assertFalse(web.isAccepting)
+        [snapshot] = self.manager.snapshot()
+        self.assertEqual(snapshot.notAccepting, "the balancer is not running")
+        self.lbs.startService()
+        [snapshot] = self.manager.snapshot()
+        self.assertEqual((web.isAccepting, snapshot.notAccepting), (True, ""))
 
     def test_sleep(self) -> None:
         """

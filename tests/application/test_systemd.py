@@ -31,9 +31,11 @@ class SupervisorTests(ReactorCase):
     def test_messages(self) -> None:
         supervisor = Supervisor(self.path, seconds=lambda: 12.5)
         supervisor.ready("serving web")
+        supervisor.waiting("no\nclients")
         supervisor.reloading()
         supervisor.stopping("two\nlines  " + "x" * 1000)
-        ready, reloading, stopping = self.heard()
+        ready, waiting, reloading, stopping = self.heard()
+        self.assertEqual(waiting, "STATUS=no clients")
         self.assertEqual(ready, "READY=1\nSTATUS=serving web")
         self.assertEqual(reloading, "RELOADING=1\nMONOTONIC_USEC=12500000")
         self.assertTrue(stopping.startswith("STOPPING=1\nSTATUS=two lines x"), stopping)

@@ -341,6 +341,42 @@ class DoorTests(ListenerCase):
         self.assertEqual(self.reactor.getReaders(), [])
         self.assertEqual(len(self.deadlines), 0)
 
+    def test_rest(self) -> None:
+        """
+        A door that rests takes nobody until it is opened again, even if the reactor's turn
+        had begun. It can be opened and put to rest twice.
+        """
+        door, sock = self.door("a")
+        for each in ("b", "c"):
+            door.open()
+            self.reactor.readable()
+            sock.script.append(each)
+            door.rest()
+            door.rest()
+            self.reactor.readable()
+            self.assertEqual(sock.script, [each])
+            self.assertEqual(self.reactor.getReaders(), [])
+        door.open()
+        self.reactor.readable()
+        self.assertEqual(self.taken, ["a", "b", "c"])
+
+    def test_restInAPause(self) -> None:
+        """
+        The end of a pause for lack of descriptors opens no door that rests. To open one
+        does not cut the pause short.
+        """
+        door, _ = self.door(OSError(errno.EMFILE, "many"), "a")
+        self.reactor.readable()
+        door.open()
+        self.assertEqual(self.reactor.getReaders(), [])
+        door.rest()
+        self.reactor.advance(EXHAUSTED_PAUSE * 2)
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.assertEqual(len(self.deadlines), 0)
+        door.open()
+        self.reactor.readable()
+        self.assertEqual(self.taken, ["a"])
+
     def test_drain(self) -> None:
         """
         To drain takes everybody, beyond a batch, until nobody waits or the
@@ -353,6 +389,27 @@ class DoorTests(ListenerCase):
         door.drain()
         self.assertEqual(self.taken[-1], "x")
         self.assertEqual(sock.script, ["y"])
+
+
+class PauseTests(ListenerCase):
+    def test_pause(self) -> None:
+        """
+        A listener that is paused accepts nobody and goes on listening: clients wait in its
+        backlog until it is started again.
+        """
+        listener = self.listen()
+        for number in (1, 2):
+            listener.start()
+            self.connectTo(listener)
+            self.reactor.readable()
+            self.assertEqual(len(self.accepted), 2 * number - 1)
+            listener.pause()
+            self.connectTo(listener)
+            self.reactor.readable()
+            self.assertEqual(len(self.accepted), 2 * number - 1)
+            listener.start()
+            self.reactor.readable()
+            self.assertEqual(len(self.accepted), 2 * number)
 
 
 class HoldTests(ListenerCase):

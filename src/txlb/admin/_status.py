@@ -146,6 +146,8 @@ def _service(service: ServiceSnapshot, paint: Paint) -> list[str]:
             f"{_refused(service.refused)}"
         )
     ]
+    if service.notAccepting:
+        lines.append(_cut(f"  accepts no clients: {service.notAccepting}"))
     for group in service.groups:
         lines.extend(_group(group, paint, group.name == service.serving))
     return lines

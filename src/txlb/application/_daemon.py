@@ -64,6 +64,11 @@ class Daemon(MultiService):
         self._before = list(before)
         self._after = list(after)
         self._signals = 0
+        # The state that the supervisor was told last, whether it was ever told that clients
+        # are served, and whether it waits for the end of a reload.
+        self._told = ""
+        self._wasReady = False
+        self._reloading = False
         self._restore: list[Callable[[], object]] = []
         for service in (*self._before, balancer, *self._after):
             service.setServiceParent(self)
@@ -77,13 +82,34 @@ class Daemon(MultiService):
         super().startService()
         self._deadlines = Deadlines(self._reactor, time.monotonic)
         self.supervisor.startWatchdog(self._deadlines)
-        self.balancer.engine.whenReady(self._tellReady)
+        self._told, self._wasReady = "", False
+        self.balancer.engine.readiness.follow(self._tellState)
+        self._tellState()
         # The reactor sets handlers of its own when it begins to run.
         self._reactor.callWhenRunning(self._takeSignals)
 
-    def _tellReady(self) -> None:
-        if self.running:
-            self.supervisor.ready(f"serving {', '.join(self.balancer.getProxyNames())}")
+    def _tellState(self) -> None:
+        """
+        Tell the supervisor that clients are served, or which of them are not, if it has not
+        been told so.
+        """
+        if not self.running:
+            return
+        whyNot = self.balancer.engine.readiness.whyNot
+        reasons = {name: whyNot(name) for name in self.balancer.manager.services}
+        waiting = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+        state = f"serving {', '.join(self.balancer.getProxyNames())}"
+        if waiting:
+            state = f"accepting no clients of {'; '.join(waiting)}"
+        if state == self._told:
+            return
+        self._told = state
+        if not waiting or self._reloading:
+            # The end of a reload is told as the readiness is.
+            self._wasReady = True
+            self.supervisor.ready(state)
+        else:
+            self.supervisor.waiting(state)
 
     def _takeSignals(self) -> None:
         handlers = dict.fromkeys((*SIGNALS, signal.SIGHUP), self._signal)
@@ -114,12 +140,16 @@ class Daemon(MultiService):
         if not self.running:
             return
         _log.info("SIGHUP: loading the configuration file again")
-        self.supervisor.reloading()
+        # Before it was ready it can't be so again.
+        if self._wasReady:
+            self.supervisor.reloading()
         try:
             with contextlib.suppress(TxlbError), self.balancer.manager.by("signal:SIGHUP"):
                 self.balancer.reload()
         finally:
-            self._tellReady()
+            self._told, self._reloading = "", self._wasReady
+            self._tellState()
+            self._reloading = False
 
     def signalled(self, name: str) -> None:
         """

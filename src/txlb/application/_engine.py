@@ -60,6 +60,7 @@ class Engine:
     @ivar heartbeat: checks the hosts; started and stopped by the balancer, as
         it ends before the connections do.
     @ivar monitor: asks the hosts what they have left, likewise.
+    @ivar readiness: whether each service accepts clients.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Engine:
             sockets=ConnectOnly(reactor) if inMemory else None,
         )
         self.monitor = ResourceMonitor(manager, reactor, self.deadlines)
-        self._readiness = Readiness(manager, self._names, self.deadlines)
+        self.readiness = Readiness(manager, self._names, self.deadlines)
         self._unsubscribe: Callable[[], None] | None = None
         self._whyNotFast = IN_MEMORY if inMemory else whyNotFast(reactor)
         self._loop: Loop | None = None
@@ -238,7 +239,7 @@ class Engine:
         self._manager.onError = _observerFailed
         self._timer.startService()
         self._names.startService()
-        self._readiness.start()
+        self.readiness.start()
 
     def _tellRelay(self, frontend: Frontend) -> None:
         _log.info(
@@ -256,17 +257,6 @@ class Engine:
         if asked != "auto":
             return "the configuration says"
         return "nothing speaks against it" if self._whyNotFast is None else self._whyNotFast
-
-    def whenReady(self, action: Callable[[], object], serviceName: str | None = None) -> None:
-        """
-        Do something once the clients of a service can be served: see L{Readiness}.
-
-        @param serviceName: by default all services.
-        """
-        if serviceName is None:
-            self._readiness.whenAll(action)
-        else:
-            self._readiness.when(serviceName, action)
 
     def clientOf(
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
@@ -289,7 +279,7 @@ class Engine:
         @param graceTime: seconds after which those that are left are reset.
         @return: fires with L{None} when there is none left. It does not fail.
         """
-        self._readiness.stop()
+        self.readiness.stop()
         if self.tally.active:
             _log.info(
                 "waiting {graceTime:g} s for {active} connections to end",

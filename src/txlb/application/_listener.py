@@ -86,24 +86,35 @@ class ProxyListener(Service):
 
     def _offer(self) -> None:
         """
-        Say where it listens, and accept when clients can be served.
+        Log where it listens, and accept if the service accepts clients.
         """
         _log.info(
             "{listener} listens on {addresses}",
             listener=self.name,
             addresses=", ".join(map(str, self.addresses)),
         )
-        self._acceptWhenReady()
+        self.acceptOrNot()
 
-    def _acceptWhenReady(self) -> None:
-        serviceName = self.serviceName
+    @property
+    def isAccepting(self) -> bool:
+        """
+        Whether it accepts clients now. Clients that connect while it listens and does not
+        accept wait in its backlog.
+        """
+        if not self.running or self._listener is None:
+            return False
+        return self._balancer.engine.readiness.accepts(self.serviceName)
 
-        def accept() -> None:
-            # It may be another's by now.
-            if self.running and self._listener is not None and self.serviceName == serviceName:
-                self._listener.start()
-
-        self._balancer.engine.whenReady(accept, serviceName)
+    def acceptOrNot(self) -> None:
+        """
+        Begin or cease to accept clients, as the service's readiness says.
+        """
+        if self._listener is None:
+            return
+        if self.isAccepting:
+            self._listener.start()
+        else:
+            self._listener.pause()
 
     def become(
         self, serviceName: str, index: int, name: str, listener: AnyListener | None
@@ -116,11 +127,9 @@ class ProxyListener(Service):
         """
         old, self._listener = self._listener, listener
         self.serviceName, self.index, self.name = serviceName, index, name
-        if old is listener:
-            return None
-        if self.running:
+        if self.running and listener is not old:
             self._offer()
-        return old
+        return None if old is listener else old
 
     def release(self) -> AnyListener | None:
         """
@@ -169,8 +178,7 @@ class ProxyListener(Service):
                 listener=self.name,
                 address=before.address,
             )
-        if self.running:
-            self._acceptWhenReady()
+        self.acceptOrNot()
         if old is not None:
             # Who waits at one that was inherited would wait for nobody.
             old.drain()

@@ -1,5 +1,5 @@
 """
-When a service begins to accept.
+Whether services accept clients.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from txlb.deadlines import Deadline, Deadlines
-from txlb.errors import UnknownName
+from txlb.errors import ModelError
 from txlb.manager import ProxyManager
 from txlb.pool import Event, EventKind
 from txlb.resolve import NameService
@@ -17,11 +17,15 @@ from txlb.resolve import NameService
 #: Seconds that a service waits at most for the address of a host before it accepts.
 FIRST_LOOKUPS = 5.0
 
-#: Seconds after which the log says what a service waits for. Most look-ups take less.
+#: Seconds after which the log tells that a service waits. Most look-ups take less.
 SAY = 1.0
 
 #: Names that the log lists at most.
 LISTED = 3
+
+#: Why a service accepts no clients.
+NOT_RUNNING = "the balancer is not running"
+NO_ADDRESS = "none of its hosts has an address yet"
 
 _log = Logger()
 
@@ -30,14 +34,18 @@ Action = Callable[[], object]
 
 class Readiness:
     """
-    The services that don't accept yet, as none of their hosts has an address. Their
-    clients wait in the backlog. Owned by the engine.
+    The services that accept clients now. A service enters this state and may leave it
+    again; the clients of a service that is not in it wait in the backlog of its listeners,
+    and connections that it has go on. Owned by the engine.
 
-    A service accepts as soon as one host that takes clients has an address, be it that it
-    was configured with one; otherwise when each name has had an answer, and after five
-    seconds in any case. Backups don't count, as clients would be sent to them only because
-    the names of the others were not looked up yet. A service that has accepted once goes
-    on.
+    A service accepts if
+
+      - the readiness was started,
+      - nothing holds it: see L{hold},
+      - its first look-ups are over: one host that takes clients has an address, or each
+        name has had an answer, or five seconds have passed. Backups don't count, as clients
+        would be sent to them only because the names of the others were not looked up yet.
+        This is decided once for each service, and a later look-up changes nothing.
 
     @param names: looks the names up.
     @param deadlines: where timeouts wait.
@@ -47,10 +55,41 @@ class Readiness:
         self._manager = manager
         self._names = names
         self._deadlines = deadlines
-        self._ready: set[str] = set()
+        # The services whose first look-ups are over, and those that wait for them.
+        self._resolved: set[str] = set()
         self._waiting: dict[str, _Waiting] = {}
-        self._whenAll: list[Action] = []
+        self._holds: list[str] = []
+        self._followers: list[Action] = []
         self._unsubscribe: Callable[[], None] | None = None
+
+    # The state
+
+    def whyNot(self, serviceName: str) -> str:
+        """
+        Tell why a service accepts no clients.
+
+        @return: an empty text if it accepts them.
+        """
+        if self._unsubscribe is None:
+            return NOT_RUNNING
+        if self._holds:
+            return ", ".join(self._holds)
+        return "" if serviceName in self._resolved else NO_ADDRESS
+
+    def accepts(self, serviceName: str) -> bool:
+        """
+        Tell whether a service accepts clients now.
+        """
+        return not self.whyNot(serviceName)
+
+    def follow(self, action: Action) -> None:
+        """
+        Call an action after each change of the state of a service, and maybe without a
+        change, until L{stop}.
+        """
+        self._followers.append(action)
+
+    # What changes it
 
     def start(self) -> None:
         """
@@ -58,9 +97,7 @@ class Readiness:
         """
         self._names.answered = self._look
         self._unsubscribe = self._manager.subscribe(self._happened)
-        for name in self._manager.services:
-            self._await(name)
-        self._look()
+        self.update()
 
     def stop(self) -> None:
         """
@@ -73,64 +110,88 @@ class Readiness:
         for waiting in self._waiting.values():
             waiting.stop()
         self._waiting.clear()
-        self._whenAll.clear()
+        self._resolved.clear()
+        self._followers.clear()
+        self._note()
 
-    def when(self, serviceName: str, action: Action) -> None:
+    def update(self) -> None:
         """
-        Do something once a service can be served, maybe now.
+        Take the services up that are new to the manager. The look-ups of their names have
+        to be under way.
         """
-        self._await(serviceName).actions.append(action)
-        self._look()
+        if self._unsubscribe is None:
+            return
+        for name in self._manager.services:
+            if name not in self._resolved and name not in self._waiting:
+                self._waiting[name] = self._newWaiting(name)
+        if not self._look():
+            self._changed()
 
-    def whenAll(self, action: Action) -> None:
+    def hold(self, reason: str) -> None:
         """
-        Do something once every service that waits now can be served, maybe now.
-        """
-        self._whenAll.append(action)
-        if self._unsubscribe is not None:
-            self._look()
+        Let no service accept clients, until L{release}. It can be called before L{start}.
 
-    def _await(self, serviceName: str) -> _Waiting:
-        waiting = self._waiting.get(serviceName)
-        if waiting is None:
-            waiting = _Waiting(
-                self._deadlines,
-                lambda: self._say(serviceName),
-                lambda: self._patienceIsOver(serviceName),
-            )
-            self._waiting[serviceName] = waiting
-        return waiting
+        @param reason: why; it is shown in the status. Several reasons may hold at once.
+        @raise ModelError: the reason is empty.
+        """
+        if not reason:
+            raise ModelError("a reason why services accept no clients is a text that is not empty")
+        if reason in self._holds:
+            return
+        self._holds.append(reason)
+        _log.info("no service accepts clients: {reason}. Connections go on", reason=reason)
+        self._changed()
+
+    def release(self, reason: str) -> None:
+        """
+        End a hold. The services accept if no other reason holds. Nothing is done if the
+        reason holds nothing.
+        """
+        if reason not in self._holds:
+            return
+        self._holds.remove(reason)
+        if not self._holds:
+            _log.info("services accept clients again")
+        self._changed()
+
+    # Inside
+
+    def _changed(self) -> None:
+        self._note()
+        for action in list(self._followers):
+            action()
+
+    def _note(self) -> None:
+        """
+        Note the state where the status looks for it.
+        """
+        for name in self._manager.services:
+            self._manager.getCounters(name).notAccepting = self.whyNot(name)
 
     def _happened(self, event: Event) -> None:
         if event.kind is EventKind.SERVICE_REMOVED:
-            self._ready.discard(event.key[0])
+            # If it comes again it waits again.
+            self._resolved.discard(event.key[0])
         self._look()
 
-    def _look(self) -> None:
+    def _look(self) -> bool:
         """
-        Let those accept that can be served.
+        Let the services accept whose first look-ups are over.
+
+        @return: whether there are any.
         """
-        for name in [name for name in self._waiting if self._isReady(name)]:
-            self._begin(name)
-        if not self._waiting and self._whenAll:
-            actions, self._whenAll = self._whenAll, []
-            for action in actions:
-                action()
+        over = [name for name in self._waiting if self._isOver(name)]
+        for name in over:
+            self._waiting.pop(name).stop()
+            if name in self._manager.services:
+                self._resolved.add(name)
+        if over:
+            self._changed()
+        return bool(over)
 
-    def _begin(self, serviceName: str) -> None:
-        waiting = self._waiting.pop(serviceName, None)
-        if waiting is not None:
-            if serviceName in self._manager.services:
-                self._ready.add(serviceName)
-            waiting.begin()
-
-    def _isReady(self, serviceName: str) -> bool:
-        if serviceName in self._ready:
-            return True
-        try:
-            service = self._manager.getService(serviceName)
-        except UnknownName:
-            # Its listeners are closed, so there is nothing to accept.
+    def _isOver(self, serviceName: str) -> bool:
+        service = self._manager.services.get(serviceName)
+        if service is None or self._waiting[serviceName].isOver:
             return True
         pool = self._manager.getPool(serviceName, service.enabledGroup.name)
         if any(host.wanted and not host.backup for host in pool.hosts):
@@ -141,9 +202,16 @@ class Readiness:
         group = self._manager.getService(serviceName).enabledGroup
         return self._names.silentNames(serviceName, group.name)
 
+    def _newWaiting(self, serviceName: str) -> _Waiting:
+        return _Waiting(
+            self._deadlines,
+            lambda: self._say(serviceName),
+            lambda: self._patienceIsOver(serviceName),
+        )
+
     def _say(self, serviceName: str) -> None:
         """
-        Say what a service waits for.
+        Log which look-ups a service waits for.
         """
         _log.warn(
             "{service} does not accept clients yet: none of its hosts has an address, as the "
@@ -164,38 +232,34 @@ class Readiness:
             names=_listed(self._silentNames(serviceName)),
             seconds=FIRST_LOOKUPS,
         )
-        self._begin(serviceName)
         self._look()
 
 
 class _Waiting:
     """
-    One service that waits.
+    The wait of one service for its first look-ups.
 
     @param say: is called when it has waited for a while.
     @param over: is called when it has waited for long enough.
 
-    @ivar actions: what to do when it can be served.
+    @ivar isOver: whether it has waited for long enough.
     """
 
     def __init__(self, deadlines: Deadlines, say: Action, over: Action) -> None:
-        self.actions: list[Action] = []
+        self.isOver = False
+        self._over = over
         self._deadlines: list[Deadline] = [
             deadlines.patience(SAY, say),
-            deadlines.patience(FIRST_LOOKUPS, over),
+            deadlines.patience(FIRST_LOOKUPS, self._patienceIsOver),
         ]
 
-    def begin(self) -> None:
-        """
-        It can be served.
-        """
-        self.stop()
-        for action in self.actions:
-            action()
+    def _patienceIsOver(self) -> None:
+        self.isOver = True
+        self._over()
 
     def stop(self) -> None:
         """
-        It waits no more.
+        Wait no more.
         """
         for deadline in self._deadlines:
             deadline.cancel()

@@ -71,6 +71,15 @@ class Supervisor:
         """
         self._tell("READY=1", f"STATUS={_oneLine(status)}")
 
+    def waiting(self, status: str) -> None:
+        """
+        Clients are not served, be it not yet or not now. systemd has no way back from
+        L{ready}, so that only the status tells it.
+
+        @param status: how it goes, in a few words.
+        """
+        self._tell(f"STATUS={_oneLine(status)}")
+
     def reloading(self) -> None:
         """
         The configuration is being loaded. L{ready} ends it, whatever came of it.

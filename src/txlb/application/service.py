@@ -322,6 +322,8 @@ class LoadBalancedService(MultiService):
         if engine is not None:
             engine.configure()
         arrangement.settle(engine)
+        if engine is not None:
+            engine.readiness.update()
         return events
 
     # Life
@@ -372,7 +374,12 @@ class LoadBalancedService(MultiService):
                 maxChecks=self._maxChecks,
                 inMemory=inMemory,
             )
+            self._engine.readiness.follow(self._acceptOrNot)
         return self._engine
+
+    def _acceptOrNot(self) -> None:
+        for listener in self._listeners():
+            listener.acceptOrNot()
 
     def privilegedStartService(self) -> None:
         """

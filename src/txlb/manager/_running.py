@@ -193,6 +193,7 @@ class Running:
                 for group in service.groups
             ),
             serving=self.servingGroup(service.name).name,
+            notAccepting=counters.notAccepting,
         )
 
     # Failover between groups

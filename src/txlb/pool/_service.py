@@ -36,11 +36,14 @@ class ServiceCounters:
     @ivar accepted: connections that were let in.
     @ivar refused: connections that were closed without having reached a host,
         by kind.
+    @ivar notAccepting: why the service accepts no clients now; empty if it accepts them.
+        The balancer tells it.
     """
 
-    __slots__ = ("accepted", "active", "refused")
+    __slots__ = ("accepted", "active", "notAccepting", "refused")
 
     def __init__(self) -> None:
         self.active = 0
         self.accepted = 0
+        self.notAccepting = ""
         self.refused = dict.fromkeys(RefusalKind, 0)

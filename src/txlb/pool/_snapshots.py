@@ -109,6 +109,7 @@ class ServiceSnapshot:
         all, by kind.
     @ivar serving: the name of the group that gets the connections now: the
         enabled one, or a backup that stands in for it.
+    @ivar notAccepting: why it accepts no clients now; empty if it accepts them.
     """
 
     name: str
@@ -118,6 +119,7 @@ class ServiceSnapshot:
     refused: Mapping[str, int]
     groups: tuple[GroupSnapshot, ...]
     serving: str = ""
+    notAccepting: str = ""
 
     def asDict(self) -> dict[str, object]:
         """

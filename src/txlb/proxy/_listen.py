@@ -79,6 +79,13 @@ class SocketListener:
         for door in self._doors:
             door.open()
 
+    def pause(self) -> None:
+        """
+        Accept nobody until L{start}. Clients wait in the backlog.
+        """
+        for door in self._doors:
+            door.rest()
+
     def handTo(self, reactor: IReactorFDSet, accepted: Accepted, configured: Listener) -> None:
         """
         Let another one accept from now on. Clients that wait in the backlog are the new
@@ -173,11 +180,27 @@ class Door:
 
     def open(self) -> None:
         """
-        Watch for connections.
+        Watch for connections. Nothing is done if it does so, or if it waits for the system
+        to have something to give.
         """
+        if self._pause is None and not self._watched:
+            self._watch()
+
+    def _watch(self) -> None:
         self._pause = None
         self._watched = True
         self._reactor.addReader(self)
+
+    def rest(self) -> None:
+        """
+        Watch for no connections until L{open}.
+        """
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        if self._watched:
+            self._watched = False
+            self._reactor.removeReader(self)
 
     def handTo(self, reactor: IReactorFDSet) -> None:
         """
@@ -240,7 +263,7 @@ class Door:
         if error is not None:
             self._watched = False
             self._reactor.removeReader(self)
-            self._pause = self._deadlines.after(EXHAUSTED_PAUSE, self.open)
+            self._pause = self._deadlines.after(EXHAUSTED_PAUSE, self._watch)
             self._hold(error)
 
     def _accept(self, most: int) -> OSError | None:

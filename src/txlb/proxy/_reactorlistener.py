@@ -85,6 +85,13 @@ class ReactorListener(Factory):
         """
         self._started = True
 
+    def pause(self) -> None:
+        """
+        Accept nobody until L{start}. The reactor closes the connections of clients that
+        come meanwhile.
+        """
+        self._started = False
+
     def handTo(
         self,
         reactor: object,
