@@ -51,31 +51,29 @@ class ChoiceTests(ReactorCase):
         balancer.startService()
         self.addCleanup(balancer.stopService)
         return {
-            event["service"]: f"{event['relay']}, {event['why']}"
-            for event in log
-            if "relay" in event
+            event["service"]: f"{event['relay']}{event['why']}" for event in log if "relay" in event
         }
 
     def test_asAsked(self) -> None:
         """
-        Who asks for one gets it; who doesn't gets the fast one.
+        A service has the configured relay, by default the fast one.
         """
         self.assertEqual(
             self.told(web="auto", api="portable", mail="fast"),
             {
-                "web": "fast, nothing speaks against it",
-                "api": "portable, the configuration says",
-                "mail": "fast, the configuration says",
+                "web": "fast",
+                "api": "portable (configured)",
+                "mail": "fast (configured)",
             },
         )
 
     def test_cantBe(self) -> None:
         """
-        Where the fast one can't be used, who leaves the choice gets the other,
-        and who asks for it is told why not.
+        If the fast relay can't be used, a service without a configured relay gets the
+        portable one, and a service with the fast one fails with the reason.
         """
         with mock.patch("txlb.application._engine.whyNotFast", return_value="it is Tuesday"):
-            self.assertEqual(self.told(web="auto"), {"web": "portable, it is Tuesday"})
+            self.assertEqual(self.told(web="auto"), {"web": "portable (it is Tuesday)"})
             balancer = balancerOf(self.reactor, {"web": "fast"})
             error = self.assertRaises(ModelError, balancer.bind)
         self.assertIn("'web'", str(error))

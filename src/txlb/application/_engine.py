@@ -243,7 +243,7 @@ class Engine:
 
     def _tellRelay(self, frontend: Frontend) -> None:
         _log.info(
-            "{service}: the {relay} relay, as {why}",
+            "{service}: relay: {relay}{why}",
             service=frontend.serviceName,
             relay=frontend.relay.name,
             why=self._why(frontend.serviceName),
@@ -251,12 +251,12 @@ class Engine:
 
     def _why(self, serviceName: str) -> str:
         """
-        Why a service has the relay that it has.
+        Return the reason for a service's relay, for the log; an empty text for the usual one.
         """
         asked = self._manager.getService(serviceName).relay
         if asked != "auto":
-            return "the configuration says"
-        return "nothing speaks against it" if self._whyNotFast is None else self._whyNotFast
+            return " (configured)"
+        return "" if self._whyNotFast is None else f" ({self._whyNotFast})"
 
     def clientOf(
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
