@@ -50,7 +50,7 @@ class FromTests(SynchronousTestCase):
         wrong: object = 7
         error = self.assertRaises(ModelError, healthCheckFrom, wrong, {})
         self.assertIn(
-            "7 is no kind of check; it is a word, such as 'tcp', or a function", str(error)
+            "kind of a check is '7'; it is a word, such as 'tcp', or a function", str(error)
         )
 
 

@@ -4,7 +4,6 @@ Health checks in configuration files.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,8 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 import txlb.application  # noqa: F401 - so that files can ask for every kind of check
 from txlb.config import Configuration, explainConfiguration, parseConfiguration, referencePage
 from txlb.config import _words as words
-from txlb.config._build import CHECK_SETTINGS
-from txlb.config._schema_checks import CHECK
 from txlb.errors import ConfigurationError
 from txlb.interfaces import IHealthCheckKind
 from txlb.manager import ProxyManager
@@ -220,22 +217,6 @@ class RenderTests(SynchronousTestCase):
             ConfigurationError, configuration.render, manager.services.values()
         )
         self.assertIn("a python check, which is made by a program", str(error))
-
-
-class SchemaTests(SynchronousTestCase):
-    """
-    The schema and the model say the same.
-    """
-
-    def test_everySetting(self) -> None:
-        names = {each.name for each in CHECK.attributes}
-        self.assertEqual(names, {*CHECK_SETTINGS, "type"})
-        fields = {each.name for each in dataclasses.fields(HealthCheck)}
-        self.assertEqual(fields, {*CHECK_SETTINGS, "kind", "options"})
-        for name in CHECK_SETTINGS:
-            attribute = CHECK.getAttribute(name)
-            assert attribute is not None
-            self.assertEqual(attribute.default, getattr(HealthCheck(), name), name)
 
 
 class PagesTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.config._problems} and L{txlb.config._looks}.
+Tests for L{txlb.config._problems} and L{txlb.model.looks}.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import SMALL
 from tests.registries import keepRegistries
-from txlb.config import _looks, _nodes, parseConfiguration
+from txlb.config import _nodes, parseConfiguration
 from txlb.config._problems import MOST_PROBLEMS, Problems
 from txlb.errors import ConfigurationError
+from txlb.model import looks
 from txlb.model.registries import CHECKS, PROBES
 from txlb.schedulers import SCHEDULERS
 
@@ -151,10 +152,10 @@ class ManyMistakesTests(SynchronousTestCase):
         for times in (1, 2):
             error = self.wrong(data)
             self.assertEqual(len(error.problems) + error.more, 300)
-            self.assertEqual(len(looked), times * _looks.MOST_LOOKS)
+            self.assertEqual(len(looked), times * looks.MOST_LOOKS)
 
     def test_looksOutside(self) -> None:
         """
         A program may look as often as it likes.
         """
-        self.assertEqual({_looks.mayLook() for _ in range(100)}, {True})
+        self.assertEqual({looks.mayLook() for _ in range(100)}, {True})

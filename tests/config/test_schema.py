@@ -11,21 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.application  # noqa: F401 - makes the words of checks and probes known
 from txlb.config import _schema as schema
-from txlb.config._build import GROUP_SETTINGS, HOST_SETTINGS, SERVICE_SETTINGS
-from txlb.config._elements import REQUIRED, Element, defaultOf, walk
-from txlb.config._kinds import Boolean, Factor, Number, Seconds, Whole, Word
+from txlb.config._elements import REQUIRED, Element, walk
 from txlb.errors import ModelError
-from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, ResourceProbe
+from txlb.model.kinds import Boolean, Number, Seconds, Whole, Word
+from txlb.model.settings import settingsOf
 
-#: What the elements of a service stand for, and a right one of each.
-MODELS: list[tuple[Element, tuple[str, ...], Any]] = [
-    (schema.HOST, HOST_SETTINGS, ProxyHost("h", "127.0.0.1", 1)),
-    (schema.GROUP, GROUP_SETTINGS, ProxyGroup("g")),
-    (
-        schema.SERVICE,
-        SERVICE_SETTINGS,
-        ProxyService("s", [("", 1)], [ProxyGroup("g", enabled=True)]),
-    ),
+#: Elements, and right values of the types that they stand for.
+MODELS: list[tuple[Element, Any]] = [
+    (schema.HOST, ProxyHost("h", "127.0.0.1", 1)),
+    (schema.GROUP, ProxyGroup("g")),
+    (schema.SERVICE, ProxyService("s", [("", 1)], [ProxyGroup("g", enabled=True)])),
+    (schema.CHECK, HealthCheck("tcp", 1.0)),
+    (schema.RESOURCE, ResourceProbe("agent", 1.0)),
 ]
 
 
@@ -39,41 +37,45 @@ class ModelTests(SynchronousTestCase):
         Every attribute of the schema ends up in the model, and every setting of
         the model has an attribute.
         """
-        ownLines = {"name", "ip", "scheduler", "enable"}
-        otherFields = {"name", "ipOrHost", "port", "scheduler", "enabled", "hosts", "listeners",
-                       "groups", "check", "resource", "allow", "deny"}  # fmt: skip
-        for element, settings, value in MODELS:
-            names = {attribute.name for attribute in element.attributes}
-            self.assertEqual(names - ownLines, set(settings))
+        otherFields = {"ipOrHost", "port", "hosts", "listeners", "groups", "check", "resource",
+                       "allow", "deny", "options"}  # fmt: skip
+        for element, value in MODELS:
             fields = {field.name for field in dataclasses.fields(value) if field.init}
-            self.assertEqual(fields - otherFields, set(settings))
+            fields -= otherFields - settingsOf(type(value)).keys()
+            found = {attribute.field for attribute in element.attributes}
+            # An address is made of two fields.
+            self.assertEqual(found - {"address"}, fields)
 
     def test_defaults(self) -> None:
-        for element, settings, value in MODELS:
-            for name in settings:
-                attribute = element.getAttribute(name)
-                assert attribute is not None
-                self.assertEqual(attribute.default, getattr(value, name), name)
+        for element, value in MODELS:
+            for attribute in element.attributes:
+                if attribute.default is REQUIRED or attribute.name in {"name", "interval"}:
+                    continue
+                made = getattr(value, attribute.field)
+                self.assertEqual(attribute.default, made, attribute.name)
 
     def test_ranges(self) -> None:
         """
         The model takes both ends of each range and nothing beyond.
         """
-        for element, settings, value in MODELS:
-            for name in settings:
-                attribute = element.getAttribute(name)
-                assert attribute is not None
-                kind = attribute.kind
+        for element, value in MODELS:
+            for attribute in element.attributes:
+                name, kind = attribute.field, attribute.kind
                 if isinstance(kind, Word):
                     right: list[Any] = list(kind.words)
                     wrong: list[Any] = ["", "word"]
                 elif isinstance(kind, Boolean):
                     right, wrong = [True, False], ["true", 1, None]
-                else:
-                    assert isinstance(kind, (Whole, Seconds, Factor, Number)), kind
+                elif isinstance(kind, (Whole, Seconds, Number)) and name != "timeout":
                     right = [kind.least, kind.most]
                     # A factor may also be 0, and the least of one is above 1.
                     wrong = [kind.least - 0.9 if kind.least % 1 else kind.least - 1, kind.most + 1]
+                else:
+                    # Names, words of a registry, addresses: tested with their kinds.
+                    self.assertIn(
+                        name, {"name", "address", "scheduler", "kind", "probe", "timeout"}
+                    )
+                    continue
                 for each in right:
                     changed = dataclasses.replace(value, **{name: each})
                     self.assertEqual(getattr(changed, name), each)
@@ -125,7 +127,3 @@ class SchemaTests(SynchronousTestCase):
         child = schema.GROUP.getChild("host")
         assert child is not None
         self.assertIs(child.element, schema.HOST)
-
-    def test_defaultOf(self) -> None:
-        self.assertEqual(defaultOf(ProxyHost, "weight"), 1)
-        self.assertIs(defaultOf(ProxyHost, "name"), REQUIRED)

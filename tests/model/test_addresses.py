@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.errors import AddressError, DuplicateName
+from txlb.errors import AddressError, DuplicateName, ModelError
 from txlb.model import (
     InheritedAddress,
     ProxyGroup,
@@ -313,19 +313,22 @@ class PermissionTests(SynchronousTestCase):
 
     def test_wrong(self) -> None:
         for settings, words in (
-            ({"mode": 0o1660}, "the mode of unix:/a is 944; it is a number from 0 to 0o777"),
+            ({"mode": 0o1660}, "mode of unix:/a is 944; it is a number from 0 to 0o777"),
             ({"mode": -1}, "is -1"),
             ({"mode": True}, "is True"),
             ({"mode": "0660"}, "is '0660'"),
-            ({"user": ""}, "the user of unix:/a is ''; it is the name of a user or its number"),
+            (
+                {"user": ""},
+                "user of unix:/a is ''; it is the name of a user of this machine",
+            ),
             ({"user": "a b"}, "'a b'"),
             ({"user": "-a"}, "'-a'"),
             ({"user": True}, "is True"),
-            ({"group": "a\nb"}, "the group of unix:/a is 'a\\nb'"),
+            ({"group": "a\nb"}, "group of unix:/a is 'a\\nb'"),
             ({"group": "a" * 257}, "it is the name of a group"),
         ):
             address = UNIXAddress("/a", **settings)
-            error = self.assertRaises(AddressError, parseListenAddress, address)
+            error = self.assertRaises(ModelError, parseListenAddress, address)
             self.assertIn(words, str(error))
 
     def test_host(self) -> None:

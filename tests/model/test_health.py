@@ -61,10 +61,13 @@ class HealthCheckTests(SynchronousTestCase):
 
     def test_wrong(self) -> None:
         cases: list[tuple[dict[str, Any], str]] = [
-            ({"kind": ""}, "no kind of check"),
-            ({"kind": "TCP IP"}, "no kind of check"),
-            ({"kind": 7}, "7 is no kind of check; it is a word, such as 'tcp', or a function"),
-            ({"kind": HealthCheck}, "no kind of check"),
+            ({"kind": ""}, "it is a word, such as 'tcp', or a function"),
+            ({"kind": "TCP IP"}, "it is a word, such as 'tcp', or a function"),
+            (
+                {"kind": 7},
+                "kind of a check is '7'",
+            ),
+            ({"kind": HealthCheck}, "it is a word, such as 'tcp', or a function"),
             ({"interval": 0}, "interval of the tcp check is 0"),
             ({"interval": None}, "interval of the tcp check is None"),
             ({"interval": 1, "timeout": 2}, "longer than its interval of 1"),

@@ -104,7 +104,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertIs(replace(made, retries=1).listeners[0], made.listeners[0])
         changed = replace(made, listeners=(Listener(":81"),))
         self.assertEqual(changed.addresses, (TCPAddress("", 81),))
-        changed = replace(made, addresses=[":82"])  # type: ignore[call-arg]  # no field's name
+        changed = replace(made, addresses=[":82"])
         self.assertEqual(changed.listeners, (Listener(":82"),))
 
     def test_twice(self) -> None:

@@ -103,7 +103,7 @@ class MapperTests(SynchronousTestCase):
             ({"host": ""}, ModelError, "a host needs a name"),
             ({"address": ""}, AddressError, "'' has no port"),
             ({"address": "*:80"}, AddressError, "every interface"),
-            ({"weight": -1}, ModelError, "the weight of host 'host1' is -1"),
+            ({"weight": -1}, ModelError, "weight of host 'host1' is -1"),
             ({"proxyName": ""}, ModelError, "a service needs a name"),
             ({"groupName": "a/b"}, ModelError, "'a/b' is no name for a group"),
         ):

@@ -77,7 +77,7 @@ class HostTests(SynchronousTestCase):
             (partial(ProxyHost, "a", "*", 80), AddressError, "every interface"),
             (partial(ProxyHost, "a", "10.0.0.256", 80), AddressError, "10.0.0.256"),
             (partial(ProxyHost, "a", "127.0.0.1", 70000), AddressError, "70000"),
-            (partial(replace, host, weight=-1), ModelError, "the weight of host 'a' is -1"),
+            (partial(replace, host, weight=-1), ModelError, "weight of host 'a' is -1"),
             (
                 partial(replace, host, maxConnections=0),
                 ModelError,
@@ -126,11 +126,11 @@ class GroupTests(SynchronousTestCase):
     def test_rules(self) -> None:
         for wrong, words in (
             ({"scheduler": "fastest"}, "no scheduler is called 'fastest'"),
-            ({"enabled": "yes"}, "enabled of group 'g' is 'yes', not True or False"),
+            ({"enabled": "yes"}, "enabled of group 'g' is 'yes'; it is true or false"),
             ({"passiveFall": 0}, "passiveFall of group 'g' is 0; it is a whole number from 1"),
             ({"passiveFall": 101}, "from 1 to 100"),
-            ({"whenAllDown": "wait"}, "whenAllDown of group 'g' is 'wait'; it is one of: try"),
-            ({"sendProxy": "v3"}, "sendProxy of group 'g' is 'v3'; it is one of: v1, v2"),
+            ({"whenAllDown": "wait"}, "whenAllDown of group 'g' is 'wait'; it is try or close"),
+            ({"sendProxy": "v3"}, "sendProxy of group 'g' is 'v3'; it is v1 or v2"),
         ):
             with self.assertRaises((ModelError, UnknownName)) as caught:
                 group(**wrong)

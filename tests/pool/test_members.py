@@ -161,7 +161,7 @@ class WeightTests(SynchronousTestCase):
         bench = Bench("a")
         for wrong in (-1, 65536, "3", None):
             error = self.assertRaises(ModelError, bench.pool.setWeight, "a", wrong)
-            self.assertIn("the weight of host 'a' is", str(error))
+            self.assertIn("weight of host 'a' is", str(error))
         self.assertEqual((bench.state("a"), bench.told()), ("unchecked", []))
 
     def test_addedDrained(self) -> None:

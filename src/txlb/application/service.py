@@ -19,7 +19,7 @@ from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
-from txlb.config import Configuration, loadConfiguration
+from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import (
     AddressError,
     ModelError,
@@ -41,20 +41,17 @@ from txlb.model import (
     ProxyService,
     TCPAddress,
     UNIXAddress,
-    checkBoolean,
-    checkSeconds,
-    checkWhole,
     parseListenAddress,
     shown,
 )
+from txlb.model.kinds import Boolean
+from txlb.model.settings import settingsOf
 from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
 
-#: The longest grace, in seconds, and the most checks at once, as in configuration files.
-MOST_GRACE = 86_400.0
-MOST_CHECKS = 10_000
+_SETTINGS = settingsOf(ManagerSettings)
 
 #: What has neither a port nor anything else of an address.
 _WORD = re.compile(r"[^:/\[\]]*\Z")
@@ -106,7 +103,7 @@ class LoadBalancedService(MultiService):
             )
         self.manager = pm
         if inMemory is not None:
-            checkBoolean(inMemory, "inMemory")
+            Boolean().check(inMemory, "inMemory")
         self._inMemory = inMemory
         self._engine: Engine | None = None
         self.graceTime = graceTime
@@ -162,7 +159,7 @@ class LoadBalancedService(MultiService):
 
     @graceTime.setter
     def graceTime(self, seconds: float) -> None:
-        self._graceTime = checkSeconds(seconds, "graceTime", 0.0, MOST_GRACE)
+        self._graceTime = float(_SETTINGS["graceTime"].kind.check(seconds, "graceTime"))
 
     @property
     def maxChecks(self) -> int:
@@ -173,7 +170,7 @@ class LoadBalancedService(MultiService):
 
     @maxChecks.setter
     def maxChecks(self, most: int) -> None:
-        self._maxChecks = checkWhole(most, "maxChecks", 1, MOST_CHECKS)
+        self._maxChecks = int(_SETTINGS["maxChecks"].kind.check(most, "maxChecks"))
         if self._engine is not None:
             self._engine.heartbeat.maxChecks = most
 

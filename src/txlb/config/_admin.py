@@ -11,6 +11,7 @@ from txlb.config import _schema as schema
 from txlb.config._build import checkUnique
 from txlb.config._elements import Element
 from txlb.config._nodes import Node
+from txlb.config._passwordhash import isCurrentHash
 from txlb.config._problems import Report
 from txlb.config._settings import (
     AdminSettings,
@@ -22,7 +23,6 @@ from txlb.config._settings import (
     TimerSettings,
     WebSettings,
 )
-from txlb.config._things import isCurrentHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,8 @@ class SettingsBuilder:
         if ssh is not None and ssh.get("enable"):
             self._noteWhoGetsIn(ssh, users)
         return AdminSettings(
-            None if ssh is None else SSHSettings(ssh.get("listen"), ssh.get("enable")),
-            None
-            if web is None
-            else WebSettings(
-                web.get("listen"), web.get("enable"), web.get("secure"), web.get("refresh")
-            ),
+            None if ssh is None else SSHSettings(**ssh.settings),
+            None if web is None else WebSettings(**web.settings),
             users,
         )
 
@@ -99,7 +95,7 @@ class SettingsBuilder:
             )
         if keys is not None and not os.path.isfile(keys):
             self._note(node.line, f"the keys of {node.label} are not there yet: no file {keys}")
-        return AdminUser(node.get("name") or "", password, keys, node.get("access") or "readonly")
+        return AdminUser(node.get("name"), **{**node.settings, "authorizedKeys": keys})
 
     def _noteWhoGetsIn(self, ssh: Node, users: tuple[AdminUser, ...]) -> None:
         if not any(
@@ -114,22 +110,16 @@ class SettingsBuilder:
             )
 
     def _manager(self, node: Node) -> ManagerSettings:
+        configCheck = node.first(schema.CONFIG_CHECK)
         return ManagerSettings(
             _timer(node, schema.HOST_CHECK),
-            _configCheck(node.first(schema.CONFIG_CHECK)),
+            None if configCheck is None else ConfigCheckSettings(**configCheck.settings),
             _timer(node, schema.HEARTBEAT),
-            node.get("graceTime"),
-            node.get("maxChecks"),
+            **node.settings,
         )
 
     def _logging(self, node: Node) -> LoggingSettings:
-        return LoggingSettings(
-            self._path(node, "file") or "",
-            node.get("connections"),
-            node.get("format"),
-            node.get("rotateLength"),
-            node.get("maxRotated"),
-        )
+        return LoggingSettings(**{**node.settings, "file": self._path(node, "file")})
 
     def _path(self, node: Node, name: str) -> str | None:
         path = node.get(name)
@@ -156,12 +146,4 @@ class SettingsBuilder:
 
 def _timer(manager: Node, spec: Element) -> TimerSettings | None:
     node = manager.first(spec)
-    return None if node is None else TimerSettings(node.get("interval"), node.get("enable"))
-
-
-def _configCheck(node: Node | None) -> ConfigCheckSettings | None:
-    if node is None:
-        return None
-    return ConfigCheckSettings(
-        node.get("interval"), node.get("enable"), node.get("backups"), node.get("reload")
-    )
+    return None if node is None else TimerSettings(**node.settings)

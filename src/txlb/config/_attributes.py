@@ -1,32 +1,50 @@
 """
-Attributes that many elements have alike.
+Attributes of elements, made from the settings of the values that the elements stand for.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from txlb.config import _kinds as kinds
-from txlb.config import _things as things
-from txlb.config._elements import REQUIRED, Attribute, Since, defaultOf
-
-DAY = 86400.0
-WEEK = 7 * DAY
+from txlb.config._elements import REQUIRED, Attribute
+from txlb.model.settings import settingsOf
 
 
-def of(
-    valueType: type, name: str, kind: kinds.Kind, doc: str, since: Since = Since.NEW, **more: Any
-) -> Attribute:
+def attributesOf(
+    valueType: type,
+    kinds: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> tuple[Attribute, ...]:
     """
-    An attribute that ends up in the field of the same name.
+    Make the attributes for the settings of a dataclass, in the order of its fields.
+
+    @param kinds: kinds of a file that are not those of the fields, by the fields' names.
+    @param defaults: defaults of a file that are not those of the fields, likewise.
     """
-    more.setdefault("default", defaultOf(valueType, more.pop("field", name)))
-    return Attribute(name, kind, doc, since=since, **more)
+    fields = {field.name: field for field in dataclasses.fields(valueType)}
+    kinds, defaults = kinds or {}, defaults or {}
+    return tuple(
+        Attribute(
+            setting.word or name,
+            kinds.get(name, setting.kind),
+            setting.doc,
+            defaults.get(name, _defaultOf(fields[name], setting.defaultDoc)),
+            setting.defaultDoc,
+            setting.since,
+            setting.unset,
+            field=name,
+        )
+        for name, setting in settingsOf(valueType).items()
+    )
 
 
-NAME_DOC = "Its name, the only one of its kind in the {where}."
-
-
-def named(of: str, where: str) -> Attribute:
-    doc = NAME_DOC.format(where=where)
-    return Attribute("name", things.Name(of), doc, REQUIRED, since=Since.OLD)
+def _defaultOf(field: dataclasses.Field[Any], defaultDoc: str) -> Any:
+    """
+    Return the default of a field. One that has to be given need not be written, if there is
+    something to say of its default.
+    """
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return None if defaultDoc else REQUIRED

@@ -4,6 +4,8 @@ From nodes to services: what the elements say together.
 
 from __future__ import annotations
 
+import grp
+import pwd
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -24,57 +26,14 @@ from txlb.model import (
     ResourceProbe,
     UNIXAddress,
 )
+from txlb.model.kinds import Account, quoted
+from txlb.model.settings import settingsOf
 from txlb.schedulers import schedulerKind, schedulerKinds
 
 Made = TypeVar("Made")
 
-#: The attributes of each element that end up as they are in the value that the
-#: element stands for. The others need a line of code each.
-HOST_SETTINGS = ("weight", "maxConnections", "state", "backup")
-GROUP_SETTINGS = (
-    "passiveFall",
-    "whenAllDown",
-    "sendProxy",
-    "initialState",
-    "expectAnswer",
-    "answerFall",
-    "flapHold",
-    "whenDown",
-    "maxQueue",
-    "queueTimeout",
-    "maxPending",
-    "backup",
-    "minimumUp",
-    "holdDown",
-    *SCHEDULER_SETTINGS,
-    "slowStart",
-)
-CHECK_SETTINGS = (
-    "interval",
-    "timeout",
-    "rise",
-    "fall",
-    "fastInterval",
-    "downInterval",
-    "port",
-    "onlyDown",
-)
-RESOURCE_SETTINGS = ("interval", "timeout", "smoothing", "port")
-SERVICE_SETTINGS = (
-    "maxConnections",
-    "connectTimeout",
-    "dialTimeout",
-    "retries",
-    "idleTimeout",
-    "finTimeout",
-    "resolveInterval",
-    "relay",
-    "maxConnectionsPerClient",
-    "ratePerClient",
-    "burstPerClient",
-)
-
-LISTENER_SETTINGS = ("mode", "user", "group")
+#: The settings of a listener that are those of a socket in the file system.
+SOCKET_SETTINGS = tuple(settingsOf(UNIXAddress))
 
 #: The lists of networks of a service, each with the element of one network.
 NETWORK_LISTS = (("allow", schema.ALLOW), ("deny", schema.DENY))
@@ -142,7 +101,7 @@ class ServiceBuilder:
                 node.get("name"),
                 [_listener(listen) for listen in listeners],
                 [group for group in groups if group is not None],
-                **_settings(node, SERVICE_SETTINGS),
+                **node.settings,
                 **_networkLists(node),
             ),
         )
@@ -181,12 +140,10 @@ class ServiceBuilder:
             node,
             lambda: ProxyGroup(
                 node.get("name"),
-                node.get("scheduler"),
-                enabled,
-                [host for host in hosts if host is not None],
+                hosts=[host for host in hosts if host is not None],
                 check=self._check(node),
                 resource=self._resource(node),
-                **_settings(node, GROUP_SETTINGS),
+                **{**node.settings, "enabled": enabled},
             ),
         )
 
@@ -212,12 +169,7 @@ class ServiceBuilder:
             return None
         return self._made(
             node,
-            lambda: ProxyHost.at(
-                name,
-                node.get("ip"),
-                check=self._check(node),
-                **_settings(node, HOST_SETTINGS),
-            ),
+            lambda: ProxyHost.at(name, check=self._check(node), **node.settings),
         )
 
     def _check(self, owner: Node) -> HealthCheck | None:
@@ -230,9 +182,7 @@ class ServiceBuilder:
             return None
         return self._made(
             node,
-            lambda: HealthCheck(
-                node.get("type"), options=_options(node), **_settings(node, CHECK_SETTINGS)
-            ),
+            lambda: HealthCheck(options=_options(node), **node.settings),
         )
 
     def _resource(self, owner: Node) -> ResourceProbe | None:
@@ -244,9 +194,7 @@ class ServiceBuilder:
             return None
         return self._made(
             node,
-            lambda: ResourceProbe(
-                node.get("probe"), options=_options(node), **_settings(node, RESOURCE_SETTINGS)
-            ),
+            lambda: ResourceProbe(options=_options(node), **node.settings),
         )
 
     def _made(self, node: Node, make: Callable[[], Made]) -> Made | None:
@@ -312,8 +260,9 @@ class ServiceBuilder:
         Only the socket of a listener in the file system is somebody's.
         """
         for listener in listeners:
+            self._checkAccounts(listener)
             address = listener.get("ip")
-            given = [name for name in LISTENER_SETTINGS if name in listener.values]
+            given = [name for name in SOCKET_SETTINGS if name in listener.values]
             if not given or address is None or isinstance(address, UNIXAddress):
                 continue
             remedy = "leave it out"
@@ -325,6 +274,26 @@ class ServiceBuilder:
                 f"{given[0]} of {listener.label} is for UNIX sockets, and this one listens on "
                 f"{address}; {remedy}",
             )
+
+    def _checkAccounts(self, listener: Node) -> None:
+        """
+        Look for the users and groups of this machine that a listener names. The model knows
+        no machine.
+        """
+        for attribute in listener.attributes:
+            name = listener.values.get(attribute.name)
+            if not isinstance(attribute.kind, Account) or name is None or name.isdigit():
+                continue
+            of = attribute.kind.of
+            try:
+                pwd.getpwnam(name) if of == "user" else grp.getgrnam(name)
+            except KeyError:
+                listener.wrong.add(attribute.name)
+                self._problem(
+                    listener.line,
+                    f"{attribute.name} of {listener.label} is {quoted(name)}, and this machine has "
+                    f"no such {of}; make it, or give another {of} or a number",
+                )
 
     def _checkListeners(self, root: Node) -> None:
         """
@@ -385,14 +354,11 @@ def _networkLists(node: Node) -> dict[str, Any]:
 
 
 def _listener(node: Node) -> Listener:
-    address: ListenAddress = node.get("ip")
-    if isinstance(address, UNIXAddress):
-        address = replace(address, **_settings(node, LISTENER_SETTINGS))
-    return Listener(address)
-
-
-def _settings(node: Node, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: node.get(name) for name in names}
+    settings = node.settings
+    socket = {name: settings.pop(name) for name in SOCKET_SETTINGS}
+    if isinstance(settings["address"], UNIXAddress):
+        settings["address"] = replace(settings["address"], **socket)
+    return Listener(**settings)
 
 
 def _options(node: Node) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from txlb.config._admin import SettingsBuilder
 from txlb.config._build import ServiceBuilder
 from txlb.config._difference import settingsBetween
 from txlb.config._document import parseTree, readFile
-from txlb.config._looks import boundedLooks
 from txlb.config._nodes import Node, checkTree
 from txlb.config._problems import Problems
 from txlb.config._render import render
@@ -22,6 +21,7 @@ from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSetting
 from txlb.config._source import decoded
 from txlb.errors import ConfigurationError, Problem, UnknownName
 from txlb.model import Plan, ProxyService, changesBetween
+from txlb.model.looks import boundedLooks
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,34 +4,22 @@ What the schema is made of: elements, what they have and what they hold.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from txlb.config._kinds import Kind, SecretKind
+from txlb.model.kinds import Kind, SecretKind
+from txlb.model.settings import Since
 
 __all__ = [
     "REQUIRED",
     "Attribute",
     "Child",
     "Element",
-    "Since",
     "Variant",
-    "defaultOf",
     "walk",
 ]
-
-
-class Since(Enum):
-    """
-    Where an element or attribute comes from; the value is what people read.
-    """
-
-    OLD = "1.1.0"
-    PYDIRECTOR = "PythonDirector"
-    NEW = "2.0"
 
 
 class Written(Protocol):
@@ -62,7 +50,7 @@ class Attribute:
     """
     One attribute of an element.
 
-    @ivar name: as in the file.
+    @ivar name: its name in the file.
     @ivar kind: what its values are.
     @ivar doc: what it is for, in a sentence or two of reStructuredText.
     @ivar default: its value where it isn't written; L{None} for no value at
@@ -73,6 +61,7 @@ class Attribute:
         there when it saved a file in which the attribute was missing.
     @ivar ignored: whether it is read for the sake of old files only, and has no
         effect.
+    @ivar field: the field that its value ends up in; C{""} for none.
     """
 
     name: str
@@ -83,6 +72,7 @@ class Attribute:
     since: Since = Since.NEW
     unset: tuple[str, ...] = ()
     ignored: bool = False
+    field: str = ""
 
     @property
     def secret(self) -> bool:
@@ -176,14 +166,6 @@ class Element:
         The child of this tag; L{None} where it takes none.
         """
         return next((each for each in self.children if each.element.tag == tag), None)
-
-
-def defaultOf(valueType: type, field: str) -> Any:
-    """
-    The default of a dataclass's field, so that it isn't written down twice.
-    """
-    default = next(each for each in dataclasses.fields(valueType) if each.name == field).default
-    return REQUIRED if default is dataclasses.MISSING else default
 
 
 def walk(root: Element, parent: Element | None = None) -> Iterator[tuple[Element, Element | None]]:

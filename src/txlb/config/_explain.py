@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from txlb.config import _schema as schema
-from txlb.config._build import LISTENER_SETTINGS, hostNames
+from txlb.config._build import SOCKET_SETTINGS, hostNames
 from txlb.config._configuration import Configuration
-from txlb.config._elements import Attribute, Element, Since
+from txlb.config._elements import Attribute, Element
 from txlb.config._nodes import Node
 from txlb.model import UNIXAddress
+from txlb.model.settings import Since
 
 _STEP = "  "
 
@@ -72,7 +73,7 @@ def _attributes(
         written = node is not None and attribute.name in node.values
         if attribute.name == "name" or (attribute.ignored and not written):
             continue
-        if node is not None and spec is schema.LISTEN and attribute.name in LISTENER_SETTINGS:
+        if node is not None and spec is schema.LISTEN and attribute.name in SOCKET_SETTINGS:
             if not isinstance(node.get("ip"), UNIXAddress):
                 continue
         if attribute.name == "enable" and enabledByElement:

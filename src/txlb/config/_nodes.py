@@ -11,10 +11,10 @@ from typing import Any
 from lxml import etree
 
 from txlb.config._elements import REQUIRED, Attribute, Element, walk
-from txlb.config._kinds import quoted
 from txlb.config._problems import Report
 from txlb.config._schema import CONFIG, NOTE
 from txlb.errors import ConfigurationError, ModelError, Problem, nearest, shortened
+from txlb.model.kinds import quoted
 
 
 class Node:
@@ -58,6 +58,18 @@ class Node:
         if attribute is None or attribute.default is REQUIRED:
             return None
         return attribute.default
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """
+        The values of the attributes that end up in fields of a value, or their defaults, by
+        the names of the fields. C{name} is not among them, as a host may have none in the file.
+        """
+        return {
+            each.field: self.get(each.name)
+            for each in self.spec.attributes
+            if each.field and each.name != "name"
+        }
 
     def getAttribute(self, name: str) -> Attribute | None:
         """

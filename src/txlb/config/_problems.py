@@ -8,8 +8,8 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from txlb.config._kinds import HASH, HIDDEN
 from txlb.errors import ConfigurationError, Problem
+from txlb.model.kinds import HASH, HIDDEN
 
 __all__ = ["MOST_PROBLEMS", "Message", "Problems", "Report"]
 

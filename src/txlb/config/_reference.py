@@ -10,7 +10,7 @@ from txlb.config import _schema as schema
 from txlb.config._document import MAX_DEPTH, MAX_ELEMENTS, MAX_LENGTH
 from txlb.config._elements import REQUIRED, Attribute, Child, Element, walk
 from txlb.config._explain import defaultText
-from txlb.config._kinds import UNITS_SHOWN
+from txlb.model.kinds import UNITS_SHOWN
 
 _INTRODUCTION = f"""\
 A configuration is an XML file. It does not matter how its lines are broken or in which order

@@ -5,20 +5,11 @@ The document of a file, edited to say something else.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from txlb.config import _schema as schema
-from txlb.config._build import (
-    CHECK_SETTINGS,
-    GROUP_SETTINGS,
-    HOST_SETTINGS,
-    LISTENER_SETTINGS,
-    NETWORK_LISTS,
-    RESOURCE_SETTINGS,
-    SERVICE_SETTINGS,
-    hostNames,
-)
+from txlb.config._build import NETWORK_LISTS, SOCKET_SETTINGS, hostNames
 from txlb.config._edit import arrange
 from txlb.config._elements import Attribute, Element, Variant
 from txlb.config._nodes import Node
@@ -78,9 +69,7 @@ class _Editor:
         found = [byName.get(service.name) for service in services]
         elements = self._arrange(self._written(root), schema.CONFIG, schema.SERVICE, nodes, found)
         for element, node, service in zip(elements, found, services, strict=True):
-            _set(element, schema.SERVICE, node, "name", service.name)
-            for setting in SERVICE_SETTINGS:
-                _set(element, schema.SERVICE, node, setting, getattr(service, setting))
+            _setAll(element, schema.SERVICE, node, service)
             self._editListeners(element, node, service.listeners)
             for name, spec in NETWORK_LISTS:
                 self._editNetworks(element, node, spec, getattr(service, name))
@@ -114,11 +103,12 @@ class _Editor:
         for element, node, listener in zip(elements, found, listeners, strict=True):
             address = listener.address
             _set(element, schema.LISTEN, node, "ip", listener.place)
-            for setting in LISTENER_SETTINGS:
+            _setAll(element, schema.LISTEN, node, listener, {"ip", *SOCKET_SETTINGS})
+            for setting in SOCKET_SETTINGS:
                 if isinstance(address, UNIXAddress):
                     _set(element, schema.LISTEN, node, setting, getattr(address, setting))
                 elif node is not None and setting in node.values:
-                    # It has moved to an address of another kind.
+                    # It has moved from an address of another kind.
                     element.unset(setting)
 
     def _editGroups(
@@ -130,16 +120,12 @@ class _Editor:
         elements = self._arrange(parent, schema.SERVICE, schema.GROUP, nodes, found)
         enable = None if service is None else service.first(schema.ENABLE)
         for element, node, group in zip(elements, found, groups, strict=True):
-            _set(element, schema.GROUP, node, "name", group.name)
-            _set(element, schema.GROUP, node, "scheduler", group.scheduler)
-            # Where PythonDirector's element says which one it is, no attribute has
-            # to say it as well, but none may say otherwise.
-            if enable is None or not group.enabled:
-                _set(element, schema.GROUP, node, "enable", group.enabled)
+            # If PythonDirector's element says which group is enabled, the attribute need not
+            # say it as well, but it may not say otherwise.
+            byElement = enable is not None and group.enabled
+            _setAll(element, schema.GROUP, node, group, {"enable"} if byElement else ())
             if enable is not None and group.enabled:
                 _set(self._written(enable), schema.ENABLE, enable, "group", group.name)
-            for setting in GROUP_SETTINGS:
-                _set(element, schema.GROUP, node, setting, getattr(group, setting))
             self._editCheck(element, schema.GROUP, node, group.check)
             self._editResource(element, node, group.resource)
             self._editHosts(element, node, group.hosts)
@@ -154,11 +140,7 @@ class _Editor:
         # Names that were counted would shift when a host comes or goes.
         named = found != nodes
         for element, node, host in zip(elements, found, hosts, strict=True):
-            if named:
-                _set(element, schema.HOST, node, "name", host.name)
-            _set(element, schema.HOST, node, "ip", host.address)
-            for setting in HOST_SETTINGS:
-                _set(element, schema.HOST, node, setting, getattr(host, setting))
+            _setAll(element, schema.HOST, node, host, () if named else {"name"})
             self._editCheck(element, schema.HOST, node, host.check)
 
     def _editCheck(
@@ -179,9 +161,7 @@ class _Editor:
         if check.kind not in CHECKS.known():
             raise ValueError(f"a {check.kind} check, which is made by a program")
         own = CHECKS.variants()[check.kind]
-        self._setVariant(
-            element, schema.CHECK, node, ("type", check.kind), CHECK_SETTINGS, check, own
-        )
+        self._setVariant(element, schema.CHECK, node, check, own)
 
     def _editResource(
         self, parent: WrittenElement, owner: Node | None, resource: ResourceProbe | None
@@ -198,28 +178,23 @@ class _Editor:
     ) -> None:
         if resource.probe not in PROBES.known():
             raise ValueError(f"a {resource.probe} probe, which no file can ask for")
-        own, which = PROBES.variants()[resource.probe], ("probe", resource.probe)
-        self._setVariant(element, schema.RESOURCE, node, which, RESOURCE_SETTINGS, resource, own)
+        own = PROBES.variants()[resource.probe]
+        self._setVariant(element, schema.RESOURCE, node, resource, own)
 
     def _setVariant(
         self,
         element: WrittenElement,
         spec: Element,
         node: Node | None,
-        which: tuple[str, str],
-        settings: Iterable[str],
         value: HealthCheck | ResourceProbe,
         own: Variant,
     ) -> None:
         """
         Write an element that has variants.
 
-        @param which: the attribute that says which variant it is, and that.
-        @param settings: what all variants have.
-        @param own: what this one has of its own.
+        @param own: the variant that it is to be.
         """
-        by, word = which
-        # What the element had of its own, if it was another variant.
+        # The attributes of its own that the element had, if it was another variant.
         had = {} if node is None else {each.name: each.kind for each in node.attributes}
         for attribute in own.attributes:
             if had.get(attribute.name) == attribute.kind:
@@ -228,9 +203,7 @@ class _Editor:
             had.pop(attribute.name, None)
         for name in had:
             element.unset(name)
-        _set(element, spec, node, by, word)
-        for setting in settings:
-            _set(element, spec, node, setting, getattr(value, setting))
+        _setAll(element, spec, node, value)
         for attribute in own.attributes:
             name = attribute.name
             same = node if node is not None and name in node.values and name not in had else None
@@ -256,6 +229,25 @@ class _Editor:
 
     def _written(self, node: Node) -> WrittenElement:
         return self._source.of(node.element)
+
+
+def _setAll(
+    element: WrittenElement,
+    spec: Element,
+    node: Node | None,
+    value: Any,
+    without: Collection[str] = (),
+) -> None:
+    """
+    Give the attributes that end up in fields the values of these fields.
+
+    @param node: the element as it was read; L{None} if it is new.
+    @param value: the value that the element is to stand for.
+    @param without: the names of attributes that stay as they are.
+    """
+    for attribute in spec.attributes:
+        if attribute.field and attribute.name not in without:
+            _setAttribute(element, attribute, node, getattr(value, attribute.field))
 
 
 def _set(element: WrittenElement, spec: Element, node: Node | None, name: str, value: Any) -> None:

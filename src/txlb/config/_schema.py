@@ -1,53 +1,213 @@
 """
 The configuration file's elements and attributes, in one place.
 
-The loader, the messages about names that it does not know, C{txlb check
---explain} and the reference page are all made from L{CONFIG}. Defaults come
-from the values that they end up in; the model checks its ranges once more.
+The attributes are made from the settings of the values that the elements stand for. The
+loader, the messages about names that it does not know, C{txlb check --explain} and the
+reference page are all made from L{CONFIG}.
 """
 
 from __future__ import annotations
 
-from txlb.config._elements import Child, Element
-from txlb.config._schema_admin import ADMIN, SSH, USER, WEB
-from txlb.config._schema_checks import CHECK
-from txlb.config._schema_groups import GROUP, HOST
-from txlb.config._schema_process import (
-    CONFIG_CHECK,
-    CONTROL,
-    HEARTBEAT,
-    HOST_CHECK,
-    LOGGING,
-    MANAGER,
+from txlb.config._attributes import attributesOf
+from txlb.config._elements import REQUIRED, Attribute, Child, Element
+from txlb.config._settings import (
+    AdminUser,
+    ConfigCheckSettings,
+    LoggingSettings,
+    ManagerSettings,
+    SSHSettings,
+    TimerSettings,
+    WebSettings,
 )
-from txlb.config._schema_resources import RESOURCE
-from txlb.config._schema_services import ALLOW, DENY, ENABLE, LISTEN, SERVICE
+from txlb.config._words import CHECKS, PROBES, Word
+from txlb.model import (
+    CLIENT_NETWORK,
+    LISTEN_ADDRESS,
+    HealthCheck,
+    Listener,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    ResourceProbe,
+    UNIXAddress,
+)
+from txlb.model.kinds import WEEK, Name, Path, Seconds
+from txlb.model.settings import Since
 
-__all__ = [
-    "ADMIN",
-    "ALLOW",
-    "CHECK",
-    "CONFIG",
-    "CONFIG_CHECK",
-    "CONTROL",
-    "DENY",
-    "ENABLE",
-    "GROUP",
-    "HEARTBEAT",
-    "HOST",
-    "HOST_CHECK",
-    "LISTEN",
-    "LOGGING",
-    "MANAGER",
-    "NOTE",
-    "RESOURCE",
-    "SERVICE",
-    "SSH",
-    "USER",
-    "WEB",
-]
+# Services
 
-#: Version 1.1.0 ignored it wherever it stood, and so do we.
+CHECK = Element(
+    "check",
+    "How hosts are checked: in a group all of its hosts, in a host that one alone. Without it they "
+    "are checked only where ``<heartbeat>`` or ``<hostCheck>`` says so.",
+    attributesOf(HealthCheck, {"kind": Word(CHECKS)}),
+    since=Since.NEW,
+    by="type",
+    variants=CHECKS.variants,
+)
+
+RESOURCE = Element(
+    "resource",
+    "How it is found out what the hosts of a group have left. Their weights follow it, under every "
+    "scheduler that weighs; ``resource`` is the one that is made for it. A host that was not heard "
+    "of for three intervals has its configured weight.",
+    attributesOf(ResourceProbe, {"probe": Word(PROBES)}),
+    since=Since.NEW,
+    by="probe",
+    variants=PROBES.variants,
+)
+
+HOST = Element("host", "A host that does the work.", attributesOf(ProxyHost), (Child(CHECK, 0, 1),))
+
+GROUP = Element(
+    "group",
+    "Hosts that do the same work, and how one of them is chosen. Of a service's groups exactly "
+    "one is enabled.",
+    attributesOf(ProxyGroup),
+    (Child(CHECK, 0, 1), Child(RESOURCE, 0, 1), Child(HOST)),
+)
+
+LISTEN = Element(
+    "listen",
+    "A place where the service listens. ``mode``, ``user`` and ``group`` are those of the file of "
+    "a UNIX socket (``unix:/path``); other addresses have none.",
+    (*attributesOf(Listener), *attributesOf(UNIXAddress)),
+)
+
+ALLOW = Element(
+    "allow",
+    "A network whose clients may come in. Of all networks of the service the most specific one "
+    "that holds a client decides, whatever their order; a client that is in none may come in if "
+    "there is no ``<allow>``.",
+    (Attribute("network", CLIENT_NETWORK, "The network.", REQUIRED),),
+    since=Since.NEW,
+)
+
+DENY = Element(
+    "deny",
+    "A network whose clients may not come in; see ``<allow>``. They are closed at once and "
+    "counted.",
+    (Attribute("network", CLIENT_NETWORK, "The network.", REQUIRED),),
+    since=Since.NEW,
+)
+
+ENABLE = Element(
+    "enable",
+    "Another way to say which group is enabled.",
+    (
+        Attribute(
+            "group",
+            Name("group"),
+            "The name of a group of this service.",
+            REQUIRED,
+            since=Since.PYDIRECTOR,
+        ),
+    ),
+    since=Since.PYDIRECTOR,
+)
+
+SERVICE = Element(
+    "service",
+    "One thing that clients connect to: where it listens, and who may serve it.",
+    attributesOf(ProxyService),
+    (Child(LISTEN, 1), Child(ALLOW), Child(DENY), Child(GROUP, 1), Child(ENABLE, 0, 1)),
+)
+
+# Administration
+
+WEB = Element("web", "The web pages.", attributesOf(WebSettings), pending="the web pages")
+
+SSH = Element(
+    "ssh",
+    "The Python prompt inside the running balancer, for OpenSSH's client.",
+    attributesOf(SSHSettings),
+)
+
+USER = Element(
+    "user",
+    "Somebody who may log in, by password, by key, or by either.",
+    attributesOf(AdminUser, defaults={"access": REQUIRED}),
+)
+
+ADMIN = Element(
+    "admin",
+    "How the balancer is looked at and changed while it runs, and by whom.",
+    (
+        Attribute(
+            "listen",
+            LISTEN_ADDRESS,
+            "Where PythonDirector's web pages listened.",
+            since=Since.PYDIRECTOR,
+            ignored=True,
+        ),
+    ),
+    (Child(WEB, 0, 1), Child(SSH, 0, 1), Child(USER)),
+)
+
+# The process
+
+HOST_CHECK = Element(
+    "hostCheck",
+    "Trying hosts that are down, by connecting to them; those that have a ``<check>``, or whose "
+    "group has one, are checked as that says. While a host is about to come back it is tried every "
+    "2 seconds.",
+    attributesOf(TimerSettings, defaults={"interval": 120.0}),
+)
+
+CONFIG_CHECK = Element(
+    "configCheck",
+    "Saving what was changed live to this file, and following it when others change it.",
+    attributesOf(ConfigCheckSettings, defaults={"interval": 30.0}),
+)
+
+HEARTBEAT = Element(
+    "heartbeat",
+    "Checking all hosts, by connecting to them; those that have a ``<check>``, or whose group has "
+    "one, are checked as that says. While a host is about to change it is checked every 2 seconds. "
+    "Beside it ``<hostCheck>`` has no effect.",
+    attributesOf(TimerSettings, defaults={"interval": 60.0}),
+)
+
+MANAGER = Element(
+    "manager",
+    "What the balancer does by itself.",
+    (
+        *attributesOf(ManagerSettings),
+        Attribute(
+            "hostCheckInterval",
+            Seconds(0.01, WEEK),
+            "An old place for the interval of ``<hostCheck>``.",
+            since=Since.OLD,
+            ignored=True,
+        ),
+    ),
+    (Child(HOST_CHECK, 0, 1), Child(CONFIG_CHECK, 0, 1), Child(HEARTBEAT, 0, 1)),
+    always=True,
+)
+
+CONTROL = Element(
+    "control",
+    "The control socket, for the ``txlb`` command and other programs of this machine.",
+    (
+        Attribute(
+            "socket",
+            Path(),
+            "Where it is. Nobody else may be able to write to its folder, which is made, with mode "
+            "0700, where it is missing.",
+            defaultDoc="no socket",
+            since=Since.OLD,
+            unset=("None",),
+        ),
+    ),
+)
+
+LOGGING = Element(
+    "logging",
+    "The log file. Without this element the log goes where twistd sends it.",
+    attributesOf(LoggingSettings),
+)
+
+#: Version 1.1.0 ignored it wherever it stood, and so does this one.
 NOTE = Element("note", "A remark. Whatever is inside is not read. It may stand in any element.")
 
 CONFIG = Element(

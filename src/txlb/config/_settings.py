@@ -1,19 +1,22 @@
 """
-What a configuration file says beside its services, as frozen values.
+The settings of a configuration file beside its services, as frozen values.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from txlb.model import HealthCheck, ListenAddress, TCPAddress
+from txlb.config._passwordhash import PasswordHash
+from txlb.model import LISTEN_ADDRESS, HealthCheck, ListenAddress, TCPAddress
+from txlb.model.kinds import DAY, WEEK, Boolean, Name, Path, Seconds, Whole, Word
+from txlb.model.settings import Since, setting
 
-#: Where the prompt and the pages listen unless told otherwise: on loopback.
+#: Where the prompt and the pages listen by default: on loopback.
 DEFAULT_SSH = TCPAddress("127.0.0.1", 2222)
 DEFAULT_WEB = TCPAddress("127.0.0.1", 7001)
 
-#: Seconds between two checks of a host that is about to change, where an old
-#: element has hosts checked.
+#: Seconds between two checks of a host that is about to change, if an old element has
+#: hosts checked.
 CHANGING_INTERVAL = 2.0
 
 #: The rights that a user can have.
@@ -23,51 +26,94 @@ ACCESS_WORDS = ("full", "operator", "readonly")
 @dataclass(frozen=True, slots=True)
 class AdminUser:
     """
-    Somebody who may log in.
+    A user who may log in.
 
-    @ivar name: the login name.
-    @ivar password: a hash as C{txlb passwd} prints it, or an old crypt(3) hash,
-        with which nobody can log in; L{None} where the user has no password.
-    @ivar authorizedKeys: the absolute path of a file of public keys as OpenSSH
-        writes them; L{None} for none.
-    @ivar access: C{full}, C{operator} or C{readonly}; see L{txlb.admin.COMMANDS}. Only
-        C{full} opens the Python prompt.
+    @ivar password: a hash as C{txlb passwd} prints it, or an old crypt(3) hash, with which
+        no login succeeds; L{None} for none.
+    @ivar authorizedKeys: an absolute path; L{None} for none.
     """
 
-    name: str
-    password: str | None = field(default=None, repr=False)
-    authorizedKeys: str | None = None
-    access: str = "full"
+    name: str = field(
+        metadata=setting(
+            Name("user"), "Its name, the only one of its kind in the file.", since=Since.OLD
+        )
+    )
+    password: str | None = field(
+        default=None,
+        repr=False,
+        metadata=setting(
+            PasswordHash(),
+            "The hash of the password. With the crypt(3) hashes of old files nobody can log in.",
+            defaultDoc="no password",
+            since=Since.OLD,
+        ),
+    )
+    authorizedKeys: str | None = field(
+        default=None,
+        metadata=setting(
+            Path(),
+            "A file of public keys, as in OpenSSH's ``authorized_keys``.",
+            defaultDoc="no keys",
+        ),
+    )
+    access: str = field(
+        default="full",
+        metadata=setting(
+            Word(ACCESS_WORDS),
+            "What the user may do: with ``readonly`` look, with ``operator`` also drain hosts, "
+            "bring them back and weigh them, with ``full`` everything. Only ``full`` opens the "
+            "Python prompt, as nothing can be forbidden there.",
+            since=Since.OLD,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SSHSettings:
     """
     The Python prompt that is reached by ssh.
-
-    @ivar listen: where it listens.
-    @ivar enable: whether it does.
     """
 
-    listen: ListenAddress = DEFAULT_SSH
-    enable: bool = False
+    listen: ListenAddress = field(
+        default=DEFAULT_SSH,
+        metadata=setting(
+            LISTEN_ADDRESS,
+            "Where it listens. Whoever gets in can do all that the balancer can, so keep it on "
+            "loopback unless there is a reason.",
+            since=Since.OLD,
+            unset=("2222", "None"),
+        ),
+    )
+    enable: bool = field(
+        default=False, metadata=setting(Boolean(), "Whether it does.", since=Since.OLD)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """
     The web pages.
-
-    @ivar listen: where they listen.
-    @ivar enable: whether they do.
-    @ivar secure: whether over TLS.
-    @ivar refresh: seconds between two refreshes of the running page, 1 to a day.
     """
 
-    listen: ListenAddress = DEFAULT_WEB
-    enable: bool = False
-    secure: bool = False
-    refresh: float = 30.0
+    listen: ListenAddress = field(
+        default=DEFAULT_WEB,
+        metadata=setting(LISTEN_ADDRESS, "Where they listen.", since=Since.OLD, unset=("None",)),
+    )
+    enable: bool = field(
+        default=False, metadata=setting(Boolean(), "Whether they do.", since=Since.OLD)
+    )
+    secure: bool = field(
+        default=False, metadata=setting(Boolean(), "Whether over TLS.", since=Since.OLD)
+    )
+    refresh: float = field(
+        default=30.0,
+        metadata=setting(
+            Seconds(1.0, DAY),
+            "Seconds between two refreshes of the running page.",
+            since=Since.OLD,
+            unset=("True", "False"),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +121,8 @@ class AdminSettings:
     """
     How the balancer is looked at and changed while it runs.
 
-    @ivar ssh: L{None} where the file has no such element.
-    @ivar web: likewise.
+    @ivar ssh: L{None} if the file has no such element.
+    @ivar web: L{None} if the file has no such element.
     @ivar users: in the order of the file.
     """
 
@@ -89,28 +135,38 @@ class AdminSettings:
 class TimerSettings:
     """
     Something that is done again and again.
-
-    @ivar interval: seconds from one time to the next.
-    @ivar enable: whether it is done at all.
     """
 
-    interval: float
-    enable: bool = False
+    interval: float = field(
+        metadata=setting(Seconds(0.01, WEEK), "Seconds from one time to the next.", since=Since.OLD)
+    )
+    enable: bool = field(
+        default=False, metadata=setting(Boolean(), "Whether it is done.", since=Since.OLD)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigCheckSettings(TimerSettings):
     """
-    What a balancer does with its configuration file by itself.
-
-    @ivar interval: seconds from one look at what was changed live to the next.
-    @ivar enable: whether that is saved.
-    @ivar backups: how many old files are kept when one is saved, 0 to 1000.
-    @ivar reload: whether the file is read again when somebody has changed it.
+    What a balancer does with its configuration file by itself: it saves live changes, and
+    reads the file again if its settings say so.
     """
 
-    backups: int = 10
-    reload: bool = False
+    backups: int = field(
+        default=10,
+        metadata=setting(
+            Whole(0, 1000, "files", "none"),
+            "How many old files are kept when one is saved: beside it, with the time behind "
+            "their names. Whoever saves, this counts.",
+        ),
+    )
+    reload: bool = field(
+        default=False,
+        metadata=setting(
+            Boolean(),
+            "Whether the file is loaded again when somebody has changed it, some seconds later.",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +174,35 @@ class ManagerSettings:
     """
     What the balancer does by itself.
 
-    @ivar hostCheck: tries hosts that are down; L{None} where the file has no
-        such element.
-    @ivar configCheck: saves what was changed, and follows the file; likewise.
-    @ivar heartbeat: checks hosts that are up; likewise.
-    @ivar graceTime: seconds that open connections have when the balancer stops,
-        0 to a day.
-    @ivar maxChecks: health checks under way at once, 1 to 10,000.
+    @ivar hostCheck: tries hosts that are down; L{None} if the file has no such element.
+    @ivar configCheck: saves live changes, and follows the file; L{None} likewise.
+    @ivar heartbeat: checks hosts that are up; L{None} likewise.
     """
 
     hostCheck: TimerSettings | None = None
     configCheck: ConfigCheckSettings | None = None
     heartbeat: TimerSettings | None = None
-    graceTime: float = 10.0
-    maxChecks: int = 100
+    graceTime: float = field(
+        default=10.0,
+        metadata=setting(
+            Seconds(0.0, DAY),
+            "Seconds that open connections have to finish when the balancer stops; then they "
+            "are reset.",
+        ),
+    )
+    maxChecks: int = field(
+        default=100,
+        metadata=setting(
+            Whole(1, 10_000), "How many health checks are under way at once; more wait their turn."
+        ),
+    )
 
     @property
     def check(self) -> HealthCheck | None:
         """
-        How hosts are checked that have no check of their own and none of their
-        group's. The old elements have intervals of minutes, at which it would
-        take long to be sure; so a host that is about to change is looked at more
-        often.
+        The check of hosts that have no check of their own and whose group has none. The old
+        elements have intervals of minutes, at which it would take long to be sure; so a
+        host that is about to change is checked more often.
         """
         for timer, onlyDown in ((self.heartbeat, False), (self.hostCheck, True)):
             if timer is not None and timer.enable:
@@ -152,16 +215,27 @@ class ManagerSettings:
 class LoggingSettings:
     """
     The log file.
-
-    @ivar file: its absolute path.
-    @ivar connections: whether each finished connection gets a line.
-    @ivar format: C{text} or C{json}.
-    @ivar rotateLength: bytes after which a new file is begun; 0 for never.
-    @ivar maxRotated: how many old files are kept, 1 to 1000.
     """
 
-    file: str
-    connections: bool = False
-    format: str = "text"
-    rotateLength: int = 10 * 1024 * 1024
-    maxRotated: int = 5
+    file: str = field(
+        metadata=setting(
+            Path(),
+            "The file; or a device, a named pipe, or ``/dev/stdout``, which are not rotated.",
+            since=Since.OLD,
+        )
+    )
+    connections: bool = field(
+        default=False, metadata=setting(Boolean(), "Whether each finished connection gets a line.")
+    )
+    format: str = field(
+        default="text", metadata=setting(Word(("text", "json")), "How lines are written.")
+    )
+    rotateLength: int = field(
+        default=10 * 1024 * 1024,
+        metadata=setting(
+            Whole(1024, 10**12, "bytes", "never"), "After how many bytes a new file is begun."
+        ),
+    )
+    maxRotated: int = field(
+        default=5, metadata=setting(Whole(1, 1000, "files"), "How many old files are kept.")
+    )

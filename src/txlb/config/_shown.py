@@ -18,11 +18,11 @@ from lxml import etree
 
 from txlb.config._document import parseTree
 from txlb.config._elements import Element, walk
-from txlb.config._kinds import HASH, HIDDEN
 from txlb.config._schema import CONFIG, NOTE
 from txlb.config._source import Source
 from txlb.config._written import NEWLINE, WrittenMarkup
 from txlb.errors import ConfigurationError, shortened
+from txlb.model.kinds import HASH, HIDDEN
 
 #: Lines of a difference that are shown, and characters of each.
 MOST_LINES = 200

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from txlb.config._elements import REQUIRED, Attribute, Variant
-from txlb.config._kinds import PlainKind
-from txlb.config._looks import mayLook
 from txlb.errors import ModelError, UnknownName, nearest
 from txlb.model import registries
+from txlb.model.kinds import PlainKind
+from txlb.model.looks import mayLook
 from txlb.registry import Registry
 
 

@@ -27,12 +27,12 @@ from txlb.model import (
     ProxyGroup,
     ProxyHost,
     ProxyService,
-    checkBoolean,
-    checkSeconds,
     parseHostAddress,
     plain,
     shown,
 )
+from txlb.model.kinds import DAY, Boolean, Seconds
+from txlb.model.settings import settingsOf
 from txlb.pool import (
     Admission,
     Ending,
@@ -54,9 +54,7 @@ _HOST_OWN = frozenset({"name", "ipOrHost", "port", "weight", "state"})
 _HOST_PLACE = frozenset({"name", "ipOrHost", "port", "weight"})
 
 #: The settings of a service that are about its admission.
-_ADMISSION = ("allow", "deny", "maxConnectionsPerClient", "ratePerClient", "burstPerClient")
-
-DAY = 86400.0
+_ADMISSION = ("allow", "deny", *settingsOf(ProxyService, "admission"))
 
 
 class ProxyManager:
@@ -316,7 +314,7 @@ class ProxyManager:
                 f"host {proxiedName!r} of {serviceName}/{groupName} is at {host.address}, "
                 f"not at {ip}; nothing was removed"
             )
-        checkBoolean(force, f"force of host {proxiedName!r}")
+        Boolean().check(force, f"force of host {proxiedName!r}")
         ending = Ending(_checkDeadline(deadline, proxiedName), force)
         hosts = tuple(each for each in group.hosts if each is not host)
         return self._withGroup(
@@ -625,7 +623,7 @@ class ProxyManager:
 def _checkDeadline(deadline: float | None, proxiedName: str) -> float | None:
     if deadline is None:
         return None
-    return checkSeconds(deadline, f"the deadline of host {proxiedName!r}", 0.0, DAY)
+    return Seconds(0.0, DAY).check(deadline, f"the deadline of host {proxiedName!r}")
 
 
 def _checkNames(kind: type, own: frozenset[str], settings: dict[str, Any], what: str) -> None:

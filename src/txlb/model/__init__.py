@@ -8,7 +8,6 @@ balancer uses.
 """
 
 from txlb.model._addresses import (
-    MOST_PERMISSIONS,
     PRIVATE,
     Address,
     AddressLike,
@@ -21,6 +20,7 @@ from txlb.model._addresses import (
     placeOf,
     plainHost,
 )
+from txlb.model._addresskinds import CLIENT_NETWORK, HOST_ADDRESS, LISTEN_ADDRESS
 from txlb.model._changes import (
     Change,
     ChangeKind,
@@ -29,20 +29,10 @@ from txlb.model._changes import (
     plain,
     settingChanges,
 )
-from txlb.model._checks import (
-    MAX_WEIGHT,
-    checkBoolean,
-    checkClock,
-    checkItems,
-    checkName,
-    checkSeconds,
-    checkWeight,
-    checkWhole,
-    shown,
-)
-from txlb.model._groups import BOUNDED_LOAD, DECAY, SCHEDULER_SETTINGS, ProxyGroup
+from txlb.model._checks import checkClock, checkItems, checkName, shown
+from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
-from txlb.model._hosts import HOST_STATES, ProxyHost
+from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, ProxyHost
 from txlb.model._listeners import Listener, ListenerLike
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._merge import Conflict, Merged, mergeServices
@@ -51,11 +41,11 @@ from txlb.model._resources import ResourceProbe
 from txlb.model._services import ProxyService
 
 __all__ = [
-    "BOUNDED_LOAD",
-    "DECAY",
+    "CLIENT_NETWORK",
+    "HOST_ADDRESS",
     "HOST_STATES",
+    "LISTEN_ADDRESS",
     "MAX_WEIGHT",
-    "MOST_PERMISSIONS",
     "PRIVATE",
     "SCHEDULER_SETTINGS",
     "Address",
@@ -79,13 +69,9 @@ __all__ = [
     "TCPAddress",
     "UNIXAddress",
     "changesBetween",
-    "checkBoolean",
     "checkClock",
     "checkItems",
     "checkName",
-    "checkSeconds",
-    "checkWeight",
-    "checkWhole",
     "convertMapperToModel",
     "mergeServices",
     "parseHostAddress",

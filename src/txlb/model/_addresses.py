@@ -14,19 +14,14 @@ from dataclasses import dataclass, field, replace
 from txlb.errors import AddressError
 from txlb.model._checks import shown
 from txlb.model._foreign import explainForeign
+from txlb.model.kinds import Account, Mode
+from txlb.model.settings import checkSettings, setting
 
 #: What C{sun_path} holds on Linux, less the NUL at its end.
 MAX_UNIX_PATH = 107
 
 #: Permissions by which nobody but the owner, and root, can connect to a UNIX socket.
 PRIVATE = 0o600
-
-#: The highest permissions that there are, of those that mean something for a socket.
-MOST_PERMISSIONS = 0o777
-
-#: A name of a user or group as shadow(5) takes it and directories of users have it, or
-#: a number.
-_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@$+-]{0,255}\Z")
 
 #: What stands before the name of sockets that are inherited.
 INHERITED = "systemd:"
@@ -89,9 +84,30 @@ class UNIXAddress:
     """
 
     path: str
-    mode: int = field(default=PRIVATE, kw_only=True)
-    user: str | None = field(default=None, kw_only=True)
-    group: str | None = field(default=None, kw_only=True)
+    mode: int = field(
+        default=PRIVATE,
+        kw_only=True,
+        metadata=setting(Mode(), "The permissions of the socket. Clients need the one to write."),
+    )
+    user: str | None = field(
+        default=None,
+        kw_only=True,
+        metadata=setting(
+            Account("user"),
+            "Whom the socket belongs to. Only root can give it to another user.",
+            defaultDoc="the user of the process",
+        ),
+    )
+    group: str | None = field(
+        default=None,
+        kw_only=True,
+        metadata=setting(
+            Account("group"),
+            "The group of the socket. Another user than root can give it to the groups that it is "
+            "in.",
+            defaultDoc="the group that a new file has there",
+        ),
+    )
 
     @property
     def isLiteral(self) -> bool:
@@ -172,12 +188,10 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
         return _inherited(str(value))
     address = _parse(value)
     if isinstance(value, UNIXAddress) and isinstance(address, UNIXAddress):
-        return replace(
-            address,
-            mode=_checkMode(value.mode, value),
-            user=_checkAccount("user", value.user, value),
-            group=_checkAccount("group", value.group, value),
-        )
+        # The copy gets the values as their kinds have them.
+        address = replace(address, mode=value.mode, user=value.user, group=value.group)
+        checkSettings(address, str(address))
+        return address
     if isinstance(address, TCPAddress) and not address.port and not ephemeral:
         raise AddressError(f"port 0 in {value!r} is no port to listen on; ports are 1 to 65535")
     return address
@@ -284,25 +298,6 @@ def _inherited(text: str) -> InheritedAddress:
             f"unit follows {INHERITED}"
         )
     return InheritedAddress(name)
-
-
-def _checkMode(mode: object, address: object) -> int:
-    if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= MOST_PERMISSIONS:
-        raise AddressError(
-            f"the mode of {address} is {shown(mode)}; it is a number from 0 to 0o777, such as 0o660"
-        )
-    return mode
-
-
-def _checkAccount(kind: str, name: object, address: object) -> str | None:
-    if name is None:
-        return None
-    text = str(name) if isinstance(name, (int, str)) and not isinstance(name, bool) else ""
-    if not _ACCOUNT.match(text):
-        raise AddressError(
-            f"the {kind} of {address} is {shown(name)}; it is the name of a {kind} or its number"
-        )
-    return text
 
 
 def _checkPort(port: object, where: object) -> int:

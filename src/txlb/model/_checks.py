@@ -1,5 +1,5 @@
 """
-The rules for names, weights and settings, each with the error that explains it.
+Rules that are no kinds of values: for names, lists, mappings and clocks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from txlb.errors import DuplicateName, ModelError, shortened
 
 Item = TypeVar("Item")
 
-MAX_WEIGHT = 65535
 MAX_NAME_LENGTH = 255
 
 
@@ -48,79 +47,6 @@ def checkName(kind: str, name: object) -> str:
             "and no space at either end"
         )
     return name
-
-
-def checkWeight(weight: object, what: str) -> int:
-    """
-    A weight is whole, from 0 (nothing new is sent there) to 65535.
-
-    @param what: whose weight it is, for the message.
-    @raise ModelError: where it breaks the rule.
-    """
-    return checkWhole(weight, f"the weight of {what}", 0, MAX_WEIGHT)
-
-
-def checkWhole(value: object, what: str, least: int, most: int) -> int:
-    """
-    @raise ModelError: where C{value} is not a whole number in the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ModelError(f"{what} is {shown(value)}; it is a whole number from {least} to {most}")
-    return value
-
-
-def checkBoolean(value: object, what: str) -> bool:
-    """
-    @raise ModelError: where C{value} is neither True nor False.
-    """
-    if not isinstance(value, bool):
-        raise ModelError(f"{what} is {shown(value)}, not True or False")
-    return value
-
-
-def checkSeconds(value: object, what: str, least: float, most: float) -> float:
-    """
-    @raise ModelError: where C{value} is not a number of seconds in the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise ModelError(
-            f"{what} is {shown(value)}; it is a number of seconds from {least} to {most}"
-        )
-    return float(value)
-
-
-def checkFactor(value: object, what: str, least: float, most: float) -> float:
-    """
-    @raise ModelError: where C{value} is neither 0, for off, nor a number in the
-        range.
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not (value == 0 or least <= value <= most)
-    ):
-        raise ModelError(
-            f"{what} is {shown(value)}; it is a number from {least} to {most}, or 0 for off"
-        )
-    return float(value)
-
-
-def checkNumber(value: object, what: str, least: float, most: float) -> float:
-    """
-    @raise ModelError: where C{value} is not a number in the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise ModelError(f"{what} is {shown(value)}; it is a number from {least} to {most}")
-    return float(value)
-
-
-def checkWord(value: object, what: str, words: tuple[str, ...]) -> str:
-    """
-    @raise ModelError: where C{value} is none of the words.
-    """
-    if not isinstance(value, str) or value not in words:
-        raise ModelError(f"{what} is {shown(value)}; it is one of: {', '.join(words)}")
-    return value
 
 
 def checkItems(value: object, kind: type[Item], what: str) -> tuple[Item, ...]:

@@ -4,106 +4,120 @@ How hosts are checked, as configured.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from txlb.errors import ModelError
-from txlb.model._checks import checkBoolean, checkMapping, checkSeconds, checkWhole, shown
-from txlb.model.kinds import textOf
+from txlb.model._checks import checkMapping, shown
+from txlb.model._made import Made, given
+from txlb.model.kinds import WEEK, Boolean, Seconds, Text, Whole, textOf
+from txlb.model.settings import checkSettings, setting
 
-WEEK = 7 * 86400.0
-
-#: The longest that one check takes where nothing is said, in seconds.
+#: How long one check takes at most if it has no timeout, in seconds.
 LONGEST_TIMEOUT = 5.0
 
 #: The kind of a check that is a function, and the option that has the function.
 FUNCTION_KIND = "python"
 FUNCTION_OPTION = "call"
 
-_KIND = re.compile(r"[a-z][a-zA-Z0-9_-]{0,62}\Z")
+#: The kind of the words for checks.
+_WORD = Text(r"[a-z][a-zA-Z0-9_-]{0,62}", "a word, such as 'tcp', or a function")
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
     """
-    How a host is checked, and how often.
+    How a host is checked, and how often. Its settings are described where they are
+    declared, and in the reference of the configuration file.
 
-    @ivar kind: the word for what is done: C{tcp}, C{http} and so on. The words
-        that are known are in L{txlb.model.registries.CHECKS}. If a function is given
-        in its place, the kind is C{python}, and the function is what is done: it is
-        called with a L{txlb.health.Target}.
-    @ivar interval: seconds from the beginning of one check to that of the next,
-        0.01 to a week; a little less now and then, never more.
-    @ivar timeout: seconds that one check has, 0.01 to C{interval}; L{None} for
-        as long as the interval, but at most 5.
-    @ivar rise: successes in a row that put a host in that was down, 1 to 100.
-    @ivar fall: failures in a row that put a host out that was up, 1 to 100.
-    @ivar fastInterval: the interval while a host goes up or down, or has not
-        been checked yet; L{None} for C{interval}.
-    @ivar downInterval: the interval while a host is down; L{None} for
-        C{interval}.
-    @ivar port: where to check, 1 to 65535; L{None} for where the traffic goes.
-    @ivar onlyDown: whether hosts that are up are left alone.
-    @ivar options: what this kind of check has of its own, by name.
+    @ivar kind: the word for the kind of check: C{tcp}, C{http} and so on.
+        L{txlb.model.registries.CHECKS} has the words. If a function is given, the kind is
+        C{python}, and the check calls the function with a L{txlb.health.Target}.
+    @ivar timeout: L{None} for as long as the interval, but at most 5 seconds.
+    @ivar fastInterval: L{None} for C{interval}.
+    @ivar downInterval: L{None} for C{interval}.
+    @ivar port: L{None} for the port of the traffic.
+    @ivar options: the settings of this kind of check, by name.
     """
 
-    kind: str = "tcp"
-    interval: float = 2.0
-    timeout: float | None = field(default=None, kw_only=True)
-    rise: int = field(default=2, kw_only=True)
-    fall: int = field(default=3, kw_only=True)
-    fastInterval: float | None = field(default=None, kw_only=True)
-    downInterval: float | None = field(default=None, kw_only=True)
-    port: int | None = field(default=None, kw_only=True)
-    onlyDown: bool = field(default=False, kw_only=True)
+    kind: Made[str, str | Callable[[Any], object]] = field(
+        default=given("tcp"),
+        metadata=setting(
+            _WORD, "What is done. Each kind has attributes of its own; see below.", word="type"
+        ),
+    )
+    interval: float = field(
+        default=2.0,
+        metadata=setting(
+            Seconds(0.01, WEEK),
+            "Seconds from one check to the next at most; about a twentieth less on average.",
+        ),
+    )
+    _: KW_ONLY
+    timeout: float | None = field(
+        default=None,
+        metadata=setting(
+            Seconds(0.01, WEEK),
+            "Seconds that one check has, at most the interval.",
+            defaultDoc="the interval, at most 5 s",
+        ),
+    )
+    rise: int = field(
+        default=2,
+        metadata=setting(Whole(1, 100), "Successes in a row that put a host in that was down."),
+    )
+    fall: int = field(
+        default=3,
+        metadata=setting(Whole(1, 100), "Failures in a row that put a host out that was up."),
+    )
+    fastInterval: float | None = field(
+        default=None,
+        metadata=setting(
+            Seconds(0.01, WEEK),
+            "The interval while a host goes up or down, or was not checked yet.",
+            defaultDoc="the interval",
+        ),
+    )
+    downInterval: float | None = field(
+        default=None,
+        metadata=setting(
+            Seconds(0.01, WEEK), "The interval while a host is down.", defaultDoc="the interval"
+        ),
+    )
+    port: int | None = field(
+        default=None,
+        metadata=setting(
+            Whole(1, 65535),
+            "Where to check. No PROXY header is said there. A host that is a UNIX socket has no "
+            "ports, and is checked at its socket.",
+            defaultDoc="where the traffic goes",
+        ),
+    )
+    onlyDown: bool = field(
+        default=False,
+        metadata=setting(
+            Boolean(),
+            "Whether hosts that are up are left alone, until traffic puts one out.",
+        ),
+    )
     # Two that differ in nothing else may have one hash.
-    options: Mapping[str, object] = field(default_factory=dict, kw_only=True, hash=False)
-
-    if TYPE_CHECKING:
-        # What it is made from is wider than what it holds.
-        def __init__(
-            self,
-            kind: str | Callable[[Any], object] = ...,
-            interval: float = ...,
-            *,
-            timeout: float | None = ...,
-            rise: int = ...,
-            fall: int = ...,
-            fastInterval: float | None = ...,
-            downInterval: float | None = ...,
-            port: int | None = ...,
-            onlyDown: bool = ...,
-            options: Mapping[str, object] = ...,
-        ) -> None: ...
+    options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         kind: object = self.kind
         if callable(kind) and not isinstance(kind, type):
             object.__setattr__(self, "options", {**self.options, FUNCTION_OPTION: kind})
             object.__setattr__(self, "kind", FUNCTION_KIND)
-        elif not isinstance(kind, str) or not _KIND.match(kind):
-            raise ModelError(
-                f"{shown(kind)} is no kind of check; it is a word, such as 'tcp', or a function"
-            )
+        _WORD.check(self.kind, "kind of a check")
         whose = f"the {self.kind} check"
-        for setting in ("interval", "timeout", "fastInterval", "downInterval"):
-            value = getattr(self, setting)
-            if value is not None or setting == "interval":
-                value = checkSeconds(value, f"{setting} of {whose}", 0.01, WEEK)
-                object.__setattr__(self, setting, value)
+        checkSettings(self, whose)
         if self.timeout is not None and self.timeout > self.interval:
             raise ModelError(
                 f"timeout of {whose} is {self.timeout:g}, longer than its interval of "
                 f"{self.interval:g}; it is at most that, as a host's checks don't overlap"
             )
-        checkWhole(self.rise, f"rise of {whose}", 1, 100)
-        checkWhole(self.fall, f"fall of {whose}", 1, 100)
-        if self.port is not None:
-            checkWhole(self.port, f"port of {whose}", 1, 65535)
-        checkBoolean(self.onlyDown, f"onlyDown of {whose}")
         options = checkMapping(self.options, f"options of {whose}")
         object.__setattr__(self, "options", MappingProxyType(options))
 

@@ -4,12 +4,17 @@ Hosts, as configured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
-from txlb.model._checks import checkBoolean, checkName, checkWeight, checkWhole, checkWord
+from txlb.model._addresskinds import HOST_ADDRESS
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
+from txlb.model._made import Made, given
+from txlb.model.kinds import Boolean, Name, Whole, Word
+from txlb.model.settings import Since, checkSettings, setting
+
+MAX_WEIGHT = 65535
 
 #: What people can want of a host.
 HOST_STATES = ("ready", "drain", "maintenance")
@@ -18,63 +23,77 @@ HOST_STATES = ("ready", "drain", "maintenance")
 @dataclass(frozen=True, slots=True)
 class ProxyHost:
     """
-    A host that does the work.
+    A host that does the work. Its settings are described where they are declared, and in the
+    reference of the configuration file.
 
-    @ivar name: its name, the only one in its group.
     @ivar ipOrHost: an IP address, a host name, or C{unix:/path}.
     @ivar port: 1 to 65535; 0 with a UNIX socket.
-    @ivar weight: its share beside the others' weights, 0 to 65535; 0 means that
-        it gets nothing new.
-    @ivar maxConnections: how many connections it takes at once, at least 1;
-        L{None} for no limit.
-    @ivar state: what people want of it: C{ready}; C{drain}, with which it gets
-        nothing new; or C{maintenance}, with which it isn't checked either.
-    @ivar backup: whether it gets clients only while too few of the others are up.
+    @ivar maxConnections: L{None} for no limit.
     @ivar check: how it is checked; L{None} for as its group says. It can be given as
         a function or a word: see L{HealthCheck}.
-    @ivar address: where it is reached; made once from C{ipOrHost} and C{port}.
+    @ivar address: the address made of C{ipOrHost} and C{port}.
     """
 
-    name: str
+    name: str = field(
+        metadata=setting(
+            Name("host"),
+            "Its name, the only one of its kind in the group.",
+            defaultDoc="``host.1``, ``host.2`` and so on, whichever is free",
+            since=Since.OLD,
+        )
+    )
     ipOrHost: str
     port: int = 0
-    weight: int = 1
-    maxConnections: int | None = None
-    state: str = field(default="ready", kw_only=True)
-    backup: bool = field(default=False, kw_only=True)
-    check: HealthCheck | None = field(default=None, kw_only=True)
-    address: Address = field(init=False, repr=False, compare=False)
-
-    if TYPE_CHECKING:
-        # What it is made from is wider than what it holds.
-        def __init__(
-            self,
-            name: str,
-            ipOrHost: str,
-            port: int = ...,
-            weight: int = ...,
-            maxConnections: int | None = ...,
-            *,
-            state: str = ...,
-            backup: bool = ...,
-            check: CheckLike = ...,
-        ) -> None: ...
+    address: Address = field(
+        init=False,
+        repr=False,
+        compare=False,
+        metadata=setting(HOST_ADDRESS, "Where it is reached.", word="ip", since=Since.OLD),
+    )
+    weight: int = field(
+        default=1,
+        metadata=setting(
+            Whole(0, MAX_WEIGHT),
+            "Its share of the connections beside the other hosts' weights, for the schedulers "
+            "that weigh. With 0 it gets nothing new.",
+            since=Since.OLD,
+        ),
+    )
+    maxConnections: int | None = field(
+        default=None,
+        metadata=setting(
+            Whole(1, 10**9), "How many connections it takes at once.", defaultDoc="no limit"
+        ),
+    )
+    _: KW_ONLY
+    state: str = field(
+        default="ready",
+        metadata=setting(
+            Word(HOST_STATES),
+            "What is wanted of it. With ``drain`` it gets nothing new, with ``maintenance`` it is "
+            "not checked either.",
+        ),
+    )
+    backup: bool = field(
+        default=False,
+        metadata=setting(
+            Boolean(),
+            "Whether it gets clients only while fewer than the group's ``minimumUp`` of the "
+            "others are up.",
+        ),
+    )
+    check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
 
     def __post_init__(self) -> None:
-        checkName("host", self.name)
+        whose = f"host {self.name!r}"
+        checkSettings(self, whose)
         address = parseHostAddress((self.ipOrHost, self.port))
         if isinstance(address, TCPAddress):
             object.__setattr__(self, "ipOrHost", address.host)
         else:
             object.__setattr__(self, "port", 0)
         object.__setattr__(self, "address", address)
-        checkWeight(self.weight, f"host {self.name!r}")
-        if self.maxConnections is not None:
-            checkWhole(self.maxConnections, f"maxConnections of host {self.name!r}", 1, 10**9)
-        checkWord(self.state, f"state of host {self.name!r}", HOST_STATES)
-        checkBoolean(self.backup, f"backup of host {self.name!r}")
-        check = healthCheckOf(self.check, f"host {self.name!r}")
-        object.__setattr__(self, "check", check)
+        object.__setattr__(self, "check", healthCheckOf(self.check, whose))
 
     @classmethod
     def at(
@@ -86,7 +105,7 @@ class ProxyHost:
         **settings: Any,
     ) -> ProxyHost:
         """
-        A host from its address in one piece, as in a configuration file.
+        Make a host from its address in one piece, as in a configuration file.
 
         @param address: C{host:port}, C{[::1]:port} or C{unix:/path}.
         @param settings: the others, by name.

@@ -5,17 +5,13 @@ Listeners, as configured.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import MISSING, dataclass, field
 
-from txlb.model._addresses import (
-    AddressLike,
-    ListenAddress,
-    TCPAddress,
-    parseListenAddress,
-    placeOf,
-)
+from txlb.model._addresses import AddressLike, ListenAddress, TCPAddress, placeOf
+from txlb.model._addresskinds import LISTEN_ADDRESS
+from txlb.model._made import Made, given
 from txlb.model.kinds import textOf
+from txlb.model.settings import Since, checkSettings, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +25,14 @@ class Listener:
         and port.
     """
 
-    address: ListenAddress
-
-    if TYPE_CHECKING:
-        # It is made from more kinds of address than it holds.
-        def __init__(self, address: AddressLike) -> None: ...
+    address: Made[ListenAddress, AddressLike] = field(
+        # There is none. Type checkers look at descriptors if there is one.
+        default=given(MISSING),
+        metadata=setting(LISTEN_ADDRESS, "The address.", word="ip", since=Since.OLD),
+    )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "address", parseListenAddress(self.address))
+        checkSettings(self, "a listener")
 
     @property
     def place(self) -> ListenAddress:

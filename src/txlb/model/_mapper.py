@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from txlb import schedulers
 from txlb.errors import ModelError
 from txlb.model._addresses import ListenAddress, isOneAddress, parseListenAddress
-from txlb.model._checks import checkBoolean, checkName
+from txlb.model._checks import checkName
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import CheckLike
 from txlb.model._hosts import ProxyHost
 from txlb.model._services import ProxyService
+from txlb.model.kinds import Boolean
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class HostMapper:
             object.__setattr__(self, "proxy", tuple(self.proxy))
         checkName("service", self.proxyName)
         checkName("group", self.groupName)
-        checkBoolean(self.enabled, f"enabled of the HostMapper of host {self.host!r}")
+        Boolean().check(self.enabled, f"enabled of the HostMapper of host {self.host!r}")
         self.listenAddresses()
         object.__setattr__(self, "lbType", schedulers.canonicalWord(self.lbType))
         self.proxyHost()

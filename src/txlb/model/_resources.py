@@ -1,73 +1,86 @@
 """
-How the loads of hosts are found out, as configured.
+Probes of the loads of hosts, as configured.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from types import MappingProxyType
 
 from txlb.errors import ModelError
-from txlb.model._checks import checkMapping, checkSeconds, checkWhole, shown
-from txlb.model.kinds import textOf
+from txlb.model._checks import checkMapping, shown
+from txlb.model.kinds import DAY, Number, Seconds, Text, Whole, textOf
+from txlb.model.settings import checkSettings, setting
 
-DAY = 86400.0
-
-#: The longest that one probe takes where nothing is said, in seconds.
+#: How long one probe takes at most if it has no timeout, in seconds.
 LONGEST_TIMEOUT = 1.0
 
-#: The least smoothing factor.
-LEAST_SMOOTHING = 0.001
 
-_KIND = re.compile(r"[a-z][a-zA-Z0-9_-]{0,62}\Z")
+#: The kind of the words for probes.
+_WORD = Text(r"[a-z][a-zA-Z0-9_-]{0,62}", "a word, such as 'agent'")
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceProbe:
     """
-    How it is found out what the hosts of a group have left, and how often. Where
-    nothing is heard of a host for three intervals it weighs as configured.
+    How the loads of a group's hosts are found out, and how often. A host of which nothing
+    is heard for three intervals has its configured weight. Its settings are described where
+    they are declared, and in the reference of the configuration file.
 
-    @ivar probe: the word for what is done: C{agent}, C{http} and so on. The
-        known words are in L{txlb.model.registries.PROBES}.
-    @ivar interval: seconds from the beginning of one probe to that of the next,
-        0.1 to a day; a tenth more or less.
-    @ivar timeout: seconds that one probe has, 0.01 to C{interval}; L{None} for
-        as long as the interval, but at most 1.
-    @ivar smoothing: the smoothing factor, 0.001 to 1: the share that the newest
-        answer has in the average. 1 is for no smoothing.
-    @ivar port: where to ask, 1 to 65535; L{None} for where the traffic goes.
-    @ivar options: what this kind of probe has of its own, by name.
+    @ivar probe: the word for the kind of probe: C{agent}, C{http} and so on.
+        L{txlb.model.registries.PROBES} has the words.
+    @ivar timeout: L{None} for as long as the interval, but at most 1 second.
+    @ivar port: L{None} for the port of the traffic.
+    @ivar options: the settings of this kind of probe, by name.
     """
 
-    probe: str = "agent"
-    interval: float = 2.0
-    timeout: float | None = field(default=None, kw_only=True)
-    smoothing: float = field(default=0.3, kw_only=True)
-    port: int | None = field(default=None, kw_only=True)
+    probe: str = field(
+        default="agent",
+        metadata=setting(_WORD, "What is done. Each kind has attributes of its own; see below."),
+    )
+    interval: float = field(
+        default=2.0,
+        metadata=setting(
+            Seconds(0.1, DAY), "Seconds from one probe to the next; a tenth more or less."
+        ),
+    )
+    _: KW_ONLY
+    timeout: float | None = field(
+        default=None,
+        metadata=setting(
+            Seconds(0.01, DAY),
+            "Seconds that one probe has, at most the interval.",
+            defaultDoc="the interval, at most 1 s",
+        ),
+    )
+    smoothing: float = field(
+        default=0.3,
+        metadata=setting(
+            Number(0.001, 1.0),
+            "The share that the newest answer has in the average; 1 is for no smoothing.",
+        ),
+    )
+    port: int | None = field(
+        default=None,
+        metadata=setting(
+            Whole(1, 65535),
+            "Where to ask. A host that is a UNIX socket is asked on 127.0.0.1.",
+            defaultDoc="where the traffic goes",
+        ),
+    )
     # Two that differ in nothing else may have one hash.
-    options: Mapping[str, object] = field(default_factory=dict, kw_only=True, hash=False)
+    options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        kind: object = self.probe
-        if not isinstance(kind, str) or not _KIND.match(kind):
-            raise ModelError(f"{shown(kind)} is no kind of probe; it is a word, such as 'agent'")
+        _WORD.check(self.probe, "kind of a probe")
         whose = f"the {self.probe} probe"
-        interval = checkSeconds(self.interval, f"interval of {whose}", 0.1, DAY)
-        object.__setattr__(self, "interval", interval)
-        if self.timeout is not None:
-            timeout = checkSeconds(self.timeout, f"timeout of {whose}", 0.01, DAY)
-            object.__setattr__(self, "timeout", timeout)
-            if timeout > interval:
-                raise ModelError(
-                    f"timeout of {whose} is {timeout:g}, longer than its interval of "
-                    f"{interval:g}; it is at most that, as a host's probes don't overlap"
-                )
-        object.__setattr__(self, "smoothing", _checkSmoothing(self.smoothing, whose))
-        if self.port is not None:
-            checkWhole(self.port, f"port of {whose}", 1, 65535)
+        checkSettings(self, whose)
+        if self.timeout is not None and self.timeout > self.interval:
+            raise ModelError(
+                f"timeout of {whose} is {self.timeout:g}, longer than its interval of "
+                f"{self.interval:g}; it is at most that, as a host's probes don't overlap"
+            )
         options = checkMapping(self.options, f"options of {whose}")
         object.__setattr__(self, "options", MappingProxyType(options))
 
@@ -89,18 +102,12 @@ class ResourceProbe:
         return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
 
 
-def _checkSmoothing(value: object, whose: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if LEAST_SMOOTHING <= value <= 1:
-            return float(value)
-    raise ModelError(
-        f"smoothing of {whose} is {shown(value)}; it is a number from {LEAST_SMOOTHING} to 1"
-    )
-
-
 def checkResourceProbe(value: object, what: str) -> None:
     """
-    @raise ModelError: where C{value} is neither a L{ResourceProbe} nor L{None}.
+    Check that a value is a probe or L{None}.
+
+    @param what: its owner, for the message.
+    @raise ModelError: C{value} is neither a L{ResourceProbe} nor L{None}.
     """
     if value is not None and not isinstance(value, ResourceProbe):
         raise ModelError(f"resource of {what} is {shown(value)}, not a ResourceProbe or None")

@@ -4,16 +4,14 @@ Settings that a kind of check, or of resource probe, has of its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from txlb.errors import ModelError, UnknownName
-from txlb.model.kinds import Kind, PlainKind
+from txlb.model.kinds import MAX_TEXT, Kind, Text
 
-#: The longest text of an option, in characters.
-MAX_TEXT = 4096
+__all__ = ["MAX_TEXT", "Option", "Text", "completedOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +21,10 @@ class Option:
     C{<resource>}.
 
     @ivar name: its name.
-    @ivar kind: what its values are.
-    @ivar doc: what it is for, in a sentence or two of reStructuredText.
-    @ivar default: its value where it isn't given; L{None} for no value at all.
-    @ivar defaultDoc: what to say of a default that isn't one fixed value.
+    @ivar kind: the kind of its values.
+    @ivar doc: its purpose, in a sentence or two of reStructuredText.
+    @ivar default: its value if none is given; L{None} for no value at all.
+    @ivar defaultDoc: describes a default that is not one fixed value.
     @ivar required: whether it has to be given.
     """
 
@@ -38,36 +36,16 @@ class Option:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text(PlainKind):
-    """
-    Text that a kind of check or probe has a use for.
-
-    @ivar pattern: a regular expression for all of it.
-    @ivar description: what a right one is.
-    """
-
-    pattern: str
-    description: str
-
-    def describe(self) -> str:
-        return self.description
-
-    def parse(self, text: str, what: str) -> str:
-        if len(text) > MAX_TEXT or not re.fullmatch(self.pattern, text):
-            raise self.wrong(text, what)
-        return text
-
-
 def completedOptions(
     options: Iterable[Option], given: Mapping[str, object], whose: str
 ) -> dict[str, Any]:
     """
-    The values of all options, by their names.
+    Complete the values of options by their defaults.
 
-    @param given: the values that were said: as text, as a configuration file has
-        them, or as what the text stands for.
-    @param whose: whose options they are, for the message: C{the tcp check}.
+    @param given: the values by name: texts as a configuration file has them, or the
+        values that the texts stand for.
+    @param whose: the owner of the options, for the message: C{the tcp check}.
+    @return: a value for each option, by name.
     @raise UnknownName: there is no such option.
     @raise ModelError: a value is wrong, or one is missing.
     """
@@ -86,6 +64,7 @@ def _value(option: Option, value: object, whose: str) -> Any:
         return option.default
     if callable(value):
         return value
-    # As a file would have it, so that the same is right in both.
-    text = value if isinstance(value, str) else option.kind.write(value)
-    return option.kind.parse(text, what)
+    # A text is right if a file can have it.
+    if isinstance(value, str):
+        return option.kind.parse(value, what)
+    return option.kind.check(value, what)

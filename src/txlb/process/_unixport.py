@@ -15,7 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txlb.model import MOST_PERMISSIONS, UNIXAddress
+from txlb.model import UNIXAddress
+from txlb.model.kinds import MOST_PERMISSIONS
 from txlb.process._listening import listens
 from txlb.process._permissions import giveSocket
 from txlb.process._socketfile import SocketFile

@@ -28,11 +28,10 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
     checkClock,
-    checkSeconds,
-    checkWhole,
     parseListenAddress,
     shown,
 )
+from txlb.model.kinds import Seconds, Whole
 from txlb.process import SocketFile, UNIXPort, listenUNIX
 from txlb.resources._measures import MachineMeasure, Measure, ProcessMeasure
 from txlb.resources._serving import MAX_CONNECTIONS, AgentFactory
@@ -104,8 +103,8 @@ class AgentService(Service):
             raise ModelError(
                 f"available of an agent is {shown(available)}; it is a function or None"
             )
-        interval = checkSeconds(interval, "interval of an agent", 0.1, 60.0)
-        checkWhole(maxConnections, "maxConnections of an agent", 1, 1_000_000)
+        interval = Seconds(0.1, 60.0).check(interval, "interval of an agent")
+        Whole(1, 1_000_000).check(maxConnections, "maxConnections of an agent")
         checkClock(seconds)
         self.connections: int | None = None
         self._available = available

@@ -1,5 +1,5 @@
 """
-How often one file may have plugins looked for.
+The bound on searches for plugins while one file is read.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from contextvars import ContextVar
 
 __all__ = ["MOST_LOOKS", "boundedLooks", "mayLook"]
 
-#: How many unknown words of one file are looked for in plugins. Each time the folders of
-#: all plugins are read, which takes milliseconds, and a file can have thousands of
-#: unknown words.
+#: How many unknown words of one file are looked for in plugins. A search reads the folders
+#: of all plugins, which takes milliseconds, and a file can have thousands of unknown words.
 MOST_LOOKS = 20
 
 _left: ContextVar[int | None] = ContextVar("_left", default=None)
@@ -21,7 +20,7 @@ _left: ContextVar[int | None] = ContextVar("_left", default=None)
 @contextmanager
 def boundedLooks() -> Iterator[None]:
     """
-    Bound the looks that are made inside.
+    Bound the searches that are made inside.
     """
     token = _left.set(MOST_LOOKS)
     try:
@@ -32,9 +31,9 @@ def boundedLooks() -> Iterator[None]:
 
 def mayLook() -> bool:
     """
-    Count a look for an unknown word.
+    Count a search for an unknown word.
 
-    @return: whether it may be made. Outside of a file it always may.
+    @return: whether it may be made. It always may while no file is read.
     """
     left = _left.get()
     if left is None:
