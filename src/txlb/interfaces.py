@@ -252,10 +252,10 @@ class IRelay(Interface):
             itself.
         """
 
-    def noteOrigins() -> None:
+    def trackConnections() -> None:
         """
-        Keep the origins of all connections from now on, as something asks for the clients
-        behind the connections of hosts; see L{txlb.proxy.Origins}.
+        Keep all connections in the table from now on, as something asks for the clients
+        behind the connections of hosts; see L{txlb.proxy.ConnectionTable}.
         """
 
 

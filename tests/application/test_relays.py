@@ -85,13 +85,13 @@ class ChoiceTests(ReactorCase):
         """
         balancer = balancerOf(self.reactor, {"web": "fast"})
         self.addCleanup(balancer.stopService)
-        with mock.patch("txlb.proxy._limits.raiseDescriptorLimit", return_value=128):
+        with mock.patch("txlb.proxy._connectionlimit.raiseDescriptorLimit", return_value=128):
             balancer.startService()
-        tally = balancer.engine.tally
-        self.assertTrue(10 < tally.capacity < 48, tally.capacity)
+        connectionLimit = balancer.engine.connectionLimit
+        self.assertTrue(10 < connectionLimit.capacity < 48, connectionLimit.capacity)
         loop = balancer.engine._loop
         assert loop is not None
-        self.assertTrue(loop.pipes.most <= tally.capacity // 8, loop.pipes.most)
+        self.assertTrue(loop.pipes.most <= connectionLimit.capacity // 8, loop.pipes.most)
 
 
 class RunTests(TestCase):

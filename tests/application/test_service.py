@@ -138,7 +138,7 @@ class StartTests(ServiceCase):
         relay = self.lbs.engine._frontends["web"].relay
         self.assertEqual([event["relay"] for event in log if "relay" in event], [relay.name])
         [event] = [event for event in log if "capacity" in event]
-        self.assertEqual(event["capacity"], self.lbs.engine.tally.capacity)
+        self.assertEqual(event["capacity"], self.lbs.engine.connectionLimit.capacity)
 
     def test_records(self) -> None:
         """

@@ -95,7 +95,7 @@ class FakeRelay:
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         self.left.append((host, outcome))
 
-    def noteOrigins(self) -> None:
+    def trackConnections(self) -> None:
         self.noted += 1
 
     def close(self) -> None:

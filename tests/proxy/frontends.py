@@ -11,7 +11,7 @@ from tests.proxy.fakes import FakeRelay, ReactorCase, accepted
 from txlb.manager import ProxyManager, proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Outcome
-from txlb.proxy import ConnectionRecord, Frontend, Relayed, Tally
+from txlb.proxy import ConnectionLimit, ConnectionRecord, Frontend, Relayed
 
 PEER = ("192.0.2.7", 4711)
 
@@ -19,7 +19,7 @@ PEER = ("192.0.2.7", 4711)
 class FrontendCase(ReactorCase):
     def setUp(self) -> None:
         super().setUp()
-        self.tally = Tally()
+        self.connectionLimit = ConnectionLimit()
         self.relay = FakeRelay()
         self.addCleanup(self.relay.close)
         self.records: list[ConnectionRecord] = []
@@ -36,7 +36,7 @@ class FrontendCase(ReactorCase):
         self.manager: ProxyManager = proxyManagerFactory([service], seconds=self.reactor.seconds)
         self.counters = self.manager.getCounters("web")
         frontend = Frontend(
-            "web", self.manager, self.reactor, self.deadlines, self.tally, makePreface
+            "web", self.manager, self.reactor, self.deadlines, self.connectionLimit, makePreface
         )
         frontend.relays.usual = self.relay
         frontend.record = self.records.append

@@ -25,7 +25,7 @@ from txlb.model import ProxyHost
 from txlb.pool import Attempt, DialLimits, HostPool
 from txlb.proxy import FastRelay, Loop, PortableRelay, Relayed, Timeouts
 from txlb.proxy._sockets import setStreamOptions
-from txlb.proxy.fast._pipes import PipeStock
+from txlb.proxy.fast._pipes import PipePool
 from txlb.testing._stage import openSockets
 
 #: What is sent is cut from this, so that a byte in the wrong place shows.
@@ -180,7 +180,7 @@ class FuzzStage:
         else:
             self.loop = Loop(self.reactor, self.deadlines)
             if relay == "fast copying":
-                self.loop.pipes = PipeStock(0)
+                self.loop.pipes = PipePool(0)
             self.loop.start()
             self.relay = FastRelay(self.loop, timeouts, self.results.append)
         self._listeners = {

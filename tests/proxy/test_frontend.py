@@ -43,7 +43,7 @@ class AdmissionTests(FrontendCase):
         self.assertEqual(attempt.dial.clientAddr, PEER)
         self.assertEqual((toHost, toClient), (b"", b""))
         self.assertEqual((self.counters.active, self.counters.accepted), (1, 1))
-        self.assertEqual(self.tally.active, 1)
+        self.assertEqual(self.connectionLimit.active, 1)
         self.assertEqual(self.records, [])
 
     def test_limit(self) -> None:
@@ -57,7 +57,7 @@ class AdmissionTests(FrontendCase):
         self.assertClosed(self.come(frontend))
         self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 1)
         self.assertEqual((self.counters.active, self.counters.accepted), (2, 2))
-        self.assertEqual(self.tally.active, 2)
+        self.assertEqual(self.connectionLimit.active, 2)
         self.end(frontend)
         self.assertOpen(self.come(frontend))
         self.assertEqual(self.counters.refused[RefusalKind.LIMIT], 1)
@@ -68,8 +68,8 @@ class AdmissionTests(FrontendCase):
         closed at once, whatever its service still allows.
         """
         frontend = self.frontend()
-        self.tally.capacity = 1
-        self.tally.active = 1
+        self.connectionLimit.capacity = 1
+        self.connectionLimit.active = 1
         self.assertClosed(self.come(frontend))
         self.assertEqual(self.counters.refused[RefusalKind.DESCRIPTORS], 1)
         self.assertEqual(self.counters.accepted, 0)
@@ -86,7 +86,7 @@ class AdmissionTests(FrontendCase):
         self.come(frontend)
         for _ in range(200):
             self.come(frontend)
-        self.tally.capacity = 1
+        self.connectionLimit.capacity = 1
         self.come(frontend)
         self.reactor.advance(1)
         lines = [(event["kind"], event["times"]) for event in log if "kind" in event]
@@ -132,7 +132,7 @@ class ClientsTests(FrontendCase):
             self.assertOpen(self.come(frontend, peer))
         self.assertEqual(self.counters.refused[RefusalKind.DENIED], 2)
         self.assertEqual((self.counters.active, self.counters.accepted), (3, 3))
-        self.assertEqual(self.tally.active, 3)
+        self.assertEqual(self.connectionLimit.active, 3)
         [line] = [formatEvent(event) for event in log if "kind" in event]
         self.assertEqual(
             line,
@@ -220,7 +220,7 @@ class SearchTests(FrontendCase):
         frontend = self.frontend()
         self.assertClosed(self.come(frontend))
         self.assertEqual(self.counters.refused[RefusalKind.NO_HOST], 1)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
         [record] = self.records
         self.assertEqual((record.host, record.outcome, record.tries), (None, "no-host", 0))
 
@@ -240,7 +240,7 @@ class SearchTests(FrontendCase):
             frontend._relayed(Relayed(attempt.dial, gaveUp=step))
             self.assertEqual(self.counters.refused[refusal], 1)
             self.assertEqual(self.records[-1].outcome, refusal.value)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
 
     def test_followsChanges(self) -> None:
         """
@@ -287,7 +287,7 @@ class SearchTests(FrontendCase):
         ours, theirs = self.pair()
         self.assertRaises(KeyError, frontend.accepted, accepted(ours.detach()))
         self.assertClosed(theirs)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
         self.assertEqual(self.manager.getPool("web").active, 0)
 
     def test_policyRaises(self) -> None:
@@ -299,7 +299,7 @@ class SearchTests(FrontendCase):
         self.assertOpen(self.come(frontend))
         [(_, attempt, _, _)] = self.relay.started
         self.assertEqual(attempt.host.name, "a")
-        self.assertEqual((self.counters.active, self.tally.active), (1, 1))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (1, 1))
 
 
 class RecordTests(FrontendCase):
@@ -443,7 +443,7 @@ class RecordTests(FrontendCase):
         frontend.record = full
         self.come(frontend)
         self.end(frontend)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
@@ -491,7 +491,7 @@ class RoomTests(FrontendCase):
         ):
             gaveUp = GaveUp(reason, failure if reason is GaveUpReason.LOCAL else None)
             self.counters.active += 1
-            self.tally.active += 1
+            self.connectionLimit.active += 1
             frontend._relayed(Relayed(self.manager.getPool("web").dial(), gaveUp=gaveUp))
             self.assertEqual(self.refused()[kind], 1)
             self.assertIn(words, formatEvent(log[-1]))

@@ -149,7 +149,7 @@ class PrefaceTests(FrontendCase):
         """
         frontend = self.frontend(MarkPreface)
         client = self.come(frontend)
-        self.assertEqual((self.counters.active, self.tally.active), (1, 1))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (1, 1))
         self.assertEqual(self.relay.started, [])
         client.sendall(b"!rest")
         self.reactor.readable()
@@ -201,7 +201,7 @@ class PrefaceTests(FrontendCase):
         self.reactor.readable()
         self.assertClosed(client)
         self.assertEqual(self.counters.refused[RefusalKind.DENIED], 1)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
         self.manager.setAdmission("web", deny=[PEER[0]], maxConnectionsPerClient=1)
         for _ in range(2):
             self.come(frontend).sendall(b"!")
@@ -221,7 +221,7 @@ class PrefaceTests(FrontendCase):
         self.reactor.readable()
         self.assertClosed(client)
         self.assertEqual(self.counters.refused[RefusalKind.PREFACE], 1)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
         [event] = [event for event in log if "kind" in event]
         self.assertEqual((event["kind"], event["detail"]), ("preface", "it asks"))
         self.assertEqual(self.relay.started, [])
@@ -246,7 +246,7 @@ class PrefaceTests(FrontendCase):
         frontend = self.frontend(broken)
         ours, _ = self.pair()
         self.assertRaises(RuntimeError, frontend.accepted, accepted(ours.detach(), PEER))
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
 
     def test_abort(self) -> None:
         """
@@ -259,7 +259,7 @@ class PrefaceTests(FrontendCase):
         for client in clients:
             self.assertClosed(client)
         self.assertEqual(self.relay.aborted, 1)
-        self.assertEqual((self.counters.active, self.tally.active), (0, 0))
+        self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
         self.assertEqual(self.reactor.getReaders(), [])
 
 
@@ -287,7 +287,9 @@ class RouterTests(FrontendCase):
                 ),
             ]
         )
-        self.mail = Frontend("mail", self.manager, self.reactor, self.deadlines, self.tally)
+        self.mail = Frontend(
+            "mail", self.manager, self.reactor, self.deadlines, self.connectionLimit
+        )
         self.mailRelay = FakeRelay()
         self.addCleanup(self.mailRelay.close)
         self.mail.relays.usual = self.mailRelay
@@ -316,7 +318,7 @@ class RouterTests(FrontendCase):
         """
         @return: the connections of the first service, of the second, and of the balancer.
         """
-        return self.counters.active, self.mailCounters.active, self.tally.active
+        return self.counters.active, self.mailCounters.active, self.connectionLimit.active
 
     def test_group(self) -> None:
         """

@@ -72,7 +72,7 @@ class RelaysTests(ReactorCase):
         self.relays.byName, self.relays.usual = byName, usual
         host: Any = HostPool("roundr")
         self.relays.leaveHost(host, Outcome.REMOVED)
-        self.relays.noteOrigins()
+        self.relays.trackConnections()
         self.relays.abortAll()
         for relay in (usual, former):
             self.assertEqual(relay.left, [(host, Outcome.REMOVED)])

@@ -24,15 +24,15 @@ from txlb.pool import Host, Outcome
 from txlb.proxy import (
     AnyListener,
     ClientConnection,
+    ConnectionLimit,
     ConnectionRecord,
+    ConnectionTable,
     FastRelay,
     Frontend,
     Loop,
-    Origins,
     PortableRelay,
     ReactorListener,
     SocketListener,
-    Tally,
     whyNotFast,
 )
 from txlb.resolve import NameService
@@ -77,8 +77,8 @@ class Engine:
         self._inMemory = inMemory
         # The pools' clock, as attempts say their deadlines by it.
         self.deadlines = Deadlines(reactor, manager.seconds)
-        self.tally = Tally()
-        self._origins = Origins()
+        self.connectionLimit = ConnectionLimit()
+        self._table = ConnectionTable()
         self._names = NameService(manager, reactor, self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)
         self.heartbeat = Heartbeat(
@@ -133,7 +133,7 @@ class Engine:
         if self._inMemory:
             return
         wanted = 0 if self._loop is None else self._loop.pipes.most
-        allowed = self.tally.fitThisProcess(self._reactor, wanted)
+        allowed = self.connectionLimit.fitThisProcess(self._reactor, wanted)
         if self._loop is not None:
             self._loop.pipes.most = allowed
 
@@ -166,9 +166,9 @@ class Engine:
             self._manager,
             self._reactor,
             self.deadlines,
-            self.tally,
+            self.connectionLimit,
             loop=self._loop,
-            origins=self._origins,
+            table=self._table,
             makeEndpoint=reactorEndpointOf if self._inMemory else None,
         )
         frontend.record = self._record
@@ -266,11 +266,11 @@ class Engine:
 
         @raise UnknownConnection: there is none, or it can't be told which.
         """
-        if not self._origins.keeping:
-            self._origins.keeping = True
+        if not self._table.tracking:
+            self._table.tracking = True
             for frontend in self._allFrontends():
-                frontend.noteOrigins()
-        return self._origins.clientOf(host, port, serverHost, serverPort)
+                frontend.trackConnections()
+        return self._table.clientOf(host, port, serverHost, serverPort)
 
     def stop(self, graceTime: float) -> Deferred[None]:
         """
@@ -280,17 +280,19 @@ class Engine:
         @return: fires with L{None} when there is none left. It does not fail.
         """
         self.readiness.stop()
-        if self.tally.active:
+        if self.connectionLimit.active:
             _log.info(
                 "waiting {graceTime:g} s for {active} connections to end",
                 graceTime=graceTime,
-                active=self.tally.active,
+                active=self.connectionLimit.active,
             )
         self.deadlines.after(graceTime, self._graceIsOver)
-        return self.tally.whenEmpty().addCallback(lambda _: self._end())
+        return self.connectionLimit.whenEmpty().addCallback(lambda _: self._end())
 
     def _graceIsOver(self) -> None:
-        _log.warn("resetting {active} connections that did not end", active=self.tally.active)
+        _log.warn(
+            "resetting {active} connections that did not end", active=self.connectionLimit.active
+        )
         self.abortAll()
 
     def _end(self) -> None:

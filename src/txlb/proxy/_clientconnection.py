@@ -10,7 +10,7 @@ from typing import Any
 
 from txlb.connecting import hostOf
 from txlb.model import Listener, plainHost
-from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._acceptedclient import AcceptedClient
 from txlb.wire import Done
 
 

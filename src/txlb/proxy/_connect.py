@@ -1,5 +1,5 @@
 """
-Connecting to a host with Twisted's endpoints.
+ConnectingSocket to a host with Twisted's endpoints.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ from txlb.model import Address, ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._clients import packedClient
+from txlb.proxy._connectionlimit import ConnectionLimit
+from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination
-from txlb.proxy._limits import Tally
-from txlb.proxy._origins import Origins
-from txlb.proxy._portable import PortableRelay
-from txlb.proxy._preface import PrefaceReader
+from txlb.proxy._portablerelay import PortableRelay
+from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._relays import Relays
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy.fast import Loop
@@ -74,11 +74,11 @@ class Frontend:
     L{txlb.application.service.LoadBalancedService}.
 
     @param serviceName: the name of the service, which the manager has.
-    @param tally: all connections of the balancer.
+    @param connectionLimit: all connections of the balancer.
     @param makePreface: makes the reader of the beginning of each connection;
         L{None} if all bytes belong to the host.
     @param loop: where the fast relay runs; L{None} if it can't be used.
-    @param origins: where connections note themselves if they are asked for.
+    @param table: where connections note themselves if they are asked for.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
 
@@ -96,10 +96,10 @@ class Frontend:
         manager: ProxyManager,
         reactor: Any,
         deadlines: Deadlines,
-        tally: Tally,
+        connectionLimit: ConnectionLimit,
         makePreface: Callable[[], IPreface] | None = None,
         loop: Loop | None = None,
-        origins: Origins | None = None,
+        table: ConnectionTable | None = None,
         makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] | None = None,
     ) -> None:
         self.serviceName = serviceName
@@ -107,7 +107,7 @@ class Frontend:
         self._manager = manager
         self._reactor = reactor
         self._deadlines = deadlines
-        self._tally = tally
+        self._connectionLimit = connectionLimit
         self._makePreface = makePreface
         self._counters = manager.getCounters(serviceName)
         self._admission = manager.getAdmission(serviceName)
@@ -119,7 +119,7 @@ class Frontend:
         self._closed = False
         self.router: Router | None = None
         self.frontendOf: Callable[[str], Frontend | None] = _noOther
-        self.relays = Relays(reactor, deadlines, self._relayed, origins, makeEndpoint)
+        self.relays = Relays(reactor, deadlines, self._relayed, table, makeEndpoint)
         self.configure(loop)
         self._follow()
 
@@ -166,12 +166,12 @@ class Frontend:
         """
         self.relays.leaveHost(host, outcome)
 
-    def noteOrigins(self) -> None:
+    def trackConnections(self) -> None:
         """
         Note all connections to hosts, whichever relay has them. See
-        L{IRelay.noteOrigins}.
+        L{IRelay.trackConnections}.
         """
-        self.relays.noteOrigins()
+        self.relays.trackConnections()
 
     @property
     def _service(self) -> ProxyService:
@@ -193,15 +193,17 @@ class Frontend:
         @param client: the connection. Its socket belongs to the frontend from here, even if
             this raises.
         """
-        tally, counters = self._tally, self._counters
+        connectionLimit, counters = self._connectionLimit, self._counters
         if self._revision != self._manager.revision:
             if self._closed:
                 # It was in the backlog of a listener that is being closed.
                 client.close()
                 return
             self._follow()
-        if tally.active >= tally.capacity:
-            self._refuse(client, RefusalKind.DESCRIPTORS, f"{tally.active} are all there can be")
+        if connectionLimit.active >= connectionLimit.capacity:
+            self._refuse(
+                client, RefusalKind.DESCRIPTORS, f"{connectionLimit.active} are all there can be"
+            )
         elif counters.active >= self._maxConnections:
             self._refuse(client, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif self._makePreface is None:
@@ -209,7 +211,7 @@ class Frontend:
                 return
             counters.active += 1
             counters.accepted += 1
-            tally.active += 1
+            connectionLimit.active += 1
             self._dial(client, self._pool)
         else:
             self._read(client, self._makePreface)
@@ -254,7 +256,7 @@ class Frontend:
         self._readers.add(reader)
         self._counters.active += 1
         self._counters.accepted += 1
-        self._tally.active += 1
+        self._connectionLimit.active += 1
 
     def _send(self, client: ClientConnection) -> None:
         """
@@ -306,20 +308,20 @@ class Frontend:
         """
         counters = self._counters
         if self._closed:
-            self._tally.remove()
+            self._connectionLimit.remove()
             client.close()
             return
         if self._revision != self._manager.revision:
             self._follow()
         if counters.active >= self._maxConnections:
-            self._tally.remove()
+            self._connectionLimit.remove()
             self._refuse(client, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif not self._admission.active or self._admits(client):
             counters.active += 1
             counters.accepted += 1
             self._dial(client, pool)
         else:
-            self._tally.remove()
+            self._connectionLimit.remove()
 
     def _dial(self, client: ClientConnection, pool: HostPool) -> None:
         """
@@ -361,7 +363,7 @@ class Frontend:
 
     def _left(self) -> None:
         self._counters.active -= 1
-        self._tally.remove()
+        self._connectionLimit.remove()
 
     def _leaves(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
         """
@@ -412,7 +414,7 @@ class Frontend:
             bytesOut=0 if lease is None else lease.bytesOut,
             outcome=outcome,
             tries=dial.tries,
-            active=self._tally.active,
+            active=self._connectionLimit.active,
             serviceActive=self._counters.active,
             groupActive=dial.pool.active,
             hostActive=0 if lease is None else lease.host.active,

@@ -20,7 +20,7 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
 )
-from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._acceptedclient import AcceptedClient
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._sockets import BACKLOG
 

@@ -14,8 +14,8 @@ from txlb.interfaces import IRelay
 from txlb.model import Address
 from txlb.pool import Host, Outcome
 from txlb.proxy._clientconnection import ClientConnection
-from txlb.proxy._origins import Origins
-from txlb.proxy._portable import PortableRelay
+from txlb.proxy._connectiontable import ConnectionTable
+from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy.fast import FastRelay, Loop
 
@@ -28,7 +28,7 @@ class Relays:
     still have older ones.
 
     @param ended: is called once with the result of each connection.
-    @param origins: where connections note themselves if they are asked for.
+    @param table: where connections note themselves if they are asked for.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
 
@@ -43,13 +43,13 @@ class Relays:
         reactor: Any,
         deadlines: Deadlines,
         ended: Callable[[Relayed], object],
-        origins: Origins | None = None,
+        table: ConnectionTable | None = None,
         makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] | None = None,
     ) -> None:
         self._reactor = reactor
         self._deadlines = deadlines
         self._ended = ended
-        self._origins = origins
+        self._table = table
         self._makeEndpoint = makeEndpoint
         self._timeouts = Timeouts()
         self.byName: dict[str, FastRelay | PortableRelay] = {}
@@ -67,7 +67,7 @@ class Relays:
 
     def _fastOn(self, loop: Loop) -> FastRelay | PortableRelay:
         if FastRelay.name not in self.byName:
-            relay = FastRelay(loop, self._timeouts, self._ended, self._origins)
+            relay = FastRelay(loop, self._timeouts, self._ended, self._table)
             self.byName[relay.name] = relay
         return self.byName[FastRelay.name]
 
@@ -78,7 +78,7 @@ class Relays:
         """
         if PortableRelay.name not in self.byName:
             relay = PortableRelay(
-                self._reactor, self._deadlines, self._timeouts, self._ended, self._origins
+                self._reactor, self._deadlines, self._timeouts, self._ended, self._table
             )
             if self._makeEndpoint is not None:
                 relay.makeEndpoint = self._makeEndpoint
@@ -120,12 +120,12 @@ class Relays:
         for relay in self.all:
             relay.leaveHost(host, outcome)
 
-    def noteOrigins(self) -> None:
+    def trackConnections(self) -> None:
         """
-        Note all connections to hosts. See L{IRelay.noteOrigins}.
+        Note all connections to hosts. See L{IRelay.trackConnections}.
         """
         for relay in self.all:
-            relay.noteOrigins()
+            relay.trackConnections()
 
     def abortAll(self) -> None:
         """

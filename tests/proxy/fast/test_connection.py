@@ -19,9 +19,9 @@ from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
 from txlb.proxy.fast._bulk import LEFT, SMALL
 from txlb.proxy.fast._end import CHUNK, End
-from txlb.proxy.fast._patience import MUCH as MANY
-from txlb.proxy.fast._patience import TICK
-from txlb.proxy.fast._pipes import PipeStock
+from txlb.proxy.fast._pipes import PipePool
+from txlb.proxy.fast._readbatching import MUCH as MANY
+from txlb.proxy.fast._readbatching import TICK
 
 #: More than the buffers of the system hold between two sockets.
 MUCH = os.urandom(1 << 20) * 32
@@ -154,7 +154,7 @@ class BlockedTests(MoodsCase):
         for pipes in (None, 0):
             stage = self.stage(window=4096)
             if pipes is not None:
-                stage.loop.pipes = PipeStock(pipes)
+                stage.loop.pipes = PipePool(pipes)
             client, server = stage.connect()
             toHost, toClient = self.stuff(stage, client), self.stuff(stage, server)
             self.assertEqual(self.readAll(stage, server, toHost), MUCH[:toHost])
@@ -170,7 +170,7 @@ class BlockedTests(MoodsCase):
         for pipes in (None, 0):
             stage = self.stage()
             if pipes is not None:
-                stage.loop.pipes = PipeStock(pipes)
+                stage.loop.pipes = PipePool(pipes)
             client, server = stage.connect()
             self.stuff(stage, server)
             reset(client)
@@ -183,7 +183,7 @@ class BlockedTests(MoodsCase):
         for pipes in (None, 0):
             stage = self.stage(window=4096)
             if pipes is not None:
-                stage.loop.pipes = PipeStock(pipes)
+                stage.loop.pipes = PipePool(pipes)
             client, server = stage.connect()
             sent = self.stuff(stage, client)
             client.shutdown(socket.SHUT_WR)
@@ -203,7 +203,7 @@ class SlowReaderTests(MoodsCase):
         What it does not take stays with the system where the bytes are copied. A pipe, if
         there is one, holds the rest. HAProxy keeps a buffer of 16 KiB.
         """
-        for pipes in (PipeStock(), PipeStock(0)):
+        for pipes in (PipePool(), PipePool(0)):
             for family in FAMILIES:
                 stage = self.stage(family=family)
                 stage.loop.pipes = pipes
@@ -224,7 +224,7 @@ class SlowReaderTests(MoodsCase):
         carefully. Of what follows no more than that is.
         """
         stage = self.stage(window=4096)
-        stage.loop.pipes = PipeStock(0)
+        stage.loop.pipes = PipePool(0)
         client, server = stage.connect()
         end = stage.connection()._client
         first = MUCH[:CHUNK]
@@ -269,7 +269,7 @@ class BurstTests(MoodsCase):
         for pipes in (None, 0):
             stage = self.stage()
             if pipes is not None:
-                stage.loop.pipes = PipeStock(pipes)
+                stage.loop.pipes = PipePool(pipes)
             client, server = stage.connect()
             end = stage.connection()._client
             client.sendall(MUCH[:CHUNK])
@@ -306,14 +306,14 @@ class SmallPipesTests(MoodsCase):
         self.assertFalse(splice.called)
 
 
-class PatienceTests(MoodsCase):
+class ReadBatchingTests(MoodsCase):
     """
-    Who has sent much for long is read less often.
+    A client that has sent much for long is read less often.
     """
 
-    def patient(self, stage: HandTurned) -> tuple[socket.socket, socket.socket, End, int]:
+    def batchedClient(self, stage: HandTurned) -> tuple[socket.socket, socket.socket, End, int]:
         """
-        A client that has sent so much that its end is patient.
+        A client that has sent so much that its end is batched.
 
         @return: the client, its host, the end, and how many bytes are under way.
         """
@@ -321,14 +321,14 @@ class PatienceTests(MoodsCase):
         end = stage.connection()._client
         sent = received = 0
         for _ in range(TURNS):
-            if end.patient:
+            if end.batched:
                 break
             with contextlib.suppress(BlockingIOError):
                 sent += client.send(MUCH[: 1 << 20])
             stage.turn()
             received += len(readSome(server, 1 << 20) or b"")
-        self.assertTrue(end.patient)
-        self.assertEqual(len(stage.loop.patience), 1)
+        self.assertTrue(end.batched)
+        self.assertEqual(len(stage.loop.batching), 1)
         quiet = 0
         while quiet < 20:
             stage.turn()
@@ -343,15 +343,15 @@ class PatienceTests(MoodsCase):
         byte is told of again.
         """
         stage = self.stage()
-        client, server, end, left = self.patient(stage)
+        client, server, end, left = self.batchedClient(stage)
         self.assertTrue(left < MANY, left)
         client.send(b"x" * 1000)
         for _ in range(2):
-            self.assertTrue(end.patient)
+            self.assertTrue(end.batched)
             stage.reactor.advance(TICK)
             stage.turn(3)
         self.assertEqual(self.readAll(stage, server, left + 1000)[left:], b"x" * 1000)
-        self.assertEqual((end.patient, len(stage.loop.patience)), (False, 0))
+        self.assertEqual((end.batched, len(stage.loop.batching)), (False, 0))
         client.send(b"y")
         stage.turn(2)
         self.assertEqual(readSome(server, 10), b"y")
@@ -361,7 +361,7 @@ class PatienceTests(MoodsCase):
         As long as much comes between two looks nothing changes.
         """
         stage = self.stage()
-        client, server, end, _ = self.patient(stage)
+        client, server, end, _ = self.batchedClient(stage)
         for _ in range(5):
             sent = 0
             while sent < 3 * MANY:
@@ -371,14 +371,14 @@ class PatienceTests(MoodsCase):
                 readSome(server, 1 << 20)
             stage.turn(3)
             stage.reactor.advance(TICK)
-            self.assertTrue(end.patient)
+            self.assertTrue(end.batched)
 
     def test_itsEnd(self) -> None:
         """
         The end of the connection is told of at once, with all that is before it.
         """
         stage = self.stage()
-        client, server, _, left = self.patient(stage)
+        client, server, _, left = self.batchedClient(stage)
         client.send(b"x" * 1000)
         client.close()
         stage.turn(3)
@@ -386,16 +386,16 @@ class PatienceTests(MoodsCase):
         server.close()
         self.over(stage, Outcome.DONE)
         stage.reactor.advance(TICK)
-        self.assertEqual(len(stage.loop.patience), 0)
+        self.assertEqual(len(stage.loop.batching), 0)
 
     def test_stopped(self) -> None:
         """
         A loop that stops looks at nobody any more.
         """
         stage = self.stage()
-        self.patient(stage)
-        stage.loop.patience.stop()
-        self.assertEqual(len(stage.loop.patience), 0)
+        self.batchedClient(stage)
+        stage.loop.batching.stop()
+        self.assertEqual(len(stage.loop.batching), 0)
 
     def test_notToBeHad(self) -> None:
         """
@@ -405,8 +405,8 @@ class PatienceTests(MoodsCase):
         stage.connect()
         end = stage.connection()._client
         with mock.patch.object(End, "socket", side_effect=OSError(92, "no such option")):
-            stage.loop.patience.begin(end)
-        self.assertEqual((end.patient, len(stage.loop.patience)), (False, 0))
+            stage.loop.batching.begin(end)
+        self.assertEqual((end.batched, len(stage.loop.batching)), (False, 0))
 
 
 class ErrorTests(MoodsCase):
@@ -480,7 +480,7 @@ class ErrorTests(MoodsCase):
                 (cantBeWritten, Outcome.HOST_RESET),
             ):
                 stage = self.stage(family=family)
-                stage.loop.pipes = PipeStock(0)
+                stage.loop.pipes = PipePool(0)
                 client, server = stage.connect()
                 with mock.patch("txlb.proxy.fast._bulk.move", moveOnce):
                     client.send(MUCH[:300_000])

@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.proxy.fast import Loop
-from txlb.proxy.fast._hosting import AroundReactor, AsReader, Hosting, hostingBy
+from txlb.proxy.fast._hosting import EpollHosting, Hosting, ReaderHosting, hostingBy
 
 #: What the fake reactor's epoll has for a descriptor.
 THEIRS = 77
@@ -62,7 +62,7 @@ class FakeLoop:
 
 class FakeReactor:
     """
-    What L{AroundReactor} needs of an epoll reactor.
+    What L{EpollHosting} needs of an epoll reactor.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class FakeReactor:
         return self.next
 
 
-class AroundReactorTests(SynchronousTestCase):
+class EpollHostingTests(SynchronousTestCase):
     """
     The loop waits for the reactor.
     """
@@ -86,7 +86,7 @@ class AroundReactorTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.loop = FakeLoop()
         self.reactor = FakeReactor()
-        self.hosting = AroundReactor(self.loop, self.reactor, THEIRS)
+        self.hosting = EpollHosting(self.loop, self.reactor, THEIRS)
         self.hosting.begin()
         self.iterate: Any = self.reactor.doIteration
 
@@ -278,11 +278,11 @@ class ChoiceTests(SynchronousTestCase):
         An epoll reactor is waited for, by one loop; another is read by it.
         """
         first = self.hosting(self.reactor)
-        self.assertIsInstance(first, AroundReactor)
+        self.assertIsInstance(first, EpollHosting)
         first.begin()
-        self.assertIsInstance(self.hosting(self.reactor), AsReader)
+        self.assertIsInstance(self.hosting(self.reactor), ReaderHosting)
         first.end()
-        self.assertIsInstance(self.hosting(self.reactor), AroundReactor)
+        self.assertIsInstance(self.hosting(self.reactor), EpollHosting)
 
     def test_others(self) -> None:
         """
@@ -296,14 +296,14 @@ class ChoiceTests(SynchronousTestCase):
         own = Own()
         self.addCleanup(own._poller.close)
         self.addCleanup(own.removeAll)
-        self.assertIsInstance(self.hosting(own), AsReader)
-        self.assertIsInstance(self.hosting(Clock()), AsReader)
+        self.assertIsInstance(self.hosting(own), ReaderHosting)
+        self.assertIsInstance(self.hosting(Clock()), ReaderHosting)
         poller, self.reactor._poller = self.reactor._poller, None
         self.addCleanup(setattr, self.reactor, "_poller", poller)
-        self.assertIsInstance(self.hosting(self.reactor), AsReader)
+        self.assertIsInstance(self.hosting(self.reactor), ReaderHosting)
 
 
-class AsReaderTests(SynchronousTestCase):
+class ReaderHostingTests(SynchronousTestCase):
     def test_eventOfAnother(self) -> None:
         """
         Events that were meant for the former owner of the epoll's descriptor change
@@ -314,7 +314,7 @@ class AsReaderTests(SynchronousTestCase):
             self.addCleanup(reactor.close)
             deadlines = Deadlines(reactor, reactor.seconds)
             loop = Loop(reactor, deadlines)
-            hosting = AsReader(loop, reactor)
+            hosting = ReaderHosting(loop, reactor)
             hosting.begin()
             reactor.tellOfFormer(hosting)
             ours, theirs = socket.socketpair()

@@ -25,7 +25,7 @@ from txlb.proxy import Timeouts
 from txlb.proxy._sockets import bytesToRead
 from txlb.proxy.fast._end import IN, End
 from txlb.proxy.fast._lastbytes import LONGEST, SOON
-from txlb.proxy.fast._pipes import PipeStock
+from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._targets import Target
 
 ANSWER = b"HTTP/1.1 413 Content Too Large\r\n\r\n"
@@ -59,7 +59,7 @@ class LastBytesCase(SynchronousTestCase):
         stage = HandTurned(timeouts, None, window, family)
         self.addCleanup(stage.close)
         if not pipes:
-            stage.loop.pipes = PipeStock(0)
+            stage.loop.pipes = PipePool(0)
         stage.addHost()
         return stage
 

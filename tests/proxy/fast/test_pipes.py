@@ -12,19 +12,19 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fakes import logOf
-from txlb.proxy.fast._pipes import PIPE_SIZE, RETRY, SMALLEST, Pipe, PipeStock
+from txlb.proxy.fast._pipes import PIPE_SIZE, RETRY, SMALLEST, Pipe, PipePool
 
 
 class PipeTests(SynchronousTestCase):
     """
-    L{PipeStock}.
+    L{PipePool}.
     """
 
     def test_bounded(self) -> None:
         """
         There are no more than there may be, and those given back are used again.
         """
-        stock = PipeStock(2)
+        stock = PipePool(2)
         first, second = stock.take(), stock.take()
         assert first is not None and second is not None
         self.assertIs(stock.take(), None)
@@ -41,7 +41,7 @@ class PipeTests(SynchronousTestCase):
         Where the system has none to give there is none, and it is asked again a second later.
         """
         clock = Clock()
-        stock = PipeStock(seconds=clock.seconds)
+        stock = PipePool(seconds=clock.seconds)
         self.addCleanup(stock.close)
         with mock.patch("os.pipe2", side_effect=OSError(24, "Too many open files")):
             self.assertIs(stock.take(), None)
@@ -49,7 +49,7 @@ class PipeTests(SynchronousTestCase):
         clock.advance(RETRY)
         self.give(stock)
 
-    def give(self, stock: PipeStock) -> int:
+    def give(self, stock: PipePool) -> int:
         """
         Take a pipe and give it back.
 
@@ -81,7 +81,7 @@ class PipeTests(SynchronousTestCase):
         size once. Once the system grants more, pipes are used again.
         """
         clock = Clock()
-        stock = PipeStock(seconds=clock.seconds)
+        stock = PipePool(seconds=clock.seconds)
         self.addCleanup(stock.close)
         before = len(os.listdir("/proc/self/fd"))
         log = logOf(self)
@@ -99,7 +99,7 @@ class PipeTests(SynchronousTestCase):
         The largest pipe that is granted will do, if it is large enough.
         """
         for most in (PIPE_SIZE // 2, SMALLEST):
-            stock = PipeStock()
+            stock = PipePool()
             with self.granting(most):
                 self.assertEqual(self.give(stock), most)
             stock.close()
@@ -110,7 +110,7 @@ class PipeTests(SynchronousTestCase):
         each turn of bulk.
         """
         clock = Clock()
-        stock = PipeStock(seconds=clock.seconds)
+        stock = PipePool(seconds=clock.seconds)
         with mock.patch("os.pipe2", side_effect=OSError(24, "Too many open files")) as pipe2:
             for _ in range(1000):
                 stock.take()

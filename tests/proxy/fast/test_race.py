@@ -16,7 +16,7 @@ from tests.proxy.fast.stage import HandTurned, elsewhere, readSome, reset
 from txlb.connecting import NO_PORTS, STAGGER
 from txlb.model import ProxyHost, TCPAddress
 from txlb.pool import DialLimits, Failure, FailureKind, GaveUpReason, Host, Outcome
-from txlb.proxy import Origins
+from txlb.proxy import ConnectionTable
 from txlb.proxy.fast._targets import Target
 
 #: What connecting to a place that takes no ports more says.
@@ -157,40 +157,40 @@ class FastRaceTests(RaceCase):
         """
         silent, good = self.place(0), self.place()
         self.host(silent, good)
-        origins = self.stage.relay.origins
-        assert isinstance(origins, Origins)
+        table = self.stage.relay.table
+        assert isinstance(table, ConnectionTable)
         client, fd = self.stage.client()
         self.stage.begin(fd)
-        self.assertEqual(len(origins), 0)
-        origins.keeping = True
-        self.stage.relay.noteOrigins()
-        self.stage.relay.noteOrigins()
-        self.assertEqual(len(origins), 1)
+        self.assertEqual(len(table), 0)
+        table.tracking = True
+        self.stage.relay.trackConnections()
+        self.stage.relay.trackConnections()
+        self.assertEqual(len(table), 1)
         self.stage.reactor.advance(STAGGER)
-        self.assertEqual(len(origins), 2)
+        self.assertEqual(len(table), 2)
         self.stage.turn(3)
-        self.assertEqual(len(origins), 1)
+        self.assertEqual(len(table), 1)
         server, (_, port) = good.accept()
         server.close()
-        self.assertEqual(origins.clientOf("127.0.0.1", port), ("127.0.0.1", 1))
+        self.assertEqual(table.clientOf("127.0.0.1", port), ("127.0.0.1", 1))
         client.close()
         self.stage.turn(5)
-        self.assertEqual(len(origins), 0)
+        self.assertEqual(len(table), 0)
 
     def test_originOfTheFirst(self) -> None:
         """
         So is the first that was noted before there was a race, and what is aborted.
         """
         self.host(self.place(0), self.place(0))
-        origins = self.stage.relay.origins
-        origins.keeping = True
+        table = self.stage.relay.table
+        table.tracking = True
         _, fd = self.stage.client()
         self.stage.begin(fd)
-        self.assertEqual(len(origins), 1)
+        self.assertEqual(len(table), 1)
         self.wait(2 * STAGGER)
-        self.assertEqual(len(origins), 2)
+        self.assertEqual(len(table), 2)
         self.stage.relay.abortAll()
-        self.assertEqual(len(origins), 0)
+        self.assertEqual(len(table), 0)
 
     def test_leaveHost(self) -> None:
         """

@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.fast.stage import FAMILIES, TURNS, HandTurned, elsewhere, readSome
 from txlb.pool import Outcome
 from txlb.proxy.fast._end import CHUNK, IN, End
-from txlb.proxy.fast._pipes import PipeStock
+from txlb.proxy.fast._pipes import PipePool
 
 #: More than a chunk, so that it goes through a pipe, and less than what fits at once.
 BURST = os.urandom(CHUNK) * 3
@@ -49,7 +49,7 @@ class MarksCase(SynchronousTestCase):
         stage = HandTurned(window=window, family=family)
         self.addCleanup(stage.close)
         if not pipes:
-            stage.loop.pipes = PipeStock(0)
+            stage.loop.pipes = PipePool(0)
         stage.addHost()
         return stage
 

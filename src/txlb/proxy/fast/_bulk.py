@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from txlb.proxy._sockets import bytesToRead
-from txlb.proxy.fast._patience import LASTING, MUCH
+from txlb.proxy.fast._readbatching import LASTING, MUCH
 
 if TYPE_CHECKING:
     from txlb.proxy.fast._end import End
@@ -60,13 +60,13 @@ def _splice(end: End) -> None:
     for _ in range(ROUNDS):
         if not (end.piped or _fill(end, pipe, before)) or not _empty(end, pipe):
             return
-        if end.patient and not (end.piped or end.last) and bytesToRead(end.fd) < MUCH:
+        if end.batched and not (end.piped or end.last) and bytesToRead(end.fd) < MUCH:
             # It says when it has so much again.
             _release(end)
             return
-    if end.burst >= LASTING and not end.patient:
+    if end.burst >= LASTING and not end.batched:
         connection.lasts(end)
-        connection.loop.patience.begin(end)
+        connection.loop.batching.begin(end)
     end.readable = True
     if not end.piped:
         _release(end)

@@ -16,13 +16,14 @@ from txlb.proxy._results import Relayed
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
 from txlb.proxy.fast import _bulk
 from txlb.proxy.fast._end import READ, End
+from txlb.proxy.fast._firstbytes import FirstBytes
 from txlb.proxy.fast._lastbytes import LastBytes
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
-from txlb.proxy.fast._search import Relay, Search, noteOf
+from txlb.proxy.fast._search import Relay, Search, trackedConnection
 from txlb.proxy.fast._unixend import UNIXEnd
 
 if TYPE_CHECKING:
-    from txlb.proxy._origins import Origin
+    from txlb.proxy._connectiontable import TrackedConnection
     from txlb.proxy._results import Timeouts
     from txlb.proxy.fast._wheel import Slot
 
@@ -31,26 +32,6 @@ RESET = struct.pack("ii", 1, 0)
 
 #: Seconds between two looks at a connection that may be silent for ever.
 SELDOM = 3600.0
-
-
-class First:
-    """
-    What was handed over with a client, to be sent before anything else. It is not
-    the other side's, and not counted.
-
-    @ivar toHost: to the host.
-    @ivar toClient: to the client.
-    @ivar freeIn: bytes of the former that have yet to be written.
-    @ivar freeOut: bytes of the latter.
-    """
-
-    __slots__ = ("freeIn", "freeOut", "toClient", "toHost")
-
-    def __init__(self, toHost: bytes, toClient: bytes) -> None:
-        self.toHost = toHost
-        self.toClient = toClient
-        self.freeIn = len(toHost)
-        self.freeOut = len(toClient)
 
 
 class Connection:
@@ -76,8 +57,8 @@ class Connection:
         "_host",
         "_lastBytes",
         "_onTheWay",
-        "_origin",
         "_relay",
+        "_tracked",
         "begun",
         "dial",
         "lastMoved",
@@ -96,7 +77,7 @@ class Connection:
         relay: Relay,
         clientFd: int,
         dial: Dial,
-        first: First | None = None,
+        first: FirstBytes | None = None,
         isUNIX: bool = False,
     ) -> None:
         self._relay = relay
@@ -105,7 +86,7 @@ class Connection:
         self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
         set_blocking(clientFd, False)
         self.search: Search | None = Search(self, relay)
-        self._origin: Origin | None = None
+        self._tracked: TrackedConnection | None = None
         self.slot: Slot | None = None
         self._lastBytes: LastBytes | None = None
         self._askAt = 0.0
@@ -121,7 +102,7 @@ class Connection:
         self._close(Relayed(self.dial, gaveUp=gaveUp))
 
     def found(
-        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+        self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
     ) -> None:
         loop, client = self.loop, self._client
         makeEnd = UNIXEnd if sock.family == socket.AF_UNIX else End
@@ -132,7 +113,7 @@ class Connection:
         self.lastMoved = now = loop.now = loop.seconds()
         # From here on the lease is released whatever the following raises.
         self.search = None
-        self._origin = origin
+        self._tracked = tracked
         self.lease = attempt.lease
         self.begun = True
         attempt.connected()
@@ -158,7 +139,7 @@ class Connection:
             # One of the two has failed meanwhile.
             loop.watch(client.fd, self._lastBytes.handlerOf(client), EDGES)
 
-    def _sendFirst(self, first: First, client: End, host: End) -> None:
+    def _sendFirst(self, first: FirstBytes, client: End, host: End) -> None:
         # Both are there before the first is written: if one of the two has failed, what it
         # sent comes after what was handed over.
         client.unsent = first.toClient or None
@@ -277,12 +258,12 @@ class Connection:
             self.end(Outcome.FIN_TIMEOUT if half else Outcome.IDLE_TIMEOUT)
         return silentAt
 
-    def noteOrigin(self) -> None:
+    def trackConnection(self) -> None:
         if self.search is not None:
-            self.search.noteOrigin()
-        elif self._origin is None and self.begun:
+            self.search.trackConnection()
+        elif self._tracked is None and self.begun:
             sock = self._host.socket()
-            self._origin = noteOf(self._relay.origins, sock, None, self.dial.clientAddr)
+            self._tracked = trackedConnection(self._relay.table, sock, None, self.dial.clientAddr)
 
     @property
     def waits(self) -> bool:
@@ -364,9 +345,9 @@ class Connection:
         self.over = True
         loop, client = self.loop, self._client
         loop.handle(client.fd, None)
-        if self._origin is not None:
-            self._relay.origins.remove(self._origin)
-            self._origin = None
+        if self._tracked is not None:
+            self._relay.table.remove(self._tracked)
+            self._tracked = None
         if self.slot is not None:
             loop.wheel.remove(self)
         loop.closeSoon(self)

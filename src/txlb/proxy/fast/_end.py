@@ -121,13 +121,14 @@ class End:
     @ivar blocked: whether it took no more when it was written to last, and its peer waits.
     @ivar bulk: whether what it sends goes through a pipe.
     @ivar burst: bytes that have gone through pipes since it began to send much.
-    @ivar patient: whether it is read only when much has come; see L{Patience}.
+    @ivar batched: whether it is read only when much has come; see L{ReadBatching}.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
     @ivar pipe: the pipe that holds C{piped} bytes of its, L{None} when empty.
     """
 
     __slots__ = (
         "_sock",
+        "batched",
         "blocked",
         "bulk",
         "burst",
@@ -137,7 +138,6 @@ class End:
         "hearsOut",
         "isClient",
         "last",
-        "patient",
         "peer",
         "pipe",
         "piped",
@@ -162,7 +162,7 @@ class End:
         self.isClient = isClient
         self.ended = self.told = False
         self.readable = self.last = False
-        self.bulk = self.queued = self.patient = self.urgent = False
+        self.bulk = self.queued = self.batched = self.urgent = False
         self.burst = 0
         self.hearsOut = self.blocked = False
         self.unsent: bytes | None = None

@@ -2,10 +2,10 @@
 How the reactor hosts the loop: which of the two waits for the other.
 
 Any reactor that can watch a descriptor reads the loop's epoll like a socket
-(L{AsReader}). Each event then takes a way of its own through the reactor, and two
+(L{ReaderHosting}). Each event then takes a way of its own through the reactor, and two
 system calls that wait.
 
-Under Twisted's epoll reactor it is turned inside out (L{AroundReactor}): the loop
+Under Twisted's epoll reactor it is turned inside out (L{EpollHosting}): the loop
 waits for its own events and for the reactor's epoll at once, each time that the
 reactor would have waited for its own. A turn of the reactor is one as before, with
 calls that are due, and calls from threads, before each wait; only the waiting is the
@@ -94,7 +94,7 @@ class Hosting(Protocol):
 
 
 @implementer(IReadDescriptor)
-class AsReader:
+class ReaderHosting:
     """
     The reactor reads the loop's epoll.
     """
@@ -150,7 +150,7 @@ class AsReader:
             self._reactor.addReader(self)
 
 
-class AroundReactor:
+class EpollHosting:
     """
     The loop waits in the place of an epoll reactor, for itself and for that.
 
@@ -223,8 +223,8 @@ def hostingBy(reactor: Any, loop: Hosted) -> Hosting:
     """
     theirs = _epollOf(reactor)
     if theirs is None:
-        return AsReader(loop, reactor)
-    return AroundReactor(loop, reactor, theirs)
+        return ReaderHosting(loop, reactor)
+    return EpollHosting(loop, reactor, theirs)
 
 
 def _epollOf(reactor: Any) -> int | None:

@@ -13,9 +13,9 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
-from txlb.proxy.fast._hosting import AsReader, Hosting, hostingBy
-from txlb.proxy.fast._patience import Patience
-from txlb.proxy.fast._pipes import PipeStock
+from txlb.proxy.fast._hosting import Hosting, ReaderHosting, hostingBy
+from txlb.proxy.fast._pipes import PipePool
+from txlb.proxy.fast._readbatching import ReadBatching
 from txlb.proxy.fast._wheel import Wheel
 
 #: What an end hears of that never had to wait: a socket can be written to when it
@@ -91,13 +91,13 @@ class Loop:
         self.inTurn = False
         self._ending = False
         self._reactor = reactor
-        self._hosting: Hosting = AsReader(self, reactor)
+        self._hosting: Hosting = ReaderHosting(self, reactor)
         self.deadlines: Deadlines = deadlines
         self.seconds = deadlines.seconds
         self.now = self.seconds()
         self.wheel = Wheel(deadlines)
-        self.pipes = PipeStock(seconds=self.seconds)
-        self.patience = Patience(deadlines, self.queueBulk)
+        self.pipes = PipePool(seconds=self.seconds)
+        self.batching = ReadBatching(deadlines, self.queueBulk)
 
     # Life
 
@@ -119,7 +119,7 @@ class Loop:
         self._hosting.end()
         self._closeAll()
         self.wheel.stop()
-        self.patience.stop()
+        self.batching.stop()
         self.pipes.close()
         self._epoll.close()
 

@@ -65,7 +65,7 @@ class Pipe:
         os.close(self.writer)
 
 
-class PipeStock:
+class PipePool:
     """
     Hands out pipes and takes them back. Owned by a loop.
 

@@ -16,13 +16,13 @@ from txlb.proxy.fast._targets import Target, isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.model import Address
-    from txlb.proxy._origins import Origin
+    from txlb.proxy._connectiontable import TrackedConnection
     from txlb.proxy.fast._loop import Loop
     from txlb.proxy.fast._targets import Targets
 
 FAILED = select.EPOLLERR | select.EPOLLHUP
 
-#: Connecting goes on after these.
+#: ConnectingSocket goes on after these.
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
@@ -40,20 +40,20 @@ class RaceOwner(Protocol):
     def targets(self) -> Targets: ...
 
     @property
-    def noting(self) -> bool: ...
+    def tracking(self) -> bool: ...
 
-    def note(self, sock: _socket.socket, address: Address) -> Origin | None:
+    def note(self, sock: _socket.socket, address: Address) -> TrackedConnection | None:
         """
         Note a connection to an address.
         """
 
-    def forget(self, origin: Origin) -> None:
+    def forget(self, tracked: TrackedConnection) -> None:
         """
         Remove a note.
         """
 
     def raceWon(
-        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+        self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
     ) -> None:
         """
         Take the connection to the address that was reached. The race is over.
@@ -75,22 +75,22 @@ class RaceOwner(Protocol):
         """
 
 
-class Racer:
+class AddressAttempt:
     """
     A connection to one address. Owned by its race, until it wins.
 
     @ivar target: the address.
     @ivar sock: the socket.
-    @ivar origin: how it is noted for who asks for its client.
+    @ivar tracked: how it is noted for who asks for its client.
     """
 
-    __slots__ = ("_race", "origin", "sock", "target")
+    __slots__ = ("_race", "sock", "target", "tracked")
 
     def __init__(self, race: AddressRace, target: Target, sock: _socket.socket) -> None:
         self._race = race
         self.target = target
         self.sock = sock
-        self.origin: Origin | None = None
+        self.tracked: TrackedConnection | None = None
 
     def event(self, event: int) -> None:
         """
@@ -118,7 +118,7 @@ class AddressRace:
     def __init__(self, search: RaceOwner, attempt: Attempt) -> None:
         self.search = search
         self._attempt = attempt
-        self._racers: dict[Address, Racer] = {}
+        self._racers: dict[Address, AddressAttempt] = {}
         latest = attempt.latest
         self._race = Race(
             self,
@@ -130,12 +130,12 @@ class AddressRace:
         # The race keeps the times of the single addresses.
         attempt.deadline = latest
 
-    def join(self, target: Target, sock: _socket.socket, origin: Origin | None) -> None:
+    def join(self, target: Target, sock: _socket.socket, tracked: TrackedConnection | None) -> None:
         """
         Begin. The first address is being connected to already.
         """
         racer = self._watch(target, sock)
-        racer.origin = origin
+        racer.tracked = tracked
         self._race.begin(begun=True)
 
     def goOn(self, failure: Failure) -> Failure | None:
@@ -152,8 +152,8 @@ class AddressRace:
         """
         self._race.end()
 
-    def _watch(self, target: Target, sock: _socket.socket) -> Racer:
-        racer = self._racers[target.address] = Racer(self, target, sock)
+    def _watch(self, target: Target, sock: _socket.socket) -> AddressAttempt:
+        racer = self._racers[target.address] = AddressAttempt(self, target, sock)
         self.search.loop.watch(sock.fileno(), racer.event)
         return racer
 
@@ -170,22 +170,22 @@ class AddressRace:
             sock.close()
             return targets.failed(target, number)
         racer = self._watch(target, sock)
-        if self.search.noting:
+        if self.search.tracking:
             self._note(racer)
         return None
 
     def stop(self, address: Address) -> None:
         racer = self._racers.pop(address)
         loop = self.search.loop
-        if racer.origin is not None:
-            self.search.forget(racer.origin)
+        if racer.tracked is not None:
+            self.search.forget(racer.tracked)
         loop.handle(racer.sock.fileno(), None)
         loop.closeSoon(racer.sock)
 
     def lost(self, failure: Failure) -> None:
         self.search.raceLost(self._attempt, failure)
 
-    def told(self, racer: Racer, event: int) -> None:
+    def told(self, racer: AddressAttempt, event: int) -> None:
         """
         The loop tells that an address was reached, or was not.
         """
@@ -208,20 +208,20 @@ class AddressRace:
         self._attempt.reached(address)
         if stood:
             # What the host had sent can be read all the same.
-            self.search.raceWon(self._attempt, sock, select.EPOLLOUT, racer.origin)
+            self.search.raceWon(self._attempt, sock, select.EPOLLOUT, racer.tracked)
             self.search.hostBroke()
         else:
-            self.search.raceWon(self._attempt, sock, event, racer.origin)
+            self.search.raceWon(self._attempt, sock, event, racer.tracked)
 
     # For those who ask whose they are
 
-    def noteOrigins(self) -> None:
+    def trackConnections(self) -> None:
         """
         Note each connection that is not noted yet.
         """
         for racer in self._racers.values():
-            if racer.origin is None:
+            if racer.tracked is None:
                 self._note(racer)
 
-    def _note(self, racer: Racer) -> None:
-        racer.origin = self.search.note(racer.sock, racer.target.address)
+    def _note(self, racer: AddressAttempt) -> None:
+        racer.tracked = self.search.note(racer.sock, racer.target.address)

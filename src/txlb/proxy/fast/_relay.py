@@ -12,10 +12,11 @@ from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import implementer
 
 from txlb.interfaces import IRelay
-from txlb.proxy._held import Holder
-from txlb.proxy._origins import Origins
+from txlb.proxy._baserelay import BaseRelay
+from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._results import Relayed, Timeouts
-from txlb.proxy.fast._connection import Connection, First
+from txlb.proxy.fast._connection import Connection
+from txlb.proxy.fast._firstbytes import FirstBytes
 from txlb.proxy.fast._targets import Targets
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ def whyNot(reactor: Any) -> str | None:
 
 
 @implementer(IRelay)
-class FastRelay(Holder):
+class FastRelay(BaseRelay):
     """
     Relays the connections of one service through a loop.
 
     @param loop: whose events.
     @param timeouts: when a silent connection is ended.
     @param ended: is called once with the result of each connection.
-    @param origins: see L{Holder}.
+    @param table: see L{BaseRelay}.
     """
 
     name = "fast"
@@ -55,9 +56,9 @@ class FastRelay(Holder):
         loop: Loop,
         timeouts: Timeouts,
         ended: Callable[[Relayed], object],
-        origins: Origins | None = None,
+        table: ConnectionTable | None = None,
     ) -> None:
-        super().__init__(ended, origins)
+        super().__init__(ended, table)
         self.loop = loop
         self.timeouts = timeouts
         self.targets = Targets(loop.seconds)
@@ -69,7 +70,7 @@ class FastRelay(Holder):
         toHost: bytes = b"",
         toClient: bytes = b"",
     ) -> None:
-        first = First(toHost, toClient) if toHost or toClient else None
+        first = FirstBytes(toHost, toClient) if toHost or toClient else None
         connection = Connection(
             self, client.fd, attempt.dial, first, not isinstance(client.peer, tuple)
         )

@@ -22,7 +22,7 @@ from txlb.pool import (
     Outcome,
     Step,
 )
-from txlb.proxy._wait import ClientWait
+from txlb.proxy._clientwait import ClientWait
 from txlb.proxy.fast._race import (
     CONNECTED_TO_ITSELF,
     FAILED,
@@ -33,7 +33,7 @@ from txlb.proxy.fast._targets import Target, Targets, isSelfConnected
 
 if TYPE_CHECKING:
     from txlb.model import Address
-    from txlb.proxy._origins import Origin, Origins
+    from txlb.proxy._connectiontable import ConnectionTable, TrackedConnection
     from txlb.proxy._results import Relayed, Timeouts
     from txlb.proxy.fast._loop import Loop
 
@@ -44,7 +44,7 @@ class Relay(Protocol):
     """
 
     loop: Loop
-    origins: Origins
+    table: ConnectionTable
     targets: Targets
     timeouts: Timeouts
 
@@ -73,7 +73,7 @@ class Seeker(Protocol):
         """
 
     def found(
-        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+        self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
     ) -> None:
         """
         Take the host that was found. The search is over.
@@ -81,7 +81,7 @@ class Seeker(Protocol):
         @param sock: the connected socket, which belongs to the owner from here.
         @param event: the event of the loop that told it; 0 if the loop does not watch the
             socket yet.
-        @param origin: the note of the connection; L{None} if it is not noted.
+        @param tracked: the note of the connection; L{None} if it is not noted.
         """
 
     def hostBroke(self) -> None:
@@ -111,7 +111,7 @@ class Search:
     @ivar attempt: the host that is being connected to; L{None} for none.
     """
 
-    __slots__ = ("_client", "_origin", "_race", "_relay", "_sock", "_wait", "attempt")
+    __slots__ = ("_client", "_race", "_relay", "_sock", "_tracked", "_wait", "attempt")
 
     def __init__(self, client: Seeker, relay: Relay) -> None:
         self._client = client
@@ -119,7 +119,7 @@ class Search:
         self.attempt: Attempt | None = None
         # Of the host that is being connected to.
         self._sock: _socket.socket | None = None
-        self._origin: Origin | None = None
+        self._tracked: TrackedConnection | None = None
         self._race: AddressRace | None = None
         self._wait: ClientWait | None = None
 
@@ -180,13 +180,13 @@ class Search:
             self._dropHost()
             return self._elsewhere(attempt, relay.targets.failed(target, number))
         # Its host may see it, and ask for it, before we hear of it again.
-        if relay.origins.keeping:
-            self.noteOrigin()
+        if relay.table.tracking:
+            self.trackConnection()
         self._client.askNoLaterThan(attempt.deadline)
         if target.near:
             if target.isUNIX:
                 # A UNIX socket is connected by now, or connect() has failed.
-                self._client.found(attempt, sock, 0, self._origin)
+                self._client.found(attempt, sock, 0, self._tracked)
                 return None
             return self._ask(attempt, sock, target)
         if len(attempt.lease.host.addresses) == 1:
@@ -210,7 +210,7 @@ class Search:
             return None
         except OSError as error:
             if error.errno in RESET_SINCE:
-                self._client.found(attempt, sock, 0, self._origin)
+                self._client.found(attempt, sock, 0, self._tracked)
                 self._client.hostBroke()
                 return None
             self._dropHost()
@@ -219,16 +219,16 @@ class Search:
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
             return self._elsewhere(attempt, CONNECTED_TO_ITSELF)
-        self._client.found(attempt, sock, 0, self._origin)
+        self._client.found(attempt, sock, 0, self._tracked)
         return None
 
     def _raceFrom(self, attempt: Attempt, sock: _socket.socket, target: Target) -> None:
         """
         Try the other addresses of a host as well, as the first one does not answer at once.
         """
-        origin, self._origin, self._sock = self._origin, None, None
+        tracked, self._tracked, self._sock = self._tracked, None, None
         self._race = AddressRace(self, attempt)
-        self._race.join(target, sock, origin)
+        self._race.join(target, sock, tracked)
 
     def _elsewhere(self, attempt: Attempt, failure: Failure) -> Failure | None:
         """
@@ -260,7 +260,7 @@ class Search:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number in RESET_SINCE:
                 # What the host had sent can be read all the same.
-                self._client.found(attempt, sock, select.EPOLLOUT, self._origin)
+                self._client.found(attempt, sock, select.EPOLLOUT, self._tracked)
                 self._client.hostBroke()
                 return
             if number or not event & select.EPOLLOUT:
@@ -269,7 +269,7 @@ class Search:
         if target.mayBeItself and isSelfConnected(sock):
             self._failed(attempt, CONNECTED_TO_ITSELF)
             return
-        self._client.found(attempt, sock, event, self._origin)
+        self._client.found(attempt, sock, event, self._tracked)
 
     def deadlinePassed(self, now: float) -> float | None:
         """
@@ -321,10 +321,10 @@ class Search:
         return self._relay.targets
 
     def raceWon(
-        self, attempt: Attempt, sock: _socket.socket, event: int, origin: Origin | None
+        self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
     ) -> None:
         self._race = None
-        self._client.found(attempt, sock, event, origin)
+        self._client.found(attempt, sock, event, tracked)
 
     def raceLost(self, attempt: Attempt, failure: Failure) -> None:
         self._race = None
@@ -342,34 +342,34 @@ class Search:
     # Notes of connections
 
     @property
-    def noting(self) -> bool:
+    def tracking(self) -> bool:
         """
         Whether connections are to be noted.
         """
-        return self._relay.origins.keeping
+        return self._relay.table.tracking
 
-    def noteOrigin(self) -> None:
+    def trackConnection(self) -> None:
         """
         Note the connection to the host, if there is one that is not noted.
         """
         if self._race is not None:
-            self._race.noteOrigins()
-        elif self._origin is None and self._sock is not None and self.attempt is not None:
-            self._origin = self.note(self._sock, self.attempt.address)
+            self._race.trackConnections()
+        elif self._tracked is None and self._sock is not None and self.attempt is not None:
+            self._tracked = self.note(self._sock, self.attempt.address)
 
-    def note(self, sock: _socket.socket, address: Address) -> Origin | None:
+    def note(self, sock: _socket.socket, address: Address) -> TrackedConnection | None:
         """
         Note a connection to an address.
 
         @return: what L{forget} wants; L{None} if there is nothing to note.
         """
-        return noteOf(self._relay.origins, sock, address, self._client.dial.clientAddr)
+        return trackedConnection(self._relay.table, sock, address, self._client.dial.clientAddr)
 
-    def forget(self, origin: Origin) -> None:
+    def forget(self, tracked: TrackedConnection) -> None:
         """
         Remove the note of a connection that is no more.
         """
-        self._relay.origins.remove(origin)
+        self._relay.table.remove(tracked)
 
     # The end
 
@@ -405,16 +405,16 @@ class Search:
         sock, self._sock = self._sock, None
         if sock is None:
             return
-        if self._origin is not None:
-            self.forget(self._origin)
-            self._origin = None
+        if self._tracked is not None:
+            self.forget(self._tracked)
+            self._tracked = None
         self.loop.handle(sock.fileno(), None)
         self.loop.closeSoon(sock)
 
 
-def noteOf(
-    origins: Origins, sock: _socket.socket, host: Address | None, clientAddr: object
-) -> Origin | None:
+def trackedConnection(
+    table: ConnectionTable, sock: _socket.socket, host: Address | None, clientAddr: object
+) -> TrackedConnection | None:
     """
     Note a connection to a host.
 
@@ -424,7 +424,7 @@ def noteOf(
     if sock.family == socket.AF_UNIX:
         return None
     try:
-        return origins.add(
+        return table.add(
             sock.getsockname(), sock.getpeername() if host is None else host, clientAddr
         )
     except OSError:

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy._wait}.
+Tests for L{txlb.proxy._clientwait}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from tests.proxy.fakes import ReactorCase
 from tests.proxy.fast.stage import reset
 from txlb.model import ProxyHost
 from txlb.pool import Attempt, GaveUp, HostPool, Waiting
-from txlb.proxy._wait import LOOK, ClientWait, hasLeft
+from txlb.proxy._clientwait import LOOK, ClientWait, hasLeft
 
 
 class LeftTests(ReactorCase):

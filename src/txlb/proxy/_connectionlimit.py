@@ -59,7 +59,7 @@ def openDescriptors() -> int:
         return RESERVE
 
 
-class Tally:
+class ConnectionLimit:
     """
     All connections of a balancer together. Owned by its
     L{txlb.application.service.LoadBalancedService}.

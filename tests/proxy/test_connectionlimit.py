@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy._limits}.
+Tests for L{txlb.proxy._connectionlimit}.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fakes import logOf
-from txlb.proxy import Tally
-from txlb.proxy import _limits as limits
+from txlb.proxy import ConnectionLimit
+from txlb.proxy import _connectionlimit as limits
 
 
 class DescriptorTests(SynchronousTestCase):
@@ -94,11 +94,11 @@ class DescriptorTests(SynchronousTestCase):
         self.limit(1000, 1000)
         self.patch(limits, "openDescriptors", lambda: 100)
         log = logOf(self)
-        tally = Tally()
-        tally.fitThisProcess()
-        self.assertEqual(tally.capacity, (1000 - 100 - limits.RESERVE) // 2)
+        connectionLimit = ConnectionLimit()
+        connectionLimit.fitThisProcess()
+        self.assertEqual(connectionLimit.capacity, (1000 - 100 - limits.RESERVE) // 2)
         [event] = [event for event in log if event.get("limit") == 1000]
-        self.assertEqual(event["capacity"], tally.capacity)
+        self.assertEqual(event["capacity"], connectionLimit.capacity)
 
     def test_select(self) -> None:
         """
@@ -106,11 +106,11 @@ class DescriptorTests(SynchronousTestCase):
         """
         self.limit(100_000, 100_000)
         self.patch(limits, "openDescriptors", lambda: 100)
-        tally = Tally()
-        tally.fitThisProcess(SelectReactor.__new__(SelectReactor))
-        self.assertLess(tally.capacity, 1024 // 2)
-        tally.fitThisProcess(object())
-        self.assertGreater(tally.capacity, 40_000)
+        connectionLimit = ConnectionLimit()
+        connectionLimit.fitThisProcess(SelectReactor.__new__(SelectReactor))
+        self.assertLess(connectionLimit.capacity, 1024 // 2)
+        connectionLimit.fitThisProcess(object())
+        self.assertGreater(connectionLimit.capacity, 40_000)
 
     def test_whileThereAreSome(self) -> None:
         """
@@ -118,19 +118,19 @@ class DescriptorTests(SynchronousTestCase):
         """
         self.limit(1000, 1000)
         self.patch(limits, "openDescriptors", lambda: 100)
-        tally = Tally()
-        tally.active = 20
-        self.assertEqual(tally.fitThisProcess(), 0)
-        self.assertEqual(tally.capacity, (1000 - 100 - limits.RESERVE) // 2 + 20)
+        connectionLimit = ConnectionLimit()
+        connectionLimit.active = 20
+        self.assertEqual(connectionLimit.fitThisProcess(), 0)
+        self.assertEqual(connectionLimit.capacity, (1000 - 100 - limits.RESERVE) // 2 + 20)
 
     def test_atLeastOne(self) -> None:
         """
         Even where there are hardly any, one connection is let in.
         """
         self.limit(10, 10)
-        tally = Tally()
-        tally.fitThisProcess()
-        self.assertEqual(tally.capacity, 1)
+        connectionLimit = ConnectionLimit()
+        connectionLimit.fitThisProcess()
+        self.assertEqual(connectionLimit.capacity, 1)
 
 
 class TallyTests(SynchronousTestCase):
@@ -138,21 +138,21 @@ class TallyTests(SynchronousTestCase):
         """
         Where there is no connection there is nothing to wait for.
         """
-        self.assertIsNone(self.successResultOf(Tally().whenEmpty()))
+        self.assertIsNone(self.successResultOf(ConnectionLimit().whenEmpty()))
 
     def test_emptyLater(self) -> None:
         """
         All who wait are told when the last connection has ended, and not before.
         """
-        tally = Tally()
-        tally.active = 2
-        waiting = [tally.whenEmpty(), tally.whenEmpty()]
-        tally.remove()
+        connectionLimit = ConnectionLimit()
+        connectionLimit.active = 2
+        waiting = [connectionLimit.whenEmpty(), connectionLimit.whenEmpty()]
+        connectionLimit.remove()
         for deferred in waiting:
             self.assertNoResult(deferred)
-        tally.remove()
+        connectionLimit.remove()
         for deferred in waiting:
             self.assertIsNone(self.successResultOf(deferred))
-        tally.active = 1
-        tally.remove()
-        self.assertEqual(tally.active, 0)
+        connectionLimit.active = 1
+        connectionLimit.remove()
+        self.assertEqual(connectionLimit.active, 0)

@@ -28,8 +28,8 @@ from txlb.pool import (
     Outcome,
     PassiveState,
 )
-from txlb.proxy import PortableRelay, Relayed, Timeouts, _portable
-from txlb.proxy._endpoint import SocketEndpoint
+from txlb.proxy import PortableRelay, Relayed, Timeouts, _portableconnection
+from txlb.proxy._socketendpoint import SocketEndpoint
 
 
 def deaf(*_arguments: object) -> None:
@@ -199,7 +199,7 @@ class ConnectionTests(ReactorCase):
         """
         Any trouble with the client's side is logged, and ends both.
         """
-        self.patch(_portable, "SocketTransport", broken)
+        self.patch(_portableconnection, "SocketTransport", broken)
         pool = self.pool()
         client = self.start(pool)
         transport = self.connectHost()

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy._endpoint}, on sockets, under reactors of Twisted's own.
+Tests for L{txlb.proxy._socketendpoint}, on sockets, under reactors of Twisted's own.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from zope.interface.verify import verifyObject
 
 from tests.proxy.fakes import closeAll, takesIPv6
 from tests.proxy.reactors import KINDS, TurnedEPoll
-from tests.proxy.test_transport import Protocol
+from tests.proxy.test_sockettransport import Protocol
 from txlb.connecting import OneProtocolFactory
 from txlb.model import Address, TCPAddress, UNIXAddress
-from txlb.proxy._endpoint import SocketEndpoint
+from txlb.proxy._socketendpoint import SocketEndpoint
 
 
 class EndpointTests(SynchronousTestCase):

@@ -37,12 +37,12 @@ class Sender(Protocol):
 
     @ivar burst: bytes that have been moved since it began to send much.
     @ivar connection: its connection, which says whether it is C{over}.
-    @ivar patient: whether it is read only when much has come.
+    @ivar batched: whether it is read only when much has come.
     @ivar queued: whether it waits for its turn of bulk.
     """
 
     burst: int
-    patient: bool
+    batched: bool
     queued: bool
 
     @property
@@ -60,7 +60,7 @@ class Sender(Protocol):
         """
 
 
-class Patience:
+class ReadBatching:
     """
     The ends that are read only when much has come. Owned by a loop.
 
@@ -86,7 +86,7 @@ class Patience:
         """
         if not _tellFrom(end, MUCH):
             return
-        end.patient = True
+        end.batched = True
         self._seen[end] = end.burst
         if self._next is None:
             self._next = self._deadlines.after(TICK, self._look)
@@ -100,7 +100,7 @@ class Patience:
                 self._seen[end] = end.burst
             else:
                 del self._seen[end]
-                end.patient = False
+                end.batched = False
                 end.burst = 0
                 _tellFrom(end, 1)
                 self._again(end)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from txlb.pool import Dial, Host, Outcome
-from txlb.proxy._origins import Origins
+from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._results import Relayed
 
 
-class Held(Protocol):
+class RelayConnection(Protocol):
     """
     A connection of a relay.
 
@@ -40,27 +40,29 @@ class Held(Protocol):
         connecting tells by itself.
         """
 
-    def noteOrigin(self) -> None:
+    def trackConnection(self) -> None:
         """
-        Be noted in the relay's L{Origins}, where it has a host and is not yet.
+        Be noted in the relay's L{ConnectionTable}, where it has a host and is not yet.
         """
 
 
-class Holder:
+class BaseRelay:
     """
     What every relay does with its connections: the base of both.
 
     @param ended: is called once with the result of each connection.
-    @param origins: where connections note themselves if somebody asks for them;
+    @param table: where connections note themselves if somebody asks for them;
         L{None} where nobody does.
     """
 
-    def __init__(self, ended: Callable[[Relayed], object], origins: Origins | None = None) -> None:
+    def __init__(
+        self, ended: Callable[[Relayed], object], table: ConnectionTable | None = None
+    ) -> None:
         self.ended = ended
-        self.origins = Origins() if origins is None else origins
-        self._connections: set[Held] = set()
+        self.table = ConnectionTable() if table is None else table
+        self._connections: set[RelayConnection] = set()
 
-    def finished(self, connection: Held, result: Relayed) -> None:
+    def finished(self, connection: RelayConnection, result: Relayed) -> None:
         """
         A connection is over; it calls this once.
         """
@@ -73,12 +75,12 @@ class Holder:
         """
         return len(self._connections)
 
-    def noteOrigins(self) -> None:
+    def trackConnections(self) -> None:
         """
         Somebody asks for connections from now on: note those that there are.
         """
         for connection in tuple(self._connections):
-            connection.noteOrigin()
+            connection.trackConnection()
 
     def clientAddrs(self) -> list[object]:
         """

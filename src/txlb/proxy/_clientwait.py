@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.pool import Attempt, GaveUp, Waiting
-from txlb.proxy._accepted import AcceptedClient
+from txlb.proxy._acceptedclient import AcceptedClient
 
 #: Seconds between two looks at a client that waits.
 LOOK = 1.0

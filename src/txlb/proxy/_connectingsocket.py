@@ -18,14 +18,14 @@ from zope.interface import implementer
 
 from txlb.connecting import RESET_SINCE, familyAndName
 from txlb.model import Address
-from txlb.proxy._transport import SocketTransport
+from txlb.proxy._sockettransport import SocketTransport
 
-#: Connecting goes on after these.
+#: ConnectingSocket goes on after these.
 UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
 @implementer(IReadWriteDescriptor)
-class Connecting:
+class ConnectingSocket:
     """
     A socket that is being connected. Owned by the reactor until it is connected or has
     failed.
@@ -34,7 +34,7 @@ class Connecting:
     @param address: where it is connected to; needs no look-up.
     @param factory: builds the protocol.
 
-    @ivar done: see L{txlb.proxy._endpoint.SocketEndpoint.connect}.
+    @ivar done: see L{txlb.proxy._socketendpoint.SocketEndpoint.connect}.
     """
 
     def __init__(self, reactor: Any, address: Address, factory: IProtocolFactory) -> None:
@@ -55,7 +55,7 @@ class Connecting:
         except OSError as problem:
             self._fail(problem.errno or errno.EINVAL)
             return
-        # Connecting to a UNIX socket takes no time: it fails with EAGAIN if the backlog is
+        # ConnectingSocket to a UNIX socket takes no time: it fails with EAGAIN if the backlog is
         # full, and no event would follow.
         if number in UNDER_WAY and family != socket.AF_UNIX:
             reactor.addWriter(self)

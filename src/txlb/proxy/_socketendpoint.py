@@ -1,5 +1,5 @@
 """
-Connecting to an address with a socket of our own.
+ConnectingSocket to an address with a socket of our own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from txlb.model import Address
-from txlb.proxy._connecting import Connecting
+from txlb.proxy._connectingsocket import ConnectingSocket
 
 
 @implementer(IStreamClientEndpoint)
@@ -38,4 +38,4 @@ class SocketEndpoint:
             its kinds for what the system said, with L{error.NoProtocol} if the factory
             wants none, and with L{error.ConnectingCancelledError} if it is cancelled.
         """
-        return Connecting(self._reactor, self._address, protocolFactory).done
+        return ConnectingSocket(self._reactor, self._address, protocolFactory).done

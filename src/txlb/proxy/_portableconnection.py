@@ -1,29 +1,21 @@
 """
-The portable relay: transports and protocols, under any reactor.
-
-A connection goes through three hands here. L{PortableRelay.start} holds the
-client's socket, unread, while a host is looked for, so that what a client sends
-early waits in the kernel and a host that can't be reached costs nothing of it.
-Then a L{Pair} moves the bytes. At the end the lease is released and the result
-told, exactly once.
+A connection of the portable relay.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
-from zope.interface import implementer
 
 from txlb.connecting import ConnectFailed, PortPauses
 from txlb.deadlines import Deadlines
-from txlb.interfaces import IRelay
 from txlb.model import Address
 from txlb.pool import (
     Attempt,
@@ -37,77 +29,53 @@ from txlb.pool import (
     Step,
     Waiting,
 )
-from txlb.proxy._accepted import AcceptedClient
-from txlb.proxy._clientconnection import ClientConnection
+from txlb.proxy._acceptedclient import AcceptedClient
+from txlb.proxy._clientwait import ClientWait
 from txlb.proxy._connect import connectTo
-from txlb.proxy._endpoint import SocketEndpoint
-from txlb.proxy._held import Holder
-from txlb.proxy._origins import Origin, Origins
+from txlb.proxy._connectiontable import ConnectionTable, TrackedConnection
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
-from txlb.proxy._transport import SocketTransport
-from txlb.proxy._wait import ClientWait
+from txlb.proxy._sockettransport import SocketTransport
 
 _log = Logger()
 
 
-@implementer(IRelay)
-class PortableRelay(Holder):
+class RelayParts(Protocol):
     """
-    Relays the connections of one service.
+    The parts of the portable relay that its connections use.
 
-    @param reactor: connects, and adopts sockets.
-    @param deadlines: where timeouts wait.
-    @param timeouts: when a silent connection is ended.
-    @param ended: is called once with the result of each connection.
-    @param origins: see L{Holder}.
+    @ivar pauses: the addresses that are not tried for want of local ports.
     """
 
-    name = "portable"
+    reactor: Any
+    deadlines: Deadlines
+    timeouts: Timeouts
+    pauses: PortPauses
+    table: ConnectionTable
 
-    #: Makes the endpoint for an address, from the reactor and the address.
-    makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] = SocketEndpoint
+    @property
+    def makeEndpoint(self) -> Callable[[Any, Address], IStreamClientEndpoint]: ...
 
-    def __init__(
-        self,
-        reactor: Any,
-        deadlines: Deadlines,
-        timeouts: Timeouts,
-        ended: Callable[[Relayed], object],
-        origins: Origins | None = None,
-    ) -> None:
-        super().__init__(ended, origins)
-        self.reactor = reactor
-        self.deadlines = deadlines
-        self.timeouts = timeouts
-        self.pauses = PortPauses(deadlines.seconds)
-
-    def start(
-        self,
-        client: ClientConnection,
-        attempt: Attempt | Waiting,
-        toHost: bytes = b"",
-        toClient: bytes = b"",
-    ) -> None:
-        end: socket.socket | AcceptedClient
-        if client.accepted is not None:
-            end = client.accepted
-        else:
-            end = socket.socket(fileno=client.fd)
-            end.setblocking(False)
-        connection = Connection(self, end, attempt.dial, toHost, toClient)
-        self._connections.add(connection)
-        connection.search(attempt)
+    def finished(self, connection: Any, result: Relayed) -> None:
+        """
+        Take the result of a connection that is over.
+        """
 
 
-class Connection:
+class PortableConnection:
     """
-    One client, from the search for its host to the end. Owned by its relay.
+    One client of the portable relay, from the search for its host to the end. Owned by its
+    relay.
+
+    First it holds the client's socket, unread, while a host is looked for. So the bytes that
+    a client sends early wait in the kernel, and a host that can't be reached costs none of
+    them. Then a L{Pair} moves the bytes. At the end the lease is released and the result
+    told, exactly once.
     """
 
     def __init__(
         self,
-        relay: PortableRelay,
+        relay: RelayParts,
         client: socket.socket | AcceptedClient,
         dial: Dial,
         toHost: bytes,
@@ -123,7 +91,7 @@ class Connection:
         self._wait: ClientWait | None = None
         self._pair: Pair | None = None
         self._result: Relayed | None = None
-        self._origin: Origin | None = None
+        self._tracked: TrackedConnection | None = None
 
     def search(self, step: Step) -> None:
         """
@@ -184,8 +152,8 @@ class Connection:
         self._result = Relayed(attempt.dial, attempt.lease)
         pair.claim(attempt.lease)
         attempt.connected()
-        if self._relay.origins.keeping:
-            self.noteOrigin()
+        if self._relay.table.tracking:
+            self.trackConnection()
         client = self._client
         assert client is not None  # noqa: S101 - it is given away here only
         if isinstance(client, AcceptedClient):
@@ -215,23 +183,23 @@ class Connection:
         """
         The pair is closed, both sides of it.
         """
-        if self._origin is not None:
-            self._relay.origins.remove(self._origin)
-            self._origin = None
+        if self._tracked is not None:
+            self._relay.table.remove(self._tracked)
+            self._tracked = None
         result = self._result
         if result is not None and result.lease is not None:
             result.lease.release(outcome)
             self._relay.finished(self, result)
 
-    def noteOrigin(self) -> None:
+    def trackConnection(self) -> None:
         """
-        See L{Held.noteOrigin}. The port of a host that is being connected to is
+        See L{RelayConnection.trackConnection}. The port of a host that is being connected to is
         known to the endpoint alone.
         """
         pair, result = self._pair, self._result
-        if self._origin is None and pair is not None and pair.host.isOpen and result is not None:
+        if self._tracked is None and pair is not None and pair.host.isOpen and result is not None:
             transport = pair.host.transport
-            self._origin = self._relay.origins.add(
+            self._tracked = self._relay.table.add(
                 _nameOf(transport.getHost()), _nameOf(transport.getPeer()), result.dial.clientAddr
             )
 

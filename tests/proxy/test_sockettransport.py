@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy._transport}, on sockets, under reactors of Twisted's own.
+Tests for L{txlb.proxy._sockettransport}, on sockets, under reactors of Twisted's own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zope.interface.verify import verifyObject
 from tests.proxy.fakes import takesIPv6
 from tests.proxy.reactors import KINDS, TurnedEPoll
 from txlb.proxy._sockets import bytesToRead
-from txlb.proxy._transport import CHUNK, SocketTransport
+from txlb.proxy._sockettransport import CHUNK, SocketTransport
 
 #: More than the system holds between two sockets.
 MUCH = 8 << 20

@@ -21,7 +21,7 @@ from txlb.model import Address, TCPAddress, plainHost
 Name = tuple[str, int]
 
 
-class Origin:
+class TrackedConnection:
     """
     A connection to a host, and who it is for.
 
@@ -38,25 +38,27 @@ class Origin:
         self.clientAddr = clientAddr
 
 
-class Origins:
+class ConnectionTable:
     """
     The connections to hosts by our end of them, as many as there are now. Owned by
     the balancer's engine; all its relays share it.
 
-    @ivar keeping: whether connections are to note themselves.
+    @ivar tracking: whether connections are to note themselves.
     """
 
     def __init__(self) -> None:
-        self.keeping = False
-        self._origins: dict[Name, tuple[Origin, ...]] = {}
+        self.tracking = False
+        self._table: dict[Name, tuple[TrackedConnection, ...]] = {}
 
     def __len__(self) -> int:
         """
         How many connections are noted.
         """
-        return sum(map(len, self._origins.values()))
+        return sum(map(len, self._table.values()))
 
-    def add(self, name: object, host: Address | object, clientAddr: object) -> Origin | None:
+    def add(
+        self, name: object, host: Address | object, clientAddr: object
+    ) -> TrackedConnection | None:
         """
         There is a connection.
 
@@ -73,19 +75,19 @@ class Origins:
             hostName = host[0], host[1]
         else:
             return None
-        origin = Origin((name[0], name[1]), hostName, clientAddr)
-        self._origins[origin.name] = (*self._origins.get(origin.name, ()), origin)
-        return origin
+        tracked = TrackedConnection((name[0], name[1]), hostName, clientAddr)
+        self._table[tracked.name] = (*self._table.get(tracked.name, ()), tracked)
+        return tracked
 
-    def remove(self, origin: Origin) -> None:
+    def remove(self, tracked: TrackedConnection) -> None:
         """
         A connection is over.
         """
-        left = tuple(each for each in self._origins[origin.name] if each is not origin)
+        left = tuple(each for each in self._table[tracked.name] if each is not tracked)
         if left:
-            self._origins[origin.name] = left
+            self._table[tracked.name] = left
         else:
-            del self._origins[origin.name]
+            del self._table[tracked.name]
 
     def clientOf(
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
@@ -103,7 +105,7 @@ class Origins:
         """
         found = [
             each
-            for each in self._origins.get((_plain(host), port), ())
+            for each in self._table.get((_plain(host), port), ())
             if serverHost is None or each.hostName[0] == _plain(serverHost)
             if serverPort is None or each.hostName[1] == serverPort
         ]

@@ -1,0 +1,75 @@
+"""
+The portable relay.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+from zope.interface import implementer
+
+from txlb.connecting import PortPauses
+from txlb.deadlines import Deadlines
+from txlb.interfaces import IRelay
+from txlb.model import Address
+from txlb.pool import Attempt, Waiting
+from txlb.proxy._acceptedclient import AcceptedClient
+from txlb.proxy._baserelay import BaseRelay
+from txlb.proxy._clientconnection import ClientConnection
+from txlb.proxy._connectiontable import ConnectionTable
+from txlb.proxy._portableconnection import PortableConnection
+from txlb.proxy._results import Relayed, Timeouts
+from txlb.proxy._socketendpoint import SocketEndpoint
+
+
+@implementer(IRelay)
+class PortableRelay(BaseRelay):
+    """
+    The relay of one service that is made of transports and protocols. It works under any
+    reactor that watches descriptors.
+
+    @param reactor: connects, and watches the sockets.
+    @param deadlines: where timeouts wait.
+    @param timeouts: when a silent connection is ended.
+    @param ended: is called once with the result of each connection.
+    @param table: where connections note themselves if they are asked for.
+    """
+
+    name = "portable"
+
+    #: Makes the endpoint for an address, from the reactor and the address.
+    makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] = SocketEndpoint
+
+    def __init__(
+        self,
+        reactor: Any,
+        deadlines: Deadlines,
+        timeouts: Timeouts,
+        ended: Callable[[Relayed], object],
+        table: ConnectionTable | None = None,
+    ) -> None:
+        super().__init__(ended, table)
+        self.reactor = reactor
+        self.deadlines = deadlines
+        self.timeouts = timeouts
+        self.pauses = PortPauses(deadlines.seconds)
+
+    def start(
+        self,
+        client: ClientConnection,
+        attempt: Attempt | Waiting,
+        toHost: bytes = b"",
+        toClient: bytes = b"",
+    ) -> None:
+        end: socket.socket | AcceptedClient
+        if client.accepted is not None:
+            end = client.accepted
+        else:
+            end = socket.socket(fileno=client.fd)
+            end.setblocking(False)
+        connection = PortableConnection(self, end, attempt.dial, toHost, toClient)
+        self._connections.add(connection)
+        connection.search(attempt)

@@ -1,0 +1,143 @@
+"""
+Accepting the connections of one listener.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorFDSet
+from twisted.logger import Logger
+
+from txlb.deadlines import Deadlines, Throttle
+from txlb.model import Address, InheritedAddress, Listener, UNIXAddress
+from txlb.process import SocketFile
+from txlb.proxy._clientconnection import ClientConnection
+from txlb.proxy._listeningsocket import EXHAUSTED_PAUSE, ListeningSocket
+from txlb.proxy._sockets import bindSockets, socketAddress
+
+#: Seconds for which a listener that closes waits, so that handshakes that have begun can
+#: reach the backlog. Nothing else runs meanwhile, so they are few.
+HANDSHAKES = 0.002
+
+#: Takes an accepted connection, whose socket it closes even if it raises.
+Accepted = Callable[[ClientConnection], object]
+
+_log = Logger()
+
+
+class SocketListener:
+    """
+    A listener with sockets of its own. It listens from the moment it is made; connections
+    wait in the backlog until L{start}.
+
+    @param configured: the listener as it is configured.
+    @param reactor: watches the sockets.
+    @param deadlines: where the end of a pause waits.
+    @param accepted: is called with each connection.
+    @raise ListenError: the address can't be had.
+
+    @ivar configured: the listener as it is configured now.
+    @ivar addresses: the addresses at which it listens, with the ports that the system chose.
+    """
+
+    def __init__(
+        self,
+        configured: Listener,
+        reactor: IReactorFDSet,
+        deadlines: Deadlines,
+        accepted: Accepted,
+    ) -> None:
+        address = configured.address
+        sockets = bindSockets(address)
+        self.configured = configured
+        self._accepted = accepted
+        # Before anything else may happen to the path.
+        self._file = SocketFile(address.path) if isinstance(address, UNIXAddress) else None
+        self._inherited = isinstance(address, InheritedAddress)
+        self._throttle = Throttle(deadlines, self._say)
+        self._sockets = [
+            ListeningSocket(sock, reactor, deadlines, self._take, self._hold) for sock in sockets
+        ]
+        self.addresses: list[Address] = [socketAddress(sock) for sock in sockets]
+
+    def start(self) -> None:
+        """
+        Accept from now on.
+        """
+        for sock in self._sockets:
+            sock.open()
+
+    def pause(self) -> None:
+        """
+        Accept no connection until L{start}. Clients wait in the backlog.
+        """
+        for sock in self._sockets:
+            sock.rest()
+
+    def handTo(self, reactor: IReactorFDSet, accepted: Accepted, configured: Listener) -> None:
+        """
+        Give the connections to another taker from now on, those in the backlog included.
+
+        @param reactor: watches the sockets from now on.
+        @param accepted: is called with each connection.
+        @param configured: the listener at this place as it is configured from now on.
+        """
+        self._accepted = accepted
+        self.configured = configured
+        for sock in self._sockets:
+            sock.handTo(reactor)
+
+    def drain(self) -> None:
+        """
+        Accept the connections that are in the backlog now.
+        """
+        for sock in self._sockets:
+            sock.drain()
+
+    def close(self) -> None:
+        """
+        Accept the connections that are in the backlog, whose clients believe that they are
+        connected, and close the sockets. The address is free afterwards. The file of a UNIX
+        socket is removed, unless it is the socket of another program by now.
+
+        Inherited sockets go on listening, because the process that gave them has them too.
+        The connections in their backlog are for the next process that gets them.
+        """
+        self._throttle.flush()
+        if self._inherited:
+            for sock in self._sockets:
+                sock.close()
+            self._sockets = []
+            return
+        if self._file is not None:
+            # First, so that no client connects after the last one was accepted.
+            self._file.remove()
+            self._file = None
+        for sock in self._sockets:
+            sock.turnAway()
+        # Handshakes that have begun before that end meanwhile.
+        time.sleep(HANDSHAKES)
+        for sock in self._sockets:
+            sock.drain()
+            sock.close()
+        self._sockets = []
+
+    def _take(self, fd: int, peer: object) -> None:
+        try:
+            self._accepted(ClientConnection(fd, peer, self.configured))
+        except Exception:  # noqa: BLE001 - the next connection is not to blame
+            _log.failure("a connection from {peer} could not be taken", peer=peer)
+
+    def _hold(self, error: OSError) -> None:
+        self._throttle.happened(error.strerror)
+
+    def _say(self, times: int, reason: str) -> None:
+        _log.warn(
+            "no new connections on {addresses} for {pause} s, {times} times now: {reason}",
+            addresses=", ".join(map(str, self.addresses)),
+            pause=EXHAUSTED_PAUSE,
+            times=times,
+            reason=reason,
+        )
