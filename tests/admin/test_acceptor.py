@@ -188,7 +188,7 @@ class AcceptorTests(ReactorCase):
         self.turn()
         self.assertEqual(self.reactor.getReaders(), [])
         (line,) = lines(self.events)
-        self.assertIn("lets nobody in for 0.1 s, 1 times now: too many open files", line)
+        self.assertIn("accepts no clients for 0.1 s, 1 times now: too many open files", line)
         self.reactor.advance(EXHAUSTED_PAUSE)
         self.turn()
         self.assertEqual(len(lines(self.events)), 1)

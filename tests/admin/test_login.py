@@ -495,7 +495,7 @@ class NumberTests(LoginTestCase):
             link.login()
         self.assertIsNone(second.server.user)
         self.pass_(1)
-        self.assertIn("too many who have logged in", self.tell()[-1])
+        self.assertIn("too many clients have logged in", self.tell()[-1])
         first.lose()
         self.connect().login()
         self.assertEqual(len(self.wire.factory.inside), 1)

@@ -277,7 +277,7 @@ class OrderTests(WorkTestCase):
         self.job("b")
         self.pass_(0.02)
         self.assertEqual(self.names(), ["b"])
-        self.assertEqual(lines(events), ["what a client has asked for failed"])
+        self.assertEqual(lines(events), ["a request of a client failed"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.job("a")
         self.pass_(0.02)

@@ -54,7 +54,7 @@ class ClientTests(BalancerTests):
 
     def test_dead(self) -> None:
         self.open().close()
-        self.assertIn("nobody listens there any more", self.failed(3))
+        self.assertIn("no process listens there any more", self.failed(3))
 
     def test_file(self) -> None:
         with open(self.path, "w"):

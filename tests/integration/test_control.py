@@ -208,7 +208,7 @@ class StrangersTests(ControlTestCase):
             path.chmod(mode)
         done = asNobody()
         self.assertRegex(done.stdout, "^0\n$|ConnectionReset|BrokenPipe")
-        balancer.waitFor(r"uid:\d+ \(nobody\) was turned away")
+        balancer.waitFor(r"uid:\d+ \(nobody\) was refused")
         self.assertIn("service web", self.txlb("status"))
 
 
@@ -303,7 +303,7 @@ class SocketTests(ControlTestCase):
         first.process.kill()
         first.process.wait()
         self.assertTrue(self.control.exists())
-        self.assertIn("nobody listens there any more", self.txlb("status", status=3))
+        self.assertIn("no process listens there any more", self.txlb("status", status=3))
         self.startTxlb(second.read_text("utf-8"), name="second.xml")
         self.assertIn("service web", self.txlb("status"))
 

@@ -27,11 +27,11 @@ class Acceptor:
     L{txlb.admin._running.Running}.
 
     @param sock: the socket, which is this one's to close.
-    @param reactor: what watches it, and reads from those who are let in.
+    @param reactor: watches it, and reads from the clients that are accepted.
     @param factory: makes their protocols.
     """
 
-    #: Of all sources together.
+    #: One source for the clients of all.
     source = "accepting"
     stage = 0
 
@@ -103,7 +103,7 @@ class Acceptor:
             if error.errno in EXHAUSTED:
                 self._wait(error)
                 return False
-            # This client is gone already, or a firewall refused it.
+            # This client has gone already, or a firewall refused it.
             return True
         with sock:
             try:
@@ -128,7 +128,7 @@ class Acceptor:
 
 def _say(times: int, error: OSError) -> None:
     log.warn(
-        "the manhole lets nobody in for {pause} s, {times} times now: {reason}",
+        "the manhole accepts no clients for {pause} s, {times} times now: {reason}",
         pause=EXHAUSTED_PAUSE,
         times=times,
         reason=error.strerror,

@@ -1,8 +1,8 @@
 """
-Somebody who has logged in, and the connection on which they have.
+Avatars of users that have logged in, and their connections.
 
 There is no forwarding of ports, agents or displays, no sftp and no other
-subsystem: it is a prompt, not a way into the network behind it.
+subsystem: the manhole is a prompt, not a way into the network behind it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_SESSIONS = 4
 @implementer(IConchUser)
 class Administrator:
     """
-    The avatar of a user who has logged in.
+    The avatar of a user that has logged in.
 
     @param access: what the user may do, one of L{txlb.admin._access.LEVELS}.
     @ivar name: the login name.
@@ -49,9 +49,10 @@ class Administrator:
         self, channelType: bytes, windowSize: int, maxPacket: int, data: bytes
     ) -> SessionChannel | None:
         """
-        See L{IConchUser}.
+        Open a session.
 
-        @return: L{None} for anything but a session, and where there are too many.
+        @return: the session; L{None} for every other kind of channel, and if there are too
+            many sessions.
         """
         if channelType != b"session":
             log.warn(
@@ -78,18 +79,18 @@ class Administrator:
 
     def lookupSubsystem(self, subsystem: bytes, data: bytes) -> None:
         """
-        See L{IConchUser}. There is none.
+        Refuse a subsystem: there is none.
         """
 
     def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:
         """
-        See L{IConchUser}. None is granted.
+        Refuse a global request.
         """
         return 0
 
     def stopping(self) -> bool:
         """
-        The balancer ends all sessions, and there will be no others.
+        End all sessions, and open no others.
 
         @return: whether there was one.
         """
@@ -102,7 +103,7 @@ class Administrator:
 
 class Connection(SSHConnection):
     """
-    The channels of a connection whose user is known.
+    The channels of a connection after the login.
     """
 
     _log = quietLog
@@ -111,7 +112,7 @@ class Connection(SSHConnection):
 
     def ssh_CHANNEL_OPEN(self, packet: bytes) -> None:
         """
-        A channel is wanted. What is refused is no error of ours, as Conch has it.
+        Open a channel. Conch would log a refusal as an error of this program.
         """
         channelType, rest = getNS(packet)
         sender, windowSize, maxPacket = struct.unpack(">3L", rest[:12])
@@ -137,7 +138,7 @@ class Connection(SSHConnection):
 
     def ssh_CHANNEL_REQUEST(self, packet: bytes) -> object:
         """
-        Something is wanted of a channel. It is answered before it is done.
+        Answer a request for a channel, then do what was asked for.
         """
         channel = self.channels[struct.unpack(">L", packet[:4])[0]]
         answered = super().ssh_CHANNEL_REQUEST(packet)

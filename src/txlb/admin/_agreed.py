@@ -1,5 +1,5 @@
 """
-The algorithms that the manhole offers, and those on which it and a client have agreed.
+The algorithms that the manhole offers, and the choice that it and a client have made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEY_EXCHANGES = (
 
 def keyExchanges(supported: Sequence[bytes]) -> list[bytes]:
     """
-    The key exchanges to offer, the best first.
+    Return the key exchanges to offer, the best first.
 
     @param supported: those that Conch has here: not every release of cryptography has ML-KEM.
     """
@@ -70,7 +70,7 @@ class Agreed:
         inInteg: bytes,
     ) -> None:
         """
-        These are the keys, as Conch derives them.
+        Take the keys that Conch derives.
         """
         self.outgoing = packetCipher(
             self.outCipType, self.outMACType, outKey, outIV, outInteg, sealing=True

@@ -1,5 +1,5 @@
 """
-How often something may be done.
+Bounds on how often something is done.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 #: Keys that are remembered.
 MAX_KNOWN = 4096
 
-#: What sums of times may be wrong by, in seconds.
+#: The error that sums of times may have, in seconds.
 _ROUNDING = 1e-6
 
 
@@ -31,13 +31,13 @@ class Allowance:
 
     def __len__(self) -> int:
         """
-        How many keys are remembered.
+        Return the number of keys that are remembered.
         """
         return len(self._fullAt)
 
     def wait(self, key: Hashable) -> float:
         """
-        How long there is none, in seconds; 0 or less if there is one.
+        Return the seconds until there is one; 0 or less if there is one now.
         """
         missing = self._fullAt.get(key, 0.0) - self._seconds()
         return missing - (self._most - 1) * self._interval - _ROUNDING
@@ -54,14 +54,14 @@ class Allowance:
 
     def giveBack(self, key: Hashable) -> None:
         """
-        One was used for nothing.
+        Give one back that was used for nothing.
         """
         if key in self._fullAt:
             self._fullAt[key] -= self._interval
 
     def reset(self, key: Hashable) -> None:
         """
-        All are there again.
+        Give all back.
         """
         self._fullAt.pop(key, None)
 

@@ -50,7 +50,7 @@ class AuthorizedKeysError(TxlbError):
 @dataclass(frozen=True, slots=True)
 class AuthorizedKeys:
     """
-    What a file said when it was read.
+    The content of a file when it was read.
 
     @ivar version: tells that reading from a later one.
     @ivar blobs: the keys as they go over the wire.
@@ -103,11 +103,11 @@ class KeyFiles:
 
 def readAuthorizedKeys(path: str) -> AuthorizedKeys:
     """
-    Read a file. It must belong to this process's user or to root, and nobody else may
+    Read a file. It must belong to this process's user or to root, and other users must not
     be able to write to it.
 
-    A line with options (C{from=}, C{command=}, ...) is left out: to take the key
-    without what restricts it would let in more than its owner meant.
+    A line with options (C{from=}, C{command=}, ...) is left out: the key without its
+    restrictions would allow more than its owner meant.
 
     @raise AuthorizedKeysError: the file can't be used at all.
     """
@@ -127,15 +127,15 @@ def readAuthorizedKeys(path: str) -> AuthorizedKeys:
 
 def publicKey(blob: bytes) -> Key:
     """
-    The key that was found in a file.
+    Return the key that was found in a file.
 
     @param blob: as it goes over the wire.
     @raise AuthorizedKeysError: it is none.
     """
     try:
         key: Key = Key.fromString(blob, type="blob")
-    except Exception as error:  # Conch raises whatever its parsers do
-        raise AuthorizedKeysError("what stands in authorizedKeys is no public key") from error
+    except Exception as error:  # Conch raises the errors of its parsers
+        raise AuthorizedKeysError("authorizedKeys has something that is no public key") from error
     return key
 
 
@@ -158,7 +158,7 @@ def _blob(text: bytes) -> bytes:
     try:
         blob = binascii.a2b_base64(rest[0], strict_mode=True)
         said, numbers = getNS(blob)
-    except Exception as error:  # Conch's parser raises whatever it does
+    except Exception as error:  # Conch's parser raises many kinds
         raise AuthorizedKeysError("this is no public key") from error
     if said != kind:
         raise AuthorizedKeysError("this is not the kind of key that it says")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Output that waits for a client that doesn't read it, in bytes.
 MAX_UNREAD = 16 * 1024 * 1024
 
-#: Input that comes before it is said what it is for, in bytes.
+#: Input that comes before the request for a session, in bytes.
 MAX_EARLY = 65536
 
 #: The widest and the highest screen that is believed.
@@ -37,32 +37,32 @@ MAX_SCREEN = 1000
 
 class Session(Protocol):
     """
-    What runs in a channel.
+    The session that runs in a channel.
     """
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Bytes from the client.
+        Take bytes from the client.
         """
 
     def eofReceived(self) -> None:
         """
-        There will be no more.
+        Note that the client sends no more.
         """
 
     def closed(self) -> None:
         """
-        The client has gone.
+        Note that the client has gone.
         """
 
     def stopping(self) -> None:
         """
-        The balancer ends the session.
+        End the session, as the balancer stops.
         """
 
     def resized(self, width: int, height: int) -> None:
         """
-        The client's screen has another size.
+        Note another size of the client's screen.
         """
 
 
@@ -87,7 +87,7 @@ class SessionChannel(SSHChannel):
     """
     A session: nothing yet, then a prompt at a terminal or a script.
 
-    @ivar user: whose it is.
+    @ivar user: the avatar of its user.
     """
 
     name = b"session"
@@ -108,9 +108,9 @@ class SessionChannel(SSHChannel):
 
     def requestReceived(self, requestType: bytes, data: bytes) -> int:
         """
-        The client asks for something.
+        Answer a request of the client.
 
-        @return: whether it gets it.
+        @return: whether it is granted.
         """
         handler = {
             b"pty-req": self._requestTerminal,
@@ -162,8 +162,8 @@ class SessionChannel(SSHChannel):
 
     def requestAnswered(self) -> None:
         """
-        The client has been told whether it gets what it asked for; only now may
-        come what it asked for.
+        Begin what the client asked for. It has been told that it gets that, which has to
+        come first.
         """
         start, self._start = self._start, None
         if start is None:
@@ -225,7 +225,7 @@ class SessionChannel(SSHChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Its input.
+        Take input of the client.
         """
         if self.session is not None:
             self.session.dataReceived(data)
@@ -236,12 +236,12 @@ class SessionChannel(SSHChannel):
 
     def extReceived(self, dataType: int, data: bytes) -> None:
         """
-        Input of another kind, for which there is no use.
+        Drop input of another kind: there is no use for it.
         """
 
     def eofReceived(self) -> None:
         """
-        The end of its input.
+        Note the end of the input.
         """
         if self.session is not None:
             self.session.eofReceived()
@@ -250,7 +250,7 @@ class SessionChannel(SSHChannel):
 
     def closed(self) -> None:
         """
-        It is gone.
+        Forget the session, as the channel is closed.
         """
         self.user.sessions.remove(self)
         if self.session is not None:
@@ -260,14 +260,14 @@ class SessionChannel(SSHChannel):
 
     def write(self, data: bytes) -> None:
         """
-        Output. It waits for a client that is slow, up to a limit.
+        Send output. It waits for a slow client, up to a limit.
         """
         super().write(data)
         self._checkUnread()
 
     def writeError(self, data: bytes) -> None:
         """
-        The same, to its standard error.
+        Send output to the standard error of the client.
         """
         super().writeExtended(connection.EXTENDED_DATA_STDERR, data)
         self._checkUnread()
@@ -283,7 +283,7 @@ class SessionChannel(SSHChannel):
 
     def stopping(self) -> None:
         """
-        The balancer ends the session.
+        End the session, as the balancer stops.
         """
         if self.session is not None:
             self.session.stopping()
@@ -305,7 +305,7 @@ class SessionChannel(SSHChannel):
 
 def _screen(columns: int, rows: int) -> tuple[int, int]:
     """
-    The size of a screen; where it has none that makes sense, that of a VT100.
+    Return the size of a screen; that of a VT100 if it makes no sense.
     """
     return (
         columns if 0 < columns <= MAX_SCREEN else 80,

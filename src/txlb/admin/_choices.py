@@ -1,5 +1,5 @@
 """
-The names that an argument of a command can be.
+Names that an argument of a command can be, for the completion at the prompt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from txlb.schedulers import schedulerWords
 
 def choicesOf(balancer: Any) -> Choices:
     """
-    Make what tells the names of a balancer: see L{txlb.admin._completion.Choices}.
+    Make a function that returns the names of a balancer: see
+    L{txlb.admin._completion.Choices}.
 
     @param balancer: the L{txlb.application.LoadBalancedService}.
     """

@@ -41,7 +41,7 @@ class PacketCipher(Protocol):
     @property
     def blockSize(self) -> int:
         """
-        What the length of a packet is a multiple of, in bytes.
+        The number of which the length of a packet is a multiple, in bytes.
         """
 
     @property
@@ -58,7 +58,7 @@ class PacketCipher(Protocol):
 
     def seal(self, sequence: int, packet: bytes) -> bytes:
         """
-        Make what goes over the wire.
+        Make the bytes that go over the wire.
 
         @param sequence: the number of the packet, modulo 2**32.
         @param packet: its length in four bytes, and so many bytes.
@@ -66,11 +66,11 @@ class PacketCipher(Protocol):
 
     def open(self, sequence: int, packet: bytes, tag: bytes) -> bytes:
         """
-        Make what L{seal} was given of what came over the wire.
+        Make the packet that L{seal} was given of the bytes that came over the wire.
 
         @param packet: its length in four bytes, and so many bytes.
         @return: the packet without its length.
-        @raise NotAuthentic: it is not what somebody with the same keys has sealed.
+        @raise NotAuthentic: it was not sealed with the same keys.
         """
 
 

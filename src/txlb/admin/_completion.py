@@ -1,5 +1,5 @@
 """
-What Tab completes at the prompt: names, attributes, and the arguments of commands.
+Completion at the prompt: of names, attributes, and the arguments of commands.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _CALL = re.compile(
     re.VERBOSE,
 )
 
-#: Where the names come from that an argument can be: it is called with the argument's name and
-#: with those before it.
+#: Returns the names that an argument can be: it is called with the argument's name and
+#: with the arguments before it.
 Choices = Callable[[str, Mapping[str, object]], Iterable[str]]
 
 #: The attribute of a function that has its L{Choices}.
@@ -42,10 +42,11 @@ class Completer:
 
     def complete(self, line: str) -> tuple[str, list[str]]:
         """
-        Tell how a line may go on.
+        Complete a line.
 
         @param line: up to the cursor.
-        @return: the part of it that is completed, and what may stand in its place, in order.
+        @return: the part of it that is completed, and the words that may stand in its place,
+            in order.
         """
         call = _CALL.search(line)
         if call is not None:
@@ -66,7 +67,7 @@ class Completer:
 
     def _attributes(self, path: str, part: str) -> list[str]:
         """
-        The attributes of a value that begin with a text.
+        Return the attributes of a value that begin with a text.
 
         @param path: how the value is reached.
         """
@@ -76,7 +77,7 @@ class Completer:
             for name in rest:
                 value = getattr(value, name)
             found = sorted(each for each in dir(value) if _begins(each, part))
-        except Exception:  # noqa: BLE001 - whatever it is, there is nothing to complete
+        except Exception:  # noqa: BLE001 - of a value that raises nothing is completed
             return []
         # Without asking properties, which may take their time.
         return [self._called(each, inspect.getattr_static(value, each, None)) for each in found]
@@ -89,7 +90,7 @@ class Completer:
 
     def _arguments(self, name: str, before: str, text: str) -> list[str]:
         """
-        What a text may be that is an argument of a command.
+        Return the texts that an argument of a command may be.
 
         @param before: the arguments before it.
         """
@@ -112,11 +113,11 @@ class Completer:
 
 def beginning(words: Sequence[str]) -> str:
     """
-    The characters with which all of some words begin.
+    Return the characters with which all of some words begin.
     """
     if not words:
         return ""
-    # Of those between the least and the greatest the same is true.
+    # The words between the least and the greatest begin with them too.
     least, most = min(words), max(words)
     size = next(
         (n for n, pair in enumerate(zip(least, most, strict=False)) if len(set(pair)) > 1), None
@@ -126,15 +127,15 @@ def beginning(words: Sequence[str]) -> str:
 
 def _begins(word: str, part: str) -> bool:
     """
-    Whether a name may stand for its beginning. What begins with an underscore is not
-    offered before that is typed.
+    Whether a name may stand for its beginning. A name with an underscore before it is
+    offered only if the underscore is typed.
     """
     return word.startswith(part) and (part.startswith("_") or not word.startswith("_"))
 
 
 def _split(arguments: str) -> list[str]:
     """
-    Arguments at their commas; in texts there may be others.
+    Split arguments at their commas, but not at those in texts.
     """
     return re.findall(r"""(?:[^,'"]|'[^']*'|"[^"]*")+|(?<=,)$|^$""", arguments) or [""]
 

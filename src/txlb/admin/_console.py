@@ -1,11 +1,10 @@
 """
-What runs the lines that somebody has typed.
+The interpreter of the lines that are typed at the prompt.
 
-It runs them in the balancer's own process and thread: that is what it is for. So
-nothing else happens until a line has run, and a line that never ends, or that
-waits for something, stops the balancer, and neither Ctrl-C nor the end of the
-session can stop it then. Whoever wants to wait returns a Deferred, whose result
-is shown when it comes.
+It runs them in the balancer's own process and thread, so that they can reach everything.
+Nothing else happens until a line has run. A line that never ends, or that waits, stops the
+balancer, and neither Ctrl-C nor the end of the session can stop the line then. To wait, a
+line returns a Deferred, whose result is shown when it comes.
 """
 
 from __future__ import annotations
@@ -28,30 +27,30 @@ MAX_LINE = 4096
 MAX_BLOCK = 16384
 
 
-#: Makes what is entered around each line: who acts there.
+#: Makes the context in which a line runs. It names the caller in events.
 Acting = Callable[[], AbstractContextManager[None]]
 
 
 class Console(Protocol):
     """
-    Where the output goes.
+    The receiver of output.
     """
 
     def addOutput(self, data: str, isAsync: bool = False) -> None:
         """
-        Show something.
+        Show a text.
 
         @param isAsync: whether it comes by itself, not while a line runs.
         """
 
     def addError(self, data: str) -> None:
         """
-        Show what went wrong with a line.
+        Show an error of a line.
         """
 
     def quit(self, status: int = 0) -> None:
         """
-        A line has ended the session, with an exit status of 0 to 255.
+        End the session, as a line has asked for it, with an exit status of 0 to 255.
         """
 
 
@@ -65,7 +64,7 @@ class Interpreter(code.InteractiveInterpreter):
 
     @param acting: is entered around each line.
 
-    @ivar buffer: the lines so far of a statement that is not complete.
+    @ivar buffer: the lines of a statement that is not complete yet.
     @ivar failed: whether a line raised, was no Python, or had a Deferred that
         failed.
     """
@@ -117,7 +116,7 @@ class Interpreter(code.InteractiveInterpreter):
 
     def showtraceback(self) -> None:
         """
-        Show what the statement has raised.
+        Show the error that the statement has raised.
         """
         kind, error, where = sys.exc_info()
         if error is None or where is None:
@@ -128,7 +127,7 @@ class Interpreter(code.InteractiveInterpreter):
 
     def write(self, data: str) -> None:
         """
-        Show what was wrong; the base class calls this for what is no Python.
+        Show an error; the base class calls this for text that is no Python.
         """
         self.failed = True
         self.console.addError(data)
@@ -136,7 +135,7 @@ class Interpreter(code.InteractiveInterpreter):
     @property
     def pending(self) -> int:
         """
-        How many Deferreds have been shown that have not fired yet.
+        The number of Deferreds that have been shown and have not fired yet.
         """
         return len(self._pending)
 
@@ -163,9 +162,9 @@ class Interpreter(code.InteractiveInterpreter):
     @contextlib.contextmanager
     def _streams(self) -> Iterator[None]:
         """
-        While a line runs, Python's own streams are the session's. Reading from
-        the process's own standard input would stop the balancer, and closing it
-        (as exit() of the site module does) would be no better.
+        Give Python's own streams to the session while a line runs. Reading from the process's
+        own standard input would stop the balancer, and so would closing it, as exit() of the
+        site module does.
         """
         before = (sys.stdin, sys.stdout, sys.stderr, sys.displayhook, sys.excepthook)
         output = ConsoleStream(self.console)
@@ -210,8 +209,7 @@ class Interpreter(code.InteractiveInterpreter):
 
     def _failed(self, failure: Failure, number: int, key: int) -> None:
         """
-        The failure has been shown to who caused it, and that is what was to be
-        done about it: it does not go to the log as one that nobody handled.
+        Show a failure. That handles it: it does not go to the log as an unhandled one.
         """
         self.failed = True
         what = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
@@ -229,13 +227,13 @@ class Interpreter(code.InteractiveInterpreter):
 def _shown(value: object) -> str:
     try:
         return valueText(value)
-    except Exception as error:  # noqa: BLE001 - there is no line any more to blame it on
+    except Exception as error:  # noqa: BLE001 - no line runs that could be told
         return f"<a {type(value).__name__} that can't be shown: {type(error).__name__}>"
 
 
 class ConsoleStream(io.TextIOBase):
     """
-    A L{Console} as a file that can be written to.
+    A L{Console} as a file for output.
     """
 
     def __init__(self, console: Console) -> None:
@@ -244,7 +242,7 @@ class ConsoleStream(io.TextIOBase):
 
     def writable(self) -> bool:
         """
-        It is.
+        Tell that output can be written.
         """
         return True
 

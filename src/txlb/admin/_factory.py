@@ -1,5 +1,5 @@
 """
-The connections of a manhole: which are let in, and what is done when.
+The connections of a manhole.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ManholeFactory(SSHFactory):
     """
     Makes a L{ManholeTransport} for each client that is let in.
 
-    @param work: what does the work before logins.
-    @param chance: what refuses by chance.
-    @ivar connections: those that are there.
-    @ivar inside: those of them whose clients have logged in.
+    @param work: does the work before logins.
+    @param chance: refuses clients by chance.
+    @ivar connections: all of them.
+    @ivar inside: the connections whose clients have logged in.
     @ivar startups: the others.
     @ivar refused: how many clients were closed at once because there were too
         many.
@@ -84,10 +84,10 @@ class ManholeFactory(SSHFactory):
 
     def admits(self, address: IAddress | None) -> bool:
         """
-        Decide whether a client that has connected is let in to log in. If so, it has to be
-        given to L{buildProtocol} next.
+        Decide whether a client that has connected may log in. If so, it has to be given to
+        L{buildProtocol} next.
 
-        @param address: from where it comes.
+        @param address: the address of the client.
         """
         if self._whenGone is None and self.startups.admits(sourceOf(address)):
             return True
@@ -97,7 +97,7 @@ class ManholeFactory(SSHFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> ManholeTransport:
         """
-        A client was let in.
+        Make the protocol of a client that was admitted.
         """
         made = cast("ManholeTransport", super().buildProtocol(addr))
         self.connections.add(made)
@@ -105,7 +105,7 @@ class ManholeFactory(SSHFactory):
 
     def getService(self, transport: ManholeTransport, service: bytes) -> type[SSHService] | None:
         """
-        What a client can ask for: to log in, and then its sessions.
+        Return the service that a client asks for: the login, and after it sessions.
         """
         if service == b"ssh-userauth" or transport.user is not None:
             return self.services.get(service)
@@ -120,7 +120,7 @@ class ManholeFactory(SSHFactory):
 
     def begins(self, newcomer: Newcomer) -> None:
         """
-        A client is there: give it a place, and tell it when it is due.
+        Give a new client a place, and tell it when it is due.
         """
         self.startups.add(newcomer)
         wait = self._rate.wait(newcomer.source)
@@ -132,7 +132,7 @@ class ManholeFactory(SSHFactory):
 
     def loggedIn(self, connection: ManholeTransport) -> None:
         """
-        A client has logged in.
+        Note that a client has logged in.
         """
         self.inside.add(connection)
         newcomer = connection.newcomer
@@ -142,7 +142,7 @@ class ManholeFactory(SSHFactory):
 
     def connectionEnds(self, connection: ManholeTransport) -> None:
         """
-        A client is being told to go. It takes no place and no work any more.
+        Free the place of a client that is told to go, and do no more work for it.
         """
         newcomer = connection.newcomer
         self.inside.discard(connection)
@@ -153,7 +153,7 @@ class ManholeFactory(SSHFactory):
 
     def connectionGone(self, gone: ManholeTransport) -> None:
         """
-        A client has gone.
+        Forget a client that has gone.
         """
         self.connectionEnds(gone)
         self.connections.discard(gone)

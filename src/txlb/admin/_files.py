@@ -1,5 +1,5 @@
 """
-Small files, read without trusting what lies there.
+Reading small files without trust in them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from txlb.errors import TxlbError
 
 class UnusableFile(TxlbError):
     """
-    What lies there is not a small file. The message is the end of a sentence
-    that begins with the path.
+    A path that is not that of a small file. The message is the end of a sentence that
+    begins with the path.
     """
 
 
@@ -31,7 +31,7 @@ def readSmallFile(
     @raise UnusableFile: it is something else, or longer.
     @raise OSError: it can't be read.
     """
-    # O_NONBLOCK: opening a FIFO that somebody put there must not wait.
+    # O_NONBLOCK: opening a FIFO must not wait.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, dir_fd=folder)
     try:
         status = os.fstat(descriptor)

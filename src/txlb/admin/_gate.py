@@ -1,5 +1,5 @@
 """
-Whether a client is read from.
+Reasons not to read from a client.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from zope.interface import implementer
 @implementer(IPushProducer)
 class ReadGate:
     """
-    Lets a transport read while there is no reason not to. Owned by the protocol of the
-    transport.
+    A switch of the reading of a transport. Owned by the protocol of the transport.
 
-    One reason is the transport's own, whose producer this is: its client does not read, and
-    answers to what it asks must not pile up. The other is the protocol's: what has come waits to be
-    worked on.
+    There are two reasons not to read. One is the transport's, whose producer this is: its
+    client does not read, and answers must not pile up. The other is the protocol's: input
+    waits to be worked on.
     """
 
     def __init__(self, transport: Any) -> None:
@@ -28,14 +27,14 @@ class ReadGate:
 
     def hold(self) -> None:
         """
-        Read no more: what has come has to be worked on first.
+        Read no more, as input has to be worked on first.
         """
         self._held = True
         self._transport.pauseProducing()
 
     def release(self) -> None:
         """
-        Read on: that has been done.
+        Read on, as the input has been worked on.
         """
         if self._held:
             self._held = False
@@ -43,21 +42,21 @@ class ReadGate:
 
     def pauseProducing(self) -> None:
         """
-        See L{IPushProducer}: the client does not read.
+        Stop reading, as the client does not read.
         """
         self._unread = True
         self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """
-        See L{IPushProducer}: it reads.
+        Read on, as the client reads.
         """
         self._unread = False
         self._goOn()
 
     def stopProducing(self) -> None:
         """
-        See L{IPushProducer}: it is gone.
+        Do nothing: the transport is gone.
         """
 
     def _goOn(self) -> None:

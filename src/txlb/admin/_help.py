@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 #: The widest line, in characters.
 WIDTH = 96
 
-#: What the names are that are no functions.
+#: Descriptions of the names that are no functions.
 _NAMES = {
     "services": "the balancer: its listeners, its file, stopping",
     "manager": "its services, groups and hosts: each function of the list is a verb of it",
@@ -21,7 +21,7 @@ _NAMES = {
 
 class Help:
     """
-    Tells what there is at the prompt, and of each thing what it does.
+    The function C{help} of the prompt: describes the names that are bound.
 
     @param show: shows a text.
     @param names: those that are bound.
@@ -64,7 +64,7 @@ class Help:
 
 def helpText(thing: object) -> str:
     """
-    Tell what something does.
+    Describe a value.
     """
     name = getattr(thing, "__name__", None)
     if inspect.isroutine(thing) and name and thing.__doc__:
@@ -75,7 +75,7 @@ def helpText(thing: object) -> str:
 
 def _signature(function: object) -> str:
     """
-    A function's arguments, without their types.
+    Return the arguments of a function, without their types.
     """
     if not callable(function):
         return ""
@@ -91,7 +91,7 @@ def _signature(function: object) -> str:
 
 def _first(thing: object) -> str:
     """
-    The first sentence of what something says of itself.
+    Return the first sentence of a value's docstring.
     """
     text = inspect.getdoc(thing) or ""
     line = " ".join(text.split("\n\n", maxsplit=1)[0].split())

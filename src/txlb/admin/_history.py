@@ -1,5 +1,5 @@
 """
-The last events of a balancer, for those who come later or stay to watch.
+The last events of a balancer, for clients that come later or wait for more.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ MOST = 1000
 
 class History:
     """
-    The last events, numbered from 1. Owned by whoever offers them; it is an
-    observer of a manager.
+    The last events, numbered from 1. It is an observer of a manager, and owned by the
+    service that offers the events.
 
     @param now: the wall clock, in seconds since 1970.
 
@@ -39,7 +39,7 @@ class History:
 
     def since(self, after: int) -> list[tuple[int, float, Event]]:
         """
-        The events that came after one of them, as far as they are kept.
+        Return the events after one of them, as far as they are kept.
 
         @param after: its number.
         @return: for each its number, when it came in seconds since 1970, and the
@@ -49,9 +49,9 @@ class History:
 
     def tellNext(self, tell: Callable[[], object]) -> Callable[[], None]:
         """
-        Call something once, when the next event has come.
+        Call a function once, when the next event has come.
 
-        @return: call it to have it not called.
+        @return: cancels the call.
         """
         subscription = object()
         self._waiting[subscription] = tell

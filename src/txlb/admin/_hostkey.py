@@ -1,5 +1,5 @@
 """
-The key by which an ssh client knows this balancer again.
+The key by which an ssh client recognises this balancer.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MAX_SIZE = 16384
 
 def hostKey(directory: str) -> Key:
     """
-    The ed25519 key that is kept in a directory, made there (mode 0600) if there
-    is none yet. Two processes that make it at the same time get the same key.
+    Return the ed25519 key that is kept in a directory. If there is none yet, it is made
+    (mode 0600). Two processes that make it at the same time get the same key.
 
     @param directory: a state directory, see L{txlb.admin.stateDirectory}.
     @raise StateDirectoryError: the file can't be read or made, others can read
@@ -52,7 +52,7 @@ def hostKey(directory: str) -> Key:
 
 def fingerprint(key: Key) -> str:
     """
-    A key's fingerprint as OpenSSH shows it, C{SHA256:} and base64.
+    Return a key's fingerprint as OpenSSH shows it, C{SHA256:} and base64.
     """
     digest = hashlib.sha256(key.blob()).digest()
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
@@ -60,8 +60,7 @@ def fingerprint(key: Key) -> str:
 
 def _make(folder: Folder) -> None:
     """
-    The file appears under its name only when it is complete, and never in place
-    of one that is there.
+    Make the file. It gets its name when it is complete, and never replaces another file.
     """
     made = Ed25519PrivateKey.generate()
     data = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
@@ -89,8 +88,8 @@ def _read(path: str, folder: Folder) -> bytes:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise StateDirectoryError(
-            f"the host key {path} can be read by others (mode {mode:04o}); if nobody has, change "
-            f"that with: chmod 600 {path}"
+            f"the host key {path} can be read by others (mode {mode:04o}); change that with: "
+            f"chmod 600 {path}, or remove the key if others have read it"
         )
     return data
 
@@ -101,7 +100,7 @@ def _parse(path: str, data: bytes) -> Key:
         if key.type() == "Ed25519" and not key.isPublic():
             return key
         found = f"a {'public' if key.isPublic() else 'private'} {key.type()} key"
-    except Exception as error:  # noqa: BLE001 - Conch's parsers raise whatever they do
+    except Exception as error:  # noqa: BLE001 - Conch's parsers raise many kinds
         found = f"something that can't be read ({type(error).__name__})"
     raise StateDirectoryError(
         f"{path} holds {found}, not a private ed25519 key without a passphrase; remove it, "

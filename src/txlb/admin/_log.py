@@ -1,5 +1,5 @@
 """
-What the manhole writes to the log.
+The loggers of the manhole and of the control socket.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from twisted.logger import (
     globalLogPublisher,
 )
 
-#: Who did what.
+#: Tells which caller did what.
 log = Logger(namespace="txlb.admin")
 
-#: What Conch says of each packet and channel is for those who debug Conch, and
-#: some of it shows what clients have sent.
+#: Conch logs each packet and channel, to debug Conch. Some of these lines show the input of
+#: clients.
 quietLog = Logger(
     namespace="txlb.admin.ssh",
     observer=FilteringLogObserver(
@@ -27,8 +27,8 @@ quietLog = Logger(
 
 def printable(text: str, limit: int = 4096) -> str:
     """
-    A text from outside as it can stand in a log: in one line, without anything
-    that a terminal would act on.
+    Make a text from outside fit for a log: one line, without characters that a terminal
+    would act on.
     """
     shown = text if len(text) <= limit else text[:limit] + "…"
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)

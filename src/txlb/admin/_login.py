@@ -1,5 +1,5 @@
 """
-Logging in.
+The login by ssh.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 #: Seconds from connecting to having logged in.
 LOGIN_TIMEOUT = 60.0
 
-#: Tries to log in that may fail on one connection; each key that is offered is
-#: one.
+#: Tries to log in that may fail on one connection. Each offered key is a try.
 MAX_TRIES = 6
 
 
 class UserAuth(SSHUserAuthServer):
     """
-    Logging in. The bound on its time is L{ManholeTransport}'s.
+    The login of one client. L{ManholeTransport} bounds its time.
 
     @ivar busy: whether a try is being decided.
     """
@@ -45,15 +44,15 @@ class UserAuth(SSHUserAuthServer):
 
     def serviceStarted(self) -> None:
         """
-        It begins.
+        Begin, with the reactor of the factory as the clock.
         """
         self.clock = self.transport.factory.reactor
         super().serviceStarted()
 
     def packetReceived(self, messageNum: int, packet: bytes) -> object:
         """
-        A message. Conch would write those that it doesn't know into the log, with
-        what might be a password.
+        Take a message. Conch would log messages that it doesn't know, with what might be a
+        password in them.
         """
         if messageNum != MSG_USERAUTH_REQUEST:
             self.transport.sendUnimplemented()
@@ -62,9 +61,8 @@ class UserAuth(SSHUserAuthServer):
 
     def ssh_USERAUTH_REQUEST(self, packet: bytes) -> Deferred[Any] | None:
         """
-        A try. The next one has to wait until this one is decided: Conch would
-        take the second one's user and method for the first one's, and not count
-        it.
+        Decide about a try. The next one has to wait until this one is decided: Conch would
+        take the user and method of the second for those of the first, and not count it.
         """
         if self.busy:
             self.transport.sendDisconnect(
@@ -77,7 +75,7 @@ class UserAuth(SSHUserAuthServer):
 
     def auth_publickey(self, packet: bytes) -> Deferred[Any]:
         """
-        A key is offered, with a signature or without. It is only parsed if it is one
+        Check a key, which comes with a signature or without. It is parsed only if it is one
         that may log in.
         """
         signed = packet[:1] != b"\0"
@@ -98,7 +96,7 @@ class UserAuth(SSHUserAuthServer):
 
     def auth_password(self, packet: bytes) -> Deferred[Any]:
         """
-        A password.
+        Check a password.
         """
         if packet[:1] != b"\0":
             return fail(LoginRefused("passwords can't be changed here"))
@@ -109,7 +107,7 @@ class UserAuth(SSHUserAuthServer):
 
     def _ebPassword(self, failure: Failure) -> Deferred[Any]:
         """
-        The answer comes late, so that guessing takes its time.
+        Answer late, so that guessing takes time.
         """
         late: Deferred[Any] = Deferred()
         self.transport.factory.deadlines.after(self.passwordDelay, lambda: late.errback(failure))
@@ -121,12 +119,12 @@ class UserAuth(SSHUserAuthServer):
 
     def _cbFinishedAuth(self, result: Any) -> None:
         """
-        It worked.
+        Let a client in whose try was right.
         """
         if self.nextService != b"ssh-connection":
             raise LoginRefused("it was for something else than sessions")
         if self.transport.factory.full:
-            raise LoginRefused("there are too many who have logged in already")
+            raise LoginRefused("too many clients have logged in already")
         # The client may have gone while its password was checked.
         if not self.transport.ended:
             super()._cbFinishedAuth(result)
@@ -134,7 +132,7 @@ class UserAuth(SSHUserAuthServer):
 
     def _ebBadAuth(self, reason: Failure) -> None:
         """
-        It did not.
+        Log a try that failed.
         """
         if self.transport.ended:
             return

@@ -1,5 +1,5 @@
 """
-A client that has not logged in.
+Clients that have not logged in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from txlb.admin._factory import ManholeFactory
     from txlb.admin._transport import ManholeTransport
 
-#: What may be done for clients that have not logged in, accepting them included. A key
+#: The work for clients that have not logged in, accepting them included. A key
 #: exchange takes half a millisecond, a whole login one and a half: some thirty are saved up.
 #: A login that succeeds gives back what it has cost.
 LOGINS = Ration(slice=0.0005, pause=0.005, share=0.01, saved=0.05, owed=0.01, reading=0.00003)
@@ -27,11 +27,11 @@ MAX_EARLY_BYTES = 262_144
 
 class Newcomer:
     """
-    What is special about a client until it has logged in: it takes a place
-    (L{txlb.admin._startups.Startup}), and what it sends is work for later
+    The state of a client until it has logged in: it takes a place
+    (L{txlb.admin._startups.Startup}), and its input is work for later
     (L{txlb.admin._work.Job}). Owned by its connection.
 
-    @ivar source: from where it comes, as limits count.
+    @ivar source: the source by which limits count it, see L{txlb.admin._source.sourceOf}.
     @ivar stage: 0 until keys were exchanged, then 1.
     @ivar cost: seconds of work that it has had.
     """
@@ -54,7 +54,7 @@ class Newcomer:
     @property
     def begun(self) -> bool:
         """
-        Whether anything was said to the client yet.
+        Whether anything was sent to the client yet.
         """
         return self._begun
 
@@ -67,7 +67,7 @@ class Newcomer:
 
     def due(self) -> None:
         """
-        It may begin: nothing is said to the client before.
+        Let it begin: nothing is sent to the client before.
         """
         if not self._connection.ended:
             self._isDue = self._toBeDone = True
@@ -75,7 +75,7 @@ class Newcomer:
 
     def received(self, size: int) -> None:
         """
-        The client has sent something, which is kept.
+        Note that the client has sent something. The connection keeps it.
 
         @param size: how many bytes.
         """
@@ -87,7 +87,7 @@ class Newcomer:
 
     def work(self) -> bool:
         """
-        Begin, or look at the next message. See L{txlb.admin._work.Job.work}.
+        Begin, or look at the next message.
         """
         connection = self._connection
         if self._begun:
@@ -113,6 +113,6 @@ class Newcomer:
             return False
         self._factory.startups.heard(self)
         if self._connection.user is not None:
-            # What has come with it is not for later any more.
+            # Messages behind it need not wait any more.
             self._connection.readAll()
         return self._connection.unread > 0 and self._connection.user is None

@@ -1,11 +1,10 @@
 """
-Which message of an ssh connection may come when.
+The order of the messages of an ssh connection.
 
-An exchange of keys has its messages in one order (RFC 4253, section 7). What else may come
-during it decides whether an attacker on the way can drop messages from the beginning of a
-connection (CVE-2023-48795, "Terrapin"): in a I{strict} exchange, which OpenSSH's C{PROTOCOL}
-describes in section 1.10, nothing else may, and packets are numbered from 0 again with
-the new keys.
+An exchange of keys has its messages in one order (RFC 4253, section 7). If other messages may
+come during it, an attacker on the way can drop messages from the beginning of a connection
+(CVE-2023-48795, "Terrapin"). In a I{strict} exchange, which OpenSSH's C{PROTOCOL} describes in
+section 1.10, no others may come, and packets are numbered from 0 again with the new keys.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ MSG_KEX_INIT = transport.MSG_KEX_DH_GEX_REQUEST_OLD
 #: keys. OpenSSH's client sends none.
 MAX_MEANWHILE = 4
 
-#: What both sides say in their first message to ask for a strict exchange.
+#: The names in the first messages of both sides that ask for a strict exchange.
 STRICT_SERVER = b"kex-strict-s-v00@openssh.com"
 STRICT_CLIENT = b"kex-strict-c-v00@openssh.com"
 
@@ -30,16 +29,16 @@ _MEANWHILE = {transport.MSG_IGNORE, transport.MSG_UNIMPLEMENTED, transport.MSG_D
 
 class KeyExchange(Enum):
     """
-    How far an exchange of keys is.
+    The state of an exchange of keys.
     """
 
-    #: It is for the client to say what it offers.
+    #: The client has to send its offer.
     WAITING = "waiting"
-    #: It has been agreed by what algorithms.
+    #: Both sides have agreed on algorithms.
     AGREED = "agreed"
-    #: We have sent all, and use the new keys for what goes out.
+    #: This side has sent all, and uses the new keys for its packets.
     SENT = "sent"
-    #: Both use the new keys.
+    #: Both sides use the new keys.
     DONE = "done"
 
 
@@ -53,10 +52,10 @@ _WHEN = {
 
 class MessageOrder:
     """
-    The order of the messages of one connection. Owned by its protocol, which says how far
-    it is.
+    The order of the messages of one connection. Owned by its protocol, which says when the
+    state changes.
 
-    @ivar exchange: how far the exchange of keys is that is under way or was the last one.
+    @ivar exchange: the state of the exchange of keys that is under way or was the last one.
     @ivar strict: whether exchanges are strict.
     """
 
@@ -68,7 +67,7 @@ class MessageOrder:
 
     def mayCome(self, number: int, loggedIn: bool) -> bool:
         """
-        Decide whether a message belongs where it comes.
+        Decide whether a message may come now.
 
         @param number: the number that says which message it is.
         @param loggedIn: whether the client has logged in.
@@ -86,19 +85,19 @@ class MessageOrder:
 
     def agreed(self) -> None:
         """
-        The client has said what it offers, and there is something that both have.
+        Note that both sides have agreed on algorithms.
         """
         self.exchange = KeyExchange.AGREED
 
     def sent(self) -> None:
         """
-        We use the new keys for what goes out.
+        Note that this side uses the new keys for its packets.
         """
         self.exchange = KeyExchange.SENT
 
     def done(self) -> None:
         """
-        The client uses them too.
+        Note that the client uses the new keys too.
         """
         self.exchange = KeyExchange.DONE
         self._first = False

@@ -1,8 +1,8 @@
 """
 The bytes of an ssh connection, cut into packets.
 
-Source: RFC 4253, sections 4.2 and 6. What is read here comes from strangers: a line and
-a packet have bounds, and so has all that is kept of what has come.
+Source: RFC 4253, sections 4.2 and 6. The input comes from clients that are not trusted: a
+line, a packet and the buffer have bounds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DISCONNECT_MAC_ERROR = 5
 
 class PacketError(TxlbError):
     """
-    What has come is no ssh.
+    Input that is no ssh.
 
     @ivar reason: the number that a client is told, of RFC 4253, section 11.1.
     """
@@ -48,11 +48,11 @@ class PacketError(TxlbError):
 
 class Packets:
     """
-    Cuts what comes into packets, and makes packets of messages. Owned by the protocol
-    of one connection.
+    Cuts input into packets, and makes packets of messages. Owned by the protocol of one
+    connection.
 
-    @ivar incoming: the cipher of what comes.
-    @ivar outgoing: the cipher of what goes.
+    @ivar incoming: the cipher of packets that come.
+    @ivar outgoing: the cipher of packets that go.
     @ivar received: the number of the next packet that comes, modulo 2**32.
     @ivar sent: the number of the next one that goes, likewise.
     @ivar maxPacket: the longest packet that is taken, in bytes.
@@ -75,7 +75,7 @@ class Packets:
     @property
     def waiting(self) -> int:
         """
-        How many bytes have come that are part of no packet yet.
+        The number of bytes that have come and are part of no packet yet.
         """
         return len(self._buffer)
 
@@ -133,7 +133,7 @@ class Packets:
 
     def seal(self, message: bytes) -> bytes:
         """
-        Make what goes over the wire of a message.
+        Make the packet of a message.
         """
         sealed = self.outgoing.seal(self.sent, padded(message, self.outgoing))
         self.sent = (self.sent + 1) % SEQUENCES

@@ -1,9 +1,9 @@
 """
-Passwords: how they are kept, and how they are checked.
+Hashes and checks of passwords.
 
-They are kept as argon2id hashes (RFC 9106). Checking one takes tens of
-milliseconds of a core and tens of megabytes, on purpose, so it is done in a
-thread of its own and never for many at once.
+Passwords are kept as argon2id hashes (RFC 9106). A check takes tens of milliseconds of a core
+and tens of megabytes, on purpose. So checks are made in a thread of their own, one at a
+time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from twisted.internet.defer import Deferred
 
 from txlb.errors import ModelError, TxlbError
 
-#: Longer passwords are not looked at; nobody types them.
+#: The longest password that is looked at, in bytes.
 MAX_PASSWORD = 1024
 
-#: How many checks may be under way or waiting.
+#: Checks that may be under way or waiting.
 MAX_WAITING = 64
 
 ARGON2ID = "$argon2id$"
 
-#: What crypt(3) makes: C{$id$...} of its many kinds, the 13 characters of DES,
+#: The hashes of crypt(3): C{$id$...} of its many kinds, the 13 characters of DES,
 #: or the 20 of BSDi.
 _CRYPT = re.compile(r"\$(?!argon2)[0-9a-z]+[$,].*|[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19}")
 
@@ -60,7 +60,7 @@ def newPassword() -> str:
 def isOldHash(text: str) -> bool:
     """
     Whether a text is a crypt(3) hash, as configuration files for txLoadBalancer
-    1.1.0 have them. Nobody can log in by such a hash.
+    1.1.0 have them. Such a hash lets no user log in.
     """
     return _CRYPT.fullmatch(text) is not None
 
@@ -80,7 +80,7 @@ def isUsableHash(text: str) -> bool:
 
 def hashCost(text: str) -> int:
     """
-    What a check of a usable hash costs, to compare it with others: KiB times
+    Return the cost of a check of a usable hash, to compare it with others: KiB times
     passes over them.
     """
     parameters = argon2.extract_parameters(text)
@@ -89,8 +89,7 @@ def hashCost(text: str) -> int:
 
 def verifyPassword(stored: str, password: bytes) -> bool:
     """
-    Whether the password belongs to the hash. It takes as long as the hash was
-    made to take.
+    Whether the password belongs to the hash. The answer takes as long as the hash asks for.
 
     @return: L{False} also for a hash that is none.
     """
@@ -102,24 +101,24 @@ def verifyPassword(stored: str, password: bytes) -> bool:
 
 class TooManyChecks(TxlbError):
     """
-    More passwords are waiting to be checked than may.
+    Too many passwords wait to be checked.
     """
 
 
 class PasswordChecks:
     """
-    Passwords being checked, out of the reactor's way, one at a time. The sources of those
-    that wait take turns, so that nobody waits for more than one of each other source. If too
-    many wait, one of the source with the most of them is refused.
+    The checks of passwords, in another thread than the reactor's, one at a time. Sources take
+    turns, so that a check waits for at most one check of each other source. If too many
+    checks wait, one of the source with the most of them is refused.
 
     @param run: runs a function in another thread; its Deferred fires with the
         function's result.
-    @param model: a hash whose cost a check takes where there is no hash to
-        check, so that it can't be told from outside who exists; L{None} for the
-        cost of a hash that L{hashPassword} makes.
-    @param maxWaiting: how many checks may be under way or waiting, at least 1.
-    @ivar waiting: how many checks are under way or waiting.
-    @ivar refused: how many checks were refused because too many were.
+    @param model: a hash whose cost a check has if there is no hash to check, so that
+        clients can't find out which users exist; L{None} for the cost of a hash that
+        L{hashPassword} makes.
+    @param maxWaiting: checks that may be under way or waiting, at least 1.
+    @ivar waiting: the number of checks that are under way or waiting.
+    @ivar refused: the number of checks that were refused.
     """
 
     def __init__(
@@ -134,7 +133,7 @@ class PasswordChecks:
         self._decoy: str | None = None
         self._stopped = False
         self._busy = False
-        # Those of each source that wait; the source whose turn is next is the first.
+        # Checks that wait, by their sources. The source whose turn is next is the first.
         self._queue: dict[str, deque[tuple[Callable[[], bool], Deferred[bool]]]] = {}
         self.waiting = 0
         self.refused = 0
@@ -144,7 +143,7 @@ class PasswordChecks:
         Check a password.
 
         @param stored: the hash; L{None} takes the same time and matches nothing.
-        @param source: from where it comes.
+        @param source: the source of the try, see L{txlb.admin._source.sourceOf}.
         @return: fires with whether it matches; fails with L{TooManyChecks}.
         """
         self.waiting += 1
@@ -186,7 +185,7 @@ class PasswordChecks:
 
     def setModel(self, model: str | None) -> None:
         """
-        Take the cost of another hash where there is none to check.
+        Take the cost of another hash for checks that have no hash.
 
         @param model: see L{PasswordChecks}.
         """
@@ -196,7 +195,7 @@ class PasswordChecks:
 
     def stop(self) -> None:
         """
-        Let the checks that wait end at once, without a match.
+        End the checks that wait at once, without a match.
         """
         self._stopped = True
 

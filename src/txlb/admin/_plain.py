@@ -1,10 +1,10 @@
 """
-A session for scripts: lines come in, plain results go out.
+Sessions for scripts: lines come in, plain results go out.
 
 It is what C{ssh HOST 'expression'} gets, and a pipe: C{echo 'status()' | ssh
 HOST}. The lines are run in turn, up to the first one that fails, as a script
-that went on would do harm; after the last one, Deferreds that are pending are
-waited for. The exit status is 0 where all went well, else 1.
+that went on would do harm. After the last line the session waits for pending
+Deferreds. The exit status is 0 if all went well, else 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 from txlb.admin._console import MAX_LINE, Acting, Interpreter
 from txlb.deadlines import Deadline, Deadlines
 
-#: Seconds that pending Deferreds are waited for after the last line.
+#: Seconds that the session waits for pending Deferreds after the last line.
 DEFERRED_WAIT = 60.0
 
 
@@ -27,12 +27,12 @@ class Output(Protocol):
 
     def write(self, data: bytes) -> None:
         """
-        To its standard output.
+        Write to its standard output.
         """
 
     def writeError(self, data: bytes) -> None:
         """
-        To its standard error.
+        Write to its standard error.
         """
 
     def finish(self, status: int) -> None:
@@ -45,13 +45,13 @@ class PlainSession:
     """
     Runs lines as they come.
 
-    @param output: where results go.
+    @param output: gets the results.
     @param namespace: the names that are bound for the lines. C{status}, C{exit}
         and so on are there already.
-    @param deadlines: what ends the wait for Deferreds.
+    @param deadlines: ends the wait for Deferreds.
     @param log: is called with each line before it is run.
     @param newline: how a line of output ends.
-    @param acting: is entered around each line, to say who acts.
+    @param acting: makes the context in which each line runs.
     """
 
     def __init__(
@@ -78,20 +78,19 @@ class PlainSession:
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Bytes of its standard input.
+        Take bytes of the standard input.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._run(line)
         if len(self._rest) > MAX_LINE:
-            # The interpreter has the words for it.
+            # The interpreter says what is wrong.
             rest, self._rest = self._rest, b""
             self._run(rest)
 
     def eofReceived(self) -> None:
         """
-        Its standard input has ended. So does the session, once what is pending
-        has come.
+        End the session, as the standard input has ended. Pending Deferreds come first.
         """
         if self._ended or self._inputEnded:
             return
@@ -100,8 +99,8 @@ class PlainSession:
         if rest:
             self._run(rest)
         if self._interpreter.buffer:
-            # An empty line completes a block; in what is still open after it,
-            # something is missing.
+            # An empty line completes a block. A statement that is open after it lacks
+            # something.
             if self._interpreter.push(b""):
                 self._interpreter.resetBuffer()
                 self._interpreter.write("the input ends within a statement\n")
@@ -109,7 +108,7 @@ class PlainSession:
 
     def closed(self) -> None:
         """
-        The client has gone.
+        Stop, as the client has gone.
         """
         self._ended = True
         if self._deadline is not None:
@@ -117,14 +116,14 @@ class PlainSession:
 
     def stopping(self) -> None:
         """
-        The balancer ends the session.
+        End the session, as the balancer stops.
         """
         self.addError("the balancer ends this session\n")
         self.quit(1)
 
     def resized(self, width: int, height: int) -> None:
         """
-        Its window has another size, which is nothing to a script.
+        Ignore the size of the window.
         """
 
     # From the interpreter

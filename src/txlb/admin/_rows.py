@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from txlb.admin._status import Balancer, Configured
     from txlb.application._drift import Drift
 
-#: One thing that a command tells. C{text}, where there is one, is for people.
+#: A part of the answer of a command. C{text}, if there is one, is for people.
 Row = Mapping[str, object]
 
 
 def plain(value: object) -> object:
     """
-    A value as JSON can hold it.
+    Return a value as JSON can hold it.
     """
     if isinstance(value, Enum):
         return value.value
@@ -41,11 +41,11 @@ def plain(value: object) -> object:
 
 def rowOf(kind: str, value: Any, without: str = "", **more: object) -> Row:
     """
-    A row of a frozen value.
+    Make a row of a frozen value.
 
-    @param kind: what it tells of, which C{row} says.
-    @param without: a field that is not wanted.
-    @param more: what else is in it.
+    @param kind: the kind of the row, which is in its field C{row}.
+    @param without: a field to leave out.
+    @param more: further fields.
     """
     assert is_dataclass(value)  # noqa: S101 - snapshots are
     row: dict[str, object] = {"row": kind, **more}
@@ -80,7 +80,7 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
         if serviceName not in manager.services:
             continue  # it has gone since the first page was read
         service = manager.serviceSnapshot(serviceName, hosts=False)
-        # Those pools, whatever becomes of the service while pages are read.
+        # These pools, even if the service changes while pages are read.
         pools = [manager.getPool(serviceName, group.name) for group in service.groups]
         yield rowOf("service", service, "groups")
         for group, pool in zip(service.groups, pools, strict=True):
@@ -96,7 +96,7 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
 
 def changeRows(changes: Iterable[Change]) -> Iterator[Row]:
     """
-    Yield what differs, or has changed.
+    Yield a row for each change.
     """
     for change in changes:
         yield {"row": "change", **_event(change)}
@@ -126,7 +126,7 @@ def liveRows(live: int) -> Iterator[Row]:
 
 def eventRows(events: Iterable[Event]) -> Iterator[Row]:
     """
-    Yield what was changed.
+    Yield a row for each event.
     """
     for event in events:
         yield {"row": "event", "text": str(event), **_event(event)}

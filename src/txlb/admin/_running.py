@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
     from txlb.admin._access import Caller
 
-#: How much later than others a thread gets the processor in which passwords are checked.
-#: Strangers make it work, and what is relayed must not wait for it.
+#: The nice value of the thread in which passwords are checked. Clients before their login
+#: make it work, and relayed connections must not wait for it.
 NICE = 10
 
 
 class PasswordThread(threading.Thread):
     """
-    A thread that does not keep a process from ending whose manhole was not
-    stopped, and that others go before.
+    A thread of low priority. It does not keep a process from ending if the manhole was not
+    stopped.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -48,8 +48,8 @@ class PasswordThread(threading.Thread):
         self.daemon = True
 
     def run(self) -> None:
-        # Elsewhere than on Linux this is about whole processes. The threads that argon2
-        # starts are as nice as this one.
+        # On other systems than Linux this changes the whole process. The threads that argon2
+        # starts inherit the value.
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
@@ -66,7 +66,7 @@ class PasswordThreads(ThreadPool):
 
 class Running:
     """
-    Puts the parts together. Owned by a L{txlb.admin.ManholeService}.
+    The running parts of a manhole. Owned by a L{txlb.admin.ManholeService}.
 
     @param namespace: given a function that shows a text, and the caller, makes the names
         that are bound in a session.
@@ -85,7 +85,7 @@ class Running:
     ) -> None:
         self._deadlines = Deadlines(reactor, time.monotonic)
         surroundings = Surroundings(namespace, self._deadlines, acting)
-        # One thread: a check takes 64 MiB, and who logs in can wait a moment.
+        # One thread: a check takes 64 MiB, and a login can wait a moment.
         self._pool = pool = PasswordThreads(0, 1, "txlb-passwords")
         pool.start()
         self._checks = PasswordChecks(
@@ -101,7 +101,7 @@ class Running:
 
     def accept(self, sockets: Iterable[socket.socket]) -> None:
         """
-        Let clients in that connect to listening sockets, which are this one's to close.
+        Accept clients on listening sockets, and close these sockets at the end.
         """
         for sock in sockets:
             acceptor = Acceptor(sock, self._reactor, self._deadlines, self.factory)
@@ -122,7 +122,7 @@ class Running:
 
     def usersChanged(self, users: Users) -> None:
         """
-        Other users may log in from now on.
+        Take the cost of a check from other users.
         """
         self._checks.setModel(users.costliestHash())
 

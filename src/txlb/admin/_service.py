@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from txlb.admin._running import Running
 
-#: Where a manhole listens unless it is told otherwise: for this machine alone.
+#: The default address of a manhole: for this machine alone.
 DEFAULT_LISTEN = "127.0.0.1:2222"
 
 #: Clients that may wait to be accepted: they are let in one at a time, see
@@ -62,10 +62,10 @@ def manholeService(
 
     @param lbs: the L{txlb.application.LoadBalancedService}.
     @param listen: the address, as in L{txlb.model.parseListenAddress}.
-    @param users: the users who may log in. Only those with full access get a prompt.
-    @param stateDirectory: where the host key is kept; by default what
+    @param users: the users that may log in. Only those with full access get a prompt.
+    @param stateDirectory: the directory of the host key; by default what
         L{txlb.admin.stateDirectory} finds.
-    @param config: L{None} where there is no file.
+    @param config: L{None} if there is no file.
     @param reactor: by default the global one, from when the service starts.
     @raise AddressError: C{listen} is no address to listen on.
     @raise DuplicateName: two users have the same name.
@@ -106,7 +106,7 @@ class ManholeService(Service):
     @property
     def addresses(self) -> tuple[Address, ...]:
         """
-        Where it listens now.
+        The addresses on which it listens now.
         """
         return tuple(self._addresses)
 
@@ -121,8 +121,8 @@ class ManholeService(Service):
 
     def bind(self) -> None:
         """
-        Listen, without accepting yet. Starting the service does this where it
-        has not been done.
+        Listen, without accepting yet. The service does this when it starts, unless it is
+        done.
 
         @raise ListenError: the address can't be had.
         """
@@ -134,8 +134,8 @@ class ManholeService(Service):
 
     def loadHostKey(self) -> Key:
         """
-        Read the host key, or make it where there is none. Starting the service
-        does this where it has not been done.
+        Read the host key, or make it if there is none. The service does this when it
+        starts, unless it is done.
 
         @raise StateDirectoryError: the state directory or the key in it can't be
             used.
@@ -146,7 +146,7 @@ class ManholeService(Service):
 
     def setUsers(self, users: Iterable[AdminUser]) -> None:
         """
-        Only these may log in from now on. Who is logged in stays so.
+        Let only these users log in from now on. Users that have logged in stay.
 
         @raise DuplicateName: two have the same name; nothing has changed then.
         """
@@ -169,14 +169,14 @@ class ManholeService(Service):
 
     def startService(self) -> None:
         """
-        Let users in.
+        Accept clients.
 
         @raise ListenError: the address can't be had.
         @raise StateDirectoryError: the state directory or the host key in it
             can't be used.
         """
-        # Conch takes the global reactor when it is imported, and until now
-        # somebody may have wanted to install another one.
+        # Conch takes the global reactor when it is imported. Until now the program could
+        # install another one.
         from txlb.admin._running import Running  # noqa: PLC0415
 
         key = self.loadHostKey()

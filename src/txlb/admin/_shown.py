@@ -1,5 +1,5 @@
 """
-What a prompt shows of values and of errors.
+The texts of values and errors at the prompt.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from types import TracebackType
 from txlb.errors import TxlbError
 from txlb.pool import Event
 
-#: Where our own modules are.
+#: The folder of the modules of txlb.
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
-#: The file of what is typed.
+#: The name of the file that typed lines are in.
 CONSOLE = "<console>"
 
 
 def valueText(value: object) -> str:
     """
-    Tell a value: as Python does, but events as sentences, a line each.
+    Show a value as Python does, but events as sentences, a line each.
     """
     if isinstance(value, Event):
         return str(value)
@@ -32,11 +32,11 @@ def valueText(value: object) -> str:
 
 def errorText(error: BaseException, where: TracebackType | None, lines: int) -> str:
     """
-    Tell what went wrong with what was typed.
+    Show an error of a typed statement.
 
-    What txlb says of it is one line that names the thing and the remedy, and says nothing of how it
-    was found. So is what Python says if one line was typed. Of all others it is Python's
-    traceback, without what is in our modules.
+    An error of txlb is one line, which names the thing and the remedy, without a traceback.
+    An error of Python is one line too if one line was typed. For all other errors it is
+    Python's traceback, without the frames of txlb's modules.
 
     @param where: the traceback, from the statement on.
     @param lines: how many lines the statement had.
@@ -49,7 +49,7 @@ def errorText(error: BaseException, where: TracebackType | None, lines: int) -> 
     frames = traceback.extract_tb(where)
     place = _placeInside(frames)
     if place:
-        # A wrong value, or a fault of ours: to tell them apart takes the place.
+        # It takes the place to tell a wrong value from a fault of txlb.
         return f"{line} ({place})"
     if lines == 1 and all(frame.filename == CONSOLE for frame in frames):
         if error.__cause__ is None and error.__context__ is None and len(frames) == 1:
@@ -64,7 +64,7 @@ def errorText(error: BaseException, where: TracebackType | None, lines: int) -> 
 
 def _placeInside(frames: traceback.StackSummary) -> str:
     """
-    Where in our modules what was typed has come to its end, if it has there.
+    Return the place in the modules of txlb that raised; empty if that is elsewhere.
     """
     place = ""
     for frame in frames:
@@ -77,7 +77,7 @@ def _placeInside(frames: traceback.StackSummary) -> str:
 
 def _message(error: BaseException) -> str:
     """
-    What Python says of an error, which differs from its text for some kinds.
+    Return Python's message for an error, which differs from its text for some kinds.
     """
     told = "".join(traceback.format_exception_only(error)).rstrip("\n")
     return told.partition(": ")[2]

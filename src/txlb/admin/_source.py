@@ -1,5 +1,5 @@
 """
-From where a client comes, as far as limits go.
+The sources of clients, by which limits count.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from txlb.connecting import tcpAddressOf
 #: An IPv6 client can choose its address from a network of this size: RFC 6177.
 IPV6_PREFIX = 64
 
-#: Where clients of a UNIX socket come from.
+#: The source of the clients of a UNIX socket.
 LOCAL = "unix"
 
 
 def clientHost(address: object) -> str | None:
     """
-    The IP address of a peer, an IPv4 address also if it came as an IPv6 one
+    Return the IP address of a peer, an IPv4 address also if it came as an IPv6 one
     (C{::ffff:192.0.2.1}), and a link-local one with its zone.
 
     @param address: as Twisted tells it.
@@ -30,8 +30,7 @@ def clientHost(address: object) -> str | None:
 
 def sourceOf(address: object) -> str:
     """
-    What the limits of clients are counted by: an IPv4 address, the /64 of an IPv6 address,
-    or L{LOCAL}.
+    Return the source of a client: an IPv4 address, the /64 of an IPv6 address, or L{LOCAL}.
     """
     host = clientHost(address)
     if host is None:
@@ -44,7 +43,7 @@ def sourceOf(address: object) -> str:
 
 def peerName(address: object) -> str:
     """
-    A peer as it is called in logs.
+    Return the name of a peer in logs.
     """
     host = clientHost(address)
     if host is None:

@@ -21,8 +21,8 @@ EARLY_OF_ONE = 16
 #: Seconds after which a connection from which nothing is heard makes room for a newcomer.
 SILENCE = 2.0
 
-#: Seconds after which any connection does, the oldest first. To log in with a key takes
-#: less, and nobody is asked to go while there is room.
+#: Seconds after which any connection does, the oldest first. A login with a key takes less,
+#: and no connection makes room while there is room.
 AGE = 15.0
 
 
@@ -30,7 +30,7 @@ class Startup(Protocol):
     """
     A connection whose client has not logged in.
 
-    @ivar source: from where it comes, see L{txlb.admin._source.sourceOf}.
+    @ivar source: the source of its client, see L{txlb.admin._source.sourceOf}.
     """
 
     source: str
@@ -38,18 +38,18 @@ class Startup(Protocol):
     @property
     def silent(self) -> bool:
         """
-        Whether it is for its client to go on.
+        Whether it waits for its client.
         """
 
     def makeRoom(self) -> None:
         """
-        Close it, as there are others who want to log in. It is removed then.
+        Close it, as other clients want to log in. It is removed then.
         """
 
 
 class _Entry:
     """
-    What is known of one of them.
+    The times of one of them.
     """
 
     __slots__ = ("began", "heard")
@@ -64,11 +64,11 @@ class Startups:
     The connections whose clients have not logged in. Owned by a
     L{txlb.admin._transport.ManholeFactory}.
 
-    One client alone can't keep others out: it gets no more than its share, those of its
-    connections that say nothing make room, and of the others the oldest one does.
+    One client alone can't keep others out: it gets no more than its share, its silent
+    connections make room first, and after them its oldest one.
 
     @param seconds: the monotonic clock.
-    @param random: what refuses newcomers by chance.
+    @param random: refuses newcomers by chance.
     @param slept: tells how many seconds since a time don't count, as the process slept.
     """
 
@@ -87,7 +87,7 @@ class Startups:
 
     def __len__(self) -> int:
         """
-        How many there are.
+        Return their number.
         """
         return len(self._entries)
 
@@ -111,14 +111,14 @@ class Startups:
 
     def _largest(self) -> str:
         """
-        The source of the most connections.
+        Return the source of the most connections.
         """
         return max(self._counts, key=self._counts.__getitem__)
 
     def _victim(self, source: str) -> Startup | None:
         """
-        The connection of a source that makes room: of those that say nothing the one
-        that has been silent for longest, else the oldest one, if it is old.
+        Return the connection of a source that makes room: the one that has been silent for
+        longest, or else the oldest one, if it is old.
         """
         mine = [(each, entry) for each, entry in self._entries.items() if each.source == source]
         silent = [pair for pair in mine if pair[0].silent and self._since(pair[1].heard) >= SILENCE]
@@ -129,20 +129,20 @@ class Startups:
 
     def _since(self, when: float) -> float:
         """
-        For how long the process has been awake since a time, in seconds.
+        Return the seconds that the process has been awake since a time.
         """
         return self._seconds() - when - self._slept(when)
 
     def add(self, startup: Startup) -> None:
         """
-        There is another one.
+        Add a connection.
         """
         self._entries[startup] = _Entry(self._seconds())
         self._counts[startup.source] = self._counts.get(startup.source, 0) + 1
 
     def heard(self, startup: Startup) -> None:
         """
-        A client has gone on.
+        Note that a client has gone on.
         """
         entry = self._entries.get(startup)
         if entry is not None:
@@ -150,7 +150,7 @@ class Startups:
 
     def remove(self, startup: Startup) -> bool:
         """
-        One is no more, or has logged in.
+        Remove a connection that is closed, or whose client has logged in.
 
         @return: whether it was among them.
         """
@@ -164,7 +164,7 @@ class Startups:
 
 def _excess(count: int, early: int, most: int) -> float:
     """
-    How far a number is on its way from where it begins to be too large to where it is.
+    Return a number as a share of the way from C{early} to C{most}.
 
     @return: at most 0 if it is not too large, at least 1 if it is.
     """

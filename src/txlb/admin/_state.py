@@ -1,5 +1,5 @@
 """
-The directory for what txlb keeps from one run to the next.
+The directory for data that txlb keeps from one run to the next.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from txlb.admin._statepath import statePath
 from txlb.admin._trust import ownershipProblem, pathProblem
 from txlb.errors import StateDirectoryError
 
-#: The remedy that there always is.
+#: The remedy that is always possible.
 ANOTHER = "name a folder that is txlb's own with --state-directory or in $STATE_DIRECTORY"
 
 
 def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = None) -> str:
     """
-    Find the state directory, and make it (mode 0700) where it is not there yet.
+    Find the state directory, and make it (mode 0700) if there is none yet.
 
     It is the first of: C{path}; the first entry of C{$STATE_DIRECTORY}, which
     systemd sets; for root C{/var/lib/txlb}; C{$XDG_STATE_HOME/txlb};
@@ -28,7 +28,7 @@ def stateDirectory(path: str | None = None, environ: Mapping[str, str] | None = 
     @raise StateDirectoryError: it can't be made, is no directory, belongs to
         another user, or others can write to it or to a folder above it.
     """
-    # The command line knows the places too, and starts without Twisted.
+    # The command line uses this module too, and starts without Twisted.
     from txlb.process import Folder, UntrustedPath, ownFolderRemedy  # noqa: PLC0415 - see above
 
     found = statePath(path, environ)

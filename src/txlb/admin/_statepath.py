@@ -1,6 +1,6 @@
 """
-Where the state directory is. The C{txlb} command looks there too, and does without
-Twisted, so that nothing here imports it.
+The path of the state directory. The C{txlb} command uses it too, and starts without Twisted,
+so that nothing here imports it.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-#: Where a service of the machine keeps its state.
+#: The state directory of a service of the machine.
 SYSTEM_DIRECTORY = "/var/lib/txlb"
 
 
 def statePath(path: str | None = None, environ: Mapping[str, str] | None = None) -> str:
     """
-    Say where L{stateDirectory} finds the directory, without looking whether it is
-    there.
+    Return the path of the directory that L{stateDirectory} finds or makes. Here it is not
+    looked at.
 
     @return: its absolute path.
     """
@@ -24,7 +24,7 @@ def statePath(path: str | None = None, environ: Mapping[str, str] | None = None)
 
 def demoSocket(state: str, number: int = 1) -> str:
     """
-    Say where the control socket of a demo is.
+    Return the path of the control socket of a demo.
 
     @param state: the state directory.
     @param number: which of the demos that run at once, from 1.

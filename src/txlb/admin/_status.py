@@ -1,5 +1,5 @@
 """
-How things stand, as a table for people.
+The status of a balancer as a table for people.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LEFT = 3
 
 class Listener(Protocol):
     """
-    What is asked of a listener.
+    The part of a listener that the status needs.
     """
 
     @property
@@ -36,13 +36,13 @@ class Listener(Protocol):
     @property
     def addresses(self) -> Iterable[object]:
         """
-        Where it listens now.
+        The addresses on which it listens now.
         """
 
 
 class Balancer(Protocol):
     """
-    What is asked of a L{txlb.application.LoadBalancedService}.
+    The part of a L{txlb.application.LoadBalancedService} that the status needs.
     """
 
     @property
@@ -53,18 +53,18 @@ class Balancer(Protocol):
 
     def getProxyNames(self) -> list[str]:
         """
-        The names of its listeners.
+        Return the names of its listeners.
         """
 
     def getProxyService(self, proxyName: str) -> Listener:
         """
-        The listener of a name.
+        Return the listener of a name.
         """
 
 
 class Configured(Protocol):
     """
-    What is asked of a L{txlb.config.Configuration}.
+    The part of a L{txlb.config.Configuration} that the status needs.
     """
 
     @property
@@ -75,7 +75,7 @@ class Configured(Protocol):
 
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
         """
-        What differs between the file's services and these, a line each.
+        Return the differences between the file's services and these, a line each.
         """
 
 
@@ -115,10 +115,10 @@ def statusText(
     paint: Paint = lambda _state, part: part,
 ) -> str:
     """
-    The same of what is known of a balancer elsewhere.
+    Make the same text of a status that was read elsewhere.
 
-    @param listeners: where each listens, by its name.
-    @param path: the configuration file; L{None} where there is none.
+    @param listeners: the addresses of each, by its name.
+    @param path: the configuration file; L{None} if there is none.
     @param changes: what differs from it, a line each.
     @param paint: given the state of a host and a part of a line, gives that part in
         colours.
@@ -229,7 +229,8 @@ def _fate(group: GroupSnapshot) -> str:
 
 def _checked(host: HostSnapshot) -> str:
     """
-    What the last check found, when, and how much of its time a host was in.
+    Tell the result of the last check, its age, and the share of the time in which the host
+    was up.
     """
     age = durationText(host.checkedAge or 0.0)
     return f"{host.checked}, {age} ago; in for {host.upShare:.1%} of its time"
@@ -251,7 +252,7 @@ def _row(host: HostSnapshot) -> tuple[str, ...]:
 
 def _weight(host: HostSnapshot) -> str:
     """
-    The weight, with the one in effect where that is another one.
+    Show the weight, with the effective one if that differs.
     """
     if host.weight and host.effectiveWeight != host.weight:
         return f"{host.effectiveWeight:.3g} of {host.weight}"
@@ -260,8 +261,8 @@ def _weight(host: HostSnapshot) -> str:
 
 def _why(host: HostSnapshot) -> str:
     """
-    Since when a host is not up, and why; of a host that is up, how loaded it is
-    where that is known.
+    Tell since when a host is not up, and why; of a host that is up its load, if that is
+    known.
     """
     if host.state in {"up", "unchecked", "full"}:
         return _load(host)
@@ -301,7 +302,7 @@ def _changes(path: str | None, changes: Sequence[str]) -> list[str]:
 
 def bytesText(count: int) -> str:
     """
-    A number of bytes in at most seven characters.
+    Show a number of bytes in at most seven characters.
     """
     if count < 1000:
         return f"{count} B"
@@ -324,7 +325,7 @@ def durationText(seconds: float) -> str:
 
 def fitted(text: str, width: int) -> str:
     """
-    A text cut to a column, in the middle, as names and paths differ at the ends.
+    Cut a text to the width of a column, in the middle, as names and paths differ at the ends.
     """
     if len(text) <= width:
         return text

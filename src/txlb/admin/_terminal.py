@@ -1,10 +1,10 @@
 """
-A session at a terminal: a prompt with history, colours and line editing.
+Sessions at a terminal: a prompt with history, colours and line editing.
 
-Conch's manhole does most of it. What is different here: nothing that a client
-sends is kept without bound, a paste is not coloured letter by letter, names with
-letters beyond ASCII can be typed, output that comes by itself leaves the line
-that is being typed as it was, and the client's screen is not cleared.
+Conch's manhole does most of it. The differences: input is not kept without bound, a paste
+is not coloured letter by letter, names with letters beyond ASCII can be typed, output that
+comes by itself leaves the line that is being typed as it was, and the client's screen is
+not cleared.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from txlb.admin._completion import Completer, beginning
 from txlb.admin._console import MAX_LINE, Acting, Interpreter
 from txlb.admin._plain import Output
 
-#: How many lines the history keeps.
+#: Lines that the history keeps.
 MAX_HISTORY = 200
 
-#: The longest escape sequence that is waited for, in bytes.
+#: The longest escape sequence, in bytes.
 MAX_ESCAPE = 64
 
-#: How much of a statement is coloured anew with every key, in bytes.
+#: The longest statement that is coloured anew with every key, in bytes.
 MAX_COLOURED = 1024
 
-#: How many names are shown that may stand where the cursor is.
+#: The most completions that are shown.
 MAX_CHOICES = 100
 
 CTRL_H = b"\x08"
@@ -52,7 +52,7 @@ class TerminalSession:
     @param namespace: makes the names that are bound, see L{PlainSession}.
     @param log: is called with each line before it is run.
     @param size: the terminal's columns and rows.
-    @param acting: is entered around each line, to say who acts.
+    @param acting: makes the context in which each line runs.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class TerminalSession:
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Keys.
+        Take keys.
         """
         if not self._ended:
             self._terminal.dataReceived(data)
 
     def eofReceived(self) -> None:
         """
-        There will be no more keys.
+        End the session, as there are no more keys.
         """
         self._quit(0)
 
     def closed(self) -> None:
         """
-        The client has gone.
+        Stop, as the client has gone.
         """
         if not self._ended:
             self._ended = True
@@ -94,7 +94,7 @@ class TerminalSession:
 
     def stopping(self) -> None:
         """
-        The balancer ends the session.
+        End the session, as the balancer stops.
         """
         if not self._ended:
             self._terminal.write("\nThe balancer ends this session.")
@@ -102,7 +102,7 @@ class TerminalSession:
 
     def resized(self, width: int, height: int) -> None:
         """
-        The window has another size.
+        Take another size of the window.
         """
         if not self._ended:
             self._terminal.terminalProtocol.resized(width, height)
@@ -111,14 +111,14 @@ class TerminalSession:
 
     def write(self, data: bytes) -> None:
         """
-        To the screen.
+        Write to the screen.
         """
         if not self._ended:
             self._output.write(data)
 
     def loseConnection(self) -> None:
         """
-        The terminal is left.
+        End the session, as the terminal is left.
         """
         if not self._ended:
             self._ended = True
@@ -141,7 +141,7 @@ class Terminal(insults.ServerProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Bytes from the keyboard, or a paste.
+        Take bytes from the keyboard, or of a paste.
         """
         prompt = self.terminalProtocol
         prompt.pasting = True
@@ -164,13 +164,13 @@ class Terminal(insults.ServerProtocol):
 
 class Prompt(ColoredManhole):
     """
-    What somebody at a terminal talks to; the L{txlb.admin._console.Console} of an
+    The prompt that a terminal shows; the L{txlb.admin._console.Console} of an
     L{Interpreter}.
 
     @ivar pasting: whether more keys have come already.
     """
 
-    # Not Conch's ManholeInterpreter, but one that does what Conch asks of it.
+    # Not a ManholeInterpreter of Conch, but it has the methods that Conch calls.
     interpreter: Any
 
     def __init__(
@@ -203,7 +203,7 @@ class Prompt(ColoredManhole):
 
     def connectionLost(self, reason: object) -> None:
         """
-        The terminal is gone.
+        Stop, as the terminal is gone.
         """
         self._ended = True
 
@@ -217,7 +217,7 @@ class Prompt(ColoredManhole):
 
     def resized(self, width: int, height: int) -> None:
         """
-        The window has another size.
+        Take another size of the window.
         """
         self.width, self.height = width, height
 
@@ -225,7 +225,7 @@ class Prompt(ColoredManhole):
 
     def keystrokeReceived(self, keyID: bytes, modifier: object) -> None:
         """
-        A key, or one byte of a character.
+        Take a key, or one byte of a character.
         """
         if self._ended:
             return
@@ -240,7 +240,7 @@ class Prompt(ColoredManhole):
 
     def characterReceived(self, ch: bytes, moreCharactersComing: bool) -> None:
         """
-        A character for the line.
+        Add a character to the line.
         """
         if len(self.lineBuffer) >= MAX_LINE:
             self.terminal.write(b"\a")
@@ -255,8 +255,8 @@ class Prompt(ColoredManhole):
 
     def _worthColouring(self) -> bool:
         """
-        Colouring draws the line anew, which works within one row of the screen,
-        and reads the whole statement, which takes its time.
+        Whether to colour the line. Colouring draws the line anew, which works within one row
+        of the screen, and it reads the whole statement, which takes time.
         """
         fits = len(self.ps[self.pn]) + len(self.lineBuffer) + 1 < self.width
         size = sum(map(len, self.interpreter.buffer)) + len(self.lineBuffer)
@@ -283,14 +283,14 @@ class Prompt(ColoredManhole):
 
     def handle_UP(self) -> None:
         """
-        The line before, of the history.
+        Show the line before, of the history.
         """
         super().handle_UP()
         self._trimHistory()
 
     def handle_RETURN(self) -> None:
         """
-        The line is complete.
+        Run the line, as it is complete.
         """
         super().handle_RETURN()
         self._trimHistory()
@@ -322,8 +322,7 @@ class Prompt(ColoredManhole):
 
     def addOutput(self, data: str, isAsync: Any = False) -> None:
         """
-        Show something. What comes by itself goes above the line that is being
-        typed.
+        Show a text. Output that comes by itself goes above the line that is being typed.
         """
         if self._ended:
             return
@@ -357,7 +356,7 @@ class Prompt(ColoredManhole):
 
 def _columns(choices: Sequence[str], width: int) -> str:
     """
-    Choices side by side, the most that are shown.
+    Show choices side by side, up to a bound.
     """
     shown = [each.rpartition(".")[2] for each in choices[:MAX_CHOICES]]
     if len(choices) > len(shown):

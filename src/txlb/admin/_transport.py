@@ -1,12 +1,12 @@
 """
-The ssh protocol below the sessions: what is negotiated, and what may come when.
+The ssh protocol below the sessions.
 
-Conch exchanges keys, dispatches messages and logs in. Packets and ciphers are ours
+Conch exchanges keys, dispatches messages and logs in. Packets and ciphers are txlb's own
 (L{txlb.admin._packets}), as Conch has no cipher that authenticates before it decrypts.
-So is the order in which messages may come (L{txlb.admin._order}).
+The order in which messages may come is txlb's own too (L{txlb.admin._order}).
 
-Until a client has logged in, what it sends is only kept, up to a bound, and worked on
-when it is its turn: see L{txlb.admin._work}.
+Until a client has logged in, its input is kept, up to a bound, and worked on when it is the
+client's turn: see L{txlb.admin._work}.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ManholeTransport(SSHServerTransport):
     """
     One client's connection.
 
-    @ivar peer: from where it comes, as it is called in logs.
-    @ivar newcomer: what it is until its client has logged in.
+    @ivar peer: the address of the client, as logs name it.
+    @ivar newcomer: its state until the client has logged in.
     """
 
     _log = quietLog
@@ -58,10 +58,10 @@ class ManholeTransport(SSHServerTransport):
     supportedKeyExchanges = keyExchanges(SSHServerTransport.supportedKeyExchanges)
     supportedCiphers = list(CIPHERS)  # noqa: RUF012 - as Conch has it
     supportedMACs = list(MACS)  # noqa: RUF012 - likewise
-    # Compression would let a stranger have a megabyte made of every kilobyte.
+    # With compression a client could have a megabyte made of every kilobyte.
     supportedCompressions = [b"none"]  # noqa: RUF012 - likewise
 
-    #: Whether nothing that comes is looked at any more.
+    #: Whether input is ignored.
     ended = False
     newcomer: Newcomer
     _wake: Deadline
@@ -73,7 +73,7 @@ class ManholeTransport(SSHServerTransport):
 
     def connectionMade(self) -> None:
         """
-        A client is there.
+        Give the client a place, and wait for its turn.
         """
         address = self.transport.getPeer()
         self.peer = peerName(address)
@@ -85,13 +85,13 @@ class ManholeTransport(SSHServerTransport):
 
     def begin(self) -> None:
         """
-        It is its turn: talk to the client.
+        Talk to the client, as it is the client's turn.
         """
         super().connectionMade()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """
-        It has gone.
+        Forget the client, as it has gone.
         """
         self.ended = True
         self._wake.cancel()
@@ -106,14 +106,14 @@ class ManholeTransport(SSHServerTransport):
     @property
     def user(self) -> Administrator | None:
         """
-        Who has logged in.
+        The avatar of the user; L{None} before the login.
         """
         user: Administrator | None = getattr(self, "avatar", None)
         return user
 
     def loggedIn(self, user: Administrator) -> None:
         """
-        The client's user is known.
+        Note the user of the client.
         """
         user.peer = self.peer
         self._wake.cancel()
@@ -127,18 +127,18 @@ class ManholeTransport(SSHServerTransport):
             transport.DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE, b"you took too long"
         )
 
-    # Among those who have not logged in
+    # Among the connections before their login
 
     @property
     def deciding(self) -> bool:
         """
-        Whether its client waits to be told whether it gets in.
+        Whether a try of the client to log in is being decided.
         """
         return isinstance(self.service, UserAuth) and self.service.busy
 
     def makeRoom(self) -> None:
         """
-        Close it, as there are others who want to log in.
+        Close the connection, as other clients want to log in.
         """
         self.sendDisconnect(
             transport.DISCONNECT_TOO_MANY_CONNECTIONS, b"others want to log in, try again"
@@ -149,13 +149,13 @@ class ManholeTransport(SSHServerTransport):
     @property
     def unread(self) -> int:
         """
-        How many bytes have come that were not looked at yet.
+        The number of bytes that have come and were not looked at yet.
         """
         return self._packets.waiting
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Bytes of the protocol. What breaks its rules ends the connection.
+        Take bytes of the protocol. Bytes that break its rules end the connection.
         """
         if self.ended:
             return
@@ -167,7 +167,7 @@ class ManholeTransport(SSHServerTransport):
 
     def whileInOrder(self, read: Callable[[], bool]) -> bool:
         """
-        Read something. If it breaks the rules, end the connection.
+        Call a function that reads. If the input breaks the rules, end the connection.
 
         @return: what C{read} returns, or L{False}.
         """
@@ -175,7 +175,7 @@ class ManholeTransport(SSHServerTransport):
             return read()
         except PacketError as error:
             self._outOfOrder(str(error), error.reason)
-        except Exception as error:  # noqa: BLE001 - Conch's parsers raise whatever they do
+        except Exception as error:  # noqa: BLE001 - Conch's parsers raise many kinds
             self._complain(f"{type(error).__name__}: {error}")
             self.abort()
         return False
@@ -229,7 +229,7 @@ class ManholeTransport(SSHServerTransport):
 
     def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
         """
-        A message. After the end of the conversation there is none.
+        Take a message, unless the conversation has ended.
         """
         if self.ended:
             return
@@ -242,7 +242,7 @@ class ManholeTransport(SSHServerTransport):
 
     def sendKexInit(self) -> None:
         """
-        Say what is offered.
+        Send the offer of algorithms.
         """
         if self._keyExchangeState != self._KEY_EXCHANGE_NONE:
             raise RuntimeError(f"keys are being exchanged: {self._keyExchangeState}")
@@ -265,7 +265,7 @@ class ManholeTransport(SSHServerTransport):
 
     def ssh_KEXINIT(self, packet: bytes) -> None:
         """
-        The client says what it offers.
+        Take the offer of the client.
         """
         if self.sessionID is None and STRICT_CLIENT in getNS(packet[16:])[0].split(b","):
             self._order.strict = True
@@ -279,7 +279,7 @@ class ManholeTransport(SSHServerTransport):
 
     def _newKeys(self) -> None:
         """
-        The client uses the new keys from now on.
+        Use the new keys for packets of the client.
         """
         self._packets.incoming = self.nextEncryptions.incoming
         if self._order.strict:
@@ -290,8 +290,8 @@ class ManholeTransport(SSHServerTransport):
 
     def sendExtInfo(self, extensions: list[tuple[bytes, bytes]]) -> None:
         """
-        Tell by which algorithms users may sign. Conch would name those of the
-        host key, and nobody with another kind of key could log in.
+        Tell by which algorithms users may sign. Conch would name those of the host key, and
+        users with another kind of key could not log in.
         """
         super().sendExtInfo([(b"server-sig-algs", b",".join(SIGNATURE_ALGORITHMS))])
 
@@ -299,8 +299,8 @@ class ManholeTransport(SSHServerTransport):
 
     def ssh_SERVICE_REQUEST(self, packet: bytes) -> None:
         """
-        The client wants to log in. It may say so before each try, as paramiko does; that gives it
-        no more tries.
+        Begin the login. A client may ask for it before each try, as paramiko does; that gives
+        it no more tries.
         """
         asked = getNS(packet)[0]
         if isinstance(self.service, UserAuth) and asked == self.service.name:
@@ -312,13 +312,13 @@ class ManholeTransport(SSHServerTransport):
 
     def receiveError(self, reasonCode: int, description: bytes) -> None:
         """
-        The client says why it goes; most say that their user wants it.
+        End, as the client says that it goes.
         """
         self._end()
 
     def receiveUnimplemented(self, seqnum: int) -> None:
         """
-        The client does not know what it was told, and need not.
+        Ignore that the client does not know a message.
         """
 
     # What goes out
@@ -359,9 +359,8 @@ class ManholeTransport(SSHServerTransport):
 
     def shutDown(self) -> None:
         """
-        The manhole closes. Sessions are ended first: OpenSSH's client goes by
-        itself then, and shows what it was told, which it does not once it is
-        disconnected.
+        End the sessions, then close. OpenSSH's client goes by itself at the end of its
+        session, and shows its last output, which it does not if it is disconnected.
         """
         if not self.ended and self.user is not None and self.user.stopping():
             self._wakeAfter(GOODBYE_TIMEOUT, self._disconnect)
@@ -390,7 +389,6 @@ class ManholeTransport(SSHServerTransport):
 
     def _wakeAfter(self, delay: float, action: Callable[[], object]) -> None:
         """
-        What is to be done when the client has taken too long for something. There
-        is one such thing at a time.
+        Call a function if the client takes too long. There is one such deadline at a time.
         """
         self._wake = self.factory.deadlines.patience(delay, action)

@@ -1,9 +1,10 @@
 """
-How often passwords may be tried.
+Bounds on tries of passwords.
 
-Who guesses passwords of an account is slowed down, and nobody else: what counts is the pair of
-address and account. So the right password from elsewhere is not refused because others
-guess, nor that of another account. One address has a bound for all accounts together.
+A client that guesses the passwords of an account is slowed down, and no other client: wrong
+passwords are counted for the pair of address and account. So the right password from another
+address, or for another account, is not refused. One address has a bound for all accounts
+together.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ PAIR_SECONDS = 10.0
 SOURCE_TRIES = 20
 SOURCE_SECONDS = 2.0
 
-#: Bytes of a user's name that count.
+#: Bytes of a user's name that are compared.
 MAX_NAME = 256
 
 
 class TooManyTries(TxlbError):
     """
-    Too many passwords were wrong; the next one has to wait.
+    A password that has to wait, as too many were wrong.
     """
 
 
@@ -45,9 +46,9 @@ class PasswordTries:
 
     def begin(self, source: str, user: bytes) -> None:
         """
-        A password is about to be checked.
+        Count a password that is about to be checked.
 
-        @param source: from where it comes, see L{txlb.admin._source.sourceOf}.
+        @param source: the source of the try, see L{txlb.admin._source.sourceOf}.
         @raise TooManyTries: it has to wait.
         """
         pair = _pair(source, user)
@@ -62,7 +63,7 @@ class PasswordTries:
 
     def wasRight(self, source: str, user: bytes) -> None:
         """
-        The password was right.
+        Take back a count, as the password was right.
         """
         self._pairs.reset(_pair(source, user))
         self._sources.giveBack(source)

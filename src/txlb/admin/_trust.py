@@ -1,11 +1,11 @@
 """
-Whether what lies at a path can be trusted: nobody but this process's user and root can have
-changed it, or put something else in its place.
+Trust in files: only this process's user and root can have changed a trusted file, or can put
+another file in its place.
 
-This is what sshd's C{StrictModes} asks of C{authorized_keys}. It goes further in that the folders
-that lead to a symbolic link are looked at too, and less far in one thing: a folder of root's that
-everybody may write to, with the sticky bit as C{/tmp} has it, may be above one that nobody else
-may write to, as nobody else can rename that one.
+sshd's C{StrictModes} asks the same of C{authorized_keys}. Here the folders that lead to a
+symbolic link are looked at too. In one thing this asks for less: a folder of root's that all
+users may write to, with the sticky bit as C{/tmp} has it, may be above a folder that other
+users can't write to, as they can't rename that one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _WRITABLE = 0o022
 
 def ownershipProblem(status: os.stat_result) -> str | None:
     """
-    Why what has such a status can't be trusted: somebody other than this process's
-    user and root could have changed it. L{None} where nobody could.
+    Return why a file with such a status can't be trusted: users other than this process's
+    user and root could have changed it. L{None} if they could not.
     """
     if status.st_uid not in _trusted():
         return f"belongs to another user (uid {status.st_uid})"
@@ -35,9 +35,9 @@ def ownershipProblem(status: os.stat_result) -> str | None:
 
 def pathProblem(path: str) -> str | None:
     """
-    Why a path can't be trusted, because of what it leads through.
+    Return why a path can't be trusted because of the folders and links on it.
 
-    @param path: an absolute path. What lies there is not looked at itself, see
+    @param path: an absolute path. The file at its end is not looked at, see
         L{ownershipProblem}.
     @return: a sentence that names the folder and says what to do; L{None} if nothing is
         wrong.
@@ -73,8 +73,8 @@ def _remedy(status: os.stat_result, folder: str) -> str:
 
 def _places(path: str) -> Iterator[str]:
     """
-    Every folder that the system goes through, from the root on, and every symbolic link
-    that it follows; each once.
+    Yield every folder that the system goes through, from the root on, and every symbolic
+    link that it follows; each once.
     """
     seen: set[str] = set()
     links = 0

@@ -37,7 +37,7 @@ from txlb.config import AdminUser
 from txlb.errors import DuplicateName
 from txlb.model import checkItems
 
-#: What a public key may be signed with; SHA-1 is not among it.
+#: The algorithms of signatures that are accepted; SHA-1 is not among them.
 SIGNATURE_ALGORITHMS = (
     b"ssh-ed25519",
     b"sk-ssh-ed25519@openssh.com",
@@ -49,14 +49,13 @@ SIGNATURE_ALGORITHMS = (
     b"rsa-sha2-256",
 )
 
-#: By what else than its own kind a key may sign: RFC 8332.
+#: Algorithms of signatures for a kind of key, if those differ from the kind: RFC 8332.
 _ALGORITHMS = {b"ssh-rsa": {b"rsa-sha2-512", b"rsa-sha2-256"}}
 
 
 class LoginRefused(UnauthorizedLogin):
     """
-    Somebody was not let in. The message is for the log; clients are told
-    nothing.
+    A login that is refused. The message is for the log; clients get no reason.
     """
 
 
@@ -74,7 +73,7 @@ class Users:
 
     def replace(self, users: Iterable[AdminUser]) -> None:
         """
-        These are the users from now on.
+        Replace the users.
 
         @raise DuplicateName: two have the same name; the old ones stay then.
         @raise ModelError: something among them is no user; likewise.
@@ -88,12 +87,14 @@ class Users:
 
     def __iter__(self) -> Iterator[AdminUser]:
         """
-        The users, in the order in which they were given.
+        Iterate over the users, in the order in which they were given.
         """
         return iter(self._users.values())
 
     def named(self, name: bytes) -> AdminUser:
         """
+        Return the user of a name.
+
         @raise LoginRefused: there is no such user.
         """
         try:
@@ -103,10 +104,10 @@ class Users:
 
     def standIn(self, name: bytes) -> AdminUser | None:
         """
-        A user with keys whose file is looked at for somebody who has none, so that it can't
-        be told from outside who exists. For one name it is the same each time.
+        Return the user whose file of keys is looked at in place of a user without keys, so
+        that clients can't find out which users exist. For one name it is the same each time.
 
-        @return: L{None} where no user has keys.
+        @return: L{None} if no user has keys.
         """
         withKeys = [user for user in self if user.authorizedKeys is not None]
         if not withKeys:
@@ -116,16 +117,16 @@ class Users:
 
     def costliestHash(self) -> str | None:
         """
-        The hash of a user whose check takes the longest; L{None} where no user
-        has a usable one.
+        Return the hash of a user whose check takes the longest; L{None} if no user has a
+        usable one.
         """
         hashes = [user.password for user in self if user.password is not None]
         return max(filter(isUsableHash, hashes), key=hashCost, default=None)
 
     def warnings(self) -> list[str]:
         """
-        What is wrong with users who can't log in although that seems to be
-        meant, and how to mend it.
+        Return the reasons why users can't log in that seem to be meant to, each with its
+        remedy.
         """
         return [warning for user in self if (warning := _warning(user)) is not None]
 
@@ -148,7 +149,7 @@ def _warning(user: AdminUser) -> str | None:
 
 class PasswordTry(UsernamePassword):
     """
-    A password, and from where it comes.
+    A password, with its source.
 
     @ivar source: see L{txlb.admin._source.sourceOf}.
     """
@@ -161,9 +162,9 @@ class PasswordTry(UsernamePassword):
 @implementer(ICredentialsChecker)
 class PasswordChecker:
     """
-    Lets in who knows the password.
+    A checker of passwords.
 
-    Whatever is wrong with the user, the answer takes as long as a check does.
+    The answer takes as long as a check also if the user does not exist or has no password.
 
     @param seconds: the monotonic clock, by which wrong passwords are forgotten.
     """
@@ -179,7 +180,9 @@ class PasswordChecker:
 
     def requestAvatarId(self, credentials: UsernamePassword) -> Deferred[bytes | tuple[()]]:
         """
-        See L{ICredentialsChecker}. It fails with L{LoginRefused}.
+        Check a password.
+
+        @return: fires with the name of the user; fails with L{LoginRefused}.
         """
         name = credentials.username
         source = credentials.source if isinstance(credentials, PasswordTry) else LOCAL
@@ -226,11 +229,11 @@ def _usableHash(user: AdminUser) -> str:
 @implementer(ICredentialsChecker)
 class KeyChecker:
     """
-    Lets in who has the private key to one of the user's public keys. The file is
-    looked at for each key, so that one can be added or removed at any time.
+    A checker of signatures by one of the user's keys. The file of keys is looked at for each
+    try, so that a key can be added or removed at any time.
 
-    Whatever is wrong with the user, the answer to a key takes as long: a file is looked at
-    also for somebody who has none, or does not exist.
+    The answer takes as long if the user does not exist or has no keys: the file of another
+    user is looked at then.
     """
 
     credentialInterfaces = (ISSHPrivateKey,)
@@ -241,16 +244,17 @@ class KeyChecker:
 
     def requestAvatarId(self, credentials: SSHPrivateKey) -> Deferred[bytes | tuple[()]]:
         """
-        See L{ICredentialsChecker}.
+        Check a key and its signature.
 
-        @raise ValidPublicKey: the key would do, if it had signed.
-        @raise LoginRefused: it won't do.
+        @return: fires with the name of the user.
+        @raise ValidPublicKey: there is no signature, and the key is right.
+        @raise LoginRefused: the key or the signature is wrong.
         """
         name = self._authorized(credentials)
         if not credentials.signature:
             raise ValidPublicKey
-        # A key verifies by the algorithm that the signature names, which has to
-        # be the one that was offered and allowed.
+        # A key verifies by the algorithm that the signature names. That has to be the one
+        # that was offered and allowed.
         if _signedWith(credentials.signature) != credentials.algName:
             raise LoginRefused("the signature is wrong")
         try:
@@ -263,7 +267,7 @@ class KeyChecker:
 
     def _authorized(self, credentials: SSHPrivateKey) -> bytes:
         """
-        @return: the name of the user whose key it is.
+        Return the name of the user whose key it is.
         """
         checkAlgorithm(credentials.algName)
         refusal: LoginRefused | None = None
@@ -294,7 +298,9 @@ class KeyChecker:
 
 def checkAlgorithm(name: bytes) -> None:
     """
-    @raise LoginRefused: signatures of this kind are not good enough.
+    Check the algorithm of a signature.
+
+    @raise LoginRefused: signatures by it are not accepted.
     """
     if name not in SIGNATURE_ALGORITHMS:
         shown = name.decode("ascii", "backslashreplace")[:64]
@@ -304,14 +310,14 @@ def checkAlgorithm(name: bytes) -> None:
 def _signedWith(signature: bytes) -> bytes:
     try:
         name: bytes = getNS(signature)[0]
-    except Exception:  # noqa: BLE001 - whatever Conch's parser does, it is no signature
+    except Exception:  # noqa: BLE001 - if Conch's parser raises, it is no signature
         return b""
     return name
 
 
 def _signed(credentials: SSHPrivateKey) -> bytes:
     """
-    What has to have been signed.
+    Return the bytes that have to have been signed.
     """
     kind: bytes = getNS(credentials.blob)[0]
     if credentials.algName not in _ALGORITHMS.get(kind, {kind}):
@@ -327,14 +333,14 @@ def _signed(credentials: SSHPrivateKey) -> bytes:
 def _verified(credentials: SSHPrivateKey, message: bytes) -> bool:
     try:
         return bool(publicKey(credentials.blob).verify(credentials.signature, message))
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no signature
+    except Exception:  # noqa: BLE001 - if verifying raises, it is no signature
         return False
 
 
 @implementer(IRealm)
 class Realm:
     """
-    Makes the avatars of users who have proved their names. The avatar says what its user
+    Makes the avatars of users that have proved their names. The avatar says what its user
     may do.
 
     @param makeUser: makes the L{IConchUser} of a user.

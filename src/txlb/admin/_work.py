@@ -1,12 +1,12 @@
 """
-Work that is done in slices, and not more of it than a share of the time.
+Work that is done in slices, for at most a share of the time.
 
-What clients ask for takes time of the reactor's thread, in which connections are relayed
-too. So it is not done when bytes come but here: in slices of a millisecond or so, with a
-pause between two of them, and altogether for a share of the time, beside what has been
-saved up while nobody came. A L{Ration} says how much.
+Requests of clients take time of the reactor's thread, which relays connections too. So they
+are not done when bytes come but here: in slices of a millisecond or so, with a pause between
+two of them, and altogether for a share of the time, beside the time that was saved up while
+there was no work. A L{Ration} has the numbers.
 
-Another thread would not help: Python runs one at a time, and cryptography does not let
+Another thread would not help: Python runs one thread at a time, and cryptography does not let
 others run while it computes.
 """
 
@@ -24,18 +24,18 @@ from txlb.deadlines import Deadline, Deadlines
 @dataclass(frozen=True, slots=True)
 class Ration:
     """
-    How much work is done when. All are in seconds of the thread's own time, but C{pause}.
+    Amounts of work, in seconds of the thread's own time; C{pause} is in seconds of the clock.
 
-    @ivar slice: of work in one turn, after which the rest waits for a later one. What is one
-        thing is done as a whole.
-    @ivar pause: from one slice to the next. After a part of a slice it is that part of it, and
-        after one that has taken longer it is as much longer.
+    @ivar slice: of work in one turn. After it the rest waits for a later turn. One step of a
+        job is not divided.
+    @ivar pause: from one slice to the next. It is shorter or longer in proportion to the
+        length of the slice before it.
     @ivar share: of work in a second, 0 to 1.
     @ivar saved: of work that can be saved up.
-    @ivar owed: of work that can be owed, whatever one thing has taken: a machine that stood
-        still must not keep everybody out.
-    @ivar reading: that the reactor spends to read what there is then work for. They count
-        too.
+    @ivar owed: of work that can be owed, at most: after a machine stood still, clients must
+        not wait long.
+    @ivar reading: of work that counts for each input, for the time in which the reactor
+        reads it.
     @ivar atOnce: whether work may begin in the turn in which it comes.
     """
 
@@ -50,9 +50,9 @@ class Ration:
 
 class Job(Protocol):
     """
-    A client, or whatever else there is work for.
+    A client, or another origin of work.
 
-    @ivar source: from where the work comes. Each source gets the same share.
+    @ivar source: the source of the work. Each source gets the same share.
     @ivar stage: 0 or 1. Each stage of a source gets the same share of what the source gets.
     @ivar cost: seconds of work that it has had.
     """
@@ -63,7 +63,7 @@ class Job(Protocol):
 
     def work(self) -> bool:
         """
-        Do one thing.
+        Do one step.
 
         @return: whether there is more to do now.
         """
@@ -88,8 +88,8 @@ class Queue:
 
     def next(self) -> Job:
         """
-        Tell whose turn it is: of each stage by turns that of the job that has had least. So
-        nobody is held up by those that ask for much.
+        Return the job whose turn it is. The stages take turns, and in a stage it is the job
+        that has had the least time. So a job that needs much time holds up no other.
         """
         self._turn = 1 - self._turn
         jobs = self.jobs[self._turn] or self.jobs[1 - self._turn]
@@ -97,7 +97,7 @@ class Queue:
 
     def remove(self, job: Job) -> None:
         """
-        There is no work for a job any more.
+        Remove a job: there is no work for it any more.
         """
         for jobs in self.jobs:
             jobs.pop(job, None)
@@ -105,10 +105,10 @@ class Queue:
 
 class RationedWork:
     """
-    Does the work of all, by turns. Owned by what lets clients in.
+    Does the work of all jobs, in turns. Owned by the object that accepts the clients.
 
-    @param deadlines: when to do it.
-    @param ration: how much.
+    @param deadlines: calls when work is due.
+    @param ration: the bounds.
     @param spent: a clock of the time that this thread has worked, in seconds.
     """
 
@@ -138,7 +138,7 @@ class RationedWork:
 
     def add(self, job: Job) -> None:
         """
-        There is work for a job.
+        Add a job: there is work for it.
         """
         queue = self._sources.setdefault(job.source, Queue())
         queue.jobs[job.stage].setdefault(job)
@@ -149,7 +149,7 @@ class RationedWork:
 
     def remove(self, job: Job) -> None:
         """
-        There is none any more.
+        Remove a job: there is no work for it any more.
         """
         queue = self._sources.get(job.source)
         if queue is not None:
@@ -159,14 +159,14 @@ class RationedWork:
 
     def refund(self, job: Job) -> None:
         """
-        Give back what a job has cost.
+        Give back the time that a job has had.
         """
         self._left = min(self._ration.saved, self._left + job.cost)
         job.cost = 0.0
 
     def stop(self) -> None:
         """
-        Do no more.
+        Stop: do no more work.
         """
         self._sources.clear()
         if self._next is not None:
@@ -178,7 +178,7 @@ class RationedWork:
             return
         now = self._deadlines.seconds()
         ration = self._ration
-        # What was spent too much, and a whole slice, have to be earned first.
+        # Time that is owed, and a whole slice, have to be earned first.
         earned = now if self._left > 0 else now + (ration.slice - self._left) / ration.share
         when = max(now, self._earliest, earned)
         if atOnce and when <= now:
@@ -208,8 +208,8 @@ class RationedWork:
             if more:
                 self.add(job)
         self._working = False
-        # If others use the processor too, a slice has taken longer than it was. Others have
-        # their turn for as long then.
+        # If other processes use the processor, a slice has taken longer on the clock. The
+        # reactor has its turn for as long then.
         ended = self._deadlines.seconds()
         taken = min(max(used, ended - now), ration.owed)
         self._earliest = ended + ration.pause / ration.slice * taken
@@ -221,7 +221,7 @@ class RationedWork:
 
     def _take(self) -> Job:
         """
-        Tell which job is next. It stays where it is, and its source is the last one then.
+        Return the next job. The job stays in its queue, and its source becomes the last one.
         """
         source, queue = next(iter(self._sources.items()))
         del self._sources[source]
@@ -231,6 +231,6 @@ class RationedWork:
     def _do(self, job: Job) -> bool:
         try:
             return job.work()
-        except Exception:  # noqa: BLE001 - one job's trouble is not the next one's
-            log.failure("what a client has asked for failed")
+        except Exception:  # noqa: BLE001 - an error of one job must not stop the others
+            log.failure("a request of a client failed")
             return False

@@ -1,5 +1,5 @@
 """
-C{txlb client-address}: who is behind a connection that a host has.
+C{txlb client-address}: the client behind a connection that a host has.
 """
 
 from __future__ import annotations

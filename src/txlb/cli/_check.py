@@ -1,5 +1,5 @@
 """
-C{txlb check}: whether configuration files are right.
+C{txlb check}: a check of configuration files.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def checkFile(path: str, explain: bool = False) -> int:
     """
-    Say whether a configuration file is right, or everything that is wrong.
+    Say that a configuration file is right, or everything that is wrong with it.
 
     @param explain: whether to print every setting in effect.
-    @return: the exit status: 0 where it is right, or else 1.
+    @return: the exit status: 0 if it is right, or else 1.
     """
     # These bring Twisted and an XML parser, which most other commands do without; the
     # first, so that files can ask for every kind of check.

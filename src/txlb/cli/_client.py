@@ -1,5 +1,5 @@
 """
-Asking a balancer, and waiting for its answer.
+The connection to a balancer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 _REMEDIES = {
     errno.ENOENT: "there is no such socket; is the balancer running?",
-    errno.ECONNREFUSED: "nobody listens there any more; is the balancer running?",
+    errno.ECONNREFUSED: "no process listens there any more; is the balancer running?",
     errno.EACCES: "permission denied; the socket is for the balancer's user and root",
     errno.ENOTSOCK: "that is no socket",
 }
@@ -135,7 +135,7 @@ class Client:
 
 def _whatIsThere(path: str) -> str:
     """
-    Say what has the name of a socket and is none; empty if it is one.
+    Describe a file that has the name of a socket and is none; empty if it is one.
     """
     try:
         mode = os.stat(path).st_mode
@@ -157,8 +157,8 @@ def _refusal(box: dict[str, str]) -> Failed:
 
 def _inShell(message: str, data: str) -> str:
     """
-    An error that names its remedies as a shell spells them, in place of the lines at
-    its end that name them as AMP does.
+    Name the remedies of an error as a shell spells them, in place of the lines at its end
+    that name them as AMP does.
 
     @param data: the remedies, as the balancer sends them.
     """

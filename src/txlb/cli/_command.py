@@ -48,7 +48,7 @@ class Command:
 
 class Failed(Exception):
     """
-    A command can't be done. The message is for the person who gave it.
+    A command that can't be done. The message is for the person at the command line.
 
     @ivar status: the exit status.
     """

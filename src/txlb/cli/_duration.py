@@ -14,9 +14,9 @@ def duration(text: str, least: float, most: float, what: str) -> float:
     """
     Read a time.
 
-    @param least: how many seconds it has at least.
-    @param most: how many it has at most.
-    @param what: what it is, for the message.
+    @param least: the least, in seconds.
+    @param most: the most, in seconds.
+    @param what: its name, for the message.
     @return: its seconds.
     @raise argparse.ArgumentTypeError: it is none, or is too short or too long.
     """

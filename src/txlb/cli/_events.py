@@ -1,5 +1,5 @@
 """
-C{txlb events}: what has changed, and changes.
+C{txlb events}: the last events, and those to come.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What C{txlb top} shows: the lines of one screen.
+The lines of one screen of C{txlb top}.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from txlb.cli._status import colourOf
 #: Heights of a column, from nothing upwards.
 BARS = "▁▂▃▄▅▆▇█"
 
-#: The narrowest and the lowest screen that there is something on.
+#: The narrowest and the lowest screen that is drawn.
 LEAST_WIDTH, LEAST_HEIGHT = 40, 4
 
 BOLD, REVERSE = "1", "7"
@@ -23,7 +23,7 @@ _HELP = " q quit   ↑ ↓ scroll   space hold"
 
 def rateText(rate: float | None) -> str:
     """
-    A number a second, in at most six characters.
+    Show a number a second, in at most six characters.
     """
     if rate is None:
         return "-"
@@ -35,7 +35,7 @@ def rateText(rate: float | None) -> str:
 
 def sparkline(past: Sequence[float], width: int) -> str:
     """
-    The last values as columns, the highest of them full.
+    Show the last values as columns, the highest of them full.
 
     @return: exactly C{width} characters.
     """
@@ -60,7 +60,7 @@ class Frame:
     @property
     def room(self) -> int:
         """
-        How many lines there are between the head and the foot.
+        The number of lines between the head and the foot.
         """
         return self.height - 4
 
@@ -68,11 +68,11 @@ class Frame:
         self, rates: Rates, scroll: int, title: str, clock: str, trouble: str = ""
     ) -> list[str]:
         """
-        The lines of the screen.
+        Return the lines of the screen.
 
-        @param scroll: how many of the lines in the middle are above it.
-        @param title: what is looked at.
-        @param trouble: what is wrong, if anything.
+        @param scroll: the number of lines in the middle that are above it.
+        @param title: names the balancer.
+        @param trouble: an error; empty for none.
         """
         body = self._body(rates)
         shown = body[scroll : scroll + self.room]
@@ -89,7 +89,7 @@ class Frame:
 
     def bodyLength(self, rates: Rates) -> int:
         """
-        How many lines there are in the middle, if there were room for all.
+        Return the number of lines that the middle would have with room for all.
         """
         return len(rates.lines)
 

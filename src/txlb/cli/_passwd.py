@@ -18,7 +18,7 @@ MAX_LINE = 10_000
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     """
-    It takes no arguments: a password on a command line is there for all to see.
+    Add no arguments: all users of the machine can see a password on a command line.
     """
 
 
@@ -36,7 +36,7 @@ def _passwd(_arguments: argparse.Namespace) -> int:
 
 class _PasswordError(Exception):
     """
-    There is no password to make a hash of.
+    An input without a password.
     """
 
 
@@ -62,7 +62,7 @@ PASSWD = Command(
     "passwd",
     "make the hash of a password for a configuration file",
     'Asks for a password twice and prints its hash, which goes to <user password="…">. '
-    "Where the input is no terminal, its first line is the password.",
+    "If the input is no terminal, its first line is the password.",
     _configure,
     _passwd,
 )

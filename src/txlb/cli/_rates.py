@@ -1,5 +1,5 @@
 """
-From counters at two moments to rates, and the rates of a while.
+Rates of counters, of the last and of earlier intervals.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from txlb.cli._client import Row
 from txlb.cli._status import ofKind
 
-#: How many samples are remembered.
+#: Samples that are remembered.
 SAMPLES = 240
 
 Key = tuple[str, ...]
@@ -23,12 +23,12 @@ _HOST_COUNTERS = ("connections", "failures", "bytesIn", "bytesOut")
 @dataclass
 class Line:
     """
-    What is shown of a service or of a host.
+    A line for a service or a host.
 
     @ivar key: its names.
-    @ivar row: how it stands.
-    @ivar rates: by the name of the counter, how much a second it grew; empty before
-        there are two samples.
+    @ivar row: its row of the status.
+    @ivar rates: the growth of counters a second, by their names; empty before there are
+        two samples.
     @ivar past: the new connections a second of each sample, the oldest first.
     """
 
@@ -40,7 +40,7 @@ class Line:
 
 class Rates:
     """
-    Takes in one status after the other.
+    The rates between one status and the next.
 
     @ivar lines: services, each followed by its hosts, as they are now.
     """

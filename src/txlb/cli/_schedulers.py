@@ -1,5 +1,5 @@
 """
-C{txlb schedulers}: which policies there are, and when to choose which.
+C{txlb schedulers}: the policies, and when to choose each.
 """
 
 from __future__ import annotations

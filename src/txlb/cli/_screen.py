@@ -29,7 +29,7 @@ _KEYS |= {b"q": "quit", b"Q": "quit", b" ": "hold", b"\x04": "quit"}
 
 class Screen:
     """
-    The terminal while something is shown on it. Use it as a context manager.
+    The terminal while C{txlb top} uses it. Use it as a context manager.
     """
 
     def __init__(self) -> None:
@@ -76,10 +76,10 @@ class Screen:
 
     def key(self, wait: float) -> str:
         """
-        The next key.
+        Wait for the next key.
 
         @param wait: seconds to wait for one.
-        @return: its name; C{""} for none, or one that means nothing.
+        @return: its name; C{""} for none, or for one without a use.
         """
         ready, _, _ = select.select([self._input], [], [], max(wait, 0.0))
         if not ready:

@@ -1,5 +1,5 @@
 """
-C{txlb status}: how a balancer stands.
+C{txlb status}: the status of a balancer.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ _COLOURS = {
 
 def colourOf(state: str) -> str:
     """
-    The colour of a host's state; what is not known here needs somebody's attention.
+    Return the colour of a host's state. A state that is not known here is red.
     """
     return _COLOURS.get(state, RED)
 
 
 def paint(state: str, part: str) -> str:
     """
-    A part of a line in the colour of a host's state.
+    Paint a part of a line in the colour of a host's state.
     """
     return f"\x1b[{colourOf(state)}m{part}\x1b[0m" if part else part
 
 
 def ofKind(rows: Iterable[Row], kind: str, **like: object) -> list[Row]:
     """
-    The rows of one kind.
+    Return the rows of one kind.
 
-    @param like: what they have besides.
+    @param like: fields that they have, with their values.
     """
     return [
         row
@@ -68,7 +68,7 @@ def ofKind(rows: Iterable[Row], kind: str, **like: object) -> list[Row]:
 
 def nested(rows: list[Row]) -> dict[str, Any]:
     """
-    A status as one value: services in it, groups in those, hosts in those.
+    Make one value of a status: services in it, groups in those, hosts in those.
     """
     hosts: dict[tuple[str, str], list[Row]] = {}
     for row in ofKind(rows, "host"):
@@ -95,9 +95,9 @@ def _bare(row: Row) -> Row:
 
 def snapshots(status: dict[str, Any]) -> list[ServiceSnapshot]:
     """
-    The services of a status as the balancer has them.
+    Make snapshots of the services of a status.
 
-    @raise Failed: they are those of another version of txlb.
+    @raise Failed: the status is that of another version of txlb.
     """
     from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot  # noqa: PLC0415 - as below
 
@@ -129,7 +129,7 @@ def snapshots(status: dict[str, Any]) -> list[ServiceSnapshot]:
 
 
 def _made(kind: type[_Snapshot], row: Row) -> _Snapshot:
-    # What a newer balancer tells besides is left out.
+    # Fields that only a newer balancer has are left out.
     known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
     values = {key: value for key, value in row.items() if key in known}
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -1,5 +1,5 @@
 """
-C{txlb top}: how a balancer stands, again and again.
+C{txlb top}: the status of a balancer, again and again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _interval(text: str) -> float:
 
 class Top:
     """
-    What is looked at, and what of it is shown.
+    The balancer that is watched, and the part of its status that is shown.
     """
 
     def __init__(self, path: str, interval: float) -> None:
@@ -61,9 +61,9 @@ class Top:
 
     def look(self) -> None:
         """
-        Ask the balancer. Where it has gone, it is asked for again the next time.
+        Ask the balancer. If it has gone, the next look connects again.
 
-        @raise Failed: it refuses to answer.
+        @raise Failed: the balancer refuses to answer.
         """
         try:
             if self._client is None:
@@ -87,7 +87,7 @@ class Top:
 
     def lines(self, width: int, height: int, colours: bool) -> list[str]:
         """
-        What is to be seen now.
+        Return the lines of the screen.
         """
         frame = Frame(width, height, colours)
         most = max(frame.bodyLength(self.rates) - frame.room, 0)
@@ -99,9 +99,9 @@ class Top:
 
     def pressed(self, key: str, page: int) -> None:
         """
-        A key was pressed.
+        Act on a key.
 
-        @param page: how many lines a page has.
+        @param page: the number of lines of a page.
         """
         steps = {"up": -1, "down": 1, "page up": -page, "page down": page}
         self.scroll += steps.get(key, 0)

@@ -15,16 +15,16 @@ from txlb.errors import ConfigurationError
 #: The variable that names the socket.
 VARIABLE = "TXLB_SOCKET"
 
-#: Where a balancer of the system has it.
+#: The socket of a balancer of the machine.
 SYSTEM_SOCKET = "/run/txlb/control"
 
 
 def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None) -> str:
     """
-    The path of the socket that is meant.
+    Find the path of the socket that is meant.
 
     @param environ: the environment; by default this process's.
-    @raise Failed: none is named, and there is none in the usual places.
+    @raise Failed: none is named, and there is none at the usual paths.
     """
     environment = os.environ if environ is None else environ
     if arguments.socket:

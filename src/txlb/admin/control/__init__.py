@@ -6,16 +6,16 @@ programs of this machine.
     Twisted, made of the list of admin commands.
   - C{_answers.py}: rows cut into pages, as an AMP value has at most 64 KiB.
   - C{_protocol.py}: one client.
-  - C{_clients.py}: who gets in, and how many.
-  - C{_folder.py}: where the socket may lie.
+  - C{_clients.py}: all clients, and their bounds.
+  - C{_folder.py}: the folder of the socket.
   - C{_service.py}: the service.
 
 The bounds: a request has at most L{MAX_REQUEST} bytes; nothing of a client is read
 while it has not read its answers, or while a request of it waits for its turn; of a long
 answer there is one a client, made page by page as it is read, and each page in slices;
 requests are done in slices of a millisecond, and for a fifth of the time beside a
-third of a second that is saved up; there are at most L{MAX_CLIENTS}, of whom the one that has been
-silent for longest makes room for the next.
+third of a second that is saved up; there are at most L{MAX_CLIENTS} clients, and the one that
+has been silent for longest makes room for the next.
 """
 
 from txlb.admin.control._clients import MAX_CLIENTS

@@ -12,7 +12,7 @@ from txlb.admin._rows import Row
 #: Bytes of a page; AMP has room for 65,535.
 PAGE = 60_000
 
-#: What stands for a row that does not fit into a page by itself.
+#: The text of a row that does not fit into a page by itself.
 TOO_LONG = "this row is too long for an answer"
 
 
@@ -22,7 +22,8 @@ ROWS = 12
 
 class Answer:
     """
-    Rows, of which pages are made as they are asked for, a few rows at a time.
+    The rows of an answer. Pages are made of them when the client asks, a few rows at a
+    time.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:

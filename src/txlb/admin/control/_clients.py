@@ -1,5 +1,5 @@
 """
-Who gets in, and how many.
+The clients of a control socket.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from txlb.proxy import ClientConnection
 #: Clients at a time.
 MAX_CLIENTS = 256
 
-#: What may be done for them. Of a long answer about a millisecond's worth is made at a time. What
-#: is saved up is enough for the status of some thousand hosts.
+#: The work for all of them. A long answer is made in steps of about a millisecond. The time
+#: that is saved up is enough for the status of some thousand hosts.
 COMMANDS = Ration(slice=0.001, pause=0.001, share=0.2, saved=0.3, owed=0.02, atOnce=True)
 
 #: struct ucred of Linux: the process, its user, its group.
@@ -35,9 +35,9 @@ _CREDENTIALS = struct.Struct("3i")
 
 def peerUser(sock: socket.socket) -> int | None:
     """
-    The user of the process that has connected, as the system tells it.
+    Return the user of the process that has connected, as the system tells it.
 
-    @return: L{None} where the system does not tell.
+    @return: L{None} if the system does not tell.
     """
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
@@ -48,7 +48,7 @@ def peerUser(sock: socket.socket) -> int | None:
 
 def userText(uid: int | None) -> str:
     """
-    Who somebody is, for events and logs.
+    Return the name of a user for events and logs.
     """
     if uid is None:
         return "control socket"
@@ -61,7 +61,7 @@ def userText(uid: int | None) -> str:
 
 class OneFactory(Factory):
     """
-    Gives away the one protocol that it was made with.
+    A factory of the one protocol that it was made with.
     """
 
     noisy = False
@@ -78,8 +78,8 @@ class Clients:
     The clients of a control socket. Owned by its service.
 
     @param reactor: adopts their sockets.
-    @param most: how many there may be.
-    @param work: what does what they ask for.
+    @param most: the most clients at a time.
+    @param work: does their requests.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Clients:
         self._target = target
         self._reactor = reactor
         self._most = most
-        # In the order in which they were last heard of.
+        # In the order of their last requests.
         self._clients: dict[ControlProtocol, None] = {}
         self._throttle = Throttle(deadlines, _say)
         self._ending = False
@@ -102,7 +102,7 @@ class Clients:
 
     def __len__(self) -> int:
         """
-        How many there are.
+        Return their number.
         """
         return len(self._clients)
 
@@ -118,11 +118,12 @@ class Clients:
             sock.setblocking(False)
             uid = peerUser(sock)
             if uid is not None and uid not in {0, os.geteuid()}:
-                self.complain(f"{userText(uid)} was turned away: this socket is not theirs")
+                self.complain(f"{userText(uid)} was refused: this socket is for another user")
                 return
             while len(self._clients) >= self._most:
                 self._makeRoom()
-            # The rights of the socket's file, and the peer's user, let nobody else in.
+            # The mode of the socket's file, and the check of the peer's user, decide about
+            # access: a client that comes here may do everything.
             caller = Caller(userText(uid), FULL)
             protocol = ControlProtocol(self, self._target, caller)
             self._clients[protocol] = None
@@ -142,7 +143,7 @@ class Clients:
 
     def active(self, protocol: ControlProtocol) -> None:
         """
-        A client was heard of.
+        Note that a client has sent something.
         """
         if protocol in self._clients:
             del self._clients[protocol]
@@ -150,7 +151,7 @@ class Clients:
 
     def gone(self, protocol: ControlProtocol) -> None:
         """
-        A client is gone.
+        Forget a client that is gone.
         """
         self._clients.pop(protocol, None)
         self.work.remove(protocol)
@@ -161,7 +162,7 @@ class Clients:
 
     def complain(self, text: str) -> None:
         """
-        Log what somebody has done, unless that is a stream of lines.
+        Log a misdeed of a client. A stream of such lines is thinned out.
         """
         self._throttle.happened(text)
 
@@ -176,13 +177,13 @@ class Clients:
 
     def turnAway(self) -> None:
         """
-        Let nobody in any more.
+        Accept no more clients.
         """
         self._ending = True
 
     def dropAll(self) -> Deferred[None]:
         """
-        Be rid of all.
+        Drop all clients.
 
         @return: fires with L{None} when they are gone.
         """

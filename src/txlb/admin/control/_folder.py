@@ -1,10 +1,10 @@
 """
-Where a control socket may lie: in a folder where nobody else can put another socket
-in its place.
+The folder of a control socket: other users must not be able to put another socket in its
+place.
 
 A folder that is missing is made with mode 0700. One that is there, such as the
-C{/var/run} of many old configuration files, may be read by others: who may connect is
-told by the socket's own mode, 0600, and by a look at the peer's user.
+C{/var/run} of many old configuration files, may be readable for others: the socket's own
+mode, 0600, and the check of the peer's user decide which clients may connect.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MAX_PATH = 107
 
 def prepareFolder(path: str) -> None:
     """
-    See that the folder of a socket is there, and that only this user and root can
-    write to it. Where it is missing it is made, with mode 0700.
+    Check that the folder of a socket is there, and that only this user and root can
+    write to it. If it is missing it is made, with mode 0700.
 
     @param path: the socket's path.
-    @raise ListenError: the folder, or what lies at the path, won't do.
+    @raise ListenError: the folder, or a file at the path, can't be used.
     """
     address = f"unix:{path}"
     if len(os.fsencode(path)) > MAX_PATH:
@@ -62,7 +62,7 @@ def prepareFolder(path: str) -> None:
 
 def _another() -> str:
     """
-    Where the socket should be instead: where C{txlb} looks for it.
+    Return the remedy: another path, at which C{txlb} looks for the socket.
     """
     if os.geteuid() == 0:
         place = "/run"

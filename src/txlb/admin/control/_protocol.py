@@ -1,5 +1,5 @@
 """
-One client of the control socket.
+The protocol of a client of the control socket.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ _CLIENT_ADDRESS = (
 @implementer(IPushProducer)
 class ControlProtocol(amp.AMP):
     """
-    Answers one client. While it does not read its answers, its requests are not
-    read either.
+    The connection of one client. If the client does not read its answers, its requests are
+    not read either.
 
-    Its requests are a L{txlb.admin._work.Job}: of those that it has sent together one is
-    read and answered after the other, and the others wait unread.
+    It is a L{txlb.admin._work.Job}. Requests that come together are read and answered one
+    after the other, and the others wait unread.
 
     @param caller: the client, as its avatar.
-    @ivar source: what tells this client from others.
+    @ivar source: a text that no other client has.
     @ivar stage: 0.
     @ivar cost: seconds of work that it has had.
     """
@@ -101,20 +101,20 @@ class ControlProtocol(amp.AMP):
 
     def makeConnection(self, transport: Any) -> None:
         """
-        See L{IProtocol}. AMP's own would log a line for each client.
+        Connect. AMP's own method would log a line for each client.
         """
         amp.BinaryBoxProtocol.makeConnection(self, transport)
 
     def connectionMade(self) -> None:
         """
-        A client is there.
+        Let the transport say when the client does not read.
         """
         super().connectionMade()
         self.transport.registerProducer(self, True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        It is gone, with all that it waits for.
+        Cancel all that the client waits for, as it is gone.
         """
         self._clients.gone(self)
         self._box = self._answer = None
@@ -127,13 +127,13 @@ class ControlProtocol(amp.AMP):
 
     def drop(self, why: str) -> None:
         """
-        Be rid of it.
+        Drop the client.
 
         @param why: for the log; C{""} for nothing.
         """
         if why:
             self._clients.complain(f"{self.caller.name} was disconnected: {why}")
-        # What is left of what it has sent is not looked at.
+        # The rest of its input is not looked at.
         self._dropped = self.paused = True
         self._box = None
         self._clients.work.remove(self)
@@ -146,7 +146,7 @@ class ControlProtocol(amp.AMP):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Requests, or a part of one.
+        Take requests, or a part of one.
         """
         self._clients.active(self)
         self._parse(data)
@@ -158,7 +158,7 @@ class ControlProtocol(amp.AMP):
 
     def stringReceived(self, string: bytes) -> None:
         """
-        A key or a value of a request.
+        Take a key or a value of a request.
         """
         self._requestBytes += len(string) + 2
         if self._requestBytes > MAX_REQUEST:
@@ -168,24 +168,24 @@ class ControlProtocol(amp.AMP):
 
     def lengthLimitExceeded(self, length: int) -> None:
         """
-        It has sent a key of more than 255 bytes: this is no AMP.
+        Drop a client that has sent a key of more than 255 bytes: this is no AMP.
         """
-        self.drop("what it has sent is no AMP")
+        self.drop("its input is no AMP")
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """
-        Nothing here takes a descriptor.
+        Drop a client that has sent a descriptor: there is no use for one.
         """
         os.close(descriptor)
         self.drop("it has sent a descriptor")
 
     def ampBoxReceived(self, box: Any) -> None:
         """
-        A whole request. What follows stays unread until it is answered.
+        Take a whole request. The rest stays unread until it is answered.
         """
         self._requestBytes = 0
         if amp.COMMAND not in box:
-            self.drop("it has sent what is no request")
+            self.drop("its input is no request")
             return
         self._box = box
         self.paused = True
@@ -193,14 +193,14 @@ class ControlProtocol(amp.AMP):
 
     def pauseProducing(self) -> None:
         """
-        See L{IPushProducer}: it does not read its answers.
+        Stop, as the client does not read its answers.
         """
         self._unread = True
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """
-        See L{IPushProducer}: it reads them.
+        Go on, as the client reads its answers.
         """
         self._unread = False
         if self._box is not None or self._pages:
@@ -219,8 +219,7 @@ class ControlProtocol(amp.AMP):
 
     def work(self) -> bool:
         """
-        Begin the next request, or go on with the answer to the one before. See
-        L{txlb.admin._work.Job.work}.
+        Begin the next request, or go on with the answer to the one before.
 
         @return: whether there is more to do now.
         """
@@ -239,7 +238,7 @@ class ControlProtocol(amp.AMP):
         try:
             if answer.goOn():
                 return
-        except Exception:  # noqa: BLE001 - as of what a command raises at once
+        except Exception:  # noqa: BLE001 - the client is told, as of an error at once
             del self._pages[0]
             page.errback(Failure())
         else:
@@ -248,7 +247,7 @@ class ControlProtocol(amp.AMP):
 
     def unhandledError(self, failure: Failure) -> None:
         """
-        An answer could not be sent.
+        Log an answer that could not be sent, and drop the client.
         """
         if not self.transport.disconnecting and not self._dropped:
             log.failure("an answer to {by} failed", failure, by=self.caller.name)
@@ -258,8 +257,8 @@ class ControlProtocol(amp.AMP):
 
     def locateResponder(self, name: bytes) -> Callable[[Any], Deferred[Any]]:
         """
-        See C{IResponderLocator} of AMP. Values are read here and not by AMP, so that what
-        is wrong with one is told.
+        Return the function that answers a command. Values are read here and not by AMP, so
+        that errors say what is wrong with one.
         """
         word = name.decode("ascii", "replace")
 
@@ -349,8 +348,8 @@ class ControlProtocol(amp.AMP):
 
     def sendBox(self, box: Any) -> None:
         """
-        See C{IBoxSender} of AMP. An error with remedies has them as data too, so that
-        the client can spell them for its own users.
+        Send a box. An error with remedies has them as data too, so that the client can
+        spell them for its own users.
         """
         remedies = self._remedies.pop(box.get(amp.ERROR), None)
         if remedies:

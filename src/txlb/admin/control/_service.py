@@ -30,10 +30,10 @@ def controlService(
     Make a control socket for a balancer.
 
     @param lbs: the L{txlb.application.LoadBalancedService}.
-    @param path: where it is, an absolute path. Its folder is made where there is none;
-        only this user and root may be able to write to it.
+    @param path: its absolute path. The folder is made if there is none; only this user
+        and root may be able to write to it.
     @param config: the L{txlb.config.Configuration} that the balancer was made from;
-        L{None} where there is no file.
+        L{None} if there is no file.
     @param reactor: by default the global one, from when the service starts.
     @raise AddressError: C{path} can't be a socket's.
     """
@@ -49,7 +49,7 @@ class ControlService(Service):
     Listens for control clients, see L{controlService}. It can be stopped and started
     again.
 
-    @ivar path: where.
+    @ivar path: its path.
     @ivar history: the events of the balancer since this first listened.
     """
 
@@ -67,17 +67,17 @@ class ControlService(Service):
     @property
     def clientCount(self) -> int:
         """
-        How many clients there are.
+        The number of clients.
         """
         return 0 if self._clients is None else len(self._clients)
 
     def bind(self) -> None:
         """
-        Listen, without accepting yet. Starting the service does this where it has
-        not been done. The socket of a process that is no more is replaced.
+        Listen, without accepting yet. The service does this when it starts, unless it is
+        done. The socket of a process that has ended is replaced.
 
-        @raise ListenError: the socket can't be had: somebody listens there, the
-            folder can be written to by others, or something else lies there.
+        @raise ListenError: the socket can't be had: another process listens there, the
+            folder can be written to by others, or there is another file of that name.
         """
         if self._listener is not None:
             return
@@ -102,7 +102,7 @@ class ControlService(Service):
 
     def startService(self) -> None:
         """
-        Let clients in.
+        Accept clients.
 
         @raise ListenError: see L{bind}.
         """

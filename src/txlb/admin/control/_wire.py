@@ -24,17 +24,17 @@ from txlb.errors import (
 
 class UnknownPortError(Exception):
     """
-    There is no connection to a host of this name, or more than one.
+    A question for a connection that is not known, or for more than one.
     """
 
 
 class BusyError(TxlbError):
     """
-    Too much is asked for at once.
+    Too many requests at once.
     """
 
 
-#: What an error of the balancer is called on the wire, the most special first.
+#: The codes of errors on the wire, the most special first.
 ERROR_CODES: tuple[tuple[type[TxlbError], str], ...] = (
     (UnknownConnection, "UNKNOWN_PORT"),
     (UnknownName, "UNKNOWN_NAME"),
@@ -47,31 +47,31 @@ ERROR_CODES: tuple[tuple[type[TxlbError], str], ...] = (
 
 class RefusedError(Exception):
     """
-    The balancer did not do it; the message says why.
+    A command that the balancer did not do; the message says why.
     """
 
 
 class UnknownNameError(RefusedError):
     """
-    There is no service, group, host, listener or policy of that name.
+    A name that no service, group, host, listener or policy has.
     """
 
 
 class WrongValueError(RefusedError):
     """
-    A value breaks a rule.
+    A value that breaks a rule.
     """
 
 
 class AccessDeniedError(RefusedError):
     """
-    It may not be asked for by this user.
+    A command that needs more access than the client has.
     """
 
 
 class TooBusyError(RefusedError):
     """
-    Too much is asked for at once.
+    Too many requests at once.
     """
 
 
@@ -93,8 +93,8 @@ _TYPES: dict[type, type[amp.Argument]] = {
 
 class GetClientAddress(amp.Command):
     """
-    Who is behind a connection, asked by the host that has accepted it: C{host} and
-    C{port} are the connection's other end as the host sees it. C{serverHost} and
+    The client behind a connection. The host that has accepted the connection asks:
+    C{host} and C{port} are the other end as the host sees it. C{serverHost} and
     C{serverPort}, which 1.1.0 did not have, are the host's own end: the balancer may
     use one port for connections to several hosts.
     """
@@ -129,7 +129,7 @@ class More(amp.Command):
 
 def wireCommand(command: AdminCommand) -> type[amp.Command]:
     """
-    The AMP command of a command of the list. It answers with C{rows}, a JSON array
+    Make the AMP command of a command of the list. It answers with C{rows}, a JSON array
     of objects, and C{more}: whether there are others, which L{More} gets.
     """
     arguments = [
