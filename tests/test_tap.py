@@ -392,6 +392,22 @@ class MakeServiceTests(SynchronousTestCase):
             ConnectionRefusedError, socket.create_connection, ("127.0.0.1", self.web), timeout=10
         )
 
+    def test_noEmptyLog(self) -> None:
+        """
+        A log that was opened for a start that fails later is not left behind, unless it was
+        there before.
+        """
+        folder = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o777)
+        log = f"{folder}/txlb.log"
+        self.write(f'<logging file="{log}"/>\n  <control socket="{folder}/control"/>')
+        self.failed()
+        self.assertEqual(os.listdir(folder), [])
+        with open(log, "w", encoding="utf-8"):
+            self.failed()
+        self.assertEqual(os.listdir(folder), ["txlb.log"])
+
     def test_wrongFile(self) -> None:
         """
         Of a wrong file everything that is wrong is said, with file and line.

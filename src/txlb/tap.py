@@ -114,8 +114,7 @@ def makeService(options: Options) -> IService:
         else:
             service = _fromFile(options, files)
     except TxlbError as error:
-        files.discard()
-        files.say(str(error))
+        files.refuse(str(error))
         raise SystemExit(1) from None
     return files.serve(service)
 
@@ -239,6 +238,7 @@ def _logs(
         settings.maxRotated,
         owner=owner,
     )
+    files.alsoLog(logFile)
     if settings.connections:
         balancer.record = logFile.access
     folder = os.path.dirname(settings.file)

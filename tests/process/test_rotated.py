@@ -623,3 +623,73 @@ class OtherKindsTests(RotatedCase):
         self.patch(os, "open", refuse)
         self.made(f"/dev/fd/{writer}").write("line\n")
         self.assertEqual(os.read(reader, 100), b"line\n")
+
+
+class DiscardTests(RotatedCase):
+    """
+    A log that no service writes to is removed, if it is new and empty.
+    """
+
+    def test_new(self) -> None:
+        file = self.made()
+        self.assertTrue(os.path.exists(self.log))
+        file.discard()
+        file.discard()
+        self.assertFalse(os.path.exists(self.log))
+        file.write("nothing comes of it\n")
+
+    def test_link(self) -> None:
+        """
+        Of a link whose target was made only the target is removed.
+        """
+        os.symlink(self.path("target"), self.log)
+        self.made().discard()
+        self.assertEqual(os.listdir(self.top), ["log"])
+
+    def test_written(self) -> None:
+        file = self.made()
+        file.write("a line\n")
+        file.discard()
+        self.assertEqual(self.read(self.log), "a line\n")
+
+    def test_there(self) -> None:
+        """
+        A file that was there stays, though it is empty.
+        """
+        self.file("log", text="")
+        self.made().discard()
+        self.assertEqual(self.read(self.log), "")
+
+    def test_anothers(self) -> None:
+        """
+        A file that has come to the place of the new one stays.
+        """
+        file = self.made()
+        os.unlink(self.log)
+        self.file("log", text="")
+        file.discard()
+        self.assertTrue(os.path.exists(self.log))
+
+    def test_noFile(self) -> None:
+        """
+        Devices stay, and what can't be removed stays without an error.
+        """
+        self.made("/dev/null").discard()
+        self.assertTrue(os.path.exists("/dev/null"))
+        inside = os.path.join(self.folder("gone"), "log")
+        file = self.made(inside)
+        os.unlink(inside)
+        os.rmdir(os.path.dirname(inside))
+        file.discard()
+
+    def test_another(self) -> None:
+        """
+        Root, which makes the file for a user, removes it as well.
+        """
+        self.needRoot()
+        folder = self.folder("theirs", uid=NOBODY)
+        path = os.path.join(folder, "log")
+        file = RotatedFile(path, owner=Owner(NOBODY, NOBODY))
+        self.assertEqual(os.stat(path).st_uid, NOBODY)
+        file.discard()
+        self.assertEqual(os.listdir(folder), [])

@@ -5,6 +5,7 @@ L{txlb.process.ProcessLog}, L{txlb.process.PidFile} and L{txlb.process.UserSigna
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
@@ -20,6 +21,7 @@ from zope.interface.verify import verifyObject
 from tests.process.support import NOBODY, FolderCase
 from tests.proxy.fakes import FakeReactor, logOf
 from txlb._begin import earlySignals
+from txlb.application import LogFileService
 from txlb.process import (
     LogFileError,
     Owner,
@@ -270,8 +272,12 @@ class ServiceTests(TwistdCase):
     def files(self, **more: Any) -> TwistdFiles:
         self.given = self.options(**more)
         files = TwistdFiles(self.given)
-        self.addCleanup(files.discard)
+        self.addCleanup(self.refuse, files)
         return files
+
+    def refuse(self, files: TwistdFiles) -> None:
+        with contextlib.redirect_stderr(io.StringIO()):
+            files.refuse("the test is over")
 
     def test_life(self) -> None:
         """
@@ -349,7 +355,10 @@ class ServiceTests(TwistdCase):
         files.open()
         service = Noted([])
         self.assertIs(files.serve(service), service)
-        files.discard()
+        terminal = io.StringIO()
+        self.patch(sys, "stderr", terminal)
+        files.refuse("no")
+        self.assertEqual(terminal.getvalue(), "no\n")
         self.assertEqual(os.listdir(self.top), [])
 
     def test_refused(self) -> None:
@@ -358,10 +367,42 @@ class ServiceTests(TwistdCase):
         """
         files = self.files(logfile=self.path("no", "log"))
         self.assertRaises(LogFileError, files.open)
+        terminal = io.StringIO()
+        self.patch(sys, "stderr", terminal)
         files = self.files()
         files.open()
-        files.discard()
+        self.assertEqual(sorted(os.listdir(self.top)), ["twistd.log", "twistd.pid"])
+        files.refuse("wrong")
+        self.assertEqual(terminal.getvalue(), "wrong\n")
+        self.assertEqual(os.listdir(self.top), [])
+
+    def test_refusedInTheLog(self) -> None:
+        """
+        If the error is told in the log, as standard error is closed, the log stays.
+        """
+        self.patch(sys, "stderr", None)
+        files = self.files()
+        files.open()
+        files.refuse("wrong")
         self.assertEqual(os.listdir(self.top), ["twistd.log"])
+        self.assertEqual(self.read(self.log), "wrong\n")
+
+    def test_refusedWithLogs(self) -> None:
+        """
+        A log of the service itself goes as well, but none that was there before, be it empty
+        or not.
+        """
+        self.patch(sys, "stderr", io.StringIO())
+        self.file("twistd.log", text="")
+        self.file("old.log", text="a line\n")
+        files = self.files()
+        files.open()
+        for name in ("new.log", "old.log"):
+            files.alsoLog(LogFileService(self.path(name)))
+        self.assertIn("new.log", os.listdir(self.top))
+        files.refuse("wrong")
+        self.assertEqual(sorted(os.listdir(self.top)), ["old.log", "twistd.log"])
+        self.assertEqual(self.read(self.path("old.log")), "a line\n")
 
     def test_say(self) -> None:
         """

@@ -67,6 +67,13 @@ class LogFileService(Service):
         """
         return self._file.isRotated
 
+    def discard(self) -> None:
+        """
+        Close the file, because no service starts. Remove it if it was not there before and
+        is empty.
+        """
+        self._file.discard()
+
     def writeLine(self, line: str) -> None:
         """
         Write a line.

@@ -76,6 +76,14 @@ class ProcessLog:
             return cls(cast("Output | None", sys.stdout))
         return cls(RotatedFile(name or NAME, ROTATE_LENGTH, None, owner))
 
+    def discard(self) -> None:
+        """
+        Close the file, because no service starts. Remove it if this start has made it and
+        it is empty.
+        """
+        if isinstance(self.output, RotatedFile):
+            self.output.discard()
+
     def __call__(self, event: LogEvent) -> None:
         if str(event.get("format", "")).startswith(_NO_CACHE):
             self._noCache(event)

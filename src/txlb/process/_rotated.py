@@ -98,6 +98,8 @@ class RotatedFile:
         self._triedAt: float | None = None
         self._said = ""
         self._descriptor = -1
+        # Whether the file was not there before.
+        self._isNew = False
         self._isFile = False
         self._size = 0.0
         self._limit = 0.0
@@ -291,13 +293,36 @@ class RotatedFile:
         self._limit = float("inf")
         self._isFile = False
 
+    def discard(self) -> None:
+        """
+        Close the file, because no service starts. Remove it if it was not there before and
+        nothing was written to it. A file that can't be removed stays.
+        """
+        if self._isNew and self._descriptor >= 0:
+            with contextlib.suppress(OSError, TxlbError):
+                self._removeEmpty()
+        self.close()
+
+    def _removeEmpty(self) -> None:
+        if os.fstat(self._descriptor).st_size:
+            return
+        folder, name = Folder.holding(self.path)
+        with folder:
+            if self._isAt(folder, name):
+                folder.unlink(name)
+
     # Opening
 
     def _open(self, path: str, owner: Owner) -> int:
         try:
             if self._stream is not None:
                 return _openStream(self._stream)
-            return owner.open(path, _FLAGS | os.O_CREAT, MODE)
+            try:
+                descriptor = owner.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, MODE)
+            except FileExistsError:
+                return owner.open(path, _FLAGS | os.O_CREAT, MODE)
+            self._isNew = True
+            return descriptor
         except UntrustedPath as error:
             reason = f"{error}; remove it, or name another file"
         except TxlbError as error:

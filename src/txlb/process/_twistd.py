@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver, Logger
@@ -79,6 +79,17 @@ class TwistdService(MultiService):
         return super().stopService()
 
 
+class Discarded(Protocol):
+    """
+    A log whose file was opened for a service.
+    """
+
+    def discard(self) -> None:
+        """
+        Close the file, and remove it if it is new and empty.
+        """
+
+
 class TwistdFiles:
     """
     The files that twistd's own options name, opened in place of twistd.
@@ -94,6 +105,7 @@ class TwistdFiles:
         self._options = options
         self._pidFile: PidFile | None = None
         self._log: ProcessLog | None = None
+        self._logs: list[Discarded] = []
 
     def open(self) -> None:
         """
@@ -115,12 +127,26 @@ class TwistdFiles:
             return service
         return TwistdService(service, self._pidFile, self._log)
 
-    def discard(self) -> None:
+    def refuse(self, text: str) -> None:
         """
-        Remove the pid file, because no service starts.
+        Tell why no service starts, and remove the files that this start has made: the pid
+        file, and logs that are empty.
+
+        @param text: see L{say}.
         """
         if self._pidFile is not None:
             self._pidFile.discard()
+        self.say(text)
+        if self._log is not None:
+            self._log.discard()
+        for log in self._logs:
+            log.discard()
+
+    def alsoLog(self, log: Discarded) -> None:
+        """
+        Take a log that the service has of its own, for L{refuse}.
+        """
+        self._logs.append(log)
 
     def say(self, text: str) -> None:
         """

@@ -78,7 +78,6 @@ def makeService(options: Options) -> IService:
         else:
             agent.bind()
     except TxlbError as error:
-        files.discard()
-        files.say(str(error))
+        files.refuse(str(error))
         raise SystemExit(1) from None
     return files.serve(agent)
