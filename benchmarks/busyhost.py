@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from txlb.resources import AgentService
 
-#: Seconds that the process works at a time while it is kept busy, and from one time to the
-#: next; and after how many it stops by itself, whatever happens.
+#: Seconds of one piece of work while the process is kept busy, seconds from the beginning of one
+#: to that of the next, and seconds after which the process always ends.
 WORK, PACE, LONGEST = 0.2, 0.21, 60.0
 
 

@@ -153,8 +153,9 @@ class Cycles:
 
     def judged(self) -> list[tuple[str, float, str, bool]]:
         """
-        What is wanted: what of, what was measured, what it should be, and
-        whether it is so.
+        Compare the figures with the thresholds.
+
+        @return: name, figure, threshold, and whether the threshold is met.
         """
         rows = []
         for word in self.samples:
@@ -201,7 +202,7 @@ def run(scale: Scale, sizes: Iterable[int] = SIZES) -> Cycles:
 
 def tablesOf(found: Cycles) -> list[Table]:
     """
-    The tables of a run.
+    Return the tables of a run.
     """
     sizes = sorted({count for samples in found.samples.values() for count in samples})
     rows = []
@@ -233,7 +234,7 @@ def tablesOf(found: Cycles) -> list[Table]:
 
 def plotOf(found: Cycles) -> str:
     """
-    The picture of a run.
+    Return the picture of a run.
     """
     series = [
         (word, {count: figure(samples).median for count, samples in by.items()})

@@ -1,6 +1,6 @@
 """
-One work and a few peers: for who changes the relay and wants to know what that
-gave, in seconds instead of half an hour.
+One work and a few peers, to measure a change of the relay in seconds instead of half an
+hour.
 
 C{python -m benchmarks.few connection-32 haproxy "txlb fast"}; the first peer is
 the one that the others are compared with. C{--before PYTHON} adds the fast relay of the

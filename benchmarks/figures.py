@@ -32,7 +32,7 @@ class Figure:
 
 def figure(samples: Sequence[float]) -> Figure:
     """
-    The median of samples with its quartiles.
+    Return the median of samples with its quartiles.
 
     @raise ValueError: there is no sample.
     """
@@ -46,7 +46,7 @@ def figure(samples: Sequence[float]) -> Figure:
 
 def ratio(samples: Mapping[int, float], baseline: Mapping[int, float]) -> Figure | None:
     """
-    The ratio of two peers: that of each round that both have been in, and of
+    Return the ratio of two peers: the ratio in each round of both, and of
     those the median.
 
     @param samples: by round.
@@ -62,7 +62,7 @@ def ratio(samples: Mapping[int, float], baseline: Mapping[int, float]) -> Figure
 
 def percentile(samples: Sequence[float], part: float) -> float:
     """
-    The value below which this part of the samples is, by nearest rank.
+    Return the value below which this part of the samples is, by nearest rank.
 
     @param part: 0 to 1.
     @raise ValueError: there is no sample.

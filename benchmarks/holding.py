@@ -90,7 +90,7 @@ class Watch:
 
     def turn(self) -> None:
         """
-        A turn begins, and so the one before has ended.
+        Begin a turn, and so end the one before.
         """
         if self._on:
             now = time.thread_time()

@@ -49,7 +49,7 @@ def startingOn(*cores: int) -> Iterator[None]:
 
 def family(pid: int) -> list[int]:
     """
-    A process with all that it has started.
+    Return a process with all its descendants.
     """
     pids = [pid]
     for parent in pids:
@@ -62,14 +62,14 @@ def family(pid: int) -> list[int]:
 
 def cpuTime(pids: list[int]) -> int:
     """
-    The CPU that processes have used so far, together, in nanoseconds.
+    Return the CPU time of processes so far, together, in nanoseconds.
     """
     return sum(time.clock_gettime_ns((~pid) << 3 | CPU_CLOCK) for pid in pids)
 
 
 def privateMemory(pids: list[int]) -> int:
     """
-    The memory that processes have for themselves, in bytes.
+    Return the private memory of processes, in bytes.
     """
     total = 0
     for pid in pids:
@@ -82,7 +82,7 @@ def privateMemory(pids: list[int]) -> int:
 
 def residentMemory(pid: int) -> int:
     """
-    The resident set of a process, in bytes.
+    Return the resident set of a process, in bytes.
     """
     pages = (PROC / str(pid) / "statm").read_text(encoding="ascii").split()[1]
     return int(pages) * resource.getpagesize()
@@ -110,8 +110,8 @@ def raiseDescriptorLimit() -> int:
 
 def _python() -> str:
     """
-    The interpreter, and whose it is: one that somebody has built may lack what makes
-    those of distributions a fifth faster.
+    Return the interpreter and its source: one that is built by hand may lack the
+    optimizations that make those of distributions a fifth faster.
     """
     whose = "the system's" if sys.base_prefix == "/usr" else "not the system's"
     return f"{platform.python_implementation()} {platform.python_version()}, {whose}"
@@ -119,7 +119,7 @@ def _python() -> str:
 
 def _congestionControl() -> str:
     """
-    The system's own, which TCP has where nobody chooses another.
+    Return the system's default congestion control.
     """
     path = PROC / "sys/net/ipv4/tcp_congestion_control"
     return path.read_text(encoding="ascii").strip()
@@ -127,7 +127,7 @@ def _congestionControl() -> str:
 
 def describe() -> dict[str, str]:
     """
-    What a reader wants to know of the machine.
+    Describe the machine for a reader.
     """
     return {
         "processor": _processor(),

@@ -36,7 +36,7 @@ class ProgramError(Exception):
 
 def freePort() -> int:
     """
-    A port on which nobody listens, on any loopback address; given out once.
+    Return a port that is free on all loopback addresses; each is returned once.
 
     @raise ProgramError: there is none.
     """
@@ -53,7 +53,7 @@ def freePort() -> int:
 
 def python(*arguments: str) -> list[str]:
     """
-    A command for this interpreter.
+    Return a command for this interpreter.
     """
     return [sys.executable, *arguments]
 

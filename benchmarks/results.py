@@ -53,7 +53,7 @@ class Results:
 
     def noise(self, work: str) -> Figure | None:
         """
-        The ratio of two peers that are equal.
+        Return the ratio of two equal peers.
         """
         return self.ratio(work, AGAIN, BASELINE)
 

@@ -27,8 +27,8 @@ from benchmarks.works import (
     measureWeb,
 )
 
-#: Of whom idle connections and growth are measured: all in a full run, but for
-#: one that keeps no connection to its hosts for one of its clients.
+#: The peers whose idle connections and growth are measured: in a full run all but
+#: those that keep no connection to a host for each client.
 ASIDE = (BASELINE, "nginx", "portforward", LEGACY, PORTABLE, FAST)
 
 #: The same in a short one.

@@ -81,7 +81,7 @@ class HostProcess(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         """
-        It has begun.
+        Begin.
         """
         if not self.ready.called:
             self.ready.callback(None)
@@ -94,7 +94,7 @@ class HostProcess(ProcessProtocol):
 
     def processEnded(self, reason: Any) -> None:
         """
-        It has ended.
+        End.
         """
         if not self.ready.called:
             self.ready.errback(reason)
@@ -216,7 +216,7 @@ class Counter:
 
 def draw(samples: Sequence[Sample], phases: Phases) -> str:
     """
-    A plot of the share over time.
+    Draw a plot of the share over time.
     """
     left, right, top, bottom = 56, 400, 56, 256
     begin, end = phases.before, phases.before + phases.busy

@@ -1,5 +1,5 @@
 """
-What clients of a balancer notice while somebody attacks it.
+The effects of an attack on a balancer for its clients.
 
 C{python -m benchmarks.attacks} starts a balancer and measures how long small requests
 take through it, on a connection that is kept and on new ones: without an attack, and

@@ -146,7 +146,7 @@ class Run:
 @contextlib.contextmanager
 def _started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """
-    A program that is killed at the end at the latest.
+    Run a program, and kill it at the end of the run at the latest.
     """
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     process = subprocess.Popen(

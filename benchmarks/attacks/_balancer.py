@@ -17,10 +17,10 @@ from benchmarks.peers import Running
 from benchmarks.programs import ROOT, Program, freePort
 from benchmarks.traffic import Backend
 
-#: Hosts of the service whose status is asked for; nobody ever connects to them.
+#: Hosts of the service whose status is asked for; no client connects to them.
 HOSTS = 2000
 
-#: Keys of the user to whom keys are offered.
+#: Keys of the user that the attack offers keys for.
 KEYS = 100
 
 #: Seconds that an administrator tries to log in.
@@ -71,7 +71,7 @@ class Balancer:
 
     @ivar ssh: where its prompt is.
     @ivar control: its control socket.
-    @ivar checked: a host that it checks, where nobody listens.
+    @ivar checked: a host that it checks, which refuses connections.
     @ivar probed: one that it asks for its load, likewise.
     """
 
@@ -170,7 +170,7 @@ def startBalancer(folder: Path, backend: Backend, source: Path = ROOT / "src") -
 
 def _makeKeys(folder: Path) -> None:
     """
-    An administrator's key, and a file of many keys.
+    Make an administrator's key, and a file of many keys.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415

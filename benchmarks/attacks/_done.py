@@ -19,6 +19,6 @@ class Done:
 
     def happened(self, what: str, times: int = 1) -> None:
         """
-        It has done something, so many times.
+        Count actions of the attacker.
         """
         self.counts[what] += times

@@ -50,7 +50,7 @@ def _packet(payload: bytes) -> bytes:
 
 def publicKey() -> bytes:
     """
-    A user's key as it is offered, of which nobody has the private half.
+    Return a public key without a private half, as a client offers it.
     """
     point = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     return _string(b"ssh-ed25519") + _string(point)
@@ -72,7 +72,7 @@ def _publicKey(exchange: bytes) -> bytes:
 
 def _beginning(exchange: bytes) -> bytes:
     """
-    The messages that make a server exchange keys.
+    Return the messages that make a server exchange keys.
     """
     ciphers = b"aes256-ctr,aes128-ctr"
     macs = b"hmac-sha2-256-etm@openssh.com,hmac-sha2-256"
@@ -128,12 +128,12 @@ class Flood:
 
     def opened(self, sock: socket.socket) -> None:
         """
-        A connection begins.
+        Begin a connection.
         """
 
     def readable(self, sock: socket.socket, data: bytes) -> bool:
         """
-        The server has said something.
+        Take bytes of the server.
 
         @return: whether to go on.
         """
@@ -163,7 +163,7 @@ class Flood:
 
     def forget(self, sock: socket.socket) -> None:
         """
-        A connection has ended.
+        Handle the end of a connection.
         """
 
 
@@ -274,7 +274,7 @@ def silent(done: Done, host: str, port: str) -> NoReturn:
 
 def busy(done: Done) -> NoReturn:
     """
-    Attack nobody, and only use the processor.
+    Use the processor, without an attack.
     """
     while True:
         done.happened("loops", sum(1 for _ in range(10_000)) // 10_000)

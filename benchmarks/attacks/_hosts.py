@@ -40,7 +40,7 @@ def _serve(done: Done, address: tuple[str, int], parts: Iterator[bytes], what: s
 
 def chunks(done: Done, host: str, port: str) -> None:
     """
-    A body in chunks of one byte.
+    Return a body in chunks of one byte.
     """
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     _serve(done, (host, int(port)), iter([head, b"1\r\nx\r\n" * 200]), "answers")
@@ -48,7 +48,7 @@ def chunks(done: Done, host: str, port: str) -> None:
 
 def headers(done: Done, host: str, port: str) -> None:
     """
-    A head that has no end.
+    Serve an endless header.
     """
     head = b"HTTP/1.1 200 OK\r\n"
     _serve(done, (host, int(port)), iter([head, b"X-More: and more\r\n" * 500]), "answers")

@@ -1,5 +1,5 @@
 """
-Keys that are offered to a user who has many: by paramiko, as this needs ciphers.
+Offers of keys for a user with many keys: by paramiko, because this needs ciphers.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Answers:
 
     def is_authenticated(self) -> bool:
         """
-        It never is.
+        Return false: a login never succeeds.
         """
         return False
 
     def abort(self) -> None:
         """
-        The connection is gone.
+        Handle the end of the connection.
         """
 
 

@@ -34,7 +34,7 @@ class Found:
 
 def _ms(rounds: list[list[float]], part: float) -> str:
     """
-    The median over the rounds, and from which to which it goes.
+    Return the median over the rounds, and the range.
     """
     values = [1000 * percentile(each, part) for each in rounds if each]
     if not values:
@@ -62,7 +62,7 @@ HEAD = ("attack", "kept p50", "kept p99", "new p50", "new p99", "logins", "the a
 
 def table(results: dict[Attack, Found]) -> str:
     """
-    A line for each attack. Times are in milliseconds: the median of all rounds, and the
+    Return a line for each attack. Times are in milliseconds: the median of all rounds, and the
     least and the most.
     """
     rows = [HEAD]

@@ -18,7 +18,7 @@ from typing import NoReturn
 from benchmarks.attacks import _floods, _hosts, _offers, _pipeline
 from benchmarks.attacks._done import Done
 
-#: Seconds after which an attack ends, whoever forgets to end it.
+#: Seconds after which an attack ends if it is not stopped.
 LIMIT = 60.0
 
 #: Attackers give way to what is measured.

@@ -1,5 +1,5 @@
 """
-Who is measured: a line for each in C{_registry.py}, and the configuration of
+The measured peers: a line for each in C{_registry.py}, and the configuration of
 each in a file here.
 """
 

@@ -115,7 +115,7 @@ class Field:
 
     def await_(self, running: Running) -> None:
         """
-        Wait until it listens, and has forgotten who tried whether it does.
+        Wait until it listens, and has closed the connection that tried it.
 
         @raise ProgramError: it does not.
         """

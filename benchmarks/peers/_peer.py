@@ -117,7 +117,7 @@ def installed(*programs: str) -> str | None:
 
 def firstLine(program: str | None, *arguments: str) -> str | None:
     """
-    What a program says of its version.
+    Return a program's output about its version.
 
     @return: L{None} where there is no such program.
     """
@@ -132,7 +132,7 @@ def firstLine(program: str | None, *arguments: str) -> str | None:
 @dataclass
 class Running:
     """
-    A peer that runs, with hosts of its own. Stopped by who started it.
+    A peer that runs, with hosts of its own. Its starter stops it.
 
     @ivar peer: which one; L{None} for none, where clients talk to the host.
     @ivar config: its configuration.
@@ -184,7 +184,7 @@ class Running:
 
     def memory(self) -> int:
         """
-        The memory that it has for itself, in bytes.
+        Return its private memory, in bytes.
         """
         return 0 if self.program is None else privateMemory(self.program.pids())
 

@@ -59,7 +59,7 @@ def _nginxCommand(place: Place) -> list[str]:
 
 def apacheVersion() -> str | None:
     """
-    The version of Apache httpd, where it is installed.
+    Return the version of Apache httpd, if it is installed.
     """
     if _folderWith("mod_proxy_balancer.so", _APACHE_MODULES) is None:
         return None
@@ -68,7 +68,7 @@ def apacheVersion() -> str | None:
 
 def apacheWords() -> dict[str, str]:
     """
-    Where its modules are, and who it runs as.
+    Return the folder of its modules, and its user.
     """
     user = "www-data" if any(entry.pw_name == "www-data" for entry in pwd.getpwall()) else "nobody"
     if os.geteuid():
@@ -191,6 +191,6 @@ def apacheServing(folder: Path) -> Peer:
 
 def peerNamed(name: str) -> Peer:
     """
-    The peer of a name.
+    Return the peer of a name.
     """
     return next(peer for peer in PEERS if peer.name == name)

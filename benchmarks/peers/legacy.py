@@ -1,6 +1,6 @@
 """
 A relay of txLoadBalancer 1.1.0's design, written anew for Python 3: a protocol
-for each side of a connection, which writes to the other's transport whatever it
+for each side of a connection, which writes to the other's transport all bytes that it
 receives. Nothing makes a fast sender wait for a slow receiver, nothing is closed
 by halves; the host with the fewest connections is found by looking at all.
 
@@ -92,7 +92,7 @@ class SenderFactory(ClientFactory):
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """
-        The client is closed.
+        Handle the end of the client's connection.
         """
         self.receiver.transport.loseConnection()
 

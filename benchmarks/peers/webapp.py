@@ -25,7 +25,7 @@ TAIL = b"</table></body></html>\n"
 
 def page() -> bytes:
     """
-    A page of some 2 KiB.
+    Return a page of some 2 KiB.
     """
     rows = "".join(
         f"<tr><td>{number}</td><td>{number * number}</td><td>{number**3:,}</td></tr>\n"

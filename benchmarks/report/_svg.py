@@ -76,7 +76,7 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """
-        A few round values on it.
+        Return a few round values on the axis.
         """
         return self._linearTicks() if self._linear else self._logarithmicTicks()
 
@@ -110,7 +110,7 @@ def text(x: float, y: float, words: str, colour: str = INK, more: str = "") -> s
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1) -> str:
     """
-    A straight line.
+    Draw a straight line.
     """
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
@@ -139,7 +139,7 @@ def dots(
     linear: bool = False,
 ) -> tuple[str, int]:
     """
-    A panel with a dot in each row.
+    Draw a panel with a dot in each row.
 
     @param axis: what the values are; that they stand by logarithm is said here.
     @param reference: a value that gets a line of its own.
@@ -181,7 +181,7 @@ def lines(
     title: str, across: str, axis: str, series: Sequence[tuple[str, dict[int, float]]]
 ) -> tuple[str, int]:
     """
-    A panel with a line for each series: across by logarithm, up linearly from 0.
+    Draw a panel with a line for each series: across by logarithm, up linearly from 0.
 
     @param series: for each its name, and its values by what stands across.
 
@@ -222,7 +222,7 @@ def lines(
 
 def page(panels: Sequence[tuple[str, int]], columns: int = 2) -> str:
     """
-    A picture of panels.
+    Draw a picture of panels.
     """
     columns = min(columns, len(panels))
     placed, y = [], 0

@@ -30,7 +30,7 @@ def tablesOf(results: Results) -> list[Table]:
 
 def spread(value: Figure | None) -> str:
     """
-    A median with its quartiles.
+    Format a median with its quartiles.
     """
     if value is None:
         return NOTHING
@@ -63,7 +63,7 @@ def _thresholds(results: Results) -> Table:
 
 def ratioWords(results: Results, work: str, peer: str) -> str:
     """
-    A ratio to the baseline; or that the noise does not let it be told from 1.
+    Format a ratio to the baseline; say so if it is within the noise around 1.
     """
     value = results.ratio(work, peer, BASELINE)
     noise = results.noise(work)

@@ -126,7 +126,7 @@ class Farm:
 
     def offer(self, demands: Sequence[Demand]) -> None:
         """
-        These jobs will come.
+        Schedule jobs.
         """
         self._open += len(demands)
         self._comes(iter(demands))
@@ -193,7 +193,7 @@ class Farm:
 
     def crash(self, host: int) -> None:
         """
-        A host is gone: its jobs are lost, and it refuses connections.
+        Lose a host: its jobs are lost, and it refuses connections.
         """
         self._down[host] = True
         for job in self._servers[host].abandon():
@@ -204,13 +204,13 @@ class Farm:
 
     def recover(self, host: int) -> None:
         """
-        A host is back.
+        Bring a host back.
         """
         self._down[host] = False
 
     def _report(self, last: tuple[int, float]) -> None:
         """
-        The agent of a host says what was left of it since its last report.
+        Report as the agent of a host the idle share since its last report.
         """
         host, busyThen = last
         busy = self._servers[host].busySeconds()

@@ -22,8 +22,8 @@ from txlb.schedulers import schedulerWords
 #: Policies whose hosts have agents that report.
 BY_REPORTS = frozenset({"resource"})
 
-#: Of this many jobs that nobody waits for any more comes the end of a run, so that the jobs
-#: before them end under full load.
+#: Jobs at the end of a run that are not measured, as a part of the measured ones, so that those
+#: end under full load.
 TAIL = 0.1
 
 
@@ -57,7 +57,7 @@ class Spread:
     """
     What runs with different seeds have shown of one figure: the middle one, the lowest and
     the highest. That of five runs holds the true median with a confidence of 94 %
-    (1 - 2 / 2^5), whatever the distribution is.
+    (1 - 2 / 2^5), for any distribution.
     """
 
     median: float
@@ -67,7 +67,7 @@ class Spread:
 
 def spreadOf(figures: Sequence[float]) -> Spread:
     """
-    The spread of figures, of which there is at least one.
+    Return the spread of one or more figures.
     """
     return Spread(percentile(figures, 0.5), min(figures), max(figures))
 
@@ -119,7 +119,7 @@ class Findings:
     @classmethod
     def fromJSON(cls, text: str) -> Findings:
         """
-        What L{toJSON} has written.
+        Read the output of L{toJSON}.
         """
         known: dict[str, Any] = json.loads(text)
         known["loss"] = Loss(**known["loss"])
@@ -174,7 +174,7 @@ def _inOrder(byPolicy: dict[str, _Of], order: Sequence[str]) -> dict[str, _Of]:
 
 def farmFor(timeline: Timeline, scenario: Scenario, policy: str, seed: int, word: str = "") -> Farm:
     """
-    A scenario's hosts under a policy. Its chance is its own, so that all policies are
+    Make a scenario's hosts under a policy. Its chance is its own, so that all policies are
     asked for the same work.
     """
     random = Random(f"{seed} {policy} {word}")
@@ -229,9 +229,9 @@ def sample(scenario: Scenario, load: float, policy: str, seed: int, asked: list[
 
 def demandsFor(scenario: Scenario, load: float, seed: int, count: int) -> list[Demand]:
     """
-    What is asked for in a run.
+    Return the jobs of a run.
 
-    @param count: jobs that are looked at, with the warm-up. L{TAIL} comes on top.
+    @param count: measured jobs, with the warm-up. L{TAIL} is added.
     """
     rate = load * scenario.speed / MEAN_WORK
     everything = count + round(count * TAIL)
@@ -253,7 +253,7 @@ def waitings(farm: Farm, visits: Sequence[Visit]) -> list[float]:
 
 def loseHost(scenario: Scenario, loss: Loss, policy: str, seeds: int) -> Lost:
     """
-    A host is lost and comes back, with all seeds together.
+    Simulate the loss and return of a host, with all seeds together.
     """
     waited: list[list[float]] = [[] for _ in range(loss.windows)]
     counts = [[0] * len(scenario.hosts) for _ in range(loss.windows)]

@@ -25,7 +25,7 @@ WORKERS = 4
 
 def fourWorkers(timeline: Timeline, speed: float, done: Done) -> IServer:
     """
-    A host whose workers take one connection each.
+    Make a host whose workers take one connection each.
     """
     return Workers(timeline, speed, done, WORKERS)
 
@@ -57,7 +57,7 @@ class Scenario:
 
     def hostsFor(self, policy: str) -> Sequence[HostSetup]:
         """
-        The hosts, with limits for the policy that goes by them.
+        Return the hosts, with limits for the policy that needs them.
         """
         if policy != "first":
             return self.hosts
@@ -128,7 +128,7 @@ class Loss:
 
     def windowAt(self, when: float) -> int | None:
         """
-        The window that a time is in.
+        Return the window that contains a time.
 
         @param when: seconds from when the host is lost.
         """

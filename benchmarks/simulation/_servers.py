@@ -54,7 +54,7 @@ class IServer(Protocol):
 
     def begin(self, job: Job) -> None:
         """
-        A job comes.
+        Take a job.
         """
 
     def abandon(self) -> list[Job]:

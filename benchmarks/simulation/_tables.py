@@ -38,7 +38,7 @@ def isOverloaded(samples: Sequence[Sample]) -> bool:
 
 def milliseconds(seconds: float) -> str:
     """
-    A time for people: as many digits as say something.
+    Format a time with its significant digits.
     """
     value = seconds * 1000
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"

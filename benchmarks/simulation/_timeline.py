@@ -26,7 +26,7 @@ class Timeline:
 
     def seconds(self) -> float:
         """
-        The clock for a L{txlb.pool.HostPool}.
+        Return the time, as the clock of a L{txlb.pool.HostPool}.
         """
         return self.now
 

@@ -1,5 +1,5 @@
 """
-What is asked of the hosts: when, by whom, and how much work it is.
+The jobs for the hosts: their times, clients and work.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class IWork(Protocol):
 
     def draw(self, random: Random) -> float:
         """
-        The work of a job, in seconds at a host of speed 1.
+        Draw the work of a job, in seconds on a host of speed 1.
         """
 
 

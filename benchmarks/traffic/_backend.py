@@ -43,7 +43,7 @@ class Backend:
         for address in self.addresses:
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Those who are accepted inherit it.
+            # Accepted sockets inherit it.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.bind(address)
             listener.listen(4096)
@@ -63,7 +63,7 @@ class Backend:
 
     def left(self, connection: BackendConnection) -> None:
         """
-        A connection has ended.
+        Handle the end of a connection.
         """
         self.open -= 1
         self._connections.discard(connection)

@@ -16,7 +16,7 @@ from benchmarks.traffic._exchange import END, announce, askFor
 
 class Direction(enum.Enum):
     """
-    Who sends.
+    The sending side.
     """
 
     TO_CLIENT = "to the client"
@@ -83,7 +83,7 @@ class BulkClient:
 
     def done(self, seconds: float) -> Done:
         """
-        What has been done since L{begin}.
+        Return the work since L{begin}.
         """
         return Done(self.bytes, seconds)
 

@@ -278,7 +278,7 @@ class Clients:
 
     def done(self, seconds: float) -> Done:
         """
-        What has been done since L{begin}.
+        Return the work since L{begin}.
         """
         return Done(self._completed, seconds, self._latencies)
 

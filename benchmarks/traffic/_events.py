@@ -28,7 +28,7 @@ class Events:
     Gives the events of sockets to their handlers. Level-triggered, as that needs
     no state of its own.
 
-    @ivar trouble: what went wrong, for everybody who uses these events.
+    @ivar trouble: the errors, for all users of these events.
     """
 
     def __init__(self) -> None:
@@ -101,6 +101,6 @@ class Events:
 
     def close(self) -> None:
         """
-        The end.
+        Close everything.
         """
         self._epoll.close()

@@ -28,21 +28,21 @@ REQUEST = _FIRST + b"x" * (REQUEST_SIZE - len(_FIRST) - len(END)) + END
 
 def askFor(size: int) -> bytes:
     """
-    A request for so many bytes.
+    Return a request for a number of bytes.
     """
     return b"GET /bulk/%d HTTP/1.1\r\nHost: bench\r\n\r\n" % size
 
 
 def announce(size: int) -> bytes:
     """
-    The head of a request that brings so many bytes.
+    Return the header of a request with a number of bytes.
     """
     return b"PUT /sink/%d HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n" % (size, size)
 
 
 def bulkHead(size: int) -> bytes:
     """
-    The head of an answer of so many bytes.
+    Return the header of an answer of a number of bytes.
     """
     return _STATUS + b"Content-Length: %d\r\n\r\n" % size
 

@@ -23,7 +23,7 @@ class Trouble:
 
     def happened(self, what: str) -> None:
         """
-        It happened once more.
+        Count one more case.
         """
         self._counts[what] += 1
 

@@ -100,7 +100,7 @@ class Comparison:
 
     def median(self, name: str, what: Callable[[Sample], float | None]) -> float | None:
         """
-        The median over the rounds of something else.
+        Return the median over the rounds of another value.
         """
         values = [what(sample) for sample in self.samples.get(name, {}).values()]
         known = [value for value in values if value is not None]

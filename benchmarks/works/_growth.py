@@ -13,7 +13,7 @@ from benchmarks.traffic import Clients, Done, Events, TrafficError
 from benchmarks.works._comparison import Errors, Load, Work, compare
 from benchmarks.works._relaying import connections
 
-#: Requests under way, whatever is open.
+#: Requests under way, for any number of open connections.
 AT_ONCE = 10
 
 #: Connections at once, however many hosts there are.

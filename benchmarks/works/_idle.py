@@ -55,7 +55,7 @@ def measureIdle(field: Field, peer: Peer, count: int, scale: Scale, errors: Erro
         idle = Clients(events, loaded.address, loaded.exchange, 1, count)
         memory = (loaded.memory() - before) / count
         work = replace(requests(AT_ONCE), title=f"requests beside {count} idle connections")
-        # Where idle ones are open nobody can wait for none to be.
+        # With idle connections open, waiting for no open connection would not end.
         loaded.settles = False
         comparison = compare(
             events, (loaded, quiet), work, scale.sideRounds, scale.sideSeconds, errors

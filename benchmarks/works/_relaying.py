@@ -19,7 +19,7 @@ BESIDE = 8
 
 def connections(atOnce: int) -> Work:
     """
-    A connection for each request.
+    Return the work of a connection for each request.
     """
 
     def makeLoad(events: Events, running: Running) -> Load:
@@ -35,7 +35,7 @@ def connections(atOnce: int) -> Work:
 
 def requests(atOnce: int, connectionCount: int | None = None) -> Work:
     """
-    Requests on connections that are kept.
+    Return the work of requests on persistent connections.
 
     @param connectionCount: how many; by default one for each request under way.
     """

@@ -46,7 +46,7 @@ WORKS = (_pageLoad(AT_ONCE, 0), _pageLoad(AT_ONCE, AT_ONCE), _pageLoad(1, 1))
 
 def measureWeb(field: Field, scale: Scale, errors: Errors) -> list[Comparison]:
     """
-    The site alone, twice behind txlb, and Apache httpd with the page as a file.
+    Measure the site alone, twice behind txlb, and Apache httpd with the page as a file.
     """
     with Field(field.folder) as own, startingOn(*CORES):
         peers = _start(own)
@@ -74,7 +74,7 @@ def _start(field: Field) -> list[Running]:
 def _pages(folder: Path) -> Path:
     pages = folder / "pages"
     pages.mkdir(exist_ok=True)
-    # Whoever Apache's children are, they may read it.
+    # Apache's children may run as any user; they have to read it.
     os.chmod(pages, 0o755)
     (pages / "index.html").write_bytes(page())
     return pages
