@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 
 from txlb.admin import COMMANDS
 from txlb.admin._arguments import Argument
+from txlb.admin._settings import describedSettings
 from txlb.cli import COMMANDS as WORDS
 
 _INTRODUCTION = (
@@ -78,13 +79,19 @@ def controlCommands() -> str:
         arguments = [
             (
                 f"``{each.name}``",
-                f"{each.kind.word}; {each.doc}" + _default(each),
+                f"{each.kind.word}; {each.doc}" + _default(each) + _names(each),
             )
             for each in command.arguments
         ]
         if arguments:
             lines += [*_table("argument", "meaning", arguments), ""]
     return "\n".join(lines)
+
+
+def _names(argument: Argument) -> str:
+    of = argument.kind.settingsOf
+    names = ", ".join(f"``{name}``" for name, _ in describedSettings(of)) if of else ""
+    return f". Names: {names}" if names else ""
 
 
 def _default(argument: Argument) -> str:

@@ -84,7 +84,8 @@ class ListTests(SynchronousTestCase):
                 # The manager's verb says serviceName for service, and proxiedName for host.
                 verb = inspect.signature(getattr(ProxyManager, command.name))
                 optional = {each.name: None for each in command.arguments if not each.required}
-                places = [each for each in arguments if each not in optional]
+                optional.pop("settings", None)
+                places = [each for each in arguments if each not in optional and each != "settings"]
                 verb.bind(None, *places, **optional)
             for argument in command.arguments:
                 self.assertTrue(argument.doc)

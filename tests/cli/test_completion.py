@@ -126,6 +126,18 @@ class CompleteTests(BalancerTests):
             self.assertEqual(self.words(*words, ""), ["10s", "1m", "5m", "1h"])
             self.assertEqual(self.words(*words, "x"), [])
 
+    def test_settings(self) -> None:
+        """
+        Settings are offered by their names, with the values that they have; those of a check
+        are those of its kind too.
+        """
+        found = self.described("set", "group", "web/prod", "max")
+        self.assertEqual(set(found), {"maxQueue=", "maxPending="})
+        self.assertIn("a whole number", found["maxQueue="])
+        self.assertIn("http", self.words("set", "check", "web/prod", ""))
+        self.assertEqual(self.words("set", "check", "web/prod", "http", "pa"), ["path="])
+        self.assertEqual(self.words("set", "check", "web/prod", "tcp", "pa"), [])
+
     def test_choices(self) -> None:
         self.assertEqual(self.words("completion", ""), ["bash", "zsh", "fish"])
         self.assertEqual(self.words("passwd", ""), [])

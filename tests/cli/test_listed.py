@@ -169,6 +169,35 @@ class ListedTests(BalancerTests):
         self.assertEqual(self.doors[0].asked[0]["service"], "web")
         self.assertEqual(self.run_("status", "nosuch")[0], 1)
 
+    def test_settings(self) -> None:
+        """
+        Settings are pairs, before options and behind them.
+        """
+        self.open()
+        out = self.did("set", "group", "web/prod", "maxQueue=100", "queueTimeout=3s")
+        self.assertIn("maxQueue", out)
+        group = self.balancer.manager.getGroup("web", "prod")
+        self.assertEqual((group.maxQueue, group.queueTimeout), (100, 3.0))
+        self.did(
+            "add", "web/prod/new", "127.0.0.1:9", "--weight", "2", "maxConnections=5", "backup=yes"
+        )
+        host = self.balancer.manager.getHost("web", "prod", "new")
+        self.assertEqual((host.weight, host.maxConnections, host.backup), (2, 5, True))
+        self.did("set", "admission", "web", "deny=192.0.2.0/24,198.51.100.1")
+        self.assertEqual(len(self.balancer.manager.getService("web").deny), 2)
+        status, _, err = self.run_("set", "host", "web/prod/h0", "maxConnection=5")
+        self.assertEqual(status, 1)
+        self.assertIn("txlb set host: no setting of a host is called 'maxConnection'", err)
+        for words in (
+            ("set", "group", "web/prod"),
+            ("set", "group", "web/prod", "maxQueue"),
+            ("set", "group", "web/prod", "=1"),
+            ("set", "group", "web/prod", "maxQueue=1", "--frob=1"),
+            ("add", "web/prod/x", "127.0.0.1:9", "--weight", "2", "maxConnections"),
+            ("weight", "web/prod/h0", "1", "x=1"),
+        ):
+            self.assertEqual(self.exits(*words), 2, words)
+
     def test_explain(self) -> None:
         """
         The choice for a client, as a table; the group may be left out.

@@ -9,7 +9,7 @@ that name.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from txlb.admin._command import AdminCommand, Target
 from txlb.admin._explained import explanationRows
 from txlb.admin._history import History
 from txlb.admin._rows import Row
+from txlb.admin._settings import checkOf, readSettings
 from txlb.errors import TxlbError
 
 if TYPE_CHECKING:
@@ -40,13 +41,21 @@ def actionOf(command: AdminCommand) -> Callable[..., Any]:
 def _verb(command: AdminCommand) -> Callable[..., Iterable[Row]]:
     """
     Make an action of the manager's verb that has a command's name. The verb gets required
-    arguments by their places and the others by their names, and returns events.
+    arguments by their places, and the others and settings by their names. It returns events.
     """
-    places = [each.name for each in command.arguments if each.default is REQUIRED]
+    settings = {each.name: each.kind.settingsOf for each in command.arguments}
+    settings = {name: of for name, of in settings.items() if of}
+    places = [
+        each.name
+        for each in command.arguments
+        if each.default is REQUIRED and each.name not in settings
+    ]
 
-    def action(target: Target, **values: object) -> Iterable[Row]:
+    def action(target: Target, **values: Any) -> Iterable[Row]:
         verb = getattr(target.balancer.manager, command.name)
         given = [values.pop(name) for name in places]
+        for name, of in settings.items():
+            values.update(readSettings(of, values.pop(name)))
         return rows.eventRows(verb(*given, **values))
 
     return action
@@ -145,6 +154,20 @@ def _file(target: Target) -> Any:
     return configuration
 
 
+def _setCheck(
+    target: Target, service: str, group: str, check: str, host: str, settings: Mapping[str, object]
+) -> Iterable[Row]:
+    made = checkOf(check, settings)
+    return rows.eventRows(target.balancer.setCheck(service, group, made, host or None))
+
+
+def _setDefaultCheck(target: Target, check: str, settings: Mapping[str, object]) -> Iterable[Row]:
+    made = checkOf(check, settings)
+    if made is not None:
+        made = target.balancer.health.verified(made)
+    return rows.eventRows(target.balancer.manager.setDefaultCheck(made))
+
+
 def _switchGroup(target: Target, service: str, group: str) -> Iterable[Row]:
     manager = target.balancer.manager
     enabled = manager.getService(service).enabledGroup.name
@@ -166,6 +189,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "reload": _reload,
     "save": _save,
     "delHost": _delHost,
+    "setCheck": _setCheck,
+    "setDefaultCheck": _setDefaultCheck,
     "switchGroup": _switchGroup,
     "switchPort": _switchPort,
 }

@@ -4,6 +4,7 @@ Arguments of commands, and the kinds of their values.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ class Kind:
     @ivar wanted: a description of right values, for messages.
     @ivar fits: whether a value from a Python prompt is one of this kind.
     @ivar completes: what completes values of this kind: C{service}, C{group}, C{host},
-        C{listener}, C{scheduler}, C{file} or C{time}; empty for nothing.
+        C{listener}, C{scheduler}, C{check}, C{file} or C{time}; empty for nothing.
+    @ivar settingsOf: if values are settings by their names: the thing that they are
+        settings of, see L{txlb.admin._settings}.
     """
 
     word: str
@@ -40,6 +43,7 @@ class Kind:
     wanted: str
     fits: Callable[[object], bool]
     completes: str = ""
+    settingsOf: str = ""
 
 
 def _whole(text: str) -> int:
@@ -90,6 +94,26 @@ def _flag(text: str) -> bool:
     return {"True": True, "False": False, "yes": True, "no": False}[text]
 
 
+def _settings(text: str) -> dict[str, str]:
+    settings = json.loads(text)
+    if not isinstance(settings, dict) or not all(
+        isinstance(each, str) for each in settings.values()
+    ):
+        raise ValueError(text)
+    return settings
+
+
+def _settingsKind(settingsOf: str) -> Kind:
+    return Kind(
+        "settings",
+        dict,
+        _settings,
+        "a JSON object of texts",
+        lambda value: isinstance(value, dict),
+        settingsOf=settingsOf,
+    )
+
+
 def _anything(_value: object) -> bool:
     # What is wrong with a text is told by the command that takes it.
     return True
@@ -108,6 +132,7 @@ GROUP = _text("group")
 HOST = _text("host")
 LISTENER = _text("listener")
 SCHEDULER = _text("scheduler")
+CHECK = _text("check")
 FILE = _text("file")
 WHOLE = Kind("whole number", int, _whole, "a whole number", _isWhole)
 WEIGHT = Kind("whole number", int, _weight, "a whole number from 0 to 65535", _isWhole)
@@ -128,6 +153,12 @@ DEADLINE = Kind(
     "time",
 )
 FLAG = Kind("boolean", bool, _flag, "True or False", lambda value: isinstance(value, bool))
+
+HOST_SETTINGS = _settingsKind("host")
+GROUP_SETTINGS = _settingsKind("group")
+SCHEDULER_SETTINGS = _settingsKind("scheduler")
+ADMISSION_SETTINGS = _settingsKind("admission")
+CHECK_SETTINGS = _settingsKind("check")
 
 #: Kinds that together name one thing on a command line: C{SERVICE/GROUP/HOST}.
 PATH_KINDS = (SERVICE, GROUP, HOST)

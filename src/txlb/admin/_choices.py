@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from txlb.admin._completion import Choices
+from txlb.model.registries import CHECKS
 from txlb.schedulers import schedulerWords
 
 
@@ -43,6 +44,8 @@ def choicesOf(balancer: Any) -> Choices:
             ]
         if word == "listener":
             return list(balancer.getProxyNames())
+        if word == "check":
+            return [kind.word for kind in CHECKS.kinds()]
         return schedulerWords() if word == "scheduler" else []
 
     return choices

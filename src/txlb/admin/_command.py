@@ -74,6 +74,16 @@ class AdminCommand:
         first = self.doc.split(". ", maxsplit=1)[0].removesuffix(".")
         return first[0].lower() + first[1:]
 
+    def shown(self, texts: Mapping[str, str]) -> str:
+        """
+        Return arguments as a log shows them: without settings, which may be secrets. Events
+        tell the changes of settings.
+        """
+        hidden = {each.name for each in self.arguments if each.kind.settingsOf}
+        return " ".join(
+            f"{name}=..." if name in hidden else f"{name}={text}" for name, text in texts.items()
+        )
+
     def __call__(
         self, target: Target, caller: Caller, values: Mapping[str, object]
     ) -> Iterable[Row] | Deferred[Iterable[Row]]:

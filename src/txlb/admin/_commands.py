@@ -13,19 +13,27 @@ from __future__ import annotations
 
 from txlb.admin._access import FULL, OPERATOR, READONLY
 from txlb.admin._arguments import (
+    ADMISSION_SETTINGS,
+    CHECK,
+    CHECK_SETTINGS,
     DEADLINE,
     FILE,
     FLAG,
     GROUP,
+    GROUP_SETTINGS,
     HOST,
+    HOST_SETTINGS,
     LISTENER,
+    REQUIRED,
     SCHEDULER,
+    SCHEDULER_SETTINGS,
     SECONDS,
     SERVICE,
     TEXT,
     WEIGHT,
     WHOLE,
     Argument,
+    Kind,
 )
 from txlb.admin._command import AdminCommand
 from txlb.errors import UnknownName
@@ -41,6 +49,15 @@ _DEADLINE = Argument(
     None,
 )
 _DISCARD = Argument("discard", FLAG, "undo what was changed live and is not in the file", False)
+
+_CHECK = Argument("check", CHECK, "the word for the kind of check; none for no check")
+
+
+def _settings(kind: Kind, doc: str, default: object = REQUIRED) -> Argument:
+    return Argument("settings", kind, f"{doc}; none stands for a value that is not set", default)
+
+
+_CHECK_SETTINGS = _settings(CHECK_SETTINGS, "settings of the check, such as interval=1s", {})
 
 #: All of them, in the order of the reference. C{GetClientAddress} of the control
 #: socket is not in it: hosts ask it, and not administrators, and it has the shape that
@@ -177,6 +194,7 @@ COMMANDS = (
             Argument("host", HOST, "the name of the new host"),
             Argument("address", TEXT, "the host's address, host:port or unix:/path"),
             Argument("weight", WEIGHT, "its weight, 0 to 65535", 1),
+            _settings(HOST_SETTINGS, "other settings of the host, such as maxConnections=50", {}),
         ),
     ),
     AdminCommand(
@@ -219,12 +237,72 @@ COMMANDS = (
         "scheduler",
         FULL,
         "Let a group choose its hosts by another policy. Counts and connections stay.",
-        (_SERVICE, _GROUP, Argument("scheduler", SCHEDULER, "the word for the policy")),
+        (
+            _SERVICE,
+            _GROUP,
+            Argument("scheduler", SCHEDULER, "the word for the policy"),
+            _settings(SCHEDULER_SETTINGS, "settings of the policy, such as choices=3", {}),
+        ),
+    ),
+    AdminCommand(
+        "setHost",
+        "set host",
+        FULL,
+        "Change settings of a host, such as its limit. Its weight and its state have commands of "
+        "their own.",
+        (*_PATH, _settings(HOST_SETTINGS, "settings of the host, such as maxConnections=50")),
+    ),
+    AdminCommand(
+        "setGroup",
+        "set group",
+        FULL,
+        "Change settings of a group, such as its limits. Its scheduler has a command of its own.",
+        (
+            _SERVICE,
+            _GROUP,
+            _settings(GROUP_SETTINGS, "settings of the group, such as maxQueue=100"),
+        ),
+    ),
+    AdminCommand(
+        "setAdmission",
+        "set admission",
+        FULL,
+        "Say which clients may connect to a service. Settings that are not given stay as they are, "
+        "and so do the connections that are open.",
+        (
+            _SERVICE,
+            _settings(
+                ADMISSION_SETTINGS,
+                "settings of the admission, such as deny=192.0.2.0/24 or ratePerClient=10",
+            ),
+        ),
+    ),
+    AdminCommand(
+        "setCheck",
+        "set check",
+        FULL,
+        "Check the hosts of a group, or one host, in another way. A host's own check comes before "
+        "its group's, and that before the default.",
+        (
+            _SERVICE,
+            _GROUP,
+            _CHECK,
+            Argument("host", HOST, "one of its hosts; by default all", ""),
+            _CHECK_SETTINGS,
+        ),
+    ),
+    AdminCommand(
+        "setDefaultCheck",
+        "set default-check",
+        FULL,
+        "Change the default check. It is for hosts without a check of their own and without one of "
+        "their group.",
+        (_CHECK, _CHECK_SETTINGS),
     ),
 )
 
 #: The first words that commands of two words share, each with what they do.
-FAMILIES: dict[str, str] = {}
+FAMILIES = {"set": "change settings live"}
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, command.wireName)}
 

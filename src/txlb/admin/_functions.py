@@ -75,6 +75,8 @@ def _function(
 
 def _parameter(argument: Argument) -> inspect.Parameter:
     default = inspect.Parameter.empty if argument.required else argument.default
+    if argument.kind.settingsOf:
+        return inspect.Parameter(argument.name, inspect.Parameter.VAR_KEYWORD)
     return inspect.Parameter(
         argument.name,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,

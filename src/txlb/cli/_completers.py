@@ -40,6 +40,15 @@ def completeBy(action: argparse.Action, *kinds: str) -> None:
         setattr(action, _COMPLETER, Completer(kinds))
 
 
+def completeSettings(action: argparse.Action, of: str) -> None:
+    """
+    Let an argument be completed by the names of settings.
+
+    @param of: the thing that they are settings of, see L{txlb.admin._settings}.
+    """
+    setattr(action, _COMPLETER, SettingCompleter(of))
+
+
 class Completer:
     """
     Completes an argument.
@@ -67,8 +76,34 @@ class Completer:
             return dict(_times(prefix))
         if "scheduler" in self.kinds:
             return dict(_schedulers())
+        if "check" in self.kinds:
+            return dict(_checks())
         found = statusOf(parsed_args)
         return {word: what for kind in self.kinds for word, what in _NAMES[kind](found)}
+
+
+class SettingCompleter:
+    """
+    Completes the name of a setting.
+
+    @param of: the thing that it is a setting of, see L{txlb.admin._settings}.
+    """
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+
+    def __call__(self, parsed_args: argparse.Namespace, **_more: object) -> Words:
+        """
+        Return the names that may be meant, each with an equals sign behind it.
+
+        @param parsed_args: the command line before it, which may name a kind of check.
+        """
+        # They bring the model, and the kinds of checks.
+        import txlb.health  # noqa: F401, PLC0415 - only if Tab asks for one
+        from txlb.admin._settings import describedSettings  # noqa: PLC0415  (as above)
+
+        check = str(getattr(parsed_args, "given_check", None) or "")
+        return {f"{name}=": what for name, what in describedSettings(self.of, check)}
 
 
 def statusOf(arguments: argparse.Namespace) -> list[Row]:
@@ -117,6 +152,15 @@ def _schedulers() -> Iterator[tuple[str, str]]:
 
     for word in schedulerWords():
         yield word, ""
+
+
+def _checks() -> Iterator[tuple[str, str]]:
+    # It brings the kinds of checks.
+    import txlb.health  # noqa: F401, PLC0415 - only if Tab asks for one
+    from txlb.model.registries import CHECKS  # noqa: PLC0415  (as above)
+
+    for kind in CHECKS.kinds():
+        yield kind.word, kind.doc.split(". ", maxsplit=1)[0]
 
 
 def _times(prefix: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from txlb.admin import READONLY, AdminCommand
 from txlb.admin._arguments import FILE, FLAG, PATH_KINDS, Argument
 from txlb.cli._client import Client, Row
 from txlb.cli._command import OK, Command
-from txlb.cli._completers import completeBy
+from txlb.cli._completers import completeBy, completeSettings
 from txlb.cli._options import addSocketOptions
 from txlb.cli._where import findSocket
 from txlb.errors import ModelError
@@ -62,7 +62,7 @@ class ListedCommand:
         if self._path:
             self._addPath(parser)
         for argument in self._others:
-            if argument.required:
+            if argument.required and not argument.kind.settingsOf:
                 action = parser.add_argument(
                     _PREFIX + argument.name,
                     metavar=argument.name.upper(),
@@ -71,7 +71,9 @@ class ListedCommand:
                 )
                 completeBy(action, argument.kind.completes)
         for argument in self._others:
-            if not argument.required:
+            if argument.kind.settingsOf:
+                _addSettings(parser, argument)
+            elif not argument.required:
                 _addOption(parser, argument)
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
         addSocketOptions(parser)
@@ -99,6 +101,8 @@ class ListedCommand:
         values: Values = dict(arguments.given_path) if self._path else {}
         for argument in self._others:
             value = getattr(arguments, _PREFIX + argument.name)
+            if argument.kind.settingsOf:
+                value = json.dumps(dict(value)) if value else None
             if value is not None and value is not False:
                 values[argument.name] = str(value)
         return values
@@ -158,6 +162,38 @@ def optionName(argument: Argument) -> str:
     """
     words = "".join(f"-{each.lower()}" if each.isupper() else each for each in argument.name)
     return argument.option or f"--{words}"
+
+
+def _addSettings(parser: argparse.ArgumentParser, argument: Argument) -> None:
+    action = parser.add_argument(
+        _PREFIX + argument.name,
+        metavar="NAME=VALUE",
+        type=readSetting,
+        nargs="+" if argument.required else "*",
+        help=argument.doc,
+    )
+    completeSettings(action, argument.kind.settingsOf)
+
+
+def isSetting(text: str) -> bool:
+    """
+    Whether a word of a command line is a setting: a name, an equals sign, and a value.
+    """
+    return text.partition("=")[0].isidentifier() and "=" in text
+
+
+def readSetting(text: str) -> tuple[str, str]:
+    """
+    Read a setting.
+
+    @raise argparse.ArgumentTypeError: it is no name with a value.
+    """
+    if not isSetting(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no setting; say NAME=VALUE, as in maxConnections=50"
+        )
+    name, _, value = text.partition("=")
+    return name, value
 
 
 def _addOption(parser: argparse.ArgumentParser, argument: Argument) -> None:

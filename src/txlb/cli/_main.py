@@ -21,7 +21,7 @@ from txlb.cli._command import Command, Failed
 from txlb.cli._completion import ASKING, COMPLETION, complete
 from txlb.cli._diff import DIFF
 from txlb.cli._events import EVENTS
-from txlb.cli._listed import ListedCommand
+from txlb.cli._listed import ListedCommand, isSetting, readSetting
 from txlb.cli._options import SOCKET_OPTIONS
 from txlb.cli._passwd import PASSWD
 from txlb.cli._schedulers import SCHEDULERS
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if words and words[0].split("=")[0] in SOCKET_OPTIONS:
                 option = words[0].split("=")[0]
                 parser.error(f"{option} stands behind the command, as in: txlb status {option} …")
-            status = _run(parser.parse_args(words))
+            status = _run(_parsed(parser, words))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -89,6 +89,20 @@ def _openOutputs() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """
+    Parse a command line. Settings may stand behind options: argparse takes all of them from
+    one place.
+    """
+    arguments, more = parser.parse_known_args(words)
+    settings = getattr(arguments, "given_settings", None)
+    if more and settings is not None and all(map(isSetting, more)):
+        arguments.given_settings = [*settings, *map(readSetting, more)]
+    elif more:
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    return arguments
 
 
 def _run(arguments: argparse.Namespace) -> int:

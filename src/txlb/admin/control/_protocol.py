@@ -291,7 +291,7 @@ class ControlProtocol(amp.AMP):
                 "{by}: {command} {values}",
                 by=self.caller.name,
                 command=command.name,
-                values=printable(" ".join(f"{key}={value}" for key, value in texts.items())),
+                values=printable(command.shown(texts)),
             )
         rows = command(self._target, self.caller, values)
         if not isinstance(rows, Deferred):

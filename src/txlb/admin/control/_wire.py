@@ -88,6 +88,8 @@ _TYPES: dict[type, type[amp.Argument]] = {
     int: amp.Integer,
     float: amp.Float,
     bool: amp.Boolean,
+    # A JSON object.
+    dict: amp.Unicode,
 }
 
 
