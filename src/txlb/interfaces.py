@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from txlb.resources import Option, ProbeTarget
 
 __all__ = [
+    "IDrainable",
     "IEventObserver",
     "IExplainedScheduler",
     "IHealthCheck",
@@ -66,6 +67,19 @@ class IHost(Interface):
         "The place of the host in its group's configuration: a host before another one "
         "has a lower number."
     )
+
+
+class IDrainable(Interface):
+    """
+    A protocol that can finish by itself, or an object that is adapted from one. A clone
+    that ends asks the protocols of its connections to do so.
+    """
+
+    def drain() -> None:
+        """
+        Finish the work under way, begin nothing more, and close the connection. It is
+        closed after the grace time otherwise. This must not raise.
+        """
 
 
 class IScheduler(Interface):

@@ -538,6 +538,24 @@ class HostPool:
             rotation.counted(host)
         return lease
 
+    def adopt(self, name: str, count: int = 1) -> list[Lease]:
+        """
+        Count work that a host has taken by itself, such as connections that a local
+        process accepted. Nothing is chosen, and no limit holds.
+
+        @param count: units of work, 0 or more.
+        @return: a lease for each; release them.
+        @raise UnknownName: there is no such host.
+        """
+        host = self.getHost(name)
+        now = self.seconds()
+        leases = [Lease(self, host, None, now) for _ in range(count)]
+        if leases:
+            host.active += count
+            host.counters.connections += count
+            self._rotation.counted(host)
+        return leases
+
     def released(self, lease: Lease) -> None:
         """
         Take back the claim of a lease; L{Lease.release} calls this.

@@ -1,0 +1,25 @@
+"""
+One application in several processes, on all cores.
+
+The manager never accepts a connection. It watches the accept queues of the listening
+sockets that all processes share, lets a pool choose a clone for each connection, and sends
+the clone a permit to accept it.
+"""
+
+from txlb.cloning._group import CloneGroup
+from txlb.cloning._identity import Identity, Role, whoAmI
+from txlb.cloning._rendezvous import CloningError
+from txlb.cloning._service import CloningService, cloneApplication
+from txlb.cloning._settings import CloneSettings, availableCPUs
+
+__all__ = [
+    "CloneGroup",
+    "CloneSettings",
+    "CloningError",
+    "CloningService",
+    "Identity",
+    "Role",
+    "availableCPUs",
+    "cloneApplication",
+    "whoAmI",
+]

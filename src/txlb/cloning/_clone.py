@@ -1,0 +1,261 @@
+"""
+What a clone does: it accepts what the manager grants it.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from txlb.cloning._identity import Identity
+from txlb.cloning._link import Link, closeAll
+from txlb.cloning._listener import SharedListener
+from txlb.wire import (
+    GRANTS_VERSION,
+    Bye,
+    Drain,
+    Grant,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Quit,
+    Refused,
+    Status,
+    Take,
+    Welcome,
+)
+
+#: Seconds between two looks at the accept queues. A queue that has connections at two looks,
+#: with no permit used between them, is not served: the manager hangs.
+IMPATIENCE = 0.05
+
+#: Seconds for which ends of connections are collected into one message.
+COLLECTED = 0.002
+
+#: A message of L{Status} counts permits modulo this.
+_MODULUS = 1 << 64
+
+_log = Logger()
+
+
+class Clone:
+    """
+    Serves the clients that the manager grants, and all that come if there is no manager.
+    A L{CloneGroup} owns it.
+
+    @param identity: which process this is.
+    @param listeners: the sockets that it shares, in the order that all processes have.
+    @param processes: the clones that there are to be: how many others may see the same
+        queue.
+    @param reactor: has the timers.
+    @ivar draining: whether it accepts nothing more.
+    @ivar serves: whether it is to serve clients; an heir does not.
+    @ivar started: whether it does.
+    @ivar whenLost: is called if the manager has gone.
+    @ivar whenTold: is called if the manager wants this process to end: with L{True} if
+        the whole application stops.
+    @ivar whenTaking: is called if this process is to manage.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        listeners: list[SharedListener],
+        processes: int,
+        reactor: Any,
+    ) -> None:
+        self.identity = identity
+        self.listeners = listeners
+        self.draining = False
+        self.serves = True
+        self.started = False
+        self.whenLost: Callable[[], object] = _nothing
+        self.whenTold: Callable[[bool], object] = _ignore
+        self.whenTaking: Callable[[Link], object] = _ignore
+        self._processes = processes
+        self._reactor = reactor
+        self._link: Link | None = None
+        self._used = [0] * len(listeners)
+        self._unserved = [-1] * len(listeners)
+        self._call: Any = None
+        self._soonest = False
+        self._lag = 0.0
+        self._looked = 0.0
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = reactor
+
+    @property
+    def active(self) -> int:
+        """
+        The connections of this process.
+        """
+        return sum(len(each.connections) for each in self.listeners)
+
+    @property
+    def joined(self) -> bool:
+        """
+        Whether a manager grants it connections.
+        """
+        return self._link is not None
+
+    def start(self) -> None:
+        """
+        Serve: all that comes, until a manager is joined.
+        """
+        self.started = True
+        for listener in self.listeners:
+            listener.changed = self._changed
+            listener.serve()
+        self.serveFreely(True)
+        self._looked = time.monotonic()
+        self._watch.start(IMPATIENCE, now=False)
+
+    def serveFreely(self, free: bool) -> None:
+        """
+        Accept whatever comes, or only what a manager grants.
+        """
+        if self.serves:
+            for listener in self.listeners:
+                listener.acceptFreely(free and not self.draining)
+
+    def join(self, link: Link, heir: bool = False) -> None:
+        """
+        Work for a manager.
+
+        @param link: is connected to it, and this object's from here.
+        @param heir: whether this process is to become the manager, and serves no clients.
+        """
+        self._link = link
+        self.serves = not heir
+        self._used = [0] * len(self.listeners)
+        link.start(self._received, self._lost)
+        link.send(
+            Hello(
+                GRANTS_VERSION,
+                self.identity.slot,
+                self.identity.generation,
+                heir,
+                self.draining,
+                tuple(each.name for each in self.listeners),
+                tuple(len(each.connections) for each in self.listeners),
+            )
+        )
+
+    def _lost(self) -> None:
+        self._link = None
+        # Clients don't wait for another manager.
+        self.serveFreely(True)
+        self.whenLost()
+
+    def _received(self, message: Message, descriptors: list[int]) -> None:
+        closeAll(descriptors)
+        if isinstance(message, Grant):
+            self._granted(message)
+        elif isinstance(message, Ping):
+            self._pinged(message)
+        elif isinstance(message, Welcome):
+            self.identity.slot = message.slot
+            self.serveFreely(False)
+        elif isinstance(message, Refused):
+            _log.error("the manager refuses this process: {reason}", reason=message.reason)
+            self.whenTold(False)
+        elif isinstance(message, (Drain, Quit)):
+            self.whenTold(isinstance(message, Quit))
+        elif isinstance(message, Take) and self._link is not None:
+            link, self._link = self._link, None
+            self.whenTaking(link)
+
+    def _granted(self, grant: Grant) -> None:
+        if grant.listener >= len(self.listeners):
+            return
+        if not self.draining:
+            self.listeners[grant.listener].accept(grant.count)
+        # A permit that found no client is used as well: another process was quicker.
+        self._used[grant.listener] = (self._used[grant.listener] + grant.count) % _MODULUS
+        self._report(0.0)
+
+    def _pinged(self, ping: Ping) -> None:
+        link = self._link
+        if link is not None:
+            # Linux gives ru_maxrss in KiB.
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            lag, self._lag = self._lag, 0.0
+            link.send(Pong(ping.number, min(int(lag * 1e6), 2**32 - 1), min(memory, 2**32 - 1)))
+
+    def _changed(self) -> None:
+        self._report(COLLECTED)
+
+    def _report(self, delay: float) -> None:
+        if self._call is not None:
+            if delay or self._soonest:
+                return
+            self._call.cancel()
+        self._soonest = not delay
+        self._call = self._reactor.callLater(delay, self._send)
+
+    def _send(self) -> None:
+        self._call = None
+        link = self._link
+        if link is None:
+            return
+        for number, listener in enumerate(self.listeners):
+            # A process without descriptors says nothing: its permits go to others.
+            if not listener.isExhausted:
+                link.send(Status(number, self._used[number], len(listener.connections)))
+
+    def _look(self) -> None:
+        """
+        Look for queues that the manager does not serve, and measure how late that is.
+        """
+        now = time.monotonic()
+        self._lag = max(self._lag, now - self._looked - IMPATIENCE)
+        self._looked = now
+        if self._link is None or self.draining or not self.serves:
+            return
+        for number, listener in enumerate(self.listeners):
+            queued = listener.queued
+            if queued and self._unserved[number] == self._used[number]:
+                # The others see the same queue: each takes its share.
+                listener.accept(max(1, queued // self._processes))
+                self._report(0.0)
+            self._unserved[number] = self._used[number] if queued else -1
+
+    def stop(self) -> None:
+        """
+        Accept nothing more. Connections go on, and the manager is told of them, so that
+        it knows how long this process runs.
+        """
+        self.draining = True
+        if self._link is not None:
+            self._link.send(Bye())
+        if self._watch.running:
+            self._watch.stop()
+        for listener in self.listeners:
+            listener.stop()
+
+    def close(self) -> None:
+        """
+        Leave the manager.
+        """
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        for listener in self.listeners:
+            listener.changed = _nothing
+
+
+def _nothing() -> None:
+    pass
+
+
+def _ignore(value: object) -> None:
+    pass

@@ -1,0 +1,246 @@
+"""
+Grants the connections that wait on one listening socket to the clones.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.cloning._listener import SharedListener
+from txlb.cloning._record import Account, Record
+from txlb.pool import CheckResult, HostPool, Outcome
+from txlb.wire import MAX_GRANT, Grant, Status
+
+#: Seconds after which a permit that was not used is void, and another clone gets one.
+LATE = 0.05
+
+#: Seconds between two looks for such permits, while there are unused ones.
+LATE_TICK = 0.02
+
+#: Permits that are granted in one turn of the reactor.
+BATCH = 256
+
+
+@implementer(IReadDescriptor)
+class Granter:
+    """
+    Watches the accept queue of a listening socket, lets the pool choose a clone for each
+    connection in it, and sends the clone a permit. No connection passes through this
+    process. The L{CloneManager} owns it.
+
+    The queue is watched by an edge-triggered epoll of its own, whose descriptor the
+    reactor watches: so each new connection wakes the manager once, under any reactor, and
+    connections that wait on purpose don't keep it awake.
+
+    @param number: the listener's number in messages.
+    @param listener: the socket.
+    @param pool: its hosts are the clones.
+    @param reactor: watches it.
+    @param seconds: a monotonic clock.
+    @ivar outstanding: permits that clones may still use.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        listener: SharedListener,
+        pool: HostPool,
+        reactor: Any,
+        seconds: Callable[[], float],
+    ) -> None:
+        self.number = number
+        self.listener = listener
+        self.pool = pool
+        self.outstanding = 0
+        self._reactor = reactor
+        self._seconds = seconds
+        self._records: dict[str, Record] = {}
+        self._lateCall: Any = None
+        self._again: Any = None
+        self._epoll = select.epoll()
+        self._epoll.register(listener.sock.fileno(), select.EPOLLIN | select.EPOLLET)
+
+    def start(self) -> None:
+        """
+        Watch the queue.
+        """
+        self._reactor.addReader(self)
+        self.dispatch()
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        return "txlb.cloning"
+
+    def doRead(self) -> None:
+        """
+        Grant what has come.
+        """
+        self._epoll.poll(0)
+        self.dispatch()
+
+    def doWrite(self) -> None:
+        """
+        Do nothing: this is an event for the former owner of the descriptor.
+        """
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Watch on: this is an event for the former owner of the descriptor.
+        """
+        if not self._epoll.closed:
+            self._reactor.addReader(self)
+
+    # The clones
+
+    def add(self, record: Record, active: int) -> None:
+        """
+        Grant to a clone from now on.
+
+        @param active: connections that it has already.
+        """
+        self._records[record.name] = record
+        account = record.accounts[self.number]
+        account.leases.extend(self.pool.adopt(record.name, active))
+        self.pool.watch(record.name, rise=1, fall=1)
+        self.pool.reportCheck(record.name, CheckResult(True, "it has joined", 0.0))
+        self.dispatch()
+
+    def remove(self, record: Record, outcome: Outcome) -> None:
+        """
+        Grant nothing to a clone any more, which is gone.
+        """
+        if self._records.pop(record.name, None) is None:
+            return
+        account = record.accounts[self.number]
+        self.outstanding -= account.unused
+        while account.leases:
+            account.leases.pop().release(outcome)
+        self.pool.reportCheck(record.name, CheckResult(False, "it has ended", 0.0))
+        self.dispatch()
+
+    def reported(self, record: Record, status: Status) -> None:
+        """
+        Count what a clone reports.
+        """
+        if record.name not in self._records:
+            return
+        account = record.accounts[self.number]
+        used = min(max(status.used, account.used), account.sent)
+        if used != account.used:
+            account.granted = self._seconds()
+        if account.late:
+            if used == account.sent:
+                account.late = False
+                self.pool.reportCheck(record.name, CheckResult(True, "it goes on", 0.0))
+        else:
+            self.outstanding -= used - account.used
+        account.used = used
+        self._settle(record, account, status.active)
+        self.dispatch()
+
+    def _settle(self, record: Record, account: Account, active: int) -> None:
+        wanted = active + account.unused
+        surplus = len(account.leases) - wanted
+        if surplus < 0:
+            account.leases.extend(self.pool.adopt(record.name, -surplus))
+        for _ in range(surplus):
+            account.leases.pop().release(Outcome.DONE)
+
+    # Granting
+
+    def dispatch(self) -> None:
+        """
+        Grant the connections that wait and have no permit yet.
+        """
+        waiting = self.listener.queued
+        if self.listener.countsQueue:
+            waiting -= self.outstanding
+        elif self.outstanding:
+            # The queue's length is not known: one permit at a time.
+            return
+        if waiting <= 0:
+            return
+        now = self._seconds()
+        batch: dict[str, int] = {}
+        for _ in range(min(waiting, BATCH)):
+            lease = self.pool.claim(None, frozenset(), now)
+            if lease is None:
+                break
+            name = lease.host.name
+            record = self._records.get(name)
+            if record is None:
+                lease.release(Outcome.NOT_CONNECTED)
+                break
+            lease.host.counters.connections += 1
+            record.accounts[self.number].leases.append(lease)
+            batch[name] = batch.get(name, 0) + 1
+        for name, count in batch.items():
+            self._grant(self._records[name], min(count, MAX_GRANT), now)
+        if waiting > BATCH and self._again is None:
+            self._again = self._reactor.callLater(0, self._goOn)
+
+    def _goOn(self) -> None:
+        self._again = None
+        self.dispatch()
+
+    def _grant(self, record: Record, count: int, now: float) -> None:
+        account = record.accounts[self.number]
+        if record.link.send(Grant(self.number, count)):
+            if account.sent == account.used:
+                account.granted = now
+            account.sent += count
+            self.outstanding += count
+            if self._lateCall is None:
+                self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
+            return
+        # Its socket's buffer is full: it hangs, or it is about to be lost.
+        for _ in range(count):
+            account.leases.pop().release(Outcome.NOT_CONNECTED)
+        self.pool.reportCheck(record.name, CheckResult(False, "it reads nothing", 0.0))
+        account.late = True
+        self.outstanding -= account.sent - account.used
+
+    def _lookForLate(self) -> None:
+        """
+        Declare permits void that were not used in time.
+        """
+        self._lateCall = None
+        latest = self._seconds() - LATE
+        found = False
+        for record in self._records.values():
+            account = record.accounts[self.number]
+            if account.unused and account.granted <= latest:
+                self._void(record, account)
+                found = True
+        if self.outstanding:
+            self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
+        if found:
+            self.dispatch()
+
+    def _void(self, record: Record, account: Account) -> None:
+        unused = account.unused
+        self.outstanding -= unused
+        account.late = True
+        for _ in range(min(unused, len(account.leases))):
+            account.leases.pop().release(Outcome.NOT_CONNECTED)
+        detail = f"it did not use a permit for {LATE * 1000:g} ms"
+        self.pool.reportCheck(record.name, CheckResult(False, detail, LATE))
+
+    def stop(self) -> None:
+        """
+        Grant nothing more.
+        """
+        self._reactor.removeReader(self)
+        for call in (self._lateCall, self._again):
+            if call is not None:
+                call.cancel()
+        self._lateCall = self._again = None
+        self._epoll.close()

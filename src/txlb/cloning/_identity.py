@@ -1,0 +1,96 @@
+"""
+Which process of a cloned application this one is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+#: The environment variable by which the manager tells a process that it starts what it is.
+ENVIRONMENT = "TXLB_CLONE"
+
+
+class Role(Enum):
+    """
+    What a process does in a cloned application. The value is the word for it in logs.
+
+      - C{ALONE}: nothing is cloned here, or the process has not found its role yet.
+      - C{MANAGER}: it starts the clones and grants them connections.
+      - C{CLONE}: it serves clients.
+    """
+
+    ALONE = "alone"
+    MANAGER = "manager"
+    CLONE = "clone"
+
+
+@dataclass
+class Identity:
+    """
+    Which process this one is. The L{CloneGroup}s of the process keep it up to date.
+
+    @ivar role: what it does now; a clone whose manager died is the manager for a while.
+    @ivar slot: its place among the clones, 0 or more; -1 for a manager.
+    @ivar generation: the release of the application that it runs, counted from 0 by the
+        rolling restarts.
+    """
+
+    role: Role = Role.ALONE
+    slot: int = -1
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """
+        A name for logs and metrics, such as C{clone3}.
+        """
+        return f"clone{self.slot}" if self.slot >= 0 else self.role.value
+
+
+@dataclass(frozen=True)
+class Birth:
+    """
+    What the manager tells a process that it starts.
+
+    @ivar folder: the folder of the application.
+    @ivar slot: the place of the clone; -1 for an heir.
+    @ivar generation: the release of the application that it runs.
+    @ivar heir: whether it is to become the manager.
+    @ivar listeners: the descriptors of the listening sockets by their names.
+    """
+
+    folder: str
+    slot: int
+    generation: int
+    heir: bool
+    listeners: dict[str, int]
+
+    def write(self) -> str:
+        """
+        Make the value of the environment variable.
+        """
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def take(cls) -> Birth | None:
+        """
+        Read the environment variable and remove it, so that programs that the
+        application starts don't inherit it.
+
+        @return: L{None} if no manager has started this process.
+        """
+        value = os.environ.pop(ENVIRONMENT, None)
+        return None if value is None else cls(**json.loads(value))
+
+
+_identity = Identity()
+
+
+def whoAmI() -> Identity:
+    """
+    Tell which process of a cloned application this one is, for logs and metrics.
+    """
+    return _identity

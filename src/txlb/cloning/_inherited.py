@@ -1,0 +1,108 @@
+"""
+Listening sockets that another process of the application has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+
+from twisted.internet.error import CannotListenError
+
+from txlb.cloning._identity import Birth
+from txlb.cloning._link import Link, closeAll
+from txlb.cloning._rendezvous import connectTo
+from txlb.process import SocketFile
+from txlb.wire import GRANTS_VERSION, GrantsError, Hello, Welcome
+
+#: Makes a listening socket. It does not block.
+MakeSocket = Callable[[], socket.socket]
+
+#: Seconds to wait for the manager's answer, before the reactor runs.
+ANSWER = 2.0
+
+
+class Inherited:
+    """
+    The listening sockets that a process gets: from the manager that started it; from the
+    manager that is there, if it was started otherwise; or, if it is the first process of
+    the application, from nowhere: then they are made. A L{CloneGroup} owns it.
+
+    @param folder: the application's folder.
+    @param birth: what the manager told that started this process.
+    """
+
+    def __init__(self, folder: str, birth: Birth | None) -> None:
+        self._folder = folder
+        self._descriptors: dict[str, int] = dict(birth.listeners) if birth else {}
+        self._asks = birth is None
+        self._files: list[SocketFile] = []
+
+    def take(self, name: str, make: MakeSocket) -> socket.socket:
+        """
+        Get a socket.
+
+        @param make: makes it, if there is none.
+        @raise CannotListenError: its address can't be listened on.
+        """
+        descriptor = self._descriptors.pop(name, None)
+        if descriptor is None:
+            sock = make()
+        else:
+            os.set_inheritable(descriptor, False)
+            sock = socket.socket(fileno=descriptor)
+            sock.setblocking(False)
+        path = sock.getsockname()
+        if sock.family == socket.AF_UNIX and isinstance(path, str) and path:
+            self._files.append(SocketFile(path))
+        return sock
+
+    def ask(self, reactor: object) -> None:
+        """
+        Ask the manager for them, if there is one and this process was not started by it.
+        """
+        if not self._asks:
+            return
+        self._asks = False
+        try:
+            link = Link(connectTo(self._folder), reactor)
+        except OSError:
+            return  # this is the first process
+        try:
+            self._descriptors = _askFor(link)
+        except (OSError, GrantsError) as problem:
+            raise CannotListenError(self._folder, 0, problem) from None
+        finally:
+            link.close()
+
+    def closeUnused(self) -> None:
+        """
+        Close the sockets that no listener of this process wants.
+        """
+        closeAll(list(self._descriptors.values()))
+        self._descriptors.clear()
+
+    def close(self, own: bool) -> None:
+        """
+        Let go of everything.
+
+        @param own: whether to remove the files of UNIX sockets that this process made.
+        """
+        self.closeUnused()
+        if own:
+            for file in self._files:
+                with contextlib.suppress(OSError):
+                    file.remove()
+
+
+def _askFor(link: Link) -> dict[str, int]:
+    hello = Hello(GRANTS_VERSION, -1, 0, needsSockets=True)
+    if link.uid != os.geteuid() or not link.send(hello):
+        raise GrantsError("the manager does not listen")
+    message, descriptors = link.receive(ANSWER)
+    if isinstance(message, Welcome) and len(descriptors) == len(message.listeners):
+        return dict(zip(message.listeners, descriptors, strict=True))
+    closeAll(descriptors)
+    raise GrantsError(getattr(message, "reason", "the manager gives no sockets"))

@@ -1,0 +1,268 @@
+"""
+A listening socket that the processes of one application share.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+from typing import Any
+
+from twisted.internet import address, tcp, unix
+from twisted.internet.interfaces import IProtocolFactory, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+#: Connections that are accepted in one turn of the reactor, if no manager counts them.
+BATCH = 32
+
+#: Where tcpi_unacked stands in the kernel's C{struct tcp_info}: of a listening socket it is
+#: the number of connections that wait to be accepted (linux/net/ipv4/tcp.c, tcp_get_info).
+_QUEUED_AT = 24
+_QUEUED = struct.Struct("=I")
+_INFO_SIZE = _QUEUED_AT + _QUEUED.size
+
+#: Accepting goes on later after these, and the client waits in the queue.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+#: Seconds after which accepting is tried again then.
+EXHAUSTED_PAUSE = 0.1
+
+_log = Logger()
+
+
+class CountedTCPServer(tcp.Server):
+    """
+    A TCP connection that tells its listener when it has ended.
+    """
+
+    def connectionLost(self, reason: Failure) -> None:
+        try:
+            super().connectionLost(reason)
+        finally:
+            self.server.ended(self)  # type: ignore[attr-defined]  # a listener stands for the port
+
+
+class CountedUNIXServer(unix.Server):
+    """
+    A connection of a UNIX socket that tells its listener when it has ended.
+    """
+
+    def connectionLost(self, reason: Failure) -> None:
+        try:
+            super().connectionLost(reason)
+        finally:
+            self.server.ended(self)  # type: ignore[attr-defined]  # a listener stands for the port
+
+
+@implementer(IReadDescriptor)
+class SharedListener:
+    """
+    A listening socket that the processes of an application share, and what this process
+    has accepted on it. It accepts if it is told to, C{count} connections at a time; or, if
+    there is no manager to tell it, by itself.
+
+    A L{CloneGroup} owns it.
+
+    @param name: identifies it in all processes of the application, such as C{tcp-8080}.
+    @param sock: listens, and does not block. It is this object's from here.
+    @param factory: makes a protocol for each connection.
+    @param reactor: watches the connections.
+    @ivar connections: those that this process has accepted and that have not ended.
+    """
+
+    #: Twisted's transports name the port of their server so.
+    _realPortNumber: Any = None
+
+    def __init__(
+        self, name: str, sock: socket.socket, factory: IProtocolFactory, reactor: Any
+    ) -> None:
+        self.name = name
+        self.sock = sock
+        self.factory = factory
+        self.connections: set[Any] = set()
+        self.changed: Any = _nothing
+        self._reactor = reactor
+        self._number = 0
+        self._free = False
+        self._serving = False
+        self._pause: Any = None
+        family = sock.family
+        self._transport: Any = CountedTCPServer
+        if family == socket.AF_UNIX:
+            self._transport = CountedUNIXServer
+            self._poll = select.poll()
+            self._poll.register(sock.fileno(), select.POLLIN)
+        else:
+            self._realPortNumber = sock.getsockname()[1]
+
+    @property
+    def address(self) -> str:
+        """
+        Where it listens, C{host:port} or C{unix:/path}.
+        """
+        name = self.sock.getsockname()
+        if self.sock.family == socket.AF_UNIX:
+            return f"unix:{name}"
+        host = f"[{name[0]}]" if self.sock.family == socket.AF_INET6 else name[0]
+        return f"{host}:{name[1]}"
+
+    @property
+    def countsQueue(self) -> bool:
+        """
+        Whether the system tells how many connections wait.
+        """
+        return self.sock.family != socket.AF_UNIX
+
+    @property
+    def queued(self) -> int:
+        """
+        The connections that wait to be accepted. Of a UNIX socket the system tells only
+        whether there are any: 1 stands for that.
+        """
+        if not self.countsQueue:
+            return len(self._poll.poll(0))
+        info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+        number: int = _QUEUED.unpack_from(info, _QUEUED_AT)[0]
+        return number
+
+    def serve(self) -> None:
+        """
+        Be ready to accept.
+        """
+        if not self._serving:
+            self._serving = True
+            self.factory.doStart()
+
+    def acceptFreely(self, free: bool) -> None:
+        """
+        Accept whatever comes, or only what L{accept} allows.
+        """
+        self._free = free
+        if free and self._serving:
+            self._reactor.addReader(self)
+        else:
+            self._reactor.removeReader(self)
+
+    def accept(self, count: int) -> int:
+        """
+        Accept connections that wait.
+
+        @param count: how many at most.
+        @return: how many there were.
+        """
+        for number in range(count):
+            try:
+                sock, peer = self.sock.accept()
+            except BlockingIOError:
+                return number
+            except OSError as problem:
+                if problem.errno in _EXHAUSTED:
+                    self._exhausted(problem)
+                    return number
+                continue  # the client has gone meanwhile
+            self._build(sock, peer)
+        return count
+
+    def _build(self, sock: socket.socket, peer: Any) -> None:
+        sock.setblocking(False)
+        try:
+            protocol = self.factory.buildProtocol(self._addressOf(sock, peer))
+        except Exception:  # noqa: BLE001 - the application wrote it
+            _log.failure("a connection on {name} gets no protocol", name=self.name)
+            protocol = None
+        if protocol is None:
+            sock.close()
+            return
+        self._number += 1
+        transport = self._transport(sock, protocol, peer, self, self._number, self._reactor)
+        self.connections.add(transport)
+        self.changed()
+        try:
+            protocol.makeConnection(transport)
+        except Exception:  # noqa: BLE001 - the application wrote it
+            _log.failure("a connection on {name} can't begin", name=self.name)
+            transport.abortConnection()
+
+    def _addressOf(self, sock: socket.socket, peer: Any) -> Any:
+        if sock.family == socket.AF_UNIX:
+            return address.UNIXAddress(peer or None)
+        kind = address.IPv6Address if sock.family == socket.AF_INET6 else address.IPv4Address
+        return kind("TCP", *peer)
+
+    def _exhausted(self, problem: OSError) -> None:
+        if self._pause is None:
+            _log.warn("{name}: {problem}; clients wait", name=self.name, problem=problem)
+            self._reactor.removeReader(self)
+            self._pause = self._reactor.callLater(EXHAUSTED_PAUSE, self._goOn)
+
+    def _goOn(self) -> None:
+        self._pause = None
+        self.acceptFreely(self._free)
+        self.changed()
+
+    @property
+    def isExhausted(self) -> bool:
+        """
+        Whether this process has no descriptors left, and accepts nothing for a while.
+        """
+        return self._pause is not None
+
+    def ended(self, transport: Any) -> None:
+        """
+        Count a connection no longer.
+        """
+        self.connections.discard(transport)
+        self.changed()
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def logPrefix(self) -> str:
+        return "txlb.cloning"
+
+    def doRead(self) -> None:
+        """
+        Accept, without a manager.
+        """
+        if self._free:
+            self.accept(BATCH)
+
+    def doWrite(self) -> None:
+        """
+        Do nothing: this is an event for the former owner of the descriptor.
+        """
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Watch on, if the socket still listens: this is an event for the former owner of
+        the descriptor.
+        """
+        if self._free and self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            self._reactor.addReader(self)
+
+    def stop(self) -> None:
+        """
+        Accept nothing more. Connections go on.
+        """
+        self.acceptFreely(False)
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        if self._serving:
+            self._serving = False
+            self.factory.doStop()
+
+    def close(self) -> None:
+        """
+        Close the socket. It goes on listening in the other processes.
+        """
+        self.stop()
+        self.sock.close()
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,499 @@
+"""
+The manager of an application's clones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.cloning._granter import Granter
+from txlb.cloning._identity import Birth
+from txlb.cloning._link import Link, closeAll
+from txlb.cloning._listener import SharedListener
+from txlb.cloning._record import Account, Record
+from txlb.cloning._rendezvous import Rendezvous
+from txlb.cloning._settings import CloneSettings
+from txlb.cloning._spawner import Spawner
+from txlb.manager import ProxyManager
+from txlb.model import ProxyGroup, ProxyService
+from txlb.pool import Event, Outcome
+from txlb.wire import (
+    GRANTS_VERSION,
+    Bye,
+    Drain,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Quit,
+    Refused,
+    Status,
+    Take,
+    Welcome,
+)
+
+#: The name of the service whose groups are the clones of each listener.
+SERVICE = "clones"
+
+#: Seconds between two questions to each clone whether it is alive.
+HEARTBEAT = 0.25
+
+#: Processes that may have connected and not introduced themselves, and clones, at most.
+MOST_PROCESSES = 1024
+
+#: Seconds after which a clone that has not joined is no longer waited for.
+PATIENCE = 30.0
+
+#: Seconds before a clone is started in the place of one that ended early; they double up
+#: to the second value.
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 10.0
+
+#: Seconds for which a clone has to run so that its end is not early.
+SETTLED = 5.0
+
+_log = Logger()
+
+
+@implementer(IReadDescriptor)
+class CloneManager:
+    """
+    Starts the clones of an application, and grants them the connections that come. It
+    accepts none itself: if it is killed, no connection dies with it.
+
+    It has a L{ProxyManager} of its own, with one service, C{clones}, in which each
+    listener has a group, and each clone is a host. A L{CloneGroup} owns it.
+
+    @param rendezvous: where clones come to.
+    @param listeners: the sockets, in the order of their numbers.
+    @param settings: how many clones there are to be, and so on.
+    @param spawner: starts processes.
+    @param generation: the release of the application that it starts clones with.
+    @param reactor: watches its sockets.
+    @param seconds: a monotonic clock.
+    @ivar pools: the clones as hosts; see L{SERVICE}.
+    @ivar records: the processes that have come to it.
+    @ivar whenHeir: is called with the L{Link} of an heir that has come.
+    @ivar whenJoined: is called if a clone has joined.
+    @ivar whenAlone: is called if the last clone is gone.
+    """
+
+    def __init__(
+        self,
+        rendezvous: Rendezvous,
+        listeners: list[SharedListener],
+        settings: CloneSettings,
+        spawner: Spawner,
+        generation: int,
+        reactor: Any,
+        seconds: Callable[[], float],
+    ) -> None:
+        self.generation = generation
+        self.records: dict[Link, Record] = {}
+        self.quitting = False
+        self.whenHeir: Callable[[Link], object] = Link.close
+        self.whenJoined: Callable[[], object] = _nothing
+        self.whenAlone: Callable[[], object] = _nothing
+        self._rendezvous = rendezvous
+        self._listeners = listeners
+        self._settings = settings
+        self._spawner = spawner
+        self._reactor = reactor
+        self._seconds = seconds
+        self._sock: socket.socket | None = None
+        self._starting: dict[int, float] = {}
+        self._delay = FIRST_DELAY
+        self._fillCall: Any = None
+        self._number = 0
+        self._roll: list[Record] = []
+        self._rolling = False
+        self.pools = ProxyManager([self._service()], seconds=seconds)
+        self.pools.subscribe(_tell)
+        self._granters = [
+            Granter(number, each, self.pools.getPool(SERVICE, each.name), reactor, seconds)
+            for number, each in enumerate(listeners)
+        ]
+        self._beat = LoopingCall(self._heartbeat)
+        self._beat.clock = reactor
+
+    def _service(self) -> ProxyService:
+        # A service has one group that serves; here each listener's does, and none of them
+        # gets its clients from a relay.
+        groups = [
+            ProxyGroup(each.name, self._settings.scheduler, not number, whenAllDown="close")
+            for number, each in enumerate(self._listeners)
+        ]
+        addresses = [each.address for each in self._listeners]
+        return ProxyService(SERVICE, addresses, groups=groups)
+
+    # Life
+
+    def start(self, patience: float) -> None:
+        """
+        Listen for clones, and start those that are missing.
+
+        @param patience: seconds in which clones of a former manager may come before
+            others are started.
+        @raise OSError: the socket in the folder can't be made.
+        """
+        self._sock = self._rendezvous.listen()
+        self._reactor.addReader(self)
+        for granter in self._granters:
+            granter.start()
+        self._beat.start(HEARTBEAT, now=False)
+        self._fillCall = self._reactor.callLater(patience, self._fill)
+
+    def stop(self) -> None:
+        """
+        Grant nothing more, and listen for clones no longer. Connections to clones stay,
+        see L{quit}, L{handOver} and L{close}.
+        """
+        if self._beat.running:
+            self._beat.stop()
+        if self._fillCall is not None:
+            self._fillCall.cancel()
+            self._fillCall = None
+        for granter in self._granters:
+            granter.stop()
+        if self._sock is not None:
+            self._reactor.removeReader(self)
+            self._sock.close()
+            self._sock = None
+
+    def quit(self) -> None:
+        """
+        Let all clones finish what they have, and end.
+        """
+        self.quitting = True
+        self.stop()
+        self._rendezvous.remove()
+        for link in tuple(self.records):
+            link.send(Quit())
+
+    def handOver(self, heir: Link, taken: Callable[[], object]) -> None:
+        """
+        Let an heir manage.
+
+        @param taken: is called if it does, or has ended.
+        """
+        self.stop()
+        heir.whenLost(taken)
+        self.records.pop(heir, None)
+        self._rendezvous.unlock()
+        heir.send(Take())
+
+    def close(self) -> None:
+        """
+        Close the connections to all clones, who look for the next manager.
+        """
+        for link in tuple(self.records):
+            link.close()
+        self.records.clear()
+
+    def killAll(self) -> None:
+        """
+        Kill the processes that have not ended.
+        """
+        for record in tuple(self.records.values()):
+            # While the connection is open the process runs, and its PID is no other one's.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(record.link.pid, signal.SIGKILL)
+
+    # Clones come and go
+
+    def fileno(self) -> int:
+        return self._sock.fileno() if self._sock is not None else -1
+
+    def logPrefix(self) -> str:
+        return "txlb.cloning"
+
+    def doRead(self) -> None:
+        """
+        Take in processes that connect.
+        """
+        while self._sock is not None:
+            try:
+                sock, _ = self._sock.accept()
+            except OSError:
+                return
+            link = Link(sock, self._reactor)
+            if link.uid != os.geteuid() or len(self.records) >= MOST_PROCESSES:
+                link.close()
+                continue
+            record = self.records[link] = Record(link, heard=self._seconds())
+            link.start(partial(self._received, record), partial(self._lost, record))
+
+    def doWrite(self) -> None:
+        """
+        Do nothing: this is an event for the former owner of the descriptor.
+        """
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Watch on: this is an event for the former owner of the descriptor.
+        """
+        if self._sock is not None:
+            self._reactor.addReader(self)
+
+    def _received(self, record: Record, message: Message, descriptors: list[int]) -> None:
+        closeAll(descriptors)
+        record.heard = self._seconds()
+        if isinstance(message, Status):
+            if record.joined and message.listener < len(self._granters):
+                self._granters[message.listener].reported(record, message)
+        elif isinstance(message, Pong):
+            record.lag, record.memory = message.lag / 1e6, message.memory
+        elif isinstance(message, Hello):
+            self._introduced(record, message)
+        elif isinstance(message, Bye):
+            self._drains(record)
+
+    def _introduced(self, record: Record, hello: Hello) -> None:
+        if record.joined:
+            return
+        reason = self._objection(hello)
+        if reason:
+            _log.error("process {pid} is refused: {reason}", pid=record.link.pid, reason=reason)
+            record.link.send(Refused(reason))
+            self.records.pop(record.link, None)
+            record.link.close()
+            return
+        if hello.needsSockets:
+            # It introduces itself again when it can serve.
+            self._sendSockets(record)
+            return
+        record.generation, record.draining = hello.generation, hello.draining
+        if hello.heir:
+            self._starting.pop(-1, None)
+            self.whenHeir(record.link)
+            return
+        record.slot = hello.slot if hello.slot >= 0 else self._freeSlot()
+        self._starting.pop(record.slot, None)
+        record.accounts = [Account() for _ in self._listeners]
+        record.link.send(Welcome(GRANTS_VERSION, record.slot, self.generation))
+        record.joined = True
+        self._takeIn(record, hello)
+        self.whenJoined()
+        self._rolled(record)
+
+    def _sendSockets(self, record: Record) -> None:
+        names = tuple(each.name for each in self._listeners)
+        sockets = tuple(each.sock.fileno() for each in self._listeners)
+        record.link.send(Welcome(GRANTS_VERSION, -1, self.generation, names), sockets)
+
+    def _objection(self, hello: Hello) -> str:
+        if hello.version != GRANTS_VERSION:
+            return (
+                f"it speaks version {hello.version} of the protocol, the manager version "
+                f"{GRANTS_VERSION}: replace the manager first (SIGUSR2)"
+            )
+        names = tuple(each.name for each in self._listeners)
+        if hello.listeners and hello.listeners != names:
+            return (
+                f"it has the listeners {', '.join(hello.listeners)}, the manager has "
+                f"{', '.join(names)}: one folder is for one application"
+            )
+        return ""
+
+    def _takeIn(self, record: Record, hello: Hello) -> None:
+        address = f"unix:{self._rendezvous.path}/{record.name}"
+        limit = self._settings.maxConnections
+        for granter in self._granters:
+            group = granter.listener.name
+            if record.name not in {host.name for host in granter.pool.hosts}:
+                self.pools.addHost(SERVICE, group, record.name, address, maxConnections=limit)
+            if record.draining:
+                self.pools.drain(SERVICE, group, record.name)
+            active = hello.active[granter.number] if len(hello.active) > granter.number else 0
+            granter.add(record, active)
+        _log.info("{name} has joined: process {pid}", name=record.name, pid=record.link.pid)
+
+    def _drains(self, record: Record) -> None:
+        record.draining = True
+        if record.joined and not self.quitting:
+            for granter in self._granters:
+                self.pools.drain(SERVICE, granter.listener.name, record.name)
+
+    def drain(self, record: Record) -> None:
+        """
+        Let a clone finish what it has, and end.
+        """
+        self._drains(record)
+        record.link.send(Drain())
+
+    def _lost(self, record: Record) -> None:
+        self.records.pop(record.link, None)
+        if record.joined:
+            outcome = Outcome.DONE if record.draining else Outcome.HOST_RESET
+            for granter in self._granters:
+                if self.quitting:
+                    continue
+                granter.remove(record, outcome)
+                if record.draining:
+                    self.pools.delHost(SERVICE, granter.listener.name, record.name)
+            if not record.draining and not self.quitting:
+                _log.warn(
+                    "{name} is lost, with {active} connections: process {pid}",
+                    name=record.name,
+                    active=record.active,
+                    pid=record.link.pid,
+                )
+        if not self.clones:
+            self.whenAlone()
+        if not self.quitting:
+            self._fillSoon(0.0)
+
+    # Starting clones
+
+    @property
+    def clones(self) -> list[Record]:
+        """
+        The clones that have joined, by slot.
+        """
+        return sorted(
+            (each for each in self.records.values() if each.joined), key=lambda each: each.slot
+        )
+
+    def _freeSlot(self) -> int:
+        used = {each.slot for each in self.records.values()} | self._starting.keys()
+        return next(slot for slot in range(MOST_PROCESSES + len(used) + 1) if slot not in used)
+
+    def _fillSoon(self, delay: float) -> None:
+        if self._sock is not None and self._fillCall is None:
+            self._fillCall = self._reactor.callLater(delay, self._fill)
+
+    def _fill(self) -> None:
+        """
+        Start the clones that are missing.
+        """
+        self._fillCall = None
+        now = self._seconds()
+        for slot, since in tuple(self._starting.items()):
+            if since + PATIENCE < now:
+                del self._starting[slot]
+        serving = sum(not each.draining for each in self.clones)
+        starting = sum(slot >= 0 for slot in self._starting)
+        for _ in range(self._settings.processes - serving - starting):
+            self.spawn()
+
+    def spawn(self, heir: bool = False) -> None:
+        """
+        Start a clone, or an heir.
+        """
+        slot = -1 if heir else self._freeSlot()
+        now = self._seconds()
+        self._starting[slot] = now
+        birth = Birth(self._rendezvous.path, slot, self.generation, heir, {})
+        sockets = {each.name: each.sock.fileno() for each in self._listeners}
+        try:
+            self._spawner.spawn(birth, sockets, lambda pid, how: self._ended(slot, pid, how, now))
+        except OSError as problem:
+            self._ended(slot, -1, str(problem), now)
+
+    def _ended(self, slot: int, pid: int, how: str, since: float) -> None:
+        joined = self._starting.pop(slot, None) is None
+        if self.quitting or self._sock is None:
+            return
+        if joined and self._seconds() - since >= SETTLED:
+            self._delay = FIRST_DELAY
+            return
+        if not joined and self._rolling and slot >= 0:
+            self._rollFailed(how)
+            return
+        name = f"clone{slot}" if slot >= 0 else "the heir"
+        if self._delay == FIRST_DELAY:
+            _log.error(
+                "{name} ended soon after its start: {how}; it is started again, after longer "
+                "and longer pauses",
+                name=name,
+                how=how,
+            )
+        if self._fillCall is not None:
+            self._fillCall.cancel()
+            self._fillCall = None
+        if slot < 0:
+            self._reactor.callLater(self._delay, self._spawnHeirAgain)
+        self._fillSoon(self._delay)
+        self._delay = min(self._delay * 2, LONGEST_DELAY)
+
+    def _spawnHeirAgain(self) -> None:
+        if self._sock is not None and not self.quitting and -1 not in self._starting:
+            self.spawn(heir=True)
+
+    # Rolling restart
+
+    def roll(self) -> None:
+        """
+        Replace all clones, one by one, by ones that run what the application's files say
+        now. The next one is replaced when the last one has joined. If one does not start,
+        the clones that are there go on.
+        """
+        if self._rolling or self.quitting:
+            return
+        self._rolling = True
+        self.generation += 1
+        self._roll = [each for each in self.clones if not each.draining]
+        _log.info(
+            "rolling restart: {count} clones, generation {generation}",
+            count=len(self._roll),
+            generation=self.generation,
+        )
+        self._rollOn()
+
+    def _rollOn(self) -> None:
+        while self._roll and not self._roll[0].link.isOpen:
+            self._roll.pop(0)
+        if self._roll:
+            self.spawn()
+        else:
+            self._rolling = False
+            _log.info("rolling restart: generation {n} serves", n=self.generation)
+            self._fillSoon(0.0)
+
+    def _rolled(self, record: Record) -> None:
+        if self._rolling and record.generation == self.generation and self._roll:
+            self.drain(self._roll.pop(0))
+            self._rollOn()
+
+    def _rollFailed(self, how: str) -> None:
+        self._rolling = False
+        self._roll.clear()
+        self.generation -= 1
+        _log.error(
+            "rolling restart: a clone of the new generation does not start: {how}; the clones "
+            "that are there go on",
+            how=how,
+        )
+
+    # Time
+
+    def _heartbeat(self) -> None:
+        self._number = (self._number + 1) % 2**64
+        now = self._seconds()
+        self.pools.advance(now)
+        for record in tuple(self.records.values()):
+            if record.joined:
+                record.link.send(Ping(self._number))
+            elif now - record.heard > PATIENCE:
+                self.records.pop(record.link, None)
+                record.link.close()
+
+
+def _tell(event: Event) -> None:
+    _log.info("{event}", event=event)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,183 @@
+"""
+A reactor on which endpoints listen with shared sockets.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from twisted.internet import address, defer
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from txlb.cloning._group import CloneGroup
+from txlb.cloning._listener import SharedListener
+
+#: Connections that may wait to be accepted. The system's limit may be lower
+#: (net.core.somaxconn). Twisted's default of 50 is for one process that accepts at once.
+BACKLOG = 4096
+
+
+class SharingReactor:
+    """
+    Stands for the reactor of endpoints and services of an application that is cloned:
+    what they listen on is shared with the other processes. All else is the reactor's own.
+
+    @param reactor: the real one.
+    @param group: has the listeners.
+    """
+
+    def __init__(self, reactor: Any, group: CloneGroup) -> None:
+        self._reactor = reactor
+        self._group = group
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> SharedPort:
+        """
+        Listen on a TCP port.
+
+        @raise CannotListenError: that can't be done.
+        """
+        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+
+        def make() -> socket.socket:
+            name: Any = (interface, port)
+            if family == socket.AF_INET6:
+                name = socket.getaddrinfo(interface, port, family, socket.SOCK_STREAM)[0][4]
+            return _listen(family, name, backlog, interface, port)
+
+        name = f"tcp-{interface}-{port}" if interface else f"tcp-{port}"
+        return self._share(name, make, factory)
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> SharedPort:
+        """
+        Listen on a TCP port for TLS.
+
+        @raise CannotListenError: that can't be done.
+        """
+        return self.listenTCP(
+            port, TLSMemoryBIOFactory(contextFactory, False, factory), backlog, interface
+        )
+
+    def listenUNIX(
+        self,
+        address: str,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        mode: int = 0o600,
+        wantPID: int = 0,
+    ) -> SharedPort:
+        """
+        Listen on a UNIX socket.
+
+        @param wantPID: a socket's file that no process listens on is removed first,
+            whatever this is; there is no lock file.
+        @raise CannotListenError: that can't be done.
+        """
+
+        def make() -> socket.socket:
+            _removeStale(address)
+            before = os.umask(0o777 & ~mode)
+            try:
+                return _listen(socket.AF_UNIX, address, backlog, "", address)
+            finally:
+                os.umask(before)
+
+        return self._share(f"unix-{os.path.basename(address)}", make, factory)
+
+    def adoptStreamPort(
+        self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
+    ) -> SharedPort:
+        """
+        Listen with a socket that listens already.
+        """
+
+        def make() -> socket.socket:
+            sock = socket.socket(fileno=os.dup(fileDescriptor))
+            sock.setblocking(False)
+            return sock
+
+        return self._share(f"descriptor-{fileDescriptor}", make, factory)
+
+    def _share(self, name: str, make: Any, factory: IProtocolFactory) -> SharedPort:
+        return SharedPort(self._group.share(name, make, factory, self._reactor))
+
+
+@implementer(IListeningPort)
+class SharedPort:
+    """
+    A listener of this process and others. It stops with the L{CloneGroup}, which gives
+    its connections time to finish.
+    """
+
+    def __init__(self, listener: SharedListener) -> None:
+        self.listener = listener
+
+    def startListening(self) -> None:
+        """
+        Do nothing: the socket listens already.
+        """
+
+    def stopListening(self) -> Deferred[None]:
+        """
+        Do nothing: the group stops all its listeners at once.
+
+        @return: has fired with L{None}.
+        """
+        return defer.succeed(None)
+
+    def getHost(self) -> Any:
+        sock = self.listener.sock
+        name = sock.getsockname()
+        if sock.family == socket.AF_UNIX:
+            return address.UNIXAddress(name)
+        kind = address.IPv6Address if sock.family == socket.AF_INET6 else address.IPv4Address
+        return kind("TCP", *name)
+
+
+def _listen(family: int, name: Any, backlog: int, interface: str, port: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(name)
+        sock.listen(max(backlog, BACKLOG))
+        sock.setblocking(False)
+    except OSError as problem:
+        sock.close()
+        raise CannotListenError(interface, port, problem) from None
+    return sock
+
+
+def _removeStale(path: str) -> None:
+    """
+    Remove the file of a UNIX socket on which no process listens.
+    """
+    probe = socket.socket(socket.AF_UNIX)
+    try:
+        probe.setblocking(False)
+        probe.connect(path)
+    except ConnectionRefusedError:
+        os.unlink(path)
+    except OSError:
+        pass  # there is none, or it is in use: bind() tells
+    finally:
+        probe.close()

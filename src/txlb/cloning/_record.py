@@ -1,0 +1,79 @@
+"""
+What the manager knows of a process of the application.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from txlb.cloning._link import Link
+from txlb.pool import Lease
+
+
+@dataclass(eq=False)
+class Account:
+    """
+    What a clone has on one listening socket.
+
+    @ivar sent: permits granted since it joined.
+    @ivar used: those that it has used.
+    @ivar granted: when it was granted one or used one last, in seconds of the manager's
+        clock.
+    @ivar late: whether permits are void, because it did not use them in time.
+    @ivar leases: a lease for each connection, and for each permit that is not used yet.
+    """
+
+    sent: int = 0
+    used: int = 0
+    granted: float = 0.0
+    late: bool = False
+    leases: list[Lease] = field(default_factory=list)
+
+    @property
+    def unused(self) -> int:
+        """
+        Permits that the clone may still use, 0 if they are void.
+        """
+        return 0 if self.late else self.sent - self.used
+
+
+@dataclass(eq=False)
+class Record:
+    """
+    A process that has come to the manager. The L{CloneManager} owns it.
+
+    @ivar link: the connection to it.
+    @ivar slot: its place among the clones; -1 before it has introduced itself, and for
+        an heir.
+    @ivar generation: the release of the application that it runs.
+    @ivar joined: whether it has introduced itself as a clone.
+    @ivar draining: whether it gets no permits any more.
+    @ivar heard: when it said something last, in seconds of the manager's clock.
+    @ivar lag: the longest time that its reactor was held lately, in seconds.
+    @ivar memory: its resident memory in KiB.
+    @ivar accounts: what it has on each listening socket.
+    """
+
+    link: Link
+    slot: int = -1
+    generation: int = 0
+    joined: bool = False
+    draining: bool = False
+    heard: float = 0.0
+    lag: float = 0.0
+    memory: int = 0
+    accounts: list[Account] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """
+        The name of its host in the pools.
+        """
+        return f"clone{self.slot}"
+
+    @property
+    def active(self) -> int:
+        """
+        Its connections, and the permits that it has not used yet.
+        """
+        return sum(len(each.leases) for each in self.accounts)

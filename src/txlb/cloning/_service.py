@@ -1,0 +1,249 @@
+"""
+Services that are cloned, for a C{.tac}.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import IService, IServiceCollection, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
+
+from txlb._reactor import pickedReactor
+from txlb.cloning._group import CloneGroup
+from txlb.cloning._reactor import SharingReactor
+from txlb.cloning._rendezvous import CloningError
+from txlb.cloning._settings import CloneSettings, processCount
+
+#: Where the folder of an application is, if none is given.
+RUN = "run"
+
+#: The groups of this process by the absolute paths of their folders.
+_groups: dict[str, CloneGroup] = {}
+
+
+class CloningService(Service):
+    """
+    Serves an endpoint with several processes. The process that C{twistd} starts is the
+    manager; it starts the clones, which run the same C{.tac}, and grants them the
+    connections that come.
+
+    Several of them in one application share the processes, if they have the same
+    C{folder}.
+
+    @param endpoint: a server endpoint's description, as for
+        L{twisted.internet.endpoints.serverFromString}: C{"tcp:8080"}.
+    @param factory: makes a protocol for each connection, in the clones.
+    @param processes: the clones, 1 to 256, or C{"auto"} for one for each CPU that the
+        process may use.
+    @param scheduler: the policy that chooses a clone for each connection.
+    @param maxConnections: the most connections that a clone has on this endpoint, 1 or more;
+        clients wait in the accept queue then. L{None} for no limit.
+    @param graceTime: seconds that a clone which ends gives its connections, 0 or more.
+    @param folder: where the processes find each other; by default C{run/NAME} in the
+        working directory, after the name of the application.
+    @raise CloningError: C{processes} is neither, or C{graceTime} is negative.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        factory: IProtocolFactory,
+        processes: int | str = "auto",
+        scheduler: str = "leastc",
+        maxConnections: int | None = None,
+        graceTime: float = 30.0,
+        folder: str | None = None,
+    ) -> None:
+        if not graceTime >= 0:
+            raise CloningError(f"graceTime is {graceTime!r}: give 0 seconds or more")
+        self.endpoint = endpoint
+        self.factory = factory
+        self.folder = folder
+        self.settings = CloneSettings(processCount(processes), scheduler, maxConnections, graceTime)
+        self.port: IListeningPort | None = None
+        self._group: CloneGroup | None = None
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while the process has the rights for it.
+
+        @raise CannotListenError: that can't be done.
+        """
+        if self._group is None:
+            self._group = group = groupOf(self, self.folder, self.settings)
+            sharing: Any = SharingReactor(pickedReactor(), group)
+            found: list[Any] = []
+            listening = serverFromString(sharing, self.endpoint).listen(self.factory)
+            listening.addBoth(found.append)
+            if not found:
+                raise CloningError(f"endpoint {self.endpoint} does not listen at once")
+            if isinstance(found[0], Failure):
+                found[0].raiseException()
+            self.port = found[0]
+
+    def startService(self) -> None:
+        """
+        Begin, when the reactor runs.
+
+        @raise CloningError: the folder can't be used.
+        """
+        super().startService()
+        self.privilegedStartService()
+        if self._group is not None:
+            self._group.start()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Accept nothing more.
+
+        @return: fires with L{None} when the connections have ended, those of clones
+            included if this is the manager, or the grace time is over.
+        """
+        super().stopService()
+        group, self._group = self._group, None
+        if group is None:
+            return _done()
+        _groups.pop(group.folder, None)
+        return group.stop()
+
+
+def groupOf(service: Service, folder: str | None, settings: CloneSettings) -> CloneGroup:
+    """
+    Get the group of an application.
+
+    @raise CloningError: services that share one have different settings.
+    """
+    path = os.path.abspath(folder if folder is not None else os.path.join(RUN, _nameOf(service)))
+    group = _groups.get(path)
+    if group is None:
+        group = _groups[path] = CloneGroup(path, settings)
+    elif (group.settings.processes, group.settings.graceTime) != (
+        settings.processes,
+        settings.graceTime,
+    ):
+        raise CloningError(
+            f"services with the folder {path} have the same clones: give them the same "
+            "processes and graceTime"
+        )
+    return group
+
+
+def cloneApplication(
+    application: Any,
+    processes: int | str = "auto",
+    scheduler: str = "leastc",
+    graceTime: float = 30.0,
+    folder: str | None = None,
+) -> None:
+    """
+    Clone an application that exists: everything that its services listen on is shared by
+    the clones. These are services of C{twisted.application.internet}: C{TCPServer},
+    C{SSLServer}, C{UNIXServer} and C{StreamServerEndpointService}, which
+    C{twisted.application.strports.service} makes. Other services run in the manager and in
+    each clone.
+
+    Call it after the services were added.
+
+    @param application: as L{twisted.application.service.Application} makes it.
+    @raise CloningError: there is nothing to clone, or a setting is wrong.
+    """
+    service = _Cloning(
+        application, CloneSettings(processCount(processes), scheduler, None, graceTime), folder
+    )
+    service.take(IServiceCollection(application))
+    if not service.count:
+        raise CloningError("the application listens on nothing that can be cloned")
+    # It is the first one, so that the others find it ready when they listen.
+    service.setServiceParent(application)
+    collection: Any = IServiceCollection(application)
+    collection.services.remove(service)
+    collection.services.insert(0, service)
+
+
+class _Cloning(Service):
+    """
+    The clones of an application whose services know nothing of them.
+    """
+
+    def __init__(self, application: Any, settings: CloneSettings, folder: str | None) -> None:
+        self.count = 0
+        self._settings = settings
+        self._folder = folder
+        self._group: CloneGroup | None = None
+        self._reactor = _LateReactor()
+
+    def take(self, collection: Any) -> None:
+        """
+        Let the services of a collection listen with shared sockets.
+        """
+        for child in collection:
+            if isinstance(child, StreamServerEndpointService):
+                endpoint: Any = child.endpoint
+                # The endpoint that a wrapper such as tls: has.
+                endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)
+                endpoint._reactor = self._reactor  # noqa: SLF001 - it has no public name
+                self.count += 1
+            elif getattr(child, "method", None) in {"TCP", "SSL", "UNIX"}:
+                child.reactor = self._reactor
+                self.count += 1
+            elif IServiceCollection.providedBy(child):
+                self.take(child)
+
+    def privilegedStartService(self) -> None:
+        """
+        Be ready before the other services listen.
+        """
+        if self._group is None:
+            self._group = groupOf(self, self._folder, self._settings)
+            self._reactor.found = SharingReactor(pickedReactor(), self._group)
+
+    def startService(self) -> None:
+        """
+        Begin, when the reactor runs and the other services listen.
+        """
+        super().startService()
+        self.privilegedStartService()
+        if self._group is not None:
+            self._group.start()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        See L{CloningService.stopService}.
+        """
+        super().stopService()
+        group, self._group = self._group, None
+        if group is None:
+            return _done()
+        _groups.pop(group.folder, None)
+        return group.stop()
+
+
+class _LateReactor:
+    """
+    Stands for a L{SharingReactor} that is made when the application starts.
+    """
+
+    found: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.found, name)
+
+
+def _nameOf(service: Service) -> str:
+    root: Any = service
+    while getattr(root, "parent", None) is not None:
+        root = root.parent
+    name = IService(root).name
+    return str(name) if name else "application"
+
+
+def _done() -> Deferred[None]:
+    done: Deferred[None] = Deferred()
+    done.callback(None)
+    return done
