@@ -54,9 +54,11 @@ class Clone:
     @param processes: the clones that there are to be: how many others may see the same
         queue.
     @param reactor: has the timers.
+    @param seconds: a monotonic clock.
     @ivar draining: whether it accepts nothing more.
     @ivar serves: whether it is to serve clients; an heir does not.
     @ivar started: whether it does.
+    @ivar spawned: whether a manager has started this process.
     @ivar whenLost: is called if the manager has gone.
     @ivar whenTold: is called if the manager wants this process to end: with L{True} if
         the whole application stops.
@@ -69,20 +71,25 @@ class Clone:
         listeners: list[SharedListener],
         processes: int,
         reactor: Any,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.identity = identity
         self.listeners = listeners
         self.draining = False
         self.serves = True
         self.started = False
+        self.spawned = False
         self.whenLost: Callable[[], object] = _nothing
         self.whenTold: Callable[[bool], object] = _ignore
         self.whenTaking: Callable[[Link], object] = _ignore
         self._processes = processes
         self._reactor = reactor
+        self._seconds = seconds
         self._link: Link | None = None
         self._used = [0] * len(listeners)
         self._unserved = [-1] * len(listeners)
+        # Queues that the manager leaves alone, as no clone had room for more.
+        self._deliberate = [False] * len(listeners)
         self._call: Any = None
         self._soonest = False
         self._lag = 0.0
@@ -113,7 +120,7 @@ class Clone:
             listener.changed = self._changed
             listener.serve()
         self.serveFreely(True)
-        self._looked = time.monotonic()
+        self._looked = self._seconds()
         self._watch.start(IMPATIENCE, now=False)
 
     def serveFreely(self, free: bool) -> None:
@@ -144,6 +151,7 @@ class Clone:
                 self.draining,
                 tuple(each.name for each in self.listeners),
                 tuple(len(each.connections) for each in self.listeners),
+                spawned=self.spawned,
             )
         )
 
@@ -173,6 +181,9 @@ class Clone:
 
     def _granted(self, grant: Grant) -> None:
         if grant.listener >= len(self.listeners):
+            return
+        self._deliberate[grant.listener] = not grant.count
+        if not grant.count:
             return
         if not self.draining:
             self.listeners[grant.listener].accept(grant.count)
@@ -205,6 +216,8 @@ class Clone:
         if link is None:
             return
         for number, listener in enumerate(self.listeners):
+            # If there is room now, a manager that is alive grants something.
+            self._deliberate[number] = False
             # A process without descriptors says nothing: its permits go to others.
             if not listener.isExhausted:
                 link.send(Status(number, self._used[number], len(listener.connections)))
@@ -213,13 +226,15 @@ class Clone:
         """
         Look for queues that the manager does not serve, and measure how late that is.
         """
-        now = time.monotonic()
+        now = self._seconds()
         self._lag = max(self._lag, now - self._looked - IMPATIENCE)
         self._looked = now
         if self._link is None or self.draining or not self.serves:
             return
         for number, listener in enumerate(self.listeners):
             queued = listener.queued
+            if self._deliberate[number]:
+                continue
             if queued and self._unserved[number] == self._used[number]:
                 # The others see the same queue: each takes its share.
                 listener.accept(max(1, queued // self._processes))

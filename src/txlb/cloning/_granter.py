@@ -173,6 +173,7 @@ class Granter:
         for _ in range(min(waiting, BATCH)):
             lease = self.pool.claim(None, frozenset(), now)
             if lease is None:
+                self._tellThatTheyWait()
                 break
             name = lease.host.name
             record = self._records.get(name)
@@ -190,6 +191,14 @@ class Granter:
     def _goOn(self) -> None:
         self._again = None
         self.dispatch()
+
+    def _tellThatTheyWait(self) -> None:
+        """
+        Tell the clones that the manager has seen the queue, or they would serve it as
+        that of a manager that hangs.
+        """
+        for record in self._records.values():
+            record.link.send(Grant(self.number, 0))
 
     def _grant(self, record: Record, count: int, now: float) -> None:
         account = record.accounts[self.number]

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from txlb.cloning._clone import Clone
 from txlb.cloning._draining import drainProtocol
-from txlb.cloning._identity import Birth, Role, whoAmI
+from txlb.cloning._identity import Birth, Identity, Role, whoAmI
 from txlb.cloning._inherited import Inherited, MakeSocket
 from txlb.cloning._link import Link
 from txlb.cloning._listener import SharedListener
@@ -58,18 +58,29 @@ class CloneGroup:
 
     @param folder: the folder's path.
     @param settings: how the application is cloned.
-    @param command: the command line of processes that are started, for tests.
+    @param identity: which process this is; L{whoAmI} by default.
+    @param seconds: a monotonic clock.
+    @param makeRendezvous: opens the folder.
+    @param makeSpawner: makes what starts processes, for a reactor.
     """
 
     def __init__(
-        self, folder: str, settings: CloneSettings, command: list[str] | None = None
+        self,
+        folder: str,
+        settings: CloneSettings,
+        identity: Identity | None = None,
+        seconds: Callable[[], float] = time.monotonic,
+        makeRendezvous: Callable[[str], Rendezvous] = Rendezvous,
+        makeSpawner: Callable[[Any], Spawner] = Spawner,
     ) -> None:
         self.folder = folder
         self.settings = settings
-        self.identity = whoAmI()
+        self.identity = identity if identity is not None else whoAmI()
         self.manager: CloneManager | None = None
         self.clone: Clone | None = None
-        self._command = command
+        self._seconds = seconds
+        self._makeRendezvous = makeRendezvous
+        self._makeSpawner = makeSpawner
         self._listeners: list[SharedListener] = []
         self._birth: Birth | None = None
         self._inherited: Inherited | None = None
@@ -127,11 +138,11 @@ class CloneGroup:
         if self._rendezvous is not None:
             return
         path = self.folder if self._birth is None else self._birth.folder
-        self._rendezvous = Rendezvous(path)
+        self._rendezvous = self._makeRendezvous(path)
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
-        if self._began or self._ending is not None:
+        if self._began or self._ending is not None or self._rendezvous is None:
             return
         self._began = True
         birth, inherited = self._birth, self._inherited
@@ -142,13 +153,15 @@ class CloneGroup:
             self.identity.slot = birth.slot
             self.identity.generation = birth.generation
         self.clone = clone = Clone(
-            self.identity, self._listeners, self.settings.processes, self._reactor
+            self.identity, self._listeners, self.settings.processes, self._reactor, self._seconds
         )
         clone.whenLost = self._managerLost
         clone.whenTold = self._told
         clone.whenTaking = self._take
+        clone.spawned = birth is not None
         self._handle()
         if birth is None and self._lock():
+            self._rendezvous.begin()
             self._manage(clone, 0.0)
             return
         self.identity.role = Role.CLONE
@@ -185,14 +198,14 @@ class CloneGroup:
             return
         heir = not clone.serves
         if not heir and self._lock():
-            self._manage(clone, REUNION)
+            self._succeed(clone)
             return
         try:
             link = Link(rendezvous.connect(), self._reactor)
         except OSError:
             # The winner has no socket yet; or, for an heir, there is no manager any more.
             if heir and self._lock():
-                self._manage(clone, REUNION)
+                self._succeed(clone)
                 return
             self._electCall = self._reactor.callLater(RETRY, self._elect)
             return
@@ -208,6 +221,17 @@ class CloneGroup:
         if self._ending is None and self._electCall is None:
             self._electCall = self._reactor.callLater(0, self._elect)
 
+    def _succeed(self, clone: Clone) -> None:
+        """
+        Manage in the place of a manager that is gone, unless it has stopped the
+        application: this process was on its way then.
+        """
+        if self._rendezvous is not None and self._rendezvous.isStopped:
+            _log.info("the application was stopped: this process ends")
+            self._told(True)
+        else:
+            self._manage(clone, REUNION)
+
     def _manage(self, clone: Clone, patience: float) -> None:
         rendezvous = self._rendezvous
         if rendezvous is None:
@@ -217,10 +241,10 @@ class CloneGroup:
             rendezvous,
             self._listeners,
             self.settings,
-            Spawner(self._reactor, self._command),
+            self._makeSpawner(self._reactor),
             self.identity.generation,
             self._reactor,
-            time.monotonic,
+            self._seconds,
         )
         manager.whenHeir = self._heirCame
         # A clone that manages for a while serves only if there are no others.
@@ -238,15 +262,12 @@ class CloneGroup:
 
     def _startHeir(self) -> None:
         self._heirCall = None
-        if self.manager is not None:
-            self.manager.spawn(heir=True)
+        self.replaceManager()
 
     def _heirCame(self, link: Link) -> None:
-        manager = self.manager
-        if manager is None or self._ending is not None:
-            link.close()
+        manager, self.manager = self.manager, None
+        if manager is None:
             return
-        self.manager = None
         if self.clone is not None:
             self.clone.serveFreely(True)
         manager.handOver(link, lambda: self._handedOver(manager))
@@ -291,6 +312,7 @@ class CloneGroup:
         Let a fresh process manage in the place of this one, if this one does.
         """
         if self.manager is not None:
+            self.manager.wantsHeir = True
             self.manager.spawn(heir=True)
 
     # Ending
@@ -310,19 +332,15 @@ class CloneGroup:
         """
         if self._ending is not None:
             return _follow(self._ending)
-        self._ending = Deferred()
-        for call in (self._electCall, self._heirCall):
-            if call is not None:
-                call.cancel()
-        self._electCall = self._heirCall = None
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers.clear()
+        self._ending = ending = Deferred[None]()
+        self._forgetCalls()
         if self._reactor is None:
             self._ended()
-            return _follow(self._ending)
-        self._deadline = time.monotonic() + self.settings.graceTime
+            return _follow(ending)
+        self._deadline = self._seconds() + self.settings.graceTime
         if self.manager is not None:
+            if self._rendezvous is not None:
+                self._rendezvous.end()
             self.manager.quit()
         if self.clone is not None:
             self.clone.stop()
@@ -330,14 +348,23 @@ class CloneGroup:
             for transport in tuple(listener.connections):
                 drainProtocol(transport.protocol)
         self._look()
-        return _follow(self._ending)
+        return _follow(ending)
+
+    def _forgetCalls(self) -> None:
+        for call in (self._electCall, self._heirCall):
+            if call is not None:
+                call.cancel()
+        self._electCall = self._heirCall = None
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
 
     def _look(self) -> None:
         """
         Look whether everything has ended.
         """
         self._lookCall = None
-        now = time.monotonic()
+        now = self._seconds()
         active = sum(len(each.connections) for each in self._listeners)
         if active and now >= self._deadline:
             _log.warn("{count} connections are reset after the grace time", count=active)

@@ -28,7 +28,7 @@ from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
 from txlb.manager import ProxyManager
 from txlb.model import ProxyGroup, ProxyService
-from txlb.pool import Event, Outcome
+from txlb.pool import Event, EventKind, Outcome
 from txlb.wire import (
     GRANTS_VERSION,
     Bye,
@@ -85,6 +85,7 @@ class CloneManager:
     @param seconds: a monotonic clock.
     @ivar pools: the clones as hosts; see L{SERVICE}.
     @ivar records: the processes that have come to it.
+    @ivar wantsHeir: whether the next heir that comes is to manage.
     @ivar whenHeir: is called with the L{Link} of an heir that has come.
     @ivar whenJoined: is called if a clone has joined.
     @ivar whenAlone: is called if the last clone is gone.
@@ -103,6 +104,7 @@ class CloneManager:
         self.generation = generation
         self.records: dict[Link, Record] = {}
         self.quitting = False
+        self.wantsHeir = False
         self.whenHeir: Callable[[Link], object] = Link.close
         self.whenJoined: Callable[[], object] = _nothing
         self.whenAlone: Callable[[], object] = _nothing
@@ -276,8 +278,11 @@ class CloneManager:
             return
         record.generation, record.draining = hello.generation, hello.draining
         if hello.heir:
-            self._starting.pop(-1, None)
-            self.whenHeir(record.link)
+            self._heirCame(record)
+            return
+        if hello.spawned and self._isSurplus():
+            _log.info("process {pid} is one too many", pid=record.link.pid)
+            record.link.send(Quit())
             return
         record.slot = hello.slot if hello.slot >= 0 else self._freeSlot()
         self._starting.pop(record.slot, None)
@@ -287,6 +292,23 @@ class CloneManager:
         self._takeIn(record, hello)
         self.whenJoined()
         self._rolled(record)
+
+    def _heirCame(self, record: Record) -> None:
+        self._starting.pop(-1, None)
+        if self.wantsHeir and not self.quitting:
+            self.wantsHeir = False
+            self.whenHeir(record.link)
+        else:
+            # A former manager had started it.
+            record.link.send(Quit())
+
+    def _isSurplus(self) -> bool:
+        """
+        Whether there are enough clones. That one more comes happens if a manager dies
+        while clones that it has started are on their way.
+        """
+        serving = sum(not each.draining for each in self.clones)
+        return self.quitting or (not self._rolling and serving >= self._settings.processes)
 
     def _sendSockets(self, record: Record) -> None:
         names = tuple(each.name for each in self._listeners)
@@ -429,7 +451,7 @@ class CloneManager:
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     def _spawnHeirAgain(self) -> None:
-        if self._sock is not None and not self.quitting and -1 not in self._starting:
+        if self._sock is not None and self.wantsHeir and -1 not in self._starting:
             self.spawn(heir=True)
 
     # Rolling restart
@@ -491,7 +513,14 @@ class CloneManager:
                 record.link.close()
 
 
+#: Events of pools that say what happens to clients of a relay: clients of clones wait in
+#: the accept queue.
+_OF_RELAYS = frozenset({EventKind.GROUP_DOWN, EventKind.GROUP_UP})
+
+
 def _tell(event: Event) -> None:
+    if event.kind in _OF_RELAYS:
+        return
     _log.info("{event}", event=event)
 
 

@@ -17,6 +17,7 @@ from txlb.process import Folder, SocketFile
 #: The names in the folder.
 LOCK = "lock"
 MANAGER = "manager"
+STOPPED = "stopped"
 
 #: Clones that may wait for the manager to take them in.
 BACKLOG = 256
@@ -81,6 +82,28 @@ class Rendezvous:
         Let another process manage.
         """
         fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
+    def begin(self) -> None:
+        """
+        Note that the application runs.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, STOPPED))
+
+    def end(self) -> None:
+        """
+        Note that the application was stopped, for processes that are on their way.
+        """
+        with contextlib.suppress(OSError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(os.path.join(self.path, STOPPED), flags, 0o600))
+
+    @property
+    def isStopped(self) -> bool:
+        """
+        Whether the application was stopped.
+        """
+        return os.path.lexists(os.path.join(self.path, STOPPED))
 
     def listen(self) -> socket.socket:
         """

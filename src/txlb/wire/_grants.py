@@ -47,6 +47,7 @@ class Hello:
     @ivar listeners: the names of the sockets that it shares, in their order.
     @ivar active: its connections on each of them.
     @ivar needsSockets: whether the manager is to send it the listening sockets.
+    @ivar spawned: whether a manager has started it, and may find that it is one too many.
     """
 
     version: int
@@ -57,6 +58,7 @@ class Hello:
     listeners: tuple[str, ...] = ()
     active: tuple[int, ...] = ()
     needsSockets: bool = False
+    spawned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class Grant:
     A permit to accept connections.
 
     @ivar listener: the number of the listening socket.
-    @ivar count: how many connections, 1 to L{MAX_GRANT}.
+    @ivar count: how many connections, 0 to L{MAX_GRANT}; 0 tells that the connections in
+        the queue wait on purpose, as no clone has room.
     """
 
     listener: int

@@ -1,0 +1,328 @@
+"""
+Tests for L{txlb.cloning._group}, L{txlb.cloning._manager}, L{txlb.cloning._granter} and
+L{txlb.cloning._clone}: an application and its clones in one process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from unittest import mock
+
+from tests.cloning.inside import InsideTestCase
+from txlb.cloning import CloneGroup, Role
+from txlb.cloning._identity import Birth
+from txlb.cloning._link import Link
+from txlb.cloning._manager import SERVICE
+
+
+class ServingTests(InsideTestCase):
+    def begin(self) -> CloneGroup:
+        manager = self.group()
+        self.until(lambda: self.joined(manager, self.processes))
+        return manager
+
+    def test_roles(self) -> None:
+        """
+        The first process manages, and starts the clones.
+        """
+        manager = self.begin()
+        self.assertIs(manager.identity.role, Role.MANAGER)
+        self.assertEqual([each.identity.name for each in self.groups[1:]], ["clone0", "clone1"])
+        self.assertEqual([birth.slot for birth, _ in self.spawned], [0, 1])
+
+    def test_even(self) -> None:
+        """
+        Connections go to the clones by turns, none to the manager, and each is one that
+        its clone has accepted.
+        """
+        self.begin()
+        clients = [self.connect() for _ in range(20)]
+        counts = Counter(self.answer(each) for each in clients)
+        self.assertEqual(counts, {b"1": 10, b"2": 10})
+        clients[0].send(b"hello")
+        self.assertEqual(self.answer(clients[0]), b"hello")
+
+    def test_counts(self) -> None:
+        """
+        The manager knows the connections of each clone as those of a host, and when they
+        have ended.
+        """
+        manager = self.begin()
+        assert manager.manager is not None
+        pool = manager.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        clients = [self.connect() for _ in range(4)]
+        for each in clients:
+            self.answer(each)
+        self.until(lambda: [host.active for host in pool.hosts] == [2, 2])
+        for each in clients:
+            each.close()
+        self.until(lambda: [host.active for host in pool.hosts] == [0, 0])
+        self.assertEqual(sum(host.counters.connections for host in pool.hosts), 4)
+
+    def test_lateClone(self) -> None:
+        """
+        A clone that uses no permit loses it: another one gets the connection.
+        """
+        manager = self.begin()
+        self.reactor.turn(10)
+        first = self.groups[1]
+        assert first.clone is not None
+        link = first.clone._link
+        assert link is not None
+        self.reactor.removeReader(link)  # it hangs
+        clients = [self.connect() for _ in range(4)]
+        self.assertEqual({self.answer(each) for each in clients}, {b"2"})
+        assert manager.manager is not None
+        pool = manager.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        self.assertFalse(pool.getHost("clone0").ready)
+        # When it goes on, its permits find no client, and it gets new ones.
+        self.reactor.addReader(link)
+        self.until(lambda: pool.getHost("clone0").ready)
+        self.assertEqual(self.answer(self.connect()), b"1")
+
+    def test_hungManager(self) -> None:
+        """
+        If the manager hangs, clones see a queue that is not served, and serve it.
+        """
+        manager = self.begin()
+        assert manager.manager is not None
+        granter = manager.manager._granters[0]
+        self.reactor.removeReader(granter)
+        began = self.reactor.now
+        client = self.connect()
+        self.assertIn(self.answer(client), {b"1", b"2"})
+        self.assertLessEqual(self.reactor.now - began, 0.12)
+
+    def test_lostClone(self) -> None:
+        """
+        A clone that dies is replaced; the others serve meanwhile.
+        """
+        manager = self.begin()
+        first = self.groups[1]
+        assert first.clone is not None
+        assert first.clone._link is not None
+        first.clone.whenLost = lambda: None
+        first.clone._link.close()
+        for listener in first._listeners:
+            listener.stop()
+        self.assertEqual(self.answer(self.connect()), b"2")
+        self.until(lambda: len(self.spawned) == 3)
+        self.assertEqual(self.spawned[2][0].slot, 0)
+        self.until(lambda: self.joined(manager, 2))
+
+    def test_crashLoop(self) -> None:
+        """
+        A clone that ends at once is started again after longer and longer pauses.
+        """
+        self.starts = False
+        self.group()
+        self.until(lambda: len(self.spawned) == 2)
+        pauses = []
+        for _ in range(5):
+            number = len(self.spawned)
+            began = self.reactor.now
+            for _, ended in self.spawned[-1:]:
+                ended(1, "exit status 1")
+            self.until(lambda number=number: len(self.spawned) > number)  # type: ignore[misc]
+            pauses.append(self.reactor.now - began)
+        self.assertGreater(pauses[3], 1.5 * pauses[1])
+        self.assertLess(pauses[0], 0.2)
+        self.assertGreater(pauses[-1], 1.0)
+
+    def test_stop(self) -> None:
+        """
+        The manager stops when its clones have finished.
+        """
+        manager = self.begin()
+        client = self.connect()
+        self.answer(client)
+        done = manager.stop()
+        self.pass_(0.5)
+        self.assertNoResult(done)
+        client.send(b"still there")
+        self.assertEqual(self.answer(client), b"still there")
+        client.close()
+        self.until(lambda: self.reactor.stopped == 2)
+        for each in self.groups[1:]:
+            each.clone.close()  # type: ignore[union-attr]
+        self.pass_(0.5)
+        self.successResultOf(done)
+
+    def test_graceTime(self) -> None:
+        """
+        Connections that do not end are reset after the grace time.
+        """
+        manager = self.begin()
+        client = self.connect()
+        self.answer(client)
+        done = manager.stop()
+        self.reactor.turn(10)
+        self.pass_(4.9)
+        self.assertNoResult(done)
+        with self.assertRaises(BlockingIOError):
+            client.recv(1)
+        self.pass_(0.2)
+        with self.assertRaises(ConnectionResetError):
+            client.recv(1)
+        self.pass_(3.0)
+        self.successResultOf(done)
+
+    def test_lateComer(self) -> None:
+        """
+        A clone that was on its way when the application was stopped does not bring it back.
+        """
+        manager = self.begin()
+        birth = self.spawned[0][0]
+        manager.stop()
+        self.pass_(8.0)
+        self.reactor.stopped = 0
+        late = self.group(Birth(birth.folder, 5, 0, False, {}))
+        self.until(lambda: self.reactor.stopped == 1)
+        self.assertIsNone(late.manager)
+
+    def test_byHand(self) -> None:
+        """
+        A process that is started like the first one gets the sockets from the manager, and
+        is one more clone.
+        """
+        manager = self.begin()
+        port = self.port
+        other: list[CloneGroup] = []
+        # The manager answers while the other one waits for it.
+        receive = Link.receive
+
+        def answered(link: Link, timeout: float) -> object:
+            self.reactor.turn(5)
+            return receive(link, timeout)
+
+        with mock.patch.object(Link, "receive", answered):
+            other.append(self.group())
+        self.assertEqual(self.port, port)
+        self.until(lambda: self.joined(manager, 3))
+        self.until(lambda: other[0].identity.slot == 2)
+        answers = {self.answer(self.connect()) for _ in range(6)}
+        self.assertEqual(len(answers), 3)
+
+
+class TakeoverTests(InsideTestCase):
+    def kill(self, group: CloneGroup) -> None:
+        """
+        End the manager as SIGKILL does.
+        """
+        manager = group.manager
+        assert manager is not None
+        manager.stop()
+        for link in tuple(manager.records):
+            link.close()
+        group.manager = None
+        assert group._rendezvous is not None
+        group._rendezvous.unlock()
+
+    def begin(self) -> CloneGroup:
+        manager = self.group()
+        self.until(lambda: self.joined(manager, self.processes))
+        return manager
+
+    def test_takeover(self) -> None:
+        """
+        A clone manages in the place of a manager that died, connections stay, clients are
+        served at once, and then an heir manages that serves nothing.
+        """
+        first = self.begin()
+        before = self.connect()
+        self.answer(before)
+        self.kill(first)
+        client = self.connect()
+        self.assertIn(self.answer(client), {b"1", b"2"})
+        before.send(b"still there")
+        self.assertEqual(self.answer(before), b"still there")
+        self.until(lambda: any(each.manager for each in self.groups[1:]))
+        self.until(lambda: any(birth.heir for birth, _ in self.spawned))
+        self.until(lambda: bool(self.groups[-1].manager))
+        heir = self.groups[-1]
+        self.until(lambda: self.joined(heir, 2))
+        self.assertEqual(len(self.spawned), 3)
+        self.assertEqual({each.identity.role for each in self.groups[1:3]}, {Role.CLONE})
+        clients = [self.connect() for _ in range(6)]
+        counts = Counter(self.answer(each) for each in clients)
+        self.assertEqual(set(counts), {b"1", b"2"})
+
+    def test_replaced(self) -> None:
+        """
+        A fresh process takes the manager's place, which ends.
+        """
+        first = self.begin()
+        first.replaceManager()
+        self.until(lambda: bool(self.groups[-1].manager) and first.manager is None)
+        self.until(lambda: self.joined(self.groups[-1], 2))
+        self.assertEqual(self.reactor.stopped, 1)
+        self.assertIn(self.answer(self.connect()), {b"1", b"2"})
+
+    def test_heirToMany(self) -> None:
+        """
+        An heir that no manager waits for ends.
+        """
+        first = self.begin()
+        birth = self.spawned[0][0]
+        self.group(Birth(birth.folder, -1, 0, True, {}))
+        self.until(lambda: self.reactor.stopped == 1)
+        self.assertTrue(first.manager)
+
+
+class RollingTests(InsideTestCase):
+    def test_roll(self) -> None:
+        """
+        Clones are replaced one by one, by ones of the next generation.
+        """
+        manager = self.group()
+        self.until(lambda: self.joined(manager, 2))
+        manager.roll()
+        assert manager.manager is not None
+        for _ in range(2):
+            stopped = self.reactor.stopped
+            self.until(lambda stopped=stopped: self.reactor.stopped > stopped)  # type: ignore[misc]
+            # The process of a clone that was told to end does so.
+            for each in self.groups:
+                if each.clone is not None and each.clone.draining:
+                    each.clone.close()
+        self.until(lambda: self.joined(manager, 2))
+        self.assertEqual({each.generation for each in manager.manager.clones}, {1})
+        self.pass_(1.0)
+        self.assertEqual(len(self.spawned), 4)
+
+    def test_broken(self) -> None:
+        """
+        If a clone of the new generation does not start, the old ones stay.
+        """
+        manager = self.group()
+        self.until(lambda: self.joined(manager, 2))
+        self.starts = False
+        manager.roll()
+        self.until(lambda: len(self.spawned) == 3)
+        self.spawned[-1][1](1, "exit status 1")
+        self.pass_(1.0)
+        self.assertEqual(len(self.spawned), 3)
+        assert manager.manager is not None
+        self.assertEqual({each.generation for each in manager.manager.clones}, {0})
+        self.assertEqual(manager.manager.generation, 0)
+        self.assertIn(self.answer(self.connect()), {b"1", b"2"})
+
+
+class LimitTests(InsideTestCase):
+    maxConnections = 1
+
+    def test_limit(self) -> None:
+        """
+        Clients that no clone has room for wait in the accept queue.
+        """
+        manager = self.group()
+        self.until(lambda: self.joined(manager, 2))
+        clients = [self.connect() for _ in range(3)]
+        for each in clients[:2]:
+            self.answer(each)
+        self.reactor.turn(20)
+        self.pass_(0.04)
+        with self.assertRaises(BlockingIOError):
+            clients[2].recv(1)
+        clients[0].close()
+        self.assertIn(self.answer(clients[2]), {b"1", b"2"})
