@@ -31,10 +31,7 @@ class Reactor(TurnedEPoll):
 
     stopped = 0
 
-    def callWhenRunning(self, callable: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]  # noqa: A002
-        self.callLater(0, callable, *args, **kwargs)
-
-    def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:  # noqa: A002
+    def callWhenRunning(self, callable: Any, *args: Any, **kwargs: Any) -> None:  # noqa: A002
         self.callLater(0, callable, *args, **kwargs)
 
     def stop(self) -> None:
@@ -147,7 +144,7 @@ class InsideTestCase(SynchronousTestCase):
             Identity(),
             lambda: self.reactor.now,
             OneProcessRendezvous,
-            lambda reactor: InsideSpawner(self),
+            self.makeSpawner,
         )
         self.groups.append(group)
         environment = {ENVIRONMENT: birth.write()} if birth is not None else {}
@@ -157,6 +154,9 @@ class InsideTestCase(SynchronousTestCase):
         self.port = port.getHost().port
         group.start()
         return group
+
+    def makeSpawner(self, reactor: Any) -> Any:
+        return InsideSpawner(self)
 
     def clone(self, birth: Birth, sockets: dict[str, int]) -> CloneGroup:
         """

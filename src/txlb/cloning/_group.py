@@ -162,13 +162,24 @@ class CloneGroup:
         self._handle()
         if birth is None and self._lock():
             self._rendezvous.begin()
-            self._manage(clone, 0.0)
+            self._manageFirst(clone)
             return
         self.identity.role = Role.CLONE
         clone.serves = not heir
         if not heir:
             clone.start()
         self._elect()
+
+    def _manageFirst(self, clone: Clone) -> None:
+        try:
+            self._manage(clone, 0.0)
+        except OSError as problem:
+            _log.error(
+                "folder {folder}: {problem}; this process ends",
+                folder=self.folder,
+                problem=problem.strerror,
+            )
+            self._reactor.stop()
 
     def _lock(self) -> bool:
         return self._rendezvous is not None and self._rendezvous.tryLock()

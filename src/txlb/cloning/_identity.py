@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import MutableMapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 
@@ -75,14 +76,14 @@ class Birth:
         return json.dumps(asdict(self))
 
     @classmethod
-    def take(cls) -> Birth | None:
+    def take(cls, environment: MutableMapping[str, str] = os.environ) -> Birth | None:
         """
         Read the environment variable and remove it, so that programs that the
         application starts don't inherit it.
 
         @return: L{None} if no manager has started this process.
         """
-        value = os.environ.pop(ENVIRONMENT, None)
+        value = environment.pop(ENVIRONMENT, None)
         return None if value is None else cls(**json.loads(value))
 
 

@@ -12,7 +12,6 @@ from twisted.internet import address, defer
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
@@ -71,6 +70,9 @@ class SharingReactor:
 
         @raise CannotListenError: that can't be done.
         """
+        # It brings in OpenSSL, which an application without TLS does not need.
+        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - see above
+
         return self.listenTCP(
             port, TLSMemoryBIOFactory(contextFactory, False, factory), backlog, interface
         )

@@ -74,7 +74,7 @@ class Spawner:
         # Twisted starts it by posix_spawn(), which is quicker, if no folder is given.
         folder = None if os.getcwd() == _STARTED_IN else _STARTED_IN
         name = "" if birth.heir else f"clone{birth.slot}"
-        command = self._command or cloneCommand(sys.argv, name)
+        command = self._command or cloneCommand(sys.argv, sys.orig_argv, name)
         protocol = _Process(self, ended)
         transport = self._reactor.spawnProcess(
             protocol, command[0], command, environment, folder, childFDs=descriptors
@@ -113,12 +113,13 @@ class _Process(ProcessProtocol):
         self._ended(self.pid, how)
 
 
-def cloneCommand(arguments: list[str], name: str = "") -> list[str]:
+def cloneCommand(arguments: list[str], original: list[str], name: str = "") -> list[str]:
     """
-    Make the command line of a process that is started from that of this one. The program
-    is C{argv[0]}, not a module's name, as C{python -m twisted} is another program.
+    Make the command line of a process that is started from that of this one.
 
     @param arguments: C{sys.argv}.
+    @param original: C{sys.orig_argv}, which has the interpreter's options and the program
+        as well, be it a file, a module or C{-c}.
     @param name: is added to the name of the log file, if there is one.
     """
     kept: list[str] = []
@@ -133,4 +134,5 @@ def cloneCommand(arguments: list[str], name: str = "") -> list[str]:
                 next(words, "")
         elif word not in _BARE:
             kept.append(word)
-    return [sys.executable, arguments[0], "--nodaemon", "--pidfile=", *kept]
+    program = original[1 : len(original) - len(arguments) + 1]
+    return [sys.executable, *program, "--nodaemon", "--pidfile=", *kept]

@@ -1,0 +1,293 @@
+"""
+Tests for L{txlb.cloning._service}, L{txlb.cloning._reactor} and
+L{txlb.cloning._inherited}.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from typing import Any
+from unittest import mock
+
+from twisted.application.internet import StreamServerEndpointService, TCPServer, UNIXServer
+from twisted.application.service import Application, IService, MultiService, Service
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.cloning.inside import EchoFactory, OneProcessRendezvous, Reactor
+from tests.proxy.fakes import takesIPv6
+from txlb.cloning import CloneGroup, CloneSettings, CloningError, CloningService, cloneApplication
+from txlb.cloning import _service as module
+from txlb.cloning._identity import ENVIRONMENT, Birth
+from txlb.cloning._inherited import Inherited
+from txlb.cloning._link import Link
+from txlb.cloning._reactor import SharingReactor
+from txlb.cloning._rendezvous import Rendezvous
+
+
+class FolderTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="txlb-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.reactor: Any = Reactor()
+        self.addCleanup(self.reactor.close)
+        self.patch(module, "pickedReactor", lambda: self.reactor)
+        self.patch(module, "_groups", {})
+        self.place = os.path.join(self.folder, "run")
+
+
+class ServiceTests(FolderTestCase):
+    def service(self, endpoint: str = "tcp:0:interface=127.0.0.1", **more: Any) -> CloningService:
+        more = {"processes": 1, "folder": self.place, "graceTime": 0, **more}
+        service = CloningService(endpoint, EchoFactory(b"x"), **more)
+        self.addCleanup(self.stop, service)
+        return service
+
+    def stop(self, service: CloningService) -> None:
+        done = service.stopService()
+        for _ in range(20):
+            self.reactor.now += 0.5
+            self.reactor.turn(2)
+        self.successResultOf(done)
+
+    def test_listens(self) -> None:
+        service = self.service()
+        service.privilegedStartService()
+        service.privilegedStartService()
+        assert service.port is not None
+        port: Any = service.port.getHost()
+        self.assertEqual(port.host, "127.0.0.1")
+        socket.create_connection(("127.0.0.1", port.port), 5).close()
+
+    def test_defaultFolder(self) -> None:
+        """
+        The folder is named after the application.
+        """
+        application = Application("shop")
+        service = self.service(folder=None)
+        service.setServiceParent(application)
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            service.privilegedStartService()
+        finally:
+            os.chdir(before)
+        self.assertEqual(list(module._groups), [os.path.join(self.folder, "run", "shop")])
+
+    def test_noName(self) -> None:
+        service = self.service(folder=None)
+        service.setServiceParent(MultiService())
+        service.privilegedStartService()
+        [folder] = module._groups
+        self.assertEqual(os.path.basename(folder), "application")
+
+    def test_together(self) -> None:
+        """
+        Services with one folder have the same clones, and must agree on them.
+        """
+        first, second = self.service(), self.service()
+        first.privilegedStartService()
+        second.privilegedStartService()
+        [group] = module._groups.values()
+        names = [each.name for each in group._listeners]
+        self.assertEqual(names, ["tcp-127.0.0.1-0", "tcp-127.0.0.1-0-2"])
+        third = self.service(processes=2)
+        with self.assertRaisesRegex(CloningError, "the same processes and graceTime"):
+            third.privilegedStartService()
+
+    def test_wrong(self) -> None:
+        with self.assertRaisesRegex(CloningError, "graceTime"):
+            self.service(graceTime=-1)
+        with self.assertRaisesRegex(CloningError, "processes"):
+            self.service(processes=0)
+
+    def test_taken(self) -> None:
+        """
+        An address that another program listens on is an error.
+        """
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            service = self.service(f"tcp:{port}:interface=127.0.0.1")
+            self.assertRaises(CannotListenError, service.privilegedStartService)
+
+    def test_started(self) -> None:
+        service = self.service()
+        spawned: list[Any] = []
+
+        def spawn(*arguments: Any, **_: Any) -> FakePID:
+            spawned.append(arguments)
+            return FakePID()
+
+        self.patch(self.reactor, "spawnProcess", spawn)
+        service.startService()
+        self.reactor.turn(5)
+        self.assertEqual(len(spawned), 1)
+
+
+class FakePID:
+    pid = 1
+
+
+class ApplicationTests(FolderTestCase):
+    def test_existing(self) -> None:
+        """
+        The services of an application that exists listen with shared sockets.
+        """
+        application = Application("old")
+        inner = MultiService()
+        inner.setServiceParent(application)
+        TCPServer(0, EchoFactory(b"a"), interface="127.0.0.1").setServiceParent(inner)
+        UNIXServer(os.path.join(self.folder, "socket"), EchoFactory(b"b")).setServiceParent(
+            application
+        )
+        endpoint = TCP4ServerEndpoint(self.reactor, 0, interface="127.0.0.1")
+        StreamServerEndpointService(endpoint, EchoFactory(b"c")).setServiceParent(application)
+        Service().setServiceParent(application)
+        cloneApplication(application, processes=2, folder=self.place)
+        IService(application).privilegedStartService()
+        [group] = module._groups.values()
+        self.assertEqual(
+            sorted(each.name for each in group._listeners),
+            ["tcp-127.0.0.1-0", "tcp-127.0.0.1-0-2", "unix-socket"],
+        )
+        for listener in group._listeners:
+            listener.close()
+
+    def test_nothing(self) -> None:
+        application = Application("empty")
+        Service().setServiceParent(application)
+        with self.assertRaisesRegex(CloningError, "nothing"):
+            cloneApplication(application, folder=self.place)
+
+
+class SharingTests(FolderTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        settings = CloneSettings(1, graceTime=0)
+        self.group = CloneGroup(self.place, settings, makeRendezvous=OneProcessRendezvous)
+        self.sharing = SharingReactor(self.reactor, self.group)
+        self.factory = Factory.forProtocol(Protocol)
+        self.addCleanup(self.closeAll)
+
+    def closeAll(self) -> None:
+        for listener in self.group._listeners:
+            listener.close()
+
+    def test_rest(self) -> None:
+        """
+        All else is the reactor's.
+        """
+        self.assertEqual(self.sharing.seconds(), self.reactor.now)
+
+    def test_UNIX(self) -> None:
+        """
+        A UNIX socket is this user's alone unless a mode is given; a file that a dead
+        process left is replaced, that of a living one is not.
+        """
+        path = os.path.join(self.folder, "socket")
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(path)
+        port = self.sharing.listenUNIX(path, self.factory)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(port.getHost().name, path.encode())
+        self.assertRaises(CannotListenError, self.sharing.listenUNIX, path, self.factory)
+        other = os.path.join(self.folder, "other")
+        self.sharing.listenUNIX(other, self.factory, mode=0o666)
+        self.assertEqual(stat.S_IMODE(os.stat(other).st_mode), 0o666)
+
+    def test_IPv6(self) -> None:
+        if not takesIPv6():
+            return
+        port = self.sharing.listenTCP(0, self.factory, interface="::1")
+        self.assertEqual(port.getHost().host, "::1")
+
+    def test_TLS(self) -> None:
+        options = CertificateOptions()
+        port = self.sharing.listenSSL(0, self.factory, options, interface="127.0.0.1")
+        self.assertIsInstance(port.listener.factory, TLSMemoryBIOFactory)
+
+    def test_adopted(self) -> None:
+        """
+        A socket that listens already is shared, as those of systemd are.
+        """
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.listen()
+            number = sock.getsockname()[1]
+            port = self.sharing.adoptStreamPort(sock.fileno(), socket.AF_INET, self.factory)
+        port.startListening()
+        self.assertEqual(port.getHost().port, number)
+        self.successResultOf(port.stopListening())
+
+    def test_late(self) -> None:
+        self.group._began = True
+        with self.assertRaisesRegex(CloningError, "before"):
+            self.sharing.listenTCP(0, self.factory)
+
+
+class InheritedTests(FolderTestCase):
+    def test_born(self) -> None:
+        """
+        A process that the manager started has the sockets already.
+        """
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.listen()
+            name = sock.getsockname()
+            numbers = {"web": os.dup(sock.fileno()), "unused": os.dup(sock.fileno())}
+        inherited = Inherited(self.place, Birth(self.place, 0, 0, False, dict(numbers)))
+        inherited.ask(self.reactor)
+        found = inherited.take("web", self.fail)
+        self.addCleanup(found.close)
+        self.assertEqual((found.getsockname(), found.getblocking()), (name, False))
+        self.assertFalse(found.get_inheritable())
+        inherited.closeUnused()
+        self.assertRaises(OSError, os.fstat, numbers["unused"])
+
+    def test_noAnswer(self) -> None:
+        """
+        A manager that does not answer, or refuses, is an error.
+        """
+        rendezvous = Rendezvous(self.place)
+        self.addCleanup(rendezvous.close)
+        listener = rendezvous.listen()
+        self.addCleanup(listener.close)
+        self.patch(Link, "receive", mock.Mock(side_effect=TimeoutError("timed out")))
+        inherited = Inherited(self.place, None)
+        with self.assertRaisesRegex(CannotListenError, "timed out"):
+            inherited.ask(self.reactor)
+
+    def test_first(self) -> None:
+        """
+        The first process makes the sockets, and removes the files of those of UNIX.
+        """
+        inherited = Inherited(self.place, None)
+        inherited.ask(self.reactor)
+        path = os.path.join(self.folder, "socket")
+
+        def make() -> socket.socket:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.bind(path)
+            return sock
+
+        sock = inherited.take("unix-socket", make)
+        self.addCleanup(sock.close)
+        inherited.close(own=False)
+        self.assertTrue(os.path.exists(path))
+        inherited.close(own=True)
+        self.assertFalse(os.path.exists(path))
+
+    def test_environment(self) -> None:
+        self.assertIsNone(Birth.take({}))
+        birth = Birth("/run/x", 1, 2, True, {"web": 3})
+        self.assertEqual(Birth.take({ENVIRONMENT: birth.write()}), birth)

@@ -1,0 +1,122 @@
+"""
+Tests for L{txlb.cloning._spawner}.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.cloning._identity import ENVIRONMENT, Birth
+from txlb.cloning._spawner import _STARTED_IN, Spawner, cloneCommand
+
+
+class CommandTests(SynchronousTestCase):
+    def command(self, *arguments: str, name: str = "") -> list[str]:
+        original = ["python3", "-X", "dev", "/usr/bin/twistd", *arguments]
+        command = cloneCommand(["/usr/bin/twistd", *arguments], original, name)
+        self.assertEqual(command[:4], [sys.executable, "-X", "dev", "/usr/bin/twistd"])
+        self.assertEqual(command[4:6], ["--nodaemon", "--pidfile="])
+        return command[6:]
+
+    def test_kept(self) -> None:
+        """
+        What the application needs stays.
+        """
+        self.assertEqual(self.command("-ny", "app.tac"), ["-ny", "app.tac"])
+        self.assertEqual(
+            self.command("-r", "poll", "web", "--listen", "tcp:80"),
+            ["-r", "poll", "web", "--listen", "tcp:80"],
+        )
+
+    def test_first(self) -> None:
+        """
+        What only the first process does goes.
+        """
+        self.assertEqual(
+            self.command(
+                "-n", "--pidfile", "a.pid", "--uid=33", "-g", "33", "-d", "/srv", "-y", "app.tac"
+            ),
+            ["-y", "app.tac"],
+        )
+
+    def test_log(self) -> None:
+        """
+        Each clone has a log of its own, as they would rotate each other's.
+        """
+        for arguments in (("-l", "a.log"), ("--logfile", "a.log"), ("--logfile=a.log",)):
+            self.assertEqual(self.command(*arguments, name="clone1"), ["--logfile=a.log.clone1"])
+            self.assertEqual(self.command(*arguments), ["--logfile=a.log"])
+        self.assertEqual(self.command("-l", "-", name="clone1"), ["--logfile=-"])
+
+    def test_dashC(self) -> None:
+        """
+        The program may be code, or a module.
+        """
+        command = cloneCommand(["-c", "-n", "web"], ["python3", "-c", "run()", "-n", "web"])
+        self.assertEqual(command[1:], ["-c", "run()", "--nodaemon", "--pidfile=", "web"])
+
+
+class FakeProcess:
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.signals: list[int] = []
+
+    def signalProcess(self, number: int) -> None:
+        self.signals.append(number)
+
+
+class FakeReactor:
+    def __init__(self) -> None:
+        self.spawned: list[tuple[Any, ...]] = []
+
+    def spawnProcess(self, protocol: Any, *arguments: Any, **named: Any) -> FakeProcess:
+        self.spawned.append((protocol, *arguments, named))
+        return FakeProcess(41 + len(self.spawned))
+
+
+class SpawnerTests(SynchronousTestCase):
+    def test_spawn(self) -> None:
+        """
+        A process gets the listening sockets, and is told what it is.
+        """
+        reactor = FakeReactor()
+        spawner = Spawner(reactor, ["program", "argument"])
+        self.patch(os, "getcwd", lambda: "/elsewhere")
+        ends: list[tuple[int, str]] = []
+        pid = spawner.spawn(
+            Birth("/run/app", 2, 1, False, {}),
+            {"tcp-80": 9, "tcp-81": 11},
+            lambda *e: ends.append(e),
+        )
+        self.assertEqual(pid, 42)
+        protocol, path, command, environment, folder, named = reactor.spawned[0]
+        self.assertEqual((path, command), ("program", ["program", "argument"]))
+        self.assertEqual(folder, _STARTED_IN)
+        self.assertEqual(named, {"childFDs": {0: 0, 1: 1, 2: 2, 3: 9, 4: 11}})
+        self.assertEqual(
+            Birth.take(environment), Birth("/run/app", 2, 1, False, {"tcp-80": 3, "tcp-81": 4})
+        )
+        self.assertNotIn(ENVIRONMENT, environment)
+        process = spawner.running[42]
+        spawner.kill(42)
+        self.assertEqual(process.signals, [9])
+        protocol.processEnded(Failure(ProcessTerminated(1)))
+        self.assertEqual(ends[0][0], 42)
+        self.assertIn("exit code 1", ends[0][1])
+        self.assertEqual(spawner.running, {})
+        spawner.kill(42)
+
+    def test_ended(self) -> None:
+        reactor = FakeReactor()
+        ends: list[tuple[int, str]] = []
+        Spawner(reactor, ["program"]).spawn(
+            Birth("/run/app", -1, 0, True, {}), {}, lambda *e: ends.append(e)
+        )
+        reactor.spawned[0][0].processEnded(Failure(ProcessDone(0)))
+        self.assertEqual(ends, [(42, "exit status 0")])

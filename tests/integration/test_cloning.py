@@ -1,0 +1,297 @@
+"""
+Applications that are cloned: processes of twistd, kills, restarts, and clients that are to
+notice nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.integration.programs import Program, environment, waitUntil
+from tests.integration.support import (
+    TWISTD,
+    Downloads,
+    IntegrationTestCase,
+    Load,
+    connect,
+    freePorts,
+    readAll,
+    request,
+)
+
+#: The application: a page that names its process, and a long one.
+TAC = """
+import os, sys
+from twisted.application import service
+from twisted.web import resource, server
+from txlb.cloning import CloningService, whoAmI
+
+{before}
+
+class Page(resource.Resource):
+    isLeaf = True
+
+    def render_GET(self, request):
+        if request.path == b"/long":
+            return b"x" * {long}
+        return b"{release} %s %d" % (whoAmI().name.encode(), os.getpid())
+
+application = service.Application("web")
+site = server.Site(Page(), logPath=os.devnull)
+CloningService(
+    {endpoint!r}, site, processes={processes}, graceTime=5.0, folder={folder!r}
+).setServiceParent(application)
+"""
+
+LONG = 20_000_000
+
+
+class CloningTestCase(IntegrationTestCase):
+    processes = 2
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.place = str(self.shortFolder() / "run")
+        self.port = freePorts(1)[0]
+        self.endpoint = f"tcp:{self.port}:interface=127.0.0.1"
+
+    def application(self, release: str = "first", before: str = "") -> Path:
+        """
+        Write the C{.tac}.
+        """
+        text = TAC.format(
+            before=before,
+            endpoint=self.endpoint,
+            folder=self.place,
+            long=LONG,
+            processes=self.processes,
+            release=release,
+        )
+        return self.write("app.tac", text)
+
+    def begin(self) -> Program:
+        """
+        Start it, and wait until all its clones have joined.
+        """
+        tac = self.application()
+        self.program = Program((*TWISTD, "-n", "-y", tac), self.folder, environment())
+        self.addCleanup(self.end)
+        waitUntil(lambda: len(self.joined()) >= self.processes)
+        return self.program
+
+    def end(self) -> None:
+        """
+        Stop what runs, whichever process manages. Nothing is left.
+        """
+        for pid in {*self.pids(r"process (\d+) manages"), self.program.process.pid}:
+            if self.isOurs(pid):
+                os.kill(pid, signal.SIGTERM)
+        self.program.stop()
+        waitUntil(lambda: not self.ours())
+
+    def pids(self, pattern: str) -> list[int]:
+        """
+        Find PIDs in the log, the last one last.
+        """
+        return [int(pid) for pid in re.findall(pattern, self.program.output)]
+
+    def joined(self) -> set[int]:
+        """
+        The clones that have joined a manager at some time, and run.
+        """
+        return {pid for pid in self.pids(r"clone\d+ has joined: process (\d+)") if self.isOurs(pid)}
+
+    def isOurs(self, pid: int) -> bool:
+        """
+        Tell whether a process runs the application.
+        """
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        return str(self.folder / "app.tac").encode() in command and state != "Z"
+
+    def ours(self) -> list[int]:
+        """
+        All processes of the application.
+        """
+        return [
+            int(name) for name in os.listdir("/proc") if name.isdigit() and self.isOurs(int(name))
+        ]
+
+    def manager(self) -> int:
+        """
+        The process that manages.
+        """
+        return self.pids(r"process (\d+) manages")[-1]
+
+    def settled(self) -> bool:
+        """
+        Tell whether a process manages that is no clone.
+        """
+        return self.manager() not in self.joined() and len(self.ours()) == self.processes + 1
+
+    def kinds(self, load: Load) -> set[bytes]:
+        """
+        The first words of the answers.
+        """
+        return {answer.split()[0] for answer in load.answers}
+
+
+class ServingTests(CloningTestCase):
+    def test_even(self) -> None:
+        """
+        Connections go to the clones by turns, and each is one of its clone's own.
+        """
+        self.begin()
+        counts = Counter(self._hold() for _ in range(20))
+        self.assertEqual(sorted(counts.values()), [10, 10])
+        self.assertEqual({name.split()[1] for name in counts}, {b"clone0", b"clone1"})
+
+    def _hold(self) -> bytes:
+        sock = connect(self.port)
+        self.addCleanup(sock.close)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        data = b""
+        while b"clone" not in data or not re.search(rb"clone\d \d+$", data):
+            data += sock.recv(1000)
+        return data.rpartition(b"\n")[2]
+
+    def test_startedByHand(self) -> None:
+        """
+        The same file started once more is one more clone; when it is stopped it goes, and
+        the others stay.
+        """
+        self.begin()
+        more = Program((*TWISTD, "-n", "-y", self.folder / "app.tac"), self.folder, environment())
+        self.addCleanup(more.stop)
+        pid = b"%d" % more.process.pid
+        waitUntil(lambda: any(request(connect(self.port)).endswith(pid) for _ in range(3)))
+        self.assertEqual(more.stop(), -signal.SIGTERM)
+        self.assertEqual(len({request(connect(self.port)) for _ in range(9)}), 2)
+
+    def test_UNIX(self) -> None:
+        """
+        A UNIX socket is shared likewise, and its file goes with the application.
+        """
+        path = self.shortFolder() / "web.sock"
+        self.endpoint = f"unix:{path}:mode=600"
+        program = self.begin()
+        answers = set()
+        for _ in range(6):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(10)
+                sock.connect(str(path))
+                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                answers.add(readAll(sock).rpartition(b"\n")[2])
+        self.assertEqual(len(answers), 2)
+        self.assertEqual(program.stop(), -signal.SIGTERM)
+        self.assertFalse(path.exists())
+
+    def test_stopped(self) -> None:
+        """
+        SIGTERM ends all processes, and long answers under way come whole.
+        """
+        program = self.begin()
+        downloads = Downloads(self.port, "/long", 4)
+        waitUntil(lambda: downloads.running == 4)
+        self.assertEqual(program.stop(), -signal.SIGTERM)
+        waitUntil(lambda: not downloads.running)
+        self.assertEqual(downloads.failures, [])
+        self.assertEqual(len(set(downloads.digests)), 1)
+        self.assertEqual(self.ours(), [])
+
+
+class KillTests(CloningTestCase):
+    def test_manager(self) -> None:
+        """
+        The manager is killed, again and again, under load: no client is refused, reset, or
+        gets a short answer; and each time a fresh process manages in the end.
+        """
+        self.begin()
+        downloads = Downloads(self.port, "/long", 2)
+        with Load(lambda: self.port, 4) as load:
+            for _ in range(3):
+                waitUntil(lambda done=load.done: load.done > done + 50)  # type: ignore[misc]
+                killed = self.manager()
+                os.kill(killed, signal.SIGKILL)
+                waitUntil(lambda killed=killed: self.manager() != killed)  # type: ignore[misc]
+                waitUntil(self.settled)
+        self.assertEqual((load.refused, load.failures), (0, []))
+        waitUntil(lambda: not downloads.running)
+        self.assertEqual(downloads.failures, [])
+        self.assertEqual(len(set(downloads.digests)), 1)
+        self.show(f"{load.done} requests, none failed")
+
+    def test_managerHangs(self) -> None:
+        """
+        If the manager is stopped, the clones serve what it leaves in the queue.
+        """
+        self.begin()
+        os.kill(self.manager(), signal.SIGSTOP)
+        self.addCleanup(os.kill, self.manager(), signal.SIGCONT)
+        waits = []
+        for _ in range(5):
+            began = time.monotonic()
+            self.assertIn(b"clone", request(connect(self.port)))
+            waits.append(time.monotonic() - began)
+        self.show(f"the longest wait was {max(waits) * 1000:.0f} ms")
+
+    def test_clone(self) -> None:
+        """
+        A clone is killed: the other one serves, and a new one comes.
+        """
+        self.begin()
+        with Load(lambda: self.port, 2) as load:
+            waitUntil(lambda: load.done > 20)
+            killed = min(self.joined())
+            os.kill(killed, signal.SIGKILL)
+            waitUntil(lambda: len(self.joined() - {killed}) == self.processes)
+        # Only those that the clone had at that moment.
+        self.assertLessEqual(len(load.failures), 2)
+        self.assertEqual(load.refused, 0)
+
+
+class RestartTests(CloningTestCase):
+    def test_roll(self) -> None:
+        """
+        SIGHUP replaces the clones by ones that run the new release, and SIGUSR2 the
+        manager, without a client's noticing.
+        """
+        program = self.begin()
+        with Load(lambda: self.port, 4) as load:
+            waitUntil(lambda: load.done > 20)
+            self.application("second")
+            os.kill(self.manager(), signal.SIGHUP)
+            program.waitFor("generation 1 serves")
+            waitUntil(lambda: b"second" in self.kinds(load))
+            first = self.manager()
+            os.kill(first, signal.SIGUSR2)
+            waitUntil(lambda: self.manager() != first and not self.isOurs(first))
+            waitUntil(self.settled)
+            load.answers.clear()
+            waitUntil(lambda: load.done > 50)
+        self.assertEqual((load.refused, load.failures), (0, []))
+        self.assertEqual(self.kinds(load), {b"second"})
+
+    def test_broken(self) -> None:
+        """
+        A release that does not start stops the roll; the old one goes on.
+        """
+        program = self.begin()
+        before = self.joined()
+        with Load(lambda: self.port, 2) as load:
+            self.application("broken", "raise SystemExit(7)")
+            os.kill(self.manager(), signal.SIGHUP)
+            program.waitFor("a clone of the new generation does not start")
+            waitUntil(lambda done=load.done: load.done > done + 20)  # type: ignore[misc]
+        self.assertEqual((load.refused, load.failures), (0, []))
+        self.assertEqual(self.joined(), before)
+        self.assertEqual(self.kinds(load), {b"first"})
