@@ -31,6 +31,7 @@ from tests.integration.support import silentPort
 #: The examples, and the test that runs each.
 EXAMPLES = {
     "announcement.tac": "test_announcement",
+    "clones.tac": "test_clones",
     "config.xml": "test_config",
     "hello.py": "test_leastConnectionsClient",
     "http_client.py": "test_httpClient",
@@ -183,6 +184,16 @@ class ExampleTests(SynchronousTestCase):
         waitUntil(lambda: not Path(f"/proc/{victim}").exists())
         for _ in range(REQUESTS):
             self.assertIn("hello from port", get(self.port(8080)))
+
+    def test_clones(self) -> None:
+        """
+        A site in four processes, each of which makes some of the pages.
+        """
+        twistd = self.start("twistd", "--pidfile=", "-noy", "clones.tac")
+        waitUntil(lambda: twistd.output.count("has joined") == 4)
+        pages = {get(self.port(8080)) for _ in range(REQUESTS)}
+        self.assertEqual(pages, {f"made by clone{n}\n" for n in range(4)})
+        twistd.stop()
 
     def childWith(self, parent: int, word: str) -> int:
         """

@@ -125,7 +125,7 @@ class Clone:
 
     def serveFreely(self, free: bool) -> None:
         """
-        Accept whatever comes, or only what a manager grants.
+        Accept all connections that come, or only what a manager grants.
         """
         if self.serves:
             for listener in self.listeners:

@@ -197,7 +197,7 @@ class CloneGroup:
 
         return handle
 
-    # Who manages
+    # The manager
 
     def _elect(self) -> None:
         """
@@ -285,7 +285,7 @@ class CloneGroup:
 
     def _handedOver(self, manager: CloneManager) -> None:
         """
-        The heir manages, or it has ended: the clones look for the manager.
+        Let the clones look for the manager: the heir, or another one if it has ended.
         """
         manager.close()
         clone = self.clone
@@ -330,7 +330,7 @@ class CloneGroup:
 
     def _told(self, all: bool) -> None:  # noqa: A002 - all processes
         """
-        The manager wants this process to end.
+        End this process, as the manager wants.
         """
         self.stop().addCallback(lambda _: self._reactor.stop())
 

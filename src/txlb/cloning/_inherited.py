@@ -14,7 +14,7 @@ from twisted.internet.error import CannotListenError
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._rendezvous import connectTo
-from txlb.process import SocketFile
+from txlb.process import SocketFile, UntrustedPath
 from txlb.wire import GRANTS_VERSION, GrantsError, Hello, Welcome
 
 #: Makes a listening socket. It does not block.
@@ -68,8 +68,8 @@ class Inherited:
         self._asks = False
         try:
             link = Link(connectTo(self._folder), reactor)
-        except OSError:
-            return  # this is the first process
+        except (OSError, UntrustedPath):
+            return  # this is the first process, or start() tells what is wrong
         try:
             self._descriptors = _askFor(link)
         except (OSError, GrantsError) as problem:

@@ -139,7 +139,7 @@ class SharedListener:
 
     def acceptFreely(self, free: bool) -> None:
         """
-        Accept whatever comes, or only what L{accept} allows.
+        Accept all connections that come, or only what L{accept} allows.
         """
         self._free = free
         if free and self._serving:

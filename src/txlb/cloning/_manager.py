@@ -198,7 +198,7 @@ class CloneManager:
 
     def close(self) -> None:
         """
-        Close the connections to all clones, who look for the next manager.
+        Close the connections to all clones, which look for the next manager.
         """
         for link in tuple(self.records):
             link.close()

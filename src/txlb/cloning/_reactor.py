@@ -89,7 +89,7 @@ class SharingReactor:
         Listen on a UNIX socket.
 
         @param wantPID: a socket's file that no process listens on is removed first,
-            whatever this is; there is no lock file.
+            in any case; there is no lock file.
         @raise CannotListenError: that can't be done.
         """
 

@@ -12,7 +12,7 @@ import socket
 import stat
 
 from txlb.errors import TxlbError
-from txlb.process import Folder, SocketFile
+from txlb.process import Folder, SocketFile, UntrustedPath
 
 #: The names in the folder.
 LOCK = "lock"
@@ -21,9 +21,6 @@ STOPPED = "stopped"
 
 #: Clones that may wait for the manager to take them in.
 BACKLOG = 256
-
-#: Longest path of a UNIX socket: C{sun_path} has 108 bytes, the last one is zero (unix(7)).
-MOST_PATH = 107
 
 
 class CloningError(TxlbError):
@@ -35,8 +32,8 @@ class CloningError(TxlbError):
 class Rendezvous:
     """
     The folder of an application. The process that has its lock is the manager; its socket
-    there is where clones come to. The kernel frees the lock if the manager ends, by
-    whatever means.
+    there is where clones come to. The kernel frees the lock if the manager ends, even if
+    it is killed.
 
     The lock is one of L{fcntl.lockf}, which a child that the process forks does not
     inherit; one of C{flock} would live as long as the last child.
@@ -49,18 +46,18 @@ class Rendezvous:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
-        socketPath = os.path.join(self.path, f"{MANAGER}.{2**22}")
-        if len(os.fsencode(socketPath)) > MOST_PATH:
-            raise CloningError(
-                f"folder {self.path} has too long a path for a UNIX socket: choose a shorter one"
-            )
         try:
-            with Folder.at(self.path, make=0o700) as folder:
-                status = os.stat(".", dir_fd=folder.descriptor)
-                _checkOwn(self.path, status)
-                self._lock = folder.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            self._folder = Folder.at(self.path, make=0o700)
+            try:
+                _checkOwn(self.path, os.stat(".", dir_fd=self._folder.descriptor))
+                self._lock = self._folder.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            except (OSError, CloningError):
+                self._folder.close()
+                raise
         except OSError as problem:
             raise CloningError(f"folder {self.path}: {problem.strerror}") from None
+        except UntrustedPath as problem:
+            raise CloningError(f"folder {self.path}: {problem}") from None
         self._file: SocketFile | None = None
 
     def tryLock(self) -> bool:
@@ -88,22 +85,21 @@ class Rendezvous:
         Note that the application runs.
         """
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.path, STOPPED))
+            self._folder.unlink(STOPPED)
 
     def end(self) -> None:
         """
         Note that the application was stopped, for processes that are on their way.
         """
         with contextlib.suppress(OSError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            os.close(os.open(os.path.join(self.path, STOPPED), flags, 0o600))
+            os.close(self._folder.open(STOPPED, os.O_WRONLY | os.O_CREAT))
 
     @property
     def isStopped(self) -> bool:
         """
         Whether the application was stopped.
         """
-        return os.path.lexists(os.path.join(self.path, STOPPED))
+        return self._folder.status(STOPPED) is not None
 
     def listen(self) -> socket.socket:
         """
@@ -113,21 +109,21 @@ class Rendezvous:
         @return: a non-blocking socket.
         @raise OSError: that can't be done.
         """
-        path = os.path.join(self.path, MANAGER)
-        own = f"{path}.{os.getpid()}"
+        own = f"{MANAGER}.{os.getpid()}"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(own)
-            sock.bind(own)
-            os.chmod(own, 0o600)
+                self._folder.unlink(own)
+            path = _socketPath(self._folder, own)
+            sock.bind(path)
+            os.chmod(path, 0o600)
             sock.listen(BACKLOG)
             sock.setblocking(False)
-            os.rename(own, path)
+            self._folder.rename(own, MANAGER)
         except OSError:
             sock.close()
             raise
-        self._file = SocketFile(path)
+        self._file = SocketFile(os.path.join(self.path, MANAGER))
         return sock
 
     def connect(self) -> socket.socket:
@@ -137,7 +133,7 @@ class Rendezvous:
         @return: a connected socket, with which to make a L{Link}.
         @raise OSError: there is none at the moment, or it has no room.
         """
-        return connectTo(self.path)
+        return _connect(self._folder)
 
     def remove(self) -> None:
         """
@@ -152,6 +148,7 @@ class Rendezvous:
         Free the lock.
         """
         os.close(self._lock)
+        self._folder.close()
 
 
 def connectTo(path: str) -> socket.socket:
@@ -159,15 +156,29 @@ def connectTo(path: str) -> socket.socket:
     Connect to the manager of the application of a folder.
 
     @raise OSError: there is no folder, no manager, or it has no room.
+    @raise UntrustedPath: root can't trust a symbolic link on the way.
     """
+    with Folder.at(path) as folder:
+        return _connect(folder)
+
+
+def _connect(folder: Folder) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         sock.setblocking(False)
-        sock.connect(os.path.join(path, MANAGER))
+        sock.connect(_socketPath(folder, MANAGER))
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def _socketPath(folder: Folder, name: str) -> str:
+    """
+    Name a socket in a folder with few bytes, however long the folder's path is: an address
+    of a UNIX socket has 107 (unix(7)).
+    """
+    return f"/proc/self/fd/{folder.descriptor}/{name}"
 
 
 def _checkOwn(path: str, status: os.stat_result) -> None:
