@@ -1,0 +1,235 @@
+"""
+Tests for L{txlb.cloning._manager}: processes that say something else than clones do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from unittest import mock
+
+from tests.cloning.inside import InsideTestCase
+from txlb.cloning import CloneGroup
+from txlb.cloning._manager import PATIENCE, SERVICE, CloneManager
+from txlb.wire import (
+    Bye,
+    Grant,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Quit,
+    Refused,
+    Status,
+    Welcome,
+    decodeGrants,
+    encodeGrants,
+)
+
+
+class StrangerTests(InsideTestCase):
+    """
+    A manager without clones of its own, and a process that a test plays.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.starts = False
+        self.main = self.group()
+        self.until(lambda: len(self.spawned) == 2)
+
+    @property
+    def manager(self) -> CloneManager:
+        manager = self.main.manager
+        assert manager is not None
+        return manager
+
+    def connectTo(self, group: CloneGroup) -> socket.socket:
+        assert group._rendezvous is not None
+        sock = group._rendezvous.connect()
+        self.addCleanup(sock.close)
+        self.reactor.turn(3)
+        return sock
+
+    def say(self, sock: socket.socket, *messages: Message) -> None:
+        for message in messages:
+            sock.send(encodeGrants(message))
+        self.reactor.turn(5)
+
+    def heard(self, sock: socket.socket) -> list[Message]:
+        found: list[Message] = []
+        while True:
+            try:
+                data = sock.recv(40_000)
+            except BlockingIOError:
+                return found
+            if not data:
+                return found
+            found.append(decodeGrants(data))
+
+    def permits(self, sock: socket.socket) -> int:
+        """
+        Count the connections that a process may accept, by what it has heard since.
+        """
+        return sum(each.count for each in self.heard(sock) if isinstance(each, Grant))
+
+    def joinedAs(self, slot: int) -> socket.socket:
+        sock = self.connectTo(self.main)
+        self.say(sock, Hello(1, slot, 0, listeners=("tcp-127.0.0.1-0",), active=(0,)))
+        [welcome] = self.heard(sock)
+        self.assertEqual(welcome, Welcome(1, slot, 0))
+        return sock
+
+    def test_otherVersion(self) -> None:
+        sock = self.connectTo(self.main)
+        self.say(sock, Hello(2, 0, 0))
+        [refused] = self.heard(sock)
+        assert isinstance(refused, Refused)
+        self.assertIn("version 2", refused.reason)
+        self.assertEqual(sock.recv(1), b"")
+        self.assertEqual(self.manager.clones, [])
+
+    def test_otherApplication(self) -> None:
+        sock = self.connectTo(self.main)
+        self.say(sock, Hello(1, 0, 0, listeners=("tcp-9",), active=(0,)))
+        [refused] = self.heard(sock)
+        assert isinstance(refused, Refused)
+        self.assertIn("tcp-9", refused.reason)
+        self.assertIn("one folder is for one application", refused.reason)
+
+    def test_otherUser(self) -> None:
+        with mock.patch("os.geteuid", return_value=os.geteuid() + 1):
+            sock = self.connectTo(self.main)
+        self.assertEqual(sock.recv(1), b"")
+        self.assertEqual(self.manager.records, {})
+
+    def test_silent(self) -> None:
+        """
+        A process that does not introduce itself is not kept.
+        """
+        sock = self.connectTo(self.main)
+        self.assertEqual(len(self.manager.records), 1)
+        self.pass_(PATIENCE + 1, 200)
+        self.assertEqual(sock.recv(1), b"")
+        self.assertEqual(self.manager.records, {})
+
+    def test_beforeHello(self) -> None:
+        """
+        What it says before that has no effect.
+        """
+        sock = self.connectTo(self.main)
+        self.say(sock, Status(0, 5, 5), Bye())
+        self.assertEqual((self.manager.clones, self.heard(sock)), ([], []))
+
+    def test_helloTwice(self) -> None:
+        sock = self.joinedAs(0)
+        self.say(sock, Hello(1, 7, 0))
+        self.assertEqual([each.slot for each in self.manager.clones], [0])
+
+    def test_surplus(self) -> None:
+        """
+        A clone that a manager has started, and that is one too many, ends; one that was
+        started by hand stays.
+        """
+        self.joinedAs(0)
+        self.joinedAs(1)
+        sock = self.connectTo(self.main)
+        self.say(sock, Hello(1, 2, 0, spawned=True))
+        self.assertEqual(self.heard(sock), [Quit()])
+        self.joinedAs(3)
+        self.assertEqual([each.slot for each in self.manager.clones], [0, 1, 3])
+
+    def test_lies(self) -> None:
+        """
+        A clone that tells of permits that it does not have, or of another listener, does
+        no harm.
+        """
+        sock = self.joinedAs(0)
+        self.say(sock, Status(0, 1000, 2), Status(9, 1, 1))
+        granter = self.manager._granters[0]
+        self.assertEqual(granter.outstanding, 0)
+        self.connect()
+        self.reactor.turn(5)
+        self.assertEqual(self.permits(sock), 1)
+        self.assertEqual(granter.outstanding, 1)
+        self.main._listeners[0].sock.accept()[0].close()
+        self.say(sock, Status(0, 0, 0), Status(0, 1, 1), Status(0, 0, 1))
+        self.assertEqual(granter.outstanding, 0)
+        pool = self.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        self.assertEqual(pool.getHost("clone0").active, 1)
+
+    def test_full(self) -> None:
+        """
+        A clone that reads nothing gets no permits, and clients go to another one.
+        """
+        deaf, other = self.joinedAs(0), self.joinedAs(1)
+        record = next(each for each in self.manager.clones if each.slot == 0)
+        with mock.patch.object(record.link, "send", return_value=False):
+            for _ in range(3):
+                self.connect()
+                self.reactor.turn(5)
+                self.pass_(0.001)
+        self.assertEqual((self.permits(deaf), self.permits(other)), (0, 3))
+        pool = self.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        self.assertEqual(pool.getHost("clone0").active, 0)
+
+    def test_pong(self) -> None:
+        """
+        A clone is asked whether it is alive, and says how it is.
+        """
+        sock = self.joinedAs(0)
+        self.pass_(0.3)
+        [ping] = [each for each in self.heard(sock) if isinstance(each, Ping)]
+        self.say(sock, Pong(ping.number, 1500, 40_000))
+        [record] = self.manager.clones
+        self.assertEqual((record.lag, record.memory), (0.0015, 40_000))
+
+    def test_bye(self) -> None:
+        """
+        A clone that is about to end gets no permits, and is not lost when it ends.
+        """
+        sock = self.joinedAs(0)
+        self.say(sock, Bye())
+        self.connect()
+        self.reactor.turn(5)
+        self.assertEqual(self.permits(sock), 0)
+        sock.close()
+        self.until(lambda: not self.manager.clones)
+        pool = self.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        self.assertEqual(pool.hosts, [])
+
+    def test_killed(self) -> None:
+        """
+        A clone that does not end in time is killed.
+        """
+        self.joinedAs(0)
+        [record] = self.manager.clones
+        record.link.pid = 4_000_000_000  # none has this number
+        killed: list[tuple[int, int]] = []
+        self.patch(os, "kill", lambda pid, number: killed.append((pid, number)))
+        done = self.main.stop()
+        self.pass_(5.5, 50)
+        self.assertEqual(killed, [])
+        self.pass_(2.0, 50)
+        self.assertEqual(killed[0], (4_000_000_000, signal.SIGKILL))
+        self.successResultOf(done)
+
+    def test_neverStarted(self) -> None:
+        """
+        A process that can't be started is tried again.
+        """
+        with mock.patch.object(self.manager._spawner, "spawn", side_effect=OSError(11, "no room")):
+            self.manager._starting.clear()
+            self.manager._fill()
+        count = len(self.spawned)
+        self.until(lambda: len(self.spawned) > count)
+        self.assertEqual(self.manager._starting.keys() & {0, 1}, {0, 1})
+
+    def test_notWaitedFor(self) -> None:
+        """
+        A clone that was started and does not join in time is started again.
+        """
+        self.pass_(PATIENCE + 1, 100)
+        self.manager._fill()
+        self.assertEqual(len(self.spawned), 4)
