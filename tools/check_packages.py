@@ -23,7 +23,11 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PLUGINS = ("twisted/plugins/txlb_plugin.py", "twisted/plugins/txlb_agent_plugin.py")
+PLUGINS = (
+    "twisted/plugins/txlb_plugin.py",
+    "twisted/plugins/txlb_agent_plugin.py",
+    "twisted/plugins/txlb_clone_plugin.py",
+)
 TIMEOUT = 600
 
 

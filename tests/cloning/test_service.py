@@ -15,7 +15,7 @@ from unittest import mock
 
 from twisted.application.internet import StreamServerEndpointService, TCPServer, UNIXServer
 from twisted.application.service import Application, IService, MultiService, Service
-from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
@@ -24,8 +24,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.cloning.inside import EchoFactory, OneProcessRendezvous, Reactor
 from tests.proxy.fakes import takesIPv6
-from txlb.cloning import CloneGroup, CloneSettings, CloningError, CloningService, cloneApplication
+from txlb.cloning import (
+    CloneGroup,
+    CloneSettings,
+    ClonesOnly,
+    CloningError,
+    CloningService,
+    ManagerOnly,
+    cloneApplication,
+)
+from txlb.cloning import _groups as registry
 from txlb.cloning import _service as module
+from txlb.cloning._groups import begin, groupAt
 from txlb.cloning._identity import ENVIRONMENT, Birth
 from txlb.cloning._inherited import Inherited
 from txlb.cloning._link import Link
@@ -40,7 +50,7 @@ class FolderTestCase(SynchronousTestCase):
         self.reactor: Any = Reactor()
         self.addCleanup(self.reactor.close)
         self.patch(module, "pickedReactor", lambda: self.reactor)
-        self.patch(module, "_groups", {})
+        self.patch(registry, "_groups", {})
         self.place = os.path.join(self.folder, "run")
 
 
@@ -80,13 +90,13 @@ class ServiceTests(FolderTestCase):
             service.privilegedStartService()
         finally:
             os.chdir(before)
-        self.assertEqual(list(module._groups), [os.path.join(self.folder, "run", "shop")])
+        self.assertEqual(list(registry._groups), [os.path.join(self.folder, "run", "shop")])
 
     def test_noName(self) -> None:
         service = self.service(folder=None)
         service.setServiceParent(MultiService())
         service.privilegedStartService()
-        [folder] = module._groups
+        [folder] = registry._groups
         self.assertEqual(os.path.basename(folder), "application")
 
     def test_together(self) -> None:
@@ -96,7 +106,7 @@ class ServiceTests(FolderTestCase):
         first, second = self.service(), self.service()
         first.privilegedStartService()
         second.privilegedStartService()
-        [group] = module._groups.values()
+        [group] = registry._groups.values()
         names = [each.name for each in group._listeners]
         self.assertEqual(names, ["tcp-127.0.0.1-0", "tcp-127.0.0.1-0-2"])
         third = self.service(processes=2)
@@ -155,7 +165,7 @@ class ApplicationTests(FolderTestCase):
         Service().setServiceParent(application)
         cloneApplication(application, processes=2, folder=self.place)
         IService(application).privilegedStartService()
-        [group] = module._groups.values()
+        [group] = registry._groups.values()
         self.assertEqual(
             sorted(each.name for each in group._listeners),
             ["tcp-127.0.0.1-0", "tcp-127.0.0.1-0-2", "unix-socket"],
@@ -168,6 +178,137 @@ class ApplicationTests(FolderTestCase):
         Service().setServiceParent(application)
         with self.assertRaisesRegex(CloningError, "nothing"):
             cloneApplication(application, folder=self.place)
+
+
+class OnlyTests(FolderTestCase):
+    """
+    Services that run in some of the processes.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.group = groupAt(self.place, CloneSettings(1))
+
+    def only(self, kind: Any) -> Any:
+        service = kind(Counting(), self.place)
+        service.startService()
+        self.addCleanup(lambda: service.running and self.successResultOf(service.stopService()))
+        return service.service
+
+    def become(self, manager: Any, clone: Any) -> None:
+        self.group.manager, self.group.clone = manager, clone
+        self.group._tell()
+
+    def test_roles(self) -> None:
+        manager, clones = self.only(ManagerOnly), self.only(ClonesOnly)
+        clone = mock.Mock(started=True)
+        self.assertEqual((manager.running, clones.running), (0, 0))
+        self.become(mock.Mock(), None)
+        self.assertEqual((manager.running, clones.running), (1, 0))
+        self.become(None, clone)
+        self.assertEqual((manager.running, clones.running), (0, 1))
+        # A clone that manages for a while.
+        self.become(mock.Mock(), clone)
+        self.assertEqual((manager.running, clones.running), (0, 1))
+        self.become(None, None)
+        self.assertEqual((manager.running, clones.running), (0, 0))
+
+    def test_stopped(self) -> None:
+        """
+        A service that was stopped follows no role any more.
+        """
+        service = ManagerOnly(Counting(), self.place)
+        service.startService()
+        self.become(mock.Mock(), None)
+        self.successResultOf(service.stopService())
+        self.become(None, None)
+        self.become(mock.Mock(), None)
+        self.assertEqual((service.service.running, service.service.started), (0, 1))
+
+    def test_badStop(self) -> None:
+        """
+        A service that can't be stopped is told of in the log.
+        """
+        inner = self.only(ManagerOnly)
+        inner.error = ValueError("it does not stop")
+        self.become(mock.Mock(), None)
+        self.become(None, None)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_notCloned(self) -> None:
+        service = ManagerOnly(Counting(), os.path.join(self.folder, "other"))
+        with self.assertRaisesRegex(CloningError, "no CloningService"):
+            service.startService()
+
+
+class Counting(Service):
+    """
+    Counts how often it runs.
+    """
+
+    running = 0
+    started = 0
+    error: Exception | None = None
+
+    def startService(self) -> None:
+        self.running += 1
+        self.started += 1
+
+    def stopService(self) -> None:
+        self.running -= 1
+        if self.error is not None:
+            raise self.error
+
+
+class EndpointTests(FolderTestCase):
+    def endpoint(self, description: str) -> Any:
+        return serverFromString(self.reactor, description)
+
+    def test_listens(self) -> None:
+        """
+        Any endpoint can be cloned by its description.
+        """
+        endpoint = self.endpoint(
+            f"clone:2:tcp\\:0\\:interface\\=127.0.0.1:scheduler=rand:graceTime=0:folder={self.place}"
+        )
+        spawned: list[Any] = []
+        self.patch(self.reactor, "spawnProcess", mock.Mock(side_effect=spawned.append))
+        port = self.successResultOf(endpoint.listen(EchoFactory(b"x")))
+        port.startListening()
+        self.assertEqual(port.getHost().host, "127.0.0.1")
+        group = registry._groups[self.place]
+        self.assertEqual(group.settings, CloneSettings(2, "rand", None, 0.0))
+        done = port.stopListening()
+        for _ in range(10):
+            self.reactor.now += 1
+            self.reactor.turn(2)
+        self.successResultOf(done)
+        self.assertEqual(registry._groups, {})
+
+    def test_defaults(self) -> None:
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            endpoint = self.endpoint("clone:auto:tcp\\:8080:maxConnections=5")
+        finally:
+            os.chdir(before)
+        self.assertEqual(endpoint._folder, os.path.join(self.folder, "run", "tcp-8080"))
+        self.assertEqual(endpoint._settings.maxConnections, 5)
+
+    def test_wrong(self) -> None:
+        self.assertRaises(ValueError, self.endpoint, "clone:many:tcp\\:8080")
+        self.assertRaises(CloningError, self.endpoint, "clone:0:tcp\\:8080")
+
+    def test_badFolder(self) -> None:
+        """
+        A folder that can't be used ends the program with one line.
+        """
+        os.makedirs(self.place)
+        os.chmod(self.place, 0o755)
+        group = groupAt(self.place, CloneSettings(1))
+        group._reactor = self.reactor
+        with self.assertRaisesRegex(SystemExit, "txlb: others can enter folder"):
+            begin(group)
 
 
 class SharingTests(FolderTestCase):

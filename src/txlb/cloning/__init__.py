@@ -6,18 +6,24 @@ sockets that all processes share, lets a pool choose a clone for each connection
 the clone a permit to accept it.
 """
 
+from txlb.cloning._clonesonly import ClonesOnly
+from txlb.cloning._endpoint import CloneEndpoint
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._identity import Identity, Role, whoAmI
+from txlb.cloning._manageronly import ManagerOnly
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
 from txlb.cloning._settings import CloneSettings, availableCPUs
 
 __all__ = [
+    "CloneEndpoint",
     "CloneGroup",
     "CloneSettings",
+    "ClonesOnly",
     "CloningError",
     "CloningService",
     "Identity",
+    "ManagerOnly",
     "Role",
     "availableCPUs",
     "cloneApplication",

@@ -93,6 +93,7 @@ class CloneGroup:
         self._lookCall: Any = None
         self._deadline = 0.0
         self._handlers: dict[int, Any] = {}
+        self._observers: list[Callable[[], object]] = []
 
     # Listening
 
@@ -126,6 +127,39 @@ class CloneGroup:
         listener = SharedListener(unique, sock, factory, reactor)
         self._listeners.append(listener)
         return listener
+
+    # Roles
+
+    @property
+    def manages(self) -> bool:
+        """
+        Whether this process manages, and serves no clients. A clone that manages until its
+        heir comes does not count.
+        """
+        return self.manager is not None and not self.serves
+
+    @property
+    def serves(self) -> bool:
+        """
+        Whether this process serves clients.
+        """
+        return self.clone is not None and self.clone.started
+
+    def observe(self, changed: Callable[[], object]) -> None:
+        """
+        Call something whenever L{manages} or L{serves} may have changed.
+        """
+        self._observers.append(changed)
+
+    def forget(self, changed: Callable[[], object]) -> None:
+        """
+        Call it no more.
+        """
+        self._observers.remove(changed)
+
+    def _tell(self) -> None:
+        for changed in tuple(self._observers):
+            changed()
 
     # Beginning
 
@@ -168,6 +202,7 @@ class CloneGroup:
         clone.serves = not heir
         if not heir:
             clone.start()
+            self._tell()
         self._elect()
 
     def _manageFirst(self, clone: Clone) -> None:
@@ -268,6 +303,7 @@ class CloneGroup:
             count=self.settings.processes,
             names=", ".join(each.name for each in self._listeners),
         )
+        self._tell()
         if clone.started:
             self._heirCall = self._reactor.callLater(HEIR_AFTER, self._startHeir)
 
@@ -279,6 +315,7 @@ class CloneGroup:
         manager, self.manager = self.manager, None
         if manager is None:
             return
+        self._tell()
         if self.clone is not None:
             self.clone.serveFreely(True)
         manager.handOver(link, lambda: self._handedOver(manager))

@@ -4,11 +4,10 @@ Services that are cloned, for a C{.tac}.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
-from twisted.application.service import IService, IServiceCollection, Service
+from twisted.application.service import IServiceCollection, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
@@ -16,15 +15,10 @@ from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.cloning._group import CloneGroup
+from txlb.cloning._groups import begin, end, folderOf, groupAt
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
-
-#: Where the folder of an application is, if none is given.
-RUN = "run"
-
-#: The groups of this process by the absolute paths of their folders.
-_groups: dict[str, CloneGroup] = {}
 
 
 class CloningService(Service):
@@ -76,7 +70,7 @@ class CloningService(Service):
         @raise CannotListenError: that can't be done.
         """
         if self._group is None:
-            self._group = group = groupOf(self, self.folder, self.settings)
+            self._group = group = groupAt(folderOf(self, self.folder), self.settings)
             sharing: Any = SharingReactor(pickedReactor(), group)
             found: list[Any] = []
             listening = serverFromString(sharing, self.endpoint).listen(self.factory)
@@ -91,12 +85,12 @@ class CloningService(Service):
         """
         Begin, when the reactor runs.
 
-        @raise CloningError: the folder can't be used.
+        @raise SystemExit: the folder can't be used; the message tells why.
         """
         super().startService()
         self.privilegedStartService()
         if self._group is not None:
-            self._group.start()
+            begin(self._group)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -109,29 +103,7 @@ class CloningService(Service):
         group, self._group = self._group, None
         if group is None:
             return _done()
-        _groups.pop(group.folder, None)
-        return group.stop()
-
-
-def groupOf(service: Service, folder: str | None, settings: CloneSettings) -> CloneGroup:
-    """
-    Get the group of an application.
-
-    @raise CloningError: services that share one have different settings.
-    """
-    path = os.path.abspath(folder if folder is not None else os.path.join(RUN, _nameOf(service)))
-    group = _groups.get(path)
-    if group is None:
-        group = _groups[path] = CloneGroup(path, settings)
-    elif (group.settings.processes, group.settings.graceTime) != (
-        settings.processes,
-        settings.graceTime,
-    ):
-        raise CloningError(
-            f"services with the folder {path} have the same clones: give them the same "
-            "processes and graceTime"
-        )
-    return group
+        return end(group)
 
 
 def cloneApplication(
@@ -200,7 +172,7 @@ class _Cloning(Service):
         Be ready before the other services listen.
         """
         if self._group is None:
-            self._group = groupOf(self, self._folder, self._settings)
+            self._group = groupAt(folderOf(self, self._folder), self._settings)
             self._reactor.found = SharingReactor(pickedReactor(), self._group)
 
     def startService(self) -> None:
@@ -210,7 +182,7 @@ class _Cloning(Service):
         super().startService()
         self.privilegedStartService()
         if self._group is not None:
-            self._group.start()
+            begin(self._group)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -220,8 +192,7 @@ class _Cloning(Service):
         group, self._group = self._group, None
         if group is None:
             return _done()
-        _groups.pop(group.folder, None)
-        return group.stop()
+        return end(group)
 
 
 class _LateReactor:
@@ -233,14 +204,6 @@ class _LateReactor:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.found, name)
-
-
-def _nameOf(service: Service) -> str:
-    root: Any = service
-    while getattr(root, "parent", None) is not None:
-        root = root.parent
-    name = IService(root).name
-    return str(name) if name else "application"
 
 
 def _done() -> Deferred[None]:

@@ -1,0 +1,119 @@
+"""
+An endpoint that is cloned, for programs that take the description of one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from zope.interface import implementer
+
+from txlb.cloning._group import CloneGroup
+from txlb.cloning._groups import RUN, begin, end, groupAt
+from txlb.cloning._reactor import SharingReactor
+from txlb.cloning._settings import CloneSettings, processCount
+
+
+@implementer(IStreamServerEndpoint)
+class CloneEndpoint:
+    """
+    Listens in several processes, which all run the program that has this endpoint.
+
+    @param reactor: the real one.
+    @param description: of the endpoint that is shared.
+    @param settings: how the program is cloned.
+    @param folder: the path of the folder where the processes meet.
+    """
+
+    def __init__(
+        self, reactor: Any, description: str, settings: CloneSettings, folder: str
+    ) -> None:
+        self._reactor = reactor
+        self._description = description
+        self._settings = settings
+        self._folder = folder
+
+    @classmethod
+    def fromWords(
+        cls,
+        reactor: Any,
+        processes: str,
+        endpoint: str,
+        scheduler: str = "leastc",
+        maxConnections: str = "",
+        graceTime: str = "30",
+        folder: str = "",
+    ) -> CloneEndpoint:
+        """
+        Make one from the arguments of C{clone:}: the number of clones, or C{auto}, and the
+        description of the endpoint that they share. Further ones mean what they mean for
+        L{CloningService}; the folder is C{run} and the endpoint's description by default,
+        such as C{run/tcp-8080}.
+
+        @raise CloningError: C{processes} is no number of clones.
+        @raise ValueError: a number is none.
+        """
+        settings = CloneSettings(
+            processCount(processes if processes == "auto" else int(processes)),
+            scheduler,
+            int(maxConnections) if maxConnections else None,
+            float(graceTime),
+        )
+        path = folder or os.path.join(RUN, re.sub(r"[^\w.-]+", "-", endpoint).strip("-"))
+        return cls(reactor, endpoint, settings, os.path.abspath(path))
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """
+        Listen. The clones begin when the reactor runs.
+
+        @return: fires with the port, and fails as the shared endpoint does.
+        """
+        group = groupAt(self._folder, self._settings)
+        sharing: Any = SharingReactor(self._reactor, group)
+        listening: Deferred[Any] = serverFromString(sharing, self._description).listen(
+            protocolFactory
+        )
+
+        def listens(port: IListeningPort) -> IListeningPort:
+            self._reactor.callWhenRunning(begin, group)
+            return ClonePort(port, group)
+
+        return listening.addCallback(listens)
+
+
+@implementer(IListeningPort)
+class ClonePort:
+    """
+    A port that ends the clones when it stops.
+
+    @param port: the shared one.
+    """
+
+    def __init__(self, port: IListeningPort, group: CloneGroup) -> None:
+        self._port = port
+        self._group = group
+
+    def startListening(self) -> None:
+        """
+        Do nothing: it listens already.
+        """
+
+    def stopListening(self) -> Deferred[None]:
+        """
+        Accept nothing more.
+
+        @return: fires when the connections have ended, or the grace time is over.
+        """
+        return end(self._group)
+
+    def getHost(self) -> Any:
+        return self._port.getHost()

@@ -1,0 +1,89 @@
+"""
+The groups of this process.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+
+from txlb.cloning._group import CloneGroup
+from txlb.cloning._rendezvous import CloningError
+from txlb.cloning._settings import CloneSettings
+
+#: Where the folder of an application is, if none is given.
+RUN = "run"
+
+#: The groups of this process by the absolute paths of their folders.
+_groups: dict[str, CloneGroup] = {}
+
+
+def folderOf(service: Service, folder: str | None) -> str:
+    """
+    Find the folder of the application of a service.
+
+    @param folder: the one that was asked for; L{None} for C{run/NAME}, after the name of the
+        application.
+    @return: its absolute path.
+    """
+    return os.path.abspath(folder if folder is not None else os.path.join(RUN, _nameOf(service)))
+
+
+def groupAt(path: str, settings: CloneSettings) -> CloneGroup:
+    """
+    Get the group of a folder.
+
+    @raise CloningError: services that share one have different settings.
+    """
+    group = _groups.get(path)
+    if group is None:
+        group = _groups[path] = CloneGroup(path, settings)
+    elif (group.settings.processes, group.settings.graceTime) != (
+        settings.processes,
+        settings.graceTime,
+    ):
+        raise CloningError(
+            f"services with the folder {path} have the same clones: give them the same "
+            "processes and graceTime"
+        )
+    return group
+
+
+def knownGroup(path: str) -> CloneGroup | None:
+    """
+    Get the group of a folder, if there is one.
+    """
+    return _groups.get(path)
+
+
+def begin(group: CloneGroup) -> None:
+    """
+    Let a group begin, when the reactor runs.
+
+    @raise SystemExit: its folder can't be used; the message tells why.
+    """
+    try:
+        group.start()
+    except CloningError as error:
+        raise SystemExit(f"txlb: {error}") from None
+
+
+def end(group: CloneGroup) -> Deferred[None]:
+    """
+    Let a group end.
+
+    @return: see L{CloneGroup.stop}.
+    """
+    _groups.pop(group.folder, None)
+    return group.stop()
+
+
+def _nameOf(service: Service) -> str:
+    root: Any = service
+    while getattr(root, "parent", None) is not None:
+        root = root.parent
+    name = IService(root).name
+    return str(name) if name else "application"
