@@ -23,8 +23,8 @@ from txlb.pool import CheckResult
 from txlb.schedulers import Key
 
 #: Seconds that a check which is due may wait for others, so that they are begun together.
-#: 500 hosts with 250 checks a second need 50 turns of the reactor a second for that, and not
-#: 250.
+#: 500 hosts with 250 checks a second need 50 turns of the reactor a second for that, and
+#: not 250.
 GRAIN = 0.02
 
 #: Seconds between two warnings that checks are late, or of the same kind.

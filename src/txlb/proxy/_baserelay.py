@@ -100,7 +100,7 @@ class BaseRelay:
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
-        Let every connection leave a host: see L{Leaving.leaveHost}.
+        Let every connection leave a host: see C{RelayConnection.leaveHost}.
         """
         for connection in tuple(self._connections):
             connection.leaveHost(host, outcome)

@@ -35,8 +35,8 @@ def chiSquareLimit(freedom: int) -> float:
     Return the value that L{chiSquare} exceeds once in 1,000 times if the shares are
     right.
 
-    Source: E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square", PNAS 17,
-    1931.
+    Source: E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square",
+    PNAS 17, 1931.
 
     @param freedom: degrees of freedom, one less than the number of counts.
     """
