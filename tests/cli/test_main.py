@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 
 from tests.cli.support import CommandTests
@@ -31,15 +32,42 @@ class MainTests(CommandTests):
         sys.stderr.close()
         self.assertEqual(status, 1)
 
+    def test_light(self) -> None:
+        """
+        To read a command line takes the list of commands, and neither Twisted nor the balancer:
+        a shell's script may call C{txlb} many times.
+        """
+        code = (
+            "import sys\n"
+            "from txlb.cli import _main\n"
+            "_main._parser().parse_args(['weight', 'web/prod/h1', '5'])\n"
+            "print([name for name in sys.modules if name.startswith(\n"
+            "    ('twisted', 'zope', 'lxml', 'argcomplete', 'txlb.pool', 'txlb.model')\n"
+            ")])\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        )
+        self.assertEqual(done.stdout, "[]\n")
+
     def test_help(self) -> None:
         """
-        It names every command.
+        It names every command of one word, and the first word of those of two; the help of
+        that word names the rest.
         """
         self.assertEqual(self.exits("--help"), 0)
+        top = self.out.getvalue()
+        self.assertIn("twistd -n txlb", top)
         for command in COMMANDS:
-            self.assertRegex(self.out.getvalue(), rf"\n    {command.name}\s")
-            self.assertIn(command.summary, self.out.getvalue())
-        self.assertIn("twistd -n txlb", self.out.getvalue())
+            first, _, second = command.name.partition(" ")
+            self.assertRegex(top, rf"\n    {first}\s")
+            self.out.truncate(0)
+            self.out.seek(0)
+            if second:
+                self.assertEqual(self.exits(first, "--help"), 0)
+                self.assertRegex(self.out.getvalue(), rf"\n    {second}\s")
+            found = " ".join((self.out.getvalue() if second else top).split())
+            self.assertIn(command.summary, found)
 
     def test_helpOfCommand(self) -> None:
         self.assertEqual(self.exits("check", "--help"), 0)

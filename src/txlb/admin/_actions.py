@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from txlb.admin import _rows as rows
 from txlb.admin._arguments import REQUIRED
-from txlb.admin._command import AdminCommand, Target
 from txlb.admin._explained import explanationRows
 from txlb.admin._history import History
 from txlb.admin._rows import Row
@@ -25,6 +24,7 @@ from txlb.errors import TxlbError
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from txlb.admin._command import AdminCommand, Target
     from txlb.deadlines import Deadlines
 
 #: Seconds that an answer to C{events} may be waited for at most.
