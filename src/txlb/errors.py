@@ -1,8 +1,8 @@
 """
 The exceptions of txlb, in one tree: C{except TxlbError} catches them all.
 
-Every message names the thing that is wrong and, where there is one, the rule
-or the remedy, so that it can be shown to a person as it is.
+Every message names the thing that is wrong, and the rule or the remedy if there is one, so that
+it can be shown to a person as it is.
 """
 
 from __future__ import annotations
