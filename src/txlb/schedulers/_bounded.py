@@ -19,9 +19,16 @@ Bounded Loads", SODA 2018, with weights as in HAProxy's C{hash-balance-factor}.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key
+
+#: How many hosts of a client's order are looked at before it is checked whether any host may
+#: be chosen at all.
+STEPS = 64
+
+Candidates = Callable[[frozenset[Key]], Sequence[IHost]]
 
 
 class Bound:
@@ -69,3 +76,42 @@ class Bound:
         Return whether a host may have one more.
         """
         return not self.factor or host.active < self.most(host)
+
+    def choose(
+        self, order: Iterable[IHost], excluded: frozenset[Key], candidates: Candidates
+    ) -> IHost | None:
+        """
+        Return the first host of a client's order that is not excluded and has room. If none
+        has room, as the hosts with room are excluded, return the first one that is not
+        excluded.
+
+        @param order: the hosts, some of them maybe several times.
+        @param excluded: keys of hosts that must not be chosen.
+        @param candidates: returns the held hosts that are not excluded.
+        """
+        first = None
+        for step, host in enumerate(order):
+            if step == STEPS and not candidates(excluded):
+                return None
+            if host.key in excluded:
+                continue
+            if self.hasRoom(host):
+                return host
+            if first is None:
+                first = host
+        return first
+
+    def scores(self, order: Iterable[IHost], count: int) -> dict[Key, float]:
+        """
+        Return the negated rank of each host in a client's order. Hosts without room come last.
+
+        @param order: the hosts, some of them maybe several times.
+        @param count: how many hosts there are.
+        """
+        hosts: dict[Key, IHost] = {}
+        for host in order:
+            hosts[host.key] = host
+            if len(hosts) == count:
+                break
+        ranked = sorted(hosts, key=lambda key: not self.hasRoom(hosts[key]))
+        return {key: -float(rank) for rank, key in enumerate(ranked, 1)}

@@ -11,14 +11,13 @@ Semantics: HAProxy's C{first}, which has no use without limits either.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping
 from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
-from txlb.schedulers._lazyheap import lowest
+from txlb.schedulers._lazyheap import LazyHeap
 
 #: The host's place in the configuration, and a number that rises with each host that is
 #: added, for hosts at the same place.
@@ -29,10 +28,6 @@ class First(Scheduler):
     """
     The first host with room. Weights have no effect. A pick is O(1), adding or removing a
     host O(log n).
-
-    The places are in a heap. The entry of a host that was removed stays until it is the
-    lowest. The heap is compacted when such entries are more than half of it, so that its size
-    has a bound.
     """
 
     name = "first"
@@ -42,43 +37,31 @@ class First(Scheduler):
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
-        self._heap: list[tuple[Place, IHost]] = []
-        self._place: dict[Key, Place] = {}
+        self._heap: LazyHeap[Place] = LazyHeap(2)
         self._number = 0
 
     def hostAdded(self, host: IHost) -> None:
         super().hostAdded(host)
         self._number += 1
-        self._enter(host, (host.order, self._number))
+        self._heap.set(host, (host.order, self._number))
 
     def hostRemoved(self, host: IHost) -> None:
         super().hostRemoved(host)
-        del self._place[host.key]
-        self._compact()
+        self._heap.remove(host)
 
     def hostChanged(self, host: IHost) -> None:
         """
         Move a host whose place in the configuration changed.
         """
-        order, number = self._place[host.key]
+        (order, number), _ = self._heap.current[host.key]
         if order != host.order:
-            self._enter(host, (host.order, number))
-
-    def _enter(self, host: IHost, place: Place) -> None:
-        self._place[host.key] = place
-        heapq.heappush(self._heap, (place, host))
-        self._compact()
-
-    def _compact(self) -> None:
-        if len(self._heap) > 2 * len(self._place) + 16:
-            self._heap = [(place, self.hosts[key]) for key, place in self._place.items()]
-            heapq.heapify(self._heap)
+            self._heap.set(host, (host.order, number))
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
-        return lowest(self._heap, self._place, excluded)
+        return self._heap.lowest(excluded)
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
-        places = sorted((place, key) for key, place in self._place.items())
+        places = sorted((place, key) for key, (place, _) in self._heap.current.items())
         return {key: -float(number) for number, (_, key) in enumerate(places, 1)}
 
 

@@ -64,9 +64,6 @@ INTERVAL = 1.0
 LOOKS = 2000
 ENTRY = 20
 
-#: How many entries a search looks at before it checks whether any host may be chosen.
-PROBES = 64
-
 #: The value of a free entry.
 FREE = 0xFFFF
 
@@ -242,20 +239,7 @@ class Maglev(Scheduler):
             if host is not None and (not excluded or host.key not in excluded):
                 if not self._bound.factor or self._bound.hasRoom(host):
                     return host
-        return self._search(place, excluded)
-
-    def _search(self, place: int, excluded: frozenset[Key]) -> IHost | None:
-        first = None
-        for step, host in enumerate(self._order(place)):
-            if step == PROBES and not self.candidates(excluded):
-                return None
-            if host.key in excluded:
-                continue
-            if self._bound.hasRoom(host):
-                return host
-            if first is None:
-                first = host
-        return first
+        return self._bound.choose(self._order(place), excluded, self.candidates)
 
     def _order(self, place: int) -> Iterator[IHost]:
         """
@@ -280,14 +264,7 @@ class Maglev(Scheduler):
         Return the negated rank of each host in the client's order. Hosts that have no room by
         the bound come last.
         """
-        order: dict[Key, IHost] = {}
-        for host in self._order(clientHash(clientAddr)):
-            order[host.key] = host
-            if len(order) == len(self.hosts):
-                break
-        ranked = [key for key, host in order.items() if self._bound.hasRoom(host)]
-        ranked += [key for key in order if key not in set(ranked)]
-        return {key: -float(rank) for rank, key in enumerate(ranked, 1)}
+        return self._bound.scores(self._order(clientHash(clientAddr)), len(self.hosts))
 
 
 def _score(place: int, host: IHost) -> float:

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from random import Random as RandomSource
 
 from txlb.interfaces import IHost
@@ -50,9 +50,6 @@ FOR_EACH = 32
 
 #: How many hosts that are out keep their points in any case.
 REMEMBERED = 16
-
-#: How many points a search looks at before it checks whether any host may be chosen.
-STEPS = 64
 
 
 class Owner:
@@ -212,27 +209,13 @@ class Sticky(Scheduler):
         if host is not None and (not excluded or host.key not in excluded):
             if not self._bound.factor or self._bound.hasRoom(host):
                 return host
-        return self._search(place, excluded)
+        return self._bound.choose(self._order(place), excluded, self.candidates)
 
-    def _search(self, place: int, excluded: frozenset[Key]) -> IHost | None:
-        first = None
-        for step, host in enumerate(self._met(self._ring.walk(place))):
-            if step == STEPS and not self.candidates(excluded):
-                return None
-            if host.key in excluded:
-                continue
-            if self._bound.hasRoom(host):
-                return host
-            if first is None:
-                first = host
-        # All hosts that are not excluded are at their bound.
-        return first
-
-    def _met(self, numbers: Iterable[int]) -> Iterator[IHost]:
+    def _order(self, place: int) -> Iterator[IHost]:
         """
-        Yield the held hosts among owners.
+        Yield the held hosts in the order of a client, each once for each of its points.
         """
-        for number in numbers:
+        for number in self._ring.walk(place):
             host = self._hostOf[number]
             if host is not None:
                 yield host
@@ -242,14 +225,7 @@ class Sticky(Scheduler):
         Return the negated rank of each host in the client's order. Hosts that have no room by
         the bound come last.
         """
-        order: dict[Key, IHost] = {}
-        for host in self._met(self._ring.walk(clientHash(clientAddr))):
-            order[host.key] = host
-            if len(order) == len(self.hosts):
-                break
-        ranked = [key for key, host in order.items() if self._bound.hasRoom(host)]
-        ranked += [key for key in order if key not in set(ranked)]
-        return {key: -float(rank) for rank, key in enumerate(ranked, 1)}
+        return self._bound.scores(self._order(clientHash(clientAddr)), len(self.hosts))
 
 
 def _places(key: Key, begin: int, end: int) -> Iterator[int]:

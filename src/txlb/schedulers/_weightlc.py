@@ -6,9 +6,7 @@ in the order of a deadline: a host of weight w that is chosen at the virtual tim
 deadline v + 1/w, and v is the deadline of the host that was chosen last. So idle hosts take turns
 in proportion to their weights.
 
-The order is in one heap. A change pushes a new entry and leaves the old one, which is dropped
-when it is the lowest. The heap is compacted when such entries are three quarters of it, so that
-its size has a bound.
+The order is in one heap, see L{LazyHeap}.
 
 Semantics: C{wlc} of the Linux Virtual Server, with nginx's weighted round robin
 among equals.
@@ -16,14 +14,13 @@ among equals.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping
 from random import Random as RandomSource
 
 from txlb.interfaces import IHost
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
-from txlb.schedulers._lazyheap import lowest
+from txlb.schedulers._lazyheap import LazyHeap
 
 #: Connections / weight, deadline, and the number of the entry, which makes it unique.
 Rank = tuple[float, float, int]
@@ -41,8 +38,8 @@ class WeightedLeastConnections(Scheduler):
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
-        self._heap: list[tuple[Rank, IHost]] = []
-        self._rank: dict[Key, Rank] = {}
+        # Four times as many entries as hosts, as a cycle pushes two and compacting is O(n).
+        self._heap: LazyHeap[Rank] = LazyHeap(4)
         self._deadline: dict[Key, float] = {}
         self._now = 0.0
         self._number = 0
@@ -60,8 +57,8 @@ class WeightedLeastConnections(Scheduler):
         super().hostRemoved(host)
         if self._chosen is host:
             self._chosen = None
-        del self._rank[host.key], self._deadline[host.key]
-        self._compact()
+        del self._deadline[host.key]
+        self._heap.remove(host)
 
     def hostChanged(self, host: IHost) -> None:
         # If the weight rose, the deadline by the new weight may be earlier.
@@ -72,7 +69,7 @@ class WeightedLeastConnections(Scheduler):
             self._push(host)
             return
         self._enterChosen()
-        ratio, deadline, _ = self._rank[host.key]
+        (ratio, deadline, _), _ = self._heap.current[host.key]
         if soonest < deadline or ratio != host.active / host.effectiveWeight:
             self._deadline[host.key] = min(soonest, deadline)
             self._push(host)
@@ -84,24 +81,12 @@ class WeightedLeastConnections(Scheduler):
 
     def _push(self, host: IHost) -> None:
         self._number += 1
-        rank = (
-            host.active / host.effectiveWeight,
-            self._deadline[host.key],
-            self._number,
-        )
-        self._rank[host.key] = rank
-        heapq.heappush(self._heap, (rank, host))
-        self._compact()
-
-    def _compact(self) -> None:
-        # At four times the size, as a cycle pushes two entries and compacting is O(n).
-        if len(self._heap) > 4 * len(self._rank) + 16:
-            self._heap = [(rank, self.hosts[key]) for key, rank in self._rank.items()]
-            heapq.heapify(self._heap)
+        ratio = host.active / host.effectiveWeight
+        self._heap.set(host, (ratio, self._deadline[host.key], self._number))
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
         self._enterChosen()
-        chosen = lowest(self._heap, self._rank, excluded)
+        chosen = self._heap.lowest(excluded)
         if chosen is not None:
             self._now = max(self._now, self._deadline[chosen.key])
             self._deadline[chosen.key] = self._now + 1 / chosen.effectiveWeight
@@ -112,7 +97,7 @@ class WeightedLeastConnections(Scheduler):
         """
         Return the negated connections / weight of each host.
         """
-        ranks = dict(self._rank)
+        ranks = {key: rank for key, (rank, _) in self._heap.current.items()}
         chosen = self._chosen
         if chosen is not None:
             ratio = chosen.active / chosen.effectiveWeight

@@ -11,26 +11,21 @@ from collections.abc import Mapping
 from random import Random as RandomSource
 
 from txlb.interfaces import IHost
-from txlb.schedulers._base import Key, Scheduler
+from txlb.schedulers._base import Key
 from txlb.schedulers._cumulative import CumulativeWeights
 from txlb.schedulers._kind import SchedulerKind
-from txlb.schedulers._rand import DRAWS
+from txlb.schedulers._rand import DRAWS, Random
 
 
-class WeightedRandom(Scheduler):
+class WeightedRandom(Random):
     """
     Any host, with chances in proportion to weight.
     """
 
     name = "weightr"
-    scoreMeans = "its chance"
-    predictable = False
-    heedsConnectTime = False
 
     def __init__(self, random: RandomSource) -> None:
         super().__init__(random)
-        self._order: list[IHost] = []
-        self._place: dict[Key, int] = {}
         self._known: dict[Key, float] = {}
         self._table = CumulativeWeights()
         # How many hosts have each weight. With one weight for all no look-up is needed.
@@ -52,14 +47,13 @@ class WeightedRandom(Scheduler):
             return order[int(number * len(order))]
         return order[self._table.find(number * self._table.total)]
 
-    def _set(self, host: IHost, place: int) -> None:
-        self._place[host.key] = place
+    def _set(self, host: IHost) -> None:
         weight = host.effectiveWeight
         if self._known.get(host.key) != weight:
             self._forget(host.key)
             self._known[host.key] = weight
             self._counts[weight] = self._counts.get(weight, 0) + 1
-        self._table.set(place, weight)
+        self._table.set(self._place[host.key], weight)
 
     def _forget(self, key: Key) -> None:
         weight = self._known.pop(key, None)
@@ -70,28 +64,22 @@ class WeightedRandom(Scheduler):
 
     def hostAdded(self, host: IHost) -> None:
         super().hostAdded(host)
-        self._order.append(host)
-        self._set(host, len(self._order) - 1)
+        self._set(host)
 
     def hostRemoved(self, host: IHost) -> None:
-        """
-        Remove a host. The last host takes its place.
-        """
+        last = self._order[-1]
         super().hostRemoved(host)
-        place = self._place.pop(host.key)
         self._forget(host.key)
-        last = self._order.pop()
         self._table.removeLast()
         if last is not host:
-            self._order[place] = last
-            self._set(last, place)
+            self._set(last)
 
     def hostChanged(self, host: IHost) -> None:
         """
         Take over a changed weight.
         """
         if self._known[host.key] != host.effectiveWeight:
-            self._set(host, self._place[host.key])
+            self._set(host)
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
         if not self._order:
