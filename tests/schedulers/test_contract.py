@@ -373,7 +373,7 @@ class WrongPoliciesTests(SynchronousTestCase):
             pass
 
         error = self.assertRaises(NotImplementedError, Case("test_noHosts").test_noHosts)
-        self.assertIn("Case does not say", str(error))
+        self.assertIn("Case does not implement", str(error))
 
 
 class MeasureTests(SynchronousTestCase):
