@@ -100,7 +100,9 @@ def _haproxy(name: str, settings: str, template: str) -> Peer:
 
 def _txlb(name: str, relay: str, interpreter: str = "") -> Peer:
     start = ("-c", "from twisted.scripts.twistd import run; run()", "--pidfile=", "-n", "txlb")
-    command = (lambda *words: [interpreter, *words]) if interpreter else python
+    # PYTHONPATH names the code of this checkout.
+    before = ["env", "-u", "PYTHONPATH", interpreter]
+    command = (lambda *words: [*before, *words]) if interpreter else python
     return Peer(
         name,
         f"twistd -n txlb, the {relay} relay, leastc, accounting and deadlines on",

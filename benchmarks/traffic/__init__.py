@@ -7,10 +7,21 @@ from benchmarks.traffic._backend import Backend
 from benchmarks.traffic._bulk import BulkClient, Direction
 from benchmarks.traffic._clients import Clients, Done, RequestClient, connect
 from benchmarks.traffic._events import WRITE, Events
-from benchmarks.traffic._exchange import PLAIN, REQUEST, THROUGH_HTTP, Exchange, askFor
+from benchmarks.traffic._exchange import (
+    ANSWER,
+    END,
+    PLAIN,
+    REQUEST,
+    THROUGH_HTTP,
+    Exchange,
+    askFor,
+    bulkHead,
+)
 from benchmarks.traffic._trouble import TrafficError, Trouble
 
 __all__ = [
+    "ANSWER",
+    "END",
     "PLAIN",
     "REQUEST",
     "THROUGH_HTTP",
@@ -26,5 +37,6 @@ __all__ = [
     "TrafficError",
     "Trouble",
     "askFor",
+    "bulkHead",
     "connect",
 ]

@@ -6,7 +6,7 @@ from benchmarks.works._comparison import Comparison, Errors, Sample, Work, compa
 from benchmarks.works._growth import Growth, growthWithConnections, growthWithHosts
 from benchmarks.works._holding import Holding, measureHolding
 from benchmarks.works._idle import Idle, measureIdle
-from benchmarks.works._relaying import MIXED, RELAYING
+from benchmarks.works._relaying import MIXED, RELAYING, connections, requests
 from benchmarks.works._web import measureWeb
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "Sample",
     "Work",
     "compare",
+    "connections",
     "growthWithConnections",
     "growthWithHosts",
     "measureHolding",
     "measureIdle",
     "measureWeb",
+    "requests",
 ]

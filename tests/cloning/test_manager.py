@@ -129,16 +129,19 @@ class StrangerTests(InsideTestCase):
 
     def test_surplus(self) -> None:
         """
-        A clone that a manager has started, and that is one too many, ends; one that was
-        started by hand stays.
+        A clone that a manager has started, and that is one too many, ends; one that has
+        connections, or was started by hand, stays.
         """
         self.joinedAs(0)
         self.joinedAs(1)
         sock = self.connectTo(self.main)
         self.say(sock, Hello(1, 2, 0, spawned=True))
         self.assertEqual(self.heard(sock), [Quit()])
+        busy = self.connectTo(self.main)
+        self.say(busy, Hello(1, 4, 0, active=(1,), spawned=True))
+        self.assertEqual(self.heard(busy), [Welcome(1, 4, 0)])
         self.joinedAs(3)
-        self.assertEqual([each.slot for each in self.manager.clones], [0, 1, 3])
+        self.assertEqual([each.slot for each in self.manager.clones], [0, 1, 3, 4])
 
     def test_lies(self) -> None:
         """
@@ -173,6 +176,10 @@ class StrangerTests(InsideTestCase):
         self.assertEqual((self.permits(deaf), self.permits(other)), (0, 3))
         pool = self.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
         self.assertEqual(pool.getHost("clone0").active, 0)
+        self.assertFalse(pool.getHost("clone0").ready)
+        # It has nothing to report, but it answers.
+        self.say(deaf, Pong(1, 0, 0))
+        self.assertTrue(pool.getHost("clone0").ready)
 
     def test_pong(self) -> None:
         """

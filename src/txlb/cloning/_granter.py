@@ -146,6 +146,17 @@ class Granter:
         self._settle(record, account, status.active)
         self.dispatch()
 
+    def answered(self, record: Record) -> None:
+        """
+        Note that a clone is alive. One that has used all its permits and read nothing for a
+        while has nothing to report.
+        """
+        account = record.accounts[self.number] if record.name in self._records else None
+        if account is not None and account.late and account.used == account.sent:
+            account.late = False
+            self.pool.reportCheck(record.name, CheckResult(True, "it goes on", 0.0))
+            self.dispatch()
+
     def _settle(self, record: Record, account: Account, active: int) -> None:
         wanted = active + account.unused
         surplus = len(account.leases) - wanted

@@ -32,8 +32,12 @@ from txlb.wire import MAX_LISTENERS
 RETRY = 0.002
 
 #: Seconds in which clones of a manager that died may come to the new one, before others are
-#: started in their place.
-REUNION = 0.5
+#: started in their place. On a machine that is busy they need a while, and clones that are
+#: too many cost more than one that is missing.
+REUNION = 2.0
+
+#: Seconds before the manager is looked for again, if another user's process has its place.
+STRANGER = 0.5
 
 #: Seconds after which a clone that manages starts an heir.
 HEIR_AFTER = 0.02
@@ -257,7 +261,7 @@ class CloneGroup:
             return
         if link.uid != os.geteuid():
             link.close()
-            self._electCall = self._reactor.callLater(REUNION, self._elect)
+            self._electCall = self._reactor.callLater(STRANGER, self._elect)
             return
         clone.join(link, heir)
 

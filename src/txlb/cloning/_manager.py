@@ -257,6 +257,8 @@ class CloneManager:
                 self._granters[message.listener].reported(record, message)
         elif isinstance(message, Pong):
             record.lag, record.memory = message.lag / 1e6, message.memory
+            for granter in self._granters:
+                granter.answered(record)
         elif isinstance(message, Hello):
             self._introduced(record, message)
         elif isinstance(message, Bye):
@@ -280,7 +282,7 @@ class CloneManager:
         if hello.heir:
             self._heirCame(record)
             return
-        if hello.spawned and self._isSurplus():
+        if hello.spawned and not any(hello.active) and self._isSurplus():
             _log.info("process {pid} is one too many", pid=record.link.pid)
             record.link.send(Quit())
             return
@@ -305,7 +307,8 @@ class CloneManager:
     def _isSurplus(self) -> bool:
         """
         Whether there are enough clones. That one more comes happens if a manager dies
-        while clones that it has started are on their way.
+        while clones that it has started are on their way. One that has connections stays
+        nevertheless.
         """
         serving = sum(not each.draining for each in self.clones)
         return self.quitting or (not self._rolling and serving >= self._settings.processes)
