@@ -42,7 +42,6 @@ PENDING = (
     "src/txlb/manager",
     "src/txlb/model",
     "src/txlb/pool",
-    "src/txlb/proxy",
 )
 
 #: Places where such a word has to stand, as pairs of a file and the text around it.

@@ -321,5 +321,5 @@ class FailingHostTests(IntegrationTestCase):
         waitUntil(lambda: "local:" in twistd.output)
         self.show(f"{closed} of 15 closed for want of one of 10 ports")
         self.assertEqual(closed, 5)
-        self.assertRegex(twistd.output, "local: .*the fault is this machine's, and no host")
+        self.assertRegex(twistd.output, "local: .*this machine is at fault, so no host")
         self.assertNotRegex(twistd.output, "host-down")

@@ -135,7 +135,7 @@ class UnreachableTests(IntegrationTestCase):
         self.assertRegex(
             program.output,
             r"clients? closed, local: the local ports towards it are used up "
-            r"\(net.ipv4.ip_local_port_range\); the fault is this machine's, and no host",
+            r"\(net.ipv4.ip_local_port_range\); this machine is at fault, so no host",
         )
         self.assertNotRegex(program.output, "host-down")
         # A port that is free again is used again.

@@ -133,7 +133,7 @@ class DescriptorTests(SynchronousTestCase):
         self.assertEqual(connectionLimit.capacity, 1)
 
 
-class TallyTests(SynchronousTestCase):
+class ConnectionLimitTests(SynchronousTestCase):
     def test_emptyNow(self) -> None:
         """
         Where there is no connection there is nothing to wait for.

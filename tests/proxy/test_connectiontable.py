@@ -24,7 +24,7 @@ OTHER = TCPAddress("10.0.0.2", 80)
 US = ("10.9.9.9", 40_000)
 
 
-class OriginsTests(SynchronousTestCase):
+class ConnectionTableTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.table = ConnectionTable()
 
@@ -119,10 +119,10 @@ class OriginsTests(SynchronousTestCase):
                 self.assertEqual(table.clientOf("10.9.9.9", p, "10.0.0.1", h + 1), client)
         for tracked, _ in there.values():
             table.remove(tracked)
-        self.assertEqual(table._table, {})
+        self.assertEqual(table._connections, {})
 
 
-class RelayOrigins(RelayStage):
+class RelayTable(RelayStage):
     """
     What both relays note.
     """
@@ -200,7 +200,7 @@ class RelayOrigins(RelayStage):
         await self.over(Outcome.DONE)
 
 
-class FastOriginsTests(RelayOrigins, TestCase):
+class FastTableTests(RelayTable, TestCase):
     def makeRelay(
         self, reactor: Any, deadlines: Deadlines, timeouts: Timeouts, ended: Any
     ) -> FastRelay:
@@ -225,7 +225,7 @@ class FastOriginsTests(RelayOrigins, TestCase):
         self.assertEqual(len(self.table), 0)
 
 
-class PortableOriginsTests(RelayOrigins, TestCase):
+class PortableTableTests(RelayTable, TestCase):
     def makeRelay(
         self, reactor: Any, deadlines: Deadlines, timeouts: Timeouts, ended: Any
     ) -> PortableRelay:

@@ -136,8 +136,8 @@ class ClientsTests(FrontendCase):
         [line] = [formatEvent(event) for event in log if "kind" in event]
         self.assertEqual(
             line,
-            "web: 1 client closed, denied: 192.0.2.7:4711 is in none of the networks that may "
-            "come in",
+            "web: 1 client closed, denied: 192.0.2.7:4711 is in none of the networks that are "
+            "allowed",
         )
 
     def test_limitOfOne(self) -> None:
@@ -487,7 +487,7 @@ class RoomTests(FrontendCase):
             (GaveUpReason.QUEUE_TIMEOUT, "queue-timeout", "no host had room in time"),
             (GaveUpReason.CIRCUIT, "circuit", "too many connections to every host"),
             (GaveUpReason.CLIENT_GONE, "client-gone", "they left while they waited"),
-            (GaveUpReason.LOCAL, "local", "Cannot assign requested address; the fault is this"),
+            (GaveUpReason.LOCAL, "local", "Cannot assign requested address; this machine is at"),
         ):
             gaveUp = GaveUp(reason, failure if reason is GaveUpReason.LOCAL else None)
             self.counters.active += 1

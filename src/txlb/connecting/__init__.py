@@ -1,6 +1,6 @@
 """
-Connecting to hosts: what an error means, and endpoints for addresses; and the names of
-sockets. Relays, checks and probes share it.
+Connecting to hosts: the meaning of errors, endpoints for addresses, and the names of
+sockets. Relays, checks and probes share this package.
 """
 
 from txlb.connecting._endpoint import (
@@ -23,7 +23,7 @@ from txlb.connecting._errors import (
 )
 from txlb.connecting._pauses import PortPauses
 from txlb.connecting._places import Place, lacksIPv6, placesOf
-from txlb.connecting._race import STAGGER, Race, Track
+from txlb.connecting._race import STAGGER, Connector, Race
 from txlb.connecting._racing import RacingEndpoint
 from txlb.connecting._sockets import familyAndName, familyOf, hostOf, tcpAddressOf
 
@@ -34,13 +34,13 @@ __all__ = [
     "STAGGER",
     "About",
     "ConnectFailed",
+    "Connector",
     "Meaning",
     "OneProtocolFactory",
     "Place",
     "PortPauses",
     "Race",
     "RacingEndpoint",
-    "Track",
     "UNIXEndpoint",
     "endpointOf",
     "failureFrom",

@@ -54,8 +54,8 @@ def failureFrom(reason: TwistedFailure, address: Address | None = None) -> Failu
 
 class OneProtocolFactory(Factory):
     """
-    Gives away the one protocol that it was made with, without a line in the log
-    for each connection.
+    A factory of the one protocol that it was made with. It writes no line into the log for
+    each connection.
     """
 
     noisy = False
@@ -69,9 +69,9 @@ class OneProtocolFactory(Factory):
 
 class ConnectFailed(TxlbError):
     """
-    A host could not be reached.
+    An error that says that a host could not be reached.
 
-    @ivar failure: why.
+    @ivar failure: the reason.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -82,9 +82,9 @@ class ConnectFailed(TxlbError):
 @implementer(IStreamClientEndpoint)
 class UNIXEndpoint:
     """
-    A stream socket in the file system. Connecting to one never takes time: it
-    succeeds or fails at once, with EAGAIN where the backlog is full, after
-    which no event would follow. Twisted's own endpoint waits for one.
+    An endpoint for a stream socket in the file system. Connecting to one takes no time. It
+    succeeds or fails at once. If the backlog is full it fails with C{EAGAIN}, and no event
+    follows; Twisted's own endpoint waits for one.
     """
 
     def __init__(self, reactor: Any, path: str) -> None:
@@ -97,7 +97,7 @@ class UNIXEndpoint:
                 sock.setblocking(False)
                 sock.connect(self._path)
                 protocol: Any = protocolFactory.buildProtocol(UNIXSocketAddress(self._path))
-                # It takes a copy of the descriptor; ours is closed here.
+                # The reactor copies the descriptor; the original is closed here.
                 self._reactor.adoptStreamConnection(
                     sock.fileno(), socket.AF_UNIX, OneProtocolFactory(protocol)
                 )
@@ -109,8 +109,8 @@ class UNIXEndpoint:
 @implementer(IStreamClientEndpoint)
 class ZonedEndpoint:
     """
-    A link-local address of IPv6, which has a zone. Its interface is looked for each
-    time: it may come and go, and have another number then.
+    An endpoint for a link-local address of IPv6, which has a zone. It looks for the interface
+    each time, because an interface that goes and comes back may have another number.
     """
 
     def __init__(self, reactor: Any, address: TCPAddress) -> None:
@@ -130,30 +130,30 @@ class ZonedEndpoint:
 
 def endpointOf(reactor: Any, address: Address) -> IStreamClientEndpoint:
     """
-    The endpoint for an address that needs no look-up.
+    Make the endpoint for an address that needs no look-up.
     """
     if isinstance(address, UNIXAddress):
         return UNIXEndpoint(reactor, address.path)
     if "%" in address.host:
         return ZonedEndpoint(reactor, address)
     make: Any = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
-    # No timeout of its own, which would go by the wall clock.
+    # Without its own timeout, which would go by the wall clock.
     endpoint: IStreamClientEndpoint = make(reactor, address.host, address.port, timeout=None)
     return endpoint
 
 
 def isSelfConnected(transport: ITransport) -> bool:
     """
-    A socket that connects to a dead port of its own machine can be given that
-    very port, and is then connected to itself.
+    Say whether a transport is connected to itself. The system may give a socket that
+    connects to a port of this machine, on which no program listens, that port as its own.
     """
     return bool(transport.getHost() == transport.getPeer())
 
 
 def reactorEndpointOf(reactor: Any, address: Address) -> IStreamClientEndpoint:
     """
-    The endpoint for an address that needs no look-up, of those of Twisted's that open
-    nothing but what the reactor opens by C{connectTCP} and C{connectUNIX}.
+    Make one of Twisted's endpoints for an address that needs no look-up. It opens no socket
+    itself: the reactor does, by C{connectTCP} and C{connectUNIX}.
     """
     endpoint: IStreamClientEndpoint
     if isinstance(address, UNIXAddress):

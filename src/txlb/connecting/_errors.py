@@ -1,8 +1,8 @@
 """
 The meaning of an error of connect(2), for relays, checks and probes alike.
 
-What Linux says was tried in network namespaces, where a host can be reached neither
-way: without IPv6 C{EADDRNOTAVAIL}, without a route C{ENETUNREACH}, behind an
+The errors that Linux gives were tried in network namespaces in which a host can't be
+reached: without IPv6 C{EADDRNOTAVAIL}, without a route C{ENETUNREACH}, behind an
 C{unreachable} route C{EHOSTUNREACH}, behind a C{prohibit} route C{EACCES}, behind a
 C{blackhole} route C{EINVAL}, and with all local ports in use C{EADDRNOTAVAIL}.
 """
@@ -46,9 +46,9 @@ class Meaning:
     """
     The meaning of an error.
 
-    @ivar about: what it is about.
-    @ivar kind: what it means for the host and for the search.
-    @ivar words: what it says, for people; C{{family}} stands for IPv6, IPv4 or UNIX, and
+    @ivar about: the part of the way that it is about.
+    @ivar kind: its meaning for the host and for the search.
+    @ivar words: its text for people; C{{family}} stands for IPv6, IPv4 or UNIX, and
         C{{zone}} for the zone of the address.
     """
 
@@ -111,8 +111,8 @@ MEANINGS = {
     errno.ENOMEM: _resources("this machine has no memory for it"),
 }
 
-#: The system says these of a connection that stood, and that the host has reset since. A host
-#: that was never reached has refused (C{ECONNREFUSED}). What the host had sent can be read.
+#: The errors of a connection that was established, and that the host has reset since. The bytes
+#: that the host had sent can be read. A host that was never reached gives C{ECONNREFUSED}.
 RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 #: The meaning of C{EADDRNOTAVAIL} if it is not for want of ports.
@@ -122,7 +122,7 @@ NO_ADDRESS = Meaning(
     "this machine has no {family} address to connect from",
 )
 
-#: The meaning of C{EACCES} for a UNIX socket, of which its file decides.
+#: The meaning of C{EACCES} for a UNIX socket, where the rights of its file decide.
 NO_PERMISSION = Meaning(
     About.HOST, FailureKind.UNREACHABLE, "this process may not open the socket (permission denied)"
 )
@@ -132,8 +132,8 @@ _NAMES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "UNIX
 
 def meaningOf(number: int, address: Address | None = None) -> Meaning:
     """
-    Find the meaning of an error. C{EADDRNOTAVAIL} has two, of which the system is
-    asked.
+    Find the meaning of an error. C{EADDRNOTAVAIL} has two meanings; the system is asked
+    which one it is.
 
     @param number: the error number of connect(2) or socket(2).
     @param address: the address that was connected to, if it is known.
@@ -152,7 +152,10 @@ def meaningOf(number: int, address: Address | None = None) -> Meaning:
 
 def failureOf(number: int, address: Address | None = None) -> Failure:
     """
-    Make the failure that an error means. See L{meaningOf}.
+    Make the failure that an error means.
+
+    @param number: see L{meaningOf}.
+    @param address: see L{meaningOf}.
     """
     meaning = meaningOf(number, address)
     family = "IP" if address is None else _NAMES[familyOf(address)]
@@ -167,9 +170,9 @@ NO_PORTS = failureOf(errno.EADDRINUSE)
 
 def _hasAddressFor(address: Address) -> bool:
     """
-    Find out whether this machine has an address to connect from. A datagram socket has
-    ports of its own: connecting it sends nothing, and fails only for want of an
-    address.
+    Find out whether this machine has an address to connect from, by a datagram socket. Such
+    sockets have other ports than TCP, so that connecting one fails only for want of an
+    address. It sends nothing.
     """
     try:
         family, name = familyAndName(address)

@@ -1,5 +1,5 @@
 """
-Addresses towards which no local port is left.
+Pauses of addresses towards which no local port is left.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from txlb.model import Address
 #: takes more than a millisecond to find that none is left.
 PAUSE = 0.1
 
-#: Addresses that are remembered at most.
+#: Addresses that are kept at most. Then all are forgotten, which costs each of them one more try.
 MOST = 4096
 
 
 class PortPauses:
     """
-    The addresses that are not tried for a moment, as all local ports towards them are
-    in use. Owned by a relay. The hosts stay in: each client that is sent to one goes on
-    to the next host without asking the system again.
+    The addresses that are not tried for a moment, because all local ports towards them are
+    in use. Owned by a relay. The hosts stay in the rotation: a client that is sent to one goes
+    on to the next host, and the system is not asked again.
 
     @param seconds: the monotonic clock.
     """
@@ -33,13 +33,13 @@ class PortPauses:
 
     def __len__(self) -> int:
         """
-        How many are remembered.
+        Count the addresses.
         """
         return len(self._until)
 
     def begin(self, address: Address) -> None:
         """
-        Try an address no more for C{PAUSE} seconds.
+        Pause an address for C{PAUSE} seconds.
         """
         if len(self._until) >= MOST:
             self._until.clear()
@@ -47,7 +47,7 @@ class PortPauses:
 
     def holds(self, address: Address) -> bool:
         """
-        Say whether an address is not to be tried now.
+        Say whether an address is paused.
         """
         until = self._until.get(address)
         if until is None:

@@ -1,5 +1,5 @@
 """
-The places at which something listens that is to listen at an address.
+The sockets that an address to listen at stands for.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Place = tuple[socket.AddressFamily, Any]
 
 def placesOf(address: TCPAddress) -> list[Place]:
     """
-    The places that an address stands for, each once: several of every interface, and of
-    a name that has several addresses.
+    List the places that an address stands for, each once. There are several for every
+    interface, and for a name that has several addresses.
 
-    An address to bind is one of this machine's own, so that looking up its name
-    is no wait for another machine.
+    An address to bind belongs to this machine, so that its name is looked up without a wait
+    for another machine.
 
     @raise OSError: there is no such name or network interface.
     """
@@ -48,8 +48,8 @@ def placesOf(address: TCPAddress) -> list[Place]:
 
 def lacksIPv6(number: int | None) -> bool:
     """
-    Whether a place of IPv6 can't be had as this machine has no IPv6: its kernel, or
-    its loopback interface.
+    Say whether a place of IPv6 can't be bound because this machine has no IPv6, be it in its
+    kernel or on its loopback interface.
 
     @param number: the error number of socket(2) or bind(2).
     """

@@ -1,9 +1,9 @@
 """
-The addresses of one host, tried side by side until one answers.
+A race between the addresses of one host: they are tried side by side until one answers.
 
-Source: RFC 8305, "Happy Eyeballs Version 2", sections 4 and 5: the families take turns,
-an address is tried when the one before it has had 250 ms or has failed, and the first
-connection that stands is used.
+Source: RFC 8305, "Happy Eyeballs Version 2", sections 4 and 5. The families take turns.
+The next address is tried when the one before it has had 250 ms or has failed. The first
+established connection is used.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from txlb.model import Address, TCPAddress
 from txlb.pool import Failure, FailureKind
 
 #: Seconds that an address has before the next one is tried as well: the "Connection
-#: Attempt Delay" of RFC 8305.
+#: Attempt Delay" of RFC 8305, section 8.
 STAGGER = 0.25
 
-#: Addresses that are tried at most for one client, check or probe.
+#: Addresses that are tried at most for one client, check or probe. With the stagger above the
+#: last one begins after 1.75 s, within the default connect timeout of 5 s.
 MOST = 8
 
 #: Addresses that a message names at most.
@@ -28,26 +29,26 @@ NAMED = 3
 TIMED_OUT = Failure(FailureKind.TIMEOUT, "no answer in time")
 
 
-class Track(Protocol):
+class Connector(Protocol):
     """
-    Connects to single addresses for a race.
+    The part that connects to single addresses for a race.
     """
 
     def start(self, address: Address) -> Failure | None:
         """
         Begin to connect. Later L{Race.won} or L{Race.failed} is called with the address.
 
-        @return: why it failed, if it has failed already; then neither is called.
+        @return: the failure, if it has failed already; then neither is called.
         """
 
     def stop(self, address: Address) -> None:
         """
-        Connect there no more: another one has won, or its time is over.
+        Stop connecting to an address: another one has won, or its time is over.
         """
 
     def lost(self, failure: Failure) -> None:
         """
-        No address could be reached, which came out after L{Race.begin} had returned.
+        Take the failure of all addresses. It is called only after L{Race.begin} has returned.
         """
 
 
@@ -55,7 +56,7 @@ class Race:
     """
     One race. Owned by the relay's connection, check or probe that wants to connect.
 
-    @param track: connects.
+    @param connector: connects to single addresses.
     @param deadlines: where timeouts wait.
     @param addresses: the addresses, the preferred one first; at least one.
     @param timeout: seconds that each address has.
@@ -64,13 +65,13 @@ class Race:
 
     def __init__(
         self,
-        track: Track,
+        connector: Connector,
         deadlines: Deadlines,
         addresses: Sequence[Address],
         timeout: float,
         latest: float,
     ) -> None:
-        self._track = track
+        self._connector = connector
         self._deadlines = deadlines
         self._left = interleaved(addresses)[:MOST]
         self._left.reverse()
@@ -78,7 +79,7 @@ class Race:
         self._stagger = min(STAGGER, timeout / len(self._left))
         self._latest = latest
         self._since = deadlines.seconds()
-        # Those that are being connected to, each with the end of its time.
+        # The addresses that are being connected to, each with the end of its time.
         self._running: dict[Address, Deadline] = {}
         self._failures: list[tuple[Address, Failure]] = []
         self._next: Deadline | None = None
@@ -89,9 +90,9 @@ class Race:
         Begin.
 
         @param begun: whether the first address was tried already.
-        @param failure: why that failed; L{None} if it is being connected to.
-        @return: why no address can be reached, if that is known at once; then the race
-            is over.
+        @param failure: the failure of that; L{None} if it is being connected to.
+        @return: the failure of all addresses, if none can be reached and that is known at
+            once; then the race is over.
         """
         if begun:
             address = self._left.pop()
@@ -103,7 +104,7 @@ class Race:
 
     def won(self, address: Address) -> None:
         """
-        An address was reached: stop connecting to the others.
+        Take the address that was reached, and stop connecting to the others.
         """
         deadline = self._running.pop(address, None)
         if deadline is not None:
@@ -112,18 +113,18 @@ class Race:
 
     def failed(self, address: Address, failure: Failure) -> None:
         """
-        An address could not be reached. Once the race is over this does nothing.
+        Take the failure of one address. Once the race is over this does nothing.
         """
         if self.over:
             return
         self._note(address, failure)
         lost = self._goOn()
         if lost is not None:
-            self._track.lost(lost)
+            self._connector.lost(lost)
 
     def end(self) -> None:
         """
-        Stop all of it.
+        Stop connecting to all addresses.
         """
         self.over = True
         if self._next is not None:
@@ -132,7 +133,7 @@ class Race:
         running, self._running = self._running, {}
         for address, deadline in running.items():
             deadline.cancel()
-            self._track.stop(address)
+            self._connector.stop(address)
 
     def _note(self, address: Address, failure: Failure) -> None:
         deadline = self._running.pop(address, None)
@@ -140,14 +141,14 @@ class Race:
             deadline.cancel()
         self._failures.append((address, failure))
         if failure.kind is FailureKind.LOCAL:
-            # No other could be reached either.
+            # This machine lacks descriptors or memory for the others as well.
             self._left.clear()
 
     def _goOn(self) -> Failure | None:
         """
         Try the next address, or more if they fail at once.
 
-        @return: why none can be reached, once that is known.
+        @return: the failure of all addresses, once it is known that none can be reached.
         """
         if self._next is not None:
             self._next.cancel()
@@ -157,9 +158,9 @@ class Race:
                 self._left.clear()
                 break
             address = self._left.pop()
-            failure = self._track.start(address)
+            failure = self._connector.start(address)
             if self.over:
-                # It was there at once.
+                # The address was reached at once.
                 return None
             if failure is None:
                 self._takesTime(address)
@@ -172,13 +173,14 @@ class Race:
 
     def _until(self) -> float:
         """
-        Until when all of it may last, with what the process has slept through.
+        Compute until when the race may last: the time that the process has slept is added.
         """
         return self._latest + self._deadlines.sleptSince(self._since)
 
     def _takesTime(self, address: Address) -> None:
         """
-        An address does not answer at once: give it its time, and then try the next one.
+        Give an address that does not answer at once its time, and try the next one after the
+        stagger.
         """
         now = self._deadlines.seconds()
         time = max(min(self._timeout, self._until() - now), 0.0)
@@ -190,10 +192,10 @@ class Race:
         self._next = None
         lost = self._goOn()
         if lost is not None:
-            self._track.lost(lost)
+            self._connector.lost(lost)
 
     def _late(self, address: Address) -> None:
-        self._track.stop(address)
+        self._connector.stop(address)
         self.failed(address, TIMED_OUT)
 
 

@@ -30,8 +30,8 @@ from txlb.pool import Failure, FailureKind
 @implementer(IStreamClientEndpoint)
 class RacingEndpoint:
     """
-    Connects to whichever of a host's addresses answers first; see L{Race}. It connects
-    once.
+    An endpoint for all addresses of a host: it connects to the address that answers first.
+    It connects once.
 
     @param reactor: connects.
     @param deadlines: where timeouts wait.
@@ -60,7 +60,7 @@ class RacingEndpoint:
         self._pauses = pauses
         self._race = Race(self, deadlines, addresses, timeout, latest)
         self._connecting: dict[Address, Deferred[Any]] = {}
-        # Of an address that failed while it was begun.
+        # The failure of an address that failed while start() ran.
         self._failure: Failure | None = None
         self._starting = False
         self._factory: _FirstOnly
@@ -68,10 +68,10 @@ class RacingEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        See L{IStreamClientEndpoint.connect}.
+        Connect to the address that answers first.
 
-        @return: fails with L{ConnectFailed}, or with C{CancelledError} if it is
-            cancelled.
+        @return: fires with the protocol. It fails with L{ConnectFailed}, or with
+            C{CancelledError} if it is cancelled.
         """
         self._factory = _FirstOnly(protocolFactory)
         self._done = Deferred(lambda _: self._race.end())
@@ -105,7 +105,7 @@ class RacingEndpoint:
         self._connecting.pop(address, None)
         self._race.won(address)
         if isinstance(address, TCPAddress) and isSelfConnected(protocol.transport):
-            # The one protocol that there is has been used up for it.
+            # The factory's one protocol is used up.
             protocol.transport.abortConnection()
             self.lost(Failure(FailureKind.REFUSED, "connected to itself"))
             return
@@ -114,7 +114,7 @@ class RacingEndpoint:
 
     def _failed(self, reason: TwistedFailure, address: Address) -> None:
         if address not in self._connecting:
-            # It was stopped.
+            # The race has stopped it.
             return
         del self._connecting[address]
         value = reason.value
@@ -130,7 +130,7 @@ class RacingEndpoint:
 
 class _FirstOnly(Factory):
     """
-    Builds a protocol for the first connection only.
+    A factory that builds a protocol for the first connection only.
     """
 
     noisy = False

@@ -1,5 +1,5 @@
 """
-Addresses as sockets take them, and as sockets tell them.
+The names of sockets, made of addresses and turned into addresses.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from twisted.internet.address import IPv4Address, IPv6Address
 
 from txlb.model import Address, TCPAddress, UNIXAddress
 
-#: What stands before an IPv4 address that the system tells of an IPv6 socket.
+#: The prefix of an IPv4 address in the name of an IPv6 socket (RFC 4291, section 2.5.5.2).
 _MAPPED = "::ffff:"
 
-#: The highest number that an interface can have.
+#: The highest number of an interface: C{sin6_scope_id} has 32 bits.
 _MOST_INTERFACES = 0xFFFFFFFF
 
 
 def familyOf(address: Address) -> socket.AddressFamily:
     """
-    The family of the sockets of an address that needs no look-up.
+    Find the family of the sockets of an address that needs no look-up.
     """
     if isinstance(address, UNIXAddress):
         return socket.AF_UNIX
@@ -31,13 +31,13 @@ def familyOf(address: Address) -> socket.AddressFamily:
 
 def familyAndName(address: Address) -> tuple[socket.AddressFamily, Any]:
     """
-    Say how a socket connects to an address that needs no look-up, or is bound to it.
+    Find the family and the name by which a socket connects to an address that needs no
+    look-up, or is bound to it.
 
-    The zone of a link-local address becomes the number of its interface, which is
-    another one when the interface was made anew. So for such an address this is asked
-    each time.
+    The zone of a link-local address becomes the number of its interface. That number changes
+    if the interface is made anew, so the result for such an address must not be kept.
 
-    @return: the family of the socket, and what its C{connect} and C{bind} take.
+    @return: the family of the socket, and the argument of its C{connect} and C{bind}.
     @raise OSError: C{ENODEV}: this machine has no interface of that zone.
     """
     family = familyOf(address)
@@ -51,10 +51,10 @@ def familyAndName(address: Address) -> tuple[socket.AddressFamily, Any]:
 
 def interfaceNumber(zone: str) -> int:
     """
-    The number of a network interface.
+    Find the number of a network interface.
 
     @param zone: its name or its number.
-    @raise OSError: C{ENODEV}: there is none.
+    @raise OSError: C{ENODEV}: this machine has no such interface.
     """
     try:
         return socket.if_nametoindex(zone)
@@ -67,11 +67,10 @@ def interfaceNumber(zone: str) -> int:
 
 def hostOf(name: Sequence[Any]) -> str:
     """
-    The host in the name of an IP socket, as a L{TCPAddress} has it: an IPv4 address
-    that is mapped into IPv6 is the IPv4 address, and a link-local address has its
-    zone.
+    Find the host in the name of an IP socket, written as in a L{TCPAddress}. An IPv4 address
+    that is mapped into IPv6 becomes the IPv4 address, and a link-local address gets its zone.
 
-    @param name: as C{accept}, C{getsockname} and C{getpeername} give it.
+    @param name: the name as C{accept}, C{getsockname} and C{getpeername} give it.
     """
     host: str = name[0]
     if len(name) > 2:
@@ -87,7 +86,7 @@ def hostOf(name: Sequence[Any]) -> str:
 
 def tcpAddressOf(address: IPv4Address | IPv6Address) -> TCPAddress:
     """
-    Make the address that one of Twisted's stands for. See L{hostOf}.
+    Make the address of one of Twisted's addresses; its host is written as L{hostOf} does.
     """
     name: tuple[Any, ...] = (address.host, address.port)
     if isinstance(address, IPv6Address):

@@ -1,8 +1,8 @@
 """
 The data plane: listening, accepting, connecting, relaying bytes.
 
-A L{SocketListener} accepts, a L{Frontend} lets a connection in and looks for its host,
-and a relay moves the bytes.
+A L{SocketListener} accepts connections and makes a L{ClientConnection} of each. The
+L{Frontend} of a service admits it and looks for its host. A relay moves the bytes.
 """
 
 from txlb.connecting import ConnectFailed, endpointOf
@@ -24,7 +24,7 @@ from txlb.proxy._sockets import bindSockets, setStreamOptions, socketAddress
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
-#: What accepts the connections of an address.
+#: Either kind of listener.
 AnyListener = SocketListener | ReactorListener
 
 __all__ = [

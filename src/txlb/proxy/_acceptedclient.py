@@ -15,18 +15,19 @@ from zope.interface import implementer
 
 from txlb.proxy._side import Side
 
-#: Bytes that a client may send before it has a host, in spite of being paused.
+#: Bytes that a client may send before it has a host. Only a transport that goes on although it
+#: is paused delivers any; as many as the portable relay reads at once are kept.
 MOST_EARLY = 65536
 
 
 @implementer(IHalfCloseableProtocol)
 class AcceptedClient(Protocol):
     """
-    A client whose connection is a transport of the reactor's, and no socket of ours. It
-    is held, unread, until it has a host; then a side of a pair has it. A frontend and
-    the portable relay take it in the place of a descriptor.
+    A client that the reactor has accepted. Its connection is a transport of the reactor, and
+    its descriptor is not known. It is not read until it has a host; then it belongs to a side
+    of a pair.
 
-    @param accepted: is called once it is connected, with it and its address.
+    @param accepted: is called once it is connected, with this object and its address.
     """
 
     transport: Any
@@ -42,20 +43,20 @@ class AcceptedClient(Protocol):
     @property
     def hasLeft(self) -> bool:
         """
-        Whether the client is gone.
+        Whether the client has gone.
         """
         return self._lost is not None
 
     @property
     def ownName(self) -> object:
         """
-        Our end of the connection, as a socket tells it.
+        The address of the balancer's end, as C{getsockname} gives it.
         """
         return nameOf(self.transport.getHost())
 
     def handTo(self, side: Side) -> None:
         """
-        Let a side of a pair have the client. L{begin} follows.
+        Give the client to a side of a pair. L{begin} follows.
         """
         self._side = side
         side.transport = self.transport
@@ -65,7 +66,7 @@ class AcceptedClient(Protocol):
 
     def begin(self) -> None:
         """
-        Pass on what the client has done before it had a host.
+        Pass on the bytes and the end that the client sent before it had a host.
         """
         self._begun = True
         side, early = self._side, bytes(self._early)
@@ -92,8 +93,8 @@ class AcceptedClient(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        See L{IProtocol}. A transport that does as it is told is silent before the client
-        has a host; those of many tests are not.
+        Pass on the bytes of the client. A transport of a reactor delivers none before the
+        client has a host, as it is paused; many transports for tests do.
         """
         if self._begun and self._side is not None:
             self._side.dataReceived(data)
@@ -119,7 +120,7 @@ class AcceptedClient(Protocol):
 
 def nameOf(address: object) -> object:
     """
-    An address of Twisted's as a socket tells it: a pair of host and port, or a path.
+    Write one of Twisted's addresses as a socket does: a pair of host and port, or a path.
     """
     if isinstance(address, (IPv4Address, IPv6Address)):
         return address.host, address.port

@@ -1,5 +1,5 @@
 """
-The connections that a relay has.
+The part of a relay that both relays have.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ class RelayConnection(Protocol):
 
     def abort(self) -> None:
         """
-        Reset it, in whatever state it is.
+        Reset the connection, in any state.
         """
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
-        Where it is at this host, be reset. Where it is only being connected to
-        it, go on to the next, but for a host that has gone down: of that
-        connecting tells by itself.
+        Reset the connection if it is at this host. If the host is being connected to, go on
+        to the next one; but not if the host is down, because then connecting fails by itself.
         """
 
     def trackConnection(self) -> None:
         """
-        Be noted in the relay's L{ConnectionTable}, where it has a host and is not yet.
+        Add the connection to the relay's L{ConnectionTable}, if it has a host and is not in
+        it yet.
         """
 
 
 class BaseRelay:
     """
-    What every relay does with its connections: the base of both.
+    The base of both relays: it holds their connections.
 
     @param ended: is called once with the result of each connection.
-    @param table: where connections note themselves if somebody asks for them;
-        L{None} where nobody does.
+    @param table: the table of connections, which all relays of a balancer share; by default
+        one of its own.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class BaseRelay:
 
     def finished(self, connection: RelayConnection, result: Relayed) -> None:
         """
-        A connection is over; it calls this once.
+        Take the result of a connection that is over. The connection calls this once.
         """
         self._connections.discard(connection)
         self.ended(result)
@@ -77,7 +77,7 @@ class BaseRelay:
 
     def trackConnections(self) -> None:
         """
-        Somebody asks for connections from now on: note those that there are.
+        Add the connections that there are to the table, as clients are asked for from now on.
         """
         for connection in tuple(self._connections):
             connection.trackConnection()
@@ -92,7 +92,7 @@ class BaseRelay:
         """
         Reset every connection.
         """
-        # First those that wait, or each end would bring one of them to a host.
+        # First the clients that wait, or each end would bring one of them to a host.
         for connection in [each for each in self._connections if each.waits]:
             connection.abort()
         for connection in tuple(self._connections):

@@ -21,7 +21,7 @@ class ClientConnection:
 
     It costs one object of five values. Everything else is computed when it is asked for.
 
-    @param fd: the descriptor of its socket, which belongs to whatever part has the
+    @param fd: the descriptor of its socket, which belongs to the part that has the
         connection; -1 if the reactor has accepted it.
     @param peer: the address of the other end, as C{accept} gives it.
     @param listener: the listener that has accepted it, as it was configured then.

@@ -1,21 +1,22 @@
 """
-Clients by their addresses.
+The addresses of clients in packed form.
 """
 
 from __future__ import annotations
 
 from socket import AF_INET, AF_INET6, inet_pton
 
-#: What stands before an IPv4 address that is written as one of IPv6.
+#: The prefix of an IPv4 address that is written as one of IPv6 (RFC 4291, section 2.5.5.2).
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def packedClient(address: object) -> bytes | None:
     """
-    The client of an address as accept gives it, or as a dial has it.
+    Pack the IP address of a client, so that limits and networks compare bytes.
 
-    @return: 4 bytes for IPv4, also where a socket for both kinds has it as IPv6,
-        else 16; L{None} for a client of a UNIX socket.
+    @param address: the client's address as C{accept} gives it, or as a dial has it.
+    @return: 4 bytes for IPv4, also if it is mapped into IPv6; 16 bytes for IPv6; L{None} for
+        a client of a UNIX socket.
     """
     host = address[0] if isinstance(address, tuple) and address else None
     if not isinstance(host, str):
@@ -25,6 +26,6 @@ def packedClient(address: object) -> bytes | None:
             return inet_pton(AF_INET, host)
         packed = inet_pton(AF_INET6, host.partition("%")[0])
     except OSError:
-        # As a dial has it, a client of a UNIX socket is where it came in.
+        # A dial knows a client of a UNIX socket by the path where it came in.
         return None
     return packed[12:] if packed.startswith(_MAPPED) else packed

@@ -1,10 +1,10 @@
 """
 A client that waits for a host with room.
 
-Its socket is not read, so that what it sends meanwhile stays with the kernel and
-in the end with the client. So nothing tells at once that it has gone: somebody
-looks now and then. One that has asked something and then closed can't be told
-from one that has only finished sending, and waits on.
+Its socket is not read, so that the bytes that it sends meanwhile stay with the kernel, and
+in the end with the client. So no event tells that the client has gone, and the relay looks
+once a second. A client that has sent a request and then closed looks like one that has only
+finished sending; it waits on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from txlb.deadlines import Deadlines
 from txlb.pool import Attempt, GaveUp, Waiting
 from txlb.proxy._acceptedclient import AcceptedClient
 
-#: Seconds between two looks at a client that waits.
+#: Seconds between two looks at a client that waits. A look is one or two system calls.
 LOOK = 1.0
 
 _log = Logger()
@@ -31,8 +31,8 @@ class ClientWait:
 
     @param sock: the client's socket, non-blocking, or an L{AcceptedClient}.
     @param waiting: its place in the queue.
-    @param woken: is called with what comes next when the wait is over.
-    @param left: is called where the client has gone before that.
+    @param woken: is called with the next step of the search when the wait is over.
+    @param left: is called if the client has gone before that.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ClientWait:
         self._next.cancel()
         try:
             self._woken(step)
-        except Exception:  # noqa: BLE001 - it happens while another's connection ends
+        except Exception:  # noqa: BLE001 - this runs while another connection ends
             _log.failure("a client that had waited could not go on")
 
     def _look(self) -> None:
@@ -67,7 +67,7 @@ class ClientWait:
 
     def cancel(self) -> None:
         """
-        It waits no more.
+        End the wait.
         """
         self._next.cancel()
         self._waiting.dial.cancel()
@@ -75,14 +75,14 @@ class ClientWait:
 
 def hasLeft(sock: Any) -> bool:
     """
-    Whether a client has gone, as far as can be seen without reading it.
+    Say whether a client has gone, as far as can be seen without reading it.
 
     @param sock: its socket, non-blocking, or an L{AcceptedClient}.
     """
     if isinstance(sock, AcceptedClient):
         return sock.hasLeft
     try:
-        # After a reset what was sent before it can be read all the same.
+        # The bytes that were sent before a reset can still be read, so ask for the error.
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return True
         return not sock.recv(1, socket.MSG_PEEK)

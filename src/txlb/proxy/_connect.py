@@ -38,13 +38,13 @@ def connectTo(
 ) -> Deferred[IProtocol]:
     """
     Connect a protocol to the host of an attempt before its deadline. If the host has
-    several addresses, they are tried side by side: see L{RacingEndpoint}.
+    several addresses, they are tried side by side by a L{RacingEndpoint}.
 
     @param pauses: the addresses that are not tried for want of local ports.
     @param makeEndpoint: makes the endpoint for an address; by default one of Twisted's.
     @return: fires with the protocol once it is connected. It fails with
-        L{ConnectFailed} where the host can't be reached, and with whatever
-        the endpoint says where it is cancelled.
+        L{ConnectFailed} if the host can't be reached, and with the endpoint's error if it is
+        cancelled.
     """
     if len(attempt.host.addresses) > 1:
         return _race(reactor, deadlines, attempt, protocol, pauses, makeEndpoint)

@@ -1,5 +1,5 @@
 """
-A socket on its way to a host.
+A socket that is being connected.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class ConnectingSocket:
     A socket that is being connected. Owned by the reactor until it is connected or has
     failed.
 
-    @param reactor: what watches it.
-    @param address: where it is connected to; needs no look-up.
+    @param reactor: watches the socket.
+    @param address: the address that it connects to, which needs no look-up.
     @param factory: builds the protocol.
 
-    @ivar done: see L{txlb.proxy._socketendpoint.SocketEndpoint.connect}.
+    @ivar done: fires and fails as L{txlb.proxy._socketendpoint.SocketEndpoint.connect} says.
     """
 
     def __init__(self, reactor: Any, address: Address, factory: IProtocolFactory) -> None:
@@ -44,7 +44,7 @@ class ConnectingSocket:
         self._factory = factory
         self._sock: socket.socket | None = None
         self._fd = -1
-        # What the system said against it.
+        # The error of the system; 0 for none.
         self._number = 0
         try:
             family, name = familyAndName(address)
@@ -81,7 +81,7 @@ class ConnectingSocket:
 
     def _look(self) -> None:
         """
-        See what has become of it.
+        Look whether the socket is connected or has failed.
         """
         sock = self._sock
         if sock is None or self._number:
@@ -95,14 +95,13 @@ class ConnectingSocket:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IWriteDescriptor}: the reactor watches it no more, as it has failed, or
-        as L{doWrite} says so.
+        End the attempt if it has failed. Otherwise the event was meant for the former owner
+        of the descriptor, in the same turn: watch the socket again.
         """
         self._look()
         if self._number:
             self._fail(self._number)
         elif self._sock is not None:
-            # Meant for the former owner of the descriptor, in the same turn.
             self._reactor.addWriter(self)
 
     def fileno(self) -> int:

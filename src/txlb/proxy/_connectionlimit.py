@@ -1,5 +1,5 @@
 """
-How many descriptors there are, and so how many connections there can be.
+The limit of connections that the descriptors of the process allow.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.selectreactor import SelectReactor
 from twisted.logger import Logger
 
-#: Descriptors that are kept for everything but connections: logs, files that
-#: are read, ssh sessions, look-ups of names, programs that are started.
+#: Descriptors that are kept for other uses than connections: logs, files that are read, ssh
+#: sessions, look-ups of names, programs that are started.
 RESERVE = 32
 
-#: A connection has one to the client and one to the host.
+#: Descriptors of a connection: one to the client and one to the host.
 PER_CONNECTION = 2
 
-#: A pipe has two as well, and is wanted by few connections at a time.
+#: Connections for which there is one pipe. A pipe has two descriptors as well; only the few
+#: connections that move bulk at a time have one.
 CONNECTIONS_PER_PIPE = 16
 
-#: select() knows no descriptor from this one on: the C{FD_SETSIZE} of the system's
-#: C library.
+#: The first descriptor that select() can't watch: C{FD_SETSIZE} of the C library.
 SELECT_LIMIT = 1024
 
-#: For a limit that says infinity.
+#: The number that stands for an infinite limit.
 MANY = 1 << 30
 
 _log = Logger()
@@ -44,14 +44,14 @@ def raiseDescriptorLimit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
         except (OSError, ValueError):
-            # Some systems have a lower bound of their own; what there is, is.
+            # Some systems have a lower maximum of their own; the soft limit stays.
             pass
     return MANY if soft == resource.RLIM_INFINITY else soft
 
 
 def openDescriptors() -> int:
     """
-    How many descriptors are open now.
+    Count the descriptors that are open now.
     """
     try:
         return len(os.listdir("/proc/self/fd")) - 1
@@ -61,12 +61,12 @@ def openDescriptors() -> int:
 
 class ConnectionLimit:
     """
-    All connections of a balancer together. Owned by its
+    The number of all connections of a balancer, and its limit. Owned by its
     L{txlb.application.service.LoadBalancedService}.
 
-    @ivar active: how many there are. Who takes one in counts it here, where there
-        is room for it.
-    @ivar capacity: how many the limit of descriptors allows, at least one.
+    @ivar active: the number of connections. The frontend that admits a connection adds one
+        if C{active} is below C{capacity}.
+    @ivar capacity: the number that the limit of descriptors allows, at least one.
     """
 
     def __init__(self, capacity: int = MANY) -> None:
@@ -78,17 +78,20 @@ class ConnectionLimit:
         """
         Raise the limit of descriptors, and count what is left for connections.
 
-        @param reactor: what watches some of them, and may have a limit of its own.
-            Then all have to keep to it, whoever watches them: numbers are given out
-            from the lowest on, and what the reactor watches gets those that are left.
+        The capacity is half of the free descriptors, less the pipes: a connection has two
+        descriptors, and a pipe has two.
+
+        @param reactor: the reactor, which may have a limit for the descriptors that it
+            watches. That limit holds for all descriptors then, because the system gives out
+            the lowest free number, and the reactor gets any of them.
         @param pipes: how many pipes are wanted.
-        @return: how many pipes there may be: no more than wanted, and far fewer
-            than connections.
+        @return: how many pipes there may be: no more than wanted, and one for each
+            C{CONNECTIONS_PER_PIPE} connections.
         """
         limit = raiseDescriptorLimit()
         if isinstance(reactor, SelectReactor):
             limit = min(limit, SELECT_LIMIT)
-        # Those that connections have now are theirs already.
+        # The connections that there are have their descriptors already.
         free = limit - openDescriptors() - RESERVE + PER_CONNECTION * self.active
         pipes = max(0, min(pipes, free // PER_CONNECTION // CONNECTIONS_PER_PIPE))
         self.capacity = max(1, free // PER_CONNECTION - pipes)
@@ -101,7 +104,7 @@ class ConnectionLimit:
 
     def remove(self) -> None:
         """
-        One less.
+        Subtract a connection that has ended.
         """
         self.active -= 1
         if not self.active:
@@ -111,8 +114,9 @@ class ConnectionLimit:
 
     def whenEmpty(self) -> Deferred[None]:
         """
-        @return: fires with L{None} when there is no connection, maybe now. It
-            does not fail.
+        Wait until there is no connection.
+
+        @return: fires with L{None} then, maybe at once. It does not fail.
         """
         if not self.active:
             return succeed(None)

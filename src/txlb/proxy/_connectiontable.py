@@ -1,15 +1,14 @@
 """
-Who is behind the connections that hosts see.
+The clients behind the connections that hosts see.
 
-A host sees a connection from the balancer, with an address and a port of the
-balancer's. That names the connection as long as it lasts, and here it leads to the
-client. The port alone may not be enough: the system gives the same one to
-connections that go to different hosts.
+A host sees a connection from the balancer, with an address and a port of the balancer. These
+name the connection as long as it lasts, and here they lead to the client. The port alone may
+not be enough: the system gives the same port to connections that go to different hosts.
 
-Nothing is kept until somebody asks for the first time. From then on each
-connection notes itself when the system has chosen its port, which is before the
-host can see it, and takes itself out at its end. So who never asks pays nothing,
-and who does pays one system call a connection.
+Nothing is kept until a client is asked for the first time. From then on each connection is
+added when the system has chosen its port, which is before the host can see it, and removed at
+its end. So a balancer that is never asked pays nothing, and one that is asked pays one system
+call a connection.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ Name = tuple[str, int]
 
 class TrackedConnection:
     """
-    A connection to a host, and who it is for.
+    A connection to a host, and its client.
 
-    @ivar name: our end of it.
+    @ivar name: the balancer's end of it.
     @ivar hostName: the host's end of it.
     @ivar clientAddr: the client's address.
     """
@@ -40,32 +39,32 @@ class TrackedConnection:
 
 class ConnectionTable:
     """
-    The connections to hosts by our end of them, as many as there are now. Owned by
-    the balancer's engine; all its relays share it.
+    The connections to hosts that there are now, by the balancer's end of them. Owned by the
+    balancer's engine; all its relays share it.
 
-    @ivar tracking: whether connections are to note themselves.
+    @ivar tracking: whether relays add their connections.
     """
 
     def __init__(self) -> None:
         self.tracking = False
-        self._table: dict[Name, tuple[TrackedConnection, ...]] = {}
+        self._connections: dict[Name, tuple[TrackedConnection, ...]] = {}
 
     def __len__(self) -> int:
         """
-        How many connections are noted.
+        Count the connections.
         """
-        return sum(map(len, self._table.values()))
+        return sum(map(len, self._connections.values()))
 
     def add(
         self, name: object, host: Address | object, clientAddr: object
     ) -> TrackedConnection | None:
         """
-        There is a connection.
+        Add a connection.
 
-        @param name: our end of it, as the system tells it.
-        @param host: the host's end of it, likewise or as a L{TCPAddress}.
-        @return: what L{remove} wants; L{None} for a UNIX socket, whose ends have
-            no names.
+        @param name: the balancer's end of it, as the system gives it.
+        @param host: the host's end of it, as the system gives it or as a L{TCPAddress}.
+        @return: the connection, for L{remove}; L{None} for a UNIX socket, whose ends have no
+            names.
         """
         if not isinstance(name, tuple):
             return None
@@ -76,36 +75,36 @@ class ConnectionTable:
         else:
             return None
         tracked = TrackedConnection((name[0], name[1]), hostName, clientAddr)
-        self._table[tracked.name] = (*self._table.get(tracked.name, ()), tracked)
+        self._connections[tracked.name] = (*self._connections.get(tracked.name, ()), tracked)
         return tracked
 
     def remove(self, tracked: TrackedConnection) -> None:
         """
-        A connection is over.
+        Remove a connection that is over.
         """
-        left = tuple(each for each in self._table[tracked.name] if each is not tracked)
+        left = tuple(each for each in self._connections[tracked.name] if each is not tracked)
         if left:
-            self._table[tracked.name] = left
+            self._connections[tracked.name] = left
         else:
-            del self._table[tracked.name]
+            del self._connections[tracked.name]
 
     def clientOf(
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
     ) -> object:
         """
-        Who is behind a connection.
+        Find the client of a connection.
 
-        @param host: the address from which its host sees it come.
+        @param host: the address from which the host sees the connection come.
         @param port: the port.
-        @param serverHost: the address at which the host has accepted it, so that
-            it is told from one of the same port to another host.
+        @param serverHost: the address at which the host has accepted the connection. It tells
+            the connection from one of the same port to another host.
         @param serverPort: the port, likewise.
         @return: the client's address.
-        @raise UnknownConnection: there is none, or it can't be told which.
+        @raise UnknownConnection: there is no such connection, or there are several.
         """
         found = [
             each
-            for each in self._table.get((_plain(host), port), ())
+            for each in self._connections.get((_plain(host), port), ())
             if serverHost is None or each.hostName[0] == _plain(serverHost)
             if serverPort is None or each.hostName[1] == serverPort
         ]
@@ -121,8 +120,8 @@ class ConnectionTable:
 
 def _plain(host: str) -> str:
     """
-    An IP address as the system writes it for a socket of its own family; anything
-    else as it is. The host's end and ours have different names for the zone of a
-    link-local address, so that it doesn't count.
+    Write an IP address as the system does for a socket of its own family; anything else
+    stays as it is. The zone of a link-local address is left out, because the host and the
+    balancer have different names for it.
     """
     return plainHost(host.partition("%")[0])

@@ -1,5 +1,5 @@
 """
-The last bytes of a side that has failed, on their way to the other one.
+The delivery of the last bytes of a side that has failed.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from txlb.deadlines import Deadline, Deadlines
 from txlb.proxy._side import Side
 
-#: Seconds that a side has to read what it got last before it is reset. After them is the
-#: first look whether everything has reached it. Each look doubles the time to the next.
+#: Seconds that a side has to read the bytes that it got last before it is reset: longer than a
+#: program needs that is woken up by them. After them is the first look whether all bytes have
+#: reached the side. Each look doubles the time to the next.
 SOON = 0.05
 
 #: Seconds between two looks at most.
@@ -23,14 +24,14 @@ LONGEST = 60.0
 
 class Delivery:
     """
-    What a side had sent before it failed is read and delivered, and then the other side is
-    reset. A reset takes from a system what has not reached its peer yet, and some systems
-    drop what was not read by then. So it comes when everything has arrived, and a moment
-    after the last byte.
+    The delivery of the bytes that a side had sent before it failed. They are read and written
+    to the other side, and then that side is reset. A reset drops bytes that have not reached
+    the peer yet, and on some systems bytes that the peer has not read. So the reset comes when
+    all bytes have arrived, and a moment after the last byte.
 
-    The amount is bounded by what the system holds of the failed side, and the time by the
-    C{fin} timeout: if nothing moves for so long the other side is reset as well. Owned by
-    its pair.
+    The amount is bounded by the bytes that the system holds of the failed side, and the time
+    by the C{fin} timeout: if nothing moves for so long the other side is reset as well. Owned
+    by its pair.
 
     @param target: the side that gets the bytes.
     @param limit: seconds without progress after which it is given up.
@@ -49,7 +50,7 @@ class Delivery:
         self.target = target
         self._deadlines = deadlines
         self._limit = limit or LONGEST
-        # Bytes that moved long ago were read long ago.
+        # The peer has read bytes that moved long ago.
         self._moved = lastMoved
         self._progress = deadlines.seconds()
         self._undelivered = target.undelivered
@@ -61,13 +62,13 @@ class Delivery:
 
     def moved(self) -> None:
         """
-        Bytes were written to the target.
+        Take note of bytes that were written to the target.
         """
         self._moved = self._progress = self._deadlines.seconds()
 
     def allRead(self) -> None:
         """
-        There is nothing more to read.
+        Take note that there is nothing more to read.
         """
         self._allRead = True
         if self._isThere():
@@ -77,7 +78,7 @@ class Delivery:
 
     def _isThere(self) -> bool:
         """
-        Whether all has arrived, a moment ago.
+        Say whether all bytes have arrived, and a moment has passed since.
         """
         undelivered = self.target.undelivered
         now = self._deadlines.seconds()
@@ -111,7 +112,7 @@ class Delivery:
 
     def stop(self) -> None:
         """
-        Look no more.
+        Stop looking.
         """
         if self._next is not None:
             self._next.cancel()

@@ -1,6 +1,6 @@
 """
-The way of a service's connections from being accepted to being relayed:
-preface, admission, the search for a host, and the record at the end.
+The way of a connection from the accept to a relay: preface, admission, the search for a host,
+and the record at the end.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ _REFUSALS = {
     GaveUpReason.CLIENT_GONE: RefusalKind.CLIENT_GONE,
 }
 
-#: What to say where no host has failed.
+#: The texts for the reasons if no host has failed.
 _REASONS = {
-    GaveUpReason.FULL: "every host has as many connections as it takes, and nobody more may wait",
+    GaveUpReason.FULL: "every host has as many connections as it takes, and the queue is full",
     GaveUpReason.QUEUE_TIMEOUT: "no host had room in time",
     GaveUpReason.CIRCUIT: "too many connections to every host are being opened",
     GaveUpReason.CLIENT_GONE: "they left while they waited for a host with room",
 }
 
-#: Why a client may not come in, to follow on its address.
+#: The texts for clients that are not admitted, to follow on their address.
 _WHY = {
-    RefusalKind.DENIED: "is in none of the networks that may come in",
+    RefusalKind.DENIED: "is in none of the networks that are allowed",
     RefusalKind.CLIENT_LIMIT: "has as many connections as one client may have",
-    RefusalKind.CLIENT_RATE: "comes more often than one client may",
+    RefusalKind.CLIENT_RATE: "connects more often than one client may",
 }
 
 _ENCODERS = {"v1": encodeProxyV1, "v2": encodeProxyV2}
@@ -78,7 +78,7 @@ class Frontend:
     @param makePreface: makes the reader of the beginning of each connection;
         L{None} if all bytes belong to the host.
     @param loop: where the fast relay runs; L{None} if it can't be used.
-    @param table: where connections note themselves if they are asked for.
+    @param table: the table of connections, which all relays of a balancer share.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
 
@@ -144,10 +144,10 @@ class Frontend:
 
     def close(self) -> None:
         """
-        The service is no longer there: nobody new is served.
+        Serve no new client, as the service is no longer there.
         """
         self._closed = True
-        # Whoever comes now finds that something is new.
+        # The next connection finds that the revision has changed, and looks.
         self._revision = -1
         for reader in tuple(self._readers):
             reader.stop()
@@ -161,15 +161,13 @@ class Frontend:
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
-        Reset the connections that a host has, whichever relay moves their bytes.
-        See L{IRelay.leaveHost}.
+        Reset the connections that a host has, in all relays. See L{IRelay.leaveHost}.
         """
         self.relays.leaveHost(host, outcome)
 
     def trackConnections(self) -> None:
         """
-        Note all connections to hosts, whichever relay has them. See
-        L{IRelay.trackConnections}.
+        Track the connections of all relays. See L{IRelay.trackConnections}.
         """
         self.relays.trackConnections()
 
@@ -179,7 +177,7 @@ class Frontend:
 
     def _follow(self) -> None:
         """
-        Remember what the manager says now of what every connection asks for.
+        Remember the values of the manager that each connection needs.
         """
         manager = self._manager
         self._revision = manager.revision
@@ -348,7 +346,7 @@ class Frontend:
 
     def _relayed(self, result: Relayed) -> None:
         """
-        A connection is over.
+        Count and record a connection that is over.
         """
         self._left()
         if self._admission.counting:
@@ -358,7 +356,7 @@ class Frontend:
         if self.record is not None:
             try:
                 self.record(self._recordOf(result))
-            except Exception:  # noqa: BLE001 - a full disk, or whatever a user's own does
+            except Exception:  # noqa: BLE001 - the disk may be full, or a user's function raises
                 _log.failure("the record of a connection could not be kept")
 
     def _left(self) -> None:
@@ -431,11 +429,11 @@ class Frontend:
 
 def _whyOf(gaveUp: GaveUp) -> str:
     """
-    Why a search found no host, for people.
+    Say for people why a search found no host.
     """
     failure = gaveUp.failure
     if gaveUp.reason is GaveUpReason.LOCAL and failure is not None:
-        return f"{failure.detail}; the fault is this machine's, and no host was put out for it"
+        return f"{failure.detail}; this machine is at fault, so no host was put out"
     if gaveUp.reason in _REASONS:
         return _REASONS[gaveUp.reason]
     return "no host is ready" if failure is None else failure.detail

@@ -1,9 +1,8 @@
 """
-Sockets that listen already when the process begins: systemd's protocol for
-handing them over.
+Sockets that listen already when the process begins, passed on by systemd's protocol.
 
-Source: sd_listen_fds(3). It is done here and not by Twisted's C{systemd:}
-endpoints, which know one socket for each name and say of none what is wrong.
+Source: sd_listen_fds(3). Twisted's C{systemd:} endpoints are not used: they know one socket
+for each name, and they don't say what is wrong with a socket.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from txlb.model import InheritedAddress
 #: The first of the descriptors (C{SD_LISTEN_FDS_START}).
 FIRST = 3
 
-#: More descriptors than any unit has; what is told beyond is no such number.
+#: The highest number of descriptors that is believed; no unit has so many.
 MOST = 4096
 
 #: The environment that this process was started with.
 FIRST_ENVIRONMENT = "/proc/self/environ"
 
-#: The name of those that have none, as sd_listen_fds_with_names has it.
+#: The name of sockets without a name, as in sd_listen_fds_with_names(3).
 NAMELESS = "unknown"
 
 _VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
@@ -34,12 +33,11 @@ _VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
 
 class InheritedSockets:
     """
-    The sockets that this process was given. They stay open as long as it lives,
-    as systemd keeps them open as well; who listens gets copies.
+    The sockets that this process was given. They stay open as long as it lives, because
+    systemd keeps them open as well. Listeners get copies.
 
-    @param sockets: pairs of a name and a descriptor, which is this object's from
-        here.
-    @param why: why there is none, where there is none.
+    @param sockets: pairs of a name and a descriptor, which belongs to this object from here.
+    @param why: the reason, if there is none.
     """
 
     def __init__(self, sockets: Sequence[tuple[str, int]], why: str = "") -> None:
@@ -54,8 +52,8 @@ class InheritedSockets:
         cls, environ: MutableMapping[str, str], first: int = FIRST
     ) -> InheritedSockets:
         """
-        Find what was handed over. The variables are gone afterwards, so that no
-        program that is started from here takes the sockets for its own.
+        Find the sockets that were passed on, and remove the variables from the environment,
+        so that no program that this process starts takes the sockets for its own.
 
         @param environ: the environment.
         @param first: the first descriptor.
@@ -81,23 +79,24 @@ class InheritedSockets:
     @property
     def names(self) -> list[str]:
         """
-        The names that there are, each once.
+        The names of the sockets, each once.
         """
         return list(dict.fromkeys(name for name, _ in self._descriptors))
 
     @property
     def unused(self) -> list[str]:
         """
-        The names that nobody has asked for.
+        The names of the sockets that no listener has taken.
         """
         return [name for name in self.names if name not in self._taken]
 
     def take(self, address: InheritedAddress) -> list[socket.socket]:
         """
-        Copies of the sockets of a name.
+        Copy the sockets of a name.
 
         @return: non-blocking, close-on-exec sockets, at least one.
-        @raise ListenError: there is none, or one does not listen for streams.
+        @raise ListenError: there is no socket of this name, or one does not listen for
+            streams.
         """
         found = [number for name, number in self._descriptors if name == address.name]
         if not found:
@@ -118,7 +117,7 @@ class InheritedSockets:
 
     def close(self) -> None:
         """
-        Give them up.
+        Close the sockets.
         """
         for _, descriptor in self._descriptors:
             os.close(descriptor)
@@ -151,25 +150,26 @@ def _problem(sock: socket.socket) -> str:
     if sock.family not in {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}:
         return f"is of the family {sock.family}; txlb has clients by IP and in the file system"
     if sock.family == socket.AF_UNIX and not _path(sock).isprintable():
-        # It goes into logs, as the address of each of its clients.
+        # The path goes into logs, as the address of each client.
         return f"listens on {_path(sock)!r}, which has characters that can't be printed"
     return ""
 
 
 def _path(sock: socket.socket) -> str:
     """
-    The path of a UNIX socket, or its name if it is in no file system.
+    Find the path of a UNIX socket, or its name if it is in no file system.
     """
     return os.fsdecode(sock.getsockname()).removeprefix("\0")
 
 
-#: What this process was given; L{None} until somebody asks.
+#: The sockets that this process was given; L{None} before they are first asked for.
 _inherited: InheritedSockets | None = None
 
 
 def inheritedSockets() -> InheritedSockets:
     """
-    What this process was given. The first call takes it from the environment.
+    Find the sockets that this process was given. The first call takes them from the
+    environment.
     """
     global _inherited  # noqa: PLW0603 - descriptors are the process's as well
     if _inherited is None:
@@ -181,8 +181,8 @@ def inheritedSockets() -> InheritedSockets:
 
 def _environment() -> dict[str, str]:
     """
-    The environment as it was when the process began: Twisted takes some of these
-    variables out of it when its endpoints are imported.
+    Read the environment as it was when the process began: Twisted removes some of these
+    variables when its endpoints are imported.
     """
     found = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     try:

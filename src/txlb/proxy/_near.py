@@ -1,10 +1,10 @@
 """
-This machine's own addresses, which no network lies before.
+Loopback addresses, and pacing.
 
-Some systems pace what they send, as BBR does: after each packet a timer says when the
-next one may go. That is meant for a path with a bottleneck. Within one machine it
-only costs the timers and the wake-ups, up to a third of the CPU for each byte, so there
-another control of congestion is chosen where the system's own one paces.
+Some congestion controls, such as BBR, pace: after each packet a timer says when the next one
+may go. That is meant for a path with a bottleneck. Within one machine the timers and wake-ups
+cost up to a third of the CPU for each byte, and nothing is gained. So connections within this
+machine use another congestion control if the system's own one paces.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import socket
 
 from txlb.model import Address, UNIXAddress
 
-#: A control of congestion that sends as fast as the other side takes it, and that
-#: anybody may choose.
+#: A congestion control that does not pace. Linux lets every process choose it
+#: (C{net.ipv4.tcp_allowed_congestion_control}).
 UNPACED = b"reno"
 
-#: Bytes that the name of one takes at most.
+#: Bytes of the name of a congestion control at most: C{TCP_CA_NAME_MAX} of Linux.
 LONGEST_NAME = 16
 
 
 def isNear(address: Address) -> bool:
     """
-    Whether an address is this machine's own and needs no network. Whoever listens
-    there has answered by the time that C{connect} returns.
+    Say whether an address is a loopback address or a UNIX socket. A host that listens there
+    has answered by the time that C{connect} returns.
     """
     if isinstance(address, UNIXAddress):
         return True
@@ -35,7 +35,7 @@ def isNear(address: Address) -> bool:
 
 def systemPaces() -> bool:
     """
-    Whether new TCP sockets pace what they send, as far as it can be known.
+    Say whether new TCP sockets pace, as far as it can be known.
     """
     try:
         with socket.socket() as sock:
@@ -46,8 +46,8 @@ def systemPaces() -> bool:
 
 def controlOf(sock: _socket.socket) -> bytes:
     """
-    The name of the control of congestion that a TCP socket has; nothing where the
-    system has no choice of them.
+    Find the name of the congestion control of a TCP socket; it is empty if the system has no
+    choice of them.
     """
     option = getattr(socket, "TCP_CONGESTION", None)
     if option is None:
@@ -57,9 +57,9 @@ def controlOf(sock: _socket.socket) -> bytes:
 
 def dontPace(sock: _socket.socket) -> None:
     """
-    Let a TCP socket send at once. For one that connects it has to be called before
-    that; those that a listening one accepts inherit it. Where the system doesn't let
-    us choose, it stays as it is.
+    Let a TCP socket send at once. It has to be called before the socket connects. The sockets
+    that a listening socket accepts inherit it. If the system refuses the choice, the socket
+    stays as it is.
     """
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, UNPACED)

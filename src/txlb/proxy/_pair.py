@@ -6,14 +6,14 @@ other is not read. The bytes of one direction end in three steps, after which
 that direction is closed:
 
     1. one side has finished sending (its FIN was read),
-    2. what was read before has been written to the other side,
-    3. the other side has been told (our FIN was sent).
+    2. the bytes that were read before that have been written to the other side,
+    3. the other side has been told (the relay's FIN was sent).
 
-With both directions closed the connection is over in good order.
+If both directions are closed the connection is over in good order.
 
-A side that fails, as it was reset, takes nothing more. What it had sent before is still
-read and delivered to the other side, and then that is reset (L{Delivery}). Anything else
-that ends the connection - a timeout, a stop - resets both at once.
+A side that was reset takes nothing more. The bytes that it had sent before are still read and
+delivered to the other side, and then that side is reset (L{Delivery}). A timeout and a stop
+reset both sides at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pair:
 
     @ivar client: the side towards the client.
     @ivar host: the side towards the host.
-    @param closed: is called once, when both sides are closed, with how it ended.
+    @param closed: is called once with the outcome, when both sides are closed.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class Pair:
 
     def claim(self, lease: Lease) -> None:
         """
-        The host is connected. From here C{closed} will be called.
+        Take the lease, as the host is connected. C{closed} will be called from here.
 
-        @param lease: what bytes are counted on; its owner releases it.
+        @param lease: the lease that counts the bytes; its owner releases it.
         """
         self._lease = lease
 
     def begin(self, toHost: bytes, toClient: bytes) -> None:
         """
-        Both sides are connected: move bytes.
+        Move bytes, as both sides are connected.
 
         @param toHost: bytes to send to the host first, not counted.
         @param toClient: bytes to send to the client first, not counted.
@@ -87,13 +87,13 @@ class Pair:
             if side.failed:
                 self.failed(side)
         for side in (self.client, self.host):
-            # If the other one has failed nobody is there for what this one sends.
+            # If the other side has failed, the bytes of this one have no reader.
             if side.isOpen and not side.other.failed:
                 side.transport.resumeProducing()
 
     def moved(self, source: Side, count: int) -> None:
         """
-        A side sent so many bytes, which are on their way to the other.
+        Count bytes that a side sent, which are on their way to the other.
         """
         self._lastMoved = self._lastBytes = self._deadlines.seconds()
         if self._delivery is not None:
@@ -106,14 +106,14 @@ class Pair:
 
     def ended(self, side: Side) -> None:
         """
-        A side has sent all, or is lost.
+        Take note that a side has sent all, or is lost.
         """
         if side is self.host and not self.client.sentAll and self._lease is not None:
             self._lease.hostFirst = True
 
     def progressed(self) -> None:
         """
-        A side has sent all, or been told all.
+        Take note that a side has sent all, or been told all.
         """
         if self._outcome is not None:
             return
@@ -125,19 +125,19 @@ class Pair:
 
     def failed(self, side: Side) -> None:
         """
-        A side takes nothing more.
+        Take note that a side takes nothing more.
         """
         if not self._begun:
-            return  # begin looks itself
+            return  # begin() looks itself
         if self._outcome is None:
             self._deliverFrom(side)
         elif self._delivery is not None and self._delivery.target is side:
-            # Nobody is left.
+            # Both sides have failed.
             self._resetBoth()
 
     def lost(self, side: Side) -> None:
         """
-        A side is closed.
+        Take note that a side is closed.
         """
         if self._outcome is None:
             if self._begun:
@@ -154,13 +154,13 @@ class Pair:
 
     def _deliverFrom(self, side: Side) -> None:
         """
-        A side has failed. What it had sent is still for the other side.
+        Deliver the bytes that a failed side had sent to the other side.
         """
         self.ended(side)
         self._outcome = side.resetOutcome
         self._stopWatching()
         target = side.other
-        # Nobody is there to read what the other side sends.
+        # The bytes of the other side have no reader.
         target.transport.pauseProducing()
         if side.isOpen:
             side.transport.unregisterProducer()
@@ -219,9 +219,9 @@ class Pair:
 
     def _silentAt(self, timeout: float) -> float:
         """
-        When it has been silent for too long.
+        Compute when the pair has been silent for too long.
         """
-        # What was sent while the process slept may be on its way still.
+        # Bytes that were sent while the process slept may not have been read yet.
         return self._lastMoved + timeout + self._deadlines.sleptSince(self._lastMoved)
 
     def _stopWatching(self) -> None:
@@ -231,13 +231,13 @@ class Pair:
 
     def _look(self, timeout: float) -> None:
         """
-        The time is over unless something has moved since.
+        End the connection if no bytes have moved in time.
         """
         now = self._deadlines.seconds()
         unsent = self._unsentBytes()
         if unsent != self._unsent:
-            # A slow reader empties the system's buffers for a long time before
-            # we get to write again.
+            # A slow reader empties the system's buffers for a long time before the relay
+            # can write again.
             self._lastMoved = now
         if now < self._silentAt(timeout):
             self._watch(timeout)
@@ -252,5 +252,5 @@ class Pair:
 
 def _ignore(outcome: Outcome) -> None:
     """
-    It has been told already.
+    Do nothing: the outcome was told already.
     """

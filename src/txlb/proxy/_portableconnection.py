@@ -133,7 +133,7 @@ class PortableConnection:
     def _failed(self, reason: TwistedFailure) -> None:
         attempt, self._attempt, self._connecting = self._attempt, None, None
         if attempt is None:
-            return  # it was aborted meanwhile
+            return  # the connection was aborted meanwhile
         error = reason.value
         failure = error.failure if isinstance(error, ConnectFailed) else _unexpected(reason)
         self.search(self._after(attempt, failure))
@@ -146,8 +146,8 @@ class PortableConnection:
 
     def _connected(self, attempt: Attempt, pair: Pair) -> None:
         self._connecting = self._attempt = None
-        # The pair closes the host's side and sees to the lease, whatever of the
-        # following raises.
+        # From here on the pair closes the host's side and releases the lease, also if
+        # something raises.
         self._pair = pair
         self._result = Relayed(attempt.dial, attempt.lease)
         pair.claim(attempt.lease)
@@ -181,7 +181,7 @@ class PortableConnection:
 
     def _over(self, outcome: Outcome) -> None:
         """
-        The pair is closed, both sides of it.
+        Release the lease, as both sides of the pair are closed.
         """
         if self._tracked is not None:
             self._relay.table.remove(self._tracked)
@@ -224,7 +224,7 @@ class PortableConnection:
 
     def abort(self) -> None:
         """
-        Reset it, now.
+        Reset the connection in any state.
         """
         attempt, wait = self._attempt, self._wait
         if self._pair is not None:
@@ -248,7 +248,7 @@ class PortableConnection:
 
 def _nameOf(address: object) -> object:
     """
-    An end of a connection as the system would tell it.
+    Write an end of a connection as the system does.
     """
     if isinstance(address, (IPv4Address, IPv6Address)):
         return address.host, address.port

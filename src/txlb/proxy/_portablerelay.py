@@ -33,14 +33,14 @@ class PortableRelay(BaseRelay):
 
     @param reactor: connects, and watches the sockets.
     @param deadlines: where timeouts wait.
-    @param timeouts: when a silent connection is ended.
+    @param timeouts: the times after which a silent connection is ended.
     @param ended: is called once with the result of each connection.
-    @param table: where connections note themselves if they are asked for.
+    @param table: the table of connections, which all relays of a balancer share.
     """
 
     name = "portable"
 
-    #: Makes the endpoint for an address, from the reactor and the address.
+    #: Makes the endpoint for the reactor and an address.
     makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] = SocketEndpoint
 
     def __init__(

@@ -1,5 +1,5 @@
 """
-Reading what comes before a connection's own bytes.
+Reading the preface of a connection.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _log = Logger()
 @implementer(IReadDescriptor)
 class PrefaceReader:
     """
-    Reads from one client until its preface is complete.
+    The reader of one client's preface.
 
-    @param sock: the client's socket, which stays its owner's.
-    @param preface: what understands the bytes.
+    @param sock: the client's socket, non-blocking. It is not closed here.
+    @param preface: parses the bytes.
     @param verdict: is called once, with the preface's L{Done} or L{Reject}.
     """
 
@@ -69,7 +69,7 @@ class PrefaceReader:
 
     def stop(self) -> None:
         """
-        Give up on this client.
+        Reject the client, as the balancer stops.
         """
         self._decide(Reject("the balancer stops"))
 
@@ -87,7 +87,7 @@ class PrefaceReader:
         self._left -= len(data)
         try:
             answer = self._preface.feed(data)
-        except Exception:  # noqa: BLE001 - anybody may have written it
+        except Exception:  # noqa: BLE001 - a preface of a plugin may raise anything
             _log.failure("a preface could not be read")
             answer = Reject("it could not be read")
         if isinstance(answer, (Done, Reject)):

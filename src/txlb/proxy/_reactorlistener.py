@@ -70,7 +70,7 @@ class ReactorListener(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> AcceptedClient | None:
         """
-        See L{IProtocolFactory}. Before L{start} nobody is accepted.
+        Make the protocol for a client. No client is accepted before L{start}.
         """
         if not self._started:
             return None
@@ -87,8 +87,8 @@ class ReactorListener(Factory):
 
     def pause(self) -> None:
         """
-        Accept nobody until L{start}. The reactor closes the connections of clients that
-        come meanwhile.
+        Accept no client until L{start}. The reactor closes the connections of clients that
+        connect meanwhile.
         """
         self._started = False
 
@@ -99,7 +99,7 @@ class ReactorListener(Factory):
         configured: Listener,
     ) -> None:
         """
-        Let another one accept from now on.
+        Give the connections to another taker from now on.
 
         @param reactor: is not used; the reactor that listens is the same.
         @param configured: the listener at this place as it is configured from now on.
@@ -109,7 +109,7 @@ class ReactorListener(Factory):
 
     def drain(self) -> None:
         """
-        Take those that are in the backlog. It is the reactor's, which gives none away.
+        Do nothing: the backlog belongs to the reactor, which does not tell what is in it.
         """
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ class ReactorListener(Factory):
 
 def _where(address: ListenAddress, port: IListeningPort) -> Address:
     """
-    Where a port listens, with the number that the reactor chose.
+    Find the address of a port, with the number that the reactor chose.
     """
     if isinstance(address, TCPAddress):
         return TCPAddress(address.host, getattr(port.getHost(), "port", address.port))

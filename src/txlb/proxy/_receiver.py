@@ -1,5 +1,5 @@
 """
-The protocol of a transport that reads and writes apart.
+The protocol of a transport whose reading and writing fail separately.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ from twisted.python.failure import Failure
 
 class Receiver(Protocol):
     """
-    What a transport tells of its peer.
+    The receiver of a transport's events.
     """
 
     def makeConnection(self, transport: Any) -> None:
         """
-        This is the transport.
+        Take the transport.
         """
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The peer has sent bytes.
+        Take bytes of the peer.
         """
 
     def readConnectionLost(self) -> None:
         """
-        The peer has sent all.
+        Take note that the peer has sent all.
         """
 
     def writeConnectionLost(self) -> None:
         """
-        The peer was told that it will get no more.
+        Take note that the peer was told that it will get no more.
         """
 
     def writeFailed(self) -> None:
         """
-        The peer takes nothing more. What it has sent can still be read, and
-        C{connectionLost} follows at the end of it.
+        Take note that the peer takes nothing more. The bytes that it has sent can still be
+        read, and C{connectionLost} follows at the end of them.
         """
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        The socket is closed.
+        Take note that the socket is closed.
         """

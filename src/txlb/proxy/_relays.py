@@ -28,7 +28,7 @@ class Relays:
     still have older ones.
 
     @param ended: is called once with the result of each connection.
-    @param table: where connections note themselves if they are asked for.
+    @param table: the table of connections, which all relays of a balancer share.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
 
@@ -122,7 +122,7 @@ class Relays:
 
     def trackConnections(self) -> None:
         """
-        Note all connections to hosts. See L{IRelay.trackConnections}.
+        Track the connections to hosts. See L{IRelay.trackConnections}.
         """
         for relay in self.all:
             relay.trackConnections()

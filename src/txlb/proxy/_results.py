@@ -1,5 +1,5 @@
 """
-What a relay says at the end of a connection, and what is recorded of it.
+The result of a relayed connection, and its record.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from txlb.pool import Dial, GaveUp, Lease
 @dataclass(slots=True)
 class Relayed:
     """
-    A connection that a relay was given is over.
+    The result of a connection that is over.
 
     @ivar dial: the search for its host.
-    @ivar lease: the claim that it had, released by now; L{None} where no host
-        was reached.
-    @ivar gaveUp: why none was reached; L{None} where one was, or where the
+    @ivar lease: the claim on the host, released by now; L{None} if no host was reached.
+    @ivar gaveUp: the reason for which no host was reached; L{None} if one was, or if the
         search was cut short by a stop.
     """
 
@@ -29,7 +28,7 @@ class Relayed:
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """
-    When a relay ends a silent connection.
+    The times after which a relay ends a silent connection.
 
     @ivar idle: seconds without a byte either way; 0 for never.
     @ivar fin: the same once one side has finished sending; 0 for never.
@@ -42,23 +41,22 @@ class Timeouts:
 @dataclass(frozen=True, slots=True)
 class ConnectionRecord:
     """
-    What is logged of a finished connection. The fields are those of HAProxy's
-    tcplog, in words.
+    The record of a finished connection. The fields are those of HAProxy's tcplog.
 
     @ivar client: the client's address.
     @ivar service: the service's name.
     @ivar group: the name of the group that was enabled.
-    @ivar host: the host's name; L{None} where none was reached.
-    @ivar connectTime: seconds until the host was reached; L{None} where none was.
-    @ivar totalTime: seconds in all.
+    @ivar host: the host's name; L{None} if none was reached.
+    @ivar connectTime: seconds until the host was reached; L{None} if none was.
+    @ivar totalTime: seconds from the beginning of the search to the end.
     @ivar bytesIn: bytes from the client to the host.
     @ivar bytesOut: bytes from the host to the client.
-    @ivar outcome: how it ended, one word.
-    @ivar tries: how many hosts were tried.
-    @ivar active: connections of the balancer when this one had ended.
-    @ivar serviceActive: those of the service.
-    @ivar groupActive: those of the group.
-    @ivar hostActive: those of the host.
+    @ivar outcome: one word for how it ended.
+    @ivar tries: the number of hosts that were tried.
+    @ivar active: connections of the balancer after this one had ended.
+    @ivar serviceActive: connections of the service, likewise.
+    @ivar groupActive: connections of the group, likewise.
+    @ivar hostActive: connections of the host, likewise.
     """
 
     client: str
@@ -78,6 +76,6 @@ class ConnectionRecord:
 
     def asDict(self) -> dict[str, object]:
         """
-        The record in values that any format can hold.
+        Return the record in values that any format can hold.
         """
         return asdict(self)

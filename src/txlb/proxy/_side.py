@@ -51,11 +51,13 @@ class SideOwner(Protocol):
 @implementer(IHalfCloseableProtocol)
 class Side(TwistedProtocol):
     """
-    One side of a pair. It only passes on what happens to it. Owned by its pair.
+    One side of a pair. It passes its transport's events on to the pair. Owned by its pair.
 
-    @ivar sentAll: its FIN was read.
-    @ivar toldAll: the other side's FIN was passed on to it.
-    @ivar failed: it takes nothing more. What it has sent can still be read.
+    @ivar other: the other side.
+    @ivar sentAll: whether its FIN was read.
+    @ivar toldAll: whether the other side's FIN was passed on to it.
+    @ivar failed: whether it takes nothing more. The bytes that it has sent can still be read.
+    @ivar resetOutcome: the outcome of the connection if this side resets it.
     """
 
     transport: Any
@@ -79,7 +81,7 @@ class Side(TwistedProtocol):
     @property
     def onTheWay(self) -> int:
         """
-        Bytes that the system has taken for this side, and that it has not taken yet.
+        Bytes that the system has taken for this side, and that the peer has not taken yet.
         """
         sock = _socketOf(self.transport)
         return 0 if sock is None else bytesOnTheWay(sock.fileno())
@@ -87,17 +89,17 @@ class Side(TwistedProtocol):
     @property
     def undelivered(self) -> int:
         """
-        Bytes that were written to this side and that a reset would take away. On a UNIX
-        socket what the system has taken is the peer's.
+        Bytes that were written to this side and that a reset would drop. On a UNIX socket
+        the bytes that the system has taken belong to the peer.
         """
         sock = _socketOf(self.transport)
-        # Of a transport of the reactor's nobody knows.
+        # A transport of the reactor does not tell how many it has; 0 is assumed.
         waiting: int = getattr(self.transport, "waiting", 0)
         return waiting if sock is None or sock.family == socket.AF_UNIX else waiting + self.onTheWay
 
     def connectionMade(self) -> None:
         """
-        Nothing is read before both sides are there.
+        Stop reading until both sides are connected.
         """
         self.transport.pauseProducing()
         sock = _socketOf(self.transport)
@@ -106,40 +108,40 @@ class Side(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Pass it on.
+        Write the bytes to the other side.
         """
         self.other.transport.write(data)
         self._pair.moved(self, len(data))
 
     def readConnectionLost(self) -> None:
         """
-        It has sent all.
+        Tell the other side that this one has sent all.
         """
         self.sentAll = True
         self._pair.ended(self)
         if self.other.isOpen:
-            # A producer that is paused would keep the FIN back for ever.
+            # A paused producer would keep the FIN back for ever.
             self.other.transport.unregisterProducer()
             self.other.transport.loseWriteConnection()
         self._pair.progressed()
 
     def writeConnectionLost(self) -> None:
         """
-        It has been told that the other side has sent all.
+        Tell the pair that this side knows that the other one has sent all.
         """
         self.toldAll = True
         self._pair.progressed()
 
     def writeFailed(self) -> None:
         """
-        It takes nothing more.
+        Tell the pair that this side takes nothing more.
         """
         self.failed = True
         self._pair.failed(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        It is closed.
+        Tell the pair that this side is closed.
         """
         self._isLost = True
         self._pair.lost(self)
@@ -147,7 +149,7 @@ class Side(TwistedProtocol):
 
 def _socketOf(transport: Any) -> socket.socket | None:
     """
-    The socket of a transport that has one.
+    Find the socket of a transport; L{None} if it has none.
     """
     getHandle = getattr(transport, "getHandle", None)
     handle = getHandle() if getHandle is not None else None

@@ -1,5 +1,5 @@
 """
-ConnectingSocket to an address with a socket of our own.
+The endpoint of the portable relay.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from txlb.proxy._connectingsocket import ConnectingSocket
 @implementer(IStreamClientEndpoint)
 class SocketEndpoint:
     """
-    An address that needs no look-up, TCP or UNIX.
+    An endpoint for an address that needs no look-up, TCP or UNIX.
 
-    A host that answers and resets at once was reached: the protocol is connected, and
-    reads what was sent. Twisted's own endpoints take that for a failure to connect, and
-    drop it. There is no timeout: who connects cancels in time.
+    A host that answers and resets at once was reached: the protocol is connected, and reads
+    the answer. Twisted's own endpoints take that for a failure to connect, and drop the
+    answer. There is no timeout: the caller cancels in time.
 
-    @param reactor: what watches the socket.
+    @param reactor: watches the socket.
     """
 
     def __init__(self, reactor: Any, address: Address) -> None:
@@ -32,10 +32,10 @@ class SocketEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        See L{IStreamClientEndpoint.connect}.
+        Connect.
 
-        @return: fires with the protocol. It fails with L{error.ConnectError}, or one of
-            its kinds for what the system said, with L{error.NoProtocol} if the factory
-            wants none, and with L{error.ConnectingCancelledError} if it is cancelled.
+        @return: fires with the protocol. It fails with L{error.ConnectError}, or the subclass
+            for the error of the system, with L{error.NoProtocol} if the factory makes no
+            protocol, and with L{error.ConnectingCancelledError} if it is cancelled.
         """
         return ConnectingSocket(self._reactor, self._address, protocolFactory).done

@@ -1,5 +1,5 @@
 """
-Listening sockets: made, bound, and their errors told in words.
+Making and binding listening sockets, and options of sockets.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ from txlb.process import listenUNIX
 from txlb.proxy._inherited import inheritedSockets
 from txlb.proxy._near import dontPace, isNear, systemPaces
 
-#: Connections that the kernel keeps for us while we are busy; it takes no more
-#: than C{net.core.somaxconn}.
+#: Connections that the kernel keeps while the process is busy: the default of
+#: C{net.core.somaxconn} since Linux 5.4, which is its bound.
 BACKLOG = 4096
 
-#: A dead peer is noticed after KEEPALIVE_IDLE + KEEPALIVE_COUNT *
-#: KEEPALIVE_INTERVAL seconds of silence: two minutes, where the system's own
-#: settings take more than two hours.
+#: A dead peer is noticed after KEEPALIVE_IDLE + KEEPALIVE_COUNT * KEEPALIVE_INTERVAL seconds of
+#: silence: 60 + 4 * 15 = 120. The defaults of Linux take 7200 + 9 * 75 seconds.
 KEEPALIVE_IDLE = 60
 KEEPALIVE_INTERVAL = 15
 KEEPALIVE_COUNT = 4
 
-#: The options that bound the time to live of what is received: C{IP_MINTTL} and
-#: C{IPV6_MINHOPCOUNT} of Linux, which the socket module has no names for.
+#: The options for the least time to live of received packets: C{IP_MINTTL} and
+#: C{IPV6_MINHOPCOUNT} of Linux, for which the socket module has no names.
 _LEAST_TTL = {
     socket.AF_INET: (socket.IPPROTO_IP, 21),
     socket.AF_INET6: (socket.IPPROTO_IPV6, 73),
 }
+
+#: The highest time to live, of 8 bits. Most systems begin with less.
 MOST_TTL = 255
 
 _REASONS = {
@@ -56,7 +57,8 @@ _REASONS = {
     errno.EAFNOSUPPORT: "this machine does not do this kind of address",
 }
 
-#: Ports below this one belong to root.
+#: The first port that a user without privileges may bind (C{net.ipv4.ip_unprivileged_port_start}
+#: can change it).
 UNPRIVILEGED = 1024
 
 #: How often the system chooses another port if one of its choice is taken elsewhere.
@@ -65,13 +67,13 @@ PORT_TRIES = 5
 
 def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.socket]:
     """
-    Bind and listen. Nobody is accepted yet, but clients can connect and wait.
+    Bind and listen. Clients can connect and wait in the backlog, but none is accepted yet.
 
-    @param address: where. Every interface makes two sockets where the machine
-        has IPv6, one for each kind of address; a name makes one for each of its
-        addresses; one that is inherited makes as many as have its name.
+    @param address: the address. Every interface makes two sockets if the machine has IPv6,
+        one for each family; a name makes one for each of its addresses; an inherited address
+        makes one for each inherited socket of its name.
     @return: non-blocking, close-on-exec sockets, at least one.
-    @raise ListenError: it can't be had. Nothing stays open then.
+    @raise ListenError: the address can't be had. No socket stays open then.
     """
     if isinstance(address, InheritedAddress):
         return _inherit(address)
@@ -86,8 +88,8 @@ def bindSockets(address: ListenAddress, backlog: int = BACKLOG) -> list[socket.s
 
 def _bindPlaces(address: TCPAddress, places: Sequence[Place], backlog: int) -> list[socket.socket]:
     """
-    Bind at all places. If the system chooses the port, it does so for the first place, and
-    another program may have the same port at another one: then it chooses again.
+    Bind at all places. If the system chooses the port, it does so for the first place. Another
+    program may have that port at another place; then the system chooses again.
     """
     for _ in range(PORT_TRIES if not address.port and len(places) > 1 else 0):
         try:
@@ -102,14 +104,14 @@ def _bindPlaces(address: TCPAddress, places: Sequence[Place], backlog: int) -> l
 def _bindAll(address: TCPAddress, places: Iterable[Place], backlog: int) -> list[socket.socket]:
     """
     Bind and listen at each place, all with one port. Places of IPv6 are left out on a
-    machine that has none, unless nothing else is left.
+    machine without IPv6, unless there are no others.
     """
     refused: ListenError | None = None
     with contextlib.ExitStack() as opened:
         sockets: list[socket.socket] = []
         for family, name in places:
             if not address.port and sockets:
-                # The first one has got a port of the system's choice.
+                # The system has chosen the port for the first place.
                 name = (name[0], sockets[0].getsockname()[1], *name[2:])  # noqa: PLW2901
             try:
                 sock = _bindTCP(address, family, name, backlog)
@@ -144,7 +146,7 @@ def _bindTCP(
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # On Linux an accepted socket inherits these, which saves the calls.
+        # On Linux accepted sockets inherit these, which saves system calls.
         setStreamOptions(sock)
         if isNear(address) and systemPaces():
             dontPace(sock)
@@ -179,7 +181,7 @@ def _newSocket(address: Address, family: socket.AddressFamily) -> socket.socket:
 
 def _removeStale(address: UNIXAddress) -> None:
     """
-    Remove a socket that nobody listens on any more. Anything else is left alone.
+    Remove the file of a socket on which no program listens any more. Other files stay.
     """
     try:
         mode = os.lstat(address.path).st_mode
@@ -204,8 +206,8 @@ def _listenError(address: Address, error: OSError) -> ListenError:
 
 def setStreamOptions(sock: _socket.socket) -> None:
     """
-    Small writes go out at once, urgent data comes in line, and a peer that is gone is
-    noticed.
+    Have small writes sent at once (C{TCP_NODELAY}), urgent data read in line, and a peer
+    noticed that has gone.
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
@@ -214,7 +216,7 @@ def setStreamOptions(sock: _socket.socket) -> None:
 
 def keepAlive(sock: _socket.socket) -> None:
     """
-    Notice a TCP peer that is gone. Other sockets notice by themselves.
+    Have a TCP peer noticed that has gone. Other kinds of sockets need no probes for that.
     """
     if sock.family == socket.AF_UNIX:
         return
@@ -230,7 +232,7 @@ def keepAlive(sock: _socket.socket) -> None:
 
 def bytesOnTheWay(fd: int) -> int:
     """
-    Bytes that the system has taken from us and the peer has not.
+    Count the bytes that the system has taken for a peer and the peer has not taken yet.
 
     @param fd: of a socket.
     """
@@ -239,7 +241,7 @@ def bytesOnTheWay(fd: int) -> int:
 
 def bytesToRead(fd: int) -> int:
     """
-    Bytes that have come and were not read yet.
+    Count the bytes that have arrived and were not read yet.
 
     @param fd: of a socket.
     """
@@ -253,23 +255,21 @@ def _ask(fd: int, request: int) -> int:
 
 def ignoreNewcomers(sock: socket.socket) -> None:
     """
-    Take no new connections into the backlog of a listening socket that is about
-    to be closed. Those whom the kernel let in after the last accept and before
-    the close would be told that they are connected, and then be reset. A
-    newcomer who is ignored tries again after a second, and by then somebody else
-    listens, or nobody does.
+    Take no new connections into the backlog of a listening socket that is about to be
+    closed. A client that the kernel connects between the last accept and the close would be
+    reset. A client whose SYN is dropped sends it again after a second, and by then another
+    listener answers, or the kernel refuses.
 
-    This is the check of RFC 5082 (GTSM): Linux drops a packet whose time to live
-    is below the socket's bound, and systems begin with 64 or 128. Elsewhere this
-    does nothing.
+    This uses the check of RFC 5082 (GTSM): Linux drops a packet whose time to live is below
+    the socket's bound, and most systems begin with 64 or 128. On other systems this does nothing.
     """
     _setLeastTTL(sock, MOST_TTL)
 
 
 def heedAgain(sock: socket.socket) -> None:
     """
-    A connection that was accepted after L{ignoreNewcomers} may have that bound
-    from its listener. Take it off; what was dropped meanwhile is sent again.
+    Remove the bound of L{ignoreNewcomers} from an accepted socket, which may have inherited
+    it. The peer sends the packets again that were dropped meanwhile.
     """
     _setLeastTTL(sock, 0)
 
@@ -283,11 +283,11 @@ def _setLeastTTL(sock: socket.socket, least: int) -> None:
 
 def socketAddress(sock: socket.socket) -> Address:
     """
-    Where a socket of ours listens, with the port that the system chose.
+    Find the address at which a socket listens, with the port that the system chose.
     """
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         path = os.fsdecode(name)
-        # One in no file system, which others write so as well.
+        # A name in no file system is written with an "@", as by ss(8) and systemd.
         return UNIXAddress(f"@{path[1:]}" if path.startswith("\0") else path)
     return TCPAddress(hostOf(name), name[1])

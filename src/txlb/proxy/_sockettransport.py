@@ -1,15 +1,16 @@
 """
-One socket of a connection of the portable relay, as a transport of Twisted's.
+The transport of the portable relay.
 
-Twisted's own transport closes its socket as soon as a write fails, or the reactor says
-that the peer is gone, and then what the peer had sent before is lost. TCP keeps it for the
-reader, and a host that refuses an upload relies on that (RFC 9112, section 9.6). So here
-reading and writing fail separately: a socket that can't be written to is read to the end.
+Twisted's own transport closes its socket as soon as a write fails, or the reactor says that
+the peer has gone. Then the bytes that the peer had sent before are lost. TCP keeps them for
+the reader, and a host that refuses an upload relies on that (RFC 9112, section 9.6). So this
+transport's reading and writing fail separately: a socket that can't be written to is read to
+the end.
 
-It differs in two more ways. Bytes are sent at once where the system takes them, which saves
-a turn of the reactor and a system call. Urgent data arrives in line, so that it neither is
-lost nor hides what follows it. Descriptors that come with the bytes of a UNIX socket are
-closed by the system, as nobody asks for them.
+It differs in two more ways. It sends bytes at once if the system takes them, which saves a
+turn of the reactor and a system call. Urgent data arrives in line, so that it neither is lost
+nor hides the bytes that follow. The system closes descriptors that come with the bytes of a
+UNIX socket, because this transport does not receive them.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from zope.interface import implementer
 
 from txlb.proxy._receiver import Receiver
 
-#: Bytes that are read at once.
+#: Bytes that are read at once, as Twisted's transports do (C{FileDescriptor.bufferSize}).
 CHUNK = 65536
 
-#: Closing with this sends a reset.
+#: The value of C{SO_LINGER} with which close(2) sends a reset: on, and zero seconds.
 RESET = struct.pack("ii", 1, 0)
 
 _done = Failure(error.ConnectionDone())
@@ -48,13 +49,12 @@ _aborted = Failure(error.ConnectionAborted())
 @implementer(ITransport, IConsumer, IPushProducer, IReadWriteDescriptor)
 class SocketTransport:
     """
-    A connected stream socket, TCP or UNIX. Owned by the protocol that it serves.
+    A transport on a connected stream socket, TCP or UNIX. Owned by the protocol that it
+    serves. It works under every reactor that watches descriptors.
 
-    It works under every reactor that watches descriptors.
-
-    @param reactor: what watches the socket.
-    @param sock: the socket, non-blocking, which is the transport's from here.
-    @param protocol: is connected at once, and told what happens.
+    @param reactor: watches the socket.
+    @param sock: the socket, non-blocking, which belongs to the transport from here.
+    @param protocol: is connected at once, and gets the events.
     @param failed: whether the peer has reset the connection already.
     """
 
@@ -68,9 +68,9 @@ class SocketTransport:
         self._producer: Any = None
         self._producerPaused = False
         self._reading = True
-        # What the peer did: it has sent all; it takes nothing more.
+        # Whether the peer has sent all; whether it takes nothing more.
         self._ended = self._failed = False
-        # What the protocol asked for: to send no more; to close.
+        # Whether the protocol has asked to send no more; to close.
         self._finishing = self._losing = False
         # Whether the reactor is in one of our methods; whether to close after that.
         self._inTurn = self._leaving = self._closed = False
@@ -108,7 +108,7 @@ class SocketTransport:
             self._reactor.addWriter(self)
         self._unsent += data
         if self._producer is not None:
-            # Each time: one that began before everything was taken may have gone on.
+            # Each time: the producer may have gone on before all bytes were taken.
             self._producerPaused = True
             self._producer.pauseProducing()
 
@@ -146,7 +146,7 @@ class SocketTransport:
 
     def _fail(self) -> None:
         """
-        The peer takes nothing more.
+        Take note that the peer takes nothing more.
         """
         if self._leaving or self._closed:
             return
@@ -161,7 +161,7 @@ class SocketTransport:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
-        See L{IConsumer.registerProducer}. Only push producers will do.
+        Take a push producer; others are not supported.
         """
         self._producer = producer
         self._producerPaused = False
@@ -171,7 +171,7 @@ class SocketTransport:
 
     def loseWriteConnection(self) -> None:
         """
-        Tell the peer that this was all, once it was written.
+        Tell the peer that this was all, once all bytes are written.
         """
         if self._failed or self._finishing or self._leaving or self._closed:
             return
@@ -204,7 +204,7 @@ class SocketTransport:
 
     def doRead(self) -> Any:
         if not self._reading:
-            return None  # it was paused in this very turn
+            return None  # it was paused in this turn
         self._inTurn = True
         try:
             try:
@@ -224,12 +224,12 @@ class SocketTransport:
 
     def _end(self) -> None:
         """
-        The peer has sent all.
+        Take note that the peer has sent all.
         """
         self._ended = True
         self.pauseProducing()
         if self._failed:
-            # The system tells of a reset once; after that it looks like an end.
+            # The system tells of a reset once; after that a read looks like an end.
             self._leave(_lost)
         else:
             self._protocol.readConnectionLost()
@@ -238,7 +238,7 @@ class SocketTransport:
 
     def loseConnection(self) -> None:
         """
-        See L{ITransport.loseConnection}: close, once everything was written.
+        Close, once all bytes are written.
         """
         if self._losing or self._leaving or self._closed:
             return
@@ -249,19 +249,19 @@ class SocketTransport:
 
     def abortConnection(self) -> None:
         """
-        Reset the connection, now. What was written and has not reached the peer is lost.
+        Reset the connection now. Bytes that have not reached the peer are lost.
         """
         if self._leaving or self._closed:
             return
         with contextlib.suppress(OSError):
-            # A UNIX socket takes it too, and has no use for it.
+            # A UNIX socket accepts the option too, and does not use it.
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._leave(_aborted)
 
     def _leave(self, reason: Failure) -> None:
         """
-        Close: now, or at the end of this turn of the reactor, which looks for the
-        descriptor once more.
+        Close, now or at the end of this turn of the reactor, which uses the descriptor once
+        more.
         """
         self._leaving = True
         self._reason = reason
@@ -279,9 +279,9 @@ class SocketTransport:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IReadWriteDescriptor}: the reactor watches it no more. It calls this for
-        what L{doRead} and L{doWrite} return and raise, and where a socket that is not read
-        has failed.
+        Close or go on, as the reactor watches the socket no more. It calls this if
+        L{doRead} or L{doWrite} return an error or raise, and if a socket has failed that is
+        not read.
         """
         if self._closed:
             return
@@ -314,7 +314,7 @@ class SocketTransport:
 
     def getHandle(self) -> socket.socket:
         """
-        The socket.
+        Return the socket.
         """
         return self._sock
 
@@ -338,7 +338,7 @@ class SocketTransport:
 
 def _hasFailed(sock: socket.socket) -> bool:
     """
-    Whether a socket has an error, or its peer has closed it for both directions.
+    Say whether a socket has an error, or its peer has closed it for both directions.
     """
     poll = select.poll()
     poll.register(sock, 0)

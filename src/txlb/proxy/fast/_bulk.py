@@ -1,5 +1,5 @@
 """
-Much to move: by splice(2) through a pipe, or by copying where there is none.
+Moving bulk: by splice(2) through a pipe, or by copying if there is no pipe.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from txlb.proxy.fast._end import End
     from txlb.proxy.fast._pipes import Pipe
 
-#: Times that a pipe, or the buffer, is filled in a turn.
+#: Times that a pipe, or the buffer, is filled in a turn: with pipes of 1 MiB, 2 MiB.
 ROUNDS = 2
 
-#: A turn that moves less than this many bytes, and all that there was, moves small
-#: traffic: that goes the short way again.
+#: If a turn moves all bytes that there were, and fewer than this, the direction carries small
+#: traffic again, which End.pump moves. This is a quarter of the read that begins bulk, so that
+#: a direction does not change to and fro.
 SMALL = 16384
 
-#: Bytes that are copied at once.
+#: Bytes that are copied at once: large enough that system calls cost little beside the copy.
 BUFFER_SIZE = 262144
 
-#: Bytes that are copied at once from a UNIX socket: what the peer does not take has to be
-#: kept.
+#: Bytes that are copied at once from a UNIX socket. The relay keeps those that the peer does
+#: not take, so this bounds the memory of a connection.
 LEFT = 32768
 
 MOVE_WITHOUT_WAITING = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
@@ -61,7 +62,7 @@ def _splice(end: End) -> None:
         if not (end.piped or _fill(end, pipe, before)) or not _empty(end, pipe):
             return
         if end.batched and not (end.piped or end.last) and bytesToRead(end.fd) < MUCH:
-            # It says when it has so much again.
+            # The loop tells when it has so much again.
             _release(end)
             return
     if end.burst >= LASTING and not end.batched:
@@ -75,27 +76,27 @@ def _splice(end: End) -> None:
 
 def _fill(end: End, pipe: Pipe, before: int) -> bool:
     """
-    Take what an end has sent into its pipe, which is empty.
+    Move bytes that an end has sent into its pipe, which is empty.
 
     @param before: C{burst} when this turn began.
-    @return: whether there was anything.
+    @return: whether there were any.
     """
     if end.urgent:
-        # Splicing does not go beyond an urgent byte.
+        # Splicing stops before an urgent byte.
         _release(end)
         end.connection.loop.queueBulk(end)
         return False
     try:
         count = os.splice(end.fd, pipe.writer, pipe.size, flags=MOVE_WITHOUT_WAITING)
     except BlockingIOError:
-        # The pipe is empty, so it is the source that has nothing.
+        # The pipe is empty, so the source has nothing.
         _drained(end, end.burst - before)
         return False
     except OSError:
         end.connection.broke(end)
         return False
     if not count:
-        # The end; or an urgent byte, and the end is behind it. A read tells.
+        # Either the end, or an urgent byte with the end behind it. A read tells which.
         _release(end)
         end.bulk = False
         end.last = True
@@ -108,14 +109,14 @@ def _fill(end: End, pipe: Pipe, before: int) -> bool:
 
 def _empty(end: End, pipe: Pipe) -> bool:
     """
-    Give what is in the pipe to the peer, or a part of it.
+    Move the bytes in the pipe to the peer, or a part of them.
 
     @return: whether it took any.
     """
     try:
         count = os.splice(pipe.reader, end.peer.fd, end.piped, flags=MOVE_WITHOUT_WAITING)
     except BlockingIOError:
-        # The target takes no more; it will say when it does.
+        # The peer takes no more; the loop tells when it does.
         end.readable = True
         end.peer.hearOut()
         return False
@@ -138,11 +139,11 @@ def _release(end: End) -> None:
 
 def _drained(end: End, total: int) -> None:
     """
-    There is nothing left for now.
+    Go on without a pipe, as nothing is left for now.
 
-    @param total: bytes that were moved in this turn. None at all says nothing: what
-        an event told of may have been moved before the event came, and to leave the
-        pipe for that has the next 64 KiB of a burst copied, again and again.
+    @param total: bytes that were moved in this turn. 0 does not mean small traffic: the bytes
+        of an event may have been moved before the event came. If the direction left bulk for
+        that, the next 64 KiB of each burst would be copied.
     """
     end.readable = end.urgent = False
     _release(end)
@@ -153,8 +154,8 @@ def _drained(end: End, total: int) -> None:
 
 def _copy(end: End) -> None:
     """
-    Move the next bytes through the buffer. What the peer does not take stays with the
-    system, or no more than L{LEFT} of it is kept: there may be many slow peers.
+    Move the next bytes through the buffer. The bytes that the peer does not take stay with the
+    system, or at most L{LEFT} of them are kept, because there may be many slow peers.
     """
     total = 0
     for _ in range(ROUNDS):
@@ -178,21 +179,21 @@ def _copy(end: End) -> None:
 
 def _peek(end: End) -> int:
     """
-    Copy what an end has sent, and leave it with the system.
+    Copy bytes that an end has sent, and leave them with the system.
     """
     return end.socket().recv_into(_buffer, BUFFER_SIZE, socket.MSG_PEEK)
 
 
 def _read(end: End) -> int:
     """
-    Take a little of what an end has sent.
+    Read at most L{LEFT} of the bytes that an end has sent.
     """
     return os.readv(end.fd, _LITTLE)
 
 
 def _write(end: End, count: int) -> bool:
     """
-    Write so many bytes of the buffer to the peer.
+    Write the first bytes of the buffer to the peer.
 
     @return: whether it took all of them.
     """
@@ -207,7 +208,7 @@ def _write(end: End, count: int) -> bool:
     if sent:
         connection.moved(end, sent)
         if end.peeks:
-            # TCP drops them without copying anything.
+            # TCP drops them without a copy.
             end.socket().recv_into(_buffer, sent, socket.MSG_TRUNC)
     if sent == count:
         return True

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from txlb.proxy._results import Timeouts
     from txlb.proxy.fast._wheel import Slot
 
-#: Closing with this sends a reset.
+#: The value of C{SO_LINGER} with which close(2) sends a reset: on, and zero seconds.
 RESET = struct.pack("ii", 1, 0)
 
-#: Seconds between two looks at a connection that may be silent for ever.
+#: Seconds between two looks at a connection without a timeout. A look turns on keepalive.
 SELDOM = 3600.0
 
 
@@ -111,7 +111,7 @@ class Connection:
         self._onTheWay = 0
         # It may be the reactor's turn, and not the loop's.
         self.lastMoved = now = loop.now = loop.seconds()
-        # From here on the lease is released whatever the following raises.
+        # From here on the lease is released, also if something raises.
         self.search = None
         self._tracked = tracked
         self.lease = attempt.lease
@@ -127,8 +127,8 @@ class Connection:
             self.askBy(now + idle)
         if self._first is not None:
             self._sendFirst(self._first, client, host)
-        # What the client sent early is there already; only then is there
-        # anything to be told of it.
+        # Bytes that the client sent early are there already. The loop watches it after that,
+        # which saves an event.
         client.pump()
         if not self.over:
             client.hearsOut = client.blocked = client.unsent is not None
@@ -140,8 +140,8 @@ class Connection:
             loop.watch(client.fd, self._lastBytes.handlerOf(client), EDGES)
 
     def _sendFirst(self, first: FirstBytes, client: End, host: End) -> None:
-        # Both are there before the first is written: if one of the two has failed, what it
-        # sent comes after what was handed over.
+        # Both ends have their first bytes before any are written: if one of them has failed,
+        # the bytes that it had sent come after the first bytes.
         client.unsent = first.toClient or None
         host.unsent = first.toHost or None
         client.flush()
@@ -154,7 +154,7 @@ class Connection:
 
     def moved(self, end: End, count: int) -> None:
         """
-        So many bytes that this end sent have been written to the other.
+        Count bytes that an end sent, which have been written to the other.
         """
         self.lastMoved = self.loop.now
         first = self._first
@@ -176,7 +176,7 @@ class Connection:
 
     def lasts(self, end: End) -> None:
         """
-        An end sends much, for long.
+        Take note that an end sends much, for long.
         """
         host = self.lease.host
         if end.isClient and host.addresses:
@@ -185,13 +185,13 @@ class Connection:
     @property
     def timeouts(self) -> Timeouts:
         """
-        When it is ended for being silent.
+        The times after which a silent connection is ended.
         """
         return self._relay.timeouts
 
     def halfClosed(self, end: End) -> None:
         """
-        An end has finished sending.
+        Take note that an end has finished sending.
         """
         if not end.isClient and not end.peer.ended:
             self.lease.hostFirst = True
@@ -232,13 +232,13 @@ class Connection:
 
     def _nextSilence(self, now: float) -> float:
         """
-        End it if it was silent for too long.
+        End the connection if it was silent for too long.
 
-        @return: when to look next.
+        @return: when to look next, in seconds of the monotonic clock.
         """
         client, host = self._client, self._host
-        # The client's has it from its listener; a short connection ends before
-        # this, and does without.
+        # The client's socket has it from its listener. A short connection ends before this,
+        # and saves the system calls.
         keepAlive(host.socket())
         half = client.ended or host.ended
         timeouts = self._relay.timeouts
@@ -247,12 +247,11 @@ class Connection:
             return now + SELDOM
         onTheWay = bytesOnTheWay(client.fd) + bytesOnTheWay(host.fd)
         if onTheWay != self._onTheWay or client.queued or host.queued:
-            # A slow reader empties the system's buffers for a long time before
-            # there is anything to write again. One that waits for its turn of bulk
-            # has something to move.
+            # A slow reader empties the system's buffers for a long time before the relay can
+            # write again. An end that waits for its turn of bulk has something to move.
             self._onTheWay = onTheWay
             self.lastMoved = now
-        # What was sent while the process slept may be on its way still.
+        # Bytes that were sent while the process slept may not have been read yet.
         silentAt = self.lastMoved + timeout + self.loop.deadlines.sleptSince(self.lastMoved)
         if now >= silentAt:
             self.end(Outcome.FIN_TIMEOUT if half else Outcome.IDLE_TIMEOUT)
@@ -279,7 +278,7 @@ class Connection:
 
     def abort(self, outcome: Outcome = Outcome.STOPPED) -> None:
         """
-        Reset it, in whatever state it is.
+        Reset the connection, in any state.
         """
         search, self.search = self.search, None
         if search is None:
@@ -290,13 +289,13 @@ class Connection:
 
     def breakDown(self) -> None:
         """
-        One of its handlers raised.
+        End the connection, as one of its handlers raised.
         """
         self.abort(Outcome.ERROR)
 
     def end(self, outcome: Outcome) -> None:
         """
-        It is over; the first to say so says how.
+        End the connection. The first outcome counts.
         """
         if self.over or not self.begun:
             if self._lastBytes is not None:
@@ -308,8 +307,8 @@ class Connection:
 
     def broke(self, end: End) -> None:
         """
-        The socket of an end has failed: deliver what it had sent, then reset its peer. From
-        here on L{LastBytes} has both ends, and for all others the connection is over.
+        Deliver the bytes of an end whose socket has failed, then reset its peer. From here on
+        L{LastBytes} has both ends, and for all other parts the connection is over.
         """
         if self.over:
             return
@@ -330,7 +329,8 @@ class Connection:
 
     def finish(self, outcome: Outcome) -> None:
         """
-        The last bytes were delivered, or can't be; L{LastBytes} calls this once.
+        End the connection, as the last bytes were delivered, or can't be. L{LastBytes} calls
+        this once.
         """
         self._lastBytes = None
         self._resetBoth()
@@ -338,7 +338,7 @@ class Connection:
 
     def _resetBoth(self) -> None:
         for end in (self._client, self._host):
-            # A UNIX socket takes it too, and has no use for it.
+            # A UNIX socket accepts the option too, and does not use it.
             end.socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def _close(self, result: Relayed, outcome: Outcome = Outcome.NOT_CONNECTED) -> None:
@@ -367,7 +367,7 @@ class Connection:
         """
         client = self._client
         client.close()
-        # Rings of objects wait long to be collected.
+        # Break the circles of objects, which the collector would find late.
         del self._client
         self.search = None
         if self.begun:

@@ -1,25 +1,25 @@
 """
 One socket of a relayed connection.
 
-An end is in one of these states, which are told by two flags::
+Two flags tell the state of an end::
 
     ended   told    the end ...
     -----   -----   ------------------------------------------------------------
-    no      no      is read, and written to
+    no      no      is read and written to
     yes     no      has finished sending (its FIN was read), and is written to
-    no      yes     has been told that its peer finished (our FIN was sent), and
-                    is read
-    yes     yes     is through; with its peer through as well, both are closed
+    no      yes     has been told that its peer finished (the relay's FIN was sent),
+                    and is read
+    yes     yes     is done; if its peer is done as well, both are closed
 
-Both flags are only ever set. An end whose time is over takes its peer with it from any
-state, and so does an exception. If an end resets, or a write to it fails, L{LastBytes}
-takes over from any state: it delivers what that end had sent, and resets its peer then.
+No flag is ever cleared. A timeout or an exception resets both ends from any state. If an end
+resets, or a write to it fails, C{LastBytes} takes over from any state: it delivers the bytes
+that the end had sent, and then resets its peer.
 
-What it waits for is told by two more::
+Two more tell what an end waits for::
 
-    readable    there may be something to read that was left because the peer could
-                not take it; when the peer has taken what it has, this is read on
-    unsent      bytes that it could not take; while there are some the peer is
+    readable    there may be bytes that were not read because the peer could not take
+                them; they are read when the peer has taken the bytes before
+    unsent      bytes that the end could not take; while there are some the peer is
                 not read
 """
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from txlb.proxy.fast._loop import Loop
     from txlb.proxy.fast._pipes import Pipe
 
-#: Bytes that are read at once. A direction that fills it goes over to bulk.
+#: Bytes that are read at once. A direction that fills this goes over to bulk. Larger reads
+#: gain little for small traffic; the buffer of each read is allocated anew.
 CHUNK = 65536
 
 IN = select.EPOLLIN
@@ -107,23 +108,22 @@ class End:
     """
     One socket of a relayed connection. Owned by its connection.
 
-    It is read and written by its descriptor: an object for it is made, by
-    L{socket}, only where something wants one, which for a client is seldom.
+    It is read and written by its descriptor. L{socket} makes an object for it when one is
+    needed, which is rare for a client.
 
-    @param sock: the object, where there is one.
+    @param sock: the object for the socket, if there is one.
 
-    @ivar peer: the other one.
-    @ivar resetOutcome: how the connection ended if this end resets it.
-    @ivar last: whether a short read says nothing, so that it is read on: the end of what
-        it sends has come in, or an urgent byte has.
-    @ivar urgent: whether it is copied, and not spliced, until it has been read to the end.
+    @ivar peer: the other end.
+    @ivar last: whether it is read on after a short read, because the end of its bytes has come
+        in, or an urgent byte has.
+    @ivar urgent: whether its bytes are copied, and not spliced, until none are left.
     @ivar hearsOut: whether the loop tells when it can be written to.
-    @ivar blocked: whether it took no more when it was written to last, and its peer waits.
-    @ivar bulk: whether what it sends goes through a pipe.
+    @ivar blocked: whether it took no more at the last write, so that its peer waits.
+    @ivar bulk: whether its bytes go through a pipe.
     @ivar burst: bytes that have gone through pipes since it began to send much.
-    @ivar batched: whether it is read only when much has come; see L{ReadBatching}.
+    @ivar batched: whether it is read only when much has come; see C{ReadBatching}.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
-    @ivar pipe: the pipe that holds C{piped} bytes of its, L{None} when empty.
+    @ivar pipe: the pipe that holds C{piped} bytes of this end; L{None} for none.
     """
 
     __slots__ = (
@@ -148,7 +148,8 @@ class End:
         "urgent",
     )
 
-    #: Whether what it has sent can be looked at, and then dropped by as much as its peer took.
+    #: Whether its bytes can be looked at with C{MSG_PEEK}, and then as many dropped as its peer
+    #: took.
     peeks = True
 
     peer: End
@@ -171,11 +172,11 @@ class End:
 
     def socket(self) -> _socket.socket:
         """
-        The object for its socket.
+        Return the object for its socket.
         """
         sock = self._sock
         if sock is None:
-            # Whatever its family is: nothing here depends on it.
+            # The family may be another one: no method that is used here depends on it.
             sock = _socket.socket(socket.AF_INET, STREAM, 0, self.fd)
             self._sock = sock
         return sock
@@ -198,15 +199,15 @@ class End:
 
     def event(self, event: int) -> None:
         """
-        The loop tells what the socket is ready for.
+        Take an event of the loop.
         """
         if event == IN:
-            # As nearly always.
+            # This is the common case.
             self.pump()
             return
         if event & OUT and self.blocked and not self._goOn():
-            # It takes nothing yet; what it may have sent waits as well, but a
-            # reset does not.
+            # It takes nothing yet. Bytes that it may have sent wait as well, but a reset does
+            # not.
             if event & READ:
                 self.readable = True
                 if event & NOTEWORTHY:
@@ -223,7 +224,7 @@ class End:
 
     def _note(self, event: int) -> None:
         """
-        Remember what an event says beyond that there is something to read.
+        Remember the flags of an event beside those for bytes to read.
         """
         self.last = True
         if event & URGENT:
@@ -231,9 +232,9 @@ class End:
 
     def _goOn(self) -> bool:
         """
-        It can be written to again: go on with what it could not take.
+        Write the bytes that it could not take before, as it can be written to again.
 
-        @return: whether it took everything, and the connection goes on.
+        @return: whether it took all of them, and the connection goes on.
         """
         peer = self.peer
         if self.unsent is not None:
@@ -250,14 +251,14 @@ class End:
 
     def keep(self, unsent: bytes) -> None:
         """
-        Write these bytes when it takes more.
+        Keep bytes, and write them when it takes more.
         """
         self.unsent = unsent
         self.hearOut()
 
     def hearOut(self) -> None:
         """
-        It takes no more now: be told when it does.
+        Have the loop tell when it can be written to, as it takes no more now.
         """
         self.blocked = True
         if not self.hearsOut:
@@ -266,9 +267,9 @@ class End:
 
     def flush(self) -> bool:
         """
-        Write what it could not take before.
+        Write the bytes that it could not take before.
 
-        @return: whether it took everything.
+        @return: whether it took all of them.
         """
         unsent = self.unsent
         if unsent is None:
@@ -292,8 +293,8 @@ class End:
 
     def pump(self) -> None:  # noqa: C901, PLR0911, PLR0912 - calls would cost a tenth of it
         """
-        Move what this end has sent to its peer, until nothing is left or the
-        peer takes no more.
+        Move the bytes that this end has sent to its peer, until none are left or the peer
+        takes no more.
         """
         connection = self.connection
         if self.bulk:
@@ -324,14 +325,14 @@ class End:
                 connection.broke(peer)
                 return
             connection.lastMoved = connection.loop.now
-            # What was handed over has gone by now, or the peer would have some of
-            # it unsent.
+            # The first bytes have gone by now, or the peer would have some of them unsent. So
+            # all bytes count.
             if self.isClient:
                 connection.lease.addIn(sent)
             else:
                 connection.lease.addOut(sent)
             if sent < len(data):
-                # Bulk keeps nothing for a peer that is slow.
+                # From here on bulk moves the bytes, which keeps none for a slow peer.
                 self.readable = self.bulk = True
                 peer.keep(data[sent:])
                 return
@@ -344,14 +345,14 @@ class End:
 
     def moveBulk(self) -> None:
         """
-        A turn of bulk; the loop calls this.
+        Have a turn of bulk; the loop calls this.
         """
         if not self.connection.over:
             self.connection.moveBulk(self)
 
     def leavePipe(self) -> None:
         """
-        The connection is over: hold no pipe any more.
+        Give up the pipe, as the connection is over.
         """
         pipe, self.pipe = self.pipe, None
         if pipe is None:
@@ -364,12 +365,12 @@ class End:
 
     def finish(self) -> None:
         """
-        It has finished sending, and everything of it has been read.
+        Take note that it has finished sending, and that all its bytes have been read.
         """
         self.ended = True
         peer = self.peer
         if self.told and peer.unsent is None:
-            # The peer finished before. Closing says the same to it, and more.
+            # The peer finished before. Closing sends the FIN as well.
             self.connection.end(Outcome.DONE)
             return
         self.connection.halfClosed(self)
@@ -378,7 +379,7 @@ class End:
 
     def tell(self) -> None:
         """
-        Tell it that its peer has finished; everything before that was written.
+        Tell it that its peer has finished, as all bytes of the peer were written.
         """
         self.told = True
         if self.ended and self.peer.told:
@@ -391,6 +392,6 @@ class End:
 
     def breakDown(self) -> None:
         """
-        One of its handlers raised.
+        End the connection, as one of its handlers raised.
         """
         self.connection.breakDown()

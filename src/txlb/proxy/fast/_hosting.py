@@ -1,15 +1,14 @@
 """
-How the reactor hosts the loop: which of the two waits for the other.
+How the reactor hosts the loop: one of the two waits for the other.
 
 Any reactor that can watch a descriptor reads the loop's epoll like a socket
-(L{ReaderHosting}). Each event then takes a way of its own through the reactor, and two
-system calls that wait.
+(L{ReaderHosting}). Each event then goes through the reactor, and takes two system calls that
+wait.
 
-Under Twisted's epoll reactor it is turned inside out (L{EpollHosting}): the loop
-waits for its own events and for the reactor's epoll at once, each time that the
-reactor would have waited for its own. A turn of the reactor is one as before, with
-calls that are due, and calls from threads, before each wait; only the waiting is the
-loop's.
+Twisted's epoll reactor is hosted the other way round (L{EpollHosting}): the loop waits for its
+own events and for the reactor's epoll at once, each time that the reactor would have waited. A
+turn of the reactor stays the same, with due calls and calls from threads before each wait;
+only the loop waits in its place.
 """
 
 from __future__ import annotations
@@ -22,13 +21,14 @@ from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: Batches of events a turn at most, where the way through the reactor is long.
+#: Batches of events a turn at most under L{ReaderHosting}, where a turn costs a way through the
+#: reactor. A turn has a budget of time as well.
 BATCHES = 8
 
 
 class Hosted(Protocol):
     """
-    What is hosted: a L{txlb.proxy.fast.Loop}.
+    The part that is hosted: a L{txlb.proxy.fast.Loop}.
 
     @ivar now: the time when it looked for events last, by the clock C{seconds}.
     @ivar pending: whether there is something to do that no event will tell of.
@@ -46,19 +46,19 @@ class Hosted(Protocol):
 
     def fileno(self) -> int:
         """
-        The descriptor of its epoll.
+        Return the descriptor of its epoll.
         """
 
     def turn(self, timeout: float = 0.0, batches: int = 1) -> bool:
         """
-        Wait for events, and do what they tell.
+        Wait for events, and handle them.
 
         @return: whether there were any.
         """
 
     def catchUp(self) -> None:
         """
-        Do what is pending.
+        Do the work that is pending.
         """
 
     def watch(self, fd: int, handler: Any, events: int) -> None:
@@ -68,35 +68,35 @@ class Hosted(Protocol):
 
     def handle(self, fd: int, handler: Any) -> None:
         """
-        Give its events to this handler from now on.
+        Give the events of a descriptor to another handler from now on.
         """
 
 
 class Hosting(Protocol):
     """
-    One way to be hosted.
+    A way to host the loop.
     """
 
     def begin(self) -> None:
         """
-        From now on the loop has its turns.
+        Give the loop its turns from now on.
         """
 
     def end(self) -> None:
         """
-        From now on it has none.
+        Give the loop no more turns.
         """
 
     def soon(self) -> None:
         """
-        There is something to do, and it is not the loop's turn.
+        Give the loop a turn soon, as it has something to do outside its turns.
         """
 
 
 @implementer(IReadDescriptor)
 class ReaderHosting:
     """
-    The reactor reads the loop's epoll.
+    The way in which the reactor reads the loop's epoll.
     """
 
     def __init__(self, loop: Hosted, reactor: Any) -> None:
@@ -152,7 +152,8 @@ class ReaderHosting:
 
 class EpollHosting:
     """
-    The loop waits in the place of an epoll reactor, for itself and for that.
+    The way in which the loop waits in the place of an epoll reactor, for its own events and
+    for those of the reactor.
 
     @param theirs: the descriptor of the reactor's epoll.
     """
@@ -166,7 +167,7 @@ class EpollHosting:
         self._doIteration = reactor.doIteration
 
     def begin(self) -> None:
-        # Level-triggered: as long as the reactor has something to do.
+        # Level-triggered: it tells as long as the reactor has events.
         self._loop.watch(self._theirs, self._heard, select.EPOLLIN)
         self._reactor.doIteration = self.doIteration
 
@@ -178,7 +179,7 @@ class EpollHosting:
 
     def soon(self) -> None:
         """
-        See L{Hosting}. The next wait looks for that itself.
+        Do nothing: before the next wait it looks whether the loop has something to do.
         """
 
     def _heard(self, event: int) -> None:
@@ -186,13 +187,13 @@ class EpollHosting:
 
     def doIteration(self, delay: float | None) -> None:
         """
-        What the reactor's own method does, and a turn of the loop.
+        Have a turn of the loop, and one of the reactor if that has events.
 
-        @param delay: seconds to wait at most; L{None} for as long as it takes.
+        @param delay: seconds to wait at most; L{None} for no bound.
         """
         loop, reactor = self._loop, self._reactor
         if self._over or loop.inTurn:
-            # Somebody has kept this, or iterates within a turn.
+            # Another object has kept this method, or a handler iterates the reactor.
             self._doIteration(delay)
             return
         until = None if delay is None else loop.seconds() + delay
@@ -204,8 +205,8 @@ class EpollHosting:
                 return
             if not (busy or loop.pending) or self._over:
                 return
-            # There was only something for the loop: wait for more, unless the reactor
-            # has a call to make by now, or has been stopped.
+            # There were events of the loop only: wait for more, unless the reactor has a call
+            # to make by now, or has been stopped.
             if not reactor.running or reactor._justStopped:  # noqa: SLF001 - only this tells
                 return
             delay = reactor.timeout()
@@ -219,7 +220,7 @@ class EpollHosting:
 
 def hostingBy(reactor: Any, loop: Hosted) -> Hosting:
     """
-    The best way that a reactor has.
+    Choose the better way that a reactor allows.
     """
     theirs = _epollOf(reactor)
     if theirs is None:
@@ -229,10 +230,10 @@ def hostingBy(reactor: Any, loop: Hosted) -> Hosting:
 
 def _epollOf(reactor: Any) -> int | None:
     """
-    The descriptor of a reactor's epoll.
+    Find the descriptor of a reactor's epoll.
 
-    @return: L{None} where it has none that is known, or another loop waits in
-        its place already.
+    @return: L{None} if it is not Twisted's own epoll reactor, or another loop waits in its
+        place already.
     """
     # Imported here, as there is no epoll on other systems.
     from twisted.internet.epollreactor import EPollReactor  # noqa: PLC0415

@@ -1,15 +1,15 @@
 """
-What an end had sent before its socket failed.
+The delivery of the last bytes of an end whose socket has failed.
 
-A host that wants no more of a request answers and closes, maybe with data unread, and its
-system then sends a reset. The answer lies before that reset, in the buffers of the relay and
-of the system, while the relay finds out first that it can't write to the host any more. TCP
-keeps what has come before a reset for the reader, and so do HAProxy and nginx: the client
-gets the answer. RFC 9112 (section 9.6) tells why hosts do this.
+A host that wants no more of a request answers and closes, maybe with data unread. Its system
+then sends a reset. The answer precedes that reset in the buffers of the relay and of the
+system, but the relay finds out first that it can't write to the host any more. TCP keeps the
+bytes that have come before a reset for the reader. HAProxy and nginx deliver them, so that the
+client gets the answer. RFC 9112 (section 9.6) tells why hosts do this.
 
-So a socket that fails does not end the connection at once. What it had sent is read to the
-end and delivered, and only then the other side is reset. What goes the other way is dropped,
-as it has no reader.
+So a socket that fails does not end the connection at once. Its bytes are read to the end and
+delivered, and only then the other end is reset. Bytes in the other direction are dropped, as
+they have no reader.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 #: Bytes that are read at once.
 CHUNK = 65536
 
-#: Times that it reads in a turn.
+#: Reads in a turn at most: half a MiB.
 ROUNDS = 8
 
-#: Seconds that a target has to read what it got last before it is reset. After them is the
-#: first look whether everything has reached it. Each look doubles the time to the next.
+#: Seconds that a target has to read the bytes that it got last before it is reset: longer than a
+#: program needs that is woken up by them. After them is the first look whether all bytes have
+#: reached the target. Each look doubles the time to the next.
 SOON = 0.05
 
 #: Seconds between two looks at most.
@@ -77,16 +78,16 @@ class LastBytesOwner(Protocol):
 
 class LastBytes:
     """
-    The bytes of a failed end, on their way to its peer. Made by a connection, one of whose
-    sockets has failed, and owned by it until C{Connection.finish}.
+    The delivery of the bytes of a failed end to its peer. A connection, one of whose sockets
+    has failed, makes it and owns it until C{finish}.
 
-    The amount is bounded by what the system holds of the failed socket, and the time by the
-    C{fin} timeout: a peer that takes nothing for so long is reset as well.
+    The amount is bounded by the bytes that the system holds of the failed socket, and the time
+    by the C{fin} timeout: a peer that takes nothing for so long is reset as well.
 
     @param source: the end that has failed.
 
     @ivar lookAt: when to look next, in seconds of the monotonic clock.
-    @ivar outcome: how the connection will have ended.
+    @ivar outcome: the outcome of the connection.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
     """
 
@@ -131,20 +132,20 @@ class LastBytes:
 
     def handlerOf(self, end: End) -> Callable[[int], object]:
         """
-        What handles the events of an end of the connection.
+        Find the handler for the events of an end of the connection.
         """
         return self._sourceEvent if end is self._source else self._targetEvent
 
     def _sourceEvent(self, event: int) -> None:
         """
-        There is more to read. This is so for a UNIX socket whose peer reads no more and
-        still sends.
+        Go on, as there is more to read. This happens on a UNIX socket whose peer reads no
+        more and still sends.
         """
         self.go()
 
     def _targetEvent(self, event: int) -> None:
         """
-        The target takes more, or has failed as well.
+        Go on if the target takes more; stop if it has failed as well.
         """
         if event & select.EPOLLERR or (event & select.EPOLLHUP and _isUNIX(self._target)):
             self.stop()
@@ -159,7 +160,7 @@ class LastBytes:
 
     def moveBulk(self) -> None:
         """
-        Deliver a part; the loop calls this.
+        Deliver a part of the bytes; the loop calls this.
         """
         if self._over or self._allRead:
             return
@@ -168,7 +169,7 @@ class LastBytes:
                 if not self._give() or not self._take():
                     return
         except BlockingIOError:
-            # The target takes no more now; it says when it does.
+            # The target takes no more now; the loop tells when it does.
             self._target.hearOut()
         except OSError:
             # The target has failed too.
@@ -178,7 +179,7 @@ class LastBytes:
 
     def _give(self) -> bool:
         """
-        Write what was read before.
+        Write the bytes that were read before.
 
         @return: whether all of it was taken.
         @raise OSError: from the target.
@@ -211,8 +212,8 @@ class LastBytes:
         try:
             self._left = os.read(source.fd, CHUNK)
         except BlockingIOError:
-            # A UNIX socket may be closed for what it gets, and still send. A TCP socket that
-            # has failed gives all that it has, and then an end or an error.
+            # The peer of a UNIX socket may have shut down reading, and still send. A TCP socket
+            # that has failed gives all its bytes, and then an end or an error.
             if _isUNIX(source):
                 return False
         except OSError:
@@ -224,10 +225,10 @@ class LastBytes:
 
     def _settle(self) -> None:
         """
-        Everything was written. Reset the target once it has everything, and after a moment
-        to read it: a reset takes from a system what has not reached the target yet, some
-        clients' systems drop what has not been read, and a program may still be asking
-        whether it is connected.
+        Reset the target once all bytes have arrived, and after a moment to read them. All
+        bytes were written by now. A reset drops bytes that have not reached the target yet,
+        some clients' systems drop bytes that have not been read, and a program may still be
+        asking whether it is connected.
         """
         now = self._connection.loop.now
         if self._arrived(now) and now - self._connection.lastMoved >= SOON:
@@ -238,7 +239,8 @@ class LastBytes:
 
     def _arrived(self, now: float) -> bool:
         """
-        Whether the target's system has everything. On a UNIX socket it does at once.
+        Say whether all bytes have reached the target's system. On a UNIX socket they do at
+        once.
         """
         if _isUNIX(self._target):
             return True
@@ -253,7 +255,7 @@ class LastBytes:
             return self.lookAt
         arrived = self._arrived(now)
         since = max(self._since, self._connection.lastMoved)
-        # What was taken while the process slept may not have been seen yet.
+        # Bytes that arrived while the process slept may not have been seen yet.
         latest = since + self.limit + self._connection.loop.deadlines.sleptSince(since)
         if (arrived and self._allRead) or now >= latest:
             self._connection.loop.now = now
@@ -267,7 +269,7 @@ class LastBytes:
 
     def stop(self) -> None:
         """
-        Deliver no more, and reset what is left of the connection.
+        Deliver no more, and reset the connection.
         """
         if not self._over:
             self._over = True
@@ -275,7 +277,7 @@ class LastBytes:
 
     def breakDown(self) -> None:
         """
-        One of its handlers raised.
+        Reset the connection, as one of its handlers raised.
         """
         self.stop()
 

@@ -1,5 +1,5 @@
 """
-A bounded stock of pipes.
+A bounded pool of pipes.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-#: Bytes that a pipe should hold. A user without privileges has 64 MiB for all
-#: pipes together (C{fs.pipe-user-pages-soft}), and has to do with less beyond that.
+#: Bytes that a pipe should hold: the default of C{fs.pipe-max-size}. A user without privileges
+#: has 64 MiB for all pipes together (C{fs.pipe-user-pages-soft}); further pipes get less.
 PIPE_SIZE = 1 << 20
 
-#: Bytes that a pipe has to hold to be used. Through one of 8 KiB, which is what a user gets
-#: beyond those 64 MiB, bulk costs ten times the CPU of copying.
+#: Bytes that a pipe has to hold to be used. Beyond those 64 MiB a user gets pipes of 8 KiB,
+#: through which bulk costs ten times the CPU of copying.
 SMALLEST = 1 << 18
 
-#: Pipes at most. Where all are in use, bytes are copied.
+#: Pipes at most: 60 of 1 MiB leave 4 of the 64 MiB to other programs of the user. If all are in
+#: use, bytes are copied.
 PIPES = 60
 
-#: Seconds until it is tried again to make a pipe, if there was none to be had.
+#: Seconds until the pool tries again to make a pipe, if the system gave none.
 RETRY = 1.0
 
 _log = Logger()
@@ -32,8 +33,8 @@ class Pipe:
     """
     A pipe, through which the bytes of one direction go.
 
-    @ivar reader: the descriptor to take from.
-    @ivar writer: the descriptor to put into.
+    @ivar reader: the descriptor to read from.
+    @ivar writer: the descriptor to write to.
     @ivar size: bytes that it holds at most.
     """
 
@@ -45,7 +46,7 @@ class Pipe:
 
     def _grow(self) -> int:
         """
-        Let it hold as much as the system grants.
+        Let the pipe hold as much as the system grants.
 
         @return: the bytes that it holds.
         """
@@ -59,7 +60,7 @@ class Pipe:
 
     def close(self) -> None:
         """
-        Close, with whatever is in it.
+        Close both ends. Bytes in the pipe are lost.
         """
         os.close(self.reader)
         os.close(self.writer)
@@ -67,12 +68,12 @@ class Pipe:
 
 class PipePool:
     """
-    Hands out pipes and takes them back. Owned by a loop.
+    A pool of pipes. Owned by a loop.
 
     @param seconds: the monotonic clock.
 
-    @ivar most: how many there may be.
-    @ivar made: how many there are, in use or not.
+    @ivar most: the number of pipes that there may be.
+    @ivar made: the number of pipes that there are, in use or not.
     """
 
     def __init__(self, most: int = PIPES, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -86,13 +87,15 @@ class PipePool:
     @property
     def free(self) -> int:
         """
-        How many are not in use.
+        The number of pipes that are not in use.
         """
         return len(self._free)
 
     def take(self) -> Pipe | None:
         """
-        @return: an empty pipe; L{None} where there is none to be had.
+        Take a pipe.
+
+        @return: an empty pipe; L{None} if there is none.
         """
         if self._free:
             return self._free.pop()
@@ -110,7 +113,7 @@ class PipePool:
         try:
             pipe = Pipe()
         except OSError:
-            # No descriptors: then bytes are copied, which wants none.
+            # No descriptors are left. Bytes are copied, which needs none.
             return None
         if pipe.size < SMALLEST:
             pipe.close()
@@ -121,7 +124,7 @@ class PipePool:
 
     def _tell(self, size: int) -> None:
         """
-        Say once why bulk costs more.
+        Log once why bulk costs more.
         """
         if not self._told:
             self._told = True
@@ -142,14 +145,14 @@ class PipePool:
 
     def discard(self, pipe: Pipe) -> None:
         """
-        Take back a pipe with bytes in it, which must never reach anybody else.
+        Close a pipe with bytes in it, so that they never reach another connection.
         """
         pipe.close()
         self.made -= 1
 
     def close(self) -> None:
         """
-        Close those that are not in use.
+        Close the pipes that are not in use.
         """
         while self._free:
             self.discard(self._free.pop())

@@ -1,5 +1,5 @@
 """
-One client's connections to the addresses of a host that has several.
+The race between the addresses of a host that has several.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class RaceOwner(Protocol):
     @property
     def tracking(self) -> bool: ...
 
-    def note(self, sock: _socket.socket, address: Address) -> TrackedConnection | None:
+    def track(self, sock: _socket.socket, address: Address) -> TrackedConnection | None:
         """
-        Note a connection to an address.
+        Add a connection to the table.
         """
 
-    def forget(self, tracked: TrackedConnection) -> None:
+    def untrack(self, tracked: TrackedConnection) -> None:
         """
-        Remove a note.
+        Remove a connection from the table.
         """
 
     def raceWon(
@@ -66,22 +66,22 @@ class RaceOwner(Protocol):
 
     def hostBroke(self) -> None:
         """
-        The host that was reached has reset the connection by now.
+        Take note that the host that was reached has reset the connection since.
         """
 
     def breakDown(self) -> None:
         """
-        One of the handlers of the race raised.
+        End the connection, as a handler of the race raised.
         """
 
 
-class AddressAttempt:
+class AddressConnection:
     """
     A connection to one address. Owned by its race, until it wins.
 
-    @ivar target: the address.
+    @ivar target: the way to connect to the address.
     @ivar sock: the socket.
-    @ivar tracked: how it is noted for who asks for its client.
+    @ivar tracked: its entry in the table of connections; L{None} for none.
     """
 
     __slots__ = ("_race", "sock", "target", "tracked")
@@ -94,31 +94,31 @@ class AddressAttempt:
 
     def event(self, event: int) -> None:
         """
-        The loop tells that the address was reached, or was not.
+        Take the loop's event.
         """
         self._race.told(self, event)
 
     def breakDown(self) -> None:
         """
-        One of its handlers raised.
+        End the connection, as one of its handlers raised.
         """
         self._race.search.breakDown()
 
 
 class AddressRace:
     """
-    The connections to a host's addresses, of which the first one that stands is used.
+    The connections to a host's addresses, of which the first established one is used.
     Owned by the client's search. A client whose host has one address never has it.
 
     @ivar search: the search.
     """
 
-    __slots__ = ("_attempt", "_race", "_racers", "search")
+    __slots__ = ("_attempt", "_connections", "_race", "search")
 
     def __init__(self, search: RaceOwner, attempt: Attempt) -> None:
         self.search = search
         self._attempt = attempt
-        self._racers: dict[Address, AddressAttempt] = {}
+        self._connections: dict[Address, AddressConnection] = {}
         latest = attempt.latest
         self._race = Race(
             self,
@@ -127,35 +127,35 @@ class AddressRace:
             attempt.dial.limits.connectTimeout,
             latest,
         )
-        # The race keeps the times of the single addresses.
+        # The race itself keeps the times of the single addresses.
         attempt.deadline = latest
 
     def join(self, target: Target, sock: _socket.socket, tracked: TrackedConnection | None) -> None:
         """
-        Begin. The first address is being connected to already.
+        Begin, with a first address that is being connected to already.
         """
-        racer = self._watch(target, sock)
-        racer.tracked = tracked
+        connection = self._watch(target, sock)
+        connection.tracked = tracked
         self._race.begin(begun=True)
 
     def goOn(self, failure: Failure) -> Failure | None:
         """
-        Begin. The first address has failed already.
+        Begin, with a first address that has failed already.
 
-        @return: why no address can be reached, if that is known at once.
+        @return: the failure of all addresses, if that is known at once.
         """
         return self._race.begin(begun=True, failure=failure)
 
     def end(self) -> None:
         """
-        Stop all of it.
+        Stop connecting to all addresses.
         """
         self._race.end()
 
-    def _watch(self, target: Target, sock: _socket.socket) -> AddressAttempt:
-        racer = self._racers[target.address] = AddressAttempt(self, target, sock)
-        self.search.loop.watch(sock.fileno(), racer.event)
-        return racer
+    def _watch(self, target: Target, sock: _socket.socket) -> AddressConnection:
+        connection = self._connections[target.address] = AddressConnection(self, target, sock)
+        self.search.loop.watch(sock.fileno(), connection.event)
+        return connection
 
     # As the race wants it
 
@@ -169,27 +169,27 @@ class AddressRace:
         if number not in UNDER_WAY:
             sock.close()
             return targets.failed(target, number)
-        racer = self._watch(target, sock)
+        connection = self._watch(target, sock)
         if self.search.tracking:
-            self._note(racer)
+            self._track(connection)
         return None
 
     def stop(self, address: Address) -> None:
-        racer = self._racers.pop(address)
+        connection = self._connections.pop(address)
         loop = self.search.loop
-        if racer.tracked is not None:
-            self.search.forget(racer.tracked)
-        loop.handle(racer.sock.fileno(), None)
-        loop.closeSoon(racer.sock)
+        if connection.tracked is not None:
+            self.search.untrack(connection.tracked)
+        loop.handle(connection.sock.fileno(), None)
+        loop.closeSoon(connection.sock)
 
     def lost(self, failure: Failure) -> None:
         self.search.raceLost(self._attempt, failure)
 
-    def told(self, racer: AddressAttempt, event: int) -> None:
+    def told(self, connection: AddressConnection, event: int) -> None:
         """
-        The loop tells that an address was reached, or was not.
+        Take the loop's event for one address: it was reached, or was not.
         """
-        sock, target, address = racer.sock, racer.target, racer.target.address
+        sock, target, address = connection.sock, connection.target, connection.target.address
         failure: Failure | None = None
         stood = False
         if event & FAILED:
@@ -204,24 +204,24 @@ class AddressRace:
             self._race.failed(address, failure)
             return
         self._race.won(address)
-        del self._racers[address]
+        del self._connections[address]
         self._attempt.reached(address)
         if stood:
-            # What the host had sent can be read all the same.
-            self.search.raceWon(self._attempt, sock, select.EPOLLOUT, racer.tracked)
+            # The bytes that the host had sent can still be read.
+            self.search.raceWon(self._attempt, sock, select.EPOLLOUT, connection.tracked)
             self.search.hostBroke()
         else:
-            self.search.raceWon(self._attempt, sock, event, racer.tracked)
+            self.search.raceWon(self._attempt, sock, event, connection.tracked)
 
-    # For those who ask whose they are
+    # The table of connections
 
     def trackConnections(self) -> None:
         """
-        Note each connection that is not noted yet.
+        Add each connection that is not in the table yet.
         """
-        for racer in self._racers.values():
-            if racer.tracked is None:
-                self._note(racer)
+        for connection in self._connections.values():
+            if connection.tracked is None:
+                self._track(connection)
 
-    def _note(self, racer: AddressAttempt) -> None:
-        racer.tracked = self.search.note(racer.sock, racer.target.address)
+    def _track(self, connection: AddressConnection) -> None:
+        connection.tracked = self.search.track(connection.sock, connection.target.address)

@@ -1,14 +1,14 @@
 """
-Reading those that send much less often.
+Reading ends that send much less often.
 
-Somebody who sends without a pause, and faster than we can be told of it, costs a
-wake-up for each few packets. So when a burst has lasted for long enough, its socket is
-told to say nothing before much has come (SO_RCVLOWAT): the same bytes in fewer turns.
+An end that sends without a pause, and faster than the loop handles its events, costs a wake-up
+for each few packets. So when a burst has lasted for long enough, the system is told to report
+that end only when much has come (C{SO_RCVLOWAT}): the same bytes in fewer turns.
 
-What comes last may be less than that. So the patient are looked at once a tick, and
-one from whom nothing has come meanwhile is told of everything again. The end of a
-long burst is late by two ticks at most, once; the end of a connection never is, as
-the system tells of that at once.
+The last bytes of a burst may be less than that. So the loop looks at such ends once a tick, and
+one that got nothing meanwhile is reported for each byte again. The end of a long burst is late
+by two ticks at most, once. The end of a connection is never late, as the system reports it at
+once.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any, Protocol
 
 from txlb.deadlines import Deadline, Deadlines
 
-#: Bytes after which a burst has lasted for long enough.
+#: Bytes after which a burst has lasted for long enough: shorter answers are not delayed.
 LASTING = 8 << 20
 
-#: Bytes that have to come before the patient are read.
+#: Bytes that have to come before such an end is read: half of what a pipe holds.
 MUCH = 524288
 
 #: Seconds between two looks.
@@ -70,19 +70,19 @@ class ReadBatching:
     def __init__(self, deadlines: Deadlines, again: Callable[[Sender], object]) -> None:
         self._deadlines = deadlines
         self._again = again
-        # With how much had come from each at the last look.
+        # Each end, with C{burst} at the last look.
         self._seen: dict[Sender, int] = {}
         self._next: Deadline | None = None
 
     def __len__(self) -> int:
         """
-        How many there are.
+        Count the ends.
         """
         return len(self._seen)
 
     def begin(self, end: Sender) -> None:
         """
-        Be patient with an end.
+        Read an end only when much has come, from now on.
         """
         if not _tellFrom(end, MUCH):
             return
@@ -109,7 +109,7 @@ class ReadBatching:
 
     def stop(self) -> None:
         """
-        Look at nobody any more.
+        Stop looking at ends.
         """
         if self._next is not None:
             self._next.cancel()
@@ -119,9 +119,9 @@ class ReadBatching:
 
 def _tellFrom(end: Sender, count: int) -> bool:
     """
-    Let the system tell of an end when so many bytes have come.
+    Have the system report an end when so many bytes have come.
 
-    @return: whether it does.
+    @return: whether the system does so.
     """
     with contextlib.suppress(OSError):
         end.socket().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)

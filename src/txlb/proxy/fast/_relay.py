@@ -1,5 +1,5 @@
 """
-The fast relay, as others see it.
+The fast relay.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 def whyNot(reactor: Any) -> str | None:
     """
-    Why the fast relay can't be used under this reactor.
+    Say why the fast relay can't be used under a reactor.
 
-    @return: L{None} where it can.
+    @return: the reason; L{None} if it can be used.
     """
     if not hasattr(select, "epoll"):
         return "this system has no epoll"
@@ -41,12 +41,12 @@ def whyNot(reactor: Any) -> str | None:
 @implementer(IRelay)
 class FastRelay(BaseRelay):
     """
-    Relays the connections of one service through a loop.
+    The relay of one service that works through a loop.
 
-    @param loop: whose events.
-    @param timeouts: when a silent connection is ended.
+    @param loop: the loop that handles the events.
+    @param timeouts: the times after which a silent connection is ended.
     @param ended: is called once with the result of each connection.
-    @param table: see L{BaseRelay}.
+    @param table: the table of connections, which all relays of a balancer share.
     """
 
     name = "fast"

@@ -81,12 +81,12 @@ class Seeker(Protocol):
         @param sock: the connected socket, which belongs to the owner from here.
         @param event: the event of the loop that told it; 0 if the loop does not watch the
             socket yet.
-        @param tracked: the note of the connection; L{None} if it is not noted.
+        @param tracked: its entry in the table of connections; L{None} for none.
         """
 
     def hostBroke(self) -> None:
         """
-        The host that was found has reset the connection by now.
+        Take note that the host that was found has reset the connection since.
         """
 
     def notFound(self, gaveUp: GaveUp) -> None:
@@ -96,7 +96,7 @@ class Seeker(Protocol):
 
     def breakDown(self) -> None:
         """
-        One of the handlers of the search raised.
+        End the connection, as a handler of the search raised.
         """
 
 
@@ -179,7 +179,7 @@ class Search:
         if number not in UNDER_WAY:
             self._dropHost()
             return self._elsewhere(attempt, relay.targets.failed(target, number))
-        # Its host may see it, and ask for it, before we hear of it again.
+        # Its host may see the connection, and ask for its client, before the loop tells of it.
         if relay.table.tracking:
             self.trackConnection()
         self._client.askNoLaterThan(attempt.deadline)
@@ -259,7 +259,7 @@ class Search:
         if event & FAILED:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number in RESET_SINCE:
-                # What the host had sent can be read all the same.
+                # The bytes that the host had sent can still be read.
                 self._client.found(attempt, sock, select.EPOLLOUT, self._tracked)
                 self._client.hostBroke()
                 return
@@ -335,39 +335,39 @@ class Search:
 
     def breakDown(self) -> None:
         """
-        One of the handlers raised.
+        End the connection, as a handler raised.
         """
         self._client.breakDown()
 
-    # Notes of connections
+    # The table of connections
 
     @property
     def tracking(self) -> bool:
         """
-        Whether connections are to be noted.
+        Whether connections are added to the table.
         """
         return self._relay.table.tracking
 
     def trackConnection(self) -> None:
         """
-        Note the connection to the host, if there is one that is not noted.
+        Add the connection to the host to the table, if it is not in it yet.
         """
         if self._race is not None:
             self._race.trackConnections()
         elif self._tracked is None and self._sock is not None and self.attempt is not None:
-            self._tracked = self.note(self._sock, self.attempt.address)
+            self._tracked = self.track(self._sock, self.attempt.address)
 
-    def note(self, sock: _socket.socket, address: Address) -> TrackedConnection | None:
+    def track(self, sock: _socket.socket, address: Address) -> TrackedConnection | None:
         """
-        Note a connection to an address.
+        Add a connection to an address to the table.
 
-        @return: what L{forget} wants; L{None} if there is nothing to note.
+        @return: its entry, for L{untrack}; L{None} if it has none.
         """
         return trackedConnection(self._relay.table, sock, address, self._client.dial.clientAddr)
 
-    def forget(self, tracked: TrackedConnection) -> None:
+    def untrack(self, tracked: TrackedConnection) -> None:
         """
-        Remove the note of a connection that is no more.
+        Remove a connection from the table.
         """
         self._relay.table.remove(tracked)
 
@@ -406,7 +406,7 @@ class Search:
         if sock is None:
             return
         if self._tracked is not None:
-            self.forget(self._tracked)
+            self.untrack(self._tracked)
             self._tracked = None
         self.loop.handle(sock.fileno(), None)
         self.loop.closeSoon(sock)
@@ -416,10 +416,10 @@ def trackedConnection(
     table: ConnectionTable, sock: _socket.socket, host: Address | None, clientAddr: object
 ) -> TrackedConnection | None:
     """
-    Note a connection to a host.
+    Add a connection to a host to the table.
 
     @param host: the host's end of it; L{None} for the end that the system tells.
-    @return: the note; L{None} for a UNIX socket, and if the connection is gone.
+    @return: its entry; L{None} for a UNIX socket, and if the connection is gone.
     """
     if sock.family == socket.AF_UNIX:
         return None

@@ -1,5 +1,5 @@
 """
-How to connect to an address, found out once for each.
+The way to connect to each address, found out once.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from txlb.proxy._near import dontPace, isNear, systemPaces
 #: Sockets that never block.
 STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 
-#: Addresses that are kept at most. Hosts have fewer; but names may get other ones
-#: again and again.
+#: Addresses that are kept at most, because the names of hosts may get new ones again and again.
+#: Then all are forgotten, and made anew when they are used.
 MOST = 4096
 
 
 def _firstEphemeral() -> int:
     """
-    The lowest port that the system gives to those who connect.
+    Read the lowest port that the system gives to a socket that connects.
     """
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
             return int(file.read().split()[0])
     except (OSError, ValueError):
-        return 1024
+        return 1024  # below it are the well-known ports
 
 
 #: Errors that mean that no local port is left.
@@ -42,14 +42,14 @@ FIRST_EPHEMERAL = _firstEphemeral()
 
 class Target:
     """
-    How to connect to an address.
+    The way to connect to an address.
 
     @ivar address: the address.
-    @ivar isUNIX: whether it is a UNIX socket's.
-    @ivar near: see L{isNear}.
+    @ivar isUNIX: whether it is the address of a UNIX socket.
+    @ivar near: whether it is on this machine; see L{isNear}.
     @ivar mayBeItself: whether a socket that connects to it can be given the very
         port that it connects to.
-    @ivar unpaced: whether what is sent there is not to be paced.
+    @ivar unpaced: whether its sockets must not pace.
     """
 
     __slots__ = ("_family", "_name", "address", "isUNIX", "mayBeItself", "near", "unpaced")
@@ -73,11 +73,11 @@ class Target:
         """
         Begin to connect.
 
-        @return: a socket, and the number of the error, where there is one already.
-        @raise OSError: there is no socket to be had.
+        @return: a socket, and the result of connect(2): 0 or the number of the error.
+        @raise OSError: the system gives no socket.
         """
         sock = _socket.socket(self._family, STREAM)
-        # Before anything can come, or an urgent byte that is read over is lost.
+        # Before any byte can come, or a read drops an urgent byte.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         if not self.isUNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -87,9 +87,9 @@ class Target:
 
     def getsMuch(self) -> None:
         """
-        Much was sent there, and so may be by those who connect to it next: on this
-        machine it is not paced from then on. To say so costs each connection a system
-        call, which only this is worth.
+        Take note that much was sent to the address. The next connections may send much as
+        well, so on this machine they don't pace from then on. That costs each connection a
+        system call, which only bulk is worth.
         """
         if not self.unpaced and self.near and not self.isUNIX:
             self.unpaced = systemPaces()
@@ -97,8 +97,8 @@ class Target:
 
 class ZonedTarget(Target):
     """
-    A target whose address is a link-local one of IPv6, which has a zone. Its interface
-    is looked for each time: it may come and go, and have another number then.
+    A target whose address is a link-local one of IPv6, which has a zone. It looks for the
+    interface each time, because an interface that goes and comes back may have another number.
     """
 
     __slots__ = ()
@@ -107,7 +107,7 @@ class ZonedTarget(Target):
         """
         Begin to connect.
 
-        @raise OSError: there is no such interface, or there is no socket to be had.
+        @raise OSError: there is no such interface, or the system gives no socket.
         """
         self._name = familyAndName(self.address)[1]
         return super().connect()
@@ -115,8 +115,8 @@ class ZonedTarget(Target):
 
 class PausedTarget(Target):
     """
-    A target towards which no local port is left. It stands in the place of the target
-    for a moment, so that connecting to others costs nothing for it.
+    A target towards which no local port is left. It replaces the target for a moment, so that
+    connecting to other targets costs nothing more.
     """
 
     __slots__ = ("_targets", "target")
@@ -130,7 +130,7 @@ class PausedTarget(Target):
         """
         Begin to connect, if the pause is over.
 
-        @raise OSError: the pause is not over, or there is no socket to be had.
+        @raise OSError: the pause is not over, or the system gives no socket.
         """
         if not self._targets.goesOn(self):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
@@ -146,19 +146,19 @@ class Targets:
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._pauses = PortPauses(seconds)
-        # By the address itself, as to compare its contents costs more than all of
-        # this; each target keeps its address, so that no other takes its place.
+        # By the id of the address object, because comparing its contents costs more than all
+        # the rest. Each target keeps its address object, so that the id is not used again.
         self._targets: dict[int, Target] = {}
 
     def __len__(self) -> int:
         """
-        How many are kept.
+        Count the targets.
         """
         return len(self._targets)
 
     def of(self, address: Address) -> Target:
         """
-        How to connect to this one.
+        Find the target of an address.
         """
         target = self._targets.get(id(address))
         if target is None:
@@ -169,8 +169,8 @@ class Targets:
 
     def failed(self, target: Target, number: int) -> Failure:
         """
-        Make the failure that an error of connecting to a target means. If no local
-        port is left towards it, it is not tried for a moment.
+        Make the failure that an error of connecting to a target means. If no local port is
+        left towards it, the target is paused.
 
         @param number: the error number.
         """
@@ -187,7 +187,7 @@ class Targets:
 
     def goesOn(self, paused: PausedTarget) -> bool:
         """
-        Say whether a target can be tried again; if so, it is in its place again.
+        Say whether the pause of a target is over; if so, the target is used again.
         """
         if self._pauses.holds(paused.address):
             return False
@@ -202,8 +202,8 @@ def _newTarget(address: Address) -> Target:
 
 def isSelfConnected(sock: _socket.socket) -> bool:
     """
-    A socket that connects to a dead port of its own machine can be given that
-    very port, and is then connected to itself.
+    Say whether a socket is connected to itself. The system may give a socket that connects to
+    a port of this machine, on which no program listens, that port as its own.
     """
     try:
         return bool(sock.getsockname() == sock.getpeername())

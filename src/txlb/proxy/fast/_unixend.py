@@ -16,15 +16,15 @@ class UNIXEnd(End):
     """
     One UNIX socket of a relayed connection. Owned by its connection.
 
-    A message on a UNIX socket may carry descriptors. A read ends behind such a message
-    though more has come, and the system tells of that more only once. So here it takes
-    C{recvmsg}, which says so: the system drops the descriptors, as there is no room for
-    them, and sets C{MSG_CTRUNC}. The relay passes on no descriptors.
+    A message on a UNIX socket may carry descriptors. A read ends behind such a message though
+    more has come, and the system reports the rest only once. So this end reads with
+    C{recvmsg}, which tells it: the system drops the descriptors, as there is no room for them,
+    and sets C{MSG_CTRUNC}. The relay passes on no descriptors.
     """
 
     __slots__ = ()
 
-    #: There is no way to drop what was looked at but to read it.
+    #: A UNIX socket ignores C{MSG_TRUNC}, so that bytes can't be dropped without a copy.
     peeks = False
 
     def __init__(
@@ -32,7 +32,8 @@ class UNIXEnd(End):
     ) -> None:
         super().__init__(connection, fd, isClient, sock)
         if isClient:
-            # A TCP socket has it from its listener, and a host's from its target.
+            # A TCP client inherits it from its listener, and a host's socket gets it from its
+            # target.
             self.socket().setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
     def socket(self) -> _socket.socket:

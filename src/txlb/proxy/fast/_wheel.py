@@ -1,14 +1,13 @@
 """
-Deadlines of many connections, most of which end before theirs.
+The deadlines of many connections, most of which end before their deadline.
 
-Time is cut into slots. A connection stands in the slot of its next deadline, and the
-wheel asks it for the one after it when that slot begins. So the wheel puts a connection
-in once, however often its deadline moves on meanwhile, and takes it out once.
+Time is divided into slots. A connection is in the slot of its next deadline. When that slot
+begins, the wheel asks the connection for its next deadline. So the wheel adds a connection
+once, however often its deadline moves on meanwhile, and removes it once.
 
-A slot is wide, so that few of them are needed. It begins before the deadlines that it
-holds: a connection whose deadline is still ahead then says so, and goes to a narrow slot,
-which begins after the deadline. Most connections end before that, so a deadline that is
-met precisely costs the others nothing.
+A slot is wide, so that few are needed. It begins before the deadlines that it holds. A
+connection whose deadline is still ahead then goes to a narrow slot, which begins after the
+deadline. Most connections end before that, so the precision costs the others nothing.
 
 Source: the simple timing wheel of G. Varghese and T. Lauck, "Hashed and
 Hierarchical Timing Wheels", 1987, with a heap of the slots in use in the place
@@ -27,7 +26,7 @@ from txlb.deadlines import Deadline, Deadlines
 #: Seconds of a narrow slot: a deadline is met at most this much late.
 NARROW = 0.002
 
-#: Narrow slots in a wide one.
+#: Narrow slots in a wide one, for wide slots of 0.1 s.
 WIDE = 50
 
 #: Seconds of a wide slot.
@@ -39,19 +38,18 @@ _log = Logger()
 
 class Waiting(Protocol):
     """
-    Something that has deadlines.
+    An object that has deadlines.
 
-    @ivar slot: the slot that it stands in; the wheel keeps this.
+    @ivar slot: the slot that it is in; the wheel keeps this.
     """
 
     slot: Slot | None
 
     def deadlinePassed(self, now: float) -> float | None:
         """
-        The deadline has come, or is near, or has moved on since.
+        Do what is due. The deadline has come, or is near, or has moved on since.
 
-        @return: the next one, in seconds of the monotonic clock; L{None} for
-            no other.
+        @return: the next deadline, in seconds of the monotonic clock; L{None} for none.
         """
 
     def breakDown(self) -> None:
@@ -60,7 +58,7 @@ class Waiting(Protocol):
         """
 
 
-#: Those that are asked at one time.
+#: The objects that are asked at one time.
 Slot = set[Waiting]
 
 
@@ -71,16 +69,16 @@ class Wheel:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        # By the number of the narrow slot that they begin with.
+        # By the number of the narrow slot with which they begin: time = number * NARROW.
         self._slots: dict[int, set[Waiting]] = {}
         self._order: list[int] = []
         self._next: Deadline | None = None
 
     def add(self, waiting: Waiting, when: float) -> None:
         """
-        Ask it when a time has come, or up to a wide slot before that.
+        Ask an object when a time has come, or up to a wide slot before that.
 
-        @param when: in seconds of the monotonic clock.
+        @param when: the time, in seconds of the monotonic clock.
         """
         self._put(waiting, int(when / SLOT) * WIDE)
 
@@ -96,7 +94,7 @@ class Wheel:
 
     def remove(self, waiting: Waiting) -> None:
         """
-        Ask it no more; where it stands in no slot this does nothing.
+        Ask an object no more. If it is in no slot this does nothing.
         """
         slot = waiting.slot
         if slot is not None:
@@ -135,7 +133,7 @@ class Wheel:
 
     def stop(self) -> None:
         """
-        Ask nobody any more.
+        Ask no object any more.
         """
         if self._next is not None:
             self._next.cancel()
