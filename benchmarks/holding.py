@@ -8,7 +8,7 @@ loop looks for events: those of the reactor are among them, and have their way a
 end of that turn.
 
 C{python -m benchmarks.holding FILE CONFIG}. The first SIGUSR2 begins, the next
-one ends and writes what was seen to the file, as JSON.
+one ends and writes what was seen to the file, as JSON. It can be begun again.
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ class Watch:
 
     def _signalled(self, number: int, frame: object) -> None:
         if not self._on:
+            del self._turns[:], self._calls[:]
+            self._began = None
             self._on = True
             return
         self._on = False

@@ -19,6 +19,7 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.fired import fired
 from txlb import __version__, tap
 from txlb.admin import hashPassword
 from txlb.application import Daemon, LogFileService
@@ -347,7 +348,7 @@ class MakeServiceTests(SynchronousTestCase):
         daemon = self.made()
         manager = '<manager graceTime="3"><heartbeat interval="7" enable="1"/></manager>'
         self.write(manager, web=self.web, more=self.more)
-        plan = daemon.balancer.reload()
+        plan = fired(daemon.balancer.reload())
         self.assertEqual([change.restart for change in plan.changes], [False, False])
         self.assertEqual(daemon.balancer.graceTime, 3.0)
         check = daemon.balancer.manager.defaultCheck

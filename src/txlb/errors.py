@@ -18,6 +18,7 @@ from operator import eq
 __all__ = [
     "AccessDenied",
     "AddressError",
+    "ChangeUnderWay",
     "ConfigurationConflict",
     "ConfigurationError",
     "DuplicateName",
@@ -119,6 +120,12 @@ class SeveralListeners(UnknownName):
 class AccessDenied(TxlbError):
     """
     A command that the caller may not give.
+    """
+
+
+class ChangeUnderWay(TxlbError):
+    """
+    Another change, which takes a while, is under way.
     """
 
 

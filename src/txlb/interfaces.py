@@ -41,6 +41,7 @@ __all__ = [
     "ISamplingScheduler",
     "IScheduler",
     "ISchedulerPlugin",
+    "ISettlingScheduler",
     "ITimedScheduler",
 ]
 
@@ -171,6 +172,21 @@ class ITimedScheduler(IScheduler):
         """
         Do the work that is due by C{now}, for a few milliseconds at most. The rest of it
         gets a deadline of its own.
+        """
+
+
+class ISettlingScheduler(IScheduler):
+    """
+    A policy whose tables are not complete at once after a change of hosts or weights. The rest
+    is the work of an L{ITimedScheduler}.
+    """
+
+    def settle(everything: bool) -> None:
+        """
+        Work on the tables, as a change has been made.
+
+        @param everything: until they are complete, as there are no clients yet; otherwise
+            for some 20 milliseconds at most.
         """
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.defer import Deferred, succeed
+
 from txlb.admin import FULL, Caller
 from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
@@ -49,21 +51,21 @@ class FakeFile:
     def unsaved(self) -> Plan:
         return changesBetween(self._loaded, self._balancer.manager.services.values())
 
-    def drift(self) -> Drift:
+    def drift(self) -> Deferred[Drift]:
         self.calls.append(("drift",))
-        return Drift(self.inFile, self.unsaved())
+        return succeed(Drift(self.inFile, self.unsaved()))
 
-    def plan(self, source: str | None = None, *, discard: bool = False) -> Plan:
+    def plan(self, source: str | None = None, *, discard: bool = False) -> Deferred[Plan]:
         self.calls.append(("plan", source, discard))
-        return self.unsaved()
+        return succeed(self.unsaved())
 
-    def reload(self, *, discard: bool = False) -> Plan:
+    def reload(self, *, discard: bool = False) -> Deferred[Plan]:
         self.calls.append(("reload", discard))
-        return self.unsaved()
+        return succeed(self.unsaved())
 
-    def save(self, *, overwrite: bool = False) -> str | None:
+    def save(self, *, overwrite: bool = False) -> Deferred[str | None]:
         self.calls.append(("save", overwrite))
-        return self.kept
+        return succeed(self.kept)
 
 
 class FakeBalancer:
@@ -87,8 +89,8 @@ class FakeBalancer:
         self.questions = 0
         self.configuration: FakeFile | None = FakeFile(self)
 
-    def plan(self, source: str) -> Plan:
-        return Plan()
+    def plan(self, source: str) -> Deferred[Plan]:
+        return succeed(Plan())
 
     def getProxyNames(self) -> list[str]:
         return list(self.listeners)

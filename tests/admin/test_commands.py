@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.targets import FakeBalancer, FakeListener
+from tests.fired import fired
 from txlb.admin._access import FULL, LEVELS, OPERATOR, READONLY, Caller
 from txlb.admin._actions import _ACTIONS
 from txlb.admin._arguments import DEADLINE, FLAG, SECONDS, TEXT, WHOLE, Argument, readArguments
@@ -54,7 +55,9 @@ class CommandCase(SynchronousTestCase):
         command = findCommand(name)
         values = readArguments(command.arguments, texts, name)
         answer = command(self.target, Caller("uid:7 (test)", access), values)
-        return answer if isinstance(answer, Deferred) else list(answer)
+        if isinstance(answer, Deferred):
+            return list(fired(answer)) if answer.called else answer
+        return list(answer)
 
     def host(self, **texts: str) -> dict[str, str]:
         return {"service": "web", "group": "prod", "host": "h0", **texts}

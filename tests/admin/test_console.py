@@ -222,11 +222,17 @@ class DeferredTests(InterpreterTestCase):
         self.assertIsNone(self.successResultOf(self.deferred))
 
     def test_firedAlready(self) -> None:
-        shown = self.push("succeed(5)")
-        self.assertEqual(shown, "<Deferred #0>\nDeferred #0 called back: 5\n")
-        shown = self.push("fail(ValueError('bad'))")
-        self.assertEqual(shown, "<Deferred #1>\nDeferred #1 failed: ValueError: bad\n")
-        self.assertEqual(self.console.asynchronous, [])
+        """
+        What has come already is shown as what a function returns or raises, whether it took a
+        while or not.
+        """
+        self.assertEqual(self.push("succeed(5)"), "5\n")
+        self.assertEqual(self.push("_ + 1"), "6\n")
+        self.assertEqual(self.push("succeed(None)"), "")
+        self.push("fail(ValueError('bad'))")
+        self.assertEqual(self.console.errors, "ValueError: bad\n")
+        self.assertTrue(self.interpreter.failed)
+        self.assertEqual((self.console.asynchronous, self.interpreter.pending), ([], 0))
 
     def test_brokenResult(self) -> None:
         self.push("deferred")

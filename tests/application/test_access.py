@@ -9,11 +9,13 @@ import io
 import json
 from datetime import UTC, datetime
 
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fakes import logOf
 from txlb.application import AccessLog, EventLog
+from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.pool import Event, EventKind
 from txlb.proxy import ConnectionRecord
@@ -115,7 +117,8 @@ class EventLogTests(SynchronousTestCase):
         event goes with its line.
         """
         log = logOf(self)
-        observer = EventLog()
+        clock = Clock()
+        observer = EventLog(Deadlines(clock, clock.seconds))
         events = [Event(kind, ("web", "main", "a"), "so it is", 1.0) for kind in EventKind]
         for event in events:
             observer(event)

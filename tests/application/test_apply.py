@@ -11,6 +11,7 @@ import stat
 from dataclasses import replace
 
 from tests.application.balancers import ServiceCase
+from tests.fired import fired
 from tests.model.options import OptionalListener
 from txlb.application import LoadBalancedService, ProxyListener
 from txlb.errors import ListenError, ModelError, UnknownName
@@ -298,7 +299,7 @@ class ApplyTests(ServiceCase):
             name="post",
             listeners=(Listener(f"unix:{other}"), Listener(UNIXAddress(path, mode=0o666))),
         )
-        self.assertEqual(len(lbs.plan([self.web(), wanted]).changes), 2)
+        self.assertEqual(len(fired(lbs.plan([self.web(), wanted])).changes), 2)
         lbs.apply([self.web(), wanted])
         self.assertEqual((self.modeOf(path), self.modeOf(other)), (0o666, 0o600))
         self.assertEqual([self.listenerOf(name) for name in ("post-2", "post-1")], before)
@@ -307,7 +308,7 @@ class ApplyTests(ServiceCase):
         client.close()
         changed = replace(wanted, listeners=(Listener(f"unix:{other}"), Listener(f"unix:{path}")))
         self.assertEqual(
-            lbs.plan([self.web(), changed]).lines,
+            fired(lbs.plan([self.web(), changed])).lines,
             [f"service post: listener unix:{path} mode 0666 -> 0600"],
         )
         [event] = lbs.apply([self.web(), changed])

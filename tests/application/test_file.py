@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.fired import fired
 from tests.registries import keepRegistries
 from txlb.application import ConfigurationFile, FileKeeper, LoadBalancedService
 from txlb.application._keeper import POLL
@@ -26,7 +27,7 @@ from txlb.errors import (
     UnknownName,
 )
 from txlb.manager import proxyManagerFactory
-from txlb.model import TCPAddress
+from txlb.model import Plan, TCPAddress
 from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 FILE = """\
@@ -79,6 +80,15 @@ class FileCase(SynchronousTestCase):
         with open(self.path, encoding="utf-8") as file:
             return file.read()
 
+    def reload(self, *, discard: bool = False) -> Plan:
+        return fired(self.lbs.reload(discard=discard))
+
+    def plan(self) -> Plan:
+        return fired(self.lbs.plan())
+
+    def save(self, *, overwrite: bool = False) -> str | None:
+        return fired(self.file.save(overwrite=overwrite))
+
     def weight(self, name: str) -> int:
         return self.manager.getHost("web", "prod", name).weight
 
@@ -88,15 +98,15 @@ class FileCase(SynchronousTestCase):
 
 class ReloadTests(FileCase):
     def test_nothing(self) -> None:
-        self.assertFalse(self.lbs.plan())
-        self.assertFalse(self.lbs.reload())
+        self.assertFalse(fired(self.lbs.plan()))
+        self.assertFalse(self.reload())
 
     def test_changed(self) -> None:
         self.write(FILE.replace('weight="2"', 'weight="3"'))
         lines = ["host web/prod/h2: weight 2 -> 3"]
-        self.assertEqual(self.lbs.plan().lines, lines)
+        self.assertEqual(fired(self.lbs.plan()).lines, lines)
         self.assertEqual(self.weight("h2"), 2)
-        self.assertEqual(self.lbs.reload().lines, lines)
+        self.assertEqual(self.reload().lines, lines)
         self.assertEqual(self.weight("h2"), 3)
         self.assertFalse(self.file.unsaved())
         self.assertIn(f"{self.path}: host web/prod/h2: weight 2 -> 3", self.logged)
@@ -111,14 +121,18 @@ class ReloadTests(FileCase):
             file.write(FILE.replace("leastc", "rand").replace('weight="2"', 'weight="9"'))
         config = loadConfiguration(other)
         for source in (other, config, config.services):
-            self.assertEqual(self.lbs.plan(source).lines, ["host web/prod/h2: weight 2 -> 9"])
+            self.assertEqual(
+                fired(self.lbs.plan(source)).lines, ["host web/prod/h2: weight 2 -> 9"]
+            )
         self.lbs.configuration = None
         for source in (other, config):
-            self.assertEqual(self.lbs.plan(source).lines, ["host web/prod/h2: weight 2 -> 9"])
+            self.assertEqual(
+                fired(self.lbs.plan(source)).lines, ["host web/prod/h2: weight 2 -> 9"]
+            )
 
     def test_noFile(self) -> None:
         self.lbs.configuration = None
-        for do in (self.lbs.plan, self.lbs.reload):
+        for do in (self.plan, self.reload):
             error = self.assertRaises(TxlbError, do)
             self.assertIn("not made from a configuration file", str(error))
 
@@ -129,7 +143,7 @@ class ReloadTests(FileCase):
         """
         self.write(FILE.replace('weight="2"', 'weight="-1"').replace("127.0.0.1:7001", "127.0.0.1"))
         before = self.manager.services["web"]
-        for do in (self.lbs.plan, self.lbs.reload):
+        for do in (self.plan, self.reload):
             error = self.assertRaises(ConfigurationError, do)
             self.assertEqual([each.line for each in error.problems], [6, 7])
         self.assertIs(self.manager.services["web"], before)
@@ -137,7 +151,7 @@ class ReloadTests(FileCase):
         self.assertIn(f"{self.path}:7: ", line)
         self.assertIs(self.file.lastError.__class__, ConfigurationError)
         self.write(FILE)
-        self.lbs.reload()
+        self.reload()
         self.assertIsNone(self.file.lastError)
 
     def test_liveChangesStay(self) -> None:
@@ -148,7 +162,7 @@ class ReloadTests(FileCase):
         self.manager.setWeight("web", "prod", "h1", 5)
         self.manager.addHost("web", "prod", "h3", "127.0.0.1:7003")
         self.write(FILE.replace('weight="2"', 'weight="3"'))
-        self.assertEqual(self.lbs.reload().lines, ["host web/prod/h2: weight 2 -> 3"])
+        self.assertEqual(self.reload().lines, ["host web/prod/h2: weight 2 -> 3"])
         self.assertEqual((self.weight("h1"), self.weight("h2")), (5, 3))
         self.assertEqual(
             self.file.unsaved().lines,
@@ -159,7 +173,7 @@ class ReloadTests(FileCase):
         )
         warned = [each for each in self.logged if "changed live and not in the file" in each]
         self.assertEqual(len(warned), 2)
-        self.file.save()
+        self.save()
         self.assertIn('weight="5"', self.read())
         self.assertIn('weight="3"', self.read())
 
@@ -172,14 +186,14 @@ class ReloadTests(FileCase):
         changed = FILE.replace('weight="2"', 'weight="3"')
         self.write(changed)
         wanted = "host web/prod/h2: weight is 5 live and 3 in the file; it was 2"
-        for do in (self.lbs.plan, self.lbs.reload):
+        for do in (self.plan, self.reload):
             error = self.assertRaises(ConfigurationConflict, do)
             self.assertIn(wanted, str(error))
-        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        error = self.assertRaises(ConfigurationConflict, self.save)
         self.assertIn('-      <host name="h2" ip="127.0.0.1:7002" weight="3"/>', error.lines)
         self.assertIn('+      <host name="h2" ip="127.0.0.1:7002" weight="5"/>', error.lines)
         self.assertEqual((self.read(), self.weight("h2"), self.files()), (changed, 5, 1))
-        self.assertEqual(self.lbs.reload(discard=True).lines, ["host web/prod/h2: weight 5 -> 3"])
+        self.assertEqual(self.reload(discard=True).lines, ["host web/prod/h2: weight 5 -> 3"])
         self.assertEqual(self.weight("h2"), 3)
 
     def test_manyConflicts(self) -> None:
@@ -192,7 +206,7 @@ class ReloadTests(FileCase):
         for number in range(100):
             self.manager.setWeight("web", "prod", f"a{number}", 5)
         self.write(many.replace('127.0.0.1:1"', '127.0.0.1:1" weight="7"'))
-        error = self.assertRaises(ConfigurationConflict, self.lbs.reload)
+        error = self.assertRaises(ConfigurationConflict, self.reload)
         self.assertEqual(len(error.lines), 23)
         self.assertEqual(error.lines[-2], "  and 80 more")
 
@@ -207,14 +221,14 @@ class ReloadTests(FileCase):
         self.manager.apply([self.manager.getService("web")])
         start, end = two.index('  <service name="web">'), two.index('  <service name="b">')
         self.write(two[:start] + two[end:])
-        error = self.assertRaises(ConfigurationConflict, self.lbs.reload)
+        error = self.assertRaises(ConfigurationConflict, self.reload)
         self.assertIn("contradict each other: there is no service", str(error))
 
     def test_followers(self) -> None:
         told: list[Configuration] = []
         self.file.follow(told.append)
         self.write(FILE.replace("ann", "bob"))
-        self.assertEqual(self.lbs.reload().lines, ["user ann removed", "user bob added"])
+        self.assertEqual(self.reload().lines, ["user ann removed", "user bob added"])
         self.assertEqual([user.name for user in told[0].admin.users], ["bob"])
         self.assertEqual(self.file.admin.users, told[0].admin.users)
 
@@ -223,21 +237,21 @@ class ReloadTests(FileCase):
         Three things are told apart: the file as it was loaded, the file as it is now,
         and what runs.
         """
-        self.assertFalse(self.file.drift())
+        self.assertFalse(fired(self.file.drift()))
         self.manager.setWeight("web", "prod", "h1", 5)
         self.write(FILE.replace('weight="2"', 'weight="3"').replace("ann", "bob"))
-        drift = self.file.drift()
+        drift = fired(self.file.drift())
         self.assertEqual(
             drift.inFile.lines,
             ["host web/prod/h2: weight 2 -> 3", "user ann removed", "user bob added"],
         )
         self.assertEqual(drift.live.lines, ["host web/prod/h1: weight 1 -> 5"])
-        self.lbs.reload()
-        drift = self.file.drift()
+        self.reload()
+        drift = fired(self.file.drift())
         self.assertEqual((drift.inFile.lines, len(drift.live.lines)), ([], 1))
         self.assertTrue(drift)
-        self.file.save()
-        self.assertFalse(self.file.drift())
+        self.save()
+        self.assertFalse(fired(self.file.drift()))
 
     def test_policyRaises(self) -> None:
         class Unmade(Scheduler):
@@ -249,7 +263,7 @@ class ReloadTests(FileCase):
         keepRegistries(self, SCHEDULERS)
         registerScheduler("unmade", Unmade)
         self.write(FILE.replace('name="prod"', 'name="prod" scheduler="unmade"'))
-        error = self.assertRaises(TxlbError, self.lbs.reload)
+        error = self.assertRaises(TxlbError, self.reload)
         self.assertEqual(
             str(error),
             "scheduler 'unmade' can't be used for group 'prod' of service 'web': it raises "
@@ -260,7 +274,7 @@ class ReloadTests(FileCase):
 
 class SaveTests(FileCase):
     def test_nothing(self) -> None:
-        self.assertIsNone(self.file.save())
+        self.assertIsNone(self.save())
         self.assertEqual((self.read(), self.files()), (FILE, 1))
 
     def test_edit(self) -> None:
@@ -270,7 +284,7 @@ class SaveTests(FileCase):
         """
         self.manager.setWeight("web", "prod", "h2", 7)
         self.manager.addHost("web", "prod", "h3", "127.0.0.1:7003", 4)
-        kept = self.file.save()
+        kept = self.save()
         assert kept is not None
         with open(kept, encoding="utf-8") as file:
             self.assertEqual(file.read(), FILE)
@@ -283,8 +297,8 @@ class SaveTests(FileCase):
         )
         self.assertFalse(self.file.unsaved())
         self.assertEqual(self.file.changes(self.manager.services.values()), [])
-        self.assertIsNone(self.file.save())
-        self.assertFalse(self.lbs.reload())
+        self.assertIsNone(self.save())
+        self.assertFalse(self.reload())
 
     def test_overwrite(self) -> None:
         """
@@ -293,27 +307,27 @@ class SaveTests(FileCase):
         """
         self.manager.setWeight("web", "prod", "h2", 5)
         self.write(FILE.replace("ours", "theirs").replace('weight="2"', 'weight="3"'))
-        self.file.save(overwrite=True)
+        self.save(overwrite=True)
         self.assertEqual(
             self.read(), FILE.replace("ours", "theirs").replace('weight="2"', 'weight="5"')
         )
         self.write("no XML")
-        self.file.save(overwrite=True)
+        self.save(overwrite=True)
         self.assertIn('weight="5"', self.read())
 
     def test_gone(self) -> None:
         os.unlink(self.path)
         self.manager.setWeight("web", "prod", "h2", 5)
-        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        error = self.assertRaises(ConfigurationConflict, self.save)
         self.assertIn("can't be read any more", str(error))
         self.assertFalse(os.path.exists(self.path))
-        self.file.save(overwrite=True)
+        self.save(overwrite=True)
         self.assertIn('weight="5"', self.read())
 
     def test_noPasswords(self) -> None:
         self.manager.setWeight("web", "prod", "h2", 5)
         self.write(FILE.replace("c2FsdHNhbHQ", "b3RoZXJzYWx0"))
-        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        error = self.assertRaises(ConfigurationConflict, self.save)
         self.assertNotIn("argon2id", str(error))
         self.assertIn('password="(not shown)"', str(error))
 
@@ -329,7 +343,7 @@ class SaveTests(FileCase):
         self.made(two)
         self.manager.setWeight("web", "prod", "h2", 5)
         self.write(two.replace("c2FsdHNhbHQ", "b3RoZXJzYWx0"))
-        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        error = self.assertRaises(ConfigurationConflict, self.save)
         for text in (str(error), *self.logged):
             self.assertNotIn("argon2id", text)
             self.assertNotIn("aGFzaGhhc2g", text)
@@ -341,14 +355,14 @@ class SaveTests(FileCase):
         """
         self.manager.setWeight("web", "prod", "h2", 5)
         self.write(FILE.replace("</admin>", ""))
-        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        error = self.assertRaises(ConfigurationConflict, self.save)
         self.assertIn("what differs is not shown: the file:14: <admin> of line 10", error.lines[1])
         self.assertNotIn("argon2id", str(error))
 
     def test_longDifference(self) -> None:
         self.manager.setWeight("web", "prod", "h2", 5)
         self.write(FILE.replace("ours", "\n" * 500))
-        error = self.assertRaises(ConfigurationConflict, self.file.save)
+        error = self.assertRaises(ConfigurationConflict, self.save)
         self.assertLess(len(error.lines), 210)
         self.assertIn("lines more", str(error))
 
@@ -363,13 +377,13 @@ class SaveTests(FileCase):
 
         patch = self.patch(os, "fsync", full)
         for _ in range(3):
-            error = self.assertRaises(ConfigurationError, self.file.save)
+            error = self.assertRaises(ConfigurationError, self.save)
             self.assertIn("No space left", str(error))
         self.assertEqual((self.read(), self.files()), (FILE, 1))
         self.assertTrue(self.file.unsaved())
         self.assertEqual(len([each for each in self.logged if "not saved" in each]), 3)
         patch.restore()
-        self.file.save()
+        self.save()
         self.assertFalse(self.file.unsaved())
 
     def test_repr(self) -> None:
@@ -410,16 +424,16 @@ class AnyEditsTests(FileCase):
                     address = TCPAddress("127.0.0.1", 9000 + number)
                     self.manager.listenerMoved("web", 0, address)
                 elif what == "save":
-                    self.file.save()
+                    self.save()
                 else:
-                    self.lbs.reload(discard=number == 0)
+                    self.reload(discard=number == 0)
             except TxlbError as error:
                 self.assertIsInstance(error, (UnknownName, DuplicateName))
         running = tuple(self.manager.services.values())
-        self.file.save()
+        self.save()
         self.assertEqual(loadConfiguration(self.path).services, running)
         self.assertFalse(self.file.unsaved())
-        self.assertFalse(self.lbs.plan())
+        self.assertFalse(fired(self.lbs.plan()))
         self.assertIn("<!-- the real ones -->", self.read())
 
 
@@ -555,5 +569,5 @@ class KeeperTests(FileCase):
         self.keeper.stopService()
         self.keeper._saveNow()
         self.keeper._lookNow()
-        self.file.reload()
+        self.reload()
         self.assertEqual(self.reactor.getDelayedCalls(), [])

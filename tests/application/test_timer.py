@@ -164,10 +164,9 @@ class PoolTimerTests(ReactorCase):
         """
         Where something comes up that is due earlier, it is done earlier.
         """
-        when = [10.0]
-        self.patch(self.manager, "nextDeadline", lambda: when[0])
+        self.patch(self.manager, "nextDeadline", lambda: 10.0)
         self.start()
-        when[0] = 2.0
+        self.patch(self.manager, "nextDeadlineOf", lambda _event: 2.0)
         self.manager.setWeight("web", "main", "a", 2)
         self.assertEqual(len(self.deadlines), 1)
         self.patch(self.manager, "nextDeadline", lambda: None)

@@ -18,9 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.config.documents import serviceLists
 from tests.registries import keepRegistries
 from tests.watched import REFUSED, Watched, hosts
-from txlb.errors import DuplicateName, ModelError, NoHostAvailable, UnknownName
+from txlb.errors import ChangeUnderWay, DuplicateName, ModelError, NoHostAvailable, UnknownName
 from txlb.interfaces import IHost
-from txlb.manager import ProxyManager
+from txlb.manager import ProxyManager, _reconcile
 from txlb.model import (
     HealthCheck,
     HostMapper,
@@ -424,6 +424,7 @@ class FaultyPolicyTests(SynchronousTestCase):
     def setUp(self) -> None:
         keepRegistries(self, SCHEDULERS)
         registerScheduler("picky", Picky)
+        self.patch(_reconcile, "MOST", 2)
         self.patch(Picky, "raising", set())
         self.patch(Picky, "chance", 0.0)
 
@@ -556,6 +557,7 @@ class FaultyPolicyTests(SynchronousTestCase):
                         "admission",
                         "listener",
                         "apply",
+                        "applying",
                         "acquire",
                         "release",
                     ]
@@ -623,6 +625,8 @@ class FaultyPolicyTests(SynchronousTestCase):
             if leases:
                 leases.pop(number % len(leases)).release()
             return ()
+        if verb == "applying":
+            return self.inSlices(manager, leases, group, number)
         verbs: dict[str, Callable[[], tuple[Event, ...]]] = {
             "add": lambda: manager.addHost(*at, f"127.0.0.1:{number + 1}", number),
             "del": lambda: manager.delHost(*at, deadline=number or None, force=number == 2),
@@ -654,6 +658,42 @@ class FaultyPolicyTests(SynchronousTestCase):
             ),
         }
         return verbs[verb]()
+
+    def inSlices(
+        self, manager: ProxyManager, leases: list[Lease], group: str, number: int
+    ) -> tuple[Event, ...]:
+        """
+        Change everything in slices of two things. Clients come and go in between, other
+        changes are refused, and the model and the pools agree after each slice. With 4 it is
+        stopped before its end.
+        """
+        service, chance = manager.getService("web"), Picky.chance
+        groups = []
+        for each in service.groups:
+            kept = [replace(host, weight=number + 1) for host in each.hosts[number:]]
+            new = hosts(*(f"{name}{number}" for name in "xyz"[: number + 1]))
+            enabled = each.name == group
+            groups.append(replace(each, hosts=(*new, *kept), enabled=enabled, scheduler="picky"))
+        applying = manager.applying([replace(service, groups=tuple(groups[::-1]))])
+        slices = 0
+        while applying.goOn():
+            Picky.chance = 0.0
+            self.assertEqual(disagreements(manager), [], f"slice {slices} of {number}")
+            Picky.chance = chance
+            slices += 1
+            self.assertRaises(ChangeUnderWay, manager.setAdmission, "web", deny=["10.0.0.0/8"])
+            self.assertRaises(ChangeUnderWay, manager.applying, [service])
+            with contextlib.suppress(NoHostAvailable):
+                leases.append(manager.getPool("web").acquire())
+            if leases and slices % 2:
+                leases.pop(0).release()
+            if number == 4 and slices == 3:
+                applying.stop()
+        self.assertFalse(applying.goOn())
+        applying.finish()
+        if number < 4:
+            self.assertEqual(list(manager.services.values()), list(applying.wanted))
+        return tuple(applying.events)
 
 
 class FieldTests(SynchronousTestCase):

@@ -97,12 +97,26 @@ class SchedulerTests(SynchronousTestCase):
             lease.release()
         self.assertEqual(bench.pool.active, 1)
 
-    def test_ready(self) -> None:
+    def test_dropped(self) -> None:
         """
-        The old policy holds nobody any more, the new one all that are ready.
+        A policy that the pool made of its word is dropped as it is, as it costs time to take
+        thousands of hosts from it and nothing else uses it.
         """
         bench = Bench("a", "b")
-        old = bench.pool.scheduler
+        bench.pool.setScheduler("sticky")
+        removed: list[object] = []
+        self.patch(bench.pool.scheduler, "hostRemoved", removed.append)
+        bench.pool.setScheduler("roundr")
+        self.assertEqual(removed, [])
+
+    def test_ready(self) -> None:
+        """
+        The new policy holds all that are ready. The old one, which its maker may use for
+        something else, holds none any more.
+        """
+        bench = Bench("a", "b")
+        old = RoundRobin(Random(1))
+        bench.pool.setScheduler(old)
         new = RoundRobin(Random(1))
         bench.pool.setScheduler(new)
         self.assertIs(bench.pool.scheduler, new)

@@ -212,11 +212,14 @@ class StickyTests(SynchronousTestCase):
         """
         hosts = [FakeHost(f"h{number}", 100) for number in range(100)]
         scheduler = policy(hosts)
+        homes(scheduler)
         for host in hosts:
             scheduler.hostRemoved(host)
+        scheduler.explain(None)
         self.assertLess(len(scheduler._ring), 8000)
         for name in "abc":
             scheduler.hostAdded(FakeHost(name, 1))
+        homes(scheduler)
         self.assertGreaterEqual(len(scheduler._ring), 16384)
         self.assertEqual(len(scheduler._owners), 3)
 
@@ -242,6 +245,7 @@ class StickyTests(SynchronousTestCase):
         """
         hosts = [FakeHost(f"h{number}") for number in range(1000)]
         scheduler = policy(hosts)
+        scheduler.settle(everything=True)
         owned: Counter[int] = Counter()
         last = 0
         points = [point for part in scheduler._ring._parts for point in part]
@@ -251,6 +255,69 @@ class StickyTests(SynchronousTestCase):
         owned[points[0] & 0xFFFFFF] += (1 << 64) - last
         shares = [1000 * owned[number] / (1 << 64) for number in range(1000)]
         self.assertTrue(all(0.4 < share < 2.0 for share in shares), (min(shares), max(shares)))
+
+    def test_slices(self) -> None:
+        """
+        If an owner of the policy works on its ring, no slice of that puts more than 2,048 points on
+        it or takes them away, and picks in between do not wait for it. In the end the ring is
+        that of a policy which was made at once.
+        """
+        hosts = [FakeHost(f"h{number}") for number in range(2000)]
+        scheduler = Sticky(Random(1))
+        scheduler.settle(everything=True)
+        for host in hosts:
+            scheduler.hostAdded(host)
+        self.assertEqual(len(scheduler._ring), 0)
+        scheduler.settle(everything=False)
+        self.assertEqual(len(scheduler._ring), 28_000)
+        now, slices = 5.0, 0
+        while (when := scheduler.nextDeadline()) is not None:
+            now = max(now, when)
+            before = len(scheduler._ring)
+            self.assertIn(scheduler.nextHost("192.0.2.1"), hosts)
+            self.assertEqual(len(scheduler._ring), before)
+            scheduler.advance(now)
+            self.assertLessEqual(len(scheduler._ring) - before, 2048)
+            slices += 1
+        self.assertEqual(len(scheduler._ring), 64_000)
+        self.assertEqual(slices, 18)
+        self.assertEqual(homes(scheduler), homes(policy(hosts)))
+        # A weight like this makes nearly all points too many.
+        hosts[7].weight = hosts[7].effectiveWeight = 60_000
+        scheduler.hostChanged(hosts[7])
+        before = len(scheduler._ring)
+        scheduler.settle(everything=False)
+        self.assertLessEqual(abs(len(scheduler._ring) - before), 28_000)
+        while (when := scheduler.nextDeadline()) is not None:
+            scheduler.advance(when)
+        self.assertEqual(homes(scheduler), homes(policy(hosts)))
+
+    def test_firstPick(self) -> None:
+        """
+        A pick from a ring without a point puts some on it, and no more.
+        """
+        scheduler = Sticky(Random(1))
+        scheduler.settle(everything=True)
+        for number in range(2000):
+            scheduler.hostAdded(FakeHost(f"h{number}"))
+        self.assertIsNotNone(scheduler.nextHost("192.0.2.1"))
+        self.assertEqual(len(scheduler._ring), 2048)
+
+    def test_droppedMeanwhile(self) -> None:
+        """
+        A host that goes for good and comes back while its points are still to be taken from the
+        ring has the same clients as before.
+        """
+        hosts = [FakeHost(f"h{number}") for number in range(2000)]
+        scheduler = policy(hosts)
+        before = homes(scheduler)
+        scheduler.settle(everything=True)
+        for host in hosts[:1990]:
+            scheduler.hostRemoved(host)
+        for host in hosts[:1990]:
+            scheduler.hostAdded(host)
+        scheduler.settle(everything=True)
+        self.assertEqual(homes(scheduler), before)
 
     def test_excludedGoesToTheNext(self) -> None:
         """

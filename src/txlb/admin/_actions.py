@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txlb.admin._command import AdminCommand, Target
+    from txlb.application._drift import Drift
     from txlb.deadlines import Deadlines
+    from txlb.model import Plan
 
 #: Seconds that an answer to C{events} may be waited for at most.
 MAX_WAIT = 60.0
@@ -121,30 +123,43 @@ def _delHost(
     return rows.eventRows(events)
 
 
-def _plan(target: Target, file: str, discard: bool) -> Iterable[Row]:
+def _plan(target: Target, file: str, discard: bool) -> Deferred[Iterable[Row]]:
+    planned: Deferred[Plan]
     if file and target.balancer.configuration is None:
-        return rows.changeRows(target.balancer.plan(file).changes)
-    return rows.changeRows(_file(target).plan(file or None, discard=discard).changes)
+        planned = target.balancer.plan(file)
+    else:
+        planned = _file(target).plan(file or None, discard=discard)
+    return planned.addCallback(lambda plan: rows.changeRows(plan.changes))
 
 
-def _diff(target: Target) -> Iterable[Row]:
-    return rows.driftRows(_file(target).drift())
+def _diff(target: Target) -> Deferred[Iterable[Row]]:
+    drift: Deferred[Drift] = _file(target).drift()
+    return drift.addCallback(rows.driftRows)
 
 
-def _reload(target: Target, discard: bool) -> Iterable[Row]:
+def _reload(target: Target, discard: bool) -> Deferred[Iterable[Row]]:
     config = _file(target)
-    changes = config.reload(discard=discard).changes
-    return itertools.chain(rows.changeRows(changes), rows.liveRows(len(config.unsaved().changes)))
+    loaded: Deferred[Plan] = config.reload(discard=discard)
+
+    def told(plan: Plan) -> Iterable[Row]:
+        live = len(config.unsaved().changes)
+        return itertools.chain(rows.changeRows(plan.changes), rows.liveRows(live))
+
+    return loaded.addCallback(told)
 
 
-def _save(target: Target, overwrite: bool) -> Iterable[Row]:
+def _save(target: Target, overwrite: bool) -> Iterable[Row] | Deferred[Iterable[Row]]:
     config = _file(target)
     if not config.unsaved():
         return [{"row": "saved", "text": f"nothing to save: {config.path} says it already"}]
-    kept = config.save(overwrite=overwrite)
-    before = f"; what it was before is {kept}" if kept else ""
-    text = f"{config.path} was saved{before}"
-    return [{"row": "saved", "text": text, "path": config.path, "kept": kept}]
+    saved: Deferred[str | None] = config.save(overwrite=overwrite)
+
+    def told(kept: str | None) -> Iterable[Row]:
+        before = f"; what it was before is {kept}" if kept else ""
+        text = f"{config.path} was saved{before}"
+        return [{"row": "saved", "text": text, "path": config.path, "kept": kept}]
+
+    return saved.addCallback(told)
 
 
 def _file(target: Target) -> Any:

@@ -57,7 +57,8 @@ class Console(Protocol):
 class Interpreter(code.InteractiveInterpreter):
     """
     Python's interactive interpreter, line by line, with its output on a
-    L{Console} and with Deferreds shown when they fire.
+    L{Console} and with Deferreds shown when they fire. One that has fired is shown as its
+    result.
 
     Within a line C{print} writes to the console, and there is nothing to read
     from C{input}. C{exit()} ends the session and not the process.
@@ -179,6 +180,11 @@ class Interpreter(code.InteractiveInterpreter):
             sys.stdin, sys.stdout, sys.stderr, sys.displayhook, sys.excepthook = before
 
     def _display(self, value: object) -> None:
+        if isinstance(value, Deferred) and value.called and not value.paused:
+            # It is there already, as if it had been returned or raised.
+            results: list[object] = []
+            value.addCallbacks(results.append, self._failedAtOnce)
+            value = results[0] if results else None
         if value is None:
             return
         self.locals["_"] = value
@@ -214,6 +220,11 @@ class Interpreter(code.InteractiveInterpreter):
         self.failed = True
         what = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
         self._settled(f"Deferred #{number} failed: {what}\n", key)
+
+    def _failedAtOnce(self, failure: Failure) -> None:
+        error = failure.value
+        assert error is not None  # noqa: S101 - a failure has one
+        self.write(f"{errorText(error, None, 1)}\n")
 
     def _settled(self, text: str, key: int) -> None:
         del self._pending[key]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from txlb.admin._access import Caller
 from txlb.admin._arguments import Argument
@@ -63,7 +64,7 @@ def _function(
         bound.apply_defaults()
         taken = {each.name: each.verified(bound.arguments[each.name]) for each in command.arguments}
         answer = command(target, caller, taken)
-        return answer.addCallback(_told) if isinstance(answer, Deferred) else _told(answer)
+        return _now(answer.addCallback(_told)) if isinstance(answer, Deferred) else _told(answer)
 
     arguments = "".join(f"\n  {each.name}: {each.doc}" for each in command.arguments)
     function.__name__ = function.__qualname__ = command.name
@@ -83,6 +84,21 @@ def _parameter(argument: Argument) -> inspect.Parameter:
         default=default,
         annotation=argument.kind.type,
     )
+
+
+def _now(answer: Deferred[Told]) -> Told | Deferred[Told]:
+    """
+    Return an answer that is there already, so that the prompt shows it at once; or raise
+    what it failed with.
+    """
+    if not answer.called or answer.paused:
+        return answer
+    found: list[Told] = []
+    failures: list[Failure] = []
+    answer.addCallbacks(found.append, failures.append)
+    for each in failures:
+        each.raiseException()
+    return found[0] if found else answer
 
 
 def _told(rows: Iterable[Row]) -> Told:

@@ -4,7 +4,6 @@ A balancer that has a process to itself, as under C{twistd txlb}.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import signal
 import time
@@ -15,6 +14,7 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txlb._begin import earlySignals
 from txlb._reactor import pickedReactor
@@ -69,6 +69,8 @@ class Daemon(MultiService):
         self._told = ""
         self._wasReady = False
         self._reloading = False
+        # Whether the file is being loaded, and whether it is loaded once more after that.
+        self._loading = self._loadAgain = False
         self._restore: list[Callable[[], object]] = []
         for service in (*self._before, balancer, *self._after):
             service.setServiceParent(self)
@@ -93,7 +95,7 @@ class Daemon(MultiService):
         Tell the supervisor that clients are served, or which of them are not, if it has not
         been told so.
         """
-        if not self.running:
+        if not self.running or self._loading:
             return
         whyNot = self.balancer.engine.readiness.whyNot
         reasons = {name: whyNot(name) for name in self.balancer.manager.services}
@@ -135,21 +137,33 @@ class Daemon(MultiService):
     def reload(self) -> None:
         """
         SIGHUP has come: load the configuration file again. What is wrong with it
-        is in the log, and then nothing has changed.
+        is in the log, and then nothing has changed. If it is being loaded, it is loaded once
+        more after that, as it may have been read before it was changed.
         """
         if not self.running:
+            return
+        if self._loading:
+            self._loadAgain = True
             return
         _log.info("SIGHUP: loading the configuration file again")
         # Before it was ready it can't be so again.
         if self._wasReady:
             self.supervisor.reloading()
-        try:
-            with contextlib.suppress(TxlbError), self.balancer.manager.by("signal:SIGHUP"):
-                self.balancer.reload()
-        finally:
-            self._told, self._reloading = "", self._wasReady
-            self._tellState()
-            self._reloading = False
+        self._loading = True
+        with self.balancer.manager.by("signal:SIGHUP"):
+            loaded = self.balancer.reload()
+        loaded.addErrback(_suppressed)
+        loaded.addBoth(self._reloaded)
+
+    def _reloaded(self, result: Any) -> Any:
+        self._loading = False
+        self._told, self._reloading = "", self._wasReady
+        self._tellState()
+        self._reloading = False
+        if self._loadAgain:
+            self._loadAgain = False
+            self.reload()
+        return result
 
     def signalled(self, name: str) -> None:
         """
@@ -196,6 +210,13 @@ def _ignore(number: int, frame: FrameType | None) -> None:
     """
     The default would kill the process.
     """
+
+
+def _suppressed(reason: Failure) -> None:
+    """
+    Drop what was wrong with a reload, as it is in the log.
+    """
+    reason.trap(TxlbError)
 
 
 def _stopAll(services: Sequence[IService]) -> Deferred[Any]:

@@ -4,7 +4,7 @@ What all parts of a running balancer share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -61,6 +61,9 @@ class Engine:
         it ends before the connections do.
     @ivar monitor: asks the hosts what they have left, likewise.
     @ivar readiness: whether each service accepts clients.
+    @ivar reactor: the reactor.
+    @ivar deadlines: where everything of this run waits.
+    @ivar started: whether L{start} was called.
     """
 
     def __init__(
@@ -73,13 +76,14 @@ class Engine:
         inMemory: bool = False,
     ) -> None:
         self._manager = manager
-        self._reactor = reactor
+        self.reactor = self._reactor = reactor
         self._inMemory = inMemory
         # The pools' clock, as attempts say their deadlines by it.
         self.deadlines = Deadlines(reactor, manager.seconds)
         self.connectionLimit = ConnectionLimit()
         self._table = ConnectionTable()
         self._names = NameService(manager, reactor, self.deadlines)
+        self._eventLog = EventLog(self.deadlines)
         self._timer = PoolTimer(manager, self.deadlines)
         self.heartbeat = Heartbeat(
             manager,
@@ -93,7 +97,7 @@ class Engine:
         self._unsubscribe: Callable[[], None] | None = None
         self._whyNotFast = IN_MEMORY if inMemory else whyNotFast(reactor)
         self._loop: Loop | None = None
-        self._started = False
+        self.started = False
         self._record = record
         self._frontends: dict[str, Frontend] = {}
         # Of services that are no longer there, until their connections have ended.
@@ -108,9 +112,19 @@ class Engine:
         @raise ModelError: one asks for a relay that can't be had here, or for a
             health check that can't be made.
         """
+        for _ in self.preparing(services):
+            pass
+
+    def preparing(self, services: Iterable[ProxyService]) -> Iterator[None]:
+        """
+        Do the same as L{prepare}, step by step.
+
+        @raise ModelError: while it is iterated over, as L{prepare} does.
+        """
         for service in services:
-            self.heartbeat.verifyAll(service)
+            yield from self.heartbeat.verifying(service)
             self.monitor.verifyAll(service)
+            yield
             if service.relay == FastRelay.name and self._whyNotFast is not None:
                 raise ModelError(
                     f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "
@@ -122,7 +136,7 @@ class Engine:
     def _ensureLoop(self) -> None:
         if self._loop is None:
             self._loop = Loop(self._reactor, self.deadlines)
-            if self._started:
+            if self.started:
                 self._fit()
                 self._loop.start()
 
@@ -155,7 +169,7 @@ class Engine:
                 known = self._frontends[name] = self._newFrontend(name)
             else:
                 known.configure(self._loop)
-            if self._started and known.relay.name != before:
+            if self.started and known.relay.name != before:
                 self._tellRelay(known)
         # In the manager's order.
         self._frontends = {name: self._frontends[name] for name in services}
@@ -226,7 +240,7 @@ class Engine:
         """
         Begin to serve the pools, and find out when clients can be served.
         """
-        self._started = True
+        self.started = True
         for problem in discoverPlugins():
             _log.warn("{problem}", problem=problem)
         self._fit()
@@ -235,7 +249,7 @@ class Engine:
         for frontend in self._frontends.values():
             self._tellRelay(frontend)
         self.deadlines.guard()
-        self._unsubscribe = self._manager.subscribe(EventLog())
+        self._unsubscribe = self._manager.subscribe(self._eventLog)
         self._manager.onError = _observerFailed
         self._timer.startService()
         self._names.startService()
@@ -302,6 +316,7 @@ class Engine:
             self._loop.stop()
         for frontend in self._allFrontends():
             frontend.sayRefusals()
+        self._eventLog.flush()
         self.deadlines.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()

@@ -5,21 +5,23 @@ changed live, and following the file when others change it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.application._file import ConfigurationFile, forLog
-from txlb.config import Configuration, readFile
+from txlb.config import Configuration
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
 from txlb.manager import ProxyManager
+from txlb.model import Plan
 
 #: Seconds from one look at the file to the next. A file that has changed is read
 #: when it has not changed since the look before, so that one which is still
@@ -55,6 +57,7 @@ class FileKeeper(Service):
         self._reactor = reactor
         self._deadlines: Deadlines | None = None
         self._said = ""
+        self._saving = False
         self._save: Deadline | None = None
         self._look: Deadline | None = None
         # As it was when it was last dealt with, and at the last look.
@@ -106,17 +109,22 @@ class FileKeeper(Service):
         if self._deadlines is None:
             return
         self._save = self._deadlines.after(self._file.settings.interval, self._saveNow)
-        if not self._file.unsaved():
-            return
-        try:
-            self._file.trySave()
-        except TxlbError as error:
-            # It is tried again and again, and says the same only once.
-            if forLog(error) != self._said:
-                self._said = forLog(error)
-                _log.error("{path}: not saved: {error}", path=self._file.path, error=self._said)
-        else:
-            self._said = ""
+        if not self._saving and self._file.unsaved():
+            self._saving = True
+            self._file.trySave().addCallbacks(self._saved, self._notSaved).addErrback(_wentWrong)
+
+    def _saved(self, kept: str | None) -> None:
+        self._saving = False
+        self._said = ""
+
+    def _notSaved(self, reason: Failure) -> None:
+        self._saving = False
+        reason.trap(TxlbError, CancelledError)
+        error = reason.value
+        # It is tried again and again, and tells the same only once.
+        if isinstance(error, TxlbError) and forLog(error) != self._said:
+            self._said = forLog(error)
+            _log.error("{path}: not saved: {error}", path=self._file.path, error=self._said)
 
     def _lookNow(self) -> None:
         if self._deadlines is None:
@@ -124,14 +132,17 @@ class FileKeeper(Service):
         self._look = self._deadlines.after(POLL, self._lookNow)
         stamp, before = self._stamp(), self._seen
         self._seen = stamp
-        if stamp is None or stamp == self._known or stamp != before:
+        if stamp is None or stamp == self._known or stamp != before or self._file.busy:
             return
         self._known = stamp
-        with contextlib.suppress(TxlbError):
-            if readFile(self._file.path) != self._file.loaded.tostring():
-                _log.info("{path} has changed", path=self._file.path)
-                with self._manager.by("file"):
-                    self._file.reload()
+        self._file.differs().addCallback(self._compared).addErrback(_suppressed)
+
+    def _compared(self, differs: bool) -> Deferred[Plan] | None:
+        if not differs:
+            return None
+        _log.info("{path} has changed", path=self._file.path)
+        with self._manager.by("file"):
+            return self._file.reload()
 
     def _stamp(self) -> _Stamp | None:
         try:
@@ -140,3 +151,14 @@ class FileKeeper(Service):
             # It is being replaced, or gone: nothing to load.
             return None
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _suppressed(reason: Failure) -> None:
+    """
+    Drop what was wrong with the file, as it is in the log.
+    """
+    reason.trap(TxlbError)
+
+
+def _wentWrong(reason: Failure) -> None:
+    _log.failure("saving went wrong", reason)

@@ -158,6 +158,7 @@ class ProxyListener(Service):
 
         @raise ListenError: it can't be had. Then nothing has changed.
         """
+        self._balancer.manager.refuseIfUnderWay()
         engine, before = self._balancer.engine, self.configured
         new = engine.listen(self.serviceName, replace(before, address=address))
         actual = new.addresses[0]

@@ -47,10 +47,13 @@ class PoolTimer(Service):
             self._next = None
 
     def _happened(self, event: Event) -> None:
-        self._schedule()
+        # Only there something new can be due: there may be hundreds of pools.
+        self._byIfAny(self._manager.nextDeadlineOf(event))
 
     def _schedule(self) -> None:
-        when = self._manager.nextDeadline()
+        self._byIfAny(self._manager.nextDeadline())
+
+    def _byIfAny(self, when: float | None) -> None:
         if when is not None:
             self._by(when)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from txlb._reactor import opensSockets, pickedReactor
 from txlb.application._arrange import Arrangement, placesOf
@@ -19,6 +19,7 @@ from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
+from txlb.application._slices import Slices
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import (
     AddressError,
@@ -29,7 +30,7 @@ from txlb.errors import (
     UnknownName,
 )
 from txlb.health import MAX_CHECKS
-from txlb.manager import ProxyManager, wantedServices
+from txlb.manager import Applying, ProxyManager, wantedServices
 from txlb.model import (
     Address,
     CheckLike,
@@ -82,6 +83,7 @@ class LoadBalancedService(MultiService):
         is made of this.
 
     @ivar manager: the manager.
+    @ivar slices: does work that takes long while clients are served.
     @ivar configuration: the file that it was made from; L{None} for none.
     """
 
@@ -111,6 +113,9 @@ class LoadBalancedService(MultiService):
         self.configuration: ConfigurationFile | None = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
+        self.slices = Slices(lambda: self._engine, pm.seconds)
+        self._applying: Applying | None = None
+        self._change: Deferred[Any] = succeed(None)
         # Runs that were stopped and still have connections.
         self._stopping: list[Engine] = []
         self.proxies = MultiService()
@@ -260,34 +265,42 @@ class LoadBalancedService(MultiService):
 
     def plan(
         self, source: str | Configuration | Iterable[HostMapper | ProxyService] | None = None
-    ) -> Plan:
+    ) -> Deferred[Plan]:
         """
-        What it would change to L{reload}, or to L{apply} other services.
+        Find out what it would change to L{reload}, or to L{apply} other services. Clients
+        are served meanwhile.
 
         @param source: a configuration file, or what one says, or services; by
             default the balancer's own file.
-        @raise ConfigurationError: something is wrong with the file.
-        @raise ConfigurationConflict: it contradicts what was changed live.
-        @raise ModelError: something of the services breaks a rule.
-        @raise TxlbError: the balancer has no file.
+        @return: fires with the plan. It fails with L{txlb.errors.ConfigurationError} if
+            something is wrong with the file; with L{txlb.errors.ConfigurationConflict} if
+            it contradicts what was changed live; with L{ModelError} if something of the
+            services breaks a rule; with L{TxlbError} if the balancer has no file.
         """
+        return Deferred.fromCoroutine(self._plan(source))
+
+    async def _plan(
+        self, source: str | Configuration | Iterable[HostMapper | ProxyService] | None
+    ) -> Plan:
         if source is not None and not isinstance(source, (str, Configuration)):
             return self.manager.plan(source)
         if self.configuration is not None:
-            return self.configuration.plan(source)
+            return await self.configuration.plan(source)
         if source is None:
             raise TxlbError(_NO_FILE)
-        given = loadConfiguration(source) if isinstance(source, str) else source
-        return self.manager.plan(given.services)
+        if isinstance(source, str):
+            source = await self.slices.inThread(loadConfiguration, source)
+        return self.manager.plan(source.services)
 
-    def reload(self, *, discard: bool = False) -> Plan:
+    def reload(self, *, discard: bool = False) -> Deferred[Plan]:
         """
         Load the configuration file again: see L{ConfigurationFile.reload}.
 
-        @raise TxlbError: the balancer has no file.
+        @return: fires and fails as that does; fails with L{TxlbError} if the balancer has
+            no file.
         """
         if self.configuration is None:
-            raise TxlbError(_NO_FILE)
+            return fail(TxlbError(_NO_FILE))
         return self.configuration.reload(discard=discard)
 
     def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
@@ -297,17 +310,22 @@ class LoadBalancedService(MultiService):
         anything is changed; an address that stays, be it another service's now,
         loses nobody, and who waits at one that goes is still served.
 
+        All of it is done before it returns, and no client is served meanwhile: about 0.1 ms
+        for each host that is added, changed or removed. For thousands of hosts use
+        L{applyInSlices}.
+
         @return: the events that it caused; none where nothing differs.
+        @raise txlb.errors.ChangeUnderWay: a change in slices is under way. Nothing was
+            changed then.
         @raise ModelError: something of it breaks a rule, or can't be had here.
         @raise ListenError: an address can't be had. Then, and after whatever
             else is raised, all is as it was.
         """
+        self.manager.refuseIfUnderWay()
         wanted = wantedServices(services)
-        for check in _checksOf(wanted):
-            self.health.verified(check)
+        for _ in self._verifying(wanted):
+            pass
         engine = self._engine
-        if engine is not None:
-            engine.prepare(wanted)
         arrangement = Arrangement(self, list(self._listeners()), wanted)
         try:
             if engine is not None:
@@ -322,6 +340,71 @@ class LoadBalancedService(MultiService):
         if engine is not None:
             engine.readiness.update()
         return events
+
+    def applyInSlices(
+        self, services: Iterable[HostMapper | ProxyService]
+    ) -> Deferred[tuple[Event, ...]]:
+        """
+        Do the same as L{apply} in slices of some milliseconds, between which clients are
+        served. The services, what runs and the events agree after each slice, and until the
+        last one every other change of services is refused with
+        L{txlb.errors.ChangeUnderWay}.
+
+        Everything that can fail is tried before the first slice: then nothing is changed.
+
+        @return: fires with the events that it caused. It fails with L{ModelError} and
+            L{ListenError} as L{apply} does; with L{txlb.errors.ChangeUnderWay} if another
+            change is under way; with L{TxlbError} if the balancer is stopped meanwhile,
+            and then has the services that the last slice made.
+        """
+        change = self._change = Deferred.fromCoroutine(self._applyInSlices(services))
+        return change
+
+    async def _applyInSlices(
+        self, services: Iterable[HostMapper | ProxyService]
+    ) -> tuple[Event, ...]:
+        applying = self._applying = self.manager.applying(services)
+        engine, wanted = self._engine, applying.wanted
+        try:
+            await self.slices.run(self._verifying(wanted))
+            arrangement = Arrangement(self, list(self._listeners()), wanted)
+            try:
+                if engine is not None:
+                    arrangement.open(engine)
+                await self.slices.run(iter(applying.goOn, False))
+                # In one turn: with the services their listeners go.
+                applying.finish()
+            except BaseException:
+                arrangement.undo()
+                raise
+        except CancelledError:
+            raise TxlbError("the balancer was stopped while it was changed") from None
+        finally:
+            applying.stop()
+            self._applying = None
+        if engine is not None:
+            engine.configure()
+        arrangement.settle(engine)
+        if engine is not None:
+            engine.readiness.update()
+        return tuple(applying.events)
+
+    def _verifying(self, wanted: Iterable[ProxyService]) -> Iterator[None]:
+        """
+        See step by step that everything that services need can be had. What they have in
+        common with the services that run was seen.
+
+        @raise ModelError: something can't be had.
+        """
+        running = self.manager.services
+        known = {id(check) for check in _checksOf(running.values())}
+        for check in _checksOf(wanted):
+            if id(check) not in known:
+                self.health.verified(check)
+                yield
+        if self._engine is not None:
+            changed = [each for each in wanted if running.get(each.name) is not each]
+            yield from self._engine.preparing(changed)
 
     # Life
 
@@ -407,7 +490,16 @@ class LoadBalancedService(MultiService):
         @return: fires with L{None} when all connections are gone: those that
             don't end within the grace time are reset. It does not fail.
         """
+        unfinished = self._applying is not None
+        if self.configuration is not None:
+            self.configuration.stop()
+        if unfinished:
+            self._change.cancel()
         super().stopService()
+        if unfinished:
+            # The listeners are still those from before the change.
+            listeners = list(self._listeners())
+            Arrangement(self, listeners, self.manager.services.values()).settle(None)
         engine, self._engine = self._engine, None
         if engine is None:
             return succeed(None)

@@ -21,6 +21,7 @@ makes a deadline for the answer of another party: the time that the process has 
 added to it. Code with times of its own asks L{Deadlines.sleptSince}.
 """
 
+from txlb.deadlines._backlog import Backlog
 from txlb.deadlines._deadline import Deadline
 from txlb.deadlines._deadlines import LATE, SLEPT, TICK, TURNS, Deadlines
 from txlb.deadlines._sleeps import CATCH_UP, Sleeps
@@ -32,6 +33,7 @@ __all__ = [
     "SLEPT",
     "TICK",
     "TURNS",
+    "Backlog",
     "Deadline",
     "Deadlines",
     "Sleeps",

@@ -5,14 +5,14 @@ The heartbeat: checks hosts again and again.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random as RandomSource
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txlb.deadlines import Deadlines
+from txlb.deadlines import Backlog, Deadlines
 from txlb.errors import ModelError, UnknownName
 from txlb.health._checkedhost import CheckedHost
 from txlb.health._checkrunner import CheckRunner
@@ -66,6 +66,8 @@ class Heartbeat(Service):
         self._random = source if source is not None else random.Random()
         self._runner = CheckRunner(manager, self._tools, maxChecks, self._random)
         self._unsubscribe: Callable[[], None] | None = None
+        # To follow a host takes its time, and a change may be about thousands.
+        self._backlog: Backlog[Key] = Backlog(deadlines, self._followSoon)
         for service in manager.services.values():
             self.verifyAll(service)
         if manager.defaultCheck is not None:
@@ -118,6 +120,7 @@ class Heartbeat(Service):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+        self._backlog.clear()
         self._runner.removeAll()
         self._tools.sockets.stop()
 
@@ -135,6 +138,15 @@ class Heartbeat(Service):
 
         @raise ModelError: one can't be made as it is configured.
         """
+        for _ in self.verifying(service):
+            pass
+
+    def verifying(self, service: ProxyService) -> Iterator[None]:
+        """
+        Do the same, with one check at each step.
+
+        @raise ModelError: while it is iterated over, as L{verifyAll} does.
+        """
         for group in service.groups:
             where = f"{service.name}/{group.name}"
             for name, check in (
@@ -143,6 +155,7 @@ class Heartbeat(Service):
             ):
                 if check is not None:
                     self._made(name, check)
+                    yield
 
     def _made(self, name: str, check: HealthCheck) -> IHealthCheck:
         try:
@@ -157,6 +170,20 @@ class Heartbeat(Service):
             for group in service.groups:
                 for host in group.hosts:
                     yield service.name, group.name, host.name
+
+    def _keysIn(self, place: Sequence[str]) -> Iterator[Key]:
+        """
+        Yield the hosts of a service, of a group, or a single host.
+
+        @param place: the names of service, group and host, as many as there are.
+        """
+        serviceName, *inside = place
+        service = self._manager.services.get(serviceName)
+        for group in () if service is None else service.groups:
+            if not inside or group.name == inside[0]:
+                for host in group.hosts:
+                    if len(inside) < 2 or host.name == inside[1]:
+                        yield serviceName, group.name, host.name
 
     def _make(self, key: Key) -> CheckedHost | None:
         """
@@ -202,15 +229,13 @@ class Heartbeat(Service):
 
     def _happened(self, event: Event) -> None:
         if event.kind is EventKind.SETTING_CHANGED and _isCheck(event.details.get("setting")):
-            for key in tuple(self._keys()):
-                if key[: len(event.key)] == event.key:
-                    self._followSoon(key)
+            self._backlog.add(tuple(self._keysIn(event.key)))
         elif len(event.key) == 3:
             self._hostHappened(event.kind, (event.key[0], event.key[1], event.key[2]))
 
     def _hostHappened(self, kind: EventKind, key: Key) -> None:
         if kind is EventKind.HOST_ADDED:
-            self._followSoon(key)
+            self._backlog.add((key,))
             return
         checked = self._runner.get(key)
         if checked is None:

@@ -63,10 +63,11 @@ class Observers:
         return unsubscribe
 
     @contextlib.contextmanager
-    def collecting(self) -> Iterator[list[Event]]:
+    def together(self) -> Iterator[list[Event]]:
         """
-        Collect the events within a C{with} statement in a list, instead of passing
-        them on. The caller passes them on by L{deliver}.
+        Collect the events within a C{with} statement in a list, and pass them on at its
+        end, so that observers see a change that is complete. If the statement raises,
+        the events are dropped.
         """
         batch: list[Event] = []
         self._batch = batch
@@ -74,6 +75,8 @@ class Observers:
             yield batch
         finally:
             self._batch = None
+        for event in batch:
+            self._deliver(event)
 
     def publish(self, event: Event) -> bool:
         """
@@ -87,13 +90,10 @@ class Observers:
         if self._batch is not None:
             self._batch.append(event)
             return False
-        self.deliver(event)
+        self._deliver(event)
         return True
 
-    def deliver(self, event: Event) -> None:
-        """
-        Pass on an event that was collected.
-        """
+    def _deliver(self, event: Event) -> None:
         self._history.append(event)
         for observer in tuple(self._observers.values()):
             try:

@@ -1,14 +1,25 @@
 """
-From the configuration that runs to the one that is wanted.
+Makes the configuration run that is wanted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from txlb.errors import ChangeUnderWay
+from txlb.manager._applying import Applying
 from txlb.manager._observers import Observers
 from txlb.manager._running import Endings, Running
-from txlb.model import Change, ChangeKind, Plan, ProxyService, changesBetween, plain
+from txlb.manager._way import MOST, Way
+from txlb.model import (
+    Change,
+    ChangeKind,
+    Plan,
+    ProxyService,
+    changesBetween,
+    keptWhereEqual,
+    plain,
+)
 from txlb.pool import Event, EventKind, changed, checkPolicy
 from txlb.schedulers import schedulerKind
 
@@ -41,6 +52,7 @@ class Reconciler:
     def __init__(self, running: Running, observers: Observers) -> None:
         self._running = running
         self._observers = observers
+        self._underWay: Applying | None = None
 
     def plan(self, wanted: Sequence[ProxyService]) -> Plan:
         """
@@ -58,21 +70,56 @@ class Reconciler:
         @param endings: what happens to connections of hosts that are drained or
             removed.
         @return: the events that it caused; none if nothing differs.
+        @raise ChangeUnderWay: a change in slices is under way.
         @raise ModelError: a scheduler that is new in a group raises. Nothing was
             changed then.
         """
+        self.refuseIfUnderWay()
+        return self._reconcile(wanted, endings)
+
+    def refuseIfUnderWay(self) -> None:
+        """
+        Refuse a change while one in slices is under way.
+
+        @raise ChangeUnderWay: one is.
+        """
+        if self._underWay is not None:
+            raise ChangeUnderWay(
+                "a reload or another large change is under way, and nothing else was changed; "
+                "try again when it is done"
+            )
+
+    def applying(self, wanted: Sequence[ProxyService]) -> Applying:
+        """
+        Begin to make the wanted services run, in slices.
+
+        @raise ChangeUnderWay: another such change is under way.
+        @raise ModelError: a scheduler that is new in a group raises. Nothing was
+            changed then.
+        """
+        self.refuseIfUnderWay()
+        before = tuple(self._running.services.values())
+        kept = keptWhereEqual(before, wanted)
+        self._check(kept)
+        self._underWay = Applying(kept, Way(before, kept, MOST), self._reconcile, self._ended)
+        return self._underWay
+
+    def _ended(self) -> None:
+        self._underWay = None
+
+    def _reconcile(
+        self, wanted: Sequence[ProxyService], endings: Endings | None = None
+    ) -> tuple[Event, ...]:
         plan = self.plan(wanted)
         if not plan and not endings:
             return ()
         self._check(wanted)
-        with self._observers.collecting() as batch:
+        with self._observers.together() as events:
             for change in plan.changes:
                 self._tellOf(change)
             self._running.follow(wanted, endings or {})
-        for event in batch:
-            self._observers.deliver(event)
         self._running.review()
-        return tuple(batch)
+        return tuple(events)
 
     def _check(self, wanted: Sequence[ProxyService]) -> None:
         """

@@ -251,6 +251,16 @@ class Running:
         deadlines.append(self._failover.nextDeadline())
         return min((each for each in deadlines if each is not None), default=None)
 
+    def nextDeadlineOf(self, key: Sequence[str]) -> float | None:
+        """
+        Tell when L{advance} is due in one pool.
+
+        @param key: begins with the names of service and group. If it has the one of the
+            service only, nothing of a pool is due.
+        """
+        pool = None if len(key) < 2 else self.pools.get((key[0], key[1]))
+        return None if pool is None else pool.nextDeadline()
+
     def advance(self, now: float) -> None:
         """
         Let every pool do what is due.

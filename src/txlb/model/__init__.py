@@ -33,6 +33,7 @@ from txlb.model._checks import checkClock, checkItems, checkName, shown
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, ProxyHost
+from txlb.model._kept import keptWhereEqual
 from txlb.model._listeners import Listener, ListenerLike
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._merge import Conflict, Merged, mergeServices
@@ -73,6 +74,7 @@ __all__ = [
     "checkItems",
     "checkName",
     "convertMapperToModel",
+    "keptWhereEqual",
     "mergeServices",
     "parseHostAddress",
     "parseListenAddress",

@@ -285,6 +285,8 @@ def _listChanges(
     thing: str, key: tuple[str, ...], old: Sequence[Any], new: Sequence[Any]
 ) -> Iterator[Change]:
     oldNames, newNames = [each.name for each in old], [each.name for each in new]
+    if oldNames == newNames:
+        return
     inOld, inNew = set(oldNames), set(newNames)
     for each in old:
         if each.name not in inNew:
@@ -297,13 +299,17 @@ def _listChanges(
         yield Change(ChangeKind.REORDERED, thing, key, "", oldNames, newNames)
 
 
-def _pairs(old: Iterable[Any], new: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+def _pairs(old: Sequence[Any], new: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """
     Those that are in both, by their names, without those that are the very same: values
     don't change, and in large groups most are.
     """
+    same = set(map(id, new))
+    left = [each for each in old if id(each) not in same]
+    if not left:
+        return iter(())
     byName = {each.name: each for each in new}
-    return ((each, byName[each.name]) for each in old if byName.get(each.name, each) is not each)
+    return ((each, byName[each.name]) for each in left if each.name in byName)
 
 
 # Data and words

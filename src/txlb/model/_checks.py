@@ -103,8 +103,12 @@ def firstTwice(names: Iterable[str]) -> str | None:
     """
     The first name that is there for a second time; L{None} where there is none.
     """
+    found = list(names)
     seen: set[str] = set()
-    for name in names:
+    if len(set(found)) == len(found):
+        # There may be thousands.
+        return None
+    for name in found:
         if name in seen:
             return name
         seen.add(name)

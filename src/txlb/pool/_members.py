@@ -94,12 +94,15 @@ class Members:
         Add the hosts that are new in a group, change the others, and put all in its
         order. L{remove} comes before this.
         """
+        table = self.configured
         for configured in wanted.hosts:
-            host = self.configured.get(configured.name)
+            name = configured.name
+            host = table.get(name)
             if host is None:
                 self._add(configured, now)
-            else:
-                self._change(host, configured, endings.get(configured.name, NO_ENDING), now)
+            # Most are the very same values.
+            elif host.configured is not configured or name in endings:
+                self._change(host, configured, endings.get(name, NO_ENDING), now)
         self._arrange(wanted.hosts)
 
     def _add(self, configured: ProxyHost, now: float) -> None:
@@ -189,7 +192,7 @@ class Members:
         Put the hosts in this order.
         """
         table = self.configured
-        if all(name == host.name for name, host in zip(table, hosts, strict=True)):
+        if list(table) == [host.name for host in hosts]:
             return
         ordered = [table[host.name] for host in hosts]
         table.clear()

@@ -77,6 +77,14 @@ class PolicyMaker:
         self._faults.clear()
         self.replaced = ""
 
+    @property
+    def isOwn(self) -> bool:
+        """
+        Whether the policy in use is one of txlb's own, and was made here.
+        """
+        word = self._word
+        return word is not None and word in schedulerWords() and schedulerKind(word).isOwn
+
     def makeSafely(self, word: str) -> IScheduler:
         """
         Make the policy that is used from now on, of its word. If its factory raises,

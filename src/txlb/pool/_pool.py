@@ -141,6 +141,7 @@ class HostPool:
         )
         self._expectsAnswer = False
         self.follow(wanted)
+        self._rotation.settle(everything=True)
         self._weighing.running = self._backups.running = True
 
     # What there is
@@ -237,13 +238,16 @@ class HostPool:
             self._members.remove(group, ending, now)
             # Now the pool has only hosts that the new policy takes as well.
             if group.scheduler != before.scheduler or self._wantsAnew(before, group):
-                self._rotation.useSafely(self._policies.makeSafely(group.scheduler))
+                forget = self._policies.isOwn
+                made = self._policies.makeSafely(group.scheduler)
+                self._rotation.useSafely(made, forget=forget)
             self._members.follow(group, ending, now)
             if group.maxPending != before.maxPending:
                 for host in self._members.configured.values():
                     self._circuit.review(host, now)
         finally:
             self._queue.held = False
+        self._rotation.settle()
         self._settle(now)
 
     def _wantsAnew(self, before: ProxyGroup, after: ProxyGroup) -> bool:
@@ -347,9 +351,10 @@ class HostPool:
         wanted = self.settings
         if isinstance(scheduler, str):
             wanted = replace(wanted, scheduler=scheduler)
-        self._rotation.use(self._policies.make(scheduler))
+        self._rotation.use(self._policies.make(scheduler), forget=self._policies.isOwn)
         self._policies.chose(scheduler)
         self.settings = wanted
+        self._rotation.settle()
 
     def checkScheduler(self, group: ProxyGroup) -> None:
         """

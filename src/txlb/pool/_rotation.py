@@ -12,7 +12,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from txlb.interfaces import IHost, ISamplingScheduler, IScheduler, ITimedScheduler
+from txlb.interfaces import (
+    IHost,
+    ISamplingScheduler,
+    IScheduler,
+    ISettlingScheduler,
+    ITimedScheduler,
+)
 from txlb.pool._health import HealthState
 from txlb.pool._host import Host
 from txlb.schedulers import Key
@@ -54,6 +60,7 @@ class Rotation:
         # Looked up once: a look-up of an interface costs as much as a pick.
         self._sampling: ISamplingScheduler | None = ISamplingScheduler(scheduler, None)
         self._timed: ITimedScheduler | None = ITimedScheduler(scheduler, None)
+        self._settling: ISettlingScheduler | None = ISettlingScheduler(scheduler, None)
         self._heedsConnectTime: bool = getattr(scheduler, "heedsConnectTime", True)
         self.wantsTimes = self._heedsConnectTime or self._sampling is not None
 
@@ -173,10 +180,13 @@ class Rotation:
 
     # The policy
 
-    def use(self, scheduler: IScheduler) -> None:
+    def use(self, scheduler: IScheduler, *, forget: bool = False) -> None:
         """
         Choose by another policy from now on. If it raises as it is given the hosts,
         so does this, and nothing has changed.
+
+        @param forget: whether the policy so far is dropped without being told that the hosts
+            are gone, which takes long for thousands of them: nothing else has it.
         """
         before = self.scheduler
         if scheduler is before:
@@ -184,18 +194,22 @@ class Rotation:
         for host in self._held.values():
             scheduler.hostAdded(host)
         self._take(scheduler)
-        self._dismiss(before)
+        if not forget:
+            self._dismiss(before)
 
-    def useSafely(self, scheduler: IScheduler) -> None:
+    def useSafely(self, scheduler: IScheduler, *, forget: bool = False) -> None:
         """
         Choose by another policy from now on. If it raises it is replaced.
+
+        @param forget: see L{use}.
         """
         before = self.scheduler
         try:
-            self.use(scheduler)
+            self.use(scheduler, forget=forget)
         except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
             self._take(self._replace(scheduler, self._held.values(), error))
-            self._dismiss(before)
+            if not forget:
+                self._dismiss(before)
 
     def _dismiss(self, before: IScheduler) -> None:
         try:
@@ -203,6 +217,18 @@ class Rotation:
                 before.hostRemoved(host)
         except Exception:  # noqa: BLE001, S110 - the pool does not use it any more
             pass
+
+    def settle(self, everything: bool = False) -> None:
+        """
+        Let the policy work on its tables after a change.
+
+        @param everything: see L{ISettlingScheduler.settle}.
+        """
+        if self._settling is not None:
+            try:
+                self._settling.settle(everything)
+            except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
+                self._failed(error)
 
     def nextTurn(self) -> float | None:
         """

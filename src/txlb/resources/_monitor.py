@@ -13,10 +13,10 @@ from twisted.application.service import Service
 from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
-from txlb.deadlines import Deadlines
+from txlb.deadlines import Backlog, Deadlines
 from txlb.errors import ModelError, UnknownName
 from txlb.manager import ProxyManager
-from txlb.model import ProxyService, ResourceProbe
+from txlb.model import ProxyService
 from txlb.pool import Event, EventKind
 from txlb.resources._kind import makeProbe
 from txlb.resources._probedhost import ProbedHost
@@ -28,6 +28,16 @@ MAX_PROBES = 100
 #: The share by which an interval is longer or shorter at most, at random, so that several
 #: balancers don't ask in step.
 JITTER = 0.1
+
+#: The events after which all hosts of a service or group may have to be asked in another way.
+_OF_GROUPS = frozenset(
+    {
+        EventKind.SERVICE_ADDED,
+        EventKind.GROUP_ADDED,
+        EventKind.SCHEDULER_CHANGED,
+        EventKind.SETTING_CHANGED,
+    }
+)
 
 _log = Logger()
 
@@ -63,6 +73,7 @@ class ResourceMonitor(Service):
         self._probed: dict[Key, ProbedHost] = {}
         self._said: set[tuple[str, str]] = set()
         self._unsubscribe: Callable[[], None] | None = None
+        self._backlog: Backlog[Key] = Backlog(deadlines, self._follow)
 
     # Start and stop
 
@@ -82,6 +93,7 @@ class ResourceMonitor(Service):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+        self._backlog.clear()
         for probed in self._probed.values():
             probed.stop()
         self._probed.clear()
@@ -103,24 +115,32 @@ class ResourceMonitor(Service):
     # Hosts
 
     def _happened(self, event: Event) -> None:
-        if event.kind is EventKind.HOST_REMOVED:
-            self._drop((event.key[0], event.key[1], event.key[2]))
-        elif event.kind is EventKind.HOST_ADDED or len(event.key) < 3:
-            self._followAll()
+        if len(event.key) == 3:
+            key = event.key[0], event.key[1], event.key[2]
+            if event.kind is EventKind.HOST_REMOVED:
+                self._drop(key)
+            elif event.kind is EventKind.HOST_ADDED:
+                self._backlog.add((key,))
+        elif event.kind in _OF_GROUPS:
+            self._followAll(*event.key)
 
-    def _followAll(self) -> None:
-        wanted: dict[Key, ResourceProbe] = {}
-        for service in self._manager.services.values():
-            for group in service.groups:
-                if group.resource is not None:
-                    for host in group.hosts:
-                        wanted[service.name, group.name, host.name] = group.resource
-                elif group.scheduler == "resource":
-                    self._sayByWeight(service.name, group.name)
-        for key in [key for key in self._probed if key not in wanted]:
-            self._drop(key)
-        for key, settings in wanted.items():
-            self._follow(key, settings)
+    def _followAll(self, serviceName: str | None = None, groupName: str | None = None) -> None:
+        """
+        Ask the hosts as they are to be asked now.
+
+        @param serviceName: only those of this service.
+        @param groupName: only those of this group of it.
+        """
+        services = self._manager.services
+        names = tuple(services) if serviceName is None else (serviceName,)
+        for name in names:
+            for group in services[name].groups if name in services else ():
+                if groupName in {None, group.name}:
+                    if group.resource is None and group.scheduler == "resource":
+                        self._sayByWeight(name, group.name)
+                    keys = ((name, group.name, host.name) for host in group.hosts)
+                    asked = group.resource is not None
+                    self._backlog.add(key for key in keys if asked or key in self._probed)
 
     def _sayByWeight(self, serviceName: str, groupName: str) -> None:
         if (serviceName, groupName) not in self._said:
@@ -132,9 +152,20 @@ class ResourceMonitor(Service):
                 service=serviceName,
             )
 
-    def _follow(self, key: Key, settings: ResourceProbe) -> None:
-        pool = self._manager.getPool(key[0], key[1])
+    def _follow(self, key: Key) -> None:
+        """
+        Ask a host as it is to be asked now.
+        """
         before = self._probed.get(key)
+        try:
+            settings = self._manager.getGroup(key[0], key[1]).resource
+            pool = self._manager.getPool(key[0], key[1])
+        except UnknownName:
+            # It was removed meanwhile.
+            settings = None
+        if settings is None:
+            self._drop(key)
+            return
         if before is not None and before.settings == settings and before.isOf(pool):
             return
         self._drop(key)

@@ -48,3 +48,20 @@ def numbersOf(name: bytes, batch: int) -> array[int]:
     """
     digest = blake2b(name, digest_size=64, salt=batch.to_bytes(8, "little")).digest()
     return array("Q", digest)
+
+
+def placesOf(name: bytes, begin: int, end: int) -> array[int]:
+    """
+    Return numbers of 64 bits for a host, as L{numbersOf} gives them, from one to another.
+
+    @param name: see L{keyBytes}.
+    @param begin: the first one, from 0.
+    @param end: the one after the last.
+    """
+    first = begin // BATCH
+    digests = [
+        blake2b(name, digest_size=64, salt=batch.to_bytes(8, "little")).digest()
+        for batch in range(first, -(-end // BATCH))
+    ]
+    numbers = array("Q", b"".join(digests))
+    return numbers[begin - first * BATCH : end - first * BATCH]

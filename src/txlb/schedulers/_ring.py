@@ -21,16 +21,23 @@ from collections.abc import Iterable, Iterator
 OWNER_BITS = 24
 OWNERS = (1 << OWNER_BITS) - 1
 
-#: Points a part, on average, above which the ring gets more parts.
-CROWDED = 8
+#: With more points for each part the ring is cut anew, which takes a step for each point. As
+#: a part of 64 points is searched in hardly more time than one of 4, that has to be rare.
+CROWDED = 64
+
+#: If as many points come at once as there are, divided by this, all are sorted together.
+MANY = 4
 
 
 class Ring:
     """
     Points with owners.
+
+    @ivar expected: how many points there will be, so that the ring is cut for them at once.
     """
 
     def __init__(self) -> None:
+        self.expected = 0
         self._shift = 64
         self._parts: list[array[int]] = [array("Q")]
         self._count = 0
@@ -44,10 +51,25 @@ class Ring:
 
         @param places: numbers of 64 bits, of which the upper 40 count.
         """
-        for place in places:
-            insort(self._parts[place >> self._shift], place & ~OWNERS | owner)
-            self._count += 1
-        if self._count > CROWDED * len(self._parts):
+        self.addPoints([place & ~OWNERS | owner for place in places])
+
+    def addPoints(self, points: list[int]) -> None:
+        """
+        Add points of several owners.
+
+        @param points: for each its place, of which the upper 40 bits count, and the
+            number of its owner in the lower ones.
+        """
+        if len(points) * MANY >= self._count:
+            points.extend(point for part in self._parts for point in part)
+            points.sort()
+            self._cut(points)
+            return
+        parts, shift = self._parts, self._shift
+        for point in points:
+            insort(parts[point >> shift], point)
+        self._count += len(points)
+        if self._count > CROWDED * len(parts):
             self._divide()
 
     def remove(self, owner: int, places: Iterable[int]) -> None:
@@ -58,21 +80,30 @@ class Ring:
             part = self._parts[place >> self._shift]
             del part[bisect_left(part, place & ~OWNERS | owner)]
             self._count -= 1
-        if self._count * 2 < len(self._parts):
+        if self._count * 2 < len(self._parts) > self.expected // 2:
             self._divide()
 
     def _divide(self) -> None:
         """
-        Cut the ring into parts of 4 to 8 points: a power of two of them, at most a quarter
-        of the points.
+        Cut the ring anew.
         """
-        points = [point for part in self._parts for point in part]
-        bits = max(len(points) // 4, 1).bit_length() - 1
-        self._shift = 64 - bits
-        self._parts = [array("Q") for _ in range(1 << bits)]
-        for point in points:
-            # The points are in order already.
-            self._parts[point >> self._shift].append(point)
+        self._cut([point for part in self._parts for point in part])
+
+    def _cut(self, points: list[int]) -> None:
+        """
+        Have these points, which are in their order, in parts of 8 to 16.
+        """
+        self._count = len(points)
+        bits = max(max(self._count, self.expected) // 8, 1).bit_length() - 1
+        self._shift = shift = 64 - bits
+        parts: list[array[int]] = []
+        begin = 0
+        for number in range(1, 1 << bits):
+            end = bisect_left(points, number << shift, begin)
+            parts.append(array("Q", points[begin:end]))
+            begin = end
+        parts.append(array("Q", points[begin:]))
+        self._parts = parts
 
     def ownerAfter(self, place: int) -> int | None:
         """

@@ -36,12 +36,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from random import Random as RandomSource
 
-from txlb.interfaces import IHost
+from zope.interface import implementer
+
+from txlb.interfaces import IHost, ISettlingScheduler, ITimedScheduler
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._bounded import Bound
-from txlb.schedulers._hashing import BATCH, clientHash, keyBytes, numbersOf
+from txlb.schedulers._hashing import clientHash, keyBytes, placesOf
 from txlb.schedulers._kind import SchedulerKind
-from txlb.schedulers._ring import Ring
+from txlb.schedulers._ring import OWNERS, Ring
 
 #: How many points there are at least: on the ring, and for each host. The relative error of a
 #: host's share is about one over the square root of its points.
@@ -51,6 +53,16 @@ FOR_EACH = 32
 #: How many hosts that are out keep their points in any case.
 REMEMBERED = 16
 
+#: Points that one slice of work puts on the ring or takes from it, in about 2 ms; the same for
+#: the work that is done at once after a change, which is all of it for some hundred hosts; and
+#: seconds from one slice to the next.
+SLICE = 2048
+AT_ONCE = 28_000
+PAUSE = 0.005
+
+#: More points than a ring can have.
+ENOUGH = 1 << 40
+
 
 class Owner:
     """
@@ -58,7 +70,7 @@ class Owner:
 
     @ivar number: the number of the host on the ring.
     @ivar points: how many points it has: those with the numbers from 0 on.
-    @ivar weight: the effective weight of these points.
+    @ivar weight: the effective weight that these points are to be for.
     @ivar configured: its part of the sum of weights.
     """
 
@@ -72,10 +84,16 @@ class Owner:
         self.configured = 0.0
 
 
+@implementer(ITimedScheduler, ISettlingScheduler)
 class Sticky(Scheduler):
     """
     The same host for a client's IP address; the port has no effect. A pick is O(1). Adding
     or removing a host for good, or changing its weight, costs a step for each of its points.
+
+    If many points have to come or go, as a unit of weight gets another number of them, this is
+    done in slices: by L{settle} and L{advance}, if the owner of the policy calls them, as
+    L{txlb.pool.HostPool} does, and otherwise before the next pick. Meanwhile the ring is used as
+    it is.
 
     @param boundedLoad: the factor of its L{Bound}; 0 for no bound.
     @param points: how many points there are on the ring at least.
@@ -106,6 +124,10 @@ class Sticky(Scheduler):
         self._mostWeights = 0.0
         self._mostHosts = 0
         self._scale = 0.0
+        # Those that may have too few or too many points.
+        self._stale: dict[Owner, None] = {}
+        self._driven = False
+        self._notBefore = 0.0
 
     # Hosts
 
@@ -144,7 +166,7 @@ class Sticky(Scheduler):
             self._measure()
         if owner.weight != host.effectiveWeight:
             owner.weight = host.effectiveWeight
-            self._fit(owner)
+            self._stale[owner] = None
 
     def _newOwner(self, key: Key) -> Owner:
         if not self._free:
@@ -157,10 +179,9 @@ class Sticky(Scheduler):
         owner = self._gone.popitem(last=False)[1]
         self._goneWeights -= owner.configured
         owner.weight = 0.0
-        self._fit(owner)
+        self._stale[owner] = None
         self._weights -= owner.configured
         del self._owners[owner.key]
-        self._free.append(owner.number)
 
     # Points
 
@@ -184,25 +205,72 @@ class Sticky(Scheduler):
         scale = 2.0 ** math.ceil(math.log2(wanted))
         if scale != self._scale:
             self._scale = scale
-            for owner in self._owners.values():
-                self._fit(owner)
+            self._ring.expected = round(self._mostWeights * scale)
+            self._stale.update(dict.fromkeys(self._owners.values()))
 
-    def _fit(self, owner: Owner) -> None:
+    def _fit(self, owner: Owner, most: int, new: list[int]) -> int:
         """
         Give an owner the number of points for its weight.
+
+        @param most: how many come or go at most.
+        @param new: takes the points that come.
+        @return: how many came or went.
         """
         wanted = max(round(owner.weight * self._scale), 1) if owner.weight else 0
-        before, owner.points = owner.points, wanted
+        before = owner.points
         if wanted > before:
-            self._ring.add(owner.number, _places(owner.key, before, wanted))
+            owner.points = min(wanted, before + most)
+            places = placesOf(keyBytes(owner.key), before, owner.points)
+            new.extend([place & ~OWNERS | owner.number for place in places])
         elif wanted < before:
-            self._ring.remove(owner.number, _places(owner.key, wanted, before))
+            owner.points = max(wanted, before - most)
+            places = placesOf(keyBytes(owner.key), owner.points, before)
+            self._ring.remove(owner.number, places)
+        if owner.points == wanted:
+            del self._stale[owner]
+            if self._owners.get(owner.key) is not owner:
+                # It was dropped, and has no points any more.
+                self._free.append(owner.number)
+        return abs(owner.points - before)
+
+    def _work(self, most: int) -> None:
+        """
+        Let points come and go, so many at most.
+        """
+        new: list[int] = []
+        while self._stale and most > 0:
+            most -= self._fit(next(iter(self._stale)), most, new)
+        self._ring.addPoints(new)
+
+    def settle(self, everything: bool) -> None:
+        self._driven = True
+        self._work(ENOUGH if everything else AT_ONCE)
+
+    def nextDeadline(self) -> float | None:
+        return self._notBefore if self._stale else None
+
+    def advance(self, now: float) -> None:
+        self._driven = True
+        if now >= self._notBefore:
+            self._work(SLICE)
+            self._notBefore = now + PAUSE
+
+    def _catchUp(self) -> None:
+        """
+        Do what is left of the work, if no one else does it, or if the ring has no point yet.
+        """
+        if not self._driven:
+            self._work(ENOUGH)
+        elif not self._ring:
+            self._work(SLICE)
 
     # Picks
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
         if not self.hosts:
             return None
+        if self._stale:
+            self._catchUp()
         place = clientHash(clientAddr)
         number = self._ring.ownerAfter(place)
         host = None if number is None else self._hostOf[number]
@@ -225,20 +293,8 @@ class Sticky(Scheduler):
         Return the negated rank of each host in the client's order. Hosts that have no room by
         the bound come last.
         """
+        self._catchUp()
         return self._bound.scores(self._order(clientHash(clientAddr)), len(self.hosts))
-
-
-def _places(key: Key, begin: int, end: int) -> Iterator[int]:
-    """
-    Yield the places of a host's points.
-
-    @param begin: the number of the first point.
-    @param end: the number after that of the last point.
-    """
-    name = keyBytes(key)
-    for batch in range(begin // BATCH, -(-end // BATCH)):
-        first = batch * BATCH
-        yield from numbersOf(name, batch)[max(begin - first, 0) : end - first]
 
 
 STICKY = SchedulerKind(

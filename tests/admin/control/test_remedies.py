@@ -113,10 +113,10 @@ class ConflictTests(FileCase):
         self.write(FILE.replace('weight="2"', 'weight="3"'))
         found = [
             self.assertRaises(ConfigurationConflict, do)
-            for do in (self.lbs.reload, self.lbs.plan, self.file.save)
+            for do in (self.reload, self.plan, self.save)
         ]
         os.unlink(self.path)
-        return [*found, self.assertRaises(ConfigurationConflict, self.file.save)]
+        return [*found, self.assertRaises(ConfigurationConflict, self.save)]
 
     def test_areCommands(self) -> None:
         lbs: Any = self.lbs

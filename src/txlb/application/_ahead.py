@@ -1,0 +1,98 @@
+"""
+Finding out what a reload would do, without doing it.
+
+Everything here is pure, and may be called in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from txlb.application._drift import Drift
+from txlb.config import Configuration, loadConfiguration
+from txlb.errors import ConfigurationConflict, ModelError, Remedy
+from txlb.model import Plan, ProxyService, changesBetween, keptWhereEqual, mergeServices
+
+#: Settings that contradict each other, of which a message tells.
+MOST_CONFLICTS = 20
+
+_SERVICES = frozenset({"service", "listener", "group", "host"})
+
+_NOTHING_DONE = "nothing was done"
+
+_DECIDE = (
+    Remedy("let the file count alone", "reload", "discard"),
+    Remedy("let what was changed live count alone", "save", "overwrite"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """
+    What loading a configuration would do.
+
+    @ivar loaded: the configuration. Its services are the very values that run wherever
+        they are equal.
+    @ivar services: the services that would run, with live changes.
+    @ivar plan: what would change.
+    """
+
+    loaded: Configuration
+    services: tuple[ProxyService, ...]
+    plan: Plan
+
+
+def lookAhead(
+    loaded: Configuration,
+    running: Sequence[ProxyService],
+    new: Configuration,
+    discard: bool,
+) -> Ahead:
+    """
+    Find out what loading a configuration would do.
+
+    @param loaded: the configuration that was loaded before.
+    @param running: the services that run.
+    @param new: the configuration to load.
+    @param discard: whether live changes that are not in it are undone.
+    @raise ConfigurationConflict: it contradicts what was changed live.
+    """
+    kept = replace(new, services=keptWhereEqual(running, new.services))
+    services = kept.services if discard else _merged(loaded, running, kept)
+    found = changesBetween(running, services).changes
+    beside = [each for each in loaded.planTo(kept).changes if each.thing not in _SERVICES]
+    return Ahead(kept, services, Plan((*found, *beside)))
+
+
+def driftOf(path: str, loaded: Configuration, running: Sequence[ProxyService]) -> Drift:
+    """
+    Compare a file as it is now, and what runs, with the file as it was loaded.
+
+    @raise ConfigurationError: something is wrong with the file.
+    """
+    new = loadConfiguration(path)
+    return Drift(loaded.planTo(new), changesBetween(loaded.services, running))
+
+
+def _merged(
+    loaded: Configuration, running: Sequence[ProxyService], new: Configuration
+) -> tuple[ProxyService, ...]:
+    try:
+        merged = mergeServices(loaded.services, running, new.services)
+    except ModelError as error:
+        lines = [f"what was changed live and {new.path} contradict each other: {error}"]
+        raise ConfigurationConflict([*lines, _NOTHING_DONE], _DECIDE) from None
+    if merged.conflicts:
+        lines = [f"  {conflict}" for conflict in merged.conflicts[:MOST_CONFLICTS]]
+        if len(merged.conflicts) > MOST_CONFLICTS:
+            lines.append(f"  and {len(merged.conflicts) - MOST_CONFLICTS} more")
+        raise ConfigurationConflict(
+            [
+                f"what was changed live and {new.path} contradict each other:",
+                *lines,
+                _NOTHING_DONE,
+            ],
+            _DECIDE,
+        )
+    return merged.services

@@ -1,0 +1,127 @@
+"""
+Work that takes long, beside the data plane.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from txlb.application._engine import Engine
+
+#: Seconds of one slice of work in the reactor, and from its end to the next one. The reactor
+#: serves clients in between, so that they have at least half of the time.
+SLICE = 0.005
+PAUSE = 0.005
+
+#: While a thread works, Python lets the reactor have its turn within so many seconds. By
+#: default it is 5 ms, and the reactor may lose its turn at each system call, of which a
+#: connection takes a dozen.
+SWITCH = 0.0005
+
+_Result = TypeVar("_Result")
+
+
+class Slices:
+    """
+    Does work that takes long so that clients are served meanwhile: in slices if it
+    touches what the reactor's thread uses, in a thread if it is pure. Owned by the
+    balancer.
+
+    Before the balancer has started, and with a reactor that has no threads, such as one for
+    tests, the work is done at once.
+
+    @param engine: returns what the parts of the run share; L{None} before the
+        balancer has started.
+    @param seconds: a monotonic clock.
+    """
+
+    def __init__(self, engine: Callable[[], Engine | None], seconds: Callable[[], float]) -> None:
+        self._engine = engine
+        self._seconds = seconds
+        self._quiet = 0
+        self._switch = 0.0
+        self._collects = False
+
+    async def run(self, steps: Iterable[object]) -> None:
+        """
+        Iterate over steps, each of some milliseconds at most.
+        """
+        with self._quietly():
+            until = self._seconds() + SLICE
+            for _ in steps:
+                if self._seconds() >= until:
+                    await self._pause()
+                    until = self._seconds() + SLICE
+
+    async def _pause(self) -> None:
+        engine = self._engine()
+        if engine is None or not engine.started:
+            return
+        over: Deferred[None] = Deferred(lambda _: deadline.cancel())
+        deadline = engine.deadlines.after(PAUSE, lambda: over.callback(None))
+        await over
+
+    async def inThread(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """
+        Call a function that only uses its arguments, in a thread of its own.
+
+        @return: what it returns.
+        @raise Exception: what it raises.
+        """
+        engine = self._engine()
+        reactor = None if engine is None else engine.reactor
+        if not IReactorFromThreads.providedBy(reactor) or not getattr(reactor, "running", False):
+            return function(*arguments)
+        done: Deferred[Any] = Deferred()
+
+        def work() -> None:
+            result: Any
+            try:
+                result = function(*arguments)
+            except BaseException:  # noqa: BLE001 - it is raised again in the reactor's thread
+                result = Failure()
+            reactor.callFromThread(done.callback, result)
+
+        with self._quietly():
+            # Not a daemon: a file that is being written when the process ends is complete.
+            threading.Thread(target=work, name="txlb-file").start()
+            found: _Result = await done
+        return found
+
+    @contextlib.contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """
+        Keep long work from holding the reactor by what Python does for the whole process.
+
+        The reactor has its turn within L{SWITCH}. And the garbage collector rests: it
+        would look at everything that there is when so many objects have come that stay,
+        which takes 60 ms with 5,000 hosts. At the end the new objects count as old ones, without
+        a look at them.
+        """
+        if not self._quiet:
+            self._switch, self._collects = sys.getswitchinterval(), gc.isenabled()
+            sys.setswitchinterval(min(SWITCH, self._switch))
+            gc.disable()
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
+            if not self._quiet:
+                sys.setswitchinterval(self._switch)
+                if not gc.get_freeze_count():
+                    # All objects go to the permanent generation, and from there to the oldest.
+                    gc.freeze()
+                    gc.unfreeze()
+                if self._collects:
+                    gc.enable()
