@@ -8,10 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from twisted.logger import LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 import twisted.plugins
+from tests.application.balancers import ServiceCase
+from tests.proxy.fakes import logOf
 from tests.registries import keepRegistries
 from txlb.application import _plugins, discoverPlugins, listSchedulers
 from txlb.config import explainConfiguration, parseConfiguration
@@ -97,6 +100,7 @@ class PluginCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
+        super().setUp()
         keepRegistries(self, *_plugins.REGISTRIES)
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
@@ -250,3 +254,26 @@ class DiscoverTests(PluginCase):
         (self.folder / "txlbtest_broken.py").unlink()
         (self.folder / "txlbtest_broken.py").symlink_to("nowhere")
         self.assertEqual(discoverPlugins(), ())
+
+
+class StartTests(PluginCase, ServiceCase):
+    def test_wrong(self) -> None:
+        """
+        A balancer starts and serves clients if plugins are wrong, and its log names each of them.
+        """
+        self.write(broken=BROKEN.format("health", "CheckKind"), right=RIGHT, wrong=WRONG)
+        log = logOf(self)
+        self.balancer()
+        self.start()
+        relay = self.relay()
+        client = self.come()
+        self.assertEqual(len(relay.started), 1)
+        client.close()
+        self.endConnection(relay)
+        self.assertEqual(self.manager.getGroup("web", "main").scheduler, "leastc")
+        told = [formatEvent(event) for event in log if event["log_level"] is LogLevel.warn]
+        wrong = [line for line in told if line.startswith("plugin ")]
+        self.assertEqual(len(wrong), 13, told)
+        self.assertIn("txlbtest_broken.py can't be imported: ValueError: no", wrong[0])
+        self.assertIn("(f): options of 'textual' has 'role' in it; each is an Option", wrong[6])
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -51,6 +51,11 @@ from txlb.schedulers import Random, SchedulerKind
 taken = SchedulerKind("leastc", Random)
 """
 
+WRONG_CHECK = """\
+from txlb.health import CheckKind
+textual = CheckKind("textual", "Has options that are none.", print, ("role",))
+"""
+
 
 class PluginTests(TestCase):
     def setUp(self) -> None:
@@ -94,9 +99,7 @@ class PluginTests(TestCase):
         self.assertEqual((status, err), (0, ""))
         words = {kind["word"]: kind for kind in json.loads(out)}
         self.assertIn("leastc", words)
-        self.assertEqual(
-            words["mostroom"]["chooseWhen"], "hosts have limits that say how large they are"
-        )
+        self.assertEqual(words["mostroom"]["chooseWhen"], "hosts have limits by their size")
         path = self.write("config.xml", CONFIG.replace("WORD", "mostroom"))
         status, out, err = self.run_("-m", "txlb", "check", path)
         self.assertEqual((status, err), (0, ""))
@@ -109,18 +112,27 @@ class PluginTests(TestCase):
         faults are told: in the list, and where a word is unknown.
         """
         plugins = self.target / "twisted" / "plugins"
-        for name, text in (("broken", BROKEN), ("strange", STRANGE), ("taken", TAKEN)):
+        for name, text in (
+            ("broken", BROKEN),
+            ("strange", STRANGE),
+            ("taken", TAKEN),
+            ("textual", WRONG_CHECK),
+        ):
             (plugins / f"{name}_plugin.py").write_text(text)
         status, out, err = self.run_("-m", "txlb", "schedulers")
         self.assertEqual(status, 1)
-        self.assertIn("\nmostroom    the one that has room", out)
-        self.assertEqual(len(err.splitlines()), 2, err)
+        self.assertIn("\nmostroom    the one with room for the most", out)
+        self.assertEqual(len(err.splitlines()), 3, err)
         self.assertIn(
             "broken_plugin.py can't be imported: ModuleNotFoundError: No module named "
             "'nothing_of_this_name'",
             err,
         )
         self.assertIn("taken_plugin.py (taken): there is a scheduler 'leastc' already", err)
+        self.assertIn(
+            "textual_plugin.py (textual): options of 'textual' has 'role' in it; each is an Option",
+            err,
+        )
         for word, wanted in (("mostroom", 0), ("mostrooms", 1)):
             path = self.write("config.xml", CONFIG.replace("WORD", word))
             status, out, err = self.run_("-m", "txlb", "check", path)
