@@ -66,7 +66,7 @@ class UserTests(SynchronousTestCase):
     def test_nobodyGetsIn(self) -> None:
         for users in ((), (user("u", "readonly", password=ARGON2ID),)):
             (note,) = self.notes(*users)
-            self.assertIn("nobody can log in by ssh", note)
+            self.assertIn("no user can log in by ssh", note)
 
     def test_nobodyNeeds(self) -> None:
         self.assertEqual(self.notes(ssh=""), [])

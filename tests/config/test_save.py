@@ -109,7 +109,7 @@ class WriteFileTests(SynchronousTestCase):
             error = self.assertRaises(
                 FileChanged, writeFile, self.path, b"two", expected=b"one", backups=1
             )
-            self.assertIn("changed by somebody else", str(error))
+            self.assertIn("another program has changed it", str(error))
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_backups(self) -> None:

@@ -28,7 +28,7 @@ from txlb.config._settings import (
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    Everything that a file says beside its services.
+    The settings of a file, without its services.
     """
 
     admin: AdminSettings
@@ -41,7 +41,7 @@ class SettingsBuilder:
     """
     Makes the settings of a file.
 
-    @ivar folder: where relative paths begin.
+    @ivar folder: the folder at which relative paths begin.
     """
 
     def __init__(self, folder: str, problem: Report, note: Report) -> None:
@@ -51,7 +51,7 @@ class SettingsBuilder:
 
     def build(self, root: Node) -> Settings:
         """
-        The settings; where something was reported, they are not to be used.
+        Make the settings. They are of no use if a problem was reported.
         """
         self._noteIdle(root)
         admin = root.first(schema.ADMIN)
@@ -90,8 +90,8 @@ class SettingsBuilder:
         if password is not None and not isCurrentHash(password):
             self._note(
                 node.line,
-                f"the password of {node.label} is an old crypt hash, with which nobody can log "
-                "in; make a new one with: txlb passwd",
+                f"the password of {node.label} is an old crypt hash, with which no login "
+                "succeeds; make a new one with: txlb passwd",
             )
         if keys is not None and not os.path.isfile(keys):
             self._note(node.line, f"the keys of {node.label} are not there yet: no file {keys}")
@@ -105,7 +105,7 @@ class SettingsBuilder:
         ):
             self._note(
                 ssh.line,
-                "nobody can log in by ssh: it takes a user with access full and with "
+                "no user can log in by ssh: it takes a user with access full and with "
                 "authorizedKeys or a password made with: txlb passwd",
             )
 
@@ -127,7 +127,7 @@ class SettingsBuilder:
 
     def _noteIdle(self, node: Node) -> None:
         """
-        Tell of everything that is written and has no effect.
+        Note everything that is written and has no effect.
         """
         spec = node.spec
         if spec.pending and (spec.getAttribute("enable") is None or node.get("enable")):

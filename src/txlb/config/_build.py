@@ -1,5 +1,5 @@
 """
-From nodes to services: what the elements say together.
+From nodes to services.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ NETWORK_LISTS = (("allow", schema.ALLOW), ("deny", schema.DENY))
 
 def hostNames(hosts: Iterable[Node]) -> list[str | None]:
     """
-    The names of a group's hosts. One without a name is called C{host.1},
-    C{host.2} and so on, whichever is not taken.
+    Return the names of a group's hosts. A host without a name gets C{host.1}, C{host.2} and
+    so on, the first that is free.
 
     @return: L{None} for a name that is wrong.
     """
@@ -108,8 +108,7 @@ class ServiceBuilder:
 
     def _networks(self, node: Node) -> list[Node]:
         """
-        Who may come in and who may not, with those reported that are there
-        already.
+        Return the elements of a service's networks, and report a network that stands twice.
         """
         nodes = [each for _, spec in NETWORK_LISTS for each in node.all(spec)]
         first: dict[str, Node] = {}
@@ -149,7 +148,7 @@ class ServiceBuilder:
 
     def _noteSettings(self, node: Node) -> None:
         """
-        Say which settings are without effect, as the policy doesn't want them.
+        Note the settings that have no effect, as the policy doesn't want them.
         """
         word = node.get("scheduler")
         if "scheduler" in node.wrong or word is None:
@@ -174,8 +173,8 @@ class ServiceBuilder:
 
     def _check(self, owner: Node) -> HealthCheck | None:
         """
-        The check of a group or host. Where it is wrong that is reported, and
-        nothing is made of the file.
+        Make the check of a group or host. A wrong one is reported, and nothing is made
+        of the file.
         """
         node = owner.first(schema.CHECK)
         if node is None or node.wrong:
@@ -187,7 +186,7 @@ class ServiceBuilder:
 
     def _resource(self, owner: Node) -> ResourceProbe | None:
         """
-        The probe of a group, likewise.
+        Make the probe of a group, likewise.
         """
         node = owner.first(schema.RESOURCE)
         if node is None or node.wrong:
@@ -199,7 +198,7 @@ class ServiceBuilder:
 
     def _made(self, node: Node, make: Callable[[], Made]) -> Made | None:
         """
-        What the model makes of an element; its word is the last.
+        Make a value of an element. The model may refuse it, which is reported.
         """
         try:
             return make()
@@ -209,7 +208,7 @@ class ServiceBuilder:
 
     def _enabledGroup(self, node: Node, groups: list[Node]) -> Node | None:
         """
-        The one that is enabled, by its own attribute or by PythonDirector's
+        Find the group that is enabled, by its own attribute or by PythonDirector's
         element.
         """
         found = [group for group in groups if group.get("enable")]
@@ -236,7 +235,7 @@ class ServiceBuilder:
 
     def _noneEnabled(self, node: Node, groups: list[Node], enable: Node | None) -> None:
         """
-        Say so, unless something that is wrong already may be the cause.
+        Report that no group is enabled, unless something that is wrong already may be the cause.
         """
         unsure = any(group.wrong & {"enable", "attributes"} for group in groups)
         if enable is not None or not groups or unsure or "children" in node.wrong:
@@ -257,7 +256,7 @@ class ServiceBuilder:
 
     def _checkPermissions(self, listeners: Iterable[Node]) -> None:
         """
-        Only the socket of a listener in the file system is somebody's.
+        Report permissions of a listener that is no socket in the file system.
         """
         for listener in listeners:
             self._checkAccounts(listener)
@@ -297,7 +296,7 @@ class ServiceBuilder:
 
     def _checkListeners(self, root: Node) -> None:
         """
-        Two listeners can't have one address, whichever services they are of.
+        Report two listeners at one address, also if they are of two services.
         """
         first: dict[ListenAddress, tuple[Node, Node]] = {}
         for owner, listener, address in _listeners(root):
@@ -316,7 +315,7 @@ class ServiceBuilder:
 
 def _listeners(root: Node) -> Iterator[tuple[Node, Node, ListenAddress]]:
     """
-    What listens: its owner, the element that says so, and the address.
+    Go through the listeners: the owner, the element, and the address of each.
     """
     for service in root.all(schema.SERVICE):
         for listen in service.all(schema.LISTEN):
@@ -330,9 +329,9 @@ def _listeners(root: Node) -> Iterator[tuple[Node, Node, ListenAddress]]:
 
 def checkUnique(kind: str, nodes: list[Node], names: list[str | None], problem: Report) -> bool:
     """
-    Report every name that is there already.
+    Report each name that stands twice.
 
-    @return: whether there is none.
+    @return: whether none does.
     """
     lines: dict[str, int] = {}
     for node, name in zip(nodes, names, strict=True):
@@ -363,7 +362,7 @@ def _listener(node: Node) -> Listener:
 
 def _options(node: Node) -> dict[str, Any]:
     """
-    What a check or a probe has of its own and says otherwise than by default.
+    Return the values of a variant's own attributes that are not their defaults.
     """
     own = node.attributes[len(node.spec.attributes) :]
     options = {attribute.name: node.get(attribute.name) for attribute in own}

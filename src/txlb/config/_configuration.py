@@ -27,17 +27,17 @@ from txlb.model.looks import boundedLooks
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
     """
-    What a configuration file says. It can't be changed; L{render} makes the
-    file for other services out of it.
+    The content of a configuration file. It can't be changed; L{render} makes the file for
+    other services out of it.
 
     @ivar path: the file's absolute path.
     @ivar services: in the order of the file.
-    @ivar admin: how the balancer is administered, and by whom.
-    @ivar manager: what it does by itself.
+    @ivar admin: the ways to administer the balancer, and its users.
+    @ivar manager: what the balancer does by itself.
     @ivar control: the absolute path of the control socket; L{None} for none.
     @ivar logging: the log file; L{None} for twistd's own.
-    @ivar notes: what is right, but should be known, in the order of the file: the
-        first 50, and how many more there are.
+    @ivar notes: remarks on what is right and has no effect or may be meant otherwise, in the
+        order of the file: the first 50, and how many more there are.
     @ivar root: the outermost element, for those that show the file.
     """
 
@@ -57,11 +57,10 @@ class Configuration:
 
     def lineOf(self, serviceName: str, index: int | None = None) -> int:
         """
-        Where a service stands in the file, or one of its listeners.
+        Find the line of a service, or of one of its listeners.
 
-        @param index: which of the service's addresses, from 0.
-        @return: the line, from 1; that of the service where it has no such
-            listener.
+        @param index: which of the service's listeners, from 0.
+        @return: the line, from 1; that of the service if it has no such listener.
         @raise UnknownName: the file has no such service.
         """
         nodes = {node.get("name"): node for node in self.root.all(schema.SERVICE)}
@@ -76,7 +75,7 @@ class Configuration:
     @property
     def sshLine(self) -> int:
         """
-        The line of the ssh element; 0 where there is none.
+        The line of the ssh element; 0 if there is none.
         """
         admin = self.root.first(schema.ADMIN)
         ssh = None if admin is None else admin.first(schema.SSH)
@@ -85,37 +84,36 @@ class Configuration:
     @property
     def controlLine(self) -> int:
         """
-        The line of the control element; 0 where there is none.
+        The line of the control element; 0 if there is none.
         """
         control = self.root.first(schema.CONTROL)
         return 0 if control is None else control.line
 
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
         """
-        What differs between the file's services and other ones, a line each.
+        Compare the file's services with other ones.
 
-        @return: nothing where they are equal.
+        @return: a line for each difference; nothing if they are equal.
         """
         return changesBetween(self.services, services).lines
 
     def planTo(self, other: Configuration) -> Plan:
         """
-        What differs between this file and another one: the services, then
-        everything else.
+        Compare this file with another one: the services, then everything else.
         """
         services = changesBetween(self.services, other.services).changes
         return Plan((*services, *settingsBetween(self, other)))
 
     def tostring(self) -> bytes:
         """
-        The document as it was read.
+        Return the document as it was read.
         """
         return self._source
 
     def render(self, services: Iterable[ProxyService]) -> bytes:
         """
-        The document for other services: what says something else is edited, and the rest
-        stays as it is, to the last byte.
+        Write the document for other services. What says something else is edited, and the
+        rest stays as it is, to the last byte.
 
         @raise ConfigurationError: a file can't say this, such as port 0, or the file can't
             be edited because of its encoding.
@@ -124,7 +122,7 @@ class Configuration:
 
     def edited(self, services: Iterable[ProxyService]) -> Configuration:
         """
-        The same as a configuration.
+        Make the configuration for other services, as L{render} writes it.
 
         @raise ConfigurationError: a file can't say this, such as port 0.
         """
@@ -132,7 +130,7 @@ class Configuration:
         if wanted == self.services:
             return self
         data = render(self._source, self.root, self.path, wanted)
-        # So that nothing is ever saved that can't be loaded again, or says something else.
+        # Nothing is saved that can't be loaded again, or that says something else.
         found = parseConfiguration(data, self.path)
         if found.services != wanted:
             line = changesBetween(wanted, found.services).lines[0]
@@ -164,8 +162,8 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
 
     @param name: the file's name, for messages; relative paths in it begin at
         the folder of this file, which need not exist.
-    @raise ConfigurationError: something in it is wrong; says the first 50 things that
-        are, and how many more there are.
+    @raise ConfigurationError: something in it is wrong. It has the first 50 problems, and
+        the number of the others.
     """
     problems, notes = Problems(name), Problems(name)
     path = os.path.abspath(name)

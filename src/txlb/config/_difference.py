@@ -1,5 +1,5 @@
 """
-What differs between two configuration files beside their services.
+Differences between two configuration files, except those of their services.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from txlb.model import Change, ChangeKind, settingChanges
 if TYPE_CHECKING:
     from txlb.config._configuration import Configuration
 
-#: What a running balancer takes over, by the thing and the beginning of the
-#: setting's name. Everything else takes a restart, and a plan says so.
+#: The settings that a running balancer takes over, by the thing and the beginning of the
+#: setting's name. Every other takes a restart, and a plan says so.
 LIVE = (
     ("user", ""),
     ("manager", "graceTime"),
@@ -32,8 +32,7 @@ _WITHOUT = frozenset({"path", "services", "admin", "notes", "root", "_source"})
 
 def settingsBetween(old: Configuration, new: Configuration) -> list[Change]:
     """
-    What differs in everything that a file says but its services, whichever
-    settings there are.
+    Compare everything in two files except their services, by the fields of the values.
     """
     found: list[Change] = []
     for field in dataclasses.fields(new):

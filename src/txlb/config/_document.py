@@ -87,31 +87,31 @@ class _Prologue:
 
     def doctype(self, *_declaration: object) -> None:
         """
-        It is here that entities would be declared, so go no further.
+        Stop. Entities would be declared here.
         """
         raise _Doctype
 
     def start(self, *_element: object) -> None:
         """
-        The outermost element begins.
+        Stop. The outermost element begins.
         """
         raise _Root
 
     def close(self) -> None:
         """
-        The parser wants a target that can be closed.
+        Do nothing. The parser wants a target that can be closed.
         """
 
 
 def readFile(path: str) -> bytes:
     """
-    The bytes of a configuration file.
+    Read the bytes of a configuration file.
 
     @raise ConfigurationError: it can't be read, is no regular file, or is
         longer than 10 MiB.
     """
     try:
-        # A pipe that nobody writes to would keep a plain open waiting for ever.
+        # A plain open of a pipe without a writer would never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             mode = os.fstat(descriptor).st_mode
@@ -130,8 +130,9 @@ def readFile(path: str) -> bytes:
 
 def parseTree(data: bytes, name: str) -> etree._Element:
     """
-    The outermost element of a document.
+    Parse a document.
 
+    @return: the outermost element.
     @param name: the file's name, for messages.
     @raise ConfigurationError: it is no XML, has a DOCTYPE, or is too long or too
         deep, or has too many elements.
@@ -172,7 +173,7 @@ def _checkPrologue(data: bytes, name: str) -> None:
 
 def _doctypeLine(data: bytes) -> int:
     """
-    The parser does not say where a DOCTYPE stands.
+    Find the line of a DOCTYPE, which the parser does not tell.
     """
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin-1"
     text = data.decode(encoding, "replace")
@@ -223,7 +224,7 @@ def _explain(error: etree.XMLSyntaxError, data: bytes) -> str:
 
 def _isAtEnd(data: bytes, line: int, column: int) -> bool:
     """
-    Whether nothing but white space comes after the place of an error.
+    Tell whether nothing but white space comes after the place of an error.
     """
     end = len(data.rstrip())
     lastLine = data.count(b"\n", 0, end) + 1

@@ -1,10 +1,9 @@
 """
-Changing what is inside an element so that the file still looks as a person would have
-written it. Elements come and go with their lines; everything else stays.
+Edits of the content of an element that leave the file as a person would have written it.
+Elements come and go with their lines; everything else stays.
 
-What belongs to an element, and moves and goes with it, is what has its lines to itself: the
-comments beside it. A comment on a line of its own stays, as it may be about what follows
-as well.
+A comment beside an element belongs to it, and moves and goes with it. A comment on a line of
+its own stays, as it may be about the lines below as well.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def arrange(
 
 def _new(tag: str, others: Sequence[WrittenElement]) -> WrittenElement:
     """
-    A new element, which is written as others of its tag are.
+    Make a new element, which is written as others of its tag are.
     """
     element = WrittenElement(tag)
     element.like = next(iter(others), None)
@@ -100,7 +99,7 @@ def _take(element: WrittenElement) -> list[WrittenNode]:
 
 def _lineStart(element: WrittenElement) -> WrittenNode:
     """
-    The first node on the line of an element, as far as there are only comments before it.
+    Find the first node on the line of an element, as far as there are only comments before it.
     """
     node: WrittenNode = element
     while not NEWLINE.search(node.leading) and isinstance(node.previous, WrittenMarkup):
@@ -110,7 +109,7 @@ def _lineStart(element: WrittenElement) -> WrittenNode:
 
 def _lineEnd(element: WrittenElement) -> WrittenNode:
     """
-    The last node on the line of an element, as far as there are only comments behind it.
+    Find the last node on the line of an element, as far as there are only comments behind it.
     """
     node: WrittenNode = element
     while isinstance(node.next, WrittenMarkup) and not NEWLINE.search(node.next.leading):
@@ -153,7 +152,7 @@ def _putFirst(
     earlier: Collection[str],
 ) -> None:
     """
-    Put in what stands before all others of its tag.
+    Put in nodes that stand before all others of their tag.
 
     @param first: the first of the others; L{None} if there is none.
     """
@@ -183,8 +182,8 @@ def _putAlone(parent: WrittenElement, nodes: list[WrittenNode]) -> None:
 
 def _top(element: WrittenElement) -> WrittenNode:
     """
-    The first node on the line of an element, or the first of the comments on the lines
-    right above it: what stands above an element goes on to stand above it.
+    Find the first node on the line of an element, or the first of the comments on the lines
+    right above it, as those stay above it.
     """
     node = _lineStart(element)
     while isinstance(node.previous, WrittenMarkup) and len(NEWLINE.findall(node.leading)) == 1:
@@ -200,7 +199,7 @@ def _top(element: WrittenElement) -> WrittenNode:
 
 def _indent(parent: WrittenElement) -> str:
     """
-    The white space that stands before a child.
+    Find the white space that stands before a child.
     """
     if parent.first is not None:
         # A comment beside the opening tag is no example of it.
@@ -219,7 +218,7 @@ def _indent(parent: WrittenElement) -> str:
 
 def _lastLine(space: str) -> str:
     """
-    White space without the empty lines in it: from the last newline on, or all of it if
+    Return white space without the empty lines in it: from the last newline on, or all of it if
     there is none.
     """
     newlines = list(NEWLINE.finditer(space))
@@ -228,7 +227,7 @@ def _lastLine(space: str) -> str:
 
 def _settled(places: Sequence[int]) -> set[int]:
     """
-    The longest increasing subsequence: what can stay where it is.
+    Find the longest increasing subsequence: the children that can stay in their places.
 
     Source: M. L. Fredman, "On computing the length of longest increasing
     subsequences", 1975 (patience sorting).

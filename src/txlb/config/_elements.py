@@ -1,5 +1,5 @@
 """
-What the schema is made of: elements, what they have and what they hold.
+The parts of the schema: elements, their attributes and their children.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = [
 
 class Written(Protocol):
     """
-    The attributes of an element, as they stand in a file.
+    The attributes of an element as a file has them.
     """
 
     def get(self, key: str, /) -> str | None:
         """
-        The text of an attribute; L{None} if it is not written.
+        Return the text of an attribute; L{None} if it is not written.
         """
 
 
 class Absent(Enum):
     """
-    What stands for a default where there is none.
+    A mark in the place of a default.
     """
 
     #: The attribute has to be written.
@@ -51,11 +51,11 @@ class Attribute:
     One attribute of an element.
 
     @ivar name: its name in the file.
-    @ivar kind: what its values are.
-    @ivar doc: what it is for, in a sentence or two of reStructuredText.
-    @ivar default: its value where it isn't written; L{None} for no value at
-        all, L{REQUIRED} where it has to be written.
-    @ivar defaultDoc: what to say of a default that isn't one fixed value.
+    @ivar kind: the kind of its values.
+    @ivar doc: its purpose, in a sentence or two of reStructuredText.
+    @ivar default: its value if it is not written; L{None} for no value at all,
+        L{REQUIRED} if it has to be written.
+    @ivar defaultDoc: describes a default that is not one fixed value.
     @ivar since: where it comes from.
     @ivar unset: texts that mean that it isn't written. Version 1.1.0 put them
         there when it saved a file in which the attribute was missing.
@@ -77,7 +77,7 @@ class Attribute:
     @property
     def secret(self) -> bool:
         """
-        Whether its values are shown nowhere.
+        Tells whether its values are shown nowhere.
         """
         return isinstance(self.kind, SecretKind)
 
@@ -87,9 +87,9 @@ class Child:
     """
     An element inside another.
 
-    @ivar element: what it is.
-    @ivar least: how many there have to be.
-    @ivar most: how many there can be; L{None} for any number.
+    @ivar element: the element.
+    @ivar least: the least number of them.
+    @ivar most: the greatest number of them; L{None} for any.
     """
 
     element: Element
@@ -100,10 +100,10 @@ class Child:
 @dataclass(frozen=True, slots=True)
 class Variant:
     """
-    One of several things that an element can be.
+    One of several things that an element can stand for.
 
-    @ivar doc: what it is, in a sentence or two of reStructuredText.
-    @ivar attributes: what it has beside those of the element.
+    @ivar doc: describes it in a sentence or two of reStructuredText.
+    @ivar attributes: its attributes beside those of the element.
     """
 
     doc: str
@@ -116,17 +116,16 @@ class Element:
     One element.
 
     @ivar tag: its name in the file.
-    @ivar doc: what it is for, in a sentence or two of reStructuredText.
-    @ivar attributes: what it can have, in the order of the reference page.
-    @ivar children: what can be inside.
+    @ivar doc: its purpose, in a sentence or two of reStructuredText.
+    @ivar attributes: its attributes, in the order of the reference page.
+    @ivar children: the elements that can be inside.
     @ivar since: where it comes from.
     @ivar pending: the feature that it will set up once it is there; C{""} for an
         element that has its effect.
-    @ivar always: whether its defaults are in effect where it isn't written.
+    @ivar always: whether its defaults are in effect if it is not written.
     @ivar aliases: other tags for the same.
     @ivar by: the attribute whose value says which of the variants it is.
-    @ivar variants: gives the variants by that value; L{None} where there are
-        none.
+    @ivar variants: gives the variants by that value; L{None} if there are none.
     """
 
     tag: str
@@ -142,9 +141,9 @@ class Element:
 
     def attributesOf(self, written: Written) -> tuple[Attribute, ...]:
         """
-        What an element can have that says this.
+        Return the attributes that an element can have, those of its variant included.
 
-        @param written: its attributes, as they stand in a file.
+        @param written: its attributes as a file has them.
         """
         if self.variants is None:
             return self.attributes
@@ -157,22 +156,21 @@ class Element:
 
     def getAttribute(self, name: str) -> Attribute | None:
         """
-        The attribute of this name; L{None} where it has none.
+        Return the attribute of this name; L{None} if it has none.
         """
         return next((each for each in self.attributes if each.name == name), None)
 
     def getChild(self, tag: str) -> Child | None:
         """
-        The child of this tag; L{None} where it takes none.
+        Return the child of this tag; L{None} if it takes none.
         """
         return next((each for each in self.children if each.element.tag == tag), None)
 
 
 def walk(root: Element, parent: Element | None = None) -> Iterator[tuple[Element, Element | None]]:
     """
-    Every element with the one that it stands in, from the outside in.
-
-    @param root: where to begin.
+    Go through an element and all inside it, from the outside in, each with the element that
+    it stands in.
     """
     yield root, parent
     for child in root.children:

@@ -1,5 +1,5 @@
 """
-Every setting in effect, for people to read.
+The list of every setting in effect, for people.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ _STEP = "  "
 
 def explainConfiguration(configuration: Configuration) -> str:
     """
-    Say every setting that is in effect, in the order of the file, and mark those
-    that the file doesn't say itself as defaults.
+    List every setting that is in effect, in the order of the file, and mark the defaults.
 
     @return: lines, the last one ended as well.
     """
@@ -45,12 +44,12 @@ def _children(node: Node, indent: str) -> Iterator[str]:
 
 def _absent(node: Node, indent: str) -> Iterator[str]:
     """
-    What could be here once, and isn't.
+    List the elements that could be here once and are not written.
     """
     for child in node.spec.children:
         spec = child.element
         if node.spec is schema.HOST and spec is schema.CHECK:
-            # Then it is checked as its group says.
+            # Then the host is checked as its group says.
             continue
         if child.most == 1 and spec.since is not Since.PYDIRECTOR and node.first(spec) is None:
             if spec.always:
@@ -87,7 +86,7 @@ def _attributes(
 
 def defaultText(attribute: Attribute) -> str:
     """
-    The default of an attribute that has one, for people.
+    Render the default of an attribute that has one, for people.
     """
     if attribute.default is None:
         return attribute.defaultDoc or "none"

@@ -1,5 +1,5 @@
 """
-From a tree to nodes: the same elements, each held against the schema.
+From a tree to nodes: the same elements, each checked by the schema.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Node:
     One element of a file.
 
     @ivar element: the element itself.
-    @ivar spec: what the schema says of it.
-    @ivar attributes: what it can have, by what it is.
-    @ivar line: where it stands, from 1: the line on which its opening tag ends.
+    @ivar spec: the element of the schema.
+    @ivar attributes: the attributes that it can have, those of its variant included.
+    @ivar line: its line, from 1: the line on which its opening tag ends.
         After line 65535 libxml2 knows it only to within a line or two.
     @ivar values: the attributes that are written and right, by name.
-    @ivar wrong: the names of those that are written and wrong, or missing where
-        they are required; C{attributes} and C{children} where there are some
-        that the schema does not know; C{names} where two children share one.
+    @ivar wrong: the names of the attributes that are wrong, or missing although they are
+        required; C{attributes} and C{children} if there are some that the schema does not
+        know; C{names} if two children share one.
     @ivar children: the elements inside, without those that the schema does not
         know.
     """
@@ -49,8 +49,8 @@ class Node:
 
     def get(self, name: str) -> Any:
         """
-        The value of an attribute, or its default; L{None} where it should be
-        there and isn't.
+        Return the value of an attribute, or its default; L{None} if it is missing although
+        it is required.
         """
         if name in self.values:
             return self.values[name]
@@ -73,26 +73,26 @@ class Node:
 
     def getAttribute(self, name: str) -> Attribute | None:
         """
-        The attribute of this name; L{None} where it can have none.
+        Return the attribute of this name; L{None} if it can have none.
         """
         return next((each for each in self.attributes if each.name == name), None)
 
     def all(self, spec: Element) -> list[Node]:
         """
-        The children of this kind.
+        Return the children of this kind.
         """
         return [child for child in self.children if child.spec is spec]
 
     def first(self, spec: Element) -> Node | None:
         """
-        The first child of this kind.
+        Return the first child of this kind; L{None} if there is none.
         """
         return next(iter(self.all(spec)), None)
 
     @property
     def label(self) -> str:
         """
-        What it is called in a message.
+        Its name in a message.
         """
         name = self.values.get("name")
         return f"<{self.spec.tag}>" if name is None else f"{self.spec.tag} {name!r}"
@@ -100,13 +100,13 @@ class Node:
 
 def checkTree(root: etree._Element, name: str, problem: Report, note: Report) -> Node:
     """
-    Hold a tree against the schema.
+    Check a tree by the schema.
 
     @param name: the file's name, for messages.
-    @param problem: is told of everything that is wrong.
-    @param note: is told of what is right, but should be known.
-    @raise ConfigurationError: the outermost element isn't ours, so that there is
-        nothing to hold against anything.
+    @param problem: takes each problem.
+    @param note: takes each remark.
+    @raise ConfigurationError: the outermost element is unknown, so that nothing can be
+        checked.
     """
     if root.tag not in {CONFIG.tag, *CONFIG.aliases}:
         message = f"the outermost element is {_tagText(root)}; it has to be <{CONFIG.tag}>"
@@ -131,7 +131,7 @@ def _check(element: etree._Element, spec: Element, problem: Report) -> Node:
         known = spec.getChild(str(child.tag))
         if known is None:
             problem(child.sourceline or 0, partial(_unknownElement, child, spec))
-            # What it was meant for can't be missed as well.
+            # It may be meant for an element that would be missed now.
             node.wrong.add("children")
         else:
             node.children.append(_check(child, known.element, problem))
@@ -141,7 +141,7 @@ def _check(element: etree._Element, spec: Element, problem: Report) -> Node:
 
 def _elements(element: etree._Element) -> Iterator[etree._Element]:
     """
-    The elements inside, without comments and processing instructions.
+    Go through the elements inside, without comments and processing instructions.
     """
     return (child for child in element if isinstance(child.tag, str))
 
@@ -163,7 +163,7 @@ def _checkAttributes(node: Node, problem: Report) -> None:
             node.wrong.add(attribute.name)
             problem(node.line, str(error))
     for name in map(str, element.attrib):
-        # Of a variant that there isn't nobody knows what it would have.
+        # Unknown variant: skip the attribute checks.
         if node.getAttribute(name) is None and node.spec.by not in node.wrong:
             node.wrong.add("attributes")
             problem(node.line, partial(_unknownAttribute, node, name))
@@ -211,7 +211,7 @@ def _unknownElement(element: etree._Element, parent: Element) -> str:
 
 def _checkText(node: Node, problem: Report) -> None:
     line = node.line
-    # What was meant to be an attribute may be a secret.
+    # The text may be meant for an attribute whose values are secrets.
     hidden = any(attribute.secret for attribute in node.attributes)
     for before, text in _texts(node.element):
         if text.strip():
@@ -226,7 +226,7 @@ def _checkText(node: Node, problem: Report) -> None:
 
 def _texts(element: etree._Element) -> Iterator[tuple[etree._Element | None, str]]:
     """
-    Every text of an element, with the element that stands before it.
+    Go through the texts of an element, each with the element that stands before it.
     """
     yield None, element.text or ""
     for child in element:
@@ -235,7 +235,7 @@ def _texts(element: etree._Element) -> Iterator[tuple[etree._Element | None, str
 
 def _endLine(element: etree._Element) -> int:
     """
-    Where an element ends, as far as the parser says where things begin.
+    Find the line on which an element ends, from the lines on which elements begin.
     """
     lines = 0
     while len(element):
@@ -266,6 +266,6 @@ def _tagText(element: etree._Element) -> str:
 
 def _local(name: str) -> str:
     """
-    A name without its namespace, cut where it is long.
+    Return a name without its namespace, cut if it is long.
     """
     return shortened(name.rpartition("}")[2])

@@ -1,5 +1,5 @@
 """
-What is wrong with a file, collected with a bound.
+The problems of a file, collected with a bound.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from txlb.model.kinds import HASH, HIDDEN
 
 __all__ = ["MOST_PROBLEMS", "Message", "Problems", "Report"]
 
-#: How many problems of one file are told. The others are counted.
+#: How many problems of one file are kept. The others are counted.
 MOST_PROBLEMS = 50
 
-#: A message, or what makes it. Some messages take long to make, as those that look for
-#: the name that was meant, and a file can have very many of them.
+#: A message, or a function that makes it. Some messages take long to make, as those that
+#: look for the name that was meant, and a file can have very many of them.
 Message = str | Callable[[], str]
 
 #: Takes a line and a message.
@@ -27,7 +27,7 @@ Report = Callable[[int, Message], None]
 class Problems:
     """
     The first problems of a file, by their lines, and the number of the others. Owned by
-    what reads the file.
+    the call that reads the file.
 
     @param name: the file's name, for messages.
     """
@@ -44,10 +44,10 @@ class Problems:
 
     def report(self, line: int, message: Message) -> None:
         """
-        Count a problem, and keep it if it is one of the first. The hash of a password, which
-        may have come into a wrong attribute, is taken out of it.
+        Count a problem, and keep it if it is one of the first. The hash of a password is taken
+        out of it, as it may stand in a wrong attribute.
 
-        @param message: is made only if it is kept.
+        @param message: a function is called only if the problem is kept.
         """
         self._count += 1
         full = len(self._kept) == MOST_PROBLEMS
@@ -62,14 +62,15 @@ class Problems:
 
     def first(self) -> list[Problem]:
         """
-        Those that are kept, in the order of their lines, and of the reports for one line.
+        Return the problems that are kept, in the order of their lines, and of the reports for
+        one line.
         """
         kept = sorted(self._kept, key=lambda entry: (-entry[0], -entry[1]))
         return [Problem(self._name, -line, text) for line, _, text in kept]
 
     def all(self) -> list[Problem]:
         """
-        Those that are kept, and one that says how many more there are.
+        Return the problems that are kept, and one that tells the number of the others.
         """
         found = self.first()
         if self._count > len(found):
@@ -78,6 +79,8 @@ class Problems:
 
     def check(self) -> None:
         """
+        Raise the problems, if there are any.
+
         @raise ConfigurationError: there is a problem.
         """
         found = self.first()

@@ -49,13 +49,13 @@ _EXAMPLE = """\
 
 def referencePage() -> str:
     """
-    The page, in reStructuredText.
+    Render the page in reStructuredText.
     """
     lines = [*_title("The configuration file", "="), *_INTRODUCTION.splitlines(), ""]
     lines += ["The smallest useful one:", "", ".. code-block:: xml", ""]
     lines += [f"    {line}" for line in _EXAMPLE.splitlines()]
     lines.append("")
-    # One that stands in several places is told of where it is met first.
+    # An element that stands in several places is described at the first of them.
     parents: dict[str, list[Element]] = {}
     elements: list[Element] = []
     for element, parent in walk(schema.CONFIG):

@@ -1,5 +1,5 @@
 """
-The document of a file, edited to say something else.
+Edits of a file's document that make it say other services.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from txlb.model import (
 
 def render(data: bytes, root: Node, name: str, services: Sequence[ProxyService]) -> bytes:
     """
-    Edit a document so that it says these services. What says it already stays as it is, to
-    the last byte.
+    Edit a document so that it says these services. The parts that do already stay as they
+    are, to the last byte.
 
     @param data: the document.
-    @param root: what it says, in which nothing is wrong.
+    @param root: the outermost element, in which nothing is wrong.
     @param name: its name, for messages.
     @raise ConfigurationError: something can't be written in XML, or the document can't be
         edited.
@@ -51,7 +51,7 @@ def render(data: bytes, root: Node, name: str, services: Sequence[ProxyService])
 
 class _Editor:
     """
-    Edits what is written in a file until it says other services.
+    The edits of one document.
     """
 
     def __init__(self, source: Source) -> None:
@@ -61,7 +61,7 @@ class _Editor:
         """
         Edit the file.
 
-        @param root: what it says.
+        @param root: the outermost element.
         @raise ValueError: something can't be written.
         """
         nodes = root.all(schema.SERVICE)
@@ -90,8 +90,8 @@ class _Editor:
     ) -> None:
         nodes = [] if service is None else service.all(schema.LISTEN)
         byAddress = {node.get("ip"): node for node in nodes}
-        # What is left over on both sides has moved: the element stays, and gets
-        # another address.
+        # An element and a listener that are left over belong together: the listener has
+        # moved, and the element gets another address.
         places = [listener.place for listener in listeners]
         stay = set(places)
         spare = deque(node for node in nodes if node.get("ip") not in stay)
@@ -137,7 +137,7 @@ class _Editor:
         byName = dict(zip(hostNames(nodes), nodes, strict=True))
         found = [byName.get(host.name) for host in hosts]
         elements = self._arrange(parent, schema.GROUP, schema.HOST, nodes, found)
-        # Names that were counted would shift when a host comes or goes.
+        # The counted names of hosts would shift if a host comes or goes.
         named = found != nodes
         for element, node, host in zip(elements, found, hosts, strict=True):
             _setAll(element, schema.HOST, node, host, () if named else {"name"})

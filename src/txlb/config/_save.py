@@ -18,8 +18,8 @@ import time
 from txlb.errors import ConfigurationError, Problem
 from txlb.process import Folder, UntrustedPath
 
-#: What follows on the name of an old file: as version 1.1.0 called them, and a
-#: number where there were several in one second.
+#: The suffix of the name of an old file: the time, as in version 1.1.0, and a number if there
+#: are several of one second.
 _SUFFIX = re.compile(r"-(\d{14})(?:-(\d+))?\Z")
 
 #: How many old files of one second there can be.
@@ -36,19 +36,19 @@ def writeFile(
     path: str, data: bytes, *, expected: bytes | None = None, backups: int = 0
 ) -> str | None:
     """
-    Put C{data} into a file. Who reads it sees what was there before or all of
-    what is there now. The permissions and the owner of a file that is there
-    stay; a new one can be read by its owner only, as it has hashes in it.
+    Put C{data} into a file. A reader sees the old content or all of the new one. A file
+    that exists keeps its permissions and its owner; only its owner can read a new one, as
+    it has hashes in it.
 
-    @param expected: what has to be in it until the last moment; L{None} for
-        anything, or no file at all.
-    @param backups: how many old files are kept beside it, called C{-} and the
-        local time, 0 for none.
-    @return: the path of the old file, where it is kept.
-    @raise FileChanged: something else than C{expected} is in it.
-    @raise ConfigurationError: it can't be written, or is a symbolic link, or root finds
-        a link of another user's on the way to it; what was there is untouched, and nothing
-        was left behind.
+    @param expected: the content that the file has to have until the last moment; L{None}
+        for any, or no file at all.
+    @param backups: how many old files are kept beside it, with C{-} and the local time behind
+        their names, 0 for none.
+    @return: the path of the old file, if it is kept.
+    @raise FileChanged: the file has another content than C{expected}.
+    @raise ConfigurationError: the file can't be written, or is a symbolic link, or root finds
+        a link of another user's on the way to it. The old content is untouched, and nothing
+        is left behind.
     """
     place, name = os.path.split(os.path.abspath(path))
     try:
@@ -66,6 +66,8 @@ def _writeIn(
     folder: Folder, name: str, path: str, data: bytes, expected: bytes | None, backups: int
 ) -> str | None:
     """
+    Write the file in its folder.
+
     @return: the name of the old file, if it is kept.
     """
     temporary = f".{name}.saving"
@@ -107,7 +109,7 @@ def _status(folder: Folder, name: str, path: str) -> os.stat_result | None:
 
 def _writeNew(folder: Folder, temporary: str, data: bytes, like: os.stat_result | None) -> None:
     with contextlib.suppress(FileNotFoundError):
-        # Of a process that was killed in the middle of it.
+        # A process that was killed in the middle of this may have left one.
         folder.unlink(temporary)
     descriptor = folder.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -132,12 +134,12 @@ def _expect(folder: Folder, name: str, path: str, expected: bytes) -> None:
     except FileNotFoundError:
         found = None
     if found != expected:
-        raise FileChanged([Problem(path, 0, "it was changed by somebody else meanwhile")])
+        raise FileChanged([Problem(path, 0, "another program has changed it meanwhile")])
 
 
 def _keep(folder: Folder, name: str, path: str) -> str:
     """
-    Give what is there another name beside its own.
+    Give the present file another name beside its own.
     """
     stamp = time.strftime("%Y%m%d%H%M%S")
     for number in range(1, MOST_A_SECOND + 1):
@@ -150,7 +152,7 @@ def _keep(folder: Folder, name: str, path: str) -> str:
 
 def _forgetOldest(folder: Folder, name: str, most: int) -> None:
     """
-    Remove the old files that are too many. Where one can't be, it stays.
+    Remove the old files that are too many. One that can't be removed stays.
     """
     if not most:
         return

@@ -48,9 +48,9 @@ CHECK = Element(
 
 RESOURCE = Element(
     "resource",
-    "How it is found out what the hosts of a group have left. Their weights follow it, under every "
-    "scheduler that weighs; ``resource`` is the one that is made for it. A host that was not heard "
-    "of for three intervals has its configured weight.",
+    "How the loads of the hosts of a group are found out. Their weights follow the loads, under "
+    "every scheduler that weighs; ``resource`` is the one that is made for it. A host has its "
+    "configured weight if its load is unknown for three intervals.",
     attributesOf(ResourceProbe, {"probe": Word(PROBES)}),
     since=Since.NEW,
     by="probe",
@@ -77,8 +77,8 @@ LISTEN = Element(
 ALLOW = Element(
     "allow",
     "A network whose clients may come in. Of all networks of the service the most specific one "
-    "that holds a client decides, whatever their order; a client that is in none may come in if "
-    "there is no ``<allow>``.",
+    "that holds a client decides, in any order; a client that is in none may come in if there is "
+    "no ``<allow>``.",
     (Attribute("network", CLIENT_NETWORK, "The network.", REQUIRED),),
     since=Since.NEW,
 )
@@ -108,7 +108,7 @@ ENABLE = Element(
 
 SERVICE = Element(
     "service",
-    "One thing that clients connect to: where it listens, and who may serve it.",
+    "One thing that clients connect to: its listeners, and the groups of hosts that serve it.",
     attributesOf(ProxyService),
     (Child(LISTEN, 1), Child(ALLOW), Child(DENY), Child(GROUP, 1), Child(ENABLE, 0, 1)),
 )
@@ -125,13 +125,13 @@ SSH = Element(
 
 USER = Element(
     "user",
-    "Somebody who may log in, by password, by key, or by either.",
+    "A user that may log in, by password, by key, or by either.",
     attributesOf(AdminUser, defaults={"access": REQUIRED}),
 )
 
 ADMIN = Element(
     "admin",
-    "How the balancer is looked at and changed while it runs, and by whom.",
+    "The ways to look at the balancer and to change it while it runs, and its users.",
     (
         Attribute(
             "listen",
@@ -156,7 +156,7 @@ HOST_CHECK = Element(
 
 CONFIG_CHECK = Element(
     "configCheck",
-    "Saving what was changed live to this file, and following it when others change it.",
+    "Saving live changes to this file, and following it if it is changed.",
     attributesOf(ConfigCheckSettings, defaults={"interval": 30.0}),
 )
 
@@ -192,8 +192,8 @@ CONTROL = Element(
         Attribute(
             "socket",
             Path(),
-            "Where it is. Nobody else may be able to write to its folder, which is made, with mode "
-            "0700, where it is missing.",
+            "Its path. No other user may be able to write to its folder. A missing folder is made, "
+            "with mode 0700.",
             defaultDoc="no socket",
             since=Since.OLD,
             unset=("None",),
@@ -207,8 +207,8 @@ LOGGING = Element(
     attributesOf(LoggingSettings),
 )
 
-#: Version 1.1.0 ignored it wherever it stood, and so does this one.
-NOTE = Element("note", "A remark. Whatever is inside is not read. It may stand in any element.")
+#: Version 1.1.0 ignored it at every place, and so does this version.
+NOTE = Element("note", "A remark. Its content is not read. It may stand in any element.")
 
 CONFIG = Element(
     "config",

@@ -26,7 +26,7 @@ ACCESS_WORDS = ("full", "operator", "readonly")
 @dataclass(frozen=True, slots=True)
 class AdminUser:
     """
-    A user who may log in.
+    A user that may log in.
 
     @ivar password: a hash as C{txlb passwd} prints it, or an old crypt(3) hash, with which
         no login succeeds; L{None} for none.
@@ -43,7 +43,7 @@ class AdminUser:
         repr=False,
         metadata=setting(
             PasswordHash(),
-            "The hash of the password. With the crypt(3) hashes of old files nobody can log in.",
+            "The hash of the password. No login succeeds with a crypt(3) hash of an old file.",
             defaultDoc="no password",
             since=Since.OLD,
         ),
@@ -78,14 +78,14 @@ class SSHSettings:
         default=DEFAULT_SSH,
         metadata=setting(
             LISTEN_ADDRESS,
-            "Where it listens. Whoever gets in can do all that the balancer can, so keep it on "
-            "loopback unless there is a reason.",
+            "Where it listens. A user at the prompt can do all that the balancer can, so keep it "
+            "on loopback unless there is a reason.",
             since=Since.OLD,
             unset=("2222", "None"),
         ),
     )
     enable: bool = field(
-        default=False, metadata=setting(Boolean(), "Whether it does.", since=Since.OLD)
+        default=False, metadata=setting(Boolean(), "Whether it listens.", since=Since.OLD)
     )
 
 
@@ -100,10 +100,11 @@ class WebSettings:
         metadata=setting(LISTEN_ADDRESS, "Where they listen.", since=Since.OLD, unset=("None",)),
     )
     enable: bool = field(
-        default=False, metadata=setting(Boolean(), "Whether they do.", since=Since.OLD)
+        default=False, metadata=setting(Boolean(), "Whether they are served.", since=Since.OLD)
     )
     secure: bool = field(
-        default=False, metadata=setting(Boolean(), "Whether over TLS.", since=Since.OLD)
+        default=False,
+        metadata=setting(Boolean(), "Whether they are served over TLS.", since=Since.OLD),
     )
     refresh: float = field(
         default=30.0,
@@ -157,14 +158,15 @@ class ConfigCheckSettings(TimerSettings):
         metadata=setting(
             Whole(0, 1000, "files", "none"),
             "How many old files are kept when one is saved: beside it, with the time behind "
-            "their names. Whoever saves, this counts.",
+            "their names. It counts for ``txlb save``, too.",
         ),
     )
     reload: bool = field(
         default=False,
         metadata=setting(
             Boolean(),
-            "Whether the file is loaded again when somebody has changed it, some seconds later.",
+            "Whether the file is loaded again some seconds after a person or a program has changed "
+            "it.",
         ),
     )
 

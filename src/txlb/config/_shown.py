@@ -1,10 +1,10 @@
 """
 The text of a configuration file as people may see it: without its secrets.
 
-The schema says what is a secret. An attribute is shown if the schema knows it at its place
-and it is no secret; a value that the schema does not know may be a secret with a wrong name.
-A comment may be an element that is not wanted for now, and is looked through for what
-resembles a secret.
+The schema tells the secrets. An attribute is shown if the schema knows it at its place
+and it is no secret; an attribute that the schema does not know may be a secret with a wrong
+name. A comment may be an element that is disabled for now; text in it that resembles a
+secret is hidden.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MOST_COMPARED = 1000
 
 def shownLines(data: bytes, name: str) -> tuple[list[str], list[str]]:
     """
-    The lines of a file, and the same as people may see them.
+    Split a file into its lines, and into its lines as people may see them.
 
     @param name: the file's name, for messages.
-    @raise ConfigurationError: what is a secret in it can't be told, as it is no XML.
+    @raise ConfigurationError: it is no XML, so that its secrets can't be found.
     """
     root = parseTree(data, name)
     source = Source(data, root, name)
@@ -49,13 +49,13 @@ def shownLines(data: bytes, name: str) -> tuple[list[str], list[str]]:
 
 def shownDifference(before: bytes, after: bytes, one: str, other: str) -> list[str]:
     """
-    What differs between two files, as C{diff -U0} shows it, without secrets: lines that
+    Show the differences between two files as C{diff -U0} does, without secrets: lines that
     differ in a secret only look the same.
 
-    @param one: what the first file is called.
-    @param other: what the second file is called.
-    @return: at most 200 lines, and one that says how many more there are; or one that says
-        why nothing can be shown.
+    @param one: the name of the first file.
+    @param other: the name of the second file.
+    @return: at most 200 lines, and one that tells the number of the others; or one that
+        tells why nothing can be shown.
     """
     try:
         (old, oldShown), (new, newShown) = shownLines(before, one), shownLines(after, other)
@@ -77,7 +77,7 @@ def shownDifference(before: bytes, after: bytes, one: str, other: str) -> list[s
 
 def _differences(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[slice, slice]]:
     """
-    The places where two files differ.
+    Find the places at which two files differ.
     """
     shorter = min(len(old), len(new))
     first = next((n for n in range(shorter) if old[n] != new[n]), shorter)
@@ -94,7 +94,7 @@ def _differences(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[slice
 
 def _range(lines: slice) -> str:
     """
-    Some lines as C{diff} names them. Of none it names the line before.
+    Name some lines as C{diff} does. For none it names the line before.
     """
     count = lines.stop - lines.start
     if count == 1:
@@ -109,7 +109,7 @@ def _printable(line: str) -> str:
 
 def _hide(root: etree._Element, source: Source) -> None:
     """
-    Replace what is or may be a secret. The lines stay where they are.
+    Replace secrets, and texts that may be secrets. The lines keep their places.
     """
     remark = partial(_remarkPattern().sub, _hiddenRemark)
     source.before, source.after = remark(source.before), remark(source.after)
@@ -137,7 +137,7 @@ def _hide(root: etree._Element, source: Source) -> None:
 
 def _specOf(element: etree._Element, outer: Element | None) -> Element | None:
     """
-    What the schema says of an element; L{None} if it does not know it there.
+    Find an element in the schema; L{None} if it does not know it there.
     """
     if element.tag == NOTE.tag:
         return NOTE
@@ -155,8 +155,8 @@ def _hiddenText(text: str) -> str:
 
 def _remarkPattern() -> re.Pattern[str]:
     """
-    What resembles a secret: the name of a secret attribute and what it is said to be, or the
-    hash of a password.
+    Make the pattern of texts that resemble secrets: the name of a secret attribute with a
+    value, or the hash of a password.
     """
     names = {
         attribute.name

@@ -1,9 +1,9 @@
 """
 A file as text that can be edited: from bytes to a tree of what is written, and back.
 
-The file was read by a parser before, which has checked it. So there is no DOCTYPE in it,
-nothing in it is malformed, and a few patterns are enough to find what stands where. The two
-trees are held against each other; nothing is edited if they differ.
+A parser has read and checked the file before. So it has no DOCTYPE and is well-formed, and a
+few patterns are enough to find its elements. The two trees are compared; nothing is edited if
+they differ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from txlb.errors import ConfigurationError, Problem
 
 _SPACE = "[ \t\r\n]"
 
-#: What stands between two pieces of text. A start tag is read on by the two patterns below.
+#: The markup between two pieces of text. The two patterns below read on in a start tag.
 _MARKUP = re.compile(
     r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|</[^>]*>|<(?P<name>[^ \t\r\n/>!?]+)", re.DOTALL
 )
@@ -30,7 +30,7 @@ _ATTRIBUTE = re.compile(
 )
 _TAG_END = re.compile(rf"{_SPACE}*/?>")
 
-#: What a file begins with, and its encoding: byte order marks, then the first characters of
+#: The beginnings of files with their encodings: byte order marks, then the first characters of
 #: encodings whose characters have several bytes.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -49,7 +49,7 @@ _BEGINNINGS = (
 
 class _Unreadable(ValueError):
     """
-    The text is not what a parser has read.
+    The text differs from the tree that a parser has read.
     """
 
 
@@ -64,11 +64,10 @@ class Source:
 
     def __init__(self, data: bytes, root: etree._Element, name: str) -> None:
         """
-        @param data: what is in the file.
-        @param root: what a parser has read in it.
+        @param data: the bytes of the file.
+        @param root: the outermost element as a parser has read it.
         @param name: the file's name, for messages.
-        @raise ConfigurationError: it can't be edited without changing what is not to be
-            changed.
+        @raise ConfigurationError: it can't be edited so that the rest of it stays the same.
         """
         try:
             self._mark, self._encoding, text = decoded(data, root.getroottree().docinfo.encoding)
@@ -79,7 +78,7 @@ class Source:
 
     def of(self, element: etree._Element) -> WrittenElement:
         """
-        How an element is written.
+        Find an element as it is written.
         """
         return self._twins[element]
 
@@ -94,7 +93,7 @@ class Source:
 
     def encode(self) -> bytes:
         """
-        What is in the file then.
+        Return the bytes of the file with this text.
         """
         return self._mark + self.text.encode(self._encoding, "xmlcharrefreplace")
 
@@ -157,7 +156,7 @@ def _read(text: str) -> tuple[str, WrittenElement, str]:
             node.leading = leading
             parents[-1].insert(node)
         else:
-            # Before the outermost element, where nothing is ever edited.
+            # It stands before the outermost element, and nothing is edited there.
             continue
         begin = place
         if root is not None and not parents:
@@ -191,7 +190,7 @@ def _pairs(
     root: etree._Element, written: WrittenElement
 ) -> Iterator[tuple[etree._Element, WrittenElement]]:
     """
-    Each element that was read with the one that is written.
+    Pair each element that was read with the one that is written.
     """
     for one, other in zip_longest(root.iter(etree.Element), written.elements()):
         if one is None or other is None or _names(one) != _writtenNames(other):
@@ -208,8 +207,8 @@ def _names(element: etree._Element) -> list[str]:
 
 def _writtenNames(element: WrittenElement) -> list[str]:
     """
-    The same of an element that is written. Those with a prefix are of namespaces, which
-    are in no element that is ever edited.
+    Return the same of an element that is written. Names with a prefix are of namespaces,
+    which stand in no element that is ever edited.
     """
     names = (each.name for each in element.attributes)
     return [

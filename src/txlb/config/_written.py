@@ -1,10 +1,10 @@
 """
 A document as it is written, to the last character.
 
-A parser gives away what it needs no more: how the attributes of an element are quoted, the
-white space between them, how a character was escaped. This tree keeps it. Each character of
-the source is in exactly one place of it, so that the tree writes the source again, and what
-is changed in it changes nothing else.
+A parser drops what it needs no more: the quotes of attributes, the white space between them,
+the way in which a character is escaped. This tree keeps it. Each character of the source is in
+exactly one place of the tree, so that the tree writes the source again, and a change of one
+place changes nothing else.
 
 Source: the trees of editors and of tools that change source code, which are called
 lossless or concrete syntax trees. Rust's toml_edit does the same for TOML.
@@ -28,7 +28,7 @@ _QUOTES = {'"': "&quot;", "'": "&apos;"}
 
 def escaped(value: str, quote: str) -> str:
     """
-    A value as it stands between quotes.
+    Escape a value as it stands between quotes.
 
     @param quote: the quotes: C{"} or C{'}.
     @raise ValueError: there is a character in it that XML does not allow.
@@ -49,7 +49,7 @@ class WrittenAttribute:
     @ivar name: its name.
     @ivar equals: the equals sign, with the white space around it.
     @ivar quote: the quotes: C{"} or C{'}.
-    @ivar raw: what stands between them.
+    @ivar raw: the text between them.
     """
 
     before: str
@@ -66,11 +66,11 @@ class WrittenNode:
     """
     Something inside an element.
 
-    @ivar leading: the text between what stands before it and this.
-    @ivar parent: what it is inside of; L{None} for the outermost element, and for what is
-        not in a tree.
-    @ivar previous: what stands before it inside of the same element.
-    @ivar next: what stands behind it.
+    @ivar leading: the text between the previous node, or the opening tag, and this.
+    @ivar parent: the element that it is inside; L{None} for the outermost element, and for a
+        node that is in no tree.
+    @ivar previous: the node before it inside the same element.
+    @ivar next: the node behind it.
     """
 
     __slots__ = ("leading", "next", "parent", "previous")
@@ -111,7 +111,7 @@ class WrittenElement(WrittenNode):
 
     @ivar name: its name.
     @ivar attributes: in their order.
-    @ivar end: what ends its opening tag: C{>} or C{/>}, with the white space before it.
+    @ivar end: the end of its opening tag: C{>} or C{/>}, with the white space before it.
     @ivar first: the first node inside.
     @ivar last: the last one.
     @ivar inner: the text behind the last one.
@@ -141,7 +141,7 @@ class WrittenElement(WrittenNode):
 
     def elements(self) -> Iterator[WrittenElement]:
         """
-        This element and all that are inside, in the order of their opening tags.
+        Go through this element and all inside it, in the order of their opening tags.
         """
         yield self
         for node in self:
@@ -172,13 +172,13 @@ class WrittenElement(WrittenNode):
 
     def _style(self) -> tuple[str, str]:
         """
-        The quotes and the white space for one attribute more.
+        Find the quotes and the white space for one attribute more.
         """
         number = len(self.attributes)
         like = self.like.attributes if self.like is not None else []
         outer = self.parent.attributes if self.parent is not None else []
         quotes = [each.quote for each in (self.attributes or like or outer)[-1:]]
-        # One that stands on a line of its own shows that each does.
+        # An attribute on a line of its own shows that each has its line.
         shown = [*like[number : number + 1], *self.attributes[-1:]]
         spaces = [each.before for each in shown if NEWLINE.search(each.before)]
         return (*quotes, '"')[0], (*spaces, " ")[0]
@@ -189,11 +189,11 @@ class WrittenElement(WrittenNode):
         """
         self.attributes = [each for each in self.attributes if each.name != name]
 
-    # What is inside
+    # Nodes inside
 
     def insert(self, node: WrittenNode, before: WrittenNode | None = None) -> None:
         """
-        Put a node inside, which is in no tree. Nothing is done about texts.
+        Put a node inside that is in no tree. Texts stay as they are.
 
         @param before: a node that is inside already; L{None} to put it at the end.
         """
@@ -210,7 +210,7 @@ class WrittenElement(WrittenNode):
 
     def remove(self, node: WrittenNode) -> None:
         """
-        Take a node out that is inside. Nothing is done about texts.
+        Take a node out that is inside. Texts stay as they are.
         """
         if node.previous is None:
             self.first = node.next

@@ -20,7 +20,7 @@ from txlb.model.settings import checkSettings, setting
 #: What C{sun_path} holds on Linux, less the NUL at its end.
 MAX_UNIX_PATH = 107
 
-#: Permissions by which nobody but the owner, and root, can connect to a UNIX socket.
+#: Permissions by which only the owner, and root, can connect to a UNIX socket.
 PRIVATE = 0o600
 
 #: What stands before the name of sockets that are inherited.
@@ -71,13 +71,13 @@ class TCPAddress:
 @dataclass(frozen=True, slots=True)
 class UNIXAddress:
     """
-    A stream socket in the file system. What it has beside its path is for those who
-    listen on it; hosts have none of it.
+    A stream socket in the file system. Its mode, user and group are for listeners; the
+    address of a host has none.
 
     @ivar path: at most 107 bytes of printable characters, as the kernel wants it.
     @ivar mode: the permissions of the socket's file, 0 to C{0o777}. To connect takes
         the permission to write.
-    @ivar user: the name or the number of the user whom the file belongs to; L{None} for
+    @ivar user: the name or the number of the owner of the file; L{None} for
         the user of the process.
     @ivar group: the name or the number of its group; L{None} for the group that a new
         file of the process has there.
@@ -94,7 +94,7 @@ class UNIXAddress:
         kw_only=True,
         metadata=setting(
             Account("user"),
-            "Whom the socket belongs to. Only root can give it to another user.",
+            "The owner of the socket. Only root can give it to another user.",
             defaultDoc="the user of the process",
         ),
     )
@@ -103,8 +103,8 @@ class UNIXAddress:
         kw_only=True,
         metadata=setting(
             Account("group"),
-            "The group of the socket. Another user than root can give it to the groups that it is "
-            "in.",
+            "The group of the socket. A user other than root can give it only to the user's own "
+            "groups.",
             defaultDoc="the group that a new file has there",
         ),
     )
@@ -199,16 +199,16 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
 
 def placeOf(address: ListenAddress) -> ListenAddress:
     """
-    An address without what says whose a listener's socket is: two listeners at one
-    place can't be had at once.
+    Return an address without the mode, user and group of a socket's file. Two listeners can't
+    have the same place at once.
     """
     return UNIXAddress(address.path) if isinstance(address, UNIXAddress) else address
 
 
 def isOneAddress(value: object) -> bool:
     """
-    Whether something is meant as one address, be it right or wrong, where a list of
-    addresses could stand as well.
+    Tell whether a value is meant as one address, right or wrong, and not as a list of
+    addresses.
     """
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return True
@@ -325,8 +325,8 @@ def _checkHost(host: object) -> str:
         return str(address) if address.version == 4 else _checkIPv6(address)
     name = host.removesuffix(".")
     labels = name.split(".")
-    # All digits and dots would be a name by the letter of the rule, but who
-    # writes 10.0.0.256 means an address.
+    # All digits and dots would be a name by the letter of the rule, but 10.0.0.256 is
+    # meant as an address.
     if len(name) > 253 or not all(map(_LABEL.match, labels)) or labels[-1].isdigit():
         raise AddressError(f"{host!r} is no IP address or host name")
     return host

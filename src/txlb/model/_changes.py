@@ -1,5 +1,5 @@
 """
-What differs between two configurations, as data and in words.
+The differences between two configurations, as data and in words.
 
 The one diff of the model: what C{status()} tells, what a plan is made of, and
 what L{txlb.manager.ProxyManager.apply} goes by. It looks at the fields that the
@@ -21,8 +21,9 @@ from txlb.model._hosts import ProxyHost
 from txlb.model._listeners import Listener
 from txlb.model._services import ProxyService
 from txlb.model.kinds import HIDDEN, SecretText, textOf
+from txlb.model.settings import settingsOf
 
-#: What names and places say; everything else is a setting.
+#: The fields that are names, places and parts; every other field is a setting.
 _SERVICE_OWN = frozenset({"name", "listeners", "groups"})
 _LISTENER_OWN = frozenset({"address"})
 _GROUP_OWN = frozenset({"name", "enabled", "hosts"})
@@ -55,11 +56,11 @@ class Change:
     @ivar thing: C{service}, C{listener}, C{group} or C{host}, or a word of the
         configuration file for what is no part of the services.
     @ivar key: the names of service, group and host, as many as it is about.
-    @ivar setting: which of its settings; empty where it is about all of it.
-    @ivar before: the value; L{None} where it was not there.
-    @ivar after: the value; L{None} where it is not there any more.
-    @ivar secret: whether the values are nobody's business.
-    @ivar restart: whether a balancer that runs has to be started anew for it.
+    @ivar setting: which of its settings; empty if it is about all of it.
+    @ivar before: the value; L{None} if it was not there.
+    @ivar after: the value; L{None} if it is not there any more.
+    @ivar secret: whether the values are secrets.
+    @ivar restart: whether a running balancer has to be started anew for it.
     """
 
     kind: ChangeKind
@@ -74,7 +75,7 @@ class Change:
     @property
     def message(self) -> str:
         """
-        What it is, without what it is about.
+        The change in words, without the thing that has changed.
         """
         words = _WORDS[self.kind](self)
         if self.thing != "listener" or self.kind is ChangeKind.REORDERED:
@@ -100,7 +101,7 @@ class Change:
 
     def asDict(self) -> dict[str, object]:
         """
-        The difference in values that any format can hold.
+        Return the difference in values that any format can hold.
         """
         before, after = (None, None) if self.secret else (plain(self.before), plain(self.after))
         return {
@@ -118,8 +119,8 @@ class Change:
 @dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """
-    What it takes to get from one configuration to another. It is true where
-    there is something to do, and shows itself as a line for each change.
+    The changes that lead from one configuration to another. It is true if there is
+    something to do, and shows itself as a line for each change.
 
     @ivar changes: what differs, removals before additions.
     """
@@ -135,7 +136,7 @@ class Plan:
 
     def asDict(self) -> dict[str, object]:
         """
-        The plan in values that any format can hold.
+        Return the plan in values that any format can hold.
         """
         return {"changes": [change.asDict() for change in self.changes]}
 
@@ -151,7 +152,7 @@ class Plan:
 
 def changesBetween(before: Iterable[ProxyService], after: Iterable[ProxyService]) -> Plan:
     """
-    What differs between two lists of services; nothing where they are equal.
+    Compare two lists of services. The plan is empty if they are equal.
     """
     old, new = list(before), list(after)
     found = list(_listChanges("service", (), old, new))
@@ -169,11 +170,11 @@ def settingChanges(
     prefix: str = "",
 ) -> Iterator[Change]:
     """
-    The fields in which two values of the same dataclass differ. Where a field
-    holds such a value itself, its own fields are told.
+    Compare two values of the same dataclass by their fields. If a field holds such a value
+    itself, its own fields are compared.
 
-    @param thing: what it is, see L{Change.thing}.
-    @param without: names of fields that are not looked at.
+    @param thing: the kind of the values, see L{Change.thing}.
+    @param without: names of fields that are not compared.
     """
     for field in dataclasses.fields(new):
         if not field.compare or field.name in without:
@@ -243,19 +244,19 @@ def _permissionChanges(key: tuple[str, ...], before: object, after: object) -> I
     """
     if not isinstance(before, UNIXAddress) or not isinstance(after, UNIXAddress):
         return
-    for setting, old, new in (
-        ("mode", f"{before.mode:04o}", f"{after.mode:04o}"),
-        ("user", before.user, after.user),
-        ("group", before.group, after.group),
-    ):
+    for name, setting in settingsOf(UNIXAddress).items():
+        old, new = (
+            None if value is None else setting.kind.write(value)
+            for value in (getattr(before, name), getattr(after, name))
+        )
         if old != new:
-            yield Change(ChangeKind.CHANGED, "listener", key, f"{after} {setting}", old, new)
+            yield Change(ChangeKind.CHANGED, "listener", key, f"{after} {name}", old, new)
 
 
 def _without(values: Sequence[object], others: Sequence[object]) -> list[object]:
     """
-    What is left when each of the others is taken away once; a program may have
-    two listeners on port 0.
+    Take each of the others away once, and return the rest. A program may have two listeners
+    on port 0.
     """
     left, away = [], list(others)
     for value in values:
@@ -317,7 +318,7 @@ def _pairs(old: Sequence[Any], new: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 
 def plain(value: Any) -> object:
     """
-    A value of the model in values that any format can hold.
+    Return a value of the model in values that any format can hold.
     """
     if isinstance(value, SecretText):
         return HIDDEN

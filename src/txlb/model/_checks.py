@@ -16,18 +16,18 @@ MAX_NAME_LENGTH = 255
 
 def shown(value: object) -> str:
     """
-    A value as a message shows it, however long it is.
+    Render a value for a message, cut if it is long.
     """
     return shortened(repr(value))
 
 
 def checkName(kind: str, name: object) -> str:
     """
-    A name has 1 to 255 printable characters, none of them a slash (names are
-    joined by slashes in C{service/group/host}) or a space at either end.
+    Check a name. It has 1 to 255 printable characters, none of them a slash (names are
+    joined by slashes in C{service/group/host}), and no space at either end.
 
-    @param kind: what is named, for the message.
-    @raise ModelError: where it breaks the rule.
+    @param kind: the kind of the thing that has the name, for the message.
+    @raise ModelError: it breaks the rule.
     """
     if not isinstance(name, str):
         raise ModelError(
@@ -53,7 +53,7 @@ def checkItems(value: object, kind: type[Item], what: str) -> tuple[Item, ...]:
     """
     Read a list of things of one kind.
 
-    @param what: what the list is, for the message.
+    @param what: the name of the list, for the message.
     @raise ModelError: C{value} is no list, or has something else in it.
     """
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
@@ -78,7 +78,9 @@ def checkMapping(value: object, what: str) -> dict[str, object]:
 
 def checkClock(value: object) -> None:
     """
-    @raise ModelError: where C{value} is no clock.
+    Check that a value is a clock.
+
+    @raise ModelError: it is none.
     """
     if not callable(value):
         raise ModelError(f"seconds is {shown(value)}; it is a clock, such as time.monotonic")
@@ -88,8 +90,8 @@ def checkUnique(kind: str, names: Iterable[str], where: str) -> None:
     """
     Check that each name is there once.
 
-    @param kind: what is named, for the message.
-    @param where: what holds them, likewise.
+    @param kind: the kind of the things that have the names, for the message.
+    @param where: the owner of the things, likewise.
     @raise DuplicateName: one is there twice.
     """
     twice = firstTwice(names)
@@ -101,7 +103,7 @@ def checkUnique(kind: str, names: Iterable[str], where: str) -> None:
 
 def firstTwice(names: Iterable[str]) -> str | None:
     """
-    The first name that is there for a second time; L{None} where there is none.
+    Find the first name that is there for a second time; L{None} if there is none.
     """
     found = list(names)
     seen: set[str] = set()

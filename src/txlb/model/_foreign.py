@@ -1,6 +1,6 @@
 """
 Texts that are addresses elsewhere: URLs, Twisted's endpoint strings, bare paths.
-Each is answered with the address that the writer most likely means.
+The message for each names the address that was most likely meant.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ _ENDPOINT = re.compile(r"(?:haproxy:)?(?:tcp|tcp4|tcp6|ssl|tls):(.+)\Z", re.DOTA
 
 _ENDPOINT_OPTION = re.compile(r"[A-Za-z]+=")
 
-#: What follows the path of Twisted's endpoints for UNIX sockets.
+#: The options behind the path of Twisted's endpoints for UNIX sockets.
 _UNIX_OPTION = re.compile(r":(mode|backlog|lockfile|timeout|checkPID|wantPID)=[^/]*\Z")
 
 
 def explainForeign(text: str) -> str | None:
     """
-    Tell what a text is that is no address here but one elsewhere.
+    Explain a text that is no address here but one elsewhere.
 
-    @return: what it is and what to write instead; L{None} where it is nothing of
-        the kind.
+    @return: what it is and what to write instead; L{None} if it is no such text.
     """
     meant: str | None = None
     url, endpoint = _URL.match(text), _ENDPOINT.match(text)

@@ -65,8 +65,8 @@ class ProxyGroup:
         default="try",
         metadata=setting(
             Word(("try", "close")),
-            "What happens while every host is put out: they are tried all the same, or the "
-            "client is closed at once.",
+            "What the pool does while every host is put out: it tries the hosts all the same, or "
+            "closes the client at once.",
         ),
     )
     sendProxy: str | None = field(
@@ -82,8 +82,8 @@ class ProxyGroup:
         default="up",
         metadata=setting(
             Word(("up", "check")),
-            "Whether a host gets clients until something speaks against it, or not before its "
-            "first check has passed. A host that isn't checked gets them at once.",
+            "Whether a host gets clients until a check or a connection fails, or not before its "
+            "first check has passed. A host that is not checked gets them at once.",
         ),
     )
     expectAnswer: bool = field(
@@ -107,24 +107,24 @@ class ProxyGroup:
         default=60.0,
         metadata=setting(
             Seconds(0, 3600, zero="not holding any down"),
-            "How long a host that goes down again and again is held down at most. The first time "
-            "it is not, the second time for 1 s, then twice as long each time; a minute of being "
-            "up takes one time back.",
+            "How long a host that goes down again and again is held down at most. It is not held "
+            "the first time, it is held for 1 s the second time, and twice as long each time after "
+            "that; a minute of being up takes one time back.",
         ),
     )
     whenDown: str = field(
         default="keep",
         metadata=setting(
             Word(("keep", "close")),
-            "What becomes of the connections that a host has when it goes down.",
+            "Whether the connections of a host are kept or closed when it goes down.",
         ),
     )
     maxQueue: int = field(
         default=0,
         metadata=setting(
             Whole(0, 1_000_000, zero="none"),
-            "How many clients wait while every host is full. They are served in the order in "
-            "which they came.",
+            "How many clients wait while every host is full. They are served in the order of their "
+            "arrival.",
         ),
     )
     queueTimeout: float = field(

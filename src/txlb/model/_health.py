@@ -1,5 +1,5 @@
 """
-How hosts are checked, as configured.
+Health checks of hosts, as configured.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class HealthCheck:
     kind: Made[str, str | Callable[[Any], object]] = field(
         default=given("tcp"),
         metadata=setting(
-            _WORD, "What is done. Each kind has attributes of its own; see below.", word="type"
+            _WORD,
+            "The kind of the check. Each kind has attributes of its own; see below.",
+            word="type",
         ),
     )
     interval: float = field(
@@ -90,9 +92,9 @@ class HealthCheck:
         default=None,
         metadata=setting(
             Whole(1, 65535),
-            "Where to check. No PROXY header is said there. A host that is a UNIX socket has no "
+            "The port to check. No PROXY header is sent to it. A host that is a UNIX socket has no "
             "ports, and is checked at its socket.",
-            defaultDoc="where the traffic goes",
+            defaultDoc="the port of the traffic",
         ),
     )
     onlyDown: bool = field(
@@ -137,22 +139,22 @@ class HealthCheck:
     @property
     def patience(self) -> float:
         """
-        Seconds that one check has.
+        The seconds that one check has.
         """
         return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
 
 
-#: What a check can be given as: see L{healthCheckOf}.
+#: The values that stand for a check: see L{healthCheckOf}.
 CheckLike = HealthCheck | str | Callable[[Any], object] | None
 
 
 def healthCheckOf(value: object, what: str) -> HealthCheck | None:
     """
-    Make a check of what is short to write.
+    Make a check of a value that is short to write.
 
     @param value: a check; the word for a kind of check, or a function, for a check
         with the defaults; L{None} for none.
-    @param what: what is checked, for the message.
+    @param what: the owner of the check, for the message.
     @raise ModelError: it is something else.
     """
     if value is None or isinstance(value, HealthCheck):

@@ -16,7 +16,7 @@ from txlb.model.settings import Since, checkSettings, setting
 
 MAX_WEIGHT = 65535
 
-#: What people can want of a host.
+#: The states that an administrator can want of a host.
 HOST_STATES = ("ready", "drain", "maintenance")
 
 
@@ -70,8 +70,8 @@ class ProxyHost:
         default="ready",
         metadata=setting(
             Word(HOST_STATES),
-            "What is wanted of it. With ``drain`` it gets nothing new, with ``maintenance`` it is "
-            "not checked either.",
+            "The state that is wanted. With ``drain`` it gets nothing new, with ``maintenance`` it "
+            "is not checked either.",
         ),
     )
     backup: bool = field(

@@ -27,7 +27,7 @@ class HostMapper:
     C{groupName} in it one group.
 
     @ivar proxyName: the service's name.
-    @ivar proxy: where the service listens, C{host:port} or a list of such.
+    @ivar proxy: the address of the service's listener, C{host:port}, or a list of such.
     @ivar groupName: the group's name.
     @ivar lbType: the word for the group's scheduler.
     @ivar host: the host's name.
@@ -72,7 +72,7 @@ class HostMapper:
 
     def proxyHost(self) -> ProxyHost:
         """
-        The host itself.
+        Make the host.
         """
         return ProxyHost.at(self.host, self.address, self.weight, check=self.check)
 

@@ -1,6 +1,6 @@
 """
-Two changes of one configuration, made at the same time in two places, put
-together: what was changed live, and what somebody has changed in the file.
+The merge of two changes of one configuration that were made at the same time: the live
+changes, and those in the file.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Conflict:
 
     @ivar thing: C{service}, C{group} or C{host}.
     @ivar key: the names of service, group and host, as many as it is about.
-    @ivar setting: which of its settings; empty where it is there for one and
+    @ivar setting: which of its settings; empty if it is there for one and
         not for the other, or has come with each and is not the same.
     @ivar before: what it was for both.
-    @ivar mine: what it is here; L{None} where it is not there.
+    @ivar mine: what it is here; L{None} if it is not there.
     @ivar theirs: what it is there, likewise.
     """
 
@@ -64,8 +64,8 @@ class Merged:
     """
     Both changes in one.
 
-    @ivar services: empty where there are conflicts.
-    @ivar conflicts: what can't be put together.
+    @ivar services: empty if there are conflicts.
+    @ivar conflicts: the settings and things that can't be merged.
     """
 
     services: tuple[ProxyService, ...]
@@ -103,7 +103,7 @@ class _Merge:
         theirs: Sequence[Any],
     ) -> list[Any]:
         """
-        Named things, in the order in which theirs stand; where only mine are in
+        Merge lists of named things. The result is in the order of theirs; if only mine are in
         another order, in that one.
         """
         if mine == before:
@@ -120,7 +120,7 @@ class _Merge:
 
     def one(self, key: tuple[str, ...], before: Any, mine: Any, theirs: Any) -> Any:
         """
-        One thing; L{None} where it is not there.
+        Merge one thing; L{None} if it is not there.
         """
         if theirs in (before, mine):
             return mine
@@ -134,7 +134,7 @@ class _Merge:
 
     def fields(self, key: tuple[str, ...], before: Any, mine: Any, theirs: Any) -> Any:
         """
-        The settings of one thing, and what is inside.
+        Merge the settings of one thing, and the things inside.
         """
         kind = type(mine)
         changes = {
@@ -167,7 +167,7 @@ class _Merge:
 
     def setting(self, key: tuple[str, ...], name: str, before: Any, mine: Any, theirs: Any) -> Any:
         """
-        One value.
+        Merge one value.
         """
         if theirs in (before, mine):
             return mine

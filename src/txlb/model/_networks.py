@@ -1,6 +1,6 @@
 """
 Networks of clients: C{192.0.2.0/24}, C{2001:db8::/32}, one address alone,
-C{unix} for those who come through a UNIX socket, and C{all}.
+C{unix} for clients that come through a UNIX socket, and C{all}.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from txlb.model._checks import shown
 ALL = "all"
 UNIX = "unix"
 
-#: The longest text that is looked at, in characters: more than any network has.
+#: The longest text that is read, in characters: more than any network has.
 MAX_LENGTH = 100
 
-#: Where IPv6 has IPv4's addresses: 96 bits.
+#: The network of IPv6 that holds IPv4's addresses: 96 bits.
 MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -29,8 +29,8 @@ def parseNetwork(value: object) -> str:
     Read a network of clients.
 
     @param value: a text, or a network of L{ipaddress}.
-    @return: the network as everything else knows it: in one way of writing, with
-        IPv4's addresses within IPv6 as what they are.
+    @return: the network in the one way of writing that all code uses. IPv4's addresses within
+        IPv6 are written as IPv4.
     @raise AddressError: it is none.
     """
     text = str(value)
@@ -47,7 +47,8 @@ def parseNetwork(value: object) -> str:
 
 def readNetwork(text: str) -> Network:
     """
-    @param text: anything but the words.
+    Read a network that is none of the words.
+
     @raise AddressError: it is no network.
     """
     if len(text) > MAX_LENGTH:
@@ -70,9 +71,9 @@ def readNetwork(text: str) -> Network:
 
 def checkNetworks(whose: str, allow: object, deny: object) -> tuple[tuple[str, ...], ...]:
     """
-    Read the lists of those who may come in and of those who may not.
+    Read the lists of networks whose clients may come in, and whose clients may not.
 
-    @param whose: whose lists they are, for the message.
+    @param whose: the owner of the lists, for the message.
     @raise ModelError: one is no list of networks, or a network stands in them
         twice.
     """

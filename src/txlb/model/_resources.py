@@ -37,7 +37,9 @@ class ResourceProbe:
 
     probe: str = field(
         default="agent",
-        metadata=setting(_WORD, "What is done. Each kind has attributes of its own; see below."),
+        metadata=setting(
+            _WORD, "The kind of the probe. Each kind has attributes of its own; see below."
+        ),
     )
     interval: float = field(
         default=2.0,
@@ -65,8 +67,8 @@ class ResourceProbe:
         default=None,
         metadata=setting(
             Whole(1, 65535),
-            "Where to ask. A host that is a UNIX socket is asked on 127.0.0.1.",
-            defaultDoc="where the traffic goes",
+            "The port to ask. A host that is a UNIX socket is asked on 127.0.0.1.",
+            defaultDoc="the port of the traffic",
         ),
     )
     # Two that differ in nothing else may have one hash.
@@ -97,7 +99,7 @@ class ResourceProbe:
     @property
     def patience(self) -> float:
         """
-        Seconds that one probe has.
+        The seconds that one probe has.
         """
         return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
 

@@ -87,7 +87,7 @@ class ProxyService:
         default=3,
         metadata=setting(
             Whole(0, 100),
-            "How many other hosts are tried for a client, each once, where one can't be reached.",
+            "How many other hosts are tried for a client, each once, if a host can't be reached.",
         ),
     )
     idleTimeout: float = field(
@@ -230,7 +230,7 @@ _takeAddresses(ProxyService)
 
 def _enabledOf(groups: tuple[ProxyGroup, ...], whose: str) -> ProxyGroup:
     """
-    The one group that gets the connections.
+    Find the one group that gets the connections.
 
     @raise ModelError: there is none, or more than one.
     """
