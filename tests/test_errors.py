@@ -12,11 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txlb import errors
 from txlb.errors import (
+    MOST_TOLD_CHARACTERS,
     ConfigurationError,
     ListenError,
     Problem,
     TxlbError,
     UnknownName,
+    firstLines,
     listed,
     nearest,
 )
@@ -177,6 +179,35 @@ class MessageTests(SynchronousTestCase):
             str(ConfigurationError(problems, 1)), "c.xml:7: no port\nc.xml: and 1 more problem"
         )
         self.assertIn("\nc.xml: and 79951 more problems", str(ConfigurationError(problems, 79951)))
+
+    def test_longProblems(self) -> None:
+        """
+        Many long problems are counted, too, so that the message fits into an answer of the
+        control socket with its last line.
+        """
+        problems = [Problem("c.xml", line, "x" * 1000) for line in range(1, 51)]
+        error = ConfigurationError(problems, 7)
+        lines = str(error).split("\n")
+        self.assertLess(len(str(error)), MOST_TOLD_CHARACTERS + 100)
+        told = len(lines) - 1
+        self.assertEqual(lines[:told], [str(problem) for problem in problems[:told]])
+        self.assertEqual(lines[told], f"c.xml: and {57 - told} more problems")
+        self.assertEqual((error.problems, error.more), (tuple(problems[:told]), 57 - told))
+        # The first is told in any case.
+        path = "p" * 100_000
+        self.assertEqual(len(ConfigurationError([Problem(path, 0, "no name")]).problems), 1)
+
+    def test_firstLines(self) -> None:
+        """
+        A list of lines without a bound is told by its first lines and the number of the
+        others.
+        """
+        lines = [str(number) for number in range(52)]
+        self.assertEqual(firstLines(lines[:50]), lines[:50])
+        self.assertEqual(firstLines(lines), [*lines[:50], "and 2 more lines"])
+        self.assertEqual(firstLines(lines[:51], "a.txt: "), [*lines[:50], "a.txt: and 1 more line"])
+        self.assertEqual(firstLines(["x" * 600] * 50), [*["x" * 600] * 39, "and 11 more lines"])
+        self.assertEqual(firstLines(["x" * 100_000]), ["x" * 100_000])
 
     def test_longProblem(self) -> None:
         self.assertEqual(Problem("c.xml", 7, "x" * 100_000).message, "x" * 1000 + "…")

@@ -33,6 +33,7 @@ __all__ = [
     "TxlbError",
     "UnknownConnection",
     "UnknownName",
+    "firstLines",
     "listed",
     "nearest",
     "remedyLines",
@@ -46,6 +47,11 @@ MOST_LISTED = 20
 #: of a file is, in characters.
 MOST_SHOWN = 60
 MOST_SAID = 1000
+
+#: How many lines of a list without a bound are told, and how many characters they have in
+#: all: as many as an answer of the control socket holds with its remedies.
+MOST_TOLD = 50
+MOST_TOLD_CHARACTERS = 24_000
 
 #: How many known names L{nearest} looks at, and how many of those that look most like
 #: the wanted one it compares letter by letter.
@@ -274,12 +280,13 @@ class ConfigurationError(TxlbError):
     """
 
     def __init__(self, problems: Sequence[Problem], more: int = 0) -> None:
-        self.problems = tuple(problems)
-        self.more = more
-        lines = [str(problem) for problem in self.problems]
-        if more:
-            what = "problem" if more == 1 else "problems"
-            lines.append(f"{self.problems[0].file}: and {more} more {what}")
+        lines = [str(problem) for problem in problems]
+        told = _toldOf(lines)
+        self.problems = tuple(problems[:told])
+        self.more = more + len(problems) - told
+        if self.more:
+            what = "problem" if self.more == 1 else "problems"
+            lines[told:] = [f"{problems[0].file}: and {self.more} more {what}"]
         super().__init__("\n".join(lines))
 
 
@@ -290,6 +297,40 @@ def shortened(text: str, most: int = MOST_SHOWN) -> str:
     @param most: how many characters are shown.
     """
     return text if len(text) <= most else text[:most] + "…"
+
+
+def firstLines(
+    lines: Sequence[str],
+    prefix: str = "",
+    most: int = MOST_TOLD,
+    characters: int = MOST_TOLD_CHARACTERS,
+) -> list[str]:
+    """
+    Tell a list of lines that has no bound by its first lines, and the number of the others.
+
+    @param prefix: begins the line that has the number.
+    @param most: how many lines are told.
+    @param characters: how many characters they have in all, except the first, which is told
+        in any case.
+    """
+    told = _toldOf(lines, most, characters)
+    more = len(lines) - told
+    if not more:
+        return list(lines)
+    return [*lines[:told], f"{prefix}and {more} more {'line' if more == 1 else 'lines'}"]
+
+
+def _toldOf(
+    lines: Sequence[str], most: int = MOST_TOLD, characters: int = MOST_TOLD_CHARACTERS
+) -> int:
+    """
+    Count the first lines that fit into a message: one at least.
+    """
+    for number, line in enumerate(lines[:most]):
+        characters -= len(line) + 1
+        if number and characters < 0:
+            return number
+    return min(len(lines), most)
 
 
 def listed(names: Iterable[str], separator: str = ", ") -> str:

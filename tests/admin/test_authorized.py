@@ -86,6 +86,18 @@ class AuthorizedKeysTests(SynchronousTestCase):
         self.assertIn("no public key", problems[6])
         self.assertIn("not 16385", problems[7])
 
+    def test_manyWrongLines(self) -> None:
+        """
+        The first 50 problems of a file are told, and the others are counted: a file of 256 KiB
+        can have 131,072 lines.
+        """
+        self.put(b"x\n" * 20_000 + self.line)
+        found = readAuthorizedKeys(str(self.path))
+        self.assertEqual(len(found.blobs), 1)
+        self.assertEqual(len(found.problems), 51)
+        self.assertTrue(found.problems[49].startswith(f"{self.path}:50: "), found.problems[49])
+        self.assertEqual(found.problems[50], f"{self.path}: and 19950 more lines")
+
     def test_noKey(self) -> None:
         """
         What is only looked like a key until it is used.

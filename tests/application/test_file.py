@@ -207,8 +207,8 @@ class ReloadTests(FileCase):
             self.manager.setWeight("web", "prod", f"a{number}", 5)
         self.write(many.replace('127.0.0.1:1"', '127.0.0.1:1" weight="7"'))
         error = self.assertRaises(ConfigurationConflict, self.reload)
-        self.assertEqual(len(error.lines), 23)
-        self.assertEqual(error.lines[-2], "  and 80 more")
+        self.assertEqual(len(error.lines), 53)
+        self.assertEqual(error.lines[-2], "  and 50 more lines")
 
     def test_togetherWrong(self) -> None:
         """

@@ -14,7 +14,7 @@ from twisted.conch.ssh.keys import Key
 from txlb.admin._files import UnusableFile, readSmallFile
 from txlb.admin._log import log
 from txlb.admin._trust import ownershipProblem, pathProblem
-from txlb.errors import TxlbError
+from txlb.errors import TxlbError, firstLines
 
 #: Enough for some hundred keys.
 MAX_SIZE = 262_144
@@ -122,7 +122,8 @@ def readAuthorizedKeys(path: str) -> AuthorizedKeys:
             blobs.add(_blob(text))
         except AuthorizedKeysError as error:
             problems.append(f"{path}:{number}: {error}")
-    return AuthorizedKeys(_version(status), frozenset(blobs), tuple(problems))
+    told = firstLines(problems, f"{path}: ")
+    return AuthorizedKeys(_version(status), frozenset(blobs), tuple(told))
 
 
 def publicKey(blob: bytes) -> Key:

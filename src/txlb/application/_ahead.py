@@ -11,11 +11,8 @@ from dataclasses import dataclass, replace
 
 from txlb.application._drift import Drift
 from txlb.config import Configuration, loadConfiguration
-from txlb.errors import ConfigurationConflict, ModelError, Remedy
+from txlb.errors import ConfigurationConflict, ModelError, Remedy, firstLines
 from txlb.model import Plan, ProxyService, changesBetween, keptWhereEqual, mergeServices
-
-#: Settings that contradict each other, of which a message tells.
-MOST_CONFLICTS = 20
 
 _SERVICES = frozenset({"service", "listener", "group", "host"})
 
@@ -84,9 +81,7 @@ def _merged(
         lines = [f"what was changed live and {new.path} contradict each other: {error}"]
         raise ConfigurationConflict([*lines, _NOTHING_DONE], _DECIDE) from None
     if merged.conflicts:
-        lines = [f"  {conflict}" for conflict in merged.conflicts[:MOST_CONFLICTS]]
-        if len(merged.conflicts) > MOST_CONFLICTS:
-            lines.append(f"  and {len(merged.conflicts) - MOST_CONFLICTS} more")
+        lines = firstLines([f"  {conflict}" for conflict in merged.conflicts], "  ")
         raise ConfigurationConflict(
             [
                 f"what was changed live and {new.path} contradict each other:",

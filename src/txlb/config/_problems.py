@@ -8,13 +8,13 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from txlb.errors import ConfigurationError, Problem
+from txlb.errors import MOST_TOLD, ConfigurationError, Problem
 from txlb.model.kinds import HASH, HIDDEN
 
 __all__ = ["MOST_PROBLEMS", "Message", "Problems", "Report"]
 
 #: How many problems of one file are kept. The others are counted.
-MOST_PROBLEMS = 50
+MOST_PROBLEMS = MOST_TOLD
 
 #: A message, or a function that makes it. Some messages take long to make, as those that
 #: look for the name that was meant, and a file can have very many of them.

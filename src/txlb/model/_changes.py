@@ -334,19 +334,22 @@ def plain(value: Any) -> object:
     return str(value)
 
 
-def _text(value: Any) -> str:
+def shownValue(value: Any) -> str:
+    """
+    Show a value of a setting to people. A long list is cut.
+    """
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={_text(each)}" for name, each in value.items()) or "none"
+        return ", ".join(f"{name}={shownValue(each)}" for name, each in value.items()) or "none"
     if isinstance(value, (list, tuple, set, frozenset)):
-        text = ", ".join(map(_text, value)) or "none"
+        text = ", ".join(map(shownValue, value)) or "none"
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(value)} in all)"
-    if isinstance(value, HealthCheck):
+    if isinstance(value, (HealthCheck, Listener)):
         return str(value)
     if _hasFields(value):
         return " ".join(
-            f"{field.name}={_text(getattr(value, field.name))}"
+            f"{field.name}={shownValue(getattr(value, field.name))}"
             for field in dataclasses.fields(value)
             if field.repr and getattr(value, field.name) != _defaultOf(field)
         )
@@ -375,7 +378,7 @@ def _switched(change: Change) -> str:
 def _changed(change: Change) -> str:
     if change.secret:
         return f"{change.setting} changed"
-    return f"{change.setting} {_text(change.before)} -> {_text(change.after)}"
+    return f"{change.setting} {shownValue(change.before)} -> {shownValue(change.after)}"
 
 
 def _reordered(change: Change) -> str:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from txlb.errors import ModelError
-from txlb.model._changes import plain
+from txlb.model._changes import shownValue
 from txlb.model._groups import ProxyGroup
 from txlb.model._hosts import ProxyHost
-from txlb.model._listeners import Listener
 from txlb.model._services import ProxyService
 
 _SETTINGS_WITHOUT = {
@@ -50,8 +49,8 @@ class Conflict:
     def __str__(self) -> str:
         what = f"{self.thing} {'/'.join(self.key)}"
         if self.setting:
-            values = f"{_value(self.mine)} live and {_value(self.theirs)} in the file"
-            return f"{what}: {self.setting} is {values}; it was {_value(self.before)}"
+            values = f"{shownValue(self.mine)} live and {shownValue(self.theirs)} in the file"
+            return f"{what}: {self.setting} is {values}; it was {shownValue(self.before)}"
         if self.mine is None:
             return f"{what} was removed live, and changed in the file"
         if self.theirs is None:
@@ -175,13 +174,3 @@ class _Merge:
             thing = ("service", "group", "host")[len(key) - 1]
             self.conflicts.append(Conflict(thing, key, name, before, mine, theirs))
         return theirs
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        # As one line, and not as the fields of each.
-        value = [str(each) if isinstance(each, Listener) else each for each in value]
-    shown = plain(value)
-    if isinstance(shown, list):
-        return ", ".join(map(str, shown)) or "none"
-    return "none" if shown is None else str(shown)

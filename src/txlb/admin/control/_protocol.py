@@ -31,6 +31,7 @@ from txlb.errors import (
     TxlbError,
     UnknownConnection,
     UnknownName,
+    firstLines,
     remedyLines,
 )
 from txlb.wire import REMEDIES
@@ -378,7 +379,7 @@ class ControlProtocol(amp.AMP):
             lines, ways = list(error.lines), remedyLines(error.remedies, lambda each: each.wire)
             if tag is not None:
                 self._remedies[tag] = error.remedies
-        message = "\n".join(lines)
+        message = "\n".join(firstLines(lines, "", len(lines), MAX_MESSAGE))
         if len(message) > MAX_MESSAGE:
             message = message[:MAX_MESSAGE] + "…"
         raise amp.RemoteAmpError(code.encode("ascii"), "\n".join([message, *ways]))
