@@ -105,6 +105,9 @@ class ArgumentTests(SynchronousTestCase):
     def test_schedulers(self) -> None:
         self.assertIn("roundr'", self.choices("setScheduler('web', 'prod', 'r"))
 
+    def test_checks(self) -> None:
+        self.assertIn("http'", self.choices("setCheck('web', 'prod', 'h"))
+
     def test_others(self) -> None:
         """
         What is no name of anything, and calls of what is no command.

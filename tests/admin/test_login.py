@@ -572,7 +572,7 @@ class RulesTests(LoginTestCase):
 
     def closed(self, link: Link, why: str = "") -> None:
         (line,) = self.tell()
-        self.assertIn("closed, as it sent what can't be understood", line)
+        self.assertIn("closed, as its input can't be understood", line)
         self.assertIn(why, line)
         self.assertTrue(link.serverEnd.disconnecting or link.serverEnd.aborted)
 

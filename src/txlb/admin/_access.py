@@ -36,10 +36,10 @@ class Caller:
 
     def check(self, needed: str, purpose: str) -> None:
         """
-        Refuse what this caller may not do.
+        Refuse an action that this caller may not do.
 
         @param needed: the access that it takes, one of L{LEVELS}.
-        @param purpose: what is asked for, for the message.
+        @param purpose: the action, for the message.
         @raise AccessDenied: the caller has less. The message names both.
         """
         if self.access not in LEVELS or LEVELS.index(self.access) < LEVELS.index(needed):

@@ -35,7 +35,7 @@ MAX_WAIT = 60.0
 
 def actionOf(command: AdminCommand) -> Callable[..., Any]:
     """
-    Return what does a command.
+    Return the action of a command.
     """
     return _ACTIONS.get(command.name) or _verb(command)
 

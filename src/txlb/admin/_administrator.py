@@ -29,7 +29,7 @@ class Administrator:
     """
     The avatar of a user that has logged in.
 
-    @param access: what the user may do, one of L{txlb.admin._access.LEVELS}.
+    @param access: the access of the user, one of L{txlb.admin._access.LEVELS}.
     @ivar name: the login name.
     @ivar caller: the user as a caller of commands.
     @ivar peer: the client's address, for logs.
@@ -138,7 +138,7 @@ class Connection(SSHConnection):
 
     def ssh_CHANNEL_REQUEST(self, packet: bytes) -> object:
         """
-        Answer a request for a channel, then do what was asked for.
+        Answer a request for a channel, then do it.
         """
         channel = self.channels[struct.unpack(">L", packet[:4])[0]]
         answered = super().ssh_CHANNEL_REQUEST(packet)

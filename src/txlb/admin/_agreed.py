@@ -12,9 +12,9 @@ from twisted.conch.ssh.common import NS
 
 from txlb.admin._ciphers import PacketCipher, packetCipher
 
-#: All of them with x25519 in it: what ssh-audit says of NIST's curves is that they may be
-#: backdoored. The first one withstands a quantum computer. The others are for clients that
-#: have nothing else in common with Conch, as OpenSSH before release 9.9.
+#: All of them use x25519: according to ssh-audit, NIST's curves may have a backdoor. The first
+#: one withstands a quantum computer. The others are for clients that have nothing else in
+#: common with Conch, as OpenSSH before release 9.9.
 KEY_EXCHANGES = (
     b"mlkem768x25519-sha256",
     b"curve25519-sha256",
@@ -33,7 +33,7 @@ def keyExchanges(supported: Sequence[bytes]) -> list[bytes]:
 
 def offerOf(lists: Iterable[Iterable[bytes]]) -> bytes:
     """
-    Make the message in which one side says what it offers: RFC 4253, section 7.1.
+    Make the message with the offer of one side: RFC 4253, section 7.1.
 
     @param lists: the names of its ten fields.
     """
@@ -47,8 +47,8 @@ class Agreed:
     C{SSHCiphers}.
 
     @param names: Conch's, with the names in it.
-    @ivar outgoing: what goes out is sealed with it, once there are keys.
-    @ivar incoming: what comes in is opened with it, likewise.
+    @ivar outgoing: seals packets that go out, once there are keys.
+    @ivar incoming: opens packets that come in, likewise.
     """
 
     outgoing: PacketCipher

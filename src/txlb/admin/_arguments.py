@@ -31,8 +31,9 @@ class Kind:
     @ivar read: makes a value of a text, or raises L{ValueError} or L{KeyError}.
     @ivar wanted: a description of right values, for messages.
     @ivar fits: whether a value from a Python prompt is one of this kind.
-    @ivar completes: what completes values of this kind: C{service}, C{group}, C{host},
-        C{listener}, C{scheduler}, C{check}, C{file} or C{time}; empty for nothing.
+    @ivar completes: the things whose names complete values of this kind: C{service},
+        C{group}, C{host}, C{listener}, C{scheduler}, C{check}, C{file} or C{time}; empty for
+        nothing.
     @ivar settingsOf: if values are settings by their names: the thing that they are
         settings of, see L{txlb.admin._settings}.
     """
@@ -115,7 +116,7 @@ def _settingsKind(settingsOf: str) -> Kind:
 
 
 def _anything(_value: object) -> bool:
-    # What is wrong with a text is told by the command that takes it.
+    # The command that takes a text names a mistake in it.
     return True
 
 
@@ -190,7 +191,7 @@ class Argument:
     def verified(self, value: object) -> object:
         """
         Check that a value from a Python prompt is of the argument's kind. Texts are
-        left to the command, which names what is wrong with one. A time may be a text,
+        left to the command, which names a mistake in one. A time may be a text,
         as one with a unit is.
 
         @return: the value.

@@ -54,7 +54,7 @@ class AuthorizedKeys:
 
     @ivar version: tells that reading from a later one.
     @ivar blobs: the keys as they go over the wire.
-    @ivar problems: what is wrong with the lines that were left out.
+    @ivar problems: the mistakes of the lines that were left out.
     """
 
     version: tuple[int, ...]
@@ -75,8 +75,7 @@ class KeyFiles:
         """
         Whether a key is in a file.
 
-        @param path: where it is. What is wrong with lines of the file is logged when they are
-            read.
+        @param path: its path. Mistakes in the file are logged when it is read.
         @param blob: the key as it goes over the wire.
         @raise AuthorizedKeysError: the file can't be used.
         """

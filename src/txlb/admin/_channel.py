@@ -122,7 +122,7 @@ class SessionChannel(SSHChannel):
             try:
                 return int(handler(data))
             except (struct.error, IndexError, TypeError, ValueError):
-                # The packet is not what it says it is.
+                # The packet is malformed.
                 return 0
         if requestType in {b"subsystem", b"auth-agent-req@openssh.com", b"x11-req"}:
             log.warn(
@@ -162,8 +162,8 @@ class SessionChannel(SSHChannel):
 
     def requestAnswered(self) -> None:
         """
-        Begin what the client asked for. It has been told that it gets that, which has to
-        come first.
+        Begin the session that the client asked for. The answer to its request has to come
+        first.
         """
         start, self._start = self._start, None
         if start is None:

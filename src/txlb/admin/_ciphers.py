@@ -1,10 +1,10 @@
 """
 Ciphers of ssh packets, one object for each direction of a connection.
 
-Conch has ciphers that authenticate what was encrypted only after it has decrypted it
-(encrypt-and-MAC). These authenticate first: AES in counter mode with an HMAC over what
-was encrypted (OpenSSH's C{PROTOCOL}, section 1.5), and AES-GCM (RFC 5647, with the
-names that OpenSSH gave it). All of them leave the length of a packet readable.
+Conch has ciphers that decrypt a packet before they authenticate it (encrypt-and-MAC).
+These authenticate first: AES in counter mode with an HMAC over the encrypted bytes
+(OpenSSH's C{PROTOCOL}, section 1.5), and AES-GCM (RFC 5647, with the names that OpenSSH
+gave it). All of them leave the length of a packet readable.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def packetCipher(
 
     @param cipher: one of L{CIPHERS}.
     @param mac: one of L{MACS}, which AES-GCM does without.
-    @param key: what was derived for it, at least as long as it needs; likewise
+    @param key: the derived bytes, at least as many as it needs; likewise
         C{initial} and C{macKey}.
     @param sealing: whether packets are sealed with it, or opened.
     """

@@ -1,5 +1,5 @@
 """
-Commands of administrators, and what they act on.
+Commands of administrators, and their target.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ class Target:
     The balancer that commands act on.
 
     @ivar balancer: the L{txlb.application.LoadBalancedService}.
-    @ivar config: what it was made from, a L{txlb.config.Configuration}; L{None} if there
-        is no file.
+    @ivar config: its L{txlb.config.Configuration}; L{None} if there is no file.
     @ivar history: its last events.
     @ivar deadlines: the clock of callers that wait for events to come; L{None} if callers
         can't wait.
@@ -50,7 +49,7 @@ class AdminCommand:
     @ivar words: its words on the command line, one or two; empty if another command of
         the line gives it.
     @ivar access: the access that it needs, one of L{txlb.admin._access.LEVELS}.
-    @ivar doc: what it does, in full. The first sentence is its summary.
+    @ivar doc: its description. The first sentence is its summary.
     """
 
     name: str
@@ -69,7 +68,7 @@ class AdminCommand:
     @property
     def summary(self) -> str:
         """
-        What it does, in half a sentence that begins with a verb.
+        The description in half a sentence that begins with a verb.
         """
         first = self.doc.split(". ", maxsplit=1)[0].removesuffix(".")
         return first[0].lower() + first[1:]

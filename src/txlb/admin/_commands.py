@@ -48,7 +48,7 @@ _DEADLINE = Argument(
     "the time after which the connections that are left are reset, at most a day; by default never",
     None,
 )
-_DISCARD = Argument("discard", FLAG, "undo what was changed live and is not in the file", False)
+_DISCARD = Argument("discard", FLAG, "undo live changes that are not in the file", False)
 
 _CHECK = Argument("check", CHECK, "the word for the kind of check; none for no check")
 
@@ -68,7 +68,7 @@ COMMANDS = (
         "status",
         READONLY,
         "Show how a balancer stands. The answer has its listeners, services, groups and hosts, and "
-        "what was changed since its file was read.",
+        "the changes since its file was read.",
         (Argument("service", SERVICE, "only this service; by default all", ""),),
     ),
     AdminCommand(
@@ -93,7 +93,7 @@ COMMANDS = (
         "events",
         "events",
         READONLY,
-        "Show what has changed. The answer has the last events, of which the balancer keeps 1000.",
+        "Show the last events. The balancer keeps 1000 of them.",
         (
             Argument(
                 "after",
@@ -113,17 +113,17 @@ COMMANDS = (
         "diff",
         "diff",
         READONLY,
-        "Tell how the balancer and its file differ. The answer has what was changed in the file "
-        "since it was loaded, which a reload takes up, and what was changed live, which is not in "
-        "the file until it is saved. The whole file is checked.",
+        "Tell how the balancer and its file differ. The answer has the changes of the file since "
+        "it was loaded, which a reload takes up, and the live changes, which are not in the file "
+        "until they are saved. The whole file is checked.",
     ),
     AdminCommand(
         "plan",
         "",
         # The answer may quote any file that the balancer can read.
         FULL,
-        "Tell what a reload would change. It can be asked of the balancer's own file, or of "
-        "another one in its place.",
+        "Tell which changes a reload would make. It can be the balancer's own file, or another one "
+        "in its place.",
         (
             Argument(
                 "file", FILE, "the absolute path of another file; empty for the balancer's own", ""
@@ -135,17 +135,17 @@ COMMANDS = (
         "reload",
         "reload",
         FULL,
-        "Load the configuration file again. It is loaded as a whole or not at all, and what has "
-        "changed is told. What was changed live and is not in the file stays, unless the file was "
-        "changed in the same place: then nothing is done.",
+        "Load the configuration file again. It is loaded completely or not at all, and the answer "
+        "has the changes. Live changes that are not in the file stay. If the file was changed in "
+        "the same place, nothing is done.",
         (_DISCARD,),
     ),
     AdminCommand(
         "save",
         "save",
         FULL,
-        "Write what was changed live to the configuration file. The file keeps its comments and "
-        "its order, and the old one is kept beside it.",
+        "Write live changes to the configuration file. The file keeps its comments and its order, "
+        "and the old one is kept beside it.",
         (
             Argument(
                 "overwrite",
@@ -301,7 +301,7 @@ COMMANDS = (
     ),
 )
 
-#: The first words that commands of two words share, each with what they do.
+#: Descriptions of the first words that commands of two words share.
 FAMILIES = {"set": "change settings live"}
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, command.wireName)}

@@ -11,7 +11,7 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-#: A name, or names with dots between them, at the end of what is typed.
+#: A name, or names with dots between them, at the end of the typed text.
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\.?$")
 
 #: The call of a function in whose arguments the cursor is, in a text that is not closed.
@@ -32,7 +32,7 @@ CHOICES = "__choices__"
 
 class Completer:
     """
-    Completes what is typed at a prompt.
+    The completion of lines at a prompt.
 
     @param names: those that are bound.
     """

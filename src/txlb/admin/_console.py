@@ -91,7 +91,7 @@ class Interpreter(code.InteractiveInterpreter):
 
     def push(self, line: bytes) -> bool:
         """
-        Take the next line and run what is complete.
+        Take the next line, and run the statement if it is complete.
 
         @param line: without its end, in UTF-8.
         @return: whether the statement needs more lines.

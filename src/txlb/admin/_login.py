@@ -51,8 +51,8 @@ class UserAuth(SSHUserAuthServer):
 
     def packetReceived(self, messageNum: int, packet: bytes) -> object:
         """
-        Take a message. Conch would log messages that it doesn't know, with what might be a
-        password in them.
+        Take a message. Conch would log messages that it doesn't know, and a password might
+        be in them.
         """
         if messageNum != MSG_USERAUTH_REQUEST:
             self.transport.sendUnimplemented()
@@ -119,7 +119,7 @@ class UserAuth(SSHUserAuthServer):
 
     def _cbFinishedAuth(self, result: Any) -> None:
         """
-        Let a client in whose try was right.
+        Accept a client after a right try.
         """
         if self.nextService != b"ssh-connection":
             raise LoginRefused("it was for something else than sessions")

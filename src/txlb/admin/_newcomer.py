@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: The work for clients that have not logged in, accepting them included. A key
 #: exchange takes half a millisecond, a whole login one and a half: some thirty are saved up.
-#: A login that succeeds gives back what it has cost.
+#: A login that succeeds gives its time back.
 LOGINS = Ration(slice=0.0005, pause=0.005, share=0.01, saved=0.05, owed=0.01, reading=0.00003)
 
 #: Messages, and bytes, that a client may send before it has logged in. OpenSSH's client

@@ -1,7 +1,7 @@
 """
 Sessions for scripts: lines come in, plain results go out.
 
-It is what C{ssh HOST 'expression'} gets, and a pipe: C{echo 'status()' | ssh
+C{ssh HOST 'expression'} begins one, and so does a pipe: C{echo 'status()' | ssh
 HOST}. The lines are run in turn, up to the first one that fails, as a script
 that went on would do harm. After the last line the session waits for pending
 Deferreds. The exit status is 0 if all went well, else 1.
@@ -84,7 +84,7 @@ class PlainSession:
         for line in lines:
             self._run(line)
         if len(self._rest) > MAX_LINE:
-            # The interpreter says what is wrong.
+            # The interpreter refuses it with a message.
             rest, self._rest = self._rest, b""
             self._run(rest)
 

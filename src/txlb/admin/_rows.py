@@ -58,7 +58,7 @@ def rowOf(kind: str, value: Any, without: str = "", **more: object) -> Row:
 def statusRows(lbs: Balancer, config: Configured | None, only: str = "") -> Iterator[Row]:
     """
     Return rows that tell how a balancer stands: listeners, then each service followed by
-    its groups, each of which is followed by its hosts, then what differs from the file.
+    its groups, each of which is followed by its hosts, then the differences from the file.
     Each host's row is made when it is asked for.
 
     @param only: the name of a service, to leave the others out; empty for all.
@@ -104,7 +104,7 @@ def changeRows(changes: Iterable[Change]) -> Iterator[Row]:
 
 def driftRows(drift: Drift) -> Iterator[Row]:
     """
-    Make rows of what was changed in the file, and of what was changed live.
+    Make rows of the changes of the file, and of the live changes.
     """
     for origin, where, plan in (
         ("file", "in the file", drift.inFile),

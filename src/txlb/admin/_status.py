@@ -86,9 +86,9 @@ Paint = Callable[[str, str], str]
 def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "") -> str:
     """
     Tell how a balancer stands: its listeners, services, groups and hosts, and
-    what has been changed since its file was read.
+    the changes since its file was read.
 
-    @param config: what the balancer was made from; L{None} if that is no file.
+    @param config: the configuration of the balancer; L{None} if there is no file.
     @param only: the name of a service, to leave the others out; empty for all.
     @return: lines of at most 110 characters, in most cases.
     @raise UnknownName: there is no such service.
@@ -119,7 +119,7 @@ def statusText(
 
     @param listeners: the addresses of each, by its name.
     @param path: the configuration file; L{None} if there is none.
-    @param changes: what differs from it, a line each.
+    @param changes: the differences from it, a line each.
     @param paint: given the state of a host and a part of a line, gives that part in
         colours.
     """
@@ -194,7 +194,7 @@ def _group(group: GroupSnapshot, paint: Paint, serving: bool = False) -> list[st
 
 def _state(group: GroupSnapshot, serving: bool) -> Iterable[str]:
     """
-    Tell what is out of the ordinary with a group.
+    Yield the unusual states of a group.
 
     @param serving: whether it gets its service's clients.
     """
@@ -218,7 +218,7 @@ def _cause(group: GroupSnapshot) -> str:
 
 def _fate(group: GroupSnapshot) -> str:
     """
-    Tell what becomes of the clients of a group of which no host is up.
+    Tell the fate of the clients of a group without a host that is up.
     """
     if group.allDown == "try":
         return "clients are sent to those that are down"

@@ -36,7 +36,7 @@ from txlb.deadlines import Deadline
 if TYPE_CHECKING:
     from txlb.admin._factory import ManholeFactory
 
-#: Seconds that a client has to read what it was last told and go.
+#: Seconds that a client has to read the last messages and go.
 CLOSE_TIMEOUT = 2.0
 
 #: Seconds that a client whose sessions have been ended has to go by itself.
@@ -144,7 +144,7 @@ class ManholeTransport(SSHServerTransport):
             transport.DISCONNECT_TOO_MANY_CONNECTIONS, b"others want to log in, try again"
         )
 
-    # What comes in
+    # Input
 
     @property
     def unread(self) -> int:
@@ -169,7 +169,7 @@ class ManholeTransport(SSHServerTransport):
         """
         Call a function that reads. If the input breaks the rules, end the connection.
 
-        @return: what C{read} returns, or L{False}.
+        @return: the result of C{read}, or L{False}.
         """
         try:
             return read()
@@ -187,7 +187,7 @@ class ManholeTransport(SSHServerTransport):
 
     def _complain(self, what: str) -> None:
         log.warn(
-            "{peer}: closed, as it sent what can't be understood ({error})",
+            "{peer}: closed, as its input can't be understood ({error})",
             peer=self.peer,
             error=printable(what, 200),
         )
@@ -321,7 +321,7 @@ class ManholeTransport(SSHServerTransport):
         Ignore that the client does not know a message.
         """
 
-    # What goes out
+    # Output
 
     def sendPacket(self, messageType: int, payload: bytes) -> None:
         """

@@ -1,7 +1,7 @@
 """
 The users of the manhole, and the checks of their passwords and keys.
 
-The checks prove a user's name. What the user may do is said by the avatar, see
+The checks prove a user's name. The avatar has the access of the user, see
 L{txlb.admin._administrator.Administrator}.
 """
 
@@ -139,7 +139,7 @@ def _warning(user: AdminUser) -> str | None:
         )
     if user.password is not None and not isUsableHash(user.password):
         return (
-            f"user {user.name!r} can't log in with the password: what is kept is no argon2id "
+            f"user {user.name!r} can't log in with the password: the file has no argon2id "
             "hash; make one with: txlb passwd"
         )
     if user.password is None and user.authorizedKeys is None:
@@ -222,7 +222,7 @@ def _usableHash(user: AdminUser) -> str:
     if user.password is None:
         raise LoginRefused("this user has no password")
     if not isUsableHash(user.password):
-        raise LoginRefused("what is kept of this user's password is no argon2id hash")
+        raise LoginRefused("the password of this user is kept as no argon2id hash")
     return user.password
 
 
@@ -340,8 +340,8 @@ def _verified(credentials: SSHPrivateKey, message: bytes) -> bool:
 @implementer(IRealm)
 class Realm:
     """
-    Makes the avatars of users that have proved their names. The avatar says what its user
-    may do.
+    Makes the avatars of users that have proved their names. An avatar has the access
+    of its user.
 
     @param makeUser: makes the L{IConchUser} of a user.
     """

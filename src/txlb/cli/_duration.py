@@ -10,13 +10,13 @@ import argparse
 TIME = "TIME"
 
 
-def duration(text: str, least: float, most: float, what: str) -> float:
+def duration(text: str, least: float, most: float, name: str) -> float:
     """
     Read a time.
 
     @param least: the least, in seconds.
     @param most: the most, in seconds.
-    @param what: its name, for the message.
+    @param name: its name, for the message.
     @return: its seconds.
     @raise argparse.ArgumentTypeError: it is none, or is too short or too long.
     """
@@ -26,7 +26,7 @@ def duration(text: str, least: float, most: float, what: str) -> float:
     seconds = secondsOf(text)
     if seconds is None or not least <= seconds <= most:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no {what}; say {least:g} to {most:g} seconds, or a time with a unit, as "
+            f"{text!r} is no {name}; say {least:g} to {most:g} seconds, or a time with a unit, as "
             f"in {UNITS_SHOWN}"
         )
     return seconds

@@ -143,7 +143,7 @@ class ControlProtocol(amp.AMP):
         else:
             self._clients.gone(self)
 
-    # What comes in, within bounds
+    # Input, within bounds
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -259,7 +259,7 @@ class ControlProtocol(amp.AMP):
     def locateResponder(self, name: bytes) -> Callable[[Any], Deferred[Any]]:
         """
         Return the function that answers a command. Values are read here and not by AMP, so
-        that errors say what is wrong with one.
+        that errors name a mistake in one.
         """
         word = name.decode("ascii", "replace")
 
