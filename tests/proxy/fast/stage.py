@@ -14,15 +14,17 @@ from typing import Any
 from unittest import mock
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fakes import accepted
 from txlb.deadlines import Deadlines
 from txlb.model import ProxyHost
-from txlb.pool import Attempt, DialLimits, HostPool
+from txlb.pool import Attempt, DialLimits, HostPool, Outcome
 from txlb.proxy import Relayed, Timeouts, setStreamOptions
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast._connection import Connection
 from txlb.proxy.fast._hosting import BATCHES
+from txlb.proxy.fast._pipes import PipePool
 from txlb.testing._stage import openSockets
 
 #: Turns without anything new after which nothing more will come.
@@ -217,6 +219,48 @@ class HandTurned:
         server.setblocking(False)
         self.sockets.append(server)
         return server
+
+
+#: More than the buffers of the system hold between two sockets.
+MUCH = os.urandom(1 << 20) * 32
+
+
+class StageCase(SynchronousTestCase):
+    """
+    A test of connections of the fast relay, each on a stage of its own.
+    """
+
+    def stage(
+        self,
+        family: socket.AddressFamily = socket.AF_INET,
+        *,
+        timeouts: Timeouts | None = None,
+        window: int | None = None,
+        limits: DialLimits | None = None,
+        pipes: bool = True,
+    ) -> HandTurned:
+        """
+        A stage with one host.
+
+        @param pipes: whether the relay has pipes.
+        """
+        stage = HandTurned(timeouts, limits, window, family)
+        self.addCleanup(stage.close)
+        if not pipes:
+            stage.loop.pipes = PipePool(0)
+        stage.addHost()
+        return stage
+
+    def assertEnded(self, stage: HandTurned, outcome: Outcome) -> None:
+        """
+        The one connection has ended so, and the relay and the pool hold nothing of it.
+        """
+        self.assertEqual(len(stage.results), 1)
+        lease = stage.results[0].lease
+        assert lease is not None
+        self.assertEqual(lease.outcome, outcome)
+        self.assertEqual((stage.pool.active, stage.relay.connectionCount()), (0, 0))
+        self.assertEqual(stage.loop.pipes.made, stage.loop.pipes.free)
 
 
 def reset(sock: socket.socket) -> None:

@@ -11,9 +11,16 @@ import socket
 from collections.abc import Callable
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from tests.proxy.fast.stage import FAMILIES, TURNS, HandTurned, elsewhere, readSome, reset
+from tests.proxy.fast.stage import (
+    FAMILIES,
+    MUCH,
+    TURNS,
+    HandTurned,
+    StageCase,
+    elsewhere,
+    readSome,
+    reset,
+)
 from txlb.pool import DialLimits, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
@@ -22,9 +29,6 @@ from txlb.proxy.fast._end import CHUNK, End
 from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._readbatching import MUCH as MANY
 from txlb.proxy.fast._readbatching import TICK
-
-#: More than the buffers of the system hold between two sockets.
-MUCH = os.urandom(1 << 20) * 32
 
 NO_ROUTE = OSError(113, "No route to host")
 
@@ -65,25 +69,10 @@ def failing(call: str, end: End) -> contextlib.AbstractContextManager[object]:
     return mock.patch(f"{module}.{name}", callOrFail)
 
 
-class MoodsCase(SynchronousTestCase):
+class MoodsCase(StageCase):
     """
     What the tests have in common.
     """
-
-    def stage(
-        self,
-        timeouts: Timeouts | None = None,
-        window: int | None = None,
-        limits: DialLimits | None = None,
-        family: socket.AddressFamily = socket.AF_INET,
-    ) -> HandTurned:
-        """
-        A stage with one host.
-        """
-        stage = HandTurned(timeouts, limits, window, family)
-        self.addCleanup(stage.close)
-        stage.addHost()
-        return stage
 
     def over(
         self, stage: HandTurned, outcome: Outcome, reader: socket.socket | None = None
@@ -101,12 +90,7 @@ class MoodsCase(SynchronousTestCase):
                 readSome(reader, 1 << 20)
             # A side that gets a reset has a moment to read before that.
             stage.reactor.advance(0.001)
-        self.assertEqual(len(stage.results), 1)
-        lease = stage.results[0].lease
-        assert lease is not None
-        self.assertEqual(lease.outcome, outcome)
-        self.assertEqual((stage.pool.active, stage.relay.connectionCount()), (0, 0))
-        self.assertEqual(stage.loop.pipes.made, stage.loop.pipes.free)
+        self.assertEnded(stage, outcome)
 
     def stuff(self, stage: HandTurned, end: socket.socket) -> int:
         """
@@ -543,7 +527,7 @@ class SilenceTests(MoodsCase):
         """
         Silence ends it; a byte puts that off.
         """
-        stage = self.stage(Timeouts(idle=0.3, fin=0.1))
+        stage = self.stage(timeouts=Timeouts(idle=0.3, fin=0.1))
         client, server = stage.connect()
         self.wait(stage, 0.2)
         client.send(b"x")
@@ -556,7 +540,7 @@ class SilenceTests(MoodsCase):
         """
         With 0 it may last.
         """
-        stage = self.stage(Timeouts(idle=0, fin=0), limits=DialLimits(connectTimeout=0.1))
+        stage = self.stage(timeouts=Timeouts(idle=0, fin=0), limits=DialLimits(connectTimeout=0.1))
         client, _ = stage.connect()
         client.shutdown(socket.SHUT_WR)
         self.wait(stage, 0.6)
@@ -578,7 +562,7 @@ class SilenceTests(MoodsCase):
         """
         A side that empties the system's buffers, slowly, is not silent.
         """
-        stage = self.stage(Timeouts(idle=0.3))
+        stage = self.stage(timeouts=Timeouts(idle=0.3))
         client, server = stage.connect()
         sent = self.stuff(stage, server)
         received = 0

@@ -11,27 +11,29 @@ from __future__ import annotations
 
 import _socket
 import contextlib
-import os
 import select
 import socket
 from collections.abc import Iterator
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from tests.proxy.fast.stage import FAMILIES, TURNS, HandTurned, elsewhere, readSome, reset
+from tests.proxy.fast.stage import (
+    FAMILIES,
+    MUCH,
+    TURNS,
+    HandTurned,
+    StageCase,
+    elsewhere,
+    readSome,
+    reset,
+)
 from txlb.pool import FailureKind, GaveUpReason, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy._sockets import bytesToRead
 from txlb.proxy.fast._end import IN, End
 from txlb.proxy.fast._lastbytes import LONGEST, SOON
-from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._targets import Target
 
 ANSWER = b"HTTP/1.1 413 Content Too Large\r\n\r\n"
-
-#: More than the buffers of the system hold between two sockets.
-MUCH = os.urandom(1 << 20) * 32
 
 
 def held(end: End) -> int:
@@ -41,27 +43,10 @@ def held(end: End) -> int:
     return bytesToRead(end.fd) + end.piped + len(end.peer.unsent or b"")
 
 
-class LastBytesCase(SynchronousTestCase):
+class LastBytesCase(StageCase):
     """
     What the tests have in common.
     """
-
-    def stage(
-        self,
-        family: socket.AddressFamily = socket.AF_INET,
-        timeouts: Timeouts | None = None,
-        window: int | None = None,
-        pipes: bool = True,
-    ) -> HandTurned:
-        """
-        A stage with one host.
-        """
-        stage = HandTurned(timeouts, None, window, family)
-        self.addCleanup(stage.close)
-        if not pipes:
-            stage.loop.pipes = PipePool(0)
-        stage.addHost()
-        return stage
 
     def sides(
         self, stage: HandTurned, hostFails: bool
@@ -110,12 +95,7 @@ class LastBytesCase(SynchronousTestCase):
         """
         The one connection has ended so, nothing is left, and the host is not put out.
         """
-        self.assertEqual(len(stage.results), 1)
-        lease = stage.results[0].lease
-        assert lease is not None
-        self.assertEqual(lease.outcome, outcome)
-        self.assertEqual((stage.pool.active, stage.relay.connectionCount()), (0, 0))
-        self.assertEqual(stage.loop.pipes.made, stage.loop.pipes.free)
+        self.assertEnded(stage, outcome)
         self.assertEqual(stage.pool.getHost(host).stateWord, "up")
         self.assertEqual(stage.pool.getHost(host).counters.failures, 0)
         stage.turn()

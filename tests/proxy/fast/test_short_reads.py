@@ -17,12 +17,9 @@ import socket
 from collections.abc import Iterator
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from tests.proxy.fast.stage import FAMILIES, TURNS, HandTurned, elsewhere, readSome
+from tests.proxy.fast.stage import FAMILIES, TURNS, HandTurned, StageCase, elsewhere, readSome
 from txlb.pool import Outcome
 from txlb.proxy.fast._end import CHUNK, IN, End
-from txlb.proxy.fast._pipes import PipePool
 
 #: More than a chunk, so that it goes through a pipe, and less than what fits at once.
 BURST = os.urandom(CHUNK) * 3
@@ -35,23 +32,10 @@ WAIT = 0.001
 PATIENCE = 3000
 
 
-class MarksCase(SynchronousTestCase):
+class MarksCase(StageCase):
     """
     What the tests have in common.
     """
-
-    def stage(
-        self, family: socket.AddressFamily, pipes: bool = True, window: int | None = None
-    ) -> HandTurned:
-        """
-        A stage with one host.
-        """
-        stage = HandTurned(window=window, family=family)
-        self.addCleanup(stage.close)
-        if not pipes:
-            stage.loop.pipes = PipePool(0)
-        stage.addHost()
-        return stage
 
     def ends(self, stage: HandTurned, fromHost: bool) -> tuple[socket.socket, socket.socket, End]:
         """
@@ -169,7 +153,7 @@ class UrgentTests(MarksCase):
         """
         for family, fromHost in self.ways():
             for pipes in (True, False):
-                stage = self.stage(family, pipes)
+                stage = self.stage(family, pipes=pipes)
                 sender, receiver, end = self.ends(stage, fromHost)
                 self.burst(stage, sender, receiver)
                 self.assertTrue(end.bulk)
@@ -315,7 +299,7 @@ class DescriptorTests(MarksCase):
         """
         for fromHost in (True, False):
             for pipes in (True, False):
-                stage = self.stage(socket.AF_UNIX, pipes)
+                stage = self.stage(socket.AF_UNIX, pipes=pipes)
                 sender, receiver, _ = self.ends(stage, fromHost)
                 before = len(os.listdir("/proc/self/fd"))
                 wanted = bytearray()
