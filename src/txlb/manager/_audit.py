@@ -1,5 +1,5 @@
 """
-Who makes the changes.
+The authors of changes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from contextvars import ContextVar
 
 from txlb.errors import ModelError
 
-#: The longest name of somebody, in characters.
+#: The longest name of an author, in characters.
 MAX_LENGTH = 255
 
-# Not one for each manager: who types a line does all of what the line does. A
-# context variable, as a coroutine that was begun in the line takes it along.
+# It is not one for each manager: all changes by one line of the prompt have the same
+# author. A context variable, because a coroutine that was started in the line takes it
+# along.
 _by: ContextVar[str] = ContextVar("txlb.manager.by", default="")
 
 
@@ -34,6 +35,6 @@ def actingBy(who: str) -> Iterator[None]:
 
 def actor() -> str:
     """
-    Who acts now; empty for the balancer itself.
+    Return the author of present changes; empty for the balancer itself.
     """
     return _by.get()

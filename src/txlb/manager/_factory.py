@@ -1,5 +1,5 @@
 """
-From what a program has written down to a manager.
+Build a manager from services.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def proxyManagerFactory(
     @param services: L{HostMapper}s or L{ProxyService}s, not both.
     @param seconds: a monotonic clock.
     @param random: the source of chance for the schedulers.
-    @raise ModelError: something of it breaks a rule.
+    @raise ModelError: a service breaks a rule.
     """
     checkClock(seconds)
     if not (random is None or isinstance(random, RandomSource)):

@@ -1,10 +1,10 @@
 """
-Which group of a service gets its connections.
+The choice of the group that gets a service's connections.
 
-It is the enabled one, while C{minimumUp} of its hosts are up. With fewer the first
-backup group with enough hosts of its own stands in, and after C{holdDown} seconds
-with enough hosts the enabled one takes over again. Where no backup group has
-enough either, the enabled one keeps what it can.
+It is the enabled group, while C{minimumUp} of its hosts are up. With fewer, the first
+backup group with enough hosts of its own stands in, and after C{holdDown} seconds with
+enough hosts the enabled group takes over again. If no backup group has enough hosts
+either, the enabled group stays.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from txlb.model import ProxyGroup, ProxyService
 from txlb.pool import EventKind
 
-#: How many hosts of a service's group are up.
+#: Returns the number of hosts of a service's group that are up.
 UpCount = Callable[[str, str], int]
 
 Tell = Callable[[EventKind, Sequence[str], str], object]
@@ -22,8 +22,8 @@ Tell = Callable[[EventKind, Sequence[str], str], object]
 
 class Failover:
     """
-    Keeps which groups stand in. Owned by the manager, which says L{review} when
-    hosts went up or down, and after changes.
+    The groups that stand in for enabled ones. Owned by the manager, which calls
+    L{review} when hosts went up or down, and after changes.
 
     @ivar standIns: the names of the groups that stand in, by service.
     """
@@ -33,15 +33,15 @@ class Failover:
         self._upCount = upCount
         self._tell = tell
         self._backAt: dict[str, float] = {}
-        # For which group one stands in.
+        # The group that each stands in for.
         self._mains: dict[str, str] = {}
 
     def review(self, service: ProxyService, asked: bool, now: float) -> None:
         """
-        See which group of a service it is now.
+        Choose the group of a service.
 
-        @param asked: whether anybody has connected yet. Before that there is no
-            reason to hold anything.
+        @param asked: whether a client has connected yet. Before that there is no reason
+            to hold.
         """
         main, name = service.enabledGroup, service.name
         backups = [group for group in service.groups if group.backup and group is not main]
@@ -50,7 +50,7 @@ class Failover:
             return
         if self._has(service, main) or not backups:
             backAt = self._backAt.setdefault(name, now + main.holdDown)
-            # What people have switched to is used at once.
+            # A group that the administrator has switched to is used at once.
             held = asked and bool(backups) and self._mains.get(name) == main.name
             if standIn is not None and (now >= backAt or not held):
                 self._use(service, None)
@@ -84,7 +84,7 @@ class Failover:
 
     def forget(self, names: Sequence[str]) -> None:
         """
-        Only these services are left.
+        Forget all services but these.
         """
         for gone in self.standIns.keys() - set(names):
             del self.standIns[gone]
@@ -93,12 +93,12 @@ class Failover:
 
     def nextDeadline(self) -> float | None:
         """
-        When L{review} has something to do next.
+        Return the time at which L{review} has something to do next.
         """
         return min(self._backAt.values(), default=None)
 
     def due(self, now: float) -> list[str]:
         """
-        The services for which that is by C{now}.
+        Return the services for which that is due by C{now}.
         """
         return [name for name, when in self._backAt.items() if when <= now]

@@ -15,7 +15,7 @@ def wantedServices(services: Iterable[HostMapper | ProxyService]) -> tuple[Proxy
     Check the services that a program wants, and return them as models.
 
     @param services: L{HostMapper}s or L{ProxyService}s, not both.
-    @raise ModelError: something of it breaks a rule.
+    @raise ModelError: a service breaks a rule.
     """
     things: object = services
     if isinstance(things, (str, bytes)):

@@ -1,10 +1,9 @@
 """
-What is true now: the hosts as they are, who uses them, and what is to be tried
-next.
+The running state: the hosts, their leases, and the searches for hosts.
 
-A L{HostPool} keeps the hosts of one group. Work takes a L{Lease} on a host, at
-once by L{HostPool.acquire} or, where connecting can fail, through a L{Dial}.
-Nothing in here does I/O, and time comes in from outside.
+A L{HostPool} keeps the hosts of one group. Work takes a L{Lease} on a host, at once by
+L{HostPool.acquire} or, if connecting can fail, through a L{Dial}. The package does no
+I/O, and time comes in from outside.
 """
 
 from txlb.pool._admission import Admission

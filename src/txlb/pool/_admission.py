@@ -1,5 +1,6 @@
 """
-Who may come in to a service: which networks, how often, and how many at once.
+The admission of clients to a service: by network, by rate, and by number of
+connections.
 """
 
 from __future__ import annotations
@@ -11,26 +12,25 @@ from txlb.model import ProxyService, readNetwork
 from txlb.pool._rates import ClientRates
 from txlb.pool._service import RefusalKind
 
-#: One customer of a network provider has all addresses of an IPv6 network of this
-#: length, in bytes, so that they count as one client.
+#: Bytes of an IPv6 network that counts as one client, because one customer of a network
+#: provider usually has all of its addresses.
 IPV6_CLIENT = 8
 
-#: A client's address, as it stands in packets: 4 bytes, for IPv4 in whichever
-#: clothes, or 16; L{None} for one that came through a UNIX socket.
+#: A client's address as in packets: 4 bytes for IPv4, also when IPv4-mapped, or 16;
+#: L{None} for a client of a UNIX socket.
 Client = bytes | None
 
 
 class Admission:
     """
-    What decides whether a client may come in. Owned by the manager, which says
-    L{follow} when its service is configured anew; the listeners of the service
-    ask it.
+    The decision whether a client is admitted. Owned by the manager, which calls
+    L{follow} when its service is configured anew; the frontend of the service asks it.
 
-    @ivar active: whether there is anything to decide. Where there is not, nobody
-        need ask.
-    @ivar counting: whether clients are counted, so that L{left} has to be told.
-    @ivar census: gives the clients that are connected now, for when counting
-        begins; L{None} where there is nobody to ask.
+    @ivar active: whether there is anything to decide. If not, L{admit} need not be
+        called.
+    @ivar counting: whether clients are counted, so that L{left} has to be called.
+    @ivar census: returns the connected clients when counting begins; L{None} if there
+        is no frontend.
     """
 
     __slots__ = ("_counts", "_most", "_networks", "_rate", "_rates", "active", "census", "counting")
@@ -47,8 +47,8 @@ class Admission:
 
     def follow(self, service: ProxyService) -> None:
         """
-        Decide by these settings from now on. What is known of clients stays
-        where it still means something.
+        Decide by these settings from now on. Counts and rates of clients stay if the
+        settings still use them.
         """
         lists = service.allow, service.deny
         if not any(lists):
@@ -63,18 +63,17 @@ class Admission:
         counting = self._most is not None
         if counting != self.counting:
             self.counting = counting
-            # Those who are connected already count as well.
+            # Open connections count as well.
             here = self.census() if counting and self.census is not None else ()
             self._counts = dict(Counter(_key(client) for client in here if client is not None))
         self.active = counting or self._networks is not None or self._rates is not None
 
     def admit(self, client: Client, now: float) -> RefusalKind | None:
         """
-        A client has connected.
+        Decide about a client that has connected, and count it if it is admitted.
 
         @param now: in seconds of a monotonic clock.
-        @return: why it must go; L{None} where it may stay, and then it has been
-            counted.
+        @return: the reason of a refusal; L{None} if the client is admitted.
         """
         if self._networks is not None and not self._networks.allows(client):
             return RefusalKind.DENIED
@@ -92,7 +91,7 @@ class Admission:
 
     def left(self, client: Client) -> None:
         """
-        A client that was admitted has gone.
+        Count a client that was admitted and has gone.
         """
         if client is None:
             return
@@ -105,13 +104,14 @@ class Admission:
 
     def countOf(self, client: bytes) -> int:
         """
-        How many connections a client has, where that is counted.
+        Return the number of connections of a client, if clients are counted.
         """
         return self._counts.get(_key(client), 0)
 
 
 def _key(client: bytes) -> bytes:
-    # All link-local addresses (fe80::/10) are of one such network, and of any neighbour.
+    # All link-local addresses (fe80::/10) are in one such network, and any neighbour
+    # may have one.
     if len(client) == 4 or (client[0] == 0xFE and client[1] & 0xC0 == 0x80):
         return client
     return client[:IPV6_CLIENT]
@@ -119,14 +119,14 @@ def _key(client: bytes) -> bytes:
 
 class Networks:
     """
-    Lists of networks, made to be asked often: one look into a dictionary for
-    each length of prefix that occurs, however many networks there are.
+    Lists of networks, made for many questions: a question costs one look-up in a
+    dictionary for each length of prefix that occurs, for any number of networks.
 
-    The network that decides is the most specific one that holds the client, as
-    in a routing table, so that it does not matter in which order they are
-    written. Where none does, there must be no list of those who may come in.
+    The most specific network that contains the client decides, as in a routing table,
+    so the order of the networks has no effect. If none contains it, it is allowed if
+    there is no list of allowed networks.
 
-    @ivar lists: what it was made of.
+    @ivar lists: the lists that it was made of.
     """
 
     __slots__ = ("_families", "_otherwise", "_unix", "lists")
@@ -147,7 +147,7 @@ class Networks:
 
     def allows(self, client: Client) -> bool:
         """
-        Whether a client may come in.
+        Tell whether a client is allowed.
         """
         if client is None:
             return self._unix

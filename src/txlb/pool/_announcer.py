@@ -1,5 +1,5 @@
 """
-Where the events of a pool come from.
+The source of a pool's events.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ OF_LEAVING = frozenset({EventKind.HOST_REMOVED, EventKind.HOST_GONE})
 
 class Announcer:
     """
-    Publishes what happens in one pool as events. Owned by the pool; its parts
-    share it.
+    The publisher of one pool's events. Owned by the pool; its parts share it.
 
     @ivar service: the name of the service.
     @ivar group: the name of the group.
-    @ivar publish: is called with each L{Event}; L{None} if no one listens.
+    @ivar publish: is called with each L{Event}; L{None} if there is no subscriber.
     """
 
     __slots__ = ("group", "publish", "service")
@@ -36,7 +35,7 @@ class Announcer:
     @property
     def where(self) -> str:
         """
-        The pool, as an error message names it.
+        The pool's name for error messages.
         """
         if not self.group:
             return "the pool"

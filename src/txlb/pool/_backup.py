@@ -1,11 +1,11 @@
 """
-When a group's backup hosts are used, and whether all of its hosts are down.
+The use of a group's backup hosts, and the state in which all hosts are down.
 
-Backup hosts stand by while C{minimumUp} of the other hosts are up. If fewer are up,
-the backup hosts are used beside them. They are left again once enough others have
-been up for C{holdDown} seconds, so that a group at the limit doesn't change over
-with every check. Before the first client has asked for a host there is nothing to
-hold: a balancer that starts, or waits for names, leaves the backup hosts at once.
+Backup hosts stand by while C{minimumUp} of the other hosts are up. If fewer are up, the
+backup hosts are used beside them. They are left again once enough others have been up
+for C{holdDown} seconds, so that a group at the limit doesn't change over with every
+check. Before the first client has asked for a host there is no reason to hold: a
+balancer that starts, or waits for names, leaves the backup hosts at once.
 
 The semantics follow keepalived's quorum with hysteresis and HAProxy's backup servers
 with C{allbackups}.
@@ -27,14 +27,14 @@ _CLIENTS = {
     "close": "no host is up; whenAllDown=close closes clients at once",
 }
 
-#: What is published if there is no host to try, as every host is drained, for example.
+#: The message if there is no host to try, because every host is drained, for example.
 _NO_CLIENTS = "no host takes clients, so they are closed at once"
 
 
 class Backups:
     """
-    Looks after the backup hosts of one pool. Owned by the pool, which calls
-    L{review} after every change of a host.
+    The backup hosts of one pool. Owned by the pool, which calls L{review} after every
+    change of a host.
 
     @param settings: returns the settings of the group.
     @param hosts: the hosts that are configured, by name.
@@ -43,7 +43,7 @@ class Backups:
     @ivar used: whether the backup hosts are used.
     @ivar allDown: whether no host is up, the backup hosts included.
     @ivar asked: whether a client has asked for a host yet.
-    @ivar running: whether the pool is complete. Before that nothing is published.
+    @ivar running: whether the pool is complete. Before that no event is published.
     """
 
     def __init__(
@@ -71,7 +71,8 @@ class Backups:
 
     def follow(self, host: Host, now: float) -> None:
         """
-        A host was added or configured anew: it may be a backup now, or none.
+        Follow a host that was added or configured anew: it may be a backup now, or no
+        longer.
         """
         if host.backup:
             self._backups[host.name] = host
@@ -81,7 +82,7 @@ class Backups:
 
     def forget(self, host: Host) -> None:
         """
-        A host was removed.
+        Forget a host that was removed.
         """
         self._backups.pop(host.name, None)
 
@@ -155,10 +156,10 @@ class Backups:
     @property
     def fate(self) -> str:
         """
-        What becomes of clients while no host is up: C{try} if they are sent to hosts
-        that are down, C{close} if they are closed at once; empty if a host is up.
+        The fate of clients while no host is up: C{try} if they are sent to hosts that
+        are down, C{close} if they are closed at once; empty if a host is up.
         """
         if not self.allDown:
             return ""
-        # Of hosts that are drained, in maintenance or without an address none is tried.
+        # Hosts that are drained, in maintenance or without an address are not tried.
         return self._settings().whenAllDown if self._rotation.anyDown else "close"

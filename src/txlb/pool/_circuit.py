@@ -15,8 +15,9 @@ from txlb.pool._rotation import Rotation
 
 class CircuitBreaker:
     """
-    Opens the circuit of a host to which C{maxPending} connections are being
-    opened, and closes it once half of them are through. Owned by the pool.
+    The circuit of each host. It opens if C{maxPending} connections to the host are
+    being opened, and closes once half of them have succeeded or failed. Owned by the
+    pool.
 
     Envoy's circuit breakers limit pending requests in the same way. The gap between
     both limits keeps a host at the limit from changing state with each connection.

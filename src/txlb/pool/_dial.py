@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 class FailureKind(Enum):
     """
-    Why a connection to a host failed. The value is the word for it in logs.
+    The reason of a failed connection to a host. The value is the word for it in logs.
 
-    C{BUSY} is a UNIX socket whose backlog is full: the next host is tried, and
-    no mark is made. C{PORTS} is this machine's want of local ports towards this
-    one address: likewise. C{LOCAL} is our own want of descriptors or memory,
-    which no other host could mend.
+    C{BUSY} is a UNIX socket whose backlog is full: the next host is tried, and the host
+    is not marked down. C{PORTS} is a lack of local ports to this one address: likewise.
+    C{LOCAL} is a lack of descriptors or memory in this process, which affects every
+    host.
     """
 
     REFUSED = "refused"
@@ -40,8 +40,8 @@ class Failure:
     """
     A failure to connect.
 
-    @ivar kind: what it means for the host and for the search.
-    @ivar detail: what the system said, for people.
+    @ivar kind: its meaning for the host and for the search.
+    @ivar detail: the system's text.
     """
 
     kind: FailureKind
@@ -53,7 +53,7 @@ class Failure:
 
 class GaveUpReason(Enum):
     """
-    Why a search ended without a host.
+    The reason of a search that ended without a host.
     """
 
     NO_HOST = "no-host"
@@ -69,29 +69,29 @@ class GaveUpReason(Enum):
 @dataclass(frozen=True, slots=True)
 class GaveUp:
     """
-    The search is over and found no host.
+    The end of a search without a host.
 
-    @ivar reason: why.
-    @ivar failure: the last failure, where anything was tried; if it was for want of
-        ports, the last of another kind, where there was one.
+    @ivar reason: the reason.
+    @ivar failure: the last failure, if a host was tried. If that was a lack of ports,
+        the last of another kind, if there was one.
     """
 
     reason: GaveUpReason
     failure: Failure | None = None
 
 
-#: Whom a search excludes that has tried nobody.
+#: The excluded hosts of a search that has tried none.
 NOBODY: frozenset[tuple[str, str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class DialLimits:
     """
-    How long and how often to try.
+    The limits of a search.
 
-    @ivar connectTimeout: seconds that one host has.
-    @ivar dialTimeout: seconds for the search in all.
-    @ivar retries: how many other hosts are tried after the first.
+    @ivar connectTimeout: seconds for one host.
+    @ivar dialTimeout: seconds for the whole search.
+    @ivar retries: the number of other hosts that are tried after the first.
     """
 
     connectTimeout: float = 5.0
@@ -101,13 +101,13 @@ class DialLimits:
 
 class Attempt:
     """
-    One host to connect to now. Whoever got it connects and then says exactly
-    one of L{connected}, L{failed} and L{cancel}.
+    One host to connect to now. Its owner connects and then calls exactly one of
+    L{connected}, L{failed} and L{cancel}.
 
     @ivar dial: the search that it belongs to.
     @ivar lease: the claim on the host, whose count holds this attempt already.
-    @ivar address: where to connect to.
-    @ivar deadline: until when, in seconds of the pool's clock.
+    @ivar address: the address to connect to.
+    @ivar deadline: the end of its time, in seconds of the pool's clock.
     """
 
     __slots__ = ("address", "deadline", "dial", "lease")
@@ -136,15 +136,15 @@ class Attempt:
     @property
     def latest(self) -> float:
         """
-        Until when the host may be tried if it has several addresses, each of which has
-        C{connectTimeout} of its own: as long as the search may take.
+        The latest end of its time if the host has several addresses, each of which has
+        C{connectTimeout} of its own: the end of the search.
         """
         return max(self.deadline, self.dial.began + self.dial.limits.dialTimeout)
 
     def reached(self, address: Address) -> None:
         """
-        The host was reached at this one of its addresses, where those who come next
-        begin. It is said before L{connected}.
+        Record the address at which the host was reached, where later clients begin.
+        This is called before L{connected}.
         """
         self.address = address
         self.lease.host.prefer(address)
@@ -170,17 +170,17 @@ class Attempt:
 
 class Dial:
     """
-    One client's search for a host. Each host is tried at most once. It is
-    about connecting alone: nothing that the client sent may have been written
-    to a host before L{connected}.
+    One client's search for a host. Each host is tried at most once. The search covers
+    connecting alone: no byte of the client may have been written to a host before
+    L{connected}.
 
-    Made by L{HostPool.dial}; owned by whoever called that, who ends it by
-    L{connected}, by a L{GaveUp}, or by L{cancel}.
+    Made by L{HostPool.dial}; owned by its caller, which ends it by L{connected}, by a
+    L{GaveUp}, or by L{cancel}.
 
-    @ivar clientAddr: who looks for a host.
-    @ivar began: when it was started, in seconds of the pool's clock.
+    @ivar clientAddr: the client's address.
+    @ivar began: the time of its start, in seconds of the pool's clock.
     @ivar connectTime: seconds from there until a host was reached; L{None} before.
-    @ivar tries: how many hosts have been tried.
+    @ivar tries: the number of hosts that have been tried.
     """
 
     __slots__ = (
@@ -198,7 +198,7 @@ class Dial:
     def __init__(self, pool: HostPool, clientAddr: object, limits: DialLimits) -> None:
         self._pool = pool
         self._limits = limits
-        # Nearly always it is one, and a set of one is four times the size.
+        # Nearly always it has one entry, and a set of one is four times the size.
         self._tried: tuple[tuple[str, str, str], ...] = ()
         self._attempt: Attempt | None = None
         self._failure: Failure | None = None
@@ -210,29 +210,29 @@ class Dial:
     @property
     def limits(self) -> DialLimits:
         """
-        How long and how often it tries.
+        The limits of the search.
         """
         return self._limits
 
     @property
     def tries(self) -> int:
         """
-        How many hosts have been tried, the one being tried now included.
+        The number of hosts that have been tried, the present one included.
         """
         return len(self._tried)
 
     @property
     def pool(self) -> HostPool:
         """
-        The hosts that are searched.
+        The pool that is searched.
         """
         return self._pool
 
     def start(self) -> Step:
         """
-        The first host to try, or a place in the queue.
+        Return the first host to try, or a place in the queue.
 
-        @raise ValueError: it has been started.
+        @raise ValueError: the search has been started.
         """
         if self._tried or self._waiting is not None:
             raise ValueError("this search has begun already")
@@ -243,7 +243,7 @@ class Dial:
 
     def connected(self, attempt: Attempt) -> Lease:
         """
-        The host of the attempt was reached, and the search is over.
+        Report that the host of the attempt was reached. The search is over.
 
         @return: the claim on it, for the caller to release.
         """
@@ -253,11 +253,11 @@ class Dial:
 
     def failed(self, attempt: Attempt, failure: Failure, slept: float = 0.0) -> Step:
         """
-        The host of the attempt could not be reached.
+        Report that the host of the attempt could not be reached.
 
-        @param slept: seconds that the search may take longer, as the process has
-            slept since it began.
-        @return: the next one, a place in the queue, or that there is none.
+        @param slept: seconds by which the search may take longer, because the process
+            has slept since it began.
+        @return: the next attempt, a place in the queue, or the end of the search.
         """
         lease = self._end(attempt)
         if self._failure is None or failure.kind is not FailureKind.PORTS:
@@ -270,8 +270,7 @@ class Dial:
 
     def cancel(self) -> None:
         """
-        Nobody waits for a host any more. Where the search is over already this
-        does nothing.
+        End the search, because its client is gone. If the search is over, do nothing.
         """
         attempt, waiting = self._attempt, self._waiting
         if attempt is not None:
@@ -282,10 +281,9 @@ class Dial:
 
     def resume(self) -> Attempt | GaveUp | None:
         """
-        There may be room for this search, which waits; its pool's queue calls
-        this.
+        Try to give a waiting search a host; its pool's queue calls this.
 
-        @return: L{None} where it has to wait on.
+        @return: L{None} if it has to wait on.
         """
         waiting = self._waiting
         if waiting is None:
@@ -310,7 +308,7 @@ class Dial:
 
     def expired(self) -> GaveUp:
         """
-        This search has waited for long enough; its pool's queue calls this.
+        End the wait after its time; the pool's queue calls this.
         """
         self._waiting = None
         return self._gaveUp(GaveUpReason.QUEUE_TIMEOUT)
@@ -349,7 +347,7 @@ class Dial:
             and failure is not None
             and failure.kind is FailureKind.PORTS
         ):
-            # No host that was tried is to blame.
+            # No host that was tried caused it.
             reason = GaveUpReason.LOCAL
         return GaveUp(reason, failure)
 
@@ -365,5 +363,5 @@ class Dial:
         return lease
 
 
-#: What a search comes to next.
+#: The result of one step of a search.
 Step = Attempt | Waiting | GaveUp

@@ -13,17 +13,17 @@ from txlb.pool._timers import Timer, Timers
 
 class Drains:
     """
-    Resets the connections of hosts that were to be drained by a time, and of
-    hosts that must lose theirs at once. Owned by the pool.
+    The deadlines of draining hosts, and the resets of connections at them or at once.
+    Owned by the pool.
 
-    A deadline stands until the host has no connections left, until it is met, or
-    until the host is made C{ready}. A change of the host's weight or address, or
-    its removal, leaves the deadline as it is.
+    A deadline stands until the host has no connections left, until it is met, or until
+    the host is made C{ready}. A change of the host's weight or address, or its removal,
+    leaves the deadline unchanged.
 
     @param wake: is called with the time of a deadline.
 
-    @ivar cut: is called with a host and an outcome, and resets the connections
-        that the host has, soon; L{None} if nothing can.
+    @ivar cut: is called with a host and an outcome, and resets the host's connections
+        soon; L{None} if there is no data plane.
     """
 
     def __init__(self, timers: Timers, wake: Callable[[float], object]) -> None:
@@ -34,15 +34,15 @@ class Drains:
 
     def deadlineOf(self, host: Host) -> float | None:
         """
-        Return when the connections that a host has left are reset, in seconds of
-        the pool's clock; L{None} for never.
+        Return the time at which the remaining connections of a host are reset, in
+        seconds of the pool's clock; L{None} for never.
         """
         timer = self._set.get(id(host))
         return None if timer is None else timer.when
 
     def setDeadline(self, host: Host, when: float) -> None:
         """
-        Reset at a time the connections that a host has left by then.
+        Reset the connections that a host has left at a time.
         """
         timer = self._set.get(id(host))
         if timer is None:
@@ -60,7 +60,7 @@ class Drains:
 
     def reset(self, host: Host, outcome: Outcome) -> None:
         """
-        Have the connections of a host reset now.
+        Reset the connections of a host soon.
         """
         if host.active and self.cut is not None:
             self.cut(host, outcome)

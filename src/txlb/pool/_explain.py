@@ -1,5 +1,5 @@
 """
-Why a client would get the host that it would get, as plain data.
+The reasons for the choice of a client's host, as plain data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from txlb.schedulers import Key
 if TYPE_CHECKING:
     from txlb.pool._host import Host
 
-#: What a host's state means for a client, by its word.
+#: The meaning of a host's state for a client, by its word.
 _WHY = {
     "leaving": "it was removed, and its last connections end",
     "unresolved": "its name has no address",
@@ -32,18 +32,18 @@ _WHY = {
 @dataclass(frozen=True, slots=True)
 class HostExplanation:
     """
-    One host, as a client meets it.
+    One host from the view of a client.
 
     @ivar name: its name in its group.
     @ivar state: one word, see L{txlb.pool.Host.stateWord}.
     @ivar weight: the configured weight.
-    @ivar effectiveWeight: the weight that policies go by.
+    @ivar effectiveWeight: the weight that policies use.
     @ivar active: connections that are open or being opened.
-    @ivar score: what the policy gives it, higher is better; L{None} where it
-        may not be chosen.
-    @ivar chosen: whether the client would get it; with a policy that leaves it
-        to chance that is said of none.
-    @ivar why: why it is passed over, for people; empty where it is not.
+    @ivar score: the policy's score, higher is better; L{None} if the host may not be
+        chosen.
+    @ivar chosen: whether the client would get it; false for all hosts if the policy
+        chooses at random.
+    @ivar why: the reason why it is not chosen; empty if it may be.
     """
 
     name: str
@@ -59,14 +59,14 @@ class HostExplanation:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """
-    How a group would choose for a client now.
+    A group's choice for a client now.
 
     @ivar scheduler: the word of the policy.
-    @ivar scoreMeans: what its scores are.
-    @ivar predictable: whether the policy leaves nothing to chance.
-    @ivar client: for whom.
-    @ivar hosts: those that may be chosen, the best first, then the others in the
-        order of the configuration.
+    @ivar scoreMeans: the meaning of its scores.
+    @ivar predictable: whether the policy uses no chance.
+    @ivar client: the client.
+    @ivar hosts: those that may be chosen, the best first, then the others in the order
+        of the configuration.
     """
 
     service: str
@@ -80,25 +80,25 @@ class Explanation:
     @property
     def chosen(self) -> HostExplanation | None:
         """
-        The host that the client would get; L{None} where that is left to chance,
-        or where there is none.
+        The host that the client would get; L{None} if chance decides, or if there is
+        none.
         """
         return next((host for host in self.hosts if host.chosen), None)
 
     def asDict(self) -> dict[str, object]:
         """
-        The same in values that any format can hold.
+        Return the same as values that any format can hold.
         """
         return asdict(self)
 
 
 class Explainer:
     """
-    Makes an explanation of a policy and its hosts. It changes nothing.
+    The maker of an explanation of a policy and its hosts. It changes nothing.
 
     @param policy: the policy that is asked.
     @param held: the hosts that it holds.
-    @param excluded: keys of hosts that will not do.
+    @param excluded: keys of hosts that must not be chosen.
     """
 
     def __init__(
@@ -115,12 +115,14 @@ class Explainer:
         self, service: str, group: str, hosts: list[Host], clientAddr: object
     ) -> Explanation:
         """
+        Explain the choice.
+
         @param hosts: all of the group, in the order of the configuration.
         """
         if isinstance(clientAddr, (tuple, list)) and clientAddr:
             clientAddr = clientAddr[0]
         if isinstance(clientAddr, str):
-            # As it is where a client comes in.
+            # As for a client that connects.
             clientAddr = plainHost(clientAddr)
         scores = self._policy.explain(clientAddr)
         best = next((key for key in scores if key not in self._excluded), None)
@@ -167,7 +169,7 @@ class Explainer:
 
 def whyOut(host: Host) -> str:
     """
-    Why a host may not be chosen, for people.
+    Return the reason why a host may not be chosen.
     """
     word = host.stateWord
     if word == "drain":

@@ -1,10 +1,10 @@
 """
-Active health: what checks say about a host.
+Active health: the results of checks of a host.
 
 A host that is not checked is always up here, and its passive health
 (L{txlb.pool._passive}) decides. If a host is checked, active checks override passive
-health: failures in a row of checks or of connections put it out, successes in a
-row of checks put it in, and no client is its trial. The first result of all
+health: failures in a row of checks or of connections mark it down, successes in a
+row of checks mark it up, and no client tries it. The first result of all
 decides at once::
 
     state        event       next         what happens
@@ -23,7 +23,7 @@ decides at once::
     coming up    rose        up           it is in
     any          unwatched   up           it is checked no more
 
-An event that has no line for a state changes nothing.
+If a state has no line for an event, the event changes nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-#: Results in a row that put a host in or out by default; HAProxy's defaults too.
+#: Results in a row that mark a host down or up by default; HAProxy's defaults too.
 RISE = 2
 FALL = 3
 
@@ -42,7 +42,7 @@ class CheckResult:
     The result of one check of a host.
 
     @ivar passed: whether the host passed.
-    @ivar detail: what it answered, or why it failed, for people.
+    @ivar detail: its answer, or the reason of the failure.
     @ivar duration: seconds that the check took, 0 or more.
     """
 
@@ -57,7 +57,7 @@ class CheckResult:
 
 class HealthState(Enum):
     """
-    The states of a host's health. The value is the word for it in logs and data.
+    A state of a host's health. Its value is its word in logs and data.
     """
 
     STARTING = "starting"
@@ -69,8 +69,8 @@ class HealthState(Enum):
 
 class HealthEvent(Enum):
     """
-    The events of a host's health. C{PASSED} and C{FAILED} are results that don't
-    decide yet; C{ROSE} and C{FELL} are the last ones of enough results in a row.
+    An event of a host's health. C{PASSED} and C{FAILED} are results that don't decide
+    yet; C{ROSE} and C{FELL} are the last of enough results in a row.
     """
 
     PASSED = "passed"
@@ -100,7 +100,7 @@ TRANSITIONS = {
     (HealthState.COMING_UP, HealthEvent.UNWATCHED): HealthState.UP,
 }
 
-#: In these states a host gets clients.
+#: The states in which a host gets clients.
 HEALTHY = frozenset({HealthState.UP, HealthState.GOING_DOWN})
 
 
@@ -110,15 +110,15 @@ class Health:
     interval from C{state}: it is short in the states that are neither up nor down.
 
     @ivar state: see the table above.
-    @ivar since: when the state was last entered, in seconds of the pool's clock.
+    @ivar since: the time of the last change of state, in seconds of the pool's clock.
     @ivar watched: whether the host is checked at all.
-    @ivar rise: successes in a row that put it in.
-    @ivar fall: failures in a row that put it out.
+    @ivar rise: successes in a row that mark it up.
+    @ivar fall: failures in a row that mark it down.
     @ivar passes: successes in a row so far.
     @ivar failures: failures in a row so far.
     @ivar last: the last result; L{None} before the first.
-    @ivar lastAt: when that was.
-    @ivar reason: why it is out; empty while it is in.
+    @ivar lastAt: the time of the last result.
+    @ivar reason: the reason why it is down; empty while it is up.
     """
 
     __slots__ = (
@@ -149,7 +149,7 @@ class Health:
     @property
     def isHealthy(self) -> bool:
         """
-        Whether checks let the host have clients.
+        Whether checks allow the host clients.
         """
         return self.state in HEALTHY
 
@@ -172,7 +172,7 @@ class Health:
         """
         Count the result of a check.
 
-        @param heldUntil: before this time no success puts the host in.
+        @param heldUntil: the time before which no success marks the host up.
         @return: whether the state changed.
         """
         self.last, self.lastAt = result, now
@@ -187,8 +187,8 @@ class Health:
 
     def fell(self, now: float) -> bool:
         """
-        Put the host out, as connections to it failed. C{rise} checks have to pass from
-        here on.
+        Mark the host down, because connections to it failed. From now on C{rise} checks
+        have to pass.
 
         @return: whether the state changed.
         """

@@ -1,5 +1,5 @@
 """
-A host as it is now.
+A host in its present state.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class HostCounters:
     """
-    What has been counted since the host was added. It only grows.
+    The counts since the host was added. They only grow.
 
     @ivar connections: connections that were established.
     @ivar failures: connections that were not.
@@ -42,46 +42,49 @@ class HostCounters:
 @implementer(IHost)
 class Host:
     """
-    A host as it is now. Owned by its L{txlb.pool.HostPool}; everything else only
-    reads it.
+    A host in its present state. Owned by its L{txlb.pool.HostPool}; everything else
+    only reads it.
 
-    Whether it may be chosen is computed from facts that are independent of one
-    another: its health (what checks say), its passive health (what connections
-    say), its configured state, whether its name has an address, its weight, its
-    room, its load, whether it is a backup on standby, and whether it is leaving.
+    Whether it may be chosen is computed from independent facts: its health (checks),
+    its passive health (connections), its configured state, whether its name has an
+    address, its weight, its room, its load, whether it is a backup on standby, and
+    whether it is leaving.
 
-    @ivar configured: the values that it was made from. Weight, state and so on are
-        read from there.
-    @ivar address: where to connect to next; only for a host that has an address.
-    @ivar addresses: where it can be reached, the best one first; empty while
-        its name has no address.
-    @ivar health: what checks say.
-    @ivar passive: what connections say, if it is not checked.
-    @ivar damper: holds it down if it goes up and down.
-    @ivar asked: the state that its agent asks for: C{ready}, C{drain} or C{maint};
-        with the latter two it gets nothing new. Only the agent takes it back.
-    @ivar agentShare: the share of its weight that its agent gives it, 0 or more;
-        with 0 it gets nothing new.
-    @ivar agentLimit: how many connections its agent lets it have at once; L{None}
-        for no limit of the agent's.
+    @ivar configured: the values that it was made from. Weight, state and so on are read
+        from there.
+    @ivar address: the address to connect to next; only for a host that has an address.
+    @ivar addresses: its addresses, the preferred one first; empty while its name has no
+        address.
+    @ivar health: its active health.
+    @ivar passive: its passive health, which counts if it is not checked.
+    @ivar damper: holds it down if it flaps.
+    @ivar asked: the state that its agent asks for: C{ready}, C{drain} or C{maint}; with
+        the latter two it gets no new connections. Only the agent takes it back.
+    @ivar agentShare: the share of its weight that its agent gives it, 0 or more; with 0
+        it gets no new connections.
+    @ivar agentLimit: the most connections that its agent allows it; L{None} for no
+        limit of the agent's.
     @ivar maxConnections: the lower one of that and the configured limit.
     @ivar standby: whether it is a backup that is not used now.
-    @ivar held: whether the scheduler holds it; its L{Rotation} keeps this.
+    @ivar held: whether the scheduler holds it; its L{Rotation} sets this.
     @ivar pending: connections to it that are being opened.
     @ivar tripped: whether those are so many that it gets no more for now.
     @ivar unanswered: connections in a row that it ended without an answer.
-    @ivar blamed: whether it is out for that.
-    @ivar going: whether its connections are counted down to its end: it leaves,
-        drains or is in maintenance.
+    @ivar blamed: whether it is down because of those.
+    @ivar going: whether its connections are counted down to its end: it leaves, drains
+        or is in maintenance.
     @ivar leaving: whether it was removed and waits for its leases to end.
-    @ivar load: what is known of its load; L{None} for nothing.
-    @ivar slowSince: since when its weight grows; L{None} if it has grown.
-    @ivar weighTimer: when it is weighed again; the pool's weighing keeps this.
-    @ivar retryTimer: when it is due after it went down; the pool's tracker keeps this.
-    @ivar changedAt: when it was last drained, put into maintenance, put on standby,
-        brought back from one of them, or removed, in seconds of the pool's clock.
-    @ivar trial: the lease that decides whether it is up again; L{None} in every
-        passive state but C{TRIAL}.
+    @ivar load: its load; L{None} if it is unknown.
+    @ivar slowSince: the time from which its weight grows; L{None} if it has grown.
+    @ivar weighTimer: the time at which it is weighed again; the pool's weighing sets
+        this.
+    @ivar retryTimer: the time at which it is due after it went down; the pool's tracker
+        sets this.
+    @ivar changedAt: the time at which it was last drained, put into maintenance, put on
+        standby, brought back from one of them, or removed, in seconds of the pool's
+        clock.
+    @ivar trial: the lease that decides whether it is up again; L{None} in every passive
+        state but C{TRIAL}.
     """
 
     __slots__ = (
@@ -149,7 +152,7 @@ class Host:
         self.blamed = False
         self._added = now
         self.changedAt = now
-        # Connections to the addresses at which it was before.
+        # Connections to its former addresses.
         self._before = 0
         self._outSince: float | None = None
         self._outTotal = 0.0
@@ -189,8 +192,8 @@ class Host:
     @property
     def enabled(self) -> bool:
         """
-        Whether it takes part at all. It doesn't in maintenance, in which it is not
-        checked either.
+        Whether it takes part at all. In maintenance it doesn't, and is not checked
+        either.
         """
         return self.configured.state != "maintenance"
 
@@ -204,7 +207,7 @@ class Host:
     @property
     def settings(self) -> dict[str, object]:
         """
-        How it is configured now, in plain values.
+        Its present settings, as plain values.
         """
         return {
             "address": str(self.configured.address),
@@ -216,7 +219,7 @@ class Host:
 
     def follow(self, configured: ProxyHost, now: float) -> None:
         """
-        Be as these values say from now on. The pool does what follows from it.
+        Follow these values from now on. The pool does the rest.
 
         @param now: in seconds of the pool's clock.
         """
@@ -235,8 +238,8 @@ class Host:
 
     def resolved(self, addresses: tuple[Address, ...]) -> None:
         """
-        It can be reached here from now on, best at the first; nowhere if there is
-        none.
+        Use these addresses from now on, the preferred one first; with none it can't be
+        reached.
         """
         self.addresses = addresses
         self._preferred = -1
@@ -244,9 +247,9 @@ class Host:
 
     def preferNextAddress(self) -> None:
         """
-        The address in use could not be reached: if its name has others, the
-        next one is next. What was connecting when it lost its addresses may say so
-        as well.
+        Prefer the next address of its name, if it has others, because the present one
+        could not be reached. A connection that was being opened when the host lost its
+        addresses may report this as well.
         """
         if self.addresses:
             self._preferred = (self._preferred + 1) % len(self.addresses)
@@ -254,7 +257,7 @@ class Host:
 
     def addressesFrom(self, address: Address) -> tuple[Address, ...]:
         """
-        Order its addresses as they are tried.
+        Return its addresses in the order in which they are tried.
 
         @param address: the first to be tried. If it is no longer the host's, it is the
             only one.
@@ -266,8 +269,8 @@ class Host:
 
     def prefer(self, address: Address) -> None:
         """
-        The host was reached at this one of its addresses: it is the next one to be
-        tried. If it is no longer the host's this does nothing.
+        Prefer the address at which the host was reached: it is the next one to be
+        tried. If it is no longer the host's, do nothing.
         """
         if address != self.address and address in self.addresses:
             self._preferred = self.addresses.index(address)
@@ -275,8 +278,7 @@ class Host:
 
     def moved(self, now: float) -> None:
         """
-        It is configured at another address. What was known of the old one says
-        nothing about the new one.
+        Forget the health of the former address, because the host has another one.
 
         @param now: in seconds of the pool's clock.
         """
@@ -294,24 +296,24 @@ class Host:
     @property
     def healthy(self) -> bool:
         """
-        Whether checks and traffic say that it can be sent clients.
+        Whether checks and traffic allow it clients.
         """
         return self.passive.state in SCHEDULED and self.health.isHealthy
 
     @property
     def reason(self) -> str:
         """
-        Why it is out, for people; empty while it is in.
+        The reason why it is down; empty while it is up.
         """
         return self.health.reason or self.passive.reason
 
     @property
     def since(self) -> float:
         """
-        When the state began that L{stateWord} names, in seconds of the pool's clock.
-        Of a host that is out, also while it is tried again, it is when the host went
-        out. The state C{full} comes and goes with each connection and is not looked
-        at.
+        The beginning of the state that L{stateWord} names, in seconds of the pool's
+        clock. For a host that is down, also while it is tried again, it is the time at
+        which it went down. The state C{full} comes and goes with each connection and
+        does not count.
         """
         if self.leaving or not self.enabled or self.asked == "maint":
             return self.changedAt
@@ -325,21 +327,20 @@ class Host:
     @property
     def isIn(self) -> bool:
         """
-        Whether it is sent clients as far as its health goes. One that is due, or
-        on trial, is not in.
+        Whether it is marked up by its health. A host that is due, or on trial, is not.
         """
         return self.passive.isUp and self.health.isHealthy
 
     def wentOut(self, now: float) -> None:
         """
-        From here on it is out.
+        Record that it is marked down from now on.
         """
         if self._outSince is None:
             self._outSince = now
 
     def cameIn(self, now: float) -> None:
         """
-        From here on it is in.
+        Record that it is marked up from now on.
         """
         if self._outSince is not None:
             self._outTotal += now - self._outSince
@@ -348,7 +349,7 @@ class Host:
 
     def upShare(self, now: float) -> float:
         """
-        The share of the time since it was added in which it was in, 0 to 1.
+        Return the share of the time since it was added in which it was up, 0 to 1.
         """
         age = now - self._added
         out = self._outTotal + (now - self._outSince if self._outSince is not None else 0.0)
@@ -356,7 +357,7 @@ class Host:
 
     def leave(self, now: float) -> None:
         """
-        Be removed.
+        Record that it is removed.
 
         @param now: in seconds of the pool's clock.
         """
@@ -365,7 +366,7 @@ class Host:
 
     def standBy(self, standby: bool, now: float) -> bool:
         """
-        Be a backup that is not used now, or not.
+        Make it a backup that is not used now, or one that is.
 
         @param now: in seconds of the pool's clock.
         @return: whether that changed.
@@ -379,7 +380,7 @@ class Host:
     @property
     def wanted(self) -> bool:
         """
-        Whether people want it to take work, and it has a place for it.
+        Whether the administrator lets it take work, and it has an address.
         """
         return (
             not self.going
@@ -392,7 +393,7 @@ class Host:
     @property
     def hasRoom(self) -> bool:
         """
-        Whether it takes one connection more.
+        Whether it has room for one connection more.
         """
         limit = self.maxConnections
         return (limit is None or self.active < limit) and not self.tripped
@@ -400,7 +401,7 @@ class Host:
     @property
     def takesWork(self) -> bool:
         """
-        Whether it may be chosen if its health and mark are not looked at.
+        Whether it may be chosen apart from its health.
         """
         return self.wanted and not self.standby and self.hasRoom
 
@@ -414,33 +415,32 @@ class Host:
     @property
     def hasLeft(self) -> bool:
         """
-        Whether it did not say that it has nothing left. One that did may still
-        be chosen in need, like one that is down.
+        Whether it did not report that it has nothing left. A host that did may still be
+        chosen if no other is ready, like one that is down.
         """
         return self.load is None or self.load.latest > 0
 
     @property
     def isFull(self) -> bool:
         """
-        Whether it may not be chosen for want of room alone.
+        Whether it may not be chosen only for lack of room.
         """
         return not self.hasRoom and self.healthy and self.wanted and not self.standby
 
     @property
     def wasUsed(self) -> bool:
         """
-        Whether anything was ever asked of it.
+        Whether any connection to it was ever tried.
         """
         return bool(self.active or self.counters.connections or self.counters.failures)
 
     @property
     def stateWord(self) -> str:
         """
-        Its state in one word: leaving, unresolved, maintenance, starting,
-        going-down, down, coming-up, due, trial, drain, standby, full, up or
-        unchecked. The last one is a host that is used as if it were up, though
-        neither a check nor a connection has shown that it is. HAProxy calls a server
-        without checks "no check", not "UP".
+        Its state in one word: leaving, unresolved, maintenance, starting, going-down,
+        down, coming-up, due, trial, drain, standby, full, up or unchecked. An unchecked
+        host is used as if it were up, though no check and no connection has succeeded
+        yet. HAProxy calls a server without checks "no check", not "UP".
         """
         for word, holds in (
             ("leaving", self.leaving),

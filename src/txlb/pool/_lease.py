@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class Outcome(Enum):
     """
-    How a unit of work ended. The value is the word for it in logs and data.
+    The end of a unit of work. Its value is its word in logs and data.
     """
 
     DONE = "done"
@@ -36,18 +36,18 @@ class Outcome(Enum):
 
 class Lease:
     """
-    The claim of one unit of work on a host: while it lasts, the host has one
-    active connection more. Whoever acquired it releases it, exactly once; as a
-    context manager it releases itself.
+    The claim of one unit of work on a host: while it lasts, the host has one active
+    connection more. Its owner releases it, exactly once; as a context manager it
+    releases itself.
 
     @ivar host: the host.
-    @ivar clientAddr: for whom it was chosen.
-    @ivar since: when it was taken, in seconds of the pool's clock.
+    @ivar clientAddr: the client that it was chosen for.
+    @ivar since: the time of the claim, in seconds of the pool's clock.
     @ivar bytesIn: bytes from the client to the host so far.
     @ivar bytesOut: bytes from the host to the client so far.
-    @ivar hostFirst: whether the host finished sending, or reset, before the
-        client had finished; its relay says so.
-    @ivar outcome: how it ended; L{None} until then.
+    @ivar hostFirst: whether the host finished sending, or reset, before the client had
+        finished; its relay sets this.
+    @ivar outcome: its end; L{None} until then.
     """
 
     __slots__ = (
@@ -74,8 +74,8 @@ class Lease:
     @property
     def trial(self) -> bool:
         """
-        Whether the host was down and this work decides if it is up again; no
-        longer once that is decided, be it by another's success.
+        Whether the host was down and this work decides if it is up again; no longer
+        once that is decided, also by another success.
         """
         return self.host.trial is self
 
@@ -91,7 +91,7 @@ class Lease:
 
     def addIn(self, count: int) -> None:
         """
-        The same for bytes from the client alone.
+        Count bytes from the client alone, as L{add} does.
 
         @raise LeaseReleased: it has been released.
         """
@@ -102,7 +102,7 @@ class Lease:
 
     def addOut(self, count: int) -> None:
         """
-        The same for bytes from the host alone.
+        Count bytes from the host alone, as L{add} does.
 
         @raise LeaseReleased: it has been released.
         """
@@ -113,10 +113,9 @@ class Lease:
 
     def took(self, seconds: float) -> None:
         """
-        Tell how long the host took for something that tells how quick it is,
-        such as the first byte of its answer. It goes to policies that look at
-        time, C{ewma} among them; the time to connect through a L{txlb.pool.Dial}
-        is told without this.
+        Report a time that shows how fast the host is, such as that to the first byte of
+        its answer. Policies that use times get it, such as C{ewma}. A L{txlb.pool.Dial}
+        reports the time to connect by itself.
 
         @param seconds: 0 or more.
         @raise LeaseReleased: it has been released.
@@ -127,7 +126,7 @@ class Lease:
 
     def release(self, outcome: Outcome = Outcome.DONE) -> None:
         """
-        The work is over. This is the only way in which a host's count goes down.
+        End the work. Only this lowers a host's count.
 
         @raise LeaseReleased: it has been released.
         """

@@ -1,20 +1,20 @@
 """
-What is known of the load of a host.
+The load of a host.
 """
 
 from __future__ import annotations
 
-#: The least share that a load leaves of a weight.
+#: The least share of a weight under any load.
 LEAST_SHARE = 0.01
 
 
 class HostLoad:
     """
-    What is known of a host's load. Owned by the host's pool.
+    The load of a host, as reported. Owned by the host's pool.
 
-    @ivar available: the share of itself that it has left, 0 to 1, smoothed.
-    @ivar latest: the same as it was last reported.
-    @ivar at: when, in seconds of the pool's clock.
+    @ivar available: the share of its capacity that is left, 0 to 1, smoothed.
+    @ivar latest: the last report of it.
+    @ivar at: the time of the last report, in seconds of the pool's clock.
     """
 
     __slots__ = ("at", "available", "latest")
@@ -26,7 +26,7 @@ class HostLoad:
 
     def heard(self, available: float, smoothing: float, at: float) -> None:
         """
-        A report has come.
+        Take a report.
         """
         self.available += smoothing * (available - self.available)
         self.latest = available
@@ -35,6 +35,6 @@ class HostLoad:
     @property
     def share(self) -> float:
         """
-        What it leaves of the weight, above 0 to 1.
+        The share of the weight that the load leaves, above 0 to 1.
         """
         return max(self.available, LEAST_SHARE)

@@ -1,8 +1,8 @@
 """
-Passive health: what connections to a host say about it.
+Passive health: the results of connections to a host.
 
-A host that can't be reached is put out. After a time it is due: the next client
-is its trial, and no other client is sent there while the trial is under way. If
+A host that can't be reached is marked down. After a time it is due: the next client
+tries it, and no other client is sent there meanwhile. If
 the trial fails the time doubles. If it succeeds the host is up and the time
 starts anew::
 
@@ -15,8 +15,8 @@ starts anew::
     trial    abandoned   due      the client went away: no verdict
     any      succeeded   up       back in the scheduler
 
-An event that has no line for a state changes nothing: a connection that began
-before the host was put out, and fails after that, says nothing new.
+If a state has no line for an event, the event changes nothing: a connection that began
+before the host was marked down, and fails after that, adds no information.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RETRY_LAST = 60.0
 
 class PassiveState(Enum):
     """
-    The states of passive health.
+    A state of passive health.
     """
 
     UP = "up"
@@ -41,7 +41,7 @@ class PassiveState(Enum):
 
 class PassiveEvent(Enum):
     """
-    The events of passive health.
+    An event of passive health.
     """
 
     FELL = "fell"
@@ -63,7 +63,7 @@ TRANSITIONS = {
     (PassiveState.TRIAL, PassiveEvent.SUCCEEDED): PassiveState.UP,
 }
 
-#: In these states the scheduler holds the host.
+#: The states in which the scheduler holds the host.
 SCHEDULED = frozenset({PassiveState.UP, PassiveState.DUE})
 
 
@@ -74,9 +74,9 @@ class PassiveHealth:
     @ivar state: see the table above.
     @ivar isUp: whether the state is C{UP}; read for each connection.
     @ivar failures: failures to connect in a row.
-    @ivar since: when the state was last entered, in seconds of the pool's clock.
-    @ivar retryAt: when a host that is down is due.
-    @ivar reason: what the last failure was; empty when up.
+    @ivar since: the time of the last change of state, in seconds of the pool's clock.
+    @ivar retryAt: the time at which a host that is down is due.
+    @ivar reason: the last failure; empty when up.
     """
 
     __slots__ = ("_wait", "failures", "isUp", "reason", "retryAt", "since", "state")
@@ -115,7 +115,7 @@ class PassiveHealth:
         """
         Record a failed connection to the host.
 
-        @param fall: how many failures in a row put it out.
+        @param fall: the number of failures in a row that mark it down.
         @param trial: whether that connection was the host's trial.
         @return: whether the host was up or on trial, and is down now.
         """
@@ -143,17 +143,17 @@ class PassiveHealth:
         """
         Record a failed connection to an actively checked host.
 
-        @return: how many have failed in a row.
+        @return: the number of failures in a row.
         """
         self.failures += 1
         return self.failures
 
     def succeeded(self, now: float) -> bool:
         """
-        Record a connection to the host that succeeded.
+        Record a successful connection to the host.
 
         @return: whether the host was not up before.
         """
         self.failures = 0
-        # Most hosts are up, and the table costs more to look at than this.
+        # Most hosts are up, and this costs less than the table.
         return self.state is not PassiveState.UP and self.happened(PassiveEvent.SUCCEEDED, now)

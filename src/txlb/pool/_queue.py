@@ -1,9 +1,9 @@
 """
 Clients that wait because every host is full.
 
-They are served in the order in which they came. If the host that has room could not
-be reached for a client before, the client lets the next one pass. The relay reads
-nothing of a client while it waits.
+They are served in the order in which they came. If the host that has room could not be
+reached for a client before, the next client is served instead. The relay reads no bytes
+of a client while it waits.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Woken = Callable[["Attempt | GaveUp"], object]
 
 class Waiting:
     """
-    A client's place in the queue of its group. Its owner calls L{whenWoken} at
-    once, and is called back exactly once, unless it calls L{cancel} before.
+    A client's place in the queue of its group. Its owner calls L{whenWoken} at once,
+    and is called back exactly once, unless it calls L{cancel} before.
 
     @ivar dial: the search that it belongs to.
-    @ivar deadline: until when it waits.
-    @ivar timer: when its wait ends; the queue keeps this.
+    @ivar deadline: the end of its wait.
+    @ivar timer: the timer for that; the queue sets this.
     """
 
     __slots__ = ("_queue", "_woken", "deadline", "dial", "timer")
@@ -40,18 +40,17 @@ class Waiting:
 
     def whenWoken(self, woken: Woken) -> None:
         """
-        Say what to call at the end of the wait.
+        Set the function to call at the end of the wait.
 
-        @param woken: is called with an L{Attempt} once it is this client's turn,
-            or with a L{GaveUp}: the time is over, or no host is left that
-            could get room. It must not raise.
+        @param woken: is called with an L{Attempt} when it is this client's turn, or
+            with a L{GaveUp}: the time is over, or no host is left that could get room.
+            It must not raise.
         """
         self._woken = woken
 
     def cancel(self) -> None:
         """
-        Leave the queue, as the client has gone. If it waits no more this does
-        nothing.
+        Leave the queue, because the client has gone. If it no longer waits, do nothing.
         """
         self._queue.forget(self)
 
@@ -72,8 +71,8 @@ class Queue:
     """
     The clients that wait in one group. Owned by the pool.
 
-    @param mayHelp: returns whether looking for a host could give a client a
-        host, or end a wait.
+    @param mayHelp: returns whether a look for hosts could give a client a host, or end
+        a wait.
 
     @ivar waiting: the clients that wait, the first one first.
     @ivar held: while this is set, no client is served: the pool is being changed.
@@ -105,8 +104,7 @@ class Queue:
 
     def serve(self) -> None:
         """
-        Wake the clients whose turn it is, and those that wait for nothing, as
-        something changed.
+        Wake the clients whose turn it is, and those that wait in vain, after a change.
         """
         # A client that is woken may end a connection at once. That goes on in
         # this loop, and not in a deeper one.

@@ -1,44 +1,43 @@
 """
-How often each client may come: a bucket of tokens for everybody, in bounded
-memory.
+The rate of connections of each client: a token bucket each, in bounded memory.
 """
 
 from __future__ import annotations
 
 import math
 
-#: How many clients are remembered at most. It takes about 10 MiB to be full.
+#: The most clients that are remembered. That takes about 10 MiB.
 MOST_CLIENTS = 65_536
 
-#: With every client that is new, so many are looked at whether they need be
-#: remembered: more than one, so that there are never many who need not.
+#: The number of old buckets that are reviewed at each new client: more than one, so
+#: that there are never many that are full and need not be kept.
 SWEPT = 2
 
-#: Where there is no room, the one of so many whose bucket is fullest is forgotten.
+#: If there is no room, the fullest of so many buckets is dropped.
 CANDIDATES = 16
 
-#: Seconds by which sums of floating-point numbers may be off.
+#: The rounding error of sums of floating-point numbers, in seconds.
 SLACK = 1e-9
 
 
 class ClientRates:
     """
-    A token bucket for each client. A bucket holds C{burst} tokens, and gets
-    C{rate} of them a second; every new connection takes one.
+    A token bucket for each client. A bucket holds C{burst} tokens, and gets C{rate} of
+    them a second; every new connection takes one.
 
-    All that is kept of a bucket is when it will be full again, and a bucket that
-    is full is not kept at all: the virtual scheduling algorithm of ITU-T I.371.
+    A bucket is stored as the time at which it will be full again, and a full bucket is
+    not stored: the virtual scheduling algorithm of ITU-T I.371.
 
-    There are at most so many buckets. Where one more is wanted, the fullest of a
-    few is given up, so that its client gains the few tokens that were missing.
-    Who has used up their tokens is among the emptiest, and would be forgotten
-    only if all others in the same window had used up more: for that somebody
-    needs as many addresses as there are buckets, and has to spend as many tokens
-    as all of these hold, each time, to gain one client's burst.
+    The number of buckets is bounded. If one more is needed, the fullest of a few is
+    dropped, and its client gains the few tokens that were missing. The bucket of a
+    client that has used up its tokens is among the emptiest. It is dropped only if all
+    others in the same window are emptier: for that an attacker needs as many addresses
+    as there are buckets, and has to spend as many tokens as all of these hold, each
+    time, to gain one client's burst.
 
     @param rate: new connections a second, above 0.
     @param burst: connections at once, at least 1; by default those of a second.
-    @param most: clients that are remembered, at least L{CANDIDATES}.
+    @param most: the most clients that are remembered, at least L{CANDIDATES}.
     """
 
     __slots__ = ("_clients", "_fullAt", "_hand", "_interval", "_most", "_places", "_tolerance")
@@ -58,7 +57,7 @@ class ClientRates:
 
     def take(self, client: bytes, now: float) -> bool:
         """
-        A client wants one token.
+        Take one token of a client.
 
         @param now: in seconds of a monotonic clock.
         @return: whether there was one.
@@ -99,7 +98,7 @@ class ClientRates:
 
     def _forget(self, place: int) -> None:
         """
-        The last one takes over its place.
+        Drop a bucket; the last one takes its place.
         """
         del self._places[self._clients[place]]
         client, fullAt = self._clients.pop(), self._fullAt.pop()

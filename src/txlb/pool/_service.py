@@ -1,5 +1,5 @@
 """
-What is counted of a service as a whole.
+The counts of a service as a whole.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import Enum
 
 class RefusalKind(Enum):
     """
-    Why a client was closed without having reached a host.
+    The reason for closing a client that has no host.
     """
 
     LIMIT = "limit"
@@ -30,14 +30,13 @@ class RefusalKind(Enum):
 
 class ServiceCounters:
     """
-    What has been counted of a service since it was made.
+    The counts of a service since it was made.
 
     @ivar active: connections that it has now.
-    @ivar accepted: connections that were let in.
-    @ivar refused: connections that were closed without having reached a host,
-        by kind.
-    @ivar notAccepting: why the service accepts no clients now; empty if it accepts them.
-        The balancer tells it.
+    @ivar accepted: connections that were accepted.
+    @ivar refused: connections that were closed before they reached a host, by kind.
+    @ivar notAccepting: the reason why the service accepts no clients now; empty if it
+        accepts them. The balancer sets it.
     """
 
     __slots__ = ("accepted", "active", "notAccepting", "refused")

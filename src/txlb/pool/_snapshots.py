@@ -1,5 +1,5 @@
 """
-How things stand at one moment, as plain data: what every view is made of.
+The state of one moment, as plain data, from which every view is made.
 """
 
 from __future__ import annotations
@@ -18,26 +18,25 @@ class HostSnapshot:
     One host at one moment.
 
     @ivar state: one word, see L{txlb.pool.Host.stateWord}.
-    @ivar reason: why it is down, for people; empty otherwise.
-    @ivar since: seconds that it has been in its state; of a host that is out, also
-        while it is tried again, seconds since it went out.
-    @ivar wanted: what people want of it: ready, drain or maintenance.
+    @ivar reason: the reason why it is down; empty otherwise.
+    @ivar since: seconds that it has been in its state; for a host that is down, also
+        while it is tried again, seconds since it went down.
+    @ivar wanted: its configured state: ready, drain or maintenance.
     @ivar backup: whether it is a backup host.
-    @ivar checked: what the last check found, for people; None where there was none.
+    @ivar checked: the result of the last check, in words; None if there was none.
     @ivar checkedAge: seconds since it ended, or None.
-    @ivar upShare: the share of the time since it was added in which it was in, 0
-        to 1.
+    @ivar upShare: the share of the time since it was added in which it was up, 0 to 1.
     @ivar pending: connections that are being opened.
-    @ivar drainedIn: seconds until the connections that it has left are reset, as it
-        drains or is leaving; None for never.
+    @ivar drainedIn: seconds until its remaining connections are reset, if it drains or
+        leaves; None for never.
     @ivar active: connections that are open or being opened.
     @ivar connections: connections that were established, in all.
     @ivar failures: connections that were not, in all.
     @ivar bytesIn: bytes from clients to the host, in all.
     @ivar bytesOut: bytes from the host to clients, in all.
     @ivar connectTime: seconds that the last successful connect took, or None.
-    @ivar load: how loaded it is, from 0 for idle to 1, smoothed; None for unknown.
-    @ivar loadAge: seconds since that was heard, or None.
+    @ivar load: its load, from 0 for idle to 1, smoothed; None for unknown.
+    @ivar loadAge: seconds since the last report of it, or None.
     """
 
     name: str
@@ -70,16 +69,17 @@ class GroupSnapshot:
     """
     One group at one moment.
 
-    @ivar ready: how many of its hosts may be chosen.
-    @ivar up: how many are up or unchecked, with room or without; no backup hosts.
+    @ivar ready: the number of its hosts that may be chosen.
+    @ivar up: the number of hosts that are up or unchecked, with room or without; no
+        backup hosts.
     @ivar backup: whether it is a backup group.
     @ivar backupUsed: whether its backup hosts are used.
-    @ivar allDown: what becomes of clients as no host is up: C{try} if they are sent
-        to hosts that are down, C{close} if they are closed; empty if a host is up.
-    @ivar waiting: how many clients wait for room.
-    @ivar maxQueue: how many can.
-    @ivar replaced: the scheduler that is configured, if it raised and another
-        one stands in for it; empty otherwise.
+    @ivar allDown: the fate of clients if no host is up: C{try} if they are sent to
+        hosts that are down, C{close} if they are closed; empty if a host is up.
+    @ivar waiting: the number of clients that wait for room.
+    @ivar maxQueue: the most that can wait.
+    @ivar replaced: the configured scheduler, if it raised and another one stands in for
+        it; empty otherwise.
     @ivar hosts: those that are configured, then those that are leaving.
     """
 
@@ -102,14 +102,15 @@ class ServiceSnapshot:
     """
     One service at one moment.
 
-    @ivar addresses: where it listens.
+    @ivar addresses: the addresses of its listeners.
     @ivar active: connections that it has.
-    @ivar accepted: connections that were let in, in all.
-    @ivar refused: connections that were closed at once or found no host, in
-        all, by kind.
-    @ivar serving: the name of the group that gets the connections now: the
-        enabled one, or a backup that stands in for it.
-    @ivar notAccepting: why it accepts no clients now; empty if it accepts them.
+    @ivar accepted: connections that were accepted, in all.
+    @ivar refused: connections that were closed at once or found no host, in all, by
+        kind.
+    @ivar serving: the name of the group that gets the connections now: the enabled one,
+        or a backup that stands in for it.
+    @ivar notAccepting: the reason why it accepts no clients now; empty if it accepts
+        them.
     """
 
     name: str
@@ -123,17 +124,17 @@ class ServiceSnapshot:
 
     def asDict(self) -> dict[str, object]:
         """
-        The snapshot in values that any format can hold.
+        Return the snapshot as values that any format can hold.
         """
         return asdict(self)
 
 
 def hostSnapshot(host: Host, now: float, drainedAt: float | None = None) -> HostSnapshot:
     """
-    Return a host as it is now.
+    Return the snapshot of a host.
 
     @param now: in seconds of the pool's clock.
-    @param drainedAt: when the connections that it has left are reset.
+    @param drainedAt: the time at which its remaining connections are reset.
     """
     counters = host.counters
     return HostSnapshot(

@@ -1,5 +1,5 @@
 """
-Times at which a pool has something to do.
+The times at which a pool has something to do.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ CROWD = 64
 
 class Timer:
     """
-    One thing that is due at a time. The part of the pool that made it sets and
-    clears it through the pool's L{Timers}.
+    One action that is due at a time. The part of the pool that made it sets and clears
+    it through the pool's L{Timers}.
 
-    @ivar when: the time at which it is due, in seconds of the pool's clock;
-        L{None} if it is not set.
-    @ivar action: is called with the current time if that time has come.
+    @ivar when: the time at which it is due, in seconds of the pool's clock; L{None} if
+        it is not set.
+    @ivar action: is called with the current time when that time has come.
     """
 
     __slots__ = ("action", "when")
@@ -51,7 +51,7 @@ class Timers:
 
     def set(self, timer: Timer, when: float) -> None:
         """
-        Let a timer be due at a time, instead of when it was due before.
+        Make a timer due at a time, instead of its former time.
         """
         if timer.when == when:
             return
@@ -65,7 +65,7 @@ class Timers:
 
     def clear(self, timer: Timer) -> None:
         """
-        Let a timer not be due any more. A timer that is not set stays so.
+        Clear a timer. A timer that is not set stays so.
         """
         if timer.when is not None:
             timer.when = None
@@ -73,7 +73,7 @@ class Timers:
 
     def nextDeadline(self) -> float | None:
         """
-        Return when the first timer is due; L{None} if none is set.
+        Return the time of the first timer; L{None} if none is set.
         """
         entries = self.entries
         while entries and entries[0][2].when != entries[0][0]:

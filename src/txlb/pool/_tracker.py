@@ -1,5 +1,5 @@
 """
-What puts a host out and in: checks, connections, agents.
+The health of hosts by checks, connections and agents.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from txlb.pool._timers import Timer, Timers
 from txlb.pool._weighing import Weighing
 from txlb.wire import AgentReply
 
-#: The failures that say something about the host.
+#: The failures that concern the host.
 MARKING = frozenset({FailureKind.REFUSED, FailureKind.TIMEOUT, FailureKind.UNREACHABLE})
 
 #: A host that closes a silent client within so many seconds of its connecting has
-#: not lost patience: it has failed.
+#: failed; a later close may be a timeout of its own.
 PROMPT = 1.0
 
-#: The most that an agent can make of the configured weight of its host, as a share.
-#: HAProxy caps the weight that results at 256. Here the share is capped, as weights
-#: have another range: an agent is not trusted, and can't take all clients of a group.
+#: The greatest share of its host's configured weight that an agent can set. HAProxy
+#: caps the resulting weight at 256. Here the share is capped, because weights have
+#: another range: an agent is not trusted, and can't take all clients of a group.
 MOST_SHARE = 2.56
 
 Settings = Callable[[], ProxyGroup]
@@ -96,7 +96,7 @@ class HealthTracker:
         host.counters.failures += 1
         host.preferNextAddress()
         if failure.kind is FailureKind.TIMEOUT:
-            # A refusal is quick, which does not make the host a quick one.
+            # A refusal is quick, which does not make the host fast.
             self._rotation.sampled(host, now - lease.since)
         fall = self._settings().passiveFall
         if host.health.watched:
@@ -114,8 +114,8 @@ class HealthTracker:
 
     def abandoned(self, lease: Lease, now: float) -> None:
         """
-        Record that the work of a lease ended without saying anything about the
-        host. If it was the host's trial, the next client is its trial.
+        Record that the work of a lease ended without a result for the host. If it was
+        the host's trial, the next client tries the host.
         """
         if lease.trial:
             lease.host.trial = None
@@ -126,7 +126,7 @@ class HealthTracker:
         """
         Begin the trial of a host that is due, if this lease is its next client.
 
-        @return: whether it is.
+        @return: whether it began.
         """
         host = lease.host
         if not host.passive.happened(PassiveEvent.PICKED, now):
@@ -138,8 +138,8 @@ class HealthTracker:
 
     def decided(self, lease: Lease, now: float) -> None:
         """
-        Take the end of a lease that was a host's trial, and had no connection to
-        report, for the verdict.
+        Take the end of a lease that was a host's trial, and reported no connection, as
+        the verdict.
         """
         if lease.outcome is Outcome.DONE:
             self._succeeded(lease.host, now)
@@ -158,7 +158,7 @@ class HealthTracker:
 
     def ended(self, lease: Lease, now: float) -> None:
         """
-        See whether the host answered, as a connection ended whose protocol has
+        Count the answer of a host to a connection that has ended, if the protocol has
         an answer to each client.
         """
         host = lease.host
@@ -166,7 +166,7 @@ class HealthTracker:
             host.unanswered = 0
             return
         reset = lease.outcome is Outcome.HOST_RESET
-        # Many a host closes a silent client in good order after a time of its own.
+        # Many hosts close a silent client in good order after a timeout of their own.
         asked = lease.bytesIn or now - lease.since <= PROMPT
         if not lease.hostFirst or not (reset or (lease.outcome is Outcome.DONE and asked)):
             return
@@ -174,7 +174,7 @@ class HealthTracker:
         fall = self._settings().answerFall
         if host.unanswered < fall or not host.isIn or host.leaving:
             return
-        # After it came back, one more connection without an answer puts it out.
+        # After the host came back, one more connection without an answer marks it down.
         host.unanswered = fall - 1
         if self._mayBlame(host):
             host.blamed = True
@@ -182,8 +182,8 @@ class HealthTracker:
 
     def _mayBlame(self, host: Host) -> bool:
         """
-        Return whether a host may be put out for something that clients can bring
-        about. At most a third of the hosts is, and never the last ready one.
+        Return whether a host may be marked down for something that clients can cause.
+        At most a third of the hosts may, and never the last ready one.
         """
         blamed = sum(each.blamed for each in self._hosts.values())
         left = self._rotation.readyCount - host.held
@@ -193,7 +193,7 @@ class HealthTracker:
 
     def agentSaid(self, host: Host, reply: AgentReply, now: float) -> None:
         """
-        Apply what an agent beside a host asks for. See
+        Apply the requests of an agent beside a host. See
         L{txlb.pool.HostPool.reportAgent}.
         """
         before = (host.asked, host.agentShare, host.agentLimit)
@@ -270,8 +270,8 @@ class HealthTracker:
         Apply the result of a check. See L{txlb.pool.HostPool.reportCheck}.
         """
         if not result.passed:
-            # Checks go to the address that the next client gets, so that they find
-            # the one address of a name that works as clients do.
+            # Checks use the address of the next client, so that they find the one
+            # address of a name that works, as clients do.
             host.preferNextAddress()
         health = host.health
         wasIn, starting = health.isHealthy, health.state is HealthState.STARTING
@@ -287,8 +287,7 @@ class HealthTracker:
 
     def awaitCheck(self, host: Host, now: float) -> None:
         """
-        Send nothing to a host before its first check, if the group is so
-        configured.
+        Send no clients to a host before its first check, if the group is configured so.
         """
         health = host.health
         if health.watched and self._settings().initialState == "check" and host.isIn:
@@ -321,7 +320,7 @@ class HealthTracker:
 
     def _putOut(self, host: Host, reason: str, now: float) -> None:
         """
-        Put a host out as connections to it fail.
+        Mark a host down because connections to it fail.
         """
         health, passive = host.health, host.passive
         if not health.watched:
@@ -356,6 +355,8 @@ class HealthTracker:
 
     def _cameIn(self, host: Host, reason: str, now: float, starting: bool = False) -> None:
         """
+        Mark a host up.
+
         @param starting: whether the host waited for its first check.
         """
         host.cameIn(now)

@@ -1,14 +1,14 @@
 """
-What a host weighs now: its configured weight, after slow start and load.
+The effective weight of a host: its configured weight, after slow start and load.
 
 A host that is new or came back starts slowly: its weight grows linearly over
-C{slowStart} seconds, in steps, as HAProxy's C{slowstart} does. A host whose load
-is known weighs what it has left of itself, smoothed exponentially, so that one
-odd moment moves little; where nothing was heard of it for three intervals it
-weighs as configured again. The weight is never 0 by either: that would take a
-host out, which is for those to decide who know that it is ill. But a host that
-itself says that nothing is left gets nothing new, as with C{0%} in HAProxy, as
-long as others have something left.
+C{slowStart} seconds, in steps, as with HAProxy's C{slowstart}. The weight of a host
+whose load is known is multiplied by the share that is left, smoothed exponentially, so
+that one odd report has little effect. If there is no report for three intervals the
+configured weight applies again. Neither makes the weight 0: that would take the host
+out of rotation, which checks have to decide. But a host that itself reports that
+nothing is left gets no new connections, as with C{0%} in HAProxy, as long as others
+have something left.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from txlb.pool._timers import Timer, Timers
 #: is half a step and no weight is 0.
 STEPS = 20
 
-#: So many intervals without news make a load unknown.
+#: The number of intervals without a report that make a load unknown.
 SILENT_INTERVALS = 3
 
-#: How loads are taken that are reported without having been asked for.
+#: The rules for loads that are reported without a probe.
 REPORTED = ResourceProbe()
 
 
 class Weighing:
     """
-    Keeps the effective weights of a pool's hosts. Owned by the pool, whose parts
-    call it before they publish what happened.
+    The effective weights of a pool's hosts. Owned by the pool, whose parts call it
+    before they publish events.
 
     @param settings: returns the settings of the group.
     @param changed: is called with a host whose weight or readiness changed.
 
-    @ivar running: whether a host that is added starts slowly. The hosts that a
-        pool is made with don't.
+    @ivar running: whether a host that is added starts slowly. The hosts that a pool is
+        made with don't.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Weighing:
 
     def started(self, host: Host, now: float) -> None:
         """
-        A host is new, or came back: its weight grows from here. The caller
-        brings its policy in line.
+        Let the weight of a host that is new, or came back, grow from now on. The caller
+        updates the policy.
         """
         if self.running and self._settings().slowStart > 0:
             host.slowSince = now
@@ -69,20 +69,19 @@ class Weighing:
 
     def cameIn(self, host: Host, first: bool, now: float) -> None:
         """
-        Checks put a host in that was out.
+        Take note of a host that checks have marked up.
 
-        @param first: whether it was out only because it had not been checked
-            yet. Then it starts slowly if it was added later, not if it was
-            there from the beginning.
+        @param first: whether it was down only because it had not been checked yet. Then
+            it starts slowly if it was added later, not if the pool was made with it.
         """
         if not first or host.slowSince is not None:
             self.started(host, now)
 
     def reported(self, host: Host, available: float, now: float) -> None:
         """
-        A host says what it has left.
+        Take a host's report of its load.
 
-        @param available: 0 to 1.
+        @param available: the share that is left, 0 to 1.
         """
         before = host.load
         if before is None:
@@ -90,14 +89,14 @@ class Weighing:
         else:
             before.heard(available, self._rules.smoothing, now)
         self.refresh(host, now)
-        # Afterwards: whoever is told looks what is due next.
+        # Afterwards, because the subscriber looks at what is due next.
         if before is None:
             message = f"its load is known: {1 - available:.0%}"
             self._announcer.ofHost(EventKind.HOST_LOAD_KNOWN, host, message, now)
 
     def refresh(self, host: Host, now: float) -> None:
         """
-        A host's configured weight or its load changed.
+        Weigh a host whose configured weight or load changed.
         """
         if not host.leaving:
             self._weigh(host, now)
@@ -105,7 +104,7 @@ class Weighing:
 
     def forget(self, host: Host) -> None:
         """
-        A host is removed: don't weigh it again.
+        Stop weighing a host that is removed.
         """
         if host.weighTimer is not None:
             self._timers.clear(host.weighTimer)
@@ -122,8 +121,9 @@ class Weighing:
 
     def _forget(self, host: Host, now: float) -> float:
         """
-        @return: for how many seconds the load was not heard that is unknown now;
-            0 where it is known or was not.
+        Forget a load that is too old.
+
+        @return: the seconds without a report; 0 if the load is known or was not known.
         """
         if host.load is None or now < host.load.at + self._patience:
             return 0.0
@@ -153,7 +153,7 @@ class Weighing:
         if host.load is not None:
             weight *= host.load.share
             self._wake(host, host.load.at + self._patience)
-        # While it drains it has the weight that it had, as 0 is none to choose by.
+        # A draining host keeps its weight, because policies can't use 0.
         if weight > 0:
             host.effectiveWeight = weight
 
@@ -170,15 +170,17 @@ class Weighing:
 
 def _grown(since: float, slowStart: float, now: float) -> tuple[float, float | None]:
     """
-    @return: the share of its weight that a host has, and when it has more;
-        L{None} where it has all.
+    Compute slow start.
+
+    @return: the share of its weight that a host has, and the time at which it has more;
+        L{None} if it has all.
     """
     step = int(STEPS * (now - since) / slowStart) if slowStart > 0 else STEPS
     if step >= STEPS:
         return 1.0, None
     step = max(step, 0)
     until = since + slowStart * (step + 1) / STEPS
-    # By rounding the end of a step may not lie behind its beginning.
+    # Rounding must not put the end of a step behind its beginning.
     while until <= now and step < STEPS:
         step += 1
         until = since + slowStart * (step + 1) / STEPS
