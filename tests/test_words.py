@@ -53,7 +53,7 @@ ALLOWED = {
 }
 
 #: What is no prose: names in docstrings, and literals in pages.
-MARKUP = re.compile(r"[CL]\{[^{}]*\}|``.*?``|:\w+:`[^`]*`", re.DOTALL)
+MARKUP = re.compile(r"[CL]\{[^{}]*\}|@param \w+:|``.*?``|:\w+:`[^`]*`", re.DOTALL)
 
 
 def proseOfPython(source: str) -> Iterator[tuple[int, str]]:

@@ -17,12 +17,12 @@ STYLES = ("text", "json")
 
 class AccessLog:
     """
-    Writes the records of finished connections, as text with the fields of
-    HAProxy's tcplog in their order, or as JSON, one object a line.
+    The writer of records of finished connections, as text with the fields of HAProxy's
+    tcplog in their order, or as JSON, one object a line.
 
-    Text: time, client, service, group/host, milliseconds to connect and in
-    all, bytes to the host and to the client, how it ended, hosts that were
-    tried, and the connections left of balancer, service, group and host.
+    Text: time, client, service, group/host, milliseconds to connect and in all, bytes
+    to the host and to the client, the outcome, hosts that were tried, and the
+    connections left of balancer, service, group and host.
 
     @param write: takes a line without its end.
     @param style: C{text} or C{json}.
@@ -44,7 +44,7 @@ class AccessLog:
     @classmethod
     def toFile(cls, file: TextIO, style: str = "text") -> AccessLog:
         """
-        Write to an open file, which stays its owner's.
+        Write to an open file, which the caller still owns.
         """
         return cls(lambda line: file.write(line + "\n"), style)
 

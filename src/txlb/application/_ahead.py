@@ -1,5 +1,5 @@
 """
-Finding out what a reload would do, without doing it.
+The effect of a reload, computed without doing it.
 
 Everything here is pure, and may be called in a thread.
 """
@@ -27,12 +27,12 @@ _DECIDE = (
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """
-    What loading a configuration would do.
+    The effect of loading a configuration.
 
-    @ivar loaded: the configuration. Its services are the very values that run wherever
-        they are equal.
+    @ivar loaded: the configuration. Its services are the very values that run if they
+        are equal.
     @ivar services: the services that would run, with live changes.
-    @ivar plan: what would change.
+    @ivar plan: the changes.
     """
 
     loaded: Configuration
@@ -47,13 +47,13 @@ def lookAhead(
     discard: bool,
 ) -> Ahead:
     """
-    Find out what loading a configuration would do.
+    Compute the effect of loading a configuration.
 
     @param loaded: the configuration that was loaded before.
     @param running: the services that run.
     @param new: the configuration to load.
     @param discard: whether live changes that are not in it are undone.
-    @raise ConfigurationConflict: it contradicts what was changed live.
+    @raise ConfigurationConflict: it contradicts live changes.
     """
     kept = replace(new, services=keptWhereEqual(running, new.services))
     services = kept.services if discard else _merged(loaded, running, kept)
@@ -64,9 +64,10 @@ def lookAhead(
 
 def driftOf(path: str, loaded: Configuration, running: Sequence[ProxyService]) -> Drift:
     """
-    Compare a file as it is now, and what runs, with the file as it was loaded.
+    Compare a file as it is now, and the running services, with the file as it was
+    loaded.
 
-    @raise ConfigurationError: something is wrong with the file.
+    @raise ConfigurationError: the file has an error.
     """
     new = loadConfiguration(path)
     return Drift(loaded.planTo(new), changesBetween(loaded.services, running))

@@ -1,5 +1,5 @@
 """
-From the listeners that there are to those that are wanted.
+The change from the present listeners to the wanted ones.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only looked for
 @dataclass(frozen=True, slots=True)
 class Place:
     """
-    One listener that is wanted.
+    One wanted listener.
 
-    @ivar index: which of the service's listeners it is, from 0.
+    @ivar index: its index in the service's listeners, from 0.
     @ivar name: its name: the service's name, with C{-1}, C{-2} and so on appended if
         the service has several listeners.
     """
@@ -43,7 +43,7 @@ class Place:
 
 def placesOf(services: Iterable[ProxyService]) -> list[Place]:
     """
-    The listeners of services.
+    List the listeners of services.
     """
     return [
         Place(
@@ -59,10 +59,10 @@ def placesOf(services: Iterable[ProxyService]) -> list[Place]:
 
 class Arrangement:
     """
-    One change of a balancer's listeners. First L{open}; then, when everything
-    else has been changed, L{settle}, or else L{undo}.
+    One change of a balancer's listeners. First L{open}; then, when everything else has
+    been changed, L{settle}, or else L{undo}.
 
-    @param present: the listeners that there are.
+    @param present: the present listeners.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Arrangement:
     ) -> None:
         self._balancer = balancer
         self._places = placesOf(services)
-        #: The one that is at the address already, for each place that has one.
+        #: The listener that is at the address already, for each place that has one.
         self._kept: dict[Place, ProxyListener] = {}
         self._opened: dict[Place, AnyListener] = {}
         #: The sockets whose files were changed, as they are and as they were.
@@ -93,10 +93,10 @@ class Arrangement:
 
     def open(self, engine: Engine) -> None:
         """
-        Listen wherever nobody listens yet, without accepting, and take who waits
-        where nobody will.
+        Listen at new addresses, without accepting, and accept the clients in the
+        backlogs of listeners that go.
 
-        @raise ListenError: an address can't be had.
+        @raise ListenError: the balancer can't listen on an address.
         """
         for place in self._places:
             kept = self._kept.get(place)
@@ -110,9 +110,9 @@ class Arrangement:
 
     def _changeSocket(self, kept: ProxyListener, wanted: ListenAddress) -> None:
         """
-        Give a UNIX socket that stays to whom it is to belong to.
+        Give a UNIX socket that stays to its new owner.
 
-        @raise ListenError: it can't be.
+        @raise ListenError: that is not possible.
         """
         present = kept.configuredAddress
         if (
@@ -123,7 +123,7 @@ class Arrangement:
             and isinstance(present, UNIXAddress)
             and isinstance(wanted, UNIXAddress)
         ):
-            # First, as a part of it may be done when it raises.
+            # Listed first, because a part of the change may be done when it raises.
             self._changed.append((wanted, present))
             changeSocket(present, wanted)
 
@@ -133,7 +133,7 @@ class Arrangement:
         except ListenError as error:
             cause = error.__cause__
             if not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
-                # That another listener is closed would change nothing.
+                # Closing another listener would change nothing.
                 raise
             for each in self._left:
                 ours = each.configuredAddress
@@ -159,10 +159,10 @@ class Arrangement:
 
     def settle(self, engine: Engine | None) -> None:
         """
-        Everything else has been changed: be what is wanted.
+        Apply the new listeners, after everything else has been changed.
         """
         proxies = self._balancer.proxies
-        # Names may change hands.
+        # Names may be exchanged.
         proxies.namedServices.clear()
         arranged, unused = [], []
         for place in self._places:
@@ -191,7 +191,7 @@ class Arrangement:
 
     def _spare(self, serviceName: str) -> ProxyListener | None:
         """
-        A listener of the service that is left over: it has moved.
+        Find a listener of the service that is left over: it has moved.
         """
         for each in self._left:
             if each.serviceName == serviceName:
@@ -202,7 +202,7 @@ class Arrangement:
 
 def _mayOverlap(ours: ListenAddress, wanted: ListenAddress) -> bool:
     """
-    Whether two addresses that differ may have a socket in common.
+    Tell whether two different addresses may have a socket in common.
     """
     if not isinstance(ours, TCPAddress) or not isinstance(wanted, TCPAddress):
         return False

@@ -23,11 +23,11 @@ _COMMON = frozenset(field.name for field in dataclasses.fields(HealthCheck)) - {
 
 def healthCheckFrom(check: CheckLike, settings: Mapping[str, Any]) -> HealthCheck | None:
     """
-    A check from what is short to write.
+    Make a check from a short form.
 
     @param check: the word of its kind, or a function, or a check.
     @param settings: those that every check has, and the options of its kind.
-    @raise ModelError: a setting breaks a rule, or there is none to have it.
+    @raise ModelError: a setting breaks a rule, or there is no check for it.
     """
     common = {name: value for name, value in settings.items() if name in _COMMON}
     options = {name: value for name, value in settings.items() if name not in _COMMON}
@@ -42,8 +42,8 @@ def healthCheckFrom(check: CheckLike, settings: Mapping[str, Any]) -> HealthChec
 
 class HealthService(Service):
     """
-    Checks the hosts of a balancer while it runs. Owned by the balancer, as its
-    child C{health}.
+    The health checks of a balancer, while it runs. Owned by the balancer, as its child
+    C{health}.
     """
 
     name = "health"
@@ -54,7 +54,7 @@ class HealthService(Service):
 
     def startService(self) -> None:
         """
-        Begin to check.
+        Start checking.
         """
         super().startService()
         self._heartbeat = self._balancer.engine.heartbeat
@@ -62,7 +62,7 @@ class HealthService(Service):
 
     def stopService(self) -> None:
         """
-        Check no more.
+        Stop checking.
         """
         super().stopService()
         heartbeat, self._heartbeat = self._heartbeat, None
@@ -71,11 +71,10 @@ class HealthService(Service):
 
     def verified(self, check: HealthCheck) -> HealthCheck:
         """
-        See that a check can be made.
+        Test that a check can be made.
 
-        @return: the same, as a configuration file would give it.
-        @raise UnknownName: there is no such kind of check, or it has no such
-            option.
+        @return: the same check, as a configuration file would give it.
+        @raise UnknownName: there is no such kind of check, or it has no such option.
         @raise ModelError: its options are wrong.
         """
         check = normalized(check)

@@ -1,5 +1,5 @@
 """
-A balancer that has a process to itself, as under C{twistd txlb}.
+A balancer with a process of its own, as under C{twistd txlb}.
 """
 
 from __future__ import annotations
@@ -25,26 +25,25 @@ from txlb.errors import TxlbError
 
 _log = Logger()
 
-#: What a terminal and a supervisor send.
+#: Signals from a terminal and a supervisor.
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Daemon(MultiService):
     """
-    A balancer with what belongs to it, and the answer to signals: the first
-    SIGTERM or SIGINT begins the graceful stop, after which the process ends
-    with status 0; a second one resets every connection. SIGHUP loads the
-    configuration file again. If there is none, it is what a terminal sends that is
-    closed, and stops the balancer too. SIGUSR1 does nothing here: log files are opened
-    anew by those that have them.
+    A balancer with its services, and the answer to signals. The first SIGTERM or SIGINT
+    begins the graceful stop, after which the process ends with status 0; a second one
+    resets every connection. SIGHUP loads the configuration file again. Without a file,
+    SIGHUP means that the terminal was closed, and stops the balancer too. SIGUSR1 does
+    nothing here: the owners of log files open them anew.
 
     @param balancer: the balancer.
     @param before: services that are started before it and stopped after it.
-    @param after: services that are started after it and stopped when it has
-        stopped, and before C{before}: those by which it is watched and changed.
+    @param after: services that are started after it and stopped when it has stopped,
+        and before C{before}: those by which it is watched and changed.
     @param reactor: by default the global one, from when the service starts.
-    @param supervisor: who is told when it serves and when it stops; by default
-        nobody.
+    @param supervisor: is notified when the balancer serves and when it stops; by
+        default none.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Daemon(MultiService):
 
     def startService(self) -> None:
         """
-        Start everything, and answer signals from here on.
+        Start everything, and answer signals from now on.
         """
         self._reactor = pickedReactor(self._reactor)
         self._takeSignals()
@@ -107,7 +106,7 @@ class Daemon(MultiService):
             return
         self._told = state
         if not waiting or self._reloading:
-            # The end of a reload is told as the readiness is.
+            # The end of a reload is reported in the same way as readiness.
             self._wasReady = True
             self.supervisor.ready(state)
         else:
@@ -124,7 +123,7 @@ class Daemon(MultiService):
             if before != handler:
                 self._restore.insert(0, functools.partial(signal.signal, number, before))
         if signal.SIGHUP in earlySignals.came:
-            # It came when the file had perhaps been read already.
+            # The signal came when the file had perhaps been read already.
             earlySignals.came.discard(signal.SIGHUP)
             handlers[signal.SIGHUP](signal.SIGHUP, None)
 
@@ -136,9 +135,10 @@ class Daemon(MultiService):
 
     def reload(self) -> None:
         """
-        SIGHUP has come: load the configuration file again. What is wrong with it
-        is in the log, and then nothing has changed. If it is being loaded, it is loaded once
-        more after that, as it may have been read before it was changed.
+        Load the configuration file again, because SIGHUP has come. If it has an error,
+        the log has the error and nothing has changed. If it is being loaded, it is
+        loaded once more after that, because it may have been read before it was
+        changed.
         """
         if not self.running:
             return
@@ -146,7 +146,7 @@ class Daemon(MultiService):
             self._loadAgain = True
             return
         _log.info("SIGHUP: loading the configuration file again")
-        # Before it was ready it can't be so again.
+        # A balancer that was not ready before can't become ready again.
         if self._wasReady:
             self.supervisor.reloading()
         self._loading = True
@@ -167,10 +167,10 @@ class Daemon(MultiService):
 
     def signalled(self, name: str) -> None:
         """
-        A signal to end has come. Where the stop is under way already, be it for
-        another reason, it ends the waiting.
+        Stop, because a signal to end has come. If the balancer is stopping already,
+        also for another reason, end the grace time.
 
-        @param name: its name, such as C{SIGTERM}.
+        @param name: the signal's name, such as C{SIGTERM}.
         """
         self._signals += 1
         if self._signals == 1 and self.running:
@@ -182,10 +182,10 @@ class Daemon(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop the balancer, then what is used to watch it, then the rest.
+        Stop the balancer, then the services by which it is watched, then the rest.
 
-        @return: fires with L{None} when all have stopped. It fails as the first
-            of them does.
+        @return: fires with L{None} when all have stopped. It fails as the first of them
+            does.
         """
         self.running = 0
         self.supervisor.stopping("letting connections end")
@@ -208,13 +208,13 @@ class Daemon(MultiService):
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     """
-    The default would kill the process.
+    Do nothing. The default would kill the process.
     """
 
 
 def _suppressed(reason: Failure) -> None:
     """
-    Drop what was wrong with a reload, as it is in the log.
+    Drop the error of a reload, because the log has it.
     """
     reason.trap(TxlbError)
 

@@ -1,5 +1,5 @@
 """
-What all parts of a running balancer share.
+The parts of one run of a balancer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from txlb.proxy import (
 from txlb.resolve import NameService
 from txlb.resources import ResourceMonitor
 
-#: Why there is no fast relay if the reactor listens.
+#: The reason against the fast relay if the reactor listens.
 IN_MEMORY = "this reactor opens no sockets"
 
 _log = Logger()
@@ -100,16 +100,16 @@ class Engine:
         self.started = False
         self._record = record
         self._frontends: dict[str, Frontend] = {}
-        # Of services that are no longer there, until their connections have ended.
+        # The frontends of removed services, until their connections have ended.
         self._former: list[Frontend] = []
         self.prepare(manager.services.values())
         self.configure()
 
     def prepare(self, services: Iterable[ProxyService]) -> None:
         """
-        Have everything that these services need, before they are the manager's.
+        Prepare everything that these services need, before they are the manager's.
 
-        @raise ModelError: one asks for a relay that can't be had here, or for a
+        @raise ModelError: a service asks for a relay that is not available, or for a
             health check that can't be made.
         """
         for _ in self.preparing(services):
@@ -142,7 +142,7 @@ class Engine:
 
     def _fit(self) -> None:
         """
-        Say how many connections and pipes there may be.
+        Compute the most connections and pipes.
         """
         if self._inMemory:
             return
@@ -153,8 +153,8 @@ class Engine:
 
     def configure(self) -> None:
         """
-        Serve the manager's services as they are now. What stays goes on; those
-        that are gone take nobody new.
+        Serve the manager's services as they are now. Services that stay go on; those
+        that are gone accept no new clients.
         """
         services = self._manager.services
         for name in [name for name in self._frontends if name not in services]:
@@ -194,8 +194,10 @@ class Engine:
 
     def setRecord(self, record: Callable[[ConnectionRecord], object] | None) -> None:
         """
-        @param record: is called with the record of each connection that has
-            ended; L{None} for no records.
+        Set the receiver of records.
+
+        @param record: is called with the record of each connection that has ended;
+            L{None} for no records.
         """
         self._record = record
         for frontend in self._allFrontends():
@@ -276,9 +278,9 @@ class Engine:
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
     ) -> object:
         """
-        Who is behind a connection that a host has.
+        Return the client behind a connection that a host has.
 
-        @raise UnknownConnection: there is none, or it can't be told which.
+        @raise UnknownConnection: there is no such connection, or more than one.
         """
         if not self._table.tracking:
             self._table.tracking = True
@@ -290,7 +292,7 @@ class Engine:
         """
         Wait for the connections to end.
 
-        @param graceTime: seconds after which those that are left are reset.
+        @param graceTime: seconds after which the remaining ones are reset.
         @return: fires with L{None} when there is none left. It does not fail.
         """
         self.readiness.stop()
@@ -324,7 +326,7 @@ class Engine:
 
     def cutSoon(self, host: Host, outcome: Outcome) -> None:
         """
-        Reset the connections of a host, but not while an event of one is told.
+        Reset the connections of a host, but not while an event of one is handled.
         """
         self.deadlines.after(0.0, lambda: self._cut(host, outcome))
 

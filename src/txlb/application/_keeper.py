@@ -1,6 +1,6 @@
 """
-What a balancer does with its configuration file by itself: saving what was
-changed live, and following the file when others change it.
+Automatic actions on the configuration file: saving live changes, and following changes
+of the file.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from txlb.errors import TxlbError
 from txlb.manager import ProxyManager
 from txlb.model import Plan
 
-#: Seconds from one look at the file to the next. A file that has changed is read
-#: when it has not changed since the look before, so that one which is still
-#: being written is left alone: half a second to a second after the last write.
+#: Seconds from one look at the file to the next. A file that has changed is read when
+#: it has not changed since the look before, so a file that is still being written is
+#: not read: half a second to a second after the last write.
 POLL = 0.5
 
 _log = Logger()
 
-#: What a file is known by: its device, number, size and time of change.
+#: The identity of a file's content: its device, number, size and time of change.
 _Stamp = tuple[int, int, int, int]
 
 
 class FileKeeper(Service):
     """
-    Saves and follows a configuration file, as its C{<configCheck>} says.
+    The automatic saving and loading of a configuration file, as its C{<configCheck>}
+    says.
 
     @param file: the file.
-    @param manager: what is changed by it, and what is said to be changed by it.
+    @param manager: the manager that loading changes, and whose changes are saved.
     @param reactor: by default the global one, from when the service starts.
     @param seconds: a monotonic clock.
     """
@@ -60,7 +61,7 @@ class FileKeeper(Service):
         self._saving = False
         self._save: Deadline | None = None
         self._look: Deadline | None = None
-        # As it was when it was last dealt with, and at the last look.
+        # The file when it was last handled, and at the last look.
         self._known: _Stamp | None = None
         self._seen: _Stamp | None = None
         file.follow(self._configured)
@@ -77,7 +78,7 @@ class FileKeeper(Service):
 
     def stopService(self) -> None:
         """
-        End. What was changed and not saved by now is not saved.
+        End. Changes that are not saved by now are not saved.
         """
         super().stopService()
         if self._deadlines is not None:
@@ -91,7 +92,7 @@ class FileKeeper(Service):
 
     def _schedule(self) -> None:
         """
-        Do from now on what the file says.
+        Follow the settings of the file from now on.
         """
         if self._deadlines is None:
             return
@@ -121,7 +122,7 @@ class FileKeeper(Service):
         self._saving = False
         reason.trap(TxlbError, CancelledError)
         error = reason.value
-        # It is tried again and again, and tells the same only once.
+        # Saving is tried again and again; the same error is logged once.
         if isinstance(error, TxlbError) and forLog(error) != self._said:
             self._said = forLog(error)
             _log.error("{path}: not saved: {error}", path=self._file.path, error=self._said)
@@ -148,14 +149,14 @@ class FileKeeper(Service):
         try:
             status = os.stat(self._file.path)
         except OSError:
-            # It is being replaced, or gone: nothing to load.
+            # The file is being replaced, or gone: there is no file to load.
             return None
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _suppressed(reason: Failure) -> None:
     """
-    Drop what was wrong with the file, as it is in the log.
+    Drop an error of the file, because the log has it.
     """
     reason.trap(TxlbError)
 

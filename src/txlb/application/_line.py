@@ -1,5 +1,5 @@
 """
-A line for work of which there is one at a time.
+A queue for work that is done one piece at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, DeferredLock, fail
 
 from txlb.errors import ChangeUnderWay
 
-#: How many may wait.
+#: The most pieces that may wait.
 MOST_WAITING = 8
 
 _Result = TypeVar("_Result")
@@ -20,8 +20,8 @@ _Result = TypeVar("_Result")
 
 class Line:
     """
-    Does one thing after the other: reading a file, loading it, saving to it. Owned by
-    the L{txlb.application.ConfigurationFile}.
+    A queue of work on a file, done one after the other: reading, loading, saving. Owned
+    by the L{txlb.application.ConfigurationFile}.
     """
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class Line:
     @property
     def busy(self) -> bool:
         """
-        Whether something is being done.
+        Whether a piece of work is under way.
         """
         return bool(self._lock.locked)
 
     def run(self, begin: Callable[[], Coroutine[Deferred[Any], Any, _Result]]) -> Deferred[_Result]:
         """
-        Do something when everything before it is done. It is done in the name of the actor
-        that acts now.
+        Do a piece of work when everything before it is done. It is done in the name of
+        the present author.
 
-        @return: fires with the result, and fails as it does; with L{ChangeUnderWay} if
-            too much waits already.
+        @return: fires with the result, and fails as the work does; with
+            L{ChangeUnderWay} if too many pieces wait already.
         """
         if len(self._lock.waiting) >= MOST_WAITING:
             return fail(
@@ -63,7 +63,7 @@ class Line:
 
     def stop(self) -> None:
         """
-        Cancel what is being done and what waits.
+        Cancel the work that is under way and the work that waits.
         """
         for waiting in tuple(self._lock.waiting):
             waiting.cancel()

@@ -1,5 +1,5 @@
 """
-One address on which a service is offered.
+One listener of a service.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from txlb.proxy import AnyListener
 if TYPE_CHECKING:
     from txlb.application.service import LoadBalancedService
 
-# The events of listeners are the service's, whichever file they come from.
+# The events of listeners have the namespace of the service, which users know.
 _log = Logger(namespace="txlb.application.service")
 
 
 class ProxyListener(Service):
     """
-    One address on which a service is offered. Owned by its balancer.
+    One listener of a service. Owned by its balancer.
 
     @ivar serviceName: the name of the service.
-    @ivar index: which of the service's listeners it is, from 0.
+    @ivar index: its index in the service's listeners, from 0.
     """
 
     def __init__(self, balancer: LoadBalancedService, serviceName: str, index: int) -> None:
@@ -37,7 +37,7 @@ class ProxyListener(Service):
     @property
     def configured(self) -> Listener:
         """
-        The listener as the manager has it.
+        The configured listener, from the manager.
         """
         service = self._balancer.manager.getService(self.serviceName)
         return service.listeners[self.index]
@@ -45,24 +45,23 @@ class ProxyListener(Service):
     @property
     def configuredAddress(self) -> ListenAddress:
         """
-        The address as the manager has it.
+        The configured address, from the manager.
         """
         return self.configured.address
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """
-        Where it really listens: with the ports that the system chose, and both
-        kinds of address where it listens on every interface; empty where it
-        does not listen.
+        The addresses on which it listens, with the ports that the system chose; both
+        kinds of address if it listens on every interface; empty if it does not listen.
         """
         return () if self._listener is None else tuple(self._listener.addresses)
 
     def bind(self) -> None:
         """
-        Listen, without accepting yet; does nothing where it does.
+        Listen, without accepting yet. If it listens, do nothing.
 
-        @raise ListenError: the address can't be had.
+        @raise ListenError: it can't listen on the address.
         """
         if self._listener is None:
             engine = self._balancer.engine
@@ -70,7 +69,7 @@ class ProxyListener(Service):
 
     def unbind(self) -> None:
         """
-        Listen no more.
+        Stop listening.
         """
         listener, self._listener = self._listener, None
         if listener is not None:
@@ -107,7 +106,7 @@ class ProxyListener(Service):
 
     def acceptOrNot(self) -> None:
         """
-        Begin or cease to accept clients, as the service's readiness says.
+        Start or stop accepting clients, according to the service's readiness.
         """
         if self._listener is None:
             return
@@ -120,10 +119,10 @@ class ProxyListener(Service):
         self, serviceName: str, index: int, name: str, listener: AnyListener | None
     ) -> AnyListener | None:
         """
-        Offer this from now on, by this name, where the listener listens.
+        Serve this listener from now on, by this name, at a place that is listened on.
 
-        @param listener: L{None} where nobody listens yet.
-        @return: what is to be closed, as it is not used any more.
+        @param listener: L{None} if the place is not listened on yet.
+        @return: the former listener to close, if there is one.
         """
         old, self._listener = self._listener, listener
         self.serviceName, self.index, self.name = serviceName, index, name
@@ -133,7 +132,7 @@ class ProxyListener(Service):
 
     def release(self) -> AnyListener | None:
         """
-        Give away what listens, be it to another, or to be closed.
+        Give the listening sockets away, to another listener or to be closed.
         """
         listener, self._listener = self._listener, None
         return listener
@@ -141,22 +140,22 @@ class ProxyListener(Service):
     @property
     def listener(self) -> AnyListener | None:
         """
-        What listens; L{None} where nobody does.
+        The listening sockets; L{None} if it does not listen.
         """
         return self._listener
 
     def stopService(self) -> None:
         """
-        Take those who wait in the backlog, and listen no more.
+        Accept the clients in the backlog, and stop listening.
         """
         super().stopService()
         self.unbind()
 
     def moveTo(self, address: ListenAddress) -> tuple[Address, ...]:
         """
-        Listen elsewhere. See L{LoadBalancedService.switchPort}.
+        Listen on another address. See L{LoadBalancedService.switchPort}.
 
-        @raise ListenError: it can't be had. Then nothing has changed.
+        @raise ListenError: it can't listen on the address. Then nothing has changed.
         """
         self._balancer.manager.refuseIfUnderWay()
         engine, before = self._balancer.engine, self.configured
@@ -181,7 +180,7 @@ class ProxyListener(Service):
             )
         self.acceptOrNot()
         if old is not None:
-            # Who waits at one that was inherited would wait for nobody.
+            # Clients in the backlog of an inherited socket would wait in vain.
             old.drain()
             old.close()
         return self.addresses

@@ -1,5 +1,5 @@
 """
-The service that asks hosts what they have left.
+The service that asks hosts for their loads.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 class ResourceService(Service):
     """
-    Asks the hosts of a balancer what they have left while it runs. Owned by the
-    balancer, as its child C{resources}.
+    The resource probes of a balancer, while it runs. Owned by the balancer, as its
+    child C{resources}.
     """
 
     name = "resources"
@@ -27,7 +27,7 @@ class ResourceService(Service):
 
     def startService(self) -> None:
         """
-        Begin to ask.
+        Start asking.
         """
         super().startService()
         self._monitor = self._balancer.engine.monitor
@@ -35,7 +35,7 @@ class ResourceService(Service):
 
     def stopService(self) -> None:
         """
-        Ask no more.
+        Stop asking.
         """
         super().stopService()
         monitor, self._monitor = self._monitor, None

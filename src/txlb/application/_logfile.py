@@ -29,16 +29,17 @@ NAMESPACE = "txlb."
 @implementer(ILogObserver)
 class LogFileService(Service):
     """
-    Writes what the balancer logs to a file of its own, beside the log of the
-    process. The file is rotated by size, and opened anew on SIGUSR1, for programs
-    that rotate it from outside. Writing never raises; see L{txlb.process.RotatedFile}.
+    The writer of the balancer's log to a file of its own, beside the log of the
+    process. The file is rotated by size, and opened anew on SIGUSR1, for programs that
+    rotate it from outside. Writing never raises; see L{txlb.process.RotatedFile}.
 
     @param path: the file, or a device or a pipe, such as C{/dev/stdout}.
     @param style: C{text} or C{json}, one object a line.
     @param rotateLength: bytes after which a new file is begun; 0 for never.
-    @param maxRotated: how many old files are kept.
+    @param maxRotated: the number of old files to keep.
     @param reactor: by default the global one, from when the service starts.
-    @param owner: the user that the process will belong to; by default nobody else.
+    @param owner: the user that the process belongs to later; by default its present
+        one.
     @raise LogFileError: the file can't be opened for writing.
 
     @ivar access: writes records of connections to the file; see
@@ -100,7 +101,7 @@ class LogFileService(Service):
 
     def stopService(self) -> None:
         """
-        Write no more, and give SIGUSR1 back.
+        Stop writing, and restore the handler of SIGUSR1.
         """
         super().stopService()
         globalLogPublisher.removeObserver(self)
@@ -108,8 +109,7 @@ class LogFileService(Service):
 
     def reopen(self) -> None:
         """
-        Open the file by its name once more. If that can't be done the old one is
-        written on.
+        Open the file by its name once more. If that fails, write to the old one.
         """
         self._file.reopen()
 

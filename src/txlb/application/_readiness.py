@@ -163,7 +163,7 @@ class Readiness:
 
     def _note(self) -> None:
         """
-        Note the state where the status looks for it.
+        Set the state for the status.
         """
         for name in self._manager.services:
             self._manager.getCounters(name).notAccepting = self.whyNot(name)

@@ -1,5 +1,5 @@
 """
-Saving what was changed live to the configuration file.
+Saving of live changes to the configuration file.
 
 Nothing here uses the reactor, and all of it may be called in a thread.
 """
@@ -25,7 +25,7 @@ class Saved:
     """
     A file that was saved.
 
-    @ivar loaded: what it says now.
+    @ivar loaded: its present configuration.
     @ivar kept: the path of the old file; L{None} if none is kept.
     """
 
@@ -39,12 +39,12 @@ def saveTo(
     """
     Write services to the file of a configuration.
 
-    @param loaded: what the file said when it was last loaded or saved.
-    @param overwrite: also if another has changed it since then.
-    @param backups: how many old files are kept.
+    @param loaded: the file when it was last loaded or saved.
+    @param overwrite: write also if the file has changed since then.
+    @param backups: the number of old files to keep.
     @return: L{None} if nothing had to be saved.
-    @raise ConfigurationConflict: another has changed the file.
-    @raise ConfigurationError: it can't be written, or can't say this.
+    @raise ConfigurationConflict: the file has changed since then.
+    @raise ConfigurationError: the file can't be written, or can't express the services.
     """
     there, wanted = _there(loaded.path), tuple(services)
     if there == loaded.tostring():
@@ -63,18 +63,18 @@ def saveTo(
 
 def _there(path: str) -> bytes | None:
     """
-    Return what is in the file now; L{None} if there is none.
+    Return the present content of the file; L{None} if there is none.
     """
     try:
         return readFile(path)
     except ConfigurationError:
-        # A file that was removed was changed. Another trouble comes up again.
+        # A removed file counts as changed. Another error comes up again.
         return None
 
 
 def _base(loaded: Configuration, there: bytes | None) -> Configuration:
     """
-    Return what is edited: what is there, if that is a configuration.
+    Return the text to edit: that of the file, if it is a configuration.
     """
     try:
         return parseConfiguration(there or b"", loaded.path)
@@ -90,7 +90,7 @@ def _conflict(path: str, there: bytes | None, data: bytes) -> ConfigurationConfl
         )
     return ConfigurationConflict(
         [
-            f"{path} was changed by somebody else since it was loaded; nothing was saved",
+            f"{path} has changed since it was loaded; nothing was saved",
             *shownDifference(there, data, "the file", "what would be saved"),
         ],
         [

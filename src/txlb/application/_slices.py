@@ -33,15 +33,15 @@ _Result = TypeVar("_Result")
 
 class Slices:
     """
-    Does work that takes long so that clients are served meanwhile: in slices if it
-    touches what the reactor's thread uses, in a thread if it is pure. Owned by the
+    The runner of work that takes long, so that clients are served meanwhile: in slices
+    if it uses data of the reactor's thread, in a thread if it is pure. Owned by the
     balancer.
 
-    Before the balancer has started, and with a reactor that has no threads, such as one for
-    tests, the work is done at once.
+    Before the balancer has started, and with a reactor that has no threads, such as one
+    for tests, the work is done at once.
 
-    @param engine: returns what the parts of the run share; L{None} before the
-        balancer has started.
+    @param engine: returns the parts of the run; L{None} before the balancer has
+        started.
     @param seconds: a monotonic clock.
     """
 
@@ -101,12 +101,12 @@ class Slices:
     @contextlib.contextmanager
     def _quietly(self) -> Iterator[None]:
         """
-        Keep long work from holding the reactor by what Python does for the whole process.
+        Keep long work from holding the reactor by mechanisms of the whole process.
 
-        The reactor has its turn within L{SWITCH}. And the garbage collector rests: it
-        would look at everything that there is when so many objects have come that stay,
-        which takes 60 ms with 5,000 hosts. At the end the new objects count as old ones, without
-        a look at them.
+        The reactor gets its turn within L{SWITCH}. The garbage collector pauses: after
+        so many new objects that stay it would look at all objects, which takes 60 ms
+        with 5,000 hosts. At the end the new objects count as old ones, without a look
+        at them.
         """
         if not self._quiet:
             self._switch, self._collects = sys.getswitchinterval(), gc.isenabled()

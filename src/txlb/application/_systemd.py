@@ -1,5 +1,5 @@
 """
-Telling systemd how it goes.
+Notifications to systemd.
 
 Source: sd_notify(3) and sd_watchdog_enabled(3).
 """
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadline, Deadlines
 
-#: The longest status that is told, in characters.
+#: The longest status, in characters.
 MAX_STATUS = 200
 
 _VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -25,13 +25,13 @@ _log = Logger()
 
 class Supervisor:
     """
-    Who started this process and wants to know how it goes, if anybody does. What
-    can't be told is logged once, and nothing more comes of it.
+    The supervisor of this process, if it has one that wants notifications. An error of
+    sending is logged once, and has no other effect.
 
-    @param path: the path of its datagram socket, or an abstract name that begins
-        with C{@}; L{None} for nobody.
-    @param watchdog: seconds within which it wants to hear something, always; 0
-        for no such wish.
+    @param path: the path of its datagram socket, or an abstract name that begins with
+        C{@}; L{None} for no supervisor.
+    @param watchdog: seconds within which it always expects a message; 0 for no
+        watchdog.
     @param seconds: C{CLOCK_MONOTONIC}, by which it orders reloads.
     """
 
@@ -51,8 +51,8 @@ class Supervisor:
     @classmethod
     def fromEnvironment(cls, environ: MutableMapping[str, str]) -> Supervisor:
         """
-        The one that the environment names. The variables are gone afterwards, so
-        that no program that is started from here speaks for this process.
+        Make the supervisor that the environment names. The variables are removed, so
+        that no child process notifies it for this process.
         """
         path, interval, pid = [environ.pop(name, None) for name in _VARIABLES]
         watchdog = 0.0
@@ -65,30 +65,31 @@ class Supervisor:
 
     def ready(self, status: str) -> None:
         """
-        Clients are served, from the start on or with what was loaded anew.
+        Report that clients are served, from the start on or after a reload.
 
-        @param status: how it goes, in a few words.
+        @param status: the state in a few words.
         """
         self._tell("READY=1", f"STATUS={_oneLine(status)}")
 
     def waiting(self, status: str) -> None:
         """
-        Clients are not served, be it not yet or not now. systemd has no way back from
-        L{ready}, so that only the status tells it.
+        Report that clients are not served, either not yet or for now. systemd has no
+        way back from L{ready}, so only the status changes.
 
-        @param status: how it goes, in a few words.
+        @param status: the state in a few words.
         """
         self._tell(f"STATUS={_oneLine(status)}")
 
     def reloading(self) -> None:
         """
-        The configuration is being loaded. L{ready} ends it, whatever came of it.
+        Report that the configuration is being loaded. L{ready} ends it, also after an
+        error.
         """
         self._tell("RELOADING=1", f"MONOTONIC_USEC={int(self._seconds() * 1e6)}")
 
     def stopping(self, status: str) -> None:
         """
-        The graceful stop has begun.
+        Report that the graceful stop has begun.
         """
         self._tell("STOPPING=1", f"STATUS={_oneLine(status)}")
 
@@ -96,7 +97,7 @@ class Supervisor:
 
     def startWatchdog(self, deadlines: Deadlines) -> None:
         """
-        Say that all is well, twice in the time within which it is to be heard.
+        Send a message twice in each watchdog interval.
         """
         if self._watchdog and self._path is not None:
             self._deadlines = deadlines
@@ -104,7 +105,7 @@ class Supervisor:
 
     def stopWatchdog(self) -> None:
         """
-        Say so no more.
+        Stop sending them.
         """
         if self._next is not None:
             self._next.cancel()
@@ -124,7 +125,7 @@ class Supervisor:
         address = f"\0{self._path[1:]}" if self._path.startswith("@") else self._path
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                # Who started us does not hold us up.
+                # The supervisor must not delay this process.
                 sock.setblocking(False)
                 sock.sendto("\n".join(lines).encode("utf-8"), address)
         except OSError as error:

@@ -1,5 +1,5 @@
 """
-The one timer that moves all pools on.
+The one timer that advances all pools.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from txlb.pool import Event
 
 class PoolTimer(Service):
     """
-    Calls C{manager.advance} whenever something is due in a pool.
+    The caller of C{manager.advance} whenever a pool has something due.
     """
 
     def __init__(self, manager: ProxyManager, deadlines: Deadlines) -> None:
@@ -47,7 +47,7 @@ class PoolTimer(Service):
             self._next = None
 
     def _happened(self, event: Event) -> None:
-        # Only there something new can be due: there may be hundreds of pools.
+        # Only that pool can have something new due: there may be hundreds of pools.
         self._byIfAny(self._manager.nextDeadlineOf(event))
 
     def _schedule(self) -> None:
@@ -59,7 +59,7 @@ class PoolTimer(Service):
 
     def _by(self, when: float) -> None:
         """
-        Something is due at a time.
+        Wake up by a time.
         """
         if self._next is not None and self._next.when <= when:
             return

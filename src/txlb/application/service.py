@@ -1,5 +1,5 @@
 """
-The service that a C{.tac} embeds.
+The service that is embedded in a C{.tac}.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ __all__ = ["LoadBalancedService", "ProxyListener"]
 
 _SETTINGS = settingsOf(ManagerSettings)
 
-#: What has neither a port nor anything else of an address.
+#: A text that is neither a port nor a part of an address.
 _WORD = re.compile(r"[^:/\[\]]*\Z")
 
 _NO_FILE = "this balancer was not made from a configuration file"
@@ -133,8 +133,8 @@ class LoadBalancedService(MultiService):
     @property
     def record(self) -> Callable[[ConnectionRecord], object] | None:
         """
-        What is called with a L{ConnectionRecord} for each connection that has
-        ended, such as a L{txlb.application.AccessLog}; L{None} for nothing.
+        The receiver of a L{ConnectionRecord} for each connection that has ended, such
+        as a L{txlb.application.AccessLog}; L{None} for none.
         """
         return self._record
 
@@ -146,7 +146,7 @@ class LoadBalancedService(MultiService):
 
     def _engines(self) -> list[Engine]:
         """
-        This run, and those before it that still have connections.
+        List this run, and those before it that still have connections.
         """
         return [*([] if self._engine is None else [self._engine]), *self._stopping]
 
@@ -169,7 +169,7 @@ class LoadBalancedService(MultiService):
     @property
     def maxChecks(self) -> int:
         """
-        How many health checks are under way at once; it can be set live.
+        The most health checks that run at once; it can be set live.
         """
         return self._maxChecks
 
@@ -183,14 +183,14 @@ class LoadBalancedService(MultiService):
 
     def getProxyNames(self) -> list[str]:
         """
-        The names of the listeners: a service's own, or with C{-1}, C{-2} and so
-        on behind it where it has several.
+        Return the names of the listeners: a service's own, or with C{-1}, C{-2} and so
+        on appended if it has several.
         """
         return [str(listener.name) for listener in self._listeners()]
 
     def getProxyService(self, proxyName: str) -> ProxyListener:
         """
-        The listener of a name.
+        Return the listener of a name.
 
         @raise UnknownName: there is none.
         @raise SeveralListeners: it is the name of a service that has several.
@@ -212,17 +212,17 @@ class LoadBalancedService(MultiService):
 
     def switchPort(self, proxyName: str, newPort: int | str) -> tuple[Address, ...]:
         """
-        Listen elsewhere, live. The new address is listened on before the old
-        one is given up, who waits there is still served, and open connections
-        go on.
+        Listen on another address, live. The balancer listens on the new address before
+        it closes the old one; clients in the old backlog are still served, and open
+        connections go on.
 
         @param proxyName: the name of the listener.
         @param newPort: a port of the same interface, or an address such as
             C{127.0.0.1:10080}.
-        @return: where it listens now.
+        @return: the addresses on which it listens now.
         @raise UnknownName: there is no such listener.
         @raise AddressError: it is no address to listen on.
-        @raise ListenError: it can't be had. Then nothing has changed.
+        @raise ListenError: the balancer can't listen on it. Then nothing has changed.
         """
         listener = self.getProxyService(proxyName)
         now = listener.configuredAddress
@@ -306,20 +306,22 @@ class LoadBalancedService(MultiService):
     def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
         """
         Make these the services, live, by the smallest set of changes: see
-        L{txlb.manager.ProxyManager.apply}. New addresses are listened on before
-        anything is changed; an address that stays, be it another service's now,
-        loses nobody, and who waits at one that goes is still served.
+        L{txlb.manager.ProxyManager.apply}. The balancer listens on new addresses before
+        it changes anything. An address that stays loses no client, even if it belongs
+        to another service now, and clients in the backlog of one that goes are still
+        served.
 
-        All of it is done before it returns, and no client is served meanwhile: about 0.1 ms
-        for each host that is added, changed or removed. For thousands of hosts use
-        L{applyInSlices}.
+        All of it is done before it returns, and no client is served meanwhile: about
+        0.1 ms for each host that is added, changed or removed. For thousands of hosts
+        use L{applyInSlices}.
 
-        @return: the events that it caused; none where nothing differs.
+        @return: the events that it caused; none if nothing differs.
         @raise txlb.errors.ChangeUnderWay: a change in slices is under way. Nothing was
             changed then.
-        @raise ModelError: something of it breaks a rule, or can't be had here.
-        @raise ListenError: an address can't be had. Then, and after whatever
-            else is raised, all is as it was.
+        @raise ModelError: a service breaks a rule, or needs something that is not
+            available here.
+        @raise ListenError: the balancer can't listen on an address. After this and
+            every other error all is as it was.
         """
         self.manager.refuseIfUnderWay()
         wanted = wantedServices(services)
@@ -410,10 +412,10 @@ class LoadBalancedService(MultiService):
 
     def bind(self) -> None:
         """
-        Listen on every address, without accepting yet. Starting the service
-        does this where it has not been done.
+        Listen on every address, without accepting yet. Starting the service does this
+        if it has not been done.
 
-        @raise ListenError: one can't be had. Then none is listened on.
+        @raise ListenError: the balancer can't listen on one. Then none is listened on.
         """
         try:
             for listener in self._listeners():
@@ -435,7 +437,7 @@ class LoadBalancedService(MultiService):
     @property
     def engine(self) -> Engine:
         """
-        What the parts of this run share; made when it is first wanted.
+        The parts of this run; made when they are first needed.
         """
         if self._engine is None:
             self._reactor = pickedReactor(self._reactor)
@@ -515,18 +517,17 @@ class LoadBalancedService(MultiService):
         self, host: str, port: int, serverHost: str | None = None, serverPort: int | None = None
     ) -> tuple[str, int]:
         """
-        Who is behind a connection that a host has accepted from this balancer.
+        Return the client behind a connection that a host has accepted from this
+        balancer.
 
-        @param host: the address from which the host sees it come.
+        @param host: the address of the connection's peer, as the host sees it.
         @param port: the port.
-        @param serverHost: the address at which the host has accepted it. Connections
-            to several hosts may come from the same port, and then this tells them
-            apart.
+        @param serverHost: the address at which the host has accepted it. Connections to
+            several hosts may come from the same port, and then this tells them apart.
         @param serverPort: the port, likewise.
-        @return: the client's address and port; of a client of a UNIX socket that
+        @return: the client's address and port; for a client of a UNIX socket that
             socket's address, and 0.
-        @raise UnknownConnection: there is no such connection, or it can't be told
-            which one it is.
+        @raise UnknownConnection: there is no such connection, or more than one.
         """
         unknown = UnknownConnection("the balancer does not run")
         for engine in self._engines():
@@ -560,7 +561,7 @@ def _hostAndPort(clientAddr: object) -> tuple[str, int]:
 
 def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
     """
-    The address that a person means who gives only a port, or a whole address.
+    Return the address for a port alone, or for a whole address.
     """
     if isinstance(to, str) and _WORD.match(to) and not to.isdecimal():
         raise AddressError(
@@ -575,7 +576,7 @@ def _elsewhere(now: ListenAddress, to: int | str) -> ListenAddress:
         return address
     if not isinstance(now, TCPAddress):
         raise AddressError(f"{now} has no port to change; give a whole address, as in unix:/path")
-    # However many digits there are.
+    # For any number of digits.
     port = int(to[:9]) if isinstance(to, str) else to
     if not 0 <= port <= 65535:
         raise AddressError(f"port {str(to)[:9]} does not exist; ports are 1 to 65535")

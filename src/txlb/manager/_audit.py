@@ -23,7 +23,7 @@ _by: ContextVar[str] = ContextVar("txlb.manager.by", default="")
 def actingBy(who: str) -> Iterator[None]:
     if not 0 < len(who) <= MAX_LENGTH or not who.isprintable():
         raise ModelError(
-            f"{who[:MAX_LENGTH]!r} can't stand for somebody in a log; it takes 1 to "
+            f"{who[:MAX_LENGTH]!r} can't be the author of a change; a name has 1 to "
             f"{MAX_LENGTH} printable characters"
         )
     token = _by.set(who)

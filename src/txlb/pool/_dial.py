@@ -292,7 +292,7 @@ class Dial:
         excluded = frozenset(self._tried)
         try:
             lease = self._pool.claim(self.clientAddr, excluded, now)
-        except Exception as error:  # noqa: BLE001 - whatever a policy raises costs its client
+        except Exception as error:  # noqa: BLE001 - an error of a policy costs only its client
             self._waiting = None
             return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
         if lease is None and self._pool.mayWait(excluded):

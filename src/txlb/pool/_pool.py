@@ -43,10 +43,10 @@ class HostPool:
     The hosts of one group. It is called from one thread and does no I/O; in a
     balancer L{txlb.manager.ProxyManager} owns it, elsewhere its maker does.
 
-    It owns a part for each matter, passes on what it is told, and does nothing else:
+    It owns the parts of its work and passes calls on to them:
 
       - L{Members} has the hosts and makes them follow their configuration;
-      - L{HealthTracker} puts hosts out and in;
+      - L{HealthTracker} marks hosts down and up;
       - L{Weighing} keeps their effective weights;
       - L{Rotation} has the hosts that may be chosen, and the policy;
       - L{Backups} uses the backup hosts and leaves them;
@@ -462,7 +462,7 @@ class HostPool:
 
     def reportReached(self, name: str, address: Address) -> None:
         """
-        A check has reached a host at this one of its addresses, where the next client
+        Report the address at which a check has reached a host, where the next client
         begins. An address that is not the host's is ignored.
 
         @raise UnknownName: there is no such host.
