@@ -87,6 +87,31 @@ k = ProbeKind("agent", "Taken.", print)
 l = ProbeKind("", "No word.", print)
 """
 
+RAISING = """\
+import sys
+from zope.interface import implementer
+from txlb.interfaces import IHealthCheckKind
+
+class Absent:
+    @property
+    def __providedBy__(self):
+        raise RuntimeError("working outside of a request")
+
+    __provides__ = __class__ = __providedBy__
+
+@implementer(IHealthCheckKind)
+class Raising:
+    inFiles, doc, options = True, "", ()
+
+    @property
+    def word(self):
+        raise RuntimeError("no\\nword")
+
+absent = Absent()
+raising = Raising()
+"""
+ENDING = "from txlb.health import CheckKind\nraise SystemExit(1)\n"
+
 CONFIG = b"""\
 <config><service name="web"><listen ip="127.0.0.1:8080"/>
 <group name="g" scheduler="leastc" enable="true">
@@ -228,6 +253,25 @@ class DiscoverTests(PluginCase):
             [registry.words() for registry in _plugins.REGISTRIES],
             [[*known[0], "mine"], *known[1:]],
         )
+
+    def test_raising(self) -> None:
+        """
+        Objects that raise errors when they are asked, and modules that would end the program,
+        don't keep the others from being found. Objects that don't tell what they provide belong
+        to other programs.
+        """
+        self.write(ending=ENDING, raising=RAISING, right=RIGHT)
+        ending, raising = discoverPlugins()
+        self.assertTrue(
+            ending.endswith(
+                "txlbtest_ending.py can't be imported: SystemExit: 1; correct or remove it"
+            )
+        )
+        self.assertTrue(
+            raising.endswith("txlbtest_raising.py (raising) can't be used: RuntimeError: no word"),
+            raising,
+        )
+        self.assertIn("mine", schedulerWords())
 
     def test_unknown(self) -> None:
         """

@@ -66,22 +66,42 @@ def discoverPlugins() -> tuple[str, ...]:
 
 
 def _register(module: PythonModule) -> list[str]:
+    path = module.filePath.path
     try:
         objects = dict(vars(module.load()))
-    except Exception as error:  # noqa: BLE001 - any error of one module leaves the others alone
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the other modules are loaded
         if not _isOurs(module):
             return []
-        why = f"{type(error).__name__}: {error}"
-        return [f"plugin {module.filePath.path} can't be imported: {why}; correct or remove it"]
+        return [f"plugin {path} can't be imported: {_shown(error)}; correct or remove it"]
     wrong = []
     for name, plugin in objects.items():
         for registry in REGISTRIES:
-            if registry.interface.providedBy(plugin) and not registry.has(plugin):
-                try:
+            try:
+                if _provides(registry, plugin) and not registry.has(plugin):
                     registry.register(plugin)
-                except ModelError as error:
-                    wrong.append(f"plugin {module.filePath.path} ({name}): {error}")
+            except ModelError as error:
+                wrong.append(f"plugin {path} ({name}): {error}")
+            except Exception as error:  # noqa: BLE001 - the other plugins are registered
+                wrong.append(f"plugin {path} ({name}) can't be used: {_shown(error)}")
     return wrong
+
+
+def _provides(registry: Registry[Any], plugin: object) -> bool:
+    """
+    Return whether an object is a plugin for a registry. Modules of other programs may have
+    objects that raise errors if they are asked, such as proxies of something that is not there.
+    """
+    try:
+        return bool(registry.interface.providedBy(plugin))
+    except Exception:  # noqa: BLE001 - it is no plugin
+        return False
+
+
+def _shown(error: BaseException) -> str:
+    """
+    Return an error as text of one line.
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _isOurs(module: PythonModule) -> bool:
