@@ -4,7 +4,7 @@ A balancer for commands to work on, without sockets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -20,6 +20,7 @@ from txlb.model import (
     ProxyService,
     TCPAddress,
     changesBetween,
+    ownedByPeople,
 )
 
 #: A caller that may do everything.
@@ -43,17 +44,23 @@ class FakeFile:
 
     def __init__(self, balancer: FakeBalancer) -> None:
         self._balancer = balancer
-        self._loaded = tuple(balancer.manager.services.values())
+        self.services = self._loaded = tuple(balancer.manager.services.values())
         self.calls: list[tuple[object, ...]] = []
         self.inFile = Plan()
         self.kept: str | None = "/etc/txlb.xml-20261124000000"
 
+    def changes(self, services: Iterable[ProxyService]) -> list[str]:
+        return changesBetween(self._loaded, ownedByPeople(services)).lines
+
     def unsaved(self) -> Plan:
-        return changesBetween(self._loaded, self._balancer.manager.services.values())
+        running = self._balancer.manager.services.values()
+        return changesBetween(self._loaded, ownedByPeople(running))
 
     def drift(self) -> Deferred[Drift]:
         self.calls.append(("drift",))
-        return succeed(Drift(self.inFile, self.unsaved()))
+        running = tuple(self._balancer.manager.services.values())
+        found = changesBetween(ownedByPeople(running), running)
+        return succeed(Drift(self.inFile, self.unsaved(), found))
 
     def plan(self, source: str | None = None, *, discard: bool = False) -> Deferred[Plan]:
         self.calls.append(("plan", source, discard))

@@ -248,6 +248,49 @@ class DoTests(CommandCase):
         )
         self.assertEqual(self.do("reload")[-1]["text"], "2 live changes are not in the file")
 
+    def test_origin(self) -> None:
+        """
+        Each host tells where it comes from: the file, a live change or a source. What a
+        source has found is in the differences, as what it is.
+        """
+        self.target = Target(
+            self.balancer, self.balancer.configuration, self.history, self.target.deadlines
+        )
+        add = self.balancer.manager.addHost
+        add("web", "prod", "live", "127.0.0.1:9")
+        add("web", "prod", "f1", "127.0.0.1:9", origin="dns:web.example")
+        add("web", "test", "h0", "127.0.0.1:9")
+        found = {
+            (row["group"], row["name"]): row["origin"]
+            for row in self.do("status")
+            if row["row"] == "host"
+        }
+        wanted = {
+            ("prod", "h0"): "file",
+            ("prod", "h1"): "file",
+            ("prod", "live"): "live",
+            ("prod", "f1"): "dns:web.example",
+            ("test", "h0"): "live",
+        }
+        self.assertEqual(found, wanted)
+        origins = [(row["origin"], str(row["text"]).split(" (")[0]) for row in self.do("diff")]
+        self.assertEqual(
+            origins,
+            [
+                ("live", "changed live: host web/prod/live added"),
+                ("live", "changed live: host web/test/h0 added"),
+                ("dns:web.example", "found: host web/prod/f1 added"),
+            ],
+        )
+        self.assertEqual(self.do("reload")[-1]["text"], "2 live changes are not in the file")
+        self.target = Target(self.balancer, None, self.history, self.target.deadlines)
+        rows = [row for row in self.do("status") if row["row"] == "host"]
+        self.assertEqual([row["origin"] for row in rows].count("live"), 4)
+        error = self.assertRaises(
+            ModelError, self.balancer.manager.setHost, "web", "prod", "live", origin="x"
+        )
+        self.assertIn("is given when the host is added", str(error))
+
     def test_noFile(self) -> None:
         """
         A balancer without a file can be compared with one, and no more.

@@ -17,6 +17,7 @@ from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind, W
 
 class FakeConfiguration:
     path = "/etc/txlb.xml"
+    services: tuple[ProxyService, ...] = ()
 
     def __init__(self, *changes: str) -> None:
         self._changes = list(changes)
@@ -51,6 +52,15 @@ service web: 0 active, 0 accepted, 0 refused
 
 no configuration file: what is changed lasts until the end of the process""",
         )
+
+    def test_found(self) -> None:
+        """
+        A host that a source has found is told as that.
+        """
+        self.manager.addHost("web", "blue", "f1", "127.0.0.1:7009", origin="dns:web.example")
+        table = statusTable(self.balancer)
+        self.assertRegex(table, r"\n    f1  .*\n      found by dns:web.example\n")
+        self.assertEqual(table.count("found by"), 1)
 
     def test_notAccepting(self) -> None:
         """

@@ -27,7 +27,7 @@ from txlb.errors import (
     UnknownName,
 )
 from txlb.manager import proxyManagerFactory
-from txlb.model import Plan, TCPAddress
+from txlb.model import Plan, TCPAddress, ownedByPeople
 from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 FILE = """\
@@ -91,6 +91,15 @@ class FileCase(SynchronousTestCase):
 
     def weight(self, name: str) -> int:
         return self.manager.getHost("web", "prod", name).weight
+
+    def find(self, name: str) -> None:
+        """
+        Play a source that finds a host.
+        """
+        self.manager.addHost("web", "prod", name, "127.0.0.1:7009", origin="dns:web.example")
+
+    def names(self) -> list[str]:
+        return [host.name for host in self.manager.getGroup("web", "prod").hosts]
 
     def files(self) -> int:
         return len(os.listdir(os.path.dirname(self.path)))
@@ -253,6 +262,53 @@ class ReloadTests(FileCase):
         self.save()
         self.assertFalse(fired(self.file.drift()))
 
+    def test_found(self) -> None:
+        """
+        Hosts that a source has found are neither live changes nor in the way of a reload,
+        nor are they undone or saved by people.
+        """
+        self.find("f1")
+        self.manager.setWeight("web", "prod", "h1", 5)
+        drift = fired(self.file.drift())
+        self.assertEqual(drift.live.lines, ["host web/prod/h1: weight 1 -> 5"])
+        found = "host web/prod/f1 added (127.0.0.1:7009, weight 1, found by dns:web.example)"
+        self.assertEqual(drift.found.lines, [found])
+        self.assertEqual(self.file.unsaved().lines, drift.live.lines)
+        self.assertEqual(
+            self.file.changes(self.manager.services.values()), ["host web/prod/h1: weight 1 -> 5"]
+        )
+        self.write(FILE.replace('weight="2"', 'weight="3"'))
+        lines = ["host web/prod/h2: weight 2 -> 3"]
+        self.assertEqual(self.reload().lines, lines)
+        self.assertEqual(self.names(), ["h1", "h2", "f1"])
+        self.assertEqual(self.reload(discard=True).lines, ["host web/prod/h1: weight 5 -> 1"])
+        self.assertEqual(self.names(), ["h1", "h2", "f1"])
+        drift = fired(self.file.drift())
+        self.assertFalse(drift)
+        self.assertEqual(drift.found.lines, [found])
+        self.assertIsNone(self.save())
+        self.assertNotIn("f1", self.read())
+        self.manager.setWeight("web", "prod", "h1", 4)
+        self.save()
+        self.assertNotIn("f1", self.read())
+        self.assertIn('weight="4"', self.read())
+        self.assertFalse(self.plan())
+
+    def test_foundHasAName(self) -> None:
+        """
+        If people put a host of the same name into the file, that is the host from then on.
+        """
+        self.find("h3")
+        self.write(FILE.replace("</group>", '<host name="h3" ip="127.0.0.1:7003"/></group>'))
+        lines = [
+            "host web/prod/h3 moved from 127.0.0.1:7009 to 127.0.0.1:7003",
+            "host web/prod/h3: origin dns:web.example -> none",
+        ]
+        self.assertEqual(self.plan().lines, lines)
+        self.reload()
+        self.assertEqual(self.manager.getHost("web", "prod", "h3").origin, "")
+        self.assertFalse(self.plan())
+
     def test_policyRaises(self) -> None:
         class Unmade(Scheduler):
             name = "unmade"
@@ -393,14 +449,17 @@ class SaveTests(FileCase):
 
 class AnyEditsTests(FileCase):
     """
-    Whatever is done live, a file that was saved says what runs.
+    Whatever is done live, a file that was saved says what runs, without hosts that sources
+    have found.
     """
 
     @settings(max_examples=50)
     @given(
         st.lists(
             st.tuples(
-                st.sampled_from(["add", "del", "weight", "scheduler", "move", "save", "reload"]),
+                st.sampled_from(
+                    ["add", "find", "del", "weight", "scheduler", "move", "save", "reload"]
+                ),
                 st.sampled_from(["h1", "h2", "h3", "ö & <é>"]),
                 st.integers(0, 5),
             ),
@@ -414,6 +473,8 @@ class AnyEditsTests(FileCase):
             try:
                 if what == "add":
                     self.manager.addHost("web", "prod", name, f"127.0.0.1:{number + 1}", number)
+                elif what == "find":
+                    self.find(name)
                 elif what == "del":
                     self.manager.delHost("web", "prod", name)
                 elif what == "weight":
@@ -431,7 +492,7 @@ class AnyEditsTests(FileCase):
                 self.assertIsInstance(error, (UnknownName, DuplicateName))
         running = tuple(self.manager.services.values())
         self.save()
-        self.assertEqual(loadConfiguration(self.path).services, running)
+        self.assertEqual(loadConfiguration(self.path).services, ownedByPeople(running))
         self.assertFalse(self.file.unsaved())
         self.assertFalse(fired(self.lbs.plan()))
         self.assertIn("<!-- the real ones -->", self.read())

@@ -76,6 +76,17 @@ class ListedTests(BalancerTests):
         self.out.seek(0)
         self.assertEqual(self.did("diff"), f"changed live: {change}")
         self.assertEqual(self.run_("diff", "--exit-code")[0], 5)
+        self.did("weight", "web/prod/h0", "1")
+        origin = "dns:web.example"
+        self.balancer.manager.addHost("web", "prod", "f1", "127.0.0.1:9", origin=origin)
+        self.out.truncate(0)
+        self.out.seek(0)
+        # What a source has found is told, and is no difference.
+        status, out, _ = self.run_("diff", "--exit-code")
+        self.assertEqual(status, 0)
+        self.assertIn("found: host web/prod/f1 added", out)
+        self.balancer.manager.delHost("web", "prod", "f1")
+        self.did("weight", "web/prod/h0", "5")
         self.out.truncate(0)
         self.out.seek(0)
         (row,) = json.loads(self.did("diff", "--json"))

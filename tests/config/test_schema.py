@@ -38,7 +38,7 @@ class ModelTests(SynchronousTestCase):
         the model has an attribute.
         """
         otherFields = {"ipOrHost", "port", "hosts", "listeners", "groups", "check", "resource",
-                       "allow", "deny", "options"}  # fmt: skip
+                       "allow", "deny", "options", "origin"}  # fmt: skip
         for element, value in MODELS:
             fields = {field.name for field in dataclasses.fields(value) if field.init}
             fields -= otherFields - settingsOf(type(value)).keys()

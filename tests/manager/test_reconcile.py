@@ -712,6 +712,7 @@ class FieldTests(SynchronousTestCase):
         "state": "drain",
         "backup": True,
         "check": HealthCheck("tcp", 3.0),
+        "origin": "dns:web.example",
     }
     GROUP: ClassVar[dict[str, Any]] = {
         "scheduler": "rand",

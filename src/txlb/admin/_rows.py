@@ -11,8 +11,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from txlb.model import Change
-from txlb.pool import Event
+from txlb.model import PEOPLE, Change, ProxyHost
+from txlb.pool import Event, HostSnapshot
 
 if TYPE_CHECKING:
     from txlb.admin._status import Balancer, Configured
@@ -80,18 +80,42 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
         if serviceName not in manager.services:
             continue  # it has gone since the first page was read
         service = manager.serviceSnapshot(serviceName, hosts=False)
+        saved = _savedHosts(config, serviceName)
         # These pools, even if the service changes while pages are read.
         pools = [manager.getPool(serviceName, group.name) for group in service.groups]
         yield rowOf("service", service, "groups")
         for group, pool in zip(service.groups, pools, strict=True):
             yield rowOf("group", group, "hosts", service=service.name)
             for host in pool.hostSnapshots():
-                yield rowOf("host", host, service=service.name, group=group.name)
+                row = rowOf("host", host, service=service.name, group=group.name)
+                yield {**row, "origin": _origin(host, group.name, saved)}
     yield {
         "row": "file",
         "path": None if config is None else config.path,
         "changes": [] if config is None else config.changes(manager.services.values()),
     }
+
+
+def _savedHosts(config: Configured | None, serviceName: str) -> frozenset[tuple[str, str]]:
+    """
+    Return the hosts that the file has for a service, by the names of group and host.
+    """
+    return frozenset(
+        (group.name, host.name)
+        for service in (() if config is None else config.services)
+        if service.name == serviceName
+        for group in service.groups
+        for host in group.hosts
+    )
+
+
+def _origin(host: HostSnapshot, groupName: str, saved: frozenset[tuple[str, str]]) -> str:
+    """
+    Tell where a host comes from: the source that has found it, the file, or a live change,
+    which is not in the file.
+    """
+    inFile, live = PEOPLE
+    return host.origin or (inFile if (groupName, host.name) in saved else live)
 
 
 def changeRows(changes: Iterable[Change]) -> Iterator[Row]:
@@ -104,7 +128,8 @@ def changeRows(changes: Iterable[Change]) -> Iterator[Row]:
 
 def driftRows(drift: Drift) -> Iterator[Row]:
     """
-    Make rows of the changes of the file, and of the live changes.
+    Make rows of the changes of the file, of the live changes, and of the hosts that sources
+    have found.
     """
     for origin, where, plan in (
         ("file", "in the file", drift.inFile),
@@ -112,6 +137,10 @@ def driftRows(drift: Drift) -> Iterator[Row]:
     ):
         for row in changeRows(plan.changes):
             yield {**row, "origin": origin, "text": f"{where}: {row['text']}"}
+    for change in drift.found.changes:
+        origin = change.after.origin if isinstance(change.after, ProxyHost) else ""
+        for row in changeRows([change]):
+            yield {**row, "origin": origin, "text": f"found: {row['text']}"}
 
 
 def liveRows(live: int) -> Iterator[Row]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from txlb.model import PEOPLE
+
 if TYPE_CHECKING:
     from txlb.manager import ProxyManager
     from txlb.model import ProxyService
-    from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
+from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 #: The widest line, in characters.
 WIDTH = 110
@@ -71,6 +73,12 @@ class Configured(Protocol):
     def path(self) -> str:
         """
         Its file.
+        """
+
+    @property
+    def services(self) -> Iterable[ProxyService]:
+        """
+        The services of the file.
         """
 
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
@@ -187,6 +195,8 @@ def _group(group: GroupSnapshot, paint: Paint, serving: bool = False) -> list[st
         lines.append(line[:begin] + paint(host.state, line[begin:end]) + line[end:])
         if why := _why(host):
             lines.append(paint(host.state, _cut(f"      {why}")))
+        if host.origin not in ("", *PEOPLE):
+            lines.append(_cut(f"      found by {host.origin}"))
         if host.checked is not None:
             lines.append(_cut(f"      {_checked(host)}"))
     return lines

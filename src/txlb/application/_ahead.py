@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from txlb.application._drift import Drift
 from txlb.config import Configuration, loadConfiguration
 from txlb.errors import ConfigurationConflict, ModelError, Remedy, firstLines
-from txlb.model import Plan, ProxyService, changesBetween, keptWhereEqual, mergeServices
+from txlb.model import (
+    Plan,
+    ProxyService,
+    changesBetween,
+    keptWhereEqual,
+    mergeServices,
+    ownedByPeople,
+    withFound,
+)
 
 _SERVICES = frozenset({"service", "listener", "group", "host"})
 
@@ -31,7 +39,8 @@ class Ahead:
 
     @ivar loaded: the configuration. Its services are the very values that run if they
         are equal.
-    @ivar services: the services that would run, with live changes.
+    @ivar services: the services that would run, with live changes and the hosts that
+        sources have found.
     @ivar plan: the changes.
     """
 
@@ -56,7 +65,10 @@ def lookAhead(
     @raise ConfigurationConflict: it contradicts live changes.
     """
     kept = replace(new, services=keptWhereEqual(running, new.services))
-    services = kept.services if discard else _merged(loaded, running, kept)
+    if discard:
+        services = withFound(kept.services, running)
+    else:
+        services = _merged(loaded, running, kept)
     found = changesBetween(running, services).changes
     beside = [each for each in loaded.planTo(kept).changes if each.thing not in _SERVICES]
     return Ahead(kept, services, Plan((*found, *beside)))
@@ -70,7 +82,9 @@ def driftOf(path: str, loaded: Configuration, running: Sequence[ProxyService]) -
     @raise ConfigurationError: the file has an error.
     """
     new = loadConfiguration(path)
-    return Drift(loaded.planTo(new), changesBetween(loaded.services, running))
+    peoples = ownedByPeople(running)
+    live, found = changesBetween(loaded.services, peoples), changesBetween(peoples, running)
+    return Drift(loaded.planTo(new), live, found)
 
 
 def _merged(

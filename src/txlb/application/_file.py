@@ -18,7 +18,7 @@ from txlb.application._line import Line
 from txlb.application._saving import saveTo
 from txlb.config import ConfigCheckSettings, Configuration, loadConfiguration, readFile
 from txlb.errors import ConfigurationConflict, TxlbError
-from txlb.model import Plan, ProxyService, changesBetween
+from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
 
 if TYPE_CHECKING:
     from txlb.application.service import LoadBalancedService
@@ -101,7 +101,7 @@ class ConfigurationFile:
         """
         What was changed live and is not in the file.
         """
-        return changesBetween(self.loaded.services, self._balancer.manager.services.values())
+        return changesBetween(self.loaded.services, ownedByPeople(self._running()))
 
     @property
     def busy(self) -> bool:

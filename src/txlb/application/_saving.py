@@ -17,7 +17,7 @@ from txlb.config import (
     writeFile,
 )
 from txlb.errors import ConfigurationConflict, ConfigurationError, Remedy
-from txlb.model import ProxyService
+from txlb.model import ProxyService, ownedByPeople
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,14 @@ def saveTo(
     Write services to the file of a configuration.
 
     @param loaded: the file when it was last loaded or saved.
+    @param services: the services that run. Hosts that sources have found are not saved.
     @param overwrite: write also if the file has changed since then.
     @param backups: the number of old files to keep.
     @return: L{None} if nothing had to be saved.
     @raise ConfigurationConflict: the file has changed since then.
     @raise ConfigurationError: the file can't be written, or can't express the services.
     """
-    there, wanted = _there(loaded.path), tuple(services)
+    there, wanted = _there(loaded.path), ownedByPeople(services)
     if there == loaded.tostring():
         new = loaded.edited(wanted)
     elif overwrite:

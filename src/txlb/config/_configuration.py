@@ -20,7 +20,7 @@ from txlb.config._save import writeFile
 from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
 from txlb.config._source import decoded
 from txlb.errors import ConfigurationError, Problem, UnknownName
-from txlb.model import Plan, ProxyService, changesBetween
+from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
 from txlb.model.looks import boundedLooks
 
 
@@ -91,11 +91,12 @@ class Configuration:
 
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
         """
-        Compare the file's services with other ones.
+        Compare the file's services with other ones, without the hosts that sources have
+        found.
 
         @return: a line for each difference; nothing if they are equal.
         """
-        return changesBetween(self.services, services).lines
+        return changesBetween(self.services, ownedByPeople(services)).lines
 
     def planTo(self, other: Configuration) -> Plan:
         """
@@ -126,7 +127,8 @@ class Configuration:
 
         @raise ConfigurationError: a file can't say this, such as port 0.
         """
-        wanted = tuple(services)
+        # The hosts that sources have found are theirs, and they find them again.
+        wanted = ownedByPeople(services)
         if wanted == self.services:
             return self
         data = render(self._source, self.root, self.path, wanted)

@@ -419,6 +419,8 @@ class ProxyManager:
         """
         self.getHost(serviceName, groupName, proxiedName)
         _checkNames(ProxyHost, _HOST_OWN, settings, "host")
+        if "origin" in settings:
+            raise ModelError("the origin of a host is given when the host is added, and stays")
         return self._withHost(serviceName, groupName, proxiedName, **settings)
 
     # Groups and services

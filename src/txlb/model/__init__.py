@@ -32,12 +32,13 @@ from txlb.model._changes import (
 from txlb.model._checks import checkClock, checkItems, checkName, shown
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
-from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, ProxyHost
+from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, PEOPLE, ProxyHost
 from txlb.model._kept import keptWhereEqual
 from txlb.model._listeners import Listener, ListenerLike
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._merge import Conflict, Merged, mergeServices
 from txlb.model._networks import parseNetwork, readNetwork
+from txlb.model._origins import ownedByPeople, withFound
 from txlb.model._resources import ResourceProbe
 from txlb.model._services import ProxyService
 
@@ -47,6 +48,7 @@ __all__ = [
     "HOST_STATES",
     "LISTEN_ADDRESS",
     "MAX_WEIGHT",
+    "PEOPLE",
     "PRIVATE",
     "SCHEDULER_SETTINGS",
     "Address",
@@ -76,6 +78,7 @@ __all__ = [
     "convertMapperToModel",
     "keptWhereEqual",
     "mergeServices",
+    "ownedByPeople",
     "parseHostAddress",
     "parseListenAddress",
     "parseNetwork",
@@ -85,4 +88,5 @@ __all__ = [
     "readNetwork",
     "settingChanges",
     "shown",
+    "withFound",
 ]

@@ -338,7 +338,7 @@ def shownValue(value: Any) -> str:
     """
     Show a value of a setting to people. A long list is cut.
     """
-    if value is None:
+    if value is None or value == "":
         return "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={shownValue(each)}" for name, each in value.items()) or "none"
@@ -402,7 +402,8 @@ def _description(value: object) -> str:
     if isinstance(value, ProxyGroup):
         return f"{value.scheduler}, {_count(len(value.hosts), 'host')}"
     if isinstance(value, ProxyHost):
-        return f"{value.address}, weight {value.weight}"
+        origin = f", found by {value.origin}" if value.origin else ""
+        return f"{value.address}, weight {value.weight}{origin}"
     return ""
 
 

@@ -7,14 +7,20 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from txlb.errors import ModelError
 from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
 from txlb.model._addresskinds import HOST_ADDRESS
+from txlb.model._checks import MAX_NAME_LENGTH, shown
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._made import Made, given
 from txlb.model.kinds import Boolean, Name, Whole, Word
 from txlb.model.settings import Since, checkSettings, setting
 
 MAX_WEIGHT = 65535
+
+#: The words of the status for the origin of hosts that people own: the configuration file
+#: has the host, or only the running balancer has it.
+PEOPLE = ("file", "live")
 
 #: The states that an administrator can want of a host.
 HOST_STATES = ("ready", "drain", "maintenance")
@@ -31,6 +37,9 @@ class ProxyHost:
     @ivar maxConnections: L{None} for no limit.
     @ivar check: how it is checked; L{None} for as its group says. It can be given as
         a function or a word: see L{HealthCheck}.
+    @ivar origin: the name of the source that has found it, such as C{dns:web.example}, 1 to
+        255 printable characters; empty for a host that people own, be it in the
+        configuration file or not.
     @ivar address: the address made of C{ipOrHost} and C{port}.
     """
 
@@ -83,6 +92,7 @@ class ProxyHost:
         ),
     )
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
+    origin: str = ""
 
     def __post_init__(self) -> None:
         whose = f"host {self.name!r}"
@@ -94,6 +104,8 @@ class ProxyHost:
             object.__setattr__(self, "port", 0)
         object.__setattr__(self, "address", address)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
+        if self.origin != "":
+            _checkOrigin(self.origin, whose)
 
     @classmethod
     def at(
@@ -115,3 +127,16 @@ class ProxyHost:
         if isinstance(parsed, UNIXAddress):
             return cls(name, str(parsed), 0, weight, maxConnections, **settings)
         return cls(name, parsed.host, parsed.port, weight, maxConnections, **settings)
+
+
+def _checkOrigin(origin: object, whose: str) -> None:
+    if origin in PEOPLE:
+        raise ModelError(
+            f"origin of {whose} is {origin!r}, which the status says of hosts that people own; "
+            "leave it out for such a host"
+        )
+    if not (isinstance(origin, str) and len(origin) <= MAX_NAME_LENGTH and origin.isprintable()):
+        raise ModelError(
+            f"origin of {whose} is {shown(origin)}; it is the name of a source, 1 to "
+            f"{MAX_NAME_LENGTH} printable characters"
+        )

@@ -14,6 +14,7 @@ from txlb.errors import ModelError
 from txlb.model._changes import shownValue
 from txlb.model._groups import ProxyGroup
 from txlb.model._hosts import ProxyHost
+from txlb.model._origins import ownedByPeople, withFound
 from txlb.model._services import ProxyService
 
 _SETTINGS_WITHOUT = {
@@ -76,18 +77,20 @@ def mergeServices(
 ) -> Merged:
     """
     Put two changes together, as far as they are about different things: each
-    setting, and each service, group and host by its name, is one thing.
+    setting, and each service, group and host by its name, is one thing. Hosts that sources
+    have found are no change of people: they stay where they are, see L{withFound}.
 
     @param before: what both have begun with.
     @raise ModelError: each is right, but both together break a rule of the model.
     """
     merge = _Merge()
-    services = merge.lists((), list(before), list(mine), list(theirs))
+    running = tuple(mine)
+    services = merge.lists((), list(before), list(ownedByPeople(running)), list(theirs))
     if merge.conflicts:
         return Merged((), tuple(merge.conflicts))
     if not services:
         raise ModelError("there is no service; a balancer needs at least one")
-    return Merged(tuple(services))
+    return Merged(withFound(services, running))
 
 
 class _Merge:

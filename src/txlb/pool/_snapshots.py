@@ -21,6 +21,7 @@ class HostSnapshot:
     @ivar reason: the reason why it is down; empty otherwise.
     @ivar since: seconds that it has been in its state; for a host that is down, also
         while it is tried again, seconds since it went down.
+    @ivar origin: the source that has found it; empty for a host that people own.
     @ivar wanted: its configured state: ready, drain or maintenance.
     @ivar backup: whether it is a backup host.
     @ivar checked: the result of the last check, in words; None if there was none.
@@ -55,6 +56,7 @@ class HostSnapshot:
     connectTime: float | None
     load: float | None = None
     loadAge: float | None = None
+    origin: str = ""
     wanted: str = "ready"
     backup: bool = False
     checked: str | None = None
@@ -139,6 +141,7 @@ def hostSnapshot(host: Host, now: float, drainedAt: float | None = None) -> Host
     counters = host.counters
     return HostSnapshot(
         name=host.name,
+        origin=host.configured.origin,
         address=str(host.configured.address),
         weight=host.weight,
         effectiveWeight=host.effectiveWeight,
