@@ -23,11 +23,11 @@ from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
 if TYPE_CHECKING:
     from txlb.application.service import LoadBalancedService
 
-#: Files of at most so many bytes, of about 250 hosts, are read and compared at once, which takes
-#: about 20 ms; for larger ones there is a thread.
+#: Files of at most so many bytes, of about 250 hosts, are read and compared at once,
+#: which takes about 20 ms; larger ones in a thread.
 SMALL = 16_384
 
-#: How often a plan is made in a thread, if what runs is changed meanwhile.
+#: The most plans that are made in a thread, if the running services change meanwhile.
 MOST_TRIES = 3
 
 _log = Logger()
@@ -39,17 +39,16 @@ Follower = Callable[[Configuration], object]
 
 class ConfigurationFile:
     """
-    The file that a balancer was made from: it can be loaded again, and what was
-    changed live can be saved to it. Both keep what others have done: a live
-    change that the file says nothing about stays when it is loaded, and a file
-    that somebody has changed is not written over.
+    The file that a balancer was made from. It can be loaded again, and live changes can
+    be saved to it. Neither loses changes of the other: loading keeps live changes of
+    other things, and saving does not overwrite a file that has changed.
 
-    @param balancer: whose file.
-    @param loaded: what it said when the balancer was made.
+    @param balancer: the balancer.
+    @param loaded: the configuration that the balancer was made from.
 
-    @ivar loaded: what it said when it was last loaded or saved.
-    @ivar lastError: why the last L{reload} or L{save} failed; L{None} where it
-        did not.
+    @ivar loaded: the configuration when it was last loaded or saved.
+    @ivar lastError: the error of the last L{reload} or L{save}; L{None} if it
+        succeeded.
     """
 
     def __init__(self, balancer: LoadBalancedService, loaded: Configuration) -> None:
@@ -64,27 +63,27 @@ class ConfigurationFile:
         return f"<ConfigurationFile {self.path}>"
 
     def __getattr__(self, name: str) -> Any:
-        # Whatever a configuration says, this does: services, admin, logging.
+        # All other attributes are those of the configuration: services, admin, logging.
         return getattr(self.__dict__["loaded"], name)
 
     @property
     def path(self) -> str:
         """
-        The file.
+        The path of the file.
         """
         return self.loaded.path
 
     @property
     def settings(self) -> ConfigCheckSettings:
         """
-        What is done with the file by itself.
+        The settings of automatic saving and loading.
         """
         return self.loaded.manager.configCheck or ConfigCheckSettings(30.0)
 
     def follow(self, follower: Follower) -> None:
         """
-        Call something with each new configuration that is in force. It must not
-        fail: whatever can is to be tried before.
+        Call a function with each new configuration that is in force. It must not fail:
+        check before that everything in it can be applied.
         """
         self._followers.append(follower)
 
@@ -92,14 +91,14 @@ class ConfigurationFile:
 
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
         """
-        What differs between the file as it was loaded and these services, a line
-        each.
+        List the differences between the file as it was loaded and these services, a
+        line each.
         """
         return self.loaded.changes(services)
 
     def unsaved(self) -> Plan:
         """
-        What was changed live and is not in the file.
+        Return the live changes that are not in the file.
         """
         return changesBetween(self.loaded.services, ownedByPeople(self._running()))
 
@@ -112,10 +111,10 @@ class ConfigurationFile:
 
     def differs(self) -> Deferred[bool]:
         """
-        Find out whether the file is another one than the one that was loaded.
+        Find out whether the file differs from the one that was loaded.
 
-        @return: fires with whether it is. It fails with L{ConfigurationError} if the file
-            can't be read.
+        @return: fires with whether it does. It fails with L{ConfigurationError} if the
+            file can't be read.
         """
         return self._line.run(self._differs)
 
@@ -125,10 +124,11 @@ class ConfigurationFile:
 
     def drift(self) -> Deferred[Drift]:
         """
-        Compare the file as it is now, and what runs, with the file as it was loaded.
+        Compare the file as it is now, and the running services, with the file as it was
+        loaded.
 
-        @return: fires with the comparison. It fails with L{ConfigurationError} if
-            something is wrong with the file.
+        @return: fires with the comparison. It fails with L{ConfigurationError} if the
+            file has an error.
         """
         return self._line.run(self._drift)
 
@@ -139,12 +139,12 @@ class ConfigurationFile:
         self, source: str | Configuration | None = None, *, discard: bool = False
     ) -> Deferred[Plan]:
         """
-        Find out what L{reload} would change.
+        Compute the changes that L{reload} would make.
 
-        @param source: another file, or what it says; by default the file itself.
+        @param source: another file, or its text; by default the file itself.
         @param discard: see there.
-        @return: fires with the plan. It fails with L{ConfigurationError} if something is
-            wrong with the file, and with L{ConfigurationConflict} as L{reload} does.
+        @return: fires with the plan. It fails with L{ConfigurationError} if the file
+            has an error, and with L{ConfigurationConflict} as L{reload} does.
         """
         return self._line.run(lambda: self._plan(source, discard))
 
@@ -156,23 +156,22 @@ class ConfigurationFile:
 
     def reload(self, *, discard: bool = False) -> Deferred[Plan]:
         """
-        Load the file again. All of it is checked before anything is done, and
-        what it says is applied as a whole or not at all. A large file is read in a thread, and
-        large changes are made in slices; clients are served meanwhile.
+        Load the file again. All of it is checked before anything is done, and it is
+        applied completely or not at all. A large file is read in a thread, and large
+        changes are made in slices; clients are served meanwhile.
 
-        What was changed live and is not in the file stays, unless the file was
-        changed in the same place: then nothing is done.
+        Live changes that are not in the file stay, unless they conflict with a change
+        of the file: then nothing is done.
 
-        @param discard: the file alone counts: live changes that are not in it
-            are undone.
-        @return: fires with what has changed, and what takes a restart. It fails with
-            L{ConfigurationError} if something is wrong with the file; with
-            L{ConfigurationConflict} if it contradicts what was changed live; with
-            L{txlb.errors.ListenError} if an address can't be had; with L{ModelError} if
-            live changes and those of the file break a rule together; with
-            L{txlb.errors.ChangeUnderWay} if too many commands wait for the file already, or
-            another change is under way; with L{TxlbError} if the balancer is stopped
-            meanwhile.
+        @param discard: undo the live changes that are not in the file.
+        @return: fires with the changes, and those that take a restart. It fails with
+            L{ConfigurationError} if the file has an error; with
+            L{ConfigurationConflict} if it conflicts with live changes; with
+            L{txlb.errors.ListenError} if the balancer can't listen on an address; with
+            L{ModelError} if live changes and those of the file break a rule together;
+            with L{txlb.errors.ChangeUnderWay} if too many commands wait for the file
+            already, or another change is under way; with L{TxlbError} if the balancer
+            is stopped meanwhile.
         """
         return self._line.run(lambda: self._reloaded(discard))
 
@@ -225,8 +224,9 @@ class ConfigurationFile:
 
     async def _ahead(self, new: Configuration, discard: bool) -> Ahead:
         """
-        Find out what loading a configuration would do to what runs now. If that is changed
-        meanwhile it is found out again, in the end without letting anything come between.
+        Compute the effect of loading a configuration on the running services. If they
+        change meanwhile it is computed again, at last without giving way to other
+        changes.
         """
         for _ in range(MOST_TRIES):
             running = self._running()
@@ -242,9 +242,11 @@ class ConfigurationFile:
         self, function: Callable[..., _Result], *arguments: Any, size: int | None = None
     ) -> _Result:
         """
-        Call a pure function: in a thread, unless the file is so small that it takes no time.
+        Call a pure function: in a thread, unless the file is so small that it takes
+        little time.
 
-        @param size: bytes of the file; by default of the one that was loaded.
+        @param size: the size of the file in bytes; by default of the one that was
+            loaded.
         """
         if (len(self.loaded.tostring()) if size is None else size) <= SMALL:
             return function(*arguments)
@@ -252,7 +254,7 @@ class ConfigurationFile:
 
     def stop(self) -> None:
         """
-        Do no more with the file: what is under way fails.
+        Stop work on the file: work that is under way fails.
         """
         self._line.stop()
 
@@ -260,17 +262,17 @@ class ConfigurationFile:
 
     def save(self, *, overwrite: bool = False) -> Deferred[str | None]:
         """
-        Write what was changed live to the file: as a whole or not at all, with
-        its comments and its order, its permissions and its owner. The old file
-        is kept beside it, with the time behind its name. A large file is written in a
-        thread; clients are served meanwhile.
+        Write live changes to the file: completely or not at all, with its comments and
+        its order, its permissions and its owner. The old file is kept beside it, with
+        the time appended to its name. A large file is written in a thread; clients are
+        served meanwhile.
 
-        @param overwrite: also if another has changed it since it was
-            loaded; these changes are lost then.
-        @return: fires with the path of the old file; L{None} if nothing had to be saved,
-            or if none is kept. It fails with L{ConfigurationConflict} if another has
-            changed the file; with L{ConfigurationError} if it can't be written, or can't
-            say this. What was there is untouched then.
+        @param overwrite: write also if the file has changed since it was loaded; these
+            changes are lost then.
+        @return: fires with the path of the old file; L{None} if nothing had to be
+            saved, or if none is kept. It fails with L{ConfigurationConflict} if the
+            file has changed; with L{ConfigurationError} if it can't be written, or
+            can't express the services. Then it is unchanged.
         """
         return self._line.run(lambda: self._saved(overwrite))
 
@@ -314,8 +316,8 @@ def _sizeOf(path: str) -> int:
 
 def forLog(error: TxlbError) -> str:
     """
-    An error as text for the log. Its reader may have the control socket, the
-    manhole, or both, so it names a remedy as each of them spells it.
+    Return an error as text for the log. Its readers may have the control socket, the
+    manhole, or both, so it has a remedy for each of them.
     """
     if isinstance(error, ConfigurationConflict):
         return error.explained(lambda each: f"{each.shell}, or in the manhole {each.python}")
