@@ -486,7 +486,7 @@ class RoomTests(FrontendCase):
             (GaveUpReason.FULL, "full", "every host has as many connections as it takes"),
             (GaveUpReason.QUEUE_TIMEOUT, "queue-timeout", "no host had room in time"),
             (GaveUpReason.CIRCUIT, "circuit", "too many connections to every host"),
-            (GaveUpReason.CLIENT_GONE, "client-gone", "they left while they waited"),
+            (GaveUpReason.CLIENT_GONE, "client-gone", "the client left while it waited"),
             (GaveUpReason.LOCAL, "local", "Cannot assign requested address; this machine is at"),
         ):
             gaveUp = GaveUp(reason, failure if reason is GaveUpReason.LOCAL else None)

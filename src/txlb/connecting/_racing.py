@@ -80,7 +80,7 @@ class RacingEndpoint:
             self.lost(failure)
         return self._done
 
-    # As the race wants it
+    # For the race
 
     def start(self, address: Address) -> Failure | None:
         if self._pauses and self._pauses.holds(address):

@@ -1,5 +1,5 @@
 """
-ConnectingSocket to a host with Twisted's endpoints.
+Connecting to a host with endpoints.
 """
 
 from __future__ import annotations

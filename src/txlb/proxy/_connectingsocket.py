@@ -20,7 +20,7 @@ from txlb.connecting import RESET_SINCE, familyAndName
 from txlb.model import Address
 from txlb.proxy._sockettransport import SocketTransport
 
-#: ConnectingSocket goes on after these.
+#: The results of connect(2) after which connecting goes on.
 UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
@@ -55,7 +55,7 @@ class ConnectingSocket:
         except OSError as problem:
             self._fail(problem.errno or errno.EINVAL)
             return
-        # ConnectingSocket to a UNIX socket takes no time: it fails with EAGAIN if the backlog is
+        # Connecting to a UNIX socket takes no time: it fails with EAGAIN if the backlog is
         # full, and no event would follow.
         if number in UNDER_WAY and family != socket.AF_UNIX:
             reactor.addWriter(self)

@@ -49,7 +49,7 @@ _REASONS = {
     GaveUpReason.FULL: "every host has as many connections as it takes, and the queue is full",
     GaveUpReason.QUEUE_TIMEOUT: "no host had room in time",
     GaveUpReason.CIRCUIT: "too many connections to every host are being opened",
-    GaveUpReason.CLIENT_GONE: "they left while they waited for a host with room",
+    GaveUpReason.CLIENT_GONE: "the client left while it waited for a host with room",
 }
 
 #: The texts for clients that are not admitted, to follow on their address.
@@ -329,7 +329,7 @@ class Frontend:
         try:
             step = dial.start()
         except Exception:
-            # A fault of ours costs this client its connection, and nothing stays counted.
+            # A fault of the pool costs this client its connection, and nothing stays counted.
             client.close()
             self._left()
             raise

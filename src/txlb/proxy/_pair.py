@@ -190,7 +190,7 @@ class Pair:
 
     def _resetBoth(self) -> None:
         """
-        Close what is open, now.
+        Reset the sides that are open, now.
         """
         if self._delivery is not None:
             self._delivery.stop()

@@ -167,7 +167,7 @@ class PortableConnection:
 
     def _broken(self, reason: TwistedFailure) -> None:
         """
-        End this connection, and no other: something has raised, which is a fault of ours.
+        End this connection only. A part of the balancer has raised, which is a fault.
         """
         _log.failure("a connection broke while it was set up", reason)
         self._closeClient()
@@ -193,8 +193,8 @@ class PortableConnection:
 
     def trackConnection(self) -> None:
         """
-        See L{RelayConnection.trackConnection}. The port of a host that is being connected to is
-        known to the endpoint alone.
+        Add the connection to the relay's table, if it has a host and is not in it yet. Only
+        the endpoint knows the port of a connection that is being established.
         """
         pair, result = self._pair, self._result
         if self._tracked is None and pair is not None and pair.host.isOpen and result is not None:

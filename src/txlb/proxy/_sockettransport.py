@@ -72,7 +72,7 @@ class SocketTransport:
         self._ended = self._failed = False
         # Whether the protocol has asked to send no more; to close.
         self._finishing = self._losing = False
-        # Whether the reactor is in one of our methods; whether to close after that.
+        # Whether the reactor is in one of its methods; whether to close after that.
         self._inTurn = self._leaving = self._closed = False
         self._reason = _done
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
@@ -304,7 +304,7 @@ class SocketTransport:
         if self._unsent:
             self._reactor.addWriter(self)
 
-    # What it is
+    # Identity
 
     def fileno(self) -> int:
         return self._sock.fileno()

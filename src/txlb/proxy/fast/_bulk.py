@@ -39,7 +39,7 @@ _LITTLE = (_buffer[:LEFT],)
 
 def move(end: End) -> None:
     """
-    Move a part of what an end has sent, and queue it again if there is more.
+    Move a part of the bytes that an end has sent, and queue the end again if there are more.
     """
     if end.pipe is not None:
         _splice(end)

@@ -93,7 +93,7 @@ class Connection:
         self.begun = self.over = False
         self._first = first
 
-    # As the search wants it
+    # For the search
 
     def clientSocket(self) -> _socket.socket:
         return self._client.socket()

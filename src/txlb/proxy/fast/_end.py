@@ -75,7 +75,7 @@ class EndOwner(Protocol):
 
     def moveBulk(self, end: End) -> None:
         """
-        Move a part of the much that an end has sent.
+        Move a part of the bulk that an end has sent.
         """
 
     def lasts(self, end: End) -> None:

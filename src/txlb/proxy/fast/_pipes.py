@@ -129,9 +129,10 @@ class PipePool:
         if not self._told:
             self._told = True
             _log.warn(
-                "this user's pipes are used up: beside {made} of the balancer the next one holds "
-                "{size} bytes, and {least} are needed. Bulk is copied meanwhile, for more CPU. "
-                "fs.pipe-user-pages-soft and fs.pipe-max-size (sysctl) say what a user may have.",
+                "this user's memory for pipes is used up: after {made} pipes of the balancer the "
+                "next one holds {size} bytes, and {least} are needed. Bulk is copied instead of "
+                "spliced, which costs more CPU. fs.pipe-user-pages-soft and fs.pipe-max-size "
+                "(sysctl) limit the memory of a user's pipes.",
                 made=self.made,
                 size=size,
                 least=SMALLEST,

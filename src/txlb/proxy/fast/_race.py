@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FAILED = select.EPOLLERR | select.EPOLLHUP
 
-#: ConnectingSocket goes on after these.
+#: The results of connect(2) after which connecting goes on.
 UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 CONNECTED_TO_ITSELF = Failure(FailureKind.REFUSED, "connected to itself")
@@ -157,7 +157,7 @@ class AddressRace:
         self.search.loop.watch(sock.fileno(), connection.event)
         return connection
 
-    # As the race wants it
+    # For the race
 
     def start(self, address: Address) -> Failure | None:
         targets = self.search.targets

@@ -105,8 +105,8 @@ class Search:
     The search of one client for a host. Owned by the client's connection, until a host is
     found.
 
-    The client's socket is not registered and not read meanwhile: what it sends early
-    waits in the kernel, and is there for the host that is found.
+    The client's socket is not registered and not read meanwhile. The bytes that it sends early
+    wait in the kernel for the host that is found.
 
     @ivar attempt: the host that is being connected to; L{None} for none.
     """
@@ -304,7 +304,7 @@ class Search:
         if attempt is not None and attempt.host is host and outcome is not Outcome.HOST_DOWN:
             self._failed(attempt, Failure(FailureKind.BUSY, outcome.value))
 
-    # As the race wants it
+    # For the race
 
     @property
     def loop(self) -> Loop:
