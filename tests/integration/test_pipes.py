@@ -95,7 +95,7 @@ class UsedUpTests(IntegrationTestCase):
         8 KiB it cost ten times as much. The log says once why.
         """
         alone, silent, _ = self.relayed(())
-        self.assertNotIn("pipes are used up", silent)
+        self.assertNotIn("memory for pipes", silent)
         limit = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text(encoding="ascii"))
         holder = self.write("holder.py", HOLDER.format(count=limit * 4096 // MIB + 2))
         self.start(sys.executable, holder).waitFor("held")
@@ -106,7 +106,7 @@ class UsedUpTests(IntegrationTestCase):
             f"{MUCH} MiB for {alone:.2f} s of CPU, and for {beside:.2f} s with the user's pipes "
             f"used up ({MUCH / took:.0f} MiB a second)"
         )
-        self.assertEqual(told.count("this user's pipes are used up"), 1)
+        self.assertEqual(told.count("this user's memory for pipes is used up"), 1)
         self.assertRegex(told, "the next one holds (4096|8192) bytes")
         # Only what the reactor has to wake itself with.
         self.assertLessEqual(pipes, 4)
