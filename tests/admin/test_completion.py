@@ -107,6 +107,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_checks(self) -> None:
         self.assertIn("http'", self.choices("setCheck('web', 'prod', 'h"))
+        self.assertEqual(self.choices("setCheck('web', 'prod', 'http', 'h0"), ["h0'"])
 
     def test_others(self) -> None:
         """

@@ -112,7 +112,7 @@ class CommandTests(SettingsCase):
         self.assertEqual(
             (check.kind, check.interval, check.options["path"]), ("http", 1.0, "/health")
         )
-        self.do("setCheck", {}, **self.path, check="tcp", host="h0")
+        self.do("setCheck", {}, **self.path, check="tcp", proxiedName="h0")
         host = self.group().getHost("h0")
         self.assertEqual(host.check, HealthCheck("tcp"))
         self.do("setCheck", {}, **self.path, check="none")
@@ -175,10 +175,10 @@ class CommandTests(SettingsCase):
         prompt["setGroup"]("web", "prod", maxQueue=100, queueTimeout="3s")
         group = self.group()
         self.assertEqual((group.maxQueue, group.queueTimeout), (100, 3.0))
-        prompt["setCheck"]("web", "prod", "http", path="/x", interval=1)
+        prompt["setCheck"]("web", "prod", "http", path="/x", host="example.org", interval=1)
         check = self.group().check
         assert check is not None
-        self.assertEqual(check.options["path"], "/x")
+        self.assertEqual((check.options["path"], check.options["host"]), ("/x", "example.org"))
         self.assertIn("setGroup(service, group, **settings)", repr(help_(prompt["setGroup"])))
 
     def test_log(self) -> None:

@@ -64,9 +64,12 @@ class UserTests(SynchronousTestCase):
         self.assertIn("password of user 'u' is an old crypt hash", note)
 
     def test_nobodyGetsIn(self) -> None:
-        for users in ((), (user("u", "readonly", password=ARGON2ID),)):
+        for users in (
+            (),
+            *((user("u", each, password=ARGON2ID),) for each in ("readonly", "operator")),
+        ):
             (note,) = self.notes(*users)
-            self.assertIn("no user can log in by ssh", note)
+            self.assertIn("no user gets a prompt by ssh", note)
 
     def test_nobodyNeeds(self) -> None:
         self.assertEqual(self.notes(ssh=""), [])

@@ -104,7 +104,7 @@ class OldFileTests(SynchronousTestCase):
         self.assertEqual([line for line, _ in found], [22, 23, 24, 26])
         texts = [message for _, message in found]
         self.assertIn("<web> is read and has no effect", texts[0])
-        self.assertIn("no user can log in by ssh", texts[1])
+        self.assertIn("no user gets a prompt by ssh", texts[1])
         self.assertIn("make a new one with: txlb passwd", texts[2])
         self.assertIn("hostCheckInterval of <manager> is read and has no effect", texts[3])
 

@@ -170,10 +170,15 @@ def _file(target: Target) -> Any:
 
 
 def _setCheck(
-    target: Target, service: str, group: str, check: str, host: str, settings: Mapping[str, object]
+    target: Target,
+    service: str,
+    group: str,
+    check: str,
+    proxiedName: str,
+    settings: Mapping[str, object],
 ) -> Iterable[Row]:
     made = checkOf(check, settings)
-    return rows.eventRows(target.balancer.setCheck(service, group, made, host or None))
+    return rows.eventRows(target.balancer.setCheck(service, group, made, proxiedName or None))
 
 
 def _setDefaultCheck(target: Target, check: str, settings: Mapping[str, object]) -> Iterable[Row]:

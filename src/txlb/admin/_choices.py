@@ -35,7 +35,7 @@ def choicesOf(balancer: Any) -> Choices:
             return list(services)
         if word == "group":
             return [group.name for group in groups]
-        if word == "host":
+        if word in {"host", "proxied"}:
             return [
                 host.name
                 for group in groups

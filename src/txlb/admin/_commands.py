@@ -287,7 +287,8 @@ COMMANDS = (
             _SERVICE,
             _GROUP,
             _CHECK,
-            Argument("host", HOST, "one of its hosts; by default all", ""),
+            # Not "host", which is an option of http checks.
+            Argument("proxiedName", HOST, "one of its hosts; by default all", ""),
             _CHECK_SETTINGS,
         ),
     ),

@@ -105,7 +105,7 @@ class SettingsBuilder:
         ):
             self._note(
                 ssh.line,
-                "no user can log in by ssh: it takes a user with access full and with "
+                "no user gets a prompt by ssh: it takes a user with access full and with "
                 "authorizedKeys or a password made with: txlb passwd",
             )
 
