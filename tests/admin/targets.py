@@ -47,6 +47,7 @@ class FakeFile:
         self.services = self._loaded = tuple(balancer.manager.services.values())
         self.calls: list[tuple[object, ...]] = []
         self.inFile = Plan()
+        self.edited = False
         self.kept: str | None = "/etc/txlb.xml-20261124000000"
 
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
@@ -55,6 +56,9 @@ class FakeFile:
     def unsaved(self) -> Plan:
         running = self._balancer.manager.services.values()
         return changesBetween(self._loaded, ownedByPeople(running))
+
+    def look(self) -> Deferred[bool]:
+        return succeed(self.edited)
 
     def drift(self) -> Deferred[Drift]:
         self.calls.append(("drift",))

@@ -114,7 +114,9 @@ class DoTests(CommandCase):
             [(row["service"], row["group"], row["name"]) for row in found if row["row"] == "host"],
             [("web", "prod", "h0"), ("web", "prod", "h1")],
         )
-        self.assertEqual(found[-1], {"row": "file", "path": None, "changes": []})
+        self.assertEqual(
+            found[-1], {"row": "file", "path": None, "changes": [], "edited": False, "inFile": []}
+        )
         json.dumps(found, allow_nan=False)
 
     def test_statusOfWhatGoes(self) -> None:
@@ -203,6 +205,12 @@ class DoTests(CommandCase):
         self.assertEqual(self.do("plan"), [])
         self.assertEqual(
             self.do("save")[0]["text"], "nothing to save: /etc/txlb.xml says it already"
+        )
+        file.edited = True
+        self.assertEqual(
+            self.do("save")[0]["text"],
+            "nothing to save: nothing was changed live. /etc/txlb.xml was edited since it was "
+            "read; reload takes that over",
         )
         self.do("setWeight", **self.host(weight="9"))
         (row,) = self.do("plan", file="/other.xml")

@@ -355,7 +355,7 @@ class SessionTests(ServiceTestCase):
     def test_statusWithAFile(self) -> None:
         link = self.login(self.make(config=FakeConfiguration()))
         table = self.run_(link, b"status()")
-        self.assertIn("/etc/txlb.xml was read:\n  service web is not as it was\n", table)
+        self.assertIn("not in /etc/txlb.xml:\n  service web is not as it was\n", table)
 
     def test_explain(self) -> None:
         link = self.login(self.make())

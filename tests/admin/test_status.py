@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import FakeListener, fakeBalancer
 from txlb.admin import statusTable
+from txlb.admin._filerow import fileRow
 from txlb.admin._status import WIDTH, bytesText, durationText, fitted
 from txlb.model import ProxyService
 from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind, Waiting
@@ -18,6 +19,7 @@ from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind, W
 class FakeConfiguration:
     path = "/etc/txlb.xml"
     services: tuple[ProxyService, ...] = ()
+    edits: list[str] | None = None
 
     def __init__(self, *changes: str) -> None:
         self._changes = list(changes)
@@ -243,12 +245,47 @@ no configuration file: what is changed lasts until the end of the process""",
         config = FakeConfiguration("host web/blue/h4 added", "group web/blue switched")
         self.assertTrue(
             statusTable(self.balancer, config).endswith(
-                "\n\nchanged since /etc/txlb.xml was read:\n"
+                "\n\nchanged live, and not in /etc/txlb.xml:\n"
                 "  host web/blue/h4 added\n"
                 "  group web/blue switched"
             )
         )
         self.assertEqual(config.asked, list(self.manager.services.values()))
+
+    def test_edited(self) -> None:
+        """
+        What was edited in the file stands beside what was changed live. A file that was edited
+        is told of, also if it says the same.
+        """
+        config = FakeConfiguration("host web/blue/h4 added")
+        config.edits = ["user ann removed"]
+        self.assertTrue(
+            statusTable(self.balancer, config).endswith(
+                "\n\nchanged live, and not in /etc/txlb.xml:\n"
+                "  host web/blue/h4 added\n"
+                "edited in /etc/txlb.xml since it was read, and not loaded:\n"
+                "  user ann removed"
+            )
+        )
+        config = FakeConfiguration()
+        config.edits = []
+        self.assertTrue(
+            statusTable(self.balancer, config).endswith(
+                "\n\n/etc/txlb.xml was edited since it was read, and says the same"
+            )
+        )
+
+    def test_manyChanges(self) -> None:
+        """
+        Of thousands of live changes the status has the first ones and the count, as a row of an
+        answer has no room for more.
+        """
+        config = FakeConfiguration(*(f"host web/blue/h{number} added" for number in range(3000)))
+        row = fileRow(config, ())
+        changes = row["changes"]
+        assert isinstance(changes, list)
+        self.assertEqual(len(changes), 51)
+        self.assertEqual(changes[-1], "and 2950 more; diff tells all")
 
     def test_noChanges(self) -> None:
         table = statusTable(self.balancer, FakeConfiguration())

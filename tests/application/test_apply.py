@@ -271,7 +271,7 @@ class ApplyTests(ServiceCase):
             replace(mail, listeners=(OptionalListener(mail.addresses[0], limit=5),)),
             replace(mail, name="post", listeners=(OptionalListener(mail.addresses[0], limit=6),)),
         ):
-            self.assertTrue(lbs.plan([self.web(), wanted]))
+            self.assertTrue(fired(lbs.plan([self.web(), wanted])))
             lbs.apply([self.web(), wanted])
             self.assertIs(self.listenerOf(wanted.name), before)
             self.assertEqual(before.configured, wanted.listeners[0])

@@ -10,13 +10,20 @@ from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fired import fired
 from tests.registries import keepRegistries
-from txlb.application import ConfigurationFile, FileKeeper, LoadBalancedService
+from txlb.application import (
+    ConfigurationFile,
+    FileKeeper,
+    LoadBalancedService,
+    _edits,
+    _file,
+)
 from txlb.application._keeper import POLL
 from txlb.config import Configuration, loadConfiguration
 from txlb.errors import (
@@ -326,6 +333,97 @@ class ReloadTests(FileCase):
             "RuntimeError('no table found')",
         )
         self.assertEqual(self.manager.getGroup("web", "prod").scheduler, "leastc")
+
+
+class LookTests(FileCase):
+    """
+    What was edited in the file, for the status.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.reads = 0
+        editsOf = _edits.editsOf
+
+        def counted(path: str, loaded: Configuration) -> _edits.Edits:
+            self.reads += 1
+            return editsOf(path, loaded)
+
+        self.patch(_file, "editsOf", counted)
+
+    def test_edited(self) -> None:
+        """
+        The three differences are told apart: what was edited, what was changed live, and what
+        a reload would change. The file is read only if it may be another one than before.
+        """
+        self.manager.setWeight("web", "prod", "h1", 7)
+        for _ in range(3):
+            self.assertFalse(fired(self.file.look()))
+        self.assertEqual((self.reads, self.file.edits), (1, None))
+        self.write(FILE.replace('weight="2"', 'weight="11"'))
+        for _ in range(3):
+            self.assertTrue(fired(self.file.look()))
+        self.assertEqual(self.reads, 2)
+        self.assertEqual(self.file.edits, ["host web/prod/h2: weight 2 -> 11"])
+        self.assertEqual(self.file.unsaved().lines, ["host web/prod/h1: weight 1 -> 7"])
+        self.assertEqual(self.plan().lines, ["host web/prod/h2: weight 2 -> 11"])
+        self.reload()
+        self.assertIsNone(self.file.edits)
+        self.assertFalse(fired(self.file.look()))
+        self.assertIsNone(self.file.edits)
+
+    def test_comment(self) -> None:
+        """
+        A comment that was edited is an edit of the file, and changes nothing.
+        """
+        self.write(FILE.replace("ours", "theirs, or ours"))
+        self.assertTrue(fired(self.file.look()))
+        self.assertEqual(self.file.edits, [])
+        self.manager.setWeight("web", "prod", "h1", 7)
+        self.save(overwrite=True)
+        self.assertFalse(fired(self.file.look()))
+
+    def test_wrong(self) -> None:
+        """
+        A file that can't be loaded, or is not there, is an edited one, with what is wrong.
+        """
+        self.write("no XML")
+        self.assertTrue(fired(self.file.look()))
+        (line,) = self.file.edits or ["nothing"]
+        self.assertIn("this is no XML", line)
+        os.unlink(self.path)
+        self.assertTrue(fired(self.file.look()))
+        (line,) = self.file.edits or ["nothing"]
+        self.assertIn("No such file", line)
+
+    def test_many(self) -> None:
+        """
+        Of many edits the first ones are told.
+        """
+        users = "".join(f'<user name="u{number}" password="x"/>' for number in range(70))
+        self.write(FILE.replace("</admin>", f"{users}</admin>"))
+        fired(self.file.look())
+        lines = self.file.edits or []
+        self.assertEqual((len(lines), lines[-1][:4]), (51, "and "))
+
+    def test_together(self) -> None:
+        """
+        Looks at the same time read a large file once, and one that is not waited for any more
+        does not keep the others waiting.
+        """
+        reading: Deferred[Any] = Deferred()
+
+        async def inThread(*_arguments: object, **_more: object) -> Any:
+            return await reading
+
+        self.patch(self.file, "_inThread", inThread)
+        first, second, third = (self.file.look() for _ in range(3))
+        second.addErrback(lambda reason: reason.trap(CancelledError) and None)
+        second.cancel()
+        edits = _edits.Edits(True)
+        reading.callback(edits)
+        self.assertEqual((fired(first), fired(third)), (edits, edits))
+        self.assertEqual(self.file.edits, [])
 
 
 class SaveTests(FileCase):

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import ARGON2ID, SMALL
+from tests.fired import fired
 from tests.registries import keepRegistries
 from txlb.admin._history import History
 from txlb.admin._rows import changeRows, eventRows, numberedRows, statusRows
@@ -174,10 +175,10 @@ class ConflictTests(SecretCase):
         file = ConfigurationFile(lbs, loaded)
         lbs.apply(parseConfiguration(CHECKED.replace(b"hunter2", b"hunter22"), path).services)
         write(CHECKED.replace(b"hunter2", b"hunter21").replace(b'"ann"', b'"anna"'))
-        error = self.assertRaises(ConfigurationConflict, file.save)
+        error = self.assertRaises(ConfigurationConflict, lambda: fired(file.save()))
         self.hidden(error)
         self.assertIn('-      <check type="login" token="(not shown)" as="anna"/>', error.lines)
-        error = self.assertRaises(ConfigurationConflict, file.reload)
+        error = self.assertRaises(ConfigurationConflict, lambda: fired(file.reload()))
         self.assertNotIn(SECRET, str(error))
         self.assertIn("check", str(error))
 

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 
+from tests.fired import fired
 from txlb.application import ConfigurationFile, LoadBalancedService
 from txlb.config import loadConfiguration
 from txlb.errors import TxlbError
@@ -38,7 +39,7 @@ def once(path: str) -> int:
     balancer.manager.setWeight("web", "main", "host0", 9)
     began = time.perf_counter()
     try:
-        file.save()
+        fired(file.save())
     except TxlbError as error:
         print(error)
         return 1
@@ -72,7 +73,7 @@ def killed(path: str, times: int) -> int:
             return 1
         found[contents.index(data)] += 1
         left += any(name.endswith(".saving") for name in os.listdir(os.path.dirname(path)))
-    file.reload()
+    fired(file.reload())
     names = os.listdir(os.path.dirname(path))
     print(
         f"killed {times} times: {found[0]} times the one file was there and {found[1]} times "
@@ -91,7 +92,7 @@ def _saveForEver(path: str) -> None:
         # As long as a test at most, should nobody come.
         for number in range(100_000):
             balancer.manager.setWeight("web", "main", "host0", 7 if number % 2 else 1)
-            file.save()
+            fired(file.save())
     finally:
         os._exit(1)
 

@@ -223,7 +223,7 @@ class ManholeTests(SynchronousTestCase):
         self.assertEqual(lines[0], "<Deferred #0>")
         self.assertIn(f"  web  127.0.0.1:{self.web}", lines)
         self.assertIn("  group green (roundr, enabled): 2 of 2 hosts ready", lines)
-        changed = lines.index(f"changed since {self.config()} was read:")
+        changed = lines.index(f"changed live, and not in {self.config()}:")
         self.assertRegex("\n".join(lines[changed:]), "(?s)h2.*h3")
         self.assertEqual(lines[-1], "Deferred #0 called back: 1")
         self.program.waitFor(rf"anna@{ADDRESS}: +_ = manager\.addHost\(")

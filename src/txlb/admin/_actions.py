@@ -63,8 +63,13 @@ def _verb(command: AdminCommand) -> Callable[..., Iterable[Row]]:
     return action
 
 
-def _status(target: Target, service: str) -> Iterable[Row]:
-    return rows.statusRows(target.balancer, target.config, service)
+def _status(target: Target, service: str) -> Iterable[Row] | Deferred[Iterable[Row]]:
+    found = rows.statusRows(target.balancer, target.config, service)
+    look = getattr(target.config, "look", None)
+    if look is None:
+        return found
+    looked: Deferred[object] = look()
+    return looked.addCallback(lambda _: found)
 
 
 def _explain(target: Target, service: str, group: str, clientAddr: str) -> Iterable[Row]:
@@ -151,7 +156,8 @@ def _reload(target: Target, discard: bool) -> Deferred[Iterable[Row]]:
 def _save(target: Target, overwrite: bool) -> Iterable[Row] | Deferred[Iterable[Row]]:
     config = _file(target)
     if not config.unsaved():
-        return [{"row": "saved", "text": f"nothing to save: {config.path} says it already"}]
+        looked: Deferred[object] = config.look()
+        return looked.addCallback(lambda edits: [_nothingToSave(config.path, bool(edits))])
     saved: Deferred[str | None] = config.save(overwrite=overwrite)
 
     def told(kept: str | None) -> Iterable[Row]:
@@ -160,6 +166,17 @@ def _save(target: Target, overwrite: bool) -> Iterable[Row] | Deferred[Iterable[
         return [{"row": "saved", "text": text, "path": config.path, "kept": kept}]
 
     return saved.addCallback(told)
+
+
+def _nothingToSave(path: str, edited: bool) -> Row:
+    if edited:
+        text = (
+            f"nothing to save: nothing was changed live. {path} was edited since it was read; "
+            "reload takes that over"
+        )
+    else:
+        text = f"nothing to save: {path} says it already"
+    return {"row": "saved", "text": text}
 
 
 def _file(target: Target) -> Any:

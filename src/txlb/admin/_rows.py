@@ -11,11 +11,13 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from txlb.admin._filerow import fileRow
 from txlb.model import PEOPLE, Change, ProxyHost
 from txlb.pool import Event, HostSnapshot
 
 if TYPE_CHECKING:
-    from txlb.admin._status import Balancer, Configured
+    from txlb.admin._filerow import Configured
+    from txlb.admin._status import Balancer
     from txlb.application._drift import Drift
 
 #: A part of the answer of a command. C{text}, if there is one, is for people.
@@ -89,11 +91,7 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
             for host in pool.hostSnapshots():
                 row = rowOf("host", host, service=service.name, group=group.name)
                 yield {**row, "origin": _origin(host, group.name, saved)}
-    yield {
-        "row": "file",
-        "path": None if config is None else config.path,
-        "changes": [] if config is None else config.changes(manager.services.values()),
-    }
+    yield fileRow(config, manager.services.values())
 
 
 def _savedHosts(config: Configured | None, serviceName: str) -> frozenset[tuple[str, str]]:

@@ -15,13 +15,14 @@ from txlb.admin._access import Caller
 from txlb.admin._choices import choicesOf
 from txlb.admin._command import Target
 from txlb.admin._completion import CHOICES
+from txlb.admin._filerow import Configured
 from txlb.admin._functions import functions
 from txlb.admin._help import Help
 from txlb.admin._history import History
 from txlb.admin._hostkey import fingerprint, hostKey
 from txlb.admin._log import log
 from txlb.admin._state import stateDirectory
-from txlb.admin._status import Balancer, Configured, statusTable
+from txlb.admin._status import Balancer, statusTable
 from txlb.admin._users import Users
 from txlb.config import AdminUser
 from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress
@@ -230,11 +231,15 @@ class ManholeService(Service):
         @param caller: types there.
         """
 
-        def status(service: str = "") -> None:
+        def status(service: str = "") -> Deferred[None]:
             """
             Show how things stand, of one service or of all.
             """
-            show(statusTable(self._lbs, self._config, service) + "\n")
+            look = getattr(self._config, "look", None)
+            looked: Deferred[object] = succeed(None) if look is None else look()
+            return looked.addCallback(
+                lambda _: show(statusTable(self._lbs, self._config, service) + "\n")
+            )
 
         # Python shows this name if the function is called wrongly.
         status.__qualname__ = status.__name__

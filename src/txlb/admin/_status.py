@@ -5,13 +5,13 @@ The status of a balancer as a table for people.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from txlb.model import PEOPLE
 
 if TYPE_CHECKING:
     from txlb.manager import ProxyManager
-    from txlb.model import ProxyService
+from txlb.admin._filerow import Configured, fileRow
 from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 #: The widest line, in characters.
@@ -64,29 +64,6 @@ class Balancer(Protocol):
         """
 
 
-class Configured(Protocol):
-    """
-    The part of a L{txlb.config.Configuration} that the status needs.
-    """
-
-    @property
-    def path(self) -> str:
-        """
-        Its file.
-        """
-
-    @property
-    def services(self) -> Iterable[ProxyService]:
-        """
-        The services of the file.
-        """
-
-    def changes(self, services: Iterable[ProxyService]) -> list[str]:
-        """
-        Return the differences between the file's services and these, a line each.
-        """
-
-
 #: Colours a part of a line by the state of the host that it is about.
 Paint = Callable[[str, str], str]
 
@@ -111,8 +88,9 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
     }
     if config is None:
         return statusText(listeners, services)
-    changes = config.changes(lbs.manager.services.values())
-    return statusText(listeners, services, config.path, changes)
+    file: dict[str, Any] = dict(fileRow(config, manager.services.values()))
+    inFile = file["inFile"] if file["edited"] else None
+    return statusText(listeners, services, file["path"], file["changes"], inFile)
 
 
 def statusText(
@@ -120,6 +98,7 @@ def statusText(
     services: Iterable[ServiceSnapshot],
     path: str | None = None,
     changes: Sequence[str] = (),
+    inFile: Sequence[str] | None = None,
     paint: Paint = lambda _state, part: part,
 ) -> str:
     """
@@ -127,13 +106,15 @@ def statusText(
 
     @param listeners: the addresses of each, by its name.
     @param path: the configuration file; L{None} if there is none.
-    @param changes: the differences from it, a line each.
+    @param changes: what was changed live and is not in the file, a line each.
+    @param inFile: what was edited in the file since it was read, or what is wrong with it, a
+        line each; L{None} if it was not edited.
     @param paint: given the state of a host and a part of a line, gives that part in
         colours.
     """
     parts = [_listeners(listeners)]
     parts.extend(_service(service, paint) for service in services)
-    parts.append(_changes(path, changes))
+    parts.append(_changes(path, changes, inFile))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
@@ -302,12 +283,20 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def _changes(path: str | None, changes: Sequence[str]) -> list[str]:
+def _changes(path: str | None, changes: Sequence[str], inFile: Sequence[str] | None) -> list[str]:
     if path is None:
         return ["no configuration file: what is changed lasts until the end of the process"]
-    if not changes:
+    if not changes and inFile is None:
         return [f"as in {path}"]
-    return [f"changed since {path} was read:", *(f"  {line}" for line in changes)]
+    lines = []
+    if changes:
+        lines += [f"changed live, and not in {path}:", *(f"  {line}" for line in changes)]
+    if inFile:
+        lines += [f"edited in {path} since it was read, and not loaded:"]
+        lines += [f"  {line}" for line in inFile]
+    elif inFile is not None:
+        lines += [f"{path} was edited since it was read, and says the same"]
+    return lines
 
 
 def bytesText(count: int) -> str:

@@ -9,11 +9,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 
 from txlb.application._ahead import Ahead, driftOf, lookAhead
 from txlb.application._drift import Drift
+from txlb.application._edits import NO_EDITS, Edits, Stamp, editsOf, stampOf
 from txlb.application._line import Line
 from txlb.application._saving import saveTo
 from txlb.config import ConfigCheckSettings, Configuration, loadConfiguration, readFile
@@ -57,6 +58,12 @@ class ConfigurationFile:
         self._balancer = balancer
         self._followers: list[Follower] = []
         self._line = Line()
+        # What was found at the last look at the file, what the file was then, and with which
+        # configuration it was compared.
+        self._edits = NO_EDITS
+        self._stamp: Stamp | None = None
+        self._compared: Configuration | None = None
+        self._looking: list[Deferred[Edits]] = []
         balancer.configuration = self
 
     def __repr__(self) -> str:
@@ -121,6 +128,40 @@ class ConfigurationFile:
     async def _differs(self) -> bool:
         there = await self._inThread(readFile, self.path, size=_sizeOf(self.path))
         return there != self.loaded.tostring()
+
+    @property
+    def edits(self) -> list[str] | None:
+        """
+        What L{look} found last, a line each; L{None} if the file was not edited.
+        """
+        return self._edits.lines if self._edits and self._compared is self.loaded else None
+
+    def look(self) -> Deferred[Edits]:
+        """
+        See whether the file was edited since it was loaded. It is read, in a thread if it is
+        large, only if its size or its time of change is another one than at the last look.
+
+        @return: fires with the edits. It does not fail.
+        """
+        stamp = stampOf(self.path)
+        if stamp == self._stamp and self._compared is self.loaded:
+            return succeed(self._edits)
+        looked: Deferred[Edits] = Deferred(self._looking.remove)
+        self._looking.append(looked)
+        if len(self._looking) == 1:
+            looking = Deferred.fromCoroutine(self._look(stamp))
+            looking.addErrback(lambda reason: _log.failure("the file was not read", reason))
+        return looked
+
+    async def _look(self, stamp: Stamp | None) -> None:
+        loaded = self.loaded
+        try:
+            self._edits = await self._inThread(editsOf, self.path, loaded, size=_sizeOf(self.path))
+            self._stamp, self._compared = stamp, loaded
+        finally:
+            waiting, self._looking = self._looking, []
+            for each in waiting:
+                each.callback(self._edits)
 
     def drift(self) -> Deferred[Drift]:
         """

@@ -5,7 +5,6 @@ of the file.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
+from txlb.application._edits import Stamp, stampOf
 from txlb.application._file import ConfigurationFile, forLog
 from txlb.config import Configuration
 from txlb.deadlines import Deadline, Deadlines
@@ -29,9 +29,6 @@ from txlb.model import Plan
 POLL = 0.5
 
 _log = Logger()
-
-#: The identity of a file's content: its device, number, size and time of change.
-_Stamp = tuple[int, int, int, int]
 
 
 class FileKeeper(Service):
@@ -62,8 +59,8 @@ class FileKeeper(Service):
         self._save: Deadline | None = None
         self._look: Deadline | None = None
         # The file when it was last handled, and at the last look.
-        self._known: _Stamp | None = None
-        self._seen: _Stamp | None = None
+        self._known: Stamp | None = None
+        self._seen: Stamp | None = None
         file.follow(self._configured)
 
     def startService(self) -> None:
@@ -73,7 +70,7 @@ class FileKeeper(Service):
         super().startService()
         self._reactor = pickedReactor(self._reactor)
         self._deadlines = Deadlines(self._reactor, self._seconds)
-        self._known = self._seen = self._stamp()
+        self._known = self._seen = stampOf(self._file.path)
         self._schedule()
 
     def stopService(self) -> None:
@@ -87,7 +84,7 @@ class FileKeeper(Service):
         self._save = self._look = None
 
     def _configured(self, configuration: Configuration) -> None:
-        self._known = self._stamp()
+        self._known = stampOf(self._file.path)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -131,7 +128,7 @@ class FileKeeper(Service):
         if self._deadlines is None:
             return
         self._look = self._deadlines.after(POLL, self._lookNow)
-        stamp, before = self._stamp(), self._seen
+        stamp, before = stampOf(self._file.path), self._seen
         self._seen = stamp
         if stamp is None or stamp == self._known or stamp != before or self._file.busy:
             return
@@ -144,14 +141,6 @@ class FileKeeper(Service):
         _log.info("{path} has changed", path=self._file.path)
         with self._manager.by("file"):
             return self._file.reload()
-
-    def _stamp(self) -> _Stamp | None:
-        try:
-            status = os.stat(self._file.path)
-        except OSError:
-            # The file is being replaced, or gone: there is no file to load.
-            return None
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _suppressed(reason: Failure) -> None:

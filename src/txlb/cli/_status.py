@@ -86,6 +86,9 @@ def nested(rows: list[Row]) -> dict[str, Any]:
         ],
         "file": files[0]["path"] if files else None,
         "changes": files[0]["changes"] if files else [],
+        # A balancer of an earlier version does not tell.
+        "edited": files[0].get("edited", False) if files else False,
+        "inFile": files[0].get("inFile", []) if files else [],
     }
 
 
@@ -146,7 +149,12 @@ def _show(rows: list[Row], asJSON: bool) -> int:
     colours = {"paint": paint} if environmentColours(sys.stdout) else {}
     print(
         statusText(
-            status["listeners"], snapshots(status), status["file"], status["changes"], **colours
+            status["listeners"],
+            snapshots(status),
+            status["file"],
+            status["changes"],
+            status["inFile"] if status["edited"] else None,
+            **colours,
         )
     )
     return OK
