@@ -10,7 +10,6 @@ import os
 import socket
 import stat
 import time
-from types import TracebackType
 from typing import Any, Self
 
 from txlb.cli._command import NO_ANSWER, NO_BALANCER, WRONG, Failed
@@ -61,12 +60,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     def close(self) -> None:

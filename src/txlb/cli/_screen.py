@@ -12,7 +12,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 #: The other screen, no cursor, no line breaks of the terminal's own.
@@ -45,12 +45,7 @@ class Screen:
         self._take()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self._giveBack()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
