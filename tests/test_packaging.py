@@ -9,6 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.units import unitNames
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,6 +25,15 @@ class LayoutTests(SynchronousTestCase):
         """
         for path in (ROOT / "tests").rglob("test_*.py"):
             self.assertTrue((path.parent / "__init__.py").is_file(), path)
+
+    def test_units(self) -> None:
+        """
+        C{tests.units} names everything but the integration tests.
+        """
+        names = set(unitNames(ROOT / "tests"))
+        for path in (ROOT / "tests").rglob("test_*.py"):
+            top = path.relative_to(ROOT / "tests").parts[0].removesuffix(".py")
+            self.assertEqual(f"tests.{top}" in names, top != "integration", path)
 
     def test_pluginFolders(self) -> None:
         """

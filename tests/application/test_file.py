@@ -8,13 +8,14 @@ import errno
 import os
 from typing import Any, cast
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.fired import fired
 from tests.registries import keepRegistries
 from txlb.application import (
@@ -551,7 +552,7 @@ class AnyEditsTests(FileCase):
     have found.
     """
 
-    @settings(max_examples=50)
+    @fewer(0.5)
     @given(
         st.lists(
             st.tuples(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.config.documents import (
     PYTHON_DIRECTOR,
     SAMPLE_1_1_0,
@@ -214,6 +215,7 @@ class NewSettingsTests(SynchronousTestCase):
             parseConfiguration(data, "c.xml").services, parseConfiguration(SMALL, "c.xml").services
         )
 
+    @fewer(0.5)
     @given(documents())
     def test_random(self, each: tuple[bytes, list[ProxyService]]) -> None:
         data, services = each
@@ -268,6 +270,7 @@ class DocumentTests(SynchronousTestCase):
     From the file and back to it.
     """
 
+    @fewer(0.5)
     @given(documents())
     def test_sameUnderC14N(self, each: tuple[bytes, list[ProxyService]]) -> None:
         data, _ = each

@@ -11,6 +11,7 @@ from hypothesis import given
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.config.documents import (
     PYTHON_DIRECTOR,
     SAMPLE_1_1_0,
@@ -460,6 +461,7 @@ class RandomTests(SynchronousTestCase):
     Whatever is changed.
     """
 
+    @fewer(0.5)
     @given(documents())
     def test_unchanged(self, each: tuple[bytes, list[ProxyService]]) -> None:
         """
@@ -469,6 +471,7 @@ class RandomTests(SynchronousTestCase):
         root = parseConfiguration(data, "c.xml").root
         self.assertEqual(render(data, root, "c.xml", services), data)
 
+    @fewer(0.5)
     @given(documents(), serviceLists())
     def test_changed(
         self, each: tuple[bytes, list[ProxyService]], wanted: Sequence[ProxyService]

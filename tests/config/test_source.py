@@ -10,6 +10,7 @@ from hypothesis import given
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.config.documents import PYTHON_DIRECTOR, SAMPLE_1_1_0, SMALL, documents
 from txlb.config import _source, parseConfiguration
 from txlb.config._source import Source
@@ -65,6 +66,7 @@ class SourceTests(SynchronousTestCase):
         for data in (SMALL, SAMPLE_1_1_0, PYTHON_DIRECTOR):
             self.same(data)
 
+    @fewer(0.5)
     @given(documents())
     def test_any(self, each: tuple[bytes, list[ProxyService]]) -> None:
         self.same(each[0])

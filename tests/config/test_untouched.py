@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Any
 from xml.parsers import expat
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.config.documents import documents, hostAddresses, serviceLists
 from txlb.config import parseConfiguration
 from txlb.config._nodes import Node
@@ -272,7 +273,7 @@ class UntouchedTests(SynchronousTestCase):
         ]
         return begin < place < min(behind, default=len(seen.text))
 
-    @settings(max_examples=50)
+    @fewer(0.4)
     @given(
         documents(),
         st.lists(st.sampled_from([*_CHANGES, "listen", "retries", "switch"]), max_size=4),
@@ -283,14 +284,14 @@ class UntouchedTests(SynchronousTestCase):
         data, services = each
         self.check(data, _changed(services, words))
 
-    @settings(max_examples=50)
+    @fewer(0.4)
     @given(documents(), serviceLists())
     def test_anything(
         self, each: tuple[bytes, list[ProxyService]], wanted: Sequence[ProxyService]
     ) -> None:
         self.check(each[0], wanted)
 
-    @settings(max_examples=50)
+    @fewer(0.4)
     @given(documents(), st.data())
     def test_moved(self, each: tuple[bytes, list[ProxyService]], data: Any) -> None:
         """

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.pool.kit import BUSY, LOCAL, PORTS, REFUSED, TIMEOUT
 from txlb.model import ProxyHost
 from txlb.pool import (
@@ -338,7 +339,7 @@ class AnyCommandTests(SynchronousTestCase):
     Many lives of a group.
     """
 
-    lives = settings(max_examples=80, stateful_step_count=50)
+    lives = settings(fewer(0.8), stateful_step_count=50)
 
     def test_try(self) -> None:
         run_state_machine_as_test(AnyCommand, settings=self.lives)

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import fewer
 from tests.pool.kit import BUSY, LOCAL, PATIENT, PORTS, REFUSED, TIMEOUT
 from txlb.model import ProxyHost, TCPAddress
 from txlb.pool import Attempt, Event, EventKind, Failure, HostPool, Lease, Outcome, PassiveState
@@ -276,7 +277,7 @@ class AnyLifeTests(SynchronousTestCase):
     Many lives of a pool.
     """
 
-    lives = settings(max_examples=80, stateful_step_count=50)
+    lives = settings(fewer(0.8), stateful_step_count=50)
 
     def test_try(self) -> None:
         run_state_machine_as_test(AnyLife, settings=self.lives)
