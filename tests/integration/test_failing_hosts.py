@@ -254,7 +254,7 @@ class FailingHostTests(IntegrationTestCase):
         with Comers(port, 50) as comers:
             waitUntil(lambda: len(comers.failures) > 20)
             used, begun = cpuSeconds(balancer.process.pid), time.monotonic()
-            time.sleep(2.0)
+            time.sleep(1.0)
             share = (cpuSeconds(balancer.process.pid) - used) / (time.monotonic() - begun)
             began = time.monotonic()
             with connect(port) as sock:

@@ -50,6 +50,8 @@ while True:
     if not select.select([listener], [], [], 0.02)[0]:
         continue
     sock, _ = listener.accept()
+    with open(f"{path}.asked", "a") as file:
+        file.write(".")
     sock.settimeout(1)
     with contextlib.suppress(OSError):
         if mode[0] == "silent":
@@ -77,7 +79,7 @@ SLACK = 3.0
 TICK = 1.0
 
 #: Seconds after which an idle connection is closed, where that is looked at.
-IDLE = 4.0
+IDLE = 2.0
 
 DETECTED = INTERVAL * FALL + TIMEOUT
 RECOVERED = INTERVAL * RISE + 1.0
@@ -134,6 +136,13 @@ class Watching(IntegrationTestCase):
         return self.start(
             sys.executable, "-S", program, str(port), str(self.folder / name), str(backlog)
         )
+
+    def asked(self, name: str) -> int:
+        """
+        Count the connections that a host has accepted.
+        """
+        path = self.folder / f"{name}.asked"
+        return path.stat().st_size if path.exists() else 0
 
     def tell(self, name: str, mode: str) -> None:
         """
@@ -227,7 +236,9 @@ class FaultTests(Watching):
             ),
         ]
         self._startAll()
-        time.sleep(2 * INTERVAL)
+        # More than would put a host out.
+        for fault in self.faults:
+            waitUntil(lambda name=fault.name: self.asked(name) > FALL)
         for name in SAID:
             self.assertEqual(self.events("host-down", name), [])
         failed = self._failAll()
@@ -508,7 +519,8 @@ class HeaderTests(Watching):
         sites(self, server(plain, "plain"), server(expecting, "expecting", listen="proxy_protocol"))
         self.balancer(
             "".join(
-                f'<group name="{name}" enable="{enable}" {sendProxy}>{check("http", more)}'
+                f'<group name="{name}" enable="{enable}" {sendProxy} initialState="check">'
+                f"{check('http', more)}"
                 f'<host name="{name}" ip="127.0.0.1:{expecting}"/></group>'
                 for name, enable, sendProxy, more in (
                     ("v1", "yes", 'sendProxy="v1"', ""),
@@ -519,10 +531,10 @@ class HeaderTests(Watching):
             ),
             port,
         )
-        # By now each of the others has had as many checks.
+        right = ("v1", "v2", "elsewhere")
         waitUntil(lambda: self.events("host-down", "without"))
-        time.sleep(2 * INTERVAL)
-        for name in ("v1", "v2", "elsewhere"):
+        waitUntil(lambda: all(self.events("host-up", name) for name in right))
+        for name in right:
             self.assertEqual(self.events("host-down", name), [])
 
 

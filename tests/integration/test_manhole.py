@@ -362,7 +362,7 @@ class ManholeTests(SynchronousTestCase):
                 silent = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
                 self.addCleanup(silent.close)
             # They count as silent this long after they were accepted.
-            time.sleep(2 * SILENCE)
+            time.sleep(SILENCE + 0.5)
             result = self.ssh("6 * 7", key=self.keyFile)
             self.assertEqual(result.stdout, "42\n", result.stderr + self.program.output[-2000:])
 

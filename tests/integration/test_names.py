@@ -21,7 +21,7 @@ CONFIG = """
 <config>
   <service name="web" relay="{relay}" {service}>
     <listen ip="unix:{listen}"/>
-    <group name="main" enable="yes">{check}<host name="h" ip="{name}:80"/></group>
+    <group name="main" enable="yes" {group}>{check}<host name="h" ip="{name}:80"/></group>
   </service>
 </config>
 """
@@ -44,6 +44,7 @@ class SeveralAddressesTests(IntegrationTestCase):
         there: tuple[str, ...] = ("good=127.0.0.1:80",),
         service: str = "",
         check: str = "",
+        group: str = "",
         steps: tuple[str, ...] = (),
     ) -> Program:
         """
@@ -53,7 +54,12 @@ class SeveralAddressesTests(IntegrationTestCase):
         """
         self.listen = str(self.shortFolder() / "s")
         config = CONFIG.format(
-            relay=self.relay, listen=self.listen, service=service, check=check, name="host.example"
+            relay=self.relay,
+            listen=self.listen,
+            service=service,
+            check=check,
+            group=group,
+            name="host.example",
         )
         steps = (*SILENT, *steps)
         before = inNamespace(self, *steps, hosts=there, names={"host.example": addresses})
@@ -151,9 +157,9 @@ class SeveralAddressesTests(IntegrationTestCase):
             "127.0.0.1",
             steps=(OWN6,),
             check='<check type="tcp" interval="1" timeout="0.6" fall="1" rise="1"/>',
+            group='initialState="check"',
         )
-        time.sleep(3.0)
-        self.assertNotRegex(program.output, "host-down")
+        waitUntil(lambda: "host-up web/main/h" in program.output)
         answers, took = self.come(20)
         self.assertEqual(answers, ["good"] * 20)
         self.assertLess(took, 0.25)
@@ -169,7 +175,7 @@ class SeveralAddressesTests(IntegrationTestCase):
             there=("75%=127.0.0.1:80",),
             check='<resource probe="agent" interval="1"/>',
         )
-        time.sleep(2.5)
+        waitUntil(lambda: "host-load-known web/main/h" in program.output)
         self.assertNotRegex(program.output, "does not say what it has left")
         _, took = self.come(1)
         self.assertLess(took, 0.25)
