@@ -20,7 +20,7 @@ from txlb.model import (
     UNIXAddress,
 )
 from txlb.pool import Outcome
-from txlb.proxy import Relayed
+from txlb.proxy import Frontend, Relayed
 
 LOCAL = "127.0.0.1:0"
 
@@ -58,13 +58,21 @@ class ServiceCase(ReactorCase):
         self.lbs.privilegedStartService()
         self.lbs.startService()
 
+    def frontendOf(self, serviceName: str) -> Frontend:
+        """
+        Find the frontend of a service that the balancer has.
+        """
+        frontend = self.lbs.engine.frontendOf(serviceName)
+        assert frontend is not None
+        return frontend
+
     def relay(self) -> FakeRelay:
         """
         @return: what the connections of this run are given to from now on.
         """
         relay = FakeRelay()
         self.addCleanup(relay.close)
-        self.lbs.engine._frontends["web"].relays.usual = relay
+        self.frontendOf("web").relays.usual = relay
         return relay
 
     def endConnection(self, relay: FakeRelay, index: int = 0) -> None:
@@ -76,13 +84,13 @@ class ServiceCase(ReactorCase):
         lease = attempt.connected()
         lease.release(Outcome.DONE)
         # As the engine's own relay would say.
-        self.frontend._relayed(Relayed(attempt.dial, lease))
+        self.frontend.relayed(Relayed(attempt.dial, lease))
 
     def come(self, name: str = "web") -> socket.socket:
         """
         A client connects to a listener, and the reactor has a turn.
         """
-        self.frontend = self.lbs.engine._frontends["web"]
+        self.frontend = self.frontendOf("web")
         client = self.connectTo(self.lbs.getProxyService(name).addresses[0])
         self.reactor.readable()
         return client

@@ -67,10 +67,10 @@ class ApplyTests(ServiceCase):
         """
         lbs = self.running()
         before = self.listenerOf("web")
-        frontend = lbs.engine._frontends["web"]
+        frontend = self.frontendOf("web")
         lbs.apply([replace(self.web(), idleTimeout=7.0, retries=0, maxConnections=1)])
         self.assertIs(self.listenerOf("web"), before)
-        self.assertIs(lbs.engine._frontends["web"], frontend)
+        self.assertIs(self.frontendOf("web"), frontend)
         self.assertEqual(frontend._limits.retries, 0)
         self.assertEqual(frontend.relays.byName["portable"].timeouts.idle, 7.0)
         relay = self.relay()
@@ -89,7 +89,7 @@ class ApplyTests(ServiceCase):
             listener = lbs.getProxyService(name)
             self.assertTrue(listener.running)
             self.assertEqual(listener.addresses, (listener.configuredAddress,))
-            self.frontend = lbs.engine._frontends["mail"]
+            self.frontend = self.frontendOf("mail")
             self.connectTo(listener.addresses[0])
         self.reactor.readable()
         self.assertEqual(self.manager.getCounters("mail").accepted, 2)
@@ -103,7 +103,7 @@ class ApplyTests(ServiceCase):
         mail = self.fixed("mail")
         lbs = self.running(mail)
         relay = self.relay()
-        mailFrontend = lbs.engine._frontends["mail"]
+        mailFrontend = self.frontendOf("mail")
         mailFrontend.relays.usual = relay
         waiting = self.connectTo(mail.addresses[0])
         counters = self.manager.getCounters("mail")
@@ -131,7 +131,7 @@ class ApplyTests(ServiceCase):
         """
         mail = self.fixed("mail")
         lbs = self.running(mail)
-        frontend = lbs.engine._frontends["mail"]
+        frontend = self.frontendOf("mail")
         frontend.relays.usual = relay = self.relay()
         self.connectTo(mail.addresses[0])
         self.reactor.readable()
@@ -365,7 +365,7 @@ class ApplyTests(ServiceCase):
         """
         lbs = self.running()
         before = self.listenerOf("web")
-        frontend = lbs.engine._frontends["web"]
+        frontend = self.frontendOf("web")
         portable = frontend.relay
         for kind in ("fast", "portable", "auto"):
             lbs.apply([replace(self.web(), relay=kind)])
@@ -408,7 +408,7 @@ class ApplyTests(ServiceCase):
         self.assertFalse(lbs.getProxyService("other").running)
         self.start()
         self.come("web")
-        self.frontend = lbs.engine._frontends["other"]
+        self.frontend = self.frontendOf("other")
         self.connectTo(other.addresses[0])
         self.reactor.readable()
         self.assertEqual(self.manager.getCounters("other").accepted, 1)

@@ -144,7 +144,8 @@ class FormerTests(TestCase):
             self.changeRelay(after)
             service = self.manager.getService("web")
             self.balancer.apply([replace(service, idleTimeout=17.0)])
-            frontend = self.balancer.engine._frontends["web"]
+            frontend = self.balancer.engine.frontendOf("web")
+            assert frontend is not None
             self.assertEqual(
                 {name: relay.timeouts.idle for name, relay in frontend.relays.byName.items()},
                 {before: 17.0, after: 17.0},

@@ -135,7 +135,7 @@ class StartTests(ServiceCase):
         log = logOf(self)
         self.balancer()
         self.start()
-        relay = self.lbs.engine._frontends["web"].relay
+        relay = self.frontendOf("web").relay
         self.assertEqual([event["relay"] for event in log if "relay" in event], [relay.name])
         [event] = [event for event in log if "capacity" in event]
         self.assertEqual(event["capacity"], self.lbs.engine.connectionLimit.capacity)

@@ -60,7 +60,7 @@ class StopTests(ServiceCase):
         self.balancer()
         self.start()
         relay = self.relay()
-        self.frontend = self.lbs.engine._frontends["web"]
+        self.frontend = self.frontendOf("web")
         self.connectTo(self.lbs.getProxyService("web").addresses[0])
         stopped = self.lbs.stopService()
         self.assertEqual(len(relay.started), 1)

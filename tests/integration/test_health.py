@@ -237,8 +237,7 @@ class FaultTests(Watching):
         ]
         self._startAll()
         # More than would put a host out.
-        for fault in self.faults:
-            waitUntil(lambda name=fault.name: self.asked(name) > FALL)
+        waitUntil(lambda: all(self.asked(fault.name) > FALL for fault in self.faults))
         for name in SAID:
             self.assertEqual(self.events("host-down", name), [])
         failed = self._failAll()

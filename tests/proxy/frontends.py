@@ -68,4 +68,4 @@ class FrontendCase(ReactorCase):
         lease.release(outcome)
         sock.close()
         attempt.dial.connectTime = 0.25
-        frontend._relayed(Relayed(attempt.dial, lease))
+        frontend.relayed(Relayed(attempt.dial, lease))

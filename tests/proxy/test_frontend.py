@@ -237,7 +237,7 @@ class SearchTests(FrontendCase):
             _, attempt, _, _ = self.relay.started[-1]
             step = attempt.failed(Failure(kind, "so it is"))
             assert isinstance(step, GaveUp)
-            frontend._relayed(Relayed(attempt.dial, gaveUp=step))
+            frontend.relayed(Relayed(attempt.dial, gaveUp=step))
             self.assertEqual(self.counters.refused[refusal], 1)
             self.assertEqual(self.records[-1].outcome, refusal.value)
         self.assertEqual((self.counters.active, self.connectionLimit.active), (0, 0))
@@ -275,7 +275,7 @@ class SearchTests(FrontendCase):
         self.reactor.advance(1)
         step = attempt.failed(Failure(FailureKind.TIMEOUT))
         assert isinstance(step, GaveUp)
-        frontend._relayed(Relayed(attempt.dial, gaveUp=step))
+        frontend.relayed(Relayed(attempt.dial, gaveUp=step))
         self.assertEqual(self.counters.refused[RefusalKind.TIMEOUT], 1)
 
     def test_poolRaises(self) -> None:
@@ -343,7 +343,7 @@ class RecordTests(FrontendCase):
         self.come(frontend)
         _, attempt, _, _ = self.relay.started[0]
         attempt.cancel()
-        frontend._relayed(Relayed(attempt.dial))
+        frontend.relayed(Relayed(attempt.dial))
         [record] = self.records
         self.assertEqual((record.outcome, record.host), ("stopped", None))
         self.assertEqual(set(self.counters.refused.values()), {0})
@@ -492,7 +492,7 @@ class RoomTests(FrontendCase):
             gaveUp = GaveUp(reason, failure if reason is GaveUpReason.LOCAL else None)
             self.counters.active += 1
             self.connectionLimit.active += 1
-            frontend._relayed(Relayed(self.manager.getPool("web").dial(), gaveUp=gaveUp))
+            frontend.relayed(Relayed(self.manager.getPool("web").dial(), gaveUp=gaveUp))
             self.assertEqual(self.refused()[kind], 1)
             self.assertIn(words, formatEvent(log[-1]))
         self.assertEqual(self.records[-1].outcome, "local")

@@ -344,7 +344,7 @@ class RouterTests(FrontendCase):
         self.assertEqual(self.mailCounters.refused[RefusalKind.LIMIT], 1)
         self.assertEqual(self.counts(), (0, 1, 1))
         attempt.cancel()
-        self.mail._relayed(Relayed(attempt.dial))
+        self.mail.relayed(Relayed(attempt.dial))
         self.assertEqual(self.counts(), (0, 0, 0))
         self.assertEqual((self.counters.accepted, self.mailCounters.accepted), (2, 1))
 

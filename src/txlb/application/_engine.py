@@ -186,10 +186,15 @@ class Engine:
             makeEndpoint=reactorEndpointOf if self._inMemory else None,
         )
         frontend.record = self._record
-        frontend.frontendOf = self._frontendOf
+        frontend.frontendOf = self.frontendOf
         return frontend
 
-    def _frontendOf(self, serviceName: str) -> Frontend | None:
+    def frontendOf(self, serviceName: str) -> Frontend | None:
+        """
+        Find the frontend of a service.
+
+        @return: the frontend, or L{None} if there is no such service.
+        """
         return self._frontends.get(serviceName)
 
     def setRecord(self, record: Callable[[ConnectionRecord], object] | None) -> None:

@@ -119,7 +119,7 @@ class Frontend:
         self._closed = False
         self.router: Router | None = None
         self.frontendOf: Callable[[str], Frontend | None] = _noOther
-        self.relays = Relays(reactor, deadlines, self._relayed, table, makeEndpoint)
+        self.relays = Relays(reactor, deadlines, self.relayed, table, makeEndpoint)
         self.configure(loop)
         self._follow()
 
@@ -335,7 +335,7 @@ class Frontend:
             raise
         if isinstance(step, GaveUp):
             client.close()
-            self._relayed(Relayed(dial, gaveUp=step))
+            self.relayed(Relayed(dial, gaveUp=step))
             return
         found, sendProxy = client.found, pool.settings.sendProxy
         toHost = b"" if found is None else found.leftover
@@ -344,9 +344,9 @@ class Frontend:
             toHost = header + toHost
         self.relays.of(client).start(client, step, toHost)
 
-    def _relayed(self, result: Relayed) -> None:
+    def relayed(self, result: Relayed) -> None:
         """
-        Count and record a connection that is over.
+        Count and record a connection that is over. The relays call it, once for each.
         """
         self._left()
         if self._admission.counting:
