@@ -6,9 +6,10 @@ before, changes the average a to::
 
     max(s, a * f + s * (1 - f))        with f = exp(-t / decay)
 
-A sample above the average replaces it at once (the peak); one below it moves the average by
-1 - f of the difference. So after C{decay} seconds 1/e, about a third, is left of a peak.
-Without samples the average is a * f, so that a host that was slow once is tried again.
+A sample above a * f, the average of that moment, replaces it at once (the peak); one below it
+moves the average by 1 - f of the difference. So after C{decay} seconds 1/e, about a third, is
+left of a peak. Without samples the average is a * f, so that a host that was slow once is tried
+again.
 
 Two hosts are drawn as L{TwoChoices} draws them. The client goes to the one with the lower::
 
