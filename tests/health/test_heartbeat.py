@@ -265,7 +265,7 @@ class NoVerdictTests(HeartbeatCase, SynchronousTestCase):
         self.run_(10)
         found = [line for line in said if "no descriptors" in line]
         self.assertEqual(len(found), 1)
-        self.assertIn("no host is put out for that", found[0])
+        self.assertIn("no host is marked down for it", found[0])
 
     def test_unresolved(self) -> None:
         """

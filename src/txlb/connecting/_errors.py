@@ -115,7 +115,7 @@ MEANINGS = {
 #: that the host had sent can be read. A host that was never reached gives C{ECONNREFUSED}.
 RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
 
-#: The meaning of C{EADDRNOTAVAIL} if it is not for want of ports.
+#: The meaning of C{EADDRNOTAVAIL} if it is not for lack of ports.
 NO_ADDRESS = Meaning(
     About.FAMILY,
     FailureKind.UNREACHABLE,
@@ -164,14 +164,14 @@ def failureOf(number: int, address: Address | None = None) -> Failure:
     return Failure(meaning.kind, words)
 
 
-#: The failure that a want of local ports means.
+#: The failure that a lack of local ports means.
 NO_PORTS = failureOf(errno.EADDRINUSE)
 
 
 def _hasAddressFor(address: Address) -> bool:
     """
     Find out whether this machine has an address to connect from, by a datagram socket. Such
-    sockets have other ports than TCP, so that connecting one fails only for want of an
+    sockets have other ports than TCP, so that connecting one fails only for lack of an
     address. It sends nothing.
     """
     try:

@@ -38,7 +38,7 @@ class RacingEndpoint:
     @param addresses: the addresses, the preferred one first; none needs a look-up.
     @param timeout: seconds that each address has.
     @param latest: until when all of it may last, in seconds of the monotonic clock.
-    @param pauses: the addresses that are not tried for want of local ports.
+    @param pauses: the addresses that are not tried for lack of local ports.
     @param makeEndpoint: makes the endpoint for an address; by default one of Twisted's.
 
     @ivar reached: the address that was reached; L{None} before.

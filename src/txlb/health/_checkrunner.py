@@ -337,8 +337,8 @@ class CheckRunner:
         elif self._isNews(detail):
             # The balancer itself lacks something, so that other checks fail likewise.
             _log.warn(
-                "{host} can't be checked, and maybe other hosts neither: {detail}; no host is put "
-                "out for that",
+                "{host} can't be checked, and maybe other hosts neither: {detail}; no host is "
+                "marked down for it",
                 host=checked.name,
                 detail=detail,
             )

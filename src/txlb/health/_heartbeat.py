@@ -243,7 +243,7 @@ class Heartbeat(Service):
         if kind is EventKind.HOST_REMOVED:
             self._runner.remove(checked)
         elif kind is EventKind.HOST_DOWN and checked.isIdle:
-            # It was not checked while it was up (onlyDown), and traffic put it out.
+            # It was not checked while it was up (onlyDown), and traffic marked it down.
             self._runner.place(checked, 1.0)
 
     def _followSoon(self, key: Key) -> None:

@@ -58,14 +58,14 @@ class ProxyGroup:
     passiveFall: int = field(
         default=1,
         metadata=setting(
-            Whole(1, 100), "After how many failures to connect in a row a host is put out."
+            Whole(1, 100), "The number of failures to connect in a row that mark a host down."
         ),
     )
     whenAllDown: str = field(
         default="try",
         metadata=setting(
             Word(("try", "close")),
-            "What the pool does while every host is put out: it tries the hosts all the same, or "
+            "What the pool does while every host is down: it tries the hosts all the same, or "
             "closes the client at once.",
         ),
     )
@@ -91,15 +91,15 @@ class ProxyGroup:
         metadata=setting(
             Boolean(),
             "Whether the protocol answers: a host that closes or resets a connection before the "
-            "first byte of its own has failed then. As clients can bring that about, it puts out "
-            "at most a third of the group, and never its last ready host.",
+            "first byte of its own has failed then. Clients can cause that, so it marks at most a "
+            "third of the group down, and never its last ready host.",
         ),
     )
     answerFall: int = field(
         default=5,
         metadata=setting(
             Whole(1, 1000),
-            "After how many connections without an answer in a row a host is put out, with "
+            "The number of connections without an answer in a row that mark a host down, with "
             "``expectAnswer``.",
         ),
     )

@@ -439,14 +439,14 @@ class HostPool:
 
     def watch(self, name: str, rise: int = RISE, fall: int = FALL) -> None:
         """
-        Let active checks decide about a host from now on. Connections put it out as
-        before, but no client is its trial: C{rise} successful checks put it in. If
+        Let active checks decide about a host from now on. Connections mark it down
+        as before, but no client tries it: C{rise} successful checks mark it up. If
         the group's C{initialState} is C{check}, it gets no client before its
         first check has passed. If it is checked already, C{rise} and C{fall}
         change.
 
-        @param rise: successes in a row that put it in, 1 or more.
-        @param fall: failures in a row that put it out, 1 or more.
+        @param rise: successes in a row that mark it up, 1 or more.
+        @param fall: failures in a row that mark it down, 1 or more.
         @raise UnknownName: there is no such host.
         """
         self._tracker.watch(self.getHost(name), rise, fall, self.seconds())
@@ -471,8 +471,8 @@ class HostPool:
 
     def reportCheck(self, name: str, result: CheckResult) -> None:
         """
-        Report the result of a check. The pool counts: C{rise} successes in a row put
-        the host in, C{fall} failures in a row put it out. If the host waits for
+        Report the result of a check. The pool counts: C{rise} successes in a row mark
+        the host up, C{fall} failures in a row mark it down. If the host waits for
         its first check, that decides at once. The first result begins to L{watch}
         the host. In maintenance nothing is counted.
 

@@ -40,7 +40,7 @@ def connectTo(
     Connect a protocol to the host of an attempt before its deadline. If the host has
     several addresses, they are tried side by side by a L{RacingEndpoint}.
 
-    @param pauses: the addresses that are not tried for want of local ports.
+    @param pauses: the addresses that are not tried for lack of local ports.
     @param makeEndpoint: makes the endpoint for an address; by default one of Twisted's.
     @return: fires with the protocol once it is connected. It fails with
         L{ConnectFailed} if the host can't be reached, and with the endpoint's error if it is

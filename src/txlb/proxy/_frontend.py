@@ -433,7 +433,7 @@ def _whyOf(gaveUp: GaveUp) -> str:
     """
     failure = gaveUp.failure
     if gaveUp.reason is GaveUpReason.LOCAL and failure is not None:
-        return f"{failure.detail}; this machine is at fault, so no host was put out"
+        return f"{failure.detail}; this machine is at fault, so no host was marked down"
     if gaveUp.reason in _REASONS:
         return _REASONS[gaveUp.reason]
     return "no host is ready" if failure is None else failure.detail

@@ -44,7 +44,7 @@ class RelayParts(Protocol):
     """
     The parts of the portable relay that its connections use.
 
-    @ivar pauses: the addresses that are not tried for want of local ports.
+    @ivar pauses: the addresses that are not tried for lack of local ports.
     """
 
     reactor: Any

@@ -47,7 +47,7 @@ class ResourceMonitor(Service):
     A service that asks every host of the groups with a probe what it has left, and reports
     that to the pool of the host. It follows hosts that come and go, and probes that are
     changed. A probe that fails is logged once and not reported: the pool forgets the load of a
-    host by itself, and no host is put out by it.
+    host by itself, and marks no host down.
 
     @param manager: has the hosts.
     @param reactor: makes the connections.
