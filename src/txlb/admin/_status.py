@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from txlb.model import PEOPLE
+from txlb.admin._filerow import Configured, fileRow
 
 if TYPE_CHECKING:
     from txlb.manager import ProxyManager
-from txlb.admin._filerow import Configured, fileRow
-from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
+    from txlb.pool import GroupSnapshot, HostSnapshot, ServiceSnapshot
 
 #: The widest line, in characters.
 WIDTH = 110
@@ -149,6 +148,9 @@ def _refused(counts: Mapping[str, int]) -> str:
 
 
 def _group(group: GroupSnapshot, paint: Paint, serving: bool = False) -> list[str]:
+    # The model needs time to load. Modules that need another part of this one don't wait for it.
+    from txlb.model import PEOPLE  # noqa: PLC0415  (see above)
+
     enabled = "enabled" if group.enabled else "backup" if group.backup else "not enabled"
     if serving and not group.enabled:
         enabled += ", standing in"

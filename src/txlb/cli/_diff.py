@@ -14,7 +14,6 @@ from txlb.cli._command import DIFFERENT, OK, Command
 from txlb.cli._completers import completeBy
 from txlb.cli._options import addSocketOptions
 from txlb.cli._where import findSocket
-from txlb.model import PEOPLE
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +51,9 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         for row in rows:
             print(row["text"])
+    # The model needs time to load, which most command lines do not have to wait for.
+    from txlb.model import PEOPLE  # noqa: PLC0415  (see above)
+
     # Hosts that sources have found are no difference between the balancer and its file.
     differs = any(row.get("origin", "file") in PEOPLE for row in rows)
     return DIFFERENT if differs and arguments.exit_code else OK
