@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.config._edit import _settled, _take, arrange
 from txlb.config._source import Source
-from txlb.config._written import WrittenElement
+from txlb.config._writtenelement import WrittenElement
 
 
 def read(text: str) -> Source:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.config.documents import PYTHON_DIRECTOR, SAMPLE_1_1_0, SMALL
 from txlb.config import _schema as schema
 from txlb.config import explainConfiguration, parseConfiguration
-from txlb.config._elements import walk
+from txlb.config._element import walk
 
 
 def explain(data: bytes) -> list[str]:

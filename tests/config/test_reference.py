@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.config import _reference, parseConfiguration, referencePage
 from txlb.config import _schema as schema
-from txlb.config._elements import walk
+from txlb.config._element import walk
 
 
 class ReferencePageTests(SynchronousTestCase):

@@ -22,7 +22,7 @@ from tests.config.documents import (
 from txlb.config import _configuration, parseConfiguration
 from txlb.config import _schema as schema
 from txlb.config._render import _set, render
-from txlb.config._written import WrittenElement
+from txlb.config._writtenelement import WrittenElement
 from txlb.errors import ConfigurationError
 from txlb.manager import ProxyManager
 from txlb.model import HealthCheck, Listener, ProxyHost, ProxyService, TCPAddress, UNIXAddress

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.config._schema} and L{txlb.config._elements}.
+Tests for L{txlb.config._schema} and L{txlb.config._element}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.application  # noqa: F401 - makes the words of checks and probes known
 from txlb.config import _schema as schema
-from txlb.config._elements import REQUIRED, Element, walk
+from txlb.config._attribute import REQUIRED
+from txlb.config._element import Element, walk
 from txlb.errors import ModelError
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, ResourceProbe
 from txlb.model.kinds import Boolean, Number, Seconds, Whole, Word

@@ -26,7 +26,7 @@ from txlb.config import (
     referencePage,
 )
 from txlb.config import _schema as schema
-from txlb.config._elements import walk
+from txlb.config._element import walk
 from txlb.config._problems import Problems
 from txlb.errors import ConfigurationConflict, ConfigurationError, ModelError
 from txlb.health import CheckKind, Option, completed, registerCheck

@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.registries import keepRegistries
 from txlb.config import _words as words
-from txlb.config._elements import REQUIRED
+from txlb.config._attribute import REQUIRED
+from txlb.config._word import Word
 from txlb.errors import ModelError
 from txlb.health import CheckKind
 from txlb.model.kinds import Whole
@@ -65,7 +66,7 @@ class WordsTests(SynchronousTestCase):
         self.assertNotIn("program", words.CHECKS)
         self.assertIsNone(words.CHECKS.get("program"))
         self.assertNotIn("program", list(words.CHECKS))
-        error = self.assertRaises(ModelError, words.Word(words.CHECKS).parse, "program", "type")
+        error = self.assertRaises(ModelError, Word(words.CHECKS).parse, "program", "type")
         self.assertIn("type is 'program'; it is one of tcp, ", str(error))
         self.assertEqual(self.looked, 0)
 
@@ -73,7 +74,7 @@ class WordsTests(SynchronousTestCase):
         """
         The error names the nearest word and the plugins that are wrong.
         """
-        word = words.Word(words.CHECKS)
+        word = Word(words.CHECKS)
         self.assertEqual(word.parse("http", "type"), "http")
         error = self.assertRaises(ModelError, word.parse, "htpp", "type")
         self.assertTrue(str(error).endswith("; did you mean 'http'? (plugin a.py: no)"), str(error))

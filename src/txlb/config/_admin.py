@@ -8,21 +8,19 @@ import os
 from dataclasses import dataclass
 
 from txlb.config import _schema as schema
+from txlb.config._adminsettings import AdminSettings
+from txlb.config._adminuser import AdminUser
 from txlb.config._build import checkUnique
-from txlb.config._elements import Element
+from txlb.config._configchecksettings import ConfigCheckSettings
+from txlb.config._element import Element
+from txlb.config._loggingsettings import LoggingSettings
+from txlb.config._managersettings import ManagerSettings
 from txlb.config._nodes import Node
 from txlb.config._passwordhash import isCurrentHash
 from txlb.config._problems import Report
-from txlb.config._settings import (
-    AdminSettings,
-    AdminUser,
-    ConfigCheckSettings,
-    LoggingSettings,
-    ManagerSettings,
-    SSHSettings,
-    TimerSettings,
-    WebSettings,
-)
+from txlb.config._sshsettings import SSHSettings
+from txlb.config._timersettings import TimerSettings
+from txlb.config._websettings import WebSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from txlb.config._elements import REQUIRED, Attribute
+from txlb.config._attribute import REQUIRED, Attribute
 from txlb.model.settings import settingsOf
 
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from txlb.config import _schema as schema
 from txlb.config._admin import SettingsBuilder
+from txlb.config._adminsettings import AdminSettings
 from txlb.config._build import ServiceBuilder
 from txlb.config._difference import settingsBetween
 from txlb.config._document import parseTree, readFile
+from txlb.config._loggingsettings import LoggingSettings
+from txlb.config._managersettings import ManagerSettings
 from txlb.config._nodes import Node, checkTree
 from txlb.config._problems import Problems
 from txlb.config._render import render
 from txlb.config._save import writeFile
-from txlb.config._settings import AdminSettings, LoggingSettings, ManagerSettings
 from txlb.config._source import decoded
 from txlb.errors import ConfigurationError, Problem, UnknownName
 from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople

@@ -11,7 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
-from txlb.config._written import NEWLINE, WrittenElement, WrittenMarkup, WrittenNode
+from txlb.config._writtenelement import WrittenElement
+from txlb.config._writtenmarkup import WrittenMarkup
+from txlb.config._writtennode import NEWLINE, WrittenNode
 
 #: How much deeper a level stands if the file gives no example.
 DEFAULT_INDENT = "  "

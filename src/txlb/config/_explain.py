@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from txlb.config import _schema as schema
+from txlb.config._attribute import Attribute
 from txlb.config._build import SOCKET_SETTINGS, hostNames
 from txlb.config._configuration import Configuration
-from txlb.config._elements import Attribute, Element
+from txlb.config._element import Element
 from txlb.config._nodes import Node
 from txlb.model import UNIXAddress
 from txlb.model.settings import Since

@@ -10,7 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from txlb.config._elements import REQUIRED, Attribute, Element, walk
+from txlb.config._attribute import REQUIRED, Attribute
+from txlb.config._element import Element, walk
 from txlb.config._problems import Report
 from txlb.config._schema import CONFIG, NOTE
 from txlb.errors import ConfigurationError, ModelError, Problem, nearest, shortened

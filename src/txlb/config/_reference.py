@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from txlb.config import _schema as schema
+from txlb.config._attribute import REQUIRED, Attribute
+from txlb.config._child import Child
 from txlb.config._document import MAX_DEPTH, MAX_ELEMENTS, MAX_LENGTH
-from txlb.config._elements import REQUIRED, Attribute, Child, Element, walk
+from txlb.config._element import Element, walk
 from txlb.config._explain import defaultText
 from txlb.model.kinds import UNITS_SHOWN
 

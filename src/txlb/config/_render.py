@@ -9,13 +9,15 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from txlb.config import _schema as schema
+from txlb.config._attribute import Attribute
 from txlb.config._build import NETWORK_LISTS, SOCKET_SETTINGS, hostNames
 from txlb.config._edit import arrange
-from txlb.config._elements import Attribute, Element, Variant
+from txlb.config._element import Element
 from txlb.config._nodes import Node
 from txlb.config._source import Source
+from txlb.config._variant import Variant
 from txlb.config._words import CHECKS, PROBES
-from txlb.config._written import WrittenElement
+from txlb.config._writtenelement import WrittenElement
 from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
     HealthCheck,

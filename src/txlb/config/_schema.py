@@ -8,18 +8,19 @@ reference page are all made from L{CONFIG}.
 
 from __future__ import annotations
 
+from txlb.config._adminuser import AdminUser
+from txlb.config._attribute import REQUIRED, Attribute
 from txlb.config._attributes import attributesOf
-from txlb.config._elements import REQUIRED, Attribute, Child, Element
-from txlb.config._settings import (
-    AdminUser,
-    ConfigCheckSettings,
-    LoggingSettings,
-    ManagerSettings,
-    SSHSettings,
-    TimerSettings,
-    WebSettings,
-)
-from txlb.config._words import CHECKS, PROBES, Word
+from txlb.config._child import Child
+from txlb.config._configchecksettings import ConfigCheckSettings
+from txlb.config._element import Element
+from txlb.config._loggingsettings import LoggingSettings
+from txlb.config._managersettings import ManagerSettings
+from txlb.config._sshsettings import SSHSettings
+from txlb.config._timersettings import TimerSettings
+from txlb.config._websettings import WebSettings
+from txlb.config._word import Word
+from txlb.config._words import CHECKS, PROBES
 from txlb.model import (
     CLIENT_NETWORK,
     LISTEN_ADDRESS,

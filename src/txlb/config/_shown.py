@@ -17,10 +17,11 @@ from functools import partial
 from lxml import etree
 
 from txlb.config._document import parseTree
-from txlb.config._elements import Element, walk
+from txlb.config._element import Element, walk
 from txlb.config._schema import CONFIG, NOTE
 from txlb.config._source import Source
-from txlb.config._written import NEWLINE, WrittenMarkup
+from txlb.config._writtenmarkup import WrittenMarkup
+from txlb.config._writtennode import NEWLINE
 from txlb.errors import ConfigurationError, shortened
 from txlb.model.kinds import HASH, HIDDEN
 

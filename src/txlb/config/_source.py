@@ -15,7 +15,9 @@ from itertools import zip_longest
 
 from lxml import etree
 
-from txlb.config._written import WrittenAttribute, WrittenElement, WrittenMarkup
+from txlb.config._writtenattribute import WrittenAttribute
+from txlb.config._writtenelement import WrittenElement
+from txlb.config._writtenmarkup import WrittenMarkup
 from txlb.errors import ConfigurationError, Problem
 
 _SPACE = "[ \t\r\n]"

@@ -6,13 +6,12 @@ C{<check type="...">} and C{<resource probe="...">}.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from txlb.config._elements import REQUIRED, Attribute, Variant
-from txlb.errors import ModelError, UnknownName, nearest
+from txlb.config._attribute import REQUIRED, Attribute
+from txlb.config._variant import Variant
+from txlb.errors import UnknownName
 from txlb.model import registries
-from txlb.model.kinds import PlainKind
 from txlb.model.looks import mayLook
 from txlb.registry import Registry
 
@@ -89,33 +88,6 @@ def _variantOf(kind: Any) -> Variant:
         for option in kind.options
     )
     return Variant(kind.doc, attributes)
-
-
-@dataclass(frozen=True, slots=True)
-class Word(PlainKind):
-    """
-    A word that stands for a variant.
-
-    @ivar words: all such words.
-    """
-
-    words: Words
-
-    def describe(self) -> str:
-        known = self.words.known()
-        if not known:
-            return "a word that is known once txlb.application was imported"
-        return f"one of {', '.join(known)}"
-
-    def parse(self, text: str, what: str) -> str:
-        plugins = self.words.missing(text)
-        if plugins is not None:
-            hint = nearest(text, self.words.known())
-            more = f"; did you mean {hint!r}?" if hint else ""
-            if plugins:
-                more += f" ({plugins})"
-            raise ModelError(f"{self.wrong(text, what)}{more}")
-        return text
 
 
 CHECKS = Words(registries.CHECKS, lambda kind: kind.inFiles)

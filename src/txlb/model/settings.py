@@ -12,26 +12,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from txlb.model._since import Since
 from txlb.model.kinds import Kind
 
 __all__ = ["Setting", "Since", "checkSettings", "setting", "settingsOf"]
 
 _KEY = "txlb.setting"
-
-
-class Since(Enum):
-    """
-    Where an element or attribute comes from. People read the value.
-    """
-
-    OLD = "1.1.0"
-    PYDIRECTOR = "PythonDirector"
-    NEW = "2.0"
 
 
 @dataclass(frozen=True, slots=True)

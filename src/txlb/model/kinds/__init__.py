@@ -16,7 +16,9 @@ from txlb.model.kinds._parsed import Parsed
 from txlb.model.kinds._path import Path
 from txlb.model.kinds._plain import MAX_QUOTED, PlainKind, quoted
 from txlb.model.kinds._seconds import DAY, UNITS, UNITS_SHOWN, WEEK, Seconds, secondsOf
-from txlb.model.kinds._secret import HASH, HIDDEN, Secret, SecretKind, SecretText, textOf
+from txlb.model.kinds._secret import Secret
+from txlb.model.kinds._secretkind import SecretKind
+from txlb.model.kinds._secrettext import HASH, HIDDEN, SecretText, textOf
 from txlb.model.kinds._text import MAX_TEXT, Text
 from txlb.model.kinds._whole import Whole
 from txlb.model.kinds._word import Word

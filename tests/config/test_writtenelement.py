@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.config._written}.
+Tests for L{txlb.config._writtenelement} and its parts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.config._written import WrittenAttribute, WrittenElement, WrittenNode, escaped
+from txlb.config._writtenattribute import WrittenAttribute, escaped
+from txlb.config._writtenelement import WrittenElement
+from txlb.config._writtennode import WrittenNode
 
 
 class EscapedTests(SynchronousTestCase):

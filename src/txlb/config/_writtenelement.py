@@ -1,108 +1,13 @@
 """
-A document as it is written, to the last character.
-
-A parser drops what it needs no more: the quotes of attributes, the white space between them,
-the way in which a character is escaped. This tree keeps it. Each character of the source is in
-exactly one place of the tree, so that the tree writes the source again, and a change of one
-place changes nothing else.
-
-Source: the trees of editors and of tools that change source code, which are called
-lossless or concrete syntax trees. Rust's toml_edit does the same for TOML.
+An element as it is written in a document.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-#: How XML ends a line.
-NEWLINE = re.compile(r"\r\n|\n|\r")
-
-#: What XML takes as a character (XML 1.0, production 2).
-_NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
-_QUOTES = {'"': "&quot;", "'": "&apos;"}
-
-
-def escaped(value: str, quote: str) -> str:
-    """
-    Escape a value as it stands between quotes.
-
-    @param quote: the quotes: C{"} or C{'}.
-    @raise ValueError: there is a character in it that XML does not allow.
-    """
-    wrong = _NO_CHARACTER.search(value)
-    if wrong is not None:
-        raise ValueError(f"there is a character {wrong[0]!r}, which XML does not allow")
-    escapes = {**_ESCAPES, quote: _QUOTES[quote]}
-    return "".join(escapes.get(letter, letter) for letter in value)
-
-
-@dataclass(slots=True)
-class WrittenAttribute:
-    """
-    One attribute of an element.
-
-    @ivar before: the white space before its name.
-    @ivar name: its name.
-    @ivar equals: the equals sign, with the white space around it.
-    @ivar quote: the quotes: C{"} or C{'}.
-    @ivar raw: the text between them.
-    """
-
-    before: str
-    name: str
-    equals: str
-    quote: str
-    raw: str
-
-    def __str__(self) -> str:
-        return f"{self.before}{self.name}{self.equals}{self.quote}{self.raw}{self.quote}"
-
-
-class WrittenNode:
-    """
-    Something inside an element.
-
-    @ivar leading: the text between the previous node, or the opening tag, and this.
-    @ivar parent: the element that it is inside; L{None} for the outermost element, and for a
-        node that is in no tree.
-    @ivar previous: the node before it inside the same element.
-    @ivar next: the node behind it.
-    """
-
-    __slots__ = ("leading", "next", "parent", "previous")
-
-    def __init__(self) -> None:
-        self.leading = ""
-        self.parent: WrittenElement | None = None
-        self.previous: WrittenNode | None = None
-        self.next: WrittenNode | None = None
-
-    def write(self, parts: list[str]) -> None:
-        """
-        Add the text of this to a list, without the text that leads to it.
-        """
-        raise NotImplementedError
-
-
-class WrittenMarkup(WrittenNode):
-    """
-    A comment, a processing instruction or a CDATA section.
-
-    @ivar text: all of it.
-    """
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-    def write(self, parts: list[str]) -> None:
-        parts.append(self.text)
+from txlb.config._writtenattribute import WrittenAttribute, escaped
+from txlb.config._writtennode import NEWLINE, WrittenNode
 
 
 class WrittenElement(WrittenNode):

@@ -1,25 +1,17 @@
 """
-The parts of the schema: elements, their attributes and their children.
+Elements of the schema.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
-from txlb.model.kinds import Kind, SecretKind
+from txlb.config._attribute import Attribute
+from txlb.config._child import Child
+from txlb.config._variant import Variant
 from txlb.model.settings import Since
-
-__all__ = [
-    "REQUIRED",
-    "Attribute",
-    "Child",
-    "Element",
-    "Variant",
-    "walk",
-]
 
 
 class Written(Protocol):
@@ -31,83 +23,6 @@ class Written(Protocol):
         """
         Return the text of an attribute; L{None} if it is not written.
         """
-
-
-class Absent(Enum):
-    """
-    A mark in the place of a default.
-    """
-
-    #: The attribute has to be written.
-    REQUIRED = "required"
-
-
-REQUIRED = Absent.REQUIRED
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """
-    One attribute of an element.
-
-    @ivar name: its name in the file.
-    @ivar kind: the kind of its values.
-    @ivar doc: its purpose, in a sentence or two of reStructuredText.
-    @ivar default: its value if it is not written; L{None} for no value at all,
-        L{REQUIRED} if it has to be written.
-    @ivar defaultDoc: describes a default that is not one fixed value.
-    @ivar since: where it comes from.
-    @ivar unset: texts that mean that it isn't written. Version 1.1.0 put them
-        there when it saved a file in which the attribute was missing.
-    @ivar ignored: whether it is read for the sake of old files only, and has no
-        effect.
-    @ivar field: the field that its value ends up in; C{""} for none.
-    """
-
-    name: str
-    kind: Kind
-    doc: str
-    default: Any = None
-    defaultDoc: str = ""
-    since: Since = Since.NEW
-    unset: tuple[str, ...] = ()
-    ignored: bool = False
-    field: str = ""
-
-    @property
-    def secret(self) -> bool:
-        """
-        Tells whether its values are shown nowhere.
-        """
-        return isinstance(self.kind, SecretKind)
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """
-    An element inside another.
-
-    @ivar element: the element.
-    @ivar least: the least number of them.
-    @ivar most: the greatest number of them; L{None} for any.
-    """
-
-    element: Element
-    least: int = 0
-    most: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """
-    One of several things that an element can stand for.
-
-    @ivar doc: describes it in a sentence or two of reStructuredText.
-    @ivar attributes: its attributes beside those of the element.
-    """
-
-    doc: str
-    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""
+The settings of the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from txlb.model.kinds import Boolean, Path, Whole, Word
+from txlb.model.settings import Since, setting
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """
+    The log file.
+    """
+
+    file: str = field(
+        metadata=setting(
+            Path(),
+            "The file; or a device, a named pipe, or ``/dev/stdout``, which are not rotated.",
+            since=Since.OLD,
+        )
+    )
+    connections: bool = field(
+        default=False, metadata=setting(Boolean(), "Whether each finished connection gets a line.")
+    )
+    format: str = field(
+        default="text", metadata=setting(Word(("text", "json")), "How lines are written.")
+    )
+    rotateLength: int = field(
+        default=10 * 1024 * 1024,
+        metadata=setting(
+            Whole(1024, 10**12, "bytes", "never"), "After how many bytes a new file is begun."
+        ),
+    )
+    maxRotated: int = field(
+        default=5, metadata=setting(Whole(1, 1000, "files"), "How many old files are kept.")
+    )
