@@ -9,12 +9,13 @@ import socket
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines
 from txlb.process import listens
-from txlb.proxy._sockets import BACKLOG, heedAgain, ignoreNewcomers
+from txlb.proxy._sockets import BACKLOG, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before other sockets have their turn. With the search and the
 #: connect that follow on each, at about 75 µs, a batch takes up to 5 ms.
@@ -26,6 +27,8 @@ EXHAUSTED_PAUSE = 0.1
 
 #: Errors of accept(2) that are about the system and not about one client.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_log = Logger()
 
 
 @implementer(IReadDescriptor)
@@ -127,10 +130,21 @@ class ListeningSocket:
         owner of its descriptor, or the reactor ends: watch it again.
         """
         if not listens(self._sock):
-            self._watched = False
-            self._sock.close()
+            self._ended()
         elif self._watched:
             self._reactor.addReader(self)
+
+    def _ended(self) -> None:
+        """
+        Close the socket, as it listens no more. Only a process that shares it can have shut
+        it down; the system would report it for ever.
+        """
+        if self._sock.fileno() >= 0:
+            _log.error(
+                "{name} listens no more, as another process has shut down its socket",
+                name=socketAddress(self._sock),
+            )
+            self.close()
 
     def doWrite(self) -> None:
         """
@@ -164,6 +178,9 @@ class ListeningSocket:
             except OSError as error:
                 if error.errno in EXHAUSTED:
                     return error
+                if error.errno == errno.EINVAL and not listens(self._sock):
+                    self._ended()
+                    return None
                 # This client has gone, or a firewall refused it.
                 continue
             if self._turnedAway:
