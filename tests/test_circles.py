@@ -16,7 +16,6 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 #: Packages with circles of imports that are for types only. Take one out when it has none.
 PENDING = (
     "txlb.admin",
-    "txlb.application",
     "txlb.config",
     "txlb.deadlines",
     "txlb.pool",

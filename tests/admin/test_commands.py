@@ -281,7 +281,9 @@ class DoTests(CommandCase):
             ("test", "h0"): "live",
         }
         self.assertEqual(found, wanted)
-        origins = [(row["origin"], str(row["text"]).split(" (")[0]) for row in self.do("diff")]
+        rows = self.do("diff")
+        origins = [(row["origin"], str(row["text"]).split(" (")[0]) for row in rows]
+        self.assertEqual([row["row"] for row in rows], ["change", "change", "found"])
         self.assertEqual(
             origins,
             [

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import Any, cast
 
 from hypothesis import given
@@ -25,6 +26,7 @@ from txlb.application import (
     _edits,
     _file,
 )
+from txlb.application._ahead import lookAhead
 from txlb.application._keeper import POLL
 from txlb.config import Configuration, loadConfiguration
 from txlb.errors import (
@@ -35,7 +37,7 @@ from txlb.errors import (
     UnknownName,
 )
 from txlb.manager import proxyManagerFactory
-from txlb.model import Plan, TCPAddress, ownedByPeople
+from txlb.model import Listener, Plan, TCPAddress, ownedByPeople
 from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 FILE = """\
@@ -316,6 +318,31 @@ class ReloadTests(FileCase):
         self.reload()
         self.assertEqual(self.manager.getHost("web", "prod", "h3").origin, "")
         self.assertFalse(self.plan())
+
+    def test_serviceComesMeanwhile(self) -> None:
+        """
+        A service that comes while a plan is made in a thread is in the plan, which is made
+        again. Before, only the services that were there were compared, and it was removed.
+        """
+        made: list[tuple[object, ...]] = []
+
+        async def inThread(function: Any, *arguments: Any, **_: object) -> Any:
+            found = function(*arguments)
+            if function is lookAhead:
+                made.append(arguments)
+            if len(made) == 1:
+                [web] = self.manager.services.values()
+                self.manager.apply([web, replace(web, name="mail", listeners=(Listener(":25"),))])
+            return found
+
+        self.patch(self.file, "_inThread", inThread)
+        self.write(FILE.replace('weight="2"', 'weight="3"'))
+        self.assertEqual(self.plan().lines, ["host web/prod/h2: weight 2 -> 3"])
+        self.assertEqual(len(made), 2)
+        made.clear()
+        self.manager.apply([self.manager.getService("web")])
+        self.assertEqual(self.reload().lines, ["host web/prod/h2: weight 2 -> 3"])
+        self.assertEqual(list(self.manager.services), ["web", "mail"])
 
     def test_policyRaises(self) -> None:
         class Unmade(Scheduler):

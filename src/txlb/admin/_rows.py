@@ -138,7 +138,7 @@ def driftRows(drift: Drift) -> Iterator[Row]:
     for change in drift.found.changes:
         origin = change.after.origin if isinstance(change.after, ProxyHost) else ""
         for row in changeRows([change]):
-            yield {**row, "origin": origin, "text": f"found: {row['text']}"}
+            yield {**row, "row": "found", "origin": origin, "text": f"found: {row['text']}"}
 
 
 def liveRows(live: int) -> Iterator[Row]:

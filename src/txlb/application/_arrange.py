@@ -18,7 +18,7 @@ from txlb.proxy import AnyListener, ReactorListener
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine
-    from txlb.application.service import LoadBalancedService
+    from txlb.application._runs import Runs
 
 
 #: The literal addresses that stand for every interface.
@@ -67,7 +67,7 @@ class Arrangement:
 
     def __init__(
         self,
-        balancer: LoadBalancedService,
+        balancer: Runs,
         present: Sequence[ProxyListener],
         services: Iterable[ProxyService],
     ) -> None:

@@ -5,7 +5,7 @@ Health checks as a part of a balancer.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -15,7 +15,6 @@ from txlb.health import normalized
 from txlb.model import CheckLike, HealthCheck
 
 if TYPE_CHECKING:
-    from txlb.application.service import LoadBalancedService
     from txlb.health import Heartbeat
 
 _COMMON = frozenset(field.name for field in dataclasses.fields(HealthCheck)) - {"kind", "options"}
@@ -44,12 +43,14 @@ class HealthService(Service):
     """
     The health checks of a balancer, while it runs. Owned by the balancer, as its child
     C{health}.
+
+    @param heartbeatOf: returns the runner of the checks for this run.
     """
 
     name = "health"
 
-    def __init__(self, balancer: LoadBalancedService) -> None:
-        self._balancer = balancer
+    def __init__(self, heartbeatOf: Callable[[], Heartbeat]) -> None:
+        self._heartbeatOf = heartbeatOf
         self._heartbeat: Heartbeat | None = None
 
     def startService(self) -> None:
@@ -57,7 +58,7 @@ class HealthService(Service):
         Start checking.
         """
         super().startService()
-        self._heartbeat = self._balancer.engine.heartbeat
+        self._heartbeat = self._heartbeatOf()
         self._heartbeat.startService()
 
     def stopService(self) -> None:

@@ -22,7 +22,7 @@ from txlb.errors import ConfigurationConflict, TxlbError
 from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
 
 if TYPE_CHECKING:
-    from txlb.application.service import LoadBalancedService
+    from txlb.application._runs import Runs
 
 #: Files of at most so many bytes, of about 250 hosts, are read and compared at once,
 #: which takes about 20 ms; larger ones in a thread.
@@ -52,7 +52,7 @@ class ConfigurationFile:
         succeeded.
     """
 
-    def __init__(self, balancer: LoadBalancedService, loaded: Configuration) -> None:
+    def __init__(self, balancer: Runs, loaded: Configuration) -> None:
         self.loaded = loaded
         self.lastError: TxlbError | None = None
         self._balancer = balancer
@@ -99,7 +99,7 @@ class ConfigurationFile:
     def changes(self, services: Iterable[ProxyService]) -> list[str]:
         """
         List the differences between the file as it was loaded and these services, a
-        line each.
+        line each. Hosts that sources have found are left out.
         """
         return self.loaded.changes(services)
 
@@ -204,7 +204,8 @@ class ConfigurationFile:
         Live changes that are not in the file stay, unless they conflict with a change
         of the file: then nothing is done.
 
-        @param discard: undo the live changes that are not in the file.
+        @param discard: undo the live changes that are not in the file. Hosts that
+            sources have found stay.
         @return: fires with the changes, and those that take a restart. It fails with
             L{ConfigurationError} if the file has an error; with
             L{ConfigurationConflict} if it conflicts with live changes; with
@@ -225,7 +226,7 @@ class ConfigurationFile:
         except CancelledError:
             raise TxlbError(f"the balancer was stopped while it loaded {self.path} again") from None
         except Exception as error:
-            # A policy from elsewhere may raise anything.
+            # The scheduler of a plugin may raise any exception.
             failure = TxlbError(f"{type(error).__name__}: {error}")
             self._failed("not loaded again, and nothing was changed", failure)
             raise failure from error
@@ -243,7 +244,7 @@ class ConfigurationFile:
 
     def _tell(self, plan: Plan) -> Iterator[None]:
         """
-        Log a reload, with a line at each step.
+        Log a reload, a line at each step.
         """
         for change in plan.changes:
             _log.info("{path}: {line}", path=self.path, line=str(change))
@@ -272,9 +273,16 @@ class ConfigurationFile:
         for _ in range(MOST_TRIES):
             running = self._running()
             ahead = await self._inThread(lookAhead, self.loaded, running, new, discard)
-            if all(map(operator.is_, running, self._running())):
+            if self._runs(running):
                 return ahead
         return lookAhead(self.loaded, self._running(), new, discard)
+
+    def _runs(self, services: tuple[ProxyService, ...]) -> bool:
+        """
+        Test whether these very services run.
+        """
+        now = self._running()
+        return len(now) == len(services) and all(map(operator.is_, services, now))
 
     def _running(self) -> tuple[ProxyService, ...]:
         return tuple(self._balancer.manager.services.values())
@@ -326,7 +334,7 @@ class ConfigurationFile:
 
     def trySave(self, *, overwrite: bool = False) -> Deferred[str | None]:
         """
-        Do the same as L{save}, without a line in the log if it fails.
+        Do the same as L{save}, but log no error.
         """
         return self._line.run(lambda: self._save(overwrite))
 
@@ -340,14 +348,17 @@ class ConfigurationFile:
         _log.info("{path} was saved", path=self.path)
         return saved.kept
 
-    def _failed(self, what: str, error: TxlbError) -> None:
+    def _failed(self, outcome: str, error: TxlbError) -> None:
         self.lastError = error
-        _log.error("{path}: {what}: {error}", path=self.path, what=what, error=forLog(error))
+        _log.error(
+            "{path}: {outcome}: {error}", path=self.path, outcome=outcome, error=forLog(error)
+        )
 
 
 def _sizeOf(path: str) -> int:
     """
-    Return the size of a file in bytes; 0 if it can't be told, as reading it tells why.
+    Return the size of a file in bytes; 0 if it can't be had, because reading the file gives
+    the error.
     """
     try:
         return os.stat(path).st_size

@@ -14,7 +14,7 @@ from txlb.model import Address, InheritedAddress, ListenAddress, Listener, TCPAd
 from txlb.proxy import AnyListener
 
 if TYPE_CHECKING:
-    from txlb.application.service import LoadBalancedService
+    from txlb.application._runs import Runs
 
 # The events of listeners have the namespace of the service, which users know.
 _log = Logger(namespace="txlb.application.service")
@@ -28,7 +28,7 @@ class ProxyListener(Service):
     @ivar index: its index in the service's listeners, from 0.
     """
 
-    def __init__(self, balancer: LoadBalancedService, serviceName: str, index: int) -> None:
+    def __init__(self, balancer: Runs, serviceName: str, index: int) -> None:
         self.serviceName = serviceName
         self.index = index
         self._balancer = balancer

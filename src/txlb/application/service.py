@@ -125,9 +125,9 @@ class LoadBalancedService(MultiService):
             listener = ProxyListener(self, place.serviceName, place.index)
             listener.setName(place.name)
             listener.setServiceParent(self.proxies)
-        self.health = HealthService(self)
+        self.health = HealthService(lambda: self.engine.heartbeat)
         self.health.setServiceParent(self)
-        self.resources = ResourceService(self)
+        self.resources = ResourceService(lambda: self.engine.monitor)
         self.resources.setServiceParent(self)
 
     @property

@@ -1,0 +1,58 @@
+"""
+The parts of a balancer that its listeners and its file use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from twisted.application.service import MultiService
+    from twisted.internet.defer import Deferred
+
+    from txlb.application._engine import Engine
+    from txlb.application._slices import Slices
+    from txlb.manager import ProxyManager
+    from txlb.model import ProxyService
+    from txlb.pool import Event
+
+
+class Runs(Protocol):
+    """
+    The parts of a L{txlb.application.service.LoadBalancedService} that its listeners and its
+    file use. So their modules don't import its module, which imports them.
+
+    @ivar configuration: the L{txlb.application.ConfigurationFile}, which sets it.
+    """
+
+    configuration: Any
+
+    @property
+    def manager(self) -> ProxyManager:
+        """
+        The manager.
+        """
+
+    @property
+    def engine(self) -> Engine:
+        """
+        The parts of the present run.
+        """
+
+    @property
+    def proxies(self) -> MultiService:
+        """
+        The service whose children are the listeners.
+        """
+
+    @property
+    def slices(self) -> Slices:
+        """
+        The runner of work that takes long.
+        """
+
+    def applyInSlices(self, services: Iterable[ProxyService]) -> Deferred[tuple[Event, ...]]:
+        """
+        Make these the services.
+        """
