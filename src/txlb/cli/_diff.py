@@ -51,9 +51,6 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         for row in rows:
             print(row["text"])
-    # The model needs time to load, which most command lines do not have to wait for.
-    from txlb.model import PEOPLE  # noqa: PLC0415  (see above)
-
     # Hosts that sources have found are no difference between the balancer and its file.
     differs = any(row["row"] != "found" for row in rows)
     return DIFFERENT if differs and arguments.exit_code else OK
