@@ -6,8 +6,7 @@ whole or not at all, and observers are told of it afterwards.
 """
 
 from txlb.manager._applying import Applying
-from txlb.manager._factory import proxyManagerFactory
-from txlb.manager._manager import ProxyManager
+from txlb.manager._manager import ProxyManager, proxyManagerFactory
 from txlb.manager._wanted import wantedServices
 
 __all__ = ["Applying", "ProxyManager", "proxyManagerFactory", "wantedServices"]

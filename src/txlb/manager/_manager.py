@@ -28,6 +28,7 @@ from txlb.model import (
     ProxyGroup,
     ProxyHost,
     ProxyService,
+    checkClock,
     parseHostAddress,
     plain,
     shown,
@@ -87,7 +88,7 @@ class ProxyManager:
         self.defaultCheck: HealthCheck | None = None
         self._observers = Observers()
         chance = random if random is not None else RandomSource()
-        self._running = Running(self._observers, seconds, chance)
+        self._running = Running(self._observers.publish, seconds, chance)
         self._reconciler = Reconciler(self._running, self._observers)
         self._reconciler.reconcile(wantedServices(services))
         self._observers.forget()
@@ -670,3 +671,23 @@ def _checkNames(kind: type, own: frozenset[str], settings: dict[str, Any], what:
             raise ModelError(f"{name} of a {what} is no such setting; it has a method of its own")
         if name not in known:
             raise UnknownName(f"setting of a {what}", name, known)
+
+
+def proxyManagerFactory(
+    services: Iterable[HostMapper | ProxyService],
+    *,
+    seconds: Callable[[], float] = time.monotonic,
+    random: RandomSource | None = None,
+) -> ProxyManager:
+    """
+    Make a manager.
+
+    @param services: L{HostMapper}s or L{ProxyService}s, not both.
+    @param seconds: a monotonic clock.
+    @param random: the source of chance for the schedulers.
+    @raise ModelError: a service breaks a rule.
+    """
+    checkClock(seconds)
+    if not (random is None or isinstance(random, RandomSource)):
+        raise ModelError(f"random is {shown(random)}; it is a random.Random or None")
+    return ProxyManager(wantedServices(services), seconds=seconds, random=random)

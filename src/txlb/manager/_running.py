@@ -10,7 +10,6 @@ from random import Random
 
 from txlb.errors import UnknownName
 from txlb.manager._failover import Failover
-from txlb.manager._observers import Observers
 from txlb.model import ProxyGroup, ProxyService
 from txlb.pool import (
     Admission,
@@ -48,6 +47,9 @@ class Running:
     admission. Owned by the manager. L{Reconciler} is the only writer of the
     services; everything else reads.
 
+    @param publish: passes an event on, and returns whether it did so at once, and not at the
+        end of a change.
+
     @ivar services: the services by name, as configured.
     @ivar pools: the pools by the names of service and group.
     @ivar revision: changes whenever L{getService} or L{getPool} may return
@@ -56,14 +58,19 @@ class Running:
     @ivar onCut: see L{txlb.manager.ProxyManager}.
     """
 
-    def __init__(self, observers: Observers, seconds: Callable[[], float], random: Random) -> None:
+    def __init__(
+        self,
+        publish: Callable[[Event], bool],
+        seconds: Callable[[], float],
+        random: Random,
+    ) -> None:
         self.seconds = seconds
         self.services: dict[str, ProxyService] = {}
         self.pools: dict[tuple[str, str], HostPool] = {}
         self.revision = 0
         self.onDeadline: Callable[[float], object] | None = None
         self.onCut: Callable[[Host, Outcome], object] | None = None
-        self._observers = observers
+        self._publish = publish
         self._random = random
         # The pools of groups that were removed, until their last work has ended.
         self._parting: list[HostPool] = []
@@ -238,7 +245,7 @@ class Running:
         """
         Publish an event that a pool made.
         """
-        if self._observers.publish(event) and event.kind in FLIPS:
+        if self._publish(event) and event.kind in FLIPS:
             self.review(event.key[0])
 
     # Time

@@ -11,19 +11,19 @@ from txlb.pool._dial import (
     Attempt,
     Dial,
     DialLimits,
-    Failure,
-    FailureKind,
     GaveUp,
     GaveUpReason,
     Step,
 )
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._explain import Explanation, HostExplanation
+from txlb.pool._failure import Failure, FailureKind
 from txlb.pool._health import CheckResult, Health, HealthState
 from txlb.pool._host import Host, HostCounters
-from txlb.pool._lease import Lease, Outcome
+from txlb.pool._lease import Lease
 from txlb.pool._load import HostLoad
 from txlb.pool._members import Ending
+from txlb.pool._outcome import Outcome
 from txlb.pool._passive import PassiveHealth, PassiveState
 from txlb.pool._policies import checkPolicy
 from txlb.pool._pool import HostPool

@@ -5,15 +5,21 @@ The source of a pool's events.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from txlb.pool._events import Details, Event, EventKind
 
-if TYPE_CHECKING:
-    from txlb.pool._host import Host
-
 #: The kinds of event that a pool still publishes about a host that was removed.
 OF_LEAVING = frozenset({EventKind.HOST_REMOVED, EventKind.HOST_GONE})
+
+
+class Subject(Protocol):
+    """
+    The part of a L{txlb.pool.Host} that its events need.
+    """
+
+    key: tuple[str, str, str]
+    leaving: bool
 
 
 class Announcer:
@@ -42,7 +48,12 @@ class Announcer:
         return f"group {self.group!r} of service {self.service!r}"
 
     def ofHost(
-        self, kind: EventKind, host: Host, message: str, now: float, details: Details | None = None
+        self,
+        kind: EventKind,
+        host: Subject,
+        message: str,
+        now: float,
+        details: Details | None = None,
     ) -> None:
         """
         Publish an event about a host. Most events about a host that was removed

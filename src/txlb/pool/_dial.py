@@ -6,49 +6,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from txlb.model import Address
-from txlb.pool._lease import Lease, Outcome
+from txlb.model import Address, ProxyGroup
+from txlb.pool._failure import Failure, FailureKind
+from txlb.pool._lease import Lease
+from txlb.pool._outcome import Outcome
 from txlb.pool._queue import Waiting
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
-    from txlb.pool._pool import HostPool
-
-
-class FailureKind(Enum):
-    """
-    The reason of a failed connection to a host. The value is the word for it in logs.
-
-    C{BUSY} is a UNIX socket whose backlog is full: the next host is tried, and the host
-    is not marked down. C{PORTS} is a lack of local ports to this one address: likewise.
-    C{LOCAL} is a lack of descriptors or memory in this process, which affects every
-    host.
-    """
-
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    BUSY = "busy"
-    PORTS = "ports"
-    LOCAL = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """
-    A failure to connect.
-
-    @ivar kind: its meaning for the host and for the search.
-    @ivar detail: the system's text.
-    """
-
-    kind: FailureKind
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind.value} ({self.detail})" if self.detail else self.kind.value
 
 
 class GaveUpReason(Enum):
@@ -168,6 +135,68 @@ class Attempt:
         self.dial.cancel()
 
 
+class SearchedPool(Protocol):
+    """
+    The part of a pool that a search needs. L{txlb.pool.HostPool} documents it.
+    """
+
+    settings: ProxyGroup
+
+    @property
+    def group(self) -> str:
+        """
+        The name of its group.
+        """
+
+    @property
+    def active(self) -> int:
+        """
+        The number of its leases.
+        """
+
+    def seconds(self) -> float:
+        """
+        Return the time by its clock.
+        """
+
+    def claim(
+        self,
+        clientAddr: object,
+        excluded: frozenset[tuple[str, str, str]],
+        now: float | None = None,
+    ) -> Lease | None:
+        """
+        Claim the next host.
+        """
+
+    def mayWait(self, excluded: frozenset[tuple[str, str, str]]) -> bool:
+        """
+        Return whether a client that waits can get a host at all.
+        """
+
+    def wait(
+        self, dial: Dial, excluded: frozenset[tuple[str, str, str]], latest: float
+    ) -> Waiting | GaveUpReason:
+        """
+        Let a search wait.
+        """
+
+    def reportConnected(self, lease: Lease) -> float:
+        """
+        Report that a host was reached.
+        """
+
+    def reportFailed(self, lease: Lease, failure: Failure) -> None:
+        """
+        Report that a host could not be reached.
+        """
+
+    def pendingChanged(self, host: Host) -> None:
+        """
+        Review the circuit of a host.
+        """
+
+
 class Dial:
     """
     One client's search for a host. Each host is tried at most once. The search covers
@@ -195,7 +224,7 @@ class Dial:
         "connectTime",
     )
 
-    def __init__(self, pool: HostPool, clientAddr: object, limits: DialLimits) -> None:
+    def __init__(self, pool: SearchedPool, clientAddr: object, limits: DialLimits) -> None:
         self._pool = pool
         self._limits = limits
         # Nearly always it has one entry, and a set of one is four times the size.
@@ -222,7 +251,7 @@ class Dial:
         return len(self._tried)
 
     @property
-    def pool(self) -> HostPool:
+    def pool(self) -> SearchedPool:
         """
         The pool that is searched.
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from txlb.pool._host import Host
-from txlb.pool._lease import Outcome
+from txlb.pool._outcome import Outcome
 from txlb.pool._timers import Timer, Timers
 
 

@@ -15,7 +15,6 @@ from txlb.pool._health import Health, HealthState
 from txlb.pool._passive import SCHEDULED, PassiveHealth
 
 if TYPE_CHECKING:
-    from txlb.pool._lease import Lease
     from txlb.pool._load import HostLoad
     from txlb.pool._timers import Timer
 
@@ -156,7 +155,7 @@ class Host:
         self._before = 0
         self._outSince: float | None = None
         self._outTotal = 0.0
-        self.trial: Lease | None = None
+        self.trial: object | None = None
         self.load: HostLoad | None = None
         self.slowSince: float | None = None
         self.weighTimer: Timer | None = None

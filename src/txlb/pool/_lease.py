@@ -4,34 +4,30 @@ One unit of work's claim on a host.
 
 from __future__ import annotations
 
-from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from txlb.errors import LeaseReleased
+from txlb.pool._outcome import Outcome
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
-    from txlb.pool._pool import HostPool
 
 
-class Outcome(Enum):
+class Lender(Protocol):
     """
-    The end of a unit of work. Its value is its word in logs and data.
+    The part of a pool that a lease needs.
     """
 
-    DONE = "done"
-    CLIENT_RESET = "client-reset"
-    HOST_RESET = "host-reset"
-    IDLE_TIMEOUT = "idle-timeout"
-    FIN_TIMEOUT = "fin-timeout"
-    STOPPED = "stopped"
-    ERROR = "error"
-    NOT_CONNECTED = "not-connected"
-    CLIENT_GONE = "client-gone"
-    HOST_DOWN = "host-down"
-    DRAIN_TIMEOUT = "drain-timeout"
-    REMOVED = "removed"
+    def reportTime(self, lease: Lease, seconds: float) -> None:
+        """
+        Report how long the host of the lease took.
+        """
+
+    def released(self, lease: Lease) -> None:
+        """
+        Take back the claim of the lease.
+        """
 
 
 class Lease:
@@ -61,7 +57,7 @@ class Lease:
         "since",
     )
 
-    def __init__(self, pool: HostPool, host: Host, clientAddr: object, since: float) -> None:
+    def __init__(self, pool: Lender, host: Host, clientAddr: object, since: float) -> None:
         self._pool = pool
         self.host = host
         self.clientAddr = clientAddr

@@ -13,7 +13,7 @@ from txlb.pool._backup import Backups
 from txlb.pool._drains import Drains
 from txlb.pool._events import EventKind, changed
 from txlb.pool._host import Host
-from txlb.pool._lease import Outcome
+from txlb.pool._outcome import Outcome
 from txlb.pool._rotation import Rotation
 from txlb.pool._tracker import HealthTracker
 from txlb.pool._weighing import Weighing

@@ -16,14 +16,16 @@ from txlb.model import Address, ProxyGroup, ProxyHost, checkClock, shown
 from txlb.pool._announcer import Announcer
 from txlb.pool._backup import Backups
 from txlb.pool._circuit import CircuitBreaker
-from txlb.pool._dial import Dial, DialLimits, Failure, GaveUpReason
+from txlb.pool._dial import Dial, DialLimits, GaveUpReason
 from txlb.pool._drains import Drains
 from txlb.pool._events import Event
 from txlb.pool._explain import Explainer, Explanation
+from txlb.pool._failure import Failure
 from txlb.pool._health import FALL, RISE, CheckResult
 from txlb.pool._host import Host
-from txlb.pool._lease import Lease, Outcome
+from txlb.pool._lease import Lease
 from txlb.pool._members import Ending, Members
+from txlb.pool._outcome import Outcome
 from txlb.pool._policies import PolicyMaker, checkPolicy
 from txlb.pool._queue import Queue, Waiting
 from txlb.pool._rotation import Rotation

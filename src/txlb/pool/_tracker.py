@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from txlb.model import ProxyGroup
 from txlb.pool._announcer import Announcer
 from txlb.pool._damper import Damper
-from txlb.pool._dial import Failure, FailureKind
 from txlb.pool._drains import Drains
 from txlb.pool._events import EventKind, changed
+from txlb.pool._failure import Failure, FailureKind
 from txlb.pool._health import CheckResult, HealthEvent, HealthState
 from txlb.pool._host import Host
-from txlb.pool._lease import Lease, Outcome
+from txlb.pool._lease import Lease
+from txlb.pool._outcome import Outcome
 from txlb.pool._passive import PassiveEvent, PassiveState
 from txlb.pool._rotation import Rotation
 from txlb.pool._timers import Timer, Timers
