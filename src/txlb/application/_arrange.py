@@ -147,7 +147,7 @@ class Arrangement:
 
     def undo(self) -> None:
         """
-        Close what was opened, and change back what was changed.
+        Close the new listeners, and give changed socket files their former rights.
         """
         for listener in self._opened.values():
             listener.close()

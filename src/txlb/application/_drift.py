@@ -1,5 +1,5 @@
 """
-What differs between a balancer and its configuration file.
+The differences between a balancer and its configuration file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ class Drift:
     How a balancer and its file have gone apart since the file was loaded. It is true
     if they have.
 
-    @ivar inFile: what was changed in the file; a reload takes it up.
-    @ivar live: what was changed live; it is not in the file until it is saved.
+    @ivar inFile: the changes of the file; a reload applies them.
+    @ivar live: the live changes; they are not in the file until they are saved.
     @ivar found: the hosts that sources have found. They are never saved, and make no
         difference between the balancer and its file.
     """

@@ -59,10 +59,10 @@ class Engine:
 
     @ivar heartbeat: checks the hosts; started and stopped by the balancer, as
         it ends before the connections do.
-    @ivar monitor: asks the hosts what they have left, likewise.
+    @ivar monitor: asks the hosts for their loads, likewise.
     @ivar readiness: whether each service accepts clients.
     @ivar reactor: the reactor.
-    @ivar deadlines: where everything of this run waits.
+    @ivar deadlines: the timers of this run.
     @ivar started: whether L{start} was called.
     """
 

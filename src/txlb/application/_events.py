@@ -19,7 +19,7 @@ class EventLog:
     C{event}, for logs that programs read. If very many events come at once, the log has them
     over several turns of the reactor.
 
-    @param deadlines: where the next turn waits.
+    @param deadlines: the timers.
     """
 
     def __init__(self, deadlines: Deadlines) -> None:

@@ -123,7 +123,7 @@ def _asJSON(event: LogEvent) -> str:
         "from": event.get("log_namespace", ""),
         "text": formatEvent(event),
     }
-    what = event.get("event")
-    if isinstance(what, Event):
-        fields["event"] = what.asDict()
+    told = event.get("event")
+    if isinstance(told, Event):
+        fields["event"] = told.asDict()
     return json.dumps(fields)

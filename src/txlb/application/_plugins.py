@@ -57,7 +57,7 @@ def discoverPlugins() -> tuple[str, ...]:
     Register the kinds of all plugins, except those that are registered already. A plugin
     that is wrong does not affect the others.
 
-    @return: a line for each that is wrong, with its file, its name and what is wrong.
+    @return: a line for each that is wrong, with its file, its name and the error.
     """
     modules = getModule(twisted.plugins.__name__).iterModules()
     return tuple(

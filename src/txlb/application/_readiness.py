@@ -48,7 +48,7 @@ class Readiness:
         This is decided once for each service, and a later look-up changes nothing.
 
     @param names: looks the names up.
-    @param deadlines: where timeouts wait.
+    @param deadlines: the timers.
     """
 
     def __init__(self, manager: ProxyManager, names: NameService, deadlines: Deadlines) -> None:

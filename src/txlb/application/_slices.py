@@ -75,8 +75,8 @@ class Slices:
         """
         Call a function that only uses its arguments, in a thread of its own.
 
-        @return: what it returns.
-        @raise Exception: what it raises.
+        @return: the result of the function.
+        @raise Exception: any exception of the function.
         """
         engine = self._engine()
         reactor = None if engine is None else engine.reactor

@@ -69,7 +69,7 @@ class LoadBalancedService(MultiService):
     started as root can use ports below 1024, and accepts from C{startService}
     on. It can be stopped and started again. Its child C{proxies} holds a
     L{ProxyListener} for each address, its child C{health} checks the hosts, and
-    its child C{resources} asks them what they have left.
+    its child C{resources} asks them for their loads.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
@@ -251,7 +251,7 @@ class LoadBalancedService(MultiService):
             L{HealthCheck}; L{None} for no check.
         @param proxiedName: only this host.
         @param settings: those of a L{HealthCheck} and the options of its kind.
-        @return: what has changed.
+        @return: the events that it caused.
         @raise UnknownName: there is no such service, group, host, kind of check
             or setting.
         @raise ModelError: a setting breaks a rule. Then nothing has changed.
@@ -267,7 +267,7 @@ class LoadBalancedService(MultiService):
         self, source: str | Configuration | Iterable[HostMapper | ProxyService] | None = None
     ) -> Deferred[Plan]:
         """
-        Find out what it would change to L{reload}, or to L{apply} other services. Clients
+        Compute the changes that L{reload}, or L{apply} of other services, would make. Clients
         are served meanwhile.
 
         @param source: a configuration file, or what one says, or services; by
@@ -348,7 +348,7 @@ class LoadBalancedService(MultiService):
     ) -> Deferred[tuple[Event, ...]]:
         """
         Do the same as L{apply} in slices of some milliseconds, between which clients are
-        served. The services, what runs and the events agree after each slice, and until the
+        served. The services, the pools and the events agree after each slice, and until the
         last one every other change of services is refused with
         L{txlb.errors.ChangeUnderWay}.
 
@@ -427,8 +427,8 @@ class LoadBalancedService(MultiService):
 
     def prepare(self) -> None:
         """
-        Pick up the reactor and make what the parts of a run share, before anything
-        listens. L{bind} and L{privilegedStartService} do this if it has not been done.
+        Pick up the reactor and make the parts of a run, before any address is listened
+        on. L{bind} and L{privilegedStartService} do this if it has not been done.
 
         @raise ModelError: something can't be had as it is configured.
         """

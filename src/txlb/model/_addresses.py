@@ -143,10 +143,10 @@ class InheritedAddress:
         return f"{INHERITED}{self.name}"
 
 
-#: Where a host can be reached, and where something really listens.
+#: The address of a host, or of an open listener.
 Address = TCPAddress | UNIXAddress
 
-#: Where something is to listen.
+#: The configured address of a listener.
 ListenAddress = TCPAddress | UNIXAddress | InheritedAddress
 
 #: What an address can be written as.
@@ -158,7 +158,7 @@ def parseHostAddress(value: object) -> Address:
     Read the address of a proxied host.
 
     @param value: a text, a pair of host and port, or an address.
-    @raise AddressError: it is none, or it is for every interface, or port 0.
+    @raise AddressError: it is no address, or it is for every interface, or port 0.
     """
     address = _parse(value)
     if isinstance(value, UNIXAddress) and value != placeOf(value):
@@ -182,7 +182,7 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
 
     @param value: a text, a pair of host and port, or an address.
     @param ephemeral: whether port 0, a free one of the system's choice, will do.
-    @raise AddressError: it is none, or its port is 0 where that won't do.
+    @raise AddressError: it is no address, or its port is 0 and C{ephemeral} is false.
     """
     if isinstance(value, InheritedAddress) or str(value).startswith(INHERITED):
         return _inherited(str(value))
@@ -294,8 +294,8 @@ def _inherited(text: str) -> InheritedAddress:
     name = text.removeprefix(INHERITED)
     if not _DESCRIPTOR_NAME.match(name):
         raise AddressError(
-            f"{text!r} names no socket of systemd's; what stands in FileDescriptorName= of its "
-            f"unit follows {INHERITED}"
+            f"{text!r} names no socket of systemd's; the FileDescriptorName= of its unit follows "
+            f"{INHERITED}"
         )
     return InheritedAddress(name)
 

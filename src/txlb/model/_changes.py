@@ -1,9 +1,9 @@
 """
 The differences between two configurations, as data and in words.
 
-The one diff of the model: what C{status()} tells, what a plan is made of, and
-what L{txlb.manager.ProxyManager.apply} goes by. It looks at the fields that the
-values have, so that a new setting needs no line in here.
+This is the one diff of the model: C{status()} and plans show it, and
+L{txlb.manager.ProxyManager.apply} works by it. It compares the fields of the values, so
+that a new setting needs no line here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GROUP_OWN = frozenset({"name", "enabled", "hosts"})
 _HOST_OWN = frozenset({"name", "ipOrHost", "port"})
 
 
-#: How much of a list the words for a change have, in characters.
+#: The most characters of a list in the text of a change.
 MAX_SHOWN = 200
 
 
@@ -52,11 +52,11 @@ class Change:
     """
     One difference.
 
-    @ivar kind: what kind of.
+    @ivar kind: the kind of difference.
     @ivar thing: C{service}, C{listener}, C{group} or C{host}, or a word of the
-        configuration file for what is no part of the services.
-    @ivar key: the names of service, group and host, as many as it is about.
-    @ivar setting: which of its settings; empty if it is about all of it.
+        configuration file for a setting outside the services.
+    @ivar key: the names of the service, the group and the host that differ.
+    @ivar setting: the name of the setting; empty if the whole thing differs.
     @ivar before: the value; L{None} if it was not there.
     @ivar after: the value; L{None} if it is not there any more.
     @ivar secret: whether the values are secrets.
@@ -122,7 +122,7 @@ class Plan:
     The changes that lead from one configuration to another. It is true if there is
     something to do, and shows itself as a line for each change.
 
-    @ivar changes: what differs, removals before additions.
+    @ivar changes: the differences, removals before additions.
     """
 
     changes: tuple[Change, ...] = ()

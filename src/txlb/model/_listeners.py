@@ -21,8 +21,7 @@ class Listener:
     have for itself is a field here. The mode, user and group of a UNIX socket belong to
     its address.
 
-    @ivar address: where it listens. It can be given as a text or as a pair of host
-        and port.
+    @ivar address: its address. It can be given as a text or as a pair of host and port.
     """
 
     address: Made[ListenAddress, AddressLike] = field(

@@ -29,15 +29,15 @@ _THINGS = {ProxyService: "service", ProxyGroup: "group", ProxyHost: "host"}
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """
-    One thing that both have changed, each in another way.
+    One thing that both sides have changed in different ways.
 
     @ivar thing: C{service}, C{group} or C{host}.
-    @ivar key: the names of service, group and host, as many as it is about.
-    @ivar setting: which of its settings; empty if it is there for one and
-        not for the other, or has come with each and is not the same.
-    @ivar before: what it was for both.
-    @ivar mine: what it is here; L{None} if it is not there.
-    @ivar theirs: what it is there, likewise.
+    @ivar key: the names of the service, the group and the host.
+    @ivar setting: the name of the setting; empty if one side has removed the thing, or if
+        both have added it with different settings.
+    @ivar before: the value before both changes.
+    @ivar mine: the live value; L{None} if the thing does not exist.
+    @ivar theirs: the value of the file, likewise.
     """
 
     thing: str
@@ -76,12 +76,14 @@ def mergeServices(
     before: Iterable[ProxyService], mine: Iterable[ProxyService], theirs: Iterable[ProxyService]
 ) -> Merged:
     """
-    Put two changes together, as far as they are about different things: each
-    setting, and each service, group and host by its name, is one thing. Hosts that sources
-    have found are no change of people: they stay where they are, see L{withFound}.
+    Merge two changes of the same services, if they change different things. Each setting
+    is one thing, and so is each service, group and host, by its name. Hosts that sources have
+    found are not compared, and stay in their groups: see L{withFound}.
 
-    @param before: what both have begun with.
-    @raise ModelError: each is right, but both together break a rule of the model.
+    @param before: the services before both changes.
+    @param mine: the services with the live changes.
+    @param theirs: the services with the changes of the file.
+    @raise ModelError: each change is right, but both together break a rule of the model.
     """
     merge = _Merge()
     running = tuple(mine)

@@ -31,7 +31,7 @@ class ProxyService:
     port, texts or addresses, of which each makes a listener. If both are given
     C{addresses} counts, as it does for L{dataclasses.replace}.
 
-    @ivar listeners: where it listens; at least one.
+    @ivar listeners: the places where it listens; at least one.
     @ivar groups: exactly one of them is enabled.
     @ivar allow: networks of clients that may come in, as L{parseNetwork} reads
         them. Of all networks in C{allow} and C{deny} the most specific one that
