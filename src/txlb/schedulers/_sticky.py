@@ -244,7 +244,9 @@ class Sticky(Scheduler):
 
     def settle(self, everything: bool) -> None:
         self._driven = True
-        self._work(ENOUGH if everything else AT_ONCE)
+        # To take over a host has cost about as much as four points.
+        most = max(AT_ONCE - 4 * len(self.hosts), SLICE)
+        self._work(ENOUGH if everything else most)
 
     def nextDeadline(self) -> float | None:
         return self._notBefore if self._stale else None
