@@ -18,6 +18,7 @@ from operator import eq
 __all__ = [
     "AccessDenied",
     "AddressError",
+    "ChangeStopped",
     "ChangeUnderWay",
     "ConfigurationConflict",
     "ConfigurationError",
@@ -126,6 +127,12 @@ class SeveralListeners(UnknownName):
 class AccessDenied(TxlbError):
     """
     A command that the caller may not give.
+    """
+
+
+class ChangeStopped(TxlbError):
+    """
+    A change in slices of which only a part was made, as the balancer was stopped.
     """
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect
 import math
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from tests.admin.targets import ANNA
 from tests.admin.test_commands import CommandCase
@@ -15,6 +15,7 @@ from txlb.admin._access import READONLY, Caller
 from txlb.admin._commands import COMMANDS
 from txlb.admin._functions import Told, functions
 from txlb.errors import AccessDenied, ModelError, UnknownName
+from txlb.model import Plan
 
 
 class FunctionTests(CommandCase):
@@ -34,6 +35,23 @@ class FunctionTests(CommandCase):
                 self.assertIn(command.doc, function.__doc__ or "")
                 names = list(inspect.signature(function).parameters)
                 self.assertEqual(names, [each.name for each in command.arguments])
+
+    def test_deferred(self) -> None:
+        """
+        An answer that is there already is returned, and what a command failed with is raised;
+        an answer that takes a while comes by a Deferred.
+        """
+        self.assertEqual(repr(self.functions["plan"]()), "nothing to change: it is so already")
+        file = self.balancer.configuration
+        assert file is not None
+        self.patch(file, "drift", lambda: fail(ModelError("no")))
+        self.assertRaises(ModelError, self.functions["diff"])
+        waiting: Deferred[Plan] = Deferred()
+        self.patch(file, "reload", lambda **_settings: waiting)
+        answer = self.functions["reload"]()
+        self.assertNoResult(answer)
+        waiting.callback(Plan())
+        self.assertEqual(tuple(self.successResultOf(answer)), ())
 
     def test_call(self) -> None:
         """

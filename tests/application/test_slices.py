@@ -25,7 +25,7 @@ from txlb.application._daemon import Daemon
 from txlb.application._line import Line
 from txlb.application._slices import Slices
 from txlb.config import loadConfiguration
-from txlb.errors import ChangeUnderWay, ListenError, ModelError, TxlbError
+from txlb.errors import ChangeStopped, ChangeUnderWay, ListenError, ModelError, TxlbError
 from txlb.manager import _reconcile
 from txlb.model import HealthCheck, Plan, ProxyGroup, ProxyHost, ProxyService
 
@@ -294,7 +294,7 @@ class InSlicesTests(ServiceCase):
         while self.weights() != [5, 1, 1, 1]:
             self.turn()
         self.successResultOf(self.lbs.stopService())
-        error = self.failureResultOf(change, TxlbError)
+        error = self.failureResultOf(change, ChangeStopped)
         self.assertEqual(str(error.value), "the balancer was stopped while it was changed")
         self.assertEqual(self.weights(), [5, 1, 1, 1])
         self.start()
@@ -361,9 +361,26 @@ class InSlicesTests(ServiceCase):
         change, waiting = self.lbs.reload(), file.drift()
         self.turn(2)
         self.successResultOf(self.lbs.stopService())
-        self.failureResultOf(change, TxlbError)
+        self.failureResultOf(change, ChangeStopped)
         self.failureResultOf(waiting, CancelledError)
+        self.assertIsInstance(file.lastError, ChangeStopped)
         self.assertEqual([each.weight for each in file.loaded.services[0].groups[0].hosts], [1] * 4)
+
+    def test_notRead(self) -> None:
+        """
+        A reload whose file is still being read when the balancer is stopped fails as well.
+        """
+        file = self.file()
+        reading: Deferred[Any] = Deferred()
+
+        async def inThread(*_arguments: object, **_more: object) -> Any:
+            return await reading
+
+        self.patch(file, "_inThread", inThread)
+        change = file.reload()
+        self.successResultOf(self.lbs.stopService())
+        error = self.failureResultOf(change, ChangeStopped)
+        self.assertIn("was stopped while it loaded", str(error.value))
 
     def test_changedMeanwhile(self) -> None:
         """

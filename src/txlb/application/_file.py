@@ -18,7 +18,7 @@ from txlb.application._edits import NO_EDITS, Edits, Stamp, editsOf, stampOf
 from txlb.application._line import Line
 from txlb.application._saving import saveTo
 from txlb.config import ConfigCheckSettings, Configuration, loadConfiguration, readFile
-from txlb.errors import ConfigurationConflict, TxlbError
+from txlb.errors import ChangeStopped, ConfigurationConflict, TxlbError
 from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
 
 if TYPE_CHECKING:
@@ -220,11 +220,16 @@ class ConfigurationFile:
     async def _reloaded(self, discard: bool) -> Plan:
         try:
             return await self._reload(discard)
+        except ChangeStopped as error:
+            self._failed("not loaded again as a whole", error)
+            raise
         except TxlbError as error:
             self._failed("not loaded again, and nothing was changed", error)
             raise
         except CancelledError:
-            raise TxlbError(f"the balancer was stopped while it loaded {self.path} again") from None
+            raise ChangeStopped(
+                f"the balancer was stopped while it loaded {self.path} again"
+            ) from None
         except Exception as error:
             # The scheduler of a plugin may raise any exception.
             failure = TxlbError(f"{type(error).__name__}: {error}")

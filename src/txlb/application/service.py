@@ -23,6 +23,7 @@ from txlb.application._slices import Slices
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import (
     AddressError,
+    ChangeStopped,
     ModelError,
     SeveralListeners,
     TxlbError,
@@ -356,8 +357,8 @@ class LoadBalancedService(MultiService):
 
         @return: fires with the events that it caused. It fails with L{ModelError} and
             L{ListenError} as L{apply} does; with L{txlb.errors.ChangeUnderWay} if another
-            change is under way; with L{TxlbError} if the balancer is stopped meanwhile,
-            and then has the services that the last slice made.
+            change is under way; with L{txlb.errors.ChangeStopped} if the balancer is stopped
+            meanwhile, and then it has the services that the last slice made.
         """
         change = self._change = Deferred.fromCoroutine(self._applyInSlices(services))
         return change
@@ -380,7 +381,7 @@ class LoadBalancedService(MultiService):
                 arrangement.undo()
                 raise
         except CancelledError:
-            raise TxlbError("the balancer was stopped while it was changed") from None
+            raise ChangeStopped("the balancer was stopped while it was changed") from None
         finally:
             applying.stop()
             self._applying = None

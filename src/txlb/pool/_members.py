@@ -203,7 +203,8 @@ class Members:
         for number, host in enumerate(ordered, 1):
             if host.order != number:
                 host.order = number
-                self._rotation.refresh(host)
+                # Whether it may be chosen does not depend on that.
+                self._rotation.counted(host)
         self._added = len(ordered)
 
     def ended(self, host: Host, now: float) -> None:

@@ -147,7 +147,7 @@ class Rotation:
 
     def counted(self, host: Host) -> None:
         """
-        Do the same as L{refresh} if only the number of connections changed. This
+        Do the same as L{refresh} if only the number of connections or the order changed. This
         is the common case: a host without a limit stays in its tables.
         """
         if host.held and host.maxConnections is None:
