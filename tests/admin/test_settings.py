@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.admin._access import FULL, Caller
-from txlb.admin._arguments import readArguments
+from txlb.admin._arguments import WEIGHT, readArguments
 from txlb.admin._command import Target
 from txlb.admin._commands import findCommand
 from txlb.admin._functions import functions
@@ -20,6 +20,7 @@ from txlb.application import LoadBalancedService
 from txlb.errors import ModelError, UnknownName
 from txlb.manager import ProxyManager
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
+from txlb.model.settings import settingsOf
 
 CALLER = Caller("uid:7", FULL)
 
@@ -215,3 +216,18 @@ class DescriptionTests(SynchronousTestCase):
         self.assertEqual(
             list(describedSettings("check", "nosuch")), list(describedSettings("check"))
         )
+
+
+class WeightTests(SynchronousTestCase):
+    def test_range(self) -> None:
+        """
+        The list of commands is read without the model, and names the range of weights itself.
+        It is that of the setting.
+        """
+        kind = settingsOf(ProxyHost)["weight"].kind
+        self.assertEqual(WEIGHT.wanted, kind.describe())
+        for text in ("0", "65535"):
+            self.assertEqual(WEIGHT.read(text), kind.parse(text, "weight"))
+        for text in ("-1", "65536"):
+            self.assertRaises(ValueError, WEIGHT.read, text)
+            self.assertRaises(ModelError, kind.parse, text, "weight")

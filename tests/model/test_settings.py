@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txlb.errors import ModelError
 from txlb.model import SCHEDULER_SETTINGS, ProxyGroup, ProxyHost
 from txlb.model.kinds import Seconds, Whole
-from txlb.model.settings import Since, checkSettings, setting, settingsOf
+from txlb.model.settings import Since, checkSettings, setting, settingField, settingsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Thing:
 
     size: int = field(metadata=setting(Whole(1, 9), "Its size.", word="big", since=Since.OLD))
     plain: object = None
-    age: float | None = field(default=None, metadata=setting(Seconds(0, 5), "Its age.", part="a"))
+    age: float | None = settingField(None, Seconds(0, 5), "Its age.", part="a")
     made: int = field(default=99, init=False, metadata=setting(Whole(1, 9), "Made."))
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from txlb.config._passwordhash import PasswordHash
 from txlb.model.kinds import Name, Path, Word
-from txlb.model.settings import Since, setting
+from txlb.model.settings import Since, setting, settingField
 
 #: The rights that a user can have.
 ACCESS_WORDS = ("full", "operator", "readonly")
@@ -39,21 +39,17 @@ class AdminUser:
             since=Since.OLD,
         ),
     )
-    authorizedKeys: str | None = field(
-        default=None,
-        metadata=setting(
-            Path(),
-            "A file of public keys, as in OpenSSH's ``authorized_keys``.",
-            defaultDoc="no keys",
-        ),
+    authorizedKeys: str | None = settingField(
+        None,
+        Path(),
+        "A file of public keys, as in OpenSSH's ``authorized_keys``.",
+        defaultDoc="no keys",
     )
-    access: str = field(
-        default="full",
-        metadata=setting(
-            Word(ACCESS_WORDS),
-            "What the user may do: with ``readonly`` look, with ``operator`` also drain hosts, "
-            "bring them back and weigh them, with ``full`` everything. Only ``full`` opens the "
-            "Python prompt, as nothing can be forbidden there.",
-            since=Since.OLD,
-        ),
+    access: str = settingField(
+        "full",
+        Word(ACCESS_WORDS),
+        "What the user may do: with ``readonly`` look, with ``operator`` also drain hosts, "
+        "bring them back and weigh them, with ``full`` everything. Only ``full`` opens the "
+        "Python prompt, as nothing can be forbidden there.",
+        since=Since.OLD,
     )

@@ -4,11 +4,11 @@ The settings of the care for the configuration file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from txlb.config._timersettings import TimerSettings
 from txlb.model.kinds import Boolean, Whole
-from txlb.model.settings import setting
+from txlb.model.settings import settingField
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +18,14 @@ class ConfigCheckSettings(TimerSettings):
     reads the file again if its settings say so.
     """
 
-    backups: int = field(
-        default=10,
-        metadata=setting(
-            Whole(0, 1000, "files", "none"),
-            "How many old files are kept when one is saved: beside it, with the time behind "
-            "their names. It counts for ``txlb save``, too.",
-        ),
+    backups: int = settingField(
+        10,
+        Whole(0, 1000, "files", "none"),
+        "How many old files are kept when one is saved: beside it, with the time behind "
+        "their names. It counts for ``txlb save``, too.",
     )
-    reload: bool = field(
-        default=False,
-        metadata=setting(
-            Boolean(),
-            "Whether the file is loaded again some seconds after a person or a program has changed "
-            "it.",
-        ),
+    reload: bool = settingField(
+        False,
+        Boolean(),
+        "Whether the file is loaded again some seconds after a person or a program has changed it.",
     )

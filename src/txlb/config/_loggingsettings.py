@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from txlb.model.kinds import Boolean, Path, Whole, Word
-from txlb.model.settings import Since, setting
+from txlb.model.settings import Since, setting, settingField
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,13 @@ class LoggingSettings:
             since=Since.OLD,
         )
     )
-    connections: bool = field(
-        default=False, metadata=setting(Boolean(), "Whether each finished connection gets a line.")
+    connections: bool = settingField(
+        False, Boolean(), "Whether each finished connection gets a line."
     )
-    format: str = field(
-        default="text", metadata=setting(Word(("text", "json")), "How lines are written.")
+    format: str = settingField("text", Word(("text", "json")), "How lines are written.")
+    rotateLength: int = settingField(
+        10 * 1024 * 1024,
+        Whole(1024, 10**12, "bytes", "never"),
+        "After how many bytes a new file is begun.",
     )
-    rotateLength: int = field(
-        default=10 * 1024 * 1024,
-        metadata=setting(
-            Whole(1024, 10**12, "bytes", "never"), "After how many bytes a new file is begun."
-        ),
-    )
-    maxRotated: int = field(
-        default=5, metadata=setting(Whole(1, 1000, "files"), "How many old files are kept.")
-    )
+    maxRotated: int = settingField(5, Whole(1, 1000, "files"), "How many old files are kept.")

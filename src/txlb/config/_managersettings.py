@@ -4,13 +4,13 @@ The settings of what the balancer does by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from txlb.config._configchecksettings import ConfigCheckSettings
 from txlb.config._timersettings import TimerSettings
 from txlb.model import HealthCheck
 from txlb.model.kinds import DAY, Seconds, Whole
-from txlb.model.settings import setting
+from txlb.model.settings import settingField
 
 #: Seconds between two checks of a host that is about to change, if an old element has
 #: hosts checked.
@@ -30,19 +30,14 @@ class ManagerSettings:
     hostCheck: TimerSettings | None = None
     configCheck: ConfigCheckSettings | None = None
     heartbeat: TimerSettings | None = None
-    graceTime: float = field(
-        default=10.0,
-        metadata=setting(
-            Seconds(0.0, DAY),
-            "Seconds that open connections have to finish when the balancer stops; then they "
-            "are reset.",
-        ),
+    graceTime: float = settingField(
+        10.0,
+        Seconds(0.0, DAY),
+        "Seconds that open connections have to finish when the balancer stops; then they "
+        "are reset.",
     )
-    maxChecks: int = field(
-        default=100,
-        metadata=setting(
-            Whole(1, 10_000), "How many health checks are under way at once; more wait their turn."
-        ),
+    maxChecks: int = settingField(
+        100, Whole(1, 10_000), "How many health checks are under way at once; more wait their turn."
     )
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from txlb.model.kinds import WEEK, Boolean, Seconds
-from txlb.model.settings import Since, setting
+from txlb.model.settings import Since, setting, settingField
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,4 @@ class TimerSettings:
     interval: float = field(
         metadata=setting(Seconds(0.01, WEEK), "Seconds from one time to the next.", since=Since.OLD)
     )
-    enable: bool = field(
-        default=False, metadata=setting(Boolean(), "Whether it is done.", since=Since.OLD)
-    )
+    enable: bool = settingField(False, Boolean(), "Whether it is done.", since=Since.OLD)

@@ -4,11 +4,11 @@ The settings of the web pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from txlb.model import LISTEN_ADDRESS, ListenAddress, TCPAddress
 from txlb.model.kinds import DAY, Boolean, Seconds
-from txlb.model.settings import Since, setting
+from txlb.model.settings import Since, settingField
 
 DEFAULT_WEB = TCPAddress("127.0.0.1", 7001)
 
@@ -19,23 +19,17 @@ class WebSettings:
     The web pages.
     """
 
-    listen: ListenAddress = field(
-        default=DEFAULT_WEB,
-        metadata=setting(LISTEN_ADDRESS, "Where they listen.", since=Since.OLD, unset=("None",)),
+    listen: ListenAddress = settingField(
+        DEFAULT_WEB, LISTEN_ADDRESS, "Where they listen.", since=Since.OLD, unset=("None",)
     )
-    enable: bool = field(
-        default=False, metadata=setting(Boolean(), "Whether they are served.", since=Since.OLD)
+    enable: bool = settingField(False, Boolean(), "Whether they are served.", since=Since.OLD)
+    secure: bool = settingField(
+        False, Boolean(), "Whether they are served over TLS.", since=Since.OLD
     )
-    secure: bool = field(
-        default=False,
-        metadata=setting(Boolean(), "Whether they are served over TLS.", since=Since.OLD),
-    )
-    refresh: float = field(
-        default=30.0,
-        metadata=setting(
-            Seconds(1.0, DAY),
-            "Seconds between two refreshes of the running page.",
-            since=Since.OLD,
-            unset=("True", "False"),
-        ),
+    refresh: float = settingField(
+        30.0,
+        Seconds(1.0, DAY),
+        "Seconds between two refreshes of the running page.",
+        since=Since.OLD,
+        unset=("True", "False"),
     )

@@ -16,7 +16,7 @@ from txlb.model._made import Made, given
 from txlb.model._resources import ResourceProbe, checkResourceProbe
 from txlb.model._schedulerword import SchedulerWord
 from txlb.model.kinds import Boolean, Name, Number, Seconds, Whole, Word
-from txlb.model.settings import Since, checkSettings, setting, settingsOf
+from txlb.model.settings import Since, checkSettings, setting, settingField, settingsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,164 +38,125 @@ class ProxyGroup:
             Name("group"), "Its name, the only one of its kind in the service.", since=Since.OLD
         )
     )
-    scheduler: str = field(
-        default=schedulers.leastc,
-        metadata=setting(
-            SchedulerWord(), "The policy by which the next host is chosen.", since=Since.OLD
-        ),
+    scheduler: str = settingField(
+        schedulers.leastc,
+        SchedulerWord(),
+        "The policy by which the next host is chosen.",
+        since=Since.OLD,
     )
-    enabled: bool = field(
-        default=False,
-        metadata=setting(
-            Boolean(),
-            "Whether this is the group that gets the connections.",
-            word="enable",
-            since=Since.OLD,
-        ),
+    enabled: bool = settingField(
+        False,
+        Boolean(),
+        "Whether this is the group that gets the connections.",
+        word="enable",
+        since=Since.OLD,
     )
     hosts: Made[tuple[ProxyHost, ...], Iterable[ProxyHost]] = field(default=given(()))
     _: KW_ONLY
-    passiveFall: int = field(
-        default=1,
-        metadata=setting(
-            Whole(1, 100), "The number of failures to connect in a row that mark a host down."
-        ),
+    passiveFall: int = settingField(
+        1, Whole(1, 100), "The number of failures to connect in a row that mark a host down."
     )
-    whenAllDown: str = field(
-        default="try",
-        metadata=setting(
-            Word(("try", "close")),
-            "What the pool does while every host is down: it tries the hosts all the same, or "
-            "closes the client at once.",
-        ),
+    whenAllDown: str = settingField(
+        "try",
+        Word(("try", "close")),
+        "What the pool does while every host is down: it tries the hosts all the same, or "
+        "closes the client at once.",
     )
-    sendProxy: str | None = field(
-        default=None,
-        metadata=setting(
-            Word(("v1", "v2")),
-            "Tell the host the client's address in a PROXY header of this version, before the "
-            "client's own bytes. The host has to expect it.",
-            defaultDoc="no header",
-        ),
+    sendProxy: str | None = settingField(
+        None,
+        Word(("v1", "v2")),
+        "Tell the host the client's address in a PROXY header of this version, before the "
+        "client's own bytes. The host has to expect it.",
+        defaultDoc="no header",
     )
-    initialState: str = field(
-        default="up",
-        metadata=setting(
-            Word(("up", "check")),
-            "Whether a host gets clients until a check or a connection fails, or not before its "
-            "first check has passed. A host that is not checked gets them at once.",
-        ),
+    initialState: str = settingField(
+        "up",
+        Word(("up", "check")),
+        "Whether a host gets clients until a check or a connection fails, or not before its "
+        "first check has passed. A host that is not checked gets them at once.",
     )
-    expectAnswer: bool = field(
-        default=False,
-        metadata=setting(
-            Boolean(),
-            "Whether the protocol answers: a host that closes or resets a connection before the "
-            "first byte of its own has failed then. Clients can cause that, so it marks at most a "
-            "third of the group down, and never its last ready host.",
-        ),
+    expectAnswer: bool = settingField(
+        False,
+        Boolean(),
+        "Whether the protocol answers: a host that closes or resets a connection before the "
+        "first byte of its own has failed then. Clients can cause that, so it marks at most a "
+        "third of the group down, and never its last ready host.",
     )
-    answerFall: int = field(
-        default=5,
-        metadata=setting(
-            Whole(1, 1000),
-            "The number of connections without an answer in a row that mark a host down, with "
-            "``expectAnswer``.",
-        ),
+    answerFall: int = settingField(
+        5,
+        Whole(1, 1000),
+        "The number of connections without an answer in a row that mark a host down, with "
+        "``expectAnswer``.",
     )
-    flapHold: float = field(
-        default=60.0,
-        metadata=setting(
-            Seconds(0, 3600, zero="not holding any down"),
-            "How long a host that goes down again and again is held down at most. It is not held "
-            "the first time, it is held for 1 s the second time, and twice as long each time after "
-            "that; a minute of being up takes one time back.",
-        ),
+    flapHold: float = settingField(
+        60.0,
+        Seconds(0, 3600, zero="not holding any down"),
+        "How long a host that goes down again and again is held down at most. It is not held "
+        "the first time, it is held for 1 s the second time, and twice as long each time after "
+        "that; a minute of being up takes one time back.",
     )
-    whenDown: str = field(
-        default="keep",
-        metadata=setting(
-            Word(("keep", "close")),
-            "Whether the connections of a host are kept or closed when it goes down.",
-        ),
+    whenDown: str = settingField(
+        "keep",
+        Word(("keep", "close")),
+        "Whether the connections of a host are kept or closed when it goes down.",
     )
-    maxQueue: int = field(
-        default=0,
-        metadata=setting(
-            Whole(0, 1_000_000, zero="none"),
-            "How many clients wait while every host is full. They are served in the order of their "
-            "arrival.",
-        ),
+    maxQueue: int = settingField(
+        0,
+        Whole(0, 1_000_000, zero="none"),
+        "How many clients wait while every host is full. They are served in the order of their "
+        "arrival.",
     )
-    queueTimeout: float = field(
-        default=5.0,
-        metadata=setting(
-            Seconds(0.01, 3600),
-            "How long one of them waits, within the service's ``dialTimeout``.",
-        ),
+    queueTimeout: float = settingField(
+        5.0,
+        Seconds(0.01, 3600),
+        "How long one of them waits, within the service's ``dialTimeout``.",
     )
-    maxPending: int = field(
-        default=1024,
-        metadata=setting(
-            Whole(0, 1_000_000, zero="no limit"),
-            "How many connections to one host are being opened at once. With so many its circuit "
-            "opens: it gets none until half of them are through.",
-        ),
+    maxPending: int = settingField(
+        1024,
+        Whole(0, 1_000_000, zero="no limit"),
+        "How many connections to one host are being opened at once. With so many its circuit "
+        "opens: it gets none until half of them are through.",
     )
-    backup: bool = field(
-        default=False,
-        metadata=setting(
-            Boolean(),
-            "Whether the group gets the connections while the enabled one has fewer than "
-            "``minimumUp`` hosts up.",
-        ),
+    backup: bool = settingField(
+        False,
+        Boolean(),
+        "Whether the group gets the connections while the enabled one has fewer than "
+        "``minimumUp`` hosts up.",
     )
-    minimumUp: int = field(
-        default=1,
-        metadata=setting(Whole(1, 10_000), "With fewer hosts up than this the backup is used."),
+    minimumUp: int = settingField(
+        1, Whole(1, 10_000), "With fewer hosts up than this the backup is used."
     )
-    holdDown: float = field(
-        default=10.0,
-        metadata=setting(
-            Seconds(0, 86400, zero="at once"),
-            "How long enough hosts have to be up again before the backup is left.",
-        ),
+    holdDown: float = settingField(
+        10.0,
+        Seconds(0, 86400, zero="at once"),
+        "How long enough hosts have to be up again before the backup is left.",
     )
-    boundedLoad: float = field(
-        default=0.0,
-        metadata=setting(
-            Number(1.05, 100.0, zero="off"),
-            "With the schedulers ``sticky`` and ``maglev``: how many times its fair share of the "
-            "connections a host may have before its clients go on to the next. HAProxy's "
-            "hash-balance-factor of 125 is 1.25.",
-            part="scheduler",
-        ),
+    boundedLoad: float = settingField(
+        0.0,
+        Number(1.05, 100.0, zero="off"),
+        "With the schedulers ``sticky`` and ``maglev``: how many times its fair share of the "
+        "connections a host may have before its clients go on to the next. HAProxy's "
+        "hash-balance-factor of 125 is 1.25.",
+        part="scheduler",
     )
-    choices: int = field(
-        default=2,
-        metadata=setting(
-            Whole(2, schedulers.MAX_CHOICES),
-            "With the schedulers ``p2c`` and ``ewma``: how many hosts are drawn to choose the "
-            "best of.",
-            part="scheduler",
-        ),
+    choices: int = settingField(
+        2,
+        Whole(2, schedulers.MAX_CHOICES),
+        "With the schedulers ``p2c`` and ``ewma``: how many hosts are drawn to choose the best of.",
+        part="scheduler",
     )
-    decay: float = field(
-        default=10.0,
-        metadata=setting(
-            Seconds(0.1, 3600.0),
-            "With the scheduler ``ewma``: in how long a host's average time comes down to about "
-            "a third when it is not used.",
-            part="scheduler",
-        ),
+    decay: float = settingField(
+        10.0,
+        Seconds(0.1, 3600.0),
+        "With the scheduler ``ewma``: in how long a host's average time comes down to about "
+        "a third when it is not used.",
+        part="scheduler",
     )
-    slowStart: float = field(
-        default=0.0,
-        metadata=setting(
-            Seconds(0, 3600, zero="off"),
-            "Over how long the weight of a host grows, from near nothing to all of it, when it "
-            "is added to a running balancer or comes back.",
-        ),
+    slowStart: float = settingField(
+        0.0,
+        Seconds(0, 3600, zero="off"),
+        "Over how long the weight of a host grows, from near nothing to all of it, when it "
+        "is added to a running balancer or comes back.",
     )
     resource: ResourceProbe | None = None
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))

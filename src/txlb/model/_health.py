@@ -13,7 +13,7 @@ from txlb.errors import ModelError
 from txlb.model._checks import checkMapping, shown
 from txlb.model._made import Made, given
 from txlb.model.kinds import WEEK, Boolean, Seconds, Text, Whole, textOf
-from txlb.model.settings import checkSettings, setting
+from txlb.model.settings import checkSettings, settingField
 
 #: How long one check takes at most if it has no timeout, in seconds.
 LONGEST_TIMEOUT = 5.0
@@ -42,67 +42,46 @@ class HealthCheck:
     @ivar options: the settings of this kind of check, by name.
     """
 
-    kind: Made[str, str | Callable[[Any], object]] = field(
-        default=given("tcp"),
-        metadata=setting(
-            _WORD,
-            "The kind of the check. Each kind has attributes of its own; see below.",
-            word="type",
-        ),
+    kind: Made[str, str | Callable[[Any], object]] = settingField(
+        given("tcp"),
+        _WORD,
+        "The kind of the check. Each kind has attributes of its own; see below.",
+        word="type",
     )
-    interval: float = field(
-        default=2.0,
-        metadata=setting(
-            Seconds(0.01, WEEK),
-            "Seconds from one check to the next at most; about a twentieth less on average.",
-        ),
+    interval: float = settingField(
+        2.0,
+        Seconds(0.01, WEEK),
+        "Seconds from one check to the next at most; about a twentieth less on average.",
     )
     _: KW_ONLY
-    timeout: float | None = field(
-        default=None,
-        metadata=setting(
-            Seconds(0.01, WEEK),
-            "Seconds that one check has, at most the interval.",
-            defaultDoc="the interval, at most 5 s",
-        ),
+    timeout: float | None = settingField(
+        None,
+        Seconds(0.01, WEEK),
+        "Seconds that one check has, at most the interval.",
+        defaultDoc="the interval, at most 5 s",
     )
-    rise: int = field(
-        default=2,
-        metadata=setting(Whole(1, 100), "Successes in a row that put a host in that was down."),
+    rise: int = settingField(
+        2, Whole(1, 100), "Successes in a row that put a host in that was down."
     )
-    fall: int = field(
-        default=3,
-        metadata=setting(Whole(1, 100), "Failures in a row that put a host out that was up."),
+    fall: int = settingField(3, Whole(1, 100), "Failures in a row that put a host out that was up.")
+    fastInterval: float | None = settingField(
+        None,
+        Seconds(0.01, WEEK),
+        "The interval while a host goes up or down, or was not checked yet.",
+        defaultDoc="the interval",
     )
-    fastInterval: float | None = field(
-        default=None,
-        metadata=setting(
-            Seconds(0.01, WEEK),
-            "The interval while a host goes up or down, or was not checked yet.",
-            defaultDoc="the interval",
-        ),
+    downInterval: float | None = settingField(
+        None, Seconds(0.01, WEEK), "The interval while a host is down.", defaultDoc="the interval"
     )
-    downInterval: float | None = field(
-        default=None,
-        metadata=setting(
-            Seconds(0.01, WEEK), "The interval while a host is down.", defaultDoc="the interval"
-        ),
+    port: int | None = settingField(
+        None,
+        Whole(1, 65535),
+        "The port to check. No PROXY header is sent to it. A host that is a UNIX socket has no "
+        "ports, and is checked at its socket.",
+        defaultDoc="the port of the traffic",
     )
-    port: int | None = field(
-        default=None,
-        metadata=setting(
-            Whole(1, 65535),
-            "The port to check. No PROXY header is sent to it. A host that is a UNIX socket has no "
-            "ports, and is checked at its socket.",
-            defaultDoc="the port of the traffic",
-        ),
-    )
-    onlyDown: bool = field(
-        default=False,
-        metadata=setting(
-            Boolean(),
-            "Whether hosts that are up are left alone, until traffic puts one out.",
-        ),
+    onlyDown: bool = settingField(
+        False, Boolean(), "Whether hosts that are up are left alone, until traffic puts one out."
     )
     # Two that differ in nothing else may have one hash.
     options: Mapping[str, object] = field(default_factory=dict, hash=False)

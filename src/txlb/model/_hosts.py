@@ -14,7 +14,7 @@ from txlb.model._checks import MAX_NAME_LENGTH, shown
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._made import Made, given
 from txlb.model.kinds import Boolean, Name, Whole, Word
-from txlb.model.settings import Since, checkSettings, setting
+from txlb.model.settings import Since, checkSettings, setting, settingField
 
 MAX_WEIGHT = 65535
 
@@ -59,37 +59,28 @@ class ProxyHost:
         compare=False,
         metadata=setting(HOST_ADDRESS, "Where it is reached.", word="ip", since=Since.OLD),
     )
-    weight: int = field(
-        default=1,
-        metadata=setting(
-            Whole(0, MAX_WEIGHT),
-            "Its share of the connections beside the other hosts' weights, for the schedulers "
-            "that weigh. With 0 it gets nothing new.",
-            since=Since.OLD,
-        ),
+    weight: int = settingField(
+        1,
+        Whole(0, MAX_WEIGHT),
+        "Its share of the connections beside the other hosts' weights, for the schedulers "
+        "that weigh. With 0 it gets nothing new.",
+        since=Since.OLD,
     )
-    maxConnections: int | None = field(
-        default=None,
-        metadata=setting(
-            Whole(1, 10**9), "How many connections it takes at once.", defaultDoc="no limit"
-        ),
+    maxConnections: int | None = settingField(
+        None, Whole(1, 10**9), "How many connections it takes at once.", defaultDoc="no limit"
     )
     _: KW_ONLY
-    state: str = field(
-        default="ready",
-        metadata=setting(
-            Word(HOST_STATES),
-            "The state that is wanted. With ``drain`` it gets nothing new, with ``maintenance`` it "
-            "is not checked either.",
-        ),
+    state: str = settingField(
+        "ready",
+        Word(HOST_STATES),
+        "The state that is wanted. With ``drain`` it gets nothing new, with ``maintenance`` it "
+        "is not checked either.",
     )
-    backup: bool = field(
-        default=False,
-        metadata=setting(
-            Boolean(),
-            "Whether it gets clients only while fewer than the group's ``minimumUp`` of the "
-            "others are up.",
-        ),
+    backup: bool = settingField(
+        False,
+        Boolean(),
+        "Whether it gets clients only while fewer than the group's ``minimumUp`` of the "
+        "others are up.",
     )
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
     origin: str = ""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from txlb.errors import ModelError
 from txlb.model._checks import checkMapping, shown
 from txlb.model.kinds import DAY, Number, Seconds, Text, Whole, textOf
-from txlb.model.settings import checkSettings, setting
+from txlb.model.settings import checkSettings, settingField
 
 #: How long one probe takes at most if it has no timeout, in seconds.
 LONGEST_TIMEOUT = 1.0
@@ -35,41 +35,29 @@ class ResourceProbe:
     @ivar options: the settings of this kind of probe, by name.
     """
 
-    probe: str = field(
-        default="agent",
-        metadata=setting(
-            _WORD, "The kind of the probe. Each kind has attributes of its own; see below."
-        ),
+    probe: str = settingField(
+        "agent", _WORD, "The kind of the probe. Each kind has attributes of its own; see below."
     )
-    interval: float = field(
-        default=2.0,
-        metadata=setting(
-            Seconds(0.1, DAY), "Seconds from one probe to the next; a tenth more or less."
-        ),
+    interval: float = settingField(
+        2.0, Seconds(0.1, DAY), "Seconds from one probe to the next; a tenth more or less."
     )
     _: KW_ONLY
-    timeout: float | None = field(
-        default=None,
-        metadata=setting(
-            Seconds(0.01, DAY),
-            "Seconds that one probe has, at most the interval.",
-            defaultDoc="the interval, at most 1 s",
-        ),
+    timeout: float | None = settingField(
+        None,
+        Seconds(0.01, DAY),
+        "Seconds that one probe has, at most the interval.",
+        defaultDoc="the interval, at most 1 s",
     )
-    smoothing: float = field(
-        default=0.3,
-        metadata=setting(
-            Number(0.001, 1.0),
-            "The share that the newest answer has in the average; 1 is for no smoothing.",
-        ),
+    smoothing: float = settingField(
+        0.3,
+        Number(0.001, 1.0),
+        "The share that the newest answer has in the average; 1 is for no smoothing.",
     )
-    port: int | None = field(
-        default=None,
-        metadata=setting(
-            Whole(1, 65535),
-            "The port to ask. A host that is a UNIX socket is asked on 127.0.0.1.",
-            defaultDoc="the port of the traffic",
-        ),
+    port: int | None = settingField(
+        None,
+        Whole(1, 65535),
+        "The port to ask. A host that is a UNIX socket is asked on 127.0.0.1.",
+        defaultDoc="the port of the traffic",
     )
     # Two that differ in nothing else may have one hash.
     options: Mapping[str, object] = field(default_factory=dict, hash=False)

@@ -17,7 +17,7 @@ from txlb.model._listeners import Listener, ListenerLike, listenerOf
 from txlb.model._made import Made, given
 from txlb.model._networks import checkNetworks
 from txlb.model.kinds import DAY, WEEK, Name, Number, Seconds, Whole, Word
-from txlb.model.settings import Since, checkSettings, setting
+from txlb.model.settings import Since, checkSettings, setting, settingField
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,94 +60,70 @@ class ProxyService:
     _: KW_ONLY
     if TYPE_CHECKING:
         listeners: Made[tuple[Listener, ...], Iterable[ListenerLike]] = field(default=given(()))
-    maxConnections: int = field(
-        default=10_000,
-        metadata=setting(
-            Whole(1, 1_000_000),
-            "How many connections it has at once. A client over that is closed at once and "
-            "counted.",
-        ),
+    maxConnections: int = settingField(
+        10_000,
+        Whole(1, 1_000_000),
+        "How many connections it has at once. A client over that is closed at once and counted.",
     )
-    connectTimeout: float = field(
-        default=5.0,
-        metadata=setting(
-            Seconds(0.01, 3600.0),
-            "Seconds that one host has to accept a connection. If its name has several addresses, "
-            "each of them has so many.",
-        ),
+    connectTimeout: float = settingField(
+        5.0,
+        Seconds(0.01, 3600.0),
+        "Seconds that one host has to accept a connection. If its name has several addresses, "
+        "each of them has so many.",
     )
-    dialTimeout: float = field(
-        default=10.0,
-        metadata=setting(
-            Seconds(0.01, 3600.0),
-            "Seconds that the search for a host takes at most, for one client.",
-        ),
+    dialTimeout: float = settingField(
+        10.0,
+        Seconds(0.01, 3600.0),
+        "Seconds that the search for a host takes at most, for one client.",
     )
-    retries: int = field(
-        default=3,
-        metadata=setting(
-            Whole(0, 100),
-            "How many other hosts are tried for a client, each once, if a host can't be reached.",
-        ),
+    retries: int = settingField(
+        3,
+        Whole(0, 100),
+        "How many other hosts are tried for a client, each once, if a host can't be reached.",
     )
-    idleTimeout: float = field(
-        default=3600.0,
-        metadata=setting(
-            Seconds(0.0, WEEK, "never"),
-            "Seconds without a byte in either direction after which a connection is closed.",
-        ),
+    idleTimeout: float = settingField(
+        3600.0,
+        Seconds(0.0, WEEK, "never"),
+        "Seconds without a byte in either direction after which a connection is closed.",
     )
-    finTimeout: float = field(
-        default=60.0,
-        metadata=setting(
-            Seconds(0.0, WEEK, "never"), "The same, once one side has finished sending."
-        ),
+    finTimeout: float = settingField(
+        60.0, Seconds(0.0, WEEK, "never"), "The same, once one side has finished sending."
     )
-    resolveInterval: float = field(
-        default=30.0,
-        metadata=setting(
-            Seconds(1.0, DAY),
-            "Seconds between two look-ups of a host's name, give or take a little.",
-        ),
+    resolveInterval: float = settingField(
+        30.0,
+        Seconds(1.0, DAY),
+        "Seconds between two look-ups of a host's name, give or take a little.",
     )
-    relay: str = field(
-        default="auto",
-        metadata=setting(
-            Word(("auto", "fast", "portable")),
-            "Which relay moves the bytes: the fast one, raw sockets on Linux; the portable one, "
-            "which works under every reactor; or the fast one where it can be used.",
-        ),
+    relay: str = settingField(
+        "auto",
+        Word(("auto", "fast", "portable")),
+        "Which relay moves the bytes: the fast one, raw sockets on Linux; the portable one, "
+        "which works under every reactor; or the fast one where it can be used.",
     )
     allow: Made[tuple[str, ...], Iterable[str]] = field(default=given(()))
     deny: Made[tuple[str, ...], Iterable[str]] = field(default=given(()))
-    maxConnectionsPerClient: int | None = field(
-        default=None,
-        metadata=setting(
-            Whole(1, 1_000_000),
-            "How many connections one client has at once. A client is an IPv4 address, or an "
-            "IPv6 network of 64 bits, which one customer has in most cases. Clients of UNIX "
-            "sockets have no limits.",
-            defaultDoc="no limit",
-            part="admission",
-        ),
+    maxConnectionsPerClient: int | None = settingField(
+        None,
+        Whole(1, 1_000_000),
+        "How many connections one client has at once. A client is an IPv4 address, or an "
+        "IPv6 network of 64 bits, which one customer has in most cases. Clients of UNIX "
+        "sockets have no limits.",
+        defaultDoc="no limit",
+        part="admission",
     )
-    ratePerClient: float | None = field(
-        default=None,
-        metadata=setting(
-            Number(0.001, 1e6, "connections a second"),
-            "How many new connections one client gets. More are closed at once and counted.",
-            defaultDoc="no limit",
-            part="admission",
-        ),
+    ratePerClient: float | None = settingField(
+        None,
+        Number(0.001, 1e6, "connections a second"),
+        "How many new connections one client gets. More are closed at once and counted.",
+        defaultDoc="no limit",
+        part="admission",
     )
-    burstPerClient: int | None = field(
-        default=None,
-        metadata=setting(
-            Whole(1, 1_000_000),
-            "How many new connections one client gets at once before ``ratePerClient`` counts.",
-            defaultDoc="those of a second",
-            part="admission",
-        ),
+    burstPerClient: int | None = settingField(
+        None,
+        Whole(1, 1_000_000),
+        "How many new connections one client gets at once before ``ratePerClient`` counts.",
+        defaultDoc="those of a second",
+        part="admission",
     )
     enabledGroup: ProxyGroup = field(init=False, repr=False, compare=False)
 

@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from txlb.model._since import Since
 from txlb.model.kinds import Kind
 
-__all__ = ["Setting", "Since", "checkSettings", "setting", "settingsOf"]
+__all__ = ["Setting", "Since", "checkSettings", "setting", "settingField", "settingsOf"]
 
 _KEY = "txlb.setting"
+
+Default = TypeVar("Default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,21 @@ class Setting:
 
 def setting(kind: Kind, doc: str, **more: Any) -> Mapping[str, Setting]:
     """
-    Make the metadata of a field that is a setting.
+    Make the metadata of a field that is a setting, for fields that L{settingField} can't declare.
 
     @param more: the others of L{Setting}, by name.
     """
     return MappingProxyType({_KEY: Setting(kind, doc, **more)})
+
+
+def settingField(default: Default, kind: Kind, doc: str, **more: Any) -> Default:
+    """
+    Declare a field that is a setting and has a default.
+
+    @param more: the others of L{Setting}, by name.
+    """
+    declared: Default = dataclasses.field(default=default, metadata=setting(kind, doc, **more))
+    return declared
 
 
 def settingsOf(valueType: type, part: str | None = None) -> Mapping[str, Setting]:
