@@ -407,6 +407,23 @@ class InSlicesTests(ServiceCase):
         host = self.manager.getHost("web", "main", "h3")
         self.assertEqual((host.maxConnections, host.weight), (2, 5))
 
+    def test_hangUpWaits(self) -> None:
+        """
+        A SIGHUP that waits for a command when the balancer is stopped is dropped, without a
+        failure in the log.
+        """
+        self.file()
+        self.file(5)
+        change = self.lbs.reload()
+        daemon = Daemon(self.lbs, reactor=self.reactor)
+        daemon.running = 1
+        daemon.reload()
+        daemon.running = 0
+        self.successResultOf(self.lbs.stopService())
+        self.failureResultOf(change, ChangeStopped)
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_hangUp(self) -> None:
         """
         A SIGHUP that comes while the file is being loaded loads it once more, as it may have

@@ -14,14 +14,13 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from txlb._begin import earlySignals
 from txlb._reactor import pickedReactor
+from txlb.application._file import dropLogged
 from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService
 from txlb.deadlines import Deadlines
-from txlb.errors import TxlbError
 
 _log = Logger()
 
@@ -152,7 +151,7 @@ class Daemon(MultiService):
         self._loading = True
         with self.balancer.manager.by("signal:SIGHUP"):
             loaded = self.balancer.reload()
-        loaded.addErrback(_suppressed)
+        loaded.addErrback(dropLogged)
         loaded.addBoth(self._reloaded)
 
     def _reloaded(self, result: Any) -> Any:
@@ -210,13 +209,6 @@ def _ignore(number: int, frame: FrameType | None) -> None:
     """
     Do nothing. The default would kill the process.
     """
-
-
-def _suppressed(reason: Failure) -> None:
-    """
-    Drop the error of a reload, because the log has it.
-    """
-    reason.trap(TxlbError)
 
 
 def _stopAll(services: Sequence[IService]) -> Deferred[Any]:

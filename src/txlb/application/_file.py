@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txlb.application._ahead import Ahead, driftOf, lookAhead
 from txlb.application._drift import Drift
@@ -369,6 +370,14 @@ def _sizeOf(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
+
+
+def dropLogged(reason: Failure) -> None:
+    """
+    Drop a failure of a L{ConfigurationFile}: it is in the log, or the balancer was stopped
+    before its turn came.
+    """
+    reason.trap(TxlbError, CancelledError)
 
 
 def forLog(error: TxlbError) -> str:

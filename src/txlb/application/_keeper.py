@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.application._edits import Stamp, stampOf
-from txlb.application._file import ConfigurationFile, forLog
+from txlb.application._file import ConfigurationFile, dropLogged, forLog
 from txlb.config import Configuration
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
@@ -133,7 +133,7 @@ class FileKeeper(Service):
         if stamp is None or stamp == self._known or stamp != before or self._file.busy:
             return
         self._known = stamp
-        self._file.differs().addCallback(self._compared).addErrback(_suppressed)
+        self._file.differs().addCallback(self._compared).addErrback(dropLogged)
 
     def _compared(self, differs: bool) -> Deferred[Plan] | None:
         if not differs:
@@ -141,13 +141,6 @@ class FileKeeper(Service):
         _log.info("{path} has changed", path=self._file.path)
         with self._manager.by("file"):
             return self._file.reload()
-
-
-def _suppressed(reason: Failure) -> None:
-    """
-    Drop an error of the file, because the log has it.
-    """
-    reason.trap(TxlbError)
 
 
 def _wentWrong(reason: Failure) -> None:
