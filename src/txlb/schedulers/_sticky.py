@@ -244,8 +244,8 @@ class Sticky(Scheduler):
 
     def settle(self, everything: bool) -> None:
         self._driven = True
-        # To take over a host has cost about as much as four points.
-        most = max(AT_ONCE - 4 * len(self.hosts), SLICE)
+        # To take over a host has cost about as much as five points.
+        most = max(AT_ONCE - 5 * len(self.hosts), SLICE)
         self._work(ENOUGH if everything else most)
 
     def nextDeadline(self) -> float | None:
