@@ -5,11 +5,16 @@ A loop that a test turns by hand, with real sockets on the loopback.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import select
 import shutil
 import socket
 import struct
+import sys
 import tempfile
+import termios
+import time
 from typing import Any
 from unittest import mock
 
@@ -269,6 +274,25 @@ def reset(sock: socket.socket) -> None:
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+def underWay(sock: socket.socket) -> int:
+    """
+    Count the bytes that a TCP socket has sent and that its peer's system has not acknowledged.
+    """
+    return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+def delivered(sock: socket.socket) -> None:
+    """
+    Wait until all that a TCP socket has sent is with its peer's system.
+
+    @raise AssertionError: it is not so within 10 s.
+    """
+    ends = time.monotonic() + 10
+    while underWay(sock):
+        assert time.monotonic() < ends, "what was sent does not arrive"
+        select.select([], [], [], 0.001)
 
 
 def readSome(sock: socket.socket, most: int) -> bytes | None:

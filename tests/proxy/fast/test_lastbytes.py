@@ -438,7 +438,11 @@ class BoundsTests(LastBytesCase):
         """
         stage = self.stage(timeouts=Timeouts(idle=0, fin=0))
         outcome = self.stuck(stage)[-1]
-        self.pass_(stage, LONGEST * 2 + 1)
+        # The system may still bring a few bytes to the client, by its own clock. Each time
+        # begins anew with them.
+        for _ in range(5):
+            if not stage.results:
+                self.pass_(stage, LONGEST * 2 + 1)
         self.over(stage, outcome)
 
     def test_stopped(self) -> None:
