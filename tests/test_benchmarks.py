@@ -13,14 +13,15 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.figures import Figure, Verdict, figure, judge, noiseOf, percentile, ratio
-from benchmarks.peers import AGAIN, BASELINE, DIRECT, FAST, PEERS, PORTABLE
+from benchmarks.peers import AGAIN, BASELINE, DIRECT, FAST, PEERS, PORTABLE, txlbOf
 from benchmarks.programs import ROOT, freePort
 from benchmarks.report._svg import Dot, dots, lines, page
 from benchmarks.report._table import Table
@@ -93,15 +94,26 @@ class SmokeTests(SynchronousTestCase):
 
     def test_few(self) -> None:
         """
-        One work of a few peers gives a line for each, the first being 1.
+        One work of a few peers gives a line for each, the first being 1. The relay of another
+        interpreter comes last.
         """
-        size = ("--rounds", "2", "--seconds", "0.05")
+        size = ("--rounds", "2", "--seconds", "0.05", "--before", sys.executable)
         done = runModule("benchmarks.few", "request-64", PORTABLE, FAST, *size)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        head, first, second = done.stdout.splitlines()
+        head, first, second, before = done.stdout.splitlines()
         self.assertIn("request", head)
         self.assertRegex(first, rf"^  {PORTABLE} .* µs   1\.00 \(1\.00 to 1\.00\)$")
         self.assertRegex(second, rf"^  {FAST} .* µs   0\.\d\d ")
+        self.assertRegex(before, rf"^  {FAST} before .* µs   0\.\d\d ")
+
+    def test_before(self) -> None:
+        """
+        The other interpreter finds its own txlb: the code of this checkout is not in its way.
+        """
+        place: Any = SimpleNamespace(config=Path("/tmp/c.xml"))
+        command = txlbOf("/opt/old/bin/python", "fast").command(place)
+        self.assertEqual(command[:4], ["env", "-u", "PYTHONPATH", "/opt/old/bin/python"])
+        self.assertEqual(command[-2:], ["-c", "/tmp/c.xml"])
 
 
 class FigureTests(SynchronousTestCase):
