@@ -48,18 +48,23 @@ def follows(cls: type, protocol: type) -> bool:
     return all(hasattr(cls, name) for name in vars(protocol) if not name.startswith("_"))
 
 
+def hasDocstring(cls: type, name: str) -> bool:
+    """
+    Tell whether a class itself has a method, with a docstring.
+    """
+    # None, which there is of no method, has a docstring of its own since Python 3.13.
+    return name in vars(cls) and bool(getattr(vars(cls)[name], "__doc__", None))
+
+
 def isDocumented(cls: Any, name: str, known: list[type]) -> bool:
     """
     Tell whether a class, one of its bases, interfaces or protocols documents a method.
     """
-    if any(getattr(vars(base).get(name), "__doc__", None) for base in cls.__mro__):
+    if any(hasDocstring(base, name) for base in cls.__mro__):
         return True
     if any(name in interface for interface in implementedBy(cls).flattened()):
         return True
-    return any(
-        getattr(vars(protocol).get(name), "__doc__", None) and follows(cls, protocol)
-        for protocol in known
-    )
+    return any(hasDocstring(protocol, name) and follows(cls, protocol) for protocol in known)
 
 
 def undocumented(module: Any, known: list[type]) -> Iterator[str]:

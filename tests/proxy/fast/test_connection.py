@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable
 from unittest import mock
 
@@ -357,6 +358,10 @@ class ReadBatchingTests(MoodsCase):
             while sent < 3 * MANY:
                 with contextlib.suppress(BlockingIOError):
                     sent += client.send(MUCH[: 3 * MANY - sent])
+                stage.turn()
+                readSome(server, 1 << 20)
+            ends = time.monotonic() + 10
+            while underWay(client) and time.monotonic() < ends:
                 stage.turn()
                 readSome(server, 1 << 20)
             stage.turn(3)
