@@ -351,6 +351,24 @@ class InSlicesTests(ServiceCase):
         self.assertEqual(self.weights(), [6] * 4)
         self.assertFalse(self.successResultOf(third))
 
+    def test_followers(self) -> None:
+        """
+        With a large file clients are served between the last slice and what else a reload
+        changes.
+        """
+        self.patch(_file, "SMALL", 0)
+        file = self.file()
+        self.file(5)
+        told: list[object] = []
+        file.follow(told.append)
+        change = self.lbs.reload()
+        while file.loaded.services[0].groups[0].hosts[0].weight == 1:
+            self.turn()
+        self.assertEqual(told, [])
+        self.turn(10)
+        self.assertEqual(told, [file.loaded])
+        self.successResultOf(change)
+
     def test_reloadStopped(self) -> None:
         """
         A reload that the end of the balancer cuts short fails, and is not said to be in

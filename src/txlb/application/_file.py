@@ -243,6 +243,9 @@ class ConfigurationFile:
         await self._balancer.applyInSlices(ahead.services)
         self.loaded = ahead.loaded
         self.lastError = None
+        if len(new.tostring()) > SMALL:
+            # Another check for all hosts takes its time, as the last slice did.
+            await self._balancer.slices.pause()
         for follower in self._followers:
             follower(self.loaded)
         await self._balancer.slices.run(self._tell(ahead.plan))

@@ -60,10 +60,13 @@ class Slices:
             until = self._seconds() + SLICE
             for _ in steps:
                 if self._seconds() >= until:
-                    await self._pause()
+                    await self.pause()
                     until = self._seconds() + SLICE
 
-    async def _pause(self) -> None:
+    async def pause(self) -> None:
+        """
+        Let the reactor serve clients before more is done.
+        """
         engine = self._engine()
         if engine is None or not engine.started:
             return
