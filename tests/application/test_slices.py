@@ -206,6 +206,7 @@ class InSlicesTests(ServiceCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.loops = 0
         self.patch(_slices, "SLICE", 0.0)
         self.patch(_reconcile, "MOST", 1)
         hosts = tuple(f"127.0.0.1:{7001 + number}" for number in range(4))
@@ -219,6 +220,14 @@ class InSlicesTests(ServiceCase):
 
     def weights(self) -> list[int]:
         return [host.weight for host in self.manager.getPool("web").hosts]
+
+    def goesOn(self, condition: bool) -> bool:
+        """
+        Return a condition for another turn, of which there are a thousand at most.
+        """
+        self.loops += 1
+        self.assertLess(self.loops, 1000)
+        return condition
 
     def turn(self, count: int = 1) -> None:
         for _ in range(count):
@@ -235,7 +244,7 @@ class InSlicesTests(ServiceCase):
         change = self.lbs.applyInSlices([self.web(5)])
         seen = []
         address = self.lbs.getProxyService("web").addresses
-        while not change.called:
+        while self.goesOn(not change.called):
             seen.append(self.weights())
             configured = [each.weight for each in self.manager.getService("web").groups[0].hosts]
             self.assertEqual(configured, self.weights())
@@ -261,7 +270,7 @@ class InSlicesTests(ServiceCase):
         self.lbs.apply([self.web(), mail])
         news = ProxyService("news", [f"127.0.0.1:{self.freePort()}"], [GROUP], relay="portable")
         change = self.lbs.applyInSlices([self.web(3), news])
-        while not change.called:
+        while self.goesOn(not change.called):
             self.assertEqual(self.lbs.getProxyNames(), ["web", "mail"])
             self.assertEqual(self.manager.getPool("mail").readyCount, 1)
             self.turn()
@@ -291,7 +300,7 @@ class InSlicesTests(ServiceCase):
         """
         mail = ProxyService("mail", [f"127.0.0.1:{self.freePort()}"], [GROUP], relay="portable")
         change = self.lbs.applyInSlices([mail, self.web(5)])
-        while self.weights() != [5, 1, 1, 1]:
+        while self.goesOn(self.weights() != [5, 1, 1, 1]):
             self.turn()
         self.successResultOf(self.lbs.stopService())
         error = self.failureResultOf(change, ChangeStopped)
@@ -362,7 +371,7 @@ class InSlicesTests(ServiceCase):
         told: list[object] = []
         file.follow(told.append)
         change = self.lbs.reload()
-        while file.loaded.services[0].groups[0].hosts[0].weight == 1:
+        while self.goesOn(file.loaded.services[0].groups[0].hosts[0].weight == 1):
             self.turn()
         self.assertEqual(told, [])
         self.turn(10)
