@@ -113,34 +113,47 @@ class MessageTests(SynchronousTestCase):
 
 
 class LatencyTests(SynchronousTestCase):
+    def clock(self) -> SimpleNamespace:
+        """
+        Put a clock that only the test moves on in the place of the system's.
+        """
+        clock = SimpleNamespace(now=0.0)
+
+        def sleep(seconds: float) -> None:
+            clock.now += seconds
+
+        clock.perf_counter = lambda: clock.now
+        clock.sleep = sleep
+        self.patch(latency, "time", clock)
+        return clock
+
     def test_each(self) -> None:
         """
         There is a time for each request that was due; a failed one has waited for the longest.
         """
-        asked: list[int] = []
+        asked: list[float] = []
+        clock = self.clock()
 
         def ask() -> None:
-            asked.append(len(asked))
+            asked.append(clock.now)
+            clock.now += 0.25
             if len(asked) == 2:
                 raise ConnectionResetError("by the host")
 
-        taken = latency.measure(ask, 0.001, 0.005)
-        self.assertEqual(len(taken), 5)
-        self.assertEqual(taken[1], latency.PATIENCE)
-        self.assertEqual(len(asked), 5)
+        taken = latency.measure(ask, 0.5, 2.5)
+        self.assertEqual(taken, [0.25, latency.PATIENCE, 0.25, 0.25, 0.25])
+        self.assertEqual(asked, [0.0, 0.5, 1.0, 1.5, 2.0])
 
     def test_slow(self) -> None:
         """
         Requests that are not made, as the ones before took so long, count with the time that
         they would have waited at least.
         """
-        clock = SimpleNamespace(now=0.0, sleep=lambda _: None)
-        clock.perf_counter = lambda: clock.now
+        clock = self.clock()
 
         def ask() -> None:
             clock.now += 4.0
 
-        self.patch(latency, "time", clock)
         self.assertEqual(latency.measure(ask, 0.1, 0.5), [4.0, 3.9, 3.9, 3.9, 3.9])
 
     def test_cutOff(self) -> None:
