@@ -117,7 +117,7 @@ class InsideTestCase(SynchronousTestCase):
         OneProcessRendezvous.owner = None
         self.reactor: Any = Reactor()
         self.addCleanup(self.reactor.close)
-        self.folder = self.mktempShort()
+        self.folder = self.makeFolder()
         self.spawned: list[tuple[Birth, Callable[[int, str], object]]] = []
         self.starts = True
         self.groups: list[CloneGroup] = []
@@ -125,13 +125,14 @@ class InsideTestCase(SynchronousTestCase):
         self.settings = CloneSettings(self.processes, "leastc", self.maxConnections, 5.0)
         self.port = 0
 
-    def mktempShort(self) -> str:
+    def makeFolder(self) -> str:
         """
-        A folder whose path leaves room for sockets.
+        Make a folder, and name one in it whose path is longer than the address of a UNIX
+        socket may be.
         """
         folder = tempfile.mkdtemp(prefix="txlb-")
         self.addCleanup(shutil.rmtree, folder)
-        return os.path.join(folder, "run")
+        return os.path.join(folder, "long" * 30, "run")
 
     def group(self, birth: Birth | None = None, interface: str = "127.0.0.1") -> CloneGroup:
         """

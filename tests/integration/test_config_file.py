@@ -93,4 +93,4 @@ class OldFormatTests(IntegrationTestCase):
             self.assertRegex(program.output, rf"config\.xml:\d+: .*{line}")
         # What <hostCheck> asks for is done.
         self.assertIn("checking 5 hosts", program.output)
-        self.assertIn("web: the fast relay", (self.folder / "txlb.log").read_text("utf-8"))
+        self.assertIn("web: relay: fast", (self.folder / "txlb.log").read_text("utf-8"))

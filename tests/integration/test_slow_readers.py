@@ -51,7 +51,8 @@ class SlowReadersTests(IntegrationTestCase):
         port, other = freePorts(2)
         with (self.folder / "long").open("wb") as file:
             file.truncate(LENGTH)
-        more = f"root {self.folder}; location = /long {{ }}"
+        # By default nginx gives up on a client that takes nothing for a minute.
+        more = f"root {self.folder}; send_timeout 10m; location = /long {{ }}"
         servers = [server(other, "fast", more, listen="backlog=4096")]
         if listen:
             servers.append(server(listen, "fast", more, listen="backlog=4096"))

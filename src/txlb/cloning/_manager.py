@@ -333,7 +333,8 @@ class CloneManager:
         return ""
 
     def _takeIn(self, record: Record, hello: Hello) -> None:
-        address = f"unix:{self._rendezvous.path}/{record.name}"
+        # A host has an address; the manager connects to none of them.
+        address = f"unix:{record.name}"
         limit = self._settings.maxConnections
         for granter in self._granters:
             group = granter.listener.name
