@@ -295,7 +295,7 @@ class Link:
 
         @return: whether there was anything.
         """
-        had = self.server.factory.work.pending
+        had = self.server.owner.work.pending
         if had:
             self.clock.advance(LOGINS.pause)
         return had

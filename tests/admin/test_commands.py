@@ -21,10 +21,10 @@ from tests.fired import fired
 from txlb.admin._access import FULL, LEVELS, OPERATOR, READONLY, Caller
 from txlb.admin._actions import _ACTIONS
 from txlb.admin._arguments import DEADLINE, FLAG, SECONDS, TEXT, WHOLE, Argument, readArguments
-from txlb.admin._command import Target
 from txlb.admin._commands import COMMANDS, FAMILIES, findCommand
 from txlb.admin._history import History
 from txlb.admin._rows import plain
+from txlb.admin._target import Target
 from txlb.deadlines import Deadlines
 from txlb.errors import AccessDenied, ModelError, TxlbError, UnknownName
 from txlb.manager import ProxyManager

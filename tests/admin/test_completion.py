@@ -7,10 +7,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.targets import ANNA, FakeBalancer
-from txlb.admin._command import Target
 from txlb.admin._completion import Completer, beginning
 from txlb.admin._functions import functions
 from txlb.admin._history import History
+from txlb.admin._target import Target
 
 
 class Thing:

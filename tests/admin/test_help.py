@@ -7,11 +7,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.targets import ANNA, FakeBalancer
-from txlb.admin._command import Target
 from txlb.admin._commands import COMMANDS
 from txlb.admin._functions import functions
 from txlb.admin._help import WIDTH, Help, helpText
 from txlb.admin._history import History
+from txlb.admin._target import Target
 
 
 class HelpTests(SynchronousTestCase):

@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.admin._access import FULL, Caller
 from txlb.admin._arguments import WEIGHT, readArguments
-from txlb.admin._command import Target
 from txlb.admin._commands import findCommand
 from txlb.admin._functions import functions
 from txlb.admin._history import History
 from txlb.admin._settings import describedSettings, settingKinds
+from txlb.admin._target import Target
 from txlb.application import LoadBalancedService
 from txlb.errors import ModelError, UnknownName
 from txlb.manager import ProxyManager

@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.admin.fakes import FakeConsole
 from tests.admin.targets import ANNA, FakeBalancer
 from txlb.admin import _shown
-from txlb.admin._command import Target
 from txlb.admin._console import Interpreter
 from txlb.admin._functions import functions
 from txlb.admin._history import History
+from txlb.admin._target import Target
 from txlb.errors import ModelError
 
 

@@ -21,9 +21,9 @@ from tests.admin.targets import FakeBalancer
 from tests.fired import fired
 from txlb.admin._access import FULL, Caller
 from txlb.admin._arguments import readArguments
-from txlb.admin._command import Target
 from txlb.admin._commands import findCommand
 from txlb.admin._history import History
+from txlb.admin._target import Target
 from txlb.admin.control._answers import Answer
 from txlb.cli import main
 from txlb.errors import TxlbError

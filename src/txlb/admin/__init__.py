@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from txlb.admin._access import FULL, OPERATOR, READONLY, Caller
-    from txlb.admin._command import AdminCommand, Target
+    from txlb.admin._command import AdminCommand
     from txlb.admin._commands import COMMANDS, findCommand
     from txlb.admin._passwords import hashPassword, isOldHash, newPassword
     from txlb.admin._service import DEFAULT_LISTEN, ManholeService, manholeService
     from txlb.admin._state import stateDirectory
     from txlb.admin._status import statusTable
+    from txlb.admin._target import Target
     from txlb.admin.control import ControlService, controlService
     from txlb.config import AdminUser
 
@@ -45,12 +46,13 @@ __all__ = [
 
 _MODULES = {
     "txlb.admin._access": ("FULL", "OPERATOR", "READONLY", "Caller"),
-    "txlb.admin._command": ("AdminCommand", "Target"),
+    "txlb.admin._command": ("AdminCommand",),
     "txlb.admin._commands": ("COMMANDS", "findCommand"),
     "txlb.admin._passwords": ("hashPassword", "isOldHash", "newPassword"),
     "txlb.admin._service": ("DEFAULT_LISTEN", "ManholeService", "manholeService"),
     "txlb.admin._state": ("stateDirectory",),
     "txlb.admin._status": ("statusTable",),
+    "txlb.admin._target": ("Target",),
     "txlb.admin.control": ("ControlService", "controlService"),
     "txlb.config": ("AdminUser",),
 }

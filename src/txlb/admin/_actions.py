@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from txlb.admin import _rows as rows
-from txlb.admin._arguments import REQUIRED
+from txlb.admin._arguments import REQUIRED, Argument
 from txlb.admin._explained import explanationRows
 from txlb.admin._history import History
 from txlb.admin._rows import Row
@@ -24,7 +24,7 @@ from txlb.errors import TxlbError
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from txlb.admin._command import AdminCommand, Target
+    from txlb.admin._target import Target
     from txlb.application._drift import Drift
     from txlb.deadlines import Deadlines
     from txlb.model import Plan
@@ -33,14 +33,32 @@ if TYPE_CHECKING:
 MAX_WAIT = 60.0
 
 
-def actionOf(command: AdminCommand) -> Callable[..., Any]:
+class Command(Protocol):
+    """
+    The parts of a L{txlb.admin.AdminCommand} that decide its action.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        Its name.
+        """
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """
+        Its arguments.
+        """
+
+
+def actionOf(command: Command) -> Callable[..., Any]:
     """
     Return the action of a command.
     """
     return _ACTIONS.get(command.name) or _verb(command)
 
 
-def _verb(command: AdminCommand) -> Callable[..., Iterable[Row]]:
+def _verb(command: Command) -> Callable[..., Iterable[Row]]:
     """
     Make an action of the manager's verb that has a command's name. The verb gets required
     arguments by their places, and the others and settings by their names. It returns events.

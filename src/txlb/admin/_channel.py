@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from twisted.conch.ssh import connection
 from twisted.conch.ssh.channel import SSHChannel
@@ -21,9 +21,6 @@ from txlb.admin._plain import PlainSession
 from txlb.admin._terminal import TerminalSession
 from txlb.deadlines import Deadlines
 from txlb.errors import AccessDenied
-
-if TYPE_CHECKING:
-    from txlb.admin._administrator import Administrator
 
 #: Output that waits for a client that doesn't read it, in bytes.
 MAX_UNREAD = 16 * 1024 * 1024
@@ -83,6 +80,42 @@ class Surroundings:
     acting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
 
 
+class SessionUser(Protocol):
+    """
+    The parts of a L{txlb.admin._administrator.Administrator} that its sessions use.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        The login name.
+        """
+
+    @property
+    def peer(self) -> str:
+        """
+        The address of the client, for logs.
+        """
+
+    @property
+    def caller(self) -> Caller:
+        """
+        The user as a caller of commands.
+        """
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """
+        The parts that all sessions share.
+        """
+
+    @property
+    def sessions(self) -> list[SessionChannel]:
+        """
+        The channels that are open. One that is closed removes itself.
+        """
+
+
 class SessionChannel(SSHChannel):
     """
     A session: nothing yet, then a prompt at a terminal or a script.
@@ -92,7 +125,7 @@ class SessionChannel(SSHChannel):
 
     name = b"session"
     _log = quietLog
-    user: Administrator
+    user: SessionUser
     # Conch declares it as not there yet.
     conn: Any
 

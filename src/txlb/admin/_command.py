@@ -1,5 +1,5 @@
 """
-Commands of administrators, and their target.
+Commands of administrators.
 """
 
 from __future__ import annotations
@@ -14,27 +14,8 @@ from txlb.admin._arguments import Argument
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from txlb.admin._history import History
     from txlb.admin._rows import Row
-    from txlb.deadlines import Deadlines
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """
-    The balancer that commands act on.
-
-    @ivar balancer: the L{txlb.application.LoadBalancedService}.
-    @ivar config: its L{txlb.config.Configuration}; L{None} if there is no file.
-    @ivar history: its last events.
-    @ivar deadlines: the clock of callers that wait for events to come; L{None} if callers
-        can't wait.
-    """
-
-    balancer: Any
-    config: Any
-    history: History
-    deadlines: Deadlines | None = None
+    from txlb.admin._target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class ManholeFactory(SSHFactory):
         Make the protocol of a client that was admitted.
         """
         made = cast("ManholeTransport", super().buildProtocol(addr))
+        made.owner = self
         self.connections.add(made)
         return made
 

@@ -14,10 +14,11 @@ from twisted.python.failure import Failure
 from txlb.admin._access import Caller
 from txlb.admin._arguments import Argument
 from txlb.admin._choices import choicesOf
-from txlb.admin._command import AdminCommand, Target
+from txlb.admin._command import AdminCommand
 from txlb.admin._commands import COMMANDS
 from txlb.admin._completion import CHOICES, Choices
 from txlb.admin._rows import Row
+from txlb.admin._target import Target
 from txlb.errors import ModelError
 
 

@@ -4,7 +4,7 @@ The login by ssh.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.conch.error import IgnoreAuthentication
 from twisted.conch.interfaces import IConchUser
@@ -13,19 +13,88 @@ from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthServer
 from twisted.cred.credentials import SSHPrivateKey
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from txlb.admin._log import log, printable, quietLog
+from txlb.admin._newcomer import Newcomer
 from txlb.admin._users import LoginRefused, PasswordTry
-
-if TYPE_CHECKING:
-    from txlb.admin._transport import ManholeTransport
+from txlb.deadlines import Deadlines
 
 #: Seconds from connecting to having logged in.
 LOGIN_TIMEOUT = 60.0
 
 #: Tries to log in that may fail on one connection. Each offered key is a try.
 MAX_TRIES = 6
+
+
+class LoginOwner(Protocol):
+    """
+    The parts of a L{txlb.admin._factory.ManholeFactory} that logins use.
+
+    @ivar reactor: the clock of Conch's own timer.
+    @ivar deadlines: calls when an answer is due.
+    """
+
+    reactor: IReactorTime
+    deadlines: Deadlines
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether as many have logged in as may.
+        """
+
+
+class LoginConnection(Protocol):
+    """
+    The parts of a L{txlb.admin._transport.ManholeTransport} that its login uses.
+    """
+
+    @property
+    def owner(self) -> LoginOwner:
+        """
+        The owner of the connection.
+        """
+
+    @property
+    def peer(self) -> str:
+        """
+        The address of the client, as logs name it.
+        """
+
+    @property
+    def newcomer(self) -> Newcomer:
+        """
+        Its state until the client has logged in.
+        """
+
+    @property
+    def ended(self) -> bool:
+        """
+        Whether input is ignored.
+        """
+
+    @property
+    def sessionID(self) -> bytes | None:
+        """
+        The text by which signatures are those of this connection.
+        """
+
+    def loggedIn(self, user: Any) -> None:
+        """
+        Note the user of the client, its avatar.
+        """
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """
+        Tell the client that this is the end, and close.
+        """
+
+    def sendUnimplemented(self) -> None:
+        """
+        Tell the client that its last message is not known.
+        """
 
 
 class UserAuth(SSHUserAuthServer):
@@ -36,17 +105,23 @@ class UserAuth(SSHUserAuthServer):
     """
 
     _log = quietLog
-    transport: ManholeTransport
+    # L{LoginConnection} tells the parts of it that are used.
+    transport: Any
     # The transport's own deadline comes before.
     loginTimeout = 2 * int(LOGIN_TIMEOUT)
     attemptsBeforeDisconnect = MAX_TRIES - 1
     busy = False
 
+    @property
+    def _connection(self) -> LoginConnection:
+        connection: LoginConnection = self.transport
+        return connection
+
     def serviceStarted(self) -> None:
         """
         Begin, with the reactor of the factory as the clock.
         """
-        self.clock = self.transport.factory.reactor
+        self.clock = self._connection.owner.reactor
         super().serviceStarted()
 
     def packetReceived(self, messageNum: int, packet: bytes) -> object:
@@ -55,7 +130,7 @@ class UserAuth(SSHUserAuthServer):
         be in them.
         """
         if messageNum != MSG_USERAUTH_REQUEST:
-            self.transport.sendUnimplemented()
+            self._connection.sendUnimplemented()
             return None
         return super().packetReceived(messageNum, packet)
 
@@ -65,7 +140,7 @@ class UserAuth(SSHUserAuthServer):
         take the user and method of the second for those of the first, and not count it.
         """
         if self.busy:
-            self.transport.sendDisconnect(
+            self._connection.sendDisconnect(
                 transport.DISCONNECT_PROTOCOL_ERROR, b"one try at a time, please"
             )
             return None
@@ -83,7 +158,7 @@ class UserAuth(SSHUserAuthServer):
         signature = getNS(rest)[0] if signed else None
         user, service = self.user or b"", self.nextService or b""
         message = (
-            NS(self.transport.sessionID or b"")
+            NS(self._connection.sessionID or b"")
             + bytes((MSG_USERAUTH_REQUEST,))
             + b"".join(map(NS, (user, service, b"publickey")))
             + b"\1"
@@ -101,7 +176,7 @@ class UserAuth(SSHUserAuthServer):
         if packet[:1] != b"\0":
             return fail(LoginRefused("passwords can't be changed here"))
         password = getNS(packet[1:])[0]
-        credentials = PasswordTry(self.user or b"", password, self.transport.newcomer.source)
+        credentials = PasswordTry(self.user or b"", password, self._connection.newcomer.source)
         login: Deferred[Any] = self.portal.login(credentials, None, IConchUser)
         return login.addErrback(self._ebPassword)
 
@@ -110,7 +185,7 @@ class UserAuth(SSHUserAuthServer):
         Answer late, so that guessing takes time.
         """
         late: Deferred[Any] = Deferred()
-        self.transport.factory.deadlines.after(self.passwordDelay, lambda: late.errback(failure))
+        self._connection.owner.deadlines.after(self.passwordDelay, lambda: late.errback(failure))
         return late
 
     def _decided(self, result: object) -> object:
@@ -123,24 +198,24 @@ class UserAuth(SSHUserAuthServer):
         """
         if self.nextService != b"ssh-connection":
             raise LoginRefused("it was for something else than sessions")
-        if self.transport.factory.full:
+        if self._connection.owner.full:
             raise LoginRefused("too many clients have logged in already")
         # The client may have gone while its password was checked.
-        if not self.transport.ended:
+        if not self._connection.ended:
             super()._cbFinishedAuth(result)
-            self.transport.loggedIn(result[1])
+            self._connection.loggedIn(result[1])
 
     def _ebBadAuth(self, reason: Failure) -> None:
         """
         Log a try that failed.
         """
-        if self.transport.ended:
+        if self._connection.ended:
             return
         if self.method != b"none" and not reason.check(IgnoreAuthentication):
             log.warn(
                 "{user}@{peer}: login by {method} failed: {reason}",
                 user=_text(self.user),
-                peer=self.transport.peer,
+                peer=self._connection.peer,
                 method=_text(self.method),
                 reason=printable(reason.getErrorMessage(), 1000),
             )

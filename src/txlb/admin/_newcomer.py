@@ -4,15 +4,13 @@ Clients that have not logged in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from txlb.admin._gate import ReadGate
 from txlb.admin._packets import PacketError
-from txlb.admin._work import Ration
-
-if TYPE_CHECKING:
-    from txlb.admin._factory import ManholeFactory
-    from txlb.admin._transport import ManholeTransport
+from txlb.admin._startups import Startups
+from txlb.admin._work import Ration, RationedWork
 
 #: The work for clients that have not logged in, accepting them included. A key
 #: exchange takes half a millisecond, a whole login one and a half: some thirty are saved up.
@@ -23,6 +21,72 @@ LOGINS = Ration(slice=0.0005, pause=0.005, share=0.01, saved=0.05, owed=0.01, re
 #: sends about ten, and two more for each key.
 MAX_EARLY_MESSAGES = 128
 MAX_EARLY_BYTES = 262_144
+
+
+class NewConnection(Protocol):
+    """
+    The parts of a L{txlb.admin._transport.ManholeTransport} that are used until its client
+    has logged in.
+
+    @ivar ended: whether input is ignored.
+    """
+
+    ended: bool
+
+    @property
+    def user(self) -> object | None:
+        """
+        The avatar of the user; L{None} before the login.
+        """
+
+    @property
+    def deciding(self) -> bool:
+        """
+        Whether a try of the client to log in is being decided.
+        """
+
+    @property
+    def unread(self) -> int:
+        """
+        The number of bytes that have come and were not looked at yet.
+        """
+
+    def begin(self) -> None:
+        """
+        Talk to the client, as it is the client's turn.
+        """
+
+    def makeRoom(self) -> None:
+        """
+        Close the connection, as other clients want to log in.
+        """
+
+    def whileInOrder(self, read: Callable[[], bool]) -> bool:
+        """
+        Call a function that reads. If the input breaks the rules, end the connection.
+        """
+
+    def readOne(self) -> bool:
+        """
+        Read the first line or the next message, and return whether there was one.
+        """
+
+    def readAll(self) -> bool:
+        """
+        Read all messages that have come.
+        """
+
+
+class NewcomerOwner(Protocol):
+    """
+    The parts of a L{txlb.admin._factory.ManholeFactory} that its new clients share.
+
+    @ivar startups: the connections whose clients have not logged in.
+    @ivar work: does the work for those clients.
+    """
+
+    startups: Startups
+    work: RationedWork
 
 
 class Newcomer:
@@ -37,7 +101,7 @@ class Newcomer:
     """
 
     def __init__(
-        self, connection: ManholeTransport, factory: ManholeFactory, gate: ReadGate, source: str
+        self, connection: NewConnection, factory: NewcomerOwner, gate: ReadGate, source: str
     ) -> None:
         self.source = source
         self.stage = 0

@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred, succeed
 from txlb._reactor import pickedReactor
 from txlb.admin._access import Caller
 from txlb.admin._choices import choicesOf
-from txlb.admin._command import Target
 from txlb.admin._completion import CHOICES
 from txlb.admin._filerow import Configured
 from txlb.admin._functions import functions
@@ -23,6 +22,7 @@ from txlb.admin._hostkey import fingerprint, hostKey
 from txlb.admin._log import log
 from txlb.admin._state import stateDirectory
 from txlb.admin._status import Balancer, statusTable
+from txlb.admin._target import Target
 from txlb.admin._users import Users
 from txlb.config import AdminUser
 from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress

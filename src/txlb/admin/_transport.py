@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.conch.ssh import transport
 from twisted.conch.ssh.common import NS, getNS
@@ -25,16 +25,13 @@ from txlb.admin._agreed import Agreed, keyExchanges, offerOf
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._gate import ReadGate
 from txlb.admin._log import log, printable, quietLog
-from txlb.admin._login import LOGIN_TIMEOUT, UserAuth
-from txlb.admin._newcomer import Newcomer
+from txlb.admin._login import LOGIN_TIMEOUT, LoginOwner, UserAuth
+from txlb.admin._newcomer import Newcomer, NewcomerOwner
 from txlb.admin._order import STRICT_CLIENT, STRICT_SERVER, MessageOrder
 from txlb.admin._packets import MAX_PACKET, SEQUENCES, PacketError, Packets
 from txlb.admin._source import peerName, sourceOf
 from txlb.admin._users import SIGNATURE_ALGORITHMS
 from txlb.deadlines import Deadline
-
-if TYPE_CHECKING:
-    from txlb.admin._factory import ManholeFactory
 
 #: Seconds that a client has to read the last messages and go.
 CLOSE_TIMEOUT = 2.0
@@ -43,16 +40,43 @@ CLOSE_TIMEOUT = 2.0
 GOODBYE_TIMEOUT = 1.0
 
 
+class ConnectionOwner(NewcomerOwner, LoginOwner, Protocol):
+    """
+    The owner of the connections: a L{txlb.admin._factory.ManholeFactory}.
+    """
+
+    def begins(self, newcomer: Newcomer) -> None:
+        """
+        Give a new client a place, and tell it when it is due.
+        """
+
+    def loggedIn(self, connection: ManholeTransport) -> None:
+        """
+        Take note that a client has logged in.
+        """
+
+    def connectionEnds(self, connection: ManholeTransport) -> None:
+        """
+        Free the place of a client that is told to go.
+        """
+
+    def connectionGone(self, gone: ManholeTransport) -> None:
+        """
+        Forget a client that has gone.
+        """
+
+
 class ManholeTransport(SSHServerTransport):
     """
     One client's connection.
 
+    @ivar owner: its factory, which sets this.
     @ivar peer: the address of the client, as logs name it.
     @ivar newcomer: its state until the client has logged in.
     """
 
     _log = quietLog
-    factory: ManholeFactory
+    owner: ConnectionOwner
     # Conch declares it as not there yet.
     transport: Any
     supportedKeyExchanges = keyExchanges(SSHServerTransport.supportedKeyExchanges)
@@ -78,10 +102,10 @@ class ManholeTransport(SSHServerTransport):
         address = self.transport.getPeer()
         self.peer = peerName(address)
         gate = ReadGate(self.transport)
-        self.newcomer = Newcomer(self, self.factory, gate, sourceOf(address))
+        self.newcomer = Newcomer(self, self.owner, gate, sourceOf(address))
         self.transport.registerProducer(gate, True)
         self._wakeAfter(LOGIN_TIMEOUT, self._tooSlow)
-        self.factory.begins(self.newcomer)
+        self.owner.begins(self.newcomer)
 
     def begin(self) -> None:
         """
@@ -101,7 +125,7 @@ class ManholeTransport(SSHServerTransport):
         try:
             super().connectionLost(reason)
         finally:
-            self.factory.connectionGone(self)
+            self.owner.connectionGone(self)
 
     @property
     def user(self) -> Administrator | None:
@@ -118,7 +142,7 @@ class ManholeTransport(SSHServerTransport):
         user.peer = self.peer
         self._wake.cancel()
         self._packets.maxPacket = MAX_PACKET
-        self.factory.loggedIn(self)
+        self.owner.loggedIn(self)
         log.info("{user}@{peer}: logged in", user=user.name, peer=self.peer)
 
     def _tooSlow(self) -> None:
@@ -381,7 +405,7 @@ class ManholeTransport(SSHServerTransport):
         if self.ended:
             return
         self.ended = True
-        self.factory.connectionEnds(self)
+        self.owner.connectionEnds(self)
         # A producer that is paused would keep a closing connection open.
         self.transport.unregisterProducer()
         self._wake.cancel()
@@ -391,4 +415,4 @@ class ManholeTransport(SSHServerTransport):
         """
         Call a function if the client takes too long. There is one such deadline at a time.
         """
-        self._wake = self.factory.deadlines.patience(delay, action)
+        self._wake = self.owner.deadlines.patience(delay, action)

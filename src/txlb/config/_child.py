@@ -5,14 +5,14 @@ Children of elements in the schema.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from txlb.config._element import Element
+#: The kind of elements: L{txlb.config._element.Element}, which has children itself.
+Inside = TypeVar("Inside")
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class Child(Generic[Inside]):
     """
     An element inside another.
 
@@ -21,6 +21,6 @@ class Child:
     @ivar most: the greatest number of them; L{None} for any.
     """
 
-    element: Element
+    element: Inside
     least: int = 0
     most: int | None = None

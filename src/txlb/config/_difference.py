@@ -7,12 +7,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from txlb.model import Change, ChangeKind, settingChanges
 
 if TYPE_CHECKING:
-    from txlb.config._configuration import Configuration
+    from txlb.config._adminsettings import AdminSettings
 
 #: The settings that a running balancer takes over, by the thing and the beginning of the
 #: setting's name. Every other takes a restart, and a plan says so.
@@ -30,7 +30,21 @@ LIVE = (
 _WITHOUT = frozenset({"path", "services", "admin", "notes", "root", "_source"})
 
 
-def settingsBetween(old: Configuration, new: Configuration) -> list[Change]:
+class Compared(Protocol):
+    """
+    A L{txlb.config.Configuration}: a dataclass, whose fields are compared.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def admin(self) -> AdminSettings:
+        """
+        The ways to administer the balancer, and its users.
+        """
+
+
+def settingsBetween(old: Compared, new: Compared) -> list[Change]:
     """
     Compare everything in two files except their services, by the fields of the values.
     """
@@ -60,7 +74,7 @@ def _value(thing: str, before: Any, after: Any) -> Iterator[Change]:
         yield Change(ChangeKind.CHANGED, thing, (), thing, before, after)
 
 
-def _users(old: Configuration, new: Configuration) -> Iterator[Change]:
+def _users(old: Compared, new: Compared) -> Iterator[Change]:
     before = {user.name: user for user in old.admin.users}
     after = {user.name: user for user in new.admin.users}
     for name, user in before.items():

@@ -46,7 +46,7 @@ class Element:
     tag: str
     doc: str
     attributes: tuple[Attribute, ...] = ()
-    children: tuple[Child, ...] = ()
+    children: tuple[Child[Element], ...] = ()
     since: Since = Since.OLD
     pending: str = ""
     always: bool = False
@@ -75,7 +75,7 @@ class Element:
         """
         return next((each for each in self.attributes if each.name == name), None)
 
-    def getChild(self, tag: str) -> Child | None:
+    def getChild(self, tag: str) -> Child[Element] | None:
         """
         Return the child of this tag; L{None} if it takes none.
         """

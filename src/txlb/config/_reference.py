@@ -108,7 +108,7 @@ def _link(element: Element) -> str:
     return f":ref:`\\<{element.tag}\\> <config-{element.tag}>`"
 
 
-def _occurrence(child: Child) -> str:
+def _occurrence(child: Child[Element]) -> str:
     if child.most == 1:
         number = "one" if child.least else "at most one"
     else:

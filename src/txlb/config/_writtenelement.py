@@ -27,6 +27,8 @@ class WrittenElement(WrittenNode):
 
     __slots__ = ("attributes", "close", "end", "first", "inner", "last", "like", "name")
 
+    parent: WrittenElement | None
+
     def __init__(self, name: str, end: str = "/>") -> None:
         super().__init__()
         self.name = name

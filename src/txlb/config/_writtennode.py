@@ -13,10 +13,6 @@ lossless or concrete syntax trees. Rust's toml_edit does the same for TOML.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from txlb.config._writtenelement import WrittenElement
 
 #: How XML ends a line.
 NEWLINE = re.compile(r"\r\n|\n|\r")
@@ -37,7 +33,7 @@ class WrittenNode:
 
     def __init__(self) -> None:
         self.leading = ""
-        self.parent: WrittenElement | None = None
+        self.parent: WrittenNode | None = None
         self.previous: WrittenNode | None = None
         self.next: WrittenNode | None = None
 

@@ -5,16 +5,26 @@ One deadline.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
-    from txlb.deadlines._deadlines import Deadlines
     from txlb.deadlines._sleeps import Sleeps
 
 # The name that the module had when it was one file.
 _log = Logger(namespace="txlb.deadlines")
+
+
+class DeadlineQueue(Protocol):
+    """
+    The queue that holds a deadline: L{txlb.deadlines.Deadlines}.
+    """
+
+    def cancelled(self) -> None:
+        """
+        Count a deadline of the queue that was cancelled.
+        """
 
 
 class Deadline:
@@ -32,7 +42,7 @@ class Deadline:
 
     def __init__(
         self,
-        queue: Deadlines,
+        queue: DeadlineQueue,
         when: float,
         action: Callable[[], object],
         since: float | None = None,

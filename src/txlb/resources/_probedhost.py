@@ -5,23 +5,37 @@ One host that a probe asks.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txlb.deadlines import Deadline
+from txlb.deadlines import Deadline, Deadlines
 from txlb.interfaces import IResourceProbe
 from txlb.model import Address, ResourceProbe, TCPAddress
 from txlb.pool import Host, HostPool
 from txlb.resources._connecting import ProbeFailed
 from txlb.resources._target import ProbeTarget
 
-if TYPE_CHECKING:
-    from txlb.resources._monitor import ResourceMonitor
-
 _log = Logger()
+
+
+class ProbeOwner(Protocol):
+    """
+    The owner of the hosts that are asked: a L{txlb.resources.ResourceMonitor}.
+
+    @ivar deadlines: has the times of probes.
+    @ivar semaphore: bounds the probes under way.
+    """
+
+    deadlines: Deadlines
+    semaphore: DeferredSemaphore
+
+    def stretch(self) -> float:
+        """
+        Return a random factor for an interval.
+        """
 
 
 class ProbedHost:
@@ -37,7 +51,7 @@ class ProbedHost:
 
     def __init__(
         self,
-        monitor: ResourceMonitor,
+        monitor: ProbeOwner,
         pool: HostPool,
         host: Host,
         probe: IResourceProbe,

@@ -22,9 +22,9 @@ from twisted.python.failure import Failure
 from tests.admin.targets import FakeBalancer
 from tests.proxy.fakes import ReactorCase
 from txlb.admin._access import FULL, READONLY, Caller
-from txlb.admin._command import Target
 from txlb.admin._commands import COMMANDS
 from txlb.admin._history import History
+from txlb.admin._target import Target
 from txlb.admin._work import RationedWork
 from txlb.admin.control import (
     WIRE_COMMANDS,

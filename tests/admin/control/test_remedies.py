@@ -15,10 +15,10 @@ from twisted.protocols import amp
 from tests.admin.control.test_protocol import ProtocolCase
 from tests.admin.targets import ANNA
 from tests.application.test_file import FILE, FileCase
-from txlb.admin._command import Target
 from txlb.admin._commands import findCommand
 from txlb.admin._functions import functions
 from txlb.admin._history import History
+from txlb.admin._target import Target
 from txlb.cli._client import _refusal
 from txlb.cli._main import _parser
 from txlb.errors import ConfigurationConflict, Remedy

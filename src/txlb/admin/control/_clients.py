@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from txlb.admin._access import FULL, Caller
-from txlb.admin._command import Target
 from txlb.admin._log import log, printable
+from txlb.admin._target import Target
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.control._protocol import ControlProtocol
 from txlb.deadlines import Deadlines, Throttle

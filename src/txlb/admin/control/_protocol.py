@@ -8,7 +8,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IPushProducer
@@ -19,10 +19,11 @@ from zope.interface import implementer
 
 from txlb.admin._access import READONLY, Caller
 from txlb.admin._arguments import TEXT, WHOLE, Argument, readArguments
-from txlb.admin._command import Target
 from txlb.admin._commands import findCommand
 from txlb.admin._log import log, printable
 from txlb.admin._rows import Row
+from txlb.admin._target import Target
+from txlb.admin._work import RationedWork
 from txlb.admin.control._answers import Answer
 from txlb.admin.control._wire import ERROR_CODES, BusyError
 from txlb.errors import (
@@ -35,9 +36,6 @@ from txlb.errors import (
     remedyLines,
 )
 from txlb.wire import REMEDIES
-
-if TYPE_CHECKING:
-    from txlb.admin.control._clients import Clients
 
 #: Bytes that a request may have.
 MAX_REQUEST = 65_536
@@ -60,6 +58,36 @@ _CLIENT_ADDRESS = (
 )
 
 
+class ProtocolOwner(Protocol):
+    """
+    The owner of the protocols: the L{txlb.admin.control._clients.Clients} of a control socket.
+
+    @ivar work: does the requests of all clients.
+    """
+
+    work: RationedWork
+
+    def active(self, protocol: ControlProtocol) -> None:
+        """
+        Take note that a client has sent something.
+        """
+
+    def gone(self, protocol: ControlProtocol) -> None:
+        """
+        Forget a client that is gone.
+        """
+
+    def complain(self, text: str) -> None:
+        """
+        Log a misdeed of a client.
+        """
+
+    def nextTurn(self) -> Deferred[None]:
+        """
+        Return a L{Deferred} that fires with L{None} in the reactor's next turn.
+        """
+
+
 @implementer(IPushProducer)
 class ControlProtocol(amp.AMP):
     """
@@ -78,7 +106,7 @@ class ControlProtocol(amp.AMP):
     transport: Any
     stage = 0
 
-    def __init__(self, clients: Clients, target: Target, caller: Caller) -> None:
+    def __init__(self, clients: ProtocolOwner, target: Target, caller: Caller) -> None:
         super().__init__()
         self.caller = caller
         self.source = f"{id(self):x}"

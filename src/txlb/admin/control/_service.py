@@ -12,9 +12,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
-from txlb.admin._command import Target
 from txlb.admin._history import History
 from txlb.admin._log import log
+from txlb.admin._target import Target
 from txlb.admin.control._clients import Clients
 from txlb.admin.control._folder import prepareFolder
 from txlb.deadlines import Deadlines

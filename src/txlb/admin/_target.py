@@ -1,0 +1,30 @@
+"""
+The target of commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from txlb.admin._history import History
+    from txlb.deadlines import Deadlines
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    The balancer that commands act on.
+
+    @ivar balancer: the L{txlb.application.LoadBalancedService}.
+    @ivar config: its L{txlb.config.Configuration}; L{None} if there is no file.
+    @ivar history: its last events.
+    @ivar deadlines: the clock of callers that wait for events to come; L{None} if callers
+        can't wait.
+    """
+
+    balancer: Any
+    config: Any
+    history: History
+    deadlines: Deadlines | None = None
