@@ -13,9 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 SRC = Path(__file__).resolve().parents[1] / "src"
 
-#: Packages with circles of imports that are for types only. Take one out when it has none.
-PENDING = ("txlb.pool",)
-
 
 def modules() -> dict[str, Path]:
     """
@@ -71,16 +68,12 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     return [list(group) for group in sorted(groups)]
 
 
-def graphOf(types: bool, without: tuple[str, ...] = ()) -> dict[str, set[str]]:
+def graphOf(types: bool) -> dict[str, set[str]]:
     """
     Find which private modules import each other. A package's C{__init__} imports all its
     modules, and is left out.
     """
-    found = {
-        name: path
-        for name, path in modules().items()
-        if path.name != "__init__.py" and not name.startswith(without)
-    }
+    found = {name: path for name, path in modules().items() if path.name != "__init__.py"}
     return {
         name: set(imports(path.read_text(encoding="utf-8"), set(found), types)) & set(found)
         for name, path in found.items()
@@ -96,9 +89,9 @@ class CirclesTests(SynchronousTestCase):
 
     def test_types(self) -> None:
         """
-        In most packages those for types make none either.
+        Those for types make none either.
         """
-        self.assertEqual(circles(graphOf(types=True, without=PENDING)), [])
+        self.assertEqual(circles(graphOf(types=True)), [])
 
     def test_itFinds(self) -> None:
         """

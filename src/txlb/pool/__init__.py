@@ -14,6 +14,7 @@ from txlb.pool._dial import (
     GaveUp,
     GaveUpReason,
     Step,
+    Waiting,
 )
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._explain import Explanation, HostExplanation
@@ -27,7 +28,6 @@ from txlb.pool._outcome import Outcome
 from txlb.pool._passive import PassiveHealth, PassiveState
 from txlb.pool._policies import checkPolicy
 from txlb.pool._pool import HostPool
-from txlb.pool._queue import Waiting
 from txlb.pool._service import RefusalKind, ServiceCounters
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, ServiceSnapshot
 

@@ -4,6 +4,7 @@ One client's search for a host that can be reached.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +13,7 @@ from txlb.model import Address, ProxyGroup
 from txlb.pool._failure import Failure, FailureKind
 from txlb.pool._lease import Lease
 from txlb.pool._outcome import Outcome
-from txlb.pool._queue import Waiting
+from txlb.pool._timers import Timer
 
 if TYPE_CHECKING:
     from txlb.pool._host import Host
@@ -133,6 +134,65 @@ class Attempt:
         Give the attempt up, without a report about the host.
         """
         self.dial.cancel()
+
+
+class WaitingOwner(Protocol):
+    """
+    The owner of the places in a queue: a L{txlb.pool._queue.Queue}.
+    """
+
+    def forget(self, waiting: Waiting) -> None:
+        """
+        Let a client wait no more. If it does not wait, do nothing.
+        """
+
+
+class Waiting:
+    """
+    A client's place in the queue of its group. Its owner calls L{whenWoken} at once,
+    and is called back exactly once, unless it calls L{cancel} before.
+
+    @ivar dial: the search that it belongs to.
+    @ivar deadline: the end of its wait.
+    @ivar timer: the timer for that; the queue sets this.
+    """
+
+    __slots__ = ("_queue", "_woken", "deadline", "dial", "timer")
+
+    def __init__(self, queue: WaitingOwner, dial: Dial, deadline: float) -> None:
+        self._queue = queue
+        self._woken: Callable[[Attempt | GaveUp], object] | None = None
+        self.dial = dial
+        self.deadline = deadline
+        self.timer = Timer(self._expire)
+
+    def whenWoken(self, woken: Callable[[Attempt | GaveUp], object]) -> None:
+        """
+        Set the function to call at the end of the wait.
+
+        @param woken: is called with an L{Attempt} when it is this client's turn, or
+            with a L{GaveUp}: the time is over, or no host is left that could get room.
+            It must not raise.
+        """
+        self._woken = woken
+
+    def cancel(self) -> None:
+        """
+        Leave the queue, because the client has gone. If it no longer waits, do nothing.
+        """
+        self._queue.forget(self)
+
+    def wake(self, step: Attempt | GaveUp) -> None:
+        """
+        Tell the owner that the wait is over; the queue calls this.
+        """
+        woken, self._woken = self._woken, None
+        if woken is not None:
+            woken(step)
+
+    def _expire(self, now: float) -> None:
+        self._queue.forget(self)
+        self.wake(self.dial.expired())
 
 
 class SearchedPool(Protocol):

@@ -16,7 +16,7 @@ from txlb.model import Address, ProxyGroup, ProxyHost, checkClock, shown
 from txlb.pool._announcer import Announcer
 from txlb.pool._backup import Backups
 from txlb.pool._circuit import CircuitBreaker
-from txlb.pool._dial import Dial, DialLimits, GaveUpReason
+from txlb.pool._dial import Dial, DialLimits, GaveUpReason, Waiting
 from txlb.pool._drains import Drains
 from txlb.pool._events import Event
 from txlb.pool._explain import Explainer, Explanation
@@ -27,7 +27,7 @@ from txlb.pool._lease import Lease
 from txlb.pool._members import Ending, Members
 from txlb.pool._outcome import Outcome
 from txlb.pool._policies import PolicyMaker, checkPolicy
-from txlb.pool._queue import Queue, Waiting
+from txlb.pool._queue import Queue
 from txlb.pool._rotation import Rotation
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, hostSnapshot
 from txlb.pool._timers import Timers

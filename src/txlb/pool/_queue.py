@@ -9,62 +9,9 @@ of a client while it waits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from txlb.pool._timers import Timer, Timers
-
-if TYPE_CHECKING:
-    from txlb.pool._dial import Attempt, Dial, GaveUp
-
-Woken = Callable[["Attempt | GaveUp"], object]
-
-
-class Waiting:
-    """
-    A client's place in the queue of its group. Its owner calls L{whenWoken} at once,
-    and is called back exactly once, unless it calls L{cancel} before.
-
-    @ivar dial: the search that it belongs to.
-    @ivar deadline: the end of its wait.
-    @ivar timer: the timer for that; the queue sets this.
-    """
-
-    __slots__ = ("_queue", "_woken", "deadline", "dial", "timer")
-
-    def __init__(self, queue: Queue, dial: Dial, deadline: float) -> None:
-        self._queue = queue
-        self._woken: Woken | None = None
-        self.dial = dial
-        self.deadline = deadline
-        self.timer = Timer(self._expire)
-
-    def whenWoken(self, woken: Woken) -> None:
-        """
-        Set the function to call at the end of the wait.
-
-        @param woken: is called with an L{Attempt} when it is this client's turn, or
-            with a L{GaveUp}: the time is over, or no host is left that could get room.
-            It must not raise.
-        """
-        self._woken = woken
-
-    def cancel(self) -> None:
-        """
-        Leave the queue, because the client has gone. If it no longer waits, do nothing.
-        """
-        self._queue.forget(self)
-
-    def wake(self, step: Attempt | GaveUp) -> None:
-        """
-        Tell the owner that the wait is over; the queue calls this.
-        """
-        woken, self._woken = self._woken, None
-        if woken is not None:
-            woken(step)
-
-    def _expire(self, now: float) -> None:
-        self._queue.forget(self)
-        self.wake(self.dial.expired())
+from txlb.pool._dial import Dial, Waiting
+from txlb.pool._timers import Timers
 
 
 class Queue:
