@@ -99,7 +99,7 @@ class LoginConnection(Protocol):
 
 class UserAuth(SSHUserAuthServer):
     """
-    The login of one client. L{ManholeTransport} bounds its time.
+    The login of one client. L{txlb.admin._transport.ManholeTransport} bounds its time.
 
     @ivar busy: whether a try is being decided.
     """
