@@ -62,7 +62,7 @@ class _Entry:
 class Startups:
     """
     The connections whose clients have not logged in. Owned by a
-    L{txlb.admin._transport.ManholeFactory}.
+    L{txlb.admin._factory.ManholeFactory}.
 
     One client alone can't keep others out: it gets no more than its share, its silent
     connections make room first, and after them its oldest one.
