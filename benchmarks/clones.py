@@ -243,7 +243,9 @@ def main(arguments: list[str]) -> int:
             Field(Path(name)) as field,
         ):
             Path(name).chmod(0o755)
-            cloned = Cloned(Path(name), CLONES)
+            # The manager and its clones have the core of the proxies, as HAProxy has.
+            with machine.startingOn(machine.PROXY_CORE):
+                cloned = Cloned(Path(name), CLONES)
             try:
                 until(field.events, lambda: " manages " in cloned.log(), "the start")
                 until(field.events, cloned.ready, "the start of the clones")
