@@ -87,7 +87,6 @@ class InsideSpawner:
 
     def __init__(self, case: InsideTestCase) -> None:
         self._case = case
-        self.running: dict[int, Any] = {}
 
     def spawn(
         self, birth: Birth, sockets: dict[str, int], ended: Callable[[int, str], object]
@@ -97,11 +96,6 @@ class InsideSpawner:
         if self._case.starts:
             self._case.clone(birth, {name: os.dup(fd) for name, fd in sockets.items()})
         return number
-
-    def kill(self, pid: int, number: int = 9) -> None:
-        """
-        Nothing runs elsewhere.
-        """
 
 
 class InsideTestCase(SynchronousTestCase):

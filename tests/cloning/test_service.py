@@ -333,7 +333,7 @@ class SharingTests(FolderTestCase):
     def test_UNIX(self) -> None:
         """
         A UNIX socket is this user's alone unless a mode is given; a file that a dead
-        process left is replaced, that of a living one is not.
+        process left is replaced; that of a living one is not, nor is a file of another kind.
         """
         path = os.path.join(self.folder, "socket")
         with socket.socket(socket.AF_UNIX) as dead:
@@ -342,6 +342,13 @@ class SharingTests(FolderTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         self.assertEqual(port.getHost().name, path.encode())
         self.assertRaises(CannotListenError, self.sharing.listenUNIX, path, self.factory)
+        file = os.path.join(self.folder, "file")
+        with open(file, "w", encoding="ascii") as text:
+            text.write("mine")
+        with self.assertRaisesRegex(CannotListenError, "no socket"):
+            self.sharing.listenUNIX(file, self.factory)
+        with open(file, encoding="ascii") as text:
+            self.assertEqual(text.read(), "mine")
         other = os.path.join(self.folder, "other")
         self.sharing.listenUNIX(other, self.factory, mode=0o666)
         self.assertEqual(stat.S_IMODE(os.stat(other).st_mode), 0o666)

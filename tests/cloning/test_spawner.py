@@ -65,10 +65,6 @@ class CommandTests(SynchronousTestCase):
 class FakeProcess:
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.signals: list[int] = []
-
-    def signalProcess(self, number: int) -> None:
-        self.signals.append(number)
 
 
 class FakeReactor:
@@ -103,14 +99,9 @@ class SpawnerTests(SynchronousTestCase):
             Birth.take(environment), Birth("/run/app", 2, 1, False, {"tcp-80": 3, "tcp-81": 4})
         )
         self.assertNotIn(ENVIRONMENT, environment)
-        process = spawner.running[42]
-        spawner.kill(42)
-        self.assertEqual(process.signals, [9])
         protocol.processEnded(Failure(ProcessTerminated(1)))
         self.assertEqual(ends[0][0], 42)
         self.assertIn("exit code 1", ends[0][1])
-        self.assertEqual(spawner.running, {})
-        spawner.kill(42)
 
     def test_ended(self) -> None:
         reactor = FakeReactor()

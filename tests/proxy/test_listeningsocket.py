@@ -8,7 +8,8 @@ import errno
 import os
 
 from tests.proxy.fakes import ReactorCase
-from txlb.proxy._listeningsocket import BATCH, EXHAUSTED, EXHAUSTED_PAUSE, ListeningSocket
+from txlb.process import EXHAUSTED
+from txlb.proxy._listeningsocket import BATCH, EXHAUSTED_PAUSE, ListeningSocket
 
 
 class ScriptedSocket:

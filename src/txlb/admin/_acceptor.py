@@ -15,8 +15,8 @@ from zope.interface import implementer
 from txlb.admin._factory import ManholeFactory
 from txlb.admin._log import log
 from txlb.deadlines import Deadline, Deadlines, Throttle
-from txlb.process import listens
-from txlb.proxy import EXHAUSTED, EXHAUSTED_PAUSE
+from txlb.process import EXHAUSTED, listens
+from txlb.proxy import EXHAUSTED_PAUSE
 
 
 @implementer(IReadDescriptor)

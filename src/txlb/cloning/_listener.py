@@ -4,7 +4,6 @@ A listening socket that the processes of one application share.
 
 from __future__ import annotations
 
-import errno
 import select
 import socket
 import struct
@@ -16,6 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.process import EXHAUSTED, listens
+
 #: Connections that are accepted in one turn of the reactor, if no manager counts them.
 BATCH = 32
 
@@ -24,9 +25,6 @@ BATCH = 32
 _QUEUED_AT = 24
 _QUEUED = struct.Struct("=I")
 _INFO_SIZE = _QUEUED_AT + _QUEUED.size
-
-#: Accepting goes on later after these, and the client waits in the queue.
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 #: Seconds after which accepting is tried again then.
 EXHAUSTED_PAUSE = 0.1
@@ -160,7 +158,7 @@ class SharedListener:
             except BlockingIOError:
                 return number
             except OSError as problem:
-                if problem.errno in _EXHAUSTED:
+                if problem.errno in EXHAUSTED:
                     self._exhausted(problem)
                     return number
                 continue  # the client has gone meanwhile
@@ -241,7 +239,7 @@ class SharedListener:
         Watch on, if the socket still listens: this is an event for the former owner of
         the descriptor.
         """
-        if self._free and self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        if self._free and listens(self.sock):
             self._reactor.addReader(self)
 
     def stop(self) -> None:

@@ -16,6 +16,9 @@ from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._listener import SharedListener
+from txlb.errors import AddressError, ListenError
+from txlb.model import UNIXAddress
+from txlb.process import listenUNIX, removeStaleSocket
 
 #: Connections that may wait to be accepted. The system's limit may be lower
 #: (net.core.somaxconn). Twisted's default of 50 is for one process that accepts at once.
@@ -94,12 +97,12 @@ class SharingReactor:
         """
 
         def make() -> socket.socket:
-            _removeStale(address)
-            before = os.umask(0o777 & ~mode)
             try:
-                return _listen(socket.AF_UNIX, address, backlog, "", address)
-            finally:
-                os.umask(before)
+                place = UNIXAddress(address, mode=mode)
+                removeStaleSocket(place)
+                return listenUNIX(place, max(backlog, BACKLOG))
+            except (ListenError, AddressError, OSError) as problem:
+                raise CannotListenError("", address, problem) from None
 
         return self._share(f"unix-{os.path.basename(address)}", make, factory)
 
@@ -156,8 +159,7 @@ class SharedPort:
 def _listen(family: int, name: Any, backlog: int, interface: str, port: Any) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(name)
@@ -167,19 +169,3 @@ def _listen(family: int, name: Any, backlog: int, interface: str, port: Any) -> 
         sock.close()
         raise CannotListenError(interface, port, problem) from None
     return sock
-
-
-def _removeStale(path: str) -> None:
-    """
-    Remove the file of a UNIX socket on which no process listens.
-    """
-    probe = socket.socket(socket.AF_UNIX)
-    try:
-        probe.setblocking(False)
-        probe.connect(path)
-    except ConnectionRefusedError:
-        os.unlink(path)
-    except OSError:
-        pass  # there is none, or it is in use: bind() tells
-    finally:
-        probe.close()

@@ -5,7 +5,6 @@ Starts processes of the application: clones, and heirs of the manager.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -43,13 +42,11 @@ class Spawner:
     @param reactor: starts and reaps them.
     @param command: the program and its arguments; by default those of this process,
         without what only the first one may do.
-    @ivar running: the processes by their PIDs.
     """
 
     def __init__(self, reactor: Any, command: list[str] | None = None) -> None:
         self._reactor = reactor
         self._command = command
-        self.running: dict[int, Any] = {}
 
     def spawn(
         self,
@@ -75,22 +72,13 @@ class Spawner:
         folder = None if os.getcwd() == _STARTED_IN else _STARTED_IN
         name = "" if birth.heir else f"clone{birth.slot}"
         command = self._command or cloneCommand(sys.argv, sys.orig_argv, name)
-        protocol = _Process(self, ended)
+        protocol = _Process(ended)
         transport = self._reactor.spawnProcess(
             protocol, command[0], command, environment, folder, childFDs=descriptors
         )
-        pid: int = transport.pid
-        self.running[pid] = transport
-        protocol.pid = pid
-        return pid
-
-    def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
-        """
-        Send a signal to a process of this spawner, if it still runs.
-        """
-        transport = self.running.get(pid)
-        if transport is not None:
-            transport.signalProcess(number)
+        # The transport forgets it when the process ends.
+        protocol.pid = transport.pid
+        return protocol.pid
 
 
 class _Process(ProcessProtocol):
@@ -100,15 +88,13 @@ class _Process(ProcessProtocol):
 
     pid = -1
 
-    def __init__(self, spawner: Spawner, ended: Callable[[int, str], object]) -> None:
-        self._spawner = spawner
+    def __init__(self, ended: Callable[[int, str], object]) -> None:
         self._ended = ended
 
     def processEnded(self, reason: Failure) -> None:
         """
         Tell how it ended.
         """
-        self._spawner.running.pop(self.pid, None)
         how = "exit status 0" if reason.check(ProcessDone) else reason.getErrorMessage()
         self._ended(self.pid, how)
 

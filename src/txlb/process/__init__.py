@@ -4,7 +4,7 @@ the rights for opening them, signals, and the files of twistd's own options.
 """
 
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
-from txlb.process._listening import listens
+from txlb.process._listening import EXHAUSTED, listens
 from txlb.process._owner import Owner, OwnerError
 from txlb.process._permissions import changeSocket
 from txlb.process._pidfile import PidFile, PidFileError
@@ -12,10 +12,11 @@ from txlb.process._processlog import ProcessLog
 from txlb.process._rotated import LogFileError, RotatedFile
 from txlb.process._socketfile import SocketFile
 from txlb.process._twistd import TwistdFiles, TwistdService
-from txlb.process._unixport import UNIXPort, listenUNIX
+from txlb.process._unixport import UNIXPort, listenUNIX, removeStaleSocket
 from txlb.process._usersignal import UserSignal
 
 __all__ = [
+    "EXHAUSTED",
     "Folder",
     "LogFileError",
     "Owner",
@@ -35,4 +36,5 @@ __all__ = [
     "listenUNIX",
     "listens",
     "ownFolderRemedy",
+    "removeStaleSocket",
 ]

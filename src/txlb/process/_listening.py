@@ -1,10 +1,14 @@
 """
-The question whether a socket listens.
+What listening sockets have in common.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
+
+#: Errors of accept(2) that are about the system and not about one client.
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def listens(sock: socket.socket) -> bool:

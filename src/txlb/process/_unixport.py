@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import socket
+import stat
 from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory, IReadDescriptor
@@ -15,9 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.errors import ListenError
 from txlb.model import UNIXAddress
 from txlb.model.kinds import MOST_PERMISSIONS
-from txlb.process._listening import listens
+from txlb.process._listening import EXHAUSTED, listens
 from txlb.process._permissions import giveSocket
 from txlb.process._socketfile import SocketFile
 
@@ -28,8 +30,6 @@ BATCH = 16
 PAUSE = 0.1
 
 _log = Logger()
-
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @implementer(IReadDescriptor)
@@ -84,7 +84,7 @@ class UNIXPort:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno in EXHAUSTED:
                     # Clients wait in the backlog.
                     self._reactor.removeReader(self)
                     self._pause = self._reactor.callLater(PAUSE, self._watch)
@@ -122,6 +122,26 @@ class UNIXPort:
             self._socket.close()
         elif self._pause is None:
             self._reactor.addReader(self)
+
+
+def removeStaleSocket(address: UNIXAddress) -> None:
+    """
+    Remove the file of a socket on which no program listens any more. Other files stay.
+
+    @raise ListenError: there is a file that is no socket.
+    """
+    try:
+        mode = os.lstat(address.path).st_mode
+    except OSError:
+        return
+    # To connect to any other file is refused as well.
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(str(address), "there is a file of this name that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        if probe.connect_ex(address.path) == errno.ECONNREFUSED:
+            with contextlib.suppress(OSError):
+                os.unlink(address.path)
 
 
 def listenUNIX(address: UNIXAddress, backlog: int = 50) -> socket.socket:

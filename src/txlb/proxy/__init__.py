@@ -14,7 +14,7 @@ from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
-from txlb.proxy._listeningsocket import EXHAUSTED, EXHAUSTED_PAUSE
+from txlb.proxy._listeningsocket import EXHAUSTED_PAUSE
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._reactorlistener import ReactorListener
@@ -28,7 +28,6 @@ from txlb.proxy.fast import whyNot as whyNotFast
 AnyListener = SocketListener | ReactorListener
 
 __all__ = [
-    "EXHAUSTED",
     "EXHAUSTED_PAUSE",
     "AcceptedClient",
     "AnyListener",

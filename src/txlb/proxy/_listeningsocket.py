@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines
-from txlb.process import listens
+from txlb.process import EXHAUSTED, listens
 from txlb.proxy._sockets import BACKLOG, heedAgain, ignoreNewcomers, socketAddress
 
 #: Connections that are accepted before other sockets have their turn. With the search and the
@@ -24,9 +24,6 @@ BATCH = 64
 #: Seconds for which accepting pauses if the system has no descriptor or memory to give. Clients
 #: wait in the backlog meanwhile. HAProxy pauses for 100 ms as well.
 EXHAUSTED_PAUSE = 0.1
-
-#: Errors of accept(2) that are about the system and not about one client.
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _log = Logger()
 

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 import socket
-import stat
 import struct
 import sys
 import termios
@@ -26,7 +25,7 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
 )
-from txlb.process import listenUNIX
+from txlb.process import listenUNIX, removeStaleSocket
 from txlb.proxy._inherited import inheritedSockets
 from txlb.proxy._near import dontPace, isNear, systemPaces
 
@@ -163,7 +162,7 @@ def _bindTCP(
 
 
 def _bindUNIX(address: UNIXAddress, backlog: int) -> socket.socket:
-    _removeStale(address)
+    removeStaleSocket(address)
     try:
         return listenUNIX(address, backlog)
     except OSError as error:
@@ -177,23 +176,6 @@ def _newSocket(address: Address, family: socket.AddressFamily) -> socket.socket:
         raise _listenError(address, error) from error
     sock.setblocking(False)
     return sock
-
-
-def _removeStale(address: UNIXAddress) -> None:
-    """
-    Remove the file of a socket on which no program listens any more. Other files stay.
-    """
-    try:
-        mode = os.lstat(address.path).st_mode
-    except OSError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise ListenError(str(address), "there is a file of this name that is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        if probe.connect_ex(address.path) == errno.ECONNREFUSED:
-            with contextlib.suppress(OSError):
-                os.unlink(address.path)
 
 
 def _listenError(address: Address, error: OSError) -> ListenError:
