@@ -13,6 +13,7 @@ from txlb.cloning import CloneGroup, Role
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
 from txlb.cloning._manager import SERVICE
+from txlb.wire import Message, Status
 
 
 class ServingTests(InsideTestCase):
@@ -58,6 +59,32 @@ class ServingTests(InsideTestCase):
             each.close()
         self.until(lambda: [host.active for host in pool.hosts] == [0, 0])
         self.assertEqual(sum(host.counters.connections for host in pool.hosts), 4)
+
+    def test_tellsChanges(self) -> None:
+        """
+        A clone tells the manager of a listener if something has changed there.
+        """
+        self.begin()
+        for each in self.groups[1:]:
+            assert each.clone is not None
+            each.clone._report(0.0)
+        self.reactor.turn(10)
+        sent: list[object] = []
+        send = Link.send
+
+        def noting(link: Link, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
+            sent.append(message)
+            return send(link, message, descriptors)
+
+        with mock.patch.object(Link, "send", noting):
+            for each in self.groups[1:]:
+                assert each.clone is not None
+                each.clone._report(0.0)
+            self.reactor.turn(10)
+            self.assertEqual([each for each in sent if isinstance(each, Status)], [])
+            self.answer(self.connect())
+            self.reactor.turn(10)
+        self.assertEqual([each for each in sent if isinstance(each, Status)], [Status(0, 1, 1)])
 
     def test_lateClone(self) -> None:
         """

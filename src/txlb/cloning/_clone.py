@@ -87,6 +87,8 @@ class Clone:
         self._seconds = seconds
         self._link: Link | None = None
         self._used = [0] * len(listeners)
+        # What the manager was told last of each listener.
+        self._told: list[Status | None] = [None] * len(listeners)
         self._unserved = [-1] * len(listeners)
         # Queues that the manager leaves alone, as no clone had room for more.
         self._deliberate = [False] * len(listeners)
@@ -141,6 +143,7 @@ class Clone:
         self._link = link
         self.serves = not heir
         self._used = [0] * len(self.listeners)
+        self._told = [None] * len(self.listeners)
         link.start(self._received, self._lost)
         link.send(
             Hello(
@@ -216,11 +219,13 @@ class Clone:
         if link is None:
             return
         for number, listener in enumerate(self.listeners):
+            status = Status(number, self._used[number], len(listener.connections))
+            # A process without descriptors says nothing: its permits go to others.
+            if status == self._told[number] or listener.isExhausted:
+                continue
             # If there is room now, a manager that is alive grants something.
             self._deliberate[number] = False
-            # A process without descriptors says nothing: its permits go to others.
-            if not listener.isExhausted:
-                link.send(Status(number, self._used[number], len(listener.connections)))
+            self._told[number] = status if link.send(status) else None
 
     def _look(self) -> None:
         """
