@@ -300,7 +300,7 @@ class NotifyTests(ProcessCase):
             self.assertEqual(request(open_), b"hello\n")
             program.process.send_signal(signal.SIGTERM)
             waitUntil(lambda: any(each.startswith("STOPPING=1\n") for each in listening.heard))
-        self.assertEqual(self.stopTwistd(program), 0)
+        self.assertEqual(self.endOfTwistd(program), 0)
 
 
 class RightsTests(ProcessCase):
@@ -376,7 +376,7 @@ class RightsTests(ProcessCase):
             program.process.send_signal(signal.SIGTERM)
             program.waitFor("SIGTERM: stopping")
             self.assertEqual(request(open_), b"hello\n")
-        self.assertEqual(self.stopTwistd(program), 0)
+        self.assertEqual(self.endOfTwistd(program), 0)
         self.show(f"root's port {low}, then {high}, as nobody (uid 65534)")
 
     def test_socketsOfOthers(self) -> None:

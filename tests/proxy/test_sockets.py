@@ -320,7 +320,8 @@ class TCPTests(BindCase):
 
         self.patch(sockets, "_bindTCP", bind)
         self.assertEqual(len(self.bind(TCPAddress("localhost", 0))), 2)
-        self.assertEqual(len(tries), 4)
+        # Another program may have a port that was chosen after that as well.
+        self.assertGreaterEqual(len(tries), 4)
 
     @needsIPv6
     def test_nameWithOneTaken(self) -> None:

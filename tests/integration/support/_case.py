@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.integration.programs import TROUBLE, Program, environment, waitUntil
+from tests.integration.programs import PATIENCE, TROUBLE, Program, environment, waitUntil
 from tests.integration.support._usage import catches
 
 #: twistd with the interpreter that runs the tests.
@@ -116,5 +116,19 @@ class IntegrationTestCase(SynchronousTestCase):
         @return: its exit status.
         """
         status = program.stop(sign)
+        self.assertNotRegex(program.output, TROUBLE)
+        return status
+
+    def endOfTwistd(self, program: Program) -> int:
+        """
+        Wait for the end of a program that ends already. There must be no trouble in its
+        log.
+
+        It gets no signal: one that comes after twistd has given its handlers back would
+        kill it.
+
+        @return: its exit status.
+        """
+        status = program.process.wait(PATIENCE)
         self.assertNotRegex(program.output, TROUBLE)
         return status
