@@ -71,9 +71,25 @@ class CumulativeWeightsTests(SynchronousTestCase):
             fresh.set(place, weight)
         for _ in range(len(weights) - len(left)):
             table.removeLast()
-        self.assertEqual(vars(table), vars(fresh))
         self.assertEqual(len(table), len(left))
         self.assertEqual(table.total, sum(left))
+        self.assertEqual(fresh.total, sum(left))
+        self.assertEqual(vars(table), vars(fresh))
+
+    @given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(0, 20))
+    def test_fewerInBetween(self, weights: list[int], asked: int) -> None:
+        """
+        It may be asked for the total after any of the changes, or after none.
+        """
+        table = CumulativeWeights()
+        for place, weight in enumerate(weights):
+            table.set(place, weight)
+            if place == asked:
+                self.assertEqual(table.total, sum(weights[: place + 1]))
+        for left in range(len(weights) - 1, -1, -1):
+            table.removeLast()
+            if left in {asked, 0}:
+                self.assertEqual(table.total, sum(weights[:left]))
 
     @given(st.lists(st.integers(1, 9), min_size=1, max_size=20))
     def test_edges(self, weights: list[int]) -> None:
