@@ -45,7 +45,7 @@ CONFIG = """\
 """
 
 SERVICE = """\
-  <service name="s{number}">
+  <service name="{name}">
     <listen ip="127.0.0.1:{port}"/>
     <group name="g" scheduler="leastc" enable="yes">
 {hosts}
@@ -127,6 +127,7 @@ class Balancer:
         self.folder = folder
         self._hostPort = hostPort
         self._ports = [freePort() for _ in range(shape.services)]
+        self.names = [f"s{number}" for number in range(shape.services)]
         self._watch = folder / "watch.json"
         self.path = folder / "txlb.xml"
         self.weights: dict[int, int] = {}
@@ -160,13 +161,22 @@ class Balancer:
                 f'weight="{self.weights.get(host, 1)}"/>'
                 for host in self.numbers[number * each : (number + 1) * each]
             ]
-            services.append(SERVICE.format(number=number, port=port, hosts="\n".join(lines)))
+            name = self.names[number]
+            services.append(SERVICE.format(name=name, port=port, hosts="\n".join(lines)))
         written = self.path.with_suffix(".part")
         written.write_text(
             CONFIG.format(services="".join(services), manager=self.manager, folder=self.folder),
             encoding="ascii",
         )
         written.rename(self.path)
+
+    def replaceServices(self) -> None:
+        """
+        Let half of the services be others, at other ports.
+        """
+        for number in range(1, self.shape.services, 2):
+            self.names[number] = f"other{number}"
+            self._ports[number] = freePort()
 
     def ask(self, command: str, **values: str) -> list[dict[str, Any]]:
         """
@@ -239,6 +249,10 @@ def actions(balancer: Balancer) -> Iterator[tuple[str, Callable[[], object]]]:
     balancer.numbers.reverse()
     balancer.write()
     yield "reload, the hosts in another order", reload
+    if balancer.shape.services > 1:
+        balancer.replaceServices()
+        balancer.write()
+        yield "reload, half of the services replaced", reload
     balancer.manager = '<hostCheck interval="60" enable="yes"/>'
     balancer.write()
     yield "reload, a check for all hosts", reload

@@ -4,6 +4,7 @@ Keeping the values that are equal.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,4 +42,7 @@ def _keptOne(before: Any, after: Any) -> Any:
     inside = _INSIDE.get(type(after))
     if inside is None:
         return after
-    return replace(after, **{inside: _kept(getattr(before, inside), getattr(after, inside))})
+    present = getattr(after, inside)
+    kept = _kept(getattr(before, inside), present)
+    # To make a value is to check it as well.
+    return after if all(map(operator.is_, kept, present)) else replace(after, **{inside: kept})
