@@ -12,16 +12,19 @@ from tests.cloning.inside import InsideTestCase
 from txlb.cloning import CloneGroup, Role
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
+from txlb.cloning._listener import BATCH
 from txlb.cloning._manager import SERVICE
 from txlb.wire import Message, Status
 
 
-class ServingTests(InsideTestCase):
+class ServingTestCase(InsideTestCase):
     def begin(self) -> CloneGroup:
         manager = self.group()
         self.until(lambda: self.joined(manager, self.processes))
         return manager
 
+
+class ServingTests(ServingTestCase):
     def test_roles(self) -> None:
         """
         The first process manages, and starts the clones.
@@ -175,6 +178,24 @@ class ServingTests(InsideTestCase):
         self.pass_(0.5)
         self.successResultOf(done)
 
+    def test_lastClients(self) -> None:
+        """
+        Clients that wait while the application stops are served; later ones are refused.
+        """
+        manager = self.begin()
+        clients = [self.connect() for _ in range(2 * BATCH + 5)]
+        done = manager.stop()
+        self.assertEqual({self.answer(each) for each in clients}, {b"1", b"2"})
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect()
+        for each in clients:
+            each.close()
+        self.until(lambda: self.reactor.stopped == 2)
+        for group in self.groups[1:]:
+            group.clone.close()  # type: ignore[union-attr]
+        self.pass_(0.5)
+        self.successResultOf(done)
+
     def test_graceTime(self) -> None:
         """
         Connections that do not end are reset after the grace time.
@@ -229,6 +250,21 @@ class ServingTests(InsideTestCase):
         self.until(lambda: other[0].identity.slot == 2)
         answers = {self.answer(self.connect()) for _ in range(6)}
         self.assertEqual(len(answers), 3)
+
+
+class OneMoreTests(ServingTestCase):
+    def test_stop(self) -> None:
+        """
+        A clone that is stopped alone leaves the clients that wait to the others.
+        """
+        manager = self.begin()
+        clone = self.groups[1].clone
+        assert clone is not None
+        client = self.connect()
+        self.groups[1].stop()
+        self.assertEqual(self.answer(client), b"2")
+        assert manager.manager is not None
+        self.assertFalse(manager.manager.quitting)
 
 
 class TakeoverTests(InsideTestCase):

@@ -18,7 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fakes import takesIPv6
 from tests.proxy.reactors import TurnedEPoll
-from txlb.cloning._listener import SharedListener
+from txlb.cloning._listener import BATCH, SharedListener
+from txlb.cloning._settings import CloneSettings
 
 
 class KeepingFactory(Factory):
@@ -55,7 +56,7 @@ class ListenerTests(SynchronousTestCase):
         sock.bind(name)
         sock.listen(16)
         sock.setblocking(False)
-        listener = SharedListener("web", sock, self.factory, self.reactor)
+        listener = SharedListener("web", sock, self.factory, self.reactor, CloneSettings(1))
         listener.changed = self.change
         listener.serve()
         self.addCleanup(self.end, listener)
@@ -221,6 +222,18 @@ class ListenerTests(SynchronousTestCase):
         listener.doRead()
         listener.connectionLost(Failure(ConnectionLost()))
         self.assertNotIn(listener, self.reactor.getReaders())
+
+    def test_room(self) -> None:
+        """
+        As many connections may be accepted as C{maxConnections} leaves.
+        """
+        listener = self.listener()
+        self.assertEqual(listener.room, BATCH)
+        listener.settings = CloneSettings(1, maxConnections=2)
+        self.assertEqual(listener.room, 2)
+        listener.connections.update({1, 2, 3})
+        self.assertEqual(listener.room, 0)
+        listener.connections.clear()
 
     def test_stopInPause(self) -> None:
         listener = self.listener()

@@ -39,6 +39,7 @@ from txlb.cloning._groups import begin, groupAt
 from txlb.cloning._identity import ENVIRONMENT, Birth
 from txlb.cloning._inherited import Inherited
 from txlb.cloning._link import Link
+from txlb.cloning._manager import SERVICE, CloneManager
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import Rendezvous
 
@@ -112,6 +113,22 @@ class ServiceTests(FolderTestCase):
         third = self.service(processes=2)
         with self.assertRaisesRegex(CloningError, "the same processes and graceTime"):
             third.privilegedStartService()
+
+    def test_ownSettings(self) -> None:
+        """
+        Each of them has a policy and a limit of its own.
+        """
+        for number, scheduler in ((None, "leastc"), (7, "roundr")):
+            self.service(scheduler=scheduler, maxConnections=number).privilegedStartService()
+        [group] = registry._groups.values()
+        listeners = group._listeners
+        self.assertEqual([each.settings.maxConnections for each in listeners], [None, 7])
+        manager = CloneManager(
+            mock.Mock(), listeners, group.settings, mock.Mock(), 0, self.reactor, lambda: 0.0
+        )
+        pools = [manager.pools.getPool(SERVICE, each.name) for each in listeners]
+        self.assertEqual([each.scheduler.name for each in pools], ["leastc", "roundr"])
+        manager.stop()
 
     def test_wrong(self) -> None:
         with self.assertRaisesRegex(CloningError, "graceTime"):
@@ -292,8 +309,13 @@ class EndpointTests(FolderTestCase):
             endpoint = self.endpoint("clone:auto:tcp\\:8080:maxConnections=5")
         finally:
             os.chdir(before)
-        self.assertEqual(endpoint._folder, os.path.join(self.folder, "run", "tcp-8080"))
+        self.assertEqual(endpoint.folder, os.path.join(self.folder, "run", "tcp-8080"))
         self.assertEqual(endpoint._settings.maxConnections, 5)
+        # A process is one of one application.
+        groupAt(self.place, CloneSettings(1))
+        self.assertEqual(endpoint.folder, self.place)
+        with self.assertRaisesRegex(CloningError, f"one of {self.place} already.*same folder"):
+            groupAt(self.place + "2", CloneSettings(1))
 
     def test_wrong(self) -> None:
         self.assertRaises(ValueError, self.endpoint, "clone:many:tcp\\:8080")

@@ -17,7 +17,14 @@ from pathlib import Path
 from tests.health.certificates import Certificates
 from tests.integration.cloned import CloningTestCase
 from tests.integration.programs import Program, environment, waitUntil
-from tests.integration.support import PATIENCE, connect, connectUNIX, readExactly
+from tests.integration.support import (
+    PATIENCE,
+    TWISTD,
+    bodyOf,
+    connect,
+    connectUNIX,
+    readExactly,
+)
 
 #: What the applications have in common: a server that says which process it is of, and then
 #: sends back what comes.
@@ -42,6 +49,9 @@ def clone(endpoint, factory, **more):
     )
     cloned.setServiceParent(application)
 """
+
+#: Connections in which each clone has to be seen once.
+TRIES = 50
 
 #: Bytes that such a server says first.
 NAME = 15
@@ -196,7 +206,7 @@ clone({path!r}, Factory.forProtocol(Echo), maxConnections=100)
             lambda: connectUNIX(self.path),
         ):
             names: set[str] = set()
-            for _ in range(PATIENCE_TRIES):
+            for _ in range(TRIES):
                 names.add(self.hold(connected()))
                 if len(names) == self.processes:
                     break
@@ -223,8 +233,31 @@ clone({path!r}, Factory.forProtocol(Echo), maxConnections=100)
             self.assertEqual(readExactly(connected, 10), b"it goes on")
 
 
-#: Connections in which each clone has to be seen once.
-PATIENCE_TRIES = 50
+class EndpointTests(ApplicationTestCase):
+    def application(self, release: str = "first", before: str = "") -> Path:
+        raise AssertionError("there is none")
+
+    def test_twoEndpoints(self) -> None:
+        """
+        Endpoints of one program, cloned without a line of code, share its processes.
+        """
+        ports = (self.port, self.port + 1)
+        listen = [f"clone:2:tcp\\:{port}\\:interface\\=127.0.0.1" for port in ports]
+        # A folder by this name, so that the processes are found by it.
+        pages = self.folder / "app.tac"
+        pages.mkdir()
+        self.write("app.tac/index.html", "the same page from each\n")
+        options = [word for each in listen for word in ("--listen", each)]
+        self.program = Program(
+            (*TWISTD, "-n", "web", "--path", pages, *options),
+            self.folder,
+            environment(),
+        )
+        self.addCleanup(self.end)
+        waitUntil(lambda: len(self.joined()) == 2)
+        self.assertEqual(len(self.ours()), 3)
+        for port in ports:
+            self.assertEqual(bodyOf(port), b"the same page from each\n")
 
 
 class TLSTests(CloningTestCase):
@@ -259,7 +292,7 @@ class TLSTests(CloningTestCase):
         self.begin()
         trusting = ("--cacert", str(self.authority))
         names = set()
-        for _ in range(PATIENCE_TRIES):
+        for _ in range(TRIES):
             done = self.curl(*trusting)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
             names.add(done.stdout.split()[1])

@@ -248,16 +248,14 @@ class Clone:
 
     def stop(self) -> None:
         """
-        Accept nothing more. Connections go on, and the manager is told of them, so that
-        it knows how long this process runs.
+        Use no permits any more. Connections go on, and the manager is told of them, so that
+        it knows how long this process runs. The L{CloneGroup} stops the listeners.
         """
         self.draining = True
         if self._link is not None:
             self._link.send(Bye())
         if self._watch.running:
             self._watch.stop()
-        for listener in self.listeners:
-            listener.stop()
 
     def close(self) -> None:
         """

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
-from txlb.cloning._groups import RUN, begin, end, groupAt
+from txlb.cloning._groups import RUN, begin, end, groupAt, onlyFolder
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._settings import CloneSettings, processCount
 
@@ -31,16 +31,20 @@ class CloneEndpoint:
     @param reactor: the real one.
     @param description: of the endpoint that is shared.
     @param settings: how the program is cloned.
-    @param folder: the path of the folder where the processes meet.
+    @param folder: the path of the folder where the processes meet. By default it is the
+        one that this process has already, or C{run} and the description.
     """
 
     def __init__(
-        self, reactor: Any, description: str, settings: CloneSettings, folder: str
+        self, reactor: Any, description: str, settings: CloneSettings, folder: str = ""
     ) -> None:
         self._reactor = reactor
         self._description = description
         self._settings = settings
-        self._folder = folder
+        self._isGiven = bool(folder)
+        name = re.sub(r"[^\w.-]+", "-", description).strip("-")
+        # The working directory may be another one when it listens.
+        self._folder = os.path.abspath(folder or os.path.join(RUN, name))
 
     @classmethod
     def fromWords(
@@ -56,8 +60,8 @@ class CloneEndpoint:
         """
         Make one from the arguments of C{clone:}: the number of clones, or C{auto}, and the
         description of the endpoint that they share. Further ones mean what they mean for
-        L{CloningService}; the folder is C{run} and the endpoint's description by default,
-        such as C{run/tcp-8080}.
+        L{CloningService}; the folder is C{run} and the first endpoint's description by
+        default, such as C{run/tcp-8080}.
 
         @raise CloningError: C{processes} is no number of clones.
         @raise ValueError: a number is none.
@@ -68,8 +72,14 @@ class CloneEndpoint:
             int(maxConnections) if maxConnections else None,
             float(graceTime),
         )
-        path = folder or os.path.join(RUN, re.sub(r"[^\w.-]+", "-", endpoint).strip("-"))
-        return cls(reactor, endpoint, settings, os.path.abspath(path))
+        return cls(reactor, endpoint, settings, folder)
+
+    @property
+    def folder(self) -> str:
+        """
+        The folder's absolute path.
+        """
+        return self._folder if self._isGiven else onlyFolder() or self._folder
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """
@@ -77,8 +87,8 @@ class CloneEndpoint:
 
         @return: fires with the port, and fails as the shared endpoint does.
         """
-        group = groupAt(self._folder, self._settings)
-        sharing: Any = SharingReactor(self._reactor, group)
+        group = groupAt(self.folder, self._settings)
+        sharing: Any = SharingReactor(self._reactor, group, self._settings)
         listening: Deferred[Any] = serverFromString(sharing, self._description).listen(
             protocolFactory
         )

@@ -171,6 +171,8 @@ class Granter:
         """
         Grant the connections that wait and have no permit yet.
         """
+        if self._epoll.closed:
+            return  # clones report while the application stops
         waiting = self.listener.queued
         if self.listener.countsQueue:
             waiting -= self.outstanding

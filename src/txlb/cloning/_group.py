@@ -92,9 +92,12 @@ class CloneGroup:
         self._reactor: Any = None
         self._began = False
         self._ending: Deferred[None] | None = None
+        # Whether all processes of the application end with this one.
+        self._all = False
         self._electCall: Any = None
         self._heirCall: Any = None
         self._lookCall: Any = None
+        self._lastCall: Any = None
         self._deadline = 0.0
         self._handlers: dict[int, Any] = {}
         self._observers: list[Callable[[], object]] = []
@@ -102,7 +105,12 @@ class CloneGroup:
     # Listening
 
     def share(
-        self, name: str, make: MakeSocket, factory: IProtocolFactory, reactor: Any
+        self,
+        name: str,
+        make: MakeSocket,
+        factory: IProtocolFactory,
+        reactor: Any,
+        settings: CloneSettings | None = None,
     ) -> SharedListener:
         """
         Share a listening socket with the other processes. A clone gets it from the manager;
@@ -110,6 +118,7 @@ class CloneGroup:
 
         @param name: the same in all processes.
         @param make: makes it.
+        @param settings: how it is shared; by default like the first one.
         @raise CloningError: there are too many.
         @raise CannotListenError: the address can't be listened on.
         """
@@ -128,7 +137,7 @@ class CloneGroup:
         while unique in known:
             unique, number = f"{name}-{number}", number + 1
         sock = self._inherited.take(unique, make)
-        listener = SharedListener(unique, sock, factory, reactor)
+        listener = SharedListener(unique, sock, factory, reactor, settings or self.settings)
         self._listeners.append(listener)
         return listener
 
@@ -373,6 +382,7 @@ class CloneGroup:
         """
         End this process, as the manager wants.
         """
+        self._all = all
         self.stop().addCallback(lambda _: self._reactor.stop())
 
     def stop(self) -> Deferred[None]:
@@ -391,16 +401,43 @@ class CloneGroup:
             return _follow(ending)
         self._deadline = self._seconds() + self.settings.graceTime
         if self.manager is not None:
+            self._all = True
             if self._rendezvous is not None:
                 self._rendezvous.end()
             self.manager.quit()
         if self.clone is not None:
             self.clone.stop()
+        if self._all:
+            self._acceptLast()
+        else:
+            for listener in self._listeners:
+                listener.stop()
+            self._drainAll()
+        self._look()
+        return _follow(ending)
+
+    def _acceptLast(self) -> None:
+        """
+        Accept the clients that wait while the application stops: the system has told them
+        that they are connected. Later ones are refused, as no process listens any more.
+        """
+        self._lastCall = None
+        more = False
+        for listener in self._listeners:
+            room = listener.room if self.serves else 0
+            if room and listener.accept(room) == room:
+                more = True
+            else:
+                listener.close()
+        if more:
+            self._lastCall = self._reactor.callLater(0, self._acceptLast)
+        else:
+            self._drainAll()
+
+    def _drainAll(self) -> None:
         for listener in self._listeners:
             for transport in tuple(listener.connections):
                 drainProtocol(transport.protocol)
-        self._look()
-        return _follow(ending)
 
     def _forgetCalls(self) -> None:
         for call in (self._electCall, self._heirCall):
@@ -427,7 +464,7 @@ class CloneGroup:
         if waits and now >= self._deadline + LAST and self.manager is not None:
             self.manager.killAll()
             waits = now < self._deadline + 2 * LAST
-        if active or waits:
+        if active or waits or self._lastCall is not None:
             self._lookCall = self._reactor.callLater(LOOK, self._look)
         else:
             self._ended()

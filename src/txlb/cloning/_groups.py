@@ -36,10 +36,16 @@ def groupAt(path: str, settings: CloneSettings) -> CloneGroup:
     """
     Get the group of a folder.
 
-    @raise CloningError: services that share one have different settings.
+    @raise CloningError: the process has another one, or services that share one have
+        different settings.
     """
     group = _groups.get(path)
     if group is None:
+        if _groups:
+            raise CloningError(
+                f"this process is one of {', '.join(_groups)} already, and can't be one of {path} "
+                "as well: give all services of an application the same folder"
+            )
         group = _groups[path] = CloneGroup(path, settings)
     elif (group.settings.processes, group.settings.graceTime) != (
         settings.processes,
@@ -57,6 +63,13 @@ def knownGroup(path: str) -> CloneGroup | None:
     Get the group of a folder, if there is one.
     """
     return _groups.get(path)
+
+
+def onlyFolder() -> str | None:
+    """
+    Return the folder that this process has already, L{None} if there is none.
+    """
+    return next(iter(_groups), None)
 
 
 def begin(group: CloneGroup) -> None:

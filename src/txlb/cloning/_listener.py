@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.cloning._settings import CloneSettings
 from txlb.process import EXHAUSTED, listens
 
 #: Connections that are accepted in one turn of the reactor, if no manager counts them.
@@ -69,6 +70,7 @@ class SharedListener:
     @param sock: listens, and does not block. It is this object's from here.
     @param factory: makes a protocol for each connection.
     @param reactor: watches the connections.
+    @param settings: how it is shared.
     @ivar connections: those that this process has accepted and that have not ended.
     """
 
@@ -76,9 +78,15 @@ class SharedListener:
     _realPortNumber: Any = None
 
     def __init__(
-        self, name: str, sock: socket.socket, factory: IProtocolFactory, reactor: Any
+        self,
+        name: str,
+        sock: socket.socket,
+        factory: IProtocolFactory,
+        reactor: Any,
+        settings: CloneSettings,
     ) -> None:
         self.name = name
+        self.settings = settings
         self.sock = sock
         self.factory = factory
         self.connections: set[Any] = set()
@@ -185,6 +193,15 @@ class SharedListener:
             _log.failure("a connection on {name} can't begin", name=self.name)
             transport.abortConnection()
 
+    @property
+    def room(self) -> int:
+        """
+        The connections that may be accepted at once now: L{BATCH}, or what is left of
+        C{maxConnections}.
+        """
+        limit = self.settings.maxConnections
+        return BATCH if limit is None else max(0, min(BATCH, limit - len(self.connections)))
+
     def _addressOf(self, sock: socket.socket, peer: Any) -> Any:
         if sock.family == socket.AF_UNIX:
             return address.UNIXAddress(peer or None)
@@ -256,7 +273,8 @@ class SharedListener:
 
     def close(self) -> None:
         """
-        Close the socket. It goes on listening in the other processes.
+        Close the socket. It goes on listening in the other processes. It may be closed
+        already.
         """
         self.stop()
         self.sock.close()

@@ -134,7 +134,7 @@ class CloneManager:
         # A service has one group that serves; here each listener's does, and none of them
         # gets its clients from a relay.
         groups = [
-            ProxyGroup(each.name, self._settings.scheduler, not number, whenAllDown="close")
+            ProxyGroup(each.name, each.settings.scheduler, not number, whenAllDown="close")
             for number, each in enumerate(self._listeners)
         ]
         addresses = [each.address for each in self._listeners]
@@ -335,9 +335,9 @@ class CloneManager:
     def _takeIn(self, record: Record, hello: Hello) -> None:
         # A host has an address; the manager connects to none of them.
         address = f"unix:{record.name}"
-        limit = self._settings.maxConnections
         for granter in self._granters:
             group = granter.listener.name
+            limit = granter.listener.settings.maxConnections
             if record.name not in {host.name for host in granter.pool.hosts}:
                 self.pools.addHost(SERVICE, group, record.name, address, maxConnections=limit)
             if record.draining:

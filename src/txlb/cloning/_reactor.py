@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._listener import SharedListener
+from txlb.cloning._settings import CloneSettings
 from txlb.errors import AddressError, ListenError
 from txlb.model import UNIXAddress
 from txlb.process import listenUNIX, removeStaleSocket
@@ -32,11 +33,15 @@ class SharingReactor:
 
     @param reactor: the real one.
     @param group: has the listeners.
+    @param settings: how they are shared; by default as the group's first one.
     """
 
-    def __init__(self, reactor: Any, group: CloneGroup) -> None:
+    def __init__(
+        self, reactor: Any, group: CloneGroup, settings: CloneSettings | None = None
+    ) -> None:
         self._reactor = reactor
         self._group = group
+        self._settings = settings
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -121,7 +126,7 @@ class SharingReactor:
         return self._share(f"descriptor-{fileDescriptor}", make, factory)
 
     def _share(self, name: str, make: Any, factory: IProtocolFactory) -> SharedPort:
-        return SharedPort(self._group.share(name, make, factory, self._reactor))
+        return SharedPort(self._group.share(name, make, factory, self._reactor, self._settings))
 
 
 @implementer(IListeningPort)

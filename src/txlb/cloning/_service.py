@@ -27,8 +27,8 @@ class CloningService(Service):
     manager; it starts the clones, which run the same C{.tac}, and grants them the
     connections that come.
 
-    Several of them in one application share the processes, if they have the same
-    C{folder}.
+    Several of them in one application share the processes, so they have the same
+    C{processes}, C{graceTime} and C{folder}.
 
     @param endpoint: a server endpoint's description, as for
         L{twisted.internet.endpoints.serverFromString}: C{"tcp:8080"}.
@@ -71,7 +71,7 @@ class CloningService(Service):
         """
         if self._group is None:
             self._group = group = groupAt(folderOf(self, self.folder), self.settings)
-            sharing: Any = SharingReactor(pickedReactor(), group)
+            sharing: Any = SharingReactor(pickedReactor(), group, self.settings)
             found: list[Any] = []
             listening = serverFromString(sharing, self.endpoint).listen(self.factory)
             listening.addBoth(found.append)
