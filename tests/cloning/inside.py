@@ -97,10 +97,14 @@ class InsideSpawner:
             self._case.clone(birth, {name: os.dup(fd) for name, fd in sockets.items()})
         return number
 
+    def kill(self, pid: int) -> None:
+        self._case.killed.append(pid)
+
 
 class InsideTestCase(SynchronousTestCase):
     """
     @ivar spawned: what was started, and what to call if it ends.
+    @ivar killed: the processes that were killed.
     @ivar starts: whether processes do start.
     """
 
@@ -113,6 +117,7 @@ class InsideTestCase(SynchronousTestCase):
         self.addCleanup(self.reactor.close)
         self.folder = self.makeFolder()
         self.spawned: list[tuple[Birth, Callable[[int, str], object]]] = []
+        self.killed: list[int] = []
         self.starts = True
         self.groups: list[CloneGroup] = []
         self.addCleanup(self.endAll)

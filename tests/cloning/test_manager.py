@@ -11,7 +11,7 @@ from unittest import mock
 
 from tests.cloning.inside import InsideTestCase
 from txlb.cloning import CloneGroup
-from txlb.cloning._manager import PATIENCE, SERVICE, CloneManager
+from txlb.cloning._manager import PATIENCE, SERVICE, START_PATIENCE, CloneManager
 from txlb.wire import (
     Bye,
     Grant,
@@ -235,8 +235,11 @@ class StrangerTests(InsideTestCase):
 
     def test_notWaitedFor(self) -> None:
         """
-        A clone that was started and does not join in time is started again.
+        A clone that was started and does not join in time is killed, once, and started
+        again when it has ended.
         """
-        self.pass_(PATIENCE + 1, 100)
-        self.manager._fill()
-        self.assertEqual(len(self.spawned), 4)
+        self.pass_(START_PATIENCE + 3, 300)
+        self.assertEqual(self.killed, [1000, 1001])
+        for number, (_, ended) in enumerate(tuple(self.spawned)):
+            ended(1000 + number, "signal 9")
+        self.until(lambda: len(self.spawned) == 4)

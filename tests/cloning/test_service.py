@@ -318,8 +318,29 @@ class EndpointTests(FolderTestCase):
             groupAt(self.place + "2", CloneSettings(1))
 
     def test_wrong(self) -> None:
-        self.assertRaises(ValueError, self.endpoint, "clone:many:tcp\\:8080")
-        self.assertRaises(CloningError, self.endpoint, "clone:0:tcp\\:8080")
+        for wrong in (
+            "many:tcp\\:1",
+            "0:tcp\\:1",
+            "1:tcp\\:1:graceTime=x",
+            "1:tcp\\:1:maxConnections=0",
+        ):
+            self.assertRaises(CloningError, self.endpoint, f"clone:{wrong}")
+
+    def test_notShared(self) -> None:
+        """
+        An endpoint of another kind, or of none, is an error; so is an address in use, as
+        it is of other endpoints.
+        """
+        for inner in ("stdio\\:", "nope\\:1"):
+            endpoint = self.endpoint(f"clone:1:{inner}:folder={self.place}")
+            self.assertRaises(CloningError, endpoint.listen, EchoFactory(b"x"))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            number = taken.getsockname()[1]
+            inner = f"tcp\\:{number}\\:interface\\=127.0.0.1"
+            endpoint = self.endpoint(f"clone:1:{inner}:folder={self.place}")
+            self.failureResultOf(endpoint.listen(EchoFactory(b"x")), CannotListenError)
 
     def test_badFolder(self) -> None:
         """
@@ -328,6 +349,7 @@ class EndpointTests(FolderTestCase):
         os.makedirs(self.place)
         os.chmod(self.place, 0o755)
         group = groupAt(self.place, CloneSettings(1))
+        group._inherited = Inherited(self.place, None)
         group._reactor = self.reactor
         with self.assertRaisesRegex(SystemExit, "txlb: others can enter folder"):
             begin(group)
@@ -434,8 +456,29 @@ class InheritedTests(FolderTestCase):
         self.addCleanup(listener.close)
         self.patch(Link, "receive", mock.Mock(side_effect=TimeoutError("timed out")))
         inherited = Inherited(self.place, None)
-        with self.assertRaisesRegex(CannotListenError, "timed out"):
+        with self.assertRaisesRegex(CloningError, "gives no listening sockets: timed out"):
             inherited.ask(self.reactor)
+
+    def test_errors(self) -> None:
+        """
+        A process that has started writes to the standard error of the application.
+        """
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        copied: list[tuple[int, int]] = []
+        self.patch(os, "dup2", lambda *pair: copied.append(pair))
+        inherited = Inherited(self.place, Birth(self.place, 0, 0, False, {}, write))
+        inherited.started()
+        inherited.started()
+        self.assertEqual(copied, [(write, 2)])
+        self.assertRaises(OSError, os.fstat, write)
+
+    def test_otherApplication(self) -> None:
+        inherited = Inherited(self.place, None)
+        inherited.check(("tcp-80",))
+        inherited._names = ("tcp-81",)
+        with self.assertRaisesRegex(CloningError, "a folder of its own"):
+            inherited.check(("tcp-80",))
 
     def test_first(self) -> None:
         """

@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import sys
 from typing import Any
+from unittest import mock
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.cloning._identity import ENVIRONMENT, Birth
-from txlb.cloning._spawner import _STARTED_IN, Spawner, cloneCommand
+from txlb.cloning._spawner import _STARTED_IN, MOST_SAID, Spawner, cloneCommand, lastWords
 
 
 class CommandTests(SynchronousTestCase):
@@ -63,17 +64,19 @@ class CommandTests(SynchronousTestCase):
 
 
 class FakeProcess:
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, signals: list[str]) -> None:
         self.pid = pid
+        self.signalProcess = signals.append
 
 
 class FakeReactor:
     def __init__(self) -> None:
         self.spawned: list[tuple[Any, ...]] = []
+        self.signals: list[str] = []
 
     def spawnProcess(self, protocol: Any, *arguments: Any, **named: Any) -> FakeProcess:
         self.spawned.append((protocol, *arguments, named))
-        return FakeProcess(41 + len(self.spawned))
+        return FakeProcess(41 + len(self.spawned), self.signals)
 
 
 class SpawnerTests(SynchronousTestCase):
@@ -94,14 +97,55 @@ class SpawnerTests(SynchronousTestCase):
         protocol, path, command, environment, folder, named = reactor.spawned[0]
         self.assertEqual((path, command), ("program", ["program", "argument"]))
         self.assertEqual(folder, _STARTED_IN)
-        self.assertEqual(named, {"childFDs": {0: 0, 1: 1, 2: 2, 3: 9, 4: 11}})
-        self.assertEqual(
-            Birth.take(environment), Birth("/run/app", 2, 1, False, {"tcp-80": 3, "tcp-81": 4})
-        )
+        errors = named["childFDs"].pop(2)
+        self.assertEqual(named, {"childFDs": {0: 0, 1: 1, 3: 9, 4: 11, 5: 2}})
+        listeners = {"tcp-80": 3, "tcp-81": 4}
+        self.assertEqual(Birth.take(environment), Birth("/run/app", 2, 1, False, listeners, 5))
         self.assertNotIn(ENVIRONMENT, environment)
+        os.write(errors, b"txlb: the folder is wrong\n")
         protocol.processEnded(Failure(ProcessTerminated(1)))
-        self.assertEqual(ends[0][0], 42)
-        self.assertIn("exit code 1", ends[0][1])
+        self.assertEqual(ends, [(42, "exit status 1: the folder is wrong")])
+        self.assertRaises(OSError, os.fstat, errors)
+
+    def test_kill(self) -> None:
+        """
+        A process is killed as long as it runs.
+        """
+        reactor = FakeReactor()
+        spawner = Spawner(reactor, ["program"])
+        pid = spawner.spawn(Birth("/run/app", -1, 0, True, {}), {}, lambda *_: None)
+        spawner.kill(pid)
+        reactor.spawned[0][0].processEnded(Failure(ProcessTerminated(None, 9)))
+        spawner.kill(pid)
+        self.assertEqual(reactor.signals, ["KILL"])
+
+    def test_notStarted(self) -> None:
+        """
+        Nothing stays open if the system starts no process.
+        """
+        reactor = FakeReactor()
+        self.patch(reactor, "spawnProcess", mock.Mock(side_effect=OSError(11, "no room")))
+        opened = os.memfd_create("errors")
+        self.patch(os, "memfd_create", mock.Mock(return_value=opened))
+        spawner = Spawner(reactor, ["program"])
+        birth = Birth("/run/app", -1, 0, True, {})
+        self.assertRaises(OSError, spawner.spawn, birth, {}, lambda *_: None)
+        self.assertRaises(OSError, os.fstat, opened)
+
+    def test_lastWords(self) -> None:
+        """
+        A traceback becomes the line of code and the error.
+        """
+        traceback = (
+            "Unhandled Error\nTraceback (most recent call last):\n"
+            '  File "/x/sob.py", line 1, in load\n    eval()\n'
+            '  File "app.tac", line 7, in <module>\n    raise\n'
+            "builtins.ValueError: boom\n\n\nFailed to load application: boom\n"
+        )
+        self.assertEqual(lastWords(traceback), "app.tac, line 7: boom")
+        self.assertEqual(lastWords("\n  \n"), "")
+        self.assertEqual(lastWords("a\n b   c "), "b c")
+        self.assertEqual(len(lastWords("x" * 9999)), MOST_SAID)
 
     def test_ended(self) -> None:
         reactor = FakeReactor()

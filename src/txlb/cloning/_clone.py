@@ -62,6 +62,7 @@ class Clone:
     @ivar whenLost: is called if the manager has gone.
     @ivar whenTold: is called if the manager wants this process to end: with L{True} if
         the whole application stops.
+    @ivar whenRefused: is called with the reason if the manager does not take it in.
     @ivar whenTaking: is called if this process is to manage.
     """
 
@@ -81,6 +82,7 @@ class Clone:
         self.spawned = False
         self.whenLost: Callable[[], object] = _nothing
         self.whenTold: Callable[[bool], object] = _ignore
+        self.whenRefused: Callable[[str], object] = _ignore
         self.whenTaking: Callable[[Link], object] = _ignore
         self._processes = processes
         self._reactor = reactor
@@ -174,8 +176,7 @@ class Clone:
             self.identity.slot = message.slot
             self.serveFreely(False)
         elif isinstance(message, Refused):
-            _log.error("the manager refuses this process: {reason}", reason=message.reason)
-            self.whenTold(False)
+            self.whenRefused(message.reason)
         elif isinstance(message, (Drain, Quit)):
             self.whenTold(isinstance(message, Quit))
         elif isinstance(message, Take) and self._link is not None:

@@ -8,8 +8,9 @@ import os
 import re
 from typing import Any
 
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
@@ -20,7 +21,10 @@ from zope.interface import implementer
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._groups import RUN, begin, end, groupAt, onlyFolder
 from txlb.cloning._reactor import SharingReactor
+from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
+from txlb.cloning._sharedendpoint import listenOn
+from txlb.cloning._startup import isTwistd, startingUp
 
 
 @implementer(IStreamServerEndpoint)
@@ -63,15 +67,16 @@ class CloneEndpoint:
         L{CloningService}; the folder is C{run} and the first endpoint's description by
         default, such as C{run/tcp-8080}.
 
-        @raise CloningError: C{processes} is no number of clones.
-        @raise ValueError: a number is none.
+        @raise CloningError: a setting is wrong.
+        @raise SystemExit: likewise, if C{twistd} starts the program.
         """
-        settings = CloneSettings(
-            processCount(processes if processes == "auto" else int(processes)),
-            scheduler,
-            int(maxConnections) if maxConnections else None,
-            float(graceTime),
-        )
+        with startingUp():
+            settings = CloneSettings(
+                processCount(processes if processes == "auto" else _number("processes", processes)),
+                scheduler,
+                _number("maxConnections", maxConnections) if maxConnections else None,
+                _number("graceTime", graceTime, float),
+            )
         return cls(reactor, endpoint, settings, folder)
 
     @property
@@ -85,19 +90,21 @@ class CloneEndpoint:
         """
         Listen. The clones begin when the reactor runs.
 
-        @return: fires with the port, and fails as the shared endpoint does.
+        @return: fires with the port, or fails with L{CannotListenError}.
+        @raise CloningError: the endpoint can't be shared, or the folder can't be used.
+        @raise SystemExit: there is an error, and C{twistd} starts the program.
         """
-        group = groupAt(self.folder, self._settings)
-        sharing: Any = SharingReactor(self._reactor, group, self._settings)
-        listening: Deferred[Any] = serverFromString(sharing, self._description).listen(
-            protocolFactory
-        )
-
-        def listens(port: IListeningPort) -> IListeningPort:
-            self._reactor.callWhenRunning(begin, group)
-            return ClonePort(port, group)
-
-        return listening.addCallback(listens)
+        with startingUp():
+            group = groupAt(self.folder, self._settings)
+            sharing = SharingReactor(self._reactor, group, self._settings)
+            try:
+                port = listenOn(sharing, self._description, protocolFactory)
+            except CannotListenError:
+                if not isTwistd():
+                    return defer.fail()
+                raise
+        self._reactor.callWhenRunning(begin, group)
+        return defer.succeed(ClonePort(port, group))
 
 
 @implementer(IListeningPort)
@@ -127,3 +134,10 @@ class ClonePort:
 
     def getHost(self) -> Any:
         return self._port.getHost()
+
+
+def _number(name: str, word: str, kind: Any = int) -> Any:
+    try:
+        return kind(word)
+    except ValueError:
+        raise CloningError(f"{name} is {word!r}, no number") from None

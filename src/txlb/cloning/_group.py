@@ -26,6 +26,7 @@ from txlb.cloning._manager import CloneManager
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
+from txlb.cloning._startup import exitStatus
 from txlb.wire import MAX_LISTENERS
 
 #: Seconds between two tries to find the manager, if there is one and it has no socket yet.
@@ -184,6 +185,11 @@ class CloneGroup:
         """
         if self._rendezvous is not None:
             return
+        if self._reactor is None or self._inherited is None:
+            raise CloningError(
+                f"the application of folder {self.folder} listens on nothing that can be cloned"
+            )
+        self._inherited.check(tuple(each.name for each in self._listeners))
         path = self.folder if self._birth is None else self._birth.folder
         self._rendezvous = self._makeRendezvous(path)
         self._reactor.callWhenRunning(self._begin)
@@ -194,7 +200,7 @@ class CloneGroup:
         self._began = True
         birth, inherited = self._birth, self._inherited
         if inherited is not None:
-            inherited.closeUnused()
+            inherited.started()
         heir = birth is not None and birth.heir
         if birth is not None:
             self.identity.slot = birth.slot
@@ -204,6 +210,7 @@ class CloneGroup:
         )
         clone.whenLost = self._managerLost
         clone.whenTold = self._told
+        clone.whenRefused = self._refused
         clone.whenTaking = self._take
         clone.spawned = birth is not None
         self._handle()
@@ -222,12 +229,7 @@ class CloneGroup:
         try:
             self._manage(clone, 0.0)
         except OSError as problem:
-            _log.error(
-                "folder {folder}: {problem}; this process ends",
-                folder=self.folder,
-                problem=problem.strerror,
-            )
-            self._reactor.stop()
+            self._refused(f"folder {self.folder}: {problem.strerror}")
 
     def _lock(self) -> bool:
         return self._rendezvous is not None and self._rendezvous.tryLock()
@@ -384,6 +386,14 @@ class CloneGroup:
         """
         self._all = all
         self.stop().addCallback(lambda _: self._reactor.stop())
+
+    def _refused(self, reason: str) -> None:
+        """
+        End this process with exit status 1, as it can't do its work.
+        """
+        _log.error("this process ends: {reason}", reason=reason)
+        exitStatus.failed = True
+        self._told(False)
 
     def stop(self) -> Deferred[None]:
         """

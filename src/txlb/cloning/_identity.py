@@ -61,6 +61,8 @@ class Birth:
     @ivar generation: the release of the application that it runs.
     @ivar heir: whether it is to become the manager.
     @ivar listeners: the descriptors of the listening sockets by their names.
+    @ivar errors: the descriptor of its standard error, once it has started; until then it
+        writes to a file that the manager reads. -1 if it has its standard error already.
     """
 
     folder: str
@@ -68,6 +70,7 @@ class Birth:
     generation: int
     heir: bool
     listeners: dict[str, int]
+    errors: int = -1
 
     def write(self) -> str:
         """

@@ -9,11 +9,9 @@ import os
 import socket
 from collections.abc import Callable
 
-from twisted.internet.error import CannotListenError
-
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link, closeAll
-from txlb.cloning._rendezvous import connectTo
+from txlb.cloning._rendezvous import CloningError, connectTo
 from txlb.process import SocketFile, UntrustedPath
 from txlb.wire import GRANTS_VERSION, GrantsError, Hello, Welcome
 
@@ -37,8 +35,10 @@ class Inherited:
     def __init__(self, folder: str, birth: Birth | None) -> None:
         self._folder = folder
         self._descriptors: dict[str, int] = dict(birth.listeners) if birth else {}
+        self._errors = birth.errors if birth else -1
         self._asks = birth is None
         self._files: list[SocketFile] = []
+        self._names: tuple[str, ...] = ()
 
     def take(self, name: str, make: MakeSocket) -> socket.socket:
         """
@@ -62,6 +62,8 @@ class Inherited:
     def ask(self, reactor: object) -> None:
         """
         Ask the manager for them, if there is one and this process was not started by it.
+
+        @raise CloningError: it gives none, or the folder is another user's.
         """
         if not self._asks:
             return
@@ -72,10 +74,39 @@ class Inherited:
             return  # this is the first process, or start() tells what is wrong
         try:
             self._descriptors = _askFor(link)
+            self._names = tuple(self._descriptors)
         except (OSError, GrantsError) as problem:
-            raise CannotListenError(self._folder, 0, problem) from None
+            raise CloningError(
+                f"folder {self._folder}: process {link.pid} manages there, and gives no "
+                f"listening sockets: {problem}"
+            ) from None
         finally:
             link.close()
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """
+        Check that the manager's listeners are those of this process.
+
+        @param names: of the latter.
+        @raise CloningError: another application is in the folder.
+        """
+        if self._names and self._names != names:
+            raise CloningError(
+                f"folder {self._folder} is in use by an application with the listeners "
+                f"{', '.join(self._names)}, and this one has {', '.join(names)}: give each "
+                "application a folder of its own"
+            )
+
+    def started(self) -> None:
+        """
+        Close the sockets that no listener of this process wants, and write to the
+        standard error of the application from now on.
+        """
+        self.closeUnused()
+        errors, self._errors = self._errors, -1
+        if errors >= 0:
+            os.dup2(errors, 2)
+            os.close(errors)
 
     def closeUnused(self) -> None:
         """
@@ -100,7 +131,7 @@ class Inherited:
 def _askFor(link: Link) -> dict[str, int]:
     hello = Hello(GRANTS_VERSION, -1, 0, needsSockets=True)
     if link.uid != os.geteuid() or not link.send(hello):
-        raise GrantsError("the manager does not listen")
+        raise GrantsError(f"it is user {link.uid}'s, or reads nothing")
     message, descriptors = link.receive(ANSWER)
     if isinstance(message, Welcome) and len(descriptors) == len(message.listeners):
         return dict(zip(message.listeners, descriptors, strict=True))

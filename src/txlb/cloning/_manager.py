@@ -22,7 +22,7 @@ from txlb.cloning._granter import Granter
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
-from txlb.cloning._record import Account, Record
+from txlb.cloning._record import Account, Record, Start
 from txlb.cloning._rendezvous import Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
@@ -53,8 +53,12 @@ HEARTBEAT = 0.25
 #: Processes that may have connected and not introduced themselves, and clones, at most.
 MOST_PROCESSES = 1024
 
-#: Seconds after which a clone that has not joined is no longer waited for.
+#: Seconds for which a process that has connected may say nothing before it is dropped.
 PATIENCE = 30.0
+
+#: Seconds after its start in which a clone has to join. Many of them that import much on
+#: few CPUs need a while.
+START_PATIENCE = 60.0
 
 #: Seconds before a clone is started in the place of one that ended early; they double up
 #: to the second value.
@@ -115,7 +119,8 @@ class CloneManager:
         self._reactor = reactor
         self._seconds = seconds
         self._sock: socket.socket | None = None
-        self._starting: dict[int, float] = {}
+        # The processes that have not joined yet, by slot.
+        self._starting: dict[int, Start] = {}
         self._delay = FIRST_DELAY
         self._fillCall: Any = None
         self._number = 0
@@ -405,45 +410,57 @@ class CloneManager:
         Start the clones that are missing.
         """
         self._fillCall = None
-        now = self._seconds()
-        for slot, since in tuple(self._starting.items()):
-            if since + PATIENCE < now:
-                del self._starting[slot]
         serving = sum(not each.draining for each in self.clones)
         starting = sum(slot >= 0 for slot in self._starting)
         for _ in range(self._settings.processes - serving - starting):
             self.spawn()
+
+    def _lookForLate(self, now: float) -> None:
+        """
+        End processes that do not join: their C{.tac} may wait for something for ever.
+        """
+        for start in tuple(self._starting.values()):
+            if now - start.since > START_PATIENCE and not start.killed:
+                start.killed = True
+                _log.error(
+                    "{name} has not joined {seconds:g} s after its start: process {pid} is killed",
+                    name=start.name,
+                    seconds=START_PATIENCE,
+                    pid=start.pid,
+                )
+                self._spawner.kill(start.pid)
 
     def spawn(self, heir: bool = False) -> None:
         """
         Start a clone, or an heir.
         """
         slot = -1 if heir else self._freeSlot()
-        now = self._seconds()
-        self._starting[slot] = now
+        start = self._starting[slot] = Start(slot, self._seconds())
         birth = Birth(self._rendezvous.path, slot, self.generation, heir, {})
         sockets = {each.name: each.sock.fileno() for each in self._listeners}
         try:
-            self._spawner.spawn(birth, sockets, lambda pid, how: self._ended(slot, pid, how, now))
+            start.pid = self._spawner.spawn(birth, sockets, partial(self._ended, start))
         except OSError as problem:
-            self._ended(slot, -1, str(problem), now)
+            self._ended(start, -1, str(problem))
 
-    def _ended(self, slot: int, pid: int, how: str, since: float) -> None:
-        joined = self._starting.pop(slot, None) is None
+    def _ended(self, start: Start, pid: int, how: str) -> None:
+        slot = start.slot
+        joined = self._starting.get(slot) is not start
+        if not joined:
+            del self._starting[slot]
         if self.quitting or self._sock is None:
             return
-        if joined and self._seconds() - since >= SETTLED:
+        if joined and self._seconds() - start.since >= SETTLED:
             self._delay = FIRST_DELAY
             return
         if not joined and self._rolling and slot >= 0:
             self._rollFailed(how)
             return
-        name = f"clone{slot}" if slot >= 0 else "the heir"
         if self._delay == FIRST_DELAY:
             _log.error(
                 "{name} ended soon after its start: {how}; it is started again, after longer "
                 "and longer pauses",
-                name=name,
+                name=start.name,
                 how=how,
             )
         if self._fillCall is not None:
@@ -509,6 +526,7 @@ class CloneManager:
         self._number = (self._number + 1) % 2**64
         now = self._seconds()
         self.pools.advance(now)
+        self._lookForLate(now)
         for record in tuple(self.records.values()):
             if record.joined:
                 record.link.send(Ping(self._number))

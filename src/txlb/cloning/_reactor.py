@@ -34,11 +34,13 @@ class SharingReactor:
     @param reactor: the real one.
     @param group: has the listeners.
     @param settings: how they are shared; by default as the group's first one.
+    @ivar count: how many listeners it has made.
     """
 
     def __init__(
         self, reactor: Any, group: CloneGroup, settings: CloneSettings | None = None
     ) -> None:
+        self.count = 0
         self._reactor = reactor
         self._group = group
         self._settings = settings
@@ -126,7 +128,9 @@ class SharingReactor:
         return self._share(f"descriptor-{fileDescriptor}", make, factory)
 
     def _share(self, name: str, make: Any, factory: IProtocolFactory) -> SharedPort:
-        return SharedPort(self._group.share(name, make, factory, self._reactor, self._settings))
+        listener = self._group.share(name, make, factory, self._reactor, self._settings)
+        self.count += 1
+        return SharedPort(listener)
 
 
 @implementer(IListeningPort)

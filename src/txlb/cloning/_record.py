@@ -77,3 +77,27 @@ class Record:
         Its connections, and the permits that it has not used yet.
         """
         return sum(len(each.leases) for each in self.accounts)
+
+
+@dataclass(eq=False)
+class Start:
+    """
+    A process that was started and has not joined yet. The L{CloneManager} owns it.
+
+    @ivar slot: the place of the clone; -1 for an heir.
+    @ivar since: when it was started, in seconds of the manager's clock.
+    @ivar pid: the process; -1 if the system has started none.
+    @ivar killed: whether it has taken too long, and was killed.
+    """
+
+    slot: int
+    since: float
+    pid: int = -1
+    killed: bool = False
+
+    @property
+    def name(self) -> str:
+        """
+        A name for people.
+        """
+        return f"clone{self.slot}" if self.slot >= 0 else "the heir"

@@ -157,8 +157,10 @@ def connectTo(path: str) -> socket.socket:
 
     @raise OSError: there is no folder, no manager, or it has no room.
     @raise UntrustedPath: root can't trust a symbolic link on the way.
+    @raise CloningError: the folder is another user's, or others can enter it.
     """
     with Folder.at(path) as folder:
+        _checkOwn(path, os.stat(".", dir_fd=folder.descriptor))
         return _connect(folder)
 
 

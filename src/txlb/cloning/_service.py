@@ -9,9 +9,7 @@ from typing import Any
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import IServiceCollection, Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.cloning._group import CloneGroup
@@ -19,6 +17,8 @@ from txlb.cloning._groups import begin, end, folderOf, groupAt
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
+from txlb.cloning._sharedendpoint import listenOn
+from txlb.cloning._startup import startingUp
 
 
 class CloningService(Service):
@@ -41,7 +41,8 @@ class CloningService(Service):
     @param graceTime: seconds that a clone which ends gives its connections, 0 or more.
     @param folder: where the processes find each other; by default C{run/NAME} in the
         working directory, after the name of the application.
-    @raise CloningError: C{processes} is neither, or C{graceTime} is negative.
+    @raise CloningError: a setting is wrong.
+    @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class CloningService(Service):
         graceTime: float = 30.0,
         folder: str | None = None,
     ) -> None:
-        if not graceTime >= 0:
-            raise CloningError(f"graceTime is {graceTime!r}: give 0 seconds or more")
         self.endpoint = endpoint
         self.factory = factory
         self.folder = folder
-        self.settings = CloneSettings(processCount(processes), scheduler, maxConnections, graceTime)
+        with startingUp():
+            self.settings = CloneSettings(
+                processCount(processes), scheduler, maxConnections, graceTime
+            )
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
 
@@ -68,18 +70,14 @@ class CloningService(Service):
         Listen, while the process has the rights for it.
 
         @raise CannotListenError: that can't be done.
+        @raise CloningError: the endpoint can't be shared, or the folder can't be used.
+        @raise SystemExit: one of them, if C{twistd} starts the application.
         """
         if self._group is None:
-            self._group = group = groupAt(folderOf(self, self.folder), self.settings)
-            sharing: Any = SharingReactor(pickedReactor(), group, self.settings)
-            found: list[Any] = []
-            listening = serverFromString(sharing, self.endpoint).listen(self.factory)
-            listening.addBoth(found.append)
-            if not found:
-                raise CloningError(f"endpoint {self.endpoint} does not listen at once")
-            if isinstance(found[0], Failure):
-                found[0].raiseException()
-            self.port = found[0]
+            with startingUp():
+                self._group = group = groupAt(folderOf(self, self.folder), self.settings)
+                sharing = SharingReactor(pickedReactor(), group, self.settings)
+                self.port = listenOn(sharing, self.endpoint, self.factory)
 
     def startService(self) -> None:
         """
@@ -124,13 +122,17 @@ def cloneApplication(
 
     @param application: as L{twisted.application.service.Application} makes it.
     @raise CloningError: there is nothing to clone, or a setting is wrong.
+    @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
-    service = _Cloning(
-        application, CloneSettings(processCount(processes), scheduler, None, graceTime), folder
-    )
-    service.take(IServiceCollection(application))
-    if not service.count:
-        raise CloningError("the application listens on nothing that can be cloned")
+    with startingUp():
+        settings = CloneSettings(processCount(processes), scheduler, None, graceTime)
+        service = _Cloning(application, settings, folder)
+        service.take(IServiceCollection(application))
+        if not service.count:
+            raise CloningError(
+                "the application listens on nothing that can be cloned: add the services first, "
+                "TCPServer, SSLServer, UNIXServer or StreamServerEndpointService"
+            )
     # It is the first one, so that the others find it ready when they listen.
     service.setServiceParent(application)
     collection: Any = IServiceCollection(application)
@@ -172,7 +174,8 @@ class _Cloning(Service):
         Be ready before the other services listen.
         """
         if self._group is None:
-            self._group = groupAt(folderOf(self, self._folder), self._settings)
+            with startingUp():
+                self._group = groupAt(folderOf(self, self._folder), self._settings)
             self._reactor.found = SharingReactor(pickedReactor(), self._group)
 
     def startService(self) -> None:

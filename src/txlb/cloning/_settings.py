@@ -4,11 +4,15 @@ How an application is cloned.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from txlb.cloning._rendezvous import CloningError
+from txlb.errors import ModelError
+from txlb.model import ProxyHost
+from txlb.schedulers import canonicalWord
 
 #: Clones of one application, at most.
 MOST_CLONES = 256
@@ -24,12 +28,27 @@ class CloneSettings:
     @ivar maxConnections: the most that a clone has on each listener; L{None} for no limit.
         Clients wait in the accept queue.
     @ivar graceTime: seconds that a clone which ends gives its connections.
+    @raise CloningError: a setting is wrong.
     """
 
     processes: int
     scheduler: str = "leastc"
     maxConnections: int | None = None
     graceTime: float = 30.0
+
+    def __post_init__(self) -> None:
+        processCount(self.processes)
+        grace = self.graceTime
+        if isinstance(grace, bool) or not isinstance(grace, (int, float)):
+            raise CloningError(f"graceTime is {grace!r}, no number of seconds")
+        if not 0 <= grace < math.inf:
+            raise CloningError(f"graceTime is {grace!r}: give 0 seconds or more")
+        try:
+            canonicalWord(self.scheduler)
+            # A clone is a host of the manager's pools; it has no address.
+            ProxyHost("clones", "unix:clone", 0, maxConnections=self.maxConnections)
+        except ModelError as problem:
+            raise CloningError(str(problem)) from None
 
 
 def processCount(processes: object) -> int:

@@ -5,13 +5,13 @@ Starts processes of the application: clones, and heirs of the manager.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txlb.cloning._identity import ENVIRONMENT, Birth
@@ -29,10 +29,16 @@ _STARTED_IN = os.getcwd()
 _WITH_VALUE = frozenset({"--pidfile", "--uid", "-u", "--gid", "-g", "--rundir", "-d", "--chroot"})
 _BARE = frozenset({"-n", "--nodaemon", "--originalname", "-o"})
 
+#: What twistd says of an application that it can't load, and the places in a traceback.
+_TWISTDS = "Failed to load application: "
+_PLACE = re.compile(r'^ *File "(.*)", line (\d+), in ', re.MULTILINE)
+
+#: Bytes of a process's last errors that are read, and characters of them that are told.
+MOST_READ = 65536
+MOST_SAID = 500
+
 #: Options that name the log. Processes that rotate one file lose lines, so each has its own.
 _LOG = frozenset({"-l", "--logfile"})
-
-_log = Logger()
 
 
 class Spawner:
@@ -47,6 +53,8 @@ class Spawner:
     def __init__(self, reactor: Any, command: list[str] | None = None) -> None:
         self._reactor = reactor
         self._command = command
+        # The processes that have not ended, by PID.
+        self._running: dict[int, Any] = {}
 
     def spawn(
         self,
@@ -64,39 +72,92 @@ class Spawner:
         @raise OSError: the system starts no process.
         """
         numbers = {name: FIRST + index for index, name in enumerate(sockets)}
-        told = Birth(birth.folder, birth.slot, birth.generation, birth.heir, numbers)
+        told = replace(birth, listeners=numbers, errors=FIRST + len(numbers))
         environment = {**os.environ, ENVIRONMENT: told.write()}
-        descriptors = {0: 0, 1: 1, 2: 2}
+        # It is a file and no pipe, so that the process can write if this one has ended.
+        errors = os.memfd_create("errors")
+        descriptors = {0: 0, 1: 1, 2: errors, told.errors: 2}
         descriptors.update({numbers[name]: fd for name, fd in sockets.items()})
         # Twisted starts it by posix_spawn(), which is quicker, if no folder is given.
         folder = None if os.getcwd() == _STARTED_IN else _STARTED_IN
         name = "" if birth.heir else f"clone{birth.slot}"
         command = self._command or cloneCommand(sys.argv, sys.orig_argv, name)
-        protocol = _Process(ended)
-        transport = self._reactor.spawnProcess(
-            protocol, command[0], command, environment, folder, childFDs=descriptors
-        )
+
+        def over(pid: int, how: str) -> None:
+            self._running.pop(pid, None)
+            ended(pid, how)
+
+        protocol = _Process(over, errors)
+        try:
+            transport = self._reactor.spawnProcess(
+                protocol, command[0], command, environment, folder, childFDs=descriptors
+            )
+        except BaseException:
+            os.close(errors)
+            raise
         # The transport forgets it when the process ends.
         protocol.pid = transport.pid
+        self._running[protocol.pid] = transport
         return protocol.pid
+
+    def kill(self, pid: int) -> None:
+        """
+        Kill a process that was started here. One that has ended is left alone.
+        """
+        transport = self._running.get(pid)
+        if transport is not None:
+            transport.signalProcess("KILL")
 
 
 class _Process(ProcessProtocol):
     """
     A process that was started.
+
+    @param errors: the file that its errors go to while it starts, which is this object's
+        from here.
     """
 
     pid = -1
 
-    def __init__(self, ended: Callable[[int, str], object]) -> None:
+    def __init__(self, ended: Callable[[int, str], object], errors: int) -> None:
         self._ended = ended
+        self._errors = errors
 
     def processEnded(self, reason: Failure) -> None:
         """
         Tell how it ended.
         """
-        how = "exit status 0" if reason.check(ProcessDone) else reason.getErrorMessage()
-        self._ended(self.pid, how)
+        value: Any = reason.value
+        how = f"exit status {value.exitCode}"
+        if getattr(value, "signal", None) is not None:
+            how = f"signal {value.signal}"
+        said = lastWords(_end(self._errors))
+        os.close(self._errors)
+        self._ended(self.pid, f"{how}: {said}" if said else how)
+
+
+def lastWords(text: str) -> str:
+    """
+    Find what a process said last, in one line: of a traceback, the line of code and the
+    error.
+
+    @param text: the end of its standard error.
+    """
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    said = lines[-1].removeprefix(_TWISTDS).removeprefix("txlb: ")
+    places = _PLACE.findall(text)
+    if places and lines[-1].startswith(_TWISTDS):
+        path, line = places[-1]
+        said = f"{path}, line {line}: {said}"
+    return said[:MOST_SAID]
+
+
+def _end(descriptor: int) -> str:
+    size = os.fstat(descriptor).st_size
+    data = os.pread(descriptor, MOST_READ, max(0, size - MOST_READ))
+    return data.decode("utf-8", "replace")
 
 
 def cloneCommand(arguments: list[str], original: list[str], name: str = "") -> list[str]:
