@@ -8,7 +8,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
@@ -18,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.reactors import TurnedEPoll
 from txlb.cloning import CloneGroup, CloneSettings, Identity
 from txlb.cloning._identity import ENVIRONMENT, Birth
+from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import Rendezvous
 
@@ -110,6 +112,8 @@ class InsideTestCase(SynchronousTestCase):
 
     processes = 2
     maxConnections: int | None = None
+    scheduler = "leastc"
+    admission: Mapping[str, Any] = MappingProxyType({})
 
     def setUp(self) -> None:
         OneProcessRendezvous.owner = None
@@ -121,7 +125,7 @@ class InsideTestCase(SynchronousTestCase):
         self.starts = True
         self.groups: list[CloneGroup] = []
         self.addCleanup(self.endAll)
-        self.settings = CloneSettings(self.processes, "leastc", self.maxConnections, 5.0)
+        self.settings = CloneSettings(self.processes, 5.0)
         self.port = 0
 
     def makeFolder(self) -> str:
@@ -149,11 +153,17 @@ class InsideTestCase(SynchronousTestCase):
         self.groups.append(group)
         environment = {ENVIRONMENT: birth.write()} if birth is not None else {}
         with mock.patch.dict(os.environ, environment):
-            sharing = SharingReactor(self.reactor, group)
+            sharing = SharingReactor(self.reactor, group, self.listenerSettings())
             port = sharing.listenTCP(0, EchoFactory(b"%d" % number), interface=interface)
         self.port = port.getHost().port
         group.start()
         return group
+
+    def listenerSettings(self) -> ListenerSettings:
+        """
+        Make the settings of the listener.
+        """
+        return ListenerSettings.of(self.scheduler, self.maxConnections, **self.admission)
 
     def makeSpawner(self, reactor: Any) -> Any:
         return InsideSpawner(self)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from typing import Any
+from unittest import mock
 
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
@@ -17,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.reactors import TurnedEPoll
 from txlb.cloning._link import Link, closeAll
-from txlb.wire import Bye, Drain, Grant, GrantsError, Message, Ping, Refused
+from txlb.wire import Bye, Drain, Grant, GrantsError, Message, Passed, Ping, Refused, encodeGrants
 
 #: Connects to a path, sends a message, forks a child that keeps the connection open, and
 #: ends. The child ends when its standard input does.
@@ -212,3 +213,37 @@ class LinkTests(SynchronousTestCase):
         theirs.close()
         self.reactor.turnUntil(lambda: bool(others))
         self.assertEqual((self.lost, others), (0, [True]))
+
+    def test_noRoomForDescriptors(self) -> None:
+        """
+        If this process has no room for the descriptor of a passed connection, the message
+        comes without it. Other messages are of no use without theirs.
+        """
+        link, _ = self.pair()
+        self.start(link)
+        sock = link._sock
+        faked: Any = mock.Mock(wraps=sock)
+        link._sock = faked
+        faked.recvmsg.side_effect = [
+            (encodeGrants(Passed(3)), [], socket.MSG_CTRUNC, None),
+            BlockingIOError(),
+        ]
+        link.doRead()
+        self.assertEqual((self.received, self.descriptors), ([Passed(3)], []))
+        faked.recvmsg.side_effect = [(encodeGrants(Bye()), [], socket.MSG_CTRUNC, None)]
+        link.doRead()
+        self.assertEqual((self.received, self.lost), ([Passed(3)], 1))
+
+    def test_readToTheEnd(self) -> None:
+        """
+        What the other process sent before it ended is read, though it has left a message
+        unread, for which the system reports an error first.
+        """
+        link, theirs = self.pair()
+        self.start(link)
+        link.send(Bye())
+        theirs.send(encodeGrants(Ping(1)))
+        theirs.send(encodeGrants(Ping(2)))
+        theirs.close()
+        self.reactor.turn(3)
+        self.assertEqual((self.received, self.lost), ([Ping(1), Ping(2)], 1))

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.fakes import takesIPv6
 from tests.proxy.reactors import TurnedEPoll
 from txlb.cloning._listener import BATCH, SharedListener
-from txlb.cloning._settings import CloneSettings
+from txlb.cloning._listenersettings import ListenerSettings
 
 
 class KeepingFactory(Factory):
@@ -56,7 +56,7 @@ class ListenerTests(SynchronousTestCase):
         sock.bind(name)
         sock.listen(16)
         sock.setblocking(False)
-        listener = SharedListener("web", sock, self.factory, self.reactor, CloneSettings(1))
+        listener = SharedListener("web", sock, self.factory, self.reactor)
         listener.changed = self.change
         listener.serve()
         self.addCleanup(self.end, listener)
@@ -203,7 +203,11 @@ class ListenerTests(SynchronousTestCase):
         listener = self.listener()
         self.connect(listener)
         sock, listener.sock = listener.sock, mock.Mock(wraps=listener.sock)
-        listener.sock.accept.side_effect = [OSError(errno.ECONNABORTED, "gone"), sock.accept()]
+        listener.sock.accept.side_effect = [
+            OSError(errno.ECONNABORTED, "gone"),
+            sock.accept(),
+            BlockingIOError(),
+        ]
         listener.accept(2)
         listener.sock = sock
         self.assertEqual(len(listener.connections), 1)
@@ -229,7 +233,7 @@ class ListenerTests(SynchronousTestCase):
         """
         listener = self.listener()
         self.assertEqual(listener.room, BATCH)
-        listener.settings = CloneSettings(1, maxConnections=2)
+        listener.settings = ListenerSettings.of(maxConnections=2)
         self.assertEqual(listener.room, 2)
         listener.connections.update({1, 2, 3})
         self.assertEqual(listener.room, 0)
@@ -237,7 +241,7 @@ class ListenerTests(SynchronousTestCase):
 
     def test_stopInPause(self) -> None:
         listener = self.listener()
-        listener._exhausted(OSError(errno.EMFILE, "none"))
+        listener.exhausted(OSError(errno.EMFILE, "none"))
         listener.stop()
         self.assertFalse(listener.isExhausted)
         self.assertEqual(self.reactor.getDelayedCalls(), [])

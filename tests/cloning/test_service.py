@@ -294,7 +294,7 @@ class EndpointTests(FolderTestCase):
         port.startListening()
         self.assertEqual(port.getHost().host, "127.0.0.1")
         group = registry._groups[self.place]
-        self.assertEqual(group.settings, CloneSettings(2, "rand", None, 0.0))
+        self.assertEqual(group.settings, CloneSettings(2, 0.0))
         done = port.stopListening()
         for _ in range(10):
             self.reactor.now += 1
@@ -310,7 +310,7 @@ class EndpointTests(FolderTestCase):
         finally:
             os.chdir(before)
         self.assertEqual(endpoint.folder, os.path.join(self.folder, "run", "tcp-8080"))
-        self.assertEqual(endpoint._settings.maxConnections, 5)
+        self.assertEqual(endpoint._listenerSettings.maxConnections, 5)
         # A process is one of one application.
         groupAt(self.place, CloneSettings(1))
         self.assertEqual(endpoint.folder, self.place)

@@ -7,7 +7,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from tests.integration.programs import Program, environment, waitUntil
 from tests.integration.support import TWISTD, IntegrationTestCase, Load, freePorts
@@ -32,7 +35,7 @@ class Page(resource.Resource):
 application = service.Application("web")
 site = server.Site(Page(), logPath=os.devnull)
 CloningService(
-    {endpoint!r}, site, processes={processes}, graceTime=5.0, folder={folder!r}
+    {endpoint!r}, site, processes={processes}, graceTime=5.0, folder={folder!r}, **{more!r}
 ).setServiceParent(application)
 """
 
@@ -41,6 +44,7 @@ LONG = 20_000_000
 
 class CloningTestCase(IntegrationTestCase):
     processes = 2
+    more: Mapping[str, Any] = MappingProxyType({})
 
     def setUp(self) -> None:
         super().setUp()
@@ -57,6 +61,7 @@ class CloningTestCase(IntegrationTestCase):
             endpoint=self.endpoint,
             folder=self.place,
             long=LONG,
+            more=dict(self.more),
             processes=self.processes,
             release=release,
         )

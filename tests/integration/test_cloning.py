@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections import Counter
+from types import MappingProxyType
 
 from tests.integration.cloned import CloningTestCase
 from tests.integration.programs import Program, environment, waitUntil
@@ -174,3 +175,80 @@ class RestartTests(CloningTestCase):
         self.assertEqual((load.refused, load.failures), (0, []))
         self.assertEqual(self.joined(), before)
         self.assertEqual(self.kinds(load), {b"first"})
+
+
+class PassingTests(CloningTestCase):
+    """
+    Connections that the manager accepts and passes to the clones.
+    """
+
+    more = MappingProxyType({"scheduler": "sticky"})
+
+    def ask(self, address: str) -> bytes:
+        """
+        Ask as a client of a certain address; return the answer, an empty one if the connection was
+        closed.
+        """
+        sock = socket.create_connection(("127.0.0.1", self.port), 10, (address, 0))
+        self.addCleanup(sock.close)
+        try:
+            return request(sock)
+        except ConnectionResetError:
+            return b""
+
+    def reunited(self) -> bool:
+        """
+        Tell whether all clones have joined the process that manages now.
+        """
+        latest = self.program.output.rpartition(" manages ")[2]
+        return len(re.findall(r"clone\d+ has joined", latest)) == self.processes
+
+    def test_sticky(self) -> None:
+        """
+        Each client is served by one clone, whichever process manages; the log tells that
+        connections are passed, and its price.
+        """
+        program = self.begin()
+        self.assertIn("the scheduler sticky looks at the client's address", program.output)
+        clients = [f"127.0.0.{number}" for number in range(1, 25)]
+        first = {client: self.ask(client) for client in clients}
+        self.assertEqual(len({answer.split()[1] for answer in first.values()}), 2)
+        self.assertEqual({client: self.ask(client) for client in clients}, first)
+        os.kill(self.manager(), signal.SIGKILL)
+        waitUntil(lambda: len(self.pids(r"process (\d+) manages")) >= 3)
+        waitUntil(self.settled)
+        waitUntil(self.reunited)
+        self.assertEqual({client: self.ask(client) for client in clients}, first)
+
+    def test_managerKilled(self) -> None:
+        """
+        If the manager is killed under load, at most the connection in its hands is lost.
+        """
+        self.begin()
+        downloads = Downloads(self.port, "/long", 2)
+        with Load(lambda: self.port, 4) as load:
+            for _ in range(3):
+                waitUntil(lambda done=load.done: load.done > done + 50)  # type: ignore[misc]
+                killed = self.manager()
+                os.kill(killed, signal.SIGKILL)
+                waitUntil(lambda killed=killed: self.manager() != killed)  # type: ignore[misc]
+                waitUntil(self.settled)
+        self.assertEqual(load.refused, 0)
+        self.assertLessEqual(len(load.failures), 3)
+        waitUntil(lambda: not downloads.running)
+        self.assertEqual(downloads.failures, [])
+        self.show(f"{load.done} requests, {len(load.failures)} failed in 3 kills")
+
+    def test_denied(self) -> None:
+        """
+        A client of a network that is not allowed is closed, by the manager, and also while
+        the manager hangs, by the clones.
+        """
+        self.more = MappingProxyType({"deny": ["127.0.0.9"]})
+        self.begin()
+        self.assertEqual(self.ask("127.0.0.8")[:5], b"first")
+        self.assertEqual(self.ask("127.0.0.9"), b"")
+        os.kill(self.manager(), signal.SIGSTOP)
+        self.addCleanup(os.kill, self.manager(), signal.SIGCONT)
+        self.assertEqual(self.ask("127.0.0.8")[:5], b"first")
+        self.assertEqual(self.ask("127.0.0.9"), b"")

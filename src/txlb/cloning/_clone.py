@@ -4,6 +4,8 @@ What a clone does: it accepts what the manager grants it.
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -12,16 +14,19 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from txlb.cloning._admitting import Admitting
 from txlb.cloning._identity import Identity
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.wire import (
     GRANTS_VERSION,
+    Back,
     Bye,
     Drain,
     Grant,
     Hello,
     Message,
+    Passed,
     Ping,
     Pong,
     Quit,
@@ -91,6 +96,8 @@ class Clone:
         self._used = [0] * len(listeners)
         # What the manager was told last of each listener.
         self._told: list[Status | None] = [None] * len(listeners)
+        # The semaphores of the listeners whose connections are passed, by their numbers.
+        self._tokens: dict[int, int] = {}
         self._unserved = [-1] * len(listeners)
         # Queues that the manager leaves alone, as no clone had room for more.
         self._deliberate = [False] * len(listeners)
@@ -122,6 +129,7 @@ class Clone:
         self.started = True
         for listener in self.listeners:
             listener.changed = self._changed
+            listener.admits = Admitting(listener.settings.service, self._seconds)
             listener.serve()
         self.serveFreely(True)
         self._looked = self._seconds()
@@ -167,14 +175,17 @@ class Clone:
         self.whenLost()
 
     def _received(self, message: Message, descriptors: list[int]) -> None:
+        if isinstance(message, Passed):
+            self._passed(message, descriptors)
+            return
+        if isinstance(message, Welcome):
+            self._welcomed(message, descriptors)
+            return
         closeAll(descriptors)
         if isinstance(message, Grant):
             self._granted(message)
         elif isinstance(message, Ping):
             self._pinged(message)
-        elif isinstance(message, Welcome):
-            self.identity.slot = message.slot
-            self.serveFreely(False)
         elif isinstance(message, Refused):
             self.whenRefused(message.reason)
         elif isinstance(message, (Drain, Quit)):
@@ -182,6 +193,47 @@ class Clone:
         elif isinstance(message, Take) and self._link is not None:
             link, self._link = self._link, None
             self.whenTaking(link)
+
+    def _welcomed(self, welcome: Welcome, descriptors: list[int]) -> None:
+        self._forgetTokens()
+        if len(descriptors) == len(welcome.passed):
+            self._tokens = dict(zip(welcome.passed, descriptors, strict=True))
+        else:
+            closeAll(descriptors)
+        self.identity.slot = welcome.slot
+        self.serveFreely(False)
+
+    def _forgetTokens(self) -> None:
+        closeAll(list(self._tokens.values()))
+        self._tokens.clear()
+
+    def _passed(self, passed: Passed, descriptors: list[int]) -> None:
+        """
+        Serve a connection that the manager has accepted, unless the manager has taken it
+        back.
+        """
+        number = passed.listener
+        token = self._tokens.get(number)
+        if token is None:
+            closeAll(descriptors)
+            return
+        before = self._used[number]
+        self._used[number] = (before + 1) % _MODULUS
+        self._deliberate[number] = False
+        self._report(0.0)
+        try:
+            os.eventfd_read(token)
+        except BlockingIOError:
+            closeAll(descriptors)
+            return
+        if len(descriptors) == 1 and not self.draining:
+            self.listeners[number].adopt(descriptors[0])
+            return
+        closeAll(descriptors)
+        if self._link is not None:
+            self._link.send(Back(number, before))
+        if not descriptors:
+            self.listeners[number].exhausted(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
 
     def _granted(self, grant: Grant) -> None:
         if grant.listener >= len(self.listeners):
@@ -268,6 +320,7 @@ class Clone:
         if self._call is not None:
             self._call.cancel()
             self._call = None
+        self._forgetTokens()
         for listener in self.listeners:
             listener.changed = _nothing
 

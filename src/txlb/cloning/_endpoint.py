@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._groups import RUN, begin, end, groupAt, onlyFolder
+from txlb.cloning._listenersettings import ListenerSettings, listenerSettings
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
@@ -37,11 +38,18 @@ class CloneEndpoint:
     @param settings: how the program is cloned.
     @param folder: the path of the folder where the processes meet. By default it is the
         one that this process has already, or C{run} and the description.
+    @param listenerSettings: how connections come to the clones.
     """
 
     def __init__(
-        self, reactor: Any, description: str, settings: CloneSettings, folder: str = ""
+        self,
+        reactor: Any,
+        description: str,
+        settings: CloneSettings,
+        folder: str = "",
+        listenerSettings: ListenerSettings | None = None,
     ) -> None:
+        self._listenerSettings = listenerSettings
         self._reactor = reactor
         self._description = description
         self._settings = settings
@@ -73,11 +81,12 @@ class CloneEndpoint:
         with startingUp():
             settings = CloneSettings(
                 processCount(processes if processes == "auto" else _number("processes", processes)),
-                scheduler,
-                _number("maxConnections", maxConnections) if maxConnections else None,
                 _number("graceTime", graceTime, float),
             )
-        return cls(reactor, endpoint, settings, folder)
+            listening = listenerSettings(
+                scheduler, _number("maxConnections", maxConnections) if maxConnections else None
+            )
+        return cls(reactor, endpoint, settings, folder, listening)
 
     @property
     def folder(self) -> str:
@@ -96,7 +105,7 @@ class CloneEndpoint:
         """
         with startingUp():
             group = groupAt(self.folder, self._settings)
-            sharing = SharingReactor(self._reactor, group, self._settings)
+            sharing = SharingReactor(self._reactor, group, self._listenerSettings)
             try:
                 port = listenOn(sharing, self._description, protocolFactory)
             except CannotListenError:

@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.cloning._listener import SharedListener
+from txlb.cloning._passing import PassedClient, Passing
 from txlb.cloning._record import Account, Record
-from txlb.pool import CheckResult, HostPool, Outcome
+from txlb.pool import CheckResult, HostPool, Lease, Outcome
 from txlb.wire import MAX_GRANT, Grant, Status
 
 #: Seconds after which a permit that was not used is void, and another clone gets one.
@@ -26,13 +27,20 @@ LATE_TICK = 0.02
 #: Permits that are granted in one turn of the reactor.
 BATCH = 256
 
+#: Connections that are accepted and passed in one turn of the reactor: at about 45 µs each.
+PASSED_BATCH = 64
+
+#: Seconds after which accepting is tried again, if the process has no descriptors.
+PAUSE = 0.1
+
 
 @implementer(IReadDescriptor)
 class Granter:
     """
     Watches the accept queue of a listening socket, lets the pool choose a clone for each
     connection in it, and sends the clone a permit. No connection passes through this
-    process. The L{CloneManager} owns it.
+    process, unless the choice needs the client: then it has a L{Passing}. The
+    L{CloneManager} owns it.
 
     The queue is watched by an edge-triggered epoll of its own, whose descriptor the
     reactor watches: so each new connection wakes the manager once, under any reactor, and
@@ -43,6 +51,7 @@ class Granter:
     @param pool: its hosts are the clones.
     @param reactor: watches it.
     @param seconds: a monotonic clock.
+    @param passing: accepts the connections and passes them; L{None} if permits are enough.
     @ivar outstanding: permits that clones may still use.
     """
 
@@ -53,7 +62,9 @@ class Granter:
         pool: HostPool,
         reactor: Any,
         seconds: Callable[[], float],
+        passing: Passing | None = None,
     ) -> None:
+        self.passing = passing
         self.number = number
         self.listener = listener
         self.pool = pool
@@ -100,6 +111,13 @@ class Granter:
 
     # The clones
 
+    def give(self, record: Record) -> None:
+        """
+        Give a clone that is about to join what it needs.
+        """
+        if self.passing is not None:
+            self.passing.give(record.accounts[self.number])
+
     def add(self, record: Record, active: int) -> None:
         """
         Grant to a clone from now on.
@@ -121,6 +139,8 @@ class Granter:
             return
         account = record.accounts[self.number]
         self.outstanding -= account.unused
+        if self.passing is not None:
+            self.passing.forget(account)
         while account.leases:
             account.leases.pop().release(outcome)
         self.pool.reportCheck(record.name, CheckResult(False, "it has ended", 0.0))
@@ -136,6 +156,8 @@ class Granter:
         used = min(max(status.used, account.used), account.sent)
         if used != account.used:
             account.granted = self._seconds()
+            if self.passing is not None:
+                self.passing.confirmed(account, used - account.used)
         if account.late:
             if used == account.sent:
                 account.late = False
@@ -144,6 +166,22 @@ class Granter:
             self.outstanding -= used - account.used
         account.used = used
         self._settle(record, account, status.active)
+        self.dispatch()
+
+    def cameBack(self, record: Record, number: int) -> None:
+        """
+        Take back a connection that a clone could not take, and give the clone nothing until
+        it reports again.
+
+        @param number: how many permits and connections the clone had used before it.
+        """
+        passing = self.passing
+        if passing is None or record.name not in self._records:
+            return
+        account = record.accounts[self.number]
+        passing.couldNotRead(account, number - account.used)
+        if not account.late and not record.draining:
+            self._void(record, account, "it has no descriptors left")
         self.dispatch()
 
     def answered(self, record: Record) -> None:
@@ -172,7 +210,13 @@ class Granter:
         Grant the connections that wait and have no permit yet.
         """
         if self._epoll.closed:
-            return  # clones report while the application stops
+            return
+        if self.passing is not None:
+            self._passOn(self.passing)
+        else:
+            self._grantAll()
+
+    def _grantAll(self) -> None:
         waiting = self.listener.queued
         if self.listener.countsQueue:
             waiting -= self.outstanding
@@ -205,6 +249,52 @@ class Granter:
         self._again = None
         self.dispatch()
 
+    def _dispatchAgain(self, delay: float) -> None:
+        if self._again is None:
+            self._again = self._reactor.callLater(delay, self._goOn)
+
+    def _passOn(self, passing: Passing) -> None:
+        """
+        Accept connections, and pass them. None is accepted that no clone has room for.
+        """
+        now = self._seconds()
+        for _ in range(PASSED_BATCH):
+            if not self._hasRoom(passing):
+                if passing.waits or self.listener.queued:
+                    self._tellThatTheyWait()
+                return
+            client = passing.next()
+            if client is None:
+                if self.listener.isExhausted:
+                    self._dispatchAgain(PAUSE)
+                return
+            lease = self.pool.claim(client.address, frozenset(), now)
+            if lease is None or not self._passOne(passing, client, lease, now):
+                passing.putBack(client)
+                return
+        self._dispatchAgain(0)
+
+    def _hasRoom(self, passing: Passing) -> bool:
+        return self.pool.readyCount > 0 and not any(
+            passing.isBehind(each.accounts[self.number]) for each in self._records.values()
+        )
+
+    def _passOne(self, passing: Passing, client: PassedClient, lease: Lease, now: float) -> bool:
+        record = self._records.get(lease.host.name)
+        if record is None:
+            lease.release(Outcome.NOT_CONNECTED)
+            return False
+        account = record.accounts[self.number]
+        if not passing.send(record, client):
+            lease.release(Outcome.NOT_CONNECTED)
+            self._void(record, account, "it reads nothing")
+            self._dispatchAgain(0)
+            return False
+        lease.host.counters.connections += 1
+        account.leases.append(lease)
+        self._sent(account, 1, now)
+        return True
+
     def _tellThatTheyWait(self) -> None:
         """
         Tell the clones that the manager has seen the queue, or they would serve it as
@@ -216,12 +306,7 @@ class Granter:
     def _grant(self, record: Record, count: int, now: float) -> None:
         account = record.accounts[self.number]
         if record.link.send(Grant(self.number, count)):
-            if account.sent == account.used:
-                account.granted = now
-            account.sent += count
-            self.outstanding += count
-            if self._lateCall is None:
-                self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
+            self._sent(account, count, now)
             return
         # Its socket's buffer is full: it hangs, or it is about to be lost.
         for _ in range(count):
@@ -229,6 +314,14 @@ class Granter:
         self.pool.reportCheck(record.name, CheckResult(False, "it reads nothing", 0.0))
         account.late = True
         self.outstanding -= account.sent - account.used
+
+    def _sent(self, account: Account, count: int, now: float) -> None:
+        if account.sent == account.used:
+            account.granted = now
+        account.sent += count
+        self.outstanding += count
+        if self._lateCall is None:
+            self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
 
     def _lookForLate(self) -> None:
         """
@@ -240,20 +333,22 @@ class Granter:
         for record in self._records.values():
             account = record.accounts[self.number]
             if account.unused and account.granted <= latest:
-                self._void(record, account)
+                self._void(record, account, f"it did not use a permit for {LATE * 1000:g} ms")
                 found = True
         if self.outstanding:
             self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
         if found:
             self.dispatch()
 
-    def _void(self, record: Record, account: Account) -> None:
+    def _void(self, record: Record, account: Account, detail: str) -> None:
         unused = account.unused
         self.outstanding -= unused
         account.late = True
+        if self.passing is not None:
+            # Those that it has taken are its own, though it has not said so yet.
+            unused = self.passing.takeBack(account)
         for _ in range(min(unused, len(account.leases))):
             account.leases.pop().release(Outcome.NOT_CONNECTED)
-        detail = f"it did not use a permit for {LATE * 1000:g} ms"
         self.pool.reportCheck(record.name, CheckResult(False, detail, LATE))
 
     def stop(self) -> None:
@@ -266,3 +361,7 @@ class Granter:
                 call.cancel()
         self._lateCall = self._again = None
         self._epoll.close()
+        if self.passing is not None:
+            for record in self._records.values():
+                self.passing.letGo(record.accounts[self.number])
+            self.passing.close()

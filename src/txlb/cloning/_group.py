@@ -22,6 +22,7 @@ from txlb.cloning._identity import Birth, Identity, Role, whoAmI
 from txlb.cloning._inherited import Inherited, MakeSocket
 from txlb.cloning._link import Link
 from txlb.cloning._listener import SharedListener
+from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._manager import CloneManager
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
@@ -111,7 +112,7 @@ class CloneGroup:
         make: MakeSocket,
         factory: IProtocolFactory,
         reactor: Any,
-        settings: CloneSettings | None = None,
+        settings: ListenerSettings | None = None,
     ) -> SharedListener:
         """
         Share a listening socket with the other processes. A clone gets it from the manager;
@@ -119,7 +120,7 @@ class CloneGroup:
 
         @param name: the same in all processes.
         @param make: makes it.
-        @param settings: how it is shared; by default like the first one.
+        @param settings: how its connections come to the clones.
         @raise CloningError: there are too many.
         @raise CannotListenError: the address can't be listened on.
         """
@@ -138,7 +139,7 @@ class CloneGroup:
         while unique in known:
             unique, number = f"{name}-{number}", number + 1
         sock = self._inherited.take(unique, make)
-        listener = SharedListener(unique, sock, factory, reactor, settings or self.settings)
+        listener = SharedListener(unique, sock, factory, reactor, settings)
         self._listeners.append(listener)
         return listener
 

@@ -17,7 +17,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txlb.wire import MAX_GRANTS_MESSAGE, GrantsError, Message, decodeGrants, encodeGrants
+from txlb.wire import (
+    MAX_GRANTS_MESSAGE,
+    GrantsError,
+    Message,
+    Passed,
+    decodeGrants,
+    encodeGrants,
+)
 
 #: Messages that are read in one turn of the reactor.
 BATCH = 64
@@ -25,11 +32,19 @@ BATCH = 64
 #: Descriptors that may come with one message: the kernel allows 253 (SCM_MAX_FD).
 MOST_DESCRIPTORS = 253
 
+#: Errors of a connection in a row after which nothing more is read from it.
+MOST_ERRORS = 3
+
 _CREDENTIALS = struct.Struct("3i")
-_CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
 _SPACE = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
 
 _log = Logger()
+
+
+class ConnectionEnded(ConnectionResetError):
+    """
+    The other process has ended the connection, and all that it has sent is read.
+    """
 
 
 @implementer(IReadDescriptor)
@@ -68,14 +83,15 @@ class Link:
         Read messages from now on.
 
         @param received: is called with each message and the descriptors that came with
-            it, which are the callee's.
+            it, which are the callee's. A L{Passed} without a descriptor is one that this
+            process has no room for.
         @param lost: is called once if the other process has gone, or talks nonsense. It
             is not called after L{close}.
         """
         self._received, self._lost = received, lost
         self._reactor.addReader(self)
         with contextlib.suppress(OSError, AttributeError):
-            self._death = _Death(os.pidfd_open(self.pid), self._end, self._reactor)
+            self._death = _Death(os.pidfd_open(self.pid), self._finish, self._reactor)
 
     def whenLost(self, lost: Callable[[], object]) -> None:
         """
@@ -141,9 +157,24 @@ class Link:
                 self._end()
                 return
             except OSError:
-                self._end()
+                self._finish()
                 return
             self._received(message, descriptors)
+
+    def _finish(self) -> None:
+        """
+        Read what the other process has sent before it ended. An error comes before that, if
+        it has not read all that was sent to it.
+        """
+        errors = 0
+        while self.isOpen and errors < MOST_ERRORS:
+            try:
+                self._received(*self._read())
+            except (ConnectionEnded, BlockingIOError, GrantsError):
+                break
+            except OSError:
+                errors += 1
+        self._end()
 
     def doWrite(self) -> None:
         """
@@ -155,13 +186,18 @@ class Link:
             MAX_GRANTS_MESSAGE, _SPACE, socket.MSG_CMSG_CLOEXEC
         )
         if not data:
-            raise ConnectionResetError("the connection ended")
+            raise ConnectionEnded("the connection ended")
         descriptors = _descriptors(ancillary)
         try:
-            return decodeGrants(data if not flags & _CUT else b""), descriptors
+            message = decodeGrants(data if not flags & socket.MSG_TRUNC else b"")
+            if flags & socket.MSG_CTRUNC:
+                # This process has no room for all descriptors, and the kernel has dropped some.
+                closeAll(descriptors)
+                descriptors = _withoutDescriptors(message)
         except GrantsError:
             closeAll(descriptors)
             raise
+        return message, descriptors
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -252,6 +288,12 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             found.frombytes(raw[: len(raw) - len(raw) % found.itemsize])
     return list(found)
+
+
+def _withoutDescriptors(message: Message) -> list[int]:
+    if not isinstance(message, Passed):
+        raise GrantsError("a message whose descriptors did not come")
+    return []
 
 
 def _ignore(_message: Message, descriptors: list[int]) -> None:

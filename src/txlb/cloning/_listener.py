@@ -7,6 +7,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import address, tcp, unix
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txlb.cloning._settings import CloneSettings
+from txlb.cloning._listenersettings import ListenerSettings
 from txlb.process import EXHAUSTED, listens
 
 #: Connections that are accepted in one turn of the reactor, if no manager counts them.
@@ -70,8 +71,10 @@ class SharedListener:
     @param sock: listens, and does not block. It is this object's from here.
     @param factory: makes a protocol for each connection.
     @param reactor: watches the connections.
-    @param settings: how it is shared.
+    @param settings: how its connections come to the clones.
     @ivar connections: those that this process has accepted and that have not ended.
+    @ivar admits: tells whether a client that this process has accepted is admitted, by its
+        address as C{accept} gives it.
     """
 
     #: Twisted's transports name the port of their server so.
@@ -83,14 +86,15 @@ class SharedListener:
         sock: socket.socket,
         factory: IProtocolFactory,
         reactor: Any,
-        settings: CloneSettings,
+        settings: ListenerSettings | None = None,
     ) -> None:
+        self.settings = ListenerSettings.of() if settings is None else settings
         self.name = name
-        self.settings = settings
         self.sock = sock
         self.factory = factory
         self.connections: set[Any] = set()
         self.changed: Any = _nothing
+        self.admits: Callable[[Any], bool] = _all
         self._reactor = reactor
         self._number = 0
         self._free = False
@@ -161,17 +165,47 @@ class SharedListener:
         @return: how many there were.
         """
         for number in range(count):
-            try:
-                sock, peer = self.sock.accept()
-            except BlockingIOError:
+            found = self.take()
+            if found is None:
                 return number
+            if self.admits(found[1]):
+                self._build(*found)
+            else:
+                found[0].close()
+        return count
+
+    def take(self) -> tuple[socket.socket, Any] | None:
+        """
+        Accept one connection, and give it no protocol.
+
+        @return: its socket and the address of its client; L{None} if there is none, or this
+            process has no descriptors left.
+        """
+        while self._pause is None:
+            try:
+                found: tuple[socket.socket, Any] = self.sock.accept()
+            except BlockingIOError:
+                return None
             except OSError as problem:
                 if problem.errno in EXHAUSTED:
-                    self._exhausted(problem)
-                    return number
+                    self.exhausted(problem)
                 continue  # the client has gone meanwhile
-            self._build(sock, peer)
-        return count
+            return found
+        return None
+
+    def adopt(self, descriptor: int) -> None:
+        """
+        Serve a connection that another process has accepted.
+
+        @param descriptor: of its socket. It is this object's from here.
+        """
+        sock = socket.socket(fileno=descriptor)
+        try:
+            peer = sock.getpeername()
+        except OSError:
+            sock.close()  # the client has gone meanwhile
+            return
+        self._build(sock, peer)
 
     def _build(self, sock: socket.socket, peer: Any) -> None:
         sock.setblocking(False)
@@ -208,7 +242,10 @@ class SharedListener:
         kind = address.IPv6Address if sock.family == socket.AF_INET6 else address.IPv4Address
         return kind("TCP", *peer)
 
-    def _exhausted(self, problem: OSError) -> None:
+    def exhausted(self, problem: OSError) -> None:
+        """
+        Accept nothing for a while, as this process has no descriptors left.
+        """
         if self._pause is None:
             _log.warn("{name}: {problem}; clients wait", name=self.name, problem=problem)
             self._reactor.removeReader(self)
@@ -278,6 +315,10 @@ class SharedListener:
         """
         self.stop()
         self.sock.close()
+
+
+def _all(_peer: object) -> bool:
+    return True
 
 
 def _nothing() -> None:

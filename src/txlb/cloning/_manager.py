@@ -18,19 +18,22 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.cloning._admitting import Admitting
 from txlb.cloning._granter import Granter
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
+from txlb.cloning._passing import Passing
 from txlb.cloning._record import Account, Record, Start
 from txlb.cloning._rendezvous import Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
 from txlb.manager import ProxyManager
-from txlb.model import ProxyGroup, ProxyService
+from txlb.model import ProxyService
 from txlb.pool import Event, EventKind, Outcome
 from txlb.wire import (
     GRANTS_VERSION,
+    Back,
     Bye,
     Drain,
     Hello,
@@ -129,7 +132,14 @@ class CloneManager:
         self.pools = ProxyManager([self._service()], seconds=seconds)
         self.pools.subscribe(_tell)
         self._granters = [
-            Granter(number, each, self.pools.getPool(SERVICE, each.name), reactor, seconds)
+            Granter(
+                number,
+                each,
+                self.pools.getPool(SERVICE, each.name),
+                reactor,
+                seconds,
+                _passingOf(number, each, seconds),
+            )
             for number, each in enumerate(listeners)
         ]
         self._beat = LoopingCall(self._heartbeat)
@@ -139,7 +149,7 @@ class CloneManager:
         # A service has one group that serves; here each listener's does, and none of them
         # gets its clients from a relay.
         groups = [
-            ProxyGroup(each.name, each.settings.scheduler, not number, whenAllDown="close")
+            each.settings.groupNamed(each.name, not number)
             for number, each in enumerate(self._listeners)
         ]
         addresses = [each.address for each in self._listeners]
@@ -159,6 +169,7 @@ class CloneManager:
         self._reactor.addReader(self)
         for granter in self._granters:
             granter.start()
+            _tellOfPassing(granter)
         self._beat.start(HEARTBEAT, now=False)
         self._fillCall = self._reactor.callLater(patience, self._fill)
 
@@ -260,6 +271,9 @@ class CloneManager:
         if isinstance(message, Status):
             if record.joined and message.listener < len(self._granters):
                 self._granters[message.listener].reported(record, message)
+        elif isinstance(message, Back):
+            if record.joined and message.listener < len(self._granters):
+                self._granters[message.listener].cameBack(record, message.number)
         elif isinstance(message, Pong):
             record.lag, record.memory = message.lag / 1e6, message.memory
             for granter in self._granters:
@@ -294,7 +308,6 @@ class CloneManager:
         record.slot = hello.slot if hello.slot >= 0 else self._freeSlot()
         self._starting.pop(record.slot, None)
         record.accounts = [Account() for _ in self._listeners]
-        record.link.send(Welcome(GRANTS_VERSION, record.slot, self.generation))
         record.joined = True
         self._takeIn(record, hello)
         self.whenJoined()
@@ -340,6 +353,12 @@ class CloneManager:
     def _takeIn(self, record: Record, hello: Hello) -> None:
         # A host has an address; the manager connects to none of them.
         address = f"unix:{record.name}"
+        for granter in self._granters:
+            granter.give(record)
+        passed = tuple(each.number for each in self._granters if each.passing is not None)
+        tokens = tuple(record.accounts[number].token for number in passed)
+        welcome = Welcome(GRANTS_VERSION, record.slot, self.generation, passed=passed)
+        record.link.send(welcome, tokens)
         for granter in self._granters:
             group = granter.listener.name
             limit = granter.listener.settings.maxConnections
@@ -538,6 +557,25 @@ class CloneManager:
 #: Events of pools that say what happens to clients of a relay: clients of clones wait in
 #: the accept queue.
 _OF_RELAYS = frozenset({EventKind.GROUP_DOWN, EventKind.GROUP_UP})
+
+
+def _passingOf(
+    number: int, listener: SharedListener, seconds: Callable[[], float]
+) -> Passing | None:
+    settings = listener.settings
+    if not settings.whyPassed:
+        return None
+    return Passing(number, listener, Admitting(settings.service, seconds))
+
+
+def _tellOfPassing(granter: Granter) -> None:
+    if granter.passing is not None:
+        _log.info(
+            "{name}: the manager accepts the connections and passes them to the clones, as "
+            "{why}; if it is killed, the one that it has in its hands is lost, 0 or 1",
+            name=granter.listener.name,
+            why=granter.listener.settings.whyPassed,
+        )
 
 
 def _tell(event: Event) -> None:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._listener import SharedListener
-from txlb.cloning._settings import CloneSettings
+from txlb.cloning._listenersettings import ListenerSettings
 from txlb.errors import AddressError, ListenError
 from txlb.model import UNIXAddress
 from txlb.process import listenUNIX, removeStaleSocket
@@ -33,12 +33,12 @@ class SharingReactor:
 
     @param reactor: the real one.
     @param group: has the listeners.
-    @param settings: how they are shared; by default as the group's first one.
+    @param settings: how connections come to the clones.
     @ivar count: how many listeners it has made.
     """
 
     def __init__(
-        self, reactor: Any, group: CloneGroup, settings: CloneSettings | None = None
+        self, reactor: Any, group: CloneGroup, settings: ListenerSettings | None = None
     ) -> None:
         self.count = 0
         self._reactor = reactor

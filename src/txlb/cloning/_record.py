@@ -4,7 +4,9 @@ What the manager knows of a process of the application.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from txlb.cloning._link import Link
 from txlb.pool import Lease
@@ -21,6 +23,9 @@ class Account:
         clock.
     @ivar late: whether permits are void, because it did not use them in time.
     @ivar leases: a lease for each connection, and for each permit that is not used yet.
+    @ivar token: the semaphore of the connections that were passed to it; -1 if it gets
+        permits. See L{txlb.cloning._passing.Passing}.
+    @ivar passed: the connections that were passed to it and that it has not confirmed.
     """
 
     sent: int = 0
@@ -28,6 +33,8 @@ class Account:
     granted: float = 0.0
     late: bool = False
     leases: list[Lease] = field(default_factory=list)
+    token: int = -1
+    passed: deque[Any] = field(default_factory=deque)
 
     @property
     def unused(self) -> int:

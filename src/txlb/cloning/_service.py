@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from txlb._reactor import pickedReactor
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._groups import begin, end, folderOf, groupAt
+from txlb.cloning._listenersettings import ListenerSettings, listenerSettings
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
@@ -41,6 +42,9 @@ class CloningService(Service):
     @param graceTime: seconds that a clone which ends gives its connections, 0 or more.
     @param folder: where the processes find each other; by default C{run/NAME} in the
         working directory, after the name of the application.
+    @param admission: C{allow} and C{deny}, lists of networks; C{ratePerClient}, connections
+        a second; C{burstPerClient}: the clients that are admitted, as for a
+        L{txlb.model.ProxyService}.
     @raise CloningError: a setting is wrong.
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
@@ -54,14 +58,14 @@ class CloningService(Service):
         maxConnections: int | None = None,
         graceTime: float = 30.0,
         folder: str | None = None,
+        **admission: Any,
     ) -> None:
         self.endpoint = endpoint
         self.factory = factory
         self.folder = folder
         with startingUp():
-            self.settings = CloneSettings(
-                processCount(processes), scheduler, maxConnections, graceTime
-            )
+            self.settings = CloneSettings(processCount(processes), graceTime)
+            self.listenerSettings = listenerSettings(scheduler, maxConnections, admission)
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
 
@@ -76,7 +80,7 @@ class CloningService(Service):
         if self._group is None:
             with startingUp():
                 self._group = group = groupAt(folderOf(self, self.folder), self.settings)
-                sharing = SharingReactor(pickedReactor(), group, self.settings)
+                sharing = SharingReactor(pickedReactor(), group, self.listenerSettings)
                 self.port = listenOn(sharing, self.endpoint, self.factory)
 
     def startService(self) -> None:
@@ -125,8 +129,8 @@ def cloneApplication(
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
     with startingUp():
-        settings = CloneSettings(processCount(processes), scheduler, None, graceTime)
-        service = _Cloning(application, settings, folder)
+        settings = CloneSettings(processCount(processes), graceTime)
+        service = _Cloning(application, settings, folder, listenerSettings(scheduler))
         service.take(IServiceCollection(application))
         if not service.count:
             raise CloningError(
@@ -145,7 +149,14 @@ class _Cloning(Service):
     The clones of an application whose services know nothing of them.
     """
 
-    def __init__(self, application: Any, settings: CloneSettings, folder: str | None) -> None:
+    def __init__(
+        self,
+        application: Any,
+        settings: CloneSettings,
+        folder: str | None,
+        listenerSettings: ListenerSettings,
+    ) -> None:
+        self._listenerSettings = listenerSettings
         self.count = 0
         self._settings = settings
         self._folder = folder
@@ -176,7 +187,9 @@ class _Cloning(Service):
         if self._group is None:
             with startingUp():
                 self._group = groupAt(folderOf(self, self._folder), self._settings)
-            self._reactor.found = SharingReactor(pickedReactor(), self._group)
+            self._reactor.found = SharingReactor(
+                pickedReactor(), self._group, self._listenerSettings
+            )
 
     def startService(self) -> None:
         """

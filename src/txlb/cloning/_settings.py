@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from txlb.cloning._rendezvous import CloningError
-from txlb.errors import ModelError
-from txlb.model import ProxyHost
-from txlb.schedulers import canonicalWord
 
 #: Clones of one application, at most.
 MOST_CLONES = 256
@@ -24,16 +21,11 @@ class CloneSettings:
     How an application is cloned.
 
     @ivar processes: the clones that there are to be, 1 to L{MOST_CLONES}.
-    @ivar scheduler: the policy that chooses a clone for each connection.
-    @ivar maxConnections: the most that a clone has on each listener; L{None} for no limit.
-        Clients wait in the accept queue.
     @ivar graceTime: seconds that a clone which ends gives its connections.
     @raise CloningError: a setting is wrong.
     """
 
     processes: int
-    scheduler: str = "leastc"
-    maxConnections: int | None = None
     graceTime: float = 30.0
 
     def __post_init__(self) -> None:
@@ -43,12 +35,6 @@ class CloneSettings:
             raise CloningError(f"graceTime is {grace!r}, no number of seconds")
         if not 0 <= grace < math.inf:
             raise CloningError(f"graceTime is {grace!r}: give 0 seconds or more")
-        try:
-            canonicalWord(self.scheduler)
-            # A clone is a host of the manager's pools; it has no address.
-            ProxyHost("clones", "unix:clone", 0, maxConnections=self.maxConnections)
-        except ModelError as problem:
-            raise CloningError(str(problem)) from None
 
 
 def processCount(processes: object) -> int:

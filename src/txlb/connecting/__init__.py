@@ -3,6 +3,7 @@ Connecting to hosts: the meaning of errors, endpoints for addresses, and the nam
 sockets. Relays, checks and probes share this package.
 """
 
+from txlb.connecting._clients import packedClient
 from txlb.connecting._endpoint import (
     ConnectFailed,
     OneProtocolFactory,
@@ -51,6 +52,7 @@ __all__ = [
     "isSelfConnected",
     "lacksIPv6",
     "meaningOf",
+    "packedClient",
     "placesOf",
     "reactorEndpointOf",
     "tcpAddressOf",

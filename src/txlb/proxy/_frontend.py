@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
+from txlb.connecting._clients import packedClient
 from txlb.deadlines import Deadlines, Throttle
 from txlb.errors import TxlbError
 from txlb.interfaces import IPreface, IRelay
@@ -20,7 +21,6 @@ from txlb.manager import ProxyManager
 from txlb.model import Address, ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
 from txlb.proxy._clientconnection import ClientConnection
-from txlb.proxy._clients import packedClient
 from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination

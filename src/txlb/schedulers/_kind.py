@@ -43,6 +43,8 @@ class SchedulerKind:
     @ivar wants: the settings that the maker takes by keyword: C{seconds}, a monotonic
         clock, or names of a group's settings.
     @ivar maxHosts: how many hosts it takes at most; L{None} for any number.
+    @ivar looksAtClient: whether it looks at the client's address; L{None} if it is not
+        known, as of a plugin.
     """
 
     word: str
@@ -51,6 +53,15 @@ class SchedulerKind:
     chooseWhen: str = ""
     wants: tuple[str, ...] = ()
     maxHosts: int | None = None
+    looksAtClient: bool | None = None
+
+    @property
+    def needsClient(self) -> bool:
+        """
+        Whether a choice needs the client's address. The scheduler of a plugin that does not
+        tell counts as one that does.
+        """
+        return not self.isOwn if self.looksAtClient is None else self.looksAtClient
 
     @property
     def isOwn(self) -> bool:
@@ -89,6 +100,7 @@ def _accepted(plugin: Any) -> SchedulerKind:
             plugin.chooseWhen,
             tuple(plugin.wants),
             plugin.maxHosts,
+            getattr(plugin, "looksAtClient", None),
         )
     except (AttributeError, TypeError) as error:
         raise ModelError(f"{plugin.word!r} can't be used: {error}") from None

@@ -282,4 +282,5 @@ MAGLEV = SchedulerKind(
     chooseWhen="as sticky, with shares that are more even, and hosts that seldom change",
     wants=("boundedLoad", "seconds"),
     maxHosts=MAX_HOSTS,
+    looksAtClient=True,
 )

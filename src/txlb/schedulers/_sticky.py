@@ -300,4 +300,5 @@ STICKY = SchedulerKind(
     summary="always the same for one client's address, while it is there",
     chooseWhen="hosts keep something for their clients, such as sessions or caches",
     wants=("boundedLoad",),
+    looksAtClient=True,
 )

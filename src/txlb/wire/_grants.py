@@ -70,12 +70,15 @@ class Welcome:
     @ivar slot: the place of the clone.
     @ivar generation: the release of the application that the manager starts clones with.
     @ivar listeners: the names of the sockets that follow as descriptors, if it asked for them.
+    @ivar passed: the numbers of the listeners whose connections the manager accepts and
+        passes. A semaphore for each of them follows as a descriptor.
     """
 
     version: int
     slot: int
     generation: int
     listeners: tuple[str, ...] = ()
+    passed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,31 @@ class Grant:
 
     listener: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """
+    A connection that the manager has accepted. Its descriptor comes with the message.
+
+    @ivar listener: the number of the listening socket.
+    """
+
+    listener: int
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """
+    A clone could not take a connection that it was passed. It is the manager's again.
+
+    @ivar listener: the number of the listening socket.
+    @ivar number: how many permits and connections the clone had used before it, modulo
+        2**64.
+    """
+
+    listener: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +201,26 @@ class Bye:
     """
 
 
-Message = Hello | Welcome | Refused | Grant | Status | Ping | Pong | Drain | Quit | Take | Bye
+Message = (
+    Hello
+    | Welcome
+    | Refused
+    | Grant
+    | Passed
+    | Back
+    | Status
+    | Ping
+    | Pong
+    | Drain
+    | Quit
+    | Take
+    | Bye
+)
 
 _PACKED: dict[type[Any], tuple[bytes, Struct]] = {
     Grant: (b"G", Struct("!BH")),
+    Passed: (b"F", Struct("!B")),
+    Back: (b"b", Struct("!BQ")),
     Status: (b"S", Struct("!BQI")),
     Ping: (b"P", Struct("!Q")),
     Pong: (b"p", Struct("!QII")),

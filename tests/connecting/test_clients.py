@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.proxy._clients}.
+Tests for L{txlb.connecting._clients}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import ipaddress
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.proxy._clients import packedClient
+from txlb.connecting._clients import packedClient
 
 
 class PackedTests(SynchronousTestCase):
