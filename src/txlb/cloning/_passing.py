@@ -45,7 +45,7 @@ class Passing:
     the descriptors that the clone has not taken. The clone takes one of the count before it
     serves a connection. If the clone hangs or dies, the manager takes the rest of the count:
     each of these connections is the manager's again, and another clone gets it. So exactly
-    one process serves a connection, at whatever moment a clone stops.
+    one process serves a connection, at any moment at which a clone stops.
 
     @param number: the listener's number in messages.
     @param listener: the socket.
