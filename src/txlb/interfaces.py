@@ -225,6 +225,14 @@ class IPreface(Interface):
         @return: C{NeedMore}, C{Done} or C{Reject} of L{txlb.wire}.
         """
 
+    def end(reason: str) -> object:
+        """
+        Decide without more bytes, because the time is over or the client sends none.
+
+        @param reason: which of both, for a C{Reject}.
+        @return: C{Done} or C{Reject} of L{txlb.wire}.
+        """
+
 
 class IRelay(Interface):
     """

@@ -192,6 +192,27 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
         web('<listen ip="systemd:web" group="0"/>'),
         [(3, r"group of <listen> is for UNIX sockets, .*the socket unit says it \(SocketMode=")],
     ),
+    "PROXY headers of any client": (
+        web('<listen ip="*:80" proxyProtocol="v1"/>'),
+        [(3, r"proxyProtocol of the listener on \*:80 needs trusted, the networks of the proxies")],
+    ),
+    "trusted clients without a use": (
+        web('<listen ip="*:80" trusted="192.0.2.1"/>'),
+        [(3, r"trusted of the listener on \*:80 has no effect without proxyProtocol; add it, or")],
+    ),
+    "an unknown version of PROXY headers": (
+        web('<listen ip="*:80" proxyProtocol="v1 v3" trusted="all"/>'),
+        [(3, r"proxyProtocol of <listen> is 'v3'; it is v1, v2 or optional")],
+    ),
+    "a trusted network that is none": (
+        web('<listen ip="*:80" proxyProtocol="v1" trusted="192.0.2.1/24"/>'),
+        [
+            (
+                3,
+                r"trusted of <listen>: '192.0.2.1/24' has bits set behind its prefix; the network is",
+            )
+        ],
+    ),
     "a host at port 0": (
         web(hosts='<host name="h1" ip="a:0"/>'),
         [(5, r"ip of host 'h1': port 0")],
@@ -387,7 +408,7 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
     ),
     "an unheard-of attribute": (
         web('<listen ip="*:80" zzz=""/>'),
-        [(3, r"<listen> has an attribute 'zzz', which is not known; there are: ip, mode")],
+        [(3, r"<listen> has an attribute 'zzz', which is not known; there are: ip, proxyProtocol")],
     ),
     "an attribute where there are none": (
         web().replace(b"<config>", b'<config a="">'),

@@ -27,6 +27,7 @@ from txlb.model.kinds import (
     PlainKind,
     Seconds,
     Secret,
+    Several,
     Text,
     Whole,
     Word,
@@ -302,6 +303,34 @@ class WordTests(KindTests):
         self.wrongValues(kind, "Two", "", None, ["two"])
         self.assertEqual(kind.describe(), "one, two or three")
         self.assertEqual(kind.brief(), kind.describe())
+
+
+class SeveralTests(KindTests):
+    kind = Several(Word(("one", "two")))
+
+    def test_texts(self) -> None:
+        """
+        Values with white space between them; in a file and in a program.
+        """
+        for text, values in (("", ()), (" two\n one ", ("two", "one")), ("one", ("one",))):
+            self.assertEqual(self.kind.parse(text, "it"), values)
+            self.assertEqual(self.kind.check(text, "it"), values)
+            self.assertEqual(self.kind.parse(self.kind.write(values), "it"), values)
+        self.assertEqual(self.kind.check(iter(["two", "one"]), "it"), ("two", "one"))
+        self.assertEqual(self.kind.describe(), "a list with spaces between, of one or two")
+        self.assertEqual(Several(self.kind, "words").describe(), "words")
+
+    def test_wrong(self) -> None:
+        """
+        Each is checked, and stands in it once.
+        """
+        self.wrongValues(self.kind, None, 5, b"one")
+        for values in ("one three", ["one", 5]):
+            error = self.assertRaises(ModelError, self.kind.check, values, "it")
+            self.assertIn("it is one or two", str(error))
+        error = self.assertRaises(ModelError, self.kind.parse, "one one", "it")
+        self.assertEqual(str(error), "it has 'one' twice; each stands in it once")
+        self.assertRaises(ModelError, self.kind.parse, "one " * 65536, "it")
 
 
 class SchedulerWordTests(KindTests):

@@ -79,6 +79,56 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(told, "*:80 limit=5")
 
 
+class ProxyProtocolTests(SynchronousTestCase):
+    """
+    Listeners that read PROXY headers.
+    """
+
+    def test_made(self) -> None:
+        """
+        Lists can be given as texts, and networks are written in one way.
+        """
+        listener = Listener(":80", proxyProtocol="v1 v2", trusted=["10.0.0.0/8", "::ffff:1.2.3.4"])
+        self.assertEqual(listener.proxyProtocol, ("v1", "v2"))
+        self.assertEqual(listener.trusted, ("10.0.0.0/8", "1.2.3.4"))
+        self.assertTrue(listener.hasPreface)
+        self.assertFalse(Listener(":80", prefaceTimeout=1).hasPreface)
+        self.assertEqual(str(listener), "*:80 proxyProtocol=v1,v2 trusted=10.0.0.0/8,1.2.3.4")
+        self.assertEqual(replace(listener, address=":81").trusted, listener.trusted)
+
+    def test_trust(self) -> None:
+        """
+        A header is believed of trusted sources alone, which a UNIX socket has by its rights.
+        """
+        for address, told in (
+            (":80", "the listener on *:80 needs trusted, .*192.0.2.0/24; any other client"),
+            ("systemd:web", "192.0.2.0/24, unix; any other client"),
+        ):
+            error = self.assertRaises(ModelError, Listener, address, proxyProtocol="v1")
+            self.assertRegex(str(error), told.replace("*:", r"\*:"))
+        self.assertEqual(Listener("unix:/a", proxyProtocol="v1").trusted, ())
+        error = self.assertRaises(ModelError, Listener, ":80", trusted="all")
+        self.assertIn("has no effect without proxyProtocol", str(error))
+
+    def test_versions(self) -> None:
+        """
+        It names a version at least.
+        """
+        error = self.assertRaises(
+            ModelError, Listener, ":80", proxyProtocol="optional", trusted="all"
+        )
+        self.assertIn("names no version; write v1, v2 or both beside optional", str(error))
+        self.assertRaises(ModelError, Listener, ":80", proxyProtocol="v3", trusted="all")
+
+    def test_risks(self) -> None:
+        """
+        A header that may be missing is a risk.
+        """
+        self.assertEqual(Listener(":80", proxyProtocol="v1", trusted="all").risks, ())
+        [risk] = Listener(":80", proxyProtocol="v1 optional", trusted="all").risks
+        self.assertIn("proxyProtocol has optional", risk)
+
+
 class ServiceTests(SynchronousTestCase):
     """
     The listeners of a service.

@@ -5,15 +5,42 @@ A frontend to test, with a relay that only keeps what it gets.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.proxy.fakes import FakeRelay, ReactorCase, accepted
+from txlb.interfaces import IPreface
 from txlb.manager import ProxyManager, proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Outcome
-from txlb.proxy import ConnectionLimit, ConnectionRecord, Frontend, Relayed
+from txlb.proxy import (
+    ClientConnection,
+    ConnectionLimit,
+    ConnectionRecord,
+    Destination,
+    Frontend,
+    Relayed,
+)
+from txlb.wire import Reject
 
 PEER = ("192.0.2.7", 4711)
+
+
+class FakeEntry:
+    """
+    An entry whose prefaces are those of a test.
+    """
+
+    def __init__(self, makePreface: Callable[[], IPreface]) -> None:
+        self.makePreface = makePreface
+        self.router: Callable[[ClientConnection], Destination | Reject] | None = None
+
+    def preface(self, client: ClientConnection) -> IPreface:
+        return self.makePreface()
+
+    def route(self, client: ClientConnection) -> Destination | Reject:
+        return Destination() if self.router is None else self.router(client)
 
 
 class FrontendCase(ReactorCase):
@@ -35,9 +62,12 @@ class FrontendCase(ReactorCase):
         service = ProxyService("web", [("127.0.0.1", 0)], groups, **settings)
         self.manager: ProxyManager = proxyManagerFactory([service], seconds=self.reactor.seconds)
         self.counters = self.manager.getCounters("web")
-        frontend = Frontend(
-            "web", self.manager, self.reactor, self.deadlines, self.connectionLimit, makePreface
-        )
+        frontend = Frontend("web", self.manager, self.reactor, self.deadlines, self.connectionLimit)
+        if makePreface is not None:
+            # As for a listener whose connections have one.
+            entry = self.entry = FakeEntry(makePreface)
+            accepted = partial(frontend.acceptedAt, entry)
+            setattr(frontend, "accepted", accepted)  # noqa: B010 - it is a method
         frontend.relays.usual = self.relay
         frontend.record = self.records.append
         return frontend

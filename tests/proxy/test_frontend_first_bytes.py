@@ -36,6 +36,12 @@ class MarkPreface:
             return Reject("it asks")
         return Done(self.clientAddr, None, rest) if end else NeedMore()
 
+    def end(self, reason: str) -> Done | Reject:
+        """
+        See L{IPreface.end}.
+        """
+        return Reject(reason)
+
 
 class ProxyHeaderTests(FrontendCase):
     def test_none(self) -> None:
@@ -308,7 +314,7 @@ class RouterTests(FrontendCase):
                 raise found
             return found
 
-        self.front.router = router
+        self.entry.router = router
         client = self.come(self.front)
         client.sendall(b"!rest")
         self.reactor.readable()

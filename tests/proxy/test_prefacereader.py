@@ -46,6 +46,12 @@ class LinePreface:
             raise RuntimeError("boom")
         return Done((line.decode(), 1), None, rest)
 
+    def end(self, reason: str) -> Done | Reject:
+        """
+        See L{IPreface.end}.
+        """
+        return Reject(reason)
+
 
 class PrefaceReaderTests(ReactorCase):
     def setUp(self) -> None:

@@ -201,6 +201,12 @@ class LinePreface:
         """
         return Done(None, None, data) if data.endswith(b"\n") else NeedMore()
 
+    def end(self, reason: str) -> Done | Reject:
+        """
+        See L{IPreface.end}.
+        """
+        return Reject(reason)
+
 
 class PrefaceTests(SynchronousTestCase):
     """

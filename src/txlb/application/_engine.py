@@ -5,6 +5,7 @@ The parts of one run of a balancer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,6 +28,7 @@ from txlb.proxy import (
     ConnectionLimit,
     ConnectionRecord,
     ConnectionTable,
+    Entrance,
     FastRelay,
     Frontend,
     Loop,
@@ -241,7 +243,10 @@ class Engine:
         watcher = self._reactor
         if self._loop is not None and frontend.relay.name == FastRelay.name:
             watcher = self._loop
-        listener.handTo(watcher, frontend.accepted, configured)
+        accepted = frontend.accepted
+        if configured.hasPreface:
+            accepted = partial(frontend.acceptedAt, Entrance(configured))
+        listener.handTo(watcher, accepted, configured)
 
     def start(self) -> None:
         """

@@ -92,6 +92,8 @@ class ProxyListener(Service):
             listener=self.name,
             addresses=", ".join(map(str, self.addresses)),
         )
+        for risk in self.configured.risks:
+            _log.warn("{listener}: {risk}", listener=self.name, risk=risk)
         self.acceptOrNot()
 
     @property

@@ -86,25 +86,39 @@ class ServiceBuilder:
             node.wrong.add("names")
         enabled = self._enabledGroup(node, groupNodes)
         groups = [self._group(group, group is enabled) for group in groupNodes]
-        listeners = node.all(schema.LISTEN)
-        self._checkPermissions(listeners)
+        listenNodes = node.all(schema.LISTEN)
+        self._checkPermissions(listenNodes)
+        listeners = [self._listener(listen) for listen in listenNodes]
         networks = self._networks(node)
         if (
             enabled is None
             or None in groups
-            or any(each.wrong for each in (node, *listeners, *networks))
+            or None in listeners
+            or any(each.wrong for each in (node, *networks))
         ):
             return None
         return self._made(
             node,
             lambda: ProxyService(
                 node.get("name"),
-                [_listener(listen) for listen in listeners],
+                [listener for listener in listeners if listener is not None],
                 [group for group in groups if group is not None],
                 **node.settings,
                 **_networkLists(node),
             ),
         )
+
+    def _listener(self, node: Node) -> Listener | None:
+        if node.wrong:
+            return None
+        settings = node.settings
+        socket = {name: settings.pop(name) for name in SOCKET_SETTINGS}
+        if isinstance(settings["address"], UNIXAddress):
+            settings["address"] = replace(settings["address"], **socket)
+        listener = self._made(node, lambda: Listener(**settings))
+        for risk in () if listener is None else listener.risks:
+            self._note(node.line, f"{node.label}: {risk}")
+        return listener
 
     def _networks(self, node: Node) -> list[Node]:
         """
@@ -350,14 +364,6 @@ def checkUnique(kind: str, nodes: list[Node], names: list[str | None], problem: 
 
 def _networkLists(node: Node) -> dict[str, Any]:
     return {name: [each.get("network") for each in node.all(spec)] for name, spec in NETWORK_LISTS}
-
-
-def _listener(node: Node) -> Listener:
-    settings = node.settings
-    socket = {name: settings.pop(name) for name in SOCKET_SETTINGS}
-    if isinstance(settings["address"], UNIXAddress):
-        settings["address"] = replace(settings["address"], **socket)
-    return Listener(**settings)
 
 
 def _options(node: Node) -> dict[str, Any]:

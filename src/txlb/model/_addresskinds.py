@@ -8,7 +8,7 @@ from functools import partial
 
 from txlb.model._addresses import parseHostAddress, parseListenAddress
 from txlb.model._networks import parseNetwork
-from txlb.model.kinds import Parsed
+from txlb.model.kinds import Kind, Parsed
 
 HOST_ADDRESS = Parsed(parseHostAddress, "an address: host:port, [::1]:port or unix:/path")
 
@@ -20,7 +20,7 @@ LISTEN_ADDRESS = Parsed(
     partial(parseListenAddress, ephemeral=False),
 )
 
-CLIENT_NETWORK = Parsed(
+CLIENT_NETWORK: Kind = Parsed(
     parseNetwork,
     "a network of clients: 192.0.2.0/24, 2001:db8::/32, one address, unix for clients of "
     "UNIX sockets, or all",

@@ -5,13 +5,25 @@ Listeners, as configured.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import MISSING, dataclass, field
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, MISSING, dataclass, field
 
-from txlb.model._addresses import AddressLike, ListenAddress, TCPAddress, placeOf
-from txlb.model._addresskinds import LISTEN_ADDRESS
+from txlb.errors import ModelError
+from txlb.model._addresses import (
+    AddressLike,
+    InheritedAddress,
+    ListenAddress,
+    TCPAddress,
+    UNIXAddress,
+    placeOf,
+)
+from txlb.model._addresskinds import CLIENT_NETWORK, LISTEN_ADDRESS
 from txlb.model._made import Made, given
-from txlb.model.kinds import textOf
-from txlb.model.settings import Since, checkSettings, setting
+from txlb.model.kinds import Seconds, Several, Word, textOf
+from txlb.model.settings import Since, checkSettings, setting, settingField
+
+#: The word that lets a PROXY header be missing.
+OPTIONAL = "optional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,9 @@ class Listener:
     its address.
 
     @ivar address: its address. It can be given as a text or as a pair of host and port.
+    @ivar proxyProtocol: the versions of PROXY headers that may come, C{v1} and C{v2}, and
+        C{optional}; empty if none is read. It can be given as a text, as C{"v1 v2"}.
+    @ivar trusted: networks of clients, as L{parseNetwork} reads them.
     """
 
     address: Made[ListenAddress, AddressLike] = field(
@@ -29,9 +44,78 @@ class Listener:
         default=given(MISSING),
         metadata=setting(LISTEN_ADDRESS, "The address.", word="ip", since=Since.OLD),
     )
+    _: KW_ONLY
+    proxyProtocol: Made[tuple[str, ...], str | Iterable[str]] = field(
+        default=given(()),
+        metadata=setting(
+            Several(Word(("v1", "v2", OPTIONAL))),
+            "The versions of the PROXY header with which a trusted client begins, ``v1 v2`` for "
+            "either. The address of the client is the one of the header from then on. A trusted "
+            "client without a header is closed, unless ``optional`` is added, and so is any other "
+            "client with one.",
+            defaultDoc="no header is read",
+        ),
+    )
+    trusted: Made[tuple[str, ...], str | Iterable[str]] = field(
+        default=given(()),
+        metadata=setting(
+            Several(CLIENT_NETWORK),
+            "The networks of the clients whose PROXY headers are believed, with spaces between "
+            "them: those of the proxies in front. ``proxyProtocol`` needs it, except on a UNIX "
+            "socket, whose clients are all trusted without it.",
+            defaultDoc="none",
+        ),
+    )
+    prefaceTimeout: float = settingField(
+        5.0,
+        Seconds(0.01, 3600.0),
+        "Seconds that a client has for its PROXY header. A client that does without one is "
+        "served after them if it has sent nothing, as the server may be the one that begins.",
+    )
 
     def __post_init__(self) -> None:
         checkSettings(self, "a listener")
+        if self.proxyProtocol:
+            self._checkTrust()
+        elif self.trusted:
+            raise ModelError(
+                f"trusted of the listener on {self.address} has no effect without proxyProtocol; "
+                "add it, or leave trusted out"
+            )
+
+    def _checkTrust(self) -> None:
+        if self.proxyProtocol == (OPTIONAL,):
+            raise ModelError(
+                f"proxyProtocol of the listener on {self.address} names no version; write v1, v2 "
+                f"or both beside {OPTIONAL}"
+            )
+        if not self.trusted and not isinstance(self.address, UNIXAddress):
+            unix = ", unix" if isinstance(self.address, InheritedAddress) else ""
+            raise ModelError(
+                f"proxyProtocol of the listener on {self.address} needs trusted, the networks of "
+                f"the proxies in front of it, as in 192.0.2.0/24{unix}; any other client could "
+                "claim any address"
+            )
+
+    @property
+    def hasPreface(self) -> bool:
+        """
+        Whether something is read of a connection before its host is chosen.
+        """
+        return bool(self.proxyProtocol)
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """
+        The settings that an administrator should know the risk of, a sentence for each.
+        """
+        if OPTIONAL not in self.proxyProtocol:
+            return ()
+        risk = (
+            f"proxyProtocol has {OPTIONAL}, so that a client of a proxy that sends no header "
+            "comes in with the address of the proxy, and can write a header of its own"
+        )
+        return (risk,)
 
     @property
     def place(self) -> ListenAddress:
@@ -51,11 +135,15 @@ class Listener:
 
     def __str__(self) -> str:
         options = [
-            f"{each.name}={textOf(value)}"
+            f"{each.name}={_shown(value)}"
             for each in dataclasses.fields(self)[1:]
             if each.repr and (value := getattr(self, each.name)) != each.default
         ]
         return " ".join([str(self.address), *options])
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(textOf, value)) if isinstance(value, tuple) else textOf(value)
 
 
 #: A listener, or an address that stands for a listener without options.

@@ -6,7 +6,7 @@ L{HostPool.acquire} or, if connecting can fail, through a L{Dial}. The package d
 I/O, and time comes in from outside.
 """
 
-from txlb.pool._admission import Admission
+from txlb.pool._admission import Admission, Networks
 from txlb.pool._dial import (
     Attempt,
     Dial,
@@ -56,6 +56,7 @@ __all__ = [
     "HostPool",
     "HostSnapshot",
     "Lease",
+    "Networks",
     "Outcome",
     "PassiveHealth",
     "PassiveState",

@@ -12,6 +12,7 @@ from txlb.proxy._connect import connectTo
 from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination
+from txlb.proxy._entrance import Entrance
 from txlb.proxy._frontend import Frontend
 from txlb.proxy._inherited import InheritedSockets, inheritedSockets
 from txlb.proxy._listeningsocket import EXHAUSTED_PAUSE
@@ -37,6 +38,7 @@ __all__ = [
     "ConnectionRecord",
     "ConnectionTable",
     "Destination",
+    "Entrance",
     "FastRelay",
     "Frontend",
     "InheritedSockets",

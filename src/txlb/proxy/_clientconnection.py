@@ -86,9 +86,24 @@ class ClientConnection:
         The address of the client for a PROXY header: that of its preface, else the peer's; an
         empty text if there is none.
         """
-        if self.found is not None and self.found.clientAddr is not None:
-            return self.clientAddr
+        found = self.found
+        if found is not None:
+            if found.header is not None and found.header.source is not None:
+                return found.header.source
+            if found.clientAddr is not None:
+                return self.clientAddr
         return self.peer if isinstance(self.peer, (tuple, str, bytes)) else ""
+
+    @property
+    def destinationAddress(self) -> Any:
+        """
+        The address that the client has connected to, for a PROXY header: that of its own PROXY
+        header, else that of the balancer's end.
+        """
+        header = None if self.found is None else self.found.header
+        if header is not None and header.destination is not None:
+            return header.destination
+        return self.localAddress
 
     @property
     def serverName(self) -> str | None:

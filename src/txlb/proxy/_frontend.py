@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
@@ -63,8 +63,23 @@ _ENCODERS = {"v1": encodeProxyV1, "v2": encodeProxyV2}
 
 Recorder = Callable[[ConnectionRecord], object]
 
-#: Decides where a connection goes once its preface is read.
-Router = Callable[[ClientConnection], Destination | Reject]
+
+class Entry(Protocol):
+    """
+    What the frontend needs of the place where a connection has come in, if the connection
+    has a preface.
+    """
+
+    def preface(self, client: ClientConnection) -> IPreface:
+        """
+        Make the reader of its preface.
+        """
+
+    def route(self, client: ClientConnection) -> Destination | Reject:
+        """
+        Decide where it goes once the preface is read.
+        """
+        ...
 
 
 class Frontend:
@@ -75,8 +90,6 @@ class Frontend:
 
     @param serviceName: the name of the service, which the manager has.
     @param connectionLimit: all connections of the balancer.
-    @param makePreface: makes the reader of the beginning of each connection;
-        L{None} if all bytes belong to the host.
     @param loop: where the fast relay runs; L{None} if it can't be used.
     @param table: the table of connections, which all relays of a balancer share.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
@@ -85,8 +98,6 @@ class Frontend:
     @ivar relays: the relays of the service.
     @ivar record: is called with the record of each connection that has ended;
         L{None} for no records.
-    @ivar router: decides where a connection with a preface goes; L{None} if all go to the
-        group of this service that serves now.
     @ivar frontendOf: finds the frontend of another service by its name.
     """
 
@@ -97,7 +108,6 @@ class Frontend:
         reactor: Any,
         deadlines: Deadlines,
         connectionLimit: ConnectionLimit,
-        makePreface: Callable[[], IPreface] | None = None,
         loop: Loop | None = None,
         table: ConnectionTable | None = None,
         makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] | None = None,
@@ -108,7 +118,6 @@ class Frontend:
         self._reactor = reactor
         self._deadlines = deadlines
         self._connectionLimit = connectionLimit
-        self._makePreface = makePreface
         self._counters = manager.getCounters(serviceName)
         self._admission = manager.getAdmission(serviceName)
         self._admission.census = self._clients
@@ -117,7 +126,6 @@ class Frontend:
             kind: Throttle(deadlines, partial(self._say, kind)) for kind in RefusalKind
         }
         self._closed = False
-        self.router: Router | None = None
         self.frontendOf: Callable[[str], Frontend | None] = _noOther
         self.relays = Relays(reactor, deadlines, self.relayed, table, makeEndpoint)
         self.configure(loop)
@@ -204,15 +212,35 @@ class Frontend:
             )
         elif counters.active >= self._maxConnections:
             self._refuse(client, RefusalKind.LIMIT, f"it has {counters.active} connections")
-        elif self._makePreface is None:
+        else:
             if self._admission.active and not self._admits(client):
                 return
             counters.active += 1
             counters.accepted += 1
             connectionLimit.active += 1
             self._dial(client, self._pool)
+
+    def acceptedAt(self, entry: Entry, client: ClientConnection) -> None:
+        """
+        Take a connection of a listener whose connections have a preface.
+
+        @param entry: makes the preface, and decides where the connection goes.
+        @param client: the connection. Its socket belongs to the frontend from here, even if
+            this raises.
+        """
+        limit = self._connectionLimit
+        if self._closed:
+            client.close()
+            return
+        if self._revision != self._manager.revision:
+            self._follow()
+        if limit.active >= limit.capacity:
+            self._refuse(client, RefusalKind.DESCRIPTORS, f"{limit.active} are all there can be")
+        elif self._counters.active >= self._maxConnections:
+            active = self._counters.active
+            self._refuse(client, RefusalKind.LIMIT, f"it has {active} connections")
         else:
-            self._read(client, self._makePreface)
+            self._read(client, entry)
 
     def _admits(self, client: ClientConnection) -> bool:
         """
@@ -228,7 +256,7 @@ class Frontend:
     def _clients(self) -> list[bytes | None]:
         return [packedClient(clientAddr) for clientAddr in self.relays.clientAddrs()]
 
-    def _read(self, client: ClientConnection, makePreface: Callable[[], IPreface]) -> None:
+    def _read(self, client: ClientConnection, entry: Entry) -> None:
         """
         Read the preface of a connection, then decide where it goes.
         """
@@ -236,7 +264,7 @@ class Frontend:
         sock = socket.socket(fileno=client.fd)
         sock.setblocking(False)
         try:
-            preface = makePreface()
+            preface = entry.preface(client)
         except BaseException:
             sock.close()
             raise
@@ -248,7 +276,7 @@ class Frontend:
                 self._leaves(client, RefusalKind.PREFACE, answer.reason)
             else:
                 client.found = answer
-                self._send(client)
+                self._send(client, entry)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
         self._readers.add(reader)
@@ -256,11 +284,11 @@ class Frontend:
         self._counters.accepted += 1
         self._connectionLimit.active += 1
 
-    def _send(self, client: ClientConnection) -> None:
+    def _send(self, client: ClientConnection, entry: Entry) -> None:
         """
         Send a connection whose preface is read to its service and group.
         """
-        found = self._destinationOf(client)
+        found = self._destinationOf(client, entry)
         if isinstance(found, Reject):
             self._leaves(client, RefusalKind.PREFACE, found.reason)
             return
@@ -274,16 +302,14 @@ class Frontend:
         else:
             self._left()
 
-    def _destinationOf(self, client: ClientConnection) -> tuple[Frontend, HostPool] | Reject:
+    def _destinationOf(
+        self, client: ClientConnection, entry: Entry
+    ) -> tuple[Frontend, HostPool] | Reject:
         """
         Find the frontend and the hosts for a connection whose preface is read.
         """
-        if self.router is None:
-            # The preface has taken its time.
-            self._follow()
-            return self, self._pool
         try:
-            wanted = self.router(client)
+            wanted = entry.route(client)
             if isinstance(wanted, Reject):
                 return wanted
             name = wanted.service or self.serviceName
@@ -340,7 +366,7 @@ class Frontend:
         found, sendProxy = client.found, pool.settings.sendProxy
         toHost = b"" if found is None else found.leftover
         if sendProxy is not None:
-            header = _ENCODERS[sendProxy](client.sourceAddress, client.localAddress)
+            header = _ENCODERS[sendProxy](client.sourceAddress, client.destinationAddress)
             toHost = header + toHost
         self.relays.of(client).start(client, step, toHost)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.logger import Logger
@@ -82,21 +83,28 @@ class PrefaceReader:
             self._decide(Reject(f"the client is gone ({error.strerror})"))
             return
         if not data:
-            self._decide(Reject("the client sent nothing more"))
+            self._end("the client sent nothing more")
             return
         self._left -= len(data)
-        try:
-            answer = self._preface.feed(data)
-        except Exception:  # noqa: BLE001 - a preface of a plugin may raise anything
-            _log.failure("a preface could not be read")
-            answer = Reject("it could not be read")
+        answer = self._ask(self._preface.feed, data)
         if isinstance(answer, (Done, Reject)):
             self._decide(answer)
         elif not self._left:
             self._decide(Reject(f"{self._preface.maxBytes} bytes did not complete it"))
 
     def _expired(self) -> None:
-        self._decide(Reject(f"it was not complete within {self._preface.timeout:g} s"))
+        self._end(f"it was not complete within {self._preface.timeout:g} s")
+
+    def _end(self, reason: str) -> None:
+        answer = self._ask(self._preface.end, reason)
+        self._decide(answer if isinstance(answer, (Done, Reject)) else Reject(reason))
+
+    def _ask(self, method: Callable[[Any], object], argument: object) -> object:
+        try:
+            return method(argument)
+        except Exception:  # noqa: BLE001 - a preface of a plugin may raise anything
+            _log.failure("a preface could not be read")
+            return Reject("it could not be read")
 
     def _decide(self, answer: Done | Reject) -> None:
         if not self._decided:

@@ -12,6 +12,14 @@ from txlb.wire._agent import (
     parseAgentReply,
 )
 from txlb.wire._amp import REMEDIES, BoxError, BoxReader, encodeBox
+from txlb.wire._clienthello import (
+    MAX_CLIENT_HELLO,
+    ClientHello,
+    ClientHelloError,
+    ClientHelloReader,
+    NoTLSError,
+)
+from txlb.wire._connectionpreface import ConnectionPreface, HeaderRule
 from txlb.wire._grants import (
     GRANTS_VERSION,
     MAX_GRANT,
@@ -38,14 +46,23 @@ from txlb.wire._grants import (
 from txlb.wire._http import MAX_HTTP_HEAD, HTTPAnswerError, HTTPReader
 from txlb.wire._preface import Done, NeedMore, Reject
 from txlb.wire._proxy import encodeProxyLocal, encodeProxyV1, encodeProxyV2
+from txlb.wire._proxyheader import (
+    MAX_PROXY_HEADER,
+    ProxyHeader,
+    ProxyHeaderError,
+    ProxyHeaderReader,
+)
+from txlb.wire._tlsfacts import TLSFacts
 
 __all__ = [
     "GRANTS_VERSION",
     "MAX_AGENT_LINE",
+    "MAX_CLIENT_HELLO",
     "MAX_GRANT",
     "MAX_GRANTS_MESSAGE",
     "MAX_HTTP_HEAD",
     "MAX_LISTENERS",
+    "MAX_PROXY_HEADER",
     "REMEDIES",
     "AgentHealth",
     "AgentReader",
@@ -55,22 +72,32 @@ __all__ = [
     "BoxError",
     "BoxReader",
     "Bye",
+    "ClientHello",
+    "ClientHelloError",
+    "ClientHelloReader",
+    "ConnectionPreface",
     "Done",
     "Drain",
     "Grant",
     "GrantsError",
     "HTTPAnswerError",
     "HTTPReader",
+    "HeaderRule",
     "Hello",
     "Message",
     "NeedMore",
+    "NoTLSError",
     "Passed",
     "Ping",
     "Pong",
+    "ProxyHeader",
+    "ProxyHeaderError",
+    "ProxyHeaderReader",
     "Quit",
     "Refused",
     "Reject",
     "Status",
+    "TLSFacts",
     "Take",
     "Welcome",
     "decodeGrants",

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from txlb.wire._clienthello import ClientHello
+from txlb.wire._proxyheader import ProxyHeader
+from txlb.wire._tlsfacts import TLSFacts
+
 
 @dataclass(frozen=True, slots=True)
 class NeedMore:
@@ -22,14 +26,22 @@ class Done:
     @ivar clientAddr: the client's address as the preface gives it; L{None} for that of the
         socket.
     @ivar serverName: the name that the client asked for; L{None} if it asked for none.
-    @ivar leftover: bytes that came after the preface and belong to the host.
+    @ivar leftover: bytes that came after the PROXY header, and belong to the host or to TLS.
+        The ClientHello is among them.
     @ivar alpn: the protocols that the client offers (ALPN), the preferred one first.
+    @ivar header: the PROXY header; L{None} if there was none.
+    @ivar hello: the ClientHello; L{None} if none was wanted, or if the client speaks no TLS.
+    @ivar tls: the TLS session of the client: of the handshake if TLS ends here, else of the
+        PROXY header; L{None} if nothing is known of one.
     """
 
     clientAddr: tuple[str, int] | None = None
     serverName: str | None = None
     leftover: bytes = b""
     alpn: tuple[str, ...] = ()
+    header: ProxyHeader | None = None
+    hello: ClientHello | None = None
+    tls: TLSFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

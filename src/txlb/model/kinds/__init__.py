@@ -19,6 +19,7 @@ from txlb.model.kinds._seconds import DAY, UNITS, UNITS_SHOWN, WEEK, Seconds, se
 from txlb.model.kinds._secret import Secret
 from txlb.model.kinds._secretkind import SecretKind
 from txlb.model.kinds._secrettext import HASH, HIDDEN, SecretText, textOf
+from txlb.model.kinds._several import Several
 from txlb.model.kinds._text import MAX_TEXT, Text
 from txlb.model.kinds._whole import Whole
 from txlb.model.kinds._word import Word
@@ -47,6 +48,7 @@ __all__ = [
     "Secret",
     "SecretKind",
     "SecretText",
+    "Several",
     "Text",
     "Whole",
     "Word",

@@ -1,0 +1,230 @@
+"""
+Reading the ClientHello with which a TLS client begins. Nothing is decrypted.
+
+Sources: RFC 8446, sections 4.1.2 and 5.1; RFC 6066, section 3 (the name); RFC 7301 (ALPN);
+RFC 8701 (values that mean nothing, GREASE). A hello that hides another one (ECH) is the outer
+one, whose name is that of the server that the client lets us know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Bytes of a ClientHello at most. Those of browsers have 2000 at most, with keys for times
+#: after quantum computers. HAProxy, nginx and Envoy have the same bound.
+MAX_CLIENT_HELLO = 16384
+
+#: Bytes of the records of a ClientHello at most, their heads included. A sender may put it
+#: into records of a byte each, which no sender needs.
+MAX_HELLO_RECORDS = 2 * MAX_CLIENT_HELLO
+
+#: The longest plaintext of a record (RFC 8446, section 5.1).
+_MAX_RECORD = 16384
+
+_HANDSHAKE, _CLIENT_HELLO = 22, 1
+_SERVER_NAME, _ALPN, _VERSIONS, _PSK, _ECH = 0, 16, 43, 41, 0xFE0D
+
+
+class ClientHelloError(Exception):
+    """
+    The bytes begin like a ClientHello, and are none. The text says why.
+    """
+
+
+class NoTLSError(Exception):
+    """
+    The client speaks no TLS.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHello:
+    """
+    The parts of a ClientHello by which it is decided where its connection goes.
+
+    @ivar serverName: the name that the client asks for, in lower case and without a dot at
+        its end; L{None} if it asks for none.
+    @ivar alpn: the protocols that it offers, the preferred one first, as text of one
+        character a byte.
+    @ivar versions: the versions of TLS that it offers, such as C{0x0304}; empty if it does
+        not list them, as a client without TLS 1.3 does.
+    @ivar hasECH: whether it hides another hello.
+    @ivar resumes: whether it offers to resume a session of TLS 1.3.
+    """
+
+    serverName: str | None = None
+    alpn: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
+    hasECH: bool = False
+    resumes: bool = False
+
+
+class ClientHelloReader:
+    """
+    A reader of the ClientHello of one connection, in any pieces and any records. It looks at
+    each byte a constant number of times, and keeps at most two copies of each.
+
+    @ivar data: all bytes that have come.
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._body = bytearray()
+        # Where the next record begins, and how much is left of the present one.
+        self._at = 0
+        self._left = 0
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """
+        Take the next bytes.
+
+        @return: the hello when it is complete; L{None} if more bytes are needed.
+        @raise NoTLSError: the client speaks no TLS.
+        @raise ClientHelloError: no ClientHello can come of them.
+        """
+        self.data += data
+        have = self.data
+        if have and (have[0] != _HANDSHAKE or (len(have) > 1 and have[1] != 3)):
+            raise NoTLSError
+        while self._readRecord():
+            if self._at > MAX_HELLO_RECORDS:
+                raise ClientHelloError(
+                    f"its ClientHello is not complete within {MAX_HELLO_RECORDS} bytes"
+                )
+            body = self._body
+            if not body:
+                continue
+            if body[0] != _CLIENT_HELLO:
+                raise ClientHelloError("its first message is no ClientHello")
+            if len(body) < 4:
+                continue
+            size = 4 + int.from_bytes(body[1:4], "big")
+            if size > MAX_CLIENT_HELLO:
+                raise ClientHelloError(
+                    f"its ClientHello has {size} bytes; {MAX_CLIENT_HELLO} is the most"
+                )
+            if len(body) >= size:
+                return parseClientHello(bytes(body[4:size]))
+        return None
+
+    def _readRecord(self) -> bool:
+        """
+        Read the next part of a record, or its head.
+
+        @return: whether there was one.
+        """
+        have, at = self.data, self._at
+        if self._left:
+            part = have[at : at + self._left]
+            if not part:
+                return False
+            self._body += part
+            self._at += len(part)
+            self._left -= len(part)
+            return True
+        if len(have) - at < 5:
+            return False
+        if have[at] != _HANDSHAKE or have[at + 1] != 3:
+            raise ClientHelloError("another record stands within its ClientHello")
+        self._left = int.from_bytes(have[at + 3 : at + 5], "big")
+        if not 0 < self._left <= _MAX_RECORD:
+            raise ClientHelloError(f"it has a record of {self._left} bytes")
+        self._at += 5
+        return True
+
+
+def parseClientHello(body: bytes) -> ClientHello:
+    """
+    Read a whole ClientHello, in time that is linear.
+
+    @param body: the message without its type and length.
+    @raise ClientHelloError: it is malformed.
+    """
+    # The version, the random bytes; the session; the ciphers; the compressions.
+    at = 34
+    for width in (1, 2, 1):
+        length, at = _number(body, at, width)
+        at += length
+    end = len(body)
+    if at == end:
+        return ClientHello()
+    length, at = _number(body, at, 2)
+    if at + length != end:
+        raise ClientHelloError("its extensions have another length than they say")
+    found: dict[int, bytes] = {}
+    while at < end:
+        kind, at = _number(body, at, 2)
+        length, at = _number(body, at, 2)
+        if at + length > end:
+            raise ClientHelloError("an extension is longer than its ClientHello")
+        if kind in found:
+            raise ClientHelloError(f"the extension {kind} stands twice in it")
+        found[kind] = body[at : at + length]
+        at += length
+    ech = found.get(_ECH)
+    return ClientHello(
+        _serverName(found.get(_SERVER_NAME, b"")),
+        _protocols(found.get(_ALPN, b"")),
+        _versions(found.get(_VERSIONS, b"")),
+        # Only an inner hello begins with 1.
+        ech is not None and ech[:1] == b"\0",
+        _PSK in found,
+    )
+
+
+def _number(data: bytes, at: int, width: int) -> tuple[int, int]:
+    """
+    Read a number.
+
+    @return: the number, and where it ends.
+    """
+    end = at + width
+    if end > len(data):
+        raise ClientHelloError("its ClientHello ends too early")
+    return int.from_bytes(data[at:end], "big"), end
+
+
+def _serverName(data: bytes) -> str | None:
+    if not data:
+        return None
+    # A list of one name: its length, the kind of name, its length.
+    length = len(data)
+    if length < 6 or int.from_bytes(data[:2], "big") != length - 2 or data[2]:
+        raise ClientHelloError("the server name in it is malformed")
+    name = data[5:]
+    if int.from_bytes(data[3:5], "big") != len(name) or len(name) > 255:
+        raise ClientHelloError("the server name in it is malformed")
+    if min(name) <= 0x20 or max(name) >= 0x7F:
+        raise ClientHelloError("the server name in it has characters that no name has")
+    return name.decode("ascii").lower().removesuffix(".") or None
+
+
+def _protocols(data: bytes) -> tuple[str, ...]:
+    if not data:
+        return ()
+    if len(data) < 2 or int.from_bytes(data[:2], "big") != len(data) - 2:
+        raise ClientHelloError("the protocols in it are malformed")
+    found = []
+    at = 2
+    while at < len(data):
+        length, at = _number(data, at, 1)
+        protocol = data[at : at + length]
+        if not length or len(protocol) != length:
+            raise ClientHelloError("the protocols in it are malformed")
+        if not _isGrease(protocol):
+            found.append(protocol.decode("latin-1"))
+        at += length
+    return tuple(found)
+
+
+def _versions(data: bytes) -> tuple[int, ...]:
+    if not data:
+        return ()
+    if data[0] != len(data) - 1 or data[0] % 2:
+        raise ClientHelloError("the versions in it are malformed")
+    pairs = (data[at : at + 2] for at in range(1, len(data), 2))
+    return tuple(int.from_bytes(each, "big") for each in pairs if not _isGrease(each))
+
+
+def _isGrease(value: bytes) -> bool:
+    return len(value) == 2 and value[0] == value[1] and value[0] & 0x0F == 0x0A

@@ -1,0 +1,275 @@
+"""
+Clients whose address a PROXY header tells, which real programs send.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.integration.support import (
+    IntegrationTestCase,
+    connect,
+    freePorts,
+    readAll,
+    request,
+    server,
+    sites,
+    source,
+    waitUntil,
+)
+
+CONFIG = """
+<config>
+  <service name="web" relay="{relay}">
+    <listen ip="{listen}" proxyProtocol="v1 v2" prefaceTimeout="{timeout}" {trusted}/>
+    <group name="hosts" enable="yes" sendProxy="v2">
+      <host name="host" ip="127.0.0.1:{host}"/>
+    </group>
+  </service>
+  <logging file="{log}" connections="yes" format="json"/>
+</config>
+"""
+
+HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 30s
+    timeout client 30s
+    timeout server 30s
+frontend front
+    bind {bind}
+    unique-id-format %ci:%cp
+    default_backend back
+backend back
+    server txlb {server} {options}
+"""
+
+ANSWER = "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port"
+
+
+class HeaderCase(IntegrationTestCase):
+    """
+    A proxy in front of txlb, and nginx behind it, which tells what it was told.
+    """
+
+    relay = "fast"
+
+    def balancer(
+        self, listen: str = "", trusted: str = 'trusted="127.0.0.0/8 ::1"', timeout: str = "30s"
+    ) -> int:
+        """
+        Start txlb.
+
+        @return: its port.
+        """
+        port, host, plain = freePorts(3)
+        # Readiness is asked of a listener that wants no header.
+        sites(self, server(plain, "ready"), server(host, ANSWER, listen="proxy_protocol"))
+        listen = listen or f"127.0.0.1:{port}"
+        self.startTxlb(
+            CONFIG.format(
+                listen=listen.format(port=port),
+                host=host,
+                relay=self.relay,
+                trusted=trusted,
+                timeout=timeout,
+                log=self.folder / "connections.log",
+            )
+        )
+        return port
+
+    def haproxy(self, to: str, options: str, bind: str = "") -> int:
+        """
+        Start HAProxy in front of it.
+
+        @return: its port.
+        """
+        self.need("haproxy")
+        (port,) = freePorts(1)
+        path = self.write(
+            f"haproxy-{port}.cfg",
+            HAPROXY.format(bind=bind.format(port) or f":::{port} v4v6", server=to, options=options),
+        )
+        self.start("haproxy", "-db", "-f", path).waitForPort(port)
+        return port
+
+    def logged(self) -> list[str]:
+        """
+        The clients in the log of connections, without the brackets of IPv6.
+        """
+        path = self.folder / "connections.log"
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        rows = [json.loads(line) for line in lines if '"client"' in line]
+        return [row["client"].replace("[", "").replace("]", "") for row in rows]
+
+
+class HAProxyTests(HeaderCase):
+    def tells(self, connectTo: Callable[[], socket.socket], port: int) -> None:
+        """
+        Twenty clients, each of which is told from the others.
+        """
+        names = []
+        for _ in range(20):
+            with connectTo() as client:
+                for _ in range(2):
+                    answer = request(client).decode("ascii").strip()
+                    self.assertEqual(answer, f"{source(client)} {port}")
+                names.append(source(client))
+        self.assertEqual(len(set(names)), 20)
+        # The log has a client more, which has asked whether HAProxy is there.
+        waitUntil(lambda: set(names) <= set(self.logged()))
+
+    def test_version1(self) -> None:
+        """
+        The host and the log have the address of the client, and of HAProxy's end.
+        """
+        front = self.haproxy(f"127.0.0.1:{self.balancer()}", "send-proxy")
+        self.tells(lambda: connect(front), front)
+
+    def test_version2(self) -> None:
+        """
+        The header that is binary.
+        """
+        front = self.haproxy(f"127.0.0.1:{self.balancer()}", "send-proxy-v2")
+        self.tells(lambda: connect(front), front)
+
+    def test_IPv6(self) -> None:
+        """
+        A client of IPv6, whose proxy comes by IPv4.
+        """
+        front = self.haproxy(f"127.0.0.1:{self.balancer()}", "send-proxy-v2")
+        self.tells(lambda: connect(front, "::1"), front)
+
+    def test_UNIX(self) -> None:
+        """
+        HAProxy comes through a UNIX socket, whose clients are trusted without being named.
+        """
+        path = str(self.shortFolder() / "s")
+        self.balancer(f"unix:{path}", "")
+        front = self.haproxy(f"unix@{path}", "send-proxy-v2")
+        self.tells(lambda: connect(front), front)
+
+    def test_TLVs(self) -> None:
+        """
+        A client of TLS, with all that HAProxy tells of it.
+        """
+        self.need("openssl")
+        pem = certificate(self.folder, "a.example")
+        front = self.haproxy(
+            f"127.0.0.1:{self.balancer()}",
+            "send-proxy-v2-ssl-cn proxy-v2-options "
+            "ssl,cert-cn,ssl-cipher,cert-sig,cert-key,authority,crc32c,unique-id",
+            f"127.0.0.1:{{}} ssl crt {pem}",
+        )
+        context = ssl.create_default_context(cafile=str(pem))
+        self.tells(lambda: context.wrap_socket(connect(front), server_hostname="a.example"), front)
+
+
+class PortableHAProxyTests(HAProxyTests):
+    """
+    The same with the portable relay.
+    """
+
+    relay = "portable"
+
+
+class OtherTests(HeaderCase):
+    def test_curl(self) -> None:
+        """
+        Curl begins with a header of its own connection.
+        """
+        self.need("curl")
+        port = self.balancer()
+        answer = subprocess.run(
+            [
+                "curl",
+                "-sS",
+                "--haproxy-protocol",
+                f"127.0.0.1:{port}",
+                "-w",
+                "%{local_port}",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        told, _, own = answer.partition("\n")
+        self.assertEqual(told, f"127.0.0.1:{own} {port}")
+
+    def closed(self, port: int, *pieces: bytes) -> None:
+        """
+        A client that is closed without an answer.
+        """
+        with connect(port) as client:
+            for piece in pieces:
+                client.sendall(piece)
+            try:
+                self.assertEqual(readAll(client), b"")
+            except ConnectionResetError:
+                pass
+
+    def test_refused(self) -> None:
+        """
+        A trusted client without a header is closed, as is one whose header is not complete
+        in time.
+        """
+        port = self.balancer(timeout="500ms")
+        self.closed(port, b"GET / HTTP/1.0\r\n\r\n")
+        self.closed(port)
+        self.closed(port, b"PROXY TCP4 ", b"192.0.2.1 ")
+        self.closed(port, b"\r\n\r\n\0\r\nQUIT\n\x21")
+        self.closed(port, b"PROXY TCP4 192.0.2.1 192.0.2.2 1 99999\r\n\r\n")
+        self.assertEqual(self.logged(), [])
+
+    def test_notTrusted(self) -> None:
+        """
+        Of the others one with a header is closed, and one without a header is served, with
+        the address of its socket.
+        """
+        port = self.balancer(trusted='trusted="192.0.2.0/24"', timeout="500ms")
+        self.closed(port, b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.0\r\n\r\n")
+        self.closed(port, b"PROX")
+        with connect(port) as client:
+            self.assertEqual(request(client).decode().strip(), f"{source(client)} {port}")
+
+    def test_anyBytes(self) -> None:
+        """
+        What follows the header in one piece is the host's, all of it.
+        """
+        port = self.balancer()
+        with connect(port) as client:
+            head = b"PROXY TCP4 192.0.2.1 192.0.2.2 7 8\r\n"
+            many = b"X-Y: " + b"z" * 4000 + b"\r\n"
+            client.sendall(head + b"GET / HTTP/1.0\r\n" + many + b"\r\n")
+            self.assertTrue(readAll(client).endswith(b"192.0.2.1:7 8\n"))
+
+
+class PortableOtherTests(OtherTests):
+    """
+    The same with the portable relay.
+    """
+
+    relay = "portable"
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """
+    Make a certificate that signs itself, with its key in the same file.
+    """
+    pem = folder / f"{name}.pem"
+    key = folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+         "-keyout", key, "-out", pem],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    pem.write_text(pem.read_text() + key.read_text())
+    return pem
