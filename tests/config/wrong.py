@@ -209,7 +209,7 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
         [
             (
                 3,
-                r"trusted of <listen>: '192.0.2.1/24' has bits set behind its prefix; the network is",
+                r"trusted of <listen>: '192.0.2.1/24' has bits set behind its prefix",
             )
         ],
     ),

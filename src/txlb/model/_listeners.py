@@ -48,12 +48,11 @@ class Listener:
     proxyProtocol: Made[tuple[str, ...], str | Iterable[str]] = field(
         default=given(()),
         metadata=setting(
-            Several(Word(("v1", "v2", OPTIONAL))),
+            Several(Word(("v1", "v2", OPTIONAL)), empty="no header is read"),
             "The versions of the PROXY header with which a trusted client begins, ``v1 v2`` for "
             "either. The address of the client is the one of the header from then on. A trusted "
             "client without a header is closed, unless ``optional`` is added, and so is any other "
             "client with one.",
-            defaultDoc="no header is read",
         ),
     )
     trusted: Made[tuple[str, ...], str | Iterable[str]] = field(
@@ -63,7 +62,6 @@ class Listener:
             "The networks of the clients whose PROXY headers are believed, with spaces between "
             "them: those of the proxies in front. ``proxyProtocol`` needs it, except on a UNIX "
             "socket, whose clients are all trusted without it.",
-            defaultDoc="none",
         ),
     )
     prefaceTimeout: float = settingField(

@@ -26,10 +26,12 @@ class Several(PlainKind):
     @ivar kind: the kind of each. No space stands in its texts.
     @ivar description: describes a right list, to follow on "it is"; C{""} for one that is
         made of the description of the kind.
+    @ivar empty: the meaning of an empty list, to be shown.
     """
 
     kind: Kind
     description: str = ""
+    empty: str = "none"
 
     def describe(self) -> str:
         return self.description or f"a list with spaces between, of {self.kind.describe()}"
@@ -58,3 +60,6 @@ class Several(PlainKind):
 
     def write(self, value: Any, before: str | None = None) -> str:
         return " ".join(self.kind.write(each) for each in value)
+
+    def show(self, value: Any) -> str:
+        return self.write(value) or self.empty
