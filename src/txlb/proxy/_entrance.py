@@ -4,11 +4,11 @@ The place where the connections of a listener with prefaces come in.
 
 from __future__ import annotations
 
+from txlb.connecting import packedClient
 from txlb.interfaces import IPreface
 from txlb.model import Listener
 from txlb.pool import Networks
 from txlb.proxy._clientconnection import ClientConnection
-from txlb.proxy._clients import packedClient
 from txlb.proxy._destination import Destination
 from txlb.wire import ConnectionPreface, HeaderRule, Reject
 
