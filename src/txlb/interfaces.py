@@ -10,6 +10,9 @@ one:
   - an L{IHealthCheck} finds out whether a host is well;
   - an L{IResourceProbe} finds out what a host has left;
   - an L{IEventObserver} is told of each change.
+
+An application that is cloned shows its processes as L{IClones} to an L{IControlDoor}, which
+answers the clients of its control socket.
 """
 
 from __future__ import annotations
@@ -23,11 +26,15 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txlb.health import Target, Tools, Verdict
+    from txlb.manager import ProxyManager
     from txlb.pool import Attempt, Event, Host, Outcome, Waiting
     from txlb.proxy import ClientConnection
     from txlb.resources import Option, ProbeTarget
 
 __all__ = [
+    "IClones",
+    "IControlClients",
+    "IControlDoor",
     "IDrainable",
     "IEventObserver",
     "IExplainedScheduler",
@@ -378,4 +385,86 @@ class IEventObserver(Interface):
     def __call__(event: Event) -> None:
         """
         Take note of a change.
+        """
+
+
+class IClones(Interface):
+    """
+    The processes of a cloned application, as commands see and change them. The process that
+    manages has it.
+    """
+
+    service: str = Attribute("The name of the service whose hosts are the clones.")
+    manager: ProxyManager = Attribute(
+        "The clones as hosts: each listener has a group, in which each clone is a host."
+    )
+    listeners: Mapping[str, str] = Attribute("The address of each listener, by its name.")
+    past: Sequence[tuple[float, Event]] = Attribute(
+        "The last hundred events, each with its time in seconds since 1970."
+    )
+
+    def processes() -> Sequence[Mapping[str, object]]:
+        """
+        Return what is known of each process. It has C{name}; C{role}, C{manager} or C{clone};
+        C{pid}; C{slot}, -1 for a manager; C{generation}; C{state}; C{connections}; C{lag}, the
+        longest time in seconds that its reactor was held lately; and C{memory}, its resident
+        memory in bytes. The last two are L{None} as long as they are not known.
+        """
+
+    def roll() -> Deferred[int]:
+        """
+        Replace the clones one by one by new processes, which read the application's files
+        again.
+
+        @return: fires with the new generation when all are replaced. It fails with a
+            L{txlb.errors.TxlbError} if a new process does not start, and the reason is in the
+            message; the old ones go on then.
+        @raise txlb.errors.TxlbError: that can't begin now.
+        """
+
+    def upgrade() -> Deferred[int]:
+        """
+        Let a fresh process manage in the place of this one.
+
+        @return: fires with its PID when it manages. It fails with a
+            L{txlb.errors.TxlbError} if it does not start; this process goes on then.
+        @raise txlb.errors.TxlbError: that can't begin now.
+        """
+
+
+class IControlClients(Interface):
+    """
+    The clients of a control socket.
+    """
+
+    def accepted(descriptor: int) -> None:
+        """
+        Take the connection of a client.
+
+        @param descriptor: its socket, which belongs to this object from here.
+        """
+
+    def close() -> Deferred[None]:
+        """
+        Take no more, answer the requests under way, and close all connections.
+
+        @return: fires with L{None} when they are closed, half a second later or little more.
+            It does not fail.
+        """
+
+
+class IControlDoor(Interface):
+    """
+    A plugin that answers the clients of the control socket of a cloned application. It is
+    looked for when the first client connects.
+    """
+
+    modules: Sequence[str] = Attribute(
+        "The names of the modules that L{open} needs. They are imported before it is called, "
+        "one in a turn of the reactor, so that nothing else waits for all of them."
+    )
+
+    def open(clones: IClones, reactor: object) -> IControlClients:
+        """
+        Be ready for clients.
         """

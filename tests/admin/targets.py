@@ -4,13 +4,15 @@ A balancer for commands to work on, without sockets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
 
 from txlb.admin import FULL, Caller
 from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
+from txlb.interfaces import IClones
 from txlb.manager import ProxyManager, proxyManagerFactory
 from txlb.model import (
     Address,
@@ -22,6 +24,7 @@ from txlb.model import (
     changesBetween,
     ownedByPeople,
 )
+from txlb.pool import Event
 
 #: A caller that may do everything.
 ANNA = Caller("ssh:anna", FULL)
@@ -77,6 +80,63 @@ class FakeFile:
     def save(self, *, overwrite: bool = False) -> Deferred[str | None]:
         self.calls.append(("save", overwrite))
         return succeed(self.kept)
+
+
+@implementer(IClones)
+class FakeClones:
+    """
+    What commands ask of a cloned application.
+
+    @ivar calls: what they have asked for, each with what fires when it is done.
+    """
+
+    service = "clones"
+
+    def __init__(self) -> None:
+        hosts = [ProxyHost.at(f"clone{n}", f"unix:clone{n}") for n in range(2)]
+        group = ProxyGroup("tcp-8080", "leastc", True, hosts)
+        service = ProxyService("clones", [("0.0.0.0", 8080)], [group])
+        self.manager: ProxyManager = proxyManagerFactory([service], seconds=lambda: 5.0)
+        self.listeners: Mapping[str, str] = {"tcp-8080": "0.0.0.0:8080"}
+        self.past: Sequence[tuple[float, Event]] = ()
+        self.calls: list[tuple[str, Deferred[int]]] = []
+
+    def processes(self) -> Sequence[Mapping[str, object]]:
+        return (
+            {
+                "name": "manager",
+                "role": "manager",
+                "pid": 100,
+                "slot": -1,
+                "generation": 3,
+                "state": "manages",
+                "connections": 0,
+                "lag": 0.00125,
+                "memory": 52_000_000,
+            },
+            {
+                "name": "clone0",
+                "role": "clone",
+                "pid": 101,
+                "slot": 0,
+                "generation": 3,
+                "state": "starts",
+                "connections": 12,
+                "lag": None,
+                "memory": None,
+            },
+        )
+
+    def roll(self) -> Deferred[int]:
+        return self._called("roll")
+
+    def upgrade(self) -> Deferred[int]:
+        return self._called("upgrade")
+
+    def _called(self, name: str) -> Deferred[int]:
+        done: Deferred[int] = Deferred()
+        self.calls.append((name, done))
+        return done
 
 
 class FakeBalancer:

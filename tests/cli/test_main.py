@@ -75,17 +75,23 @@ class MainTests(CommandTests):
 
     def test_optionFirst(self) -> None:
         """
-        An option of a command that stands before it is told so; its value was taken for
-        a command.
+        Options that tell where the balancer is may stand before the command.
         """
-        for option in ("-s", "--socket", "-c", "--config"):
-            for words in ((option, "/tmp/x", "status"), (f"{option}=/tmp/x", "status")):
-                self.assertEqual(self.exits(*words), 2)
-                self.assertIn(
-                    f"{option} stands behind the command, as in: txlb status {option} …\n",
-                    self.err.getvalue(),
-                )
-                self.assertNotIn("invalid choice", self.err.getvalue())
+        path = "/nonexistent/control"
+        for words in (
+            ("-s", path, "status"),
+            (f"-s{path}", "status"),
+            ("--socket", path, "set", "host", "web/prod/h0", "maxConnections=5"),
+            (f"--socket={path}", "weight", "web/prod/h0", "5"),
+            ("-s", path, "weight", "--", "web/prod/h0", "5"),
+        ):
+            self.assertEqual(self.run_(*words)[0], 3)
+            self.assertIn(f"{path}: there is no such socket", self.err.getvalue())
+            self.err.truncate(0)
+        self.assertEqual(self.run_("-c", "/nonexistent.xml", "status")[0], 1)
+        self.assertIn("/nonexistent.xml", self.err.getvalue())
+        for wrong in (["-s"], ["-s", path], ["-s", path, "schedulers"]):
+            self.assertEqual(self.exits(*wrong), 2)
 
     def test_usage(self) -> None:
         for arguments in (

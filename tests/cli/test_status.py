@@ -8,9 +8,12 @@ import json
 import re
 import sys
 
+from tests.admin.targets import FakeClones
 from tests.cli.support import BalancerTests
 from tests.cli.test_passwd import Terminal
-from txlb.admin import statusTable
+from txlb.admin import Target, statusTable
+from txlb.admin._cloned import ClonedBalancer
+from txlb.admin._status import statusText
 from txlb.cli._status import nested, paint, snapshots
 from txlb.errors import UnknownName
 
@@ -54,12 +57,53 @@ class StatusTests(BalancerTests):
         self.assertEqual([host["name"] for host in service["groups"][0]["hosts"]], ["h0", "h1"])
         self.assertEqual((status["file"], status["changes"]), (None, []))
 
+    def test_processes(self) -> None:
+        """
+        A cloned application has a row for each process, beside the hosts.
+        """
+        clones = FakeClones()
+        self.target = Target(ClonedBalancer(clones), None, self.target.history, clones=clones)
+        self.open()
+        _, out, _ = self.run_("status", "--json")
+        status = json.loads(out)
+        self.assertEqual(status["processes"], list(map(dict, clones.processes())))
+        self.assertEqual(status["listeners"], {"tcp-8080": ["0.0.0.0:8080"]})
+        self.out.truncate(0)
+        self.out.seek(0)
+        _, out, _ = self.run_("status")
+        self.assertIn(
+            """\
+processes
+  process  role     state    pid  generation  connections     lag  memory
+  manager  manager  manages  100           3            0  1.2 ms   52 MB
+  clone0   clone    starts   101           3           12       -       -
+
+service clones: 0 active""",
+            out,
+        )
+        self.assertIn("    clone1  unix:clone1  unchecked", out)
+
+    def test_processesInColour(self) -> None:
+        clones = FakeClones()
+        text = statusText({}, [], paint=paint, processes=clones.processes())
+        self.assertIn("manager  \x1b[32mmanages\x1b[0m  100", text)
+        self.assertIn("clone    \x1b[33mstarts\x1b[0m", text)
+
+    def test_noProcesses(self) -> None:
+        """
+        Other balancers have none; nor has a part of a cloned one's status any.
+        """
+        self.open()
+        _, out, _ = self.run_("status", "--json")
+        self.assertEqual(json.loads(out)["processes"], [])
+        _, out, _ = self.run_("status", "web")
+        self.assertNotIn("processes\n", out)
+
     def test_large(self) -> None:
         """
         However many hosts there are.
         """
         from tests.admin.targets import FakeBalancer  # noqa: PLC0415
-        from txlb.admin import Target  # noqa: PLC0415
 
         self.balancer = FakeBalancer(hosts=1500)
         self.target = Target(self.balancer, None, self.target.history)

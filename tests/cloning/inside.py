@@ -23,6 +23,9 @@ from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import Rendezvous
 
+#: The number of the first process that is not really started; Linux has smaller ones only.
+FIRST_PID = 2_000_000_000
+
 
 class Reactor(TurnedEPoll):
     """
@@ -93,7 +96,8 @@ class InsideSpawner:
     def spawn(
         self, birth: Birth, sockets: dict[str, int], ended: Callable[[int, str], object]
     ) -> int:
-        number = len(self._case.spawned) + 1000
+        # No process has such a number.
+        number = len(self._case.spawned) + FIRST_PID
         self._case.spawned.append((birth, ended))
         if self._case.starts:
             self._case.clone(birth, {name: os.dup(fd) for name, fd in sockets.items()})

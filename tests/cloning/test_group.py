@@ -5,15 +5,18 @@ L{txlb.cloning._clone}: an application and its clones in one process.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from unittest import mock
 
-from tests.cloning.inside import InsideTestCase
-from txlb.cloning import CloneGroup, Role
+from twisted.internet.defer import CancelledError, Deferred
+
+from tests.cloning.inside import FIRST_PID, InsideTestCase
+from txlb.cloning import CloneGroup, CloningError, Role
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
 from txlb.cloning._listener import BATCH
-from txlb.cloning._manager import SERVICE
+from txlb.cloning._manager import SERVICE, START_PATIENCE
 from txlb.wire import Message, Status
 
 
@@ -315,11 +318,54 @@ class TakeoverTests(InsideTestCase):
         A fresh process takes the manager's place, which ends.
         """
         first = self.begin()
-        first.replaceManager()
+        replaced = [first.replaceManager(), first.replaceManager()]
+        self.assertEqual(len(self.spawned), 3)
+        dropped = first.replaceManager()
+        dropped.cancel()
+        self.failureResultOf(dropped, CancelledError)
         self.until(lambda: bool(self.groups[-1].manager) and first.manager is None)
         self.until(lambda: self.joined(self.groups[-1], 2))
         self.assertEqual(self.reactor.stopped, 1)
+        self.assertEqual([self.successResultOf(each) for each in replaced], [os.getpid()] * 2)
         self.assertIn(self.answer(self.connect()), {b"1", b"2"})
+
+    def test_brokenHeir(self) -> None:
+        """
+        A manager whose heir does not start goes on, and tells why.
+        """
+        first = self.begin()
+        self.starts = False
+        replaced = first.replaceManager()
+        self.spawned[-1][1](1, "exit status 7")
+        self.assertIn("exit status 7", str(self.failureResultOf(replaced, CloningError).value))
+        self.pass_(5.0)
+        self.assertEqual(len(self.spawned), 3)
+        self.assertTrue(self.joined(first, 2))
+
+    def test_hungHeir(self) -> None:
+        """
+        An heir that never comes is killed.
+        """
+        first = self.begin()
+        self.starts = False
+        replaced = first.replaceManager()
+        self.pass_(START_PATIENCE + 1, 300)
+        self.assertEqual(self.killed, [FIRST_PID + 2])
+        self.spawned[-1][1](FIRST_PID + 2, "signal 9")
+        self.failureResultOf(replaced, CloningError)
+        self.assertTrue(self.joined(first, 2))
+
+    def test_heirOfClone(self) -> None:
+        """
+        A clone that manages starts an heir again if one does not start.
+        """
+        first = self.begin()
+        self.starts = False
+        self.kill(first)
+        self.until(lambda: any(birth.heir for birth, _ in self.spawned))
+        [ended] = [ended for birth, ended in self.spawned if birth.heir]
+        ended(1, "exit status 1")
+        self.until(lambda: sum(birth.heir for birth, _ in self.spawned) == 2)
 
     def test_heirToMany(self) -> None:
         """
@@ -333,42 +379,134 @@ class TakeoverTests(InsideTestCase):
 
 
 class RollingTests(InsideTestCase):
+    def begin(self) -> CloneGroup:
+        manager = self.group()
+        self.until(lambda: self.joined(manager, 2))
+        return manager
+
+    def endDraining(self) -> None:
+        """
+        End the processes of clones that were told to end, as they do.
+        """
+        for each in self.groups:
+            if each.clone is not None and each.clone.draining:
+                each.clone.close()
+
     def test_roll(self) -> None:
         """
         Clones are replaced one by one, by ones of the next generation.
         """
-        manager = self.group()
-        self.until(lambda: self.joined(manager, 2))
-        manager.roll()
+        manager = self.begin()
+        rolled = manager.roll()
         assert manager.manager is not None
         for _ in range(2):
+            self.assertNoResult(rolled)
             stopped = self.reactor.stopped
             self.until(lambda stopped=stopped: self.reactor.stopped > stopped)  # type: ignore[misc]
-            # The process of a clone that was told to end does so.
-            for each in self.groups:
-                if each.clone is not None and each.clone.draining:
-                    each.clone.close()
+            self.endDraining()
+        self.assertEqual(self.successResultOf(rolled), 1)
         self.until(lambda: self.joined(manager, 2))
         self.assertEqual({each.generation for each in manager.manager.clones}, {1})
         self.pass_(1.0)
         self.assertEqual(len(self.spawned), 4)
 
+    def test_twice(self) -> None:
+        """
+        There is one at a time, and the next one after it.
+        """
+        manager = self.begin()
+        rolled = manager.roll()
+        error = self.assertRaises(CloningError, manager.roll)
+        self.assertIn("is under way", str(error))
+        # The signal does not fail.
+        manager._signalled(manager.roll)
+        self.assertEqual(self._end(rolled), 1)
+        self.assertEqual(self._end(manager.roll()), 2)
+
+    def _end(self, rolled: Deferred[int]) -> int:
+        def isOver() -> bool:
+            self.endDraining()
+            return rolled.called
+
+        self.until(isOver)
+        return self.successResultOf(rolled)
+
     def test_broken(self) -> None:
         """
         If a clone of the new generation does not start, the old ones stay.
         """
-        manager = self.group()
-        self.until(lambda: self.joined(manager, 2))
+        manager = self.begin()
         self.starts = False
-        manager.roll()
+        rolled = manager.roll()
         self.until(lambda: len(self.spawned) == 3)
         self.spawned[-1][1](1, "exit status 1")
+        self.assertIn("exit status 1", str(self.failureResultOf(rolled, CloningError).value))
         self.pass_(1.0)
         self.assertEqual(len(self.spawned), 3)
         assert manager.manager is not None
         self.assertEqual({each.generation for each in manager.manager.clones}, {0})
         self.assertEqual(manager.manager.generation, 0)
         self.assertIn(self.answer(self.connect()), {b"1", b"2"})
+
+    def test_endsOnTrial(self) -> None:
+        """
+        A release that ends at its first connections stops the roll, and the old clones stay.
+        """
+        manager = self.begin()
+        rolled = manager.roll()
+        self.until(lambda: self.joined(manager, 3))
+        new = self.groups[-1]
+        assert new.clone is not None
+        new.clone.whenLost = lambda: None
+        new.clone.close()
+        for listener in new._listeners:
+            listener.stop()
+        self.reactor.turn(5)
+        self.assertNoResult(rolled)
+        self.spawned[-1][1](1, "signal 11")
+        self.assertIn("signal 11", str(self.failureResultOf(rolled, CloningError).value))
+        self.pass_(1.0)
+        self.assertTrue(self.joined(manager, 2))
+        self.assertEqual(len(self.spawned), 3)
+
+    def test_hangs(self) -> None:
+        """
+        A new clone that does not join is killed, and the old ones stay.
+        """
+        manager = self.begin()
+        self.starts = False
+        rolled = manager.roll()
+        self.pass_(START_PATIENCE - 1, 300)
+        self.assertNoResult(rolled)
+        self.pass_(2.0)
+        self.assertEqual(self.killed, [FIRST_PID + 2])
+        self.spawned[-1][1](FIRST_PID + 2, "signal 9")
+        self.assertIn("signal 9", str(self.failureResultOf(rolled, CloningError).value))
+        self.pass_(20.0)
+        self.assertEqual(len(self.spawned), 3)
+
+    def test_notManaging(self) -> None:
+        """
+        A clone refuses what is the manager's, and signals have no effect on it.
+        """
+        self.begin()
+        clone = self.groups[1]
+        self.assertRaises(CloningError, clone.roll)
+        self.assertRaises(CloningError, clone.replaceManager)
+        clone._signalled(clone.roll)
+        self.assertEqual(len(self.spawned), 2)
+
+    def test_stopped(self) -> None:
+        """
+        A roll ends with the application.
+        """
+        manager = self.begin()
+        rolled = manager.roll()
+        manager.stop()
+        self.failureResultOf(rolled, CloningError)
+        self.assertRaises(CloningError, manager.replaceManager)
+        assert manager.manager is not None
+        self.assertRaises(CloningError, manager.manager.roll)
 
 
 class LimitTests(InsideTestCase):

@@ -9,7 +9,7 @@ import signal
 import socket
 from unittest import mock
 
-from tests.cloning.inside import InsideTestCase
+from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup
 from txlb.cloning._manager import PATIENCE, SERVICE, START_PATIENCE, CloneManager
 from txlb.wire import (
@@ -227,11 +227,11 @@ class StrangerTests(InsideTestCase):
         A process that can't be started is tried again.
         """
         with mock.patch.object(self.manager._spawner, "spawn", side_effect=OSError(11, "no room")):
-            self.manager._starting.clear()
+            self.manager.starting.clear()
             self.manager._fill()
         count = len(self.spawned)
         self.until(lambda: len(self.spawned) > count)
-        self.assertEqual(self.manager._starting.keys() & {0, 1}, {0, 1})
+        self.assertEqual(self.manager.starting.keys() & {0, 1}, {0, 1})
 
     def test_notWaitedFor(self) -> None:
         """
@@ -239,7 +239,7 @@ class StrangerTests(InsideTestCase):
         again when it has ended.
         """
         self.pass_(START_PATIENCE + 3, 300)
-        self.assertEqual(self.killed, [1000, 1001])
+        self.assertEqual(self.killed, [FIRST_PID, FIRST_PID + 1])
         for number, (_, ended) in enumerate(tuple(self.spawned)):
             ended(1000 + number, "signal 9")
         self.until(lambda: len(self.spawned) == 4)

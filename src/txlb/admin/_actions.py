@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from txlb.admin._target import Target
     from txlb.application._drift import Drift
     from txlb.deadlines import Deadlines
+    from txlb.interfaces import IClones
     from txlb.model import Plan
 
 #: Seconds that an answer to C{events} may be waited for at most.
@@ -83,6 +84,8 @@ def _verb(command: Command) -> Callable[..., Iterable[Row]]:
 
 def _status(target: Target, service: str) -> Iterable[Row] | Deferred[Iterable[Row]]:
     found = rows.statusRows(target.balancer, target.config, service)
+    if target.clones is not None and service in {"", target.clones.service}:
+        found = chain(found, rows.processRows(target.clones.processes()))
     look = getattr(target.config, "look", None)
     if look is None:
         return found
@@ -197,6 +200,32 @@ def _nothingToSave(path: str, edited: bool) -> Row:
     return {"row": "saved", "text": text}
 
 
+def _clones(target: Target) -> IClones:
+    if target.clones is None:
+        raise TxlbError("this is no cloned application; txlb.cloning.CloningService makes one")
+    return target.clones
+
+
+def _roll(target: Target) -> Deferred[Iterable[Row]]:
+    rolled: Deferred[int] = _clones(target).roll()
+    return rolled.addCallback(
+        lambda generation: [
+            {
+                "row": "rolled",
+                "text": f"all clones are replaced: generation {generation} serves",
+                "generation": generation,
+            }
+        ]
+    )
+
+
+def _upgrade(target: Target) -> Deferred[Iterable[Row]]:
+    upgraded: Deferred[int] = _clones(target).upgrade()
+    return upgraded.addCallback(
+        lambda pid: [{"row": "manager", "text": f"process {pid} manages", "pid": pid}]
+    )
+
+
 def _file(target: Target) -> Any:
     configuration = target.balancer.configuration
     if configuration is None:
@@ -243,6 +272,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "plan": _plan,
     "reload": _reload,
     "save": _save,
+    "roll": _roll,
+    "upgrade": _upgrade,
     "delHost": _delHost,
     "setCheck": _setCheck,
     "setDefaultCheck": _setDefaultCheck,

@@ -31,6 +31,7 @@ class AdminCommand:
         the line gives it.
     @ivar access: the access that it needs, one of L{txlb.admin._access.LEVELS}.
     @ivar doc: its description. The first sentence is its summary.
+    @ivar patience: seconds that its answer may take.
     """
 
     name: str
@@ -38,6 +39,7 @@ class AdminCommand:
     access: str
     doc: str
     arguments: tuple[Argument, ...] = ()
+    patience: float = 30.0
 
     @property
     def wireName(self) -> str:

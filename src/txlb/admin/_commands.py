@@ -67,8 +67,8 @@ COMMANDS = (
         "status",
         "status",
         READONLY,
-        "Show how a balancer stands. The answer has its listeners, services, groups and hosts, and "
-        "the changes since its file was read.",
+        "Show how a balancer stands. The answer has its listeners, services, groups and hosts, the "
+        "processes if it is a cloned application, and the changes since its file was read.",
         (Argument("service", SERVICE, "only this service; by default all", ""),),
     ),
     AdminCommand(
@@ -154,6 +154,23 @@ COMMANDS = (
                 False,
             ),
         ),
+    ),
+    AdminCommand(
+        "roll",
+        "roll",
+        FULL,
+        "Replace the clones of an application one by one by new processes. They read the "
+        "application's files again. The answer comes when all are replaced; if a new clone does "
+        "not start, the old ones go on, and the answer says why.",
+        patience=86_400.0,
+    ),
+    AdminCommand(
+        "upgrade",
+        "upgrade",
+        FULL,
+        "Let a new process manage the clones of an application. The answer has its PID, and comes "
+        "when it manages. The clones and their connections go on.",
+        patience=120.0,
     ),
     AdminCommand(
         "drain",

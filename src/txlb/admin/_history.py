@@ -31,8 +31,16 @@ class History:
         self.last = 0
 
     def __call__(self, event: Event) -> None:
+        self.add(self._now(), event)
+
+    def add(self, when: float, event: Event) -> None:
+        """
+        Take in an event.
+
+        @param when: its time in seconds since 1970.
+        """
         self.last += 1
-        self._events.append((self.last, self._now(), event))
+        self._events.append((self.last, when, event))
         waiting, self._waiting = self._waiting, {}
         for tell in waiting.values():
             tell()

@@ -94,6 +94,14 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
     yield fileRow(config, manager.services.values())
 
 
+def processRows(processes: Iterable[Mapping[str, object]]) -> Iterator[Row]:
+    """
+    Yield a row for each process of a cloned application.
+    """
+    for each in processes:
+        yield {"row": "process", **{key: plain(value) for key, value in each.items()}}
+
+
 def _savedHosts(config: Configured | None, serviceName: str) -> frozenset[tuple[str, str]]:
     """
     Return the hosts that the file has for a service, by the names of group and host.

@@ -19,6 +19,7 @@ WIDTH = 110
 #: How wide columns of free text may become.
 _WIDEST = {"host": 24, "address": 36}
 
+_PROCESS_HEAD = ("process", "role", "state", "pid", "generation", "connections", "lag", "memory")
 _HEAD = ("host", "address", "state", "weight", "active", "total", "failed", "in", "out")
 _LEFT = 3
 
@@ -99,6 +100,7 @@ def statusText(
     changes: Sequence[str] = (),
     inFile: Sequence[str] | None = None,
     paint: Paint = lambda _state, part: part,
+    processes: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """
     Make the same text of a status that was read elsewhere.
@@ -110,8 +112,12 @@ def statusText(
         line each; L{None} if it was not edited.
     @param paint: given the state of a host and a part of a line, gives that part in
         colours.
+    @param processes: those of a cloned application, a row each; see
+        L{txlb.interfaces.IClones.processes}.
     """
     parts = [_listeners(listeners)]
+    if processes:
+        parts.append(_processes(processes, paint))
     parts.extend(_service(service, paint) for service in services)
     parts.append(_changes(path, changes, inFile))
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -125,6 +131,35 @@ def _listeners(listeners: Mapping[str, Sequence[str]]) -> list[str]:
         addresses = ", ".join(listeners[name]) or "not listening"
         lines.append(_cut(f"  {fitted(name, 24):<{width}}  {addresses}"))
     return lines
+
+
+def _processes(processes: Sequence[Mapping[str, Any]], paint: Paint) -> list[str]:
+    rows = [_PROCESS_HEAD, *(_process(each) for each in processes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_PROCESS_HEAD))]
+    lines = ["processes"]
+    # The state is the third column.
+    begin = 2 + widths[0] + 2 + widths[1] + 2
+    for number, row in enumerate(rows):
+        line = _cut("  " + _aligned(row, widths))
+        if number:
+            end = begin + len(row[2])
+            line = line[:begin] + paint(row[2], line[begin:end]) + line[end:]
+        lines.append(line)
+    return lines
+
+
+def _process(process: Mapping[str, Any]) -> tuple[str, ...]:
+    lag, memory = process.get("lag"), process.get("memory")
+    return (
+        str(process.get("name", "")),
+        str(process.get("role", "")),
+        str(process.get("state", "")),
+        str(process.get("pid", "")),
+        str(process.get("generation", "")),
+        str(process.get("connections", "")),
+        "-" if lag is None else f"{lag * 1000:.1f} ms",
+        "-" if memory is None else bytesText(memory),
+    )
 
 
 def _service(service: ServiceSnapshot, paint: Paint) -> list[str]:

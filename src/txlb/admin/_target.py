@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from txlb.admin._history import History
     from txlb.deadlines import Deadlines
+    from txlb.interfaces import IClones
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,11 @@ class Target:
     @ivar history: its last events.
     @ivar deadlines: the clock of callers that wait for events to come; L{None} if callers
         can't wait.
+    @ivar clones: the processes of the application, if it is cloned; L{None} if not.
     """
 
     balancer: Any
     config: Any
     history: History
     deadlines: Deadlines | None = None
+    clones: IClones | None = None

@@ -111,7 +111,7 @@ class ListedCommand:
         """
         Give the command, and show the answer.
         """
-        with Client(findSocket(arguments)) as client:
+        with Client(findSocket(arguments), self._entry.patience) as client:
             rows = client.rows(self._entry.wireName, **self.values(arguments))
         return self._show(rows, arguments.json)
 

@@ -68,10 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if ASKING in os.environ:
             status = complete(parser)
         else:
-            if words and words[0].split("=")[0] in SOCKET_OPTIONS:
-                option = words[0].split("=")[0]
-                parser.error(f"{option} stands behind the command, as in: txlb status {option} …")
-            status = _run(_parsed(parser, words))
+            status = _run(_parsed(parser, _commandFirst(words)))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -89,6 +86,25 @@ def _openOutputs() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+def _commandFirst(words: list[str]) -> list[str]:
+    """
+    Move options that tell where the balancer is from before the command to behind it, where
+    the parsers of the commands expect them.
+    """
+    count = 0
+    while count < len(words):
+        word = words[count]
+        if word in SOCKET_OPTIONS:
+            count += 2
+        elif word.partition("=")[0] in SOCKET_OPTIONS or word[:2] in SOCKET_OPTIONS:
+            count += 1
+        else:
+            break
+    options, rest = words[:count], words[count:]
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *options, *rest[end:]]
 
 
 def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:

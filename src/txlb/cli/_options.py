@@ -9,7 +9,7 @@ import argparse
 from txlb.cli._completers import completeBy
 from txlb.cli._where import SYSTEM_SOCKET, VARIABLE
 
-#: Options of each subcommand that asks a balancer. They stand behind the command.
+#: Options of each subcommand that asks a balancer. They stand before or behind the command.
 SOCKET_OPTIONS = ("-s", "--socket", "-c", "--config")
 
 

@@ -36,6 +36,12 @@ _COLOURS = {
     "drain": YELLOW,
     "maintenance": GREY,
     "leaving": GREY,
+    # Of processes.
+    "manages": GREEN,
+    "serves": GREEN,
+    "starts": YELLOW,
+    "ends": GREY,
+    "stops": GREY,
 }
 
 
@@ -84,6 +90,7 @@ def nested(rows: list[Row]) -> dict[str, Any]:
         "services": [
             {**_bare(row), "groups": groups.get(row["name"], [])} for row in ofKind(rows, "service")
         ],
+        "processes": [_bare(row) for row in ofKind(rows, "process")],
         "file": files[0]["path"] if files else None,
         "changes": files[0]["changes"] if files else [],
         # A balancer of an earlier version does not tell.
@@ -154,6 +161,7 @@ def _show(rows: list[Row], asJSON: bool) -> int:
             status["file"],
             status["changes"],
             status["inFile"] if status["edited"] else None,
+            processes=status["processes"],
             **colours,
         )
     )

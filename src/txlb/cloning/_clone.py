@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from txlb.cloning._admitting import Admitting
 from txlb.cloning._identity import Identity
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
+from txlb.cloning._usage import residentMemory
 from txlb.wire import (
     GRANTS_VERSION,
     Back,
@@ -250,8 +250,7 @@ class Clone:
     def _pinged(self, ping: Ping) -> None:
         link = self._link
         if link is not None:
-            # Linux gives ru_maxrss in KiB.
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            memory = residentMemory()
             lag, self._lag = self._lag, 0.0
             link.send(Pong(ping.number, min(int(lag * 1e6), 2**32 - 1), min(memory, 2**32 - 1)))
 

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -15,8 +16,10 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txlb.cloning._clone import Clone
+from txlb.cloning._controlsocket import ControlSocket
 from txlb.cloning._draining import drainProtocol
 from txlb.cloning._identity import Birth, Identity, Role, whoAmI
 from txlb.cloning._inherited import Inherited, MakeSocket
@@ -24,6 +27,7 @@ from txlb.cloning._link import Link
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._manager import CloneManager
+from txlb.cloning._processes import Processes
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
@@ -96,6 +100,8 @@ class CloneGroup:
         self._ending: Deferred[None] | None = None
         # Whether all processes of the application end with this one.
         self._all = False
+        self._control: ControlSocket | None = None
+        self._upgrades: list[Deferred[int]] = []
         self._electCall: Any = None
         self._heirCall: Any = None
         self._lookCall: Any = None
@@ -159,6 +165,13 @@ class CloneGroup:
         Whether this process serves clients.
         """
         return self.clone is not None and self.clone.started
+
+    @property
+    def active(self) -> int:
+        """
+        The connections of this process.
+        """
+        return sum(len(each.connections) for each in self._listeners)
 
     def observe(self, changed: Callable[[], object]) -> None:
         """
@@ -240,7 +253,9 @@ class CloneGroup:
         Answer SIGHUP and SIGUSR2 from now on.
         """
         for number, call in ((signal.SIGHUP, self.roll), (signal.SIGUSR2, self.replaceManager)):
-            self._handlers[number] = signal.signal(number, self._answer(call))
+            self._handlers[number] = signal.signal(
+                number, self._answer(partial(self._signalled, call))
+            )
 
     def _answer(self, call: Callable[[], object]) -> Callable[[int, FrameType | None], object]:
         def handle(_number: int, _frame: FrameType | None) -> None:
@@ -309,10 +324,13 @@ class CloneGroup:
             self._seconds,
         )
         manager.whenHeir = self._heirCame
+        manager.whenNoHeir = self._noHeir
         # A clone that manages for a while serves only if there are no others.
         manager.whenJoined = lambda: clone.serveFreely(False)
         manager.whenAlone = lambda: clone.serveFreely(True)
         manager.start(patience)
+        self._control = ControlSocket(rendezvous, Processes(self, manager), self._reactor)
+        self._control.start()
         _log.info(
             "process {pid} manages {count} clones of {names}",
             pid=os.getpid(),
@@ -325,7 +343,8 @@ class CloneGroup:
 
     def _startHeir(self) -> None:
         self._heirCall = None
-        self.replaceManager()
+        if self.manager is not None:
+            self.manager.spawnHeir()
 
     def _heirCame(self, link: Link) -> None:
         manager, self.manager = self.manager, None
@@ -334,13 +353,36 @@ class CloneGroup:
         self._tell()
         if self.clone is not None:
             self.clone.serveFreely(True)
-        manager.handOver(link, lambda: self._handedOver(manager))
+        if self._control is not None:
+            self._control.rest()
+        pid = link.pid
+        manager.handOver(link, lambda: self._handedOver(manager, pid))
 
-    def _handedOver(self, manager: CloneManager) -> None:
+    def _noHeir(self, how: str) -> bool:
+        """
+        Tell those that wait for an heir that it has ended early. A clone that manages needs
+        another one.
+        """
+        error = f"the new manager does not start: {how}; process {os.getpid()} manages on"
+        self._upgraded(Failure(CloningError(error)))
+        needed = self.serves
+        if not needed:
+            _log.error("{error}", error=error)
+        return needed
+
+    def _upgraded(self, result: int | Failure) -> None:
+        waiting, self._upgrades = self._upgrades, []
+        for each in waiting:
+            each.callback(result)
+
+    def _handedOver(self, manager: CloneManager, pid: int) -> None:
         """
         Let the clones look for the manager: the heir, or another one if it has ended.
         """
         manager.close()
+        self._upgraded(pid)
+        control, self._control = self._control, None
+        closed = defer.succeed(None) if control is None else control.close()
         clone = self.clone
         if clone is not None and clone.started:
             self.identity.role = Role.CLONE
@@ -348,7 +390,7 @@ class CloneGroup:
         elif self._ending is None:
             self.identity.role = Role.ALONE
             _log.info("another process manages: this one ends")
-            self._reactor.stop()
+            closed.addCallback(lambda _: self._reactor.stop())
 
     def _take(self, link: Link) -> None:
         """
@@ -363,21 +405,49 @@ class CloneGroup:
             link.close()
             self._managerLost()
 
-    def roll(self) -> None:
+    def roll(self) -> Deferred[int]:
         """
         Replace the clones, one by one, by ones that run what the application's files say
-        now. Only the manager does so; a clone that gets SIGHUP does nothing.
-        """
-        if self.manager is not None:
-            self.manager.roll()
+        now.
 
-    def replaceManager(self) -> None:
+        @return: fires with the new generation. It fails with a L{CloningError} if a new
+            clone does not start.
+        @raise CloningError: this process does not manage, or that is under way already.
         """
-        Let a fresh process manage in the place of this one, if this one does.
+        if self.manager is None:
+            raise CloningError("this process does not manage")
+        return self.manager.roll().wait()
+
+    def replaceManager(self) -> Deferred[int]:
+        """
+        Let a fresh process manage in the place of this one.
+
+        @return: fires with its PID when it manages. It fails with a L{CloningError} if it
+            does not start.
+        @raise CloningError: this process does not manage, or the application stops.
+        """
+        if self.manager is None or self._ending is not None:
+            raise CloningError("this process does not manage, or the application stops")
+        upgrade: Deferred[int] = Deferred(self._forgetUpgrade)
+        self._upgrades.append(upgrade)
+        if -1 not in self.manager.starting:
+            self.manager.spawnHeir()
+        return upgrade
+
+    def _forgetUpgrade(self, upgrade: Deferred[int]) -> None:
+        if upgrade in self._upgrades:
+            self._upgrades.remove(upgrade)
+
+    def _signalled(self, ask: Callable[[], Deferred[int]]) -> None:
+        """
+        Do what a signal asks for. A process that does not manage does nothing. Failures are
+        in the log already.
         """
         if self.manager is not None:
-            self.manager.wantsHeir = True
-            self.manager.spawn(heir=True)
+            try:
+                ask().addErrback(lambda _: None)
+            except CloningError as problem:
+                _log.warn("{problem}", problem=problem)
 
     # Ending
 
@@ -465,7 +535,7 @@ class CloneGroup:
         """
         self._lookCall = None
         now = self._seconds()
-        active = sum(len(each.connections) for each in self._listeners)
+        active = self.active
         if active and now >= self._deadline:
             _log.warn("{count} connections are reset after the grace time", count=active)
             for listener in self._listeners:
@@ -483,6 +553,14 @@ class CloneGroup:
     def _ended(self) -> None:
         if self.manager is not None:
             self.manager.close()
+        self._upgraded(Failure(CloningError("the application was stopped")))
+        if self._control is not None:
+            control, self._control = self._control, None
+            control.close().addCallback(lambda _: self._closed())
+        else:
+            self._closed()
+
+    def _closed(self) -> None:
         if self.clone is not None:
             self.clone.close()
         if self._inherited is not None:

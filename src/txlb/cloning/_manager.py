@@ -8,6 +8,8 @@ import contextlib
 import os
 import signal
 import socket
+import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,7 +27,8 @@ from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._passing import Passing
 from txlb.cloning._record import Account, Record, Start
-from txlb.cloning._rendezvous import Rendezvous
+from txlb.cloning._rendezvous import CloningError, Rendezvous
+from txlb.cloning._rolling import RollingRestart
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
 from txlb.manager import ProxyManager
@@ -71,6 +74,9 @@ LONGEST_DELAY = 10.0
 #: Seconds for which a clone has to run so that its end is not early.
 SETTLED = 5.0
 
+#: The events that are kept for administrators that connect later.
+PAST = 100
+
 _log = Logger()
 
 
@@ -92,8 +98,14 @@ class CloneManager:
     @param seconds: a monotonic clock.
     @ivar pools: the clones as hosts; see L{SERVICE}.
     @ivar records: the processes that have come to it.
+    @ivar past: the last events, each with its time in seconds since 1970.
+    @ivar lag: the longest time that its reactor was held lately, in seconds.
+    @ivar starting: the processes that were started and have not joined, by slot; -1 for an
+        heir.
     @ivar wantsHeir: whether the next heir that comes is to manage.
     @ivar whenHeir: is called with the L{Link} of an heir that has come.
+    @ivar whenNoHeir: is called if an heir ends early, with the reason. It returns whether to
+        start another one.
     @ivar whenJoined: is called if a clone has joined.
     @ivar whenAlone: is called if the last clone is gone.
     """
@@ -113,6 +125,7 @@ class CloneManager:
         self.quitting = False
         self.wantsHeir = False
         self.whenHeir: Callable[[Link], object] = Link.close
+        self.whenNoHeir: Callable[[str], bool] = _always
         self.whenJoined: Callable[[], object] = _nothing
         self.whenAlone: Callable[[], object] = _nothing
         self._rendezvous = rendezvous
@@ -122,15 +135,16 @@ class CloneManager:
         self._reactor = reactor
         self._seconds = seconds
         self._sock: socket.socket | None = None
-        # The processes that have not joined yet, by slot.
-        self._starting: dict[int, Start] = {}
+        self.starting: dict[int, Start] = {}
+        self.past: deque[tuple[float, Event]] = deque(maxlen=PAST)
+        self.lag = 0.0
         self._delay = FIRST_DELAY
         self._fillCall: Any = None
         self._number = 0
-        self._roll: list[Record] = []
-        self._rolling = False
+        self._looked = 0.0
+        self._rolling: RollingRestart | None = None
         self.pools = ProxyManager([self._service()], seconds=seconds)
-        self.pools.subscribe(_tell)
+        self.pools.subscribe(self._tell)
         self._granters = [
             Granter(
                 number,
@@ -145,6 +159,11 @@ class CloneManager:
         self._beat = LoopingCall(self._heartbeat)
         self._beat.clock = reactor
 
+    def _tell(self, event: Event) -> None:
+        self.past.append((time.time(), event))
+        if event.kind not in _OF_RELAYS:
+            _log.info("{event}", event=event)
+
     def _service(self) -> ProxyService:
         # A service has one group that serves; here each listener's does, and none of them
         # gets its clients from a relay.
@@ -152,8 +171,14 @@ class CloneManager:
             each.settings.groupNamed(each.name, not number)
             for number, each in enumerate(self._listeners)
         ]
-        addresses = [each.address for each in self._listeners]
-        return ProxyService(SERVICE, addresses, groups=groups)
+        return ProxyService(SERVICE, list(self.addresses.values()), groups=groups)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """
+        The address of each listener, by its name.
+        """
+        return {each.name: each.address for each in self._listeners}
 
     # Life
 
@@ -170,6 +195,7 @@ class CloneManager:
         for granter in self._granters:
             granter.start()
             _tellOfPassing(granter)
+        self._looked = self._seconds()
         self._beat.start(HEARTBEAT, now=False)
         self._fillCall = self._reactor.callLater(patience, self._fill)
 
@@ -183,6 +209,8 @@ class CloneManager:
         if self._fillCall is not None:
             self._fillCall.cancel()
             self._fillCall = None
+        if self._rolling is not None:
+            self._rolling.stop("the manager stops")
         for granter in self._granters:
             granter.stop()
         if self._sock is not None:
@@ -306,15 +334,16 @@ class CloneManager:
             record.link.send(Quit())
             return
         record.slot = hello.slot if hello.slot >= 0 else self._freeSlot()
-        self._starting.pop(record.slot, None)
+        self.starting.pop(record.slot, None)
         record.accounts = [Account() for _ in self._listeners]
         record.joined = True
         self._takeIn(record, hello)
         self.whenJoined()
-        self._rolled(record)
+        if self._rolling is not None:
+            self._rolling.joined(record.slot)
 
     def _heirCame(self, record: Record) -> None:
-        self._starting.pop(-1, None)
+        self.starting.pop(-1, None)
         if self.wantsHeir and not self.quitting:
             self.wantsHeir = False
             self.whenHeir(record.link)
@@ -329,7 +358,7 @@ class CloneManager:
         nevertheless.
         """
         serving = sum(not each.draining for each in self.clones)
-        return self.quitting or (not self._rolling and serving >= self._settings.processes)
+        return self.quitting or (self._rolling is None and serving >= self._settings.processes)
 
     def _sendSockets(self, record: Record) -> None:
         names = tuple(each.name for each in self._listeners)
@@ -417,7 +446,7 @@ class CloneManager:
         )
 
     def _freeSlot(self) -> int:
-        used = {each.slot for each in self.records.values()} | self._starting.keys()
+        used = {each.slot for each in self.records.values()} | self.starting.keys()
         return next(slot for slot in range(MOST_PROCESSES + len(used) + 1) if slot not in used)
 
     def _fillSoon(self, delay: float) -> None:
@@ -430,15 +459,15 @@ class CloneManager:
         """
         self._fillCall = None
         serving = sum(not each.draining for each in self.clones)
-        starting = sum(slot >= 0 for slot in self._starting)
+        starting = sum(slot >= 0 for slot in self.starting)
         for _ in range(self._settings.processes - serving - starting):
-            self.spawn()
+            self.spawn(self._freeSlot())
 
     def _lookForLate(self, now: float) -> None:
         """
         End processes that do not join: their C{.tac} may wait for something for ever.
         """
-        for start in tuple(self._starting.values()):
+        for start in tuple(self.starting.values()):
             if now - start.since > START_PATIENCE and not start.killed:
                 start.killed = True
                 _log.error(
@@ -449,13 +478,19 @@ class CloneManager:
                 )
                 self._spawner.kill(start.pid)
 
-    def spawn(self, heir: bool = False) -> None:
+    def spawnHeir(self) -> None:
         """
-        Start a clone, or an heir.
+        Start an heir.
         """
-        slot = -1 if heir else self._freeSlot()
-        start = self._starting[slot] = Start(slot, self._seconds())
-        birth = Birth(self._rendezvous.path, slot, self.generation, heir, {})
+        self.wantsHeir = True
+        self.spawn(-1)
+
+    def spawn(self, slot: int) -> None:
+        """
+        Start a clone in a place, or an heir in that of -1.
+        """
+        start = self.starting[slot] = Start(slot, self._seconds())
+        birth = Birth(self._rendezvous.path, slot, self.generation, slot < 0, {})
         sockets = {each.name: each.sock.fileno() for each in self._listeners}
         try:
             start.pid = self._spawner.spawn(birth, sockets, partial(self._ended, start))
@@ -464,16 +499,19 @@ class CloneManager:
 
     def _ended(self, start: Start, pid: int, how: str) -> None:
         slot = start.slot
-        joined = self._starting.get(slot) is not start
+        joined = self.starting.get(slot) is not start
         if not joined:
-            del self._starting[slot]
+            del self.starting[slot]
         if self.quitting or self._sock is None:
+            return
+        if self._rolling is not None and self._rolling.isAbout(slot):
+            self._rolling.ended(how)
             return
         if joined and self._seconds() - start.since >= SETTLED:
             self._delay = FIRST_DELAY
             return
-        if not joined and self._rolling and slot >= 0:
-            self._rollFailed(how)
+        if slot < 0 and not self.whenNoHeir(how):
+            self.wantsHeir = False
             return
         if self._delay == FIRST_DELAY:
             _log.error(
@@ -491,59 +529,49 @@ class CloneManager:
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     def _spawnHeirAgain(self) -> None:
-        if self._sock is not None and self.wantsHeir and -1 not in self._starting:
-            self.spawn(heir=True)
+        if self._sock is not None and self.wantsHeir and -1 not in self.starting:
+            self.spawn(-1)
 
     # Rolling restart
 
-    def roll(self) -> None:
+    def roll(self) -> RollingRestart:
         """
         Replace all clones, one by one, by ones that run what the application's files say
-        now. The next one is replaced when the last one has joined. If one does not start,
-        the clones that are there go on.
+        now. See L{RollingRestart}.
+
+        @raise CloningError: that is under way already, or the application stops.
         """
-        if self._rolling or self.quitting:
-            return
-        self._rolling = True
+        if self.quitting or self._sock is None:
+            raise CloningError("the application stops, or another process is about to manage")
+        if self._rolling is not None:
+            raise CloningError(
+                f"a rolling restart to generation {self.generation} is under way; wait for its end"
+            )
         self.generation += 1
-        self._roll = [each for each in self.clones if not each.draining]
-        _log.info(
-            "rolling restart: {count} clones, generation {generation}",
-            count=len(self._roll),
-            generation=self.generation,
+        self._rolling = rolling = RollingRestart(
+            self.generation,
+            [each for each in self.clones if not each.draining],
+            self._freeSlot,
+            self.spawn,
+            self.drain,
+            self._reactor,
         )
-        self._rollOn()
+        rolling.whenOver = self._rolled
+        rolling.begin()
+        return rolling
 
-    def _rollOn(self) -> None:
-        while self._roll and not self._roll[0].link.isOpen:
-            self._roll.pop(0)
-        if self._roll:
-            self.spawn()
-        else:
-            self._rolling = False
-            _log.info("rolling restart: generation {n} serves", n=self.generation)
-            self._fillSoon(0.0)
-
-    def _rolled(self, record: Record) -> None:
-        if self._rolling and record.generation == self.generation and self._roll:
-            self.drain(self._roll.pop(0))
-            self._rollOn()
-
-    def _rollFailed(self, how: str) -> None:
-        self._rolling = False
-        self._roll.clear()
-        self.generation -= 1
-        _log.error(
-            "rolling restart: a clone of the new generation does not start: {how}; the clones "
-            "that are there go on",
-            how=how,
-        )
+    def _rolled(self, why: str) -> None:
+        self._rolling = None
+        if why:
+            self.generation -= 1
+        self._fillSoon(0.0)
 
     # Time
 
     def _heartbeat(self) -> None:
         self._number = (self._number + 1) % 2**64
         now = self._seconds()
+        self.lag, self._looked = max(0.0, now - self._looked - HEARTBEAT), now
         self.pools.advance(now)
         self._lookForLate(now)
         for record in tuple(self.records.values()):
@@ -578,10 +606,8 @@ def _tellOfPassing(granter: Granter) -> None:
         )
 
 
-def _tell(event: Event) -> None:
-    if event.kind in _OF_RELAYS:
-        return
-    _log.info("{event}", event=event)
+def _always(_how: str) -> bool:
+    return True
 
 
 def _nothing() -> None:

@@ -17,9 +17,10 @@ from txlb.process import Folder, SocketFile, UntrustedPath
 #: The names in the folder.
 LOCK = "lock"
 MANAGER = "manager"
+CONTROL = "control"
 STOPPED = "stopped"
 
-#: Clones that may wait for the manager to take them in.
+#: Clones that may wait for the manager to take them in, and clients of the control socket.
 BACKLOG = 256
 
 
@@ -109,8 +110,21 @@ class Rendezvous:
         @return: a non-blocking socket.
         @raise OSError: that can't be done.
         """
-        own = f"{MANAGER}.{os.getpid()}"
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sock, self._file = self._listenAt(MANAGER, socket.SOCK_SEQPACKET)
+        return sock
+
+    def listenForControl(self) -> tuple[socket.socket, SocketFile]:
+        """
+        Listen for clients of the control socket, likewise.
+
+        @return: a non-blocking socket, and its file.
+        @raise OSError: that can't be done.
+        """
+        return self._listenAt(CONTROL, socket.SOCK_STREAM)
+
+    def _listenAt(self, name: str, kind: int) -> tuple[socket.socket, SocketFile]:
+        own = f"{name}.{os.getpid()}"
+        sock = socket.socket(socket.AF_UNIX, kind)
         try:
             with contextlib.suppress(FileNotFoundError):
                 self._folder.unlink(own)
@@ -119,12 +133,11 @@ class Rendezvous:
             os.chmod(path, 0o600)
             sock.listen(BACKLOG)
             sock.setblocking(False)
-            self._folder.rename(own, MANAGER)
+            self._folder.rename(own, name)
         except OSError:
             sock.close()
             raise
-        self._file = SocketFile(os.path.join(self.path, MANAGER))
-        return sock
+        return sock, SocketFile(os.path.join(self.path, name))
 
     def connect(self) -> socket.socket:
         """

@@ -7,6 +7,8 @@ programs of this machine.
   - C{_answers.py}: rows cut into pages, as an AMP value has at most 64 KiB.
   - C{_protocol.py}: one client.
   - C{_clients.py}: all clients, and their bounds.
+  - C{_door.py}: the clients of the control socket of a cloned application, which listens
+    itself.
   - C{_folder.py}: the folder of the socket.
   - C{_service.py}: the service.
 
@@ -19,6 +21,7 @@ has been silent for longest makes room for the next.
 """
 
 from txlb.admin.control._clients import MAX_CLIENTS
+from txlb.admin.control._door import ClonesDoor
 from txlb.admin.control._protocol import MAX_REQUEST
 from txlb.admin.control._service import ControlService, controlService
 from txlb.admin.control._wire import (
@@ -32,6 +35,7 @@ __all__ = [
     "MAX_CLIENTS",
     "MAX_REQUEST",
     "WIRE_COMMANDS",
+    "ClonesDoor",
     "ControlService",
     "GetClientAddress",
     "More",

@@ -8,7 +8,7 @@ import os
 import pwd
 import socket
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -20,7 +20,9 @@ from txlb.admin._target import Target
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.control._protocol import ControlProtocol
 from txlb.deadlines import Deadlines, Throttle
-from txlb.proxy import ClientConnection
+
+if TYPE_CHECKING:
+    from txlb.proxy import ClientConnection
 
 #: Clients at a time.
 MAX_CLIENTS = 256
@@ -93,6 +95,7 @@ class Clients:
         self.work = RationedWork(deadlines, COMMANDS) if work is None else work
         self._target = target
         self._reactor = reactor
+        self._deadlines = deadlines
         self._most = most
         # In the order of their last requests.
         self._clients: dict[ControlProtocol, None] = {}
@@ -112,7 +115,15 @@ class Clients:
 
         @param client: the connection, whose socket belongs to this object from here.
         """
-        with socket.socket(fileno=client.fd) as sock:
+        self.take(client.fd)
+
+    def take(self, descriptor: int) -> None:
+        """
+        Take the connection of a client.
+
+        @param descriptor: its socket, which belongs to this object from here.
+        """
+        with socket.socket(fileno=descriptor) as sock:
             if self._ending:
                 return
             sock.setblocking(False)
@@ -181,6 +192,25 @@ class Clients:
         """
         self._ending = True
 
+    def finish(self, patience: float) -> Deferred[None]:
+        """
+        Accept no more clients, answer the requests under way, and end all connections.
+
+        @param patience: seconds after which connections are dropped that have not ended.
+        @return: fires with L{None} when they are gone.
+        """
+        self.turnAway()
+        for protocol in tuple(self._clients):
+            protocol.finish()
+        deadline = self._deadlines.after(patience, self.dropAll)
+
+        def ended(_: None) -> None:
+            deadline.cancel()
+            self.work.stop()
+            self._throttle.flush()
+
+        return self._whenGone().addCallback(ended)
+
     def dropAll(self) -> Deferred[None]:
         """
         Drop all clients.
@@ -191,6 +221,9 @@ class Clients:
         self._throttle.flush()
         for protocol in tuple(self._clients):
             protocol.drop("")
+        return self._whenGone()
+
+    def _whenGone(self) -> Deferred[None]:
         gone: Deferred[None] = Deferred()
         if self._clients:
             self._allGone.append(gone)

@@ -121,6 +121,7 @@ class ControlProtocol(amp.AMP):
         self._pages: deque[tuple[Answer, Deferred[Answer]]] = deque()
         self._unread = False
         self._dropped = False
+        self._finishing = False
         self._requestBytes = 0
         self._waiting: set[Deferred[Any]] = set()
         # The remedies of errors whose boxes are about to be sent, by their tags.
@@ -170,6 +171,24 @@ class ControlProtocol(amp.AMP):
             self.transport.abortConnection()
         else:
             self._clients.gone(self)
+
+    def finish(self) -> None:
+        """
+        Answer the requests that are under way and end the connection. Those that wait for
+        something are given up.
+        """
+        self._finishing = self.paused = True
+        for waiting in tuple(self._waiting):
+            waiting.cancel()
+        self._endIfDone()
+
+    def _endIfDone(self) -> None:
+        if self._finishing and not self._pages and self._box is None:
+            self._finishing = False
+            self._dropped = True
+            # A producer that is registered keeps a connection open.
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
 
     # Input, within bounds
 
@@ -241,7 +260,9 @@ class ControlProtocol(amp.AMP):
         """
         Read the next request, unless there is a reason not to.
         """
-        if not self._dropped and not self._unread and not self._pages and self._box is None:
+        if self._finishing:
+            self._endIfDone()
+        elif not self._dropped and not self._unread and not self._pages and self._box is None:
             self.paused = False
             self.transport.resumeProducing()
             self._parse(b"")

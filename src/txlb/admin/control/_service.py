@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -20,7 +20,9 @@ from txlb.admin.control._folder import prepareFolder
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError
 from txlb.model import Listener, UNIXAddress, parseListenAddress, shown
-from txlb.proxy import SocketListener
+
+if TYPE_CHECKING:
+    from txlb.proxy import SocketListener
 
 
 def controlService(
@@ -81,6 +83,9 @@ class ControlService(Service):
         """
         if self._listener is not None:
             return
+        # The manager of an application's clones uses this package, and has no data plane.
+        from txlb.proxy import SocketListener  # noqa: PLC0415  (see above)
+
         prepareFolder(self.path)
         self._reactor = pickedReactor(self._reactor)
         deadlines = Deadlines(self._reactor, time.monotonic)

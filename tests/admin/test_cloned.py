@@ -1,0 +1,109 @@
+"""
+Tests for L{txlb.admin._cloned}: commands to a cloned application.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tests.admin.targets import ANNA, FakeBalancer, FakeClones
+from txlb.admin import OPERATOR, Caller, Target, findCommand
+from txlb.admin._cloned import ClonedBalancer
+from txlb.admin._history import History
+from txlb.errors import AccessDenied, TxlbError, UnknownConnection, UnknownName
+from txlb.interfaces import IClones
+
+
+class ClonedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clones = FakeClones()
+        verifyObject(IClones, self.clones)
+        self.target = Target(ClonedBalancer(self.clones), None, History(), clones=self.clones)
+
+    def do(self, command: str, **values: Any) -> Any:
+        entry = findCommand(command)
+        given = {each.name: each.default for each in entry.arguments}
+        return entry(self.target, ANNA, {**given, **values})
+
+    def refusal(self, command: str, **values: Any) -> str:
+        return str(self.assertRaises(TxlbError, self.do, command, **values))
+
+    def test_status(self) -> None:
+        for service, count in (("", 2), ("clones", 2)):
+            rows = list(self.do("status", service=service))
+            self.assertEqual(sum(row["row"] == "process" for row in rows), count)
+        self.assertRaises(UnknownName, self.do, "status", service="web")
+
+    def test_verbs(self) -> None:
+        """
+        A clone is a host.
+        """
+        path = {"service": "clones", "group": "tcp-8080", "host": "clone0"}
+        self.do("drain", **path)
+        self.assertEqual(self.clones.manager.getHost("clones", "tcp-8080", "clone0").state, "drain")
+        self.do("setWeight", **path, weight=5)
+        self.do("setHost", **path, settings={"maxConnections": "7"})
+        host = self.clones.manager.getHost("clones", "tcp-8080", "clone0")
+        self.assertEqual((host.weight, host.maxConnections), (5, 7))
+
+    def test_roll(self) -> None:
+        answer = self.do("roll")
+        self.assertNoResult(answer)
+        [(name, done)] = self.clones.calls
+        done.callback(4)
+        [row] = self.successResultOf(answer)
+        self.assertEqual((name, row["generation"]), ("roll", 4))
+
+    def test_upgrade(self) -> None:
+        answer = self.do("upgrade")
+        [(name, done)] = self.clones.calls
+        done.callback(4711)
+        [row] = self.successResultOf(answer)
+        self.assertEqual((name, row["text"]), ("upgrade", "process 4711 manages"))
+
+    def test_access(self) -> None:
+        """
+        Both start new code: they are for those that may do everything.
+        """
+        operator = Caller("ssh:eve", OPERATOR)
+        for command in ("roll", "upgrade"):
+            self.assertRaises(AccessDenied, findCommand(command), self.target, operator, {})
+        self.assertEqual(self.clones.calls, [])
+
+    def test_notCloned(self) -> None:
+        self.target = Target(FakeBalancer(), None, History())
+        for command in ("roll", "upgrade"):
+            self.assertIn("no cloned application", self.refusal(command))
+        self.assertEqual(
+            [row for row in self.do("status") if row["row"] == "process"],
+            [],
+        )
+
+    def test_refused(self) -> None:
+        """
+        What a cloned application has not is said, and what to do instead.
+        """
+        self.assertIn(
+            "start it again", self.refusal("switchPort", listener="tcp-8080", address="81")
+        )
+        self.assertIn("tcp-81", self.refusal("switchPort", listener="tcp-81", address="81"))
+        self.assertIn(
+            "reports itself",
+            self.refusal("setCheck", service="clones", group="tcp-8080", check="tcp", settings={}),
+        )
+        self.assertIn("reports itself", self.refusal("setDefaultCheck", check="tcp", settings={}))
+        self.assertIn("roll takes up its code", self.refusal("plan", file="/etc/txlb.xml"))
+        for command in ("reload", "save", "diff"):
+            self.assertIn("no configuration file", self.refusal(command))
+        self.assertRaises(
+            UnknownConnection, self.target.balancer.getClientAddress, "127.0.0.1", 1, None, None
+        )
+
+    def test_explain(self) -> None:
+        rows = list(self.do("explain", service="clones"))
+        self.assertEqual(
+            [row.get("name") for row in rows if row["row"] == "choice"], ["clone0", "clone1"]
+        )
