@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.admin.targets import FakeBalancer, FakeListener
 from tests.fired import fired
 from txlb.admin._access import FULL, LEVELS, OPERATOR, READONLY, Caller
-from txlb.admin._actions import _ACTIONS
+from txlb.admin._actions import ACTIONS
 from txlb.admin._arguments import DEADLINE, FLAG, SECONDS, TEXT, WHOLE, Argument, readArguments
 from txlb.admin._commands import COMMANDS, FAMILIES, findCommand
 from txlb.admin._history import History
@@ -79,7 +79,7 @@ class ListTests(SynchronousTestCase):
             self.assertLess(len(command.summary), 70)
             self.assertIn(command.access, LEVELS)
             arguments = [each.name for each in command.arguments]
-            action = _ACTIONS.get(command.name)
+            action = ACTIONS.get(command.name)
             if action is not None:
                 taken = list(inspect.signature(action).parameters)
                 self.assertEqual(taken, ["target", *arguments])

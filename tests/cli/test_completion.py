@@ -45,7 +45,7 @@ class CompleteTests(BalancerTests):
             },
         )
         output = io.StringIO()
-        self.assertEqual(complete(_main._parser(), output), 0)
+        self.assertEqual(complete(_main._parser(whole=True), output), 0)
         lines = [each.partition("\t") for each in output.getvalue().split("\n") if each]
         return {word: what for word, _, what in lines}
 

@@ -139,6 +139,65 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual(group(sendProxy="v2", whenAllDown="close").sendProxy, "v2")
 
 
+class WithTests(SynchronousTestCase):
+    """
+    A group with another host, and a service with another group, are what
+    L{dataclasses.replace} makes of them.
+    """
+
+    def setUp(self) -> None:
+        hosts = [ProxyHost(name, "127.0.0.1", 1) for name in "abc"]
+        self.group = ProxyGroup("g", enabled=True, hosts=hosts, maxQueue=3)
+        self.other = ProxyGroup("h")
+        self.service = ProxyService("web", ["*:80"], [self.other, self.group], retries=5)
+
+    def test_host(self) -> None:
+        host = ProxyHost("b", "127.0.0.1", 2, 7)
+        changed = self.group.withHost(host)
+        a, b, c = self.group.hosts
+        self.assertEqual(changed, replace(self.group, hosts=(a, host, c)))
+        self.assertIs(changed.getHost("b"), host)
+        self.assertIs(changed.getHost("a"), a)
+        self.assertIs(self.group.getHost("b"), b)
+        error = self.assertRaises(UnknownName, changed.withHost, ProxyHost("d", "127.0.0.1", 1))
+        self.assertIn("no host of group 'g' is called 'd'", str(error))
+
+    def test_group(self) -> None:
+        group = replace(self.group, maxQueue=9)
+        changed = self.service.withGroup(group)
+        self.assertEqual(changed, replace(self.service, groups=(self.other, group)))
+        self.assertIs(changed.enabledGroup, group)
+        self.assertIs(self.service.enabledGroup, self.group)
+        again = changed.withGroup(replace(self.other, minimumUp=2))
+        self.assertIs(again.enabledGroup, group)
+        self.assertEqual(again.getGroup("h").minimumUp, 2)
+        error = self.assertRaises(UnknownName, changed.withGroup, ProxyGroup("i"))
+        self.assertIn("no group of service 'web' is called 'i'", str(error))
+
+    def test_enabled(self) -> None:
+        """
+        The rule that one group is enabled is looked at if another one is.
+        """
+        for group in (replace(self.group, enabled=False), replace(self.other, enabled=True)):
+            self.assertRaises(ModelError, self.service.withGroup, group)
+
+    def test_admission(self) -> None:
+        """
+        The admission differs if one of its settings does, and no other.
+        """
+        before = self.service.admission
+        self.assertEqual(replace(self.service, retries=1).admission, before)
+        for name, value in (
+            ("allow", ["10.0.0.0/8"]),
+            ("deny", ["unix"]),
+            ("maxConnectionsPerClient", 1),
+            ("ratePerClient", 1.0),
+            ("burstPerClient", 1),
+        ):
+            changed = replace(self.service, **{name: value})  # type: ignore[arg-type]
+            self.assertNotEqual(changed.admission, before)
+
+
 class ServiceTests(SynchronousTestCase):
     def test_service(self) -> None:
         """

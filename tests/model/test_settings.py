@@ -4,14 +4,21 @@ Tests for L{txlb.model.settings}.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.errors import ModelError
 from txlb.model import SCHEDULER_SETTINGS, ProxyGroup, ProxyHost
 from txlb.model.kinds import Seconds, Whole
-from txlb.model.settings import Since, checkSettings, setting, settingField, settingsOf
+from txlb.model.settings import (
+    Since,
+    checkSettings,
+    setting,
+    settingField,
+    settingsOf,
+    withSetting,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,31 @@ class SettingsTests(SynchronousTestCase):
             str(error), "age of thing 't' is '2s'; it is a number of seconds from 0 to 5"
         )
         self.assertRaises(ModelError, Thing, None)
+
+    def test_withSetting(self) -> None:
+        """
+        A copy has another value of one setting, which is checked and kept as its kind has it.
+        The value itself stays.
+        """
+        thing = Thing(3, plain=[])
+        changed = withSetting(thing, "age", 2, "thing 't'")
+        self.assertEqual(changed, Thing(3, thing.plain, 2.0))
+        self.assertIs(type(changed.age), float)
+        self.assertIs(changed.plain, thing.plain)
+        self.assertIsNone(thing.age)
+        error = self.assertRaises(ModelError, withSetting, thing, "size", 10, "thing 't'")
+        self.assertEqual(str(error), "size of thing 't' is 10; it is a whole number from 1 to 9")
+
+    def test_withSettingOfHosts(self) -> None:
+        """
+        The settings that the manager changes so have no rule that ties them to others.
+        """
+        host = ProxyHost("a", "fe80::1%eth0", 80, check="tcp", backup=True)
+        for name, values in (("weight", (0, 7)), ("state", ("ready", "drain", "maintenance"))):
+            for value in values:
+                changed = withSetting(host, name, value, "host 'a'")
+                self.assertEqual(changed, replace(host, **{name: value}))  # type: ignore[arg-type]
+                self.assertEqual(changed.address, host.address)
 
     def test_everySettingIsDescribed(self) -> None:
         for valueType in (ProxyHost, ProxyGroup):

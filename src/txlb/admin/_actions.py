@@ -11,14 +11,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from txlb.admin import _rows as rows
-from txlb.admin._arguments import REQUIRED, Argument
 from txlb.admin._explained import explanationRows
 from txlb.admin._history import History
 from txlb.admin._rows import Row
-from txlb.admin._settings import checkOf, readSettings
+from txlb.admin._settings import checkOf
 from txlb.errors import TxlbError
 
 if TYPE_CHECKING:
@@ -32,54 +31,6 @@ if TYPE_CHECKING:
 
 #: Seconds that an answer to C{events} may be waited for at most.
 MAX_WAIT = 60.0
-
-
-class Command(Protocol):
-    """
-    The parts of a L{txlb.admin.AdminCommand} that decide its action.
-    """
-
-    @property
-    def name(self) -> str:
-        """
-        Its name.
-        """
-
-    @property
-    def arguments(self) -> tuple[Argument, ...]:
-        """
-        Its arguments.
-        """
-
-
-def actionOf(command: Command) -> Callable[..., Any]:
-    """
-    Return the action of a command.
-    """
-    return _ACTIONS.get(command.name) or _verb(command)
-
-
-def _verb(command: Command) -> Callable[..., Iterable[Row]]:
-    """
-    Make an action of the manager's verb that has a command's name. The verb gets required
-    arguments by their places, and the others and settings by their names. It returns events.
-    """
-    settings = {each.name: each.kind.settingsOf for each in command.arguments}
-    settings = {name: of for name, of in settings.items() if of}
-    places = [
-        each.name
-        for each in command.arguments
-        if each.default is REQUIRED and each.name not in settings
-    ]
-
-    def action(target: Target, **values: Any) -> Iterable[Row]:
-        verb = getattr(target.balancer.manager, command.name)
-        given = [values.pop(name) for name in places]
-        for name, of in settings.items():
-            values.update(readSettings(of, values.pop(name)))
-        return rows.eventRows(verb(*given, **values))
-
-    return action
 
 
 def _status(target: Target, service: str) -> Iterable[Row] | Deferred[Iterable[Row]]:
@@ -264,7 +215,8 @@ def _switchPort(target: Target, listener: str, address: str) -> Iterable[Row]:
     return [{"row": "listener", "text": text, "name": listener, "addresses": rows.plain(addresses)}]
 
 
-_ACTIONS: dict[str, Callable[..., Any]] = {
+#: The actions by the names of the commands.
+ACTIONS: dict[str, Callable[..., Any]] = {
     "status": _status,
     "explain": _explain,
     "events": _events,

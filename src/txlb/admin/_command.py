@@ -4,12 +4,12 @@ Commands of administrators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._access import Caller
-from txlb.admin._arguments import Argument
+from txlb.admin._arguments import REQUIRED, Argument
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -23,8 +23,8 @@ class AdminCommand:
     """
     One entry of the list of commands, L{txlb.admin.COMMANDS}.
 
-    The entry is data. If it is done, L{txlb.admin._actions} finds its action: a function
-    there, or the manager's verb of the same name.
+    The entry is data. If it is done, its action is the function of the same name in
+    L{txlb.admin._actions}, or else the manager's verb of that name.
 
     @ivar name: its name as a function of the manhole.
     @ivar words: its words on the command line, one or two; empty if another command of
@@ -80,9 +80,31 @@ class AdminCommand:
         """
         caller.check(self.access, self.name)
         # It brings the model and the pool, which a client that reads the list does without.
-        from txlb.admin._actions import actionOf  # noqa: PLC0415  (see above)
+        from txlb.admin._actions import ACTIONS  # noqa: PLC0415  (see above)
 
-        action: Callable[..., Any] = actionOf(self)
+        action = ACTIONS.get(self.name)
         with target.balancer.manager.by(caller.name):
+            if action is None:
+                return self._verb(target.balancer.manager, values)
             answer: Iterable[Row] | Deferred[Iterable[Row]] = action(target, **values)
         return answer
+
+    def _verb(self, manager: Any, values: Mapping[str, object]) -> Iterable[Row]:
+        """
+        Call the manager's verb of this name. It gets required arguments by their places, and
+        the others and settings by their names. It returns events.
+        """
+        from txlb.admin._rows import eventRows  # noqa: PLC0415  (see above)
+        from txlb.admin._settings import readSettings  # noqa: PLC0415  (see above)
+
+        places: list[object] = []
+        named: dict[str, object] = {}
+        for argument in self.arguments:
+            value: Any = values[argument.name]
+            if argument.kind.settingsOf:
+                named.update(readSettings(argument.kind.settingsOf, value))
+            elif argument.default is REQUIRED:
+                places.append(value)
+            else:
+                named[argument.name] = value
+        return eventRows(getattr(manager, self.name)(*places, **named))

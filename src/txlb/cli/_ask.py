@@ -8,8 +8,7 @@ import argparse
 
 from txlb.cli._client import Client
 from txlb.cli._command import OK, Command
-from txlb.cli._options import addSocketOptions
-from txlb.cli._where import findSocket
+from txlb.cli._where import addSocketOptions, findSocket
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

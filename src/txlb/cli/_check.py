@@ -8,8 +8,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from txlb.cli._command import OK, WRONG, Command
-from txlb.cli._completers import completeBy
+from txlb.cli._command import COMPLETES, OK, WRONG, Command
 from txlb.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument("files", metavar="FILE", nargs="+", help="a configuration file")
-    completeBy(files, "file")
+    setattr(files, COMPLETES, ("file",))
     parser.add_argument(
         "--explain", action="store_true", help="print every setting in effect, defaults included"
     )

@@ -8,6 +8,12 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+#: The attribute of an argument that has the kinds of words that complete it: those of
+#: L{txlb.admin._arguments.Kind}, or L{SETTINGS_OF} and the thing that has the settings.
+#: L{txlb.cli._completers} reads it if a shell asks.
+COMPLETES = "txlbCompletes"
+SETTINGS_OF = "settings of "
+
 #: The exit status if all is well.
 OK = 0
 

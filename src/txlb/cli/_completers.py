@@ -1,8 +1,8 @@
 """
 Completion of the values of arguments.
 
-C{argcomplete} calls a completer with what is typed so far and with the command line that
-is before it, and gets words, each with a description.
+C{argcomplete} asks for the words that an argument may be, with what is typed so far and
+with the command line that is before it. Each word has a description.
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from txlb.cli._client import Client, Row
-from txlb.cli._command import Failed
+from txlb.cli._command import COMPLETES, SETTINGS_OF, Failed
 from txlb.cli._where import findSocket
 
 #: Seconds that a shell waits for the names that a balancer knows.
 PATIENCE = 1.0
-
-#: The attribute of an argument in which C{argcomplete} looks for its completer.
-_COMPLETER = "completer"
 
 #: Times that are offered if nothing is typed yet.
 _TIMES = ("10s", "1m", "5m", "1h")
@@ -30,80 +27,46 @@ _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d
 Words = dict[str, str]
 
 
-def completeBy(action: argparse.Action, *kinds: str) -> None:
+def wordsOf(
+    prefix: str, action: argparse.Action, parsed_args: argparse.Namespace, **_more: object
+) -> Words | list[str]:
     """
-    Let an argument be completed.
+    Return the words that an argument may be.
 
-    @param kinds: see L{txlb.admin._arguments.Kind}; words of each of them are offered.
+    @param prefix: what is typed so far.
+    @param action: the argument, with L{COMPLETES}. An argument without it is completed by
+        nothing.
+    @param parsed_args: the command line before it.
     """
-    if any(kinds):
-        setattr(action, _COMPLETER, Completer(kinds))
+    kinds: tuple[str, ...] = tuple(filter(None, getattr(action, COMPLETES, ())))
+    if not kinds:
+        return []
+    (kind, *_) = kinds
+    if kind.startswith(SETTINGS_OF):
+        return _settings(kind.removeprefix(SETTINGS_OF), parsed_args)
+    if kind == "file":
+        from argcomplete.completers import FilesCompleter  # noqa: PLC0415 - only if Tab asks
+
+        return list(FilesCompleter()(prefix))
+    if kind in _WORDS:
+        return dict(_WORDS[kind](prefix))
+    found = statusOf(parsed_args)
+    return {word: what for each in kinds for word, what in _NAMES[each](found)}
 
 
-def completeSettings(action: argparse.Action, of: str) -> None:
+def _settings(of: str, arguments: argparse.Namespace) -> Words:
     """
-    Let an argument be completed by the names of settings.
+    Return the names of settings, each with an equals sign behind it.
 
     @param of: the thing that they are settings of, see L{txlb.admin._settings}.
+    @param arguments: the command line, which may name a kind of check.
     """
-    setattr(action, _COMPLETER, SettingCompleter(of))
+    # They bring the model, and the kinds of checks.
+    import txlb.health  # noqa: F401, PLC0415 - only if Tab asks for one
+    from txlb.admin._settings import describedSettings  # noqa: PLC0415  (as above)
 
-
-class Completer:
-    """
-    Completes an argument.
-
-    @param kinds: the kinds of words that are offered.
-    """
-
-    def __init__(self, kinds: tuple[str, ...]) -> None:
-        self.kinds = kinds
-
-    def __call__(
-        self, prefix: str, parsed_args: argparse.Namespace, **_more: object
-    ) -> Words | list[str]:
-        """
-        Return the words that may be meant.
-
-        @param prefix: what is typed so far.
-        @param parsed_args: the command line before it.
-        """
-        if "file" in self.kinds:
-            from argcomplete.completers import FilesCompleter  # noqa: PLC0415 - only if Tab asks
-
-            return list(FilesCompleter()(prefix))
-        if "time" in self.kinds:
-            return dict(_times(prefix))
-        if "scheduler" in self.kinds:
-            return dict(_schedulers())
-        if "check" in self.kinds:
-            return dict(_checks())
-        found = statusOf(parsed_args)
-        return {word: what for kind in self.kinds for word, what in _NAMES[kind](found)}
-
-
-class SettingCompleter:
-    """
-    Completes the name of a setting.
-
-    @param of: the thing that it is a setting of, see L{txlb.admin._settings}.
-    """
-
-    def __init__(self, of: str) -> None:
-        self.of = of
-
-    def __call__(self, parsed_args: argparse.Namespace, **_more: object) -> Words:
-        """
-        Return the names that may be meant, each with an equals sign behind it.
-
-        @param parsed_args: the command line before it, which may name a kind of check.
-        """
-        # They bring the model, and the kinds of checks.
-        import txlb.health  # noqa: F401, PLC0415 - only if Tab asks for one
-        from txlb.admin._settings import describedSettings  # noqa: PLC0415  (as above)
-
-        check = str(getattr(parsed_args, "given_check", None) or "")
-        return {f"{name}=": what for name, what in describedSettings(self.of, check)}
+    check = str(getattr(arguments, "given_check", None) or "")
+    return {f"{name}=": what for name, what in describedSettings(of, check)}
 
 
 def statusOf(arguments: argparse.Namespace) -> list[Row]:
@@ -147,14 +110,14 @@ def _listeners(rows: list[Row]) -> Iterator[tuple[str, str]]:
             yield str(row["name"]), ", ".join(map(str, row["addresses"]))
 
 
-def _schedulers() -> Iterator[tuple[str, str]]:
+def _schedulers(_prefix: str) -> Iterator[tuple[str, str]]:
     from txlb.schedulers import schedulerWords  # noqa: PLC0415 - only if Tab asks for one
 
     for word in schedulerWords():
         yield word, ""
 
 
-def _checks() -> Iterator[tuple[str, str]]:
+def _checks(_prefix: str) -> Iterator[tuple[str, str]]:
     # It brings the kinds of checks.
     import txlb.health  # noqa: F401, PLC0415 - only if Tab asks for one
     from txlb.model.registries import CHECKS  # noqa: PLC0415  (as above)
@@ -170,6 +133,14 @@ def _times(prefix: str) -> Iterator[tuple[str, str]]:
         yield from ((each, "") for each in _TIMES)
 
 
+#: The words of kinds for which no balancer is asked, after what is typed so far.
+_WORDS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {
+    "time": _times,
+    "scheduler": _schedulers,
+    "check": _checks,
+}
+
+#: The names of things, in the rows of a status.
 _NAMES: dict[str, Callable[[list[Row]], Iterator[tuple[str, str]]]] = {
     "service": _services,
     "group": _groups,

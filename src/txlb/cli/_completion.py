@@ -59,19 +59,14 @@ def complete(parser: argparse.ArgumentParser, output: TextIO | None = None) -> i
     """
     import argcomplete  # noqa: PLC0415 - only if Tab asks
 
+    from txlb.cli._completers import wordsOf  # noqa: PLC0415  (as above)
+
     statuses: list[int] = []
     argcomplete.autocomplete(
         parser,
         always_complete_options=False,
         exit_method=statuses.append if output is not None else os._exit,
         output_stream=output,
-        default_completer=cast("BaseCompleter", _nothing),
+        default_completer=cast("BaseCompleter", wordsOf),
     )
     return max(statuses, default=OK)
-
-
-def _nothing(**_asked: object) -> tuple[str, ...]:
-    """
-    Complete nothing: an argument without a completer is no file.
-    """
-    return ()

@@ -10,10 +10,8 @@ import os
 
 from txlb.admin import findCommand
 from txlb.cli._client import Client
-from txlb.cli._command import DIFFERENT, OK, Command
-from txlb.cli._completers import completeBy
-from txlb.cli._options import addSocketOptions
-from txlb.cli._where import findSocket
+from txlb.cli._command import COMPLETES, DIFFERENT, OK, Command
+from txlb.cli._where import addSocketOptions, findSocket
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +22,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="tell what a reload would change if this file took the place of the balancer's own. "
         "The balancer reads it",
     )
-    completeBy(file, "file")
+    setattr(file, COMPLETES, ("file",))
     parser.add_argument(
         "--discard",
         action="store_true",

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from txlb.admin import findCommand
 from txlb.cli._client import PATIENCE, Client, Row
 from txlb.cli._command import OK, Command
-from txlb.cli._options import addSocketOptions
 from txlb.cli._status import ofKind
-from txlb.cli._where import findSocket
+from txlb.cli._where import addSocketOptions, findSocket
 
 #: Seconds that the balancer is asked to wait for the next event; then it is asked
 #: again.

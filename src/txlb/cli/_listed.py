@@ -12,10 +12,8 @@ from collections.abc import Callable, Sequence
 from txlb.admin import READONLY, AdminCommand
 from txlb.admin._arguments import FILE, FLAG, PATH_KINDS, Argument
 from txlb.cli._client import Client, Row
-from txlb.cli._command import OK, Command
-from txlb.cli._completers import completeBy, completeSettings
-from txlb.cli._options import addSocketOptions
-from txlb.cli._where import findSocket
+from txlb.cli._command import COMPLETES, OK, SETTINGS_OF, Command
+from txlb.cli._where import addSocketOptions, findSocket
 from txlb.errors import ModelError
 
 #: The values of arguments, by their names, as texts.
@@ -69,7 +67,7 @@ class ListedCommand:
                     type=_reader(argument),
                     help=argument.doc,
                 )
-                completeBy(action, argument.kind.completes)
+                setattr(action, COMPLETES, (argument.kind.completes,))
         for argument in self._others:
             if argument.kind.settingsOf:
                 _addSettings(parser, argument)
@@ -88,11 +86,10 @@ class ListedCommand:
             default={},
             nargs=None if path[0].required else "?",
         )
-        completeBy(action, *(each.kind.completes for each in path if not each.required))
-        if path[-1].required:
-            completeBy(action, path[-1].kind.completes)
-        elif path[0].required:
-            completeBy(action, *(each.kind.completes for each in path))
+        # The last part if all have to be given, and else each at which the path may end.
+        last = [each for each in path if not each.required] if not path[0].required else path
+        kinds = path[-1:] if path[-1].required else last
+        setattr(action, COMPLETES, tuple(each.kind.completes for each in kinds))
 
     def values(self, arguments: argparse.Namespace) -> Values:
         """
@@ -172,7 +169,7 @@ def _addSettings(parser: argparse.ArgumentParser, argument: Argument) -> None:
         nargs="+" if argument.required else "*",
         help=argument.doc,
     )
-    completeSettings(action, argument.kind.settingsOf)
+    setattr(action, COMPLETES, (SETTINGS_OF + argument.kind.settingsOf,))
 
 
 def isSetting(text: str) -> bool:
@@ -211,7 +208,7 @@ def _addOption(parser: argparse.ArgumentParser, argument: Argument) -> None:
         type=_reader(argument),
         help=argument.doc + _defaultText(argument),
     )
-    completeBy(action, argument.kind.completes)
+    setattr(action, COMPLETES, (argument.kind.completes,))
 
 
 def _defaultText(argument: Argument) -> str:

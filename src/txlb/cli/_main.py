@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from txlb import __version__
 from txlb.admin import COMMANDS as ADMIN_COMMANDS
@@ -22,11 +23,11 @@ from txlb.cli._completion import ASKING, COMPLETION, complete
 from txlb.cli._diff import DIFF
 from txlb.cli._events import EVENTS
 from txlb.cli._listed import ListedCommand, isSetting, readSetting
-from txlb.cli._options import SOCKET_OPTIONS
 from txlb.cli._passwd import PASSWD
 from txlb.cli._schedulers import SCHEDULERS
 from txlb.cli._status import STATUS
 from txlb.cli._top import TOP
+from txlb.cli._where import SOCKET_OPTIONS
 
 #: Entries of the list of commands that have more to show, or to be told, than the list
 #: says, by their words.
@@ -64,11 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        parser = _parser()
         if ASKING in os.environ:
-            status = complete(parser)
+            status = complete(_parser(whole=True))
         else:
-            status = _run(_parsed(parser, _commandFirst(words)))
+            status = _run(_parsed(_parser(), _commandFirst(words)))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -130,7 +130,42 @@ def _run(arguments: argparse.Namespace) -> int:
         return error.status
 
 
-def _parser() -> argparse.ArgumentParser:
+class CommandParser(argparse.ArgumentParser):
+    """
+    The parser of a subcommand, or of the first word of several. It gets its arguments when it
+    has something to parse: of all subcommands a command line has one.
+
+    @param command: adds the arguments; L{None} if none are to be added.
+    @param settings: see L{argparse.ArgumentParser}.
+    """
+
+    def __init__(self, *, command: Command | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._command = command
+
+    def configure(self) -> None:
+        """
+        Add the arguments, if they are not there yet.
+        """
+        command, self._command = self._command, None
+        if command is not None:
+            command.configure(self)
+            self.set_defaults(run=command.run, prog=self.prog)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """
+        Parse a command line, as in L{argparse.ArgumentParser}, after L{configure}.
+        """
+        self.configure()
+        return super().parse_known_args(args, namespace)
+
+
+def _parser(whole: bool = False) -> argparse.ArgumentParser:
+    """
+    Make the parser of the command line.
+
+    @param whole: whether each subcommand has its arguments before it is asked to parse.
+    """
     parser = argparse.ArgumentParser(
         prog="txlb",
         description="Looks at a balancer that runs, changes it, and helps to set one up.",
@@ -139,15 +174,17 @@ def _parser() -> argparse.ArgumentParser:
         "not answer; 5 something differs.",
     )
     parser.add_argument("--version", action="version", version=f"txlb {__version__}")
-    _addCommands(parser, COMMANDS)
+    _addCommands(parser, COMMANDS, whole)
     return parser
 
 
-def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command]) -> None:
+def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command], whole: bool) -> None:
     """
     Add subcommands. Those of two words are in a parser of the first one.
     """
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=CommandParser
+    )
     families: dict[str, list[Command]] = {}
     for command in added:
         word, _, second = command.name.partition(" ")
@@ -158,11 +195,13 @@ def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command]) -> N
                 # It gets the others below, and its place here.
                 commands.add_parser(word, help=FAMILIES[word], description=_described(word))
             continue
-        inner = commands.add_parser(word, help=command.summary, description=command.description)
-        command.configure(inner)
-        inner.set_defaults(run=command.run, prog=inner.prog)
+        inner = commands.add_parser(
+            word, help=command.summary, description=command.description, command=command
+        )
+        if whole:
+            inner.configure()
     for word, family in families.items():
-        _addCommands(commands.choices[word], family)
+        _addCommands(commands.choices[word], family, whole)
 
 
 def _described(word: str) -> str:

@@ -9,14 +9,12 @@ import sys
 import time
 
 from txlb.cli._client import Client, environmentColours
-from txlb.cli._command import NO_ANSWER, NO_BALANCER, OK, WRONG, Command, Failed
-from txlb.cli._completers import completeBy
+from txlb.cli._command import COMPLETES, NO_ANSWER, NO_BALANCER, OK, WRONG, Command, Failed
 from txlb.cli._duration import TIME, duration
 from txlb.cli._frame import Frame
-from txlb.cli._options import addSocketOptions
 from txlb.cli._rates import Rates
 from txlb.cli._screen import Screen
-from txlb.cli._where import findSocket
+from txlb.cli._where import addSocketOptions, findSocket
 
 #: Seconds between two looks at the size of the terminal.
 LOOK = 0.25
@@ -37,7 +35,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="how long from one look to the next; by default 1s",
     )
-    completeBy(interval, "time")
+    setattr(interval, COMPLETES, ("time",))
     addSocketOptions(parser)
 
 

@@ -1,5 +1,5 @@
 """
-The search for the control socket.
+The place of the control socket: the options that name it, and the search for it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 
 from txlb.admin._statepath import demoSocket, statePath
-from txlb.cli._command import NO_BALANCER, Failed
+from txlb.cli._command import COMPLETES, NO_BALANCER, Failed
 from txlb.errors import ConfigurationError
 
 #: The variable that names the socket.
@@ -17,6 +17,29 @@ VARIABLE = "TXLB_SOCKET"
 
 #: The socket of a balancer of the machine.
 SYSTEM_SOCKET = "/run/txlb/control"
+
+
+#: Options of each subcommand that asks a balancer. They stand before or behind the command.
+SOCKET_OPTIONS = ("-s", "--socket", "-c", "--config")
+
+
+def addSocketOptions(parser: argparse.ArgumentParser) -> None:
+    """
+    Let a subcommand be told where the socket is.
+    """
+    group = parser.add_argument_group("the balancer")
+    socket = group.add_argument(
+        "-s",
+        "--socket",
+        metavar="PATH",
+        help=f"its control socket; by default what the file of -c says, or ${VARIABLE}, or "
+        f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR, or that of the demo",
+    )
+    config = group.add_argument(
+        "-c", "--config", metavar="FILE", help="its configuration file, which names the socket"
+    )
+    for option in (socket, config):
+        setattr(option, COMPLETES, ("file",))
 
 
 def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None = None) -> str:

@@ -14,12 +14,12 @@ from typing import Any
 
 from txlb.errors import AddressError, DuplicateName, ModelError, UnknownName
 from txlb.manager._applying import Applying
-from txlb.manager._audit import actingBy
-from txlb.manager._observers import Observer, Observers
+from txlb.manager._observers import Observer, Observers, actingBy
 from txlb.manager._reconcile import Reconciler
 from txlb.manager._running import Endings, Running
 from txlb.manager._wanted import wantedServices
 from txlb.model import (
+    ADMISSION_SETTINGS,
     SCHEDULER_SETTINGS,
     HealthCheck,
     HostMapper,
@@ -34,7 +34,7 @@ from txlb.model import (
     shown,
 )
 from txlb.model.kinds import DAY, Boolean, Seconds
-from txlb.model.settings import settingsOf
+from txlb.model.settings import withSetting
 from txlb.pool import (
     Admission,
     Ending,
@@ -54,9 +54,6 @@ _HOST_OWN = frozenset({"name", "ipOrHost", "port", "weight", "state"})
 
 #: What a new host is given beside its settings.
 _HOST_PLACE = frozenset({"name", "ipOrHost", "port", "weight"})
-
-#: The settings of a service that are about its admission.
-_ADMISSION = ("allow", "deny", *settingsOf(ProxyService, "admission"))
 
 
 class ProxyManager:
@@ -364,7 +361,7 @@ class ProxyManager:
         @raise ModelError: the weight breaks the rule.
         @raise UnknownName: there is no such service, group or host.
         """
-        return self._withHost(serviceName, groupName, proxiedName, weight=weight)
+        return self._withHostSetting(serviceName, groupName, proxiedName, "weight", weight)
 
     def drain(
         self,
@@ -418,11 +415,11 @@ class ProxyManager:
         @raise ModelError: a setting breaks a rule.
         @raise UnknownName: there is no such service, group, host or setting.
         """
-        self.getHost(serviceName, groupName, proxiedName)
+        host = self.getHost(serviceName, groupName, proxiedName)
         _checkNames(ProxyHost, _HOST_OWN, settings, "host")
         if "origin" in settings:
             raise ModelError("the origin of a host is given when the host is added, and stays")
-        return self._withHost(serviceName, groupName, proxiedName, **settings)
+        return self._withHost(serviceName, groupName, replace(host, **settings))
 
     # Groups and services
 
@@ -508,8 +505,8 @@ class ProxyManager:
         """
         service = self.getService(serviceName)
         for name in settings:
-            if name not in _ADMISSION:
-                raise UnknownName("setting of the admission", name, _ADMISSION)
+            if name not in ADMISSION_SETTINGS:
+                raise UnknownName("setting of the admission", name, ADMISSION_SETTINGS)
         return self._withService(replace(service, **settings))
 
     # Checks
@@ -544,7 +541,8 @@ class ProxyManager:
         @raise UnknownName: there is no such service, group or host.
         """
         if proxiedName is not None:
-            return self._withHost(serviceName, groupName, proxiedName, check=check)
+            host = self.getHost(serviceName, groupName, proxiedName)
+            return self._withHost(serviceName, groupName, replace(host, check=check))
         group = self.getGroup(serviceName, groupName)
         return self._withGroup(serviceName, replace(group, check=check))
 
@@ -625,22 +623,33 @@ class ProxyManager:
     def _withGroup(
         self, serviceName: str, wanted: ProxyGroup, endings: Endings | None = None
     ) -> tuple[Event, ...]:
-        service = self.getService(serviceName)
-        groups = tuple(wanted if each.name == wanted.name else each for each in service.groups)
-        return self._withService(replace(service, groups=groups), endings)
+        return self._withService(self.getService(serviceName).withGroup(wanted), endings)
 
     def _withHost(
         self,
         serviceName: str,
         groupName: str,
-        proxiedName: str,
+        wanted: ProxyHost,
         endings: Endings | None = None,
-        **settings: Any,
     ) -> tuple[Event, ...]:
-        group = self.getGroup(serviceName, groupName)
-        host = group.getHost(proxiedName)
-        hosts = tuple(replace(each, **settings) if each is host else each for each in group.hosts)
-        return self._withGroup(serviceName, replace(group, hosts=hosts), endings)
+        group = self.getGroup(serviceName, groupName).withHost(wanted)
+        return self._withGroup(serviceName, group, endings)
+
+    def _withHostSetting(
+        self,
+        serviceName: str,
+        groupName: str,
+        proxiedName: str,
+        name: str,
+        value: object,
+        endings: Endings | None = None,
+    ) -> tuple[Event, ...]:
+        """
+        Change one setting of a host, on which no other one depends.
+        """
+        host = self.getHost(serviceName, groupName, proxiedName)
+        wanted = withSetting(host, name, value, f"host {proxiedName!r}")
+        return self._withHost(serviceName, groupName, wanted, endings)
 
     def _withState(
         self,
@@ -655,7 +664,7 @@ class ProxyManager:
         if deadline is not None:
             ending = Ending(_checkDeadline(deadline, proxiedName))
             endings[serviceName, groupName] = {proxiedName: ending}
-        return self._withHost(serviceName, groupName, proxiedName, endings, state=state)
+        return self._withHostSetting(serviceName, groupName, proxiedName, "state", state, endings)
 
 
 def _checkDeadline(deadline: float | None, proxiedName: str) -> float | None:

@@ -1,5 +1,5 @@
 """
-The events of a balancer, and their observers.
+The events of a balancer, their authors and their observers.
 """
 
 from __future__ import annotations
@@ -7,15 +7,42 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import replace
 
-from txlb.manager._audit import actor
+from txlb.errors import ModelError
 from txlb.pool import Event
 
 Observer = Callable[[Event], None]
 
 #: The number of events that are kept.
 HISTORY = 100
+
+#: The longest name of an author, in characters.
+MAX_LENGTH = 255
+
+# It is not one for each manager: all changes by one line of the prompt have the same
+# author. A context variable, because a coroutine that was started in the line takes it
+# along. It is empty for the balancer itself.
+_by: ContextVar[str] = ContextVar("txlb.manager.by", default="")
+
+
+@contextlib.contextmanager
+def actingBy(who: str) -> Iterator[None]:
+    """
+    Name the author of changes within a C{with} statement: see
+    L{txlb.manager.ProxyManager.by}.
+    """
+    if not 0 < len(who) <= MAX_LENGTH or not who.isprintable():
+        raise ModelError(
+            f"{who[:MAX_LENGTH]!r} can't be the author of a change; a name has 1 to "
+            f"{MAX_LENGTH} printable characters"
+        )
+    token = _by.set(who)
+    try:
+        yield
+    finally:
+        _by.reset(token)
 
 
 class Observers:
@@ -80,11 +107,11 @@ class Observers:
 
     def publish(self, event: Event) -> bool:
         """
-        Pass on an event with the name of the actor, or collect it.
+        Pass on an event with the name of its author, or collect it.
 
         @return: whether it was passed on.
         """
-        by = actor()
+        by = _by.get()
         if by:
             event = replace(event, by=by)
         if self._batch is not None:

@@ -127,13 +127,17 @@ class Reconciler:
         """
         pools = self._running.pools
         for service in wanted:
+            if self._running.services.get(service.name) is service:
+                continue
             for group in service.groups:
+                pool = pools.get((service.name, group.name))
+                if pool is not None and pool.settings.scheduler == group.scheduler:
+                    continue
                 if schedulerKind(group.scheduler).isOwn:
                     continue
-                pool = pools.get((service.name, group.name))
                 if pool is None:
                     checkPolicy(service.name, group, (), self._running.seconds)
-                elif pool.settings.scheduler != group.scheduler:
+                else:
                     pool.checkScheduler(group)
 
     def _tellOf(self, change: Change) -> None:

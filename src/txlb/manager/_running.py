@@ -76,6 +76,8 @@ class Running:
         self._parting: list[HostPool] = []
         self._counters: dict[str, ServiceCounters] = {}
         self._admissions: dict[str, Admission] = {}
+        # The services in which a group may have to stand in.
+        self._guarded: dict[str, ProxyService] = {}
         self._failover = Failover(self._upCount, self._switched)
 
     # Following the configuration
@@ -100,7 +102,15 @@ class Running:
             for service in wanted
         }
         self._admissions = {service.name: self._admissionOf(service) for service in wanted}
-        self.services = {service.name: service for service in wanted}
+        before, self.services = self.services, {service.name: service for service in wanted}
+        if before.keys() - self.services.keys():
+            self._failover.forget(tuple(self.services))
+        standIns = self._failover.standIns
+        self._guarded = {
+            service.name: service
+            for service in wanted
+            if service.name in standIns or any(group.backup for group in service.groups)
+        }
         self._part()
         self.revision += 1
 
@@ -128,7 +138,8 @@ class Running:
         admission = self._admissions.get(service.name)
         if admission is None:
             return Admission(service)
-        if self.services[service.name] is not service:
+        before = self.services[service.name]
+        if before is not service and before.admission != service.admission:
             admission.follow(service)
         return admission
 
@@ -212,11 +223,11 @@ class Running:
         @param serviceName: by default all services.
         """
         if serviceName is None:
-            self._failover.forget(tuple(self.services))
-            services = list(self.services.values())
+            services = list(self._guarded.values())
         else:
-            # The pool of a service that was removed may still publish events.
-            services = [each for each in (self.services.get(serviceName),) if each is not None]
+            services = [each for each in (self._guarded.get(serviceName),) if each is not None]
+        if not services:
+            return
         for service in services:
             asked = self._counters[service.name].accepted > 0
             self._failover.review(service, asked, self.seconds())

@@ -40,9 +40,10 @@ from txlb.model._merge import Conflict, Merged, mergeServices
 from txlb.model._networks import parseNetwork, readNetwork
 from txlb.model._origins import ownedByPeople, withFound
 from txlb.model._resources import ResourceProbe
-from txlb.model._services import ProxyService
+from txlb.model._services import ADMISSION_SETTINGS, ProxyService
 
 __all__ = [
+    "ADMISSION_SETTINGS",
     "CLIENT_NETWORK",
     "HOST_ADDRESS",
     "HOST_STATES",

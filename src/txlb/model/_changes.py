@@ -181,7 +181,8 @@ def settingChanges(
         if not field.compare or field.name in without:
             continue
         before, after = getattr(old, field.name), getattr(new, field.name)
-        if before == after:
+        # What is the very same needs no look.
+        if before is after or before == after:
             continue
         name = prefix + field.name
         if type(before) is type(after) and _hasFields(after):
@@ -198,7 +199,8 @@ def _hasFields(value: object) -> bool:
 
 def _serviceChanges(old: ProxyService, new: ProxyService) -> Iterator[Change]:
     key = (old.name,)
-    yield from _listenerChanges(key, old.listeners, new.listeners)
+    if old.listeners is not new.listeners:
+        yield from _listenerChanges(key, old.listeners, new.listeners)
     yield from settingChanges("service", key, old, new, _SERVICE_OWN)
     before, after = old.enabledGroup.name, new.enabledGroup.name
     if before != after:

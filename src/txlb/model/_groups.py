@@ -4,6 +4,7 @@ Groups of hosts, as configured.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
@@ -179,6 +180,20 @@ class ProxyGroup:
         The settings of its part C{scheduler}, by name.
         """
         return {name: getattr(self, name) for name in SCHEDULER_SETTINGS}
+
+    def withHost(self, host: ProxyHost) -> ProxyGroup:
+        """
+        Return this group with another host in the place of the one of its name. Nothing is
+        checked again: names and number of the hosts stay.
+
+        @raise UnknownName: the group has no host of that name.
+        """
+        before = self.getHost(host.name)
+        changed = copy.copy(self)
+        hosts = tuple(host if each is before else each for each in self.hosts)
+        object.__setattr__(changed, "hosts", hosts)
+        object.__setattr__(changed, "_byName", {**self._byName, host.name: host})
+        return changed
 
     def getHost(self, name: str) -> ProxyHost:
         """

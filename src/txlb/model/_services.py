@@ -4,9 +4,10 @@ Services, as configured.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from txlb.errors import DuplicateName, ModelError, UnknownName, listed
@@ -17,7 +18,7 @@ from txlb.model._listeners import Listener, ListenerLike, listenerOf
 from txlb.model._made import Made, given
 from txlb.model._networks import checkNetworks
 from txlb.model.kinds import DAY, WEEK, Name, Number, Seconds, Whole, Word
-from txlb.model.settings import Since, checkSettings, setting, settingField
+from txlb.model.settings import Since, checkSettings, setting, settingField, settingsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,31 @@ class ProxyService:
             """
             return tuple(each.address for each in self.listeners)
 
+    def withGroup(self, group: ProxyGroup) -> ProxyService:
+        """
+        Return this service with another group in the place of the one of its name. If the same
+        group is enabled as before, nothing is checked again.
+
+        @raise ModelError: not exactly one group is enabled then.
+        @raise UnknownName: the service has no group of that name.
+        """
+        before = self.getGroup(group.name)
+        groups = tuple(group if each is before else each for each in self.groups)
+        if group.enabled is not before.enabled:
+            return replace(self, groups=groups)
+        changed = copy.copy(self)
+        object.__setattr__(changed, "groups", groups)
+        if group.enabled:
+            object.__setattr__(changed, "enabledGroup", group)
+        return changed
+
+    @property
+    def admission(self) -> tuple[object, ...]:
+        """
+        The settings that say which clients may come in, in the order of L{ADMISSION_SETTINGS}.
+        """
+        return tuple(getattr(self, name) for name in ADMISSION_SETTINGS)
+
     def getGroup(self, name: str) -> ProxyGroup:
         """
         Return the group of a name.
@@ -202,6 +228,9 @@ def _takeAddresses(service: Any) -> None:
 
 
 _takeAddresses(ProxyService)
+
+#: The settings of a service that say which clients may come in.
+ADMISSION_SETTINGS = ("allow", "deny", *settingsOf(ProxyService, "admission"))
 
 
 def _enabledOf(groups: tuple[ProxyGroup, ...], whose: str) -> ProxyGroup:

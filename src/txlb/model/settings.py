@@ -9,6 +9,7 @@ file, the reader, the writer and the reference are made from it.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +20,20 @@ from typing import Any, TypeVar
 from txlb.model._since import Since
 from txlb.model.kinds import Kind
 
-__all__ = ["Setting", "Since", "checkSettings", "setting", "settingField", "settingsOf"]
+__all__ = [
+    "Setting",
+    "Since",
+    "checkSettings",
+    "setting",
+    "settingField",
+    "settingsOf",
+    "withSetting",
+]
 
 _KEY = "txlb.setting"
 
 Default = TypeVar("Default")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,24 @@ def settingsOf(valueType: type, part: str | None = None) -> Mapping[str, Setting
     return MappingProxyType(
         {name: each for name, each in found.items() if part is None or each.part == part}
     )
+
+
+def withSetting(value: Value, name: str, given: object, whose: str) -> Value:
+    """
+    Copy a frozen value, with one setting changed. That setting alone is checked, so it is one
+    that no rule ties to others: L{dataclasses.replace} checks them all.
+
+    @param value: a dataclass, which was checked when it was made.
+    @param name: the name of the field.
+    @param given: what it is set to.
+    @param whose: the name of the value, for messages.
+    @raise ModelError: it is not of the setting's kind.
+    """
+    valueType: type = type(value)
+    kind = next(kind for each, kind, _ in _checked(valueType) if each == name)
+    changed = copy.copy(value)
+    object.__setattr__(changed, name, kind.check(given, f"{name} of {whose}"))
+    return changed
 
 
 @cache

@@ -110,6 +110,7 @@ class Health:
     interval from C{state}: it is short in the states that are neither up nor down.
 
     @ivar state: see the table above.
+    @ivar isHealthy: whether checks allow the host clients; read for each connection.
     @ivar since: the time of the last change of state, in seconds of the pool's clock.
     @ivar watched: whether the host is checked at all.
     @ivar rise: successes in a row that mark it up.
@@ -124,6 +125,7 @@ class Health:
     __slots__ = (
         "failures",
         "fall",
+        "isHealthy",
         "last",
         "lastAt",
         "passes",
@@ -136,6 +138,7 @@ class Health:
 
     def __init__(self, now: float) -> None:
         self.state = HealthState.UP
+        self.isHealthy = True
         self.since = now
         self.watched = False
         self.rise = RISE
@@ -145,13 +148,6 @@ class Health:
         self.last: CheckResult | None = None
         self.lastAt = now
         self.reason = ""
-
-    @property
-    def isHealthy(self) -> bool:
-        """
-        Whether checks allow the host clients.
-        """
-        return self.state in HEALTHY
 
     def happened(self, event: HealthEvent, now: float) -> bool:
         """
@@ -163,8 +159,9 @@ class Health:
         if to is None:
             return False
         self.state = to
+        self.isHealthy = to in HEALTHY
         self.since = now
-        if to in HEALTHY:
+        if self.isHealthy:
             self.reason = ""
         return True
 

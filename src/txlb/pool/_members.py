@@ -149,32 +149,41 @@ class Members:
                 self._announceState(host, before.state, ending.deadline, now)
             return
         host.follow(configured, now)
-        self._backups.follow(host, now)
+        if configured.backup != before.backup:
+            self._backups.follow(host, now)
         if configured.address != before.address:
             self._tracker.moved(host, now)
-        if configured.weight != before.weight:
-            self._weighing.refresh(host, now)
+        weighs = configured.weight != before.weight
+        if weighs:
+            self._weighing.weigh(host, now)
+        enters = configured.state != before.state or ending.deadline is not None
+        deadline = self._enter(host, before.state, ending, now) if enters else None
+        self._rotation.refresh(host)
+        if weighs:
             message = f"weight {before.weight} -> {configured.weight}"
             details = changed(before.weight, configured.weight)
             self._announcer.ofHost(EventKind.HOST_WEIGHT, host, message, now, details)
-        if configured.state != before.state or ending.deadline is not None:
-            self._changeState(host, before.state, ending, now)
-        self._rotation.refresh(host)
+        if enters:
+            self._announceState(host, before.state, deadline, now)
+            if host.state != "ready" and before.state == "ready" and not host.active:
+                message = "has no connections left"
+                self._announcer.ofHost(EventKind.HOST_DRAINED, host, message, now)
 
-    def _changeState(self, host: Host, before: str, ending: Ending, now: float) -> None:
-        state, deadline = host.state, None
-        if state == "ready":
+    def _enter(self, host: Host, before: str, ending: Ending, now: float) -> float | None:
+        """
+        Let a host have the state in which it is configured. The caller updates the policy.
+
+        @return: seconds after which the connections that it has are reset, if that is new;
+            L{None} if it is not.
+        """
+        if host.state == "ready":
             self._drains.forget(host)
-            if state != before:
+            if before != "ready":
                 self._tracker.becameReady(host, now)
         elif ending.deadline is not None and host.active:
-            deadline = ending.deadline
-            self._drains.setDeadline(host, now + deadline)
-        self._rotation.refresh(host)
-        self._announceState(host, before, deadline, now)
-        if state != "ready" and before == "ready" and not host.active:
-            message = "has no connections left"
-            self._announcer.ofHost(EventKind.HOST_DRAINED, host, message, now)
+            self._drains.setDeadline(host, now + ending.deadline)
+            return ending.deadline
+        return None
 
     def _announceState(self, host: Host, before: str, deadline: float | None, now: float) -> None:
         state = host.state

@@ -65,7 +65,7 @@ class Weighing:
         """
         if self.running and self._settings().slowStart > 0:
             host.slowSince = now
-            self._weigh(host, now)
+            self.weigh(host, now)
 
     def cameIn(self, host: Host, first: bool, now: float) -> None:
         """
@@ -96,11 +96,30 @@ class Weighing:
 
     def refresh(self, host: Host, now: float) -> None:
         """
-        Weigh a host whose configured weight or load changed.
+        Weigh a host whose weight or load changed, and update the policy.
         """
         if not host.leaving:
-            self._weigh(host, now)
+            self.weigh(host, now)
             self._changed(host)
+
+    def weigh(self, host: Host, now: float) -> None:
+        """
+        Compute the weight of a host. The caller updates the policy; L{refresh} does both.
+        """
+        weight = host.weight * host.agentShare
+        if host.slowSince is not None:
+            share, until = _grown(host.slowSince, self._settings().slowStart, now)
+            if until is None:
+                host.slowSince = None
+            else:
+                self._wake(host, until)
+            weight *= share
+        if host.load is not None:
+            weight *= host.load.share
+            self._wake(host, host.load.at + self._patience)
+        # A draining host keeps its weight, because policies can't use 0.
+        if weight > 0:
+            host.effectiveWeight = weight
 
     def forget(self, host: Host) -> None:
         """
@@ -140,22 +159,6 @@ class Weighing:
     @property
     def _rules(self) -> ResourceProbe:
         return self._settings().resource or REPORTED
-
-    def _weigh(self, host: Host, now: float) -> None:
-        weight = host.weight * host.agentShare
-        if host.slowSince is not None:
-            share, until = _grown(host.slowSince, self._settings().slowStart, now)
-            if until is None:
-                host.slowSince = None
-            else:
-                self._wake(host, until)
-            weight *= share
-        if host.load is not None:
-            weight *= host.load.share
-            self._wake(host, host.load.at + self._patience)
-        # A draining host keeps its weight, because policies can't use 0.
-        if weight > 0:
-            host.effectiveWeight = weight
 
     def _wake(self, host: Host, when: float) -> None:
         """
