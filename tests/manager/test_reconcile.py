@@ -21,6 +21,7 @@ from tests.watched import REFUSED, Watched, hosts
 from txlb.errors import ChangeUnderWay, DuplicateName, ModelError, NoHostAvailable, UnknownName
 from txlb.interfaces import IHost
 from txlb.manager import ProxyManager, _reconcile
+from txlb.manager._applying import Applying
 from txlb.model import (
     HealthCheck,
     HostMapper,
@@ -399,7 +400,9 @@ def disagreements(manager: ProxyManager) -> list[str]:
             if [host.configured for host in pool.hosts] != list(group.hosts):
                 found.append(f"hosts of {where}")
             ready = {host.key for host in pool.hosts if host.ready}
-            if set(pool.scheduler.explain(None)) != ready:
+            assert isinstance(pool.scheduler, Scheduler)
+            # L{explain} of sticky leaves out a host whose points are still to come.
+            if set(pool.scheduler.hosts) != ready:
                 found.append(f"what the policy of {where} holds")
             if group.scheduler not in {pool.scheduler.name, pool.snapshot().replaced}:
                 found.append(f"policy of {where}")
@@ -667,7 +670,7 @@ class FaultyPolicyTests(SynchronousTestCase):
         changes are refused, and the model and the pools agree after each slice. With 4 it is
         stopped before its end.
         """
-        service, chance = manager.getService("web"), Picky.chance
+        service = manager.getService("web")
         groups = []
         for each in service.groups:
             kept = [replace(host, weight=number + 1) for host in each.hosts[number:]]
@@ -675,6 +678,21 @@ class FaultyPolicyTests(SynchronousTestCase):
             enabled = each.name == group
             groups.append(replace(each, hosts=(*new, *kept), enabled=enabled, scheduler="picky"))
         applying = manager.applying([replace(service, groups=tuple(groups[::-1]))])
+        try:
+            self.goOn(manager, applying, leases, number)
+        except ModelError:
+            # A slice raises if a policy does that is new in a group. The driver stops the change.
+            applying.stop()
+            raise
+        return tuple(applying.events)
+
+    def goOn(
+        self, manager: ProxyManager, applying: Applying, leases: list[Lease], number: int
+    ) -> None:
+        """
+        Do all slices of a change.
+        """
+        service, chance = manager.getService("web"), Picky.chance
         slices = 0
         while applying.goOn():
             Picky.chance = 0.0
@@ -693,7 +711,6 @@ class FaultyPolicyTests(SynchronousTestCase):
         applying.finish()
         if number < 4:
             self.assertEqual(list(manager.services.values()), list(applying.wanted))
-        return tuple(applying.events)
 
 
 class FieldTests(SynchronousTestCase):
