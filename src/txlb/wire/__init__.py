@@ -1,6 +1,11 @@
 """
 Codecs: bytes in and values out, or the other way round, without any I/O.
+
+The preface of a connection brings C{zope.interface}, and is loaded when it is first used: the
+C{txlb} command uses codecs without it.
 """
+
+from typing import TYPE_CHECKING
 
 from txlb.wire._agent import (
     MAX_AGENT_LINE,
@@ -19,7 +24,6 @@ from txlb.wire._clienthello import (
     ClientHelloReader,
     NoTLSError,
 )
-from txlb.wire._connectionpreface import ConnectionPreface, HeaderRule
 from txlb.wire._grants import (
     GRANTS_VERSION,
     MAX_GRANT,
@@ -53,6 +57,9 @@ from txlb.wire._proxyheader import (
     ProxyHeaderReader,
 )
 from txlb.wire._tlsfacts import TLSFacts
+
+if TYPE_CHECKING:
+    from txlb.wire._connectionpreface import ConnectionPreface, HeaderRule
 
 __all__ = [
     "GRANTS_VERSION",
@@ -109,3 +116,13 @@ __all__ = [
     "formatAgentReply",
     "parseAgentReply",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in {"ConnectionPreface", "HeaderRule"}:
+        from txlb.wire import _connectionpreface  # noqa: PLC0415  (see above)
+
+        value: object = getattr(_connectionpreface, name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
