@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Generator
 from typing import Any
 
+from twisted.application.service import MultiService
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.testing import MemoryReactorClock
@@ -87,6 +88,86 @@ class GreetingTests(SynchronousTestCase):
         self.assertEqual(
             request.responseHeaders.getRawHeaders(b"content-type"), [b"text/plain; charset=utf-8"]
         )
+
+
+class ClonesDemoTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.port = freePort()
+        self.patch(demo, "WEB_PORT", self.port)
+        self.state = tempfile.mkdtemp(prefix="txlb")
+        self.addCleanup(shutil.rmtree, self.state)
+        self.environ: dict[str, str] = {}
+        self.output = io.StringIO()
+
+    def make(self, output: io.StringIO | None = None) -> demo.ClonesDemo:
+        return demo.ClonesDemo(self.state, output or self.output, self.environ)
+
+    def test_first(self) -> None:
+        """
+        The first process finds a port, and prints commands to try.
+        """
+        made = self.make()
+        self.assertEqual(self.environ, {"TXLB_DEMO_PORT": str(made.port)})
+        self.patch(MultiService, "startService", lambda _: None)
+        made.startService()
+        text = self.output.getvalue()
+        self.assertEqual(text, made.explanation())
+        pid = os.path.join(self.state, "demo", f"clones-{made.port}", "pid")
+        self.assertEqual(made.folder, os.path.dirname(pid))
+        for words in (
+            f"curl -s http://127.0.0.1:{made.port}/;",
+            f"kill -HUP $(cat {pid})\n",
+            f"kill -9 $(cat {pid})\n",
+            f"kill $(cat {pid})\n",
+        ):
+            self.assertIn(words, text)
+
+    def test_others(self) -> None:
+        """
+        Those that it starts have its port and folder, and print nothing.
+        """
+        first = self.make()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", first.port))
+            taken.listen()
+            clone = self.make()
+        self.assertEqual((clone.port, clone.folder), (first.port, first.folder))
+        self.patch(MultiService, "startService", lambda _: None)
+        clone.startService()
+        self.assertEqual(self.output.getvalue(), "")
+
+    def test_second(self) -> None:
+        """
+        A second demo beside the first has a port and a folder of its own.
+        """
+        first = self.make()
+        self.environ.clear()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", first.port))
+            taken.listen()
+            second = self.make()
+        self.assertNotEqual(second.port, first.port)
+        self.assertNotEqual(second.folder, first.folder)
+
+    def test_closed(self) -> None:
+        """
+        It runs if standard output takes nothing.
+        """
+
+        class Full(io.StringIO):
+            def write(self, text: str) -> int:
+                raise OSError
+
+        self.patch(MultiService, "startService", lambda _: None)
+        self.make(Full()).startService()
+        self.environ.clear()
+        self.patch(sys, "stdout", None)
+        demo.ClonesDemo(self.state, None, self.environ).startService()
+
+    def test_page(self) -> None:
+        request: Any = DummyRequest([b""])
+        page = demo.CloneGreeting().render_GET(request)
+        self.assertEqual(page, b"Hello from alone, process %d\n" % os.getpid())
 
 
 class DemoTests(TestCase):

@@ -63,6 +63,8 @@ class OptionsTests(SynchronousTestCase):
         The demo needs no file.
         """
         self.assertTrue(self.parse("--demo")["demo"])
+        self.assertTrue(self.parse("--demo", "--clones")["clones"])
+        self.assertIn("give --demo too", self.wrong("--clones", "-c", "x.xml"))
 
     def test_both(self) -> None:
         """
@@ -512,6 +514,10 @@ class MakeServiceTests(SynchronousTestCase):
         options = tap.Options()
         options.parseOptions(["--demo", "-s", "here"])
         self.assertEqual(tap.makeService(options), "the demo")
+        self.patch(tap, "ClonesDemo", lambda state: f"clones in {state}")
+        cloned = tap.Options()
+        cloned.parseOptions(["--demo", "--clones", "-s", "here"])
+        self.assertEqual(tap.makeService(cloned), "clones in here")
         self.assertEqual(asked, ["here"])
         self.assertRaises(SystemExit, tap.makeService, options)
         self.assertEqual(self.errors.getvalue(), "can't listen on 127.0.0.1:8179: taken\n")

@@ -1,5 +1,6 @@
 """
-The demo: three small web hosts, balanced, with a manhole and a control socket.
+The demo: three small web hosts, balanced, with a manhole and a control socket; or a web
+site that is cloned.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import shutil
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, TextIO, TypeVar
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
@@ -35,6 +36,7 @@ from txlb.admin.control._folder import MAX_PATH
 from txlb.application import Daemon, LoadBalancedService
 from txlb.cli._command import Failed
 from txlb.cli._where import findSocket
+from txlb.cloning import CloningService, whoAmI
 from txlb.errors import ListenError
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
@@ -49,6 +51,10 @@ SSH_PORT = 2222
 PORTS = 100
 
 HOSTS = ("host1", "host2", "host3")
+
+#: The clones of the demo of cloning, and the variable by which they know its port.
+CLONES = 4
+CLONES_PORT = "TXLB_DEMO_PORT"
 
 Made = TypeVar("Made")
 
@@ -259,3 +265,94 @@ class Greeting(Resource):
         """
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         return self._text
+
+
+class ClonesDemo(MultiService):
+    """
+    The demo of cloning: C{twistd -n txlb --demo --clones}. Each of its processes makes one:
+    the first one finds a port and prints commands to try.
+
+    @param stateDirectory: the folder of the processes is in it; L{None} for the usual one.
+    @param output: the stream for the explanation.
+    @param environ: what this process inherited, and what those that it starts inherit.
+    @raise ListenError: none of a hundred ports is free.
+    """
+
+    def __init__(
+        self,
+        stateDirectory: str | None = None,
+        output: TextIO | None = None,
+        environ: MutableMapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__()
+        # None if standard output is closed.
+        self._output: TextIO | None = output if output is not None else sys.stdout
+        self._isFirst = CLONES_PORT not in environ
+        if self._isFirst:
+            environ[CLONES_PORT] = str(nextFree(WEB_PORT, _freePort))
+        self.port = int(environ[CLONES_PORT])
+        state = findStateDirectory(stateDirectory)
+        self.folder = os.path.join(state, "demo", f"clones-{self.port}")
+        site = Site(CloneGreeting())
+        site.noisy = False
+        CloningService(
+            f"tcp:{self.port}:interface={LOOPBACK}", site, CLONES, folder=self.folder
+        ).setServiceParent(self)
+
+    def startService(self) -> None:
+        """
+        Start, and print commands to try if this is the first process.
+        """
+        super().startService()
+        # The demo runs even if the explanation can't be written.
+        with contextlib.suppress(OSError, ValueError):
+            if self._isFirst and self._output is not None:
+                self._output.write(self.explanation())
+                self._output.flush()
+
+    def explanation(self) -> str:
+        """
+        Return the text with commands to try.
+        """
+        web = f"http://{LOOPBACK}:{self.port}/"
+        control = os.path.join(self.folder, "control")
+        status = f"{shlex.quote(_program())} status -s {shlex.quote(control)}"
+        manager = f"$(cat {shlex.quote(os.path.join(self.folder, 'pid'))})"
+        return f"""
+txlb runs a web site in {CLONES} processes on {web}
+
+  1. See them take turns:
+       for i in 1 2 3 4 5 6 7 8; do curl -s {web}; done
+  2. Look at them from a shell:
+       {status}
+  3. Replace them one by one by new ones, as for a new release:
+       kill -HUP {manager}
+  4. Kill the process that manages them. Another one takes its place, and clients notice
+     nothing. The site goes on in the background, as this program is gone:
+       kill -9 {manager}
+  5. End it:
+       kill {manager}
+
+Ctrl-C ends it as well, before step 4.
+"""
+
+
+class CloneGreeting(Resource):
+    """
+    A page with the name of the process that made it.
+    """
+
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        """
+        Return the name, as text.
+        """
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        return f"Hello from {whoAmI().name}, process {os.getpid()}\n".encode()
+
+
+def _freePort(port: int) -> int:
+    for sock in bindSockets(TCPAddress(LOOPBACK, port)):
+        sock.close()
+    return port

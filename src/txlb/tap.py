@@ -26,7 +26,7 @@ from txlb.application import (
 )
 from txlb.cli._check import checkFile
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
-from txlb.demo import Demo
+from txlb.demo import ClonesDemo, Demo
 from txlb.errors import ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import UNIXAddress
@@ -41,7 +41,7 @@ class Options(BaseOptions):
     The options of C{twistd txlb}.
     """
 
-    synopsis = "(-c FILE | --demo) [options]"
+    synopsis = "(-c FILE | --demo [--clones]) [options]"
     longdesc = (
         "Balance TCP connections over hosts. To stay in the foreground, use twistd -n txlb. "
         "SIGTERM or SIGINT stops gracefully, a second one at once; SIGHUP loads the file again, "
@@ -62,6 +62,7 @@ class Options(BaseOptions):
     )
     optFlags = (
         ("demo", None, "Balance three small built-in web hosts, to try txlb out."),
+        ("clones", None, "With --demo: run a small web site in four processes instead."),
         ("check", None, "Check the configuration file, and exit with status 0 or 1."),
     )
     compData = None
@@ -86,6 +87,8 @@ class Options(BaseOptions):
         """
         if self["demo"] and self["config"]:
             raise UsageError("--demo has a configuration of its own; leave out -c")
+        if self["clones"] and not self["demo"]:
+            raise UsageError("--clones is for the demo; give --demo too")
         if not (self["demo"] or self["config"]):
             raise UsageError("say what to balance: -c FILE, or --demo to try it out")
         if self["check"]:
@@ -109,8 +112,10 @@ def makeService(options: Options) -> IService:
     files = TwistdFiles(getattr(options, "parent", None))
     try:
         files.open()
-        if options["demo"]:
-            service: IService = Demo(stateDirectory=options["state-directory"])
+        if options["clones"]:
+            service: IService = ClonesDemo(options["state-directory"])
+        elif options["demo"]:
+            service = Demo(stateDirectory=options["state-directory"])
         else:
             service = _fromFile(options, files)
     except TxlbError as error:

@@ -53,7 +53,7 @@ class RendezvousTests(SynchronousTestCase):
         sock = rendezvous.listen()
         self.addCleanup(sock.close)
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o700)
-        for name in ("lock", "manager"):
+        for name in ("lock", "manager", "pid"):
             mode = os.stat(os.path.join(self.path, name)).st_mode
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
 
@@ -91,6 +91,36 @@ class RendezvousTests(SynchronousTestCase):
         self.assertRaises(BlockingIOError, old.accept)
         second.remove()
         self.assertRaises(FileNotFoundError, second.connect)
+
+    def pid(self) -> str:
+        with open(os.path.join(self.path, "pid"), encoding="ascii") as file:
+            return file.read()
+
+    def test_PID(self) -> None:
+        """
+        The PID of the process that manages is in a file, which goes with it.
+        """
+        first, second = self.open(), self.open()
+        self.addCleanup(first.listen().close)
+        self.assertEqual(self.pid(), f"{os.getpid()}\n")
+        with mock.patch("os.getpid", return_value=7):
+            self.addCleanup(second.listen().close)
+        self.assertEqual(self.pid(), "7\n")
+        first.remove()
+        self.assertEqual(self.pid(), "7\n")
+        with mock.patch("os.getpid", return_value=7):
+            second.remove()
+        self.assertRaises(FileNotFoundError, self.pid)
+
+    def test_fullDisk(self) -> None:
+        """
+        A process manages even if it can't write its PID.
+        """
+        rendezvous = self.open()
+        with mock.patch("builtins.open", side_effect=OSError(28, "no space")):
+            self.addCleanup(rendezvous.listen().close)
+        self.assertFalse(os.path.exists(os.path.join(self.path, "pid")))
+        self.addCleanup(rendezvous.connect().close)
 
     def test_stopped(self) -> None:
         rendezvous = self.open()

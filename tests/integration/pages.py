@@ -27,6 +27,7 @@ The ports that the documentation uses are replaced by free ones.
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import os
 import re
@@ -197,6 +198,8 @@ class Shell:
                 new = output[self._seen : found.start()]
                 self._seen = found.end()
                 return int(found[1]), new
+            if self.process.poll() is not None:
+                raise Broken(f"$ {command}\nends the shell:\n{output[self._seen :]}")
             if time.monotonic() > deadline:
                 raise Broken(f"$ {command}\ndoes not come back:\n{output[self._seen :]}")
             time.sleep(0.02)
@@ -205,7 +208,9 @@ class Shell:
         """
         End it, and what it has in the background.
         """
-        self._type("kill -9 $(jobs -p) 2>/dev/null\nexit\n")
+        # A command that has a mistake of syntax has ended it.
+        with contextlib.suppress(BrokenPipeError):
+            self._type("kill -9 $(jobs -p) 2>/dev/null\nexit\n")
         self.process.communicate(timeout=PATIENCE)
 
 

@@ -11,8 +11,74 @@ import signal
 import socket
 import subprocess
 from collections import Counter
+from pathlib import Path
 
-from tests.integration.support import PATIENCE, IntegrationTestCase, bodyOf, environment
+from tests.integration.programs import TROUBLE, Program, waitUntil
+from tests.integration.support import (
+    PATIENCE,
+    TWISTD,
+    IntegrationTestCase,
+    bodyOf,
+    environment,
+)
+
+
+class ClonesDemoTests(IntegrationTestCase):
+    """
+    C{twistd -n txlb --demo --clones}
+    """
+
+    needed = ("sh", "curl")
+
+    def test_whatItSays(self) -> None:
+        """
+        What it prints can be typed: the clones take turns, they are replaced, the manager
+        is killed, and all is ended.
+        """
+        environ = environment(STATE_DIRECTORY=str(self.shortFolder()))
+        command = (*TWISTD, "-n", "txlb", "--demo", "--clones")
+        program = Program(command, self.folder, environ)
+        self.addCleanup(program.stop)
+        said = program.waitFor(r"txlb runs a web site[\s\S]*Ctrl-C ends it")[0]
+        visits, status, roll, kill, end = re.findall(r"^       (\S.*)$", said, re.MULTILINE)
+        file = Path(re.findall(r"cat (\S+)\)", end)[0])
+        program.waitFor(r"(?s)(has joined.*){4}")
+        names = [line.split(",")[0] for line in self.run_(visits).splitlines()]
+        self.assertEqual(set(names), {f"Hello from clone{n}" for n in range(4)})
+
+        for name in ("manager", *(f"clone{n}" for n in range(4))):
+            self.assertIn(name, self.run_(status))
+        self.run_(roll)
+        waitUntil(lambda: "generation 1 serves" in program.output)
+        self.assertEqual(len(self.run_(visits).splitlines()), 8)
+
+        manager = file.read_text()
+        self.run_(kill)
+        self.assertEqual(program.process.wait(PATIENCE), -signal.SIGKILL)
+        self.assertEqual(len(self.run_(visits).splitlines()), 8)
+        # A clone manages for a moment; it serves as well, and its log says so.
+        waitUntil(lambda: file.read_text() != manager and self._isHeir(file, program.output))
+        self.assertEqual(len(self.run_(visits).splitlines()), 8)
+
+        self.run_(end)
+        waitUntil(lambda: not file.exists())
+        waitUntil(lambda: program.output.count("Server Shut Down") >= 4 + 4 + 1)
+        self.assertNotRegex(program.output, TROUBLE)
+
+    def _isHeir(self, file: Path, output: str) -> bool:
+        return f"has joined: process {file.read_text()}" not in output
+
+    def run_(self, command: str) -> str:
+        done = subprocess.run(
+            ["sh", "-c", command],
+            check=False,
+            timeout=PATIENCE,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+        return done.stdout
 
 
 class DemoTests(IntegrationTestCase):

@@ -19,6 +19,7 @@ DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.rst",
     DOCS / "tutorial.rst",
+    DOCS / "tutorial-clones.rst",
     DOCS / "moving.rst",
     *(page for page in DOCS.glob("how-to/*.rst") if page.stem != "index"),
 ]
@@ -96,6 +97,9 @@ class PageTests(SynchronousTestCase):
 
     def test_page_tutorial(self) -> None:
         self.runPage(DOCS / "tutorial.rst", bare=True)
+
+    def test_page_tutorial_clones(self) -> None:
+        self.runPage(DOCS / "tutorial-clones.rst", bare=True)
 
     def test_page_moving(self) -> None:
         self.runPage(DOCS / "moving.rst")
@@ -186,6 +190,10 @@ class RunnerTests(SynchronousTestCase):
     def test_wrongStatus(self) -> None:
         problem = self.run_(".. code-block:: console\n\n   $ sh -c 'exit 3'\n")
         self.assertIn("ended with 3", problem or "")
+
+    def test_wrongSyntax(self) -> None:
+        problem = self.run_(".. code-block:: console\n\n   $ echo one |\n   two\n")
+        self.assertIn("ends the shell", problem or "")
 
     def test_wrongPython(self) -> None:
         problem = self.run_(".. code-block:: pycon\n\n   >>> 6 * 7\n   41\n")

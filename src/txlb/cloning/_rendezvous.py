@@ -19,6 +19,7 @@ LOCK = "lock"
 MANAGER = "manager"
 CONTROL = "control"
 STOPPED = "stopped"
+PID = "pid"
 
 #: Clones that may wait for the manager to take them in, and clients of the control socket.
 BACKLOG = 256
@@ -33,8 +34,8 @@ class CloningError(TxlbError):
 class Rendezvous:
     """
     The folder of an application. The process that has its lock is the manager; its socket
-    there is where clones come to. The kernel frees the lock if the manager ends, even if
-    it is killed.
+    there is where clones come to, and its PID is in the file C{pid}. The kernel frees the
+    lock if the manager ends, even if it is killed.
 
     The lock is one of L{fcntl.lockf}, which a child that the process forks does not
     inherit; one of C{flock} would live as long as the last child.
@@ -111,6 +112,7 @@ class Rendezvous:
         @raise OSError: that can't be done.
         """
         sock, self._file = self._listenAt(MANAGER, socket.SOCK_SEQPACKET)
+        self._writePID()
         return sock
 
     def listenForControl(self) -> tuple[socket.socket, SocketFile]:
@@ -139,6 +141,25 @@ class Rendezvous:
             raise
         return sock, SocketFile(os.path.join(self.path, name))
 
+    def _writePID(self) -> None:
+        """
+        Tell administrators which process manages. A disk that is full does not keep a
+        process from that.
+        """
+        own = f"{PID}.{os.getpid()}"
+        with contextlib.suppress(OSError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with open(self._folder.open(own, flags, 0o600), "w", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
+            self._folder.rename(own, PID)
+
+    def _removePID(self) -> None:
+        with contextlib.suppress(OSError):
+            with open(self._folder.open(PID, os.O_RDONLY), encoding="ascii") as file:
+                isOwn = file.read() == f"{os.getpid()}\n"
+            if isOwn:
+                self._folder.unlink(PID)
+
     def connect(self) -> socket.socket:
         """
         Connect to the manager.
@@ -150,9 +171,11 @@ class Rendezvous:
 
     def remove(self) -> None:
         """
-        Remove the manager's socket, if it is still this process's.
+        Remove the manager's socket and the file with its PID, if they are still this
+        process's.
         """
         if self._file is not None:
+            self._removePID()
             self._file.remove()
             self._file = None
 
