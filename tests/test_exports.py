@@ -14,7 +14,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass
 
 import txlb
-from txlb import admin, cli, interfaces, manager, model, pool, schedulers, testing, wire
+from txlb import (
+    admin,
+    cli,
+    endpoints,
+    interfaces,
+    manager,
+    model,
+    pool,
+    schedulers,
+    testing,
+    web,
+    wire,
+)
 from txlb.admin import control
 from txlb.application.service import LoadBalancedService
 from txlb.cli import _command
@@ -69,6 +81,20 @@ class ModelTests(SynchronousTestCase):
 
     def test_convert(self) -> None:
         self.assertEqual(len(arguments(convertMapperToModel)), 1)
+
+
+class ClientTests(SynchronousTestCase):
+    def test_agent(self) -> None:
+        self.assertEqual(
+            arguments(web.BalancedAgent),
+            [("pool", NEEDED), ("reactor", None), ("limits", None), ("policy", None)],
+        )
+
+    def test_endpoint(self) -> None:
+        self.assertEqual(
+            arguments(endpoints.PoolEndpoint),
+            [("pool", NEEDED), ("reactor", None), ("limits", None)],
+        )
 
 
 class ManagerTests(SynchronousTestCase):

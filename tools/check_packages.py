@@ -27,6 +27,7 @@ PLUGINS = (
     "twisted/plugins/txlb_plugin.py",
     "twisted/plugins/txlb_agent_plugin.py",
     "twisted/plugins/txlb_clone_plugin.py",
+    "twisted/plugins/txlb_client_plugin.py",
 )
 TIMEOUT = 600
 

@@ -140,6 +140,9 @@ class PageTests(SynchronousTestCase):
     def test_page_http_client(self) -> None:
         self.runPage(DOCS / "how-to" / "http-client.rst")
 
+    def test_page_client_endpoints(self) -> None:
+        self.runPage(DOCS / "how-to" / "client-endpoints.rst")
+
     def test_page_schedulers(self) -> None:
         self.runPage(DOCS / "how-to" / "schedulers.rst")
 

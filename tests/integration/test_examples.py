@@ -31,6 +31,7 @@ from tests.integration.support import silentPort
 #: The examples, and the test that runs each.
 EXAMPLES = {
     "announcement.tac": "test_announcement",
+    "asyncio_client.py": "test_asyncioClient",
     "clones.tac": "test_clones",
     "config.xml": "test_config",
     "hello.py": "test_leastConnectionsClient",
@@ -230,6 +231,19 @@ class ExampleTests(SynchronousTestCase):
             self.assertIn(f"{host}: 5 requests, 0 open", output)
         for port in (7001, 7002):
             self.assertEqual(output.count(f"hello from port {self.port(port)}\n"), 5)
+
+    def test_asyncioClient(self) -> None:
+        """
+        The client without Twisted's reactor: one host refuses.
+        """
+        self.startHellos(7001, 7002)
+        good = [f"127.0.0.1:{self.port(port)}" for port in (7001, 7002)]
+        refusing = f"127.0.0.1:{self.port(7003)}"
+        output = self.run_("asyncio_client.py", refusing, *good)
+        self.assertEqual(output.count("hello from port"), 10)
+        self.assertIn(f"{refusing}: down, 0 requests", output)
+        for host in good:
+            self.assertIn(f"{host}: up, 5 requests", output)
 
     def test_httpClient(self) -> None:
         """

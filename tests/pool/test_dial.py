@@ -255,3 +255,43 @@ class DialTests(SynchronousTestCase):
             {"refused", "timeout", "unreachable", "busy", "ports", "local"},
         )
         self.assertGreater(PATIENT.retries, DialLimits().retries)
+
+
+class AgainTests(SynchronousTestCase):
+    def test_again(self) -> None:
+        """
+        Work that failed at a host that was reached goes on to the hosts that are left,
+        within the limits of the whole search.
+        """
+        bench = Bench("a", "b", "c")
+        attempt = bench.attempt(DialLimits(retries=2))
+        dial = attempt.dial
+        tried = []
+        step: Step = attempt
+        while isinstance(step, Attempt):
+            tried.append(step.host.name)
+            step.connected().release(Outcome.HOST_RESET)
+            step = dial.again()
+        self.assertEqual(sorted(tried), ["a", "b", "c"])
+        self.assertEqual(step, GaveUp(GaveUpReason.UNREACHABLE))
+        self.assertEqual(bench.pool.active, 0)
+
+    def test_late(self) -> None:
+        """
+        It ends after C{dialTimeout}, which runs from the beginning.
+        """
+        bench = Bench("a", "b")
+        attempt = bench.attempt(DialLimits(dialTimeout=3))
+        attempt.connected().release(Outcome.HOST_RESET)
+        bench.now += 3
+        self.assertEqual(attempt.dial.again(), GaveUp(GaveUpReason.TIMEOUT))
+
+    def test_notYet(self) -> None:
+        """
+        A search that has reached no host can't leave one.
+        """
+        bench = Bench("a", "b")
+        dial = bench.dial()
+        self.assertRaises(ValueError, dial.again)
+        dial.start()
+        self.assertRaises(ValueError, dial.again)

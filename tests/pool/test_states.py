@@ -328,7 +328,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual((bench.state("a"), bench.told()), ("up", []))
         self.work(bench)
         (event,) = bench.events
-        self.assertIn("3 connections in a row closed without an answer", event.message)
+        self.assertIn("3 connections in a row had no answer or a bad one", event.message)
         self.assertEqual(bench.state("a"), "down")
 
     def test_notAsked(self) -> None:

@@ -357,6 +357,18 @@ class Dial:
             return GaveUp(GaveUpReason.LOCAL, failure)
         return self._next(self.began + self._limits.dialTimeout + slept)
 
+    def again(self) -> Step:
+        """
+        Go on with a search that has reached a host, for work that failed there and may
+        be repeated. The hosts that have been tried are not tried again, and C{dialTimeout}
+        and C{retries} are those of the whole search.
+
+        @raise ValueError: no host was reached yet, or the search goes on already.
+        """
+        if not self._tried or self._attempt is not None or self._waiting is not None:
+            raise ValueError("this search has reached no host that it could leave")
+        return self._next(self.began + self._limits.dialTimeout)
+
     def cancel(self) -> None:
         """
         End the search, because its client is gone. If the search is over, do nothing.

@@ -10,6 +10,10 @@ from enum import Enum
 class Outcome(Enum):
     """
     The end of a unit of work. Its value is its word in logs and data.
+
+    C{BAD_ANSWER} is for clients that understand the host's protocol: the work was done,
+    and the answer says that the host fails, as a status of 500 and more does in HTTP. In
+    a group with C{expectAnswer} it counts as a connection without an answer.
     """
 
     DONE = "done"
@@ -24,3 +28,4 @@ class Outcome(Enum):
     HOST_DOWN = "host-down"
     DRAIN_TIMEOUT = "drain-timeout"
     REMOVED = "removed"
+    BAD_ANSWER = "bad-answer"

@@ -163,13 +163,15 @@ class HealthTracker:
         an answer to each client.
         """
         host = lease.host
-        if lease.bytesOut:
+        bad = lease.outcome is Outcome.BAD_ANSWER
+        if lease.bytesOut and not bad:
             host.unanswered = 0
             return
         reset = lease.outcome is Outcome.HOST_RESET
         # Many hosts close a silent client in good order after a timeout of their own.
         asked = lease.bytesIn or now - lease.since <= PROMPT
-        if not lease.hostFirst or not (reset or (lease.outcome is Outcome.DONE and asked)):
+        closed = lease.hostFirst and (reset or (lease.outcome is Outcome.DONE and asked))
+        if not (bad or closed):
             return
         host.unanswered += 1
         fall = self._settings().answerFall
@@ -179,7 +181,7 @@ class HealthTracker:
         host.unanswered = fall - 1
         if self._mayBlame(host):
             host.blamed = True
-            self._putOut(host, f"{fall} connections in a row closed without an answer", now)
+            self._putOut(host, f"{fall} connections in a row had no answer or a bad one", now)
 
     def _mayBlame(self, host: Host) -> bool:
         """

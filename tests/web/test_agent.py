@@ -1,19 +1,18 @@
 """
-The HTTP client of the examples, against servers in this process.
+Tests for L{txlb.web._agent}, against servers in this process.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 from io import BytesIO
-from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from treq.client import HTTPClient
 from twisted.internet import reactor as _reactor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromCertificates
@@ -29,28 +28,15 @@ from twisted.web.client import (
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from tests.integration.programs import ROOT
 from tests.integration.support import freePorts
 from txlb.errors import NoHostAvailable
 from txlb.model import ProxyHost
 from txlb.pool import DialLimits, HostPool, Outcome
 from txlb.schedulers import roundr
+from txlb.web import BalancedAgent
 
 #: The module says IReactor and means all of these.
 reactor: Any = _reactor
-
-
-def loadExample() -> ModuleType:
-    """
-    The example, as a module.
-    """
-    path = ROOT / "examples" / "http_client.py"
-    spec = importlib.util.spec_from_file_location("http_client", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def certificateFor(name: str) -> PrivateCertificate:
@@ -109,6 +95,9 @@ class Page(Resource):
         if request.path == b"/silent":
             self.held.append(request)
             return NOT_DONE_YET
+        if request.path == b"/503":
+            request.setResponseCode(503)
+            return b"busy"
         if request.path == b"/broken":
             request.transport.abortConnection()  # type: ignore[union-attr] # it has one
             return NOT_DONE_YET
@@ -136,9 +125,9 @@ class HTTPClientTests(TestCase):
     """
 
     timeout = 60
+    settings: ClassVar[dict[str, Any]] = {}
 
     def setUp(self) -> None:
-        self.example = loadExample()
         self.page = Page()
         self.site = Counting(self.page)
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
@@ -150,8 +139,9 @@ class HTTPClientTests(TestCase):
         An agent over hosts, in turn.
         """
         hosts = [ProxyHost.at(f"host{number}", each) for number, each in enumerate(addresses)]
-        pool = HostPool(roundr, hosts)
-        agent = self.example.BalancedAgent(reactor, pool, DialLimits(connectTimeout=20), **more)
+        pool = HostPool(roundr, hosts, **self.settings)
+        limits = DialLimits(connectTimeout=20, dialTimeout=60)
+        agent = BalancedAgent(pool, reactor, limits, **more)
         self.addCleanup(agent.close)
         return agent
 
@@ -167,7 +157,7 @@ class HTTPClientTests(TestCase):
         """
         return [
             (host.stateWord, host.counters.connections, host.counters.failures, host.active)
-            for host in agent.hosts.hosts
+            for host in agent.pool.hosts
         ]
 
     async def test_nextHost(self) -> None:
@@ -180,7 +170,7 @@ class HTTPClientTests(TestCase):
         response = await agent.request(b"POST", b"http://hello/", None, body)
         self.assertEqual(await readBody(response), b"hello body")
         self.assertEqual(self.counts(agent), [("down", 0, 1, 0), ("up", 1, 0, 0)])
-        host = agent.hosts.getHost("host1")
+        host = agent.pool.getHost("host1")
         self.assertEqual(host.counters.bytesOut, len(b"hello body"))
 
     async def test_gaveUp(self) -> None:
@@ -190,7 +180,10 @@ class HTTPClientTests(TestCase):
         agent = self.agent(self.refusing(), self.refusing())
         with self.assertRaises(NoHostAvailable) as raised:
             await agent.request(b"GET", b"http://hello/")
-        self.assertIn("http://hello/: unreachable, the last: refused", str(raised.exception))
+        self.assertIn(
+            "no host could be reached: unreachable; the last failure: refused",
+            str(raised.exception),
+        )
         self.assertEqual(self.counts(agent), [("down", 0, 1, 0)] * 2)
 
     async def test_heldUntilRead(self) -> None:
@@ -216,11 +209,11 @@ class HTTPClientTests(TestCase):
         response = await agent.request(b"GET", b"http://hello/held")
         lease = response._lease
         body = readBody(response)
-        self.assertEqual(agent.hosts.active, 1)
+        self.assertEqual(agent.pool.active, 1)
         self.page.held[0].transport.abortConnection()  # type: ignore[union-attr] # it has one
         with self.assertRaises(ResponseFailed):
             await body
-        self.assertEqual((agent.hosts.active, lease.outcome), (0, Outcome.HOST_RESET))
+        self.assertEqual((agent.pool.active, lease.outcome), (0, Outcome.HOST_RESET))
         self.assertEqual(self.page.asked, 1)
 
     async def test_noBody(self) -> None:
@@ -280,6 +273,81 @@ class HTTPClientTests(TestCase):
         self.assertEqual(self.page.asked, 1)
         self.assertEqual(self.counts(agent), [("up", 1, 0, 0), ("unchecked", 0, 0, 0)])
 
+    async def test_brokenIsRepeated(self) -> None:
+        """
+        A request that may be repeated goes to the next host, as with nginx's
+        C{proxy_next_upstream error}; if there is none, the caller gets the error of the
+        last host.
+        """
+        agent = self.agent(self.address, self.address)
+        with self.assertRaises(ResponseNeverReceived):
+            await agent.request(b"GET", b"http://hello/broken")
+        self.assertEqual(self.page.asked, 2)
+        self.assertEqual(self.counts(agent), [("up", 1, 0, 0)] * 2)
+        other = reactor.listenTCP(0, Factory.forProtocol(NoAnswer), interface="127.0.0.1")
+        self.addCleanup(other.stopListening)
+        agent = self.agent(f"127.0.0.1:{other.getHost().port}", self.address)
+        response = await agent.request(b"GET", b"http://hello/")
+        self.assertEqual((response.host, await readBody(response)), ("host1", b"hello "))
+        body = FileBodyProducer(BytesIO(b"body"))
+        agent = self.agent(f"127.0.0.1:{other.getHost().port}", self.address)
+        with self.assertRaises(ResponseNeverReceived):
+            await agent.request(b"PUT", b"http://hello/", None, body)
+        agent = self.agent(f"127.0.0.1:{other.getHost().port}", self.address, repeat=False)
+        with self.assertRaises(ResponseNeverReceived):
+            await agent.request(b"GET", b"http://hello/")
+
+    async def test_failingStatuses(self) -> None:
+        """
+        A host whose answers are bad is out after C{answerFall} of them in a row, and the
+        answers come to the caller. A good one between them counts as a new beginning.
+        """
+        self.patch(type(self), "settings", {"expectAnswer": True, "answerFall": 2})
+        agent = self.agent(self.address, self.address, failing=range(500, 600))
+        for path in (b"503", b"", b"503"):
+            for _ in range(2):
+                await readBody(await agent.request(b"GET", b"http://hello/" + path))
+        self.assertEqual([host.stateWord for host in agent.pool.hosts], ["up", "up"])
+        self.assertEqual([host.unanswered for host in agent.pool.hosts], [1, 1])
+        for _ in range(4):
+            response = await agent.request(b"GET", b"http://hello/503")
+            self.assertEqual((response.code, await readBody(response)), (503, b"busy"))
+        # One of two hosts stays in: clients may cause such answers.
+        self.assertEqual(sorted(host.stateWord for host in agent.pool.hosts), ["down", "up"])
+
+    async def test_failingWithoutExpectAnswer(self) -> None:
+        """
+        Statuses that could not put a host out are an error that says how they could.
+        """
+        with self.assertRaises(ValueError) as raised:
+            self.agent(self.address, failing={500})
+        self.assertIn("expectAnswer=True", str(raised.exception))
+
+    async def test_removedByForce(self) -> None:
+        """
+        The body of a host that has to be left ends at once; the agent of a pool that is
+        still used needs no other host for that.
+        """
+        agent = self.agent(self.address)
+        response = await agent.request(b"GET", b"http://hello/held")
+        body = readBody(response)
+        host = agent.pool.removeHost("host0", force=True)
+        with self.assertRaises(ResponseFailed):
+            await body
+        self.assertEqual((host.active, response._lease.outcome), (0, Outcome.REMOVED))
+
+    async def test_treq(self) -> None:
+        """
+        It stands in for an C{Agent} in treq.
+        """
+        agent = self.agent(self.refusing(), self.address)
+        client = HTTPClient(agent)
+        response = await client.post("http://hello/", data=b"by treq")
+        self.assertEqual(await response.text(), "hello by treq")
+        response = await client.get("http://hello/", params={"a": "b"})
+        self.assertEqual((response.code, await response.content()), (200, b"hello "))
+        self.assertEqual(agent.pool.active, 0)
+
     async def test_cancelled(self) -> None:
         """
         Who waits no longer frees the host, and no other is asked.
@@ -288,11 +356,11 @@ class HTTPClientTests(TestCase):
         asking = agent.request(b"GET", b"http://hello/silent")
         while not self.page.held:
             await deferLater(reactor, 0.01)
-        self.assertEqual(agent.hosts.active, 1)
+        self.assertEqual(agent.pool.active, 1)
         asking.cancel()
         with self.assertRaises(ResponseNeverReceived):
             await asking
-        self.assertEqual((agent.hosts.active, self.page.asked), (0, 1))
+        self.assertEqual((agent.pool.active, self.page.asked), (0, 1))
 
     async def test_cancelledWhileConnecting(self) -> None:
         """
@@ -300,7 +368,7 @@ class HTTPClientTests(TestCase):
         """
         agent = self.agent(self.address, self.address)
         asking = agent.request(b"GET", b"http://hello/")
-        self.assertEqual(agent.hosts.active, 1)
+        self.assertEqual(agent.pool.active, 1)
         asking.cancel()
         with self.assertRaises(Exception) as raised:
             await asking
@@ -333,7 +401,20 @@ class HTTPClientTests(TestCase):
         self.assertEqual(await readBody(response), b"hello.example ")
         with self.assertRaises(ResponseNeverReceived):
             await agent.request(b"GET", b"https://other.example/")
-        self.assertEqual(agent.hosts.active, 0)
+        self.assertEqual(agent.pool.active, 0)
+
+
+class NoAnswer(Protocol):
+    """
+    Closes the connection at the first request.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Close.
+        """
+        assert self.transport is not None
+        self.transport.loseConnection()
 
 
 class OneAnswer(Protocol):
