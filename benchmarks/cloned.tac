@@ -64,4 +64,5 @@ CloningService(
     Factory.forProtocol(Answering),
     processes=int(os.environ["CLONES"]),
     folder=os.environ["FOLDER"],
+    standby=bool(os.environ["STANDBY"]),
 ).setServiceParent(application)

@@ -53,6 +53,7 @@ NAME = "clones"
 
 _MANAGES = re.compile(r"process (\d+) manages")
 _JOINED = re.compile(r"(clone\d+) has joined: process (\d+)")
+_STANDS_BY = re.compile(r"process \d+ stands by")
 
 
 class Cloned:
@@ -60,18 +61,21 @@ class Cloned:
     A cloned application that runs.
 
     @param folder: an empty one, with a short path.
+    @param standby: whether a process stands by to manage.
     @ivar address: where it listens.
     """
 
-    def __init__(self, folder: Path, clones: int) -> None:
+    def __init__(self, folder: Path, clones: int, standby: bool = True) -> None:
         port = freePort()
         self.address = ("127.0.0.1", port)
         self._clones = clones
+        self._standby = standby
         place = folder / f"cloned-{port}"
         place.mkdir()
         self._environment = {
             "PORT": str(port),
             "CLONES": str(clones),
+            "STANDBY": "yes" if standby else "",
             "FOLDER": str(place / "run"),
         }
         # Its processes inherit this; they are this program's children's.
@@ -120,6 +124,13 @@ class Cloned:
         last = log.rpartition(" manages ")[2]
         joined = {pid for _, pid in _JOINED.findall(last)}
         return len(joined) >= self._clones and self.manager not in self.clones
+
+    def complete(self) -> bool:
+        """
+        Tell whether L{ready} and a process stands by, if one is to.
+        """
+        last = self.log().rpartition(" manages ")[2]
+        return self.ready() and (not self._standby or bool(_STANDS_BY.search(last)))
 
     def running(self, field: Field) -> Running:
         """
@@ -187,7 +198,7 @@ def kills(events: Events, cloned: Cloned, count: int, errors: Errors) -> None:
     units = 0
     long.begin()
     for _ in range(count):
-        until(events, cloned.ready, "the start of the clones")
+        until(events, cloned.complete, "the start of all processes")
         small.begin()
         events.runFor(0.2)
         killed = cloned.manager
@@ -233,6 +244,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=1.0, help="of a round of a peer")
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--no-standby", action="store_true", help="let no process stand by")
     options = parser.parse_args(arguments)
     machine.raiseDescriptorLimit()
     errors = Errors()
@@ -245,7 +257,7 @@ def main(arguments: list[str]) -> int:
             Path(name).chmod(0o755)
             # The manager and its clones have the core of the proxies, as HAProxy has.
             with machine.startingOn(machine.PROXY_CORE):
-                cloned = Cloned(Path(name), CLONES)
+                cloned = Cloned(Path(name), CLONES, not options.no_standby)
             try:
                 until(field.events, lambda: " manages " in cloned.log(), "the start")
                 until(field.events, cloned.ready, "the start of the clones")

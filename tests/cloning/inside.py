@@ -49,6 +49,7 @@ class OneProcessRendezvous(Rendezvous):
     """
 
     owner: Any = None
+    next: Any = None
 
     def tryLock(self) -> bool:
         kind = type(self)
@@ -56,12 +57,27 @@ class OneProcessRendezvous(Rendezvous):
             kind.owner = self
         return kind.owner is self
 
+    def standBy(self) -> bool:
+        kind = type(self)
+        if kind.next is None:
+            kind.next = self
+        return kind.next is self
+
+    def standByNoMore(self) -> None:
+        if type(self).next is self:
+            type(self).next = None
+
+    @property
+    def hasStandby(self) -> bool:
+        return type(self).next is not None
+
     def unlock(self) -> None:
         if type(self).owner is self:
             type(self).owner = None
 
     def close(self) -> None:
         self.unlock()
+        self.standByNoMore()
         super().close()
 
 
@@ -118,9 +134,10 @@ class InsideTestCase(SynchronousTestCase):
     maxConnections: int | None = None
     scheduler = "leastc"
     admission: Mapping[str, Any] = MappingProxyType({})
+    standby = False
 
     def setUp(self) -> None:
-        OneProcessRendezvous.owner = None
+        OneProcessRendezvous.owner = OneProcessRendezvous.next = None
         self.reactor: Any = Reactor()
         self.addCleanup(self.reactor.close)
         self.folder = self.makeFolder()
@@ -129,7 +146,7 @@ class InsideTestCase(SynchronousTestCase):
         self.starts = True
         self.groups: list[CloneGroup] = []
         self.addCleanup(self.endAll)
-        self.settings = CloneSettings(self.processes, 5.0)
+        self.settings = CloneSettings(self.processes, 5.0, self.standby)
         self.port = 0
 
     def makeFolder(self) -> str:

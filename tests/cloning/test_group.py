@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup, CloningError, Role
+from txlb.cloning._group import STANDBY_FIRST
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
 from txlb.cloning._listener import BATCH
@@ -527,3 +528,159 @@ class LimitTests(InsideTestCase):
             clients[2].recv(1)
         clients[0].close()
         self.assertIn(self.answer(clients[2]), {b"1", b"2"})
+
+
+class StandbyTests(InsideTestCase):
+    """
+    A process that stands by.
+    """
+
+    standby = True
+
+    def begin(self) -> CloneGroup:
+        manager = self.group()
+        self.until(lambda: self.standsBy(manager))
+        return manager
+
+    def standsBy(self, group: CloneGroup) -> bool:
+        return group.manager is not None and group.manager.standby is not None
+
+    def born(self, heir: bool) -> list[Birth]:
+        return [birth for birth, _ in self.spawned if birth.heir is heir]
+
+    def kill(self, group: CloneGroup) -> None:
+        """
+        End a manager, or a process that stands by, as SIGKILL does.
+        """
+        if group.manager is not None:
+            group.manager.stop()
+            for link in tuple(group.manager.records):
+                link.close()
+            group.manager = None
+        elif group.clone is not None:
+            group.clone.whenLost = lambda: None
+            link_ = group.clone._link
+            assert link_ is not None
+            link_.close()
+        assert group._rendezvous is not None
+        group._rendezvous.unlock()
+        group._rendezvous.standByNoMore()
+
+    def test_started(self) -> None:
+        """
+        It is started after the clones, and serves nothing.
+        """
+        self.begin()
+        self.assertEqual([birth.heir for birth, _ in self.spawned], [False, False, True])
+        self.assertFalse(self.groups[3].serves)
+        self.pass_(60.0, 300)
+        self.assertEqual(len(self.spawned), 3)
+
+    def test_takes(self) -> None:
+        """
+        It manages if the manager dies, and no clone does; another one is started.
+        """
+        first = self.begin()
+        standby = self.groups[3]
+        self.kill(first)
+        client = self.connect()
+        self.assertIn(self.answer(client), {b"1", b"2"})
+        self.until(lambda: self.joined(standby, 2))
+        self.assertTrue(standby.manages)
+        self.assertEqual([each.manager for each in self.groups[1:3]], [None, None])
+        self.until(lambda: self.standsBy(standby))
+        self.assertEqual(len(self.born(heir=True)), 2)
+        self.assertEqual(len(self.born(heir=False)), 2)
+
+    def test_dead(self) -> None:
+        """
+        If it is dead as well, a clone manages until a fresh process does.
+        """
+        first = self.begin()
+        self.kill(self.groups[3])
+        self.kill(first)
+        self.until(lambda: any(each.manager for each in self.groups[1:3]))
+        self.until(lambda: self.groups[-1].manages)
+        self.until(lambda: self.joined(self.groups[-1], 2))
+        self.assertEqual({each.identity.role for each in self.groups[1:3]}, {Role.CLONE})
+
+    def test_hangs(self) -> None:
+        """
+        If it hangs, a clone does not wait for it for long.
+        """
+        first = self.begin()
+        clone = self.groups[3].clone
+        assert clone is not None
+        assert clone._link is not None
+        self.reactor.removeReader(clone._link)
+        self.reactor.removeReader(clone._link._death)
+        self.kill(first)
+        began = self.reactor.now
+        self.until(lambda: any(each.manager for each in self.groups[1:3]))
+        self.assertGreaterEqual(self.reactor.now - began, STANDBY_FIRST)
+        self.assertLess(self.reactor.now - began, STANDBY_FIRST + 0.05)
+
+    def test_replaced(self) -> None:
+        """
+        If it ends, another one is started.
+        """
+        manager = self.begin()
+        before = manager.manager.standby  # type: ignore[union-attr]
+        self.kill(self.groups[3])
+        self.until(lambda: not self.standsBy(manager))
+        self.until(lambda: self.standsBy(manager))
+        self.assertIsNot(manager.manager.standby, before)  # type: ignore[union-attr]
+
+    def test_rolled(self) -> None:
+        """
+        After a rolling restart it is of the new release as well.
+        """
+        manager = self.begin()
+        manager.roll()
+        assert manager.manager is not None
+        self.until(lambda: len(self.born(heir=True)) == 2)
+        self.until(lambda: self.reactor.stopped == 3)
+        self.assertEqual([each.generation for each in self.born(heir=True)], [0, 1])
+        assert manager.manager.standby is not None
+        self.assertEqual(manager.manager.standby.generation, 1)
+
+    def test_managerReplaced(self) -> None:
+        """
+        A fresh manager has a fresh process stand by.
+        """
+        first = self.begin()
+        first.replaceManager()
+        self.until(lambda: self.groups[4].manages)
+        self.until(lambda: self.standsBy(self.groups[4]))
+        self.assertEqual(len(self.born(heir=True)), 3)
+        self.until(lambda: self.reactor.stopped == 2)
+
+    def test_neverStarts(self) -> None:
+        """
+        One that does not start is started again after longer and longer pauses, and the
+        application goes on.
+        """
+        manager = self.group()
+        self.until(lambda: self.joined(manager, 2))
+        self.starts = False
+        pauses = []
+        for number in range(5):
+            began = self.reactor.now
+            self.until(lambda number=number: len(self.born(heir=True)) > number)  # type: ignore[misc]
+            pauses.append(self.reactor.now - began)
+            self.spawned[-1][1](1, "exit status 1")
+        self.assertGreater(pauses[4], 0.7)
+        self.assertIn(self.answer(self.connect()), {b"1", b"2"})
+
+    def test_generation(self) -> None:
+        """
+        If the manager dies in a rolling restart, the next one goes on from the new release.
+        """
+        first = self.begin()
+        standby = self.groups[3]
+        first.roll().addErrback(lambda _: None)  # the manager is killed
+        self.until(lambda: len(self.groups) == 5)
+        self.until(lambda: bool(self.groups[4].clone and self.groups[4].clone.joined))
+        self.kill(first)
+        self.until(lambda: standby.manages)
+        self.until(lambda: bool(standby.manager and standby.manager.generation == 1))

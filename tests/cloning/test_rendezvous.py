@@ -169,7 +169,7 @@ class RendezvousTests(SynchronousTestCase):
             self.addCleanup(client.close)
             sock.accept()[0].close()
         rendezvous.remove()
-        self.assertEqual(sorted(os.listdir(self.path)), ["lock"])
+        self.assertEqual(sorted(os.listdir(self.path)), ["lock", "standby"])
 
     def test_link(self) -> None:
         """

@@ -111,7 +111,7 @@ class ServiceTests(FolderTestCase):
         names = [each.name for each in group._listeners]
         self.assertEqual(names, ["tcp-127.0.0.1-0", "tcp-127.0.0.1-0-2"])
         third = self.service(processes=2)
-        with self.assertRaisesRegex(CloningError, "the same processes and graceTime"):
+        with self.assertRaisesRegex(CloningError, "the same processes, graceTime and standby"):
             third.privilegedStartService()
 
     def test_ownSettings(self) -> None:

@@ -69,12 +69,13 @@ class CloningTestCase(IntegrationTestCase):
 
     def begin(self) -> Program:
         """
-        Start it, and wait until all its clones have joined.
+        Start it, and wait until all its clones have joined, and a process stands by if one
+        is to.
         """
         tac = self.application()
         self.program = Program((*TWISTD, "-n", "-y", tac), self.folder, environment())
         self.addCleanup(self.end)
-        waitUntil(lambda: len(self.joined()) >= self.processes)
+        waitUntil(lambda: len(self.joined()) >= self.processes and self.standsBy())
         return self.program
 
     def end(self) -> None:
@@ -126,9 +127,33 @@ class CloningTestCase(IntegrationTestCase):
 
     def settled(self) -> bool:
         """
-        Tell whether a process manages that is no clone.
+        Tell whether a process manages that is no clone, and all others are there.
         """
-        return self.manager() not in self.joined() and len(self.ours()) == self.processes + 1
+        return (
+            self.manager() not in self.joined() and len(self.ours()) == self.all and self.standsBy()
+        )
+
+    @property
+    def all(self) -> int:
+        """
+        The processes that there are to be: clones, the manager, and one that stands by.
+        """
+        return self.processes + 1 + bool(self.more.get("standby", True))
+
+    def standby(self) -> int:
+        """
+        The process that stands by, as the log tells; -1 if there was none.
+        """
+        found = self.pids(r"process (\d+) stands by")
+        return found[-1] if found else -1
+
+    def standsBy(self) -> bool:
+        """
+        Tell whether a process stands by, if one is to.
+        """
+        pid = self.standby()
+        wanted = self.more.get("standby", True)
+        return not wanted or (pid != self.manager() and self.isOurs(pid))
 
     def kinds(self, load: Load) -> set[bytes]:
         """

@@ -218,7 +218,7 @@ clone({path!r}, Factory.forProtocol(Echo), maxConnections=100)
         go on if it is killed, and if the clones are replaced.
         """
         program = self.begin()
-        self.assertEqual(len(self.ours()), self.processes + 1)
+        self.assertEqual(len(self.ours()), self.all)
         self.served()
         killed = self.manager()
         os.kill(killed, signal.SIGKILL)

@@ -68,6 +68,7 @@ class CloneEndpoint:
         maxConnections: str = "",
         graceTime: str = "30",
         folder: str = "",
+        standby: str = "yes",
     ) -> CloneEndpoint:
         """
         Make one from the arguments of C{clone:}: the number of clones, or C{auto}, and the
@@ -82,6 +83,7 @@ class CloneEndpoint:
             settings = CloneSettings(
                 processCount(processes if processes == "auto" else _number("processes", processes)),
                 _number("graceTime", graceTime, float),
+                _boolean("standby", standby),
             )
             listening = listenerSettings(
                 scheduler, _number("maxConnections", maxConnections) if maxConnections else None
@@ -150,3 +152,9 @@ def _number(name: str, word: str, kind: Any = int) -> Any:
         return kind(word)
     except ValueError:
         raise CloningError(f"{name} is {word!r}, no number") from None
+
+
+def _boolean(name: str, word: str) -> bool:
+    if word.lower() not in {"yes", "no"}:
+        raise CloningError(f"{name} is {word!r}: give yes or no")
+    return word.lower() == "yes"

@@ -45,6 +45,9 @@ REUNION = 2.0
 #: Seconds before the manager is looked for again, if another user's process has its place.
 STRANGER = 0.5
 
+#: Seconds for which clones leave the lock to a process that stands by. It may hang.
+STANDBY_FIRST = 0.25
+
 #: Seconds after which a clone that manages starts an heir.
 HEIR_AFTER = 0.02
 
@@ -60,9 +63,9 @@ _log = Logger()
 class CloneGroup:
     """
     The processes of one application, which share a folder. Whichever has the folder's lock
-    manages; the others are its clones. If the manager dies, the kernel frees the lock, and
-    a clone takes it: it serves and manages until an heir, a fresh process that serves
-    nothing, takes over.
+    manages; the others are its clones. One process stands by: it serves nothing, and takes
+    the lock if the manager dies and the kernel frees it. If there is none, a clone takes
+    it: it serves and manages until an heir, a fresh process that serves nothing, takes over.
 
     The L{CloningService}s of a process that have the same folder share one.
 
@@ -107,6 +110,7 @@ class CloneGroup:
         self._lookCall: Any = None
         self._lastCall: Any = None
         self._deadline = 0.0
+        self._lostAt = 0.0
         self._handlers: dict[int, Any] = {}
         self._observers: list[Callable[[], object]] = []
 
@@ -232,11 +236,14 @@ class CloneGroup:
             self._rendezvous.begin()
             self._manageFirst(clone)
             return
-        self.identity.role = Role.CLONE
+        self.identity.role = Role.STANDBY if heir else Role.CLONE
         clone.serves = not heir
-        if not heir:
+        if heir:
+            self._rendezvous.standBy()
+        else:
             clone.start()
             self._tell()
+        self._lostAt = self._seconds()
         self._elect()
 
     def _manageFirst(self, clone: Clone) -> None:
@@ -274,16 +281,16 @@ class CloneGroup:
         if clone is None or rendezvous is None or self._ending is not None:
             return
         heir = not clone.serves
-        if not heir and self._lock():
+        isFirst = (
+            heir or self._seconds() - self._lostAt > STANDBY_FIRST or not rendezvous.hasStandby
+        )
+        if isFirst and self._lock():
             self._succeed(clone)
             return
         try:
             link = Link(rendezvous.connect(), self._reactor)
         except OSError:
-            # The winner has no socket yet; or, for an heir, there is no manager any more.
-            if heir and self._lock():
-                self._succeed(clone)
-                return
+            # The winner has no socket yet.
             self._electCall = self._reactor.callLater(RETRY, self._elect)
             return
         if link.uid != os.geteuid():
@@ -296,6 +303,7 @@ class CloneGroup:
         # In the next turn: a socket that is made now may get the number of a descriptor
         # that was closed in this one, with that one's event.
         if self._ending is None and self._electCall is None:
+            self._lostAt = self._seconds()
             self._electCall = self._reactor.callLater(0, self._elect)
 
     def _succeed(self, clone: Clone) -> None:
@@ -331,6 +339,7 @@ class CloneGroup:
         manager.start(patience)
         self._control = ControlSocket(rendezvous, Processes(self, manager), self._reactor)
         self._control.start()
+        rendezvous.standByNoMore()
         _log.info(
             "process {pid} manages {count} clones of {names}",
             pid=os.getpid(),
@@ -339,6 +348,7 @@ class CloneGroup:
         )
         self._tell()
         if clone.started:
+            manager.wantsHeir = True
             self._heirCall = self._reactor.callLater(HEIR_AFTER, self._startHeir)
 
     def _startHeir(self) -> None:
@@ -347,6 +357,9 @@ class CloneGroup:
             self.manager.spawnHeir()
 
     def _heirCame(self, link: Link) -> None:
+        if self._heirCall is not None:
+            self._heirCall.cancel()
+            self._heirCall = None
         manager, self.manager = self.manager, None
         if manager is None:
             return
@@ -430,8 +443,7 @@ class CloneGroup:
             raise CloningError("this process does not manage, or the application stops")
         upgrade: Deferred[int] = Deferred(self._forgetUpgrade)
         self._upgrades.append(upgrade)
-        if -1 not in self.manager.starting:
-            self.manager.spawnHeir()
+        self.manager.spawnHeir()
         return upgrade
 
     def _forgetUpgrade(self, upgrade: Deferred[int]) -> None:

@@ -47,13 +47,10 @@ def groupAt(path: str, settings: CloneSettings) -> CloneGroup:
                 "as well: give all services of an application the same folder"
             )
         group = _groups[path] = CloneGroup(path, settings)
-    elif (group.settings.processes, group.settings.graceTime) != (
-        settings.processes,
-        settings.graceTime,
-    ):
+    elif group.settings != settings:
         raise CloningError(
             f"services with the folder {path} have the same clones: give them the same "
-            "processes and graceTime"
+            "processes, graceTime and standby"
         )
     return group
 

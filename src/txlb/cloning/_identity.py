@@ -21,11 +21,13 @@ class Role(Enum):
       - C{ALONE}: nothing is cloned here, or the process has not found its role yet.
       - C{MANAGER}: it starts the clones and grants them connections.
       - C{CLONE}: it serves clients.
+      - C{STANDBY}: it waits, ready to be the manager.
     """
 
     ALONE = "alone"
     MANAGER = "manager"
     CLONE = "clone"
+    STANDBY = "standby"
 
 
 @dataclass

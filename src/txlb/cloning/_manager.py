@@ -71,6 +71,9 @@ START_PATIENCE = 60.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
 
+#: Seconds after the start in which clones are started before a process that stands by is.
+CLONES_FIRST = 5.0
+
 #: Seconds for which a clone has to run so that its end is not early.
 SETTLED = 5.0
 
@@ -102,7 +105,8 @@ class CloneManager:
     @ivar lag: the longest time that its reactor was held lately, in seconds.
     @ivar starting: the processes that were started and have not joined, by slot; -1 for an
         heir.
-    @ivar wantsHeir: whether the next heir that comes is to manage.
+    @ivar wantsHeir: whether the next heir that comes is to manage; otherwise it stands by.
+    @ivar standby: the process that is to manage if this one ends.
     @ivar whenHeir: is called with the L{Link} of an heir that has come.
     @ivar whenNoHeir: is called if an heir ends early, with the reason. It returns whether to
         start another one.
@@ -124,6 +128,7 @@ class CloneManager:
         self.records: dict[Link, Record] = {}
         self.quitting = False
         self.wantsHeir = False
+        self.standby: Record | None = None
         self.whenHeir: Callable[[Link], object] = Link.close
         self.whenNoHeir: Callable[[str], bool] = _always
         self.whenJoined: Callable[[], object] = _nothing
@@ -139,6 +144,9 @@ class CloneManager:
         self.past: deque[tuple[float, Event]] = deque(maxlen=PAST)
         self.lag = 0.0
         self._delay = FIRST_DELAY
+        # When an heir may be started, and a process that stands by.
+        self._heirAfter = 0.0
+        self._standbyAfter = 0.0
         self._fillCall: Any = None
         self._number = 0
         self._looked = 0.0
@@ -196,6 +204,7 @@ class CloneManager:
             granter.start()
             _tellOfPassing(granter)
         self._looked = self._seconds()
+        self._standbyAfter = self._seconds() + CLONES_FIRST
         self._beat.start(HEARTBEAT, now=False)
         self._fillCall = self._reactor.callLater(patience, self._fill)
 
@@ -235,6 +244,9 @@ class CloneManager:
         @param taken: is called if it does, or has ended.
         """
         self.stop()
+        if self.standby is not None:
+            # The heir starts one of its own release.
+            self.standby.link.send(Quit())
         heir.whenLost(taken)
         self.records.pop(heir, None)
         self._rendezvous.unlock()
@@ -326,6 +338,9 @@ class CloneManager:
             self._sendSockets(record)
             return
         record.generation, record.draining = hello.generation, hello.draining
+        if self._rolling is None:
+            # A former manager may have begun a rolling restart.
+            self.generation = max(self.generation, hello.generation)
         if hello.heir:
             self._heirCame(record)
             return
@@ -344,12 +359,35 @@ class CloneManager:
 
     def _heirCame(self, record: Record) -> None:
         self.starting.pop(-1, None)
-        if self.wantsHeir and not self.quitting:
+        before = self.standby
+        if self.quitting:
+            record.link.send(Quit())
+        elif self.wantsHeir:
             self.wantsHeir = False
             self.whenHeir(record.link)
-        else:
+        elif not self._settings.standby or (before and before.generation >= record.generation):
             # A former manager had started it.
             record.link.send(Quit())
+        else:
+            self.standby = record
+            _log.info("process {pid} stands by to manage", pid=record.link.pid)
+            if before is not None:
+                before.link.send(Quit())
+
+    def keepHeir(self) -> None:
+        """
+        Start an heir if one is wanted: to manage now, or to stand by. The one that stands by
+        is of the release that the clones are of.
+        """
+        if self.quitting or self._sock is None or -1 in self.starting:
+            return
+        now = self._seconds()
+        wanted = self.wantsHeir
+        if not wanted and self._settings.standby and self._rolling is None:
+            isOld = self.standby is None or self.standby.generation != self.generation
+            wanted = isOld and (self._isComplete or now >= self._standbyAfter)
+        if wanted and now >= self._heirAfter:
+            self.spawn(-1)
 
     def _isSurplus(self) -> bool:
         """
@@ -357,8 +395,12 @@ class CloneManager:
         while clones that it has started are on their way. One that has connections stays
         nevertheless.
         """
+        return self.quitting or (self._rolling is None and self._isComplete)
+
+    @property
+    def _isComplete(self) -> bool:
         serving = sum(not each.draining for each in self.clones)
-        return self.quitting or (self._rolling is None and serving >= self._settings.processes)
+        return serving >= self._settings.processes
 
     def _sendSockets(self, record: Record) -> None:
         names = tuple(each.name for each in self._listeners)
@@ -414,6 +456,8 @@ class CloneManager:
 
     def _lost(self, record: Record) -> None:
         self.records.pop(record.link, None)
+        if record is self.standby:
+            self.standby = None
         if record.joined:
             outcome = Outcome.DONE if record.draining else Outcome.HOST_RESET
             for granter in self._granters:
@@ -480,10 +524,11 @@ class CloneManager:
 
     def spawnHeir(self) -> None:
         """
-        Start an heir.
+        Let the next heir that comes manage, and start one, unless one is on its way.
         """
         self.wantsHeir = True
-        self.spawn(-1)
+        if -1 not in self.starting:
+            self.spawn(-1)
 
     def spawn(self, slot: int) -> None:
         """
@@ -510,8 +555,11 @@ class CloneManager:
         if joined and self._seconds() - start.since >= SETTLED:
             self._delay = FIRST_DELAY
             return
-        if slot < 0 and not self.whenNoHeir(how):
+        if slot < 0 and joined and how == "exit status 0":
+            return  # it was told to
+        if slot < 0 and not joined and self.wantsHeir and not self.whenNoHeir(how):
             self.wantsHeir = False
+            self._heirAfter = self._seconds() + self._delay
             return
         if self._delay == FIRST_DELAY:
             _log.error(
@@ -524,13 +572,9 @@ class CloneManager:
             self._fillCall.cancel()
             self._fillCall = None
         if slot < 0:
-            self._reactor.callLater(self._delay, self._spawnHeirAgain)
+            self._heirAfter = self._seconds() + self._delay
         self._fillSoon(self._delay)
         self._delay = min(self._delay * 2, LONGEST_DELAY)
-
-    def _spawnHeirAgain(self) -> None:
-        if self._sock is not None and self.wantsHeir and -1 not in self.starting:
-            self.spawn(-1)
 
     # Rolling restart
 
@@ -575,11 +619,12 @@ class CloneManager:
         self.pools.advance(now)
         self._lookForLate(now)
         for record in tuple(self.records.values()):
-            if record.joined:
+            if record.joined or record is self.standby:
                 record.link.send(Ping(self._number))
-            elif now - record.heard > PATIENCE:
-                self.records.pop(record.link, None)
+            if not record.joined and now - record.heard > PATIENCE:
                 record.link.close()
+                self._lost(record)
+        self.keepHeir()
 
 
 #: Events of pools that say what happens to clients of a relay: clients of clones wait in

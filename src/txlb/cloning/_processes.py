@@ -105,10 +105,24 @@ class Processes:
                 "lag": record.lag if record.memory else None,
                 "memory": record.memory * 1024 if record.memory else None,
             }
-        for slot, start in sorted(manager.starting.items()):
+        if manager.standby is not None:
+            record = manager.standby
             yield {
-                "name": f"clone{slot}" if slot >= 0 else "manager",
-                "role": "clone" if slot >= 0 else "manager",
+                "name": "standby",
+                "role": "standby",
+                "pid": record.link.pid,
+                "slot": record.slot,
+                "generation": record.generation,
+                "state": "waits",
+                "connections": 0,
+                "lag": record.lag if record.memory else None,
+                "memory": record.memory * 1024 if record.memory else None,
+            }
+        for slot, start in sorted(manager.starting.items()):
+            heir = "manager" if manager.wantsHeir else "standby"
+            yield {
+                "name": f"clone{slot}" if slot >= 0 else heir,
+                "role": "clone" if slot >= 0 else heir,
                 "pid": start.pid,
                 "slot": slot,
                 "generation": manager.generation,

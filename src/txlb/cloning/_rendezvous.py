@@ -16,6 +16,7 @@ from txlb.process import Folder, SocketFile, UntrustedPath
 
 #: The names in the folder.
 LOCK = "lock"
+STANDBY = "standby"
 MANAGER = "manager"
 CONTROL = "control"
 STOPPED = "stopped"
@@ -53,6 +54,7 @@ class Rendezvous:
             try:
                 _checkOwn(self.path, os.stat(".", dir_fd=self._folder.descriptor))
                 self._lock = self._folder.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+                self._standby = self._folder.open(STANDBY, os.O_RDWR | os.O_CREAT, 0o600)
             except (OSError, CloningError):
                 self._folder.close()
                 raise
@@ -68,19 +70,37 @@ class Rendezvous:
 
         @return: whether it is.
         """
-        try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            if problem.errno in {errno.EACCES, errno.EAGAIN}:
-                return False
-            raise
-        return True
+        return _tryLock(self._lock)
 
     def unlock(self) -> None:
         """
         Let another process manage.
         """
         fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
+    def standBy(self) -> bool:
+        """
+        Become the process that is to manage next.
+
+        @return: whether it is; it is not if there is one.
+        """
+        return _tryLock(self._standby)
+
+    def standByNoMore(self) -> None:
+        """
+        Let another process be the next one.
+        """
+        fcntl.lockf(self._standby, fcntl.LOCK_UN)
+
+    @property
+    def hasStandby(self) -> bool:
+        """
+        Whether there is a process that is to manage next. Ask it if this process is none.
+        """
+        if _tryLock(self._standby):
+            fcntl.lockf(self._standby, fcntl.LOCK_UN)
+            return False
+        return True
 
     def begin(self) -> None:
         """
@@ -184,6 +204,7 @@ class Rendezvous:
         Free the lock.
         """
         os.close(self._lock)
+        os.close(self._standby)
         self._folder.close()
 
 
@@ -198,6 +219,16 @@ def connectTo(path: str) -> socket.socket:
     with Folder.at(path) as folder:
         _checkOwn(path, os.stat(".", dir_fd=folder.descriptor))
         return _connect(folder)
+
+
+def _tryLock(descriptor: int) -> bool:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        if problem.errno in {errno.EACCES, errno.EAGAIN}:
+            return False
+        raise
+    return True
 
 
 def _connect(folder: Folder) -> socket.socket:

@@ -45,6 +45,9 @@ class CloningService(Service):
     @param admission: C{allow} and C{deny}, lists of networks; C{ratePerClient}, connections
         a second; C{burstPerClient}: the clients that are admitted, as for a
         L{txlb.model.ProxyService}.
+    @param standby: whether one more process waits, with all code imported, to take the
+        manager's place at once if it dies; it costs the memory of a process that serves
+        nothing. Without it a clone manages until a fresh process has started.
     @raise CloningError: a setting is wrong.
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
@@ -58,13 +61,14 @@ class CloningService(Service):
         maxConnections: int | None = None,
         graceTime: float = 30.0,
         folder: str | None = None,
+        standby: bool = True,
         **admission: Any,
     ) -> None:
         self.endpoint = endpoint
         self.factory = factory
         self.folder = folder
         with startingUp():
-            self.settings = CloneSettings(processCount(processes), graceTime)
+            self.settings = CloneSettings(processCount(processes), graceTime, standby)
             self.listenerSettings = listenerSettings(scheduler, maxConnections, admission)
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
@@ -114,6 +118,7 @@ def cloneApplication(
     scheduler: str = "leastc",
     graceTime: float = 30.0,
     folder: str | None = None,
+    standby: bool = True,
 ) -> None:
     """
     Clone an application that exists: everything that its services listen on is shared by
@@ -129,7 +134,7 @@ def cloneApplication(
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
     with startingUp():
-        settings = CloneSettings(processCount(processes), graceTime)
+        settings = CloneSettings(processCount(processes), graceTime, standby)
         service = _Cloning(application, settings, folder, listenerSettings(scheduler))
         service.take(IServiceCollection(application))
         if not service.count:

@@ -22,11 +22,13 @@ class CloneSettings:
 
     @ivar processes: the clones that there are to be, 1 to L{MOST_CLONES}.
     @ivar graceTime: seconds that a clone which ends gives its connections.
+    @ivar standby: whether one more process waits, ready to manage.
     @raise CloningError: a setting is wrong.
     """
 
     processes: int
     graceTime: float = 30.0
+    standby: bool = True
 
     def __post_init__(self) -> None:
         processCount(self.processes)
