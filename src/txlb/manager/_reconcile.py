@@ -111,7 +111,7 @@ class Reconciler:
         self, wanted: Sequence[ProxyService], endings: Endings | None = None
     ) -> tuple[Event, ...]:
         plan = self.plan(wanted)
-        if not plan and not endings:
+        if not plan.changes and not endings:
             return ()
         self._check(wanted)
         with self._observers.together() as events:

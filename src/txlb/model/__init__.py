@@ -8,39 +8,37 @@ balancer uses.
 """
 
 from txlb.model._addresses import (
-    PRIVATE,
     Address,
     AddressLike,
-    InheritedAddress,
     ListenAddress,
-    TCPAddress,
-    UNIXAddress,
     parseHostAddress,
     parseListenAddress,
     placeOf,
     plainHost,
 )
 from txlb.model._addresskinds import CLIENT_NETWORK, HOST_ADDRESS, LISTEN_ADDRESS
-from txlb.model._changes import (
-    Change,
-    ChangeKind,
-    Plan,
-    changesBetween,
-    plain,
-    settingChanges,
-)
+from txlb.model._change import Change
+from txlb.model._changekind import ChangeKind
+from txlb.model._changes import changesBetween, settingChanges
 from txlb.model._checks import checkClock, checkItems, checkName, shown
+from txlb.model._conflict import Conflict
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, PEOPLE, ProxyHost
+from txlb.model._inheritedaddress import InheritedAddress
 from txlb.model._kept import keptWhereEqual
 from txlb.model._listeners import Listener, ListenerLike
 from txlb.model._mapper import HostMapper, convertMapperToModel
-from txlb.model._merge import Conflict, Merged, mergeServices
+from txlb.model._merge import mergeServices
+from txlb.model._merged import Merged
 from txlb.model._networks import parseNetwork, readNetwork
 from txlb.model._origins import ownedByPeople, withFound
+from txlb.model._plain import plain
+from txlb.model._plan import Plan
 from txlb.model._resources import ResourceProbe
 from txlb.model._services import ADMISSION_SETTINGS, ProxyService
+from txlb.model._tcpaddress import TCPAddress
+from txlb.model._unixaddress import PRIVATE, UNIXAddress
 
 __all__ = [
     "ADMISSION_SETTINGS",

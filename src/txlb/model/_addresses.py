@@ -1,5 +1,5 @@
 """
-Addresses: C{host:port}, C{*:80} and C{:80} for every interface, C{[::1]:80} for
+Reading addresses: C{host:port}, C{*:80} and C{:80} for every interface, C{[::1]:80} for
 IPv6, C{unix:/path} for a socket in the file system, C{systemd:name} for one that
 systemd has opened.
 """
@@ -9,22 +9,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from txlb.errors import AddressError
 from txlb.model._checks import shown
 from txlb.model._foreign import explainForeign
-from txlb.model.kinds import Account, Mode
-from txlb.model.settings import checkSettings, setting
+from txlb.model._inheritedaddress import INHERITED, InheritedAddress
+from txlb.model._tcpaddress import TCPAddress
+from txlb.model._unixaddress import UNIXAddress
+from txlb.model.settings import checkSettings
 
 #: What C{sun_path} holds on Linux, less the NUL at its end.
 MAX_UNIX_PATH = 107
-
-#: Permissions by which only the owner, and root, can connect to a UNIX socket.
-PRIVATE = 0o600
-
-#: What stands before the name of sockets that are inherited.
-INHERITED = "systemd:"
 
 #: What systemd takes as the name of a descriptor (C{fdname_is_valid}).
 _DESCRIPTOR_NAME = re.compile(r"[ -9;-~]{1,255}\Z")
@@ -34,113 +30,6 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 #: The name of a network interface as Linux takes it (C{dev_valid_name}), in
 #: printable ASCII alone, or its number.
 _ZONE = re.compile(r"(?!\.{1,2}\Z)[!-$&-.0-9;-Z\\^-~]{1,15}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class TCPAddress:
-    """
-    A place to listen on or to connect to by TCP.
-
-    @ivar host: an IP address without brackets, a host name, or C{""}, which
-        stands for every interface. A link-local address of IPv6 has its zone
-        behind it, C{fe80::1%eth0}; an IPv4 address that is mapped into IPv6 is
-        written as IPv4.
-    @ivar port: 1 to 65535; when listening from a program also 0, which lets the
-        system choose.
-    """
-
-    host: str
-    port: int
-
-    @property
-    def isLiteral(self) -> bool:
-        """
-        Whether C{host} is an IP address, so that there is nothing to resolve.
-        """
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        return True
-
-    def __str__(self) -> str:
-        host = self.host or "*"
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class UNIXAddress:
-    """
-    A stream socket in the file system. Its mode, user and group are for listeners; the
-    address of a host has none.
-
-    @ivar path: at most 107 bytes of printable characters, as the kernel wants it.
-    @ivar mode: the permissions of the socket's file, 0 to C{0o777}. To connect takes
-        the permission to write.
-    @ivar user: the name or the number of the owner of the file; L{None} for
-        the user of the process.
-    @ivar group: the name or the number of its group; L{None} for the group that a new
-        file of the process has there.
-    """
-
-    path: str
-    mode: int = field(
-        default=PRIVATE,
-        kw_only=True,
-        metadata=setting(Mode(), "The permissions of the socket. Clients need the one to write."),
-    )
-    user: str | None = field(
-        default=None,
-        kw_only=True,
-        metadata=setting(
-            Account("user"),
-            "The owner of the socket. Only root can give it to another user.",
-            defaultDoc="the user of the process",
-        ),
-    )
-    group: str | None = field(
-        default=None,
-        kw_only=True,
-        metadata=setting(
-            Account("group"),
-            "The group of the socket. A user other than root can give it only to the user's own "
-            "groups.",
-            defaultDoc="the group that a new file has there",
-        ),
-    )
-
-    @property
-    def isLiteral(self) -> bool:
-        """
-        Always: there is nothing to resolve.
-        """
-        return True
-
-    def __str__(self) -> str:
-        return f"unix:{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class InheritedAddress:
-    """
-    The sockets that listen already when the process begins, as systemd hands
-    them over: those of one name.
-
-    @ivar name: C{FileDescriptorName=} of the socket unit, 1 to 255 printable ASCII
-        characters without a colon; by default the unit's own name.
-    """
-
-    name: str
-
-    @property
-    def isLiteral(self) -> bool:
-        """
-        Always: there is nothing to resolve.
-        """
-        return True
-
-    def __str__(self) -> str:
-        return f"{INHERITED}{self.name}"
 
 
 #: The address of a host, or of an open listener.

@@ -8,11 +8,13 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from txlb.errors import ModelError
-from txlb.model._addresses import Address, TCPAddress, UNIXAddress, parseHostAddress
+from txlb.model._addresses import Address, parseHostAddress
 from txlb.model._addresskinds import HOST_ADDRESS
 from txlb.model._checks import MAX_NAME_LENGTH, shown
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._made import Made, given
+from txlb.model._tcpaddress import TCPAddress
+from txlb.model._unixaddress import UNIXAddress
 from txlb.model.kinds import Boolean, Name, Whole, Word
 from txlb.model.settings import Since, checkSettings, setting, settingField
 

@@ -9,16 +9,12 @@ from collections.abc import Iterable
 from dataclasses import KW_ONLY, MISSING, dataclass, field
 
 from txlb.errors import ModelError
-from txlb.model._addresses import (
-    AddressLike,
-    InheritedAddress,
-    ListenAddress,
-    TCPAddress,
-    UNIXAddress,
-    placeOf,
-)
+from txlb.model._addresses import AddressLike, ListenAddress, placeOf
 from txlb.model._addresskinds import CLIENT_NETWORK, LISTEN_ADDRESS
+from txlb.model._inheritedaddress import InheritedAddress
 from txlb.model._made import Made, given
+from txlb.model._tcpaddress import TCPAddress
+from txlb.model._unixaddress import UNIXAddress
 from txlb.model.kinds import Seconds, Several, Word, textOf
 from txlb.model.settings import Since, checkSettings, setting, settingField
 

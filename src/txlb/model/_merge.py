@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from txlb.errors import ModelError
-from txlb.model._changes import shownValue
+from txlb.model._conflict import Conflict
 from txlb.model._groups import ProxyGroup
 from txlb.model._hosts import ProxyHost
+from txlb.model._merged import Merged
 from txlb.model._origins import ownedByPeople, withFound
 from txlb.model._services import ProxyService
 
@@ -24,52 +25,6 @@ _SETTINGS_WITHOUT = {
 }
 _INSIDE = {ProxyService: "groups", ProxyGroup: "hosts"}
 _THINGS = {ProxyService: "service", ProxyGroup: "group", ProxyHost: "host"}
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """
-    One thing that both sides have changed in different ways.
-
-    @ivar thing: C{service}, C{group} or C{host}.
-    @ivar key: the names of the service, the group and the host.
-    @ivar setting: the name of the setting; empty if one side has removed the thing, or if
-        both have added it with different settings.
-    @ivar before: the value before both changes.
-    @ivar mine: the live value; L{None} if the thing does not exist.
-    @ivar theirs: the value of the file, likewise.
-    """
-
-    thing: str
-    key: tuple[str, ...]
-    setting: str
-    before: Any
-    mine: Any
-    theirs: Any
-
-    def __str__(self) -> str:
-        what = f"{self.thing} {'/'.join(self.key)}"
-        if self.setting:
-            values = f"{shownValue(self.mine)} live and {shownValue(self.theirs)} in the file"
-            return f"{what}: {self.setting} is {values}; it was {shownValue(self.before)}"
-        if self.mine is None:
-            return f"{what} was removed live, and changed in the file"
-        if self.theirs is None:
-            return f"{what} was changed live, and removed in the file"
-        return f"{what} was added live and in the file, and is not the same"
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """
-    Both changes in one.
-
-    @ivar services: empty if there are conflicts.
-    @ivar conflicts: the settings and things that can't be merged.
-    """
-
-    services: tuple[ProxyService, ...]
-    conflicts: tuple[Conflict, ...] = ()
 
 
 def mergeServices(
