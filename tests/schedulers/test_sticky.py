@@ -302,6 +302,23 @@ class StickyTests(SynchronousTestCase):
         self.assertIsNotNone(scheduler.nextHost("192.0.2.1"))
         self.assertEqual(len(scheduler._ring), 2048)
 
+    def test_notComplete(self) -> None:
+        """
+        While points are still to come, each host has some of them or is at the end of the order,
+        so that a client gets any host that is not excluded.
+        """
+        for count in (3, 4000):
+            hosts = [FakeHost(f"h{number}") for number in range(count)]
+            scheduler = Sticky(Random(1))
+            scheduler.settle(everything=True)
+            for host in hosts:
+                scheduler.hostAdded(host)
+            scheduler.settle(everything=False)
+            self.assertIsNotNone(scheduler.nextDeadline())
+            self.assertEqual(set(scheduler.explain("192.0.2.1")), {host.key for host in hosts})
+            last = frozenset(host.key for host in hosts[:-1])
+            self.assertIs(scheduler.nextHost("192.0.2.1", last), hosts[-1])
+
     def test_droppedMeanwhile(self) -> None:
         """
         A host that goes for good and comes back while its points are still to be taken from the

@@ -4,9 +4,9 @@ Makes the configuration run that is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from txlb.errors import ChangeUnderWay
+from txlb.errors import ChangeUnderWay, ModelError
 from txlb.manager._applying import Applying
 from txlb.manager._observers import Observers
 from txlb.manager._running import Endings, Running
@@ -94,18 +94,23 @@ class Reconciler:
         Begin to make the wanted services run, in slices.
 
         @raise ChangeUnderWay: another such change is under way.
-        @raise ModelError: a scheduler that is new in a group raises. Nothing was
-            changed then.
         """
         self.refuseIfUnderWay()
         before = tuple(self._running.services.values())
         kept = keptWhereEqual(before, wanted)
-        self._check(kept)
-        self._underWay = Applying(kept, Way(before, kept, MOST), self._reconcile, self._ended)
+        self._underWay = Applying(
+            kept,
+            self._preparing(kept),
+            Way(before, kept, MOST),
+            self._reconcile,
+            self._ended,
+            self._running.seconds,
+        )
         return self._underWay
 
     def _ended(self) -> None:
         self._underWay = None
+        self._forgetPrepared()
 
     def _reconcile(
         self, wanted: Sequence[ProxyService], endings: Endings | None = None
@@ -113,7 +118,8 @@ class Reconciler:
         plan = self.plan(wanted)
         if not plan.changes and not endings:
             return ()
-        self._check(wanted)
+        for _ in self._preparing(wanted):
+            pass
         with self._observers.together() as events:
             for change in plan.changes:
                 self._tellOf(change)
@@ -121,24 +127,35 @@ class Reconciler:
         self._running.review()
         return tuple(events)
 
-    def _check(self, wanted: Sequence[ProxyService]) -> None:
+    def _preparing(self, wanted: Sequence[ProxyService]) -> Iterator[None]:
         """
-        Try the schedulers of plugins that are new in a group.
+        Fill the schedulers that are new in a group beside the present ones, some hosts at each
+        step.
+
+        @raise ModelError: while it is iterated over, one of them raises. Nothing was changed
+            then.
         """
-        pools = self._running.pools
+        running = self._running
         for service in wanted:
-            if self._running.services.get(service.name) is service:
+            if running.services.get(service.name) is service:
                 continue
             for group in service.groups:
-                pool = pools.get((service.name, group.name))
-                if pool is not None and pool.settings.scheduler == group.scheduler:
-                    continue
-                if schedulerKind(group.scheduler).isOwn:
-                    continue
-                if pool is None:
-                    checkPolicy(service.name, group, (), self._running.seconds)
-                else:
-                    pool.checkScheduler(group)
+                kind = schedulerKind(group.scheduler)
+                pool = running.pools.get((service.name, group.name))
+                try:
+                    if pool is None:
+                        if not kind.isOwn:
+                            checkPolicy(service.name, group, running.seconds)
+                    # With more hosts than it takes it has to wait until some have gone.
+                    elif kind.maxHosts is None or pool.readyCount <= kind.maxHosts:
+                        yield from pool.preparing(group)
+                except ModelError:
+                    self._forgetPrepared()
+                    raise
+
+    def _forgetPrepared(self) -> None:
+        for pool in self._running.pools.values():
+            pool.forgetPrepared()
 
     def _tellOf(self, change: Change) -> None:
         """

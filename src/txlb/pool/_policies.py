@@ -49,6 +49,7 @@ class PolicyMaker:
         self._random = random
         self._announcer = announcer
         self._word: str | None = None
+        self._prepared: tuple[str, Mapping[str, float], IScheduler] | None = None
         self._faults: deque[float] = deque(maxlen=MOST_FAULTS)
         self.replaced = ""
 
@@ -78,19 +79,41 @@ class PolicyMaker:
         self.replaced = ""
 
     @property
-    def isOwn(self) -> bool:
+    def wasMade(self) -> bool:
         """
-        Whether the policy in use is one of txlb's own, and was made here.
+        Whether the policy in use was made here, of its word, so that nothing else has it.
         """
-        word = self._word
-        return word is not None and word in schedulerWords() and schedulerKind(word).isOwn
+        return self._word is not None
+
+    def prepare(self, group: ProxyGroup) -> IScheduler | None:
+        """
+        Make the policy that a group wants, for L{makeSafely}.
+
+        @return: the policy; L{None} if it was made already.
+        @raise Exception: its factory raises.
+        """
+        word, settings = group.scheduler, group.schedulerSettings
+        if self._prepared is not None and self._prepared[:2] == (word, settings):
+            return None
+        made = makePolicy(word, group, self._seconds, self._random)
+        self._prepared = word, settings, made
+        return made
+
+    def forgetPrepared(self) -> None:
+        """
+        Drop the policy that L{prepare} has made, if it is not used yet.
+        """
+        self._prepared = None
 
     def makeSafely(self, word: str) -> IScheduler:
         """
-        Make the policy that is used from now on, of its word. If its factory raises,
-        C{roundr} stands in.
+        Make the policy that is used from now on, of its word, or take the one that was
+        prepared. If its factory raises, C{roundr} stands in.
         """
         self.chose(word)
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[:2] == (word, self._settings().schedulerSettings):
+            return prepared[2]
         try:
             return self._made(word)
         except Exception as error:  # noqa: BLE001 - a plugin's factory may raise anything
@@ -150,21 +173,26 @@ def makePolicy(
     return schedulerFactory(word, random=random, settings=known)
 
 
-def checkPolicy(
-    serviceName: str, group: ProxyGroup, hosts: Iterable[IHost], seconds: Callable[[], float]
-) -> None:
+def checkPolicy(serviceName: str, group: ProxyGroup, seconds: Callable[[], float]) -> None:
     """
-    Make the policy of a group for trial, and let it hold hosts. Nothing is changed.
+    Make the policy of a group for trial. Nothing is changed.
 
     @raise ModelError: that raises.
     """
     try:
-        _holding(makePolicy(group.scheduler, group, seconds), hosts)
+        makePolicy(group.scheduler, group, seconds)
     except Exception as error:
-        raise ModelError(
-            f"scheduler {group.scheduler!r} can't be used for group {group.name!r} of service "
-            f"{serviceName!r}: it raises {error!r}"
-        ) from error
+        raise cannotUse(serviceName, group, error) from error
+
+
+def cannotUse(serviceName: str, group: ProxyGroup, error: Exception) -> ModelError:
+    """
+    Return the error for a policy that raises as it is made or given the hosts.
+    """
+    return ModelError(
+        f"scheduler {group.scheduler!r} can't be used for group {group.name!r} of service "
+        f"{serviceName!r}: it raises {error!r}"
+    )
 
 
 def _holding(policy: IScheduler, hosts: Iterable[IHost]) -> IScheduler:

@@ -26,7 +26,7 @@ from txlb.pool._host import Host
 from txlb.pool._lease import Lease
 from txlb.pool._members import Ending, Members
 from txlb.pool._outcome import Outcome
-from txlb.pool._policies import PolicyMaker, checkPolicy
+from txlb.pool._policies import PolicyMaker, cannotUse
 from txlb.pool._queue import Queue
 from txlb.pool._rotation import Rotation
 from txlb.pool._snapshots import GroupSnapshot, HostSnapshot, hostSnapshot
@@ -240,7 +240,7 @@ class HostPool:
             self._members.remove(group, ending, now)
             # Now the pool has only hosts that the new policy takes as well.
             if group.scheduler != before.scheduler or self._wantsAnew(before, group):
-                forget = self._policies.isOwn
+                forget = self._policies.wasMade
                 made = self._policies.makeSafely(group.scheduler)
                 self._rotation.useSafely(made, forget=forget)
             self._members.follow(group, ending, now)
@@ -353,19 +353,35 @@ class HostPool:
         wanted = self.settings
         if isinstance(scheduler, str):
             wanted = replace(wanted, scheduler=scheduler)
-        self._rotation.use(self._policies.make(scheduler), forget=self._policies.isOwn)
+        self._rotation.use(self._policies.make(scheduler), forget=self._policies.wasMade)
         self._policies.chose(scheduler)
         self.settings = wanted
         self._rotation.settle()
 
-    def checkScheduler(self, group: ProxyGroup) -> None:
+    def preparing(self, group: ProxyGroup) -> Iterator[None]:
         """
-        Try the scheduler of a group with the hosts that may be chosen now. Nothing is
-        changed.
+        Fill the policy that a group wants beside the present one, some hosts at each step, if it
+        is another one. Then L{follow} of such a group uses it without delay.
 
-        @raise ModelError: the scheduler raises.
+        @raise ModelError: while it is iterated over, the policy raises as it is made or given
+            the hosts that may be chosen now. Nothing has changed then.
         """
-        checkPolicy(self.service, group, self._rotation.held.values(), self.seconds)
+        if group.scheduler == self.settings.scheduler:
+            return
+        try:
+            made = self._policies.prepare(group)
+            if made is not None:
+                yield from self._rotation.prepare(made)
+        except Exception as error:
+            self._policies.forgetPrepared()
+            raise cannotUse(self.service, group, error) from error
+
+    def forgetPrepared(self) -> None:
+        """
+        Drop a policy that was prepared and is not used yet.
+        """
+        self._policies.forgetPrepared()
+        self._rotation.forgetPrepared()
 
     # What is reported about hosts
 

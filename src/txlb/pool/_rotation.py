@@ -10,7 +10,7 @@ here knows of leases or of time.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from txlb.interfaces import (
     IHost,
@@ -19,9 +19,13 @@ from txlb.interfaces import (
     ISettlingScheduler,
     ITimedScheduler,
 )
+from txlb.pool._handover import Handover
 from txlb.pool._health import HealthState
 from txlb.pool._host import Host
 from txlb.schedulers import Key
+
+#: The hosts that one step of L{Rotation.prepare} gives to a policy.
+AT_ONCE = 50
 
 #: Makes a policy in place of one that raised, with the hosts that it holds. It does
 #: not raise itself.
@@ -50,6 +54,7 @@ class Rotation:
         self._full: dict[Key, Host] = {}
         self._up: dict[Key, Host] = {}
         self._upBackups: dict[Key, Host] = {}
+        self._handover: Handover | None = None
         self._take(scheduler)
 
     def _take(self, scheduler: IScheduler) -> None:
@@ -57,6 +62,11 @@ class Rotation:
         Ask another policy from now on, which knows the held hosts by now.
         """
         self.scheduler = scheduler
+        # What is told of every change of a host.
+        self._told: IScheduler | Handover = scheduler
+        if self._handover is not None:
+            self._handover.present = scheduler
+            self._told = self._handover
         # Looked up once: a look-up of an interface costs as much as a pick.
         self._sampling: ISamplingScheduler | None = ISamplingScheduler(scheduler, None)
         self._timed: ITimedScheduler | None = ITimedScheduler(scheduler, None)
@@ -126,15 +136,15 @@ class Rotation:
         key, ready = host.key, host.ready
         try:
             if ready and host.held:
-                self.scheduler.hostChanged(host)
+                self._told.hostChanged(host)
             elif ready:
                 self._held[key] = host
                 host.held = True
-                self.scheduler.hostAdded(host)
+                self._told.hostAdded(host)
             elif host.held:
                 del self._held[key]
                 host.held = False
-                self.scheduler.hostRemoved(host)
+                self._told.hostRemoved(host)
         except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
             self._failed(error)
         # A host that has never been checked is not known to be down.
@@ -152,7 +162,7 @@ class Rotation:
         """
         if host.held and host.maxConnections is None:
             try:
-                self.scheduler.hostChanged(host)
+                self._told.hostChanged(host)
             except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
                 self._failed(error)
         else:
@@ -180,19 +190,52 @@ class Rotation:
 
     # The policy
 
+    def prepare(self, scheduler: IScheduler) -> Iterator[None]:
+        """
+        Give another policy the hosts, some at each step, while the present one chooses. Then
+        L{use} of that policy takes no time.
+
+        @raise Exception: while it is iterated over, the policy raises. Nothing has changed then.
+        """
+        handover = self._handover = Handover(self.scheduler, scheduler)
+        self._told = handover
+        hosts = list(self._held.values())
+        for begin in range(0, len(hosts), AT_ONCE):
+            # Some of them may be held no more.
+            handover.give(host for host in hosts[begin : begin + AT_ONCE] if host.held)
+            yield
+            if handover.error is not None or handover is not self._handover:
+                break
+        if handover.error is not None:
+            self.forgetPrepared()
+            raise handover.error
+
+    def forgetPrepared(self) -> None:
+        """
+        Drop the policy that L{prepare} was given, if it is not used yet.
+        """
+        self._handover, self._told = None, self.scheduler
+
     def use(self, scheduler: IScheduler, *, forget: bool = False) -> None:
         """
         Choose by another policy from now on. If it raises as it is given the hosts,
         so does this, and nothing has changed.
 
+        @param scheduler: the policy. If it was prepared, it gets the hosts that are missing.
         @param forget: whether the policy so far is dropped without being told that the hosts
             are gone, which takes long for thousands of them: nothing else has it.
         """
-        before = self.scheduler
+        before, prepared = self.scheduler, self._handover
         if scheduler is before:
             return
-        for host in self._held.values():
-            scheduler.hostAdded(host)
+        self.forgetPrepared()
+        if prepared is not None and prepared.coming is scheduler:
+            prepared.give(self._held.values())
+            if prepared.error is not None:
+                raise prepared.error
+        else:
+            for host in self._held.values():
+                scheduler.hostAdded(host)
         self._take(scheduler)
         if not forget:
             self._dismiss(before)

@@ -60,6 +60,10 @@ SLICE = 2048
 AT_ONCE = 16_384
 PAUSE = 0.005
 
+#: Points that one host gets or loses in a row, so that a ring which is not complete yet has some of
+#: each host.
+IN_A_ROW = 128
+
 #: More points than a ring can have.
 ENOUGH = 1 << 40
 
@@ -223,11 +227,11 @@ class Sticky(Scheduler):
             owner.points = max(wanted, before - most)
             places = placesOf(keyBytes(owner.key), owner.points, before)
             self._ring.remove(owner.number, places)
-        if owner.points == wanted:
-            del self._stale[owner]
-            if self._owners.get(owner.key) is not owner:
-                # It was dropped, and has no points any more.
-                self._free.append(owner.number)
+        if owner.points != wanted:
+            self._stale[owner] = None
+        elif self._owners.get(owner.key) is not owner:
+            # It was dropped, and has no points any more.
+            self._free.append(owner.number)
         return abs(owner.points - before)
 
     def _work(self, most: int) -> None:
@@ -235,7 +239,9 @@ class Sticky(Scheduler):
         Let points come and go, so many at most.
         """
         while self._stale and most > 0:
-            most -= self._fit(next(iter(self._stale)), most)
+            owner = next(iter(self._stale))
+            del self._stale[owner]
+            most -= self._fit(owner, min(most, IN_A_ROW))
 
     def settle(self, everything: bool) -> None:
         self._driven = True
@@ -278,12 +284,15 @@ class Sticky(Scheduler):
 
     def _order(self, place: int) -> Iterator[IHost]:
         """
-        Yield the held hosts in the order of a client, each once for each of its points.
+        Yield the held hosts in the order of a client, each once for each of its points; then all
+        of them, if some may have no point yet.
         """
         for number in self._ring.walk(place):
             host = self._hostOf[number]
             if host is not None:
                 yield host
+        if self._stale:
+            yield from self.hosts.values()
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """
