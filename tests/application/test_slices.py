@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -27,7 +29,7 @@ from txlb.application._slices import Slices
 from txlb.config import loadConfiguration
 from txlb.errors import ChangeStopped, ChangeUnderWay, ListenError, ModelError, TxlbError
 from txlb.manager import _reconcile
-from txlb.model import HealthCheck, Plan, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import HealthCheck, Listener, Plan, ProxyGroup, ProxyHost, ProxyService
 
 
 @implementer(IReactorFromThreads)
@@ -263,20 +265,160 @@ class InSlicesTests(ServiceCase):
 
     def test_listeners(self) -> None:
         """
-        A new service listens from the end of the change on, and one that goes has a host until
-        then.
+        A new service listens when all services are there, and one that goes has a host as long as
+        it listens.
         """
         mail = ProxyService("mail", [f"127.0.0.1:{self.freePort()}"], [GROUP], relay="portable")
         self.lbs.apply([self.web(), mail])
         news = ProxyService("news", [f"127.0.0.1:{self.freePort()}"], [GROUP], relay="portable")
         change = self.lbs.applyInSlices([self.web(3), news])
+        seen = []
         while self.goesOn(not change.called):
-            self.assertEqual(self.lbs.getProxyNames(), ["web", "mail"])
-            self.assertEqual(self.manager.getPool("mail").readyCount, 1)
+            names = self.lbs.getProxyNames()
+            if names not in seen:
+                seen.append(names)
+            if "mail" in names:
+                self.assertEqual(self.manager.getPool("mail").readyCount, 1)
+            if "news" in names:
+                self.assertEqual(self.manager.getPool("news").readyCount, 1)
+                self.assertTrue(self.lbs.getProxyService("news").addresses)
             self.turn()
         self.successResultOf(change)
-        self.assertEqual(self.lbs.getProxyNames(), ["web", "news"])
-        self.assertTrue(self.lbs.getProxyService("news").addresses)
+        self.assertEqual(seen, [["web", "mail"], ["web"], ["web", "news"]])
+        self.assertEqual(list(self.manager.services), ["web", "news"])
+
+    def many(self, count: int = 6) -> list[ProxyService]:
+        """
+        Services with a listener each.
+        """
+        return [
+            ProxyService(f"s{number}", [f"127.0.0.1:{self.freePort()}"], [GROUP], relay="portable")
+            for number in range(count)
+        ]
+
+    def watchOpened(self) -> list[Any]:
+        """
+        Note the listeners that the balancer opens.
+        """
+        opened: list[Any] = []
+        engine = self.lbs.engine
+        open_ = engine.open
+
+        def noted(configured: Listener) -> Any:
+            opened.append(open_(configured))
+            return opened[-1]
+
+        self.patch(engine, "open", noted)
+        return opened
+
+    def isFree(self, listener: Any) -> bool:
+        """
+        Return whether another program could listen where a listener did.
+        """
+        address = listener.addresses[0]
+        with socket.socket() as sock:
+            try:
+                sock.bind((address.host, address.port))
+            except OSError:
+                return False
+        return True
+
+    def test_manyListeners(self) -> None:
+        """
+        Listeners are opened one by one before anything is changed, and closed one by one. None
+        of the old ones is closed before all services are there, and each service that is gone
+        has no listener any more.
+        """
+        old = self.many()
+        self.lbs.apply(old)
+        new = self.many()
+        opened = self.watchOpened()
+        change = self.lbs.applyInSlices([replace(each, name=f"new{each.name}") for each in new])
+        counts, before = [0], list(self.lbs._listeners())
+        closed = [each.listener for each in before]
+        while self.goesOn(not change.called):
+            if len(opened) != counts[-1]:
+                counts.append(len(opened))
+                self.assertEqual(list(self.manager.services), [each.name for each in old])
+            if any(map(self.isFree, closed)):
+                self.assertEqual(len(self.manager.services), 12)
+                break
+            self.turn()
+        while self.goesOn(not change.called):
+            self.turn()
+            listening = {each.serviceName for each in self.lbs._listeners()}
+            self.assertLessEqual(listening, set(self.manager.services))
+        self.successResultOf(change)
+        self.assertEqual(counts, list(range(7)))
+        self.assertTrue(all(map(self.isFree, closed)))
+        self.assertEqual([each.listener for each in self.lbs._listeners()], opened)
+        self.assertTrue(all(each.isAccepting for each in self.lbs._listeners()))
+        self.assertEqual(self.lbs.getProxyNames(), [f"news{number}" for number in range(6)])
+
+    def test_oneTaken(self) -> None:
+        """
+        If one of many addresses can't be had, those that were opened are closed, and all is as
+        before.
+        """
+        wanted = self.many()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            wanted[4] = replace(wanted[4], listeners=[f"127.0.0.1:{taken.getsockname()[1]}"])
+            opened = self.watchOpened()
+            before = self.manager.services["web"]
+            change = self.lbs.applyInSlices([*wanted, self.web(5)])
+            while self.goesOn(not change.called):
+                self.assertIs(self.manager.services["web"], before)
+                self.turn()
+            self.failureResultOf(change, ListenError)
+        self.assertEqual(len(opened), 4)
+        self.assertTrue(all(map(self.isFree, opened)))
+        self.assertEqual(self.lbs.getProxyNames(), ["web"])
+        self.assertEqual((list(self.manager.services), self.weights()), (["web"], [1] * 4))
+
+    def test_stoppedAtListeners(self) -> None:
+        """
+        If the balancer is stopped while listeners are opened, or put in use, or closed, none is
+        left open, and it starts again with the services that are there.
+        """
+        for count in (2, 5, 8, 14, 20, 26, 32, 38):
+            wanted = self.many(3)
+            opened = self.watchOpened()
+            before = [each.listener for each in self.lbs._listeners()]
+            change = self.lbs.applyInSlices(wanted)
+            self.turn(count)
+            self.successResultOf(self.lbs.stopService())
+            if change.called and not self.resultOf(change):
+                self.failureResultOf(change, ChangeStopped)
+            self.assertTrue(all(map(self.isFree, (*opened, *before))), count)
+            names = list(self.manager.services)
+            self.start()
+            self.assertEqual([each.serviceName for each in self.lbs._listeners()], names)
+            self.assertTrue(all(each.isAccepting for each in self.lbs._listeners()))
+
+    def resultOf(self, change: Deferred[Any]) -> bool:
+        """
+        Return whether a change was done.
+        """
+        return not isinstance(change.result, Failure)
+
+    def test_owner(self) -> None:
+        """
+        A listener that belongs to another service after the change serves clients all the time.
+        """
+        address = self.lbs.getProxyService("web").addresses[0]
+        listener = self.lbs.getProxyService("web").listener
+        mail = replace(self.web(), name="mail", listeners=[str(address)])
+        change = self.lbs.applyInSlices([mail])
+        while self.goesOn(not change.called):
+            (name,) = self.lbs.getProxyNames()
+            self.assertIn(name, self.manager.services)
+            self.assertIs(self.lbs.getProxyService(name).listener, listener)
+            self.assertTrue(self.lbs.getProxyService(name).isAccepting)
+            self.turn()
+        self.successResultOf(change)
+        self.assertEqual((self.lbs.getProxyNames(), list(self.manager.services)), (["mail"],) * 2)
 
     def test_nothingDone(self) -> None:
         """
@@ -289,7 +431,9 @@ class InSlicesTests(ServiceCase):
         self.turn(20)
         self.failureResultOf(change, ListenError)
         wrong = replace(self.web(5), groups=(replace(GROUP, check=HealthCheck("nonsense")),))
-        self.failureResultOf(self.lbs.applyInSlices([wrong]), TxlbError)
+        change = self.lbs.applyInSlices([wrong])
+        self.turn(20)
+        self.failureResultOf(change, TxlbError)
         self.assertEqual(self.weights(), [1] * 4)
         self.manager.setWeight("web", "main", "h0", 7)
 
@@ -353,7 +497,7 @@ class InSlicesTests(ServiceCase):
         self.assertRaises(ChangeUnderWay, self.manager.setWeight, "web", "main", "h0", 7)
         self.file(6)
         second, third = self.lbs.reload(), file.drift()
-        self.turn(30)
+        self.turn(60)
         self.assertEqual(len(self.successResultOf(first).changes), 4)
         self.assertEqual(done, [[5] * 4])
         self.assertEqual(len(self.successResultOf(second).changes), 4)

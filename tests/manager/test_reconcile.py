@@ -33,7 +33,7 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
 )
-from txlb.pool import Attempt, Event, EventKind, Lease
+from txlb.pool import Attempt, Event, EventKind, Lease, _rotation
 from txlb.schedulers import SCHEDULERS, Scheduler, registerScheduler
 
 
@@ -517,6 +517,77 @@ class FaultyPolicyTests(SynchronousTestCase):
         manager.setScheduler("web", "two", "picky")
         self.assertEqual((pool.scheduler.name, pool.snapshot().replaced), ("picky", ""))
 
+    def test_inSlices(self) -> None:
+        """
+        A policy of a plugin gets its hosts in slices, before anything is changed, and after that
+        it is used at once. If one of two raises, neither group has another one.
+        """
+        self.patch(_rotation, "AT_ONCE", 1)
+        for raises in ("", "added c"):
+            Picky.raising.clear()
+            manager = self.manager()
+            (service,) = manager.services.values()
+            Picky.raising.add(raises)
+            groups = [replace(each, scheduler="picky") for each in service.groups[::-1]]
+            applying = manager.applying([replace(service, groups=tuple(groups))])
+            pools = [manager.getPool("web", name) for name in ("one", "three")]
+            names = ["roundr", "leastc"]
+            # Five hosts, of which the second group has three.
+            for _ in range(4):
+                self.assertTrue(applying.goOn())
+                self.assertEqual([pool.scheduler.name for pool in pools], names)
+                self.assertEqual(disagreements(manager), [])
+            if raises:
+                # The policy that raised is known at the next step.
+                self.assertTrue(applying.goOn())
+                error = self.assertRaises(ModelError, applying.goOn)
+                self.assertIn("for group 'one' of service 'web'", str(error))
+                self.assertFalse(applying.letGo())
+                applying.finish()
+                self.assertEqual(applying.events, [])
+                manager.setWeight("web", "one", "a", 5)
+            else:
+                while applying.letGo():
+                    self.assertEqual(disagreements(manager), [])
+                applying.finish()
+                names = ["picky", "picky"]
+            self.assertEqual([pool.scheduler.name for pool in pools], names)
+            self.assertEqual(disagreements(manager), [])
+
+    def test_pace(self) -> None:
+        """
+        After a slice that takes long the next ones have half of the changes, but not fewer than
+        some; when slices are short again they have more, up to as many as before.
+        """
+        now = [0.0]
+        took = [0.02] * 4 + [0.01] * 2 + [0.001] * 4
+        self.patch(_reconcile, "MOST", 64)
+        names = [f"h{number}" for number in range(600)]
+        manager = ProxyManager(
+            [ProxyService("web", ["127.0.0.1:80"], [ProxyGroup("one", "roundr", True)])],
+            seconds=lambda: now[0],
+        )
+        (service,) = manager.services.values()
+        group = replace(service.groups[0], hosts=hosts(*names))
+        applying = manager.applying([replace(service, groups=(group,))])
+        pool = manager.getPool("web", "one")
+        added: list[int] = []
+
+        def noted(event: Event) -> None:
+            if event.kind is EventKind.HOST_ADDED:
+                added[-1] += 1
+                if added[-1] == 1:
+                    now[0] += took[len(added) - 1]
+
+        manager.subscribe(noted)
+        for _ in took:
+            added.append(0)
+            self.assertTrue(applying.goOn())
+            self.assertEqual(len(pool.hosts), sum(added))
+        # One of the first is the change of the service.
+        self.assertEqual(added, [63, 32, 20, 20, 20, 20, 20, 40, 64, 64])
+        applying.stop()
+
     def test_refused(self) -> None:
         """
         A policy that raises is refused for a group that is new, or has another one.
@@ -708,6 +779,8 @@ class FaultyPolicyTests(SynchronousTestCase):
             if number == 4 and slices == 3:
                 applying.stop()
         self.assertFalse(applying.goOn())
+        while applying.letGo():
+            self.assertEqual(disagreements(manager), [])
         applying.finish()
         if number < 4:
             self.assertEqual(list(manager.services.values()), list(applying.wanted))

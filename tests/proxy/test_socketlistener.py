@@ -80,6 +80,20 @@ class ListenerTests(ListenerCase):
         self.assertIn("Listener", door.logPrefix())
         self.assertGreaterEqual(door.fileno(), 0)
 
+    def test_turnedAway(self) -> None:
+        """
+        A listener that is to be closed is told before to let no new client in. The clients that
+        are in the backlog are taken when it is closed.
+        """
+        listener = self.listen()
+        client = self.connectTo(listener)
+        listener.turnAway()
+        listener.turnAway()
+        self.assertEqual(self.accepted, [])
+        listener.close()
+        self.assertEqual([peer for _, peer in self.accepted], [client.getsockname()])
+        self.assertRaises(ConnectionRefusedError, self.connectTo, listener)
+
     def test_close(self) -> None:
         """
         Those in the backlog have been told that they are connected: they are

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from txlb.application._listener import ProxyListener
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only looked for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """
-    One wanted listener.
+    One wanted listener. It is equal to itself only.
 
     @ivar index: its index in the service's listeners, from 0.
     @ivar name: its name: the service's name, with C{-1}, C{-2} and so on appended if
@@ -59,8 +60,9 @@ def placesOf(services: Iterable[ProxyService]) -> list[Place]:
 
 class Arrangement:
     """
-    One change of a balancer's listeners. First L{open}; then, when everything else has
-    been changed, L{settle}, or else L{undo}.
+    One change of a balancer's listeners. First L{opening}, which may fail; then, when the
+    services that are wanted are there, L{settling}; or else L{undo}. The first and the last are
+    done step by step, so that clients are served between the steps.
 
     @param present: the present listeners.
     """
@@ -75,33 +77,42 @@ class Arrangement:
         self._places = placesOf(services)
         #: The listener that is at the address already, for each place that has one.
         self._kept: dict[Place, ProxyListener] = {}
+        #: The new listeners that have no L{ProxyListener} yet.
         self._opened: dict[Place, AnyListener] = {}
         #: The sockets whose files were changed, as they are and as they were.
         self._changed: list[tuple[UNIXAddress, UNIXAddress]] = []
-        left = [(each, each.serviceName, each.configured.place) for each in present]
+        #: The listeners to close.
+        self._unused: list[AnyListener] = []
+        left = dict.fromkeys(present)
         for sameService in (True, False):
-            for place in self._places:
-                if place in self._kept or not (sameService or place.listener.isFixed):
+            found: dict[object, list[ProxyListener]] = {}
+            for each in reversed(left):
+                place = each.configured.place
+                found.setdefault((each.serviceName, place) if sameService else place, []).append(
+                    each
+                )
+            for wanted in self._places:
+                if wanted in self._kept or not (sameService or wanted.listener.isFixed):
                     continue
-                for each in left:
-                    owner = each[1] if sameService else place.serviceName
-                    if (owner, each[2]) == (place.serviceName, place.listener.place):
-                        self._kept[place] = each[0]
-                        left.remove(each)
-                        break
-        self._left = [each[0] for each in left]
+                place = wanted.listener.place
+                there = found.get((wanted.serviceName, place) if sameService else place)
+                if there:
+                    self._kept[wanted] = each = there.pop()
+                    del left[each]
+        self._left = list(left)
 
-    def open(self, engine: Engine) -> None:
+    def opening(self, engine: Engine) -> Iterator[None]:
         """
         Listen at new addresses, without accepting, and accept the clients in the
-        backlogs of listeners that go.
+        backlogs of listeners that go. Each step opens one listener.
 
-        @raise ListenError: the balancer can't listen on an address.
+        @raise ListenError: while it is iterated over, the balancer can't listen on an address.
         """
         for place in self._places:
             kept = self._kept.get(place)
             if kept is None or kept.listener is None:
                 self._opened[place] = self._open(engine, place.listener)
+                yield
         for place, kept in self._kept.items():
             self._changeSocket(kept, place.listener.address)
         for each in self._left:
@@ -147,57 +158,93 @@ class Arrangement:
 
     def undo(self) -> None:
         """
-        Close the new listeners, and give changed socket files their former rights.
+        Close the new listeners that are not in use yet, and those that are in use no more,
+        and give changed socket files their former rights.
         """
-        for listener in self._opened.values():
-            listener.close()
+        self._unused.extend(self._opened.values())
         self._opened.clear()
+        for _ in self._closing():
+            pass
         for wanted, present in self._changed:
             with contextlib.suppress(ListenError):
                 changeSocket(wanted, present)
         self._changed.clear()
 
-    def settle(self, engine: Engine | None) -> None:
+    def _closing(self) -> Iterator[None]:
         """
-        Apply the new listeners, after everything else has been changed.
+        Close the listeners that are not used, first to new clients.
+        """
+        for listener in self._unused:
+            listener.turnAway()
+            yield
+        while self._unused:
+            self._unused.pop(0).close()
+            yield
+
+    def settling(self, engine: Engine | None) -> Iterator[None]:
+        """
+        Apply the new listeners, when the services are there and the engine has their frontends.
+        The listeners that stay, and the names of all, change in the first step. Each of the
+        others begins to use a new listener, or closes one.
         """
         proxies = self._balancer.proxies
+        self._changed.clear()
         # Names may be exchanged.
         proxies.namedServices.clear()
-        arranged, unused = [], []
+        arranged: dict[Place, ProxyListener] = {}
+        spare: dict[str, list[ProxyListener]] = {}
+        for left in reversed(self._left):
+            spare.setdefault(left.serviceName, []).append(left)
         for place in self._places:
-            opened = self._opened.get(place)
-            each = self._kept.get(place) or self._spare(place.serviceName)
-            listener = opened or (each.listener if place in self._kept and each else None)
-            if engine is not None and listener is not None:
-                engine.give(listener, place.serviceName, place.listener)
-            if each is None:
-                each = ProxyListener(self._balancer, place.serviceName, place.index)
-                each.setName(place.name)
-                each.become(place.serviceName, place.index, place.name, listener)
-                each.setServiceParent(proxies)
-            else:
-                proxies.namedServices[place.name] = each
-                unused.append(each.become(place.serviceName, place.index, place.name, listener))
-            arranged.append(each)
-        for each in self._left:
-            unused.append(each.release())
-            each.running = 0
-            each.parent = None
-        proxies.services[:] = arranged
-        for listener in unused:
-            if listener is not None:
-                listener.close()
+            kept = self._kept.get(place)
+            if kept is None and not spare.get(place.serviceName):
+                continue
+            # A listener of the service that is left over moves.
+            each = arranged[place] = kept or spare[place.serviceName].pop()
+            if engine is not None and kept is not None and kept.listener is not None:
+                engine.give(kept.listener, place.serviceName, place.listener)
+            proxies.namedServices[place.name] = each
+            # One that moves listens where it does until its step comes.
+            each.become(place.serviceName, place.index, place.name, each.listener)
+        for left in chain.from_iterable(spare.values()):
+            self._release(left, left.release())
+            left.running = 0
+            left.parent = None
+        proxies.services[:] = arranged.values()
+        yield
+        for place in self._places:
+            if place in self._opened or place not in self._kept:
+                self._settleAt(place, engine, arranged)
+                yield
+        proxies.services[:] = [arranged[place] for place in self._places]
+        yield from self._closing()
 
-    def _spare(self, serviceName: str) -> ProxyListener | None:
+    def _settleAt(
+        self, place: Place, engine: Engine | None, arranged: dict[Place, ProxyListener]
+    ) -> None:
         """
-        Find a listener of the service that is left over: it has moved.
+        Begin to use the new listener of a place.
         """
-        for each in self._left:
-            if each.serviceName == serviceName:
-                self._left.remove(each)
-                return each
-        return None
+        listener, each = self._opened.pop(place, None), arranged.get(place)
+        if engine is not None and listener is not None:
+            engine.give(listener, place.serviceName, place.listener)
+        if each is None:
+            each = arranged[place] = ProxyListener(self._balancer, place.serviceName, place.index)
+            each.setName(place.name)
+            each.become(place.serviceName, place.index, place.name, listener)
+            each.setServiceParent(self._balancer.proxies)
+        else:
+            old = each.become(place.serviceName, place.index, place.name, listener)
+            self._release(each, old)
+
+    def _release(self, before: ProxyListener, listener: AnyListener | None) -> None:
+        """
+        Close a listener later. Clients in the backlog of an inherited socket would wait in vain.
+        """
+        if listener is not None:
+            if before.running:
+                listener.drain()
+            self._unused.append(listener)
 
 
 def _mayOverlap(ours: ListenAddress, wanted: ListenAddress) -> bool:

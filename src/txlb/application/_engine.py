@@ -158,7 +158,15 @@ class Engine:
         Serve the manager's services as they are now. Services that stay go on; those
         that are gone accept no new clients.
         """
-        services = self._manager.services
+        for _ in self.configuring():
+            pass
+
+    def configuring(self) -> Iterator[None]:
+        """
+        Do the same as L{configure}, with one service at each step. The services don't change
+        meanwhile.
+        """
+        services = dict(self._manager.services)
         for name in [name for name in self._frontends if name not in services]:
             frontend = self._frontends.pop(name)
             frontend.close()
@@ -173,6 +181,7 @@ class Engine:
                 known.configure(self._loop)
             if self.started and known.relay.name != before:
                 self._tellRelay(known)
+            yield
         # In the manager's order.
         self._frontends = {name: self._frontends[name] for name in services}
 

@@ -238,17 +238,20 @@ class ConfigurationFile:
             raise failure from error
 
     async def _reload(self, discard: bool) -> Plan:
-        new = await self._read(None)
-        ahead = await self._ahead(new, discard)
-        await self._balancer.applyInSlices(ahead.services)
-        self.loaded = ahead.loaded
-        self.lastError = None
-        if len(new.tostring()) > SMALL:
-            # Another check for all hosts takes its time, as the last slice did.
-            await self._balancer.slices.pause()
-        for follower in self._followers:
-            follower(self.loaded)
-        await self._balancer.slices.run(self._tell(ahead.plan))
+        slices = self._balancer.slices
+        with slices.working():
+            new = await self._read(None)
+            ahead = await self._ahead(new, discard)
+            await self._balancer.applyInSlices(ahead.services)
+            self.loaded = ahead.loaded
+            self.lastError = None
+            if len(new.tostring()) > SMALL:
+                # Another check for all hosts takes its time, as the last slice did.
+                await slices.pause()
+            for follower in self._followers:
+                follower(self.loaded)
+                await slices.rest()
+            await slices.run(self._tell(ahead.plan))
         return ahead.plan
 
     def _tell(self, plan: Plan) -> Iterator[None]:
@@ -261,7 +264,9 @@ class ConfigurationFile:
         _log.info(
             "{path} was loaded again, {count} changes", path=self.path, count=len(plan.changes)
         )
-        for change in self.unsaved().changes:
+        unsaved = self.unsaved().changes
+        yield
+        for change in unsaved:
             _log.warn(
                 "{path}: changed live and not in the file: {line}", path=self.path, line=str(change)
             )

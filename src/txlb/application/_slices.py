@@ -48,6 +48,7 @@ class Slices:
     def __init__(self, engine: Callable[[], Engine | None], seconds: Callable[[], float]) -> None:
         self._engine = engine
         self._seconds = seconds
+        self._until = 0.0
         self._quiet = 0
         self._switch = 0.0
         self._collects = False
@@ -56,12 +57,17 @@ class Slices:
         """
         Iterate over steps, each of some milliseconds at most.
         """
-        with self._quietly():
-            until = self._seconds() + SLICE
+        with self.working():
             for _ in steps:
-                if self._seconds() >= until:
-                    await self.pause()
-                    until = self._seconds() + SLICE
+                await self.rest()
+
+    async def rest(self) -> None:
+        """
+        Let the reactor serve clients if this slice is over. It began with L{working}, or
+        after the last pause or call in a thread.
+        """
+        if self._seconds() >= self._until:
+            await self.pause()
 
     async def pause(self) -> None:
         """
@@ -73,6 +79,13 @@ class Slices:
         over: Deferred[None] = Deferred(lambda _: deadline.cancel())
         deadline = engine.deadlines.after(PAUSE, lambda: over.callback(None))
         await over
+        self._begin()
+
+    def _begin(self) -> None:
+        """
+        Begin a slice.
+        """
+        self._until = self._seconds() + SLICE
 
     async def inThread(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """
@@ -95,16 +108,18 @@ class Slices:
                 result = Failure()
             reactor.callFromThread(done.callback, result)
 
-        with self._quietly():
+        with self.working():
             # Not a daemon: a file that is being written when the process ends is complete.
             threading.Thread(target=work, name="txlb-file").start()
             found: _Result = await done
+            self._begin()
         return found
 
     @contextlib.contextmanager
-    def _quietly(self) -> Iterator[None]:
+    def working(self) -> Iterator[None]:
         """
-        Keep long work from holding the reactor by mechanisms of the whole process.
+        Keep long work from holding the reactor by mechanisms of the whole process, until the
+        end of a C{with} statement. Such statements may be nested. The first one begins a slice.
 
         The reactor gets its turn within L{SWITCH}. The garbage collector pauses: after
         so many new objects that stay it would look at all objects, which takes 60 ms
@@ -112,6 +127,7 @@ class Slices:
         at them.
         """
         if not self._quiet:
+            self._begin()
             self._switch, self._collects = sys.getswitchinterval(), gc.isenabled()
             sys.setswitchinterval(min(SWITCH, self._switch))
             gc.disable()

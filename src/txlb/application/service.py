@@ -326,20 +326,19 @@ class LoadBalancedService(MultiService):
         """
         self.manager.refuseIfUnderWay()
         wanted = wantedServices(services)
-        for _ in self._verifying(wanted):
-            pass
+        _exhaust(self._verifying(wanted))
         engine = self._engine
         arrangement = Arrangement(self, list(self._listeners()), wanted)
         try:
             if engine is not None:
-                arrangement.open(engine)
+                _exhaust(arrangement.opening(engine))
             events = self.manager.apply(wanted)
         except BaseException:
             arrangement.undo()
             raise
         if engine is not None:
             engine.configure()
-        arrangement.settle(engine)
+        _exhaust(arrangement.settling(engine))
         if engine is not None:
             engine.readiness.update()
         return events
@@ -366,31 +365,42 @@ class LoadBalancedService(MultiService):
     async def _applyInSlices(
         self, services: Iterable[HostMapper | ProxyService]
     ) -> tuple[Event, ...]:
-        applying = self._applying = self.manager.applying(services)
-        engine, wanted = self._engine, applying.wanted
-        try:
-            await self.slices.run(self._verifying(wanted))
-            arrangement = Arrangement(self, list(self._listeners()), wanted)
+        with self.slices.working():
+            applying = self._applying = self.manager.applying(services)
             try:
-                if engine is not None:
-                    arrangement.open(engine)
-                await self.slices.run(iter(applying.goOn, False))
-                # In one turn: with the services their listeners go.
-                applying.finish()
-            except BaseException:
-                arrangement.undo()
-                raise
-        except CancelledError:
-            raise ChangeStopped("the balancer was stopped while it was changed") from None
-        finally:
-            applying.stop()
-            self._applying = None
-        if engine is not None:
-            engine.configure()
-        arrangement.settle(engine)
-        if engine is not None:
-            engine.readiness.update()
+                await self._applied(applying)
+            except CancelledError:
+                raise ChangeStopped("the balancer was stopped while it was changed") from None
+            finally:
+                applying.stop()
+                self._applying = None
         return tuple(applying.events)
+
+    async def _applied(self, applying: Applying) -> None:
+        """
+        Do a change in slices. All that can fail is done before the first of them.
+        """
+        engine, run = self._engine, self.slices.run
+        await self.slices.rest()
+        await run(self._verifying(applying.wanted))
+        arrangement = Arrangement(self, list(self._listeners()), applying.wanted)
+        try:
+            if engine is not None:
+                await run(arrangement.opening(engine))
+            await run(iter(applying.goOn, False))
+            # All services are there now. Listeners go before their services do.
+            if engine is not None:
+                await run(engine.configuring())
+                engine.readiness.update()
+                await self.slices.rest()
+            await run(arrangement.settling(engine))
+            await run(iter(applying.letGo, False))
+            applying.finish()
+            if engine is not None:
+                engine.configure()
+        except BaseException:
+            arrangement.undo()
+            raise
 
     def _verifying(self, wanted: Iterable[ProxyService]) -> Iterator[None]:
         """
@@ -498,11 +508,15 @@ class LoadBalancedService(MultiService):
             self.configuration.stop()
         if unfinished:
             self._change.cancel()
+        for each in self._listeners():
+            if each.listener is not None:
+                each.listener.turnAway()
         super().stopService()
         if unfinished:
             # The listeners are still those from before the change.
             listeners = list(self._listeners())
-            Arrangement(self, listeners, self.manager.services.values()).settle(None)
+            arrangement = Arrangement(self, listeners, self.manager.services.values())
+            _exhaust(arrangement.settling(None))
         engine, self._engine = self._engine, None
         if engine is None:
             return succeed(None)
@@ -544,6 +558,14 @@ class LoadBalancedService(MultiService):
         """
         for engine in self._engines():
             engine.abortAll()
+
+
+def _exhaust(steps: Iterable[object]) -> None:
+    """
+    Do all steps at once.
+    """
+    for _ in steps:
+        pass
 
 
 def _checksOf(services: Iterable[ProxyService]) -> Iterator[HealthCheck]:

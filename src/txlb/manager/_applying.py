@@ -24,12 +24,14 @@ FEWEST = 20
 class Applying:
     """
     A change of all services that is under way. L{txlb.manager.ProxyManager.applying}
-    returns it; its driver owns it, calls L{goOn} until that returns false, and then
-    L{finish}; or it calls L{stop}. Until then the manager refuses other changes.
+    returns it; its driver owns it, calls L{goOn} until that returns false, then L{letGo} until
+    that does, and then L{finish}; or it calls L{stop}. Until then the manager refuses other
+    changes.
 
     First the schedulers that are new in a group get its hosts. If one of them raises nothing has
-    changed. After each slice the services, their pools and the events agree. A change that is
-    stopped leaves the services as the last slice has made them.
+    changed. Then the services become as they are wanted, and after that those that are not wanted
+    go. After each slice the services, their pools and the events agree. A change that is stopped
+    leaves the services as the last slice has made them.
 
     @param wanted: the services that are wanted.
     @param preparing: prepares what may fail, step by step.
@@ -55,25 +57,37 @@ class Applying:
         self.wanted = wanted
         self._preparing = preparing
         self._way = way
-        self._slices: Iterator[tuple[ProxyService, ...]] | None = iter(way)
+        self._coming, self._going = way.coming(), way.going()
         self._most = way.most
         self._follow = follow
         self._ended = ended
         self._seconds = seconds
+        self._over = False
         self.events: list[Event] = []
 
     def goOn(self) -> bool:
         """
-        Do the next slice, but not the last one. No service is removed by that.
+        Do the next slice of what leads to the wanted services. No service is removed by that.
 
-        @return: whether there may be more to do before the last one.
+        @return: whether there may be more of them.
         @raise ModelError: a scheduler that is new in a group raises. Nothing was changed then, and
             the change is stopped.
         """
-        if self._slices is None or self._prepare():
-            return self._slices is not None
+        return not self._over and (self._prepare() or self._slice(self._coming))
+
+    def letGo(self) -> bool:
+        """
+        Do the next slice of what removes the services that are not wanted, after all of those
+        of L{goOn}.
+
+        @return: whether there may be more of them.
+        @raise ModelError: as L{goOn} does.
+        """
+        return self.goOn() or (not self._over and self._slice(self._going))
+
+    def _slice(self, slices: Iterator[tuple[ProxyService, ...]]) -> bool:
         began = self._seconds()
-        services = next(self._slices, None)
+        services = next(slices, None)
         if services is None:
             return False
         self.events.extend(self._follow(services))
@@ -103,10 +117,10 @@ class Applying:
 
     def finish(self) -> None:
         """
-        Do what is left, which is the last slice after L{goOn} has returned false. If the
-        change was stopped this does nothing.
+        Do all that is left, which is the order of the services after L{letGo} has returned
+        false. If the change was stopped this does nothing.
         """
-        if self._slices is not None:
+        if not self._over:
             try:
                 self.events.extend(self._follow(self.wanted))
             finally:
@@ -116,6 +130,6 @@ class Applying:
         """
         Do no more. If the change has ended this does nothing.
         """
-        if self._slices is not None:
-            self._slices = None
+        if not self._over:
+            self._over = True
             self._ended()

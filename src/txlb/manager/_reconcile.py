@@ -100,7 +100,7 @@ class Reconciler:
         kept = keptWhereEqual(before, wanted)
         self._underWay = Applying(
             kept,
-            self._preparing(kept),
+            self._preparing(kept, own=True),
             Way(before, kept, MOST),
             self._reconcile,
             self._ended,
@@ -118,7 +118,7 @@ class Reconciler:
         plan = self.plan(wanted)
         if not plan.changes and not endings:
             return ()
-        for _ in self._preparing(wanted):
+        for _ in self._preparing(wanted, own=False):
             pass
         with self._observers.together() as events:
             for change in plan.changes:
@@ -127,11 +127,12 @@ class Reconciler:
         self._running.review()
         return tuple(events)
 
-    def _preparing(self, wanted: Sequence[ProxyService]) -> Iterator[None]:
+    def _preparing(self, wanted: Sequence[ProxyService], *, own: bool) -> Iterator[None]:
         """
         Fill the schedulers that are new in a group beside the present ones, some hosts at each
         step.
 
+        @param own: whether this is done with txlb's own schedulers as well, which don't raise.
         @raise ModelError: while it is iterated over, one of them raises. Nothing was changed
             then.
         """
@@ -141,6 +142,8 @@ class Reconciler:
                 continue
             for group in service.groups:
                 kind = schedulerKind(group.scheduler)
+                if kind.isOwn and not own:
+                    continue
                 pool = running.pools.get((service.name, group.name))
                 try:
                     if pool is None:

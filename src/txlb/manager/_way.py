@@ -27,8 +27,8 @@ class Way:
     go until it doesn't: first the hosts of the groups that are wanted change, come and
     go; then the service is as it is wanted; then the hosts of groups that are not wanted
     any more go. A group never has more hosts than before or in the end, as some
-    schedulers take only so many. Services that are not wanted any more lose all
-    hosts but one of each group that may have clients, and go in the last slice.
+    schedulers take only so many. When all wanted services are there the others lose all
+    hosts but one of each group that may have clients, and go.
 
     @ivar most: how many things differ at most, 1 or more. It counts from the next configuration
         on.
@@ -44,20 +44,41 @@ class Way:
 
     def __iter__(self) -> Iterator[Services]:
         """
-        Yield the configurations in between, without the one that is wanted. From the last one
-        of them to that one services go, as their listeners go together, and the rest is put in
-        its order.
+        Yield the configurations of L{coming}, then those of L{going}. From the last one to the
+        one that is wanted only the order of the services may differ.
+        """
+        return chain(self.coming(), self.going())
+
+    def coming(self) -> Iterator[Services]:
+        """
+        Yield configurations until all services are as they are wanted. The others stay.
         """
         for service in self._wanted:
             before = self._now.get(service.name)
             if before is not service:
                 yield from self._service(before, service)
+        yield from self._rest()
+
+    def going(self) -> Iterator[Services]:
+        """
+        Yield configurations until the services that are not wanted are gone.
+        """
         names = {service.name for service in self._wanted}
         for gone in [each for name, each in self._now.items() if name not in names]:
             for group in gone.groups:
                 # The service has clients until it goes, which need a host.
                 left = group.hosts[: int(group.enabled or group.backup)]
                 yield from self._follow(gone.name, group.name, left)
+            del self._now[gone.name]
+            yield from self._spend()
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[Services]:
+        """
+        End the last slice, if something differs.
+        """
+        if self._spent:
+            yield from self._spend(self.most)
 
     def _spend(self, count: int = 1) -> Iterator[Services]:
         """

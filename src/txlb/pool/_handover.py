@@ -35,24 +35,21 @@ class Handover:
         Give hosts that are held to the policy that is to come. Those that it has already are
         left out.
         """
-        for host in hosts:
-            if host.key not in self._given:
-                self._add(host)
-
-    def _add(self, host: IHost) -> None:
         if self.error is None:
+            given, add = self._given, self.coming.hostAdded
             try:
-                self.coming.hostAdded(host)
+                for host in hosts:
+                    if host.key not in given:
+                        add(host)
+                        given[host.key] = host
             except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
                 self.error = error
-            else:
-                self._given[host.key] = host
 
     def hostAdded(self, host: IHost) -> None:
         """
         Tell both of a host that is held from now on.
         """
-        self._add(host)
+        self.give((host,))
         self.present.hostAdded(host)
 
     def hostRemoved(self, host: IHost) -> None:

@@ -112,6 +112,11 @@ class ReactorListener(Factory):
         Do nothing: the backlog belongs to the reactor, which does not tell what is in it.
         """
 
+    def turnAway(self) -> None:
+        """
+        Do nothing, for the same reason.
+        """
+
     def close(self) -> None:
         """
         Listen no more.

@@ -56,6 +56,8 @@ class SocketListener:
         # Before anything else may happen to the path.
         self._file = SocketFile(address.path) if isinstance(address, UNIXAddress) else None
         self._inherited = isinstance(address, InheritedAddress)
+        # When it began to turn clients away, by the monotonic clock.
+        self._away: float | None = None
         self._throttle = Throttle(deadlines, self._say)
         self._sockets = [
             ListeningSocket(sock, reactor, deadlines, self._take, self._hold) for sock in sockets
@@ -96,20 +98,16 @@ class SocketListener:
         for sock in self._sockets:
             sock.drain()
 
-    def close(self) -> None:
+    def turnAway(self) -> None:
         """
-        Accept the connections that are in the backlog, whose clients believe that they are
-        connected, and close the sockets. The address is free afterwards. The file of a UNIX
-        socket is removed, unless it is the socket of another program by now.
+        Let no new client into the backlog from now on, as L{close} comes next. The file of a
+        UNIX socket is removed, unless it is the socket of another program by now. With many
+        listeners to close, call this for all of them first: then only the first L{close} waits
+        for handshakes that have begun.
 
         Inherited sockets go on listening, because the process that gave them has them too.
-        The connections in their backlog are for the next process that gets them.
         """
-        self._throttle.flush()
-        if self._inherited:
-            for sock in self._sockets:
-                sock.close()
-            self._sockets = []
+        if self._inherited or self._away is not None:
             return
         if self._file is not None:
             # First, so that no client connects after the last one was accepted.
@@ -117,10 +115,24 @@ class SocketListener:
             self._file = None
         for sock in self._sockets:
             sock.turnAway()
-        # Handshakes that have begun before that end meanwhile.
-        time.sleep(HANDSHAKES)
+        self._away = time.monotonic()
+
+    def close(self) -> None:
+        """
+        Accept the connections that are in the backlog, whose clients believe that they are
+        connected, and close the sockets. The address is free afterwards. See L{turnAway}.
+
+        The connections in the backlog of inherited sockets are for the next process that gets
+        them.
+        """
+        self._throttle.flush()
+        self.turnAway()
+        if self._away is not None and self._sockets:
+            # Handshakes that have begun before that end meanwhile.
+            time.sleep(max(self._away + HANDSHAKES - time.monotonic(), 0.0))
         for sock in self._sockets:
-            sock.drain()
+            if not self._inherited:
+                sock.drain()
             sock.close()
         self._sockets = []
 
