@@ -337,3 +337,14 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(len(circles), len(values))
         for circle in circles:
             self.assertTrue(0 <= float(circle.attrib["cx"]) <= 440)
+
+
+class AgentTests(SynchronousTestCase):
+    def test_measures(self) -> None:
+        """
+        A short run names both agents, and the first has the ratio 1.
+        """
+        done = runModule("benchmarks.agent", "--rounds", "2", "--requests", "20", "--at-once", "2")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"\n  Agent .* µs .* 1\.00 \(1\.00 to 1\.00\)\n")
+        self.assertRegex(done.stdout, r"\n  BalancedAgent .* µs ")

@@ -201,6 +201,21 @@ class HTTPClientTests(TestCase):
         self.assertEqual(await body, b"halfmore")
         self.assertEqual(self.counts(agent), [("up", 1, 0, 0)])
 
+    async def test_readingIsCancelled(self) -> None:
+        """
+        A caller that cancels the reading of a body frees the host, and Twisted does not
+        warn that it can't.
+        """
+        agent = self.agent(self.address)
+        response = await agent.request(b"GET", b"http://hello/held")
+        body = readBody(response)
+        self.assertEqual(self.flushWarnings(), [])
+        body.cancel()
+        self.failureResultOf(body, ResponseFailed)
+        self.assertEqual((agent.pool.active, response._lease.outcome), (0, Outcome.CLIENT_GONE))
+        response = await agent.request(b"GET", b"http://hello/")
+        self.assertEqual(await readBody(response), b"hello ")
+
     async def test_heldUntilLost(self) -> None:
         """
         The host is busy until the rest of the body is lost. That is not tried elsewhere.
