@@ -5,7 +5,9 @@ From nodes to services.
 from __future__ import annotations
 
 import grp
+import os
 import pwd
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from txlb.config._problems import Report
 from txlb.errors import ModelError, listed, nearest
 from txlb.model import (
     SCHEDULER_SETTINGS,
+    CloneSet,
     HealthCheck,
     InheritedAddress,
     ListenAddress,
@@ -60,12 +63,19 @@ def hostNames(hosts: Iterable[Node]) -> list[str | None]:
     return names
 
 
+#: The names of clones.
+_CLONE = re.compile(r"clone\d+\Z")
+
+
 class ServiceBuilder:
     """
     Makes the services of a file, and reports what is wrong with each.
+
+    @param folder: the folder at which relative paths begin.
     """
 
-    def __init__(self, problem: Report, note: Report) -> None:
+    def __init__(self, folder: str, problem: Report, note: Report) -> None:
+        self._folder = folder
         self._problem = problem
         self._note = note
 
@@ -143,7 +153,8 @@ class ServiceBuilder:
         names = hostNames(hostNodes)
         if not checkUnique("host", hostNodes, names, self._problem):
             node.wrong.add("names")
-        if not hostNodes and "children" not in node.wrong:
+        clones = node.first(schema.CLONES)
+        if not hostNodes and clones is None and "children" not in node.wrong:
             self._note(node.line, f"{node.label} has no host; clients that it gets are closed")
         self._noteSettings(node)
         hosts = [self._host(*each) for each in zip(hostNodes, names, strict=True)]
@@ -156,6 +167,7 @@ class ServiceBuilder:
                 hosts=[host for host in hosts if host is not None],
                 check=self._check(node),
                 resource=self._resource(node),
+                clones=self._clones(node, names),
                 **{**node.settings, "enabled": enabled},
             ),
         )
@@ -209,6 +221,31 @@ class ServiceBuilder:
             node,
             lambda: ResourceProbe(options=_options(node), **node.settings),
         )
+
+    def _clones(self, owner: Node, names: Iterable[str | None]) -> CloneSet | None:
+        """
+        Make the clones of a group, likewise.
+
+        @param names: those of the hosts of the group.
+        """
+        node = owner.first(schema.CLONES)
+        if node is None or node.wrong:
+            return None
+        path = os.path.join(self._folder, node.get("tac"))
+        if not os.path.isfile(path):
+            self._problem(
+                node.line,
+                f"tac of {node.label} is {quoted(node.get('tac'))}: there is no file {path}; write "
+                "its path from the folder of this file",
+            )
+        for name in names:
+            if name is not None and _CLONE.match(name):
+                self._problem(
+                    owner.line,
+                    f"{owner.label} has clones and a host {name!r}, which is the name of a clone; "
+                    "call the host otherwise",
+                )
+        return self._made(node, lambda: CloneSet(**node.settings))
 
     def _made(self, node: Node, make: Callable[[], Made]) -> Made | None:
         """

@@ -175,7 +175,7 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
     with boundedLooks():
         root = checkTree(parseTree(data, name), name, *reports)
         _noteEncoding(data, root, notes)
-        services = ServiceBuilder(*reports).build(root)
+        services = ServiceBuilder(os.path.dirname(path), *reports).build(root)
         settings = SettingsBuilder(os.path.dirname(path), *reports).build(root)
     problems.check()
     return Configuration(

@@ -20,6 +20,7 @@ from txlb.config._words import CHECKS, PROBES
 from txlb.config._writtenelement import WrittenElement
 from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
+    CloneSet,
     HealthCheck,
     Listener,
     ProxyGroup,
@@ -130,6 +131,7 @@ class _Editor:
                 _set(self._written(enable), schema.ENABLE, enable, "group", group.name)
             self._editCheck(element, schema.GROUP, node, group.check)
             self._editResource(element, node, group.resource)
+            self._editClones(element, node, group.clones)
             self._editHosts(element, node, group.hosts)
 
     def _editHosts(
@@ -182,6 +184,15 @@ class _Editor:
             raise ValueError(f"a {resource.probe} probe, which no file can ask for")
         own = PROBES.variants()[resource.probe]
         self._setVariant(element, schema.RESOURCE, node, resource, own)
+
+    def _editClones(
+        self, parent: WrittenElement, owner: Node | None, clones: CloneSet | None
+    ) -> None:
+        nodes = [] if owner is None else owner.all(schema.CLONES)
+        before = nodes[0] if nodes else None
+        found = [] if clones is None else [before]
+        for element in self._arrange(parent, schema.GROUP, schema.CLONES, nodes, found):
+            _setAll(element, schema.CLONES, before, clones)
 
     def _setVariant(
         self,

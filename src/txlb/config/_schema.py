@@ -24,6 +24,7 @@ from txlb.config._words import CHECKS, PROBES
 from txlb.model import (
     CLIENT_NETWORK,
     LISTEN_ADDRESS,
+    CloneSet,
     HealthCheck,
     Listener,
     ProxyGroup,
@@ -58,6 +59,15 @@ RESOURCE = Element(
     variants=PROBES.variants,
 )
 
+CLONES = Element(
+    "clones",
+    "Processes of one Twisted application on this machine, which serve as hosts of the group. The "
+    "balancer starts them, and lets them accept the connections of the service: no byte passes "
+    "through it. ``<host>``s may stand beside them; their connections are relayed.",
+    attributesOf(CloneSet),
+    since=Since.NEW,
+)
+
 HOST = Element("host", "A host that does the work.", attributesOf(ProxyHost), (Child(CHECK, 0, 1),))
 
 GROUP = Element(
@@ -65,7 +75,7 @@ GROUP = Element(
     "Hosts that do the same work, and how one of them is chosen. Of a service's groups exactly "
     "one is enabled.",
     attributesOf(ProxyGroup),
-    (Child(CHECK, 0, 1), Child(RESOURCE, 0, 1), Child(HOST)),
+    (Child(CHECK, 0, 1), Child(RESOURCE, 0, 1), Child(CLONES, 0, 1), Child(HOST)),
 )
 
 LISTEN = Element(

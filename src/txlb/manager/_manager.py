@@ -20,6 +20,7 @@ from txlb.manager._running import Endings, Running
 from txlb.manager._wanted import wantedServices
 from txlb.model import (
     ADMISSION_SETTINGS,
+    CLONES,
     SCHEDULER_SETTINGS,
     HealthCheck,
     HostMapper,
@@ -513,12 +514,16 @@ class ProxyManager:
 
     def checkOf(self, serviceName: str, groupName: str, proxiedName: str) -> HealthCheck | None:
         """
-        Return how a host is checked: its own check, or its group's, or the default.
+        Return how a host is checked: its own check, or its group's, or the default. The
+        manager of clones asks them itself.
 
         @raise UnknownName: there is no such service, group or host.
         """
         group = self.getGroup(serviceName, groupName)
-        return group.getHost(proxiedName).check or group.check or self.defaultCheck
+        host = group.getHost(proxiedName)
+        if host.origin == CLONES:
+            return None
+        return host.check or group.check or self.defaultCheck
 
     def setCheck(
         self,

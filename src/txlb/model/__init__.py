@@ -21,6 +21,7 @@ from txlb.model._change import Change
 from txlb.model._changekind import ChangeKind
 from txlb.model._changes import changesBetween, settingChanges
 from txlb.model._checks import checkClock, checkItems, checkName, shown
+from txlb.model._cloneset import CLONES, CloneSet
 from txlb.model._conflict import Conflict
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
@@ -43,6 +44,7 @@ from txlb.model._unixaddress import PRIVATE, UNIXAddress
 __all__ = [
     "ADMISSION_SETTINGS",
     "CLIENT_NETWORK",
+    "CLONES",
     "HOST_ADDRESS",
     "HOST_STATES",
     "LISTEN_ADDRESS",
@@ -55,6 +57,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "CheckLike",
+    "CloneSet",
     "Conflict",
     "HealthCheck",
     "HostMapper",

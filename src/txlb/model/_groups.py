@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from txlb import schedulers
 from txlb.errors import UnknownName
 from txlb.model._checks import checkItems, checkUnique
+from txlb.model._cloneset import CloneSet, checkCloneSet
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._hosts import ProxyHost
 from txlb.model._made import Made, given
@@ -30,6 +31,7 @@ class ProxyGroup:
     @ivar hosts: in the order of the configuration.
     @ivar sendProxy: L{None} for no header.
     @ivar resource: how the loads of its hosts are found out; L{None} for not at all.
+    @ivar clones: the local processes that serve as hosts of it; L{None} for none.
     @ivar check: how its hosts are checked, except those that have a check of their own;
         L{None} for not at all. It can be given as a function or a word: see L{HealthCheck}.
     """
@@ -160,6 +162,7 @@ class ProxyGroup:
         "is added to a running balancer or comes back.",
     )
     resource: ResourceProbe | None = None
+    clones: CloneSet | None = None
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
     _byName: Mapping[str, ProxyHost] = field(init=False, repr=False, compare=False)
 
@@ -172,6 +175,7 @@ class ProxyGroup:
         object.__setattr__(self, "_byName", {host.name: host for host in self.hosts})
         schedulers.checkHostCount(self.scheduler, len(self.hosts), whose)
         checkResourceProbe(self.resource, whose)
+        checkCloneSet(self.clones, whose)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
 
     @property

@@ -149,6 +149,12 @@ class ProxyService:
             )
         checkUnique("group", (group.name for group in self.groups), whose)
         object.__setattr__(self, "enabledGroup", _enabledOf(groups, whose))
+        cloned = next((group for group in self.groups if group.clones is not None), None)
+        if cloned is not None and self.maxConnectionsPerClient is not None:
+            raise ModelError(
+                f"{whose} has maxConnectionsPerClient, and its group {cloned.name!r} has clones, "
+                "whose clients are not counted one by one; use ratePerClient, or hosts instead"
+            )
         allow, deny = checkNetworks(whose, self.allow, self.deny)
         object.__setattr__(self, "allow", allow)
         object.__setattr__(self, "deny", deny)

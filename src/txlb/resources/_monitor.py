@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from txlb.deadlines import Backlog, Deadlines
 from txlb.errors import ModelError, UnknownName
 from txlb.manager import ProxyManager
-from txlb.model import ProxyService
+from txlb.model import CLONES, ProxyService
 from txlb.pool import Event, EventKind
 from txlb.resources._kind import makeProbe
 from txlb.resources._probedhost import ProbedHost
@@ -138,7 +138,11 @@ class ResourceMonitor(Service):
                 if groupName in {None, group.name}:
                     if group.resource is None and group.scheduler == "resource":
                         self._sayByWeight(name, group.name)
-                    keys = ((name, group.name, host.name) for host in group.hosts)
+                    keys = (
+                        (name, group.name, host.name)
+                        for host in group.hosts
+                        if host.origin != CLONES
+                    )
                     asked = group.resource is not None
                     self._backlog.add(key for key in keys if asked or key in self._probed)
 

@@ -22,6 +22,7 @@ from txlb.model.kinds._secrettext import HASH, HIDDEN, SecretText, textOf
 from txlb.model.kinds._several import Several
 from txlb.model.kinds._text import MAX_TEXT, Text
 from txlb.model.kinds._whole import Whole
+from txlb.model.kinds._wholeor import WholeOr
 from txlb.model.kinds._word import Word
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Several",
     "Text",
     "Whole",
+    "WholeOr",
     "Word",
     "quoted",
     "secondsOf",
