@@ -17,7 +17,8 @@ from txlb.cloning._group import STANDBY_FIRST
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
 from txlb.cloning._listener import BATCH
-from txlb.cloning._manager import SERVICE, START_PATIENCE
+from txlb.cloning._manager import START_PATIENCE
+from txlb.cloning._ownhosts import SERVICE
 from txlb.wire import Message, Status
 
 

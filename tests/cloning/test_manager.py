@@ -11,7 +11,8 @@ from unittest import mock
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup
-from txlb.cloning._manager import PATIENCE, SERVICE, START_PATIENCE, CloneManager
+from txlb.cloning._manager import PATIENCE, START_PATIENCE, CloneManager
+from txlb.cloning._ownhosts import SERVICE
 from txlb.wire import (
     Bye,
     Grant,

@@ -15,7 +15,7 @@ from unittest import mock
 from tests.cloning.inside import InsideTestCase
 from txlb.cloning import CloneGroup
 from txlb.cloning._granter import PAUSE
-from txlb.cloning._manager import SERVICE
+from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._passing import MOST_UNREAD, Passing
 from txlb.pool import HostPool
 from txlb.wire import Back, Bye, Hello, Message, Status, decodeGrants, encodeGrants

@@ -39,7 +39,8 @@ from txlb.cloning._groups import begin, groupAt
 from txlb.cloning._identity import ENVIRONMENT, Birth
 from txlb.cloning._inherited import Inherited
 from txlb.cloning._link import Link
-from txlb.cloning._manager import SERVICE, CloneManager
+from txlb.cloning._manager import CloneManager
+from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import Rendezvous
 

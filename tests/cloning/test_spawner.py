@@ -85,7 +85,7 @@ class SpawnerTests(SynchronousTestCase):
         A process gets the listening sockets, and is told what it is.
         """
         reactor = FakeReactor()
-        spawner = Spawner(reactor, ["program", "argument"])
+        spawner = Spawner(reactor, lambda *_: ["program", "argument"])
         self.patch(os, "getcwd", lambda: "/elsewhere")
         ends: list[tuple[int, str]] = []
         pid = spawner.spawn(
@@ -112,7 +112,7 @@ class SpawnerTests(SynchronousTestCase):
         A process is killed as long as it runs.
         """
         reactor = FakeReactor()
-        spawner = Spawner(reactor, ["program"])
+        spawner = Spawner(reactor, lambda *_: ["program"])
         pid = spawner.spawn(Birth("/run/app", -1, 0, True, {}), {}, lambda *_: None)
         spawner.kill(pid)
         reactor.spawned[0][0].processEnded(Failure(ProcessTerminated(None, 9)))
@@ -127,7 +127,7 @@ class SpawnerTests(SynchronousTestCase):
         self.patch(reactor, "spawnProcess", mock.Mock(side_effect=OSError(11, "no room")))
         opened = os.memfd_create("errors")
         self.patch(os, "memfd_create", mock.Mock(return_value=opened))
-        spawner = Spawner(reactor, ["program"])
+        spawner = Spawner(reactor, lambda *_: ["program"])
         birth = Birth("/run/app", -1, 0, True, {})
         self.assertRaises(OSError, spawner.spawn, birth, {}, lambda *_: None)
         self.assertRaises(OSError, os.fstat, opened)
@@ -150,7 +150,7 @@ class SpawnerTests(SynchronousTestCase):
     def test_ended(self) -> None:
         reactor = FakeReactor()
         ends: list[tuple[int, str]] = []
-        Spawner(reactor, ["program"]).spawn(
+        Spawner(reactor, lambda *_: ["program"]).spawn(
             Birth("/run/app", -1, 0, True, {}), {}, lambda *e: ends.append(e)
         )
         reactor.spawned[0][0].processEnded(Failure(ProcessDone(0)))

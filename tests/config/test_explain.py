@@ -91,6 +91,7 @@ class ExplainTests(SynchronousTestCase):
         backup          false           default
       check: none
       resource: none
+      clones: none
   admin: none
   manager
     graceTime  10 s  default
@@ -108,7 +109,7 @@ class ExplainTests(SynchronousTestCase):
         optional = {schema.ENABLE, schema.ALLOW, schema.DENY}
         words = {line.split()[0] for line in lines[1:]}
         for element, _ in walk(schema.CONFIG):
-            if element in {schema.CHECK, schema.RESOURCE}:
+            if element in {schema.CHECK, schema.RESOURCE, schema.CLONES}:
                 # There was none then.
                 continue
             for attribute in element.attributes:

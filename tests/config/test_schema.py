@@ -14,8 +14,8 @@ from txlb.config import _schema as schema
 from txlb.config._attribute import REQUIRED
 from txlb.config._element import Element, walk
 from txlb.errors import ModelError
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService, ResourceProbe
-from txlb.model.kinds import Boolean, Number, Seconds, Whole, Word
+from txlb.model import CloneSet, HealthCheck, ProxyGroup, ProxyHost, ProxyService, ResourceProbe
+from txlb.model.kinds import Boolean, Number, Seconds, Whole, WholeOr, Word
 from txlb.model.settings import settingsOf
 
 #: Elements, and right values of the types that they stand for.
@@ -25,6 +25,7 @@ MODELS: list[tuple[Element, Any]] = [
     (schema.SERVICE, ProxyService("s", [("", 1)], [ProxyGroup("g", enabled=True)])),
     (schema.CHECK, HealthCheck("tcp", 1.0)),
     (schema.RESOURCE, ResourceProbe("agent", 1.0)),
+    (schema.CLONES, CloneSet("app.tac")),
 ]
 
 
@@ -39,7 +40,7 @@ class ModelTests(SynchronousTestCase):
         the model has an attribute.
         """
         otherFields = {"ipOrHost", "port", "hosts", "listeners", "groups", "check", "resource",
-                       "allow", "deny", "options", "origin"}  # fmt: skip
+                       "clones", "allow", "deny", "options", "origin"}  # fmt: skip
         for element, value in MODELS:
             fields = {field.name for field in dataclasses.fields(value) if field.init}
             fields -= otherFields - settingsOf(type(value)).keys()
@@ -67,14 +68,14 @@ class ModelTests(SynchronousTestCase):
                     wrong: list[Any] = ["", "word"]
                 elif isinstance(kind, Boolean):
                     right, wrong = [True, False], ["true", 1, None]
-                elif isinstance(kind, (Whole, Seconds, Number)) and name != "timeout":
+                elif isinstance(kind, (Whole, WholeOr, Seconds, Number)) and name != "timeout":
                     right = [kind.least, kind.most]
                     # A factor may also be 0, and the least of one is above 1.
                     wrong = [kind.least - 0.9 if kind.least % 1 else kind.least - 1, kind.most + 1]
                 else:
                     # Names, words of a registry, addresses: tested with their kinds.
                     self.assertIn(
-                        name, {"name", "address", "scheduler", "kind", "probe", "timeout"}
+                        name, {"name", "address", "scheduler", "kind", "probe", "timeout", "tac"}
                     )
                     continue
                 for each in right:

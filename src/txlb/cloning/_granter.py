@@ -16,6 +16,7 @@ from txlb.cloning._listener import SharedListener
 from txlb.cloning._passing import PassedClient, Passing
 from txlb.cloning._record import Account, Record
 from txlb.pool import CheckResult, HostPool, Lease, Outcome
+from txlb.schedulers import Key
 from txlb.wire import MAX_GRANT, Grant, Status
 
 #: Seconds after which a permit that was not used is void, and another clone gets one.
@@ -32,6 +33,14 @@ PASSED_BATCH = 64
 
 #: Seconds after which accepting is tried again, if the process has no descriptors.
 PAUSE = 0.1
+
+
+#: Takes an accepted connection and the lease on its host: it is called with the number of the
+#: listener, the connection's descriptor, the address of its client as C{accept} gives it, and
+#: the lease. All of them are the callee's.
+TakeConnection = Callable[[int, int, Any, Lease], object]
+
+_NONE_EXCLUDED: frozenset[Key] = frozenset()
 
 
 @implementer(IReadDescriptor)
@@ -52,6 +61,7 @@ class Granter:
     @param reactor: watches it.
     @param seconds: a monotonic clock.
     @param passing: accepts the connections and passes them; L{None} if permits are enough.
+    @param take: takes the connections of hosts that are no clones; L{None} if there are none.
     @ivar outstanding: permits that clones may still use.
     """
 
@@ -63,8 +73,12 @@ class Granter:
         reactor: Any,
         seconds: Callable[[], float],
         passing: Passing | None = None,
+        take: TakeConnection | None = None,
     ) -> None:
         self.passing = passing
+        self._take = take
+        # The hosts that get nothing from this process.
+        self._excluded = _NONE_EXCLUDED
         self.number = number
         self.listener = listener
         self.pool = pool
@@ -211,6 +225,10 @@ class Granter:
         """
         if self._epoll.closed:
             return
+        if self._take is None:
+            known = self._records
+            others = [host.key for host in self.pool.hosts if host.name not in known]
+            self._excluded = frozenset(others) if others else _NONE_EXCLUDED
         if self.passing is not None:
             self._passOn(self.passing)
         else:
@@ -228,15 +246,16 @@ class Granter:
         now = self._seconds()
         batch: dict[str, int] = {}
         for _ in range(min(waiting, BATCH)):
-            lease = self.pool.claim(None, frozenset(), now)
+            lease = self._claim(None, now)
             if lease is None:
                 self._tellThatTheyWait()
                 break
             name = lease.host.name
             record = self._records.get(name)
             if record is None:
-                lease.release(Outcome.NOT_CONNECTED)
-                break
+                if not self._relay(lease):
+                    break
+                continue
             lease.host.counters.connections += 1
             record.accounts[self.number].leases.append(lease)
             batch[name] = batch.get(name, 0) + 1
@@ -244,6 +263,31 @@ class Granter:
             self._grant(self._records[name], min(count, MAX_GRANT), now)
         if waiting > BATCH and self._again is None:
             self._again = self._reactor.callLater(0, self._goOn)
+
+    def _claim(self, clientAddr: object, now: float) -> Lease | None:
+        if not self.pool.readyCount:
+            return None
+        lease = self.pool.claim(clientAddr, self._excluded, now)
+        record = None if lease is None else self._records.get(lease.host.name)
+        if lease is None or record is None or not record.accounts[self.number].late:
+            return lease
+        # The group says that hosts that are down are tried. Clones that are down are not.
+        lease.release(Outcome.NOT_CONNECTED)
+        return None
+
+    def _relay(self, lease: Lease) -> bool:
+        """
+        Accept a connection for a host that is no clone.
+
+        @return: whether there was one.
+        """
+        found = None if self._take is None else self.listener.take()
+        if found is None or self._take is None:
+            lease.release(Outcome.NOT_CONNECTED)
+            return False
+        sock, peer = found
+        self._take(self.number, sock.detach(), peer, lease)
+        return True
 
     def _goOn(self) -> None:
         self._again = None
@@ -268,7 +312,7 @@ class Granter:
                 if self.listener.isExhausted:
                     self._dispatchAgain(PAUSE)
                 return
-            lease = self.pool.claim(client.address, frozenset(), now)
+            lease = self._claim(client.address, now)
             if lease is None or not self._passOne(passing, client, lease, now):
                 passing.putBack(client)
                 return
@@ -282,8 +326,11 @@ class Granter:
     def _passOne(self, passing: Passing, client: PassedClient, lease: Lease, now: float) -> bool:
         record = self._records.get(lease.host.name)
         if record is None:
-            lease.release(Outcome.NOT_CONNECTED)
-            return False
+            if self._take is None:
+                lease.release(Outcome.NOT_CONNECTED)
+                return False
+            self._take(self.number, client.fd, client.peer, lease)
+            return True
         account = record.accounts[self.number]
         if not passing.send(record, client):
             lease.release(Outcome.NOT_CONNECTED)

@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import MutableMapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
+from typing import Any
 
 #: The environment variable by which the manager tells a process that it starts what it is.
 ENVIRONMENT = "TXLB_CLONE"
@@ -54,6 +55,26 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Told:
+    """
+    What a process of a balancer's clones is told beside its place, so that it can manage for
+    a while if the balancer dies.
+
+    @ivar command: starts the balancer; empty if another process does, or the application
+        is its own manager.
+    @ivar settings: how connections come to the clones, as arguments of
+        L{txlb.cloning.CloningService}; empty for as the application says.
+    """
+
+    command: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+#: For applications that manage themselves.
+NOTHING_TOLD = Told()
+
+
+@dataclass(frozen=True)
 class Birth:
     """
     What the manager tells a process that it starts.
@@ -65,6 +86,7 @@ class Birth:
     @ivar listeners: the descriptors of the listening sockets by their names.
     @ivar errors: the descriptor of its standard error, once it has started; until then it
         writes to a file that the manager reads. -1 if it has its standard error already.
+    @ivar told: more that it is told.
     """
 
     folder: str
@@ -73,6 +95,7 @@ class Birth:
     heir: bool
     listeners: dict[str, int]
     errors: int = -1
+    told: Told = NOTHING_TOLD
 
     def write(self) -> str:
         """
@@ -89,7 +112,10 @@ class Birth:
         @return: L{None} if no manager has started this process.
         """
         value = environment.pop(ENVIRONMENT, None)
-        return None if value is None else cls(**json.loads(value))
+        if value is None:
+            return None
+        found = json.loads(value)
+        return cls(**{**found, "told": Told(**found["told"])})
 
 
 _identity = Identity()

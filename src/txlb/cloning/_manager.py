@@ -21,18 +21,19 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.cloning._admitting import Admitting
-from txlb.cloning._granter import Granter
-from txlb.cloning._identity import Birth
+from txlb.cloning._granter import Granter, TakeConnection
+from txlb.cloning._hosts import IHosts
+from txlb.cloning._identity import NOTHING_TOLD, Birth, Told
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
+from txlb.cloning._ownhosts import OwnHosts
 from txlb.cloning._passing import Passing
-from txlb.cloning._record import Account, Record, Start
+from txlb.cloning._record import Account, Record, Start, hostName
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._rolling import RollingRestart
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
-from txlb.manager import ProxyManager
-from txlb.model import ProxyService
+from txlb.errors import ChangeUnderWay
 from txlb.pool import Event, EventKind, Outcome
 from txlb.wire import (
     GRANTS_VERSION,
@@ -49,9 +50,6 @@ from txlb.wire import (
     Take,
     Welcome,
 )
-
-#: The name of the service whose groups are the clones of each listener.
-SERVICE = "clones"
 
 #: Seconds between two questions to each clone whether it is alive.
 HEARTBEAT = 0.25
@@ -77,6 +75,10 @@ CLONES_FIRST = 5.0
 #: Seconds for which a clone has to run so that its end is not early.
 SETTLED = 5.0
 
+#: Seconds after which a clone is taken in that could not be, as another change of the hosts
+#: was under way.
+AGAIN = 0.05
+
 #: The events that are kept for administrators that connect later.
 PAST = 100
 
@@ -89,8 +91,7 @@ class CloneManager:
     Starts the clones of an application, and grants them the connections that come. It
     accepts none itself: if it is killed, no connection dies with it.
 
-    It has a L{ProxyManager} of its own, with one service, C{clones}, in which each
-    listener has a group, and each clone is a host. A L{CloneGroup} owns it.
+    A L{CloneGroup} or a L{Fleet<txlb.cloning.Fleet>} owns it.
 
     @param rendezvous: where clones come to.
     @param listeners: the sockets, in the order of their numbers.
@@ -99,7 +100,10 @@ class CloneManager:
     @param generation: the release of the application that it starts clones with.
     @param reactor: watches its sockets.
     @param seconds: a monotonic clock.
-    @ivar pools: the clones as hosts; see L{SERVICE}.
+    @param hosts: the clones as hosts; by default of pools of its own, see L{OwnHosts}.
+    @param take: takes the connections of hosts that are no clones, see L{Granter}.
+    @param told: what the processes that it starts are told beside their places.
+    @ivar pools: the manager of the clones as hosts.
     @ivar records: the processes that have come to it.
     @ivar past: the last events, each with its time in seconds since 1970.
     @ivar lag: the longest time that its reactor was held lately, in seconds.
@@ -123,6 +127,9 @@ class CloneManager:
         generation: int,
         reactor: Any,
         seconds: Callable[[], float],
+        hosts: IHosts | None = None,
+        take: TakeConnection | None = None,
+        told: Told = NOTHING_TOLD,
     ) -> None:
         self.generation = generation
         self.records: dict[Link, Record] = {}
@@ -151,16 +158,20 @@ class CloneManager:
         self._number = 0
         self._looked = 0.0
         self._rolling: RollingRestart | None = None
-        self.pools = ProxyManager([self._service()], seconds=seconds)
-        self.pools.subscribe(self._tell)
+        self._hosts = OwnHosts(listeners, seconds) if hosts is None else hosts
+        self.pools = self._hosts.pools
+        if hosts is None:
+            self.pools.subscribe(self._tell)
+        self._told = told
         self._granters = [
             Granter(
                 number,
                 each,
-                self.pools.getPool(SERVICE, each.name),
+                self._hosts.poolOf(number),
                 reactor,
                 seconds,
                 _passingOf(number, each, seconds),
+                take,
             )
             for number, each in enumerate(listeners)
         ]
@@ -171,15 +182,6 @@ class CloneManager:
         self.past.append((time.time(), event))
         if event.kind not in _OF_RELAYS:
             _log.info("{event}", event=event)
-
-    def _service(self) -> ProxyService:
-        # A service has one group that serves; here each listener's does, and none of them
-        # gets its clients from a relay.
-        groups = [
-            each.settings.groupNamed(each.name, not number)
-            for number, each in enumerate(self._listeners)
-        ]
-        return ProxyService(SERVICE, list(self.addresses.values()), groups=groups)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -348,7 +350,14 @@ class CloneManager:
             _log.info("process {pid} is one too many", pid=record.link.pid)
             record.link.send(Quit())
             return
-        record.slot = hello.slot if hello.slot >= 0 else self._freeSlot()
+        slot = hello.slot if hello.slot >= 0 else self._freeSlot()
+        try:
+            self._hosts.add(hostName(slot))
+        except ChangeUnderWay:
+            # Until then the clone accepts by itself.
+            self._reactor.callLater(AGAIN, self._introducedAgain, record, hello)
+            return
+        record.slot = slot
         self.starting.pop(record.slot, None)
         record.accounts = [Account() for _ in self._listeners]
         record.joined = True
@@ -356,6 +365,10 @@ class CloneManager:
         self.whenJoined()
         if self._rolling is not None:
             self._rolling.joined(record.slot)
+
+    def _introducedAgain(self, record: Record, hello: Hello) -> None:
+        if record.link.isOpen and not self.quitting:
+            self._introduced(record, hello)
 
     def _heirCame(self, record: Record) -> None:
         self.starting.pop(-1, None)
@@ -388,6 +401,17 @@ class CloneManager:
             wanted = isOld and (self._isComplete or now >= self._standbyAfter)
         if wanted and now >= self._heirAfter:
             self.spawn(-1)
+
+    def follow(self, settings: CloneSettings) -> None:
+        """
+        Have as many clones as these settings say from now on. Those of the highest places
+        are drained if there are too many.
+        """
+        self._settings = settings
+        self._fillSoon(0.0)
+        serving = [each for each in self.clones if not each.draining]
+        for record in serving[settings.processes :]:
+            self.drain(record)
 
     def _isSurplus(self) -> bool:
         """
@@ -422,21 +446,15 @@ class CloneManager:
         return ""
 
     def _takeIn(self, record: Record, hello: Hello) -> None:
-        # A host has an address; the manager connects to none of them.
-        address = f"unix:{record.name}"
         for granter in self._granters:
             granter.give(record)
         passed = tuple(each.number for each in self._granters if each.passing is not None)
         tokens = tuple(record.accounts[number].token for number in passed)
         welcome = Welcome(GRANTS_VERSION, record.slot, self.generation, passed=passed)
         record.link.send(welcome, tokens)
+        if record.draining:
+            self._hosts.drain(record.name)
         for granter in self._granters:
-            group = granter.listener.name
-            limit = granter.listener.settings.maxConnections
-            if record.name not in {host.name for host in granter.pool.hosts}:
-                self.pools.addHost(SERVICE, group, record.name, address, maxConnections=limit)
-            if record.draining:
-                self.pools.drain(SERVICE, group, record.name)
             active = hello.active[granter.number] if len(hello.active) > granter.number else 0
             granter.add(record, active)
         _log.info("{name} has joined: process {pid}", name=record.name, pid=record.link.pid)
@@ -444,8 +462,7 @@ class CloneManager:
     def _drains(self, record: Record) -> None:
         record.draining = True
         if record.joined and not self.quitting:
-            for granter in self._granters:
-                self.pools.drain(SERVICE, granter.listener.name, record.name)
+            self._hosts.drain(record.name)
 
     def drain(self, record: Record) -> None:
         """
@@ -464,8 +481,8 @@ class CloneManager:
                 if self.quitting:
                     continue
                 granter.remove(record, outcome)
-                if record.draining:
-                    self.pools.delHost(SERVICE, granter.listener.name, record.name)
+            if record.draining and not self.quitting:
+                self._hosts.remove(record.name)
             if not record.draining and not self.quitting:
                 _log.warn(
                     "{name} is lost, with {active} connections: process {pid}",
@@ -535,7 +552,7 @@ class CloneManager:
         Start a clone in a place, or an heir in that of -1.
         """
         start = self.starting[slot] = Start(slot, self._seconds())
-        birth = Birth(self._rendezvous.path, slot, self.generation, slot < 0, {})
+        birth = Birth(self._rendezvous.path, slot, self.generation, slot < 0, {}, told=self._told)
         sockets = {each.name: each.sock.fileno() for each in self._listeners}
         try:
             start.pid = self._spawner.spawn(birth, sockets, partial(self._ended, start))
@@ -616,7 +633,7 @@ class CloneManager:
         self._number = (self._number + 1) % 2**64
         now = self._seconds()
         self.lag, self._looked = max(0.0, now - self._looked - HEARTBEAT), now
-        self.pools.advance(now)
+        self._hosts.advance(now)
         self._lookForLate(now)
         for record in tuple(self.records.values()):
             if record.joined or record is self.standby:

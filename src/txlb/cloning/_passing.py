@@ -28,10 +28,12 @@ class PassedClient:
     A connection that the manager has accepted.
 
     @ivar fd: its descriptor.
+    @ivar peer: the client's address, as C{accept} gives it.
     @ivar address: the client's address, as the pool's policies want it.
     """
 
     fd: int
+    peer: Any
     address: object
 
 
@@ -135,7 +137,7 @@ class Passing:
         if place < len(account.passed):
             client = account.passed[place]
             # The clone confirms this one, too.
-            account.passed[place] = PassedClient(-1, None)
+            account.passed[place] = PassedClient(-1, None, None)
             self._back.append(client)
 
     def letGo(self, account: Account) -> None:
@@ -168,7 +170,7 @@ class Passing:
                 return None
             sock, peer = found
             if self._admits(peer):
-                return PassedClient(sock.detach(), self._addressOf(peer))
+                return PassedClient(sock.detach(), peer, self._addressOf(peer))
             sock.close()
         return self._back.popleft()
 

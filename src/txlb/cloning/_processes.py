@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from zope.interface import implementer
 
 from txlb.cloning._identity import Identity
-from txlb.cloning._manager import SERVICE, CloneManager
+from txlb.cloning._manager import CloneManager
+from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._record import Record
 from txlb.cloning._usage import residentMemory
 from txlb.interfaces import IClones

@@ -76,7 +76,7 @@ class Record:
         """
         The name of its host in the pools.
         """
-        return f"clone{self.slot}"
+        return hostName(self.slot)
 
     @property
     def active(self) -> int:
@@ -108,3 +108,10 @@ class Start:
         A name for people.
         """
         return f"clone{self.slot}" if self.slot >= 0 else "the heir"
+
+
+def hostName(slot: int) -> str:
+    """
+    Name the host that the clone in a place is.
+    """
+    return f"clone{slot}"

@@ -41,16 +41,20 @@ MOST_SAID = 500
 _LOG = frozenset({"-l", "--logfile"})
 
 
+#: Makes a command line of C{sys.argv}, C{sys.orig_argv}, and a name for logs.
+MakeCommand = Callable[[list[str], list[str], str], list[str]]
+
+
 class Spawner:
     """
     Starts processes with the command line of this one. The L{CloneManager} owns it.
 
     @param reactor: starts and reaps them.
-    @param command: the program and its arguments; by default those of this process,
-        without what only the first one may do.
+    @param command: makes the program and its arguments; by default L{cloneCommand}, those
+        of this process without what only the first one may do.
     """
 
-    def __init__(self, reactor: Any, command: list[str] | None = None) -> None:
+    def __init__(self, reactor: Any, command: MakeCommand | None = None) -> None:
         self._reactor = reactor
         self._command = command
         # The processes that have not ended, by PID.
@@ -81,7 +85,10 @@ class Spawner:
         # Twisted starts it by posix_spawn(), which is quicker, if no folder is given.
         folder = None if os.getcwd() == _STARTED_IN else _STARTED_IN
         name = "" if birth.heir else f"clone{birth.slot}"
-        command = self._command or cloneCommand(sys.argv, sys.orig_argv, name)
+        own = self._command or cloneCommand
+        command = own(sys.argv, sys.orig_argv, name)
+        if birth.heir and birth.told.command:
+            command = birth.told.command
 
         def over(pid: int, how: str) -> None:
             self._running.pop(pid, None)
