@@ -23,6 +23,7 @@ from txlb.interfaces import IHost
 from txlb.manager import ProxyManager, _reconcile
 from txlb.manager._applying import Applying
 from txlb.model import (
+    CloneSet,
     HealthCheck,
     HostMapper,
     Listener,
@@ -827,6 +828,7 @@ class FieldTests(SynchronousTestCase):
         "decay": 5.0,
         "slowStart": 9.0,
         "resource": ResourceProbe("agent", 3.0),
+        "clones": CloneSet("app.tac", 3),
     }
     SERVICE: ClassVar[dict[str, Any]] = {
         "listeners": (Listener("127.0.0.1:99"),),
