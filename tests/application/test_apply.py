@@ -24,7 +24,7 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
 )
-from txlb.proxy import AnyListener
+from txlb.proxy import ListenerShare
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
 
@@ -49,7 +49,7 @@ class ApplyTests(ServiceCase):
     def fixed(self, name: str, count: int = 1) -> ProxyService:
         return service(name, *(f"127.0.0.1:{self.freePort()}" for _ in range(count)))
 
-    def listenerOf(self, name: str) -> AnyListener:
+    def listenerOf(self, name: str) -> ListenerShare:
         listener = self.lbs.getProxyService(name).listener
         assert listener is not None
         return listener

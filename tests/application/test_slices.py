@@ -425,11 +425,16 @@ class InSlicesTests(ServiceCase):
         What can be wrong is found before the first slice: an address that is taken, a check
         that can't be made.
         """
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            mail = ProxyService("mail", [other.getsockname()], [GROUP], relay="portable")
+            change = self.lbs.applyInSlices([self.web(5), mail])
+            self.turn(20)
+            self.failureResultOf(change, ListenError)
         taken = self.lbs.getProxyService("web").addresses[0]
         mail = ProxyService("mail", [str(taken)], [GROUP], relay="portable")
         change = self.lbs.applyInSlices([self.web(5), mail])
         self.turn(20)
-        self.failureResultOf(change, ListenError)
+        self.failureResultOf(change, ModelError)
         wrong = replace(self.web(5), groups=(replace(GROUP, check=HealthCheck("nonsense")),))
         change = self.lbs.applyInSlices([wrong])
         self.turn(20)

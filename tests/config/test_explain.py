@@ -56,6 +56,9 @@ class ExplainTests(SynchronousTestCase):
       proxyProtocol   no header is read  default
       trusted         none               default
       prefaceTimeout  5 s                default
+      serverNames     any name           default
+      alpn            any protocol       default
+      plain           false              default
     group prod (line 4)
       scheduler     leastc     default
       enable        true
@@ -128,7 +131,7 @@ class ExplainTests(SynchronousTestCase):
         lines = [squeeze(line.strip()) for line in explain(data)]
         place = lines.index("ip  127.0.0.1:8080")
         self.assertEqual(
-            [each for each in lines[place : place + 12] if not each.endswith("default")],
+            [each for each in lines[place : place + 16] if not each.endswith("default")],
             ["ip  127.0.0.1:8080", "listen (line 4)", "ip  unix:/run/a", "mode  0660"],
         )
         place = lines.index("mode  0660")

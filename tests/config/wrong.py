@@ -213,6 +213,31 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
             )
         ],
     ),
+    "two services for one name": (
+        web(
+            '<listen ip="*:443" serverNames="a.example"/>',
+            more='<service name="b"><listen ip="*:443" serverNames="b.example *.b.example '
+            'a.example"/><group name="g" enable="yes"/></service>',
+        ),
+        [
+            (
+                9,
+                r"'b' listens on \*:443, which service 'web' has in line 3; both want",
+            )
+        ],
+    ),
+    "one socket in two ways": (
+        web(
+            '<listen ip="*:443" serverNames="a.example"/>',
+            more='<service name="b">\n<listen ip="*:443" prefaceTimeout="1"/>'
+            '<group name="g" enable="yes"/></service>',
+        ),
+        [(10, r"has in line 3; both have one socket, and their prefaceTimeout differs; give both")],
+    ),
+    "the name of a server that is none": (
+        web('<listen ip="*:443" serverNames="a.example *"/>'),
+        [(3, r"serverNames of <listen> is '\*'; it is a name such as a.example, or \*.b.example")],
+    ),
     "a host at port 0": (
         web(hosts='<host name="h1" ip="a:0"/>'),
         [(5, r"ip of host 'h1': port 0")],

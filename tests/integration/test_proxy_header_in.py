@@ -258,12 +258,13 @@ class PortableOtherTests(OtherTests):
     relay = "portable"
 
 
-def certificate(folder: Path, name: str) -> Path:
+def certificate(folder: Path, file: str, name: str = "") -> Path:
     """
     Make a certificate that signs itself, with its key in the same file.
     """
-    pem = folder / f"{name}.pem"
-    key = folder / f"{name}.key"
+    name = name or file
+    pem = folder / f"{file}.pem"
+    key = folder / f"{file}.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",

@@ -33,6 +33,7 @@ class FakeEntry:
     """
 
     def __init__(self, makePreface: Callable[[], IPreface]) -> None:
+        self.isShared = False
         self.makePreface = makePreface
         self.router: Callable[[ClientConnection], Destination | Reject] | None = None
 

@@ -25,7 +25,7 @@ class EntranceTests(SynchronousTestCase):
         """
         listener = Listener(address, **{"proxyProtocol": "v1 v2", **options})
         client = ClientConnection(-1, peer, listener)
-        return Entrance(listener).preface(client).feed(data)
+        return Entrance({"web": listener}).preface(client).feed(data)
 
     def test_trusted(self) -> None:
         """
@@ -87,7 +87,7 @@ class EntranceTests(SynchronousTestCase):
         """
         listener = Listener(":80", proxyProtocol="v1", trusted="all", prefaceTimeout=7)
         client = ClientConnection(-1, "", listener)
-        self.assertEqual(Entrance(listener).preface(client).timeout, 7.0)
+        self.assertEqual(Entrance({"web": listener}).preface(client).timeout, 7.0)
 
     def test_route(self) -> None:
         """
@@ -95,4 +95,4 @@ class EntranceTests(SynchronousTestCase):
         """
         listener = Listener(":80", proxyProtocol="v1", trusted="all")
         client = ClientConnection(-1, "", listener)
-        self.assertEqual(Entrance(listener).route(client), Destination())
+        self.assertEqual(Entrance({"web": listener}).route(client), Destination("web"))

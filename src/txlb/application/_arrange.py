@@ -15,7 +15,7 @@ from txlb.application._listener import ProxyListener
 from txlb.errors import ListenError
 from txlb.model import ListenAddress, Listener, ProxyService, TCPAddress, UNIXAddress
 from txlb.process import changeSocket
-from txlb.proxy import AnyListener, ReactorListener
+from txlb.proxy import ListenerShare
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine
@@ -78,11 +78,11 @@ class Arrangement:
         #: The listener that is at the address already, for each place that has one.
         self._kept: dict[Place, ProxyListener] = {}
         #: The new listeners that have no L{ProxyListener} yet.
-        self._opened: dict[Place, AnyListener] = {}
+        self._opened: dict[Place, ListenerShare] = {}
         #: The sockets whose files were changed, as they are and as they were.
         self._changed: list[tuple[UNIXAddress, UNIXAddress]] = []
         #: The listeners to close.
-        self._unused: list[AnyListener] = []
+        self._unused: list[ListenerShare] = []
         left = dict.fromkeys(present)
         for sameService in (True, False):
             found: dict[object, list[ProxyListener]] = {}
@@ -129,7 +129,7 @@ class Arrangement:
         if (
             kept.listener is not None
             # A socket of the reactor's in memory has no file.
-            and not isinstance(kept.listener, ReactorListener)
+            and kept.listener.hasFile
             and present != wanted
             and isinstance(present, UNIXAddress)
             and isinstance(wanted, UNIXAddress)
@@ -138,7 +138,7 @@ class Arrangement:
             self._changed.append((wanted, present))
             changeSocket(present, wanted)
 
-    def _open(self, engine: Engine, wanted: Listener) -> AnyListener:
+    def _open(self, engine: Engine, wanted: Listener) -> ListenerShare:
         try:
             return engine.open(wanted)
         except ListenError as error:
@@ -237,7 +237,7 @@ class Arrangement:
             old = each.become(place.serviceName, place.index, place.name, listener)
             self._release(each, old)
 
-    def _release(self, before: ProxyListener, listener: AnyListener | None) -> None:
+    def _release(self, before: ProxyListener, listener: ListenerShare | None) -> None:
         """
         Close a listener later. Clients in the backlog of an inherited socket would wait in vain.
         """

@@ -5,7 +5,6 @@ The parts of one run of a balancer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,20 +19,20 @@ from txlb.deadlines import Deadlines
 from txlb.errors import ModelError
 from txlb.health import MAX_CHECKS, ConnectOnly, Heartbeat
 from txlb.manager import ProxyManager
-from txlb.model import Listener, ProxyService
+from txlb.model import ListenAddress, Listener, ProxyService, checkingPlaces
 from txlb.pool import Host, Outcome
 from txlb.proxy import (
-    AnyListener,
     ClientConnection,
     ConnectionLimit,
     ConnectionRecord,
     ConnectionTable,
-    Entrance,
     FastRelay,
     Frontend,
+    ListenerShare,
     Loop,
     PortableRelay,
     ReactorListener,
+    SharedListener,
     SocketListener,
     whyNotFast,
 )
@@ -102,8 +101,12 @@ class Engine:
         self.started = False
         self._record = record
         self._frontends: dict[str, Frontend] = {}
+        # By the addresses that the configuration says.
+        self._shared: dict[ListenAddress, SharedListener] = {}
         # The frontends of removed services, until their connections have ended.
         self._former: list[Frontend] = []
+        for _ in checkingPlaces(manager.services.values()):
+            pass
         self.prepare(manager.services.values())
         self.configure()
 
@@ -222,7 +225,7 @@ class Engine:
     def _allFrontends(self) -> list[Frontend]:
         return [*self._frontends.values(), *self._former]
 
-    def listen(self, serviceName: str, configured: Listener) -> AnyListener:
+    def listen(self, serviceName: str, configured: Listener) -> ListenerShare:
         """
         Listen for a service, without accepting yet.
 
@@ -232,17 +235,35 @@ class Engine:
         self.give(listener, serviceName, configured)
         return listener
 
-    def open(self, configured: Listener) -> AnyListener:
+    def open(self, configured: Listener) -> ListenerShare:
         """
         Listen, for a service that is still to be named by L{give}.
 
         @raise ListenError: the address can't be had.
         """
+        place = configured.place
+        shared = self._shared.get(place)
+        if shared is None or not shared.shares:
+            shared = SharedListener(self._bind(configured))
+            self._remember(shared, configured)
+        return shared.share(configured)
+
+    def _remember(self, shared: SharedListener, configured: Listener) -> None:
+        """
+        Let other services share an address that the configuration says.
+        """
+        if configured.isFixed:
+            gone = [place for place, each in self._shared.items() if not each.shares]
+            for place in gone:
+                del self._shared[place]
+            self._shared[configured.place] = shared
+
+    def _bind(self, configured: Listener) -> SocketListener | ReactorListener:
         if self._inMemory:
             return ReactorListener(configured, self._reactor, _ignore)
         return SocketListener(configured, self._reactor, self.deadlines, _closeAtOnce)
 
-    def give(self, listener: AnyListener, serviceName: str, configured: Listener) -> None:
+    def give(self, listener: ListenerShare, serviceName: str, configured: Listener) -> None:
         """
         Let a listener accept for this service from now on.
 
@@ -252,10 +273,10 @@ class Engine:
         watcher = self._reactor
         if self._loop is not None and frontend.relay.name == FastRelay.name:
             watcher = self._loop
-        accepted = frontend.accepted
-        if configured.hasPreface:
-            accepted = partial(frontend.acceptedAt, Entrance(configured))
-        listener.handTo(watcher, accepted, configured)
+        listener.giveTo(frontend, watcher, configured)
+        if self._shared.get(configured.place) is not listener.shared:
+            # The system has chosen its port.
+            self._remember(listener.shared, configured)
 
     def start(self) -> None:
         """

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txlb.model import Address, InheritedAddress, ListenAddress, Listener, TCPAddress
-from txlb.proxy import AnyListener
+from txlb.model import (
+    Address,
+    InheritedAddress,
+    ListenAddress,
+    Listener,
+    TCPAddress,
+    checkSharing,
+)
+from txlb.proxy import ListenerShare
 
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
@@ -32,7 +39,7 @@ class ProxyListener(Service):
         self.serviceName = serviceName
         self.index = index
         self._balancer = balancer
-        self._listener: AnyListener | None = None
+        self._listener: ListenerShare | None = None
 
     @property
     def configured(self) -> Listener:
@@ -118,8 +125,8 @@ class ProxyListener(Service):
             self._listener.pause()
 
     def become(
-        self, serviceName: str, index: int, name: str, listener: AnyListener | None
-    ) -> AnyListener | None:
+        self, serviceName: str, index: int, name: str, listener: ListenerShare | None
+    ) -> ListenerShare | None:
         """
         Serve this listener from now on, by this name, at a place that is listened on.
 
@@ -132,7 +139,7 @@ class ProxyListener(Service):
             self._offer()
         return None if old is listener else old
 
-    def release(self) -> AnyListener | None:
+    def release(self) -> ListenerShare | None:
         """
         Give the listening sockets away, to another listener or to be closed.
         """
@@ -140,7 +147,7 @@ class ProxyListener(Service):
         return listener
 
     @property
-    def listener(self) -> AnyListener | None:
+    def listener(self) -> ListenerShare | None:
         """
         The listening sockets; L{None} if it does not listen.
         """
@@ -153,15 +160,38 @@ class ProxyListener(Service):
         super().stopService()
         self.unbind()
 
+    def _checkPlace(self, moved: Listener) -> None:
+        """
+        Check that another service that listens at an address shares it.
+
+        @raise ModelError: it does not.
+        """
+        if moved.isFixed:
+            services = self._balancer.manager.services.values()
+            others = [
+                (service.name, each)
+                for service in services
+                for index, each in enumerate(service.listeners)
+                if each.place == moved.place and (service.name, index) != self._key
+            ]
+            checkSharing([*others, (self.serviceName, moved)])
+
+    @property
+    def _key(self) -> tuple[str, int]:
+        return self.serviceName, self.index
+
     def moveTo(self, address: ListenAddress) -> tuple[Address, ...]:
         """
         Listen on another address. See L{LoadBalancedService.switchPort}.
 
         @raise ListenError: it can't listen on the address. Then nothing has changed.
+        @raise ModelError: another service has the address and does not share it.
         """
         self._balancer.manager.refuseIfUnderWay()
         engine, before = self._balancer.engine, self.configured
-        new = engine.listen(self.serviceName, replace(before, address=address))
+        moved = replace(before, address=address)
+        self._checkPlace(moved)
+        new = engine.listen(self.serviceName, moved)
         actual = new.addresses[0]
         if isinstance(address, TCPAddress) and isinstance(actual, TCPAddress):
             address = TCPAddress(address.host, actual.port)

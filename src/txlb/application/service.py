@@ -43,6 +43,7 @@ from txlb.model import (
     ProxyService,
     TCPAddress,
     UNIXAddress,
+    checkingPlaces,
     parseListenAddress,
     shown,
 )
@@ -415,6 +416,7 @@ class LoadBalancedService(MultiService):
             if id(check) not in known:
                 self.health.verified(check)
                 yield
+        yield from checkingPlaces(wanted)
         if self._engine is not None:
             changed = [each for each in wanted if running.get(each.name) is not each]
             yield from self._engine.preparing(changed)

@@ -28,12 +28,16 @@ from txlb.model import (
     ProxyService,
     ResourceProbe,
     UNIXAddress,
+    clashesBetween,
 )
 from txlb.model.kinds import Account, quoted
 from txlb.model.settings import settingsOf
 from txlb.schedulers import schedulerKind, schedulerKinds
 
 Made = TypeVar("Made")
+
+#: The remedy for two listeners at an address that can't be shared.
+_OF_ITS_OWN = "each listener needs an address of its own"
 
 #: The settings of a listener that are those of a socket in the file system.
 SOCKET_SETTINGS = tuple(settingsOf(UNIXAddress))
@@ -78,6 +82,8 @@ class ServiceBuilder:
         self._folder = folder
         self._problem = problem
         self._note = note
+        # By the ids of their elements.
+        self._listeners: dict[int, Listener | None] = {}
 
     def build(self, root: Node) -> list[ProxyService]:
         """
@@ -85,6 +91,10 @@ class ServiceBuilder:
         """
         nodes = root.all(schema.SERVICE)
         checkUnique("service", nodes, [node.get("name") for node in nodes], self._problem)
+        for node in nodes:
+            listens = node.all(schema.LISTEN)
+            self._checkPermissions(listens)
+            self._listeners.update((id(listen), self._listener(listen)) for listen in listens)
         self._checkListeners(root)
         services = (self._service(node) for node in nodes)
         return [service for service in services if service is not None]
@@ -96,9 +106,7 @@ class ServiceBuilder:
             node.wrong.add("names")
         enabled = self._enabledGroup(node, groupNodes)
         groups = [self._group(group, group is enabled) for group in groupNodes]
-        listenNodes = node.all(schema.LISTEN)
-        self._checkPermissions(listenNodes)
-        listeners = [self._listener(listen) for listen in listenNodes]
+        listeners = [self._listeners[id(listen)] for listen in node.all(schema.LISTEN)]
         networks = self._networks(node)
         if (
             enabled is None
@@ -347,21 +355,41 @@ class ServiceBuilder:
 
     def _checkListeners(self, root: Node) -> None:
         """
-        Report two listeners at one address, also if they are of two services.
+        Report two listeners at one address, also if they are of two services, unless they
+        share it by the names of servers.
         """
         first: dict[ListenAddress, tuple[Node, Node]] = {}
+        shared: list[tuple[Node, Node, Listener]] = []
         for owner, listener, address in _listeners(root):
-            if address not in first:
-                first[address] = (owner, listener)
-                continue
-            other, otherListener = first[address]
-            # The model would say the same of a service, without the line.
-            owner.wrong.add("names")
-            self._problem(
-                listener.line,
-                f"{owner.label} listens on {address}, which {other.label} has in line "
-                f"{otherListener.line}; each listener needs an address of its own",
-            )
+            value = self._listeners.get(id(listener))
+            if value is not None:
+                shared.append((owner, listener, value))
+            other, otherListener = first.setdefault(address, (owner, listener))
+            # Within a service, and with the console, nothing is shared.
+            if otherListener is not listener and (other is owner or value is None):
+                self._bothListen(owner, listener, other, otherListener, address, _OF_ITS_OWN)
+        for clash in clashesBetween([value for _, _, value in shared]):
+            other, otherListener, _ = shared[clash.first]
+            owner, listener, value = shared[clash.second]
+            if owner is not other:
+                self._bothListen(owner, listener, other, otherListener, value.place, clash.reason)
+
+    def _bothListen(
+        self,
+        owner: Node,
+        listener: Node,
+        other: Node,
+        otherListener: Node,
+        address: ListenAddress,
+        reason: str,
+    ) -> None:
+        # The model would say the same, without the line.
+        owner.wrong.add("names")
+        self._problem(
+            listener.line,
+            f"{owner.label} listens on {address}, which {other.label} has in line "
+            f"{otherListener.line}; {reason}",
+        )
 
 
 def _listeners(root: Node) -> Iterator[tuple[Node, Node, ListenAddress]]:

@@ -37,6 +37,7 @@ from txlb.model._origins import ownedByPeople, withFound
 from txlb.model._plain import plain
 from txlb.model._plan import Plan
 from txlb.model._resources import ResourceProbe
+from txlb.model._routes import Clash, Routes, checkingPlaces, checkSharing, clashesBetween
 from txlb.model._services import ADMISSION_SETTINGS, ProxyService
 from txlb.model._tcpaddress import TCPAddress
 from txlb.model._unixaddress import PRIVATE, UNIXAddress
@@ -58,6 +59,7 @@ __all__ = [
     "ChangeKind",
     "CheckLike",
     "CloneSet",
+    "Clash",
     "Conflict",
     "HealthCheck",
     "HostMapper",
@@ -71,12 +73,16 @@ __all__ = [
     "ProxyHost",
     "ProxyService",
     "ResourceProbe",
+    "Routes",
     "TCPAddress",
     "UNIXAddress",
     "changesBetween",
     "checkClock",
     "checkItems",
     "checkName",
+    "checkSharing",
+    "checkingPlaces",
+    "clashesBetween",
     "convertMapperToModel",
     "keptWhereEqual",
     "mergeServices",

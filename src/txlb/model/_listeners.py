@@ -13,9 +13,10 @@ from txlb.model._addresses import AddressLike, ListenAddress, placeOf
 from txlb.model._addresskinds import CLIENT_NETWORK, LISTEN_ADDRESS
 from txlb.model._inheritedaddress import InheritedAddress
 from txlb.model._made import Made, given
+from txlb.model._servername import ServerName
 from txlb.model._tcpaddress import TCPAddress
 from txlb.model._unixaddress import UNIXAddress
-from txlb.model.kinds import Seconds, Several, Word, textOf
+from txlb.model.kinds import Boolean, Seconds, Several, Text, Word, textOf
 from txlb.model.settings import Since, checkSettings, setting, settingField
 
 #: The word that lets a PROXY header be missing.
@@ -33,6 +34,8 @@ class Listener:
     @ivar proxyProtocol: the versions of PROXY headers that may come, C{v1} and C{v2}, and
         C{optional}; empty if none is read. It can be given as a text, as C{"v1 v2"}.
     @ivar trusted: networks of clients, as L{parseNetwork} reads them.
+    @ivar serverNames: in lower case; empty for any name.
+    @ivar alpn: empty for any protocol.
     """
 
     address: Made[ListenAddress, AddressLike] = field(
@@ -63,8 +66,39 @@ class Listener:
     prefaceTimeout: float = settingField(
         5.0,
         Seconds(0.01, 3600.0),
-        "Seconds that a client has for its PROXY header. A client that does without one is "
-        "served after them if it has sent nothing, as the server may be the one that begins.",
+        "Seconds that a client has for its PROXY header and its ClientHello. A client that may do "
+        "without both is served after them if it has sent nothing, as the server may be the one "
+        "that begins.",
+    )
+
+    serverNames: Made[tuple[str, ...], str | Iterable[str]] = field(
+        default=given(()),
+        metadata=setting(
+            Several(ServerName(), empty="any name"),
+            "The names of servers whose clients of TLS come here, with spaces between them. "
+            "``*.b.example`` stands for all names under ``b.example``. Services whose listeners "
+            "have names can share an address: the exact name goes before a wildcard, and a longer "
+            "wildcard before a shorter one. A client that asks for no such name goes to the "
+            "listener without names at this address, or is closed.",
+        ),
+    )
+    alpn: Made[tuple[str, ...], str | Iterable[str]] = field(
+        default=given(()),
+        metadata=setting(
+            Several(
+                Text(r"[!-~]{1,255}", "a protocol such as h2, http/1.1 or acme-tls/1"),
+                empty="any protocol",
+            ),
+            "The protocols (ALPN) of which a client of TLS has to offer one to come here, with "
+            "spaces between them. They count beside ``serverNames``, after the name.",
+        ),
+    )
+    plain: bool = settingField(
+        False,
+        Boolean(),
+        "Whether clients that speak no TLS come here, and those that are silent for "
+        "``prefaceTimeout``, as their server may be the one that begins. It is for a listener "
+        "whose address has names of servers; without it they are closed.",
     )
 
     def __post_init__(self) -> None:
@@ -96,7 +130,14 @@ class Listener:
         """
         Whether something is read of a connection before its host is chosen.
         """
-        return bool(self.proxyProtocol)
+        return bool(self.proxyProtocol or self.readsHello)
+
+    @property
+    def readsHello(self) -> bool:
+        """
+        Whether it takes only some of the clients of TLS, by their ClientHello.
+        """
+        return bool(self.serverNames or self.alpn)
 
     @property
     def risks(self) -> tuple[str, ...]:

@@ -20,18 +20,15 @@ from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._reactorlistener import ReactorListener
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
+from txlb.proxy._sharedlistener import ListenerShare, SharedListener
 from txlb.proxy._socketlistener import SocketListener
 from txlb.proxy._sockets import bindSockets, setStreamOptions, socketAddress
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
-#: Either kind of listener.
-AnyListener = SocketListener | ReactorListener
-
 __all__ = [
     "EXHAUSTED_PAUSE",
     "AcceptedClient",
-    "AnyListener",
     "ClientConnection",
     "ConnectFailed",
     "ConnectionLimit",
@@ -42,11 +39,13 @@ __all__ = [
     "FastRelay",
     "Frontend",
     "InheritedSockets",
+    "ListenerShare",
     "Loop",
     "PortableRelay",
     "PrefaceReader",
     "ReactorListener",
     "Relayed",
+    "SharedListener",
     "SocketListener",
     "Timeouts",
     "bindSockets",

@@ -1,36 +1,44 @@
 """
-The place where the connections of a listener with prefaces come in.
+The place where connections with a preface come in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from txlb.connecting import packedClient
 from txlb.interfaces import IPreface
-from txlb.model import Listener
+from txlb.model import Listener, Routes
 from txlb.pool import Networks
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._destination import Destination
 from txlb.wire import ConnectionPreface, HeaderRule, Reject
 
-_HERE = Destination()
+#: The reason for closing a client that no service wants.
+NO_TLS = "it speaks no TLS, and no service here takes it"
 
 
 class Entrance:
     """
-    The entrance of one listener: it decides how the preface of a connection is read, and
-    where the connection goes then.
+    The entrance at one address, for the listeners of all services that share it: it decides
+    how the preface of a connection is read, and which service gets the connection then.
 
-    @param configured: the listener.
+    @param listeners: the listeners, by the names of their services; at least one.
     """
 
-    def __init__(self, configured: Listener) -> None:
+    def __init__(self, listeners: Mapping[str, Listener]) -> None:
+        self._listeners = listeners
+        # The settings of the socket are the same for all.
+        configured = next(iter(listeners.values()))
         words = frozenset(configured.proxyProtocol)
         self._timeout = configured.prefaceTimeout
-        self._reads = bool(words)
         self._versions = frozenset(number for number in (1, 2) if f"v{number}" in words)
         self._rule = HeaderRule.OPTIONAL if "optional" in words else HeaderRule.REQUIRED
         trusted = configured.trusted
         self._trusted = Networks(trusted, ()) if trusted else None
+        self.isShared = len(listeners) > 1
+        self._wantsHello = self.isShared or configured.readsHello
+        self._routes = Routes(tuple(listeners.items()))
 
     def preface(self, client: ClientConnection) -> IPreface:
         """
@@ -38,15 +46,39 @@ class Entrance:
         """
         rule = None
         versions = self._versions
-        if self._reads:
+        if versions:
             rule = self._rule
             if self._trusted is not None and not self._trusted.allows(packedClient(client.peer)):
                 # A header of any version is refused.
                 rule, versions = HeaderRule.REFUSED, frozenset((1, 2))
-        return ConnectionPreface(self._timeout, rule, versions)
+        return ConnectionPreface(
+            self._timeout,
+            rule,
+            versions,
+            wantsHello=self._wantsHello,
+            plain=self._routes.plain is not None,
+        )
 
     def route(self, client: ClientConnection) -> Destination | Reject:
         """
-        Decide where a connection goes once its preface is read.
+        Decide where a connection goes once its preface is read. Its listener is the one of
+        that service from then on.
         """
-        return _HERE
+        name = self._serviceOf(client)
+        if isinstance(name, Reject):
+            return name
+        client.listener = self._listeners[name]
+        return Destination(name)
+
+    def _serviceOf(self, client: ClientConnection) -> str | Reject:
+        found = client.found
+        if not self._wantsHello or found is None:
+            return next(iter(self._listeners))
+        if found.hello is None and found.serverName is None:
+            return self._routes.plain or Reject(NO_TLS)
+        name = self._routes.find(found.serverName, found.alpn)
+        if name is not None:
+            return name
+        asked = found.serverName or "no server name"
+        offered = f" and offers {', '.join(found.alpn[:5])}" if found.alpn else ""
+        return Reject(f"it asks for {asked}{offered}, and no service here has that")

@@ -61,6 +61,10 @@ _WHY = {
 
 _ENCODERS = {"v1": encodeProxyV1, "v2": encodeProxyV2}
 
+#: Connections in their preface at one address that several services share, at most. Each can
+#: have as many bytes as the preface takes.
+MOST_PREFACES = 10_000
+
 Recorder = Callable[[ConnectionRecord], object]
 
 
@@ -68,7 +72,12 @@ class Entry(Protocol):
     """
     What the frontend needs of the place where a connection has come in, if the connection
     has a preface.
+
+    @ivar isShared: whether several services share the place. Then connections in their
+        preface count for no service yet.
     """
+
+    isShared: bool
 
     def preface(self, client: ClientConnection) -> IPreface:
         """
@@ -121,7 +130,7 @@ class Frontend:
         self._counters = manager.getCounters(serviceName)
         self._admission = manager.getAdmission(serviceName)
         self._admission.census = self._clients
-        self._readers: set[PrefaceReader] = set()
+        self._readers: dict[PrefaceReader, Entry] = {}
         self._throttles = {
             kind: Throttle(deadlines, partial(self._say, kind)) for kind in RefusalKind
         }
@@ -157,8 +166,9 @@ class Frontend:
         self._closed = True
         # The next connection finds that the revision has changed, and looks.
         self._revision = -1
-        for reader in tuple(self._readers):
-            reader.stop()
+        for reader, entry in tuple(self._readers.items()):
+            if not entry.isShared:
+                reader.stop()
         self.sayRefusals()
 
     def connectionCount(self) -> int:
@@ -236,8 +246,10 @@ class Frontend:
             self._follow()
         if limit.active >= limit.capacity:
             self._refuse(client, RefusalKind.DESCRIPTORS, f"{limit.active} are all there can be")
-        elif self._counters.active >= self._maxConnections:
-            active = self._counters.active
+            return
+        # Of several services each has its own limit, which counts when the preface is read.
+        active = len(self._readers) if entry.isShared else self._counters.active
+        if active >= (MOST_PREFACES if entry.isShared else self._maxConnections):
             self._refuse(client, RefusalKind.LIMIT, f"it has {active} connections")
         else:
             self._read(client, entry)
@@ -270,18 +282,19 @@ class Frontend:
             raise
 
         def verdict(answer: Done | Reject) -> None:
-            self._readers.discard(reader)
+            del self._readers[reader]
             sock.detach()
             if isinstance(answer, Reject):
-                self._leaves(client, RefusalKind.PREFACE, answer.reason)
+                self._leaves(client, entry, answer.reason)
             else:
                 client.found = answer
                 self._send(client, entry)
 
         reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
-        self._readers.add(reader)
-        self._counters.active += 1
-        self._counters.accepted += 1
+        self._readers[reader] = entry
+        if not entry.isShared:
+            self._counters.active += 1
+            self._counters.accepted += 1
         self._connectionLimit.active += 1
 
     def _send(self, client: ClientConnection, entry: Entry) -> None:
@@ -290,10 +303,12 @@ class Frontend:
         """
         found = self._destinationOf(client, entry)
         if isinstance(found, Reject):
-            self._leaves(client, RefusalKind.PREFACE, found.reason)
+            self._leaves(client, entry, found.reason)
             return
         frontend, pool = found
-        if frontend is not self:
+        if entry.isShared:
+            frontend.sent(client, pool)
+        elif frontend is not self:
             # The balancer as a whole keeps it.
             self._counters.active -= 1
             frontend.sent(client, pool)
@@ -389,12 +404,15 @@ class Frontend:
         self._counters.active -= 1
         self._connectionLimit.remove()
 
-    def _leaves(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
+    def _leaves(self, client: ClientConnection, entry: Entry, detail: str) -> None:
         """
-        Refuse a client that is counted already.
+        Refuse a client for its preface.
         """
-        self._left()
-        self._refuse(client, kind, detail)
+        if entry.isShared:
+            self._connectionLimit.remove()
+        else:
+            self._left()
+        self._refuse(client, RefusalKind.PREFACE, detail)
 
     def _refuse(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
         client.close()

@@ -79,7 +79,8 @@ class MemoryBalancer:
         """
         name = self.service.getProxyNames()[0] if listener is None else listener
         proxy = self.service.getProxyService(name)
-        factory = proxy.listener
+        share = proxy.listener
+        factory = None if share is None else share.shared.listener
         assert isinstance(factory, ReactorListener)  # noqa: S101 - it runs in memory
         kind = IPv6Address if ":" in address else IPv4Address
         peer = kind("TCP", address, next(self._ports))

@@ -1,0 +1,151 @@
+"""
+One listening address, and the services that share it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from txlb.model import Address, Listener
+from txlb.proxy._entrance import Entrance
+from txlb.proxy._frontend import Frontend
+from txlb.proxy._reactorlistener import ReactorListener
+from txlb.proxy._socketlistener import SocketListener
+
+
+class SharedListener:
+    """
+    The listener of an address at which one service listens, or several share the clients by
+    the names of servers. It has the socket. Each service has a L{ListenerShare} of it.
+
+    @param listener: listens at the address.
+
+    @ivar shares: the shares that are not closed.
+    """
+
+    def __init__(self, listener: SocketListener | ReactorListener) -> None:
+        self.listener = listener
+        self.shares: list[ListenerShare] = []
+
+    def share(self, configured: Listener) -> ListenerShare:
+        """
+        Make a share for a service. It gets no connection before L{ListenerShare.giveTo}.
+
+        @param configured: the listener as the service has it.
+        """
+        share = ListenerShare(self, configured)
+        self.shares.append(share)
+        return share
+
+    def arrange(self) -> None:
+        """
+        Let the connections come to the services that have a share now.
+        """
+        given = [share for share in self.shares if share.frontend is not None]
+        if not given:
+            return
+        first = given[0]
+        assert first.frontend is not None  # noqa: S101 - they were chosen by this
+        accepted = first.frontend.accepted
+        if len(given) > 1 or first.configured.hasPreface:
+            # The service that comes first has the prefaces read, and counts those that fail.
+            listeners = {
+                share.frontend.serviceName: share.configured
+                for share in given
+                if share.frontend is not None
+            }
+            accepted = partial(first.frontend.acceptedAt, Entrance(listeners))
+        self.listener.handTo(first.watcher, accepted, first.configured)
+
+    def acceptOrNot(self) -> None:
+        """
+        Accept if one of the services accepts.
+        """
+        if any(share.isStarted for share in self.shares):
+            self.listener.start()
+        else:
+            self.listener.pause()
+
+    def closed(self, share: ListenerShare) -> None:
+        """
+        Take note that a share is closed. The address is free when the last one is.
+        """
+        self.shares.remove(share)
+        if self.shares:
+            self.arrange()
+            self.acceptOrNot()
+        else:
+            self.listener.close()
+
+
+class ListenerShare:
+    """
+    The share that one service has of a listener. Owned by its
+    L{txlb.application.service.ProxyListener}.
+
+    @ivar configured: the listener as the service has it now.
+    @ivar frontend: gets the connections; L{None} before L{giveTo}.
+    @ivar watcher: watches the socket.
+    @ivar isStarted: whether the service accepts clients.
+    """
+
+    def __init__(self, shared: SharedListener, configured: Listener) -> None:
+        self.shared = shared
+        self.configured = configured
+        self.frontend: Frontend | None = None
+        self.watcher: Any = None
+        self.isStarted = False
+        self._isOpen = True
+
+    @property
+    def addresses(self) -> list[Address]:
+        """
+        The addresses at which it listens, with the ports that the system chose.
+        """
+        return self.shared.listener.addresses
+
+    @property
+    def hasFile(self) -> bool:
+        """
+        Whether a UNIX socket of it is a file. One of a reactor's in memory is none.
+        """
+        return not isinstance(self.shared.listener, ReactorListener)
+
+    def giveTo(self, frontend: Frontend, watcher: Any, configured: Listener) -> None:
+        """
+        Give the connections to a service from now on.
+
+        @param watcher: watches the socket from now on.
+        @param configured: the listener as the service has it.
+        """
+        self.frontend, self.watcher, self.configured = frontend, watcher, configured
+        self.shared.arrange()
+
+    def start(self) -> None:
+        """
+        Accept from now on.
+        """
+        self.isStarted = True
+        self.shared.acceptOrNot()
+
+    def pause(self) -> None:
+        """
+        Accept no connection until L{start}, unless another service accepts here.
+        """
+        self.isStarted = False
+        self.shared.acceptOrNot()
+
+    def drain(self) -> None:
+        """
+        Accept the connections that are in the backlog now.
+        """
+        self.shared.listener.drain()
+
+    def close(self) -> None:
+        """
+        Take no more connections. The address is free if no other service has a share.
+        """
+        if self._isOpen:
+            self._isOpen = False
+            self.shared.closed(self)
