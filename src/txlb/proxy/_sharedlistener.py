@@ -40,9 +40,11 @@ class SharedListener:
 
     def arrange(self) -> None:
         """
-        Let the connections come to the services that have a share now.
+        Let the connections come to the services that have a share now, without those that
+        go; but if all go the clients in the backlog are still theirs.
         """
         given = [share for share in self.shares if share.frontend is not None]
+        given = [share for share in given if not share.goes] or given
         if not given:
             return
         first = given[0]
@@ -72,11 +74,19 @@ class SharedListener:
         Take note that a share is closed. The address is free when the last one is.
         """
         self.shares.remove(share)
-        if self.shares:
+        if not self.shares:
+            self.listener.close()
+        elif not all(each.goes for each in self.shares):
             self.arrange()
             self.acceptOrNot()
-        else:
-            self.listener.close()
+
+    def going(self) -> None:
+        """
+        Take note that a share goes. If all go no new client gets into the backlog.
+        """
+        self.arrange()
+        if all(each.goes for each in self.shares):
+            self.listener.turnAway()
 
 
 class ListenerShare:
@@ -88,6 +98,7 @@ class ListenerShare:
     @ivar frontend: gets the connections; L{None} before L{giveTo}.
     @ivar watcher: watches the socket.
     @ivar isStarted: whether the service accepts clients.
+    @ivar goes: whether L{close} comes next.
     """
 
     def __init__(self, shared: SharedListener, configured: Listener) -> None:
@@ -95,7 +106,7 @@ class ListenerShare:
         self.configured = configured
         self.frontend: Frontend | None = None
         self.watcher: Any = None
-        self.isStarted = False
+        self.isStarted = self.goes = False
         self._isOpen = True
 
     @property
@@ -141,6 +152,15 @@ class ListenerShare:
         Accept the connections that are in the backlog now.
         """
         self.shared.listener.drain()
+
+    def turnAway(self) -> None:
+        """
+        Let no new client come from now on, as L{close} comes next. If all that share the
+        listener go, see L{txlb.proxy.SocketListener.turnAway}.
+        """
+        if not self.goes:
+            self.goes = True
+            self.shared.going()
 
     def close(self) -> None:
         """
