@@ -72,6 +72,12 @@ class ModelError(TxlbError, ValueError):
     """
 
 
+class CertificateError(ModelError):
+    """
+    A certificate, a key or a list of authorities that can't be used.
+    """
+
+
 class AddressError(ModelError):
     """
     A text that is not an address of the kind that is wanted.

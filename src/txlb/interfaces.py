@@ -260,6 +260,7 @@ class IRelay(Interface):
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
+        header: bytes = b"",
     ) -> None:
         """
         Take over a connection. Its socket belongs to the relay from here.
@@ -271,6 +272,8 @@ class IRelay(Interface):
             relay cancels its dial within a second or two, as far as the system reports that.
         @param toHost: bytes to send to the host before the client's own.
         @param toClient: bytes to send to the client before the host's own.
+        @param header: bytes to send to the host before anything else, a TLS handshake included:
+            a PROXY header.
         """
 
     def connectionCount() -> int:

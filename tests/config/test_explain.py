@@ -13,6 +13,7 @@ from tests.config.documents import PYTHON_DIRECTOR, SAMPLE_1_1_0, SMALL
 from txlb.config import _schema as schema
 from txlb.config import explainConfiguration, parseConfiguration
 from txlb.config._element import walk
+from txlb.config._tls import HOST_TLS_WORDS
 
 
 def explain(data: bytes) -> list[str]:
@@ -59,6 +60,7 @@ class ExplainTests(SynchronousTestCase):
       serverNames     any name           default
       alpn            any protocol       default
       plain           false              default
+      tls: none
     group prod (line 4)
       scheduler     leastc     default
       enable        true
@@ -112,14 +114,14 @@ class ExplainTests(SynchronousTestCase):
         optional = {schema.ENABLE, schema.ALLOW, schema.DENY}
         words = {line.split()[0] for line in lines[1:]}
         for element, _ in walk(schema.CONFIG):
-            if element in {schema.CHECK, schema.RESOURCE, schema.CLONES}:
+            if element in {schema.CHECK, schema.RESOURCE, schema.CLONES, schema.TLS}:
                 # There was none then.
                 continue
             for attribute in element.attributes:
                 # The latter three are of UNIX sockets, of which there is none.
                 if element not in optional and attribute.name not in {
                     "name", "listen", "mode", "user", "group"
-                }:  # fmt: skip
+                } | HOST_TLS_WORDS:  # fmt: skip
                     self.assertIn(attribute.name, words)
         self.assertIn("hostCheckInterval", words)
 
@@ -131,8 +133,8 @@ class ExplainTests(SynchronousTestCase):
         lines = [squeeze(line.strip()) for line in explain(data)]
         place = lines.index("ip  127.0.0.1:8080")
         self.assertEqual(
-            [each for each in lines[place : place + 16] if not each.endswith("default")],
-            ["ip  127.0.0.1:8080", "listen (line 4)", "ip  unix:/run/a", "mode  0660"],
+            [each for each in lines[place : place + 17] if not each.endswith("default")],
+            ["ip  127.0.0.1:8080", "tls: none", "listen (line 4)", "ip  unix:/run/a", "mode  0660"],
         )
         place = lines.index("mode  0660")
         self.assertEqual(

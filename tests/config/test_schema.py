@@ -11,10 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.application  # noqa: F401 - makes the words of checks and probes known
 from txlb.config import _schema as schema
-from txlb.config._attribute import REQUIRED
+from txlb.config._attribute import REQUIRED, Attribute
 from txlb.config._element import Element, walk
 from txlb.errors import ModelError
-from txlb.model import CloneSet, HealthCheck, ProxyGroup, ProxyHost, ProxyService, ResourceProbe
+from txlb.model import (
+    CloneSet,
+    HealthCheck,
+    HostTLS,
+    ListenTLS,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    ResourceProbe,
+)
 from txlb.model.kinds import Boolean, Number, Seconds, Whole, WholeOr, Word
 from txlb.model.settings import settingsOf
 
@@ -26,7 +35,24 @@ MODELS: list[tuple[Element, Any]] = [
     (schema.CHECK, HealthCheck("tcp", 1.0)),
     (schema.RESOURCE, ResourceProbe("agent", 1.0)),
     (schema.CLONES, CloneSet("app.tac")),
+    (schema.TLS, ListenTLS("certs")),
 ]
+
+
+def attributesFor(element: Element, value: Any) -> list[Attribute]:
+    """
+    Return the attributes of an element that are of a value. Hosts and groups have those of
+    L{HostTLS} as well.
+    """
+    settings = settingsOf(type(value))
+    return [each for each in element.attributes if each.field in settings]
+
+
+#: Settings whose kinds have tests of their own.
+OTHER_KINDS = frozenset(
+    ("name", "address", "scheduler", "kind", "probe", "timeout", "certificates", "defaultName",
+     "alpn", "clientCA", "crl", "tac")
+)  # fmt: skip
 
 
 class ModelTests(SynchronousTestCase):
@@ -40,17 +66,29 @@ class ModelTests(SynchronousTestCase):
         the model has an attribute.
         """
         otherFields = {"ipOrHost", "port", "hosts", "listeners", "groups", "check", "resource",
-                       "clones", "allow", "deny", "options", "origin"}  # fmt: skip
+                       "clones", "allow", "deny", "options", "origin", "tls"}  # fmt: skip
         for element, value in MODELS:
             fields = {field.name for field in dataclasses.fields(value) if field.init}
             fields -= otherFields - settingsOf(type(value)).keys()
-            found = {attribute.field for attribute in element.attributes}
+            found = {attribute.field for attribute in attributesFor(element, value)}
             # An address is made of two fields.
             self.assertEqual(found - {"address"}, fields)
 
+    def test_hostTLS(self) -> None:
+        """
+        Hosts and groups have the settings of TLS, none of which is said by default.
+        """
+        for element in (schema.HOST, schema.GROUP):
+            found = {
+                attribute.field: attribute.default
+                for attribute in element.attributes
+                if attribute.field in settingsOf(HostTLS)
+            }
+            self.assertEqual(found, dict.fromkeys(settingsOf(HostTLS)))
+
     def test_defaults(self) -> None:
         for element, value in MODELS:
-            for attribute in element.attributes:
+            for attribute in attributesFor(element, value):
                 if attribute.default is REQUIRED or attribute.name in {"name", "interval"}:
                     continue
                 made = getattr(value, attribute.field)
@@ -61,7 +99,7 @@ class ModelTests(SynchronousTestCase):
         The model takes both ends of each range and nothing beyond.
         """
         for element, value in MODELS:
-            for attribute in element.attributes:
+            for attribute in attributesFor(element, value):
                 name, kind = attribute.field, attribute.kind
                 if isinstance(kind, Word):
                     right: list[Any] = list(kind.words)
@@ -74,9 +112,7 @@ class ModelTests(SynchronousTestCase):
                     wrong = [kind.least - 0.9 if kind.least % 1 else kind.least - 1, kind.most + 1]
                 else:
                     # Names, words of a registry, addresses: tested with their kinds.
-                    self.assertIn(
-                        name, {"name", "address", "scheduler", "kind", "probe", "timeout", "tac"}
-                    )
+                    self.assertIn(name, OTHER_KINDS)
                     continue
                 for each in right:
                     changed = dataclasses.replace(value, **{name: each})

@@ -404,8 +404,8 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
         [(5, r"<zzz> is not known in <group>; there are: <check>, <resource>, <clones>, <host>")],
     ),
     "an element in an empty one": (
-        web('<listen ip="*:80"><zzz/></listen>'),
-        [(3, r"<zzz> is not known in <listen>; nothing stands in it")],
+        web('<listen ip="*:80"/><allow network="all"><zzz/></allow>'),
+        [(3, r"<zzz> is not known in <allow>; nothing stands in it")],
     ),
     "an element out of place": (
         web(more='<host ip="a:1"/>'),

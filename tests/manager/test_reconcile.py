@@ -26,6 +26,7 @@ from txlb.model import (
     CloneSet,
     HealthCheck,
     HostMapper,
+    HostTLS,
     Listener,
     ProxyGroup,
     ProxyHost,
@@ -804,6 +805,7 @@ class FieldTests(SynchronousTestCase):
         "backup": True,
         "check": HealthCheck("tcp", 3.0),
         "origin": "dns:web.example",
+        "tls": HostTLS(serverName="a.example"),
     }
     GROUP: ClassVar[dict[str, Any]] = {
         "scheduler": "rand",
@@ -829,6 +831,7 @@ class FieldTests(SynchronousTestCase):
         "slowStart": 9.0,
         "resource": ResourceProbe("agent", 3.0),
         "clones": CloneSet("app.tac", 3),
+        "tls": HostTLS(),
     }
     SERVICE: ClassVar[dict[str, Any]] = {
         "listeners": (Listener("127.0.0.1:99"),),

@@ -79,8 +79,9 @@ class FakeRelay:
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
+        header: bytes = b"",
     ) -> None:
-        self.started.append((socket.socket(fileno=client.fd), attempt, toHost, toClient))
+        self.started.append((socket.socket(fileno=client.fd), attempt, header + toHost, toClient))
         self.areUNIX.append(client.isUNIX)
 
     def connectionCount(self) -> int:

@@ -38,6 +38,7 @@ from txlb.proxy import (
 )
 from txlb.resolve import NameService
 from txlb.resources import ResourceMonitor
+from txlb.tls import TLSStore
 
 #: The reason against the fast relay if the reactor listens.
 IN_MEMORY = "this reactor opens no sockets"
@@ -55,9 +56,12 @@ class Engine:
     @param maxChecks: health checks under way at once.
     @param inMemory: whether the reactor listens and connects, and nothing is opened
         beside it.
+    @param tls: has the contexts for TLS; by default one of its own.
     @raise ModelError: a service asks for a relay that can't be had here, or a
-        health check or a resource probe can't be made as it is configured.
+        health check or a resource probe can't be made as it is configured, or a certificate
+        can't be used.
 
+    @ivar tls: has the contexts for TLS.
     @ivar heartbeat: checks the hosts; started and stopped by the balancer, as
         it ends before the connections do.
     @ivar monitor: asks the hosts for their loads, likewise.
@@ -75,8 +79,10 @@ class Engine:
         maxChecks: int = MAX_CHECKS,
         *,
         inMemory: bool = False,
+        tls: TLSStore | None = None,
     ) -> None:
         self._manager = manager
+        self.tls = TLSStore() if tls is None else tls
         self.reactor = self._reactor = reactor
         self._inMemory = inMemory
         # The pools' clock, as attempts say their deadlines by it.
@@ -127,6 +133,7 @@ class Engine:
         @raise ModelError: while it is iterated over, as L{prepare} does.
         """
         for service in services:
+            yield from self.tls.preparing([service])
             yield from self.heartbeat.verifying(service)
             self.monitor.verifyAll(service)
             yield
@@ -163,6 +170,7 @@ class Engine:
         """
         for _ in self.configuring():
             pass
+        self.tls.retain(self._manager.services.values())
 
     def configuring(self) -> Iterator[None]:
         """
@@ -198,6 +206,7 @@ class Engine:
             loop=self._loop,
             table=self._table,
             makeEndpoint=reactorEndpointOf if self._inMemory else None,
+            tls=self.tls,
         )
         frontend.record = self._record
         frontend.frontendOf = self.frontendOf

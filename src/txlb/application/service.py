@@ -51,6 +51,8 @@ from txlb.model.kinds import Boolean
 from txlb.model.settings import settingsOf
 from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
+from txlb.tls import TLSStore
+from txlb.tls import settingsOf as tlsSettingsOf
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
 
@@ -85,6 +87,7 @@ class LoadBalancedService(MultiService):
         is made of this.
 
     @ivar manager: the manager.
+    @ivar tls: has the certificates of listeners, and the contexts for TLS.
     @ivar slices: does work that takes long while clients are served.
     @ivar configuration: the file that it was made from; L{None} for none.
     """
@@ -116,6 +119,7 @@ class LoadBalancedService(MultiService):
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._reactor = reactor
         self.slices = Slices(lambda: self._engine, pm.seconds)
+        self.tls = TLSStore()
         self._applying: Applying | None = None
         self._change: Deferred[Any] = succeed(None)
         # Runs that were stopped and still have connections.
@@ -383,6 +387,9 @@ class LoadBalancedService(MultiService):
         """
         engine, run = self._engine, self.slices.run
         await self.slices.rest()
+        if any(tlsSettingsOf(applying.wanted)):
+            # Reading certificates takes long.
+            await self.slices.inThread(self.tls.prepare, applying.wanted)
         await run(self._verifying(applying.wanted))
         arrangement = Arrangement(self, list(self._listeners()), applying.wanted)
         try:
@@ -468,6 +475,7 @@ class LoadBalancedService(MultiService):
                 self._record,
                 maxChecks=self._maxChecks,
                 inMemory=inMemory,
+                tls=self.tls,
             )
             self._engine.readiness.follow(self._acceptOrNot)
         return self._engine

@@ -8,18 +8,20 @@ import grp
 import os
 import pwd
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from txlb.config import _schema as schema
 from txlb.config._nodes import Node
 from txlb.config._problems import Report
+from txlb.config._tls import TLSBuilder, plainSettings
 from txlb.errors import ModelError, listed, nearest
 from txlb.model import (
     SCHEDULER_SETTINGS,
     CloneSet,
     HealthCheck,
+    HostTLS,
     InheritedAddress,
     ListenAddress,
     Listener,
@@ -76,14 +78,16 @@ class ServiceBuilder:
     Makes the services of a file, and reports what is wrong with each.
 
     @param folder: the folder at which relative paths begin.
+    @param files: whether to look into the files that the services name.
     """
 
-    def __init__(self, folder: str, problem: Report, note: Report) -> None:
+    def __init__(self, folder: str, problem: Report, note: Report, *, files: bool = True) -> None:
         self._folder = folder
         self._problem = problem
         self._note = note
         # By the ids of their elements.
         self._listeners: dict[int, Listener | None] = {}
+        self._tls = TLSBuilder(problem, note, folder, files=files)
 
     def build(self, root: Node) -> list[ProxyService]:
         """
@@ -129,11 +133,14 @@ class ServiceBuilder:
     def _listener(self, node: Node) -> Listener | None:
         if node.wrong:
             return None
+        tls = self._tls.listener(node)
+        if node.wrong:
+            return None
         settings = node.settings
         socket = {name: settings.pop(name) for name in SOCKET_SETTINGS}
         if isinstance(settings["address"], UNIXAddress):
             settings["address"] = replace(settings["address"], **socket)
-        listener = self._made(node, lambda: Listener(**settings))
+        listener = self._made(node, lambda: Listener(**settings, tls=tls))
         for risk in () if listener is None else listener.risks:
             self._note(node.line, f"{node.label}: {risk}")
         return listener
@@ -165,7 +172,8 @@ class ServiceBuilder:
         if not hostNodes and clones is None and "children" not in node.wrong:
             self._note(node.line, f"{node.label} has no host; clients that it gets are closed")
         self._noteSettings(node)
-        hosts = [self._host(*each) for each in zip(hostNodes, names, strict=True)]
+        tls = self._tls.hosts(node, hostNodes)
+        hosts = [self._host(*each, tls) for each in zip(hostNodes, names, strict=True)]
         if node.wrong or None in hosts:
             return None
         return self._made(
@@ -176,7 +184,8 @@ class ServiceBuilder:
                 check=self._check(node),
                 resource=self._resource(node),
                 clones=self._clones(node, names),
-                **{**node.settings, "enabled": enabled},
+                tls=tls[id(node)],
+                **{**plainSettings(node), "enabled": enabled},
             ),
         )
 
@@ -197,12 +206,16 @@ class ServiceBuilder:
                     f"{users}",
                 )
 
-    def _host(self, node: Node, name: str | None) -> ProxyHost | None:
+    def _host(
+        self, node: Node, name: str | None, tls: Mapping[int, HostTLS | None]
+    ) -> ProxyHost | None:
         if node.wrong or name is None:
             return None
         return self._made(
             node,
-            lambda: ProxyHost.at(name, check=self._check(node), **node.settings),
+            lambda: ProxyHost.at(
+                name, check=self._check(node), tls=tls[id(node)], **plainSettings(node)
+            ),
         )
 
     def _check(self, owner: Node) -> HealthCheck | None:

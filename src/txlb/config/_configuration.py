@@ -135,7 +135,7 @@ class Configuration:
             return self
         data = render(self._source, self.root, self.path, wanted)
         # Nothing is saved that can't be loaded again, or that says something else.
-        found = parseConfiguration(data, self.path)
+        found = parseConfiguration(data, self.path, files=False)
         if found.services != wanted:
             line = changesBetween(wanted, found.services).lines[0]
             raise ConfigurationError([Problem(self.path, 0, f"a file can't say this: {line}")])
@@ -160,12 +160,13 @@ def loadConfiguration(path: str) -> Configuration:
     return parseConfiguration(readFile(path), path)
 
 
-def parseConfiguration(data: bytes, name: str) -> Configuration:
+def parseConfiguration(data: bytes, name: str, *, files: bool = True) -> Configuration:
     """
     Read a configuration.
 
     @param name: the file's name, for messages; relative paths in it begin at
         the folder of this file, which need not exist.
+    @param files: whether to look into the files that the services name, such as certificates.
     @raise ConfigurationError: something in it is wrong. It has the first 50 problems, and
         the number of the others.
     """
@@ -175,8 +176,9 @@ def parseConfiguration(data: bytes, name: str) -> Configuration:
     with boundedLooks():
         root = checkTree(parseTree(data, name), name, *reports)
         _noteEncoding(data, root, notes)
-        services = ServiceBuilder(os.path.dirname(path), *reports).build(root)
-        settings = SettingsBuilder(os.path.dirname(path), *reports).build(root)
+        folder = os.path.dirname(path)
+        services = ServiceBuilder(folder, *reports, files=files).build(root)
+        settings = SettingsBuilder(folder, *reports).build(root)
     problems.check()
     return Configuration(
         path,

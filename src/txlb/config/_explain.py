@@ -12,6 +12,7 @@ from txlb.config._build import SOCKET_SETTINGS, hostNames
 from txlb.config._configuration import Configuration
 from txlb.config._element import Element
 from txlb.config._nodes import Node
+from txlb.config._tls import HOST_TLS_WORDS
 from txlb.model import UNIXAddress
 from txlb.model.settings import Since
 
@@ -76,6 +77,8 @@ def _attributes(
         if node is not None and spec is schema.LISTEN and attribute.name in SOCKET_SETTINGS:
             if not isinstance(node.get("ip"), UNIXAddress):
                 continue
+        if _isIdle(spec, node, attribute):
+            continue
         if attribute.name == "enable" and enabledByElement:
             rows.append((attribute.name, "true", "by <enable>"))
         elif written and node is not None:
@@ -83,6 +86,15 @@ def _attributes(
         else:
             rows.append((attribute.name, defaultText(attribute), "default"))
     yield from _table(rows, indent)
+
+
+def _isIdle(spec: Element, node: Node | None, attribute: Attribute) -> bool:
+    """
+    Tell whether an attribute is for TLS to hosts, of which the element says nothing.
+    """
+    if spec not in (schema.HOST, schema.GROUP) or attribute.name not in HOST_TLS_WORDS:
+        return False
+    return node is None or not any(word in node.values for word in HOST_TLS_WORDS)
 
 
 def defaultText(attribute: Attribute) -> str:

@@ -15,6 +15,7 @@ from txlb.config._edit import arrange
 from txlb.config._element import Element
 from txlb.config._nodes import Node
 from txlb.config._source import Source
+from txlb.config._tls import HOST_TLS_SETTINGS, HOST_TLS_WORDS
 from txlb.config._variant import Variant
 from txlb.config._words import CHECKS, PROBES
 from txlb.config._writtenelement import WrittenElement
@@ -22,7 +23,9 @@ from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
     CloneSet,
     HealthCheck,
+    HostTLS,
     Listener,
+    ListenTLS,
     ProxyGroup,
     ProxyHost,
     ProxyService,
@@ -107,12 +110,20 @@ class _Editor:
             address = listener.address
             _set(element, schema.LISTEN, node, "ip", listener.place)
             _setAll(element, schema.LISTEN, node, listener, {"ip", *SOCKET_SETTINGS})
+            self._editTLS(element, node, listener.tls)
             for setting in SOCKET_SETTINGS:
                 if isinstance(address, UNIXAddress):
                     _set(element, schema.LISTEN, node, setting, getattr(address, setting))
                 elif node is not None and setting in node.values:
                     # It has moved from an address of another kind.
                     element.unset(setting)
+
+    def _editTLS(self, parent: WrittenElement, listen: Node | None, tls: ListenTLS | None) -> None:
+        nodes = [] if listen is None else listen.all(schema.TLS)
+        before = nodes[0] if nodes else None
+        found = [] if tls is None else [before]
+        for element in self._arrange(parent, schema.LISTEN, schema.TLS, nodes, found):
+            _setAll(element, schema.TLS, before, tls)
 
     def _editGroups(
         self, parent: WrittenElement, service: Node | None, groups: Sequence[ProxyGroup]
@@ -126,7 +137,9 @@ class _Editor:
             # If PythonDirector's element says which group is enabled, the attribute need not
             # say it as well, but it may not say otherwise.
             byElement = enable is not None and group.enabled
-            _setAll(element, schema.GROUP, node, group, {"enable"} if byElement else ())
+            without = {"enable"} if byElement else set()
+            _setAll(element, schema.GROUP, node, group, without | HOST_TLS_WORDS)
+            _setHostTLS(element, schema.GROUP, node, group.tls)
             if enable is not None and group.enabled:
                 _set(self._written(enable), schema.ENABLE, enable, "group", group.name)
             self._editCheck(element, schema.GROUP, node, group.check)
@@ -144,7 +157,9 @@ class _Editor:
         # The counted names of hosts would shift if a host comes or goes.
         named = found != nodes
         for element, node, host in zip(elements, found, hosts, strict=True):
-            _setAll(element, schema.HOST, node, host, () if named else {"name"})
+            without = set() if named else {"name"}
+            _setAll(element, schema.HOST, node, host, without | HOST_TLS_WORDS)
+            _setHostTLS(element, schema.HOST, node, host.tls)
             self._editCheck(element, schema.HOST, node, host.check)
 
     def _editCheck(
@@ -261,6 +276,16 @@ def _setAll(
     for attribute in spec.attributes:
         if attribute.field and attribute.name not in without:
             _setAttribute(element, attribute, node, getattr(value, attribute.field))
+
+
+def _setHostTLS(
+    element: WrittenElement, spec: Element, node: Node | None, tls: HostTLS | None
+) -> None:
+    """
+    Give a host or a group the attributes of TLS.
+    """
+    for name, word in HOST_TLS_SETTINGS.items():
+        _set(element, spec, node, word, None if tls is None else getattr(tls, name))
 
 
 def _set(element: WrittenElement, spec: Element, node: Node | None, name: str, value: Any) -> None:

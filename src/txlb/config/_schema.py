@@ -26,7 +26,9 @@ from txlb.model import (
     LISTEN_ADDRESS,
     CloneSet,
     HealthCheck,
+    HostTLS,
     Listener,
+    ListenTLS,
     ProxyGroup,
     ProxyHost,
     ProxyService,
@@ -68,14 +70,29 @@ CLONES = Element(
     since=Since.NEW,
 )
 
-HOST = Element("host", "A host that does the work.", attributesOf(ProxyHost), (Child(CHECK, 0, 1),))
+#: TLS towards a host, or towards the hosts of a group. What is not written is that of the group.
+_HOST_TLS = attributesOf(HostTLS, defaults={"on": None})
+
+HOST = Element(
+    "host",
+    "A host that does the work.",
+    (*attributesOf(ProxyHost), *_HOST_TLS),
+    (Child(CHECK, 0, 1),),
+)
 
 GROUP = Element(
     "group",
     "Hosts that do the same work, and how one of them is chosen. Of a service's groups exactly "
     "one is enabled.",
-    attributesOf(ProxyGroup),
+    (*attributesOf(ProxyGroup), *_HOST_TLS),
     (Child(CHECK, 0, 1), Child(RESOURCE, 0, 1), Child(CLONES, 0, 1), Child(HOST)),
+)
+
+TLS = Element(
+    "tls",
+    "TLS ends here: clients speak TLS, and hosts get what is inside of it.",
+    attributesOf(ListenTLS),
+    since=Since.NEW,
 )
 
 LISTEN = Element(
@@ -83,6 +100,7 @@ LISTEN = Element(
     "A place where the service listens. ``mode``, ``user`` and ``group`` are those of the file of "
     "a UNIX socket (``unix:/path``); other addresses have none.",
     (*attributesOf(Listener), *attributesOf(UNIXAddress)),
+    (Child(TLS, 0, 1),),
 )
 
 ALLOW = Element(

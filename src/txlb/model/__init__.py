@@ -26,9 +26,11 @@ from txlb.model._conflict import Conflict
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, PEOPLE, ProxyHost
+from txlb.model._hosttls import HostTLS, effectiveTLS
 from txlb.model._inheritedaddress import InheritedAddress
 from txlb.model._kept import keptWhereEqual
 from txlb.model._listeners import Listener, ListenerLike
+from txlb.model._listentls import PROFILES, ListenTLS
 from txlb.model._mapper import HostMapper, convertMapperToModel
 from txlb.model._merge import mergeServices
 from txlb.model._merged import Merged
@@ -52,6 +54,7 @@ __all__ = [
     "MAX_WEIGHT",
     "PEOPLE",
     "PRIVATE",
+    "PROFILES",
     "SCHEDULER_SETTINGS",
     "Address",
     "AddressLike",
@@ -63,8 +66,10 @@ __all__ = [
     "Conflict",
     "HealthCheck",
     "HostMapper",
+    "HostTLS",
     "InheritedAddress",
     "ListenAddress",
+    "ListenTLS",
     "Listener",
     "ListenerLike",
     "Merged",
@@ -84,6 +89,7 @@ __all__ = [
     "checkingPlaces",
     "clashesBetween",
     "convertMapperToModel",
+    "effectiveTLS",
     "keptWhereEqual",
     "mergeServices",
     "ownedByPeople",

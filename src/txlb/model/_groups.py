@@ -14,6 +14,7 @@ from txlb.model._checks import checkItems, checkUnique
 from txlb.model._cloneset import CloneSet, checkCloneSet
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._hosts import ProxyHost
+from txlb.model._hosttls import HostTLS, HostTLSLike, hostTLSOf
 from txlb.model._made import Made, given
 from txlb.model._resources import ResourceProbe, checkResourceProbe
 from txlb.model._schedulerword import SchedulerWord
@@ -164,6 +165,7 @@ class ProxyGroup:
     resource: ResourceProbe | None = None
     clones: CloneSet | None = None
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
+    tls: Made[HostTLS | None, HostTLSLike] = field(default=given(None))
     _byName: Mapping[str, ProxyHost] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -177,6 +179,7 @@ class ProxyGroup:
         checkResourceProbe(self.resource, whose)
         checkCloneSet(self.clones, whose)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
+        object.__setattr__(self, "tls", hostTLSOf(self.tls, whose))
 
     @property
     def schedulerSettings(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from txlb.model._addresses import Address, parseHostAddress
 from txlb.model._addresskinds import HOST_ADDRESS
 from txlb.model._checks import MAX_NAME_LENGTH, shown
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
+from txlb.model._hosttls import HostTLS, HostTLSLike, hostTLSOf
 from txlb.model._made import Made, given
 from txlb.model._tcpaddress import TCPAddress
 from txlb.model._unixaddress import UNIXAddress
@@ -39,6 +40,7 @@ class ProxyHost:
     @ivar maxConnections: L{None} for no limit.
     @ivar check: how it is checked; L{None} for as its group says. It can be given as
         a function or a word: see L{HealthCheck}.
+    @ivar tls: how TLS is spoken to it; L{None} for as its group says.
     @ivar origin: the name of the source that has found it, such as C{dns:web.example}, 1 to
         255 printable characters; empty for a host that people own, be it in the
         configuration file or not.
@@ -85,6 +87,7 @@ class ProxyHost:
         "others are up.",
     )
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
+    tls: Made[HostTLS | None, HostTLSLike] = field(default=given(None))
     origin: str = ""
 
     def __post_init__(self) -> None:
@@ -97,6 +100,8 @@ class ProxyHost:
             object.__setattr__(self, "port", 0)
         object.__setattr__(self, "address", address)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
+        if self.tls is not None:
+            object.__setattr__(self, "tls", hostTLSOf(self.tls, whose))
         if self.origin != "":
             _checkOrigin(self.origin, whose)
 

@@ -12,6 +12,7 @@ from txlb.errors import ModelError
 from txlb.model._addresses import AddressLike, ListenAddress, placeOf
 from txlb.model._addresskinds import CLIENT_NETWORK, LISTEN_ADDRESS
 from txlb.model._inheritedaddress import InheritedAddress
+from txlb.model._listentls import ListenTLS, ListenTLSLike, listenTLSOf
 from txlb.model._made import Made, given
 from txlb.model._servername import ServerName
 from txlb.model._tcpaddress import TCPAddress
@@ -36,6 +37,7 @@ class Listener:
     @ivar trusted: networks of clients, as L{parseNetwork} reads them.
     @ivar serverNames: in lower case; empty for any name.
     @ivar alpn: empty for any protocol.
+    @ivar tls: how TLS ends here; L{None} if the bytes go to the hosts as they are.
     """
 
     address: Made[ListenAddress, AddressLike] = field(
@@ -100,9 +102,11 @@ class Listener:
         "``prefaceTimeout``, as their server may be the one that begins. It is for a listener "
         "whose address has names of servers; without it they are closed.",
     )
+    tls: Made[ListenTLS | None, ListenTLSLike] = field(default=given(None))
 
     def __post_init__(self) -> None:
         checkSettings(self, "a listener")
+        listenTLSOf(self.tls, f"the listener on {self.address}")
         if self.proxyProtocol:
             self._checkTrust()
         elif self.trusted:

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from txlb import schedulers
 from txlb.errors import ModelError
-from txlb.model._addresses import ListenAddress, isOneAddress, parseListenAddress
+from txlb.model._addresses import ListenAddress, isOneAddress
 from txlb.model._checks import checkName
 from txlb.model._groups import ProxyGroup
 from txlb.model._health import CheckLike
 from txlb.model._hosts import ProxyHost
+from txlb.model._hosttls import HostTLS, HostTLSLike
+from txlb.model._listeners import Listener, ListenerLike, listenerOf
+from txlb.model._made import Made, given
 from txlb.model._services import ProxyService
 from txlb.model.kinds import Boolean
 
@@ -27,7 +31,8 @@ class HostMapper:
     C{groupName} in it one group.
 
     @ivar proxyName: the service's name.
-    @ivar proxy: the address of the service's listener, C{host:port}, or a list of such.
+    @ivar proxy: the address of the service's listener, C{host:port}, or a L{Listener}, or a list
+        of such.
     @ivar groupName: the group's name.
     @ivar lbType: the word for the group's scheduler.
     @ivar host: the host's name.
@@ -36,10 +41,11 @@ class HostMapper:
     @ivar weight: the host's weight, 0 to 65535.
     @ivar check: how the host is checked: a function, the word for a kind of check, or
         a L{HealthCheck}; L{None} for not at all.
+    @ivar tls: how TLS is spoken to the host; L{None} for not at all.
     """
 
     proxyName: str = "proxy1"
-    proxy: str | Sequence[str] = ""
+    proxy: ListenerLike | Sequence[ListenerLike] = ""
     groupName: str = "group1"
     lbType: str = schedulers.leastc
     host: str = ""
@@ -47,6 +53,7 @@ class HostMapper:
     enabled: bool = True
     weight: int = 1
     check: CheckLike = field(default=None, kw_only=True)
+    tls: Made[HostTLS | None, HostTLSLike] = field(default=given(None), kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.proxy:
@@ -54,27 +61,33 @@ class HostMapper:
                 f"the HostMapper of host {self.host!r} has no proxy; say where the service "
                 "listens, as in proxy='127.0.0.1:8080'"
             )
-        if not isOneAddress(self.proxy):
-            object.__setattr__(self, "proxy", tuple(self.proxy))
+        if not _isOne(self.proxy):
+            object.__setattr__(self, "proxy", tuple(self.proxy))  # type: ignore[arg-type]
         checkName("service", self.proxyName)
         checkName("group", self.groupName)
         Boolean().check(self.enabled, f"enabled of the HostMapper of host {self.host!r}")
-        self.listenAddresses()
+        self.listeners()
         object.__setattr__(self, "lbType", schedulers.canonicalWord(self.lbType))
         self.proxyHost()
 
-    def listenAddresses(self) -> tuple[ListenAddress, ...]:
+    def listeners(self) -> tuple[Listener, ...]:
         """
         Where the service listens.
         """
-        values = [self.proxy] if isOneAddress(self.proxy) else self.proxy
-        return tuple(parseListenAddress(value) for value in values)
+        values: Any = [self.proxy] if _isOne(self.proxy) else self.proxy
+        return tuple(listenerOf(value) for value in values)
+
+    def listenAddresses(self) -> tuple[ListenAddress, ...]:
+        """
+        List the addresses where the service listens.
+        """
+        return tuple(each.address for each in self.listeners())
 
     def proxyHost(self) -> ProxyHost:
         """
         Make the host.
         """
-        return ProxyHost.at(self.host, self.address, self.weight, check=self.check)
+        return ProxyHost.at(self.host, self.address, self.weight, check=self.check, tls=self.tls)
 
 
 def convertMapperToModel(listOfMappers: Iterable[HostMapper]) -> list[ProxyService]:
@@ -91,17 +104,21 @@ def convertMapperToModel(listOfMappers: Iterable[HostMapper]) -> list[ProxyServi
     return [
         ProxyService(
             name,
-            _addresses(mapper for mappers in groups.values() for mapper in mappers),
+            _listeners(mapper for mappers in groups.values() for mapper in mappers),
             [_group(name, groupName, mappers) for groupName, mappers in groups.items()],
         )
         for name, groups in services.items()
     ]
 
 
-def _addresses(mappers: Iterable[HostMapper]) -> list[ListenAddress]:
-    found: dict[ListenAddress, None] = {}
+def _isOne(value: object) -> bool:
+    return isinstance(value, Listener) or isOneAddress(value)
+
+
+def _listeners(mappers: Iterable[HostMapper]) -> list[Listener]:
+    found: dict[Listener, None] = {}
     for mapper in mappers:
-        found.update(dict.fromkeys(mapper.listenAddresses()))
+        found.update(dict.fromkeys(mapper.listeners()))
     return list(found)
 
 

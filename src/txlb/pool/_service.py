@@ -18,6 +18,7 @@ class RefusalKind(Enum):
     CLIENT_RATE = "client-rate"
     DESCRIPTORS = "descriptors"
     PREFACE = "preface"
+    TLS = "tls"
     NO_HOST = "no-host"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"

@@ -4,6 +4,7 @@ A client that the reactor has accepted.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txlb.proxy._side import Side
+from txlb.proxy._side import Side, socketOf
 
 #: Bytes that a client may send before it has a host. Only a transport that goes on although it
 #: is paused delivers any; as many as the portable relay reads at once are kept.
@@ -43,9 +44,12 @@ class AcceptedClient(Protocol):
     @property
     def hasLeft(self) -> bool:
         """
-        Whether the client has gone.
+        Whether the client has gone, as far as can be seen without reading it.
         """
-        return self._lost is not None
+        if self._lost is not None:
+            return True
+        sock = socketOf(self.transport)
+        return sock is not None and hasEnded(sock)
 
     @property
     def ownName(self) -> object:
@@ -63,6 +67,22 @@ class AcceptedClient(Protocol):
         side.connectionMade()
         if self._lost is not None:
             side.connectionLost(self._lost)
+
+    def wrap(self, layer: Any) -> None:
+        """
+        Give the connection to a layer, which is read from now on. This object is done.
+        """
+        transport = self.transport
+        transport.protocol = layer
+        layer.makeConnection(transport)
+        if self._early:
+            layer.dataReceived(bytes(self._early))
+        if self._sentAll:
+            layer.readConnectionLost()
+        if self._lost is not None:
+            layer.connectionLost(self._lost)
+        else:
+            transport.resumeProducing()
 
     def begin(self) -> None:
         """
@@ -116,6 +136,24 @@ class AcceptedClient(Protocol):
         self._lost = reason
         if self._side is not None:
             self._side.connectionLost(reason)
+
+
+def hasEnded(sock: socket.socket) -> bool:
+    """
+    Say whether a peer has reset its connection, or has finished and sent nothing that is
+    unread.
+
+    @param sock: the socket, non-blocking.
+    """
+    try:
+        # The bytes that were sent before a reset can still be read, so ask for the error.
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return True
+        return not sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def nameOf(address: object) -> object:

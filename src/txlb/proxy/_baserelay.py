@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from txlb.pool import Dial, Host, Outcome
+from txlb.model import effectiveTLS
+from txlb.pool import Attempt, Dial, Host, Outcome
 from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._results import Relayed
+from txlb.tls import ClientContext, TLSStore
 
 
 class RelayConnection(Protocol):
@@ -53,14 +55,32 @@ class BaseRelay:
     @param ended: is called once with the result of each connection.
     @param table: the table of connections, which all relays of a balancer share; by default
         one of its own.
+    @param tls: has the contexts for TLS; by default one of its own.
     """
 
     def __init__(
-        self, ended: Callable[[Relayed], object], table: ConnectionTable | None = None
+        self,
+        ended: Callable[[Relayed], object],
+        table: ConnectionTable | None = None,
+        tls: TLSStore | None = None,
     ) -> None:
         self.ended = ended
+        self._tls = TLSStore() if tls is None else tls
         self.table = ConnectionTable() if table is None else table
         self._connections: set[RelayConnection] = set()
+
+    def hostContext(self, attempt: Attempt) -> ClientContext | None:
+        """
+        Return the context for TLS to the host of an attempt.
+
+        @return: L{None} if no TLS is spoken to it.
+        @raise CertificateError: it is made now, and a file has a fault.
+        """
+        host, group = attempt.lease.host.configured.tls, attempt.dial.pool.settings.tls
+        if host is None and group is None:
+            return None
+        settings = effectiveTLS(host, group)
+        return None if settings is None else self._tls.clientContext(settings)
 
     def finished(self, connection: RelayConnection, result: Relayed) -> None:
         """

@@ -9,7 +9,6 @@ finished sending; it waits on.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.pool import Attempt, GaveUp, Waiting
-from txlb.proxy._acceptedclient import AcceptedClient
+from txlb.proxy._acceptedclient import AcceptedClient, hasEnded
 
 #: Seconds between two looks at a client that waits. A look is one or two system calls.
 LOOK = 1.0
@@ -79,14 +78,4 @@ def hasLeft(sock: Any) -> bool:
 
     @param sock: its socket, non-blocking, or an L{AcceptedClient}.
     """
-    if isinstance(sock, AcceptedClient):
-        return sock.hasLeft
-    try:
-        # The bytes that were sent before a reset can still be read, so ask for the error.
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            return True
-        return not sock.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    return sock.hasLeft if isinstance(sock, AcceptedClient) else hasEnded(sock)

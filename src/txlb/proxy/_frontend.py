@@ -15,20 +15,22 @@ from twisted.logger import Logger
 
 from txlb.connecting._clients import packedClient
 from txlb.deadlines import Deadlines, Throttle
-from txlb.errors import TxlbError
+from txlb.errors import CertificateError, TxlbError
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
-from txlb.model import Address, ProxyService
+from txlb.model import Address, ListenTLS, ProxyService
 from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination
+from txlb.proxy._handshakes import Handshakes
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._relays import Relays
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy.fast import Loop
+from txlb.tls import TLSStore
 from txlb.wire import Done, Reject, encodeProxyV1, encodeProxyV2
 
 _log = Logger()
@@ -103,6 +105,7 @@ class Frontend:
     @param table: the table of connections, which all relays of a balancer share.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
+    @param tls: has the contexts for TLS; by default one of its own.
 
     @ivar relays: the relays of the service.
     @ivar record: is called with the record of each connection that has ended;
@@ -120,6 +123,7 @@ class Frontend:
         loop: Loop | None = None,
         table: ConnectionTable | None = None,
         makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] | None = None,
+        tls: TLSStore | None = None,
     ) -> None:
         self.serviceName = serviceName
         self.record: Recorder | None = None
@@ -136,7 +140,11 @@ class Frontend:
         }
         self._closed = False
         self.frontendOf: Callable[[str], Frontend | None] = _noOther
-        self.relays = Relays(reactor, deadlines, self.relayed, table, makeEndpoint)
+        self._tls = TLSStore() if tls is None else tls
+        self.relays = Relays(reactor, deadlines, self.relayed, table, makeEndpoint, self._tls)
+        # The settings of a group that were looked at last, and whether it has TLS.
+        self._seen: tuple[object, bool] = (None, False)
+        self._handshakes = Handshakes(deadlines, self._secured, self._notSecured)
         self.configure(loop)
         self._follow()
 
@@ -173,9 +181,9 @@ class Frontend:
 
     def connectionCount(self) -> int:
         """
-        Count the connections, those in their preface included.
+        Count the connections, those in their preface or their TLS handshake included.
         """
-        return self.relays.connectionCount() + len(self._readers)
+        return self.relays.connectionCount() + len(self._readers) + len(self._handshakes)
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
@@ -266,7 +274,8 @@ class Frontend:
         return False
 
     def _clients(self) -> list[bytes | None]:
-        return [packedClient(clientAddr) for clientAddr in self.relays.clientAddrs()]
+        there = (*self.relays.clientAddrs(), *self._handshakes.clientAddrs())
+        return [packedClient(clientAddr) for clientAddr in there]
 
     def _read(self, client: ClientConnection, entry: Entry) -> None:
         """
@@ -364,6 +373,66 @@ class Frontend:
 
     def _dial(self, client: ClientConnection, pool: HostPool) -> None:
         """
+        Look for a host, and give the client to a relay. If TLS ends at the listener the
+        handshake comes first.
+        """
+        if client.listener.tls is None:
+            self._search(client, pool)
+        else:
+            self._secure(client, pool, client.listener.tls)
+
+    def _secure(self, client: ClientConnection, pool: HostPool, settings: ListenTLS) -> None:
+        """
+        Begin the TLS handshake of a client.
+        """
+        reason = self._handshakes.hasRoom(client, settings)
+        if reason is not None:
+            self._leavesUnheard(client, reason)
+            client.close()
+            return
+        try:
+            contexts = self._tls.serverContexts(settings)
+        except CertificateError as error:
+            # The files were right when the service was configured.
+            self._leavesUnheard(client, str(error))
+            client.close()
+            return
+        # A group that is enabled meanwhile gets the client.
+        token = None if pool is self._pool else pool
+        begin = partial(self.relays.handshake, client, contexts)
+        self._handshakes.add(client, settings, begin, token)
+
+    def _secured(self, client: ClientConnection, token: object) -> None:
+        """
+        Go on with a client whose TLS handshake is done.
+        """
+        if isinstance(token, HostPool):
+            self._search(client, token)
+            return
+        if self._closed:
+            client.close()
+            self._leavesUnheard(client, "its service is gone")
+            return
+        self._follow()
+        self._search(client, self._pool)
+
+    def _notSecured(self, client: ClientConnection, reason: str) -> None:
+        """
+        Count a client whose TLS handshake has failed. Its connection is closed.
+        """
+        self._leavesUnheard(client, f"{_text(client.clientAddr)}: {reason}")
+
+    def _leavesUnheard(self, client: ClientConnection, detail: str) -> None:
+        """
+        Count a client that is admitted and gets no host for the sake of TLS.
+        """
+        self._left()
+        if self._admission.counting:
+            self._admission.left(packedClient(client.clientAddr))
+        self._count(RefusalKind.TLS, detail)
+
+    def _search(self, client: ClientConnection, pool: HostPool) -> None:
+        """
         Look for a host, and give the client to a relay.
         """
         dial = pool.dial(client.clientAddr, self._limits)
@@ -379,11 +448,23 @@ class Frontend:
             self.relayed(Relayed(dial, gaveUp=step))
             return
         found, sendProxy = client.found, pool.settings.sendProxy
-        toHost = b"" if found is None else found.leftover
+        # If TLS ends here it was given the bytes behind the preface.
+        toHost = b"" if found is None or client.listener.tls is not None else found.leftover
+        header = b""
         if sendProxy is not None:
             header = _ENCODERS[sendProxy](client.sourceAddress, client.destinationAddress)
-            toHost = header + toHost
-        self.relays.of(client).start(client, step, toHost)
+        relay = self.relays.portable if self._speaksTLS(pool) else self.relays.of(client)
+        relay.start(client, step, toHost, header=header)
+
+    def _speaksTLS(self, pool: HostPool) -> bool:
+        """
+        Tell whether TLS is spoken to a host of a pool. The portable relay does that.
+        """
+        settings = pool.settings
+        if settings is not self._seen[0]:
+            hosts = any(each.tls is not None for each in settings.hosts)
+            self._seen = settings, hosts or settings.tls is not None
+        return self._seen[1]
 
     def relayed(self, result: Relayed) -> None:
         """
@@ -468,6 +549,7 @@ class Frontend:
         """
         for reader in tuple(self._readers):
             reader.stop()
+        self._handshakes.abandonAll()
         self.relays.abortAll()
 
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure as TwistedFailure
 
 from txlb.connecting import ConnectFailed, PortPauses
 from txlb.deadlines import Deadlines
+from txlb.errors import CertificateError
 from txlb.model import Address
 from txlb.pool import (
     Attempt,
@@ -33,9 +34,12 @@ from txlb.proxy._acceptedclient import AcceptedClient
 from txlb.proxy._clientwait import ClientWait
 from txlb.proxy._connect import connectTo
 from txlb.proxy._connectiontable import ConnectionTable, TrackedConnection
+from txlb.proxy._hosthandshake import HostHandshake
 from txlb.proxy._pair import Pair
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._sockettransport import SocketTransport
+from txlb.proxy._stepqueue import StepQueue
+from txlb.tls import ClientContext
 
 _log = Logger()
 
@@ -52,6 +56,16 @@ class RelayParts(Protocol):
     timeouts: Timeouts
     pauses: PortPauses
     table: ConnectionTable
+
+    steps: StepQueue
+
+    def hostContext(self, attempt: Attempt) -> ClientContext | None:
+        """
+        Return the context for TLS to a host; L{None} if none is spoken.
+
+        @raise CertificateError: it can't be made.
+        """
+        ...
 
     @property
     def makeEndpoint(self) -> Callable[[Any, Address], IStreamClientEndpoint]: ...
@@ -80,7 +94,9 @@ class PortableConnection:
         dial: Dial,
         toHost: bytes,
         toClient: bytes,
+        header: bytes = b"",
     ) -> None:
+        self._header = header
         self._relay = relay
         self.dial = dial
         self._client: socket.socket | AcceptedClient | None = client
@@ -123,11 +139,30 @@ class PortableConnection:
         self._attempt = attempt
         relay = self._relay
         pair = Pair(relay.deadlines, relay.timeouts, self._over)
-        connecting = connectTo(
-            relay.reactor, relay.deadlines, attempt, pair.host, relay.pauses, relay.makeEndpoint
+        handshake = None
+        protocol: Any = pair.host
+        try:
+            context = relay.hostContext(attempt)
+        except CertificateError as error:
+            self._attempt = None
+            self.search(self._after(attempt, Failure(FailureKind.UNREACHABLE, str(error))))
+            return
+        if context is not None:
+            handshake = HostHandshake(
+                context, attempt, pair.host, relay.deadlines, relay.steps, self._header
+            )
+            protocol = handshake.layer
+        connecting: Deferred[Any] = connectTo(
+            relay.reactor, relay.deadlines, attempt, protocol, relay.pauses, relay.makeEndpoint
         )
         self._connecting = connecting
-        connecting.addCallbacks(lambda _: self._connected(attempt, pair), self._failed)
+        first = self._toHost
+        if handshake is not None:
+            whenDone = handshake.whenDone
+            connecting.addCallback(lambda _: whenDone())
+        else:
+            first = self._header + first
+        connecting.addCallbacks(lambda _: self._connected(attempt, pair, first), self._failed)
         connecting.addErrback(self._broken)
 
     def _failed(self, reason: TwistedFailure) -> None:
@@ -144,7 +179,7 @@ class PortableConnection:
         """
         return attempt.failed(failure, self._relay.deadlines.sleptSince(self.dial.began))
 
-    def _connected(self, attempt: Attempt, pair: Pair) -> None:
+    def _connected(self, attempt: Attempt, pair: Pair, toHost: bytes) -> None:
         self._connecting = self._attempt = None
         # From here on the pair closes the host's side and releases the lease, also if
         # something raises.
@@ -161,7 +196,7 @@ class PortableConnection:
         else:
             SocketTransport(self._relay.reactor, client, pair.client)
         self._client = None
-        pair.begin(self._toHost, self._toClient)
+        pair.begin(toHost, self._toClient)
         if isinstance(client, AcceptedClient):
             client.begin()
 

@@ -23,6 +23,8 @@ from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._portableconnection import PortableConnection
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._socketendpoint import SocketEndpoint
+from txlb.proxy._stepqueue import StepQueue
+from txlb.tls import TLSStore
 
 
 @implementer(IRelay)
@@ -36,6 +38,7 @@ class PortableRelay(BaseRelay):
     @param timeouts: the times after which a silent connection is ended.
     @param ended: is called once with the result of each connection.
     @param table: the table of connections, which all relays of a balancer share.
+    @param tls: has the contexts for TLS; by default one of its own.
     """
 
     name = "portable"
@@ -50,8 +53,10 @@ class PortableRelay(BaseRelay):
         timeouts: Timeouts,
         ended: Callable[[Relayed], object],
         table: ConnectionTable | None = None,
+        tls: TLSStore | None = None,
     ) -> None:
-        super().__init__(ended, table)
+        super().__init__(ended, table, tls)
+        self.steps = StepQueue(deadlines)
         self.reactor = reactor
         self.deadlines = deadlines
         self.timeouts = timeouts
@@ -63,6 +68,7 @@ class PortableRelay(BaseRelay):
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
+        header: bytes = b"",
     ) -> None:
         end: socket.socket | AcceptedClient
         if client.accepted is not None:
@@ -70,6 +76,6 @@ class PortableRelay(BaseRelay):
         else:
             end = socket.socket(fileno=client.fd)
             end.setblocking(False)
-        connection = PortableConnection(self, end, attempt.dial, toHost, toClient)
+        connection = PortableConnection(self, end, attempt.dial, toHost, toClient, header)
         self._connections.add(connection)
         connection.search(attempt)

@@ -15,9 +15,13 @@ from txlb.model import Address
 from txlb.pool import Host, Outcome
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._connectiontable import ConnectionTable
+from txlb.proxy._handshakes import HandshakeUnderWay
+from txlb.proxy._portablehandshake import PortableHandshake
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._results import Relayed, Timeouts
+from txlb.proxy._stepqueue import StepQueue
 from txlb.proxy.fast import FastRelay, Loop
+from txlb.tls import ServerContexts, TLSStore
 
 
 class Relays:
@@ -31,6 +35,7 @@ class Relays:
     @param table: the table of connections, which all relays of a balancer share.
     @param makeEndpoint: makes the endpoints by which the portable relay connects; by
         default its own.
+    @param tls: has the contexts for TLS; by default one of its own.
 
     @ivar byName: the relays that were made, by their names.
     @ivar usual: the relay of a connection for which nothing else is decided.
@@ -45,7 +50,9 @@ class Relays:
         ended: Callable[[Relayed], object],
         table: ConnectionTable | None = None,
         makeEndpoint: Callable[[Any, Address], IStreamClientEndpoint] | None = None,
+        tls: TLSStore | None = None,
     ) -> None:
+        self._tls = TLSStore() if tls is None else tls
         self._reactor = reactor
         self._deadlines = deadlines
         self._ended = ended
@@ -53,6 +60,7 @@ class Relays:
         self._makeEndpoint = makeEndpoint
         self._timeouts = Timeouts()
         self.byName: dict[str, FastRelay | PortableRelay] = {}
+        self._steps = StepQueue(deadlines)
 
     def configure(self, loop: Loop | None, timeouts: Timeouts) -> None:
         """
@@ -67,7 +75,7 @@ class Relays:
 
     def _fastOn(self, loop: Loop) -> FastRelay | PortableRelay:
         if FastRelay.name not in self.byName:
-            relay = FastRelay(loop, self._timeouts, self._ended, self._table)
+            relay = FastRelay(loop, self._timeouts, self._ended, self._table, self._tls)
             self.byName[relay.name] = relay
         return self.byName[FastRelay.name]
 
@@ -78,7 +86,12 @@ class Relays:
         """
         if PortableRelay.name not in self.byName:
             relay = PortableRelay(
-                self._reactor, self._deadlines, self._timeouts, self._ended, self._table
+                self._reactor,
+                self._deadlines,
+                self._timeouts,
+                self._ended,
+                self._table,
+                self._tls,
             )
             if self._makeEndpoint is not None:
                 relay.makeEndpoint = self._makeEndpoint
@@ -91,6 +104,25 @@ class Relays:
         descriptor for the fast relay.
         """
         return self.usual if client.accepted is None else self.portable
+
+    def handshake(
+        self,
+        client: ClientConnection,
+        contexts: ServerContexts,
+        done: Callable[[], None],
+        failed: Callable[[str], None],
+    ) -> HandshakeUnderWay:
+        """
+        Begin the TLS handshake of a client, for the relay that it will have.
+
+        @param client: the connection. Its socket belongs to the handshake from here.
+        @param contexts: the contexts of its listener.
+        @param done: is called when it is done; the client can be given to L{of} then.
+        @param failed: is called with the reason if it has failed; the connection is closed.
+        """
+        handshake = PortableHandshake(client, contexts, self._reactor, self._steps, done, failed)
+        handshake.start()
+        return handshake
 
     @property
     def all(self) -> list[IRelay]:

@@ -83,7 +83,7 @@ class Side(TwistedProtocol):
         """
         Bytes that the system has taken for this side, and that the peer has not taken yet.
         """
-        sock = _socketOf(self.transport)
+        sock = socketOf(self.transport)
         return 0 if sock is None else bytesOnTheWay(sock.fileno())
 
     @property
@@ -92,7 +92,7 @@ class Side(TwistedProtocol):
         Bytes that were written to this side and that a reset would drop. On a UNIX socket
         the bytes that the system has taken belong to the peer.
         """
-        sock = _socketOf(self.transport)
+        sock = socketOf(self.transport)
         # A transport of the reactor does not tell how many it has; 0 is assumed.
         waiting: int = getattr(self.transport, "waiting", 0)
         return waiting if sock is None or sock.family == socket.AF_UNIX else waiting + self.onTheWay
@@ -102,7 +102,7 @@ class Side(TwistedProtocol):
         Stop reading until both sides are connected.
         """
         self.transport.pauseProducing()
-        sock = _socketOf(self.transport)
+        sock = socketOf(self.transport)
         if sock is not None and sock.family != socket.AF_UNIX:
             setStreamOptions(sock)
 
@@ -147,7 +147,7 @@ class Side(TwistedProtocol):
         self._pair.lost(self)
 
 
-def _socketOf(transport: Any) -> socket.socket | None:
+def socketOf(transport: Any) -> socket.socket | None:
     """
     Find the socket of a transport; L{None} if it has none.
     """

@@ -19,7 +19,7 @@ from txlb.pool import DialLimits, FailureKind, GaveUpReason, Outcome, PassiveSta
 from txlb.proxy import Timeouts
 from txlb.testing._rooms import RoomContract
 from txlb.testing._stage import openSockets
-from txlb.testing._streams import FarHost, until
+from txlb.testing._streams import until
 
 #: More bytes than the buffers of the kernel and of a relay hold together.
 PLENTY = 64 << 20
@@ -415,7 +415,7 @@ class RelayContract(RoomContract):
         and later clients begin there. The host is up, because it was reached.
         """
         for dead in (1, 3):
-            alive, name = FarHost(self.reactor), f"host{dead}"
+            alive, name = self.place(), f"host{dead}"
             self.addCleanup(alive.close)
             self.namedHost(name, *(self.refusing() for _ in range(dead)), alive)
             client, fd = self.client()
@@ -439,7 +439,7 @@ class RelayContract(RoomContract):
         (RFC 8305, section 5), long before C{connectTimeout}, for all clients of that
         time. The connections to the first leave no object behind.
         """
-        alive = FarHost(self.reactor)
+        alive = self.place()
         self.addCleanup(alive.close)
         self.namedHost("host", self.silent(), alive)
         began, before = time.monotonic(), openSockets()

@@ -59,11 +59,19 @@ class RelayStage:
         relay: IRelay = self.makeRelay(self.reactor, self.deadlines, timeouts, self.results.append)
         return relay
 
+    def place(self: Any, **settings: Any) -> FarHost:
+        """
+        Make the far end of a host, which the pool does not know yet.
+
+        @param settings: those of L{FarHost}.
+        """
+        return FarHost(self.reactor, **settings)
+
     def host(self: Any, name: str = "host", **settings: Any) -> FarHost:
         """
         Add a host that the test plays.
         """
-        host = FarHost(self.reactor, **settings)
+        host: FarHost = self.place(**settings)
         self.addCleanup(host.close)
         self.pool.addHost(host.configured(name))
         return host
@@ -85,7 +93,7 @@ class RelayStage:
         """
         Return an address that refuses connections, and that no host of this test gets.
         """
-        place = FarHost(self.reactor)
+        place: FarHost = self.place()
         place.refuse()
         self.addCleanup(place.close)
         return place
@@ -95,7 +103,7 @@ class RelayStage:
         Return an address whose backlog is full, so that connecting gets no answer.
         C{fillers} has the connections that fill it.
         """
-        host = FarHost(self.reactor, backlog=0)
+        host: FarHost = self.place(backlog=0)
         self.addCleanup(host.close)
         fillers = [socket.socket() for _ in range(2)]
         self.fillers += fillers

@@ -18,6 +18,7 @@ from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy.fast._connection import Connection
 from txlb.proxy.fast._firstbytes import FirstBytes
 from txlb.proxy.fast._targets import Targets
+from txlb.tls import TLSStore
 
 if TYPE_CHECKING:
     from txlb.pool import Attempt, Waiting
@@ -47,6 +48,7 @@ class FastRelay(BaseRelay):
     @param timeouts: the times after which a silent connection is ended.
     @param ended: is called once with the result of each connection.
     @param table: the table of connections, which all relays of a balancer share.
+    @param tls: has the contexts for TLS; by default one of its own.
     """
 
     name = "fast"
@@ -57,8 +59,9 @@ class FastRelay(BaseRelay):
         timeouts: Timeouts,
         ended: Callable[[Relayed], object],
         table: ConnectionTable | None = None,
+        tls: TLSStore | None = None,
     ) -> None:
-        super().__init__(ended, table)
+        super().__init__(ended, table, tls)
         self.loop = loop
         self.timeouts = timeouts
         self.targets = Targets(loop.seconds)
@@ -69,7 +72,9 @@ class FastRelay(BaseRelay):
         attempt: Attempt | Waiting,
         toHost: bytes = b"",
         toClient: bytes = b"",
+        header: bytes = b"",
     ) -> None:
+        toHost = header + toHost
         first = FirstBytes(toHost, toClient) if toHost or toClient else None
         connection = Connection(
             self, client.fd, attempt.dial, first, not isinstance(client.peer, tuple)

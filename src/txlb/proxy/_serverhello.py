@@ -1,0 +1,78 @@
+"""
+The choice of the context for a client, by its ClientHello.
+"""
+
+from __future__ import annotations
+
+from txlb.proxy._tlstransport import HandshakeRefused
+from txlb.tls import ServerContext, ServerContexts
+from txlb.wire import ClientHelloError, ClientHelloReader, NoTLSError
+
+#: The record of a fatal alert (RFC 8446, section 6): its number follows.
+_ALERT = b"\x15\x03\x01\x00\x02\x02"
+
+#: The numbers of alerts.
+_UNEXPECTED_MESSAGE, _DECODE_ERROR, _UNRECOGNIZED_NAME = 10, 50, 112
+
+#: What begins a request of HTTP, which people send to the port of HTTPS now and then.
+_METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ")
+
+#: The answer to that, as nginx and Go give one.
+_PLAIN_HTTP = (
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"This port speaks HTTPS.\n"
+)
+
+
+class ServerHello:
+    """
+    The reader of one client's ClientHello, which chooses the context.
+
+    No TLS object exists before the hello is complete, so that a client that sends nothing, or
+    garbage, costs little.
+
+    @param contexts: the contexts of the listener.
+
+    @ivar chosen: the context; L{None} before it is chosen.
+    """
+
+    __slots__ = ("_contexts", "_reader", "chosen")
+
+    def __init__(self, contexts: ServerContexts) -> None:
+        self._contexts = contexts
+        self._reader = ClientHelloReader()
+        self.chosen: ServerContext | None = None
+
+    @property
+    def data(self) -> bytes:
+        """
+        All bytes that have come.
+        """
+        return bytes(self._reader.data)
+
+    def feed(self, data: bytes) -> ServerContext | None:
+        """
+        Take the next bytes of the client.
+
+        @return: the context for the client; L{None} if more bytes are needed.
+        @raise HandshakeRefused: the client gets none.
+        """
+        try:
+            hello = self._reader.feed(data)
+        except NoTLSError:
+            answer = _PLAIN_HTTP if self.data.startswith(_METHODS) else _alert(_UNEXPECTED_MESSAGE)
+            raise HandshakeRefused("it speaks no TLS", answer) from None
+        except ClientHelloError as error:
+            raise HandshakeRefused(str(error), _alert(_DECODE_ERROR)) from None
+        if hello is None:
+            return None
+        self.chosen = self._contexts.choose(hello.serverName)
+        if self.chosen is None:
+            raise HandshakeRefused(
+                f"there is no certificate for {hello.serverName}", _alert(_UNRECOGNIZED_NAME)
+            )
+        return self.chosen
+
+
+def _alert(number: int) -> bytes:
+    return _ALERT + bytes((number,))
