@@ -19,6 +19,7 @@ from txlb.cloning._link import Link
 from txlb.cloning._listener import BATCH
 from txlb.cloning._manager import START_PATIENCE
 from txlb.cloning._ownhosts import SERVICE
+from txlb.cloning._rendezvous import Rendezvous
 from txlb.wire import Message, Status
 
 
@@ -114,6 +115,91 @@ class ServingTests(ServingTestCase):
         self.reactor.addReader(link)
         self.until(lambda: pool.getHost("clone0").ready)
         self.assertEqual(self.answer(self.connect()), b"1")
+
+    def test_lateAgain(self) -> None:
+        """
+        A clone that is late again and again, as on a busy CPU, gets permits as soon as it
+        goes on: it is not held down. If all were, no process would accept.
+        """
+        manager = self.begin()
+        self.reactor.turn(10)
+        assert manager.manager is not None
+        pool = manager.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        links = [each.clone._link for each in self.groups[1:] if each.clone is not None]
+        for _ in range(4):
+            for link in links:
+                self.reactor.removeReader(link)
+            clients = [self.connect() for _ in range(2)]
+            self.until(lambda: not any(host.ready for host in pool.hosts))
+            for link in links:
+                self.reactor.addReader(link)
+            for client in clients:
+                self.answer(client)
+            began = self.reactor.now
+            self.until(lambda: all(host.ready for host in pool.hosts))
+            self.assertLess(self.reactor.now - began, 0.3)
+
+    def test_heldManager(self) -> None:
+        """
+        If the manager was held, it reads what clones have said before it finds them late.
+        """
+        manager = self.begin()
+        self.reactor.turn(10)
+        assert manager.manager is not None
+        granter = manager.manager._granters[0]
+        # The manager reads nothing from here on.
+        for link in manager.manager.records:
+            self.reactor.removeReader(link)
+            self.addCleanup(self.reactor.addReader, link)
+        self.answer(self.connect())
+        self.reactor.turn(10)
+        self.assertEqual(granter.outstanding, 1)
+        self.reactor.now += 1.0
+        granter._lookForLate()
+        self.assertEqual(granter.outstanding, 0)
+        self.assertTrue(all(host.ready for host in granter.pool.hosts))
+
+    def test_lostReport(self) -> None:
+        """
+        A report for which the manager's socket had no room is sent again.
+        """
+        manager = self.begin()
+        self.reactor.turn(10)
+        send = Link.send
+        lost: list[object] = []
+
+        def losing(link: Link, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
+            if isinstance(message, Status) and not lost:
+                lost.append(message)
+                return False
+            return send(link, message, descriptors)
+
+        assert manager.manager is not None
+        granter = manager.manager._granters[0]
+        with mock.patch.object(Link, "send", losing):
+            self.answer(self.connect())
+            self.until(lambda: bool(lost))
+            self.pass_(1.0, 50)
+        self.assertEqual(granter.outstanding, 0)
+        self.assertEqual([host.ready for host in granter.pool.hosts], [True, True])
+        self.assertEqual(sum(host.active for host in granter.pool.hosts), 1)
+
+    def test_hungWhileTheyWait(self) -> None:
+        """
+        If the manager hangs after it has said that clients wait on purpose, clones don't
+        believe that for ever.
+        """
+        manager = self.begin()
+        self.reactor.turn(10)
+        assert manager.manager is not None
+        granter = manager.manager._granters[0]
+        granter._tellThatTheyWait()
+        self.reactor.turn(5)
+        self.reactor.removeReader(granter)
+        manager.manager._beat.stop()
+        began = self.reactor.now
+        self.answer(self.connect())
+        self.assertLess(self.reactor.now - began, 0.8)
 
     def test_hungManager(self) -> None:
         """
@@ -314,6 +400,50 @@ class TakeoverTests(InsideTestCase):
         clients = [self.connect() for _ in range(6)]
         counts = Counter(self.answer(each) for each in clients)
         self.assertEqual(set(counts), {b"1", b"2"})
+
+    def test_managingClone(self) -> None:
+        """
+        A clone that manages is one of the clones: no other one is started in its place, and
+        it serves if the others hang.
+        """
+        first = self.begin()
+        self.starts = False
+        self.kill(first)
+        self.until(lambda: any(each.manager for each in self.groups[1:]))
+        managing = next(each for each in self.groups[1:] if each.manager)
+        other = next(each for each in self.groups[1:] if not each.manager)
+        self.until(lambda: self.joined(managing, 1))
+        self.pass_(3.0, 100)
+        self.assertEqual([birth.heir for birth, _ in self.spawned[2:]], [True])
+        assert other.clone is not None
+        assert other.clone._link is not None
+        self.reactor.removeReader(other.clone._link)
+        self.addCleanup(self.reactor.addReader, other.clone._link)
+        other.clone._watch.stop()
+        name = b"%d" % self.groups.index(managing)
+        began = self.reactor.now
+        self.assertEqual(self.answer(self.connect()), name)
+        self.assertLess(self.reactor.now - began, 0.12)
+
+    def test_cannotManage(self) -> None:
+        """
+        If a clone can't manage, another one tries, and clients are served.
+        """
+        first = self.begin()
+        listen = Rendezvous.listen
+        failed: list[object] = []
+
+        def failing(rendezvous: Rendezvous) -> object:
+            if not failed:
+                failed.append(rendezvous)
+                raise OSError(28, "No space left on device")
+            return listen(rendezvous)
+
+        with mock.patch.object(Rendezvous, "listen", failing):
+            self.kill(first)
+            self.until(lambda: bool(failed))
+            self.assertIn(self.answer(self.connect()), {b"1", b"2"})
+            self.until(lambda: any(each.manager for each in self.groups[1:]))
 
     def test_replaced(self) -> None:
         """

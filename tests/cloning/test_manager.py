@@ -144,6 +144,22 @@ class StrangerTests(InsideTestCase):
         self.joinedAs(3)
         self.assertEqual([each.slot for each in self.manager.clones], [0, 1, 3, 4])
 
+    def test_sameSlot(self) -> None:
+        """
+        Two clones that say the same place get two, and one that goes takes nothing from
+        the other.
+        """
+        first = self.joinedAs(0)
+        second = self.connectTo(self.main)
+        self.say(second, Hello(1, 0, 0, listeners=("tcp-127.0.0.1-0",), active=(0,)))
+        [welcome] = [each for each in self.heard(second) if isinstance(each, Welcome)]
+        self.assertGreater(welcome.slot, 0)
+        second.close()
+        self.until(lambda: len(self.manager.clones) == 1)
+        self.connect()
+        self.reactor.turn(5)
+        self.assertEqual(self.permits(first), 1)
+
     def test_lies(self) -> None:
         """
         A clone that tells of permits that it does not have, or of another listener, does

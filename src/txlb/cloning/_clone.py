@@ -40,6 +40,10 @@ from txlb.wire import (
 #: with no permit used between them, is not served: the manager hangs.
 IMPATIENCE = 0.05
 
+#: Seconds for which a manager that says nothing is believed to leave a queue alone on
+#: purpose: two of its heartbeats, and a little.
+BELIEVED = 0.6
+
 #: Seconds for which ends of connections are collected into one message.
 COLLECTED = 0.002
 
@@ -101,6 +105,10 @@ class Clone:
         self._unserved = [-1] * len(listeners)
         # Queues that the manager leaves alone, as no clone had room for more.
         self._deliberate = [False] * len(listeners)
+        # Whether it accepts all that comes.
+        self._isFree = False
+        # When the manager said something last.
+        self._heard = 0.0
         self._call: Any = None
         self._soonest = False
         self._lag = 0.0
@@ -140,6 +148,7 @@ class Clone:
         Accept all connections that come, or only what a manager grants.
         """
         if self.serves:
+            self._isFree = free
             for listener in self.listeners:
                 listener.acceptFreely(free and not self.draining)
 
@@ -154,6 +163,7 @@ class Clone:
         self.serves = not heir
         self._used = [0] * len(self.listeners)
         self._told = [None] * len(self.listeners)
+        self._forgetQueues()
         link.start(self._received, self._lost)
         link.send(
             Hello(
@@ -168,13 +178,23 @@ class Clone:
             )
         )
 
+    def _forgetQueues(self) -> None:
+        """
+        Forget what a former manager said of the queues, and the permits of its.
+        """
+        self._deliberate = [False] * len(self.listeners)
+        self._unserved = [-1] * len(self.listeners)
+        self._heard = self._seconds()
+
     def _lost(self) -> None:
         self._link = None
+        self._forgetQueues()
         # Clients don't wait for another manager.
         self.serveFreely(True)
         self.whenLost()
 
     def _received(self, message: Message, descriptors: list[int]) -> None:
+        self._heard = self._seconds()
         if isinstance(message, Passed):
             self._passed(message, descriptors)
             return
@@ -253,6 +273,9 @@ class Clone:
             memory = residentMemory()
             lag, self._lag = self._lag, 0.0
             link.send(Pong(ping.number, min(int(lag * 1e6), 2**32 - 1), min(memory, 2**32 - 1)))
+            if self.serves and None in self._told:
+                # A report was not sent, as the manager had not read for a while.
+                self._report(0.0)
 
     def _changed(self) -> None:
         self._report(COLLECTED)
@@ -286,15 +309,16 @@ class Clone:
         now = self._seconds()
         self._lag = max(self._lag, now - self._looked - IMPATIENCE)
         self._looked = now
-        if self._link is None or self.draining or not self.serves:
+        if self._isFree or self.draining or not self.serves:
             return
+        isBelieved = now - self._heard < BELIEVED
         for number, listener in enumerate(self.listeners):
             queued = listener.queued
-            if self._deliberate[number]:
+            if self._deliberate[number] and isBelieved:
                 continue
             if queued and self._unserved[number] == self._used[number]:
                 # The others see the same queue: each takes its share.
-                listener.accept(max(1, queued // self._processes))
+                listener.accept(min(listener.room, max(1, queued // self._processes)))
                 self._report(0.0)
             self._unserved[number] = self._used[number] if queued else -1
 

@@ -42,7 +42,8 @@ RETRY = 0.002
 #: too many cost more than one that is missing.
 REUNION = 2.0
 
-#: Seconds before the manager is looked for again, if another user's process has its place.
+#: Seconds before the manager is looked for again, if another user's process has its place, or
+#: this process can't manage.
 STRANGER = 0.5
 
 #: Seconds for which clones leave the lock to a process that stands by. It may hang.
@@ -285,7 +286,10 @@ class CloneGroup:
             heir or self._seconds() - self._lostAt > STANDBY_FIRST or not rendezvous.hasStandby
         )
         if isFirst and self._lock():
-            self._succeed(clone)
+            try:
+                self._succeed(clone)
+            except OSError as problem:
+                self._cannotManage(problem)
             return
         try:
             link = Link(rendezvous.connect(), self._reactor)
@@ -298,6 +302,18 @@ class CloneGroup:
             self._electCall = self._reactor.callLater(STRANGER, self._elect)
             return
         clone.join(link, heir)
+
+    def _cannotManage(self, problem: OSError) -> None:
+        """
+        Let another process manage, and try again later: the folder's disk may be full.
+        """
+        _log.error(
+            "process {pid} can't manage: folder {folder}: {problem}",
+            pid=os.getpid(),
+            folder=self.folder,
+            problem=problem.strerror,
+        )
+        self._electCall = self._reactor.callLater(STRANGER, self._elect)
 
     def _managerLost(self) -> None:
         # In the next turn: a socket that is made now may get the number of a descriptor
@@ -321,7 +337,7 @@ class CloneGroup:
         rendezvous = self._rendezvous
         if rendezvous is None:
             return
-        self.identity.role = Role.MANAGER
+        role, self.identity.role = self.identity.role, Role.MANAGER
         self.manager = manager = CloneManager(
             rendezvous,
             self._listeners,
@@ -336,7 +352,16 @@ class CloneGroup:
         # A clone that manages for a while serves only if there are no others.
         manager.whenJoined = lambda: clone.serveFreely(False)
         manager.whenAlone = lambda: clone.serveFreely(True)
-        manager.start(patience)
+        if clone.started:
+            manager.ownSlot = self.identity.slot
+        try:
+            manager.start(patience)
+        except OSError:
+            self.manager = None
+            self.identity.role = role
+            manager.stop()
+            rendezvous.unlock()
+            raise
         self._control = ControlSocket(rendezvous, Processes(self, manager), self._reactor)
         self._control.start()
         rendezvous.standByNoMore()
@@ -411,7 +436,10 @@ class CloneGroup:
         """
         clone = self.clone
         if clone is not None and self._lock():
-            self._manage(clone, REUNION)
+            try:
+                self._manage(clone, REUNION)
+            except OSError as problem:
+                self._cannotManage(problem)
             # The former manager lets go of its clones if this connection ends.
             link.close()
         else:

@@ -110,6 +110,8 @@ class CloneManager:
     @ivar starting: the processes that were started and have not joined, by slot; -1 for an
         heir.
     @ivar wantsHeir: whether the next heir that comes is to manage; otherwise it stands by.
+    @ivar ownSlot: the place among the clones of this process, if it serves clients as well;
+        else -1.
     @ivar standby: the process that is to manage if this one ends.
     @ivar whenHeir: is called with the L{Link} of an heir that has come.
     @ivar whenNoHeir: is called if an heir ends early, with the reason. It returns whether to
@@ -135,6 +137,7 @@ class CloneManager:
         self.records: dict[Link, Record] = {}
         self.quitting = False
         self.wantsHeir = False
+        self.ownSlot = -1
         self.standby: Record | None = None
         self.whenHeir: Callable[[Link], object] = Link.close
         self.whenNoHeir: Callable[[str], bool] = _always
@@ -350,7 +353,9 @@ class CloneManager:
             _log.info("process {pid} is one too many", pid=record.link.pid)
             record.link.send(Quit())
             return
-        slot = hello.slot if hello.slot >= 0 else self._freeSlot()
+        # Managers that came one after the other may have given the same place twice.
+        taken = hello.slot == self.ownSlot or hello.slot in {each.slot for each in self.clones}
+        slot = self._freeSlot() if taken or hello.slot < 0 else hello.slot
         try:
             self._hosts.add(hostName(slot))
         except ChangeUnderWay:
@@ -358,7 +363,8 @@ class CloneManager:
             self._reactor.callLater(AGAIN, self._introducedAgain, record, hello)
             return
         record.slot = slot
-        self.starting.pop(record.slot, None)
+        if hello.slot >= 0:
+            self.starting.pop(hello.slot, None)
         record.accounts = [Account() for _ in self._listeners]
         record.joined = True
         self._takeIn(record, hello)
@@ -423,8 +429,11 @@ class CloneManager:
 
     @property
     def _isComplete(self) -> bool:
-        serving = sum(not each.draining for each in self.clones)
-        return serving >= self._settings.processes
+        return self._serving >= self._settings.processes
+
+    @property
+    def _serving(self) -> int:
+        return sum(not each.draining for each in self.clones) + (self.ownSlot >= 0)
 
     def _sendSockets(self, record: Record) -> None:
         names = tuple(each.name for each in self._listeners)
@@ -508,6 +517,7 @@ class CloneManager:
 
     def _freeSlot(self) -> int:
         used = {each.slot for each in self.records.values()} | self.starting.keys()
+        used.add(self.ownSlot)
         return next(slot for slot in range(MOST_PROCESSES + len(used) + 1) if slot not in used)
 
     def _fillSoon(self, delay: float) -> None:
@@ -519,9 +529,8 @@ class CloneManager:
         Start the clones that are missing.
         """
         self._fillCall = None
-        serving = sum(not each.draining for each in self.clones)
         starting = sum(slot >= 0 for slot in self.starting)
-        for _ in range(self._settings.processes - serving - starting):
+        for _ in range(self._settings.processes - self._serving - starting):
             self.spawn(self._freeSlot())
 
     def _lookForLate(self, now: float) -> None:
@@ -635,6 +644,8 @@ class CloneManager:
         self.lag, self._looked = max(0.0, now - self._looked - HEARTBEAT), now
         self._hosts.advance(now)
         self._lookForLate(now)
+        for granter in self._granters:
+            granter.dispatch()
         for record in tuple(self.records.values()):
             if record.joined or record is self.standby:
                 record.link.send(Ping(self._number))

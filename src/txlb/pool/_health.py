@@ -112,6 +112,7 @@ class Health:
     @ivar state: see the table above.
     @ivar isHealthy: whether checks allow the host clients; read for each connection.
     @ivar since: the time of the last change of state, in seconds of the pool's clock.
+    @ivar damped: whether the host is held down if it goes up and down.
     @ivar watched: whether the host is checked at all.
     @ivar rise: successes in a row that mark it up.
     @ivar fall: failures in a row that mark it down.
@@ -123,6 +124,7 @@ class Health:
     """
 
     __slots__ = (
+        "damped",
         "failures",
         "fall",
         "isHealthy",
@@ -140,6 +142,7 @@ class Health:
         self.state = HealthState.UP
         self.isHealthy = True
         self.since = now
+        self.damped = True
         self.watched = False
         self.rise = RISE
         self.fall = FALL

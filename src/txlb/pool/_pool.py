@@ -455,7 +455,7 @@ class HostPool:
         """
         self._tracker.agentSaid(self.getHost(name), reply, self.seconds())
 
-    def watch(self, name: str, rise: int = RISE, fall: int = FALL) -> None:
+    def watch(self, name: str, rise: int = RISE, fall: int = FALL, damped: bool = True) -> None:
         """
         Let active checks decide about a host from now on. Connections mark it down
         as before, but no client tries it: C{rise} successful checks mark it up. If
@@ -465,9 +465,11 @@ class HostPool:
 
         @param rise: successes in a row that mark it up, 1 or more.
         @param fall: failures in a row that mark it down, 1 or more.
+        @param damped: whether a host that goes up and down is held down, see the group's
+            C{flapHold}.
         @raise UnknownName: there is no such host.
         """
-        self._tracker.watch(self.getHost(name), rise, fall, self.seconds())
+        self._tracker.watch(self.getHost(name), rise, fall, damped, self.seconds())
 
     def unwatch(self, name: str) -> None:
         """

@@ -232,12 +232,12 @@ class HealthTracker:
 
     # Checks
 
-    def watch(self, host: Host, rise: int, fall: int, now: float) -> None:
+    def watch(self, host: Host, rise: int, fall: int, damped: bool, now: float) -> None:
         """
         Let active checks decide about a host. See L{txlb.pool.HostPool.watch}.
         """
         health, passive = host.health, host.passive
-        health.rise, health.fall = rise, fall
+        health.rise, health.fall, health.damped = rise, fall, damped
         if health.watched:
             return
         health.watched = True
@@ -342,7 +342,7 @@ class HealthTracker:
     def _wentOut(self, host: Host, reason: str, now: float) -> None:
         settings = self._settings()
         host.wentOut(now)
-        host.damper.fell(settings.flapHold, now)
+        host.damper.fell(settings.flapHold if host.health.damped else 0.0, now)
         host.passive.hold(host.damper.heldUntil)
         if host.health.watched:
             held = host.damper.heldUntil - now
