@@ -14,7 +14,7 @@ from zope.interface import implementer
 from txlb.health._tools import Tools
 from txlb.interfaces import IHealthCheck, IHealthCheckKind
 from txlb.model import HealthCheck
-from txlb.model.options import Option, completedOptions
+from txlb.model.options import Option
 from txlb.model.registries import CHECKS
 
 
@@ -72,8 +72,7 @@ def completed(check: HealthCheck) -> dict[str, Any]:
     @raise UnknownName: there is no such kind, or it has no such option.
     @raise ModelError: a value is wrong, or one is missing.
     """
-    kind = CHECKS.get(check.kind)
-    return completedOptions(kind.options, check.options, f"the {kind.word} check")
+    return check.completed(CHECKS.get(check.kind).options)
 
 
 def normalized(check: HealthCheck) -> HealthCheck:

@@ -5,18 +5,15 @@ Health checks of hosts, as configured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
-from types import MappingProxyType
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from txlb.errors import ModelError
-from txlb.model._checks import checkMapping, shown
+from txlb.model._checks import shown
 from txlb.model._made import Made, given
-from txlb.model.kinds import WEEK, Boolean, Seconds, Text, Whole, textOf
-from txlb.model.settings import checkSettings, settingField
-
-#: How long one check takes at most if it has no timeout, in seconds.
-LONGEST_TIMEOUT = 5.0
+from txlb.model._polling import Polling
+from txlb.model.kinds import WEEK, Boolean, Seconds, Text, Whole
+from txlb.model.settings import settingField
 
 #: The kind of a check that is a function, and the option that has the function.
 FUNCTION_KIND = "python"
@@ -27,7 +24,7 @@ _WORD = Text(r"[a-z][a-zA-Z0-9_-]{0,62}", "a word, such as 'tcp', or a function"
 
 
 @dataclass(frozen=True, slots=True)
-class HealthCheck:
+class HealthCheck(Polling):
     """
     How a host is checked, and how often. Its settings are described where they are
     declared, and in the reference of the configuration file.
@@ -41,6 +38,10 @@ class HealthCheck:
     @ivar port: L{None} for the port of the traffic.
     @ivar options: the settings of this kind of check, by name.
     """
+
+    noun = "check"
+    longest = 5.0
+    wordKind = _WORD
 
     kind: Made[str, str | Callable[[Any], object]] = settingField(
         given("tcp"),
@@ -91,36 +92,7 @@ class HealthCheck:
         if callable(kind) and not isinstance(kind, type):
             object.__setattr__(self, "options", {**self.options, FUNCTION_OPTION: kind})
             object.__setattr__(self, "kind", FUNCTION_KIND)
-        _WORD.check(self.kind, "kind of a check")
-        whose = f"the {self.kind} check"
-        checkSettings(self, whose)
-        if self.timeout is not None and self.timeout > self.interval:
-            raise ModelError(
-                f"timeout of {whose} is {self.timeout:g}, longer than its interval of "
-                f"{self.interval:g}; it is at most that, as a host's checks don't overlap"
-            )
-        options = checkMapping(self.options, f"options of {whose}")
-        object.__setattr__(self, "options", MappingProxyType(options))
-
-    def __str__(self) -> str:
-        usual = HealthCheck(self.kind, self.interval)
-        said = [
-            f"{each.name}={getattr(self, each.name)}"
-            for each in fields(self)
-            if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
-        ]
-        said += [
-            f"{name}={getattr(value, '__qualname__', textOf(value))}"
-            for name, value in self.options.items()
-        ]
-        return " ".join([f"{self.kind} every {self.interval:g} s", *said])
-
-    @property
-    def patience(self) -> float:
-        """
-        The seconds that one check has.
-        """
-        return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
+        self._verify()
 
 
 #: The values that stand for a check: see L{healthCheckOf}.

@@ -5,24 +5,20 @@ Probes of the loads of hosts, as configured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
-from types import MappingProxyType
+from dataclasses import KW_ONLY, dataclass, field
 
 from txlb.errors import ModelError
-from txlb.model._checks import checkMapping, shown
-from txlb.model.kinds import DAY, Number, Seconds, Text, Whole, textOf
-from txlb.model.settings import checkSettings, settingField
-
-#: How long one probe takes at most if it has no timeout, in seconds.
-LONGEST_TIMEOUT = 1.0
-
+from txlb.model._checks import shown
+from txlb.model._polling import Polling
+from txlb.model.kinds import DAY, Number, Seconds, Text, Whole
+from txlb.model.settings import settingField
 
 #: The kind of the words for probes.
 _WORD = Text(r"[a-z][a-zA-Z0-9_-]{0,62}", "a word, such as 'agent'")
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceProbe:
+class ResourceProbe(Polling):
     """
     How the loads of a group's hosts are found out, and how often. A host of which nothing
     is heard for three intervals has its configured weight. Its settings are described where
@@ -34,6 +30,10 @@ class ResourceProbe:
     @ivar port: L{None} for the port of the traffic.
     @ivar options: the settings of this kind of probe, by name.
     """
+
+    noun = "probe"
+    longest = 1.0
+    wordKind = _WORD
 
     probe: str = settingField(
         "agent", _WORD, "The kind of the probe. Each kind has attributes of its own; see below."
@@ -63,33 +63,7 @@ class ResourceProbe:
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        _WORD.check(self.probe, "kind of a probe")
-        whose = f"the {self.probe} probe"
-        checkSettings(self, whose)
-        if self.timeout is not None and self.timeout > self.interval:
-            raise ModelError(
-                f"timeout of {whose} is {self.timeout:g}, longer than its interval of "
-                f"{self.interval:g}; it is at most that, as a host's probes don't overlap"
-            )
-        options = checkMapping(self.options, f"options of {whose}")
-        object.__setattr__(self, "options", MappingProxyType(options))
-
-    def __str__(self) -> str:
-        usual = ResourceProbe(self.probe, self.interval)
-        said = [
-            f"{each.name}={getattr(self, each.name)}"
-            for each in fields(self)
-            if each.name != "options" and getattr(self, each.name) != getattr(usual, each.name)
-        ]
-        said += [f"{name}={textOf(value)}" for name, value in self.options.items()]
-        return " ".join([f"{self.probe} every {self.interval:g} s", *said])
-
-    @property
-    def patience(self) -> float:
-        """
-        The seconds that one probe has.
-        """
-        return min(self.interval, LONGEST_TIMEOUT) if self.timeout is None else self.timeout
+        self._verify()
 
 
 def checkResourceProbe(value: object, what: str) -> None:

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe, IResourceProbePlugin
 from txlb.model import ResourceProbe
-from txlb.model.options import Option, completedOptions
+from txlb.model.options import Option
 from txlb.model.registries import PROBES
 
 
@@ -70,5 +70,4 @@ def makeProbe(resource: ResourceProbe, reactor: Any) -> IResourceProbe:
     @raise ModelError: its options are wrong.
     """
     kind = PROBES.get(resource.probe)
-    whose = f"the {kind.word} probe"
-    return kind.make(completedOptions(kind.options, resource.options, whose), reactor)
+    return kind.make(resource.completed(kind.options), reactor)

@@ -44,7 +44,8 @@ class Range(PlainKind):
         return f"{text}, or 0 for {self.zero}" if self.zero else text
 
     def check(self, value: Any, what: str) -> Any:
-        if isinstance(value, bool) or not isinstance(value, self.types) or not self._holds(value):
+        isNumber = isinstance(value, self.types) and not isinstance(value, bool)
+        if not isNumber or not self._holds(value):
             raise self.wrongValue(value, what)
         return self.make(value)
 
