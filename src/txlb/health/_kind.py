@@ -4,7 +4,6 @@ Kinds of checks by their words, and how a check is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,29 +12,20 @@ from zope.interface import implementer
 
 from txlb.health._tools import Tools
 from txlb.interfaces import IHealthCheck, IHealthCheckKind
-from txlb.model import HealthCheck
-from txlb.model.options import Option
+from txlb.model import HealthCheck, PollingKind
 from txlb.model.registries import CHECKS
 
 
 @implementer(IPlugin, IHealthCheckKind)
 @dataclass(frozen=True, slots=True)
-class CheckKind:
+class CheckKind(PollingKind[Tools, IHealthCheck]):
     """
     A kind of check. An object of this class in a module of C{twisted.plugins} is a plugin.
+    Its C{make} gets the values of all options and the tools.
 
-    @ivar word: its word in the configuration file.
-    @ivar doc: its effect, in a sentence or two of reStructuredText.
-    @ivar make: makes a check of a host from the values of all its options and the
-        tools; raises L{ModelError} if they don't go together.
-    @ivar options: the options of this kind alone.
     @ivar inFiles: whether a configuration file can ask for it.
     """
 
-    word: str
-    doc: str
-    make: Callable[[Mapping[str, Any], Tools], IHealthCheck]
-    options: tuple[Option, ...] = ()
     inFiles: bool = True
 
 

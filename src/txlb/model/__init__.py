@@ -38,6 +38,7 @@ from txlb.model._networks import parseNetwork, readNetwork
 from txlb.model._origins import ownedByPeople, withFound
 from txlb.model._plain import plain
 from txlb.model._plan import Plan
+from txlb.model._pollingkind import PollingKind
 from txlb.model._resources import ResourceProbe
 from txlb.model._routes import Clash, Routes, checkingPlaces, checkSharing, clashesBetween
 from txlb.model._services import ADMISSION_SETTINGS, ProxyService
@@ -74,6 +75,7 @@ __all__ = [
     "ListenerLike",
     "Merged",
     "Plan",
+    "PollingKind",
     "ProxyGroup",
     "ProxyHost",
     "ProxyService",

@@ -4,36 +4,22 @@ Kinds of probes by their words, and how a probe is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txlb.interfaces import IResourceProbe, IResourceProbePlugin
-from txlb.model import ResourceProbe
-from txlb.model.options import Option
+from txlb.model import PollingKind, ResourceProbe
 from txlb.model.registries import PROBES
 
 
 @implementer(IPlugin, IResourceProbePlugin)
-@dataclass(frozen=True)
-class ProbeKind:
+class ProbeKind(PollingKind[Any, IResourceProbe]):
     """
     A kind of probe. An object of this class in a module of C{twisted.plugins} is a plugin.
-
-    @ivar word: its word in the configuration file.
-    @ivar doc: what it does, in a sentence or two of reStructuredText.
-    @ivar make: makes a probe of a host from the values of all its options and the
-        reactor; raises L{ModelError} if they don't go together.
-    @ivar options: the options of this kind alone.
+    Its C{make} gets the values of all options and the reactor.
     """
-
-    word: str
-    doc: str
-    make: Callable[[Mapping[str, Any], Any], IResourceProbe]
-    options: tuple[Option, ...] = ()
 
 
 def registerProbe(kind: IResourceProbePlugin) -> None:
