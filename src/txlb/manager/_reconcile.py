@@ -141,10 +141,12 @@ class Reconciler:
             if running.services.get(service.name) is service:
                 continue
             for group in service.groups:
+                pool = running.pools.get((service.name, group.name))
+                if pool is not None and pool.settings.scheduler == group.scheduler:
+                    continue
                 kind = schedulerKind(group.scheduler)
                 if kind.isOwn and not own:
                     continue
-                pool = running.pools.get((service.name, group.name))
                 try:
                     if pool is None:
                         if not kind.isOwn:
