@@ -23,6 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks.figures import Figure, Verdict, figure, judge, noiseOf, percentile, ratio
 from benchmarks.peers import AGAIN, BASELINE, DIRECT, FAST, PEERS, PORTABLE, txlbOf
 from benchmarks.programs import ROOT, freePort
+from benchmarks.report._plots import plotsOf
 from benchmarks.report._svg import Dot, dots, lines, page
 from benchmarks.report._table import Table
 from benchmarks.report._tables import ratioWords
@@ -91,6 +92,26 @@ class SmokeTests(SynchronousTestCase):
         self.assertEqual(len(pictures), 7)
         for picture in pictures:
             self.assertEqual(ET.parse(picture).getroot().tag[-3:], "svg")
+
+    def test_plotsWithout(self) -> None:
+        """
+        Without the baseline the plots show microseconds, and a work without any peer has none.
+        """
+        sample = {0: Sample(2000.0, 10.0, 0.001, 0.002)}
+        for names, expected in (
+            ((BASELINE, FAST), {"connections.svg": f"{BASELINE} = 1", "beside-bulk.svg": "ms"}),
+            ((FAST,), {"connections.svg": "µs of CPU a connection", "beside-bulk.svg": "ms"}),
+            ((), {}),
+        ):
+            samples = {name: sample if name in names else {} for name in (BASELINE, FAST)}
+            results = Results("smoke", "today", {})
+            for key in ("connection-32", "mixed"):
+                results.comparisons[key] = Comparison(key, key, "connection", samples=samples)
+            results.web["page"] = Comparison("page", "page", "page")
+            plots = plotsOf(results)
+            self.assertEqual(set(plots), set(expected))
+            for name, words in expected.items():
+                self.assertIn(words, plots[name])
 
     def test_few(self) -> None:
         """

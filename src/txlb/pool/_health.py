@@ -31,6 +31,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from txlb.pool._tablestate import TableState
+
 #: Results in a row that mark a host down or up by default; HAProxy's defaults too.
 RISE = 2
 FALL = 3
@@ -104,14 +106,13 @@ TRANSITIONS = {
 HEALTHY = frozenset({HealthState.UP, HealthState.GOING_DOWN})
 
 
-class Health:
+class Health(TableState[HealthState, HealthEvent]):
     """
     The active health of one host. Owned by the host's pool. The heartbeat takes its
     interval from C{state}: it is short in the states that are neither up nor down.
 
     @ivar state: see the table above.
     @ivar isHealthy: whether checks allow the host clients; read for each connection.
-    @ivar since: the time of the last change of state, in seconds of the pool's clock.
     @ivar damped: whether the host is held down if it goes up and down.
     @ivar watched: whether the host is checked at all.
     @ivar rise: successes in a row that mark it up.
@@ -133,15 +134,13 @@ class Health:
         "passes",
         "reason",
         "rise",
-        "since",
-        "state",
         "watched",
     )
+    transitions = TRANSITIONS
 
     def __init__(self, now: float) -> None:
-        self.state = HealthState.UP
+        super().__init__(HealthState.UP, now)
         self.isHealthy = True
-        self.since = now
         self.damped = True
         self.watched = False
         self.rise = RISE
@@ -152,21 +151,10 @@ class Health:
         self.lastAt = now
         self.reason = ""
 
-    def happened(self, event: HealthEvent, now: float) -> bool:
-        """
-        Follow the table.
-
-        @return: whether the state changed.
-        """
-        to = TRANSITIONS.get((self.state, event))
-        if to is None:
-            return False
-        self.state = to
-        self.isHealthy = to in HEALTHY
-        self.since = now
+    def entered(self, event: HealthEvent, now: float) -> None:
+        self.isHealthy = self.state in HEALTHY
         if self.isHealthy:
             self.reason = ""
-        return True
 
     def checked(self, result: CheckResult, heldUntil: float, now: float) -> bool:
         """

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from txlb.pool._tablestate import TableState
+
 #: Seconds until the first trial, and the longest time between two.
 RETRY_FIRST = 1.0
 RETRY_LAST = 60.0
@@ -67,49 +69,37 @@ TRANSITIONS = {
 SCHEDULED = frozenset({PassiveState.UP, PassiveState.DUE})
 
 
-class PassiveHealth:
+class PassiveHealth(TableState[PassiveState, PassiveEvent]):
     """
     The passive health of one host. Owned by the host's pool.
 
     @ivar state: see the table above.
     @ivar isUp: whether the state is C{UP}; read for each connection.
     @ivar failures: failures to connect in a row.
-    @ivar since: the time of the last change of state, in seconds of the pool's clock.
     @ivar retryAt: the time at which a host that is down is due.
     @ivar reason: the last failure; empty when up.
     """
 
-    __slots__ = ("_wait", "failures", "isUp", "reason", "retryAt", "since", "state")
+    __slots__ = ("_wait", "failures", "isUp", "reason", "retryAt")
+    transitions = TRANSITIONS
 
     def __init__(self, now: float) -> None:
-        self.state = PassiveState.UP
+        super().__init__(PassiveState.UP, now)
         self.isUp = True
         self.failures = 0
-        self.since = now
         self.retryAt = 0.0
         self.reason = ""
         self._wait = RETRY_FIRST
 
-    def happened(self, event: PassiveEvent, now: float) -> bool:
-        """
-        Follow the table.
-
-        @return: whether the state changed.
-        """
-        to = TRANSITIONS.get((self.state, event))
-        if to is None:
-            return False
-        self.state = to
-        self.isUp = to is PassiveState.UP
-        self.since = now
+    def entered(self, event: PassiveEvent, now: float) -> None:
+        self.isUp = self.state is PassiveState.UP
         if event is PassiveEvent.FAILED:
             self._wait = min(self._wait * 2, RETRY_LAST)
-        if to is PassiveState.DOWN:
+        if self.state is PassiveState.DOWN:
             self.retryAt = now + self._wait
-        elif to is PassiveState.UP:
+        elif self.isUp:
             self._wait = RETRY_FIRST
             self.reason = ""
-        return True
 
     def failed(self, reason: str, fall: int, trial: bool, now: float) -> bool:
         """

@@ -34,7 +34,8 @@ class ServiceCounters:
     The counts of a service since it was made.
 
     @ivar active: connections that it has now.
-    @ivar accepted: connections that were accepted.
+    @ivar accepted: connections that were accepted and not refused, each counted once, by the
+        service that it went to.
     @ivar refused: connections that were closed before they reached a host, by kind.
     @ivar notAccepting: the reason why the service accepts no clients now; empty if it
         accepts them. The balancer sets it.

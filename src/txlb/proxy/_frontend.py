@@ -234,7 +234,6 @@ class Frontend:
             if self._admission.active and not self._admits(client):
                 return
             counters.active += 1
-            counters.accepted += 1
             connectionLimit.active += 1
             self._dial(client, self._pool)
 
@@ -303,7 +302,6 @@ class Frontend:
         self._readers[reader] = entry
         if not entry.isShared:
             self._counters.active += 1
-            self._counters.accepted += 1
         self._connectionLimit.active += 1
 
     def _send(self, client: ClientConnection, entry: Entry) -> None:
@@ -366,7 +364,6 @@ class Frontend:
             self._refuse(client, RefusalKind.LIMIT, f"it has {counters.active} connections")
         elif not self._admission.active or self._admits(client):
             counters.active += 1
-            counters.accepted += 1
             self._dial(client, pool)
         else:
             self._connectionLimit.remove()
@@ -374,8 +371,10 @@ class Frontend:
     def _dial(self, client: ClientConnection, pool: HostPool) -> None:
         """
         Look for a host, and give the client to a relay. If TLS ends at the listener the
-        handshake comes first.
+        handshake comes first. Each connection that is admitted comes here, at the service that
+        it goes to.
         """
+        self._counters.accepted += 1
         if client.listener.tls is None:
             self._search(client, pool)
         else:
