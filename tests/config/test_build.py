@@ -13,6 +13,7 @@ from txlb.config._build import hostNames
 from txlb.config._nodes import Node
 from txlb.config._schema import HOST
 from txlb.errors import ConfigurationError, ModelError
+from txlb.model import TCPAddress, UNIXAddress
 
 
 class ModelErrorTests(SynchronousTestCase):
@@ -74,3 +75,25 @@ class HostNamesTests(SynchronousTestCase):
         A wrong name is not a missing one.
         """
         self.assertEqual(self.names("/", None), [None, "host.1"])
+
+
+class EndpointTests(SynchronousTestCase):
+    def test_mode(self) -> None:
+        """
+        A listener may be the description of an endpoint. Its mode holds unless the element
+        has one.
+        """
+        for attributes, mode in (("", 0o660), ('mode="0666"', 0o666)):
+            text = (
+                '<config><service name="web">'
+                f'<listen ip="unix:/run/web.sock:mode=660" {attributes}/>'
+                '<listen ip="tcp:8080"/>'
+                '<group name="main" enable="yes"><host ip="tcp:a.example:80"/></group>'
+                "</service></config>"
+            )
+            service = parseConfiguration(text.encode(), "c.xml").services[0]
+            self.assertEqual(
+                service.addresses,
+                (UNIXAddress("/run/web.sock", mode=mode), TCPAddress("0.0.0.0", 8080)),
+            )
+            self.assertEqual(service.groups[0].hosts[0].ipOrHost, "a.example")

@@ -149,7 +149,7 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
         [(5, r"ip of host 'h1': .* is a URL; the address alone is '127.0.0.1:7001'")],
     ),
     "an endpoint": (
-        web('<listen ip="tcp:8080:interface=127.0.0.1"/>'),
+        web('<listen ip="ssl:8080:interface=127.0.0.1"/>'),
         [(3, r"is an endpoint of Twisted's; the address alone is '127.0.0.1:8080'")],
     ),
     "a line end in a path": (

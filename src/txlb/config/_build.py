@@ -137,7 +137,9 @@ class ServiceBuilder:
         if node.wrong:
             return None
         settings = node.settings
-        socket = {name: settings.pop(name) for name in SOCKET_SETTINGS}
+        # The description of an endpoint may have a mode of its own.
+        given = {name: settings.pop(name) for name in SOCKET_SETTINGS}
+        socket = {name: value for name, value in given.items() if name in node.values}
         if isinstance(settings["address"], UNIXAddress):
             settings["address"] = replace(settings["address"], **socket)
         listener = self._made(node, lambda: Listener(**settings, tls=tls))

@@ -1,7 +1,7 @@
 """
 Reading addresses: C{host:port}, C{*:80} and C{:80} for every interface, C{[::1]:80} for
 IPv6, C{unix:/path} for a socket in the file system, C{systemd:name} for one that
-systemd has opened.
+systemd has opened; and the descriptions of Twisted's endpoints for such addresses.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from txlb.errors import AddressError
 from txlb.model._checks import shown
+from txlb.model._endpointstrings import clientAddress, serverAddress
 from txlb.model._foreign import explainForeign
 from txlb.model._inheritedaddress import INHERITED, InheritedAddress
 from txlb.model._tcpaddress import TCPAddress
@@ -31,6 +32,8 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 #: printable ASCII alone, or its number.
 _ZONE = re.compile(r"(?!\.{1,2}\Z)[!-$&-.0-9;-Z\\^-~]{1,15}\Z")
 
+#: The permissions of a socket's file in the description of an endpoint.
+_OCTAL = re.compile(r"0?[0-7]{3}\Z")
 
 #: The address of a host, or of an open listener.
 Address = TCPAddress | UNIXAddress
@@ -49,7 +52,11 @@ def parseHostAddress(value: object) -> Address:
     @param value: a text, a pair of host and port, or an address.
     @raise AddressError: it is no address, or it is for every interface, or port 0.
     """
-    address = _parse(value)
+    address: Address
+    if isinstance(value, str) and (client := clientAddress(value)) is not None:
+        address = _ofEndpoint(value, *client)
+    else:
+        address = _parse(value)
     if isinstance(value, UNIXAddress) and value != placeOf(value):
         raise AddressError(
             f"{value} of a host has no mode, user or group; those are of a socket to listen on"
@@ -73,6 +80,8 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
     @param ephemeral: whether port 0, a free one of the system's choice, will do.
     @raise AddressError: it is no address, or its port is 0 and C{ephemeral} is false.
     """
+    if isinstance(value, str) and (server := serverAddress(value)) is not None:
+        return _ofServer(value, *server, ephemeral)
     if isinstance(value, InheritedAddress) or str(value).startswith(INHERITED):
         return _inherited(str(value))
     address = _parse(value)
@@ -84,6 +93,27 @@ def parseListenAddress(value: object, ephemeral: bool = True) -> ListenAddress:
     if isinstance(address, TCPAddress) and not address.port and not ephemeral:
         raise AddressError(f"port 0 in {value!r} is no port to listen on; ports are 1 to 65535")
     return address
+
+
+def _ofServer(text: str, kind: str, place: str, more: str, ephemeral: bool) -> ListenAddress:
+    if kind == "systemd":
+        return _inherited(f"{INHERITED}{place}")
+    if kind == "tcp":
+        return parseListenAddress(_ofEndpoint(text, place, more), ephemeral)
+    address = _unix(f"unix:{place}")
+    if not more:
+        return address
+    if not _OCTAL.match(more):
+        raise AddressError(
+            f"mode={more} in {text!r} is no mode; it has three octal digits, as in mode=660"
+        )
+    return replace(address, mode=int(more, 8))
+
+
+def _ofEndpoint(text: str, host: str, port: str) -> TCPAddress:
+    if not (port.isascii() and port.isdigit()):
+        raise AddressError(f"{port!r} in {text!r} is no port; ports are whole, 1 to 65535")
+    return TCPAddress(_checkHost(host), _checkPort(int(port[:9]), text))
 
 
 def placeOf(address: ListenAddress) -> ListenAddress:
