@@ -346,7 +346,7 @@ class DoTests(CommandCase):
         found = {
             access: [each.name for each in COMMANDS if each.access == access] for access in LEVELS
         }
-        self.assertEqual(found[READONLY], ["status", "explain", "events", "diff"])
+        self.assertEqual(found[READONLY], ["status", "explain", "events", "diff", "certificates"])
         self.assertEqual(found[OPERATOR], ["drain", "maintenance", "ready", "setWeight"])
         for command in COMMANDS:
             # All that the others do is done for an operator, too.

@@ -151,7 +151,9 @@ class ListedTests(BalancerTests):
         gives C{plan}.
         """
         words = [each.name for each in SUBCOMMANDS]
-        self.assertEqual([each.name for each in COMMANDS if not each.words], ["plan"])
+        self.assertEqual(
+            [each.name for each in COMMANDS if not each.words], ["plan", "reloadCertificates"]
+        )
         self.assertEqual(
             [word for word in words if word in {each.words for each in COMMANDS}],
             [each.words for each in COMMANDS if each.words],

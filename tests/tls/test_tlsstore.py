@@ -110,7 +110,7 @@ class TLSStoreTests(SynchronousTestCase):
         self.assertIs(self.store.clientContext(self.host), context)
         # Nothing is tried again before it changes, unless it is asked for.
         self.assertEqual(self.store.reload(), ([], []))
-        self.assertEqual(len(self.store.reload(all=True)[1]), 2)
+        self.assertEqual(len(self.store.reload(everything=True)[1]), 2)
 
     def test_reloadFails(self) -> None:
         """

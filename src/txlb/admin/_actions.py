@@ -177,6 +177,15 @@ def _upgrade(target: Target) -> Deferred[Iterable[Row]]:
     )
 
 
+def _certificates(target: Target) -> Iterable[Row]:
+    return rows.certificateRows(target.balancer.certificates)
+
+
+def _reloadCertificates(target: Target) -> Deferred[Iterable[Row]]:
+    reloaded: Deferred[tuple[list[str], list[str]]] = target.balancer.certificates.reload()
+    return reloaded.addCallback(lambda found: rows.reloadedRows(*found))
+
+
 def _file(target: Target) -> Any:
     configuration = target.balancer.configuration
     if configuration is None:
@@ -226,6 +235,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "save": _save,
     "roll": _roll,
     "upgrade": _upgrade,
+    "certificates": _certificates,
+    "reloadCertificates": _reloadCertificates,
     "delHost": _delHost,
     "setCheck": _setCheck,
     "setDefaultCheck": _setDefaultCheck,

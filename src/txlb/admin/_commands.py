@@ -239,6 +239,21 @@ COMMANDS = (
         (_SERVICE, Argument("group", GROUP, "the name of the group that gets them")),
     ),
     AdminCommand(
+        "certificates",
+        "certs",
+        READONLY,
+        "List the certificates of listeners that are in use. The answer has the names, the kind of "
+        "key, the end, the file of each, since when it is in use, and the faults of files that "
+        "have changed since.",
+    ),
+    AdminCommand(
+        "reloadCertificates",
+        "",
+        FULL,
+        "Read the files of certificates again. What is right in them is used for new handshakes; "
+        "what has a fault is as it was.",
+    ),
+    AdminCommand(
         "switchPort",
         "switch-port",
         FULL,

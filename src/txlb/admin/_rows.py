@@ -102,6 +102,38 @@ def processRows(processes: Iterable[Mapping[str, object]]) -> Iterator[Row]:
         yield {"row": "process", **{key: plain(value) for key, value in each.items()}}
 
 
+def certificateRows(certificates: Any) -> Iterator[Row]:
+    """
+    Yield a row for each certificate that is in use, and for each fault of its files.
+
+    @param certificates: the balancer's certificates.
+    """
+    for each in certificates.rows():
+        day, since = (
+            time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(each[name]))
+            for name in ("expires", "since")
+        )
+        state = "" if each["state"] == "good" else f" ({each['state']})"
+        text = (
+            f"{', '.join(each['names'])}: {each['key']}, until {day}{state}, in use since {since}, "
+            f"{each['file']}"
+        )
+        yield {"row": "certificate", "text": text, **each}
+    for fault in certificates.faults():
+        yield {"row": "fault", "text": fault}
+
+
+def reloadedRows(lines: Iterable[str], faults: Iterable[str]) -> list[Row]:
+    """
+    Return a row for each certificate that came or went, and for each fault.
+    """
+    found: list[Row] = [
+        *({"row": "certificate", "text": line} for line in lines),
+        *({"row": "fault", "text": fault} for fault in faults),
+    ]
+    return found or [{"row": "certificate", "text": "no certificate has changed"}]
+
+
 def _savedHosts(config: Configured | None, serviceName: str) -> frozenset[tuple[str, str]]:
     """
     Return the hosts that the file has for a service, by the names of group and host.

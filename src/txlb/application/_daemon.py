@@ -32,7 +32,8 @@ class Daemon(MultiService):
     """
     A balancer with its services, and the answer to signals. The first SIGTERM or SIGINT
     begins the graceful stop, after which the process ends with status 0; a second one
-    resets every connection. SIGHUP loads the configuration file again. Without a file,
+    resets every connection. SIGHUP loads the configuration file and the certificates again.
+    Without a file,
     SIGHUP means that the terminal was closed, and stops the balancer too. SIGUSR1 does
     nothing here: the owners of log files open them anew.
 
@@ -153,6 +154,8 @@ class Daemon(MultiService):
             loaded = self.balancer.reload()
         loaded.addErrback(dropLogged)
         loaded.addBoth(self._reloaded)
+        # Also if the file has not changed, or has a fault.
+        self.balancer.certificates.reload()
 
     def _reloaded(self, result: Any) -> Any:
         self._loading = False

@@ -21,6 +21,7 @@ from txlb.application._saving import saveTo
 from txlb.config import ConfigCheckSettings, Configuration, loadConfiguration, readFile
 from txlb.errors import ChangeStopped, ConfigurationConflict, TxlbError
 from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
+from txlb.tls import settingsOf as tlsSettingsOf
 
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
@@ -311,7 +312,9 @@ class ConfigurationFile:
         @param size: the size of the file in bytes; by default of the one that was
             loaded.
         """
-        if (len(self.loaded.tostring()) if size is None else size) <= SMALL:
+        small = (len(self.loaded.tostring()) if size is None else size) <= SMALL
+        # A file that names certificates takes as long as these do.
+        if small and not any(tlsSettingsOf(self.loaded.services)):
             return function(*arguments)
         return await self._balancer.slices.inThread(function, *arguments)
 

@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from txlb._reactor import opensSockets, pickedReactor
 from txlb.application._arrange import Arrangement, placesOf
+from txlb.application._certificates import CertificateService
 from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
@@ -72,8 +73,9 @@ class LoadBalancedService(MultiService):
     It listens in C{privilegedStartService}, so that an application that is
     started as root can use ports below 1024, and accepts from C{startService}
     on. It can be stopped and started again. Its child C{proxies} holds a
-    L{ProxyListener} for each address, its child C{health} checks the hosts, and
-    its child C{resources} asks them for their loads.
+    L{ProxyListener} for each address, its child C{health} checks the hosts, its
+    child C{resources} asks them for their loads, and its child C{certificates} follows
+    the files of certificates.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
@@ -133,6 +135,8 @@ class LoadBalancedService(MultiService):
             listener.setServiceParent(self.proxies)
         self.health = HealthService(lambda: self.engine.heartbeat)
         self.health.setServiceParent(self)
+        self.certificates = CertificateService(self.tls, self.slices, lambda: self.engine)
+        self.certificates.setServiceParent(self)
         self.resources = ResourceService(lambda: self.engine.monitor)
         self.resources.setServiceParent(self)
 
@@ -346,6 +350,7 @@ class LoadBalancedService(MultiService):
         _exhaust(arrangement.settling(engine))
         if engine is not None:
             engine.readiness.update()
+        self.certificates.follow()
         return events
 
     def applyInSlices(
@@ -379,6 +384,7 @@ class LoadBalancedService(MultiService):
             finally:
                 applying.stop()
                 self._applying = None
+        self.certificates.follow()
         return tuple(applying.events)
 
     async def _applied(self, applying: Applying) -> None:

@@ -17,6 +17,7 @@ from txlb import __version__
 from txlb.admin import COMMANDS as ADMIN_COMMANDS
 from txlb.admin._commands import FAMILIES
 from txlb.cli._ask import CLIENT_ADDRESS
+from txlb.cli._certs import CERTS
 from txlb.cli._check import CHECK
 from txlb.cli._command import Command, Failed
 from txlb.cli._completion import ASKING, COMPLETION, complete
@@ -31,7 +32,7 @@ from txlb.cli._where import SOCKET_OPTIONS
 
 #: Entries of the list of commands that have more to show, or to be told, than the list
 #: says, by their words.
-_SPECIAL = {each.name: each for each in (STATUS, DIFF, EVENTS)}
+_SPECIAL = {each.name: each for each in (STATUS, DIFF, EVENTS, CERTS)}
 
 #: Every subcommand, in the order of the help.
 COMMANDS = (

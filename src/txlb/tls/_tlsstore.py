@@ -139,18 +139,18 @@ class TLSStore:
         """
         return list(self._listeners.values())
 
-    def reload(self, *, all: bool = False) -> tuple[list[str], list[str]]:  # noqa: A002 - the word of the command
+    def reload(self, everything: bool = False) -> tuple[list[str], list[str]]:
         """
         Read the files again that have changed, and renew contexts that are old.
 
-        @param all: read all files again, whether they have changed or not.
+        @param everything: read all files again, whether they have changed or not.
         @return: a line for each certificate that came or went, and one for each fault. What has
             a fault is as it was.
         """
         lines: list[str] = []
         faults: list[str] = []
         for store in list(self._listeners.values()):
-            if all or store.isDue:
+            if everything or store.isDue:
                 try:
                     lines += store.reload()
                 except CertificateError as error:
@@ -159,7 +159,7 @@ class TLSStore:
                     faults += [f"{each}; what was in use stays" for each in store.problems]
         for settings in list(self._hosts):
             stamps = _hostStamps(settings)
-            if not all and stamps == self._stamps.get(settings):
+            if not everything and stamps == self._stamps.get(settings):
                 continue
             self._stamps[settings] = stamps
             try:
