@@ -67,6 +67,7 @@ class ExplainTests(SynchronousTestCase):
       passiveFall   1          default
       whenAllDown   try        default
       sendProxy     no header  default
+      passTLVs      false      default
       initialState  up         default
       expectAnswer  false      default
       answerFall    5          default

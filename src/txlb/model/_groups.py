@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
 from txlb import schedulers
-from txlb.errors import UnknownName
+from txlb.errors import ModelError, UnknownName
 from txlb.model._checks import checkItems, checkUnique
 from txlb.model._cloneset import CloneSet, checkCloneSet
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
@@ -68,10 +68,18 @@ class ProxyGroup:
     )
     sendProxy: str | None = settingField(
         None,
-        Word(("v1", "v2")),
+        Word(("v1", "v2", "v2-ssl")),
         "Tell the host the client's address in a PROXY header of this version, before the "
-        "client's own bytes. The host has to expect it.",
+        "client's own bytes. The host has to expect it. ``v2-ssl`` tells as well what is known of "
+        "the client's TLS: the session, the name of the server, the protocol; and an identifier "
+        "of the connection, the client's own if it came with one.",
         defaultDoc="no header",
+    )
+    passTLVs: bool = settingField(
+        False,
+        Boolean(),
+        "Whether the header for the host has all other TLVs that came in the client's own PROXY "
+        "header. It needs ``sendProxy`` of version 2.",
     )
     initialState: str = settingField(
         "up",
@@ -177,6 +185,10 @@ class ProxyGroup:
         object.__setattr__(self, "_byName", {host.name: host for host in self.hosts})
         schedulers.checkHostCount(self.scheduler, len(self.hosts), whose)
         checkResourceProbe(self.resource, whose)
+        if self.passTLVs and self.sendProxy in {None, "v1"}:
+            raise ModelError(
+                f'passTLVs of {whose} needs sendProxy="v2" or "v2-ssl"; no other header has TLVs'
+            )
         checkCloneSet(self.clones, whose)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
         object.__setattr__(self, "tls", hostTLSOf(self.tls, whose))

@@ -25,13 +25,14 @@ from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination
 from txlb.proxy._handshakes import Handshakes
+from txlb.proxy._headers import headerFor
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._relays import Relays
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy.fast import Loop
 from txlb.tls import TLSStore
-from txlb.wire import Done, Reject, encodeProxyV1, encodeProxyV2
+from txlb.wire import Done, Reject
 
 _log = Logger()
 
@@ -60,8 +61,6 @@ _WHY = {
     RefusalKind.CLIENT_LIMIT: "has as many connections as one client may have",
     RefusalKind.CLIENT_RATE: "connects more often than one client may",
 }
-
-_ENCODERS = {"v1": encodeProxyV1, "v2": encodeProxyV2}
 
 #: Connections in their preface at one address that several services share, at most. Each can
 #: have as many bytes as the preface takes.
@@ -446,12 +445,10 @@ class Frontend:
             client.close()
             self.relayed(Relayed(dial, gaveUp=step))
             return
-        found, sendProxy = client.found, pool.settings.sendProxy
+        found = client.found
         # If TLS ends here it was given the bytes behind the preface.
         toHost = b"" if found is None or client.listener.tls is not None else found.leftover
-        header = b""
-        if sendProxy is not None:
-            header = _ENCODERS[sendProxy](client.sourceAddress, client.destinationAddress)
+        header = headerFor(client, pool.settings)
         relay = self.relays.portable if self._speaksTLS(pool) else self.relays.of(client)
         relay.start(client, step, toHost, header=header)
 

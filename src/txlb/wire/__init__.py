@@ -57,6 +57,7 @@ from txlb.wire._proxyheader import (
     ProxyHeaderReader,
 )
 from txlb.wire._tlsfacts import TLSFacts
+from txlb.wire._tlvs import NOT_PASSED, TLVKind
 
 if TYPE_CHECKING:
     from txlb.wire._connectionpreface import ConnectionPreface, HeaderRule
@@ -70,6 +71,7 @@ __all__ = [
     "MAX_HTTP_HEAD",
     "MAX_LISTENERS",
     "MAX_PROXY_HEADER",
+    "NOT_PASSED",
     "REMEDIES",
     "AgentHealth",
     "AgentReader",
@@ -105,6 +107,7 @@ __all__ = [
     "Reject",
     "Status",
     "TLSFacts",
+    "TLVKind",
     "Take",
     "Welcome",
     "decodeGrants",

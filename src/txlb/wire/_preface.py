@@ -43,6 +43,15 @@ class Done:
     hello: ClientHello | None = None
     tls: TLSFacts | None = None
 
+    @property
+    def protocol(self) -> str:
+        """
+        The protocol that was agreed on with the client (ALPN); empty if it is not known.
+        """
+        if self.tls is not None and self.tls.protocol:
+            return self.tls.protocol
+        return "" if self.header is None else self.header.alpn or ""
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:

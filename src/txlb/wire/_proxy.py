@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from txlb.wire._tlvs import tlv
 
 # The values of the specification, section 2.2.
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -40,22 +42,26 @@ def encodeProxyV1(client: SocketName, server: SocketName) -> bytes:
     return line.encode("ascii")
 
 
-def encodeProxyV2(client: SocketName, server: SocketName) -> bytes:
+def encodeProxyV2(
+    client: SocketName, server: SocketName, tlvs: Iterable[tuple[int, bytes]] = ()
+) -> bytes:
     """
     Return the header of version 2, in binary.
 
     @param client: the name of the client's end of its connection.
     @param server: the name of our end of it.
+    @param tlvs: type and value of more to tell of the connection.
     """
+    more = b"".join(tlv(kind, value) for kind, value in tlvs)
     pair = _ipPair(client, server)
     if pair is not None:
         (source, sourcePort), (destination, destinationPort) = pair
         family = TCP_OVER_IPV4 if source.version == 4 else TCP_OVER_IPV6
         ports = struct.pack("!HH", sourcePort, destinationPort)
-        return _v2(family, source.packed + destination.packed + ports)
+        return _v2(family, source.packed + destination.packed + ports + more)
     if isinstance(client, (str, bytes)) and isinstance(server, (str, bytes)):
-        return _v2(UNIX_STREAM, _unixPath(client) + _unixPath(server))
-    return _v2(UNSPECIFIED, b"")
+        return _v2(UNIX_STREAM, _unixPath(client) + _unixPath(server) + more)
+    return _v2(UNSPECIFIED, more)
 
 
 def encodeProxyLocal(version: str) -> bytes:

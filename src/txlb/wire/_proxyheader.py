@@ -23,7 +23,7 @@ from txlb.wire._proxy import (
     VERSION_2,
 )
 from txlb.wire._tlsfacts import TLSFacts, parseTLSFacts
-from txlb.wire._tlvs import ALPN, AUTHORITY, CRC32C, SSL, UNIQUE_ID, TLVError, crc32c, parseTLVs
+from txlb.wire._tlvs import TLVError, TLVKind, crc32c, parseTLVs
 
 #: Bytes of a header of version 1 at most, line end included: the bound of the specification.
 MAX_V1 = 107
@@ -107,7 +107,7 @@ class ProxyHeader:
         The name of the server that the client has asked for; L{None} if the header tells
         none that can be a name.
         """
-        value = self.tlv(AUTHORITY)
+        value = self.tlv(TLVKind.AUTHORITY)
         if not value or len(value) > 255 or not value.isascii():
             return None
         name = value.decode("ascii")
@@ -118,7 +118,7 @@ class ProxyHeader:
         """
         The protocol that the client speaks (ALPN); L{None} if the header tells none.
         """
-        value = self.tlv(ALPN)
+        value = self.tlv(TLVKind.ALPN)
         return value.decode("latin-1") if value else None
 
     @property
@@ -316,15 +316,15 @@ def _checkTLVs(header: bytes, begin: int, tlvs: tuple[tuple[int, bytes], ...]) -
     at, tls = begin, None
     for kind, value in tlvs:
         at += 3
-        if kind == CRC32C:
+        if kind == TLVKind.CRC32C:
             if len(value) != 4:
                 raise TLVError("a checksum that has not 4 bytes")
             without = header[:at] + bytes(4) + header[at + 4 :]
             if crc32c(without) != int.from_bytes(value, "big"):
                 raise TLVError("a wrong checksum")
-        elif kind == UNIQUE_ID and len(value) > MAX_UNIQUE_ID:
+        elif kind == TLVKind.UNIQUE_ID and len(value) > MAX_UNIQUE_ID:
             raise TLVError(f"an identifier of more than {MAX_UNIQUE_ID} bytes")
-        elif kind == SSL:
+        elif kind == TLVKind.SSL:
             found = parseTLSFacts(value)
             tls = tls or found
         at += len(value)

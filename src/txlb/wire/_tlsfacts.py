@@ -33,6 +33,8 @@ class TLSFacts:
     @ivar certificateInSession: whether it has shown one when its session began.
     @ivar verifyResult: 0 if the certificate of the client is good; else the number of the
         fault, as OpenSSL has it. It is not 0 if the client has shown none.
+    @ivar protocol: the protocol that was agreed on (ALPN), as text of one character a byte; a
+        PROXY header has it in a TLV of its own.
     """
 
     version: str = ""
@@ -43,6 +45,7 @@ class TLSFacts:
     certificateNow: bool = False
     certificateInSession: bool = False
     verifyResult: int = 1
+    protocol: str = ""
 
     def toTLV(self) -> bytes:
         """

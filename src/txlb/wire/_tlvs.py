@@ -5,9 +5,26 @@ The optional values of PROXY headers of version 2: type, length, value.
 from __future__ import annotations
 
 import struct
+from enum import IntEnum
 
-#: The types of the specification, section 2.2.
-ALPN, AUTHORITY, CRC32C, NOOP, UNIQUE_ID, SSL, NETNS = 0x01, 0x02, 0x03, 0x04, 0x05, 0x20, 0x30
+
+class TLVKind(IntEnum):
+    """
+    The types of the specification, section 2.2.
+    """
+
+    ALPN = 0x01
+    AUTHORITY = 0x02
+    CRC32C = 0x03
+    NOOP = 0x04
+    UNIQUE_ID = 0x05
+    SSL = 0x20
+    NETNS = 0x30
+
+
+#: Types that have a meaning only in the header that they came in, or on the machine of its
+#: sender.
+NOT_PASSED = frozenset((TLVKind.CRC32C, TLVKind.NOOP, TLVKind.NETNS))
 
 _HEAD = struct.Struct("!BH")
 
