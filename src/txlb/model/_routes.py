@@ -23,7 +23,7 @@ _ANY = ""
 
 #: The settings by which listeners at one address differ. They have one socket, and all other
 #: settings are those of the socket.
-_OWN = frozenset({"serverNames", "alpn", "plain"})
+_OWN = frozenset({"serverNames", "alpn", "plain", "tls"})
 
 #: A name, or L{WILDCARD} and a name, or C{""} for any; and a protocol, or L{None} for any.
 _Selector = tuple[str, str | None]

@@ -448,7 +448,9 @@ class Frontend:
         found = client.found
         # If TLS ends here it was given the bytes behind the preface.
         toHost = b"" if found is None or client.listener.tls is not None else found.leftover
-        header = headerFor(client, pool.settings)
+        # Most hosts want none, and a call is saved.
+        settings = pool.settings
+        header = b"" if settings.sendProxy is None else headerFor(client, settings)
         relay = self.relays.portable if self._speaksTLS(pool) else self.relays.of(client)
         relay.start(client, step, toHost, header=header)
 
