@@ -130,7 +130,7 @@ class GroupTests(SynchronousTestCase):
             ({"passiveFall": 0}, "passiveFall of group 'g' is 0; it is a whole number from 1"),
             ({"passiveFall": 101}, "from 1 to 100"),
             ({"whenAllDown": "wait"}, "whenAllDown of group 'g' is 'wait'; it is try or close"),
-            ({"sendProxy": "v3"}, "sendProxy of group 'g' is 'v3'; it is v1 or v2"),
+            ({"sendProxy": "v3"}, "sendProxy of group 'g' is 'v3'; it is v1, v2 or v2-ssl"),
         ):
             with self.assertRaises((ModelError, UnknownName)) as caught:
                 group(**wrong)
