@@ -414,6 +414,26 @@ class IClones(Interface):
         memory in bytes. The last two are L{None} as long as they are not known.
         """
 
+    def add(name: str) -> int:
+        """
+        Start one more clone.
+
+        @param name: the name of a place that is free, such as C{clone4}.
+        @return: how many clones are wanted now.
+        @raise txlb.errors.TxlbError: that can't be done, and why.
+        """
+
+    def remove(name: str, deadline: float | None = None, force: bool = False) -> int:
+        """
+        Let a clone finish what it has, and end; it is not replaced.
+
+        @param deadline: seconds after which the connections that are left are reset, if that
+            is less than the grace time; L{None} for the grace time.
+        @param force: reset them at once.
+        @return: how many clones are wanted now.
+        @raise txlb.errors.TxlbError: that can't be done, and why.
+        """
+
     def roll() -> Deferred[int]:
         """
         Replace the clones one by one by new processes, which read the application's files

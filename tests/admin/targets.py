@@ -88,6 +88,7 @@ class FakeClones:
     What commands ask of a cloned application.
 
     @ivar calls: what they have asked for, each with what fires when it is done.
+    @ivar changed: the clones that were added or removed.
     """
 
     service = "clones"
@@ -100,6 +101,7 @@ class FakeClones:
         self.listeners: Mapping[str, str] = {"tcp-8080": "0.0.0.0:8080"}
         self.past: Sequence[tuple[float, Event]] = ()
         self.calls: list[tuple[str, Deferred[int]]] = []
+        self.changed: list[tuple[object, ...]] = []
 
     def processes(self) -> Sequence[Mapping[str, object]]:
         return (
@@ -126,6 +128,14 @@ class FakeClones:
                 "memory": None,
             },
         )
+
+    def add(self, name: str) -> int:
+        self.changed.append((name,))
+        return 3
+
+    def remove(self, name: str, deadline: float | None = None, force: bool = False) -> int:
+        self.changed.append((name, deadline, force))
+        return 1
 
     def roll(self) -> Deferred[int]:
         return self._called("roll")

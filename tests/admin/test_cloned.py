@@ -49,6 +49,32 @@ class ClonedTests(SynchronousTestCase):
         host = self.clones.manager.getHost("clones", "tcp-8080", "clone0")
         self.assertEqual((host.weight, host.maxConnections), (5, 7))
 
+    def test_add(self) -> None:
+        """
+        A clone is added by its name alone.
+        """
+        path = {"service": "clones", "group": "tcp-8080", "host": "clone2"}
+        [row] = self.do("addHost", **path, settings={})
+        self.assertEqual((row["processes"], self.clones.changed), (3, [("clone2",)]))
+        self.assertIn("3 clones are wanted", row["text"])
+        for wrong in ({"address": "127.0.0.1:1"}, {"weight": 2}, {"settings": {"backup": "yes"}}):
+            given = {"settings": {}, **wrong}
+            self.assertIn("a clone has no address", self.refusal("addHost", **path, **given))
+        self.assertIn("tcp-81", self.refusal("addHost", **{**path, "group": "tcp-81"}, settings={}))
+
+    def test_remove(self) -> None:
+        path = {"service": "clones", "group": "tcp-8080", "host": "clone0"}
+        [row] = self.do("delHost", **path)
+        self.assertIn("1 clone is wanted", row["text"])
+        self.do("delHost", **path, force=True)
+        self.do("delHost", **path, deadline=5.0)
+        self.assertEqual(
+            self.clones.changed,
+            [("clone0", None, False), ("clone0", None, True), ("clone0", 5.0, False)],
+        )
+        self.assertIn("no address", self.refusal("delHost", **path, address="127.0.0.1:1"))
+        self.assertIn("tcp-81", self.refusal("delHost", **{**path, "group": "tcp-81"}))
+
     def test_roll(self) -> None:
         answer = self.do("roll")
         self.assertNoResult(answer)
@@ -75,6 +101,9 @@ class ClonedTests(SynchronousTestCase):
 
     def test_notCloned(self) -> None:
         self.target = Target(FakeBalancer(), None, History())
+        path = {"service": "web", "group": "prod", "host": "h9", "settings": {}}
+        self.assertIn("needs address", self.refusal("addHost", **path))
+        self.do("addHost", **path, address="127.0.0.1:9")
         for command in ("roll", "upgrade"):
             self.assertIn("no cloned application", self.refusal(command))
         self.assertEqual(

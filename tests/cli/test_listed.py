@@ -10,9 +10,11 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.admin.targets import FakeClones
 from tests.cli.support import BalancerTests
-from txlb.admin import COMMANDS, FULL, READONLY, AdminCommand, findCommand
+from txlb.admin import COMMANDS, FULL, READONLY, AdminCommand, Target, findCommand
 from txlb.admin._arguments import FILE, FLAG, SECONDS, TEXT, Argument
+from txlb.admin._cloned import ClonedBalancer
 from txlb.cli import COMMANDS as SUBCOMMANDS
 from txlb.cli import _main
 from txlb.cli._listed import ListedCommand, pathName, readPath
@@ -126,6 +128,24 @@ class ListedTests(BalancerTests):
         self.assertEqual((status, out), (1, ""))
         self.assertTrue(err.startswith("txlb weight: no host of group 'prod' is called 'h7'"), err)
 
+    def test_addressLeftOut(self) -> None:
+        """
+        A clone is added without an address, which has its place otherwise.
+        """
+        self.open()
+        status, out, _ = self.run_("add", "web/prod/h9", "127.0.0.1:9", "maxConnections=5")
+        self.assertEqual((status, out.count("host-added")), (0, 1))
+        host = self.balancer.manager.getHost("web", "prod", "h9")
+        self.assertEqual(host.maxConnections, 5)
+        status, _, err = self.run_("add", "web/prod/h10")
+        self.assertEqual(status, 1)
+        self.assertIn("needs address", err)
+        clones = FakeClones()
+        self.target = Target(ClonedBalancer(clones), None, self.target.history, clones=clones)
+        status, out, _ = self.run_("add", "clones/tcp-8080/clone4")
+        self.assertEqual((status, clones.changed), (0, [("clone4",)]))
+        self.assertIn("clone4 starts: 3 clones are wanted now", out)
+
     def test_usage(self) -> None:
         """
         What is wrong on the command line is said before anybody is asked.
@@ -135,7 +155,7 @@ class ListedTests(BalancerTests):
             ("weight", "web/prod/", "5"),
             ("weight", "web/prod/h0", "70000"),
             ("weight", "web/prod/h0", "x"),
-            ("add", "web/prod/h0"),
+            ("add", "web/prod"),
             ("scheduler", "web", "leastc"),
             ("switch-port", "web"),
             ("drain", "web/prod/h0", "--deadline", "x"),

@@ -22,8 +22,9 @@ from zope.interface.verify import verifyObject
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from tests.proxy.fakes import logOf
 from txlb.admin.control import _door
-from txlb.cloning import CloneGroup, _controlsocket
+from txlb.cloning import CloneGroup, CloningError, _controlsocket, _manager
 from txlb.cloning._controlsocket import EXHAUSTED_PAUSE, ControlSocket
+from txlb.cloning._kept import Hosts, Kept
 from txlb.cloning._processes import Processes
 from txlb.interfaces import IClones, IControlClients, IControlDoor
 from txlb.wire import BoxReader, encodeBox
@@ -289,6 +290,220 @@ class CommandTests(ControlCase):
         self.assertEqual(self.received(waits)["_error_description"], "the client is gone")
         self.until(lambda: bool(self.groups[-1].manager))
         self.assertEqual(self.processes_()[0]["role"], "manager")
+
+
+class NumberTests(ControlCase):
+    """
+    Clones that are added and removed.
+    """
+
+    def path_(self, host: str) -> dict[str, str]:
+        return {"service": "clones", "group": GROUP, "host": host}
+
+    def refused(self, command: str, **values: str) -> str:
+        client = self.administrator()
+        self.send(client, command, **values)
+        box = self.received(client)
+        self.assertIn("_error", box)
+        return box["_error_description"]
+
+    def names(self) -> list[str]:
+        return [row["name"] for row in self.processes_() if row["state"] != "ends"]
+
+    def test_add(self) -> None:
+        """
+        A clone that is added gets connections as soon as it has joined.
+        """
+        manager = self.begin()
+        [row] = self.ask("AddHost", **self.path_("clone5"))
+        self.assertEqual(row["processes"], 3)
+        self.until(lambda: self.joined(manager, 3))
+        self.assertEqual(self.names(), ["manager", "clone0", "clone1", "clone5"])
+        self.assertEqual(len({self.answer(self.connect()) for _ in range(6)}), 3)
+
+    def test_wrong(self) -> None:
+        self.begin()
+        for name, words in (
+            ("clone1", "clone2 is free"),
+            ("clone", "say clone2"),
+            ("host1", "say clone2"),
+            ("clone01", "clone0 to clone1023"),
+            ("clone1024", "clone0 to clone1023"),
+            ("clone99999999999999999999", "clone0 to clone1023"),
+        ):
+            self.assertIn(words, self.refused("AddHost", **self.path_(name)))
+        self.assertIn("clone7", self.refused("DelHost", **self.path_("clone7")))
+        self.assertEqual(len(self.spawned), 2)
+
+    def test_most(self) -> None:
+        self.begin()
+        self.patch(_manager, "MOST_CLONES", 2)
+        self.assertIn("at most 2 clones", self.refused("AddHost", **self.path_("clone2")))
+
+    def test_remove(self) -> None:
+        """
+        A clone that is removed finishes what it has, and no other one comes in its place.
+        """
+        manager = self.begin()
+        clients = [self.connect() for _ in range(2)]
+        answers = [self.answer(each) for each in clients]
+        [row] = self.ask("DelHost", **self.path_("clone0"))
+        self.assertEqual(row["processes"], 1)
+        old = clients[answers.index(b"1")]
+        old.send(b"still there")
+        self.assertEqual(self.answer(old), b"still there")
+        self.assertEqual({self.answer(self.connect()) for _ in range(3)}, {b"2"})
+        old.close()
+        self.until(lambda: self.reactor.stopped == 1)
+        assert self.groups[1].clone is not None
+        self.groups[1].clone.close()
+        self.until(lambda: self.joined(manager, 1))
+        self.pass_(3.0)
+        self.assertEqual((len(self.spawned), self.names()), (2, ["manager", "clone1"]))
+        self.assertIn("is the only clone", self.refused("DelHost", **self.path_("clone1")))
+
+    def test_force(self) -> None:
+        """
+        Its connections may be reset at once, or after a while.
+        """
+        manager = self.begin()
+        assert manager.manager is not None
+        killed: list[int] = []
+        self.patch(os, "kill", lambda pid, _: killed.append(pid))
+        for client in [self.connect() for _ in range(2)]:
+            self.answer(client)
+        manager.manager.add("clone2")
+        self.until(lambda: self.joined(manager, 3))
+        manager.manager.remove("clone0", 3.0)
+        manager.manager.remove("clone1", force=True)
+        self.assertEqual(len(killed), 1)
+        self.pass_(2.5)
+        self.assertEqual(len(killed), 1)
+        self.pass_(1.0)
+        self.assertEqual(len(killed), 2)
+
+    def test_endsEarly(self) -> None:
+        """
+        A clone that has ended is not killed.
+        """
+        manager = self.begin()
+        assert manager.manager is not None
+        killed: list[int] = []
+        self.patch(os, "kill", lambda pid, _: killed.append(pid))
+        manager.manager.remove("clone0", 3.0)
+        self.until(lambda: self.reactor.stopped == 1)
+        assert self.groups[1].clone is not None
+        self.groups[1].clone.close()
+        self.until(lambda: self.joined(manager, 1))
+        self.pass_(4.0)
+        self.assertEqual(killed, [])
+
+    def test_stopped(self) -> None:
+        manager = self.begin()
+        assert manager.manager is not None
+        manager.manager.remove("clone0", 3.0)
+        manager.stop()
+        self.assertRaises(CloningError, manager.manager.add, "clone5")
+        self.assertRaises(CloningError, manager.manager.remove, "clone1")
+
+
+class KeptTests(ControlCase):
+    """
+    Changes that a new manager knows.
+    """
+
+    def change(self) -> CloneGroup:
+        manager = self.begin()
+        assert manager.manager is not None
+        pools = manager.manager.pools
+        manager.manager.add("clone2")
+        self.until(lambda: self.joined(manager, 3))
+        pools.setWeight("clones", GROUP, "clone0", 5)
+        pools.drain("clones", GROUP, "clone1")
+        pools.setHost("clones", GROUP, "clone2", maxConnections=7)
+        self.reactor.turn(5)
+        return manager
+
+    def check(self) -> None:
+        heir = self.groups[-1]
+        self.until(lambda: bool(heir.manager))
+        self.until(lambda: self.joined(heir, 3))
+        assert heir.manager is not None
+        self.assertEqual(heir.manager.processes, 3)
+        hosts = {
+            host.name: (host.weight, host.state, host.maxConnections)
+            for host in heir.manager.pools.getGroup("clones", GROUP).hosts
+        }
+        self.assertEqual(
+            hosts,
+            {
+                "clone0": (5, "ready", None),
+                "clone1": (1, "drain", None),
+                "clone2": (1, "ready", 7),
+            },
+        )
+
+    def test_killed(self) -> None:
+        """
+        A clone that takes over knows them, and the heir does. A clone that was drained
+        accepts nothing meanwhile.
+        """
+        first = self.change()
+        drained = self.groups[2]
+        self.kill(first)
+        answers = {self.answer(self.connect()) for _ in range(5)}
+        self.assertNotIn(b"2", answers)
+        self.until(lambda: any(birth.heir for birth, _ in self.spawned))
+        self.check()
+        self.assertEqual(drained.active, 0)
+        self.assertNotIn(b"2", {self.answer(self.connect()) for _ in range(5)})
+        self.pass_(3.0)
+        self.assertEqual(sum(not birth.heir for birth, _ in self.spawned), 3)
+
+    def test_replaced(self) -> None:
+        first = self.change()
+        first.replaceManager()
+        self.check()
+
+    def test_late(self) -> None:
+        """
+        Changes that come with a clone that joins later count for those that are there.
+        """
+        manager = self.begin()
+        assert manager.manager is not None
+        hosts: Hosts = {GROUP: {"clone0": {"weight": 4}, "clone1": {"state": "maintenance"}}}
+        manager.manager.know(Kept(9, 2, hosts))
+        found = [
+            (each.weight, each.state)
+            for each in manager.manager.pools.getGroup("clones", GROUP).hosts
+        ]
+        self.assertEqual(found, [(4, "ready"), (1, "maintenance")])
+        manager.manager.know(Kept(8, 5, {}))
+        self.assertEqual(manager.manager.processes, 2)
+
+    def test_newProcess(self) -> None:
+        """
+        A new clone in a place that a former manager had taken out is not taken out.
+        """
+        manager = self.begin()
+        assert manager.manager is not None
+        manager.manager.know(Kept(9, None, {GROUP: {"clone7": {"state": "drain"}}}))
+        manager.manager.add("clone7")
+        self.until(lambda: self.joined(manager, 3))
+        self.assertEqual(manager.manager.pools.getHost("clones", GROUP, "clone7").state, "ready")
+        self.reactor.turn(5)
+        self.assertEqual(manager.manager.kept.hosts, {})
+
+    def test_tooMuch(self) -> None:
+        """
+        What has no room in a message is not told, and the log says so.
+        """
+        log = logOf(self)
+        self.patch(_manager, "MOST_KEPT", 5)
+        self.change()
+        self.assertTrue(any("too much" in str(each.get("log_format")) for each in log))
+        assert self.groups[1].clone is not None
+        self.assertEqual(self.groups[1].clone.kept, Kept())
 
 
 @implementer(IControlDoor, IControlClients)

@@ -17,8 +17,8 @@ from txlb.admin import _rows as rows
 from txlb.admin._explained import explanationRows
 from txlb.admin._history import History
 from txlb.admin._rows import Row
-from txlb.admin._settings import checkOf
-from txlb.errors import TxlbError
+from txlb.admin._settings import checkOf, readSettings
+from txlb.errors import ModelError, TxlbError
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -86,6 +86,39 @@ def _whenThereIsOne(
     return waiting
 
 
+def _isClone(target: Target, service: str) -> bool:
+    return target.clones is not None and service == target.clones.service
+
+
+def _addHost(
+    target: Target,
+    service: str,
+    group: str,
+    host: str,
+    address: str,
+    weight: int,
+    settings: Mapping[str, object],
+) -> Iterable[Row]:
+    manager = target.balancer.manager
+    manager.getGroup(service, group)
+    if _isClone(target, service):
+        if address or weight != 1 or settings:
+            raise ModelError(
+                "a clone has no address, and gets its weight and settings when it has joined"
+            )
+        count = _clones(target).add(host)
+        return [_wanted(f"{host} starts", count)]
+    if not address:
+        raise ModelError("addHost needs address: the host's address, host:port or unix:/path")
+    given = readSettings("host", settings)
+    return rows.eventRows(manager.addHost(service, group, host, address, weight=weight, **given))
+
+
+def _wanted(text: str, count: int) -> Row:
+    clones = "clone is" if count == 1 else "clones are"
+    return {"row": "wanted", "text": f"{text}: {count} {clones} wanted now", "processes": count}
+
+
 def _delHost(
     target: Target,
     service: str,
@@ -95,6 +128,12 @@ def _delHost(
     force: bool,
     deadline: float | None,
 ) -> Iterable[Row]:
+    if _isClone(target, service):
+        target.balancer.manager.getGroup(service, group)
+        if address:
+            raise ModelError("a clone has no address")
+        count = _clones(target).remove(host, deadline, force)
+        return [_wanted(f"{host} gets nothing new, and ends", count)]
     verb = target.balancer.manager.delHost
     events = verb(service, group, host, address or None, deadline=deadline, force=force)
     return rows.eventRows(events)
@@ -233,6 +272,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "plan": _plan,
     "reload": _reload,
     "save": _save,
+    "addHost": _addHost,
     "roll": _roll,
     "upgrade": _upgrade,
     "certificates": _certificates,

@@ -173,6 +173,7 @@ class Argument:
     @ivar doc: its meaning, for the reference and the help.
     @ivar default: the value if it is not given; L{REQUIRED} if it has to be.
     @ivar option: its spelling on a command line, if that is not made of the name.
+    @ivar inPlace: whether it has a place on a command line although it may be left out.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Argument:
     doc: str
     default: object = REQUIRED
     option: str = ""
+    inPlace: bool = False
 
     @property
     def required(self) -> bool:

@@ -204,12 +204,19 @@ COMMANDS = (
         "addHost",
         "add",
         FULL,
-        "Add a host to a group. It gets connections at once.",
+        "Add a host to a group. It gets connections at once. In a cloned application, start one "
+        "more clone, such as clones/tcp-8080/clone4: it serves on all listeners.",
         (
             _SERVICE,
             _GROUP,
             Argument("host", HOST, "the name of the new host"),
-            Argument("address", TEXT, "the host's address, host:port or unix:/path"),
+            Argument(
+                "address",
+                TEXT,
+                "the host's address, host:port or unix:/path; a clone has none",
+                "",
+                inPlace=True,
+            ),
             Argument("weight", WEIGHT, "its weight, 0 to 65535", 1),
             _settings(HOST_SETTINGS, "other settings of the host, such as maxConnections=50", {}),
         ),
@@ -218,7 +225,8 @@ COMMANDS = (
         "delHost",
         "remove",
         FULL,
-        "Remove a host from its group. It gets nothing new, and the connections that it has go on.",
+        "Remove a host from its group. It gets nothing new, and the connections that it has go on. "
+        "A clone ends on all listeners, after its grace time at the latest, and is not replaced.",
         (
             *_PATH,
             Argument(

@@ -60,18 +60,19 @@ class ListedCommand:
         if self._path:
             self._addPath(parser)
         for argument in self._others:
-            if argument.required and not argument.kind.settingsOf:
+            if _isPlace(argument):
                 action = parser.add_argument(
                     _PREFIX + argument.name,
                     metavar=argument.name.upper(),
                     type=_reader(argument),
                     help=argument.doc,
+                    nargs=None if argument.required else "?",
                 )
                 setattr(action, COMPLETES, (argument.kind.completes,))
         for argument in self._others:
             if argument.kind.settingsOf:
                 _addSettings(parser, argument)
-            elif not argument.required:
+            elif not _isPlace(argument):
                 _addOption(parser, argument)
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
         addSocketOptions(parser)
@@ -159,6 +160,10 @@ def optionName(argument: Argument) -> str:
     """
     words = "".join(f"-{each.lower()}" if each.isupper() else each for each in argument.name)
     return argument.option or f"--{words}"
+
+
+def _isPlace(argument: Argument) -> bool:
+    return (argument.required or argument.inPlace) and not argument.kind.settingsOf
 
 
 def _addSettings(parser: argparse.ArgumentParser, argument: Argument) -> None:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from txlb.cloning._admitting import Admitting
 from txlb.cloning._identity import Identity
+from txlb.cloning._kept import Kept
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._usage import residentMemory
@@ -25,6 +26,7 @@ from txlb.wire import (
     Drain,
     Grant,
     Hello,
+    Keep,
     Message,
     Passed,
     Ping,
@@ -68,6 +70,7 @@ class Clone:
     @ivar serves: whether it is to serve clients; an heir does not.
     @ivar started: whether it does.
     @ivar spawned: whether a manager has started this process.
+    @ivar kept: what administrators have changed, for the next manager.
     @ivar whenLost: is called if the manager has gone.
     @ivar whenTold: is called if the manager wants this process to end: with L{True} if
         the whole application stops.
@@ -89,6 +92,7 @@ class Clone:
         self.serves = True
         self.started = False
         self.spawned = False
+        self.kept = Kept()
         self.whenLost: Callable[[], object] = _nothing
         self.whenTold: Callable[[bool], object] = _ignore
         self.whenRefused: Callable[[str], object] = _ignore
@@ -145,12 +149,16 @@ class Clone:
 
     def serveFreely(self, free: bool) -> None:
         """
-        Accept all connections that come, or only what a manager grants.
+        Accept all connections that come, or only what a manager grants. Without a manager,
+        a clone that administrators have taken out accepts nothing either.
         """
         if self.serves:
             self._isFree = free
             for listener in self.listeners:
-                listener.acceptFreely(free and not self.draining)
+                listener.acceptFreely(free and not self.draining and not self._rests(listener))
+
+    def _rests(self, listener: SharedListener) -> bool:
+        return self.kept.rests(listener.name, self.identity.name)
 
     def join(self, link: Link, heir: bool = False) -> None:
         """
@@ -175,6 +183,7 @@ class Clone:
                 tuple(each.name for each in self.listeners),
                 tuple(len(each.connections) for each in self.listeners),
                 spawned=self.spawned,
+                kept=self.kept.write() if self.kept.number else "",
             )
         )
 
@@ -206,6 +215,8 @@ class Clone:
             self._granted(message)
         elif isinstance(message, Ping):
             self._pinged(message)
+        elif isinstance(message, Keep):
+            self.kept = Kept.read(message.text)
         elif isinstance(message, Refused):
             self.whenRefused(message.reason)
         elif isinstance(message, (Drain, Quit)):
@@ -314,7 +325,7 @@ class Clone:
         isBelieved = now - self._heard < BELIEVED
         for number, listener in enumerate(self.listeners):
             queued = listener.queued
-            if self._deliberate[number] and isBelieved:
+            if self._rests(listener) or (self._deliberate[number] and isBelieved):
                 continue
             if queued and self._unserved[number] == self._used[number]:
                 # The others see the same queue: each takes its share.

@@ -347,6 +347,7 @@ class CloneGroup:
             self._reactor,
             self._seconds,
         )
+        manager.know(clone.kept)
         manager.whenHeir = self._heirCame
         manager.whenNoHeir = self._noHeir
         # A clone that manages for a while serves only if there are no others.

@@ -11,6 +11,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from txlb.cloning._admitting import Admitting
 from txlb.cloning._granter import Granter, TakeConnection
 from txlb.cloning._hosts import IHosts
 from txlb.cloning._identity import NOTHING_TOLD, Birth, Told
+from txlb.cloning._kept import MOST_KEPT, Kept
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._ownhosts import OwnHosts
@@ -31,9 +33,9 @@ from txlb.cloning._passing import Passing
 from txlb.cloning._record import Account, Record, Start, hostName
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._rolling import RollingRestart
-from txlb.cloning._settings import CloneSettings
+from txlb.cloning._settings import MOST_CLONES, CloneSettings
 from txlb.cloning._spawner import Spawner
-from txlb.errors import ChangeUnderWay
+from txlb.errors import ChangeUnderWay, UnknownName
 from txlb.pool import Event, EventKind, Outcome
 from txlb.wire import (
     GRANTS_VERSION,
@@ -41,6 +43,7 @@ from txlb.wire import (
     Bye,
     Drain,
     Hello,
+    Keep,
     Message,
     Ping,
     Pong,
@@ -105,6 +108,7 @@ class CloneManager:
     @param told: what the processes that it starts are told beside their places.
     @ivar pools: the manager of the clones as hosts.
     @ivar records: the processes that have come to it.
+    @ivar kept: what administrators have changed, which the clones keep for the next manager.
     @ivar past: the last events, each with its time in seconds since 1970.
     @ivar lag: the longest time that its reactor was held lately, in seconds.
     @ivar starting: the processes that were started and have not joined, by slot; -1 for an
@@ -153,6 +157,9 @@ class CloneManager:
         self.starting: dict[int, Start] = {}
         self.past: deque[tuple[float, Event]] = deque(maxlen=PAST)
         self.lag = 0.0
+        self.kept = Kept()
+        self._keepCall: Any = None
+        self._cuts: dict[Record, Any] = {}
         self._delay = FIRST_DELAY
         # When an heir may be started, and a process that stands by.
         self._heirAfter = 0.0
@@ -161,9 +168,13 @@ class CloneManager:
         self._number = 0
         self._looked = 0.0
         self._rolling: RollingRestart | None = None
-        self._hosts = OwnHosts(listeners, seconds) if hosts is None else hosts
-        self.pools = self._hosts.pools
+        # What administrators change in pools of a balancer is the balancer's to keep.
+        self._own: OwnHosts | None = None
         if hosts is None:
+            hosts = self._own = OwnHosts(listeners, seconds)
+        self._hosts = hosts
+        self.pools = self._hosts.pools
+        if self._own is not None:
             self.pools.subscribe(self._tell)
         self._told = told
         self._granters = [
@@ -185,6 +196,8 @@ class CloneManager:
         self.past.append((time.time(), event))
         if event.kind not in _OF_RELAYS:
             _log.info("{event}", event=event)
+        if self._keepCall is None and self._sock is not None:
+            self._keepCall = self._reactor.callLater(0, self._keep)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -225,6 +238,11 @@ class CloneManager:
             self._fillCall = None
         if self._rolling is not None:
             self._rolling.stop("the manager stops")
+        for call in (self._keepCall, *self._cuts.values()):
+            if call is not None:
+                call.cancel()
+        self._keepCall = None
+        self._cuts.clear()
         for granter in self._granters:
             granter.stop()
         if self._sock is not None:
@@ -429,7 +447,7 @@ class CloneManager:
 
     @property
     def _isComplete(self) -> bool:
-        return self._serving >= self._settings.processes
+        return self._serving >= self.processes
 
     @property
     def _serving(self) -> int:
@@ -455,12 +473,15 @@ class CloneManager:
         return ""
 
     def _takeIn(self, record: Record, hello: Hello) -> None:
+        self.know(Kept.read(hello.kept))
         for granter in self._granters:
             granter.give(record)
         passed = tuple(each.number for each in self._granters if each.passing is not None)
         tokens = tuple(record.accounts[number].token for number in passed)
         welcome = Welcome(GRANTS_VERSION, record.slot, self.generation, passed=passed)
         record.link.send(welcome, tokens)
+        if self.kept.number:
+            record.link.send(Keep(self.kept.write()))
         if record.draining:
             self._hosts.drain(record.name)
         for granter in self._granters:
@@ -484,6 +505,9 @@ class CloneManager:
         self.records.pop(record.link, None)
         if record is self.standby:
             self.standby = None
+        cut = self._cuts.pop(record, None)
+        if cut is not None:
+            cut.cancel()
         if record.joined:
             outcome = Outcome.DONE if record.draining else Outcome.HOST_RESET
             for granter in self._granters:
@@ -503,6 +527,111 @@ class CloneManager:
             self.whenAlone()
         if not self.quitting:
             self._fillSoon(0.0)
+
+    # What administrators want
+
+    @property
+    def processes(self) -> int:
+        """
+        How many clones there are to be.
+        """
+        kept = self.kept.processes
+        return self._settings.processes if kept is None else kept
+
+    def add(self, name: str) -> None:
+        """
+        Start one more clone.
+
+        @param name: the name of a place that is free, such as C{clone4}.
+        @raise CloningError: it is none, there are too many clones, or the application stops.
+        """
+        self._refuseIfStopped()
+        digits = name.removeprefix("clone")
+        if not (name.startswith("clone") and digits.isascii() and digits.isdecimal()):
+            raise CloningError(f"{name!r:.40} is no name of a clone; say clone{self._freeSlot()}")
+        slot = int(digits[:9])
+        if name != f"clone{slot}" or slot >= MOST_PROCESSES:
+            raise CloningError(f"clones are called clone0 to clone{MOST_PROCESSES - 1}")
+        used = {self.ownSlot, *self.starting, *(each.slot for each in self.records.values())}
+        if slot in used:
+            raise CloningError(f"there is a {name}; clone{self._freeSlot()} is free")
+        if self.processes >= MOST_CLONES:
+            raise CloningError(f"an application has at most {MOST_CLONES} clones")
+        self._wantProcesses(self.processes + 1)
+        self.spawn(slot)
+
+    def remove(self, name: str, deadline: float | None = None, force: bool = False) -> None:
+        """
+        Let a clone finish what it has, and end; it is not replaced.
+
+        @param deadline: seconds after which the connections that are left are reset, if that
+            is less than the grace time; L{None} for the grace time.
+        @param force: reset them at once.
+        @raise UnknownName: there is no such clone.
+        @raise CloningError: it is the last one, or the application stops.
+        """
+        self._refuseIfStopped()
+        found = {each.name: each for each in self.clones if not each.draining}
+        if name == hostName(self.ownSlot):
+            raise CloningError(f"{name} manages until a new manager has come; try it again then")
+        if name not in found:
+            raise UnknownName("clone", name, found)
+        if self.processes == 1:
+            raise CloningError(
+                f"{name} is the only clone; add another one first, or stop the application"
+            )
+        if self._serving <= self.processes:
+            self._wantProcesses(self.processes - 1)
+        record = found[name]
+        self.drain(record)
+        if force:
+            self._cut(record)
+        elif deadline is not None:
+            self._cuts[record] = self._reactor.callLater(deadline, self._cut, record)
+
+    def _refuseIfStopped(self) -> None:
+        if self.quitting or self._sock is None:
+            raise CloningError("the application stops, or another process is about to manage")
+
+    def _cut(self, record: Record) -> None:
+        self._cuts.pop(record, None)
+        # While the connection is open the process runs, and its PID is no other one's.
+        if record.link.isOpen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(record.link.pid, signal.SIGKILL)
+
+    def _wantProcesses(self, processes: int) -> None:
+        _log.info("{count} clones are wanted", count=processes)
+        self._keepNow(replace(self.kept, processes=processes))
+
+    def know(self, kept: Kept) -> None:
+        """
+        Take over what administrators have changed, from a clone to which a former manager
+        has told it. What is older than what is known has no effect.
+        """
+        if self._own is not None and kept.number > self.kept.number:
+            self.kept = kept
+            self._own.know(kept.hosts)
+
+    def _keep(self) -> None:
+        """
+        Let the clones keep what is changed now.
+        """
+        self._keepCall = None
+        if self._own is not None:
+            ending = {each.name for each in self.records.values() if each.draining}
+            hosts = self._own.changed(ending)
+            if hosts != self.kept.hosts:
+                self._keepNow(replace(self.kept, hosts=hosts))
+
+    def _keepNow(self, kept: Kept) -> None:
+        self.kept = kept = replace(kept, number=self.kept.number + 1)
+        text = kept.write()
+        if len(text) > MOST_KEPT:
+            _log.warn("too much is changed live: the next manager will not know it")
+            return
+        for record in self.clones:
+            record.link.send(Keep(text))
 
     # Starting clones
 
@@ -530,7 +659,7 @@ class CloneManager:
         """
         self._fillCall = None
         starting = sum(slot >= 0 for slot in self.starting)
-        for _ in range(self._settings.processes - self._serving - starting):
+        for _ in range(self.processes - self._serving - starting):
             self.spawn(self._freeSlot())
 
     def _lookForLate(self, now: float) -> None:
@@ -561,6 +690,8 @@ class CloneManager:
         Start a clone in a place, or an heir in that of -1.
         """
         start = self.starting[slot] = Start(slot, self._seconds())
+        if self._own is not None:
+            self._own.forget(start.name)
         birth = Birth(self._rendezvous.path, slot, self.generation, slot < 0, {}, told=self._told)
         sockets = {each.name: each.sock.fileno() for each in self._listeners}
         try:
@@ -611,8 +742,7 @@ class CloneManager:
 
         @raise CloningError: that is under way already, or the application stops.
         """
-        if self.quitting or self._sock is None:
-            raise CloningError("the application stops, or another process is about to manage")
+        self._refuseIfStopped()
         if self._rolling is not None:
             raise CloningError(
                 f"a rolling restart to generation {self.generation} is under way; wait for its end"

@@ -147,6 +147,14 @@ class Processes:
         # A clone that is taken out on all listeners.
         return next((each for each in _TAKEN_OUT if states == {each}), "serves")
 
+    def add(self, name: str) -> int:
+        self._manager.add(name)
+        return self._manager.processes
+
+    def remove(self, name: str, deadline: float | None = None, force: bool = False) -> int:
+        self._manager.remove(name, deadline, force)
+        return self._manager.processes
+
     def roll(self) -> Deferred[int]:
         return self._group.roll()
 

@@ -48,6 +48,7 @@ class Hello:
     @ivar active: its connections on each of them.
     @ivar needsSockets: whether the manager is to send it the listening sockets.
     @ivar spawned: whether a manager has started it, and may find that it is one too many.
+    @ivar kept: what a manager has given it to keep, see L{Keep}.
     """
 
     version: int
@@ -59,6 +60,7 @@ class Hello:
     active: tuple[int, ...] = ()
     needsSockets: bool = False
     spawned: bool = False
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,17 @@ class Quit:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """
+    What the next manager is to know, which the clones keep for it.
+
+    @ivar text: replaces what was kept before.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Take:
     """
     The heir is to become the manager now.
@@ -213,6 +226,7 @@ Message = (
     | Pong
     | Drain
     | Quit
+    | Keep
     | Take
     | Bye
 )
@@ -225,7 +239,7 @@ _PACKED: dict[type[Any], tuple[bytes, Struct]] = {
     Ping: (b"P", Struct("!Q")),
     Pong: (b"p", Struct("!QII")),
 }
-_JSON: dict[type[Any], bytes] = {Hello: b"H", Welcome: b"W", Refused: b"R"}
+_JSON: dict[type[Any], bytes] = {Hello: b"H", Welcome: b"W", Refused: b"R", Keep: b"K"}
 _BARE: dict[type[Any], bytes] = {Drain: b"D", Quit: b"Q", Take: b"T", Bye: b"B"}
 
 
