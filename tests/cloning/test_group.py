@@ -6,13 +6,14 @@ L{txlb.cloning._clone}: an application and its clones in one process.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
-from txlb.cloning import CloneGroup, CloningError, Role
+from txlb.cloning import CloneGroup, CloningError, Role, _group
 from txlb.cloning._group import STANDBY_FIRST
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
@@ -452,6 +453,7 @@ class TakeoverTests(InsideTestCase):
         first = self.begin()
         replaced = [first.replaceManager(), first.replaceManager()]
         self.assertEqual(len(self.spawned), 3)
+        self.assertIn("new manager", str(self.assertRaises(CloningError, first.roll)))
         dropped = first.replaceManager()
         dropped.cancel()
         self.failureResultOf(dropped, CancelledError)
@@ -510,6 +512,52 @@ class TakeoverTests(InsideTestCase):
         self.assertTrue(first.manager)
 
 
+class LogTests(InsideTestCase):
+    def test_reopened(self) -> None:
+        """
+        On SIGUSR1 the manager lets the handler that was there rotate the log, and passes the
+        signal on to the clones, which do likewise.
+        """
+        came: list[int] = []
+        before = signal.signal(signal.SIGUSR1, lambda number, _: came.append(number))
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        manager = self.group()
+        self.until(lambda: self.joined(manager, 2))
+        sent: list[tuple[int, int]] = []
+        self.patch(os, "kill", lambda pid, number: sent.append((pid, number)))
+        moved = [False, True, False, False]
+        self.patch(_group, "reopenMoved", moved.pop)
+        manager._reopenLogs(lambda number, _: came.append(number))
+        self.assertEqual((came, sent), ([signal.SIGUSR1], []))
+        self.reactor.turn(2)
+        self.assertEqual(sent, [(os.getpid(), signal.SIGUSR1)] * 2)
+        self.groups[1]._reopenLogs(signal.SIG_DFL)
+        self.groups[1]._reopenLogs(lambda number, _: came.append(number))
+        self.groups[1].identity.role = Role.STANDBY
+        self.groups[1]._reopenLogs(lambda number, _: came.append(number))
+        self.reactor.turn(2)
+        self.assertEqual((len(came), len(sent)), (1, 2))
+
+    def test_signal(self) -> None:
+        """
+        The signal ends no process, even if there was no handler.
+        """
+        before = signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        asked: list[None] = []
+
+        def noted() -> bool:
+            asked.append(None)
+            return False
+
+        self.patch(_group, "reopenMoved", noted)
+        self.starts = False
+        self.group()
+        self.until(lambda: len(self.spawned) == 2)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        self.until(lambda: len(asked) == 1)
+
+
 class RollingTests(InsideTestCase):
     def begin(self) -> CloneGroup:
         manager = self.group()
@@ -550,6 +598,7 @@ class RollingTests(InsideTestCase):
         rolled = manager.roll()
         error = self.assertRaises(CloningError, manager.roll)
         self.assertIn("is under way", str(error))
+        self.assertIn("is under way", str(self.assertRaises(CloningError, manager.replaceManager)))
         # The signal does not fail.
         manager._signalled(manager.roll)
         self.assertEqual(self._end(rolled), 1)

@@ -31,7 +31,7 @@ class CommandTests(SynchronousTestCase):
         """
         self.assertEqual(self.command("-ny", "app.tac"), ["-ny", "app.tac"])
         self.assertEqual(
-            self.command("-r", "poll", "web", "--listen", "tcp:80"),
+            self.command("-n", "-r", "poll", "web", "--listen", "tcp:80"),
             ["-r", "poll", "web", "--listen", "tcp:80"],
         )
 
@@ -51,9 +51,20 @@ class CommandTests(SynchronousTestCase):
         Each clone has a log of its own, as they would rotate each other's.
         """
         for arguments in (("-l", "a.log"), ("--logfile", "a.log"), ("--logfile=a.log",)):
-            self.assertEqual(self.command(*arguments, name="clone1"), ["--logfile=a.log.clone1"])
+            self.assertEqual(self.command(*arguments, name="clone1"), ["--logfile=a-clone1.log"])
             self.assertEqual(self.command(*arguments), ["--logfile=a.log"])
         self.assertEqual(self.command("-l", "-", name="clone1"), ["--logfile=-"])
+        self.assertEqual(self.command("-l", "/v.d/a", name="clone1"), ["--logfile=/v.d/a-clone1"])
+
+    def test_daemon(self) -> None:
+        """
+        The clones of a daemon that names no log have files beside twistd's own.
+        """
+        command = self.command("-y", "app.tac", name="clone1")
+        self.assertEqual(command, ["--logfile=twistd-clone1.log", "-y", "app.tac"])
+        self.assertEqual(self.command("-y", "a.tac"), ["--logfile=twistd.log", "-y", "a.tac"])
+        for word in ("-n", "--nodaemon", "--syslog", "-noy", "-b"):
+            self.assertNotIn("--logfile=twistd.log", self.command(word, "web"))
 
     def test_dashC(self) -> None:
         """

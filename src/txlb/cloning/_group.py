@@ -26,6 +26,7 @@ from txlb.cloning._inherited import Inherited, MakeSocket
 from txlb.cloning._link import Link
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._listenersettings import ListenerSettings
+from txlb.cloning._logfiles import appendToLogs, reopenMoved
 from txlb.cloning._manager import CloneManager
 from txlb.cloning._processes import Processes
 from txlb.cloning._rendezvous import CloningError, Rendezvous
@@ -217,6 +218,7 @@ class CloneGroup:
         if self._began or self._ending is not None or self._rendezvous is None:
             return
         self._began = True
+        appendToLogs()
         birth, inherited = self._birth, self._inherited
         if inherited is not None:
             inherited.started()
@@ -258,8 +260,11 @@ class CloneGroup:
 
     def _handle(self) -> None:
         """
-        Answer SIGHUP and SIGUSR2 from now on.
+        Answer SIGHUP, SIGUSR1 and SIGUSR2 from now on.
         """
+        before = signal.getsignal(signal.SIGUSR1)
+        self._handlers[signal.SIGUSR1] = before
+        signal.signal(signal.SIGUSR1, self._answer(partial(self._reopenLogs, before)))
         for number, call in ((signal.SIGHUP, self.roll), (signal.SIGUSR2, self.replaceManager)):
             self._handlers[number] = signal.signal(
                 number, self._answer(partial(self._signalled, call))
@@ -270,6 +275,21 @@ class CloneGroup:
             self._reactor.callFromThread(call)
 
         return handle
+
+    def _reopenLogs(self, before: Any) -> None:
+        """
+        Open logs anew that were moved; or let the handler that was there before rotate them.
+        The manager lets the clones do so too. A process that stands by has the manager's log.
+        """
+        if not reopenMoved() and callable(before) and self.identity.role is not Role.STANDBY:
+            before(signal.SIGUSR1, None)
+        if self.manager is not None:
+            # twistd's handler rotates in the next turn.
+            self._reactor.callLater(0, self._passSignal, signal.SIGUSR1)
+
+    def _passSignal(self, number: int) -> None:
+        if self.manager is not None:
+            self.manager.signalAll(number)
 
     # The manager
 
@@ -347,6 +367,8 @@ class CloneGroup:
             self._reactor,
             self._seconds,
         )
+        # The former manager may have rotated the log that a process which stood by has too.
+        reopenMoved()
         manager.know(clone.kept)
         manager.whenHeir = self._heirCame
         manager.whenNoHeir = self._noHeir
@@ -394,6 +416,8 @@ class CloneGroup:
             self.clone.serveFreely(True)
         if self._control is not None:
             self._control.rest()
+        # The heir may write to the same file, and it may have been rotated.
+        appendToLogs()
         pid = link.pid
         manager.handOver(link, lambda: self._handedOver(manager, pid))
 
@@ -470,6 +494,8 @@ class CloneGroup:
         """
         if self.manager is None or self._ending is not None:
             raise CloningError("this process does not manage, or the application stops")
+        if self.manager.isRolling:
+            raise CloningError("a rolling restart is under way; wait for its end")
         upgrade: Deferred[int] = Deferred(self._forgetUpgrade)
         self._upgrades.append(upgrade)
         self.manager.spawnHeir()

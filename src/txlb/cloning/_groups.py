@@ -11,11 +11,16 @@ from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred
 
 from txlb.cloning._group import CloneGroup
+from txlb.cloning._identity import whoAmI
+from txlb.cloning._logfacts import LogFacts
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings
 
 #: Where the folder of an application is, if none is given.
 RUN = "run"
+
+#: Shows in the log which process this is.
+_facts = LogFacts(whoAmI())
 
 #: The groups of this process by the absolute paths of their folders.
 _groups: dict[str, CloneGroup] = {}
@@ -71,10 +76,12 @@ def onlyFolder() -> str | None:
 
 def begin(group: CloneGroup) -> None:
     """
-    Let a group begin, when the reactor runs.
+    Let a group begin, when the reactor runs. The log shows from now on which process a line
+    is of.
 
     @raise SystemExit: its folder can't be used; the message tells why.
     """
+    _facts.start()
     try:
         group.start()
     except CloningError as error:
@@ -88,7 +95,7 @@ def end(group: CloneGroup) -> Deferred[None]:
     @return: see L{CloneGroup.stop}.
     """
     _groups.pop(group.folder, None)
-    return group.stop()
+    return group.stop().addCallback(lambda _: _facts.stop())
 
 
 def _nameOf(service: Service) -> str:

@@ -283,6 +283,15 @@ class CloneManager:
             link.close()
         self.records.clear()
 
+    def signalAll(self, number: int) -> None:
+        """
+        Send a signal to all clones, and to the process that stands by.
+        """
+        for record in (*self.clones, *([self.standby] if self.standby is not None else [])):
+            # While the connection is open the process runs, and its PID is no other one's.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(record.link.pid, number)
+
     def killAll(self) -> None:
         """
         Kill the processes that have not ended.
@@ -735,14 +744,24 @@ class CloneManager:
 
     # Rolling restart
 
+    @property
+    def isRolling(self) -> bool:
+        """
+        Whether a rolling restart is under way.
+        """
+        return self._rolling is not None
+
     def roll(self) -> RollingRestart:
         """
         Replace all clones, one by one, by ones that run what the application's files say
         now. See L{RollingRestart}.
 
-        @raise CloningError: that is under way already, or the application stops.
+        @raise CloningError: that is under way already, another process is about to manage, or
+            the application stops.
         """
         self._refuseIfStopped()
+        if self.wantsHeir:
+            raise CloningError("a new manager is on its way; try it again when it manages")
         if self._rolling is not None:
             raise CloningError(
                 f"a rolling restart to generation {self.generation} is under way; wait for its end"

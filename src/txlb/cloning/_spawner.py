@@ -44,6 +44,11 @@ _LOG = frozenset({"-l", "--logfile"})
 #: Makes a command line of C{sys.argv}, C{sys.orig_argv}, and a name for logs.
 MakeCommand = Callable[[list[str], list[str], str], list[str]]
 
+#: The log of a daemon that names none, and the options with which there is none.
+_DAEMONS_LOG = "twistd.log"
+_IN_FRONT = frozenset({"--nodaemon", "--debug", "--syslog", "--logger"})
+_SHORT = re.compile("-[A-Za-z]*[nb][A-Za-z]*")
+
 
 class Spawner:
     """
@@ -177,16 +182,32 @@ def cloneCommand(arguments: list[str], original: list[str], name: str = "") -> l
     @param name: is added to the name of the log file, if there is one.
     """
     kept: list[str] = []
+    hasLog = any(word in _IN_FRONT or _SHORT.fullmatch(word) for word in arguments[1:])
     words = iter(arguments[1:])
     for word in words:
         option, equals, value = word.partition("=")
         if option in _LOG:
             path = value if equals else next(words, "")
-            kept.append(f"--logfile={path}.{name}" if name and path != "-" else f"--logfile={path}")
+            kept.append(f"--logfile={_logOf(path, name)}")
+            hasLog = True
         elif option in _WITH_VALUE:
             if not equals:
                 next(words, "")
         elif word not in _BARE:
             kept.append(word)
+    if not hasLog:
+        # A daemon writes to this file; its clones are no daemons.
+        kept.insert(0, f"--logfile={_logOf(_DAEMONS_LOG, name)}")
     program = original[1 : len(original) - len(arguments) + 1]
     return [sys.executable, *program, "--nodaemon", "--pidfile=", *kept]
+
+
+def _logOf(path: str, name: str) -> str:
+    """
+    Name the log file of a clone. It does not begin with the name of the first process's and a
+    dot: so begin the names of files that were rotated.
+    """
+    if not name or path == "-":
+        return path
+    root, extension = os.path.splitext(path)
+    return f"{root}-{name}{extension}"
