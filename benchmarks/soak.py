@@ -66,6 +66,7 @@ class Crowd:
 
     @ivar came: how many there were.
     @ivar failed: how many did not get what they waited for.
+    @ivar refused: how many of them were refused.
     """
 
     def __init__(self, events: Events, address: tuple[str, int]) -> None:
@@ -73,6 +74,7 @@ class Crowd:
         self.address = address
         self.came = 0
         self.failed = 0
+        self.refused = 0
         self._present = 0
         self._open = False
         # Bulk is for every fiftieth, so that there is never much of it at once.
@@ -85,10 +87,24 @@ class Crowd:
 
         @raise TrafficError: it does not go.
         """
+        self.begin()
+        self.events.runFor(seconds)
+        self.end()
+
+    def begin(self) -> None:
+        """
+        Let them come from now on.
+        """
         self._open = True
         for _ in range(AT_ONCE):
             self._come()
-        self.events.runFor(seconds)
+
+    def end(self) -> None:
+        """
+        Let no more come, and wait until the last one has gone.
+
+        @raise TrafficError: it does not go.
+        """
         self._open = False
         self.events.runUntil(lambda: not self._present, "the last client to go")
 
@@ -131,8 +147,9 @@ class Guest:
                 self._sock.send(askFor(BULK))
             elif self._kind != "silent":
                 self._sock.send(REQUEST)
-        except OSError:
+        except OSError as error:
             self._crowd.failed += 1
+            self._crowd.refused += isinstance(error, ConnectionRefusedError)
             self._leave()
             return
         if self._kind in {"silent", "asking"}:

@@ -4,7 +4,7 @@ each in a file here.
 """
 
 from benchmarks.peers._field import Field
-from benchmarks.peers._peer import Peer, Running
+from benchmarks.peers._peer import Peer, Running, installed
 from benchmarks.peers._registry import (
     AGAIN,
     BASELINE,
@@ -36,6 +36,7 @@ __all__ = [
     "Peer",
     "Running",
     "apacheServing",
+    "installed",
     "peerNamed",
     "txlbOf",
 ]

@@ -1,0 +1,3 @@
+"""
+What cloning an application costs, and what clients notice of kills, restarts and takeovers.
+"""

@@ -1,0 +1,247 @@
+"""
+C{python -m benchmarks.clones.soak}: processes of a cloned application are killed and stopped
+at random for an hour (C{--seconds}), while clients connect and leave in every way. No client
+is refused, and at the end there are as many processes as at the start, with as much memory
+and as many descriptors. One clone is spared, so that one process lives through all of it.
+
+The exit status is 1 if that is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.clones._cloned import Cloned, until
+from benchmarks.programs import ProgramError
+from benchmarks.soak import Crowd
+from benchmarks.traffic import Events, TrafficError
+
+CLONES = 4
+
+#: The longest time between two actions, and for which a process is stopped.
+PAUSE = 1.0
+STOPPED = 1.0
+
+#: Seconds in which clients come before the processes are looked at first, and seconds in
+#: which the processes come to rest then.
+WARM_UP = 5.0
+REST = 2.0
+
+#: Seconds between two looks.
+LOOK = 0.05
+
+#: Bytes that a process may have grown by, and descriptors.
+MEMORY = 8 << 20
+DESCRIPTORS = 4
+
+#: Linux's PR_SET_CHILD_SUBREAPER: processes whose parent was killed become children of this one.
+SUBREAPER = 36
+
+#: The signals that a process gets, by the process and the reason, and how often in relation
+#: to the others. One that is stopped goes on after a while.
+ACTIONS = {
+    ("manager", signal.SIGKILL): 4,
+    ("clone", signal.SIGKILL): 4,
+    ("manager", signal.SIGSTOP): 2,
+    ("clone", signal.SIGSTOP): 2,
+    ("manager", signal.SIGHUP): 1,
+    ("manager", signal.SIGUSR2): 1,
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """
+    What the processes hold at rest.
+
+    @ivar memory: the resident set of each, in bytes, by PID.
+    @ivar descriptors: those of each, by PID.
+    """
+
+    memory: dict[int, int]
+    descriptors: dict[int, int]
+
+    def __str__(self) -> str:
+        memory = max(self.memory.values()) / 2**20
+        descriptors = max(self.descriptors.values())
+        count = len(self.memory)
+        return f"{count} processes, at most {memory:.1f} MiB and {descriptors} descriptors"
+
+
+def faults(before: State, after: State) -> list[str]:
+    """
+    Compare two states: each process that is in both with itself, and a new one with the
+    largest of before.
+
+    @return: a line for each thing that has grown.
+    """
+    found = []
+    if len(after.memory) != len(before.memory):
+        found.append(f"{len(after.memory)} processes, {len(before.memory)} at the start")
+    for name, one, other, most in (
+        ("bytes of memory", before.memory, after.memory, MEMORY),
+        ("descriptors", before.descriptors, after.descriptors, DESCRIPTORS),
+    ):
+        largest = max(one.values())
+        for pid, now in sorted(other.items()):
+            grown = now - one.get(pid, largest)
+            if grown > most:
+                found.append(f"process {pid}: {now:,} {name}, {grown:,} more than at the start")
+    return found
+
+
+class Soak:
+    """
+    Sends signals at random.
+
+    @param chance: chooses them.
+    @ivar done: how often each action was.
+    @ivar spared: the clone that gets no signal.
+    """
+
+    def __init__(self, events: Events, cloned: Cloned, chance: random.Random) -> None:
+        self.done: Counter[str] = Counter()
+        self._events = events
+        self._cloned = cloned
+        self._chance = chance
+        self.spared = min(cloned.log.joined)
+
+    def act(self) -> None:
+        """
+        Send one signal, and let clients go on for a while.
+        """
+        (kind, number), *_ = self._chance.choices(list(ACTIONS), list(ACTIONS.values()))
+        pid = self._processOf(kind)
+        if pid is not None and self._send(pid, number):
+            self.done[f"{kind} {number.name}"] += 1
+            if number is signal.SIGSTOP:
+                self._events.runFor(self._chance.uniform(0, STOPPED))
+                self._send(pid, signal.SIGCONT)
+        self._events.runFor(self._chance.uniform(0, PAUSE))
+        reap()
+
+    def _processOf(self, kind: str) -> int | None:
+        log = self._cloned.log
+        manager = log.managers[-1]
+        if kind == "manager":
+            # A clone that manages for a moment may be the one that is spared.
+            return manager if manager != self.spared else None
+        clones = sorted(log.joined & set(self._cloned.processes()) - {self.spared, manager})
+        return self._chance.choice(clones) if clones else None
+
+    def _send(self, pid: int, number: signal.Signals) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+            return True
+        return False
+
+
+def reap() -> None:
+    """
+    Wait for the processes that have ended and whose parents were killed, as init does.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def isWhole(cloned: Cloned) -> bool:
+    """
+    Tell whether there are as many processes as there should be, and all clones serve.
+    """
+    reap()
+    return len(cloned.processes()) == cloned.total and cloned.complete()
+
+
+def atRest(events: Events, cloned: Cloned) -> State:
+    """
+    Look at the processes when they have nothing to do.
+    """
+    events.runFor(REST)
+    reap()
+    processes = cloned.processes()
+    return State(
+        {pid: machine.residentMemory(pid) for pid in processes},
+        {pid: machine.descriptors(pid) for pid in processes},
+    )
+
+
+def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]:
+    """
+    Do it.
+
+    @return: what is wrong afterwards.
+    """
+    until(events, lambda: cloned.log.managers, "the start", LOOK)
+    until(events, cloned.complete, "the start of all processes", LOOK)
+    crowd = Crowd(events, cloned.address)
+    crowd.run(min(WARM_UP, seconds))
+    before = atRest(events, cloned)
+    actor = Soak(events, cloned, random.Random(seed))
+    crowd.begin()
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        actor.act()
+    until(events, lambda: isWhole(cloned), "the return of all processes", LOOK)
+    crowd.end()
+    after = atRest(events, cloned)
+    trouble = faults(before, after)
+    if actor.spared not in after.memory:
+        trouble.append(f"process {actor.spared}, which was spared, is gone")
+    if crowd.refused:
+        trouble.append(f"{crowd.refused} clients were refused")
+    print(f"{seconds:g} s with the seed {seed}: {crowd.came:,} clients, of which {crowd.failed}")
+    print("lost their connection with a clone that was killed, and none was refused;")
+    print(", ".join(f"{what}: {times}" for what, times in sorted(actor.done.items())))
+    print(f"at the start {before}")
+    print(f"at the end   {after}", flush=True)
+    return trouble
+
+
+def main(arguments: list[str]) -> int:
+    """
+    Soak, and print.
+
+    @return: the exit status.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.clones.soak",
+        description="Kill and stop processes of a cloned application at random.",
+    )
+    parser.add_argument("--seconds", type=float, default=3600.0, help="(%(default)g)")
+    parser.add_argument("--seed", type=int, default=None, help="that of another run")
+    options = parser.parse_args(arguments)
+    machine.raiseDescriptorLimit()
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
+    events = Events()
+    try:
+        with tempfile.TemporaryDirectory(prefix="txlb-soak") as folder:
+            cloned = Cloned(Path(folder), CLONES)
+            try:
+                trouble = soak(events, cloned, options.seconds, seed)
+                text = cloned.program.log.read_text(encoding="utf-8", errors="replace")
+                trouble += [line for line in text.splitlines() if "Traceback" in line]
+            finally:
+                cloned.stop()
+    except (ProgramError, TrafficError) as error:
+        trouble = [f"seed {seed}: {error}"]
+    for line in trouble:
+        print(line, file=sys.stderr)
+    return 1 if trouble else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
