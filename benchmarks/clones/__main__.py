@@ -98,9 +98,7 @@ def _measure(field: Field, options: argparse.Namespace, errors: Errors) -> None:
 
 
 @contextlib.contextmanager
-def _started(
-    field: Field, tac: str, options: argparse.Namespace, *cores: int
-) -> Iterator[Cloned]:
+def _started(field: Field, tac: str, options: argparse.Namespace, *cores: int) -> Iterator[Cloned]:
     with machine.startingOn(*cores):
         cloned = Cloned(field.folder, options.clones, tac, not options.no_standby)
     try:

@@ -2,7 +2,8 @@
 C{python -m benchmarks.clones.soak}: processes of a cloned application are killed and stopped
 at random for an hour (C{--seconds}), while clients connect and leave in every way. No client
 is refused, and at the end there are as many processes as at the start, with as much memory
-and as many descriptors. One clone is spared, so that one process lives through all of it.
+and as many descriptors. In the second half no rolling restart replaces the clones, and one
+of them is spared, so that one process lives through that half.
 
 The exit status is 1 if that is not so.
 """
@@ -108,7 +109,7 @@ class Soak:
 
     @param chance: chooses them.
     @ivar done: how often each action was.
-    @ivar spared: the clone that gets no signal.
+    @ivar spared: a clone that gets no signal, and is not replaced; L{None} for none.
     """
 
     def __init__(self, events: Events, cloned: Cloned, chance: random.Random) -> None:
@@ -116,7 +117,18 @@ class Soak:
         self._events = events
         self._cloned = cloned
         self._chance = chance
-        self.spared = min(cloned.log.joined)
+        self.spared: int | None = None
+
+    def run(self, seconds: float) -> None:
+        """
+        Act for so many seconds, and wait until all processes are back.
+
+        @raise ProgramError: they don't come.
+        """
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self.act()
+        until(self._events, lambda: isWhole(self._cloned), "the return of all processes", LOOK)
 
     def act(self) -> None:
         """
@@ -124,6 +136,8 @@ class Soak:
         """
         (kind, number), *_ = self._chance.choices(list(ACTIONS), list(ACTIONS.values()))
         pid = self._processOf(kind)
+        if number is signal.SIGHUP and self.spared is not None:
+            pid = None
         if pid is not None and self._send(pid, number):
             self.done[f"{kind} {number.name}"] += 1
             if number is signal.SIGSTOP:
@@ -190,14 +204,16 @@ def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]
     crowd.run(min(WARM_UP, seconds))
     before = atRest(events, cloned)
     actor = Soak(events, cloned, random.Random(seed))
-    crowd.begin()
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        actor.act()
-    until(events, lambda: isWhole(cloned), "the return of all processes", LOOK)
-    crowd.end()
-    after = atRest(events, cloned)
-    trouble = faults(before, after)
+    states = [before]
+    for _ in range(2):
+        crowd.begin()
+        actor.run(seconds / 2)
+        crowd.end()
+        states.append(atRest(events, cloned))
+        if actor.spared is None:
+            actor.spared = min(cloned.log.joined)
+    _, half, after = states
+    trouble = faults(before, half) + faults(half, after)
     if actor.spared not in after.memory:
         trouble.append(f"process {actor.spared}, which was spared, is gone")
     if crowd.refused:
@@ -205,8 +221,8 @@ def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]
     print(f"{seconds:g} s with the seed {seed}: {crowd.came:,} clients, of which {crowd.failed}")
     print("lost their connection with a clone that was killed, and none was refused;")
     print(", ".join(f"{what}: {times}" for what, times in sorted(actor.done.items())))
-    print(f"at the start {before}")
-    print(f"at the end   {after}", flush=True)
+    for when, state in zip(("at the start", "after a half", "at the end"), states, strict=True):
+        print(f"{when:<12} {state}", flush=True)
     return trouble
 
 

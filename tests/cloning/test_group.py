@@ -21,7 +21,7 @@ from txlb.cloning._listener import BATCH
 from txlb.cloning._manager import START_PATIENCE
 from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._rendezvous import Rendezvous
-from txlb.wire import Message, Status
+from txlb.wire import Grant, Message, Status
 
 
 class ServingTestCase(InsideTestCase):
@@ -201,6 +201,35 @@ class ServingTests(ServingTestCase):
         began = self.reactor.now
         self.answer(self.connect())
         self.assertLess(self.reactor.now - began, 0.8)
+
+    def test_allLate(self) -> None:
+        """
+        If all clones are late, the manager does not tell them to let clients wait: they
+        serve by themselves.
+        """
+        self.begin()
+        self.reactor.turn(10)
+        links = []
+        for group in self.groups[1:]:
+            assert group.clone is not None
+            link = group.clone._link
+            assert link is not None
+            links.append(link)
+            self.reactor.removeReader(link)
+        clients = [self.connect() for _ in range(4)]
+        for each in clients:
+            self.answer(each)
+        sent: list[Message] = []
+        send = Link.send
+
+        def noting(link: Link, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
+            sent.append(message)
+            return send(link, message, descriptors)
+
+        with mock.patch.object(Link, "send", noting):
+            for each in [self.connect() for _ in range(4)]:
+                self.answer(each)
+        self.assertNotIn(Grant(0, 0), sent)
 
     def test_hungManager(self) -> None:
         """

@@ -15,12 +15,12 @@ from txlb.cloning._manager import PATIENCE, START_PATIENCE, CloneManager
 from txlb.cloning._ownhosts import SERVICE
 from txlb.wire import (
     Bye,
+    Drain,
     Grant,
     Hello,
     Message,
     Ping,
     Pong,
-    Quit,
     Refused,
     Status,
     Welcome,
@@ -137,7 +137,7 @@ class StrangerTests(InsideTestCase):
         self.joinedAs(1)
         sock = self.connectTo(self.main)
         self.say(sock, Hello(1, 2, 0, spawned=True))
-        self.assertEqual(self.heard(sock), [Quit()])
+        self.assertEqual(self.heard(sock), [Drain()])
         busy = self.connectTo(self.main)
         self.say(busy, Hello(1, 4, 0, active=(1,), spawned=True))
         self.assertEqual(self.heard(busy), [Welcome(1, 4, 0)])

@@ -348,8 +348,11 @@ class Granter:
     def _tellThatTheyWait(self) -> None:
         """
         Tell the clones that the manager has seen the queue, or they would serve it as
-        that of a manager that hangs.
+        that of a manager that hangs. If all of them are late, they are to serve it: they
+        know better if they can.
         """
+        if all(each.accounts[self.number].late for each in self._records.values()):
+            return
         for record in self._records.values():
             record.link.send(Grant(self.number, 0))
 

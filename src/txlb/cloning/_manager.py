@@ -378,7 +378,7 @@ class CloneManager:
             return
         if hello.spawned and not any(hello.active) and self._isSurplus():
             _log.info("process {pid} is one too many", pid=record.link.pid)
-            record.link.send(Quit())
+            record.link.send(Drain())
             return
         # Managers that came one after the other may have given the same place twice.
         taken = hello.slot == self.ownSlot or hello.slot in {each.slot for each in self.clones}
