@@ -211,7 +211,7 @@ def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]
         crowd.end()
         states.append(atRest(events, cloned))
         if actor.spared is None:
-            actor.spared = min(cloned.log.joined)
+            actor.spared = min(cloned.log.joined & set(cloned.processes()))
     _, half, after = states
     trouble = faults(before, half) + faults(half, after)
     if actor.spared not in after.memory:

@@ -1,0 +1,342 @@
+"""
+The benchmarks of cloned applications read and compute rightly. That they run is shown in
+L{tests.integration.test_clones_benchmarks}.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.clones import _cloned, _throughput, _wrk, soak
+from benchmarks.clones._cloned import Log, until
+from benchmarks.clones._kills import Kills, timesRow
+from benchmarks.clones._longanswers import LongAnswers
+from benchmarks.clones._rolls import Rolls
+from benchmarks.clones._throughput import Site, inOrder, table
+from benchmarks.clones._wrk import Measured, Wrk, parse
+from benchmarks.clones.wsgi import application
+from benchmarks.peers.webapp import page
+from benchmarks.programs import ProgramError
+from benchmarks.traffic import Backend, Events
+
+WRK = """Running 1s test @ http://127.0.0.1:8080/
+  1 threads and 32 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     1.65ms    2.16ms  45.37ms   93.96%
+    Req/Sec    22.10k     2.30k   24.48k    80.00%
+  Latency Distribution
+     50%    1.25ms
+     75%    2.02ms
+     90%  980.00us
+     99%    1.02s
+  22009 requests in 1.00s, 3.70MB read
+Requests/sec:  21985.37
+Transfer/sec:      3.69MB
+"""
+
+WRK_ERRORS = """  Socket errors: connect 1, read 20, write 300, timeout 4000
+  Non-2xx or 3xx responses: 50000
+"""
+
+LOG = """
+... process 10 manages 2 clones of tcp-1
+... clone0 has joined: process 11
+... clone1 has joined: process 12
+... rolling restart: generation 1 serves
+... process 12 manages 2 clones of tcp-1
+... clone0 has joined: process 11
+... process 13 manages 2 clones of tcp-1
+... clone1 has joined: process 12
+... process 14 stands by to manage
+... rolling restart: a clone of the new generation does not start: exit status 1
+"""
+
+
+class WrkTests(SynchronousTestCase):
+    def test_parse(self) -> None:
+        measured = parse(WRK)
+        self.assertEqual(measured, Measured(22009, 21985.37, 0.00125, 1.02, 0))
+        self.assertEqual(parse(WRK + WRK_ERRORS).errors, 54321)
+
+    def test_units(self) -> None:
+        for shown, seconds in (("250.00us", 250e-6), ("1.25ms", 1.25e-3), ("1.50m", 90.0)):
+            self.assertAlmostEqual(parse(WRK.replace("1.25ms", shown)).median, seconds)
+
+    def test_wrong(self) -> None:
+        for text in ("unable to connect", WRK.replace("Requests/sec", "x"), WRK.replace("99%", "")):
+            with self.assertRaisesRegex(ProgramError, "wrk says"):
+                parse(text)
+
+    def test_missing(self) -> None:
+        self.patch(_wrk, "installed", lambda _: None)
+        with self.assertRaisesRegex(ProgramError, "not installed"):
+            Wrk(("127.0.0.1", 1), 1)
+
+    def test_hangs(self) -> None:
+        """
+        A run that does not end is killed; what it has said by then is no measurement.
+        """
+        with mock.patch("subprocess.Popen") as popen:
+            run = Wrk(("127.0.0.1", 1), 1, 5, ("Connection: close",))
+        command = popen.call_args.args[0]
+        self.assertEqual(command[-3:], ["--header", "Connection: close", "http://127.0.0.1:1/"])
+        process = popen.return_value
+        process.communicate.side_effect = [subprocess.TimeoutExpired("wrk", 5), ("", None)]
+        self.assertRaises(ProgramError, run.wait)
+        process.kill.assert_called_once_with()
+
+
+class LogTests(SynchronousTestCase):
+    def test_log(self) -> None:
+        log = Log(LOG)
+        self.assertEqual(log.managers, [10, 12, 13])
+        self.assertEqual(log.clones, {11, 12})
+        self.assertEqual(log.joined, {12})
+        self.assertEqual((log.rolls, log.failedRolls), (1, 1))
+        self.assertTrue(log.isPure())
+        self.assertTrue(log.hasStandby())
+
+    def test_cloneManages(self) -> None:
+        """
+        A clone that manages for a while serves nevertheless.
+        """
+        log = Log(LOG.partition("... process 13")[0])
+        self.assertFalse(log.isPure())
+        self.assertFalse(log.hasStandby())
+
+    def test_empty(self) -> None:
+        self.assertFalse(Log("").isPure())
+        self.assertEqual(Log("").managers, [])
+
+
+class ReportTests(SynchronousTestCase):
+    def test_times(self) -> None:
+        row = timesRow("until it manages", [0.001, 0.004, 0.0025])
+        self.assertEqual(row.split(), ["until", "it", "manages", "2.5", "ms,", "at", "most", "4.0"])
+
+    def test_kills(self) -> None:
+        rows = Kills(12345, 2, [0.01, 0.02], [0.5, 0.5], [0.1, 0.3]).rows()
+        self.assertEqual(rows[0], "2 kills of the manager, 12,345 connections:")
+        self.assertEqual(rows[1].split()[-1], "2")
+
+    def test_rolls(self) -> None:
+        measured = Measured(2000, 100.0, 0.1, 0.2, 3)
+        rows = Rolls([2.0], [1.0], [0.5], 70, 1, measured).rows()
+        self.assertIn("1 rolling restarts", rows[0])
+        self.assertEqual(rows[1].split()[-2:], ["2,000,", "3"])
+        self.assertEqual(rows[2].split()[-2:], ["70,", "1"])
+
+    def test_table(self) -> None:
+        """
+        Medians over the rounds, and the rate beside that of the first site; a site that was
+        not measured is left out.
+        """
+        title = "kept connections"
+        one, two, none = (Site(name, ("127.0.0.1", 1)) for name in ("one", "two", "none"))
+        one.runs[title] = [Measured(1, rate, 0.001, 0.01, 0) for rate in (90.0, 100.0, 500.0)]
+        two.runs[title] = [Measured(1, 180.0, 0.0005, 0.02, 0)]
+        head, *rows = table([one, two, none], title)
+        self.assertIn(title, head)
+        self.assertEqual(
+            [row.split() for row in rows],
+            [
+                ["one", "100", "1.00", "1.0", "ms", "10.0", "ms"],
+                ["two", "180", "1.80", "0.5", "ms", "20.0", "ms"],
+            ],
+        )
+
+    def test_order(self) -> None:
+        sites = [Site(name, ("127.0.0.1", 1)) for name in "ab"]
+        self.assertEqual([each.name for each in inOrder(sites, 0)], ["a", "b"])
+        self.assertEqual([each.name for each in inOrder(sites, 1)], ["b", "a"])
+
+
+class GunicornTests(SynchronousTestCase):
+    def test_page(self) -> None:
+        """
+        Gunicorn makes the page that the others make.
+        """
+        started: list[Any] = []
+        [body] = application({}, lambda *words: started.append(words))
+        self.assertEqual(body, page())
+        self.assertIn(("Content-Length", str(len(body))), started[0][1])
+
+    def test_installed(self) -> None:
+        """
+        It has an environment of its own, which is made once; if that fails, it is left out.
+        """
+        folder = Path(self.mktemp())
+        self.patch(_throughput, "GUNICORN", folder)
+        with mock.patch("subprocess.run") as run:
+            run.return_value.returncode = 1
+            self.assertIsNone(_throughput._gunicorn())
+            run.return_value.returncode = 0
+            self.assertEqual(_throughput._gunicorn(), folder / "bin" / "gunicorn")
+            self.assertEqual(run.call_args.args[0][-1], "gunicorn")
+            count = run.call_count
+            (folder / "bin").mkdir(parents=True)
+            (folder / "bin" / "gunicorn").touch()
+            _throughput._gunicorn()
+            self.assertEqual(run.call_count, count)
+
+    def test_command(self) -> None:
+        command = _throughput._gunicornCommand(Path("gunicorn"), ("127.0.0.1", 8080))
+        self.assertEqual(command[:3], ["gunicorn", "--workers", "2"])
+        self.assertEqual(
+            command[-3:], ["--bind", "127.0.0.1:8080", "benchmarks.clones.wsgi:application"]
+        )
+
+
+class LongAnswersTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.events = Events()
+        self.addCleanup(self.events.close)
+
+    def serve(self, answer: bytes) -> tuple[str, int]:
+        """
+        A server that gives this answer to each client, and ends the connection.
+        """
+        backend = Backend(self.events, [("127.0.0.1", 0)])
+        self.addCleanup(backend.close)
+        listener = backend._listeners[0]
+
+        def accept(_: int) -> None:
+            sock = listener.accept()[0]
+            sock.setblocking(False)
+
+            def answered(_: int) -> None:
+                sock.recv(1000)
+                sock.send(answer)
+                self.events.forget(sock)
+
+            self.events.watch(sock, answered)
+
+        self.events._handlers[listener.fileno()] = accept
+        address: tuple[str, int] = listener.getsockname()
+        return address
+
+    def take(self, answer: bytes) -> LongAnswers:
+        long = LongAnswers(self.events, self.serve(answer), 2, 5)
+        long.begin()
+        self.events.runUntil(lambda: long.complete > 3 or not long.active, "answers")
+        long.end()
+        return long
+
+    def test_whole(self) -> None:
+        self.assertGreater(self.take(b"HTTP/1.1 200 OK\r\n\r\n12345").complete, 3)
+        self.assertEqual(self.events.trouble.take(), [])
+
+    def test_failures(self) -> None:
+        """
+        An answer that is short, long or of another status is counted as an error.
+        """
+        for answer, words in (
+            (b"HTTP/1.1 200 OK\r\n\r\n123", "ended 2 bytes before the end"),
+            (b"HTTP/1.1 200 OK\r\n\r\n123456", "more bytes"),
+            (b"HTTP/1.1 500 No\r\n\r\n12345", "500"),
+            (b"HTTP/1.1 200 OK", "ended 5 bytes"),
+        ):
+            self.assertEqual(self.take(answer).complete, 0)
+            [line] = self.events.trouble.take()
+            self.assertIn(words, line)
+
+    def test_refused(self) -> None:
+        backend = Backend(self.events, [("127.0.0.1", 0)])
+        address = backend._listeners[0].getsockname()
+        backend.close()
+        long = LongAnswers(self.events, address, 1, 5)
+        long.begin()
+        long.end()
+        self.assertIn("refused", self.events.trouble.take()[0])
+
+
+class UntilTests(SynchronousTestCase):
+    def test_until(self) -> None:
+        events = Events()
+        self.addCleanup(events.close)
+        looks = iter([False, False, True])
+        self.assertGreater(until(events, lambda: next(looks), "it", 0.001), 0.0)
+        self.patch(_cloned, "PATIENCE", 0.0)
+        with self.assertRaisesRegex(ProgramError, "it takes more than"):
+            until(events, lambda: False, "it", 0.001)
+
+
+class SoakTests(SynchronousTestCase):
+    def state(self, **descriptors: int) -> soak.State:
+        pids = {int(name[1:]): count for name, count in descriptors.items()}
+        return soak.State(dict.fromkeys(pids, 50 << 20), pids)
+
+    def test_same(self) -> None:
+        before = self.state(p1=20, p2=30)
+        self.assertEqual(soak.faults(before, before), [])
+        # A new process is compared with the largest.
+        self.assertEqual(soak.faults(before, self.state(p1=24, p3=34)), [])
+        self.assertEqual(str(before), "2 processes, at most 50.0 MiB and 30 descriptors")
+
+    def test_grown(self) -> None:
+        before = self.state(p1=20, p2=30)
+        [line] = soak.faults(before, self.state(p1=25, p2=30))
+        self.assertEqual(line, "process 1: 25 descriptors, 5 more than at the start")
+        [line] = soak.faults(before, self.state(p1=20, p2=30, p3=20))
+        self.assertEqual(line, "3 processes, 2 at the start")
+        [line] = soak.faults(before, soak.State({1: 50 << 20, 2: 59 << 20}, before.descriptors))
+        self.assertIn("bytes of memory, 9,437,184 more", line)
+
+    def actor(self, spared: int | None) -> soak.Soak:
+        cloned = mock.Mock()
+        cloned.log = Log(LOG.replace("process 12", "process 11"))
+        cloned.processes.return_value = [11, 13]
+        actor = soak.Soak(mock.Mock(), cloned, random.Random(1))
+        actor.spared = spared
+        return actor
+
+    def signals(self, actor: soak.Soak) -> set[tuple[int, signal.Signals]]:
+        with mock.patch("os.kill") as kill, mock.patch.object(soak, "reap"):
+            for _ in range(200):
+                actor.act()
+        return {call.args for call in kill.call_args_list}
+
+    def test_acts(self) -> None:
+        """
+        Each action comes, and a process that is stopped goes on.
+        """
+        actor = self.actor(None)
+        self.assertEqual(
+            self.signals(actor),
+            {
+                (11, signal.SIGKILL),
+                (11, signal.SIGSTOP),
+                (11, signal.SIGCONT),
+                *((13, number) for kind, number in soak.ACTIONS if kind == "manager"),
+                (13, signal.SIGCONT),
+            },
+        )
+        self.assertEqual(set(actor.done), {f"{kind} {n.name}" for kind, n in soak.ACTIONS})
+
+    def test_spares(self) -> None:
+        """
+        The clone that is spared gets no signal, and no rolling restart replaces it.
+        """
+        signals = self.signals(self.actor(11))
+        self.assertEqual({pid for pid, _ in signals}, {13})
+        self.assertNotIn((13, signal.SIGHUP), signals)
+        self.assertEqual(self.signals(self.actor(13)) & {(13, signal.SIGKILL)}, set())
+
+    def test_gone(self) -> None:
+        """
+        A process that has ended before its signal comes is not counted.
+        """
+        actor = self.actor(None)
+        with (
+            mock.patch("os.kill", side_effect=ProcessLookupError),
+            mock.patch.object(soak, "reap"),
+        ):
+            actor.act()
+        self.assertEqual(actor.done, {})
