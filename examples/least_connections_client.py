@@ -9,12 +9,33 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import react
-from twisted.web.client import Agent, readBody
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, ResponseDone
 
 from txlb.model import ProxyHost
 from txlb.pool import HostPool
 from txlb.schedulers import leastc
+
+
+class Page(Protocol):
+    """
+    The body of a response.
+    """
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.whole: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if reason.check(ResponseDone):
+            self.whole.callback(self.received)
+        else:
+            self.whole.errback(reason)
 
 
 async def get(agent: Agent, pool: HostPool, path: str) -> bytes:
@@ -23,7 +44,9 @@ async def get(agent: Agent, pool: HostPool, path: str) -> bytes:
     """
     with pool.acquire() as lease:
         response = await agent.request(b"GET", f"http://{lease.host.address}{path}".encode())
-        return await readBody(response)
+        page = Page()
+        response.deliverBody(page)
+        return await page.whole
 
 
 async def main(reactor: Any, *addresses: str) -> None:
