@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -31,6 +32,7 @@ from txlb.manager import ProxyManager
 from txlb.model import (
     Change,
     ChangeKind,
+    Listener,
     Plan,
     ProxyGroup,
     ProxyHost,
@@ -401,6 +403,40 @@ class DoTests(CommandCase):
         self.assertIn("no host is ready for any client", alone["text"])
         self.assertRaises(UnknownName, self.do, "explain", service="web", group="nosuch")
         self.assertEqual(self.balancer.manager.getPool("web").getHost("h0").active, 0)
+
+    def test_explainName(self) -> None:
+        """
+        With the name of a server the service that gets the client is told, for each address.
+        """
+        manager = self.balancer.manager
+        web = manager.getService("web")
+        place = "192.0.2.1:443"
+        named = replace(web, name="named", listeners=[Listener(place, serverNames="*.b.example")])
+        rest = replace(web, name="rest", listeners=[Listener(place, alpn="h2"), ":8443"])
+        manager.apply([*manager.services.values(), named, rest])
+        self.addCleanup(manager.apply, list(manager.services.values())[:-2])
+
+        def told(service: str, name: str, **more: str) -> list[str]:
+            rows = list(self.do("explain", READONLY, service=service, serverName=name, **more))
+            json.dumps(rows, allow_nan=False)
+            return [row["text"].partition("\n")[0] for row in rows if row["row"] != "choice"]
+
+        first, second, third, fourth = told("rest", "A.b.example", clientAddr="198.51.100.1")
+        self.assertEqual(
+            (first, second),
+            (
+                f"{place}: a client of TLS that asks for a.b.example goes to named",
+                "*:8443: a client of TLS that asks for a.b.example goes to rest",
+            ),
+        )
+        self.assertIn("named/prod (roundr): 198.51.100.1 would get h0", third)
+        self.assertIn("rest/prod (roundr): 198.51.100.1 would get h0", fourth)
+        [closed] = told("named", "c.example")
+        self.assertEqual(closed, f"{place}: a client of TLS that asks for c.example is closed")
+        group = told("rest", "c.example", group="test")[-1]
+        self.assertIn("rest/test (leastc): no host is ready", group)
+        for wrong in ("a:b", "a b", " "):
+            self.assertRaises(ModelError, told, "named", wrong)
 
 
 class EventsTests(CommandCase):

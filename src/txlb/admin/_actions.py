@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin import _rows as rows
-from txlb.admin._explained import explanationRows
+from txlb.admin._explained import explanationRows, namedRows
 from txlb.admin._history import History
 from txlb.admin._rows import Row
 from txlb.admin._settings import checkOf, readSettings
@@ -44,9 +44,13 @@ def _status(target: Target, service: str) -> Iterable[Row] | Deferred[Iterable[R
     return looked.addCallback(lambda _: found)
 
 
-def _explain(target: Target, service: str, group: str, clientAddr: str) -> Iterable[Row]:
-    pool = target.balancer.manager.getPool(service, group or None)
-    return explanationRows(pool.explain(clientAddr or None))
+def _explain(
+    target: Target, service: str, group: str, clientAddr: str, serverName: str
+) -> Iterable[Row]:
+    manager = target.balancer.manager
+    if serverName:
+        return namedRows(manager, service, group, clientAddr, serverName)
+    return explanationRows(manager.getPool(service, group or None).explain(clientAddr or None))
 
 
 def _events(target: Target, after: int, wait: float) -> Iterable[Row] | Deferred[Iterable[Row]]:

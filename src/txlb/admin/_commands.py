@@ -76,7 +76,9 @@ COMMANDS = (
         "explain",
         READONLY,
         "Tell which host a client would get. The answer has each host of the group with its score, "
-        "and why it would not be chosen. Nothing is changed.",
+        "and why it would not be chosen. With the name of a server it has the services that share "
+        "an address with this one and get clients of TLS that ask for the name. Nothing is "
+        "changed.",
         (
             _SERVICE,
             Argument("group", GROUP, "one of its groups; by default the enabled one", ""),
@@ -86,6 +88,14 @@ COMMANDS = (
                 "the IP address of the client; by default that of any client",
                 "",
                 option="--client",
+            ),
+            Argument(
+                "serverName",
+                TEXT,
+                "the name of a server for which the client asks by TLS; by default the client "
+                "comes to this service",
+                "",
+                option="--name",
             ),
         ),
     ),
