@@ -42,8 +42,8 @@ VERBS: tuple[tuple[str, tuple[Any, ...], dict[str, Any], int], ...] = (
     ("ready", ("prod", "web1"), {}, 22),
     ("maintenance", ("prod", "web1"), {}, MOST),
     ("setHost", ("prod", "web1"), {"maxConnections": 5}, 25),
-    ("setGroup", ("prod",), {"maxQueue": 100}, 26),
-    ("setAdmission", (), {"ratePerClient": 10}, MOST),
+    ("setGroup", ("prod",), {"maxQueue": 100}, 28),
+    ("setAdmission", (), {"ratePerClient": 10}, 22),
 )
 
 HOST = {"service": "web", "group": "prod", "host": "web1"}

@@ -187,6 +187,10 @@ def _pairs(old: Sequence[Any], new: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     Those that are in both, by their names, without those that are the very same: values
     don't change, and in large groups most are.
     """
+    if len(old) == len(new):
+        pairs = [pair for pair in zip(old, new, strict=True) if pair[0] is not pair[1]]
+        if all(before.name == after.name for before, after in pairs):
+            return iter(pairs)
     same = set(map(id, new))
     left = [each for each in old if id(each) not in same]
     if not left:
