@@ -48,6 +48,9 @@ def attributesFor(element: Element, value: Any) -> list[Attribute]:
     return [each for each in element.attributes if each.field in settings]
 
 
+#: What a setting needs beside it.
+NEEDS: dict[str, dict[str, Any]] = {"passTLVs": {"sendProxy": "v2"}}
+
 #: Settings whose kinds have tests of their own.
 OTHER_KINDS = frozenset(
     ("name", "address", "scheduler", "kind", "probe", "timeout", "certificates", "defaultName",
@@ -114,11 +117,13 @@ class ModelTests(SynchronousTestCase):
                     # Names, words of a registry, addresses: tested with their kinds.
                     self.assertIn(name, OTHER_KINDS)
                     continue
+                more = NEEDS.get(name, {})
                 for each in right:
-                    changed = dataclasses.replace(value, **{name: each})
+                    changed = dataclasses.replace(value, **{name: each}, **more)
                     self.assertEqual(getattr(changed, name), each)
                 for each in wrong:
-                    self.assertRaises(ModelError, dataclasses.replace, value, **{name: each})
+                    wrongly = {name: each, **more}
+                    self.assertRaises(ModelError, dataclasses.replace, value, **wrongly)
 
 
 class SchemaTests(SynchronousTestCase):

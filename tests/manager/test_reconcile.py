@@ -812,7 +812,8 @@ class FieldTests(SynchronousTestCase):
         "hosts": (ProxyHost("other", "127.0.0.1", 1),),
         "passiveFall": 9,
         "whenAllDown": "close",
-        "sendProxy": "v2",
+        "sendProxy": "v2-ssl",
+        "passTLVs": True,
         "initialState": "check",
         "expectAnswer": True,
         "answerFall": 9,
@@ -851,7 +852,9 @@ class FieldTests(SynchronousTestCase):
     }
 
     def service(self) -> ProxyService:
-        return withHosts(ProxyHost("h", "127.0.0.1", 7000))[0]
+        (service,) = withHosts(ProxyHost("h", "127.0.0.1", 7000))
+        # Without such a header there are no TLVs to pass.
+        return replace(service, groups=(replace(service.groups[0], sendProxy="v2"),))
 
     def check(self, name: str, wanted: ProxyService) -> None:
         manager = fresh([self.service()])
