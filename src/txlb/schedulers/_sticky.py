@@ -130,6 +130,8 @@ class Sticky(Scheduler):
         self._scale = 0.0
         # Those that may have too few or too many points.
         self._stale: dict[Owner, None] = {}
+        # Whether the sum of weights has changed since the scale was computed.
+        self._changedSum = False
         self._driven = False
         self._notBefore = 0.0
 
@@ -167,7 +169,7 @@ class Sticky(Scheduler):
         if owner.configured != weight:
             self._weights += weight - owner.configured
             owner.configured = weight
-            self._measure()
+            self._changedSum = True
         if owner.weight != host.effectiveWeight:
             owner.weight = host.effectiveWeight
             self._stale[owner] = None
@@ -201,8 +203,10 @@ class Sticky(Scheduler):
 
     def _measure(self) -> None:
         """
-        Compute the number of points of a unit of weight.
+        Compute the number of points of a unit of weight. This is not done at each change, as
+        thousands of hosts may be added at once.
         """
+        self._changedSum = False
         self._mostWeights = max(self._mostWeights, self._weights)
         self._mostHosts = max(self._mostHosts, len(self._owners))
         wanted = max(self._fewest, FOR_EACH * self._mostHosts) / self._mostWeights
@@ -238,6 +242,8 @@ class Sticky(Scheduler):
         """
         Let points come and go, so many at most.
         """
+        if self._changedSum and self._weights:
+            self._measure()
         while self._stale and most > 0:
             owner = next(iter(self._stale))
             del self._stale[owner]
