@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, execute, succeed
 from zope.interface import implementer
 
 from txlb.admin import FULL, Caller
@@ -181,6 +181,11 @@ class FakeBalancer:
             return self.listeners[name]
         except KeyError:
             raise UnknownName("listener", name, self.listeners) from None
+
+    def setScheduler(
+        self, service: str, group: str, word: str, **settings: object
+    ) -> Deferred[tuple[Event, ...]]:
+        return execute(self.manager.setScheduler, service, group, word, **settings)
 
     def switchPort(self, name: str, address: str) -> Sequence[Address]:
         listener = self.getProxyService(name)

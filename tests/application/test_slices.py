@@ -23,13 +23,22 @@ from zope.interface import implementer
 from tests.application.balancers import ServiceCase
 from tests.fired import fired
 from txlb.application import ConfigurationFile, _ahead, _file, _line, _slices
+from txlb.application import service as balancer
 from txlb.application._daemon import Daemon
 from txlb.application._line import Line
 from txlb.application._slices import Slices
 from txlb.config import loadConfiguration
-from txlb.errors import ChangeStopped, ChangeUnderWay, ListenError, ModelError, TxlbError
+from txlb.errors import (
+    ChangeStopped,
+    ChangeUnderWay,
+    ListenError,
+    ModelError,
+    TxlbError,
+    UnknownName,
+)
 from txlb.manager import _reconcile
 from txlb.model import HealthCheck, Listener, Plan, ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import EventKind
 
 
 @implementer(IReactorFromThreads)
@@ -186,6 +195,11 @@ class LineTests(SynchronousTestCase):
         self.assertEqual((len(self.began), self.line.busy), (1, False))
 
 
+SETTING = EventKind.SETTING_CHANGED
+
+#: Settings that are not those of a scheduler.
+BAD: dict[str, Any] = {"maxQueue": 3}
+
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
 
 FILE = """\
@@ -286,6 +300,30 @@ class InSlicesTests(ServiceCase):
         self.successResultOf(change)
         self.assertEqual(seen, [["web", "mail"], ["web"], ["web", "news"]])
         self.assertEqual(list(self.manager.services), ["web", "news"])
+
+    def test_scheduler(self) -> None:
+        """
+        A policy for many hosts gets them in slices, and other changes are refused until it is
+        used.
+        """
+        group = self.manager.getGroup("web", "main")
+        change = self.lbs.setScheduler("web", "main", "p2c", choices=3)
+        (event, setting) = self.successResultOf(change)
+        self.assertEqual((event.kind, setting.kind), (EventKind.SCHEDULER_CHANGED, SETTING))
+        self.patch(balancer, "HOSTS_AT_ONCE", 1)
+        pool = self.manager.getPool("web")
+        with self.manager.by("uid:1"):
+            change = self.lbs.setScheduler("web", "main", "weightr")
+        while self.goesOn(not change.called):
+            self.assertRaises(ChangeUnderWay, self.manager.setWeight, "web", "main", "h0", 7)
+            self.assertEqual(self.manager.getGroup("web", "main").scheduler, pool.scheduler.name)
+            self.turn()
+        self.assertEqual([each.by for each in self.successResultOf(change)], ["uid:1"])
+        self.assertEqual(pool.scheduler.name, "weightr")
+        self.assertEqual(self.manager.getGroup("web", "main").choices, 3)
+        self.assertEqual(group.hosts, self.manager.getGroup("web", "main").hosts)
+        for name, word, more in (("main", "best", {}), ("none", "p2c", {}), ("main", "p2c", BAD)):
+            self.failureResultOf(self.lbs.setScheduler("web", name, word, **more), UnknownName)
 
     def many(self, count: int = 6) -> list[ProxyService]:
         """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from txlb.deadlines import Deadlines
     from txlb.interfaces import IClones
     from txlb.model import Plan
+    from txlb.pool import Event
 
 #: Seconds that an answer to C{events} may be waited for at most.
 MAX_WAIT = 60.0
@@ -255,6 +256,16 @@ def _setDefaultCheck(target: Target, check: str, settings: Mapping[str, object])
     return rows.eventRows(target.balancer.manager.setDefaultCheck(made))
 
 
+def _setScheduler(
+    target: Target, service: str, group: str, scheduler: str, settings: Mapping[str, object]
+) -> Deferred[Iterable[Row]]:
+    given = readSettings("scheduler", settings)
+    done: Deferred[Iterable[Event]] = target.balancer.setScheduler(
+        service, group, scheduler, **given
+    )
+    return done.addCallback(rows.eventRows)
+
+
 def _switchGroup(target: Target, service: str, group: str) -> Iterable[Row]:
     manager = target.balancer.manager
     enabled = manager.getService(service).enabledGroup.name
@@ -284,6 +295,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "delHost": _delHost,
     "setCheck": _setCheck,
     "setDefaultCheck": _setDefaultCheck,
+    "setScheduler": _setScheduler,
     "switchGroup": _switchGroup,
     "switchPort": _switchPort,
 }

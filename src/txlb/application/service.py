@@ -62,6 +62,9 @@ _SETTINGS = settingsOf(ManagerSettings)
 #: A text that is neither a port nor a part of an address.
 _WORD = re.compile(r"[^:/\[\]]*\Z")
 
+#: A policy gets so many hosts at once, in about 5 ms.
+HOSTS_AT_ONCE = 1000
+
 _NO_FILE = "this balancer was not made from a configuration file"
 
 
@@ -270,6 +273,27 @@ class LoadBalancedService(MultiService):
         if made is not None:
             made = self.health.verified(made)
         return self.manager.setCheck(serviceName, groupName, made, proxiedName)
+
+    def setScheduler(
+        self, serviceName: str, groupName: str, lbType: str, **settings: Any
+    ) -> Deferred[tuple[Event, ...]]:
+        """
+        Let a group choose by another policy, live. A policy gets thousands of hosts in
+        slices, between which clients are served; see L{applyInSlices}. Otherwise this does
+        the same as L{txlb.manager.ProxyManager.setScheduler}, before it returns.
+
+        @return: fires with the events that it caused, and fails as these do.
+        """
+        return Deferred.fromCoroutine(self._setScheduler(serviceName, groupName, lbType, settings))
+
+    async def _setScheduler(
+        self, serviceName: str, groupName: str, lbType: str, settings: dict[str, Any]
+    ) -> tuple[Event, ...]:
+        manager = self.manager
+        if len(manager.getGroup(serviceName, groupName).hosts) <= HOSTS_AT_ONCE:
+            return manager.setScheduler(serviceName, groupName, lbType, **settings)
+        wanted = manager.withScheduler(serviceName, groupName, lbType, **settings)
+        return await self.applyInSlices(wanted)
 
     # Changing everything
 

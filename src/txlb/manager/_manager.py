@@ -450,11 +450,25 @@ class ProxyManager:
             many hosts.
         @raise UnknownName: there is no such service, group, policy or setting.
         """
+        wanted = self.withScheduler(serviceName, groupName, lbType, **settings)
+        return self._reconciler.reconcile(wanted)
+
+    def withScheduler(
+        self, serviceName: str, groupName: str, lbType: str, **settings: Any
+    ) -> tuple[ProxyService, ...]:
+        """
+        Return all services as L{setScheduler} would make them. Nothing is changed.
+
+        @raise ModelError: as there.
+        @raise UnknownName: as there.
+        """
         group = self.getGroup(serviceName, groupName)
         for name in settings:
             if name not in SCHEDULER_SETTINGS:
                 raise UnknownName("setting of schedulers", name, SCHEDULER_SETTINGS)
-        return self._withGroup(serviceName, replace(group, scheduler=lbType, **settings))
+        service = self.getService(serviceName)
+        wanted = service.withGroup(replace(group, scheduler=lbType, **settings))
+        return tuple(wanted if each is service else each for each in self.services.values())
 
     def switchGroup(
         self, serviceName: str, oldGroupName: str, newGroupName: str
