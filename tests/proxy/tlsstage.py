@@ -4,6 +4,7 @@ The stage for tests of relays with TLS: the far ends of C{txlb.testing}, with TL
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import socket
@@ -149,7 +150,9 @@ class TLSStream(Stream):
     def close(self) -> None:
         if self.sock.fileno() >= 0:
             if self.ready and not self.wasReset:
-                self.finish()
+                with contextlib.suppress(SSL.Error):
+                    self.tls.shutdown()
+                self._flush()
             self.sock.close()
 
 

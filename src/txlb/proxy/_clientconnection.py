@@ -11,6 +11,7 @@ from typing import Any
 from txlb.connecting import hostOf
 from txlb.model import Listener, plainHost
 from txlb.proxy._acceptedclient import AcceptedClient
+from txlb.proxy._securedclient import SecuredClient
 from txlb.wire import Done
 
 
@@ -19,7 +20,7 @@ class ClientConnection:
     A connection of a client, from the accept until a relay has it. The listener makes it,
     the frontend looks for a host by it, and the relay takes its socket.
 
-    It costs one object of five values. Everything else is computed when it is asked for.
+    It costs one object of six values. Everything else is computed when it is asked for.
 
     @param fd: the descriptor of its socket, which belongs to the part that has the
         connection; -1 if the reactor has accepted it.
@@ -27,10 +28,11 @@ class ClientConnection:
     @param listener: the listener that has accepted it, as it was configured then.
     @param accepted: the client, if the reactor has accepted it.
 
+    @ivar secured: its TLS handshake, if the fast relay has done one.
     @ivar found: what its preface told; L{None} if it has no preface, or before that is read.
     """
 
-    __slots__ = ("accepted", "fd", "found", "listener", "peer")
+    __slots__ = ("accepted", "fd", "found", "listener", "peer", "secured")
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class ClientConnection:
         self.listener = listener
         self.accepted = accepted
         self.found: Done | None = None
+        self.secured: SecuredClient | None = None
 
     @property
     def isUNIX(self) -> bool:
@@ -133,5 +136,7 @@ class ClientConnection:
         """
         if self.accepted is not None:
             self.accepted.close()
+        elif self.secured is not None:
+            self.secured.refuse()
         else:
             os.close(self.fd)

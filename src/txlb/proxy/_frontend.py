@@ -30,8 +30,9 @@ from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._relays import Relays
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
-from txlb.proxy.fast import Loop
+from txlb.proxy.fast import Loop, whyNotTLS
 from txlb.tls import TLSStore
+from txlb.tls import settingsOf as tlsSettingsOf
 from txlb.wire import Done, Reject
 
 _log = Logger()
@@ -141,8 +142,6 @@ class Frontend:
         self.frontendOf: Callable[[str], Frontend | None] = _noOther
         self._tls = TLSStore() if tls is None else tls
         self.relays = Relays(reactor, deadlines, self.relayed, table, makeEndpoint, self._tls)
-        # The settings of a group that were looked at last, and whether it has TLS.
-        self._seen: tuple[object, bool] = (None, False)
         self._handshakes = Handshakes(deadlines, self._secured, self._notSecured)
         self.configure(loop)
         self._follow()
@@ -156,6 +155,9 @@ class Frontend:
         service = self._service
         self._limits = DialLimits(service.connectTimeout, service.dialTimeout, service.retries)
         if service.relay == PortableRelay.name:
+            loop = None
+        elif loop is not None and any(tlsSettingsOf([service])) and whyNotTLS() is not None:
+            # The portable relay has TLS by other calls.
             loop = None
         self.relays.configure(loop, Timeouts(service.idleTimeout, service.finTimeout))
 
@@ -451,18 +453,7 @@ class Frontend:
         # Most hosts want none, and a call is saved.
         settings = pool.settings
         header = b"" if settings.sendProxy is None else headerFor(client, settings)
-        relay = self.relays.portable if self._speaksTLS(pool) else self.relays.of(client)
-        relay.start(client, step, toHost, header=header)
-
-    def _speaksTLS(self, pool: HostPool) -> bool:
-        """
-        Tell whether TLS is spoken to a host of a pool. The portable relay does that.
-        """
-        settings = pool.settings
-        if settings is not self._seen[0]:
-            hosts = any(each.tls is not None for each in settings.hosts)
-            self._seen = settings, hosts or settings.tls is not None
-        return self._seen[1]
+        self.relays.of(client).start(client, step, toHost, header=header)
 
     def relayed(self, result: Relayed) -> None:
         """

@@ -20,7 +20,8 @@ from txlb.proxy._portablehandshake import PortableHandshake
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._stepqueue import StepQueue
-from txlb.proxy.fast import FastRelay, Loop
+from txlb.proxy.fast import FastRelay, Loop, whyNotTLS
+from txlb.proxy.fast._clienthandshake import ClientHandshake
 from txlb.tls import ServerContexts, TLSStore
 
 
@@ -61,6 +62,7 @@ class Relays:
         self._timeouts = Timeouts()
         self.byName: dict[str, FastRelay | PortableRelay] = {}
         self._steps = StepQueue(deadlines)
+        self._loop: Loop | None = None
 
     def configure(self, loop: Loop | None, timeouts: Timeouts) -> None:
         """
@@ -69,6 +71,7 @@ class Relays:
         @param loop: where the fast relay runs; L{None} for the portable one.
         """
         self._timeouts = timeouts
+        self._loop = loop
         for each in self.byName.values():
             each.timeouts = timeouts
         self.usual = self.portable if loop is None else self._fastOn(loop)
@@ -103,6 +106,9 @@ class Relays:
         Choose the relay of a connection. A client that the reactor has accepted has no
         descriptor for the fast relay.
         """
+        if client.secured is not None and self.usual.name != FastRelay.name:
+            # The service was given another relay during the handshake.
+            return self.byName[FastRelay.name]
         return self.usual if client.accepted is None else self.portable
 
     def handshake(
@@ -120,6 +126,10 @@ class Relays:
         @param done: is called when it is done; the client can be given to L{of} then.
         @param failed: is called with the reason if it has failed; the connection is closed.
         """
+        if self._loop is not None and client.accepted is None and whyNotTLS() is None:
+            inLoop = ClientHandshake(self._loop, client, contexts, done, failed)
+            inLoop.start()
+            return inLoop
         handshake = PortableHandshake(client, contexts, self._reactor, self._steps, done, failed)
         handshake.start()
         return handshake

@@ -28,6 +28,10 @@ can watch a descriptor.
   - C{LastBytes} (C{_lastbytes.py}) takes over a connection if one of its sockets has failed. It
     delivers the bytes that the failed end had sent, and then resets the other end.
   - A C{Connection} (C{_connection.py}) owns the search, then both ends, and the lease.
+  - With TLS on one side or on both, both ends are of another kind (C{_secureends.py}). They move
+    bytes through a buffer that all connections share, and don't splice. A C{Handshake}
+    (C{_handshake.py}) comes before that: one step a turn, in the queue of bulk. C{_tlscalls.py}
+    calls OpenSSL directly.
   - A C{Wheel} (C{_wheel.py}) holds the deadlines of all connections. Each connection is in one
     slot, and is asked when that slot begins. A connection that ends before costs no timer.
 
@@ -51,5 +55,6 @@ Rules on which the code relies:
 
 from txlb.proxy.fast._loop import Loop
 from txlb.proxy.fast._relay import FastRelay, whyNot
+from txlb.proxy.fast._tlscalls import whyNot as whyNotTLS
 
-__all__ = ["FastRelay", "Loop", "whyNot"]
+__all__ = ["FastRelay", "Loop", "whyNot", "whyNotTLS"]

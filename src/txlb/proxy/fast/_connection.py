@@ -20,11 +20,14 @@ from txlb.proxy.fast._firstbytes import FirstBytes
 from txlb.proxy.fast._lastbytes import LastBytes
 from txlb.proxy.fast._loop import EDGES, READ_EDGES
 from txlb.proxy.fast._search import Relay, Search, trackedConnection
+from txlb.proxy.fast._secureends import PlainEnd, TLSEnd
 from txlb.proxy.fast._unixend import UNIXEnd
 
 if TYPE_CHECKING:
     from txlb.proxy._connectiontable import TrackedConnection
     from txlb.proxy._results import Timeouts
+    from txlb.proxy._securedclient import SecuredClient
+    from txlb.proxy.fast._hosthandshake import HostHandshake
     from txlb.proxy.fast._wheel import Slot
 
 #: The value of C{SO_LINGER} with which close(2) sends a reset: on, and zero seconds.
@@ -41,6 +44,7 @@ class Connection:
     It owns a L{Search} until a host is found, then two ends, and L{LastBytes} once one of
     them has failed.
 
+    @ivar header: bytes that go to the host before anything else.
     @ivar dial: the pool's record of the search.
     @ivar lease: the claim on the host that was found; there is none before.
     @ivar begun: whether a host was found.
@@ -53,6 +57,7 @@ class Connection:
     __slots__ = (
         "_askAt",
         "_client",
+        "_clientSecured",
         "_first",
         "_host",
         "_lastBytes",
@@ -61,6 +66,7 @@ class Connection:
         "_tracked",
         "begun",
         "dial",
+        "header",
         "lastMoved",
         "lease",
         "loop",
@@ -79,12 +85,21 @@ class Connection:
         dial: Dial,
         first: FirstBytes | None = None,
         isUNIX: bool = False,
+        header: bytes = b"",
+        secured: SecuredClient | None = None,
     ) -> None:
         self._relay = relay
         self.loop = relay.loop
         self.dial = dial
-        self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
-        set_blocking(clientFd, False)
+        self.header = header
+        self._client: End
+        if secured is not None:
+            # The loop watches it already.
+            self._client = TLSEnd(self, clientFd, True, None, secured.parts)
+        else:
+            self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
+            set_blocking(clientFd, False)
+        self._clientSecured = secured
         self.search: Search | None = Search(self, relay)
         self._tracked: TrackedConnection | None = None
         self.slot: Slot | None = None
@@ -102,11 +117,19 @@ class Connection:
         self._close(Relayed(self.dial, gaveUp=gaveUp))
 
     def found(
-        self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
+        self,
+        attempt: Attempt,
+        sock: _socket.socket,
+        event: int,
+        tracked: TrackedConnection | None,
+        secured: HostHandshake | None = None,
     ) -> None:
         loop, client = self.loop, self._client
-        makeEnd = UNIXEnd if sock.family == socket.AF_UNIX else End
-        host = self._host = makeEnd(self, sock.fileno(), False, sock)
+        if secured is None and self._clientSecured is None:
+            makeEnd = UNIXEnd if sock.family == socket.AF_UNIX else End
+            host = self._host = makeEnd(self, sock.fileno(), False, sock)
+        else:
+            client, host = self._secureEnds(sock, secured)
         client.peer, host.peer = host, client
         self._onTheWay = 0
         # It may be the reactor's turn, and not the loop's.
@@ -125,30 +148,69 @@ class Connection:
         idle = self._relay.timeouts.idle
         if idle and now + idle < self._askAt:
             self.askBy(now + idle)
+        if self.header and secured is None:
+            toHost = b"" if self._first is None else self._first.toHost
+            toClient = b"" if self._first is None else self._first.toClient
+            self._first = FirstBytes(self.header + toHost, toClient)
         if self._first is not None:
             self._sendFirst(self._first, client, host)
         # Bytes that the client sent early are there already. The loop watches it after that,
         # which saves an event.
         client.pump()
         if not self.over:
-            client.hearsOut = client.blocked = client.unsent is not None
-            loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
+            if self._clientSecured is None:
+                client.hearsOut = client.blocked = client.unsent is not None
+                loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
             if event & READ:
                 host.event(event & ~select.EPOLLOUT)
-        elif self._lastBytes is not None:
+        elif self._lastBytes is not None and self._clientSecured is None:
             # One of the two has failed meanwhile.
             loop.watch(client.fd, self._lastBytes.handlerOf(client), EDGES)
+
+    def _secureEnds(
+        self, sock: _socket.socket, secured: HostHandshake | None
+    ) -> tuple[PlainEnd, PlainEnd]:
+        """
+        Make the ends of a connection with TLS.
+
+        @param secured: the handshake of the host; L{None} if no TLS is spoken to it.
+        """
+        host: PlainEnd
+        if secured is None:
+            host = PlainEnd(self, sock.fileno(), False, sock)
+        else:
+            host = TLSEnd(self, sock.fileno(), False, sock, secured.parts, secured.over)
+            host.unsent, host.last = secured.unsent, host.last or secured.last
+            host.blocked = host.unsent is not None
+        self._host = host
+        before, clientSecured = self._client, self._clientSecured
+        if clientSecured is None:
+            client = PlainEnd(self, before.fd, True, before.socket())
+        else:
+            assert isinstance(before, TLSEnd)  # noqa: S101 - it was made so
+            client = before
+            client.unsent, client.last = clientSecured.unsent, client.last or clientSecured.last
+            if client.unsent is not None:
+                client.hearsOut = client.blocked = True
+            self.loop.handle(client.fd, client.event)
+        self._client = client
+        return client, host
 
     def _sendFirst(self, first: FirstBytes, client: End, host: End) -> None:
         # Both ends have their first bytes before any are written: if one of them has failed,
         # the bytes that it had sent come after the first bytes.
-        client.unsent = first.toClient or None
-        host.unsent = first.toHost or None
+        for end, data in ((client, first.toClient), (host, first.toHost)):
+            if isinstance(end, PlainEnd):
+                end.begin(data)
+            else:
+                end.unsent = data or None
         client.flush()
         if not self.over:
             host.flush()
             if host.unsent is not None:
                 host.hearOut()
+        if not self.over and client.unsent is not None and isinstance(client, PlainEnd):
+            client.hearOut()
 
     # While it lasts
 
@@ -351,6 +413,8 @@ class Connection:
         if self.slot is not None:
             loop.wheel.remove(self)
         loop.closeSoon(self)
+        if not self.begun and isinstance(client, TLSEnd):
+            client.leave()
         if self.begun:
             host = self._host
             loop.handle(host.fd, None)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from txlb.pool import Outcome
 from txlb.proxy._sockets import bytesOnTheWay
 from txlb.proxy.fast import _bulk
+from txlb.proxy.fast._secureends import PlainEnd, takeLast
 
 if TYPE_CHECKING:
     from txlb.proxy._results import Timeouts
@@ -188,7 +189,7 @@ class LastBytes:
         if self._left:
             count = os.write(target.fd, self._left)
             self._left = self._left[count:]
-            connection.moved(source, count)
+            self._moved(count)
             if self._left:
                 target.hearOut()
                 return False
@@ -200,6 +201,15 @@ class LastBytes:
             connection.moved(source, count)
         return True
 
+    def _moved(self, count: int) -> None:
+        """
+        Take note of bytes that were written to the target. With TLS they were counted before.
+        """
+        if isinstance(self._source, PlainEnd):
+            self._connection.lastMoved = self._connection.loop.now
+        else:
+            self._connection.moved(self._source, count)
+
     def _take(self) -> bool:
         """
         Read the next bytes.
@@ -210,7 +220,7 @@ class LastBytes:
         if source.pipe is not None:
             source.leavePipe()
         try:
-            self._left = os.read(source.fd, CHUNK)
+            self._left = takeLast(source, CHUNK)
         except BlockingIOError:
             # The peer of a UNIX socket may have shut down reading, and still send. A TCP socket
             # that has failed gives all its bytes, and then an end or an error.

@@ -74,10 +74,15 @@ class FastRelay(BaseRelay):
         toClient: bytes = b"",
         header: bytes = b"",
     ) -> None:
-        toHost = header + toHost
         first = FirstBytes(toHost, toClient) if toHost or toClient else None
         connection = Connection(
-            self, client.fd, attempt.dial, first, not isinstance(client.peer, tuple)
+            self,
+            client.fd,
+            attempt.dial,
+            first,
+            not isinstance(client.peer, tuple),
+            header,
+            client.secured,
         )
         self._connections.add(connection)
         search = connection.search

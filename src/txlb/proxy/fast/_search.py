@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
 from txlb.connecting import RESET_SINCE
+from txlb.errors import CertificateError
 from txlb.pool import (
     Attempt,
     Dial,
@@ -23,6 +24,7 @@ from txlb.pool import (
     Step,
 )
 from txlb.proxy._clientwait import ClientWait
+from txlb.proxy.fast._hosthandshake import HostHandshake
 from txlb.proxy.fast._race import (
     CONNECTED_TO_ITSELF,
     FAILED,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from txlb.proxy._connectiontable import ConnectionTable, TrackedConnection
     from txlb.proxy._results import Relayed, Timeouts
     from txlb.proxy.fast._loop import Loop
+    from txlb.tls import ClientContext
 
 
 class Relay(Protocol):
@@ -46,6 +49,12 @@ class Relay(Protocol):
     loop: Loop
     table: ConnectionTable
     targets: Targets
+
+    def hostContext(self, attempt: Attempt) -> ClientContext | None:
+        """
+        Return the context for TLS to the host of an attempt; L{None} if none is spoken.
+        """
+
     timeouts: Timeouts
 
     def finished(self, connection: Any, result: Relayed) -> None:
@@ -57,9 +66,12 @@ class Relay(Protocol):
 class Seeker(Protocol):
     """
     The owner of a search: the connection of a client that has no host yet.
+
+    @ivar header: bytes that go to the host before TLS.
     """
 
     dial: Dial
+    header: bytes
 
     def clientSocket(self) -> _socket.socket:
         """
@@ -73,7 +85,12 @@ class Seeker(Protocol):
         """
 
     def found(
-        self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
+        self,
+        attempt: Attempt,
+        sock: _socket.socket,
+        event: int,
+        tracked: TrackedConnection | None,
+        secured: HostHandshake | None = None,
     ) -> None:
         """
         Take the host that was found. The search is over.
@@ -82,6 +99,7 @@ class Seeker(Protocol):
         @param event: the event of the loop that told it; 0 if the loop does not watch the
             socket yet.
         @param tracked: its entry in the table of connections; L{None} for none.
+        @param secured: its TLS handshake, which is done; L{None} if no TLS is spoken to it.
         """
 
     def hostBroke(self) -> None:
@@ -111,7 +129,16 @@ class Search:
     @ivar attempt: the host that is being connected to; L{None} for none.
     """
 
-    __slots__ = ("_client", "_race", "_relay", "_sock", "_tracked", "_wait", "attempt")
+    __slots__ = (
+        "_client",
+        "_handshake",
+        "_race",
+        "_relay",
+        "_sock",
+        "_tracked",
+        "_wait",
+        "attempt",
+    )
 
     def __init__(self, client: Seeker, relay: Relay) -> None:
         self._client = client
@@ -122,6 +149,7 @@ class Search:
         self._tracked: TrackedConnection | None = None
         self._race: AddressRace | None = None
         self._wait: ClientWait | None = None
+        self._handshake: HostHandshake | None = None
 
     def run(self, step: Step) -> None:
         """
@@ -186,8 +214,7 @@ class Search:
         if target.near:
             if target.isUNIX:
                 # A UNIX socket is connected by now, or connect() has failed.
-                self._client.found(attempt, sock, 0, self._tracked)
-                return None
+                return self._found(attempt, sock, 0)
             return self._ask(attempt, sock, target)
         if len(attempt.lease.host.addresses) == 1:
             relay.loop.watch(sock.fileno(), self.connecting)
@@ -210,17 +237,59 @@ class Search:
             return None
         except OSError as error:
             if error.errno in RESET_SINCE:
-                self._client.found(attempt, sock, 0, self._tracked)
-                self._client.hostBroke()
-                return None
+                failure = self._found(attempt, sock, 0)
+                if failure is None and self._handshake is None:
+                    self._client.hostBroke()
+                return failure
             self._dropHost()
             failure = self.targets.failed(target, error.errno or 0)
             return self._elsewhere(attempt, failure)
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
             return self._elsewhere(attempt, CONNECTED_TO_ITSELF)
-        self._client.found(attempt, sock, 0, self._tracked)
+        return self._found(attempt, sock, 0)
+
+    def _found(self, attempt: Attempt, sock: _socket.socket, event: int) -> Failure | None:
+        """
+        Take a host that was reached. If TLS is spoken to it the handshake comes first, within
+        the time of the attempt.
+
+        @param event: the event of the loop that told it; 0 if the loop does not watch it yet.
+        @return: why it can't be used, if that is known.
+        """
+        try:
+            context = self._relay.hostContext(attempt)
+        except CertificateError as error:
+            self._dropHost()
+            return Failure(FailureKind.UNREACHABLE, str(error))
+        if context is None:
+            self._client.found(attempt, sock, event, self._tracked)
+            return None
+        self._sock = sock
+        self._handshake = HostHandshake(
+            self.loop, sock, context, attempt, self._secured, self._notSecured
+        )
+        self._client.askNoLaterThan(attempt.deadline)
+        self._handshake.start(self._client.header, bool(event))
         return None
+
+    def _secured(self) -> None:
+        """
+        Go on, as the handshake with the host is done.
+        """
+        attempt, sock, handshake = self.attempt, self._sock, self._handshake
+        if attempt is not None and sock is not None:
+            event = select.EPOLLIN | select.EPOLLOUT
+            self._client.found(attempt, sock, event, self._tracked, handshake)
+
+    def _notSecured(self, reason: str) -> None:
+        """
+        Go on to the next host, as the handshake with this one has failed.
+        """
+        attempt = self.attempt
+        if attempt is not None:
+            detail = f"the TLS handshake failed: {reason}"
+            self._failed(attempt, Failure(FailureKind.UNREACHABLE, detail))
 
     def _raceFrom(self, attempt: Attempt, sock: _socket.socket, target: Target) -> None:
         """
@@ -260,8 +329,9 @@ class Search:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number in RESET_SINCE:
                 # The bytes that the host had sent can still be read.
-                self._client.found(attempt, sock, select.EPOLLOUT, self._tracked)
-                self._client.hostBroke()
+                self._take(attempt, sock, select.EPOLLOUT)
+                if self._handshake is None:
+                    self._client.hostBroke()
                 return
             if number or not event & select.EPOLLOUT:
                 self._failed(attempt, targets.failed(target, number or errno.ECONNREFUSED))
@@ -269,7 +339,15 @@ class Search:
         if target.mayBeItself and isSelfConnected(sock):
             self._failed(attempt, CONNECTED_TO_ITSELF)
             return
-        self._client.found(attempt, sock, event, self._tracked)
+        self._take(attempt, sock, event)
+
+    def _take(self, attempt: Attempt, sock: _socket.socket, event: int) -> None:
+        """
+        Take a host that was reached, and go on to the next one if it can't be used.
+        """
+        failure = self._found(attempt, sock, event)
+        if failure is not None:
+            self._failed(attempt, failure)
 
     def deadlinePassed(self, now: float) -> float | None:
         """
@@ -286,7 +364,10 @@ class Search:
         if now < deadline:
             return deadline
         self.loop.now = now
-        self._failed(attempt, Failure(FailureKind.TIMEOUT, "no answer in time"))
+        reason = "no answer in time"
+        if self._handshake is not None:
+            reason = "no end of the TLS handshake in time"
+        self._failed(attempt, Failure(FailureKind.TIMEOUT, reason))
         return None
 
     def _failed(self, attempt: Attempt, failure: Failure) -> None:
@@ -324,14 +405,17 @@ class Search:
         self, attempt: Attempt, sock: _socket.socket, event: int, tracked: TrackedConnection | None
     ) -> None:
         self._race = None
-        self._client.found(attempt, sock, event, tracked)
+        self._tracked = tracked
+        self._take(attempt, sock, event)
 
     def raceLost(self, attempt: Attempt, failure: Failure) -> None:
         self._race = None
         self._failed(attempt, failure)
 
     def hostBroke(self) -> None:
-        self._client.hostBroke()
+        # A handshake notices it.
+        if self._handshake is None:
+            self._client.hostBroke()
 
     def breakDown(self) -> None:
         """
@@ -402,6 +486,9 @@ class Search:
         """
         Close the socket of a host that could not be reached.
         """
+        if self._handshake is not None:
+            self._handshake.stop()
+            self._handshake = None
         sock, self._sock = self._sock, None
         if sock is None:
             return

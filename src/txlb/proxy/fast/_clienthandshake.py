@@ -1,0 +1,150 @@
+"""
+The TLS handshake of a client in the loop.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from OpenSSL import SSL
+
+from txlb.proxy._serverhello import ServerHello
+from txlb.proxy.fast._handshake import Handshake
+from txlb.proxy.fast._loop import READ_EDGES
+
+if TYPE_CHECKING:
+    from txlb.proxy._clientconnection import ClientConnection
+    from txlb.proxy.fast._loop import Loop
+    from txlb.proxy.fast._tlscalls import Parts
+    from txlb.tls import ServerContexts
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+class ClientHandshake:
+    """
+    The handshake of one client. Owned by the L{Handshakes<txlb.proxy._handshakes.Handshakes>} of
+    its service. When it is done the client has it, for the relay that takes the client.
+
+    @param client: the connection. Its socket belongs to the handshake until that is done.
+    @param done: is called when it is done.
+    @param failed: is called with the reason if it has failed; the socket is closed.
+    """
+
+    __slots__ = ("_client", "_done", "_failed", "_handshake", "_hello", "_loop")
+
+    def __init__(
+        self,
+        loop: Loop,
+        client: ClientConnection,
+        contexts: ServerContexts,
+        done: Callable[[], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._loop = loop
+        self._client = client
+        self._hello = ServerHello(contexts)
+        self._done = done
+        self._failed = failed
+        os.set_blocking(client.fd, False)
+        self._handshake = Handshake(
+            loop, client.fd, self._begin, self._shaken, self._notShaken, client.leftover
+        )
+
+    def start(self) -> None:
+        """
+        Begin.
+        """
+        handshake = self._handshake
+        self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
+        handshake.queue()
+
+    def _begin(self, data: bytes) -> SSL.Connection | None:
+        if not data:
+            return None
+        chosen = self._hello.feed(data)
+        if chosen is None:
+            return None
+        connection = SSL.Connection(chosen.context, None)
+        connection.set_accept_state()
+        connection.bio_write(self._hello.data)
+        return connection
+
+    def _shaken(self) -> None:
+        # Until it has a host the socket is not read.
+        self._loop.handle(self._handshake.fd, self._note)
+        self._client.secured = self
+        self._done()
+
+    def _note(self, event: int) -> None:
+        self._handshake.last = self._handshake.last or bool(event & ~1)
+
+    def _notShaken(self, reason: str, last: bytes) -> None:
+        if last:
+            try:
+                os.write(self._handshake.fd, last)
+            except OSError:
+                # It is gone.
+                pass
+        self._close()
+        self._failed(reason)
+
+    def _close(self) -> None:
+        self._loop.handle(self._handshake.fd, None)
+        self._loop.closeSoon(self)
+
+    def close(self) -> None:
+        """
+        Close the socket; the loop calls this at the end of a batch.
+        """
+        os.close(self._handshake.fd)
+
+    def abandon(self) -> None:
+        """
+        End it, and reset the connection.
+        """
+        self._handshake.stop()
+        sock = socket.socket(fileno=self._handshake.fd)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        sock.detach()
+        self._close()
+
+    def refuse(self) -> None:
+        """
+        Close the connection of a client that gets no host, in good order.
+        """
+        parts = self.parts
+        parts.connection.shutdown()
+        try:
+            os.write(self._handshake.fd, parts.connection.bio_read(4096))
+        except (OSError, SSL.Error):
+            # It is gone.
+            pass
+        self._close()
+
+    @property
+    def parts(self) -> Parts:
+        """
+        The TLS side.
+        """
+        parts = self._handshake.parts
+        assert parts is not None  # noqa: S101 - it is asked for after the handshake
+        return parts
+
+    @property
+    def unsent(self) -> bytes | None:
+        """
+        Bytes that the socket has not taken yet; L{None} for none.
+        """
+        return self._handshake.unsent
+
+    @property
+    def last(self) -> bool:
+        """
+        Whether the client has finished or failed meanwhile.
+        """
+        return self._handshake.last

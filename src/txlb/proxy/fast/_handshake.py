@@ -1,0 +1,211 @@
+"""
+TLS handshakes in the loop.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from os import readv, write
+from typing import TYPE_CHECKING
+
+from OpenSSL import SSL
+
+from txlb.proxy._tlstransport import HandshakeRefused
+from txlb.proxy.fast import _tlscalls as tls
+from txlb.proxy.fast._tlscalls import Parts
+from txlb.tls import reasonOf, whyRefused
+
+if TYPE_CHECKING:
+    from txlb.proxy.fast._loop import Loop
+
+_INTO = (tls.wireView[: tls.READ],)
+
+#: The peer has finished or failed.
+GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Handshake:
+    """
+    One TLS handshake on a socket that the loop watches. A step is one call of OpenSSL, which
+    takes 0.1 to 0.5 ms, and waits for its turn in the loop's queue. So handshakes take no more
+    than the queue's budget of a turn, and small traffic goes first.
+
+    Its owner watches the socket, and closes it.
+
+    @param begin: is called with the bytes of the peer that have come since the last call; it
+        returns the TLS side, which was given all of them, or L{None} if more are needed. It may
+        raise L{HandshakeRefused}.
+    @param done: is called when it is done.
+    @param failed: is called with the reason, and with bytes to send before the socket is
+        closed.
+
+    @ivar parts: the TLS side, once there is one.
+    @ivar last: whether the peer has finished or failed.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_done",
+        "_failed",
+        "_first",
+        "_loop",
+        "_over",
+        "_unsent",
+        "fd",
+        "last",
+        "parts",
+        "queued",
+    )
+
+    def __init__(
+        self,
+        loop: Loop,
+        fd: int,
+        begin: Callable[[bytes], SSL.Connection | None],
+        done: Callable[[], object],
+        failed: Callable[[str, bytes], object],
+        first: bytes = b"",
+    ) -> None:
+        self._loop = loop
+        self.fd = fd
+        self._begin = begin
+        self._done = done
+        self._failed = failed
+        self._first = first
+        self._unsent = b""
+        self.parts: Parts | None = None
+        self.last = self.queued = self._over = False
+
+    def send(self, data: bytes) -> None:
+        """
+        Send bytes before TLS.
+        """
+        self._write(data)
+
+    def event(self, event: int) -> None:
+        """
+        Take an event of the loop.
+        """
+        if event & GONE:
+            self.last = True
+        self.queue()
+
+    def queue(self) -> None:
+        """
+        Have a step done in its turn.
+        """
+        self._loop.queueBulk(self)
+
+    def stop(self) -> None:
+        """
+        Do no more steps, and call nothing back.
+        """
+        self._over = True
+
+    def moveBulk(self) -> None:
+        """
+        Do a step; the loop calls this.
+        """
+        if self._over:
+            return
+        try:
+            if self._unsent:
+                unsent, self._unsent = self._unsent, b""
+                self._write(unsent)
+            if self._step():
+                self._over = True
+                self._done()
+        except HandshakeRefused as refused:
+            self._fail(str(refused), refused.alert)
+        except SSL.Error as error:
+            self._fail(reasonOf(error))
+        except OSError as error:
+            self._fail(error.strerror or str(error))
+
+    def _fail(self, reason: str, last: bytes = b"") -> None:
+        if not self._over:
+            self._over = True
+            self._failed(reason, last)
+
+    def breakDown(self) -> None:
+        """
+        End, as a step raised.
+        """
+        self._fail("a step of the handshake broke")
+
+    def _step(self) -> bool:
+        """
+        Read what has come, and go on.
+
+        @return: whether it is done.
+        """
+        data, ended = self._take()
+        if self.parts is None:
+            connection = self._begin(data)
+            if connection is not None:
+                self.parts = Parts(connection)
+        elif data:
+            self.parts.connection.bio_write(data)
+        if self.parts is not None and self._shake(self.parts):
+            return True
+        if ended:
+            raise HandshakeRefused("the connection ended during the handshake")
+        if data:
+            # More may have come, which no event tells again.
+            self.queue()
+        return False
+
+    def _shake(self, parts: Parts) -> bool:
+        """
+        Do a step of OpenSSL's.
+        """
+        result = tls.doHandshake(parts.ssl)
+        if result == 1:
+            self._drain(parts)
+            return True
+        if tls.getError(parts.ssl, result) != tls.WANT_READ:
+            said = tls.whyFailed()
+            reason = whyRefused(parts.connection) or said
+            self._drain(parts)
+            raise HandshakeRefused(reason)
+        self._drain(parts)
+        return False
+
+    def _take(self) -> tuple[bytes, bool]:
+        """
+        Read what has come.
+
+        @return: the bytes, and whether the peer has sent all.
+        """
+        data, self._first = self._first, b""
+        if data:
+            return data, False
+        try:
+            count = readv(self.fd, _INTO)
+        except BlockingIOError:
+            return b"", False
+        return bytes(tls.wireView[:count]), not count
+
+    def _drain(self, parts: Parts) -> None:
+        while (count := tls.readBIO(parts.outOf, tls.wire, tls.WIRE)) > 0:
+            self._write(bytes(tls.wireView[:count]))
+
+    def _write(self, data: bytes) -> None:
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = write(self.fd, data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._unsent = data[sent:]
+            self._loop.watchAll(self.fd)
+
+    @property
+    def unsent(self) -> bytes | None:
+        """
+        Bytes that the socket has not taken yet; L{None} for none.
+        """
+        return self._unsent or None

@@ -1,0 +1,123 @@
+"""
+The TLS handshake with a host in the loop.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from OpenSSL import SSL
+
+from txlb.errors import CertificateError
+from txlb.proxy.fast._handshake import Handshake
+from txlb.proxy.fast._loop import READ_EDGES
+
+if TYPE_CHECKING:
+    from txlb.pool import Attempt
+    from txlb.proxy.fast._loop import Loop
+    from txlb.proxy.fast._tlscalls import Parts
+    from txlb.tls import ClientContext
+
+
+class HostHandshake:
+    """
+    The handshake with the host of an attempt. Owned by the search of its client. The search
+    has its deadline.
+
+    @param sock: the socket of the host, which stays the search's.
+    @param done: is called when it is done.
+    @param failed: is called with the reason if it has failed.
+    """
+
+    __slots__ = ("_attempt", "_context", "_done", "_failed", "_handshake", "_loop", "_name")
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: _socket.socket,
+        context: ClientContext,
+        attempt: Attempt,
+        done: Callable[[], object],
+        failed: Callable[[str], object],
+    ) -> None:
+        self._loop = loop
+        self._context = context
+        self._attempt = attempt
+        self._name = context.nameOf(attempt.host.configured.ipOrHost)
+        self._done = done
+        self._failed = failed
+        self._handshake = Handshake(loop, sock.fileno(), self._begin, self._shaken, self._notShaken)
+
+    def start(self, header: bytes, watched: bool) -> None:
+        """
+        Begin.
+
+        @param header: bytes that go before TLS.
+        @param watched: whether the loop watches the socket already.
+        """
+        handshake = self._handshake
+        if header:
+            try:
+                handshake.send(header)
+            except OSError:
+                # Reading tells it.
+                pass
+        if watched:
+            self._loop.handle(handshake.fd, handshake.event)
+        else:
+            self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
+        handshake.queue()
+
+    def stop(self) -> None:
+        """
+        Call nothing back any more.
+        """
+        self._handshake.stop()
+
+    def _begin(self, data: bytes) -> SSL.Connection:
+        connection = self._context.connect(self._name, self._attempt.address)
+        if data:
+            connection.bio_write(data)
+        return connection
+
+    def _shaken(self) -> None:
+        try:
+            self._context.verify(self.parts.connection, self._name)
+        except CertificateError as error:
+            self._failed(str(error))
+        else:
+            self._done()
+
+    def _notShaken(self, reason: str, last: bytes) -> None:
+        self._failed(reason)
+
+    @property
+    def parts(self) -> Parts:
+        """
+        The TLS side.
+        """
+        parts = self._handshake.parts
+        assert parts is not None  # noqa: S101 - it is asked for after the handshake
+        return parts
+
+    @property
+    def unsent(self) -> bytes | None:
+        """
+        Bytes that the socket has not taken yet; L{None} for none.
+        """
+        return self._handshake.unsent
+
+    @property
+    def last(self) -> bool:
+        """
+        Whether the host has finished or failed meanwhile.
+        """
+        return self._handshake.last
+
+    def over(self) -> None:
+        """
+        Keep the session, as the connection has ended in good order.
+        """
+        self._context.keep(self.parts.connection, self._name, self._attempt.address)
