@@ -45,6 +45,7 @@ LONG = 20_000_000
 class CloningTestCase(IntegrationTestCase):
     processes = 2
     more: Mapping[str, Any] = MappingProxyType({})
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def setUp(self) -> None:
         super().setUp()
@@ -73,7 +74,8 @@ class CloningTestCase(IntegrationTestCase):
         is to.
         """
         tac = self.application()
-        self.program = Program((*TWISTD, "-n", "-y", tac), self.folder, environment())
+        environ = environment(**self.environment)
+        self.program = Program((*TWISTD, "-n", "-y", tac), self.folder, environ)
         self.addCleanup(self.end)
         waitUntil(lambda: len(self.joined()) >= self.processes and self.standsBy())
         return self.program

@@ -9,9 +9,8 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileService
 from txlb.application._plugins import discoverPlugins, findPlugins, listSchedulers
-from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService, ProxyListener
-from txlb.process import LogFileError, Owner, OwnerError
+from txlb.process import LogFileError, Owner, OwnerError, Supervisor
 
 __all__ = [
     "AccessLog",

@@ -18,9 +18,9 @@ from twisted.logger import Logger
 from txlb._begin import earlySignals
 from txlb._reactor import pickedReactor
 from txlb.application._file import dropLogged
-from txlb.application._systemd import Supervisor
 from txlb.application.service import LoadBalancedService
 from txlb.deadlines import Deadlines
+from txlb.process import Supervisor
 
 _log = Logger()
 

@@ -74,6 +74,7 @@ class Clone:
     @ivar whenLost: is called if the manager has gone.
     @ivar whenTold: is called if the manager wants this process to end: with L{True} if
         the whole application stops.
+    @ivar whenWelcome: is called if the manager has taken it in.
     @ivar whenRefused: is called with the reason if the manager does not take it in.
     @ivar whenTaking: is called if this process is to manage.
     """
@@ -96,6 +97,7 @@ class Clone:
         self.whenLost: Callable[[], object] = _nothing
         self.whenTold: Callable[[bool], object] = _ignore
         self.whenRefused: Callable[[str], object] = _ignore
+        self.whenWelcome: Callable[[], object] = _nothing
         self.whenTaking: Callable[[Link], object] = _ignore
         self._processes = processes
         self._reactor = reactor
@@ -233,6 +235,7 @@ class Clone:
             closeAll(descriptors)
         self.identity.slot = welcome.slot
         self.serveFreely(False)
+        self.whenWelcome()
 
     def _forgetTokens(self) -> None:
         closeAll(list(self._tokens.values()))

@@ -33,6 +33,8 @@ from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
 from txlb.cloning._startup import exitStatus
+from txlb.cloning._supervision import Supervision
+from txlb.process import Supervisor
 from txlb.wire import MAX_LISTENERS
 
 #: Seconds between two tries to find the manager, if there is one and it has no socket yet.
@@ -99,6 +101,7 @@ class CloneGroup:
         self._listeners: list[SharedListener] = []
         self._birth: Birth | None = None
         self._inherited: Inherited | None = None
+        self._supervision = Supervision(Supervisor(), False, None)
         self._rendezvous: Rendezvous | None = None
         self._reactor: Any = None
         self._began = False
@@ -125,6 +128,7 @@ class CloneGroup:
         factory: IProtocolFactory,
         reactor: Any,
         settings: ListenerSettings | None = None,
+        own: bool = True,
     ) -> SharedListener:
         """
         Share a listening socket with the other processes. A clone gets it from the manager;
@@ -133,6 +137,8 @@ class CloneGroup:
         @param name: the same in all processes.
         @param make: makes it.
         @param settings: how its connections come to the clones.
+        @param own: whether the file of a UNIX socket is the application's, which removes it
+            in the end.
         @raise CloningError: there are too many.
         @raise CannotListenError: the address can't be listened on.
         """
@@ -143,6 +149,8 @@ class CloneGroup:
         self._reactor = reactor
         if self._inherited is None:
             self._birth = Birth.take()
+            supervisor = Supervisor.fromEnvironment(os.environ)
+            self._supervision = Supervision(supervisor, self._birth is None, reactor)
             self._inherited = Inherited(self.folder, self._birth)
             self._inherited.ask(reactor)
         known = {each.name for each in self._listeners}
@@ -150,7 +158,7 @@ class CloneGroup:
         number = 2
         while unique in known:
             unique, number = f"{name}-{number}", number + 1
-        sock = self._inherited.take(unique, make)
+        sock = self._inherited.take(unique, make, own)
         listener = SharedListener(unique, sock, factory, reactor, settings)
         self._listeners.append(listener)
         return listener
@@ -232,6 +240,7 @@ class CloneGroup:
         clone.whenLost = self._managerLost
         clone.whenTold = self._told
         clone.whenRefused = self._refused
+        clone.whenWelcome = self._welcomed
         clone.whenTaking = self._take
         clone.spawned = birth is not None
         self._handle()
@@ -357,12 +366,14 @@ class CloneGroup:
         rendezvous = self._rendezvous
         if rendezvous is None:
             return
+        spawner = self._makeSpawner(self._reactor)
+        spawner.environment = self._supervision.environment
         role, self.identity.role = self.identity.role, Role.MANAGER
         self.manager = manager = CloneManager(
             rendezvous,
             self._listeners,
             self.settings,
-            self._makeSpawner(self._reactor),
+            spawner,
             self.identity.generation,
             self._reactor,
             self._seconds,
@@ -373,7 +384,7 @@ class CloneGroup:
         manager.whenHeir = self._heirCame
         manager.whenNoHeir = self._noHeir
         # A clone that manages for a while serves only if there are no others.
-        manager.whenJoined = lambda: clone.serveFreely(False)
+        manager.whenJoined = self._joined
         manager.whenAlone = lambda: clone.serveFreely(True)
         if clone.started:
             manager.ownSlot = self.identity.slot
@@ -388,6 +399,7 @@ class CloneGroup:
         self._control = ControlSocket(rendezvous, Processes(self, manager), self._reactor)
         self._control.start()
         rendezvous.standByNoMore()
+        self._supervision.manages()
         _log.info(
             "process {pid} manages {count} clones of {names}",
             pid=os.getpid(),
@@ -403,6 +415,26 @@ class CloneGroup:
         self._heirCall = None
         if self.manager is not None:
             self.manager.spawnHeir()
+
+    def _joined(self) -> None:
+        """
+        Serve no clients besides managing, as another clone serves.
+        """
+        manager = self.manager
+        if self.clone is not None:
+            self.clone.serveFreely(False)
+        if manager is not None:
+            self._supervision.changed(self._status(), manager.isComplete)
+
+    def _welcomed(self) -> None:
+        self._supervision.start()
+        self._supervision.ready(f"serves as {self.identity.name}")
+
+    def _status(self) -> str:
+        manager = self.manager
+        if manager is None:
+            return "another process manages"
+        return f"manages {manager.processes} clones, {manager.serving} serve"
 
     def _heirCame(self, link: Link) -> None:
         if self._heirCall is not None:
@@ -443,6 +475,7 @@ class CloneGroup:
         Let the clones look for the manager: the heir, or another one if it has ended.
         """
         manager.close()
+        self._supervision.managesNoMore()
         self._upgraded(pid)
         control, self._control = self._control, None
         closed = defer.succeed(None) if control is None else control.close()
@@ -482,7 +515,10 @@ class CloneGroup:
         """
         if self.manager is None:
             raise CloningError("this process does not manage")
-        return self.manager.roll().wait()
+        rolling = self.manager.roll()
+        self._supervision.reloading()
+        rolling.wait().addBoth(lambda _: self._supervision.ready(self._status()))
+        return rolling.wait()
 
     def replaceManager(self) -> Deferred[int]:
         """
@@ -548,6 +584,7 @@ class CloneGroup:
             self._ended()
             return _follow(ending)
         self._deadline = self._seconds() + self.settings.graceTime
+        self._supervision.stopping(f"stops, within {self.settings.graceTime:g} s")
         if self.manager is not None:
             self._all = True
             if self._rendezvous is not None:
@@ -630,6 +667,7 @@ class CloneGroup:
     def _closed(self) -> None:
         if self.clone is not None:
             self.clone.close()
+        self._supervision.stop()
         if self._inherited is not None:
             self._inherited.close(own=self.identity.role is Role.MANAGER)
         for listener in self._listeners:

@@ -40,11 +40,12 @@ class Inherited:
         self._files: list[SocketFile] = []
         self._names: tuple[str, ...] = ()
 
-    def take(self, name: str, make: MakeSocket) -> socket.socket:
+    def take(self, name: str, make: MakeSocket, own: bool = True) -> socket.socket:
         """
         Get a socket.
 
         @param make: makes it, if there is none.
+        @param own: whether the file of a UNIX socket is the application's.
         @raise CannotListenError: its address can't be listened on.
         """
         descriptor = self._descriptors.pop(name, None)
@@ -55,7 +56,7 @@ class Inherited:
             sock = socket.socket(fileno=descriptor)
             sock.setblocking(False)
         path = sock.getsockname()
-        if sock.family == socket.AF_UNIX and isinstance(path, str) and path:
+        if own and sock.family == socket.AF_UNIX and isinstance(path, str) and path:
             self._files.append(SocketFile(path))
         return sock
 

@@ -431,7 +431,7 @@ class CloneManager:
         wanted = self.wantsHeir
         if not wanted and self._settings.standby and self._rolling is None:
             isOld = self.standby is None or self.standby.generation != self.generation
-            wanted = isOld and (self._isComplete or now >= self._standbyAfter)
+            wanted = isOld and (self.isComplete or now >= self._standbyAfter)
         if wanted and now >= self._heirAfter:
             self.spawn(-1)
 
@@ -452,14 +452,20 @@ class CloneManager:
         while clones that it has started are on their way. One that has connections stays
         nevertheless.
         """
-        return self.quitting or (self._rolling is None and self._isComplete)
+        return self.quitting or (self._rolling is None and self.isComplete)
 
     @property
-    def _isComplete(self) -> bool:
-        return self._serving >= self.processes
+    def isComplete(self) -> bool:
+        """
+        Whether all clones serve that there are to be.
+        """
+        return self.serving >= self.processes
 
     @property
-    def _serving(self) -> int:
+    def serving(self) -> int:
+        """
+        The clones that serve.
+        """
         return sum(not each.draining for each in self.clones) + (self.ownSlot >= 0)
 
     def _sendSockets(self, record: Record) -> None:
@@ -589,7 +595,7 @@ class CloneManager:
             raise CloningError(
                 f"{name} is the only clone; add another one first, or stop the application"
             )
-        if self._serving <= self.processes:
+        if self.serving <= self.processes:
             self._wantProcesses(self.processes - 1)
         record = found[name]
         self.drain(record)
@@ -668,7 +674,7 @@ class CloneManager:
         """
         self._fillCall = None
         starting = sum(slot >= 0 for slot in self.starting)
-        for _ in range(self.processes - self._serving - starting):
+        for _ in range(self.processes - self.serving - starting):
             self.spawn(self._freeSlot())
 
     def _lookForLate(self, now: float) -> None:

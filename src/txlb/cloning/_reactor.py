@@ -6,20 +6,24 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import address, defer
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.systemd import ListenFDs
 from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._listenersettings import ListenerSettings
+from txlb.cloning._rendezvous import CloningError
 from txlb.errors import AddressError, ListenError
 from txlb.model import UNIXAddress
 from txlb.process import listenUNIX, removeStaleSocket
+from txlb.wire import MAX_LISTENERS
 
 #: Connections that may wait to be accepted. The system's limit may be lower
 #: (net.core.somaxconn). Twisted's default of 50 is for one process that accepts at once.
@@ -125,10 +129,43 @@ class SharingReactor:
             sock.setblocking(False)
             return sock
 
-        return self._share(f"descriptor-{fileDescriptor}", make, factory)
+        return self._share(f"descriptor-{fileDescriptor}", make, factory, own=False)
 
-    def _share(self, name: str, make: Any, factory: IProtocolFactory) -> SharedPort:
-        listener = self._group.share(name, make, factory, self._reactor, self._settings)
+    def listenSystemd(self, which: str, factory: IProtocolFactory) -> SharedPort:
+        """
+        Listen with a socket that systemd has given to the first process
+        (sd_listen_fds(3)).
+
+        @param which: its name, or its number from 0 on.
+        @raise CloningError: systemd has given no such socket.
+        """
+
+        def make() -> socket.socket:
+            environ = _firstEnvironment()
+            if not environ.get("LISTEN_FDNAMES") and environ.get("LISTEN_FDS", "").isdecimal():
+                # systemd names all sockets, systemd-socket-activate does not.
+                count = min(int(environ["LISTEN_FDS"]), MAX_LISTENERS)
+                environ["LISTEN_FDNAMES"] = ":".join(map(str, range(count)))
+            given = ListenFDs.fromEnvironment(environ)
+            found: dict[str, int] = dict(given.inheritedNamedDescriptors())
+            numbered = enumerate(given.inheritedDescriptors())
+            found.update({str(number): descriptor for number, descriptor in numbered})
+            if which not in found:
+                names = ", ".join(found) or "none"
+                raise CloningError(
+                    f"systemd has given no socket {which!r}, these are there: {names}: compare "
+                    "FileDescriptorName and Service of the socket unit"
+                )
+            sock = socket.socket(fileno=os.dup(found[which]))
+            sock.setblocking(False)
+            return sock
+
+        return self._share(f"systemd-{which}", make, factory, own=False)
+
+    def _share(
+        self, name: str, make: Any, factory: IProtocolFactory, own: bool = True
+    ) -> SharedPort:
+        listener = self._group.share(name, make, factory, self._reactor, self._settings, own)
         self.count += 1
         return SharedPort(listener)
 
@@ -163,6 +200,19 @@ class SharedPort:
             return address.UNIXAddress(name)
         kind = address.IPv6Address if sock.family == socket.AF_INET6 else address.IPv4Address
         return kind("TCP", *name)
+
+
+def _firstEnvironment() -> dict[str, str]:
+    """
+    Read the environment with which the process was started. Twisted has removed systemd's
+    variables from the one that it has now.
+    """
+    try:
+        data = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return dict(os.environ)
+    words = (os.fsdecode(each).partition("=") for each in data.split(b"\0"))
+    return {name: value for name, _, value in words}
 
 
 def _listen(family: int, name: Any, backlog: int, interface: str, port: Any) -> socket.socket:

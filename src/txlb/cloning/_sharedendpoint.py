@@ -17,6 +17,9 @@ from txlb.cloning._rendezvous import CloningError
 #: The kinds of endpoints that can be shared, for messages.
 SHARED = "tcp:, tcp6:, ssl:, tls:, unix: or systemd:"
 
+#: The kind whose sockets only the first process has.
+_SYSTEMD = "systemd:"
+
 
 def listenOn(
     reactor: SharingReactor, description: str, factory: IProtocolFactory
@@ -34,6 +37,8 @@ def listenOn(
         raise CloningError(
             f"endpoint {description!r} is no description: give a text such as 'tcp:8080'"
         )
+    if description.startswith(_SYSTEMD):
+        return reactor.listenSystemd(_whichSocket(description), factory)
     sharing: Any = reactor
     before = reactor.count
     found: list[Any] = []
@@ -49,3 +54,15 @@ def listenOn(
         raise CloningError(f"endpoint {description} can't be shared by processes: give {SHARED}")
     port: IListeningPort = found[0]
     return port
+
+
+def _whichSocket(description: str) -> str:
+    """
+    Find the name or number of a socket of systemd's in a description such as
+    C{systemd:domain=INET:index=0} or C{systemd:domain=INET:name=web}.
+    """
+    words = dict(word.partition("=")[::2] for word in description.split(":")[1:])
+    which = words.get("name") or words.get("index")
+    if not which:
+        raise CloningError(f"endpoint {description} has no name= and no index=")
+    return which

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,11 +57,13 @@ class Spawner:
     @param reactor: starts and reaps them.
     @param command: makes the program and its arguments; by default L{cloneCommand}, those
         of this process without what only the first one may do.
+    @ivar environment: variables for them, besides those of this process.
     """
 
     def __init__(self, reactor: Any, command: MakeCommand | None = None) -> None:
         self._reactor = reactor
         self._command = command
+        self.environment: Mapping[str, str] = {}
         # The processes that have not ended, by PID.
         self._running: dict[int, Any] = {}
 
@@ -82,7 +84,7 @@ class Spawner:
         """
         numbers = {name: FIRST + index for index, name in enumerate(sockets)}
         told = replace(birth, listeners=numbers, errors=FIRST + len(numbers))
-        environment = {**os.environ, ENVIRONMENT: told.write()}
+        environment = {**os.environ, **self.environment, ENVIRONMENT: told.write()}
         # It is a file and no pipe, so that the process can write if this one has ended.
         errors = os.memfd_create("errors")
         descriptors = {0: 0, 1: 1, 2: errors, told.errors: 2}

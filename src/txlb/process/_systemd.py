@@ -56,6 +56,7 @@ class Supervisor:
         """
         path, interval, pid = [environ.pop(name, None) for name in _VARIABLES]
         watchdog = 0.0
+        # That variable is for one process. Other processes of the service get none.
         if interval is not None and pid in {None, str(os.getpid())}:
             if interval.isascii() and interval.isdecimal() and len(interval) < 19:
                 watchdog = int(interval) / 1e6
@@ -93,7 +94,41 @@ class Supervisor:
         """
         self._tell("STOPPING=1", f"STATUS={_oneLine(status)}")
 
+    def mainProcess(self, pid: int) -> None:
+        """
+        Report which process is the main one of the service. The unit has to allow that
+        with C{NotifyAccess=all}.
+        """
+        self._tell(f"MAINPID={pid}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """
+        The variables that another process of the service gets, so that it can notify the
+        supervisor in the place of this one.
+        """
+        if self._path is None:
+            return {}
+        found = {"NOTIFY_SOCKET": self._path}
+        if self._watchdog:
+            found["WATCHDOG_USEC"] = str(round(self._watchdog * 1e6))
+        return found
+
     # The watchdog
+
+    @property
+    def watchdog(self) -> float:
+        """
+        The seconds within which the supervisor expects a message; 0 for no watchdog.
+        """
+        return self._watchdog if self._path is not None else 0.0
+
+    def alive(self) -> None:
+        """
+        Report that this process works. To be called twice in each watchdog interval, by
+        the caller or see L{startWatchdog}.
+        """
+        self._tell("WATCHDOG=1")
 
     def startWatchdog(self, deadlines: Deadlines) -> None:
         """
@@ -114,7 +149,7 @@ class Supervisor:
 
     def _alive(self) -> None:
         if self._deadlines is not None:
-            self._tell("WATCHDOG=1")
+            self.alive()
             self._next = self._deadlines.after(self._watchdog / 2, self._alive)
 
     # Inside

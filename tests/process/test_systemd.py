@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.application.Supervisor}.
+Tests for L{txlb.process.Supervisor}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import socket
 
 from tests.proxy.fakes import ReactorCase, logOf
-from txlb.application import Supervisor
+from txlb.process import Supervisor
 
 
 class SupervisorTests(ReactorCase):
