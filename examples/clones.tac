@@ -2,7 +2,6 @@
 A web site in four processes. See "Clone an application" in the documentation.
 """
 
-import os
 
 from twisted.application import service
 from twisted.web import resource, server
@@ -25,5 +24,5 @@ class Page(resource.Resource):
 
 
 application = service.Application("site")
-site = server.Site(Page(), logPath=os.devnull)
+site = server.Site(Page())
 CloningService("tcp:8080:interface=127.0.0.1", site, processes=4).setServiceParent(application)

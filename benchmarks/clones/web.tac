@@ -65,7 +65,8 @@ class Sending:
 root = Resource()
 root.putChild(b"", Page())
 root.putChild(b"long", Long())
-site = Site(root, logPath=os.devnull)
+site = Site(root)
+site.log = lambda request: None
 site.noisy = False
 application = service.Application("web")
 CloningService(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
@@ -138,6 +139,9 @@ class InsideTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         OneProcessRendezvous.owner = OneProcessRendezvous.next = None
+        # Groups of several processes answer signals here, and end in any order.
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.reactor: Any = Reactor()
         self.addCleanup(self.reactor.close)
         self.folder = self.makeFolder()

@@ -33,7 +33,8 @@ class Page(resource.Resource):
         return b"{release} %s %d" % (whoAmI().name.encode(), os.getpid())
 
 application = service.Application("web")
-site = server.Site(Page(), logPath=os.devnull)
+site = server.Site(Page())
+site.log = lambda request: None
 CloningService(
     {endpoint!r}, site, processes={processes}, graceTime=5.0, folder={folder!r}, **{more!r}
 ).setServiceParent(application)

@@ -28,12 +28,13 @@ from txlb.cloning import CloningService, cloneApplication
 application = service.Application("web")
 root = resource.Resource()
 root.putChild(b"", static.Data(b"hello", "text/plain"))
-site = server.Site(root, logPath=os.devnull)
+site = server.Site(root)
+site.log = lambda request: None
 {last}
 """
 
 #: The number of the last line.
-LINE = 10
+LINE = 11
 
 
 class StartTestCase(IntegrationTestCase):
