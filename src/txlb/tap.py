@@ -25,6 +25,7 @@ from txlb.application import (
     Supervisor,
 )
 from txlb.cli._check import checkFile
+from txlb.cloning import balancedClone
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.demo import ClonesDemo, Demo
 from txlb.errors import ListenError, TxlbError
@@ -59,6 +60,15 @@ class Options(BaseOptions):
                 "root, or txlb in $XDG_STATE_HOME or ~/.local/state."
             ),
         ),
+        (
+            "clone",
+            None,
+            None,
+            (
+                "Serve an application as a clone. Only a balancer gives this option, to the "
+                "processes that it starts."
+            ),
+        ),
     )
     optFlags = (
         ("demo", None, "Balance three small built-in web hosts, to try txlb out."),
@@ -85,6 +95,8 @@ class Options(BaseOptions):
         """
         Check that the options agree.
         """
+        if self["clone"]:
+            return
         if self["demo"] and self["config"]:
             raise UsageError("--demo has a configuration of its own; leave out -c")
         if self["clones"] and not self["demo"]:
@@ -109,6 +121,8 @@ def makeService(options: Options) -> IService:
         to the log if stderr is closed.
     """
     # twistd calls this, unless there is no parent.
+    if options["clone"]:
+        return _clone(options["clone"])
     files = TwistdFiles(getattr(options, "parent", None))
     try:
         files.open()
@@ -122,6 +136,16 @@ def makeService(options: Options) -> IService:
         files.refuse(str(error))
         raise SystemExit(1) from None
     return files.serve(service)
+
+
+def _clone(path: str) -> IService:
+    """
+    Make the service of a clone, whose balancer reads what is written to stderr.
+    """
+    try:
+        return balancedClone(path)
+    except TxlbError as error:
+        raise SystemExit(f"txlb: {path}: {error}") from None
 
 
 def _fromFile(options: Options, files: TwistdFiles) -> IService:

@@ -152,6 +152,8 @@ class Daemon(MultiService):
         self._loading = True
         with self.balancer.manager.by("signal:SIGHUP"):
             loaded = self.balancer.reload()
+        # The code of clones may be new as well.
+        loaded.addCallback(lambda _: self.balancer.clones.roll())
         loaded.addErrback(dropLogged)
         loaded.addBoth(self._reloaded)
         # Also if the file has not changed, or has a fault.

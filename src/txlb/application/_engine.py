@@ -4,7 +4,8 @@ The parts of one run of a balancer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -69,6 +70,7 @@ class Engine:
     @ivar reactor: the reactor.
     @ivar deadlines: the timers of this run.
     @ivar started: whether L{start} was called.
+    @ivar socketsAt: finds the sockets that listen at an address already.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Engine:
         self._whyNotFast = IN_MEMORY if inMemory else whyNotFast(reactor)
         self._loop: Loop | None = None
         self.started = False
+        self.socketsAt: Callable[[ListenAddress], Sequence[socket.socket]] = _noSockets
         self._record = record
         self._frontends: dict[str, Frontend] = {}
         # By the addresses that the configuration says.
@@ -270,7 +273,8 @@ class Engine:
     def _bind(self, configured: Listener) -> SocketListener | ReactorListener:
         if self._inMemory:
             return ReactorListener(configured, self._reactor, _ignore)
-        return SocketListener(configured, self._reactor, self.deadlines, _closeAtOnce)
+        sockets = self.socketsAt(configured.address)
+        return SocketListener(configured, self._reactor, self.deadlines, _closeAtOnce, sockets)
 
     def give(self, listener: ListenerShare, serviceName: str, configured: Listener) -> None:
         """
@@ -397,6 +401,10 @@ def _closeAtOnce(client: ClientConnection) -> None:
     accept.
     """
     client.close()
+
+
+def _noSockets(_address: ListenAddress) -> Sequence[socket.socket]:
+    return ()
 
 
 def _ignore(_client: ClientConnection) -> None:

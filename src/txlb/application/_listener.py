@@ -119,6 +119,7 @@ class ProxyListener(Service):
         """
         if self._listener is None:
             return
+        self._balancer.clones.changed()
         if self.isAccepting:
             self._listener.start()
         else:

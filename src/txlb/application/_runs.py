@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from twisted.application.service import MultiService
     from twisted.internet.defer import Deferred
 
+    from txlb.application._clones import ClonesService
     from txlb.application._engine import Engine
     from txlb.application._slices import Slices
     from txlb.manager import ProxyManager
@@ -44,6 +45,12 @@ class Runs(Protocol):
     def proxies(self) -> MultiService:
         """
         The service whose children are the listeners.
+        """
+
+    @property
+    def clones(self) -> ClonesService:
+        """
+        The clones of groups.
         """
 
     @property

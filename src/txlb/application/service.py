@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 
 from txlb._reactor import opensSockets, pickedReactor
 from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._certificates import CertificateService
 from txlb.application._checks import HealthService, healthCheckFrom
+from txlb.application._clones import ClonesService
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._listener import ProxyListener
@@ -142,6 +143,8 @@ class LoadBalancedService(MultiService):
         self.certificates.setServiceParent(self)
         self.resources = ResourceService(lambda: self.engine.monitor)
         self.resources.setServiceParent(self)
+        self.clones = ClonesService(self)
+        self.clones.setServiceParent(self)
 
     @property
     def record(self) -> Callable[[ConnectionRecord], object] | None:
@@ -508,6 +511,7 @@ class LoadBalancedService(MultiService):
                 tls=self.tls,
             )
             self._engine.readiness.follow(self._acceptOrNot)
+            self._engine.socketsAt = self.clones.socketsAt
         return self._engine
 
     def _acceptOrNot(self) -> None:
@@ -551,7 +555,7 @@ class LoadBalancedService(MultiService):
         for each in self._listeners():
             if each.listener is not None:
                 each.listener.turnAway()
-        super().stopService()
+        stopped: Deferred[Any] = super().stopService()
         if unfinished:
             # The listeners are still those from before the change.
             listeners = list(self._listeners())
@@ -561,7 +565,8 @@ class LoadBalancedService(MultiService):
         if engine is None:
             return succeed(None)
         self._stopping.append(engine)
-        return engine.stop(self.graceTime).addCallback(lambda _: self._stopped(engine))
+        ended = engine.stop(self.graceTime).addCallback(lambda _: self._stopped(engine))
+        return gatherResults([ended, stopped]).addCallback(lambda _: None)
 
     def _stopped(self, engine: Engine) -> None:
         self._stopping.remove(engine)

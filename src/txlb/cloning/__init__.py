@@ -6,26 +6,34 @@ sockets that all processes share, lets a pool choose a clone for each connection
 the clone a permit to accept it.
 """
 
+from txlb.cloning._adopting import BalancedClone, balancedClone
 from txlb.cloning._clonesonly import ClonesOnly
 from txlb.cloning._endpoint import CloneEndpoint
+from txlb.cloning._fleet import Fleet, FleetPlace
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._identity import Identity, Role, whoAmI
+from txlb.cloning._inheritedsockets import InheritedSockets
 from txlb.cloning._manageronly import ManagerOnly
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
 from txlb.cloning._settings import CloneSettings, availableCPUs
 
 __all__ = [
+    "BalancedClone",
     "CloneEndpoint",
     "CloneGroup",
     "CloneSettings",
     "ClonesOnly",
     "CloningError",
     "CloningService",
+    "Fleet",
+    "FleetPlace",
     "Identity",
+    "InheritedSockets",
     "ManagerOnly",
     "Role",
     "availableCPUs",
+    "balancedClone",
     "cloneApplication",
     "whoAmI",
 ]

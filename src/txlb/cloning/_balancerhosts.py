@@ -69,6 +69,15 @@ class BalancerHosts:
         """
         self._do(lambda: self.pools.delHost(self._service, self._group, name))
 
+    def clear(self) -> None:
+        """
+        Remove all clones, as none is left.
+        """
+        with contextlib.suppress(UnknownName):
+            for host in self.pools.getGroup(self._service, self._group).hosts:
+                if host.origin == CLONES:
+                    self.remove(host.name)
+
     def advance(self, now: float) -> None:
         """
         Do what could not be done before. The balancer advances the pools.

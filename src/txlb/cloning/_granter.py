@@ -163,6 +163,15 @@ class Granter:
         self.pool.reportCheck(record.name, CheckResult(False, "it has ended", 0.0))
         self.dispatch()
 
+    def letGo(self, record: Record) -> None:
+        """
+        Count what a clone has no longer, as this process grants nothing more.
+        """
+        self._records.pop(record.name, None)
+        account = record.accounts[self.number]
+        while account.leases:
+            account.leases.pop().release(Outcome.DONE)
+
     def reported(self, record: Record, status: Status) -> None:
         """
         Count what a clone reports.

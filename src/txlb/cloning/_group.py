@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from txlb.cloning._clone import Clone
 from txlb.cloning._controlsocket import ControlSocket
 from txlb.cloning._draining import drainProtocol
-from txlb.cloning._identity import Birth, Identity, Role, whoAmI
+from txlb.cloning._identity import NOTHING_TOLD, Birth, Identity, Role, whoAmI
 from txlb.cloning._inherited import Inherited, MakeSocket
 from txlb.cloning._link import Link
 from txlb.cloning._listener import SharedListener
@@ -162,6 +162,20 @@ class CloneGroup:
         listener = SharedListener(unique, sock, factory, reactor, settings)
         self._listeners.append(listener)
         return listener
+
+    def arrange(self, names: list[str]) -> None:
+        """
+        Put the listeners in the order of another process.
+
+        @param names: theirs, in that order.
+        @raise CloningError: this process lacks one.
+        """
+        known = {each.name: each for each in self._listeners}
+        for name in names:
+            if name not in known:
+                place = name.rpartition("#")[0]
+                raise CloningError(f"the application does not listen on the port of {place}")
+        self._listeners = [known[name] for name in names]
 
     # Roles
 
@@ -377,6 +391,7 @@ class CloneGroup:
             self.identity.generation,
             self._reactor,
             self._seconds,
+            told=NOTHING_TOLD if self._birth is None else self._birth.told,
         )
         # The former manager may have rotated the log that a process which stood by has too.
         reopenMoved()
@@ -413,7 +428,9 @@ class CloneGroup:
 
     def _startHeir(self) -> None:
         self._heirCall = None
-        if self.manager is not None:
+        told = NOTHING_TOLD if self._birth is None else self._birth.told
+        # The clones of another group may be those that start the balancer again.
+        if self.manager is not None and (told.command or not told.settings):
             self.manager.spawnHeir()
 
     def _joined(self) -> None:

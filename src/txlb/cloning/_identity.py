@@ -104,6 +104,15 @@ class Birth:
         return json.dumps(asdict(self))
 
     @classmethod
+    def look(cls, environment: MutableMapping[str, str] = os.environ) -> Birth | None:
+        """
+        Read the environment variable, and leave it.
+
+        @return: L{None} if no manager has started this process.
+        """
+        return cls.take(dict(environment))
+
+    @classmethod
     def take(cls, environment: MutableMapping[str, str] = os.environ) -> Birth | None:
         """
         Read the environment variable and remove it, so that programs that the

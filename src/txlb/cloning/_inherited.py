@@ -48,16 +48,23 @@ class Inherited:
         @param own: whether the file of a UNIX socket is the application's.
         @raise CannotListenError: its address can't be listened on.
         """
-        descriptor = self._descriptors.pop(name, None)
-        if descriptor is None:
-            sock = make()
-        else:
-            os.set_inheritable(descriptor, False)
-            sock = socket.socket(fileno=descriptor)
-            sock.setblocking(False)
+        found = self.taken(name)
+        sock = make() if found is None else found
         path = sock.getsockname()
         if own and sock.family == socket.AF_UNIX and isinstance(path, str) and path:
             self._files.append(SocketFile(path))
+        return sock
+
+    def taken(self, name: str) -> socket.socket | None:
+        """
+        Get a socket that another process has; L{None} if there is none of this name.
+        """
+        descriptor = self._descriptors.pop(name, None)
+        if descriptor is None:
+            return None
+        os.set_inheritable(descriptor, False)
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
         return sock
 
     def ask(self, reactor: object) -> None:

@@ -292,6 +292,14 @@ class CloneManager:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(record.link.pid, number)
 
+    def forget(self) -> None:
+        """
+        Count the connections of the clones no longer.
+        """
+        for record in self.clones:
+            for granter in self._granters:
+                granter.letGo(record)
+
     def killAll(self) -> None:
         """
         Kill the processes that have not ended.
@@ -527,8 +535,9 @@ class CloneManager:
             outcome = Outcome.DONE if record.draining else Outcome.HOST_RESET
             for granter in self._granters:
                 if self.quitting:
-                    continue
-                granter.remove(record, outcome)
+                    granter.letGo(record)
+                else:
+                    granter.remove(record, outcome)
             if record.draining and not self.quitting:
                 self._hosts.remove(record.name)
             if not record.draining and not self.quitting:

@@ -72,6 +72,8 @@ class CloningService(Service):
             self.listenerSettings = listenerSettings(scheduler, maxConnections, admission)
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
+        # What it listens with if a balancer has started this process.
+        self.sharing: Any = None
 
     def privilegedStartService(self) -> None:
         """
@@ -81,7 +83,10 @@ class CloningService(Service):
         @raise CloningError: the endpoint can't be shared, or the folder can't be used.
         @raise SystemExit: one of them, if C{twistd} starts the application.
         """
-        if self._group is None:
+        if self.sharing is not None:
+            if self.port is None:
+                self.port = listenOn(self.sharing, self.endpoint, self.factory)
+        elif self._group is None:
             with startingUp():
                 self._group = group = groupAt(folderOf(self, self.folder), self.settings)
                 sharing = SharingReactor(pickedReactor(), group, self.listenerSettings)
@@ -166,24 +171,13 @@ class _Cloning(Service):
         self._settings = settings
         self._folder = folder
         self._group: CloneGroup | None = None
-        self._reactor = _LateReactor()
+        self._reactor = LateReactor()
 
     def take(self, collection: Any) -> None:
         """
         Let the services of a collection listen with shared sockets.
         """
-        for child in collection:
-            if isinstance(child, StreamServerEndpointService):
-                endpoint: Any = child.endpoint
-                # The endpoint that a wrapper such as tls: has.
-                endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)
-                endpoint._reactor = self._reactor  # noqa: SLF001 - it has no public name
-                self.count += 1
-            elif getattr(child, "method", None) in {"TCP", "SSL", "UNIX"}:
-                child.reactor = self._reactor
-                self.count += 1
-            elif IServiceCollection.providedBy(child):
-                self.take(child)
+        self.count += takeServices(collection, self._reactor)
 
     def privilegedStartService(self) -> None:
         """
@@ -216,7 +210,7 @@ class _Cloning(Service):
         return end(group)
 
 
-class _LateReactor:
+class LateReactor:
     """
     Stands for a L{SharingReactor} that is made when the application starts.
     """
@@ -225,6 +219,28 @@ class _LateReactor:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.found, name)
+
+
+def takeServices(collection: Any, reactor: Any) -> int:
+    """
+    Let the services of a collection listen with another reactor.
+
+    @return: how many there are that do.
+    """
+    count = 0
+    for child in collection:
+        if isinstance(child, StreamServerEndpointService):
+            endpoint: Any = child.endpoint
+            # The endpoint that a wrapper such as tls: has.
+            endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)
+            endpoint._reactor = reactor  # noqa: SLF001 - it has no public name
+            count += 1
+        elif getattr(child, "method", None) in {"TCP", "SSL", "UNIX"}:
+            child.reactor = reactor
+            count += 1
+        elif IServiceCollection.providedBy(child):
+            count += takeServices(child, reactor)
+    return count
 
 
 def _done() -> Deferred[None]:

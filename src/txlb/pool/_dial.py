@@ -274,6 +274,7 @@ class Dial:
 
     __slots__ = (
         "_attempt",
+        "_excluded",
         "_failure",
         "_limits",
         "_pool",
@@ -292,6 +293,7 @@ class Dial:
         self._attempt: Attempt | None = None
         self._failure: Failure | None = None
         self._waiting: Waiting | None = None
+        self._excluded = NOBODY
         self.clientAddr = clientAddr
         self.began = 0.0
         self.connectTime: float | None = None
@@ -329,6 +331,19 @@ class Dial:
         lease = self._pool.claim(self.clientAddr, NOBODY, now)
         latest = now + self._limits.dialTimeout
         return self._try(lease, now, latest) if lease is not None else self._wait(NOBODY, latest)
+
+    def startWith(
+        self, lease: Lease, excluded: frozenset[tuple[str, str, str]] = NOBODY
+    ) -> Attempt:
+        """
+        Begin with a host that is chosen already.
+
+        @param lease: the claim on it, which is the search's from here.
+        @param excluded: keys of hosts that are not tried after it.
+        """
+        now = self.began = self._pool.seconds()
+        self._excluded = excluded
+        return self._try(lease, now, now + self._limits.dialTimeout)
 
     def connected(self, attempt: Attempt) -> Lease:
         """
@@ -390,7 +405,7 @@ class Dial:
         if waiting is None:
             return self._gaveUp(GaveUpReason.CLIENT_GONE)
         now = self._pool.seconds()
-        excluded = frozenset(self._tried)
+        excluded = self._excluded.union(self._tried)
         try:
             lease = self._pool.claim(self.clientAddr, excluded, now)
         except Exception as error:  # noqa: BLE001 - an error of a policy costs only its client
@@ -420,7 +435,7 @@ class Dial:
             return self._gaveUp(GaveUpReason.TIMEOUT)
         if self.tries > self._limits.retries:
             return self._gaveUp(GaveUpReason.UNREACHABLE)
-        excluded = frozenset(self._tried)
+        excluded = self._excluded.union(self._tried)
         lease = self._pool.claim(self.clientAddr, excluded, now)
         return self._try(lease, now, latest) if lease is not None else self._wait(excluded, latest)
 

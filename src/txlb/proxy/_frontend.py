@@ -18,8 +18,19 @@ from txlb.deadlines import Deadlines, Throttle
 from txlb.errors import CertificateError, TxlbError
 from txlb.interfaces import IPreface, IRelay
 from txlb.manager import ProxyManager
-from txlb.model import Address, ListenTLS, ProxyService
-from txlb.pool import DialLimits, GaveUp, GaveUpReason, Host, HostPool, Outcome, RefusalKind
+from txlb.model import CLONES, Address, ListenTLS, ProxyService
+from txlb.pool import (
+    Attempt,
+    DialLimits,
+    GaveUp,
+    GaveUpReason,
+    Host,
+    HostPool,
+    Lease,
+    Outcome,
+    RefusalKind,
+    Waiting,
+)
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
@@ -238,6 +249,33 @@ class Frontend:
             connectionLimit.active += 1
             self._dial(client, self._pool)
 
+    def acceptedFor(self, lease: Lease, client: ClientConnection) -> None:
+        """
+        Take a connection whose host is chosen already, by the manager of clones beside that
+        host. If the host can't be reached, others of its group are tried that are no clones.
+
+        @param lease: the claim on the host, which is the frontend's from here.
+        @param client: the connection. Its socket belongs to the frontend from here, even if
+            this raises.
+        """
+        limit, counters = self._connectionLimit, self._counters
+        if self._closed:
+            lease.release(Outcome.NOT_CONNECTED)
+            client.close()
+            return
+        if limit.active >= limit.capacity or counters.active >= self._maxConnections:
+            lease.release(Outcome.NOT_CONNECTED)
+            kind = RefusalKind.DESCRIPTORS if limit.active >= limit.capacity else RefusalKind.LIMIT
+            self._refuse(client, kind, f"there are {counters.active} connections")
+            return
+        counters.active += 1
+        counters.accepted += 1
+        limit.active += 1
+        pool = self._manager.getPool(self.serviceName, lease.host.key[1])
+        clones = frozenset(each.key for each in pool.hosts if each.configured.origin == CLONES)
+        dial = pool.dial(client.clientAddr, self._limits)
+        self._give(client, dial.startWith(lease, clones), pool)
+
     def acceptedAt(self, entry: Entry, client: ClientConnection) -> None:
         """
         Take a connection of a listener whose connections have a preface.
@@ -447,6 +485,12 @@ class Frontend:
             client.close()
             self.relayed(Relayed(dial, gaveUp=step))
             return
+        self._give(client, step, pool)
+
+    def _give(self, client: ClientConnection, step: Attempt | Waiting, pool: HostPool) -> None:
+        """
+        Give a client to a relay.
+        """
         found = client.found
         # If TLS ends here it was given the bytes behind the preface.
         toHost = b"" if found is None or client.listener.tls is not None else found.leftover

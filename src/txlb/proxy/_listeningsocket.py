@@ -58,6 +58,13 @@ class ListeningSocket:
         self._turnedAway = False
         self._watched = False
 
+    @property
+    def sock(self) -> socket.socket:
+        """
+        The socket, which stays this object's.
+        """
+        return self._sock
+
     def open(self) -> None:
         """
         Accept connections from now on. This does nothing if the socket does so already, or

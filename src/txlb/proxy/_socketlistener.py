@@ -4,8 +4,9 @@ Accepting the connections of one listener.
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import Logger
@@ -36,6 +37,8 @@ class SocketListener:
     @param reactor: watches the sockets.
     @param deadlines: where the end of a pause waits.
     @param accepted: is called with each connection.
+    @param sockets: listen at the address already, if another process of the balancer had
+        them; by default it is bound.
     @raise ListenError: the address can't be had.
 
     @ivar configured: the listener as it is configured now.
@@ -48,9 +51,11 @@ class SocketListener:
         reactor: IReactorFDSet,
         deadlines: Deadlines,
         accepted: Accepted,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         address = configured.address
-        sockets = bindSockets(address)
+        sockets = sockets or bindSockets(address)
+        self._shared = False
         self.configured = configured
         self._accepted = accepted
         # Before anything else may happen to the path.
@@ -68,8 +73,26 @@ class SocketListener:
         """
         Accept from now on.
         """
-        for sock in self._sockets:
+        for sock in () if self._shared else self._sockets:
             sock.open()
+
+    @property
+    def named(self) -> list[tuple[str, socket.socket]]:
+        """
+        The sockets, each with a name that tells which one of the address it is. They stay
+        the listener's.
+        """
+        place = self.configured.place
+        return [(f"{place}#{number}", each.sock) for number, each in enumerate(self._sockets)]
+
+    def share(self, shared: bool) -> None:
+        """
+        Leave the connections to other processes that have the sockets as well, or accept them
+        again. L{start} has no effect while they are left.
+        """
+        self._shared = shared
+        if shared:
+            self.pause()
 
     def pause(self) -> None:
         """
@@ -95,7 +118,7 @@ class SocketListener:
         """
         Accept the connections that are in the backlog now.
         """
-        for sock in self._sockets:
+        for sock in () if self._shared else self._sockets:
             sock.drain()
 
     def turnAway(self) -> None:
@@ -113,6 +136,9 @@ class SocketListener:
             # First, so that no client connects after the last one was accepted.
             self._file.remove()
             self._file = None
+        if self._shared:
+            # The other processes accept what is in the backlog.
+            return
         for sock in self._sockets:
             sock.turnAway()
         self._away = time.monotonic()
@@ -131,7 +157,7 @@ class SocketListener:
             # Handshakes that have begun before that end meanwhile.
             time.sleep(max(self._away + HANDSHAKES - time.monotonic(), 0.0))
         for sock in self._sockets:
-            if not self._inherited:
+            if not (self._inherited or self._shared):
                 sock.drain()
             sock.close()
         self._sockets = []

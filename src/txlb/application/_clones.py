@@ -1,0 +1,239 @@
+"""
+The clones of a balancer's groups.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from txlb.cloning import CloningError, Fleet, FleetPlace, InheritedSockets
+from txlb.errors import UnknownName
+from txlb.model import ListenAddress, ProxyGroup, ProxyService, placeOf
+from txlb.pool import Event, Lease, Outcome
+from txlb.proxy import ClientConnection, SocketListener
+
+if TYPE_CHECKING:
+    from txlb.application._listener import ProxyListener
+    from txlb.application._runs import Runs
+
+#: The folder of the folders in which clones meet, if the system has given none.
+RUN = "run"
+
+_log = Logger()
+
+
+class ClonesService(Service):
+    """
+    Has a L{Fleet} for each service whose serving group has clones. The listeners of such a
+    service leave their connections to the fleet. Owned by its balancer.
+
+    @ivar tac: the folder at which relative paths of applications begin; L{None} for that of
+        the configuration file, or the working directory.
+    """
+
+    def __init__(self, balancer: Runs) -> None:
+        self._balancer = balancer
+        self._fleets: dict[str, Fleet] = {}
+        self._ending: list[Deferred[None]] = []
+        self._count = 0
+        self._call: Any = None
+        self._unsubscribe: Any = None
+        self._inherited: InheritedSockets | None = None
+
+    # What is configured
+
+    @property
+    def _services(self) -> list[tuple[ProxyService, ProxyGroup]]:
+        """
+        The services whose serving group has clones, and these groups.
+        """
+        manager = self._balancer.manager
+        found = ((each, manager.servingGroup(each.name)) for each in manager.services.values())
+        return [(service, group) for service, group in found if group.clones is not None]
+
+    def _base(self) -> str:
+        file = self._balancer.configuration
+        return os.getcwd() if file is None else os.path.dirname(file.path)
+
+    def _folderOf(self, service: str, group: str) -> str:
+        run = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+        return os.path.join(run or os.path.join(self._base(), RUN), f"{service}-{group}")
+
+    def _placeOf(self, service: ProxyService, group: ProxyGroup, heir: bool) -> FleetPlace:
+        tac = "" if group.clones is None else group.clones.tac
+        file = self._balancer.configuration
+        log = None if file is None else file.logging
+        return FleetPlace(
+            self._folderOf(service.name, group.name),
+            service.name,
+            group.name,
+            os.path.join(self._base(), tac),
+            heir,
+            "" if log is None else log.file,
+        )
+
+    # Sockets of clones that are there
+
+    def socketsAt(self, address: ListenAddress) -> Sequence[socket.socket]:
+        """
+        Get the listening sockets at an address from clones that serve there, as a former
+        process of the balancer has ended without them.
+
+        @return: none if there are no such clones.
+        @raise CloningError: another balancer manages them.
+        """
+        if self._inherited is None:
+            folders = [self._folderOf(each.name, group.name) for each, group in self._services]
+            self._inherited = InheritedSockets(folders)
+        return self._inherited.take(str(placeOf(address)))
+
+    # Life
+
+    def startService(self) -> None:
+        """
+        Start the clones.
+        """
+        super().startService()
+        if self._inherited is not None:
+            self._inherited.close()
+        self._unsubscribe = self._balancer.manager.subscribe(self._happened)
+        self._review()
+
+    def _happened(self, _event: Event) -> None:
+        self.changed()
+
+    def changed(self) -> None:
+        """
+        Look soon whether other clones are wanted.
+        """
+        if self.running and self._call is None:
+            self._call = self._balancer.engine.deadlines.after(0.0, self._review)
+
+    def _review(self) -> None:
+        self._call = None
+        if not self.running:
+            return
+        wanted = {service.name: (service, group) for service, group in self._services}
+        for name in [each for each in self._fleets if each not in wanted]:
+            self._end(name)
+            self._share(name, False)
+        for number, (name, (service, group)) in enumerate(wanted.items()):
+            sockets = list(self._socketsOf(name))
+            place = self._placeOf(service, group, not number)
+            if name in self._fleets:
+                fleet = self._fleets[name]
+                if fleet.isAt(place, [each for each, _ in sockets]):
+                    fleet.follow()
+                    continue
+                self._end(name)
+            if sockets:
+                self._share(name, True)
+                self._start(place, sockets)
+
+    def _start(self, place: FleetPlace, sockets: list[tuple[str, socket.socket]]) -> None:
+        if self._ending:
+            # The former clones are still there, in their folder.
+            self._count += 1
+            place = place.beside(self._count)
+        fleet = Fleet(
+            place,
+            sockets,
+            self._balancer.manager,
+            partial(self._take, place.service, [name for name, _ in sockets]),
+            self._balancer.engine.reactor,
+            self._balancer.manager.seconds,
+        )
+        try:
+            fleet.start()
+        except CloningError as problem:
+            _log.error("{problem}", problem=problem)
+            return
+        self._fleets[place.service] = fleet
+
+    def _end(self, name: str) -> None:
+        ended = self._fleets.pop(name).stop()
+        self._ending.append(ended)
+        ended.addCallback(lambda _: self._ending.remove(ended))
+
+    def _listeners(self, service: str) -> Iterator[ProxyListener]:
+        listeners: Any = self._balancer.proxies
+        for each in listeners:
+            if each.serviceName == service:
+                yield each
+
+    def _socketsOf(self, service: str) -> Iterator[tuple[str, socket.socket]]:
+        for each in self._listeners(service):
+            if isinstance(each.listener, SocketListener):
+                yield from each.listener.named
+
+    def _share(self, service: str, shared: bool) -> None:
+        for each in self._listeners(service):
+            if isinstance(each.listener, SocketListener):
+                each.listener.share(shared)
+                each.acceptOrNot()
+
+    def _take(
+        self, service: str, names: list[str], number: int, fd: int, peer: Any, lease: Lease
+    ) -> None:
+        """
+        Relay a connection to the host of a lease.
+        """
+        frontend = self._balancer.engine.frontendOf(service)
+        place = names[number].rpartition("#")[0]
+        try:
+            configured = next(
+                each
+                for each in self._balancer.manager.getService(service).listeners
+                if str(each.place) == place
+            )
+        except (StopIteration, UnknownName):
+            configured = None
+        if frontend is None or configured is None:
+            lease.release(Outcome.NOT_CONNECTED)
+            os.close(fd)
+            return
+        frontend.acceptedFor(lease, ClientConnection(fd, peer, configured))
+
+    def roll(self) -> None:
+        """
+        Replace the clones one by one by ones that run what their files say now.
+        """
+        for name, fleet in self._fleets.items():
+            try:
+                fleet.roll()
+            except CloningError as problem:
+                _log.warn("{service}: {problem}", service=name, problem=problem)
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        Let all clones finish what they have, and end.
+
+        @return: fires when they have. It does not fail.
+        """
+        super().stopService()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        for name in tuple(self._fleets):
+            self._end(name)
+        if self._inherited is not None:
+            self._inherited.close()
+            self._inherited = None
+        return gatherResults([_following(each) for each in self._ending])
+
+
+def _following(deferred: Deferred[None]) -> Deferred[None]:
+    other: Deferred[None] = Deferred()
+    deferred.addCallback(lambda _: other.callback(None))
+    return other

@@ -1,0 +1,356 @@
+"""
+The clones of one group of a balancer.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from txlb.cloning._balancerhosts import BalancerHosts
+from txlb.cloning._granter import TakeConnection
+from txlb.cloning._identity import Told
+from txlb.cloning._link import Link, closeAll
+from txlb.cloning._listener import SharedListener
+from txlb.cloning._listenersettings import ADMISSION, ListenerSettings
+from txlb.cloning._manager import CloneManager
+from txlb.cloning._rendezvous import CloningError, Rendezvous
+from txlb.cloning._settings import CloneSettings, processCount
+from txlb.cloning._spawner import Spawner, cloneCommand
+from txlb.manager import ProxyManager
+from txlb.model import CloneSet, ProxyGroup, ProxyService
+from txlb.wire import GRANTS_VERSION, Hello, Message, Quit, Refused, Take
+
+#: The option of C{twistd txlb} by which a process becomes a clone.
+OPTION = "--clone"
+
+#: The program of a clone, if the balancer was not started as C{twistd txlb}.
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+
+#: Seconds between two tries to find the process that manages.
+RETRY = 0.01
+
+#: Seconds in which clones of a balancer that died may come to the new one.
+REUNION = 2.0
+
+#: Seconds between two looks whether the last clone has ended, and seconds more than the grace
+#: time after which those that have not are killed.
+LOOK = 0.05
+LAST = 1.0
+
+_log = Logger()
+
+
+@dataclass(frozen=True)
+class FleetPlace:
+    """
+    Where clones belong.
+
+    @ivar folder: the path of the folder where they meet.
+    @ivar service: the name of the service.
+    @ivar group: the name of its group.
+    @ivar tac: the absolute path of the application.
+    @ivar heir: whether clones start the balancer anew if it dies; one group of a balancer is
+        enough for that.
+    @ivar log: the log file of the balancer; empty if clones write to its standard output.
+    """
+
+    folder: str
+    service: str
+    group: str
+    tac: str
+    heir: bool = False
+    log: str = ""
+
+    def beside(self, number: int) -> FleetPlace:
+        """
+        Make the place of clones that come before former ones have ended.
+        """
+        return replace(self, folder=f"{self.folder}.{number}")
+
+
+class Fleet:
+    """
+    The clones of one group of a balancer: processes of one application, which accept the
+    connections of the group's service. The process of the balancer manages them, as a
+    L{CloneManager}. If it dies, they accept by themselves, one of them manages for a while,
+    and starts the balancer again; see L{Told}.
+
+    @param place: where they belong.
+    @param sockets: the listening sockets, with the name of each; they stay the caller's.
+    @param pools: the manager of the balancer.
+    @param take: takes connections of hosts that are no clones.
+    @param reactor: runs.
+    @param seconds: a monotonic clock.
+    @param makeRendezvous: opens the folder.
+    @param makeSpawner: makes what starts processes, of a reactor and a way to make their
+        command lines.
+    @ivar manager: manages the clones; L{None} before it does.
+    """
+
+    def __init__(
+        self,
+        place: FleetPlace,
+        sockets: Sequence[tuple[str, socket.socket]],
+        pools: ProxyManager,
+        take: TakeConnection,
+        reactor: Any,
+        seconds: Callable[[], float] = time.monotonic,
+        makeRendezvous: Callable[[str], Rendezvous] = Rendezvous,
+        makeSpawner: Callable[..., Spawner] = Spawner,
+    ) -> None:
+        self.place = place
+        self.manager: CloneManager | None = None
+        self._pools = pools
+        self._hosts = BalancerHosts(pools, place.service, place.group)
+        self._take = take
+        self._reactor = reactor
+        self._seconds = seconds
+        self._makeRendezvous = makeRendezvous
+        self._spawner = makeSpawner(reactor, self._command)
+        self._rendezvous: Rendezvous | None = None
+        self._call: Any = None
+        self._over: Deferred[None] | None = None
+        self._deadline = 0.0
+        self._settings = self._settingsNow()
+        self._listeners = [
+            SharedListener(name, sock.dup(), Factory(), reactor, self._listening())
+            for name, sock in sockets
+        ]
+        for each in self._listeners:
+            each.sock.setblocking(False)
+
+    # What is configured
+
+    @property
+    def _service(self) -> ProxyService:
+        return self._pools.getService(self.place.service)
+
+    @property
+    def _group(self) -> ProxyGroup:
+        return self._pools.getGroup(self.place.service, self.place.group)
+
+    def _clones(self) -> CloneSet:
+        clones = self._group.clones
+        if clones is None:
+            raise CloningError(f"group {self.place.group} of {self.place.service} has no clones")
+        return clones
+
+    def _settingsNow(self) -> CloneSettings:
+        clones = self._clones()
+        return CloneSettings(processCount(clones.processes), clones.graceTime, standby=False)
+
+    def _listening(self) -> ListenerSettings:
+        return ListenerSettings(self._group, self._service, self._clones().maxConnections)
+
+    def _told(self) -> Told:
+        service = self._service
+        return Told(
+            cloneCommand(sys.argv, sys.orig_argv) if self.place.heir else [],
+            {
+                "processes": self._settings.processes,
+                "graceTime": self._settings.graceTime,
+                "scheduler": self._group.scheduler,
+                "maxConnections": self._clones().maxConnections,
+                "admission": {name: getattr(service, name) for name in ADMISSION},
+            },
+        )
+
+    def _command(self, arguments: list[str], original: list[str], name: str) -> list[str]:
+        if "txlb" in arguments:
+            # Without what this process was told to balance.
+            end = arguments.index("txlb")
+            rest = len(arguments) - end
+            head = cloneCommand(arguments[:end], original[: len(original) - rest], name)
+        else:
+            head = [sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile="]
+        if self.place.log and not any(each.startswith("--logfile=") for each in head):
+            head.append(f"--logfile={self.place.log}.{name}")
+        return [*head, "txlb", f"{OPTION}={self.place.tac}"]
+
+    # Life
+
+    def start(self) -> None:
+        """
+        Manage the clones that are there, and start those that are missing.
+
+        @raise CloningError: the folder can't be used.
+        """
+        self._rendezvous = self._makeRendezvous(self.place.folder)
+        self._find()
+
+    def _find(self) -> None:
+        """
+        Manage, if no process does; or take over from the clone that does.
+        """
+        self._call = None
+        rendezvous = self._rendezvous
+        if rendezvous is None:
+            return
+        if rendezvous.tryLock():
+            rendezvous.begin()
+            self._manage(0.0)
+            return
+        try:
+            link = Link(rendezvous.connect(), self._reactor)
+        except OSError:
+            self._call = self._reactor.callLater(RETRY, self._find)
+            return
+        if link.uid != os.geteuid():
+            link.close()
+            self._call = self._reactor.callLater(RETRY, self._find)
+            return
+
+        def received(message: Message, descriptors: list[int]) -> None:
+            closeAll(descriptors)
+            if isinstance(message, Take):
+                self._takeOver(link)
+            elif isinstance(message, (Quit, Refused)):
+                link.close()
+                self._refused(link.pid)
+
+        link.start(received, self._again)
+        names = tuple(each.name for each in self._listeners)
+        link.send(Hello(GRANTS_VERSION, -1, 0, True, listeners=names))
+
+    def _again(self) -> None:
+        if self._over is None and self._call is None:
+            self._call = self._reactor.callLater(RETRY, self._find)
+
+    def _refused(self, pid: int) -> None:
+        _log.error(
+            "folder {folder}: process {pid} manages these clones; this process ends",
+            folder=self.place.folder,
+            pid=pid,
+        )
+        self._reactor.stop()
+
+    def _takeOver(self, link: Link) -> None:
+        rendezvous = self._rendezvous
+        if rendezvous is not None and rendezvous.tryLock():
+            self._manage(REUNION)
+            # The former manager lets go of its clones if this connection ends.
+            link.close()
+        else:
+            link.close()
+            self._again()
+
+    def _manage(self, patience: float, generation: int = 0) -> None:
+        rendezvous = self._rendezvous
+        if rendezvous is None:
+            return
+        self.manager = CloneManager(
+            rendezvous,
+            self._listeners,
+            self._settings,
+            self._spawner,
+            generation,
+            self._reactor,
+            self._seconds,
+            self._hosts,
+            self._take,
+            self._told(),
+        )
+        self.manager.start(patience)
+        _log.info(
+            "process {pid} manages {count} clones of {service}/{group}: {tac}",
+            pid=os.getpid(),
+            count=self._settings.processes,
+            service=self.place.service,
+            group=self.place.group,
+            tac=self.place.tac,
+        )
+
+    def isAt(self, place: FleetPlace, names: Sequence[str]) -> bool:
+        """
+        Tell whether these are the clones for a place, and for listening sockets of these
+        names.
+        """
+        own = replace(self.place, folder=place.folder, heir=place.heir)
+        return own == place and [each.name for each in self._listeners] == list(names)
+
+    def follow(self) -> None:
+        """
+        Be as the group is configured now.
+        """
+        settings, listening, manager = self._settingsNow(), self._listening(), self.manager
+        before = self._listeners[0].settings
+        same = _shown(before) == _shown(listening)
+        for each in self._listeners:
+            each.settings = listening
+        changed, self._settings = settings != self._settings, settings
+        if manager is None:
+            return
+        if same and changed:
+            manager.follow(settings)
+        elif not same:
+            # The clones come to the new one. They accept by themselves meanwhile.
+            manager.stop()
+            manager.forget()
+            manager.close()
+            self._manage(REUNION, manager.generation)
+            if self.manager is not None:
+                self.manager.follow(settings)
+
+    def roll(self) -> None:
+        """
+        Replace the clones one by one by ones that run what the application's files say now.
+        """
+        if self.manager is not None:
+            self.manager.roll()
+
+    def stop(self) -> Deferred[None]:
+        """
+        Let the clones finish what they have, and end.
+
+        @return: fires with L{None} when they have, or were killed after the grace time. It
+            does not fail.
+        """
+        if self._over is None:
+            self._over = Deferred()
+            self._deadline = self._seconds() + self._settings.graceTime
+            if self._call is not None:
+                self._call.cancel()
+                self._call = None
+            if self._rendezvous is not None and self.manager is not None:
+                self._rendezvous.end()
+                self.manager.quit()
+            for each in self._listeners:
+                each.close()
+            self._look()
+        return self._over
+
+    def _look(self) -> None:
+        self._call = None
+        manager, now = self.manager, self._seconds()
+        if manager is not None and manager.records and now < self._deadline + 2 * LAST:
+            if now >= self._deadline + LAST:
+                manager.killAll()
+            self._call = self._reactor.callLater(LOOK, self._look)
+            return
+        if manager is not None:
+            manager.forget()
+            manager.close()
+        self._hosts.clear()
+        rendezvous, self._rendezvous = self._rendezvous, None
+        if rendezvous is not None:
+            rendezvous.close()
+        if self._over is not None:
+            self._over.callback(None)
+
+
+def _shown(settings: ListenerSettings) -> tuple[object, ...]:
+    """
+    Tell what of the settings the manager of clones was made with.
+    """
+    admission = tuple(getattr(settings.service, name) for name in ADMISSION)
+    return settings.whyPassed, admission, settings.maxConnections

@@ -1,0 +1,49 @@
+"""
+The listening sockets that a balancer gets from its clones.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+
+from txlb.cloning._identity import Birth
+from txlb.cloning._inherited import Inherited
+
+
+class InheritedSockets:
+    """
+    The listening sockets that a former process of a balancer has left to its clones, by the
+    names that L{Fleet<txlb.cloning.Fleet>} gives them.
+
+    @param folders: those in which the clones of the balancer meet.
+    @raise CloningError: another balancer manages the clones of one.
+    """
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        birth = Birth.take()
+        self._found: list[Inherited] = []
+        for folder in folders:
+            own = birth if birth is not None and birth.folder == os.path.abspath(folder) else None
+            inherited = Inherited(folder, own)
+            inherited.ask(None)
+            self._found.append(inherited)
+
+    def take(self, place: str) -> list[socket.socket]:
+        """
+        Take the sockets of an address; none if the clones have none there.
+        """
+        found: list[socket.socket] = []
+        for each in self._found:
+            while (sock := each.taken(f"{place}#{len(found)}")) is not None:
+                found.append(sock)
+        return found
+
+    def close(self) -> None:
+        """
+        Close those that were not taken.
+        """
+        for each in self._found:
+            each.started()
+        self._found.clear()
