@@ -92,7 +92,7 @@ class ClonesService(Service):
         """
         if self._inherited is None:
             folders = [self._folderOf(each.name, group.name) for each, group in self._services]
-            self._inherited = InheritedSockets(folders)
+            self._inherited = InheritedSockets(folders, self._balancer.engine.reactor)
         return self._inherited.take(str(placeOf(address)))
 
     # Life

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from typing import Any
 
 from txlb.cloning._identity import Birth
 from txlb.cloning._inherited import Inherited
@@ -18,16 +19,17 @@ class InheritedSockets:
     names that L{Fleet<txlb.cloning.Fleet>} gives them.
 
     @param folders: those in which the clones of the balancer meet.
+    @param reactor: the one that will run.
     @raise CloningError: another balancer manages the clones of one.
     """
 
-    def __init__(self, folders: Iterable[str]) -> None:
+    def __init__(self, folders: Iterable[str], reactor: Any) -> None:
         birth = Birth.take()
         self._found: list[Inherited] = []
         for folder in folders:
             own = birth if birth is not None and birth.folder == os.path.abspath(folder) else None
             inherited = Inherited(folder, own)
-            inherited.ask(None)
+            inherited.ask(reactor)
             self._found.append(inherited)
 
     def take(self, place: str) -> list[socket.socket]:

@@ -477,6 +477,9 @@ class CloneManager:
         return sum(not each.draining for each in self.clones) + (self.ownSlot >= 0)
 
     def _sendSockets(self, record: Record) -> None:
+        if self._own is None:
+            record.link.send(Refused("it is a balancer that runs"))
+            return
         names = tuple(each.name for each in self._listeners)
         sockets = tuple(each.sock.fileno() for each in self._listeners)
         record.link.send(Welcome(GRANTS_VERSION, -1, self.generation, names), sockets)
