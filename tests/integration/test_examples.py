@@ -33,6 +33,7 @@ EXAMPLES = {
     "announcement.tac": "test_announcement",
     "asyncio_client.py": "test_asyncioClient",
     "clones.tac": "test_clones",
+    "clones.xml": "test_clonesInFile",
     "config.xml": "test_config",
     "hello.py": "test_leastConnectionsClient",
     "http_client.py": "test_httpClient",
@@ -196,6 +197,24 @@ class ExampleTests(SynchronousTestCase):
         waitUntil(lambda: twistd.output.count("has joined") == 4)
         pages = {get(self.port(8080)) for _ in range(REQUESTS)}
         self.assertEqual(pages, {f"made by clone{n}\n" for n in range(4)})
+        twistd.stop()
+
+    def test_clonesInFile(self) -> None:
+        """
+        The same site by a configuration file, in two processes beside another host.
+        """
+        self.assertIn("OK", self.run_("-m", "txlb", "check", "clones.xml"))
+        self.startHellos(7001)
+        twistd = self.start("twistd", "--pidfile=", "-n", "txlb", "-c", "clones.xml")
+        waitUntil(lambda: twistd.output.count("has joined") == 2)
+        pages: set[str] = set()
+        wanted = {"made by clone0", "made by clone1", f"hello from port {self.port(7001)}"}
+
+        def all_() -> bool:
+            pages.add(get(self.port(8080)).strip())
+            return pages == wanted
+
+        waitUntil(all_)
         twistd.stop()
 
     def childWith(self, parent: int, word: str) -> int:

@@ -14,7 +14,14 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from txlb.cloning import CloningError, Fleet, FleetPlace, InheritedSockets
+from txlb.cloning import (
+    CloningError,
+    Fleet,
+    FleetPlace,
+    InheritedSockets,
+    placeNamed,
+    socketName,
+)
 from txlb.errors import UnknownName
 from txlb.model import ListenAddress, ProxyGroup, ProxyService, placeOf
 from txlb.pool import Event, Lease, Outcome
@@ -93,7 +100,7 @@ class ClonesService(Service):
         if self._inherited is None:
             folders = [self._folderOf(each.name, group.name) for each, group in self._services]
             self._inherited = InheritedSockets(folders, self._balancer.engine.reactor)
-        return self._inherited.take(str(placeOf(address)))
+        return self._inherited.take(placeOf(address))
 
     # Life
 
@@ -169,16 +176,22 @@ class ClonesService(Service):
             if each.serviceName == service:
                 yield each
 
-    def _socketsOf(self, service: str) -> Iterator[tuple[str, socket.socket]]:
+    def _socketListeners(self, service: str) -> Iterator[SocketListener]:
         for each in self._listeners(service):
-            if isinstance(each.listener, SocketListener):
-                yield from each.listener.named
+            listener = None if each.listener is None else each.listener.shared.listener
+            if isinstance(listener, SocketListener):
+                yield listener
+
+    def _socketsOf(self, service: str) -> Iterator[tuple[str, socket.socket]]:
+        for each in self._socketListeners(service):
+            for number, sock in enumerate(each.sockets):
+                yield socketName(each.configured.place, number), sock
 
     def _share(self, service: str, shared: bool) -> None:
-        for each in self._listeners(service):
-            if isinstance(each.listener, SocketListener):
-                each.listener.share(shared)
-                each.acceptOrNot()
+        for each in self._socketListeners(service):
+            each.share(shared)
+        for listener in self._listeners(service):
+            listener.acceptOrNot()
 
     def _take(
         self, service: str, names: list[str], number: int, fd: int, peer: Any, lease: Lease
@@ -187,7 +200,7 @@ class ClonesService(Service):
         Relay a connection to the host of a lease.
         """
         frontend = self._balancer.engine.frontendOf(service)
-        place = names[number].rpartition("#")[0]
+        place = placeNamed(names[number])
         try:
             configured = next(
                 each

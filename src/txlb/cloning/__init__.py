@@ -12,7 +12,7 @@ from txlb.cloning._endpoint import CloneEndpoint
 from txlb.cloning._fleet import Fleet, FleetPlace
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._identity import Identity, Role, whoAmI
-from txlb.cloning._inheritedsockets import InheritedSockets
+from txlb.cloning._inheritedsockets import InheritedSockets, placeNamed, socketName
 from txlb.cloning._manageronly import ManagerOnly
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
@@ -35,5 +35,7 @@ __all__ = [
     "availableCPUs",
     "balancedClone",
     "cloneApplication",
+    "placeNamed",
+    "socketName",
     "whoAmI",
 ]

@@ -17,6 +17,7 @@ from txlb._reactor import pickedReactor
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._groups import begin, end, groupAt
 from txlb.cloning._identity import Birth
+from txlb.cloning._inheritedsockets import placeNamed
 from txlb.cloning._listenersettings import ListenerSettings, listenerSettings
 from txlb.cloning._reactor import SharedPort, SharingReactor
 from txlb.cloning._rendezvous import CloningError
@@ -67,16 +68,14 @@ class AdoptingReactor(SharingReactor):
         return self._adopt(" ", f"descriptor {fileDescriptor}", factory)
 
     def _adopt(self, ending: str, place: object, factory: IProtocolFactory) -> SharedPort:
-        wanted = [
-            name for name in self._names if self._alone or name.rpartition("#")[0].endswith(ending)
-        ]
+        wanted = [name for name in self._names if self._alone or placeNamed(name).endswith(ending)]
         if not wanted:
             raise CannotListenError(
                 "",
                 place,
                 OSError(
                     "it is none of the addresses of the balancer's service: "
-                    f"{', '.join(name.rpartition('#')[0] for name in self._names)}"
+                    f"{', '.join(map(placeNamed, self._names))}"
                 ),
             )
         self.count += 1

@@ -23,6 +23,7 @@ from txlb.cloning._controlsocket import ControlSocket
 from txlb.cloning._draining import drainProtocol
 from txlb.cloning._identity import NOTHING_TOLD, Birth, Identity, Role, whoAmI
 from txlb.cloning._inherited import Inherited, MakeSocket
+from txlb.cloning._inheritedsockets import placeNamed
 from txlb.cloning._link import Link
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._listenersettings import ListenerSettings
@@ -173,7 +174,7 @@ class CloneGroup:
         known = {each.name: each for each in self._listeners}
         for name in names:
             if name not in known:
-                place = name.rpartition("#")[0]
+                place = placeNamed(name)
                 raise CloningError(f"the application does not listen on the port of {place}")
         self._listeners = [known[name] for name in names]
 

@@ -13,6 +13,23 @@ from txlb.cloning._identity import Birth
 from txlb.cloning._inherited import Inherited
 
 
+def socketName(place: object, number: int) -> str:
+    """
+    Name a listening socket of a balancer for its clones.
+
+    @param place: its address. The name has no slashes, as it is one of a group, too.
+    @param number: which socket of the address it is.
+    """
+    return f"{place}#{number}".replace("/", "|")
+
+
+def placeNamed(name: str) -> str:
+    """
+    Find the address in the name of a listening socket.
+    """
+    return name.rpartition("#")[0].replace("|", "/")
+
+
 class InheritedSockets:
     """
     The listening sockets that a former process of a balancer has left to its clones, by the
@@ -32,13 +49,13 @@ class InheritedSockets:
             inherited.ask(reactor)
             self._found.append(inherited)
 
-    def take(self, place: str) -> list[socket.socket]:
+    def take(self, place: object) -> list[socket.socket]:
         """
         Take the sockets of an address; none if the clones have none there.
         """
         found: list[socket.socket] = []
         for each in self._found:
-            while (sock := each.taken(f"{place}#{len(found)}")) is not None:
+            while (sock := each.taken(socketName(place, len(found)))) is not None:
                 found.append(sock)
         return found
 

@@ -31,8 +31,7 @@ class OwnHosts:
         # A service has one group that serves; here each listener's does, and none of them
         # gets its clients from a relay.
         groups = [
-            each.settings.groupNamed(each.name, not number)
-            for number, each in enumerate(listeners)
+            each.settings.groupNamed(each.name, not number) for number, each in enumerate(listeners)
         ]
         addresses = [each.address for each in listeners]
         self.pools = ProxyManager(
@@ -113,4 +112,3 @@ class OwnHosts:
         Let the pools do what is due.
         """
         self.pools.advance(now)
-

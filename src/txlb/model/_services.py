@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -149,12 +149,7 @@ class ProxyService:
             )
         checkUnique("group", (group.name for group in self.groups), whose)
         object.__setattr__(self, "enabledGroup", _enabledOf(groups, whose))
-        cloned = next((group for group in self.groups if group.clones is not None), None)
-        if cloned is not None and self.maxConnectionsPerClient is not None:
-            raise ModelError(
-                f"{whose} has maxConnectionsPerClient, and its group {cloned.name!r} has clones, "
-                "whose clients are not counted one by one; use ratePerClient, or hosts instead"
-            )
+        self._checkClones(listeners, whose)
         allow, deny = checkNetworks(whose, self.allow, self.deny)
         object.__setattr__(self, "allow", allow)
         object.__setattr__(self, "deny", deny)
@@ -192,6 +187,27 @@ class ProxyService:
         The settings that say which clients may come in, in the order of L{ADMISSION_SETTINGS}.
         """
         return tuple(getattr(self, name) for name in ADMISSION_SETTINGS)
+
+    def _checkClones(self, listeners: Sequence[Listener], whose: str) -> None:
+        """
+        Check that nothing is asked for that a service can't have whose connections are
+        accepted by clones.
+        """
+        cloned = next((group for group in self.groups if group.clones is not None), None)
+        if cloned is None:
+            return
+        if self.maxConnectionsPerClient is not None:
+            raise ModelError(
+                f"{whose} has maxConnectionsPerClient, and its group {cloned.name!r} has clones, "
+                "whose clients are not counted one by one; use ratePerClient, or hosts instead"
+            )
+        for each in listeners:
+            if each.hasPreface or each.tls is not None:
+                raise ModelError(
+                    f"the listener of {whose} on {each.address} ends TLS or reads what clients "
+                    f"send first, and its group {cloned.name!r} has clones, which accept the "
+                    "connections themselves; let the application do it"
+                )
 
     def getGroup(self, name: str) -> ProxyGroup:
         """

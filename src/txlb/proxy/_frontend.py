@@ -263,6 +263,8 @@ class Frontend:
             lease.release(Outcome.NOT_CONNECTED)
             client.close()
             return
+        if self._revision != self._manager.revision:
+            self._follow()
         if limit.active >= limit.capacity or counters.active >= self._maxConnections:
             lease.release(Outcome.NOT_CONNECTED)
             kind = RefusalKind.DESCRIPTORS if limit.active >= limit.capacity else RefusalKind.LIMIT

@@ -77,13 +77,11 @@ class SocketListener:
             sock.open()
 
     @property
-    def named(self) -> list[tuple[str, socket.socket]]:
+    def sockets(self) -> list[socket.socket]:
         """
-        The sockets, each with a name that tells which one of the address it is. They stay
-        the listener's.
+        The sockets, which stay the listener's.
         """
-        place = self.configured.place
-        return [(f"{place}#{number}", each.sock) for number, each in enumerate(self._sockets)]
+        return [each.sock for each in self._sockets]
 
     def share(self, shared: bool) -> None:
         """

@@ -1,0 +1,209 @@
+"""
+Tests for L{txlb.application._clones}.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred
+
+from tests.application.balancers import ServiceCase
+from txlb.application import _clones as clones
+from txlb.cloning import CloningError, FleetPlace
+from txlb.model import CLONES, CloneSet, ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import Outcome
+
+TAC = CloneSet("app.tac", 2)
+
+
+class FakeFleet:
+    """
+    Clones that start at once.
+    """
+
+    made: ClassVar[list[FakeFleet]] = []
+    error: ClassVar[CloningError | None] = None
+
+    def __init__(
+        self, place: FleetPlace, sockets: Any, pools: Any, take: Any, reactor: Any, seconds: Any
+    ) -> None:
+        self.place = place
+        self.names = [name for name, _ in sockets]
+        self.take = take
+        self.follows = self.rolls = 0
+        self.over: Deferred[None] | None = None
+
+    def start(self) -> None:
+        if FakeFleet.error is not None:
+            raise FakeFleet.error
+        FakeFleet.made.append(self)
+
+    def isAt(self, place: FleetPlace, names: list[str]) -> bool:
+        return (self.place.tac, self.place.group, self.names) == (place.tac, place.group, names)
+
+    def follow(self) -> None:
+        self.follows += 1
+
+    def roll(self) -> None:
+        self.rolls += 1
+        if self.rolls > 1:
+            raise CloningError("a rolling restart is under way")
+
+    def stop(self) -> Deferred[None]:
+        self.over = Deferred()
+        return self.over
+
+
+class ClonesServiceTests(ServiceCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(clones, "Fleet", FakeFleet)
+        self.patch(FakeFleet, "made", [])
+        self.patch(FakeFleet, "error", None)
+
+    def web(self, **settings: Any) -> ProxyService:
+        """
+        Make the service with clones and a host beside them.
+        """
+        hosts = [ProxyHost.at("far", "127.0.0.1:7001")]
+        group = ProxyGroup("app", "leastc", True, hosts, clones=TAC)
+        other = ProxyGroup("other", "leastc", False, hosts)
+        return replace(
+            ProxyService("web", ["127.0.0.1:0"], [group, other], relay="portable"), **settings
+        )
+
+    def begin(self) -> FakeFleet:
+        """
+        Start a balancer with clones.
+        """
+        self.balancer()
+        self.manager.apply([self.web()])
+        self.start()
+        [fleet] = FakeFleet.made
+        return fleet
+
+    def review(self) -> None:
+        self.reactor.advance(0.1)
+
+    def test_starts(self) -> None:
+        """
+        The clones of the serving group start, and the balancer accepts nothing itself.
+        """
+        fleet = self.begin()
+        port = self.port()
+        self.assertEqual(fleet.names, ["127.0.0.1:0#0"])
+        self.assertEqual(fleet.place.tac, os.path.join(os.getcwd(), "app.tac"))
+        self.assertTrue(fleet.place.folder.endswith("run/web-app"))
+        self.assertTrue(fleet.place.heir)
+        self.connect(("127.0.0.1", port))
+        self.reactor.readable()
+        self.assertEqual(self.manager.getCounters("web").accepted, 0)
+
+    def test_switched(self) -> None:
+        """
+        With another group the balancer accepts again, and the clones end; they come back with
+        their group, in a folder of their own while the former ones are there.
+        """
+        fleet = self.begin()
+        self.manager.switchGroup("web", "app", "other")
+        self.review()
+        self.assertIsNotNone(fleet.over)
+        self.come()
+        self.assertEqual(self.manager.getCounters("web").accepted, 1)
+        self.manager.switchGroup("web", "other", "app")
+        self.review()
+        second = FakeFleet.made[1]
+        self.assertTrue(second.place.folder.endswith("run/web-app.1"))
+        fleet.over.callback(None)  # type: ignore[union-attr]
+
+    def test_follows(self) -> None:
+        """
+        Other settings are the clones' affair; another application has other clones.
+        """
+        fleet = self.begin()
+        self.manager.setGroup("web", "app", clones=CloneSet("app.tac", 3))
+        self.review()
+        self.assertGreater(fleet.follows, 0)
+        self.manager.setGroup("web", "app", clones=CloneSet("other.tac", 3))
+        self.review()
+        self.assertIsNotNone(fleet.over)
+        self.assertTrue(FakeFleet.made[1].place.tac.endswith("/other.tac"))
+
+    def test_fails(self) -> None:
+        """
+        If the folder can't be used, the log tells, and the balancer goes on.
+        """
+        self.patch(FakeFleet, "error", CloningError("folder /run/x: no"))
+        self.balancer()
+        self.manager.apply([self.web()])
+        self.start()
+        self.assertEqual(FakeFleet.made, [])
+        self.assertTrue(self.lbs.running)
+
+    def test_relays(self) -> None:
+        """
+        The connection of a host that is no clone gets to the relay of the service.
+        """
+        fleet = self.begin()
+        relay = self.relay()
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        pool = self.manager.getPool("web", "app")
+        self.manager.addHost("web", "app", "clone0", "unix:clone0", origin=CLONES)
+        lease = pool.claim(None, frozenset({("web", "app", "clone0")}))
+        assert lease is not None
+        fleet.take(0, ours.detach(), ("192.0.2.1", 5), lease)
+        [(sock, attempt, _, _)] = relay.started
+        self.assertIs(attempt.lease, lease)
+        self.assertEqual(attempt.dial.clientAddr, ("192.0.2.1", 5))
+        self.assertEqual(pool.getHost("far").active, 1)
+        self.frontend = self.frontendOf("web")
+        self.endConnection(relay)
+        self.assertEqual((pool.active, self.manager.getCounters("web").active), (0, 0))
+        sock.close()
+
+    def test_relaysNoMore(self) -> None:
+        """
+        If the service has as many connections as it may have, or is gone, the client is
+        closed and nothing stays counted.
+        """
+        fleet = self.begin()
+        pool = self.manager.getPool("web", "app")
+        self.lbs.apply([replace(self.web(maxConnections=1), groups=self.groups())])
+        self.manager.getCounters("web").active = 1
+        for known in (True, False):
+            ours, theirs = socket.socketpair()
+            self.addCleanup(theirs.close)
+            lease = pool.claim(None, frozenset())
+            assert lease is not None
+            if not known:
+                self.patch(self.lbs.engine, "frontendOf", lambda _: None)
+            fleet.take(0, ours.detach(), ("192.0.2.1", 5), lease)
+            self.assertIs(lease.outcome, Outcome.NOT_CONNECTED)
+            self.assertEqual(theirs.recv(1), b"")
+        self.manager.getCounters("web").active = 0
+
+    def groups(self) -> tuple[ProxyGroup, ...]:
+        return self.manager.getService("web").groups
+
+    def test_rolls(self) -> None:
+        fleet = self.begin()
+        self.lbs.clones.roll()
+        self.lbs.clones.roll()
+        self.assertEqual(fleet.rolls, 2)
+
+    def test_stops(self) -> None:
+        """
+        The balancer has stopped when its clones have.
+        """
+        fleet = self.begin()
+        done = self.lbs.stopService()
+        self.reactor.advance(self.lbs.graceTime)
+        self.assertNoResult(done)
+        assert fleet.over is not None
+        fleet.over.callback(None)
+        self.successResultOf(done)

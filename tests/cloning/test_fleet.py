@@ -1,0 +1,405 @@
+"""
+Tests for L{txlb.cloning._fleet} and L{txlb.cloning._adopting}: the clones of a group of a
+balancer, in one process.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections import Counter
+from typing import Any
+from unittest import mock
+
+from twisted.application.internet import StreamServerEndpointService, TCPServer, UNIXServer
+from twisted.application.service import Application, MultiService
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.cloning.inside import EchoFactory, InsideTestCase, OneProcessRendezvous
+from txlb.cloning import (
+    BalancedClone,
+    CloneGroup,
+    CloningError,
+    CloningService,
+    Fleet,
+    FleetPlace,
+    Identity,
+    InheritedSockets,
+    balancedClone,
+)
+from txlb.cloning import _groups as registry
+from txlb.cloning._adopting import AdoptingReactor
+from txlb.cloning._identity import ENVIRONMENT, Birth, Told
+from txlb.cloning._listenersettings import ListenerSettings
+from txlb.manager import ProxyManager
+from txlb.model import CloneSet, ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import Lease, Outcome
+
+NAME = "127.0.0.1:8080#0"
+
+
+class FleetTestCase(InsideTestCase):
+    hosts: tuple[ProxyHost, ...] = ()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.sock.close)
+        self.port = self.sock.getsockname()[1]
+        group = ProxyGroup(
+            "app", enabled=True, hosts=self.hosts, clones=CloneSet("app.tac", 2, graceTime=5.0)
+        )
+        self.manager = ProxyManager(
+            [ProxyService("web", ["127.0.0.1:8080"], [group])], seconds=lambda: self.reactor.now
+        )
+        self.taken: list[tuple[int, Any, Lease]] = []
+
+    def fleet(self, heir: bool = False, log: str = "") -> Fleet:
+        fleet = Fleet(
+            FleetPlace(self.folder, "web", "app", "/app.tac", heir, log),
+            [(NAME, self.sock)],
+            self.manager,
+            self.take,
+            self.reactor,
+            lambda: self.reactor.now,
+            OneProcessRendezvous,
+            lambda reactor, _command: self.makeSpawner(reactor),
+        )
+        self.addCleanup(self.stop, fleet)
+        return fleet
+
+    def take(self, number: int, fd: int, peer: Any, lease: Lease) -> None:
+        self.taken.append((number, peer, lease))
+        os.close(fd)
+
+    def stop(self, fleet: Fleet) -> None:
+        self.starts = False
+        fleet.stop()
+        self.pass_(10.0, 50)
+
+    def clone(self, birth: Birth, sockets: dict[str, int]) -> CloneGroup:
+        """
+        Begin a clone that the balancer starts.
+        """
+        number = len(self.groups)
+        group = CloneGroup(
+            self.folder,
+            self.settings,
+            Identity(),
+            lambda: self.reactor.now,
+            OneProcessRendezvous,
+            self.makeSpawner,
+        )
+        self.groups.append(group)
+        told = Birth(
+            birth.folder, birth.slot, birth.generation, birth.heir, sockets, told=birth.told
+        )
+        with mock.patch.dict(os.environ, {ENVIRONMENT: told.write()}):
+            adopting: Any = AdoptingReactor(
+                self.reactor, group, ListenerSettings.of(), list(sockets), True
+            )
+            adopting.listenTCP(1, EchoFactory(b"%d" % number))
+        group.arrange(list(sockets))
+        group.start()
+        return group
+
+    @property
+    def names(self) -> list[str]:
+        return [host.name for host in self.manager.getGroup("web", "app").hosts]
+
+    def begin(self) -> Fleet:
+        fleet = self.fleet()
+        fleet.start()
+        self.until(lambda: {"clone0", "clone1"} <= set(self.names))
+        self.reactor.turn(5)
+        return fleet
+
+
+class ServingTests(FleetTestCase):
+    def test_even(self) -> None:
+        """
+        The clones are hosts of the balancer's group, and get connections by turns.
+        """
+        self.begin()
+        clients = [self.connect() for _ in range(10)]
+        self.assertEqual(Counter(map(self.answer, clients)), {b"0": 5, b"1": 5})
+        pool = self.manager.getPool("web", "app")
+        self.until(lambda: [host.active for host in pool.hosts] == [5, 5])
+
+    def test_follows(self) -> None:
+        """
+        With another number of processes clones come or go.
+        """
+        fleet = self.begin()
+        fleet.follow()
+        self.set(processes=3)
+        fleet.follow()
+        self.until(lambda: self.names == ["clone0", "clone1", "clone2"])
+        self.set(processes=1)
+        fleet.follow()
+        self.until(lambda: self.names == ["clone0"])
+
+    def set(self, **changes: Any) -> None:
+        clones = self.manager.getGroup("web", "app").clones
+        assert clones is not None
+        settings = {each: getattr(clones, each) for each in ("tac", "processes", "graceTime")}
+        self.manager.setGroup("web", "app", clones=CloneSet(**{**settings, **changes}))
+
+    def test_passes(self) -> None:
+        """
+        If the scheduler is one that looks at clients from now on, the clones that are there
+        get their connections passed.
+        """
+        fleet = self.begin()
+        before = fleet.manager
+        self.manager.setScheduler("web", "app", "sticky")
+        fleet.follow()
+        self.assertIsNot(fleet.manager, before)
+        manager = fleet.manager
+        assert manager is not None
+        self.until(lambda: len(manager.clones) == 2)
+        self.assertEqual(len({self.answer(self.connect()) for _ in range(4)}), 1)
+        self.assertEqual(len(self.spawned), 2)
+
+    def test_rolls(self) -> None:
+        fleet = self.begin()
+        fleet.roll()
+        self.until(lambda: self.names == ["clone2", "clone3"] or self.names[-1:] == ["clone0"])
+
+    def test_stop(self) -> None:
+        """
+        When it stops no clone is a host any more, and nothing stays counted.
+        """
+        fleet = self.begin()
+        client = self.connect()
+        self.answer(client)
+        done = fleet.stop()
+        self.assertIs(done, fleet.stop())
+        self.pass_(1.0)
+        self.assertNoResult(done)
+        client.close()
+        self.until(lambda: self.reactor.stopped == 2)
+        for each in self.groups:
+            each.clone.close()  # type: ignore[union-attr]
+        self.pass_(1.0)
+        self.successResultOf(done)
+        self.assertEqual(self.names, [])
+        self.assertEqual(self.manager.getPool("web", "app").active, 0)
+
+    def test_neverStarted(self) -> None:
+        fleet = self.fleet()
+        fleet.roll()
+        self.successResultOf(fleet.stop())
+
+    def test_noClones(self) -> None:
+        self.manager.setGroup("web", "app", clones=None)
+        self.assertRaises(CloningError, self.fleet)
+
+
+class BesideTests(FleetTestCase):
+    hosts = (ProxyHost.at("far", "127.0.0.1:7001"),)
+
+    def test_beside(self) -> None:
+        """
+        The balancer accepts the connections of a host that is no clone.
+        """
+        self.begin()
+        clients = [self.connect() for _ in range(6)]
+        self.until(lambda: len(self.taken) == 2)
+        self.assertEqual({lease.host.name for _, _, lease in self.taken}, {"far"})
+        peers = {each.getsockname() for each in clients}
+        self.assertTrue(all(peer in peers for _, peer, _ in self.taken))
+        for _, _, lease in self.taken:
+            lease.release(Outcome.DONE)
+
+    def test_besidePassed(self) -> None:
+        """
+        Likewise if the manager accepts all connections.
+        """
+        self.manager.setScheduler("web", "app", "sticky")
+        self.begin()
+        pool = self.manager.getPool("web", "app")
+        address = next(
+            address
+            for address in (f"127.0.0.{number}" for number in range(1, 250))
+            if (chosen := pool.explain((address, 1)).chosen) and chosen.name == "far"
+        )
+        client = socket.create_connection(("127.0.0.1", self.port), 5, (address, 0))
+        self.addCleanup(client.close)
+        self.until(lambda: len(self.taken) == 1)
+        self.assertEqual(self.taken[0][1], client.getsockname())
+        self.taken[0][2].release(Outcome.DONE)
+
+
+class TakeoverTests(FleetTestCase):
+    def test_takesOver(self) -> None:
+        """
+        The balancer dies: a clone manages for a while, and hands over to a new balancer,
+        which gets the listening sockets and the clones.
+        """
+        fleet = self.begin()
+        manager = fleet.manager
+        assert manager is not None
+        manager.stop()
+        manager.close()
+        assert fleet._rendezvous is not None
+        fleet._rendezvous.close()
+        self.until(lambda: any(each.manager is not None for each in self.groups))
+        [temporary] = [each for each in self.groups if each.manager is not None]
+        self.assertIsNotNone(temporary.manager)
+        self.pass_(0.1)
+        # Another process of this balancer starts it again.
+        self.assertEqual(len(self.spawned), 2)
+        again = self.fleet()
+        again.start()
+        self.until(lambda: again.manager is not None and len(again.manager.clones) == 2)
+        self.assertIsNone(temporary.manager)
+        self.assertIn(self.answer(self.connect()), {b"0", b"1"})
+        fleet._rendezvous = None
+
+    def test_otherBalancer(self) -> None:
+        """
+        A balancer does not take over from one that runs.
+        """
+        self.begin()
+        other = self.fleet()
+        other.start()
+        self.until(lambda: self.reactor.stopped == 1)
+        self.assertIsNone(other.manager)
+
+    def test_told(self) -> None:
+        """
+        A clone is told what it needs to manage for a while.
+        """
+        self.begin()
+        told = self.spawned[0][0].told
+        self.assertEqual(told.command, [])
+        self.assertEqual((told.settings["processes"], told.settings["scheduler"]), (2, "leastc"))
+
+    def test_commands(self) -> None:
+        fleet = self.fleet(heir=True, log="/var/log/b.log")
+        self.assertEqual(fleet._told().command[0], sys.executable)
+        words = ["/bin/twistd", "-n", "txlb", "-c", "c.xml"]
+        self.assertEqual(
+            fleet._command(words, ["python", *words], "clone1")[1:],
+            [
+                "/bin/twistd",
+                "--nodaemon",
+                "--pidfile=",
+                "--logfile=/var/log/b.log.clone1",
+                "txlb",
+                "--clone=/app.tac",
+            ],
+        )
+        words = ["app.py"]
+        command = self.fleet()._command(words, ["python", *words], "clone1")
+        self.assertEqual(command[1:2] + command[-2:], ["-c", "txlb", "--clone=/app.tac"])
+
+    def test_place(self) -> None:
+        """
+        Clones are others if their application or the sockets are.
+        """
+        fleet = self.fleet()
+        place = fleet.place
+        self.assertTrue(fleet.isAt(place.beside(2), [NAME]))
+        self.assertFalse(fleet.isAt(place, [NAME, "more"]))
+        self.assertFalse(fleet.isAt(FleetPlace(place.folder, "web", "app", "/other.tac"), [NAME]))
+
+
+class InheritedTests(FleetTestCase):
+    def test_fromBirth(self) -> None:
+        """
+        A balancer that a clone has started gets the sockets from it.
+        """
+        birth = Birth(self.folder, -1, 0, True, {NAME: os.dup(self.sock.fileno())})
+        with mock.patch.dict(os.environ, {ENVIRONMENT: birth.write()}):
+            found = InheritedSockets([self.folder + "-other", self.folder], self.reactor)
+        self.assertEqual(found.take("127.0.0.1:9"), [])
+        [sock] = found.take("127.0.0.1:8080")
+        self.assertEqual(sock.getsockname(), self.sock.getsockname())
+        sock.close()
+        found.close()
+
+
+class AdoptingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.addCleanup(registry._groups.clear)
+        told = Told(
+            [],
+            {
+                "processes": 2,
+                "graceTime": 1.0,
+                "scheduler": "leastc",
+                "maxConnections": None,
+                "admission": {},
+            },
+        )
+        self.birth = Birth("/nowhere", 0, 0, False, {NAME: 5, "unix:|a|b#0": 6}, told=told)
+
+    def reactor(self, alone: bool) -> tuple[Any, list[str]]:
+        shared: list[str] = []
+        group: Any = mock.Mock()
+        group.share.side_effect = lambda name, *_: shared.append(name)
+        names = list(self.birth.listeners)
+        return AdoptingReactor(mock.Mock(), group, ListenerSettings.of(), names, alone), shared
+
+    def test_matched(self) -> None:
+        """
+        An application with several listeners gets the sockets by port and path.
+        """
+        reactor, shared = self.reactor(False)
+        reactor.listenTCP(8080, EchoFactory(b""))
+        self.assertEqual(shared, [NAME])
+        reactor.listenUNIX("/a/b", EchoFactory(b""))
+        self.assertEqual(shared, [NAME, "unix:|a|b#0"])
+        error = self.assertRaises(CannotListenError, reactor.listenTCP, 81, EchoFactory(b""))
+        self.assertIn("it is none of the addresses of the balancer's service", str(error))
+        self.assertRaises(CannotListenError, reactor.adoptStreamPort, 3, 2, EchoFactory(b""))
+
+    def test_alone(self) -> None:
+        """
+        One with a single listener gets them all, for any port of its own.
+        """
+        reactor, shared = self.reactor(True)
+        reactor.listenTCP(1, EchoFactory(b""))
+        self.assertEqual(shared, [NAME, "unix:|a|b#0"])
+
+    def test_kinds(self) -> None:
+        """
+        Every kind of service that listens is found, also in others, and one that clones
+        itself does not.
+        """
+        application = Application("app")
+        inner = MultiService()
+        inner.setServiceParent(application)
+        TCPServer(80, EchoFactory(b"")).setServiceParent(inner)
+        UNIXServer("/a/b", EchoFactory(b"")).setServiceParent(application)
+        endpoint = TCP4ServerEndpoint(mock.Mock(), 80)
+        StreamServerEndpointService(endpoint, EchoFactory(b"")).setServiceParent(application)
+        cloning = CloningService("tcp:80", EchoFactory(b""), processes=1)
+        cloning.setServiceParent(application)
+        clone = BalancedClone(application, self.birth)
+        self.assertEqual(clone._count, 4)
+        self.assertIsNotNone(cloning.sharing)
+        self.assertEqual(len(list(clone)), 4)
+
+    def test_nothing(self) -> None:
+        error = self.assertRaises(CloningError, BalancedClone, Application("app"), self.birth)
+        self.assertIn("listens on nothing that can be cloned", str(error))
+
+    def test_byHand(self) -> None:
+        with mock.patch.dict(os.environ):
+            os.environ.pop(ENVIRONMENT, None)
+            error = self.assertRaises(CloningError, balancedClone, "app.tac")
+        self.assertIn("processes that a balancer starts", str(error))
+
+    def test_missing(self) -> None:
+        """
+        An application that leaves a socket of the service alone can't serve it.
+        """
+        group = CloneGroup("/nowhere", mock.Mock())
+        error = self.assertRaises(CloningError, group.arrange, [NAME])
+        self.assertIn("does not listen on the port of 127.0.0.1:8080", str(error))
