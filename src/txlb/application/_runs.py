@@ -11,12 +11,23 @@ if TYPE_CHECKING:
     from twisted.application.service import MultiService
     from twisted.internet.defer import Deferred
 
-    from txlb.application._clones import ClonesService
     from txlb.application._engine import Engine
     from txlb.application._slices import Slices
     from txlb.manager import ProxyManager
     from txlb.model import ProxyService
     from txlb.pool import Event
+
+
+class Clones(Protocol):
+    """
+    The clones of a balancer's groups, as far as its listeners use them: a
+    L{txlb.application._clones.ClonesService}.
+    """
+
+    def changed(self) -> None:
+        """
+        Look soon whether other clones are wanted.
+        """
 
 
 class Runs(Protocol):
@@ -48,7 +59,7 @@ class Runs(Protocol):
         """
 
     @property
-    def clones(self) -> ClonesService:
+    def clones(self) -> Clones:
         """
         The clones of groups.
         """
