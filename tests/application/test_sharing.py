@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import socket
 
+from twisted.internet.testing import MemoryReactorClock
+
 from tests.application.balancers import ServiceCase
 from tests.proxy.fakes import FakeRelay
 from tests.wire.hellos import hello
 from txlb.application import LoadBalancedService
 from txlb.errors import ListenError, ModelError
+from txlb.manager import proxyManagerFactory
 from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import RefusalKind
 
@@ -190,6 +193,19 @@ class SharingTests(ServiceCase):
         self.go(hello("a.example"))
         self.assertEqual(self.got(), {"b": 1, "c": 1, "a": 1})
         self.assertRaises((ModelError, ListenError), self.lbs.switchPort, "web", self.place)
+
+    def test_inMemory(self) -> None:
+        """
+        A reactor that opens no sockets reads no prefaces, which is said at once.
+        """
+        for service in (
+            self.service("a", "a.example"),
+            self.service("b", proxyProtocol="v1", trusted="all"),
+        ):
+            manager = proxyManagerFactory([service], seconds=self.reactor.seconds)
+            lbs = LoadBalancedService(manager, MemoryReactorClock(), inMemory=True)
+            error = self.assertRaises(ModelError, lbs.privilegedStartService)
+            self.assertIn("but this reactor opens no sockets; leave that out here", str(error))
 
     def test_pause(self) -> None:
         """

@@ -131,6 +131,12 @@ class PageTests(SynchronousTestCase):
     def test_page_clients(self) -> None:
         self.runPage(DOCS / "how-to" / "clients.rst")
 
+    def test_page_proxy_headers(self) -> None:
+        self.runPage(DOCS / "how-to" / "proxy-headers.rst")
+
+    def test_page_server_names(self) -> None:
+        self.runPage(DOCS / "how-to" / "server-names.rst")
+
     def test_page_choosing(self) -> None:
         self.runPage(DOCS / "how-to" / "choosing.rst")
 

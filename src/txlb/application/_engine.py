@@ -140,6 +140,12 @@ class Engine:
             yield from self.heartbeat.verifying(service)
             self.monitor.verifyAll(service)
             yield
+            preface = next((each for each in service.listeners if each.hasPreface), None)
+            if self._inMemory and preface is not None:
+                raise ModelError(
+                    f"service {service.name!r} reads PROXY headers or server names on "
+                    f"{preface.address}, but {IN_MEMORY}; leave that out here"
+                )
             if service.relay == FastRelay.name and self._whyNotFast is not None:
                 raise ModelError(
                     f"service {service.name!r} asks for the fast relay, but {self._whyNotFast}; "
