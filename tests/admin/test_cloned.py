@@ -49,6 +49,14 @@ class ClonedTests(SynchronousTestCase):
         host = self.clones.manager.getHost("clones", "tcp-8080", "clone0")
         self.assertEqual((host.weight, host.maxConnections), (5, 7))
 
+    def test_scheduler(self) -> None:
+        done = self.do(
+            "setScheduler", service="clones", group="tcp-8080", scheduler="roundr", settings={}
+        )
+        self.assertTrue(list(self.successResultOf(done)))
+        group = self.clones.manager.getGroup("clones", "tcp-8080")
+        self.assertEqual(group.scheduler, "roundr")
+
     def test_add(self) -> None:
         """
         A clone is added by its name alone.
@@ -122,6 +130,13 @@ class ClonedTests(SynchronousTestCase):
         self.assertIn(
             "reports itself",
             self.refusal("setCheck", service="clones", group="tcp-8080", check="tcp", settings={}),
+        )
+        self.assertIn(
+            "change it, upgrade the manager, and roll",
+            self.refusal("setAdmission", service="clones", settings={"deny": "192.0.2.0/24"}),
+        )
+        self.assertIn(
+            "a listener of its own", self.refusal("switchGroup", service="clones", group="tcp-8080")
         )
         self.assertIn("reports itself", self.refusal("setDefaultCheck", check="tcp", settings={}))
         self.assertIn("roll takes up its code", self.refusal("plan", file="/etc/txlb.xml"))

@@ -52,6 +52,24 @@ class ClientTests(BalancerTests):
     def test_nobody(self) -> None:
         self.assertIn("there is no such socket; is the balancer running?", self.failed(3))
 
+    def test_longPath(self) -> None:
+        """
+        The path may be longer than the address of a socket: that of a cloned application is
+        in a folder of its own.
+        """
+        self.open()
+        folder = os.path.join(self.folder, "long" * 30)
+        os.mkdir(folder)
+        os.rename(self.path, os.path.join(folder, "control"))
+        status, out, err = self.run_("status", "-s", os.path.join(folder, "control"))
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("service web", out)
+        status, _, err = self.run_("status", "-s", os.path.join(folder, "nothing"))
+        self.assertEqual(status, 3)
+        self.assertIn("there is no such socket", err)
+        status, _, err = self.run_("status", "-s", os.path.join(folder, "no", "control"))
+        self.assertEqual(status, 3)
+
     def test_dead(self) -> None:
         self.open().close()
         self.assertIn("no process listens there any more", self.failed(3))

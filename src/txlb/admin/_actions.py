@@ -266,7 +266,19 @@ def _setScheduler(
     return done.addCallback(rows.eventRows)
 
 
+def _setAdmission(target: Target, service: str, settings: Mapping[str, object]) -> Iterable[Row]:
+    if _isClone(target, service):
+        raise TxlbError(
+            "the clones admit the clients that the application's file says: change it, upgrade the "
+            "manager, and roll"
+        )
+    given = readSettings("admission", settings)
+    return rows.eventRows(target.balancer.manager.setAdmission(service, **given))
+
+
 def _switchGroup(target: Target, service: str, group: str) -> Iterable[Row]:
+    if _isClone(target, service):
+        raise TxlbError("each group of clones has a listener of its own, and serves its clients")
     manager = target.balancer.manager
     enabled = manager.getService(service).enabledGroup.name
     return rows.eventRows(manager.switchGroup(service, enabled, group))
@@ -296,6 +308,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "setCheck": _setCheck,
     "setDefaultCheck": _setDefaultCheck,
     "setScheduler": _setScheduler,
+    "setAdmission": _setAdmission,
     "switchGroup": _switchGroup,
     "switchPort": _switchPort,
 }

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from twisted.internet.defer import Deferred, succeed
+
 from txlb.errors import TxlbError, UnknownConnection, UnknownName
 
 if TYPE_CHECKING:
     from txlb.interfaces import IClones
     from txlb.manager import ProxyManager
+    from txlb.pool import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,16 @@ class ClonedBalancer:
         if proxyName not in listeners:
             raise UnknownName("listener", proxyName, listeners)
         return ClonedListener(self._clones.service, (listeners[proxyName],))
+
+    def setScheduler(
+        self, serviceName: str, groupName: str, lbType: str, **settings: object
+    ) -> Deferred[Sequence[Event]]:
+        """
+        Let the clones of a listener be chosen by another policy. There are few of them, so it
+        is done at once. See L{txlb.manager.ProxyManager.setScheduler}.
+        """
+        events = self.manager.setScheduler(serviceName, groupName, lbType, **settings)
+        return succeed(events)
 
     def switchPort(self, proxyName: str, _address: object) -> NoReturn:
         """

@@ -22,6 +22,9 @@ PATIENCE = 30.0
 #: The most that all pages of an answer may hold together, in characters.
 MAX_ANSWER = 256 << 20
 
+#: Bytes of the address of a UNIX socket on Linux (unix(7)).
+MAX_ADDRESS = 107
+
 Row = dict[str, Any]
 
 _REMEDIES = {
@@ -48,7 +51,7 @@ class Client:
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.settimeout(patience)
         try:
-            self._sock.connect(path)
+            _connect(self._sock, path)
         except OSError as error:
             self._sock.close()
             reason = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
@@ -125,6 +128,22 @@ class Client:
                 raise Failed(f"{self.path}: the balancer has closed the connection", NO_ANSWER)
             for box in self._boxes.feed(data):
                 return box
+
+
+def _connect(sock: socket.socket, path: str) -> None:
+    """
+    Connect to a socket, also at a path that is longer than an address may be: then by the
+    socket's name in its folder, as Linux has it.
+    """
+    if len(os.fsencode(path)) <= MAX_ADDRESS:
+        sock.connect(path)
+        return
+    folder, name = os.path.split(path)
+    descriptor = os.open(folder, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+    try:
+        sock.connect(f"/proc/self/fd/{descriptor}/{name}")
+    finally:
+        os.close(descriptor)
 
 
 def _whatIsThere(path: str) -> str:
