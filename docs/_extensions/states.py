@@ -1,5 +1,6 @@
 """
-Pictures and tables of the states of hosts, made from the tables that the pool uses.
+Pictures and tables of the states of hosts, and of the processes of a cloned application,
+made from the tables that the code uses.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from txlb.cloning._permits import PERMITS, TAKES_PERMITS, PermitState
+from txlb.cloning._stages import SERVING, STAGES, Stage
 from txlb.pool._health import HEALTHY, HealthEvent, HealthState
 from txlb.pool._health import TRANSITIONS as HEALTH
 from txlb.pool._passive import SCHEDULED, PassiveState
@@ -29,7 +32,7 @@ def picture(states: type[Enum], table: Table, takesClients: frozenset[Enum]) -> 
     Draw a table.
 
     @param states: in the order in which they are drawn in a circle.
-    @param takesClients: the states in which a host gets clients; they are filled.
+    @param takesClients: the states in which a host or process gets clients; they are green.
     """
     places = {
         state: (
@@ -121,6 +124,10 @@ def write(app: Sphinx) -> None:
         ("mark-states.svg", picture(PassiveState, MARK, SCHEDULED)),
         ("health-states.inc", rows(HEALTH)),
         ("mark-states.inc", rows(MARK)),
+        ("permit-states.svg", picture(PermitState, PERMITS, TAKES_PERMITS)),
+        ("permit-states.inc", rows(PERMITS)),
+        ("clone-stages.svg", picture(Stage, STAGES, SERVING)),
+        ("clone-stages.inc", rows(STAGES)),
     ):
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -25,6 +25,7 @@ from txlb.admin.control import _door
 from txlb.cloning import CloneGroup, CloningError, _controlsocket, _manager
 from txlb.cloning._controlsocket import EXHAUSTED_PAUSE, ControlSocket
 from txlb.cloning._kept import Hosts, Kept
+from txlb.cloning._permits import PermitEvent
 from txlb.cloning._processes import Processes
 from txlb.interfaces import IClones, IControlClients, IControlDoor
 from txlb.wire import BoxReader, encodeBox
@@ -153,7 +154,7 @@ class StatusTests(ControlCase):
             self.answer(client)
         self.ask("Drain", service="clones", group=GROUP, host="clone0")
         first, second = manager.manager.clones
-        second.accounts[0].late = True
+        second.accounts[0].happened(PermitEvent.VOID)
         # It does not answer.
         hung = self.groups[2].clone
         assert hung is not None

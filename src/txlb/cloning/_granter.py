@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._passing import PassedClient, Passing
+from txlb.cloning._permits import PermitEvent
 from txlb.cloning._record import Account, Record
 from txlb.pool import CheckResult, HostPool, Lease, Outcome
 from txlb.schedulers import Key
@@ -186,10 +187,12 @@ class Granter:
                 self.passing.confirmed(account, used - account.used)
         if account.late:
             if used == account.sent:
-                account.late = False
+                account.happened(PermitEvent.GOES_ON)
                 self.pool.reportCheck(record.name, CheckResult(True, "it goes on", 0.0))
         else:
             self.outstanding -= used - account.used
+            if used == account.sent:
+                account.happened(PermitEvent.USED)
         account.used = used
         self._settle(record, account, status.active)
         self.dispatch()
@@ -217,7 +220,7 @@ class Granter:
         """
         account = record.accounts[self.number] if record.name in self._records else None
         if account is not None and account.late and account.used == account.sent:
-            account.late = False
+            account.happened(PermitEvent.GOES_ON)
             self.pool.reportCheck(record.name, CheckResult(True, "it goes on", 0.0))
             self.dispatch()
 
@@ -374,13 +377,14 @@ class Granter:
         for _ in range(count):
             account.leases.pop().release(Outcome.NOT_CONNECTED)
         self.pool.reportCheck(record.name, CheckResult(False, "it reads nothing", 0.0))
-        account.late = True
+        account.happened(PermitEvent.UNREAD)
         self.outstanding -= account.sent - account.used
 
     def _sent(self, account: Account, count: int, now: float) -> None:
         if account.sent == account.used:
             account.granted = now
         account.sent += count
+        account.happened(PermitEvent.SENT)
         self.outstanding += count
         if self._lateCall is None:
             self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
@@ -410,7 +414,7 @@ class Granter:
     def _void(self, record: Record, account: Account, detail: str) -> None:
         unused = account.unused
         self.outstanding -= unused
-        account.late = True
+        account.happened(PermitEvent.VOID)
         if self.passing is not None:
             # Those that it has taken are its own, though it has not said so yet.
             unused = self.passing.takeBack(account)

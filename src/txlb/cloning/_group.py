@@ -33,6 +33,7 @@ from txlb.cloning._processes import Processes
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
+from txlb.cloning._stages import ROLES, STAGES, Stage, StageEvent
 from txlb.cloning._startup import exitStatus
 from txlb.cloning._supervision import Supervision
 from txlb.process import Supervisor
@@ -80,6 +81,7 @@ class CloneGroup:
     @param seconds: a monotonic clock.
     @param makeRendezvous: opens the folder.
     @param makeSpawner: makes what starts processes, for a reactor.
+    @ivar stage: what this process does; see L{STAGES}.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class CloneGroup:
         self.folder = folder
         self.settings = settings
         self.identity = identity if identity is not None else whoAmI()
+        self.stage = Stage.STARTING
         self.manager: CloneManager | None = None
         self.clone: Clone | None = None
         self._seconds = seconds
@@ -180,6 +183,14 @@ class CloneGroup:
 
     # Roles
 
+    def _happened(self, event: StageEvent) -> None:
+        """
+        Go to the next stage, which gives this process its role. An event that changes
+        nothing in this one is ignored.
+        """
+        self.stage = STAGES.get((self.stage, event), self.stage)
+        self.identity.role = ROLES[self.stage]
+
     @property
     def manages(self) -> bool:
         """
@@ -263,7 +274,7 @@ class CloneGroup:
             self._rendezvous.begin()
             self._manageFirst(clone)
             return
-        self.identity.role = Role.STANDBY if heir else Role.CLONE
+        self._happened(StageEvent.IS_HEIR if heir else StageEvent.IS_CLONE)
         clone.serves = not heir
         if heir:
             self._rendezvous.standBy()
@@ -360,6 +371,7 @@ class CloneGroup:
         self._electCall = self._reactor.callLater(STRANGER, self._elect)
 
     def _managerLost(self) -> None:
+        self._happened(StageEvent.LOST)
         # In the next turn: a socket that is made now may get the number of a descriptor
         # that was closed in this one, with that one's event.
         if self._ending is None and self._electCall is None:
@@ -383,7 +395,7 @@ class CloneGroup:
             return
         spawner = self._makeSpawner(self._reactor)
         spawner.environment = self._supervision.environment
-        role, self.identity.role = self.identity.role, Role.MANAGER
+        self._happened(StageEvent.LOCKED)
         self.manager = manager = CloneManager(
             rendezvous,
             self._listeners,
@@ -408,7 +420,7 @@ class CloneGroup:
             manager.start(patience)
         except OSError:
             self.manager = None
-            self.identity.role = role
+            self._happened(StageEvent.FAILED)
             manager.stop()
             rendezvous.unlock()
             raise
@@ -445,6 +457,7 @@ class CloneGroup:
             self._supervision.changed(self._status(), manager.isComplete)
 
     def _welcomed(self) -> None:
+        self._happened(StageEvent.TAKEN_IN)
         self._supervision.start()
         self._supervision.ready(f"serves as {self.identity.name}")
 
@@ -499,10 +512,10 @@ class CloneGroup:
         closed = defer.succeed(None) if control is None else control.close()
         clone = self.clone
         if clone is not None and clone.started:
-            self.identity.role = Role.CLONE
+            self._happened(StageEvent.HANDED_OVER)
             self._managerLost()
         elif self._ending is None:
-            self.identity.role = Role.ALONE
+            self._happened(StageEvent.HANDED_OVER)
             _log.info("another process manages: this one ends")
             closed.addCallback(lambda _: self._reactor.stop())
 
