@@ -125,6 +125,9 @@ class PageTests(SynchronousTestCase):
     def test_page_cloning(self) -> None:
         self.runPage(DOCS / "how-to" / "cloning.rst")
 
+    def test_page_deploying(self) -> None:
+        self.runPage(DOCS / "how-to" / "deploying.rst")
+
     def test_page_hosts(self) -> None:
         self.runPage(DOCS / "how-to" / "hosts.rst")
 

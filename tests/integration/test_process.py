@@ -490,6 +490,10 @@ class RightsTests(ProcessCase):
         self.show(f"one capability; file system read-only: {strict}")
 
 
+#: The units of the documentation.
+UNITS = ("txlb.service", "txlb.socket", "app.service", "app.socket", "app@.service")
+
+
 class UnitTests(IntegrationTestCase):
     needed = ("systemd-analyze",)
 
@@ -521,12 +525,12 @@ class UnitTests(IntegrationTestCase):
         others.mkdir()
         wrong = "[Unit]\nDescription=wrong\nNoSuchSetting=1\n"
         (others / "basic.target").write_text(wrong, encoding="utf-8")
-        for name in ("txlb.service", "txlb.socket"):
+        for name in UNITS:
             text = (ROOT / "docs" / "how-to" / name).read_text("utf-8")
             # The programs are not there on this machine.
-            text = re.sub(r"^(Exec\w+=)/opt/txlb/bin/\S+", r"\1/bin/true", text, flags=re.MULTILINE)
+            text = re.sub(r"^(Exec\w+=)/opt/\w+/bin/\S+", r"\1/bin/true", text, flags=re.MULTILINE)
             self.write(name, text)
-        for name in ("txlb.service", "txlb.socket"):
+        for name in UNITS:
             self.assertEqual(self.verify(name, others), (0, ""), name)
         self.write("wrong.target", wrong)
         status, said = self.verify("wrong.target", others)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txlb.cloning import _init
 from txlb.cloning._clone import Clone
 from txlb.cloning._controlsocket import ControlSocket
 from txlb.cloning._draining import drainProtocol
@@ -38,6 +40,9 @@ from txlb.cloning._startup import exitStatus
 from txlb.cloning._supervision import Supervision
 from txlb.process import Supervisor
 from txlb.wire import MAX_LISTENERS
+
+#: The PID of the first process of a container.
+FIRST = 1
 
 #: Seconds between two tries to find the manager, if there is one and it has no socket yet.
 RETRY = 0.002
@@ -153,6 +158,9 @@ class CloneGroup:
         self._reactor = reactor
         if self._inherited is None:
             self._birth = Birth.take()
+            if os.getpid() == FIRST:
+                # Nothing is open yet that the application needs.
+                _init.become([sys.executable, *sys.orig_argv[1:]])
             supervisor = Supervisor.fromEnvironment(os.environ)
             self._supervision = Supervision(supervisor, self._birth is None, reactor)
             self._inherited = Inherited(self.folder, self._birth)
