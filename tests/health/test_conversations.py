@@ -34,7 +34,7 @@ from txlb.health._epollwatcher import EpollWatcher
 from txlb.health._reactorwatcher import ReactorWatcher
 from txlb.health._verdict import verdictOf
 from txlb.health._watcher import READ
-from txlb.model import HealthCheck, TCPAddress, UNIXAddress
+from txlb.model import HealthCheck, HostTLS, TCPAddress, UNIXAddress
 from txlb.testing import FarHost, Stream
 from txlb.testing._streams import until
 
@@ -366,6 +366,23 @@ class TLSTests(Playing):
     async def test_right(self) -> None:
         verdict = await self.check("host.example", {})
         self.assertEqual(verdict, Verdict(True, "the TLS handshake is done"))
+
+    async def test_asTheHost(self) -> None:
+        """
+        Another kind of check speaks TLS if the host is configured so.
+        """
+        certificates = Certificates(Path(self.mktemp()))
+        for ca, passed in ((str(certificates.authority), True), (None, False)):
+            target = replace(self.target(), name="host.example", tls=HostTLS(ca=ca))
+            running = self.begin("tcp", {}, target)
+            stream = await self.host.accept()
+            self.addCleanup(stream.close)
+            with contextlib.suppress(ssl.SSLError):
+                await certificates.handshake(reactor, stream, "host.example")
+            if not passed:
+                stream.close()
+            verdict = await running
+            self.assertIs(verdict.passed, passed, verdict)
 
     async def test_wrongName(self) -> None:
         verdict = await self.check("other.example", {})

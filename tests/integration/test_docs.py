@@ -104,6 +104,9 @@ class PageTests(SynchronousTestCase):
     def test_page_moving(self) -> None:
         self.runPage(DOCS / "moving.rst")
 
+    def test_page_tls(self) -> None:
+        self.runPage(DOCS / "how-to" / "tls.rst")
+
     def test_page_embed(self) -> None:
         self.runPage(DOCS / "how-to" / "embed.rst")
 

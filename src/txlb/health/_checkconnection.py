@@ -53,6 +53,7 @@ class CheckConnection:
     @param others: other addresses of the host, which are tried if that one fails or
         does not answer soon.
     @param timeout: seconds that the check has.
+    @param tls: the context and the name for TLS with the host; L{None} for none.
 
     @ivar address: the address to connect to; once it is connected, the one that was reached.
     @ivar wentElsewhere: whether the address that was reached is not the first one.
@@ -65,6 +66,7 @@ class CheckConnection:
         "_reset",
         "_sock",
         "_timeout",
+        "_tls",
         "address",
         "doing",
         "wentElsewhere",
@@ -76,7 +78,9 @@ class CheckConnection:
         header: bytes = b"",
         others: tuple[Address, ...] = (),
         timeout: float = 5.0,
+        tls: tuple[ssl.SSLContext, str] | None = None,
     ) -> None:
+        self._tls = tls
         self.address = address
         self.wentElsewhere = False
         self._header = header
@@ -100,7 +104,7 @@ class CheckConnection:
 
     def connect(self) -> Steps[None]:
         """
-        Connect, and send the header.
+        Connect, send the header, and do the TLS handshake if TLS is spoken to the host.
 
         @raise OSError: the host can't be reached.
         @raise CheckEnded: none of several addresses can be reached, and why.
@@ -112,6 +116,8 @@ class CheckConnection:
         self.doing = "connected, but no answer"
         if self._header:
             yield from self.send(self._header)
+        if self._tls is not None:
+            yield from self.secure(*self._tls)
 
     def _reachOne(self) -> Steps[None]:
         request = ConnectRequest((self.address, *self._others), self._timeout)

@@ -13,7 +13,7 @@ from txlb.health._target import Target
 from txlb.health._timing import CheckTiming
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
-from txlb.model import HealthCheck, TCPAddress
+from txlb.model import HealthCheck, HostTLS, TCPAddress, effectiveTLS
 from txlb.pool import Host, HostPool
 from txlb.wire import encodeProxyLocal
 
@@ -82,12 +82,13 @@ class CheckedHost:
         """
         return not self.ticket and not self.waiting and self.running is None
 
-    def target(self, sendProxy: str | None) -> Target | None:
+    def target(self, sendProxy: str | None, tls: HostTLS | None = None) -> Target | None:
         """
         Return the target of a check now: the address that the next client would be sent to.
 
         @param sendProxy: the version of the PROXY header that the group's hosts
             expect. A check with a port of its own sends none, as in HAProxy.
+        @param tls: TLS of the group. A check with a port of its own speaks none by itself.
         @return: L{None} if the host's name has no address yet.
         """
         host, check = self.host, self.check
@@ -108,4 +109,5 @@ class CheckedHost:
         header = b""
         if sendProxy is not None and check.port is None:
             header = encodeProxyLocal(sendProxy)
-        return Target(host.key, addresses[0], name, check.patience, header, addresses[1:])
+        secure = effectiveTLS(host.configured.tls, tls) if check.port is None else None
+        return Target(host.key, addresses[0], name, check.patience, header, addresses[1:], secure)

@@ -191,7 +191,8 @@ class CheckRunner:
     def _begin(self, checked: CheckedHost, now: float, begun: list[CheckedHost]) -> None:
         checked.began = now
         service, group, _ = checked.host.key
-        target = checked.target(self._manager.getGroup(service, group).sendProxy)
+        of = self._manager.getGroup(service, group)
+        target = checked.target(of.sendProxy, of.tls)
         # A host in maintenance is not checked, and keeps its times.
         if target is None or not checked.host.enabled:
             self._again(checked, now)

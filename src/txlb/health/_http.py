@@ -38,6 +38,7 @@ class HTTPCheck(ConversationCheck):
         contains = options["contains"]
         self._contains = None if contains is None else unescaped(contains, "contains")
         self._tls = TLSOptions(options) if options["tls"] else None
+        self.ownTLS = self._tls is not None
 
     def talk(self, connection: CheckConnection, target: Target) -> Conversation:
         yield from connection.connect()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from txlb.model import Address
+from txlb.model import Address, HostTLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Target:
     @ivar header: bytes to send before any others: a PROXY header, or nothing.
     @ivar others: other addresses of the host, in the order in which they are tried if
         C{address} fails or does not answer soon.
+    @ivar tls: how TLS is spoken to the host; L{None} for not at all.
     """
 
     key: tuple[str, str, str]
@@ -31,3 +32,4 @@ class Target:
     timeout: float
     header: bytes = b""
     others: tuple[Address, ...] = ()
+    tls: HostTLS | None = None

@@ -20,6 +20,7 @@ from txlb.health._target import Target
 from txlb.health._tools import Tools
 from txlb.health._verdict import Verdict
 from txlb.interfaces import IHealthCheck
+from txlb.model import HostTLS
 from txlb.model.kinds import Boolean
 from txlb.model.options import Option, Text
 
@@ -33,11 +34,17 @@ class ConversationCheck:
     @param tools: run the conversation.
     """
 
+    #: Whether it speaks TLS by its own options, and not as the host is configured.
+    ownTLS = False
+
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self._sockets = tools.sockets
 
     def check(self, target: Target) -> Deferred[Verdict]:
-        connection = CheckConnection(target.address, target.header, target.others, target.timeout)
+        tls = None if target.tls is None or self.ownTLS else hostTLS(target.tls, target.name)
+        connection = CheckConnection(
+            target.address, target.header, target.others, target.timeout, tls
+        )
         return self._sockets.run(connection, self.talk(connection, target))
 
     def talk(self, connection: CheckConnection, target: Target) -> Conversation:
@@ -69,6 +76,8 @@ class TLSCheck(ConversationCheck):
     A check that passes if the TLS handshake succeeds.
     """
 
+    ownTLS = True
+
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         super().__init__(options, tools)
         self._tls = TLSOptions(options)
@@ -95,6 +104,44 @@ class TLSOptions:
         Return the steps of the TLS handshake.
         """
         return connection.secure(self._context, self._serverName or target.name)
+
+
+def hostTLS(settings: HostTLS, host: str) -> tuple[ssl.SSLContext, str]:
+    """
+    Make the context and the name for TLS with a host as it is configured.
+
+    @param host: the host as it is configured.
+    @raise ModelError: a file can't be used.
+    """
+    changed = 0
+    path = settings.clientCertificate
+    try:
+        for each in (settings.ca, path):
+            # A file that was replaced is read anew.
+            changed += 0 if each is None else os.stat(each).st_mtime_ns
+        return _hostContext(settings, changed), settings.serverName or host
+    except (OSError, ssl.SSLError) as error:
+        raise ModelError(f"TLS with {host} can't be set up: {error}") from None
+
+
+@functools.lru_cache(32)
+def _hostContext(settings: HostTLS, _changed: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not settings.verifies:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif settings.ca is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(settings.ca)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if settings.clientCertificate is not None:
+        context.load_cert_chain(settings.clientCertificate)
+    if settings.alpn:
+        context.set_alpn_protocols(list(settings.alpn))
+    if settings.minTLSVersion == "1.3":
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
 
 
 def tlsContext(verify: bool, caFile: str | None) -> ssl.SSLContext:
