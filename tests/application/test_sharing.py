@@ -16,6 +16,7 @@ from txlb.errors import ListenError, ModelError
 from txlb.manager import proxyManagerFactory
 from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import RefusalKind
+from txlb.wire import encodeProxyV1
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
 
@@ -193,6 +194,26 @@ class SharingTests(ServiceCase):
         self.go(hello("a.example"))
         self.assertEqual(self.got(), {"b": 1, "c": 1, "a": 1})
         self.assertRaises((ModelError, ListenError), self.lbs.switchPort, "web", self.place)
+
+    def test_trustedLive(self) -> None:
+        """
+        A change of the trusted networks counts for the next client.
+        """
+        header = encodeProxyV1(("203.0.113.1", 1), ("203.0.113.2", 2))
+        trusting = {"proxyProtocol": "v1", "trusted": "127.0.0.1"}
+        self.running(self.service("a", **{**trusting, "trusted": "192.0.2.1"}))
+        self.assertEqual(self.go(header).recv(1), b"")
+        self.go(b"GET")
+        self.assertEqual(self.got(), {"a": 1})
+        self.change(self.service("a", **trusting))
+        self.assertEqual(self.go(b"GET").recv(1), b"")
+        self.go(header)
+        self.assertEqual(self.got(), {"a": 2})
+        _, attempt, _, _ = self.relays["a"].started[-1]
+        self.assertEqual(attempt.dial.clientAddr, ("203.0.113.1", 1))
+        self.change(self.service("a"))
+        self.go(b"")
+        self.assertEqual(self.got(), {"a": 3})
 
     def test_inMemory(self) -> None:
         """

@@ -175,6 +175,29 @@ class RenderTests(RenderCase):
             ("127.0.0.1:8081", "[::1]:99"),
         )
 
+    def test_listenerOptions(self) -> None:
+        """
+        Lists are written with spaces between their parts; an option with its default goes.
+        """
+        data = SMALL.replace(
+            b'127.0.0.1:8080"', b'127.0.0.1:8080" proxyProtocol="v1  v2" trusted="192.0.2.1"', 1
+        )
+
+        def change(manager: ProxyManager) -> None:
+            service = manager.getService("web")
+            [listener] = service.listeners
+            listener = replace(
+                listener,
+                trusted="192.0.2.1 ::1",
+                serverNames="a.example *.b.example",
+                prefaceTimeout=2.5,
+                plain=True,
+            )
+            manager.apply([replace(service, listeners=[listener])])
+
+        added = 'prefaceTimeout="2.5" serverNames="a.example *.b.example" plain="true"'
+        self.check(data, change, ('trusted="192.0.2.1"', f'trusted="192.0.2.1 ::1" {added}'))
+
     def test_pythonDirector(self) -> None:
         """
         Its element goes on to say which group it is, and its words stay.

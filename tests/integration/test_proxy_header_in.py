@@ -22,6 +22,7 @@ from tests.integration.support import (
     source,
     waitUntil,
 )
+from txlb.wire import encodeProxyV2
 
 CONFIG = """
 <config>
@@ -47,6 +48,28 @@ frontend front
     default_backend back
 backend back
     server txlb {server} {options}
+"""
+
+SENDING = """
+<config>
+  <service name="web" relay="{relay}">
+    <listen ip="127.0.0.1:{port}" proxyProtocol="v2" trusted="127.0.0.1"/>
+    <group name="hosts" enable="yes" sendProxy="v2-ssl">
+      <host name="host" ip="127.0.0.1:{host}"/>
+    </group>
+  </service>
+</config>
+"""
+
+BEHIND = """
+defaults
+    mode http
+    timeout connect 30s
+    timeout client 30s
+    timeout server 30s
+frontend behind
+    bind 127.0.0.1:{port} accept-proxy
+    http-request return status 200 content-type text/plain lf-string "{answer}"
 """
 
 ANSWER = "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port"
@@ -248,6 +271,29 @@ class OtherTests(HeaderCase):
             many = b"X-Y: " + b"z" * 4000 + b"\r\n"
             client.sendall(head + b"GET / HTTP/1.0\r\n" + many + b"\r\n")
             self.assertTrue(readAll(client).endswith(b"192.0.2.1:7 8\n"))
+
+    def test_TLVsForHosts(self) -> None:
+        """
+        HAProxy behind is told the name and the identifier that came with the client, and gets an
+        identifier if none came.
+        """
+        self.need("haproxy")
+        port, host = freePorts(2)
+        path = self.write(
+            "behind.cfg",
+            BEHIND.format(port=host, answer="%[src] %[fc_pp_authority] %[fc_pp_unique_id]"),
+        )
+        self.start("haproxy", "-db", "-f", path).waitForPort(host)
+        config = SENDING.format(port=port, host=host, relay=self.relay)
+        self.startTxlb(config)
+        ends = ("192.0.2.1", 1), ("192.0.2.2", 2)
+        for tlvs, wanted in (
+            (((2, b"a.example"), (5, b"id-7")), rb"192.0.2.1 a.example id-7\Z"),
+            ((), rb"192.0.2.1  [0-9a-f]{32}\Z"),
+        ):
+            with connect(port) as client:
+                client.sendall(encodeProxyV2(*ends, tlvs))
+                self.assertRegex(request(client), wanted)
 
 
 class PortableOtherTests(OtherTests):
