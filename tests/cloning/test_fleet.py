@@ -6,14 +6,18 @@ balancer, in one process.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 from twisted.application.internet import StreamServerEndpointService, TCPServer, UNIXServer
 from twisted.application.service import Application, MultiService
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,6 +34,7 @@ from txlb.cloning import (
     InheritedSockets,
     balancedClone,
 )
+from txlb.cloning import _adopting as adopting
 from txlb.cloning import _groups as registry
 from txlb.cloning._adopting import AdoptingReactor
 from txlb.cloning._identity import ENVIRONMENT, Birth, Told
@@ -39,6 +44,15 @@ from txlb.model import CloneSet, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Lease, Outcome
 
 NAME = "127.0.0.1:8080#0"
+
+TAC = """
+from twisted.application.internet import TCPServer
+from twisted.application.service import Application
+from twisted.internet.protocol import Factory
+
+application = Application("app")
+TCPServer(1, Factory()).setServiceParent(application)
+"""
 
 
 class FleetTestCase(InsideTestCase):
@@ -403,3 +417,37 @@ class AdoptingTests(SynchronousTestCase):
         group = CloneGroup("/nowhere", mock.Mock())
         error = self.assertRaises(CloningError, group.arrange, [NAME])
         self.assertIn("does not listen on the port of 127.0.0.1:8080", str(error))
+
+    def test_life(self) -> None:
+        """
+        The application's services start with the sockets of the balancer, then the clone
+        begins; it ends when they have stopped.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            descriptor = os.dup(sock.fileno())
+        folder = tempfile.mkdtemp(prefix="txlb-")
+        self.addCleanup(shutil.rmtree, folder)
+        birth = replace(self.birth, folder=folder, listeners={NAME: descriptor})
+        path = os.path.join(folder, "app.tac")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(TAC)
+        begun: list[CloneGroup] = []
+        ended: list[CloneGroup] = []
+
+        def end(group: CloneGroup) -> Deferred[None]:
+            ended.append(group)
+            return succeed(None)
+
+        self.patch(adopting, "begin", begun.append)
+        self.patch(adopting, "end", end)
+        self.patch(adopting, "pickedReactor", mock.Mock)
+        with mock.patch.dict(os.environ, {ENVIRONMENT: birth.write()}):
+            clone = balancedClone(path)
+            clone.privilegedStartService()
+            clone.startService()
+        [group] = begun
+        [listener] = group._listeners
+        self.assertEqual(listener.name, NAME)
+        self.successResultOf(clone.stopService())
+        self.assertEqual(ended, [group])
+        listener.close()

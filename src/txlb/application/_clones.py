@@ -42,8 +42,8 @@ class ClonesService(Service):
     Has a L{Fleet} for each service whose serving group has clones. The listeners of such a
     service leave their connections to the fleet. Owned by its balancer.
 
-    @ivar tac: the folder at which relative paths of applications begin; L{None} for that of
-        the configuration file, or the working directory.
+    Relative paths of applications begin at the folder of the configuration file; without one,
+    at the working directory.
     """
 
     def __init__(self, balancer: Runs) -> None:

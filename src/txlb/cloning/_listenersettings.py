@@ -4,7 +4,7 @@ How the connections of one listening socket come to the clones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,7 @@ class ListenerSettings:
     """
     How the connections of one listening socket come to the clones.
 
-    @ivar group: its scheduler, its hosts that are no clones, and its other settings.
+    @ivar group: its scheduler and its other settings.
     @ivar service: the clients that are admitted.
     @ivar maxConnections: the most that a clone has; L{None} for no limit. Clients wait in
         the accept queue.
@@ -36,17 +36,15 @@ class ListenerSettings:
         cls,
         scheduler: str = "leastc",
         maxConnections: int | None = None,
-        hosts: Iterable[ProxyHost] = (),
         **admission: Any,
     ) -> ListenerSettings:
         """
         Make them from single settings.
 
-        @param hosts: those that are no clones.
         @param admission: settings of a L{ProxyService} that tell which clients are admitted.
         @raise txlb.errors.ModelError: a setting breaks a rule.
         """
-        group = ProxyGroup("clones", scheduler, True, tuple(hosts), whenAllDown="close")
+        group = ProxyGroup("clones", scheduler, True, whenAllDown="close")
         service = ProxyService("clones", ["unix:clones"], [group], **admission)
         # The host that a clone is checks the limit.
         ProxyHost.at("clones", "unix:clone", maxConnections=maxConnections)
