@@ -282,8 +282,12 @@ class SoakTests(SynchronousTestCase):
 
     def test_grown(self) -> None:
         before = self.state(p1=20, p2=30)
-        [line] = soak.faults(before, self.state(p1=25, p2=30))
+        [line] = soak.faults(before, self.state(p1=25, p2=30), 1)
         self.assertEqual(line, "process 1: 25 descriptors, 5 more than at the start")
+        # It may manage now.
+        self.assertEqual(soak.faults(before, self.state(p1=25, p2=20)), [])
+        [line] = soak.faults(before, self.state(p1=35, p2=20))
+        self.assertEqual(line, "process 1: 35 descriptors, 5 more than at the start")
         [line] = soak.faults(before, self.state(p1=20, p2=30, p3=20))
         self.assertEqual(line, "3 processes, 2 at the start")
         [line] = soak.faults(before, soak.State({1: 50 << 20, 2: 59 << 20}, before.descriptors))

@@ -81,11 +81,12 @@ class State:
         return f"{count} processes, at most {memory:.1f} MiB and {descriptors} descriptors"
 
 
-def faults(before: State, after: State) -> list[str]:
+def faults(before: State, after: State, spared: int | None = None) -> list[str]:
     """
-    Compare two states: each process that is in both with itself, and a new one with the
-    largest of before.
+    Compare two states. A process may have another role in the second one, and a manager has
+    more descriptors than a clone, so each is compared with the largest of before.
 
+    @param spared: a clone in both states, which is compared with itself.
     @return: a line for each thing that has grown.
     """
     found = []
@@ -97,7 +98,7 @@ def faults(before: State, after: State) -> list[str]:
     ):
         largest = max(one.values())
         for pid, now in sorted(other.items()):
-            grown = now - one.get(pid, largest)
+            grown = now - (one[pid] if pid == spared else largest)
             if grown > most:
                 found.append(f"process {pid}: {now:,} {name}, {grown:,} more than at the start")
     return found
@@ -213,7 +214,7 @@ def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]
         if actor.spared is None:
             actor.spared = min(cloned.log.joined & set(cloned.processes()))
     _, half, after = states
-    trouble = faults(before, half) + faults(half, after)
+    trouble = faults(before, half) + faults(half, after, actor.spared)
     if actor.spared not in after.memory:
         trouble.append(f"process {actor.spared}, which was spared, is gone")
     if crowd.refused:
