@@ -14,6 +14,7 @@ from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.proxy import PortableRelay, Timeouts
 from txlb.proxy._portablehandshake import PortableHandshake
+from txlb.proxy._truncations import Truncations
 from txlb.testing import RelayContract
 
 
@@ -21,6 +22,9 @@ class AtOnce:
     """
     A queue of steps that are done at once.
     """
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self.truncations = Truncations(deadlines)
 
     def queueBulk(self, step: Any) -> None:
         step.moveBulk()
@@ -42,7 +46,7 @@ class PortableStage(TLSStage):
     def handshake(
         self: Any, client: Any, contexts: Any, done: Any, failed: Any
     ) -> Callable[[], object]:
-        steps: Any = AtOnce()
+        steps: Any = AtOnce(self.deadlines)
         handshake = PortableHandshake(client, contexts, self.reactor, steps, done, failed)
         handshake.start()
         look: Callable[[], object] = handshake._layer.transport.doRead

@@ -8,7 +8,6 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from txlb.connecting import ConnectFailed
 from txlb.deadlines import Deadline, Deadlines
@@ -17,8 +16,6 @@ from txlb.pool import Attempt, Failure, FailureKind
 from txlb.proxy._stepqueue import StepQueue
 from txlb.proxy._tlstransport import HandshakeRefused, TLSTransport
 from txlb.tls import ClientContext
-
-_log = Logger()
 
 
 class HostHandshake:
@@ -45,6 +42,7 @@ class HostHandshake:
         self._context = context
         self._attempt = attempt
         self._deadlines = deadlines
+        self._steps = steps
         self._name = context.nameOf(attempt.host.configured.ipOrHost)
         self._deadline: Deadline | None = None
         self._refused = ""
@@ -134,7 +132,4 @@ class HostHandshake:
         self._context.keep(connection, self._name, self._attempt.address)
 
     def _truncated(self) -> None:
-        _log.info(
-            "the connection to {host} was cut off without close_notify",
-            host="/".join(self._attempt.host.key),
-        )
+        self._steps.truncations.happened("host")

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.logger import Logger
 
 from txlb.proxy._acceptedclient import AcceptedClient
 from txlb.proxy._clientconnection import ClientConnection
@@ -18,8 +17,6 @@ from txlb.proxy._sockettransport import SocketTransport
 from txlb.proxy._stepqueue import StepQueue
 from txlb.proxy._tlstransport import TLSTransport
 from txlb.tls import ServerContexts, whyRefused
-
-_log = Logger()
 
 
 class PortableHandshake:
@@ -46,6 +43,7 @@ class PortableHandshake:
         self._hello = ServerHello(contexts)
         self._reactor = reactor
         self._done = done
+        self._steps = steps
         self.failed = failed
         self._accepted = AcceptedClient(self._connected)
         self._layer = TLSTransport(self._accepted, self, steps, self._truncated)
@@ -99,10 +97,7 @@ class PortableHandshake:
         self._done()
 
     def _truncated(self) -> None:
-        _log.info(
-            "the connection of {client} was cut off without close_notify",
-            client=self._client.clientAddr,
-        )
+        self._steps.truncations.happened("client")
 
     def abandon(self) -> None:
         """

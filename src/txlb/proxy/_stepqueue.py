@@ -10,6 +10,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
+from txlb.proxy._truncations import Truncations
 
 #: Seconds of steps in a turn of the reactor. A step of a handshake takes 0.1 to 1.5 ms.
 BUDGET = 0.003
@@ -42,10 +43,13 @@ class StepQueue:
     The queue of steps of handshakes, for connections that the reactor watches. In each turn of
     the reactor it does steps for some milliseconds, one for each connection after the other.
     The loop of the fast relay has such a queue of its own. Owned by the relays of a service.
+
+    @ivar truncations: the log of TLS streams that were cut off.
     """
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
+        self.truncations = Truncations(deadlines)
         self._queue: deque[Stepping] = deque()
         self._awake = False
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
+from txlb.proxy._truncations import Truncations
 from txlb.proxy.fast._hosting import Hosting, ReaderHosting, hostingBy
 from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._readbatching import ReadBatching
@@ -80,6 +81,7 @@ class Loop:
     @ivar inTurn: whether it is in the middle of a turn.
     @ivar deadlines: where other deadlines wait.
     @ivar wheel: the deadlines of the connections.
+    @ivar truncations: the log of TLS streams that were cut off.
     @ivar pipes: the pool of pipes.
     @ivar patience: the ends that send much, and are read only when much has come.
     """
@@ -99,6 +101,7 @@ class Loop:
         self.seconds = deadlines.seconds
         self.now = self.seconds()
         self.wheel = Wheel(deadlines)
+        self.truncations = Truncations(deadlines)
         self.pipes = PipePool(seconds=self.seconds)
         self.batching = ReadBatching(deadlines, self.queueBulk)
 

@@ -14,8 +14,6 @@ import socket
 from os import read, readv, write
 from typing import TYPE_CHECKING
 
-from twisted.logger import Logger
-
 from txlb.pool import Outcome
 from txlb.proxy.fast import _tlscalls as tls
 from txlb.proxy.fast._end import NOTEWORTHY, End, EndOwner
@@ -36,8 +34,6 @@ NOTHING_YET, END = -1, 0
 
 _PLAIN = (tls.plainView[: tls.READ],)
 _INTO = (tls.wireView[: tls.READ],)
-
-_log = Logger()
 
 
 class PlainEnd(End):
@@ -166,10 +162,7 @@ class PlainEnd(End):
         Take note that this end has failed.
         """
         if isinstance(error, tls.Truncated):
-            _log.info(
-                "the connection of the {side} was cut off without close_notify",
-                side="client" if self.isClient else "host",
-            )
+            self.connection.loop.truncations.happened("client" if self.isClient else "host")
         self.connection.broke(self)
 
     def moveBulk(self) -> None:
