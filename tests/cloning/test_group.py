@@ -893,3 +893,30 @@ class StandbyTests(InsideTestCase):
         self.kill(first)
         self.until(lambda: standby.manages)
         self.until(lambda: bool(standby.manager and standby.manager.generation == 1))
+
+
+class UncountedTests(InsideTestCase):
+    """
+    A system that does not tell how many connections wait.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        error = OSError(92, "Protocol not available")
+        patched = mock.patch("txlb.cloning._listener.queueLength", side_effect=error)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_even(self) -> None:
+        """
+        The manager grants one connection at a time, and they come out as even.
+        """
+        lines: list[str] = []
+        logged = mock.patch("txlb.cloning._manager._log.warn", lambda text, **_: lines.append(text))
+        with logged:
+            manager = self.group()
+            self.until(lambda: self.joined(manager, 2))
+        self.assertIn("one permit at a time", lines[0])
+        clients = [self.connect() for _ in range(10)]
+        counts = Counter(self.answer(each) for each in clients)
+        self.assertEqual(counts, {b"1": 5, b"2": 5})

@@ -101,11 +101,12 @@ class SharedListener:
         self._serving = False
         self._pause: Any = None
         family = sock.family
+        self._countsQueue = family != socket.AF_UNIX and countsQueue(sock)
+        self._poll = select.poll()
+        self._poll.register(sock.fileno(), select.POLLIN)
         self._transport: Any = CountedTCPServer
         if family == socket.AF_UNIX:
             self._transport = CountedUNIXServer
-            self._poll = select.poll()
-            self._poll.register(sock.fileno(), select.POLLIN)
         else:
             self._realPortNumber = sock.getsockname()[1]
 
@@ -123,21 +124,20 @@ class SharedListener:
     @property
     def countsQueue(self) -> bool:
         """
-        Whether the system tells how many connections wait.
+        Whether the system tells how many connections wait. Linux does so of TCP sockets,
+        unless a sandbox forbids the question.
         """
-        return self.sock.family != socket.AF_UNIX
+        return self._countsQueue
 
     @property
     def queued(self) -> int:
         """
-        The connections that wait to be accepted. Of a UNIX socket the system tells only
-        whether there are any: 1 stands for that.
+        The connections that wait to be accepted. If the system does not tell how many there
+        are, as of a UNIX socket, 1 stands for any number.
         """
-        if not self.countsQueue:
+        if not self._countsQueue:
             return len(self._poll.poll(0))
-        info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
-        number: int = _QUEUED.unpack_from(info, _QUEUED_AT)[0]
-        return number
+        return queueLength(self.sock)
 
     def serve(self) -> None:
         """
@@ -318,6 +318,28 @@ class SharedListener:
 
 
 def _all(_peer: object) -> bool:
+    return True
+
+
+def queueLength(sock: socket.socket) -> int:
+    """
+    Count the connections that wait on a listening TCP socket.
+
+    @raise OSError: the system does not tell.
+    """
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+    number: int = _QUEUED.unpack_from(info, _QUEUED_AT)[0]
+    return number
+
+
+def countsQueue(sock: socket.socket) -> bool:
+    """
+    Tell whether the system counts the connections that wait on a listening TCP socket.
+    """
+    try:
+        queueLength(sock)
+    except (OSError, AttributeError, struct.error):
+        return False
     return True
 
 

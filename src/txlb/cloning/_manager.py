@@ -221,6 +221,7 @@ class CloneManager:
         for granter in self._granters:
             granter.start()
             _tellOfPassing(granter)
+            _tellOfCounting(granter.listener)
         self._looked = self._seconds()
         self._standbyAfter = self._seconds() + CLONES_FIRST
         self._beat.start(HEARTBEAT, now=False)
@@ -834,6 +835,15 @@ def _passingOf(
     if not settings.whyPassed:
         return None
     return Passing(number, listener, Admitting(settings.service, seconds))
+
+
+def _tellOfCounting(listener: SharedListener) -> None:
+    if not listener.countsQueue and listener.sock.family != socket.AF_UNIX:
+        _log.warn(
+            "{name}: the system does not tell how many connections wait (TCP_INFO), so clones get "
+            "one permit at a time, which is as even, and slower",
+            name=listener.name,
+        )
 
 
 def _tellOfPassing(granter: Granter) -> None:
