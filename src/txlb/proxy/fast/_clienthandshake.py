@@ -60,6 +60,7 @@ class ClientHandshake:
         Begin.
         """
         handshake = self._handshake
+        handshake.keepsTickets = True
         self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
         handshake.queue()
 

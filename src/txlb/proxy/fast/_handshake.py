@@ -42,6 +42,8 @@ class Handshake:
 
     @ivar parts: the TLS side, once there is one.
     @ivar last: whether the peer has finished or failed.
+    @ivar keepsTickets: whether the tickets of TLS 1.3, which a server sends when the handshake is
+        done, are left for the first answer, which saves a write.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class Handshake:
         "_over",
         "_unsent",
         "fd",
+        "keepsTickets",
         "last",
         "parts",
         "queued",
@@ -76,6 +79,7 @@ class Handshake:
         self._unsent = b""
         self.parts: Parts | None = None
         self.last = self.queued = self._over = False
+        self.keepsTickets = False
 
     def send(self, data: bytes) -> None:
         """
@@ -162,7 +166,8 @@ class Handshake:
         """
         result = tls.doHandshake(parts.ssl)
         if result == 1:
-            self._drain(parts)
+            if not self.keepsTickets or tls.isOld(parts.connection):
+                self._drain(parts)
             return True
         if tls.getError(parts.ssl, result) != tls.WANT_READ:
             said = tls.whyFailed()

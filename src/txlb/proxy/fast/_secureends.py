@@ -230,7 +230,7 @@ class TLSEnd(PlainEnd):
     @param over: is called when it is closed in good order; L{None} for nothing.
     """
 
-    __slots__ = ("_broken", "_clean", "_fed", "_over", "parts")
+    __slots__ = ("_answered", "_broken", "_clean", "_fed", "_over", "parts")
 
     countsWire = False
 
@@ -250,6 +250,8 @@ class TLSEnd(PlainEnd):
         # whether TLS has failed behind bytes that were given.
         self._fed = True
         self._clean = self._broken = False
+        # Before the first answer there may be tickets, which go with it.
+        self._answered = not isClient
 
     def early(self, event: int) -> None:
         """
@@ -282,7 +284,7 @@ class TLSEnd(PlainEnd):
                     raise tls.Truncated
                 self._more = have == tls.READ or self.last
             got = self._decrypt(have)
-            if tls.dataOf(self.parts.outOf, tls.ignored):
+            if self._answered and tls.dataOf(self.parts.outOf, tls.ignored):
                 self._drain()
             if got:
                 return got
@@ -324,6 +326,7 @@ class TLSEnd(PlainEnd):
                 return got
 
     def send(self, count: int) -> bool:
+        self._answered = True
         wired = self._encrypt(count)
         return self._write(tls.wireView, wired)
 

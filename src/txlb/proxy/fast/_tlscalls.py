@@ -126,6 +126,14 @@ class Parts:
         _lib.SSL_set_bio(self.ssl, self.into, self.outOf)
 
 
+def isOld(connection: SSL.Connection) -> bool:
+    """
+    Tell whether a connection speaks TLS 1.2, in which the last bytes of a server are a part of
+    the handshake.
+    """
+    return connection.get_protocol_version() < SSL.TLS1_3_VERSION
+
+
 def whyFailed() -> str:
     """
     Return the reason of the last failure, and forget it.
