@@ -26,6 +26,7 @@ class FakeFleet:
     """
 
     made: ClassVar[list[FakeFleet]] = []
+    tries: ClassVar[list[FakeFleet]] = []
     error: ClassVar[CloningError | None] = None
 
     def __init__(
@@ -38,6 +39,7 @@ class FakeFleet:
         self.over: Deferred[None] | None = None
 
     def start(self) -> None:
+        FakeFleet.tries.append(self)
         if FakeFleet.error is not None:
             raise FakeFleet.error
         FakeFleet.made.append(self)
@@ -63,6 +65,7 @@ class ClonesServiceTests(ServiceCase):
         super().setUp()
         self.patch(clones, "Fleet", FakeFleet)
         self.patch(FakeFleet, "made", [])
+        self.patch(FakeFleet, "tries", [])
         self.patch(FakeFleet, "error", None)
 
     def web(self, **settings: Any) -> ProxyService:
@@ -112,8 +115,15 @@ class ClonesServiceTests(ServiceCase):
         self.manager.switchGroup("web", "app", "other")
         self.review()
         self.assertIsNotNone(fleet.over)
+        for _ in range(5):
+            self.review()
+        self.assertEqual(len(FakeFleet.tries), 1)
         self.come()
         self.assertEqual(self.manager.getCounters("web").accepted, 1)
+        FakeFleet.error = None
+        self.reactor.advance(clones.PAUSE)
+        self.review()
+        self.assertEqual(len(FakeFleet.made), 1)
         self.manager.switchGroup("web", "other", "app")
         self.review()
         second = FakeFleet.made[1]
@@ -135,14 +145,16 @@ class ClonesServiceTests(ServiceCase):
 
     def test_fails(self) -> None:
         """
-        If the folder can't be used, the log tells, and the balancer goes on.
+        If the folder can't be used, the log tells, and the balancer serves by the hosts that
+        are no clones. It tries again after a while.
         """
         self.patch(FakeFleet, "error", CloningError("folder /run/x: no"))
         self.balancer()
         self.manager.apply([self.web()])
         self.start()
         self.assertEqual(FakeFleet.made, [])
-        self.assertTrue(self.lbs.running)
+        self.come()
+        self.assertEqual(self.manager.getCounters("web").accepted, 1)
 
     def test_relays(self) -> None:
         """

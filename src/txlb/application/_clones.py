@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: The folder of the folders in which clones meet, if the system has given none.
 RUN = "run"
 
+#: Seconds after which clones are tried again whose folder could not be used.
+PAUSE = 5.0
+
 _log = Logger()
 
 
@@ -51,6 +54,8 @@ class ClonesService(Service):
         self._fleets: dict[str, Fleet] = {}
         self._ending: list[Deferred[None]] = []
         self._count = 0
+        # When services whose clones could not be started are tried again.
+        self._notBefore: dict[str, float] = {}
         self._call: Any = None
         self._unsubscribe: Any = None
         self._inherited: InheritedSockets | None = None
@@ -141,7 +146,8 @@ class ClonesService(Service):
                     fleet.follow()
                     continue
                 self._end(name)
-            if sockets:
+            now = self._balancer.manager.seconds()
+            if sockets and now >= self._notBefore.get(name, now):
                 self._share(name, True)
                 self._start(place, sockets)
 
@@ -162,6 +168,10 @@ class ClonesService(Service):
             fleet.start()
         except CloningError as problem:
             _log.error("{problem}", problem=problem)
+            self._notBefore[place.service] = self._balancer.manager.seconds() + PAUSE
+            # The hosts beside the clones are served.
+            self._share(place.service, False)
+            self._balancer.engine.deadlines.after(PAUSE, self.changed)
             return
         self._fleets[place.service] = fleet
 
