@@ -47,6 +47,7 @@ class CloningTestCase(IntegrationTestCase):
     processes = 2
     more: Mapping[str, Any] = MappingProxyType({})
     environment: Mapping[str, str] = MappingProxyType({})
+    options: tuple[str, ...] = ()
 
     def setUp(self) -> None:
         super().setUp()
@@ -76,7 +77,7 @@ class CloningTestCase(IntegrationTestCase):
         """
         tac = self.application()
         environ = environment(**self.environment)
-        self.program = Program((*TWISTD, "-n", "-y", tac), self.folder, environ)
+        self.program = Program((*TWISTD, *self.options, "-n", "-y", tac), self.folder, environ)
         self.addCleanup(self.end)
         waitUntil(lambda: len(self.joined()) >= self.processes and self.standsBy())
         return self.program

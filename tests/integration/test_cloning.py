@@ -317,3 +317,32 @@ class PassingTests(CloningTestCase):
         self.addCleanup(os.kill, self.manager(), signal.SIGCONT)
         self.assertEqual(self.ask("127.0.0.8")[:5], b"first")
         self.assertEqual(self.ask("127.0.0.9"), b"")
+
+
+class ReactorTests(CloningTestCase):
+    """
+    Reactors without epoll: the manager watches the queues with an epoll of its own.
+    """
+
+    def test_select(self) -> None:
+        self.serves("select")
+
+    def test_poll(self) -> None:
+        self.serves("poll")
+
+    def test_asyncio(self) -> None:
+        self.serves("asyncio")
+
+    def serves(self, reactor: str) -> None:
+        """
+        Clients are served by both clones, also after a takeover.
+        """
+        self.options = (f"--reactor={reactor}",)
+        self.begin()
+        for _ in range(2):
+            answers = Counter(request(connect(self.port)).split()[1] for _ in range(6))
+            self.assertEqual(set(answers), {b"clone0", b"clone1"})
+            killed = self.manager()
+            os.kill(killed, signal.SIGKILL)
+            waitUntil(lambda killed=killed: self.manager() != killed)  # type: ignore[misc]
+            waitUntil(self.settled)
