@@ -18,6 +18,7 @@ from operator import eq
 __all__ = [
     "AccessDenied",
     "AddressError",
+    "CertificateError",
     "ChangeStopped",
     "ChangeUnderWay",
     "ConfigurationConflict",

@@ -65,7 +65,7 @@ CLONES = Element(
     "clones",
     "Processes of one Twisted application on this machine, which serve as hosts of the group. The "
     "balancer starts them, and lets them accept the connections of the service: no byte passes "
-    "through it. ``<host>``s may stand beside them; their connections are relayed.",
+    "through it. A ``<host>`` may stand beside them; its connections are relayed.",
     attributesOf(CloneSet),
     since=Since.NEW,
 )

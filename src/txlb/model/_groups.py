@@ -187,7 +187,8 @@ class ProxyGroup:
         checkResourceProbe(self.resource, whose)
         if self.passTLVs and self.sendProxy in {None, "v1"}:
             raise ModelError(
-                f'passTLVs of {whose} needs sendProxy="v2" or "v2-ssl"; no other header has TLVs'
+                f'passTLVs of {whose} is True, which needs sendProxy="v2" or "v2-ssl"; no other '
+                "header has TLVs"
             )
         checkCloneSet(self.clones, whose)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
