@@ -11,7 +11,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.certificates import Authority, put
 from tests.integration.support import (
+    PATIENCE,
     IntegrationTestCase,
     connect,
     freePorts,
@@ -22,7 +24,7 @@ from tests.integration.support import (
     source,
     waitUntil,
 )
-from txlb.wire import encodeProxyV2
+from txlb.wire import ProxyHeaderReader, TLSFacts, encodeProxyV2
 
 CONFIG = """
 <config>
@@ -70,6 +72,19 @@ defaults
 frontend behind
     bind 127.0.0.1:{port} accept-proxy
     http-request return status 200 content-type text/plain lf-string "{answer}"
+"""
+
+ENDING = """
+<config>
+  <service name="web" relay="{relay}">
+    <listen ip="127.0.0.1:{port}">
+      <tls certificates="certs" clientCA="ca.txt" clientCertificates="optional" alpn="http/1.1"/>
+    </listen>
+    <group name="hosts" enable="yes" sendProxy="v2-ssl">
+      <host name="host" ip="127.0.0.1:{host}"/>
+    </group>
+  </service>
+</config>
 """
 
 ANSWER = "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port"
@@ -294,6 +309,60 @@ class OtherTests(HeaderCase):
             with connect(port) as client:
                 client.sendall(encodeProxyV2(*ends, tlvs))
                 self.assertRegex(request(client), wanted)
+
+    def ending(self, host: int) -> tuple[int, ssl.SSLContext]:
+        """
+        Start txlb, where TLS ends.
+
+        @return: its port, and the context of a client.
+        """
+        authority = Authority()
+        ca = put(str(self.folder), "ca.txt", authority.pem)
+        put(str(self.folder / "certs"), "a.pem", *authority.certify(["a.example"]))
+        own = put(str(self.folder), "c.pem", *authority.certify([], common="carol"))
+        (port,) = freePorts(1)
+        self.startTxlb(ENDING.format(port=port, host=host, relay=self.relay))
+        context = ssl.create_default_context(cafile=ca)
+        context.load_cert_chain(own)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        return port, context
+
+    def test_endedHere(self) -> None:
+        """
+        HAProxy behind is told the name that the client asked for in the TLS that ends here.
+        """
+        self.need("haproxy")
+        (host,) = freePorts(1)
+        path = self.write(
+            "behind.cfg", BEHIND.format(port=host, answer="%[src] %[fc_pp_authority]")
+        )
+        self.start("haproxy", "-db", "-f", path).waitForPort(host)
+        port, context = self.ending(host)
+        with context.wrap_socket(connect(port), server_hostname="a.example") as client:
+            self.assertEqual(request(client), b"127.0.0.1 a.example")
+
+    def test_factsOfTLS(self) -> None:
+        """
+        A host is told the version, the cipher, the protocol, and the certificate of the client.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(PATIENCE)
+            port, context = self.ending(listening.getsockname()[1])
+            with context.wrap_socket(connect(port), server_hostname="a.example") as client:
+                host, _ = listening.accept()
+                with host:
+                    host.settimeout(PATIENCE)
+                    reader, header = ProxyHeaderReader(), None
+                    while header is None:
+                        data = host.recv(1)
+                        self.assertTrue(data)
+                        header = reader.feed(data)
+                    cipher = client.cipher()
+                    assert cipher is not None
+                    facts = TLSFacts("TLSv1.3", cipher[0], "carol", "", "", True, True, 0)
+                    self.assertEqual(header.tls, facts)
+                    self.assertEqual((header.authority, header.alpn), ("a.example", "http/1.1"))
+                    self.assertEqual(header.source, client.getsockname())
 
 
 class PortableOtherTests(OtherTests):

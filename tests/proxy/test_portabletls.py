@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.proxy.tlsstage import OtherTests, TLSStage
+from tests.proxy.tlsstage import OtherTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.proxy import PortableRelay, Timeouts
@@ -53,7 +53,7 @@ class PortableStage(TLSStage):
         return look
 
 
-class TLSInTests(OtherTests, PortableStage, RelayContract, TestCase):
+class TLSInTests(TellingTests, OtherTests, PortableStage, RelayContract, TestCase):
     """
     TLS ends here.
     """

@@ -16,11 +16,13 @@ from typing import Any
 from OpenSSL import SSL
 
 from tests.certificates import Authority, put
-from txlb.model import HostTLS, Listener, ListenTLS
+from txlb.model import HostTLS, Listener, ListenTLS, ProxyGroup
 from txlb.pool import GaveUpReason, Outcome
 from txlb.proxy import ClientConnection
+from txlb.proxy._headers import headerFor
 from txlb.testing._stage import RelayStage, openSockets
 from txlb.testing._streams import LOOK, FarHost, Stream, until
+from txlb.wire import ProxyHeaderReader, TLSFacts
 
 _made: list[Authority] = []
 
@@ -302,3 +304,22 @@ class OtherTests:
         await self.connected(self.small())
         self.waitingClient().sock.close()
         await self.gone(GaveUpReason.CLIENT_GONE)
+
+
+class TellingTests:
+    """
+    Tests of what hosts are told if TLS ends here.
+    """
+
+    async def test_header(self: Any) -> None:
+        """
+        The header has the facts of the session that has begun here.
+        """
+        secure, connection = self.client()
+        group = ProxyGroup("g", sendProxy="v2-ssl")
+        header = ProxyHeaderReader().feed(headerFor(connection, group))
+        assert header is not None
+        facts = TLSFacts("TLSv1.3", secure.tls.get_cipher_name(), verifyResult=1)
+        self.assertEqual((header.authority, header.alpn), ("host.example", None))
+        self.assertEqual(header.tls, facts)
+        connection.close()

@@ -79,8 +79,10 @@ class PortableHandshake:
 
     def done(self, connection: SSL.Connection) -> None:
         """
-        Do nothing: L{_connected} follows, when the client has its transport.
+        Remember what is known of the client. L{_connected} follows, when it has its transport.
         """
+        client = self._client
+        client.found = self._hello.found(client.found, connection)
 
     def explain(self, connection: SSL.Connection, reason: str) -> str:
         """

@@ -1,12 +1,25 @@
 """
-The choice of the context for a client, by its ClientHello.
+The choice of the context for a client, by its ClientHello, and the facts of its session.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from cryptography.x509 import NameOID
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+
 from txlb.proxy._tlstransport import HandshakeRefused
-from txlb.tls import ServerContext, ServerContexts
-from txlb.wire import ClientHelloError, ClientHelloReader, NoTLSError
+from txlb.tls import ServerContext, ServerContexts, wasResumed
+from txlb.wire import (
+    ClientHello,
+    ClientHelloError,
+    ClientHelloReader,
+    Done,
+    NoTLSError,
+    TLSFacts,
+)
 
 #: The record of a fatal alert (RFC 8446, section 6): its number follows.
 _ALERT = b"\x15\x03\x01\x00\x02\x02"
@@ -36,11 +49,12 @@ class ServerHello:
     @ivar chosen: the context; L{None} before it is chosen.
     """
 
-    __slots__ = ("_contexts", "_reader", "chosen")
+    __slots__ = ("_contexts", "_hello", "_reader", "chosen")
 
     def __init__(self, contexts: ServerContexts) -> None:
         self._contexts = contexts
         self._reader = ClientHelloReader()
+        self._hello: ClientHello | None = None
         self.chosen: ServerContext | None = None
 
     @property
@@ -66,12 +80,61 @@ class ServerHello:
             raise HandshakeRefused(str(error), _alert(_DECODE_ERROR)) from None
         if hello is None:
             return None
+        self._hello = hello
         self.chosen = self._contexts.choose(hello.serverName)
         if self.chosen is None:
             raise HandshakeRefused(
                 f"there is no certificate for {hello.serverName}", _alert(_UNRECOGNIZED_NAME)
             )
         return self.chosen
+
+    def found(self, before: Done | None, connection: SSL.Connection) -> Done:
+        """
+        Return what is known of a client whose handshake is done. What its ClientHello and its
+        session say goes before what a PROXY header has said.
+
+        @param before: what its preface told; L{None} if it had none.
+        """
+        hello = self._hello
+        return replace(
+            Done() if before is None else before,
+            serverName=None if hello is None else hello.serverName,
+            alpn=() if hello is None else hello.alpn,
+            # TLS was given these bytes.
+            leftover=b"",
+            hello=hello,
+            tls=_factsOf(connection),
+        )
+
+
+def _factsOf(connection: SSL.Connection) -> TLSFacts:
+    """
+    Read the facts of a session. A client whose certificate is not good has no session.
+    """
+    certificate = connection.get_peer_certificate()
+    shown = certificate is not None
+    return TLSFacts(
+        version=connection.get_protocol_version_name(),
+        cipher=connection.get_cipher_name() or "",
+        commonName=None if certificate is None else _commonNameOf(certificate),
+        certificateNow=shown and not wasResumed(connection),
+        certificateInSession=shown,
+        verifyResult=0 if shown else 1,
+        protocol=connection.get_alpn_proto_negotiated().decode("latin-1"),
+    )
+
+
+def _commonNameOf(certificate: X509) -> str | None:
+    """
+    Read the common name of a certificate; L{None} if it has none.
+    """
+    try:
+        subject = certificate.to_cryptography().subject
+    except ValueError:
+        # OpenSSL takes some certificates that are not well-formed.
+        return None
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else None
 
 
 def _alert(number: int) -> bytes:

@@ -6,7 +6,7 @@ The data plane, checks and administration share it. It opens no connection.
 
 from txlb.tls._certificate import Certificate
 from txlb.tls._clientcontext import ClientContext
-from txlb.tls._contexts import KEYLOG, reasonOf, whyRefused
+from txlb.tls._contexts import KEYLOG, reasonOf, wasResumed, whyRefused
 from txlb.tls._listenerstore import RENEW, SOON, CertificateInUse, ListenerStore
 from txlb.tls._read import FileProblem, ReadCertificates, parsePEM, readCertificates
 from txlb.tls._servercontexts import ServerContext, ServerContexts
@@ -29,5 +29,6 @@ __all__ = [
     "readCertificates",
     "reasonOf",
     "settingsOf",
+    "wasResumed",
     "whyRefused",
 ]

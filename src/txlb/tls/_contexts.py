@@ -260,6 +260,20 @@ def reasonOf(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+def wasResumed(connection: SSL.Connection) -> bool:
+    """
+    Tell whether a connection has resumed a session, by a name of pyOpenSSL's own, see the
+    decision 0060.
+
+    @return: L{False} if there is no such name any more.
+    """
+    try:
+        lib: Any = SSL._lib  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        return bool(lib.SSL_session_reused(connection._ssl))  # noqa: SLF001 - see above
+    except AttributeError:
+        return False
+
+
 def whyRefused(connection: SSL.Connection) -> str:
     """
     Say why the certificate of the other end was refused. pyOpenSSL's own text does not, so

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.proxy.tlsstage import OtherTests, TLSStage
+from tests.proxy.tlsstage import OtherTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.proxy import FastRelay, Loop, Timeouts
@@ -45,7 +45,7 @@ class FastStage(TLSStage):
         return turn
 
 
-class TLSInTests(OtherTests, FastStage, RelayContract, TestCase):
+class TLSInTests(TellingTests, OtherTests, FastStage, RelayContract, TestCase):
     """
     TLS ends here.
     """

@@ -78,7 +78,9 @@ class ClientHandshake:
     def _shaken(self) -> None:
         # Until it has a host the socket is not read.
         self._loop.handle(self._handshake.fd, self._note)
-        self._client.secured = self
+        client = self._client
+        client.secured = self
+        client.found = self._hello.found(client.found, self.parts.connection)
         self._done()
 
     def _note(self, event: int) -> None:
