@@ -225,6 +225,7 @@ class InSlicesTests(ServiceCase):
         self.loops = 0
         self.patch(_slices, "SLICE", 0.0)
         self.patch(_reconcile, "MOST", 1)
+        self.patch(_file, "MOST_HOSTS", 0)
         hosts = tuple(f"127.0.0.1:{7001 + number}" for number in range(4))
         self.balancer(f"127.0.0.1:{self.freePort()}", hosts=hosts)
         self.start()
@@ -546,6 +547,23 @@ class InSlicesTests(ServiceCase):
         self.assertEqual(len(self.successResultOf(second).changes), 4)
         self.assertEqual(self.weights(), [6] * 4)
         self.assertFalse(self.successResultOf(third))
+
+    def test_smallReload(self) -> None:
+        """
+        A reload of a small file to a small balancer is done when the call returns, however
+        slow the machine is.
+        """
+        self.file()
+        self.file(5)
+        self.patch(_file, "MOST_HOSTS", 4)
+        self.assertEqual(len(self.successResultOf(self.lbs.reload()).changes), 4)
+        self.assertEqual(self.weights(), [5] * 4)
+        self.file(6)
+        self.patch(_file, "MOST_HOSTS", 3)
+        change = self.lbs.reload()
+        self.assertNoResult(change)
+        self.turn(60)
+        self.successResultOf(change)
 
     def test_followers(self) -> None:
         """

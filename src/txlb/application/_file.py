@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: which takes about 20 ms; larger ones in a thread.
 SMALL = 16_384
 
+#: The most hosts of a balancer whose reload from a small file is done at once.
+MOST_HOSTS = 500
+
 #: The most plans that are made in a thread, if the running services change meanwhile.
 MOST_TRIES = 3
 
@@ -240,7 +243,7 @@ class ConfigurationFile:
 
     async def _reload(self, discard: bool) -> Plan:
         slices = self._balancer.slices
-        with slices.working():
+        with slices.working(self._isSmall()):
             new = await self._read(None)
             ahead = await self._ahead(new, discard)
             await self._balancer.applyInSlices(ahead.services)
@@ -254,6 +257,15 @@ class ConfigurationFile:
                 await slices.rest()
             await slices.run(self._tell(ahead.plan))
         return ahead.plan
+
+    def _isSmall(self) -> bool:
+        """
+        Return whether a reload is over in some milliseconds: the file and all that runs are
+        small.
+        """
+        hosts = sum(len(group.hosts) for each in self._running() for group in each.groups)
+        size = max(_sizeOf(self.path), len(self.loaded.tostring()))
+        return size <= SMALL and hosts <= MOST_HOSTS
 
     def _tell(self, plan: Plan) -> Iterator[None]:
         """

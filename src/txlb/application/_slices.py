@@ -50,6 +50,7 @@ class Slices:
         self._seconds = seconds
         self._until = 0.0
         self._quiet = 0
+        self._small = False
         self._switch = 0.0
         self._collects = False
 
@@ -66,7 +67,7 @@ class Slices:
         Let the reactor serve clients if this slice is over. It began with L{working}, or
         after the last pause or call in a thread.
         """
-        if self._seconds() >= self._until:
+        if not self._small and self._seconds() >= self._until:
             await self.pause()
 
     async def pause(self) -> None:
@@ -116,10 +117,13 @@ class Slices:
         return found
 
     @contextlib.contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self, small: bool = False) -> Iterator[None]:
         """
         Keep long work from holding the reactor by mechanisms of the whole process, until the
         end of a C{with} statement. Such statements may be nested. The first one begins a slice.
+
+        @param small: whether the work is one slice, however long it takes: so it is done at
+            once on a slow machine as well, and its result is there when the call returns.
 
         The reactor gets its turn within L{SWITCH}. The garbage collector pauses: after
         so many new objects that stay it would look at all objects, which takes 60 ms
@@ -127,6 +131,7 @@ class Slices:
         at them.
         """
         if not self._quiet:
+            self._small = small
             self._begin()
             self._switch, self._collects = sys.getswitchinterval(), gc.isenabled()
             sys.setswitchinterval(min(SWITCH, self._switch))
