@@ -266,6 +266,7 @@ class Dial:
     Made by L{HostPool.dial}; owned by its caller, which ends it by L{connected}, by a
     L{GaveUp}, or by L{cancel}.
 
+    @ivar pool: the pool that is searched.
     @ivar clientAddr: the client's address.
     @ivar began: the time of its start, in seconds of the pool's clock.
     @ivar connectTime: seconds from there until a host was reached; L{None} before.
@@ -277,16 +278,16 @@ class Dial:
         "_excluded",
         "_failure",
         "_limits",
-        "_pool",
         "_tried",
         "_waiting",
         "began",
         "clientAddr",
         "connectTime",
+        "pool",
     )
 
     def __init__(self, pool: SearchedPool, clientAddr: object, limits: DialLimits) -> None:
-        self._pool = pool
+        self.pool = pool
         self._limits = limits
         # Nearly always it has one entry, and a set of one is four times the size.
         self._tried: tuple[tuple[str, str, str], ...] = ()
@@ -312,13 +313,6 @@ class Dial:
         """
         return len(self._tried)
 
-    @property
-    def pool(self) -> SearchedPool:
-        """
-        The pool that is searched.
-        """
-        return self._pool
-
     def start(self) -> Step:
         """
         Return the first host to try, or a place in the queue.
@@ -327,8 +321,8 @@ class Dial:
         """
         if self._tried or self._waiting is not None:
             raise ValueError("this search has begun already")
-        now = self.began = self._pool.seconds()
-        lease = self._pool.claim(self.clientAddr, NOBODY, now)
+        now = self.began = self.pool.seconds()
+        lease = self.pool.claim(self.clientAddr, NOBODY, now)
         latest = now + self._limits.dialTimeout
         return self._try(lease, now, latest) if lease is not None else self._wait(NOBODY, latest)
 
@@ -341,7 +335,7 @@ class Dial:
         @param lease: the claim on it, which is the search's from here.
         @param excluded: keys of hosts that are not tried after it.
         """
-        now = self.began = self._pool.seconds()
+        now = self.began = self.pool.seconds()
         self._excluded = excluded
         return self._try(lease, now, now + self._limits.dialTimeout)
 
@@ -352,7 +346,7 @@ class Dial:
         @return: the claim on it, for the caller to release.
         """
         lease = self._end(attempt)
-        self.connectTime = self._pool.reportConnected(lease) - self.began
+        self.connectTime = self.pool.reportConnected(lease) - self.began
         return lease
 
     def failed(self, attempt: Attempt, failure: Failure, slept: float = 0.0) -> Step:
@@ -366,7 +360,7 @@ class Dial:
         lease = self._end(attempt)
         if self._failure is None or failure.kind is not FailureKind.PORTS:
             self._failure = failure
-        self._pool.reportFailed(lease, failure)
+        self.pool.reportFailed(lease, failure)
         lease.release(Outcome.NOT_CONNECTED)
         if failure.kind is FailureKind.LOCAL:
             return GaveUp(GaveUpReason.LOCAL, failure)
@@ -404,14 +398,14 @@ class Dial:
         waiting = self._waiting
         if waiting is None:
             return self._gaveUp(GaveUpReason.CLIENT_GONE)
-        now = self._pool.seconds()
+        now = self.pool.seconds()
         excluded = self._excluded.union(self._tried)
         try:
-            lease = self._pool.claim(self.clientAddr, excluded, now)
+            lease = self.pool.claim(self.clientAddr, excluded, now)
         except Exception as error:  # noqa: BLE001 - an error of a policy costs only its client
             self._waiting = None
             return GaveUp(GaveUpReason.LOCAL, Failure(FailureKind.LOCAL, repr(error)))
-        if lease is None and self._pool.mayWait(excluded):
+        if lease is None and self.pool.mayWait(excluded):
             return None
         self._waiting = None
         if lease is None:
@@ -430,17 +424,17 @@ class Dial:
         return self._gaveUp(GaveUpReason.QUEUE_TIMEOUT)
 
     def _next(self, latest: float) -> Step:
-        now = self._pool.seconds()
+        now = self.pool.seconds()
         if now >= latest:
             return self._gaveUp(GaveUpReason.TIMEOUT)
         if self.tries > self._limits.retries:
             return self._gaveUp(GaveUpReason.UNREACHABLE)
         excluded = self._excluded.union(self._tried)
-        lease = self._pool.claim(self.clientAddr, excluded, now)
+        lease = self.pool.claim(self.clientAddr, excluded, now)
         return self._try(lease, now, latest) if lease is not None else self._wait(excluded, latest)
 
     def _wait(self, excluded: frozenset[tuple[str, str, str]], latest: float) -> Waiting | GaveUp:
-        found = self._pool.wait(self, excluded, latest)
+        found = self.pool.wait(self, excluded, latest)
         if isinstance(found, GaveUpReason):
             return self._gaveUp(found)
         self._waiting = found
@@ -450,8 +444,8 @@ class Dial:
         host = lease.host
         self._tried += (host.key,)
         pending = host.pending = host.pending + 1
-        if pending >= self._pool.settings.maxPending:
-            self._pool.pendingChanged(host)
+        if pending >= self.pool.settings.maxPending:
+            self.pool.pendingChanged(host)
         deadline = min(now + self._limits.connectTimeout, latest)
         attempt = self._attempt = Attempt(self, lease, host.address, deadline)
         return attempt
@@ -475,7 +469,7 @@ class Dial:
         host = lease.host
         host.pending -= 1
         if host.tripped:
-            self._pool.pendingChanged(host)
+            self.pool.pendingChanged(host)
         return lease
 
 

@@ -409,17 +409,36 @@ class Frontend:
         else:
             self._connectionLimit.remove()
 
-    def _dial(self, client: ClientConnection, pool: HostPool) -> None:
+    def _dial(self, client: ClientConnection, pool: HostPool, shaken: bool = False) -> None:
         """
         Look for a host, and give the client to a relay. If TLS ends at the listener the
         handshake comes first. Each connection that is admitted comes here, at the service that
         it goes to.
+
+        @param shaken: whether it was here already, and its handshake is done.
         """
-        self._counters.accepted += 1
-        if client.listener.tls is None:
-            self._search(client, pool)
+        if not shaken:
+            self._counters.accepted += 1
+            settings = client.listener.tls
+            if settings is not None:
+                self._secure(client, pool, settings)
+                return
+        dial = pool.dial(client.clientAddr, self._limits)
+        try:
+            step = dial.start()
+        except Exception:
+            # A fault of the pool costs this client its connection, and nothing stays counted.
+            client.close()
+            self._left()
+            raise
+        if isinstance(step, GaveUp):
+            client.close()
+            self.relayed(Relayed(dial, gaveUp=step))
+        elif client.found is None and pool.settings.sendProxy is None:
+            # Nothing goes before the client's bytes, as with most, and a call is saved.
+            self.relays.of(client).start(client, step)
         else:
-            self._secure(client, pool, client.listener.tls)
+            self._give(client, step, pool)
 
     def _secure(self, client: ClientConnection, pool: HostPool, settings: ListenTLS) -> None:
         """
@@ -447,14 +466,14 @@ class Frontend:
         Go on with a client whose TLS handshake is done.
         """
         if isinstance(token, HostPool):
-            self._search(client, token)
+            self._dial(client, token, shaken=True)
             return
         if self._closed:
             client.close()
             self._leavesUnheard(client, "its service is gone")
             return
         self._follow()
-        self._search(client, self._pool)
+        self._dial(client, self._pool, shaken=True)
 
     def _notSecured(self, client: ClientConnection, reason: str) -> None:
         """
@@ -471,24 +490,6 @@ class Frontend:
             self._admission.left(packedClient(client.clientAddr))
         self._count(RefusalKind.TLS, detail)
 
-    def _search(self, client: ClientConnection, pool: HostPool) -> None:
-        """
-        Look for a host, and give the client to a relay.
-        """
-        dial = pool.dial(client.clientAddr, self._limits)
-        try:
-            step = dial.start()
-        except Exception:
-            # A fault of the pool costs this client its connection, and nothing stays counted.
-            client.close()
-            self._left()
-            raise
-        if isinstance(step, GaveUp):
-            client.close()
-            self.relayed(Relayed(dial, gaveUp=step))
-            return
-        self._give(client, step, pool)
-
     def _give(self, client: ClientConnection, step: Attempt | Waiting, pool: HostPool) -> None:
         """
         Give a client to a relay.
@@ -496,7 +497,6 @@ class Frontend:
         found = client.found
         # If TLS ends here it was given the bytes behind the preface.
         toHost = b"" if found is None or client.listener.tls is not None else found.leftover
-        # Most hosts want none, and a call is saved.
         settings = pool.settings
         header = b"" if settings.sendProxy is None else headerFor(client, settings)
         self.relays.of(client).start(client, step, toHost, header=header)

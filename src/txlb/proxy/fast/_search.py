@@ -247,6 +247,10 @@ class Search:
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
             return self._elsewhere(attempt, CONNECTED_TO_ITSELF)
+        if attempt.lease.host.configured.tls is None and attempt.dial.pool.settings.tls is None:
+            # Most hosts speak no TLS, and two calls are saved.
+            self._client.found(attempt, sock, 0, self._tracked)
+            return None
         return self._found(attempt, sock, 0)
 
     def _found(self, attempt: Attempt, sock: _socket.socket, event: int) -> Failure | None:
@@ -338,8 +342,11 @@ class Search:
                 return
         if target.mayBeItself and isSelfConnected(sock):
             self._failed(attempt, CONNECTED_TO_ITSELF)
-            return
-        self._take(attempt, sock, event)
+        elif attempt.lease.host.configured.tls is None and attempt.dial.pool.settings.tls is None:
+            # As above.
+            self._client.found(attempt, sock, event, self._tracked)
+        else:
+            self._take(attempt, sock, event)
 
     def _take(self, attempt: Attempt, sock: _socket.socket, event: int) -> None:
         """
