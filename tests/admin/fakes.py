@@ -4,12 +4,12 @@ What the tests of the manhole have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 import argon2
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -144,6 +144,31 @@ class FakeListener:
     serviceName: str = "web"
 
 
+class FakeFleets:
+    """
+    The clones of a balancer: those of a service C{web}.
+
+    @ivar rows: the rows of processes.
+    @ivar answers: what the next roll fires with, or fails with.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Mapping[str, object]] = []
+        self.answers: list[object] = []
+
+    def processes(self, service: str = "") -> Sequence[Mapping[str, object]]:
+        return self.rows if service in {"", "web"} else []
+
+    def roll(self) -> Deferred[object]:
+        return maybeDeferred(self._roll)
+
+    def _roll(self) -> object:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
 @dataclass
 class FakeBalancer:
     """
@@ -152,6 +177,7 @@ class FakeBalancer:
 
     manager: ProxyManager
     listeners: dict[str, FakeListener] = field(default_factory=dict)
+    clones: FakeFleets = field(default_factory=FakeFleets)
 
     def getProxyNames(self) -> list[str]:
         return list(self.listeners)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from twisted.internet.defer import Deferred, execute, succeed
 from zope.interface import implementer
 
+from tests.admin.fakes import FakeFleets
 from txlb.admin import FULL, Caller
 from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
@@ -168,6 +169,7 @@ class FakeBalancer:
         self.listeners = {"web": FakeListener("web", TCPAddress("127.0.0.1", 8080))}
         self.known: dict[tuple[object, ...], tuple[str, int]] = {}
         self.questions = 0
+        self.clones = FakeFleets()
         self.configuration: FakeFile | None = FakeFile(self)
 
     def plan(self, source: str) -> Deferred[Plan]:

@@ -13,8 +13,11 @@ from tests.admin.targets import ANNA, FakeBalancer, FakeClones
 from txlb.admin import OPERATOR, Caller, Target, findCommand
 from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._history import History
+from txlb.application._clones import Rolled
+from txlb.cloning import CloningError
 from txlb.errors import AccessDenied, TxlbError, UnknownConnection, UnknownName
 from txlb.interfaces import IClones
+from txlb.model import CLONES
 
 
 class ClonedTests(SynchronousTestCase):
@@ -151,3 +154,61 @@ class ClonedTests(SynchronousTestCase):
         self.assertEqual(
             [row.get("name") for row in rows if row["row"] == "choice"], ["clone0", "clone1"]
         )
+
+
+class GroupsTests(SynchronousTestCase):
+    """
+    Commands to a balancer whose groups have clones.
+    """
+
+    def setUp(self) -> None:
+        self.balancer = FakeBalancer()
+        self.clones = self.balancer.clones
+        self.clones.rows = [{"name": "manager", "role": "manager"}]
+        self.target = Target(self.balancer, None, History())
+
+    def do(self, command: str, **values: Any) -> Any:
+        return findCommand(command)(self.target, ANNA, values)
+
+    def test_status(self) -> None:
+        for service in ("", "web"):
+            rows = list(self.do("status", service=service))
+            found = [row for row in rows if row["row"] == "process"]
+            self.assertEqual(found, [{"row": "process", "name": "manager", "role": "manager"}])
+
+    def test_roll(self) -> None:
+        """
+        The answer has what was replaced, or why it was not.
+        """
+        self.clones.answers = [[Rolled("web", "app", 2)], CloningError("web/app: no")]
+        [row] = self.successResultOf(self.do("roll"))
+        self.assertEqual(row["text"], "all clones of web/app are replaced: generation 2 serves")
+        self.assertEqual((row["service"], row["group"], row["generation"]), ("web", "app", 2))
+        self.assertEqual(str(self.failureResultOf(self.do("roll")).value), "web/app: no")
+
+    def test_upgrade(self) -> None:
+        """
+        The balancer is their manager, and there is another way.
+        """
+        error = self.assertRaises(TxlbError, self.do, "upgrade")
+        self.assertIn("roll replaces the clones", str(error))
+
+    def test_remove(self) -> None:
+        """
+        A clone is no host that can be removed alone.
+        """
+        self.balancer.manager.addHost("web", "prod", "clone0", "unix:clone0", origin=CLONES)
+        path = {"service": "web", "group": "prod"}
+        given = {"address": "", "force": False, "deadline": None}
+        error = self.assertRaises(TxlbError, self.do, "delHost", **path, host="clone0", **given)
+        self.assertIn("set processes in the <clones> of web/prod", str(error))
+        self.assertTrue(list(self.do("delHost", **path, host="h0", **given)))
+
+    def test_none(self) -> None:
+        """
+        Without clones there is nothing to do.
+        """
+        self.clones.rows = []
+        for command in ("roll", "upgrade"):
+            error = self.assertRaises(TxlbError, self.do, command)
+            self.assertIn("no group has clones", str(error))

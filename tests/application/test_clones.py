@@ -7,9 +7,10 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from tests.application.balancers import ServiceCase
 from txlb.application import _clones as clones
@@ -37,6 +38,8 @@ class FakeFleet:
         self.take = take
         self.follows = self.rolls = 0
         self.over: Deferred[None] | None = None
+        self.manager = SimpleNamespace(generation=len(FakeFleet.made), lag=0.25)
+        self.rolling: Deferred[int] = Deferred()
 
     def start(self) -> None:
         FakeFleet.tries.append(self)
@@ -50,10 +53,13 @@ class FakeFleet:
     def follow(self) -> None:
         self.follows += 1
 
-    def roll(self) -> None:
+    def processes(self) -> list[dict[str, object]]:
+        return [{"name": "clone0", "service": self.place.service, "group": self.place.group}]
+
+    def roll(self) -> Deferred[int]:
         self.rolls += 1
-        if self.rolls > 1:
-            raise CloningError("a rolling restart is under way")
+        self.rolling = Deferred()
+        return self.rolling
 
     def stop(self) -> Deferred[None]:
         self.over = Deferred()
@@ -204,9 +210,77 @@ class ClonesServiceTests(ServiceCase):
 
     def test_rolls(self) -> None:
         fleet = self.begin()
+        done = self.lbs.clones.roll()
+        again = self.lbs.clones.roll()
+        self.assertIn("is under way", str(self.failureResultOf(again, CloningError).value))
+        fleet.rolling.callback(1)
+        self.assertEqual(self.successResultOf(done), [clones.Rolled("web", "app", 1)])
+        self.assertEqual(fleet.rolls, 1)
+
+    def two(self) -> list[FakeFleet]:
+        """
+        Start a balancer with two services that have clones.
+        """
+        self.balancer(more=(self.web(name="api"),))
+        self.manager.apply([self.web(), self.web(name="api")])
+        self.start()
+        return FakeFleet.made
+
+    def test_rollsAll(self) -> None:
+        """
+        The clones of one group are rolled after those of another. A release that does not
+        start stops only its own.
+        """
+        web, api = self.two()
+        done = self.lbs.clones.roll()
+        self.assertEqual((web.rolls, api.rolls), (1, 0))
+        web.rolling.errback(CloningError("a clone does not start"))
+        self.assertEqual(api.rolls, 1)
+        api.rolling.callback(1)
+        error = self.failureResultOf(done, CloningError).value
+        self.assertEqual(str(error), "web/app: a clone does not start; api/app is rolled")
         self.lbs.clones.roll()
-        self.lbs.clones.roll()
-        self.assertEqual(fleet.rolls, 2)
+        self.assertEqual((web.rolls, api.rolls), (2, 1))
+
+    def test_rollForgotten(self) -> None:
+        """
+        A roll goes on if its administrator goes, and leaves out clones that have gone.
+        """
+        web, api = self.two()
+        done = self.lbs.clones.roll()
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.manager.switchGroup("api", "app", "other")
+        self.review()
+        web.rolling.callback(1)
+        self.assertEqual((web.rolls, api.rolls), (1, 0))
+
+    def test_processes(self) -> None:
+        """
+        This process has a row, and each clone, also of a group that no longer serves.
+        """
+        web, _ = self.two()
+        own, *rest = self.lbs.clones.processes()
+        self.assertEqual(
+            {name: own[name] for name in ("role", "pid", "slot", "generation", "state", "lag")},
+            {
+                "role": "manager",
+                "pid": os.getpid(),
+                "slot": -1,
+                "generation": 1,
+                "state": "manages",
+                "lag": 0.25,
+            },
+        )
+        self.assertEqual([row["service"] for row in rest], ["web", "api"])
+        self.assertEqual([row["name"] for row in self.lbs.clones.processes("api")][1:], ["clone0"])
+        self.manager.switchGroup("web", "app", "other")
+        self.review()
+        self.assertEqual(len(self.lbs.clones.processes()), 3)
+        assert web.over is not None
+        web.over.callback(None)
+        self.assertEqual(self.lbs.clones.processes("web"), [])
+        self.assertEqual(self.lbs.clones.processes("none"), [])
 
     def test_stops(self) -> None:
         """

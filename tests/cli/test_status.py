@@ -83,6 +83,22 @@ service clones: 0 active""",
         )
         self.assertIn("    clone1  unix:clone1  unchecked", out)
 
+    def test_processesOfGroups(self) -> None:
+        """
+        The clones of a balancer are named as its hosts are.
+        """
+        self.balancer.clones.rows = [
+            {"name": "manager", "role": "manager", "state": "manages", "pid": 1},
+            {"name": "clone0", "role": "clone", "state": "serves", "service": "web", "group": "a"},
+        ]
+        self.open()
+        _, out, _ = self.run_("status", "--json")
+        self.assertEqual(json.loads(out)["processes"], self.balancer.clones.rows)
+        _, out, _ = self.run_("status")
+        self.assertIn("\n  web/a/clone0  clone    serves", out)
+        self.assertIn("\n  manager       manager  manages    1", out)
+        self.assertIn("web/a/clone0", statusTable(self.balancer, only="web"))
+
     def test_processesInColour(self) -> None:
         clones = FakeClones()
         text = statusText({}, [], paint=paint, processes=clones.processes())

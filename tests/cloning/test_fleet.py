@@ -179,9 +179,36 @@ class ServingTests(FleetTestCase):
         self.assertEqual(len(self.spawned), 2)
 
     def test_rolls(self) -> None:
+        """
+        All clones are replaced; the answer comes then.
+        """
         fleet = self.begin()
-        fleet.roll()
-        self.until(lambda: self.names == ["clone2", "clone3"] or self.names[-1:] == ["clone0"])
+        done = fleet.roll()
+        self.assertRaises(CloningError, fleet.roll)
+        self.assertNoResult(done)
+        self.until(lambda: bool(done.called))
+        self.assertEqual(self.successResultOf(done), 1)
+        rows = [row for row in fleet.processes() if row["state"] == "serves"]
+        self.assertEqual({row["generation"] for row in rows}, {1})
+
+    def test_processes(self) -> None:
+        """
+        Each clone has a row, with its place.
+        """
+        fleet = self.begin()
+        client = self.connect()
+        self.answer(client)
+        self.pass_(0.6)
+        rows = list(fleet.processes())
+        self.assertEqual([row["name"] for row in rows], ["clone0", "clone1"])
+        self.assertEqual({(row["service"], row["group"]) for row in rows}, {("web", "app")})
+        self.assertEqual(sorted(row["connections"] for row in rows), [0, 1])
+        self.assertTrue(all(row["memory"] for row in rows))
+        self.manager.drain("web", "app", "clone1")
+        self.assertEqual([row["state"] for row in fleet.processes()], ["serves", "drain"])
+        fleet.stop()
+        self.assertEqual({row["state"] for row in fleet.processes()}, {"ends"})
+        client.close()
 
     def test_stop(self) -> None:
         """
@@ -205,7 +232,8 @@ class ServingTests(FleetTestCase):
 
     def test_neverStarted(self) -> None:
         fleet = self.fleet()
-        fleet.roll()
+        self.assertRaises(CloningError, fleet.roll)
+        self.assertEqual(list(fleet.processes()), [])
         self.successResultOf(fleet.stop())
 
     def test_noClones(self) -> None:

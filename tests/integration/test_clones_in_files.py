@@ -14,9 +14,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.integration.cloned import CloningTestCase
-from tests.integration.programs import Program, environment, waitUntil
+from tests.integration.programs import PATIENCE, Program, environment, waitUntil
 from tests.integration.support import TWISTD, Downloads, Load, connect, freePorts, request
 
 #: The application, as it runs by itself.
@@ -109,14 +110,34 @@ class ClonesInFilesTestCase(CloningTestCase):
         """
         return request(connect(self.port)).rpartition(b"\n")[2]
 
+    def txlb(self, *words: str, status: int = 0) -> str:
+        """
+        Run the command, and return what it says.
+        """
+        done = subprocess.run(
+            (sys.executable, "-m", "txlb", "-s", f"{self.place}/control", *words),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * PATIENCE,
+            env=environment(),
+        )
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
     def status(self) -> dict[str, dict[str, object]]:
         """
         The hosts of the group by their names, as C{txlb status} tells them.
         """
-        command = (sys.executable, "-m", "txlb", "-s", f"{self.place}/control", "status", "--json")
-        done = subprocess.run(command, capture_output=True, check=True, timeout=60)
-        hosts = json.loads(done.stdout)["services"][0]["groups"][0]["hosts"]
+        hosts = json.loads(self.txlb("status", "--json"))["services"][0]["groups"][0]["hosts"]
         return {each["name"]: each for each in hosts}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """
+        The processes, as C{txlb status} tells them.
+        """
+        found: list[dict[str, Any]] = json.loads(self.txlb("status", "--json"))["processes"]
+        return found
 
     def reunited(self) -> bool:
         """
@@ -213,6 +234,41 @@ class ServingTests(ClonesInFilesTestCase):
         )
         self.assertEqual(second.returncode, 1)
         self.assertIn(f"process {program.process.pid} manages there", second.stderr)
+
+
+class ControlTests(ClonesInFilesTestCase):
+    def test_control(self) -> None:
+        """
+        The status has a row for each process; C{roll} replaces the clones, or tells why the
+        release does not start; the log tells which clone a line is of.
+        """
+        program = self.begin()
+        balancer = program.process.pid
+        waitUntil(lambda: all(row["memory"] for row in self.rows()))
+        manager, *clones = self.rows()
+        self.assertEqual(
+            (manager["pid"], manager["role"], manager["slot"]), (balancer, "manager", -1)
+        )
+        self.assertEqual({row["pid"] for row in clones}, self.joined())
+        self.assertEqual([row["slot"] for row in clones], [0, 1])
+        self.assertEqual({row["state"] for row in clones}, {"serves"})
+        self.assertEqual({row["generation"] for row in clones}, {0})
+        table = self.txlb("status")
+        for row in clones:
+            self.assertRegex(table, rf"web/app/{row['name']} +clone +serves +{row['pid']} ")
+        self.assertIn("roll replaces the clones", self.txlb("upgrade", status=1))
+
+        self.application("second")
+        self.assertIn("web/app are replaced: generation 1 serves", self.txlb("roll"))
+        waitUntil(lambda: [row["generation"] for row in self.rows()] == [1, 1, 1])
+        self.assertEqual(self.rows()[0]["pid"], balancer)
+        self.assertEqual(self.ask().split()[0], b"second")
+        self.application("broken", "raise ValueError('not today')")
+        self.assertIn("ValueError: not today", self.txlb("roll", status=1))
+        self.assertEqual(self.ask().split()[0], b"second")
+        waitUntil(lambda: len(self.rows()) == 3)
+        for slot, generation in ((0, 0), (1, 0), (2, 1)):
+            self.assertIn(f"[clone {slot}/g{generation} ", program.output)
 
 
 class MixedTests(ClonesInFilesTestCase):

@@ -9,7 +9,7 @@ that name.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,13 @@ from txlb.admin._history import History
 from txlb.admin._rows import Row
 from txlb.admin._settings import checkOf, readSettings
 from txlb.errors import ModelError, TxlbError
+from txlb.model import CLONES
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txlb.admin._target import Target
+    from txlb.application._clones import Rolled
     from txlb.application._drift import Drift
     from txlb.deadlines import Deadlines
     from txlb.interfaces import IClones
@@ -36,13 +38,19 @@ MAX_WAIT = 60.0
 
 def _status(target: Target, service: str) -> Iterable[Row] | Deferred[Iterable[Row]]:
     found = rows.statusRows(target.balancer, target.config, service)
-    if target.clones is not None and service in {"", target.clones.service}:
-        found = chain(found, rows.processRows(target.clones.processes()))
+    found = chain(found, rows.processRows(_processes(target, service)))
     look = getattr(target.config, "look", None)
     if look is None:
         return found
     looked: Deferred[object] = look()
     return looked.addCallback(lambda _: found)
+
+
+def _processes(target: Target, service: str) -> Sequence[Mapping[str, object]]:
+    if target.clones is None:
+        found: Sequence[Mapping[str, object]] = target.balancer.clones.processes(service)
+        return found
+    return target.clones.processes() if service in {"", target.clones.service} else ()
 
 
 def _explain(
@@ -139,6 +147,11 @@ def _delHost(
             raise ModelError("a clone has no address")
         count = _clones(target).remove(host, deadline, force)
         return [_wanted(f"{host} gets nothing new, and ends", count)]
+    found = target.balancer.manager.getGroup(service, group).hosts
+    if any(each.name == host and each.origin == CLONES for each in found):
+        raise TxlbError(
+            f"{host} is a clone: set processes in the <clones> of {service}/{group}, and reload"
+        )
     verb = target.balancer.manager.delHost
     events = verb(service, group, host, address or None, deadline=deadline, force=force)
     return rows.eventRows(events)
@@ -197,11 +210,17 @@ def _nothingToSave(path: str, edited: bool) -> Row:
 
 def _clones(target: Target) -> IClones:
     if target.clones is None:
-        raise TxlbError("this is no cloned application; txlb.cloning.CloningService makes one")
+        raise TxlbError(
+            "this is no cloned application, and no group has clones; "
+            "txlb.cloning.CloningService makes one"
+        )
     return target.clones
 
 
 def _roll(target: Target) -> Deferred[Iterable[Row]]:
+    if target.clones is None and target.balancer.clones.processes():
+        replaced: Deferred[list[Rolled]] = target.balancer.clones.roll()
+        return replaced.addCallback(lambda done: [_rolledRow(each) for each in done])
     rolled: Deferred[int] = _clones(target).roll()
     return rolled.addCallback(
         lambda generation: [
@@ -214,7 +233,23 @@ def _roll(target: Target) -> Deferred[Iterable[Row]]:
     )
 
 
+def _rolledRow(done: Rolled) -> Row:
+    return {
+        "row": "rolled",
+        "text": f"all clones of {done.service}/{done.group} are replaced: generation "
+        f"{done.generation} serves",
+        "service": done.service,
+        "group": done.group,
+        "generation": done.generation,
+    }
+
+
 def _upgrade(target: Target) -> Deferred[Iterable[Row]]:
+    if target.clones is None and target.balancer.clones.processes():
+        raise TxlbError(
+            "the manager of these clones is the balancer, which is not replaced live: roll "
+            "replaces the clones, reload takes up its file, and for another txlb start it again"
+        )
     upgraded: Deferred[int] = _clones(target).upgrade()
     return upgraded.addCallback(
         lambda pid: [{"row": "manager", "text": f"process {pid} manages", "pid": pid}]

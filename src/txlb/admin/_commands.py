@@ -169,9 +169,9 @@ COMMANDS = (
         "roll",
         "roll",
         FULL,
-        "Replace the clones of an application one by one by new processes. They read the "
-        "application's files again. The answer comes when all are replaced; if a new clone does "
-        "not start, the old ones go on, and the answer says why.",
+        "Replace the clones of an application, or of all groups of a balancer, one by one by new "
+        "processes. They read the application's files again. The answer comes when all are "
+        "replaced; if a new clone does not start, the old ones go on, and the answer says why.",
         patience=86_400.0,
     ),
     AdminCommand(

@@ -42,6 +42,17 @@ class Listener(Protocol):
         """
 
 
+class Clones(Protocol):
+    """
+    The part of a L{txlb.application._clones.ClonesService} that the status needs.
+    """
+
+    def processes(self, service: str = "") -> Sequence[Mapping[str, object]]:
+        """
+        Return a row for each process.
+        """
+
+
 class Balancer(Protocol):
     """
     The part of a L{txlb.application.LoadBalancedService} that the status needs.
@@ -51,6 +62,12 @@ class Balancer(Protocol):
     def manager(self) -> ProxyManager:
         """
         Its manager.
+        """
+
+    @property
+    def clones(self) -> Clones:
+        """
+        The clones of its groups.
         """
 
     def getProxyNames(self) -> list[str]:
@@ -86,11 +103,14 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
         for name, each in found.items()
         if not only or each.serviceName == only
     }
+    processes = lbs.clones.processes(only)
     if config is None:
-        return statusText(listeners, services)
+        return statusText(listeners, services, processes=processes)
     file: dict[str, Any] = dict(fileRow(config, manager.services.values()))
     inFile = file["inFile"] if file["edited"] else None
-    return statusText(listeners, services, file["path"], file["changes"], inFile)
+    return statusText(
+        listeners, services, file["path"], file["changes"], inFile, processes=processes
+    )
 
 
 def statusText(
@@ -150,8 +170,10 @@ def _processes(processes: Sequence[Mapping[str, Any]], paint: Paint) -> list[str
 
 def _process(process: Mapping[str, Any]) -> tuple[str, ...]:
     lag, memory = process.get("lag"), process.get("memory")
+    # Clones of a balancer are named as its commands name hosts.
+    places = (process.get("service"), process.get("group"), process.get("name", ""))
     return (
-        str(process.get("name", "")),
+        "/".join(str(each) for each in places if each is not None),
         str(process.get("role", "")),
         str(process.get("state", "")),
         str(process.get("pid", "")),

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.logger import Logger
 
 from txlb.cloning import (
@@ -20,6 +21,7 @@ from txlb.cloning import (
     FleetPlace,
     InheritedSockets,
     placeNamed,
+    residentMemory,
     socketName,
 )
 from txlb.errors import UnknownName
@@ -40,6 +42,21 @@ PAUSE = 5.0
 _log = Logger()
 
 
+@dataclass(frozen=True)
+class Rolled:
+    """
+    Clones that were replaced.
+
+    @ivar service: the name of their service.
+    @ivar group: the name of its group.
+    @ivar generation: the release of the application that serves now, counted from 0.
+    """
+
+    service: str
+    group: str
+    generation: int
+
+
 class ClonesService(Service):
     """
     Has a L{Fleet} for each service whose serving group has clones. The listeners of such a
@@ -52,7 +69,9 @@ class ClonesService(Service):
     def __init__(self, balancer: Runs) -> None:
         self._balancer = balancer
         self._fleets: dict[str, Fleet] = {}
-        self._ending: list[Deferred[None]] = []
+        # Former ones, whose clones finish what they have.
+        self._ending: dict[Fleet, Deferred[None]] = {}
+        self._rolling: Deferred[list[Rolled]] | None = None
         self._count = 0
         # When services whose clones could not be started are tried again.
         self._notBefore: dict[str, float] = {}
@@ -176,9 +195,12 @@ class ClonesService(Service):
         self._fleets[place.service] = fleet
 
     def _end(self, name: str) -> None:
-        ended = self._fleets.pop(name).stop()
-        self._ending.append(ended)
-        ended.addCallback(lambda _: self._ending.remove(ended))
+        fleet = self._fleets.pop(name)
+        self._ending[fleet] = ended = fleet.stop()
+        ended.addCallback(lambda _: self._forget(fleet))
+
+    def _forget(self, fleet: Fleet) -> None:
+        self._ending.pop(fleet, None)
 
     def _listeners(self, service: str) -> Iterator[ProxyListener]:
         listeners: Any = self._balancer.proxies
@@ -225,15 +247,80 @@ class ClonesService(Service):
             return
         frontend.acceptedFor(lease, ClientConnection(fd, peer, configured))
 
-    def roll(self) -> None:
+    # What administrators see and want
+
+    def processes(self, service: str = "") -> list[Mapping[str, object]]:
         """
-        Replace the clones one by one by ones that run what their files say now.
+        Return a row for this process, and for each of the clones, also of those that finish
+        what they have; none if there are no clones. See
+        L{txlb.interfaces.IClones.processes}. Those of clones have the names of their
+        C{service} and C{group} besides.
+
+        @param service: the name of a service, to leave the clones of others out; empty for
+            all.
         """
-        for name, fleet in self._fleets.items():
+        fleets = [
+            each
+            for each in (*self._fleets.values(), *self._ending)
+            if service in {"", each.place.service}
+        ]
+        if not fleets:
+            return []
+        managers = [each.manager for each in fleets if each.manager is not None]
+        manager = self._balancer.manager
+        own: Mapping[str, object] = {
+            "name": "manager",
+            "role": "manager",
+            "pid": os.getpid(),
+            "slot": -1,
+            "generation": max((each.generation for each in managers), default=0),
+            "state": "manages" if self.running else "stops",
+            "connections": sum(manager.getCounters(name).active for name in manager.services),
+            "lag": max((each.lag for each in managers), default=None),
+            "memory": residentMemory() * 1024,
+        }
+        return [own, *(row for each in fleets for row in each.processes())]
+
+    def roll(self) -> Deferred[list[Rolled]]:
+        """
+        Replace the clones one by one by ones that run what their files say now: first those
+        of one group, then those of the next. Groups whose new clones don't start keep the
+        clones that they have, and the others are rolled nevertheless.
+
+        @return: fires with what was replaced; an empty list if there are no clones. It fails
+            with a L{CloningError}, which names the groups that have failed, and why; or with
+            one if that is under way already. If it is cancelled, the clones are replaced
+            nevertheless.
+        """
+        if self._rolling is not None:
+            return fail(CloningError("a rolling restart is under way; wait for its end"))
+        answer: Deferred[list[Rolled]] = Deferred()
+        self._rolling = answer
+        Deferred.fromCoroutine(self._rollAll()).addBoth(self._rolled)
+        return answer
+
+    async def _rollAll(self) -> list[Rolled]:
+        done: list[Rolled] = []
+        problems: list[str] = []
+        for fleet in tuple(self._fleets.values()):
+            if fleet not in self._fleets.values():
+                continue  # its clones have been told to end meanwhile
+            place = fleet.place
             try:
-                fleet.roll()
+                generation = await fleet.roll()
             except CloningError as problem:
-                _log.warn("{service}: {problem}", service=name, problem=problem)
+                problems.append(f"{place.service}/{place.group}: {problem}")
+            else:
+                done.append(Rolled(place.service, place.group, generation))
+        if problems:
+            others = [f"{each.service}/{each.group} is rolled" for each in done]
+            raise CloningError("; ".join((*problems, *others)))
+        return done
+
+    def _rolled(self, result: Any) -> None:
+        answer, self._rolling = self._rolling, None
+        if answer is not None:
+            answer.callback(result)
 
     def stopService(self) -> Deferred[Any]:
         """
@@ -253,7 +340,7 @@ class ClonesService(Service):
         if self._inherited is not None:
             self._inherited.close()
             self._inherited = None
-        return gatherResults([_following(each) for each in self._ending])
+        return gatherResults([_following(each) for each in self._ending.values()])
 
 
 def _following(deferred: Deferred[None]) -> Deferred[None]:

@@ -14,12 +14,14 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txlb._begin import earlySignals
 from txlb._reactor import pickedReactor
 from txlb.application._file import dropLogged
 from txlb.application.service import LoadBalancedService
 from txlb.deadlines import Deadlines
+from txlb.errors import TxlbError
 from txlb.process import Supervisor
 
 _log = Logger()
@@ -153,11 +155,17 @@ class Daemon(MultiService):
         with self.balancer.manager.by("signal:SIGHUP"):
             loaded = self.balancer.reload()
         # The code of clones may be new as well.
-        loaded.addCallback(lambda _: self.balancer.clones.roll())
+        loaded.addCallback(lambda _: self._roll())
         loaded.addErrback(dropLogged)
         loaded.addBoth(self._reloaded)
         # Also if the file has not changed, or has a fault.
         self.balancer.certificates.reload()
+
+    def _roll(self) -> None:
+        """
+        Replace the clones. Clients are served meanwhile, so the reload does not wait for it.
+        """
+        self.balancer.clones.roll().addErrback(_tellOfRoll)
 
     def _reloaded(self, result: Any) -> Any:
         self._loading = False
@@ -208,6 +216,11 @@ class Daemon(MultiService):
             self._deadlines.stop()
             self._deadlines = None
         return result
+
+
+def _tellOfRoll(failure: Failure) -> None:
+    failure.trap(TxlbError)
+    _log.warn("{problem}", problem=failure.getErrorMessage())
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -90,7 +90,7 @@ def nested(rows: list[Row]) -> dict[str, Any]:
         "services": [
             {**_bare(row), "groups": groups.get(row["name"], [])} for row in ofKind(rows, "service")
         ],
-        "processes": [_bare(row) for row in ofKind(rows, "process")],
+        "processes": [_without(row, "row") for row in ofKind(rows, "process")],
         "file": files[0]["path"] if files else None,
         "changes": files[0]["changes"] if files else [],
         # A balancer of an earlier version does not tell.
@@ -100,7 +100,11 @@ def nested(rows: list[Row]) -> dict[str, Any]:
 
 
 def _bare(row: Row) -> Row:
-    return {key: value for key, value in row.items() if key not in {"row", "service", "group"}}
+    return _without(row, "row", "service", "group")
+
+
+def _without(row: Row, *names: str) -> Row:
+    return {key: value for key, value in row.items() if key not in names}
 
 
 def snapshots(status: dict[str, Any]) -> list[ServiceSnapshot]:

@@ -17,6 +17,7 @@ from txlb.cloning._manageronly import ManagerOnly
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
 from txlb.cloning._settings import CloneSettings, availableCPUs
+from txlb.cloning._usage import residentMemory
 
 __all__ = [
     "BalancedClone",
@@ -36,6 +37,7 @@ __all__ = [
     "balancedClone",
     "cloneApplication",
     "placeNamed",
+    "residentMemory",
     "socketName",
     "whoAmI",
 ]

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._listenersettings import ADMISSION, ListenerSettings
 from txlb.cloning._manager import CloneManager
+from txlb.cloning._processrows import ProcessRow, processRows
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings, processCount
 from txlb.cloning._spawner import Spawner, cloneCommand
@@ -301,12 +302,27 @@ class Fleet:
             if self.manager is not None:
                 self.manager.follow(settings)
 
-    def roll(self) -> None:
+    def roll(self) -> Deferred[int]:
         """
         Replace the clones one by one by ones that run what the application's files say now.
+
+        @return: fires with the new generation. It fails with a L{CloningError} if a new clone
+            does not start.
+        @raise CloningError: this process does not manage them yet, or that is under way
+            already.
+        """
+        if self.manager is None:
+            raise CloningError("another process still manages the clones; try it again")
+        return self.manager.roll().wait()
+
+    def processes(self) -> Iterator[ProcessRow]:
+        """
+        Yield a row for each process, with the names of its service and group; none if this
+        process does not manage them yet.
         """
         if self.manager is not None:
-            self.manager.roll()
+            for row in processRows(self.manager):
+                yield {**row, "service": self.place.service, "group": self.place.group}
 
     def stop(self) -> Deferred[None]:
         """

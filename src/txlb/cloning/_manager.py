@@ -672,6 +672,13 @@ class CloneManager:
             (each for each in self.records.values() if each.joined), key=lambda each: each.slot
         )
 
+    def hostStates(self, name: str) -> set[str]:
+        """
+        Return the configured states of a clone as a host, of which each listener has one.
+        """
+        pools = [each.pool for each in self._granters]
+        return {host.state for pool in pools for host in pool.hosts if host.name == name}
+
     def _freeSlot(self) -> int:
         used = {each.slot for each in self.records.values()} | self.starting.keys()
         used.add(self.ownSlot)

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from txlb.cloning._identity import Identity
 from txlb.cloning._manager import CloneManager
 from txlb.cloning._ownhosts import SERVICE
-from txlb.cloning._record import Record
+from txlb.cloning._processrows import processRows
 from txlb.cloning._usage import residentMemory
 from txlb.interfaces import IClones
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from txlb.manager import ProxyManager
     from txlb.pool import Event
-
-#: The states of hosts that administrators take out.
-_TAKEN_OUT = ("maintenance", "drain")
 
 
 class ManagingGroup(Protocol):
@@ -94,58 +91,7 @@ class Processes:
             "lag": manager.lag,
             "memory": residentMemory() * 1024,
         }
-        for record in manager.clones:
-            yield {
-                "name": record.name,
-                "role": "clone",
-                "pid": record.link.pid,
-                "slot": record.slot,
-                "generation": record.generation,
-                "state": self._stateOf(record),
-                "connections": record.active,
-                "lag": record.lag if record.memory else None,
-                "memory": record.memory * 1024 if record.memory else None,
-            }
-        if manager.standby is not None:
-            record = manager.standby
-            yield {
-                "name": "standby",
-                "role": "standby",
-                "pid": record.link.pid,
-                "slot": record.slot,
-                "generation": record.generation,
-                "state": "waits",
-                "connections": 0,
-                "lag": record.lag if record.memory else None,
-                "memory": record.memory * 1024 if record.memory else None,
-            }
-        for slot, start in sorted(manager.starting.items()):
-            heir = "manager" if manager.wantsHeir else "standby"
-            yield {
-                "name": f"clone{slot}" if slot >= 0 else heir,
-                "role": "clone" if slot >= 0 else heir,
-                "pid": start.pid,
-                "slot": slot,
-                "generation": manager.generation,
-                "state": "starts",
-                "connections": 0,
-                "lag": None,
-                "memory": None,
-            }
-
-    def _stateOf(self, record: Record) -> str:
-        if record.draining:
-            return "ends"
-        if any(each.late for each in record.accounts):
-            return "hangs"
-        states = {
-            host.state
-            for group in self.manager.getService(SERVICE).groups
-            for host in group.hosts
-            if host.name == record.name
-        }
-        # A clone that is taken out on all listeners.
-        return next((each for each in _TAKEN_OUT if states == {each}), "serves")
+        yield from processRows(manager)
 
     def add(self, name: str) -> int:
         self._manager.add(name)
