@@ -12,11 +12,12 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from tests.certificates import Authority, put
 from tests.proxy.fakes import ReactorCase, logOf
 from txlb.application import LoadBalancedService
-from txlb.errors import ModelError
+from txlb.errors import CertificateError, ModelError
 from txlb.manager import proxyManagerFactory
-from txlb.model import ProxyGroup, ProxyHost, ProxyService, TCPAddress
+from txlb.model import HostTLS, ProxyGroup, ProxyHost, ProxyService, TCPAddress
 from txlb.testing import FarHost
 
 
@@ -92,6 +93,89 @@ class ChoiceTests(ReactorCase):
         loop = balancer.engine._loop
         assert loop is not None
         self.assertTrue(loop.pipes.most <= connectionLimit.capacity // 8, loop.pipes.most)
+
+
+class LaterTLSTests(ReactorCase):
+    """
+    TLS to hosts that a single verb brings.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = logOf(self)
+        balancer = self.lbs = balancerOf(self.reactor, {"web": "auto", "api": "auto"})
+        balancer.startService()
+        self.addCleanup(balancer.stopService)
+        self.ca = put(self.mktemp(), "ca.crt", Authority().pem)
+        self.manager = balancer.manager
+
+    def relays(self) -> tuple[str, ...]:
+        engine = self.lbs.engine
+        frontends = [engine.frontendOf(name) for name in ("web", "api")]
+        return tuple(each.relay.name for each in frontends if each is not None)
+
+    def add(self, **settings: Any) -> None:
+        self.manager.addHost("web", "main", "a", "127.0.0.1:7001", **settings)
+
+    def told(self) -> list[str]:
+        return [event["relay"] for event in self.log if event.get("service") == "web"]
+
+    def test_fallback(self) -> None:
+        """
+        If OpenSSL can't be called directly, a service has the portable relay from when its first
+        host has TLS, and the fast one again when none has.
+        """
+        why = "it is Tuesday"
+        with mock.patch("txlb.proxy._frontend.whyNotTLS", return_value=why) as tried:
+            self.add()
+            self.assertEqual((self.relays(), tried.call_count), (("fast", "fast"), 0))
+            self.manager.setHost("web", "main", "a", tls=HostTLS(ca=self.ca))
+            self.assertEqual(self.relays(), ("portable", "fast"))
+            self.manager.delHost("web", "main", "a")
+            self.assertEqual(self.relays(), ("fast", "fast"))
+            self.add(tls=HostTLS(ca=self.ca))
+            self.assertEqual(self.relays(), ("portable", "fast"))
+        self.assertEqual(self.told(), ["fast", "portable", "fast", "portable"])
+
+    def test_usual(self) -> None:
+        """
+        Else the fast relay has them.
+        """
+        self.add(tls=HostTLS(ca=self.ca))
+        self.manager.setGroup("api", "main", tls=HostTLS(ca=self.ca))
+        self.assertEqual((self.relays(), self.told()), (("fast", "fast"), ["fast"]))
+
+    def test_wrongFile(self) -> None:
+        """
+        A file that can't be used is refused before anything changes. The contexts that no host
+        needs are forgotten.
+        """
+        wrong = HostTLS(ca="/no/such/file")
+        before = self.manager.services["web"]
+        error = self.assertRaises(CertificateError, self.add, tls=wrong)
+        self.assertIn("host 'a' of service 'web': ca is /no/such/file", str(error))
+        self.assertIs(self.manager.services["web"], before)
+        self.manager.addHost("web", "main", "b", "127.0.0.1:7002")
+        error = self.assertRaises(
+            CertificateError, self.manager.setGroup, "web", "main", tls=wrong, maxQueue=7
+        )
+        self.assertIn("host 'b' of service 'web'", str(error))
+        self.assertEqual(self.manager.services["web"].groups[0].maxQueue, 0)
+        self.manager.setHost("web", "main", "b", tls=HostTLS(ca=self.ca))
+        self.assertTrue(self.lbs.tls)
+        self.manager.delHost("web", "main", "b")
+        self.assertFalse(self.lbs.tls)
+
+    def test_stopped(self) -> None:
+        """
+        A balancer that does not run looks into the files when it starts.
+        """
+        self.lbs.stopService()
+        self.add(tls=HostTLS(ca="/no/such/file"))
+        error = self.assertRaises(CertificateError, self.lbs.startService)
+        self.assertIn("host 'a' of service 'web'", str(error))
+        self.manager.delHost("web", "main", "a")
+        self.lbs.startService()
 
 
 class RunTests(TestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -40,6 +41,7 @@ from txlb.proxy import (
 from txlb.resolve import NameService
 from txlb.resources import ResourceMonitor
 from txlb.tls import TLSStore
+from txlb.tls import settingsOf as tlsSettingsOf
 
 #: The reason against the fast relay if the reactor listens.
 IN_MEMORY = "this reactor opens no sockets"
@@ -193,17 +195,46 @@ class Engine:
             self._former.append(frontend)
         self._former = [each for each in self._former if each.connectionCount()]
         for name in services:
-            known = self._frontends.get(name)
-            before = None if known is None else known.relay.name
-            if known is None:
-                known = self._frontends[name] = self._newFrontend(name)
-            else:
-                known.configure(self._loop)
-            if self.started and known.relay.name != before:
-                self._tellRelay(known)
+            self._configureOne(name)
             yield
         # In the manager's order.
         self._frontends = {name: self._frontends[name] for name in services}
+
+    def _configureOne(self, name: str) -> None:
+        """
+        Serve a service as it is now. Its frontend is made if there is none.
+        """
+        known = self._frontends.get(name)
+        before = None if known is None else known.relay.name
+        if known is None:
+            known = self._frontends[name] = self._newFrontend(name)
+        else:
+            known.configure(self._loop)
+        if self.started and known.relay.name != before:
+            self._tellRelay(known)
+
+    def changing(self, services: Sequence[ProxyService]) -> Callable[[], object]:
+        """
+        Prepare what services need that a verb is about to change: the contexts of TLS.
+
+        @return: has their new connections served as the services are then. With TLS to a host
+            that may take another relay.
+        @raise ModelError: a file of TLS can't be used.
+        """
+        self.tls.prepare(services)
+        before = self._manager.services
+        secured = [
+            each.name
+            for each in services
+            if each.name in self._frontends
+            and any(tlsSettingsOf([each, before.get(each.name, each)]))
+        ]
+        return partial(self._changed, secured)
+
+    def _changed(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._configureOne(name)
+        self.tls.retain(self._manager.services.values())
 
     def _newFrontend(self, serviceName: str) -> Frontend:
         frontend = Frontend(

@@ -512,6 +512,7 @@ class LoadBalancedService(MultiService):
             )
             self._engine.readiness.follow(self._acceptOrNot)
             self._engine.socketsAt = self.clones.socketsAt
+            self.manager.onChange = self._engine.changing
         return self._engine
 
     def _acceptOrNot(self) -> None:
@@ -564,6 +565,7 @@ class LoadBalancedService(MultiService):
         engine, self._engine = self._engine, None
         if engine is None:
             return succeed(None)
+        self.manager.onChange = None
         self._stopping.append(engine)
         ended = engine.stop(self.graceTime).addCallback(lambda _: self._stopped(engine))
         return gatherResults([ended, stopped]).addCallback(lambda _: None)

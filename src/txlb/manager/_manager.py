@@ -15,7 +15,7 @@ from typing import Any
 from txlb.errors import AddressError, DuplicateName, ModelError, UnknownName
 from txlb.manager._applying import Applying
 from txlb.manager._observers import Observer, Observers, actingBy
-from txlb.manager._reconcile import Reconciler
+from txlb.manager._reconcile import OnChange, Reconciler
 from txlb.manager._running import Endings, Running
 from txlb.manager._wanted import wantedServices
 from txlb.model import (
@@ -608,6 +608,20 @@ class ProxyManager:
     @onCut.setter
     def onCut(self, onCut: Callable[[Host, Outcome], object] | None) -> None:
         self._running.onCut = onCut
+
+    @property
+    def onChange(self) -> OnChange | None:
+        """
+        What is called with the services that a verb or L{apply} is about to change, as they are
+        wanted; L{None} if nothing is to be called. It prepares what they need, and may raise
+        L{ModelError} if that can't be had: then nothing is changed. It returns what is called
+        when they are changed. It is not called for L{applying}.
+        """
+        return self._reconciler.onChange
+
+    @onChange.setter
+    def onChange(self, onChange: OnChange | None) -> None:
+        self._reconciler.onChange = onChange
 
     def nextDeadline(self) -> float | None:
         """

@@ -4,7 +4,7 @@ Makes the configuration run that is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from txlb.errors import ChangeUnderWay, ModelError
 from txlb.manager._applying import Applying
@@ -40,6 +40,9 @@ _KINDS = {
 _TOLD_BY_POOL = frozenset({"weight", "state"})
 
 
+OnChange = Callable[[Sequence[ProxyService]], Callable[[], object]]
+
+
 class Reconciler:
     """
     The only writer of what runs. Owned by the manager, whose verbs say what is
@@ -47,12 +50,15 @@ class Reconciler:
 
     The wanted services are values that were checked when they were made, and
     pools that follow them don't raise, so that a change happens as a whole.
+
+    @ivar onChange: see L{txlb.manager.ProxyManager}.
     """
 
     def __init__(self, running: Running, observers: Observers) -> None:
         self._running = running
         self._observers = observers
         self._underWay: Applying | None = None
+        self.onChange: OnChange | None = None
 
     def plan(self, wanted: Sequence[ProxyService]) -> Plan:
         """
@@ -71,11 +77,18 @@ class Reconciler:
             removed.
         @return: the events that it caused; none if nothing differs.
         @raise ChangeUnderWay: a change in slices is under way.
-        @raise ModelError: a scheduler that is new in a group raises. Nothing was
-            changed then.
+        @raise ModelError: a scheduler that is new in a group raises, or C{onChange} does.
+            Nothing was changed then.
         """
         self.refuseIfUnderWay()
-        return self._reconcile(wanted, endings)
+        if self.onChange is None:
+            return self._reconcile(wanted, endings)
+        running = self._running.services
+        changed = [each for each in wanted if running.get(each.name) is not each]
+        made = self.onChange(changed)
+        events = self._reconcile(wanted, endings)
+        made()
+        return events
 
     def refuseIfUnderWay(self) -> None:
         """

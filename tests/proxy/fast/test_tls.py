@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
 from tests.proxy.tlsstage import OtherTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
+from txlb.pool import GaveUpReason
 from txlb.proxy import FastRelay, Loop, Timeouts
 from txlb.proxy.fast._clienthandshake import ClientHandshake
 from txlb.testing import RelayContract
+from txlb.testing._streams import until
 
 
 class FastStage(TLSStage):
@@ -59,6 +62,22 @@ class TLSOutTests(OtherTests, FastStage, RelayContract, TestCase):
     """
 
     tlsOut = True
+
+    async def test_cantSpeak(self: Any) -> None:
+        """
+        If OpenSSL can't be called directly, and a host was given TLS after the relay was chosen,
+        the client is closed, and no byte goes to the host.
+        """
+        await self.connected(self.host())
+        self.results.clear()
+        with patch("txlb.proxy.fast._search.whyNotTLS", return_value="it is Tuesday"):
+            client, fd = self.client()
+            self.begin(fd)
+            await client.expectEnd()
+            await until(self.reactor, lambda: bool(self.results), "the end")
+        gaveUp = self.results[0].gaveUp
+        self.assertEqual(gaveUp.reason, GaveUpReason.UNREACHABLE)
+        self.assertEqual(gaveUp.failure.detail, "the fast relay can't speak TLS: it is Tuesday")
 
 
 class TLSBothTests(OtherTests, FastStage, RelayContract, TestCase):

@@ -32,6 +32,7 @@ from txlb.proxy.fast._race import (
     AddressRace,
 )
 from txlb.proxy.fast._targets import Target, Targets, isSelfConnected
+from txlb.proxy.fast._tlscalls import whyNot as whyNotTLS
 
 if TYPE_CHECKING:
     from txlb.model import Address
@@ -269,6 +270,11 @@ class Search:
         if context is None:
             self._client.found(attempt, sock, event, self._tracked)
             return None
+        why = whyNotTLS()
+        if why is not None:
+            # The host was given TLS after the relay was chosen for this connection.
+            self._dropHost()
+            return Failure(FailureKind.UNREACHABLE, f"the fast relay can't speak TLS: {why}")
         self._sock = sock
         self._handshake = HostHandshake(
             self.loop, sock, context, attempt, self._secured, self._notSecured
