@@ -402,6 +402,10 @@ class IClones(Interface):
         "The clones as hosts: each listener has a group, in which each clone is a host."
     )
     listeners: Mapping[str, str] = Attribute("The address of each listener, by its name.")
+    passed: Mapping[str, str] = Attribute(
+        "Why the manager accepts the connections of a listener and passes them to clones, by the "
+        "listener's name. Of listeners that are not in it clones accept by permits."
+    )
     past: Sequence[tuple[float, Event]] = Attribute(
         "The last hundred events, each with its time in seconds since 1970."
     )

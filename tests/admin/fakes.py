@@ -142,6 +142,7 @@ class FakeListener:
 
     addresses: list[str]
     serviceName: str = "web"
+    whyPassed: str | None = None
 
 
 class FakeFleets:

@@ -35,6 +35,7 @@ class FakeListener:
     def __init__(self, serviceName: str, *addresses: Address) -> None:
         self.serviceName = serviceName
         self.addresses: Sequence[Address] = addresses
+        self.whyPassed: str | None = None
 
 
 class FakeFile:
@@ -100,6 +101,7 @@ class FakeClones:
         service = ProxyService("clones", [("0.0.0.0", 8080)], [group])
         self.manager: ProxyManager = proxyManagerFactory([service], seconds=lambda: 5.0)
         self.listeners: Mapping[str, str] = {"tcp-8080": "0.0.0.0:8080"}
+        self.passed: Mapping[str, str] = {}
         self.past: Sequence[tuple[float, Event]] = ()
         self.calls: list[tuple[str, Deferred[int]]] = []
         self.changed: list[tuple[object, ...]] = []

@@ -60,6 +60,21 @@ class ClonedTests(SynchronousTestCase):
         group = self.clones.manager.getGroup("clones", "tcp-8080")
         self.assertEqual(group.scheduler, "roundr")
 
+    def test_schedulerOfClients(self) -> None:
+        """
+        A policy that looks at clients is refused where clones accept; where the manager
+        accepts it is taken.
+        """
+        path = {"service": "clones", "group": "tcp-8080", "settings": {}}
+        refusal = self.refusal("setScheduler", **path, scheduler="sticky")
+        self.assertIn("in the application's file, and upgrade the manager", refusal)
+        group = self.clones.manager.getGroup("clones", "tcp-8080")
+        self.assertEqual(group.scheduler, "leastc")
+        self.clones.passed = {"tcp-8080": "it is"}
+        self.successResultOf(self.do("setScheduler", **path, scheduler="sticky"))
+        [row] = [row for row in self.do("status", service="") if row["row"] == "listener"]
+        self.assertEqual((row["served"], row["why"]), ("passing", "it is"))
+
     def test_add(self) -> None:
         """
         A clone is added by its name alone.

@@ -40,6 +40,7 @@ class FakeFleet:
         self.over: Deferred[None] | None = None
         self.manager = SimpleNamespace(generation=len(FakeFleet.made), lag=0.25)
         self.rolling: Deferred[int] = Deferred()
+        self.whyPassed = ""
 
     def start(self) -> None:
         FakeFleet.tries.append(self)
@@ -108,6 +109,8 @@ class ClonesServiceTests(ServiceCase):
         self.assertEqual(fleet.place.tac, os.path.join(os.getcwd(), "app.tac"))
         self.assertTrue(fleet.place.folder.endswith("run/web-app"))
         self.assertTrue(fleet.place.heir)
+        self.assertEqual(self.lbs.getProxyService("web").whyPassed, "")
+        self.assertIsNone(self.lbs.clones.whyPassed("api"))
         self.connect(("127.0.0.1", port))
         self.reactor.readable()
         self.assertEqual(self.manager.getCounters("web").accepted, 0)

@@ -99,6 +99,25 @@ service clones: 0 active""",
         self.assertIn("\n  manager       manager  manages    1", out)
         self.assertIn("web/a/clone0", statusTable(self.balancer, only="web"))
 
+    def test_served(self) -> None:
+        """
+        Listeners of clones tell how connections come to them.
+        """
+        why = "the scheduler sticky looks at the client's address"
+        self.open()
+        for reason, by, line in (
+            ("", "grant", "served by grant: the clones accept"),
+            (why, "passing", f"served by passing: the manager accepts, as {why}"),
+        ):
+            self.balancer.listeners["web"].whyPassed = reason
+            self.out.truncate(0)
+            self.out.seek(0)
+            _, out, _ = self.run_("status", "--json")
+            self.assertEqual(json.loads(out)["served"], {"web": {"by": by, "why": reason}})
+            _, out, _ = self.run_("status")
+            self.assertIn(f"\n      {line}\n", out)
+            self.assertIn(f"\n      {line}\n", statusTable(self.balancer))
+
     def test_processesInColour(self) -> None:
         clones = FakeClones()
         text = statusText({}, [], paint=paint, processes=clones.processes())

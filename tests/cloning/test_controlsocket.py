@@ -124,6 +124,10 @@ class StatusTests(ControlCase):
             [row["addresses"] for row in rows if row["row"] == "listener"],
             [[f"127.0.0.1:{self.port}"]],
         )
+        self.assertEqual(
+            [(row["served"], row["why"]) for row in rows if row["row"] == "listener"],
+            [("grant", "")],
+        )
         manager, *clones = [row for row in rows if row["row"] == "process"]
         self.assertEqual(
             {key: manager[key] for key in ("name", "role", "pid", "slot", "generation", "state")},

@@ -178,6 +178,28 @@ class ServingTests(FleetTestCase):
         self.assertEqual(len({self.answer(self.connect()) for _ in range(4)}), 1)
         self.assertEqual(len(self.spawned), 2)
 
+    def test_admission(self) -> None:
+        """
+        Likewise if the admission begins to look at clients, and back.
+        """
+        fleet = self.begin()
+        self.assertEqual(fleet.whyPassed, "")
+        self.manager.setAdmission("web", deny=["127.0.0.1"])
+        fleet.follow()
+        self.assertIn("which clients are admitted", str(fleet.whyPassed))
+        manager = fleet.manager
+        assert manager is not None
+        self.until(lambda: len(manager.clones) == 2)
+        client = self.connect()
+        self.assertEqual(self.answer(client), b"")
+        self.manager.setAdmission("web", deny=[])
+        fleet.follow()
+        self.assertEqual(fleet.whyPassed, "")
+        again = fleet.manager
+        assert again is not None
+        self.until(lambda: len(again.clones) == 2)
+        self.assertIn(self.answer(self.connect()), {b"0", b"1"})
+
     def test_rolls(self) -> None:
         """
         All clones are replaced; the answer comes then.
@@ -234,6 +256,7 @@ class ServingTests(FleetTestCase):
         fleet = self.fleet()
         self.assertRaises(CloningError, fleet.roll)
         self.assertEqual(list(fleet.processes()), [])
+        self.assertIsNone(fleet.whyPassed)
         self.successResultOf(fleet.stop())
 
     def test_noClones(self) -> None:

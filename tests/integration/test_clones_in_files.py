@@ -258,6 +258,7 @@ class ControlTests(ClonesInFilesTestCase):
             self.assertRegex(table, rf"web/app/{row['name']} +clone +serves +{row['pid']} ")
         self.assertIn("roll replaces the clones", self.txlb("upgrade", status=1))
 
+        self.assertIn("served by grant: the clones accept", table)
         self.application("second")
         self.assertIn("web/app are replaced: generation 1 serves", self.txlb("roll"))
         waitUntil(lambda: [row["generation"] for row in self.rows()] == [1, 1, 1])
@@ -266,7 +267,10 @@ class ControlTests(ClonesInFilesTestCase):
         self.application("broken", "raise ValueError('not today')")
         self.assertIn("ValueError: not today", self.txlb("roll", status=1))
         self.assertEqual(self.ask().split()[0], b"second")
-        waitUntil(lambda: len(self.rows()) == 3)
+        self.txlb("scheduler", "web/app", "sticky")
+        waitUntil(lambda: "served by passing: the manager accepts" in self.txlb("status"))
+        waitUntil(lambda: [row["state"] for row in self.rows()] == ["manages", "serves", "serves"])
+        self.assertEqual(self.ask().split()[0], b"second")
         for slot, generation in ((0, 0), (1, 0), (2, 1)):
             self.assertIn(f"[clone {slot}/g{generation} ", program.output)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from twisted.internet.defer import Deferred, succeed
 
 from txlb.errors import TxlbError, UnknownConnection, UnknownName
+from txlb.schedulers import schedulerKind
 
 if TYPE_CHECKING:
     from txlb.interfaces import IClones
@@ -25,10 +26,13 @@ class ClonedListener:
 
     @ivar serviceName: the name of the service of the clones.
     @ivar addresses: where it listens.
+    @ivar whyPassed: why the manager accepts its connections and passes them; empty if clones
+        accept them by permits.
     """
 
     serviceName: str
     addresses: Sequence[str]
+    whyPassed: str
 
 
 class ClonedBalancer:
@@ -67,7 +71,8 @@ class ClonedBalancer:
         listeners = self._clones.listeners
         if proxyName not in listeners:
             raise UnknownName("listener", proxyName, listeners)
-        return ClonedListener(self._clones.service, (listeners[proxyName],))
+        why = self._clones.passed.get(proxyName, "")
+        return ClonedListener(self._clones.service, (listeners[proxyName],), why)
 
     def setScheduler(
         self, serviceName: str, groupName: str, lbType: str, **settings: object
@@ -75,7 +80,15 @@ class ClonedBalancer:
         """
         Let the clones of a listener be chosen by another policy. There are few of them, so it
         is done at once. See L{txlb.manager.ProxyManager.setScheduler}.
+
+        @raise TxlbError: the policy looks at clients, and clones accept them by permits.
         """
+        self.manager.getGroup(serviceName, groupName)
+        if groupName not in self._clones.passed and schedulerKind(lbType).needsClient:
+            raise TxlbError(
+                f"{lbType} looks at the client's address, and the clones of {groupName} accept "
+                "clients by themselves: set it in the application's file, and upgrade the manager"
+            )
         events = self.manager.setScheduler(serviceName, groupName, lbType, **settings)
         return succeed(events)
 

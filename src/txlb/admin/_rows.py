@@ -77,7 +77,12 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
         listener = lbs.getProxyService(name)
         if not only or listener.serviceName == only:
             addresses = [str(address) for address in listener.addresses]
-            yield {"row": "listener", "name": name, "addresses": addresses}
+            yield {
+                "row": "listener",
+                "name": name,
+                "addresses": addresses,
+                **servedRow(listener.whyPassed),
+            }
     for serviceName in (only,) if only else tuple(manager.services):
         if serviceName not in manager.services:
             continue  # it has gone since the first page was read
@@ -92,6 +97,18 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
                 row = rowOf("host", host, service=service.name, group=group.name)
                 yield {**row, "origin": _origin(host, group.name, saved)}
     yield fileRow(config, manager.services.values())
+
+
+def servedRow(whyPassed: str | None) -> Row:
+    """
+    Tell how connections of a listener come to clones.
+
+    @param whyPassed: why the manager accepts them and passes them; empty if the clones accept
+        them; L{None} for a listener without clones, of which nothing is told.
+    """
+    if whyPassed is None:
+        return {}
+    return {"served": "passing" if whyPassed else "grant", "why": whyPassed}
 
 
 def processRows(processes: Iterable[Mapping[str, object]]) -> Iterator[Row]:

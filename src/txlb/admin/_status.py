@@ -5,6 +5,7 @@ The status of a balancer as a table for people.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from txlb.admin._filerow import Configured, fileRow
@@ -39,6 +40,13 @@ class Listener(Protocol):
     def addresses(self) -> Iterable[object]:
         """
         The addresses on which it listens now.
+        """
+
+    @property
+    def whyPassed(self) -> str | None:
+        """
+        The reason why the manager of clones accepts its connections and passes them; empty
+        if the clones accept them; L{None} if no clones serve here.
         """
 
 
@@ -103,13 +111,20 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
         for name, each in found.items()
         if not only or each.serviceName == only
     }
+    passed = {name: each.whyPassed for name, each in found.items() if each.whyPassed is not None}
     processes = lbs.clones.processes(only)
     if config is None:
-        return statusText(listeners, services, processes=processes)
+        return statusText(listeners, services, processes=processes, passed=passed)
     file: dict[str, Any] = dict(fileRow(config, manager.services.values()))
     inFile = file["inFile"] if file["edited"] else None
     return statusText(
-        listeners, services, file["path"], file["changes"], inFile, processes=processes
+        listeners,
+        services,
+        file["path"],
+        file["changes"],
+        inFile,
+        processes=processes,
+        passed=passed,
     )
 
 
@@ -121,6 +136,7 @@ def statusText(
     inFile: Sequence[str] | None = None,
     paint: Paint = lambda _state, part: part,
     processes: Sequence[Mapping[str, Any]] = (),
+    passed: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """
     Make the same text of a status that was read elsewhere.
@@ -134,8 +150,10 @@ def statusText(
         colours.
     @param processes: those of a cloned application, a row each; see
         L{txlb.interfaces.IClones.processes}.
+    @param passed: of listeners that serve clones, by their names: why the manager accepts
+        their connections and passes them; empty if the clones accept them.
     """
-    parts = [_listeners(listeners)]
+    parts = [_listeners(listeners, passed)]
     if processes:
         parts.append(_processes(processes, paint))
     parts.extend(_service(service, paint) for service in services)
@@ -143,13 +161,17 @@ def statusText(
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def _listeners(listeners: Mapping[str, Sequence[str]]) -> list[str]:
+def _listeners(listeners: Mapping[str, Sequence[str]], passed: Mapping[str, str]) -> list[str]:
     names = list(listeners)
     width = max((len(fitted(name, 24)) for name in names), default=0)
     lines = ["listeners"]
     for name in names:
         addresses = ", ".join(listeners[name]) or "not listening"
         lines.append(_cut(f"  {fitted(name, 24):<{width}}  {addresses}"))
+        if why := passed.get(name):
+            lines.append(_cut(f"      served by passing: the manager accepts, as {why}"))
+        elif name in passed:
+            lines.append("      served by grant: the clones accept")
     return lines
 
 

@@ -249,6 +249,15 @@ class ClonesService(Service):
 
     # What administrators see and want
 
+    def whyPassed(self, service: str) -> str | None:
+        """
+        Tell why this process accepts the connections of a service's clones and passes them.
+
+        @return: the reason; an empty text if clones accept by permits; L{None} if it has none.
+        """
+        fleet = self._fleets.get(service)
+        return None if fleet is None else fleet.whyPassed
+
     def processes(self, service: str = "") -> list[Mapping[str, object]]:
         """
         Return a row for this process, and for each of the clones, also of those that finish

@@ -64,6 +64,14 @@ class ProxyListener(Service):
         """
         return () if self._listener is None else tuple(self._listener.addresses)
 
+    @property
+    def whyPassed(self) -> str | None:
+        """
+        The reason why this process accepts the connections of clones and passes them; empty
+        if clones accept them by permits; L{None} if no clones serve here.
+        """
+        return self._balancer.clones.whyPassed(self.serviceName)
+
     def bind(self) -> None:
         """
         Listen, without accepting yet. If it listens, do nothing.

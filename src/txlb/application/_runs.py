@@ -29,6 +29,11 @@ class Clones(Protocol):
         Look soon whether other clones are wanted.
         """
 
+    def whyPassed(self, service: str) -> str | None:
+        """
+        Tell why this process accepts the connections of a service's clones.
+        """
+
 
 class Runs(Protocol):
     """

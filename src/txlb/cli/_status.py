@@ -87,6 +87,11 @@ def nested(rows: list[Row]) -> dict[str, Any]:
     files = ofKind(rows, "file")
     return {
         "listeners": {row["name"]: row["addresses"] for row in ofKind(rows, "listener")},
+        "served": {
+            row["name"]: {"by": row["served"], "why": row["why"]}
+            for row in ofKind(rows, "listener")
+            if "served" in row
+        },
         "services": [
             {**_bare(row), "groups": groups.get(row["name"], [])} for row in ofKind(rows, "service")
         ],
@@ -166,6 +171,7 @@ def _show(rows: list[Row], asJSON: bool) -> int:
             status["changes"],
             status["inFile"] if status["edited"] else None,
             processes=status["processes"],
+            passed={name: each["why"] for name, each in status["served"].items()},
             **colours,
         )
     )

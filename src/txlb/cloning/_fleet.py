@@ -315,6 +315,17 @@ class Fleet:
             raise CloningError("another process still manages the clones; try it again")
         return self.manager.roll().wait()
 
+    @property
+    def whyPassed(self) -> str | None:
+        """
+        The reason why this process accepts the connections of clones and passes them; empty
+        if clones accept by permits; L{None} if this process does not manage them yet.
+        """
+        if self.manager is None:
+            return None
+        # All listeners have the settings of their service.
+        return next(iter(self.manager.passed.values()), "")
+
     def processes(self) -> Iterator[ProcessRow]:
         """
         Yield a row for each process, with the names of its service and group; none if this

@@ -63,6 +63,7 @@ class Granter:
     @param seconds: a monotonic clock.
     @param passing: accepts the connections and passes them; L{None} if permits are enough.
     @param take: takes the connections of hosts that are no clones; L{None} if there are none.
+    @ivar whyPassed: why it has a L{Passing}; empty if permits are enough.
     @ivar outstanding: permits that clones may still use.
     """
 
@@ -77,6 +78,8 @@ class Granter:
         take: TakeConnection | None = None,
     ) -> None:
         self.passing = passing
+        # The settings of the listener may change before its connections come in another way.
+        self.whyPassed = listener.settings.whyPassed if passing is not None else ""
         self._take = take
         # The hosts that get nothing from this process.
         self._excluded = _NONE_EXCLUDED

@@ -206,6 +206,15 @@ class CloneManager:
         """
         return {each.name: each.address for each in self._listeners}
 
+    @property
+    def passed(self) -> dict[str, str]:
+        """
+        Why this process accepts the connections of listeners and passes them to clones, by
+        the names of these listeners. Of the others clones accept by permits.
+        """
+        found = (each for each in self._granters if each.passing is not None)
+        return {each.listener.name: each.whyPassed for each in found}
+
     # Life
 
     def start(self, patience: float) -> None:
@@ -859,7 +868,7 @@ def _tellOfPassing(granter: Granter) -> None:
             "{name}: the manager accepts the connections and passes them to the clones, as "
             "{why}; if it is killed, the one that it has in its hands is lost, 0 or 1",
             name=granter.listener.name,
-            why=granter.listener.settings.whyPassed,
+            why=granter.whyPassed,
         )
 
 

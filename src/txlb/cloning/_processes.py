@@ -72,6 +72,10 @@ class Processes:
         return self._manager.addresses
 
     @property
+    def passed(self) -> Mapping[str, str]:
+        return self._manager.passed
+
+    @property
     def past(self) -> Sequence[tuple[float, Event]]:
         return tuple(self._manager.past)
 
