@@ -151,3 +151,70 @@ class TLSTests(SynchronousTestCase):
         (note,) = self.notes(group='verify="no"')
         self.assertIn("verify of group 'g' has no effect", note)
         self.assertEqual(self.notes(group='ca="ca.crt"', host='tls="yes"'), [])
+
+
+class IdleNamesTests(SynchronousTestCase):
+    """
+    Names of certificates for which no client comes.
+    """
+
+    def notes(self, names: list[str], *serverNames: str) -> list[str]:
+        """
+        @return: the notes on services that share an address and a certificate.
+        """
+        folder = os.path.abspath(self.mktemp())
+        put(os.path.join(folder, "certs"), "a.pem", *Authority().certify(names))
+        services = "".join(
+            f"""
+  <service name="s{number}">
+    <listen ip="127.0.0.1:443" {each}>
+      <tls certificates="certs"/>
+    </listen>
+    <group name="g" enable="yes"><host name="h" ip="127.0.0.1:1"/></group>
+  </service>"""
+            for number, each in enumerate(serverNames)
+        )
+        path = put(folder, "lb.xml", f"<config>{services}\n</config>\n".encode())
+        found = [str(each) for each in loadConfiguration(path).notes]
+        self.assertTrue(all(each.startswith(f"{path}:4: ") for each in found), found)
+        return [
+            each.partition(": the certificate is for ")[2].partition(", but")[0] for each in found
+        ]
+
+    def test_some(self) -> None:
+        """
+        The certificate has names that serverNames leave out.
+        """
+        names = ["a.example", "www.a.example", "b.example", "127.0.0.1"]
+        for asked, idle in (
+            (['serverNames="a.example"'], ["www.a.example, b.example"]),
+            (['serverNames="a.example"', 'serverNames="b.example"'], ["www.a.example"]),
+            (['serverNames="a.example *.a.example B.example"'], []),
+            (['serverNames="a.example *.example"'], []),
+            (['serverNames="a.example"', ""], []),
+            ([""], []),
+        ):
+            self.assertEqual(self.notes(names, *asked), idle, asked)
+
+    def test_wildcards(self) -> None:
+        """
+        A wildcard of a certificate stands for one label, and one of serverNames for any.
+        """
+        for asked, idle in (
+            ("*.a.example", []),
+            ("*.example", []),
+            ("x.a.example", []),
+            ("a.example", ["*.a.example"]),
+            ("x.y.a.example", ["*.a.example"]),
+            ("*.x.a.example", ["*.a.example"]),
+        ):
+            found = self.notes(["*.a.example"], f'serverNames="{asked}"')
+            self.assertEqual(found, idle, asked)
+
+    def test_many(self) -> None:
+        """
+        Five are named.
+        """
+        names = [f"{letter}.example" for letter in "abcdefg"]
+        found = self.notes(names, 'serverNames="x.example"')
+        self.assertEqual(found, [f"{', '.join(names[:5])} and 2 more"])

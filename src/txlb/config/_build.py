@@ -99,6 +99,7 @@ class ServiceBuilder:
             listens = node.all(schema.LISTEN)
             self._checkPermissions(listens)
             self._listeners.update((id(listen), self._listener(listen)) for listen in listens)
+        self._tls.noteIdleNames()
         self._checkListeners(root)
         services = (self._service(node) for node in nodes)
         return [service for service in services if service is not None]

@@ -4,6 +4,7 @@ From nodes to TLS of listeners and hosts.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import time
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from txlb.config._problems import Report
 from txlb.errors import CertificateError, ModelError
 from txlb.model import HostTLS, ListenTLS, effectiveTLS
 from txlb.model.settings import settingsOf
-from txlb.tls import SOON, ClientContext, ServerContexts, readCertificates
+from txlb.tls import SOON, Certificate, ClientContext, ServerContexts, readCertificates
 
 #: The settings of TLS of hosts and groups: the attribute of each field.
 HOST_TLS_SETTINGS = {name: each.word or name for name, each in settingsOf(HostTLS).items()}
@@ -47,6 +48,10 @@ class TLSBuilder:
         self._folder = folder
         self._files = files
         self._known: set[ListenTLS | HostTLS] = set()
+        self._certificates: dict[ListenTLS, tuple[Certificate, ...]] = {}
+        # The line of the first listener that has a certificate, and the names for which clients
+        # come to all that have it; None for any name.
+        self._asked: dict[Certificate, tuple[int, set[str] | None]] = {}
 
     def listener(self, node: Node) -> ListenTLS | None:
         """
@@ -71,7 +76,30 @@ class TLSBuilder:
             node.wrong.add("children")
             self._problem(inner.line, str(error))
             return None
+        names = node.get("serverNames")
+        for certificate in self._certificates.get(made, ()):
+            line, asked = self._asked.get(certificate, (inner.line, set()))
+            every = None if asked is None or not names else asked.union(names)
+            self._asked[certificate] = line, every
         return made
+
+    def noteIdleNames(self) -> None:
+        """
+        Note the names of certificates for which no client comes, as C{serverNames} leaves them
+        out. Every listener was made before.
+        """
+        for certificate, (line, asked) in self._asked.items():
+            if asked is None:
+                continue
+            idle = [name for name in certificate.names if not _isAskedFor(name, asked)]
+            if idle:
+                more = f" and {len(idle) - 5} more" if len(idle) > 5 else ""
+                self._note(
+                    line,
+                    f"{certificate.file}: the certificate is for {', '.join(idle[:5])}{more}, "
+                    "but serverNames of no listener with it has that; add it there, or clients "
+                    "that ask for it go elsewhere",
+                )
 
     def _lookInto(self, settings: ListenTLS, node: Node) -> None:
         """
@@ -84,6 +112,7 @@ class TLSBuilder:
             return
         now = time.time()
         contexts = ServerContexts(settings, found.certificates, now)
+        self._certificates[settings] = contexts.certificates
         for certificate in contexts.certificates:
             names = ", ".join(certificate.names[:5])
             if certificate.expires <= now:
@@ -171,3 +200,29 @@ class TLSBuilder:
 
     def _path(self, path: str) -> str:
         return os.path.join(self._folder, path)
+
+
+def _isAskedFor(name: str, asked: set[str]) -> bool:
+    """
+    Tell whether a client that C{serverNames} lets in can ask for a name of a certificate.
+
+    @param name: the name, in lower case. A wildcard stands for one label (RFC 9525, section
+        6.3). For an address no client asks.
+    @param asked: names in lower case. In these a wildcard stands for any labels.
+    """
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        pass
+    else:
+        return True
+    if name in asked:
+        return True
+    labels = name.removeprefix("*.").split(".")
+    # The name itself is under none of its own wildcards, but the names for which one stands are.
+    first = 0 if name.startswith("*.") else 1
+    if any(f"*.{'.'.join(labels[at:])}" in asked for at in range(first, len(labels))):
+        return True
+    return name.startswith("*.") and any(
+        each.partition(".")[2] == name[2:] for each in asked if not each.startswith("*.")
+    )
