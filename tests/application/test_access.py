@@ -10,9 +10,10 @@ import json
 from datetime import UTC, datetime
 
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.cloning.test_lateclones import lateness
 from tests.proxy.fakes import logOf
 from txlb.application import AccessLog, EventLog
 from txlb.deadlines import Deadlines
@@ -138,3 +139,19 @@ class EventLogTests(SynchronousTestCase):
         others = {each["log_level"] for each in log if each["event"].kind not in warned}
         self.assertEqual(others, {LogLevel.info})
         self.assertEqual({each["log_namespace"] for each in log}, {"txlb.events"})
+
+    def test_lateClones(self) -> None:
+        """
+        A clone that is late again and again has a line each ten seconds.
+        """
+        log = logOf(self)
+        clock = Clock()
+        deadlines = Deadlines(clock, clock.seconds)
+        self.addCleanup(deadlines.stop)
+        observer = EventLog(deadlines)
+        for number in range(100):
+            observer(lateness(number))
+        self.assertEqual(len(log), 1)
+        observer.flush()
+        [_, last] = map(formatEvent, log)
+        self.assertIn("event 99 (98 events of it in 10 s before this one: left out)", str(last))

@@ -11,8 +11,10 @@ from collections import Counter
 from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import formatEvent
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
+from tests.proxy.fakes import logOf
 from txlb.cloning import CloneGroup, CloningError, Role, _group
 from txlb.cloning._group import STANDBY_FIRST
 from txlb.cloning._identity import Birth
@@ -120,8 +122,10 @@ class ServingTests(ServingTestCase):
     def test_lateAgain(self) -> None:
         """
         A clone that is late again and again, as on a busy CPU, gets permits as soon as it
-        goes on: it is not held down. If all were, no process would accept.
+        goes on: it is not held down. If all were, no process would accept. The log has it
+        once in ten seconds.
         """
+        log = logOf(self)
         manager = self.begin()
         self.reactor.turn(10)
         assert manager.manager is not None
@@ -139,6 +143,11 @@ class ServingTests(ServingTestCase):
             began = self.reactor.now
             self.until(lambda: all(host.ready for host in pool.hosts))
             self.assertLess(self.reactor.now - began, 0.3)
+        lines = [str(formatEvent(each)) for each in log]
+        self.assertEqual(sum("host-down clones/" in line for line in lines), len(links))
+        manager.manager._late.flush()
+        lines = [str(formatEvent(each)) for each in log]
+        self.assertEqual(sum("before this one: left out" in line for line in lines), len(links))
 
     def test_heldManager(self) -> None:
         """

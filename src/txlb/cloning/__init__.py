@@ -13,6 +13,7 @@ from txlb.cloning._fleet import Fleet, FleetPlace
 from txlb.cloning._group import CloneGroup
 from txlb.cloning._identity import Identity, Role, whoAmI
 from txlb.cloning._inheritedsockets import InheritedSockets, placeNamed, socketName
+from txlb.cloning._lateclones import LateClones, leftOut
 from txlb.cloning._manageronly import ManagerOnly
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
@@ -31,11 +32,13 @@ __all__ = [
     "FleetPlace",
     "Identity",
     "InheritedSockets",
+    "LateClones",
     "ManagerOnly",
     "Role",
     "availableCPUs",
     "balancedClone",
     "cloneApplication",
+    "leftOut",
     "placeNamed",
     "residentMemory",
     "socketName",

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.cloning._lateclones import EXHAUSTED, GOES_ON, READS_NOTHING, UNUSED
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._passing import PassedClient, Passing
 from txlb.cloning._permits import PermitEvent
@@ -191,7 +192,7 @@ class Granter:
         if account.late:
             if used == account.sent:
                 account.happened(PermitEvent.GOES_ON)
-                self.pool.reportCheck(record.name, CheckResult(True, "it goes on", 0.0))
+                self.pool.reportCheck(record.name, CheckResult(True, GOES_ON, 0.0))
         else:
             self.outstanding -= used - account.used
             if used == account.sent:
@@ -213,7 +214,7 @@ class Granter:
         account = record.accounts[self.number]
         passing.couldNotRead(account, number - account.used)
         if not account.late and not record.draining:
-            self._void(record, account, "it has no descriptors left")
+            self._void(record, account, EXHAUSTED)
         self.dispatch()
 
     def answered(self, record: Record) -> None:
@@ -224,7 +225,7 @@ class Granter:
         account = record.accounts[self.number] if record.name in self._records else None
         if account is not None and account.late and account.used == account.sent:
             account.happened(PermitEvent.GOES_ON)
-            self.pool.reportCheck(record.name, CheckResult(True, "it goes on", 0.0))
+            self.pool.reportCheck(record.name, CheckResult(True, GOES_ON, 0.0))
             self.dispatch()
 
     def _settle(self, record: Record, account: Account, active: int) -> None:
@@ -352,7 +353,7 @@ class Granter:
         account = record.accounts[self.number]
         if not passing.send(record, client):
             lease.release(Outcome.NOT_CONNECTED)
-            self._void(record, account, "it reads nothing")
+            self._void(record, account, READS_NOTHING)
             self._dispatchAgain(0)
             return False
         lease.host.counters.connections += 1
@@ -379,7 +380,7 @@ class Granter:
         # Its socket's buffer is full: it hangs, or it is about to be lost.
         for _ in range(count):
             account.leases.pop().release(Outcome.NOT_CONNECTED)
-        self.pool.reportCheck(record.name, CheckResult(False, "it reads nothing", 0.0))
+        self.pool.reportCheck(record.name, CheckResult(False, READS_NOTHING, 0.0))
         account.happened(PermitEvent.UNREAD)
         self.outstanding -= account.sent - account.used
 
@@ -407,7 +408,7 @@ class Granter:
             if self._records.get(record.name) is not record:
                 continue
             if account.unused and account.granted <= latest:
-                self._void(record, account, f"it did not use a permit for {LATE * 1000:g} ms")
+                self._void(record, account, UNUSED)
                 found = True
         if self.outstanding:
             self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)

@@ -26,6 +26,7 @@ from txlb.cloning._granter import Granter, TakeConnection
 from txlb.cloning._hosts import IHosts
 from txlb.cloning._identity import NOTHING_TOLD, Birth, Told
 from txlb.cloning._kept import MOST_KEPT, Kept
+from txlb.cloning._lateclones import LateClones, leftOut
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._ownhosts import OwnHosts
@@ -177,6 +178,7 @@ class CloneManager:
         if self._own is not None:
             self.pools.subscribe(self._tell)
         self._told = told
+        self._late = LateClones(reactor.callLater, _say)
         self._granters = [
             Granter(
                 number,
@@ -194,8 +196,8 @@ class CloneManager:
 
     def _tell(self, event: Event) -> None:
         self.past.append((time.time(), event))
-        if event.kind not in _OF_RELAYS:
-            _log.info("{event}", event=event)
+        if event.kind not in _OF_RELAYS and not self._late.takes(event):
+            _say(event, 0)
         if self._keepCall is None and self._sock is not None:
             self._keepCall = self._reactor.callLater(0, self._keep)
 
@@ -255,6 +257,7 @@ class CloneManager:
         self._cuts.clear()
         for granter in self._granters:
             granter.stop()
+        self._late.flush()
         if self._sock is not None:
             self._reactor.removeReader(self)
             self._sock.close()
@@ -851,6 +854,10 @@ def _passingOf(
     if not settings.whyPassed:
         return None
     return Passing(number, listener, Admitting(settings.service, seconds))
+
+
+def _say(event: Event, before: int) -> None:
+    _log.info("{event}{before}", event=event, before=leftOut(before))
 
 
 def _tellOfCounting(listener: SharedListener) -> None:
