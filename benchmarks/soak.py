@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import os
 import socket
 import struct
 import sys
@@ -143,10 +144,7 @@ class Guest:
 
     def _connected(self, event: int) -> None:
         try:
-            if self._kind == "bulk":
-                self._sock.send(askFor(BULK))
-            elif self._kind != "silent":
-                self._sock.send(REQUEST)
+            self._ask()
         except OSError as error:
             self._crowd.failed += 1
             self._crowd.refused += isinstance(error, ConnectionRefusedError)
@@ -156,6 +154,16 @@ class Guest:
             self._leave()
         else:
             self._crowd.events.handOver(self._sock, self._answered)
+
+    def _ask(self) -> None:
+        # Also for a client that sends nothing.
+        problem = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if problem:
+            raise OSError(problem, os.strerror(problem))
+        if self._kind == "bulk":
+            self._sock.send(askFor(BULK))
+        elif self._kind != "silent":
+            self._sock.send(REQUEST)
 
     def _answered(self, event: int) -> None:
         data = b""

@@ -24,6 +24,7 @@ from benchmarks.clones._wrk import Measured, Wrk, parse
 from benchmarks.clones.wsgi import application
 from benchmarks.peers.webapp import page
 from benchmarks.programs import ProgramError
+from benchmarks.soak import Crowd
 from benchmarks.traffic import Backend, Events
 
 WRK = """Running 1s test @ http://127.0.0.1:8080/
@@ -292,6 +293,31 @@ class SoakTests(SynchronousTestCase):
         self.assertEqual(line, "3 processes, 2 at the start")
         [line] = soak.faults(before, soak.State({1: 50 << 20, 2: 59 << 20}, before.descriptors))
         self.assertIn("bytes of memory, 9,437,184 more", line)
+
+    def test_told(self) -> None:
+        """
+        Clients that were refused are counted, also those that would have said nothing, and are
+        not among those that have lost a connection.
+        """
+        events = Events()
+        self.addCleanup(events.close)
+        backend = Backend(events, [("127.0.0.1", 0)])
+        address = backend._listeners[0].getsockname()
+        crowd = Crowd(events, address)
+        crowd.begin()
+        crowd.end()
+        self.assertEqual((crowd.failed, crowd.refused), (0, 0))
+        self.assertIn("of which 0\nlost", soak.told(crowd))
+        self.assertIn("none was refused", soak.told(crowd))
+        events.trouble.take()
+        backend.close()
+        crowd = Crowd(events, address)
+        crowd.begin()
+        crowd.end()
+        self.assertEqual((crowd.refused, crowd.failed), (crowd.came, crowd.came))
+        crowd.failed += 3
+        self.assertIn("of which 3\nlost", soak.told(crowd))
+        self.assertIn(f"{crowd.came} were refused", soak.told(crowd))
 
     def actor(self, spared: int | None) -> soak.Soak:
         cloned = mock.Mock()

@@ -193,6 +193,18 @@ def atRest(events: Events, cloned: Cloned) -> State:
     )
 
 
+def told(crowd: Crowd) -> str:
+    """
+    Tell what happened to the clients.
+    """
+    lost = crowd.failed - crowd.refused
+    refused = "none was" if not crowd.refused else f"{crowd.refused:,} were"
+    return (
+        f"{crowd.came:,} clients, of which {lost:,}\nlost their connection with a clone that was "
+        f"killed, and {refused} refused"
+    )
+
+
 def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]:
     """
     Do it.
@@ -219,8 +231,7 @@ def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]
         trouble.append(f"process {actor.spared}, which was spared, is gone")
     if crowd.refused:
         trouble.append(f"{crowd.refused} clients were refused")
-    print(f"{seconds:g} s with the seed {seed}: {crowd.came:,} clients, of which {crowd.failed}")
-    print("lost their connection with a clone that was killed, and none was refused;")
+    print(f"{seconds:g} s with the seed {seed}: {told(crowd)};")
     print(", ".join(f"{what}: {times}" for what, times in sorted(actor.done.items())))
     for when, state in zip(("at the start", "after a half", "at the end"), states, strict=True):
         print(f"{when:<12} {state}", flush=True)
