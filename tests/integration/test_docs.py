@@ -26,7 +26,10 @@ PAGES = [
 NEEDED = ("bash", "curl", "ssh", "ssh-keygen")
 
 #: L{tests.integration.test_process} checks them.
-UNITS = {Path("docs/how-to/txlb.service"), Path("docs/how-to/txlb.socket")}
+UNITS = {
+    Path("docs/how-to", name)
+    for name in ("txlb.service", "txlb.socket", "app.service", "app.socket", "app@.service")
+}
 
 
 class PageTests(SynchronousTestCase):
