@@ -42,6 +42,17 @@ class LayoutTests(SynchronousTestCase):
         self.assertTrue((ROOT / "twisted" / "plugins" / "txlb_plugin.py").is_file())
         self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
 
+    def test_pluginsPackaged(self) -> None:
+        """
+        Each plugin is in the packages, and is checked.
+        """
+        settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+        targets = settings["hatch"]["build"]["targets"]
+        names = {f"twisted/plugins/{each.name}" for each in ROOT.glob("twisted/plugins/*.py")}
+        self.assertEqual(set(targets["wheel"]["force-include"]) & names, names)
+        self.assertEqual({f"/{each}" for each in names} - set(targets["sdist"]["include"]), set())
+        self.assertEqual(names - set(settings["mypy"]["files"]), set())
+
     def test_extras(self) -> None:
         """
         C{dev} has all the others, so that whoever installs it can run every check.

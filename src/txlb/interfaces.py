@@ -12,7 +12,8 @@ one:
   - an L{IEventObserver} is told of each change.
 
 An application that is cloned shows its processes as L{IClones} to an L{IControlDoor}, which
-answers the clients of its control socket.
+answers the clients of its control socket. If it has hosts beside its clones, an
+L{IHostRelayPlugin} starts an L{IHostRelay} for their connections.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from txlb.health import Target, Tools, Verdict
     from txlb.manager import ProxyManager
-    from txlb.pool import Attempt, Event, Host, Outcome, Waiting
+    from txlb.pool import Attempt, Event, Host, Lease, Outcome, Waiting
     from txlb.proxy import ClientConnection
     from txlb.resources import Option, ProbeTarget
 
@@ -41,6 +42,8 @@ __all__ = [
     "IHealthCheck",
     "IHealthCheckKind",
     "IHost",
+    "IHostRelay",
+    "IHostRelayPlugin",
     "IPreface",
     "IRelay",
     "IResourceProbe",
@@ -494,4 +497,56 @@ class IControlDoor(Interface):
     def open(clones: IClones, reactor: object) -> IControlClients:
         """
         Be ready for clients.
+        """
+
+
+class IHostRelay(Interface):
+    """
+    Relays the connections of the hosts beside the clones of an application, and checks these
+    hosts. The process that manages has it.
+    """
+
+    def take(number: int, descriptor: int, peer: object, lease: Lease) -> None:
+        """
+        Relay a connection that was accepted.
+
+        @param number: the place of its listener among the listeners of the service.
+        @param descriptor: its socket, which is the relay's from here.
+        @param peer: the address of its client, as C{accept} gives it.
+        @param lease: the claim on its host, which is the relay's from here.
+        """
+
+    def connectionCount() -> int:
+        """
+        Count the connections that are relayed.
+        """
+
+    def stop(graceTime: float) -> Deferred[None]:
+        """
+        Take nothing more, and wait for the connections to end.
+
+        @param graceTime: seconds after which those that are left are reset.
+        @return: fires with L{None} when there is none left. It does not fail.
+        """
+
+
+class IHostRelayPlugin(Interface):
+    """
+    A plugin that relays for the hosts beside the clones of an application. It is looked for
+    when a process manages that has such hosts.
+    """
+
+    modules: Sequence[str] = Attribute(
+        "The names of the modules that L{start} needs. They are imported before it is called, "
+        "one in a turn of the reactor, so that nothing else waits for all of them."
+    )
+
+    def start(pools: ProxyManager, reactor: object) -> IHostRelay:
+        """
+        Begin to relay.
+
+        @param pools: the manager of the hosts. It has one service, in which each listener has a
+            group.
+        @raise txlb.errors.ModelError: a check or the TLS of a host can't be used as it is
+            configured.
         """

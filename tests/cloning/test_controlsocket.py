@@ -22,7 +22,7 @@ from zope.interface.verify import verifyObject
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from tests.proxy.fakes import logOf
 from txlb.admin.control import _door
-from txlb.cloning import CloneGroup, CloningError, _controlsocket, _manager
+from txlb.cloning import CloneGroup, CloningError, _manager, _pluginloading
 from txlb.cloning._controlsocket import EXHAUSTED_PAUSE, ControlSocket
 from txlb.cloning._kept import Hosts, Kept
 from txlb.cloning._permits import PermitEvent
@@ -541,7 +541,7 @@ class SocketTests(ControlCase):
         self.starts = False
         self.door = Door()
         self.plugins: list[Any] = [self.door]
-        self.patch(_controlsocket, "getPlugins", lambda _: iter(self.plugins))
+        self.patch(_pluginloading, "getPlugins", lambda _: iter(self.plugins))
         self.main = self.group()
         self.reactor.turn(2)
 
@@ -565,7 +565,7 @@ class SocketTests(ControlCase):
         Modules are loaded one in a turn, before anything is accepted.
         """
         loaded: list[str] = []
-        self.patch(_controlsocket, "import_module", loaded.append)
+        self.patch(_pluginloading, "import_module", loaded.append)
         self.door.modules = ("one", "two")
         self.administrator()
         counts = []
@@ -588,7 +588,7 @@ class SocketTests(ControlCase):
         self.assertFalse(os.path.exists(self.path))
 
     def test_brokenPlugins(self) -> None:
-        self.patch(_controlsocket, "getPlugins", mock.Mock(side_effect=SyntaxError("a plugin")))
+        self.patch(_pluginloading, "getPlugins", mock.Mock(side_effect=SyntaxError("a plugin")))
         self.administrator()
         self.reactor.turn(5)
         self.assertEqual(len(self.flushLoggedErrors(SyntaxError)), 1)

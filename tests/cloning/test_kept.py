@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.cloning._kept import Hosts, Kept, hostsKept, without
+from txlb.cloning._listenersettings import ListenerSettings
 from txlb.model import ProxyGroup, ProxyHost
 
 HOSTS: Hosts = {
@@ -71,7 +72,12 @@ class KeptTests(SynchronousTestCase):
             ProxyHost.at("clone2", "unix:clone2", maxConnections=3, state="maintenance"),
             ProxyHost.at("clone3", "unix:clone3", maxConnections=9, state="drain"),
         ]
-        groups = [(ProxyGroup("tcp-1", "leastc", True, hosts), 9)]
+        groups = [
+            (
+                ProxyGroup("tcp-1", "leastc", True, hosts),
+                ListenerSettings.of(maxConnections=9).usual,
+            )
+        ]
         before: Hosts = {
             "tcp-1": {"clone1": {"weight": 8}, "clone7": {"weight": 7}},
             "tcp-9": {},
@@ -86,4 +92,7 @@ class KeptTests(SynchronousTestCase):
                 }
             },
         )
-        self.assertEqual(hostsKept([(ProxyGroup("tcp-1", "leastc", True), None)], (), {}), {})
+        self.assertEqual(
+            hostsKept([(ProxyGroup("tcp-1", "leastc", True), ListenerSettings.of().usual)], (), {}),
+            {},
+        )

@@ -60,6 +60,7 @@ class Engine:
     @param inMemory: whether the reactor listens and connects, and nothing is opened
         beside it.
     @param tls: has the contexts for TLS; by default one of its own.
+    @param logsEvents: whether it logs the manager's events.
     @raise ModelError: a service asks for a relay that can't be had here, or a
         health check or a resource probe can't be made as it is configured, or a certificate
         can't be used.
@@ -84,8 +85,10 @@ class Engine:
         *,
         inMemory: bool = False,
         tls: TLSStore | None = None,
+        logsEvents: bool = True,
     ) -> None:
         self._manager = manager
+        self._logsEvents = logsEvents
         self.tls = TLSStore() if tls is None else tls
         self.reactor = self._reactor = reactor
         self._inMemory = inMemory
@@ -341,7 +344,8 @@ class Engine:
         for frontend in self._frontends.values():
             self._tellRelay(frontend)
         self.deadlines.guard()
-        self._unsubscribe = self._manager.subscribe(self._eventLog)
+        if self._logsEvents:
+            self._unsubscribe = self._manager.subscribe(self._eventLog)
         self._manager.onError = _observerFailed
         self._timer.startService()
         self._names.startService()

@@ -5,18 +5,16 @@ The control socket of a cloned application.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from functools import partial
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
-from twisted.plugin import getPlugins
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.cloning._pluginloading import PluginLoading
 from txlb.cloning._rendezvous import Rendezvous
 from txlb.interfaces import IClones, IControlClients, IControlDoor
 from txlb.process import EXHAUSTED, SocketFile
@@ -83,7 +81,7 @@ class ControlSocket:
             if self._sock is None or not self._accepts or self._call is not None:
                 return
             if self._clients is None:
-                self._later(0.0, self._find)
+                self._find()
                 return
             try:
                 sock, _ = self._sock.accept()
@@ -95,6 +93,14 @@ class ControlSocket:
                     self._later(EXHAUSTED_PAUSE, self._goOn)
                 return
             self._clients.accepted(sock.detach())
+
+    def _find(self) -> None:
+        """
+        Find the door among Twisted's plugins. Until then nothing is accepted.
+        """
+        self._reactor.removeReader(self)
+        self._call = PluginLoading(IControlDoor, self._reactor, self._loaded, self._failed)
+        self._call.start()
 
     def _later(self, delay: float, call: Callable[[], object]) -> None:
         """
@@ -108,37 +114,14 @@ class ControlSocket:
         if self._sock is not None and self._accepts:
             self._reactor.addReader(self)
 
-    def _find(self) -> None:
-        """
-        Find the door among Twisted's plugins.
-        """
+    def _loaded(self, door: IControlDoor | None) -> None:
         self._call = None
-        try:
-            door: IControlDoor | None = next(iter(getPlugins(IControlDoor)), None)
-        except Exception:  # noqa: BLE001 - a plugin wrote it, and the application goes on
-            self._failed()
-            return
         if door is None:
             _log.error("there is no control socket: no plugin is an IControlDoor")
             self.close()
         else:
-            self._later(0.0, partial(self._load, door, iter(door.modules)))
-
-    def _load(self, door: IControlDoor, modules: Iterator[str]) -> None:
-        """
-        Import one module that the door needs, or open it if there are no others.
-        """
-        self._call = None
-        try:
-            module = next(modules, None)
-            if module is not None:
-                import_module(module)
-                self._later(0.0, partial(self._load, door, modules))
-            else:
-                self._clients = door.open(self._clones, self._reactor)
-                self._goOn()
-        except Exception:  # noqa: BLE001 - likewise
-            self._failed()
+            self._clients = door.open(self._clones, self._reactor)
+            self._goOn()
 
     def _failed(self) -> None:
         _log.failure("the control socket can't be served")

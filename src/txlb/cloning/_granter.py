@@ -103,6 +103,14 @@ class Granter:
         self._reactor.addReader(self)
         self.dispatch()
 
+    def relayBy(self, take: TakeConnection) -> None:
+        """
+        Let the connections of hosts that are no clones be taken from now on.
+        """
+        self._take = take
+        self._excluded = _NONE_EXCLUDED
+        self.dispatch()
+
     def fileno(self) -> int:
         return self._epoll.fileno()
 

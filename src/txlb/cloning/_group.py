@@ -32,6 +32,7 @@ from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._logfiles import appendToLogs, reopenMoved
 from txlb.cloning._manager import CloneManager
 from txlb.cloning._processes import Processes
+from txlb.cloning._remotehosts import RemoteHosts, prepareRelay
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._spawner import Spawner
@@ -118,6 +119,7 @@ class CloneGroup:
         # Whether all processes of the application end with this one.
         self._all = False
         self._control: ControlSocket | None = None
+        self._remote: RemoteHosts | None = None
         self._upgrades: list[Deferred[int]] = []
         self._electCall: Any = None
         self._heirCall: Any = None
@@ -219,7 +221,8 @@ class CloneGroup:
         """
         The connections of this process.
         """
-        return sum(len(each.connections) for each in self._listeners)
+        relayed = 0 if self._remote is None else self._remote.active
+        return sum(len(each.connections) for each in self._listeners) + relayed
 
     def observe(self, changed: Callable[[], object]) -> None:
         """
@@ -286,6 +289,7 @@ class CloneGroup:
         clone.serves = not heir
         if heir:
             self._rendezvous.standBy()
+            prepareRelay(self._listeners, self._reactor)
         else:
             clone.start()
             self._tell()
@@ -446,6 +450,10 @@ class CloneGroup:
         if clone.started:
             manager.wantsHeir = True
             self._heirCall = self._reactor.callLater(HEIR_AFTER, self._startHeir)
+        else:
+            # A clone that manages for a while leaves this to its heir.
+            self._remote = RemoteHosts(manager, self._reactor)
+            self._remote.start()
 
     def _startHeir(self) -> None:
         self._heirCall = None
@@ -518,14 +526,24 @@ class CloneGroup:
         self._upgraded(pid)
         control, self._control = self._control, None
         closed = defer.succeed(None) if control is None else control.close()
-        clone = self.clone
+        remote, clone = self._remote, self.clone
         if clone is not None and clone.started:
             self._happened(StageEvent.HANDED_OVER)
             self._managerLost()
         elif self._ending is None:
             self._happened(StageEvent.HANDED_OVER)
             _log.info("another process manages: this one ends")
-            closed.addCallback(lambda _: self._reactor.stop())
+            for each in self._listeners:
+                # It may relay for a while, and the application may be stopped meanwhile.
+                each.close()
+            if remote is not None:
+                relayed = remote.stop(self.settings.graceTime)
+                closed.addCallback(lambda _: relayed)
+            closed.addCallback(lambda _: self._endReactor())
+
+    def _endReactor(self) -> None:
+        if self._ending is None:
+            self._reactor.stop()
 
     def _take(self, link: Link) -> None:
         """
@@ -629,6 +647,8 @@ class CloneGroup:
             if self._rendezvous is not None:
                 self._rendezvous.end()
             self.manager.quit()
+        if self._remote is not None:
+            self._remote.stop(self.settings.graceTime)
         if self.clone is not None:
             self.clone.stop()
         if self._all:
@@ -688,7 +708,8 @@ class CloneGroup:
         if waits and now >= self._deadline + LAST and self.manager is not None:
             self.manager.killAll()
             waits = now < self._deadline + 2 * LAST
-        if active or waits or self._lastCall is not None:
+        relays = self._remote is not None and not self._remote.isOver
+        if active or waits or relays or self._lastCall is not None:
             self._lookCall = self._reactor.callLater(LOOK, self._look)
         else:
             self._ended()

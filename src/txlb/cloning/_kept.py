@@ -5,7 +5,7 @@ What administrators have changed, for the managers to come.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,18 +74,19 @@ class Kept:
 
 
 def hostsKept(
-    groups: Iterable[tuple[ProxyGroup, int | None]], ending: Container[str], before: Hosts
+    groups: Iterable[tuple[ProxyGroup, Callable[[str], ProxyHost]]],
+    ending: Container[str],
+    before: Hosts,
 ) -> Hosts:
     """
     Find the settings of clones that differ from those of the file.
 
-    @param groups: each listener's group, and its C{maxConnections} of the file.
+    @param groups: each listener's group, and what makes a host of a name as the file says it.
     @param ending: clones that are about to end, which are left out.
     @param before: has the settings of clones that have not come yet.
     """
     hosts: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for group, limit in groups:
-        usual = {"state": "ready", "weight": 1, "maxConnections": limit}
+    for group, usual in groups:
         there = {host.name for host in group.hosts}
         found = {
             name: settings
@@ -94,7 +95,7 @@ def hostsKept(
         }
         for host in group.hosts:
             if host.name not in ending:
-                found[host.name] = _differences(host, usual)
+                found[host.name] = _differences(host, usual(host.name))
         found = {name: settings for name, settings in found.items() if settings}
         if found:
             hosts[group.name] = found
@@ -112,9 +113,9 @@ def without(hosts: Hosts, name: str) -> Hosts:
     return {group: clones for group, clones in found.items() if clones}
 
 
-def _differences(host: ProxyHost, usual: Mapping[str, Any]) -> dict[str, Any]:
+def _differences(host: ProxyHost, usual: ProxyHost) -> dict[str, Any]:
     found = {name: getattr(host, name) for name in _SETTINGS}
-    return {name: value for name, value in found.items() if value != usual[name]}
+    return {name: value for name, value in found.items() if value != getattr(usual, name)}
 
 
 def _read(settings: Mapping[str, Any]) -> dict[str, Any]:

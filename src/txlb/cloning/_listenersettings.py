@@ -4,14 +4,15 @@ How the connections of one listening socket come to the clones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from txlb.cloning._rendezvous import CloningError
 from txlb.errors import ModelError
-from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.model import HostMapper, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Admission
 from txlb.schedulers import schedulerKind
 
@@ -36,15 +37,18 @@ class ListenerSettings:
         cls,
         scheduler: str = "leastc",
         maxConnections: int | None = None,
+        hosts: Iterable[HostMapper | ProxyHost] = (),
         **admission: Any,
     ) -> ListenerSettings:
         """
         Make them from single settings.
 
+        @param hosts: the hosts beside the clones. Of a mapper the host counts alone.
         @param admission: settings of a L{ProxyService} that tell which clients are admitted.
         @raise txlb.errors.ModelError: a setting breaks a rule.
         """
-        group = ProxyGroup("clones", scheduler, True, whenAllDown="close")
+        remote = [each.proxyHost() if isinstance(each, HostMapper) else each for each in hosts]
+        group = ProxyGroup("clones", scheduler, True, hosts=remote, whenAllDown="close")
         service = ProxyService("clones", ["unix:clones"], [group], **admission)
         # The host that a clone is checks the limit.
         ProxyHost.at("clones", "unix:clone", maxConnections=maxConnections)
@@ -56,6 +60,17 @@ class ListenerSettings:
         """
         return replace(self.group, name=name, enabled=enabled)
 
+    def usual(self, name: str) -> ProxyHost:
+        """
+        Make the host of a name as the application's file says it is.
+
+        @param name: of a clone, or of a host beside the clones.
+        """
+        for each in self.group.hosts:
+            if each.name == name:
+                return each
+        return ProxyHost.at(name, f"unix:{name}", maxConnections=self.maxConnections)
+
     @property
     def whyPassed(self) -> str:
         """
@@ -65,6 +80,9 @@ class ListenerSettings:
         return whyPassed(self.service, self.group)
 
 
+#: The names that clones get.
+_NAME_OF_CLONE = re.compile("clone[0-9]+")
+
 #: The settings of a service that tell which clients are admitted to clones.
 ADMISSION = ("allow", "deny", "ratePerClient", "burstPerClient")
 
@@ -73,6 +91,7 @@ def listenerSettings(
     scheduler: str,
     maxConnections: int | None = None,
     admission: Mapping[str, Any] = MappingProxyType({}),
+    hosts: Sequence[HostMapper | ProxyHost] = (),
 ) -> ListenerSettings:
     """
     Make the settings that a program gives.
@@ -84,10 +103,27 @@ def listenerSettings(
             raise CloningError(
                 f"{name!r} is no setting of clones; there are also {', '.join(ADMISSION)}"
             )
+    for each in hosts:
+        _checkHost(each)
     try:
-        return ListenerSettings.of(scheduler, maxConnections, **admission)
+        return ListenerSettings.of(scheduler, maxConnections, hosts, **admission)
     except ModelError as problem:
         raise CloningError(str(problem)) from None
+
+
+def _checkHost(host: object) -> None:
+    """
+    Check a host beside the clones.
+
+    @raise CloningError: it is none, or its name is that of a clone.
+    """
+    if not isinstance(host, (HostMapper, ProxyHost)):
+        raise CloningError(
+            f"hosts has {host!r:.100}; give ProxyHost.at(NAME, 'ADDRESS:PORT') for each host"
+        )
+    name = host.host if isinstance(host, HostMapper) else host.name
+    if _NAME_OF_CLONE.fullmatch(name):
+        raise CloningError(f"host {name!r} has the name of a clone; give it another one")
 
 
 def whyPassed(service: ProxyService, group: ProxyGroup) -> str:

@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -216,6 +216,21 @@ class CloneManager:
         """
         found = (each for each in self._granters if each.passing is not None)
         return {each.listener.name: each.whyPassed for each in found}
+
+    @property
+    def remoteHosts(self) -> set[str]:
+        """
+        The names of the hosts beside the clones.
+        """
+        return remoteHosts(self._listeners)
+
+    def relayBy(self, take: TakeConnection) -> None:
+        """
+        Let the connections of the hosts beside the clones be taken from now on, see
+        L{Granter}. Until then the clones get all connections.
+        """
+        for granter in self._granters:
+            granter.relayBy(take)
 
     # Life
 
@@ -614,6 +629,10 @@ class CloneManager:
         found = {each.name: each for each in self.clones if not each.draining}
         if name == hostName(self.ownSlot):
             raise CloningError(f"{name} manages until a new manager has come; try it again then")
+        if name in self.remoteHosts:
+            raise CloningError(
+                f"{name} is no clone: drain it, and take it out of the application's file"
+            )
         if name not in found:
             raise UnknownName("clone", name, found)
         if self.processes == 1:
@@ -877,6 +896,13 @@ def _tellOfPassing(granter: Granter) -> None:
             name=granter.listener.name,
             why=granter.whyPassed,
         )
+
+
+def remoteHosts(listeners: Iterable[SharedListener]) -> set[str]:
+    """
+    Collect the names of the hosts beside the clones.
+    """
+    return {host.name for each in listeners for host in each.settings.group.hosts}
 
 
 def _always(_how: str) -> bool:

@@ -67,8 +67,10 @@ class OwnHosts:
             clones = kept.get(each.name, {})
             for host in self.pools.getGroup(SERVICE, each.name).hosts:
                 settings = dict(clones.get(host.name, {}))
-                self.pools.setWeight(SERVICE, each.name, host.name, settings.pop("weight", 1))
-                state = settings.pop("state", "ready")
+                usual = each.settings.usual(host.name)
+                weight = settings.pop("weight", usual.weight)
+                self.pools.setWeight(SERVICE, each.name, host.name, weight)
+                state = settings.pop("state", usual.state)
                 getattr(self.pools, state)(SERVICE, each.name, host.name)
                 self.pools.setHost(SERVICE, each.name, host.name, **settings)
 
@@ -87,7 +89,7 @@ class OwnHosts:
         @param ending: clones that are about to end, which are left out.
         """
         groups = [
-            (self.pools.getGroup(SERVICE, each.name), each.settings.maxConnections)
+            (self.pools.getGroup(SERVICE, each.name), each.settings.usual)
             for each in self._listeners
         ]
         self._kept = hostsKept(groups, ending, self._kept)

@@ -4,6 +4,7 @@ Services that are cloned, for a C{.tac}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
@@ -20,6 +21,7 @@ from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
 from txlb.cloning._sharedendpoint import listenOn
 from txlb.cloning._startup import startingUp
+from txlb.model import HostMapper, ProxyHost
 
 
 class CloningService(Service):
@@ -48,6 +50,9 @@ class CloningService(Service):
     @param standby: whether one more process waits, with all code imported, to take the
         manager's place at once if it dies; it costs the memory of a process that serves
         nothing. Without it a clone manages until a fresh process has started.
+    @param hosts: hosts beside the clones, each a L{txlb.model.ProxyHost} or a
+        L{txlb.model.HostMapper}, of which the host counts alone. The manager relays their
+        connections.
     @raise CloningError: a setting is wrong.
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
@@ -62,6 +67,7 @@ class CloningService(Service):
         graceTime: float = 30.0,
         folder: str | None = None,
         standby: bool = True,
+        hosts: Sequence[HostMapper | ProxyHost] = (),
         **admission: Any,
     ) -> None:
         self.endpoint = endpoint
@@ -69,7 +75,7 @@ class CloningService(Service):
         self.folder = folder
         with startingUp():
             self.settings = CloneSettings(processCount(processes), graceTime, standby)
-            self.listenerSettings = listenerSettings(scheduler, maxConnections, admission)
+            self.listenerSettings = listenerSettings(scheduler, maxConnections, admission, hosts)
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
         # What it listens with if a balancer has started this process.
