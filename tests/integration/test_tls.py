@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.certificates import Authority, newKey, put
 from tests.integration.support import IntegrationTestCase, freePorts, server, sites, waitUntil
@@ -110,6 +111,28 @@ class TLSTests(IntegrationTestCase):
 
     def test_portable(self) -> None:
         self.check("portable")
+
+    def slow(self, relay: str) -> None:
+        """
+        Bytes arrive with a key whose signatures are made in threads, from many clients at once.
+        """
+        self.run_(relay)
+        pem, key = self.authority.certify(["a.example"], newKey("rsa4096"))
+        put(str(self.folder / "certs"), "a.pem", pem, key)
+        waitUntil(lambda: "4096 bit" in self.openssl())
+        wanted = hashlib.sha256(self.content).digest()
+        for version in ("1.2", "1.3"):
+            got = self.curl("both", "/big", "--tls-max", version)
+            self.assertEqual(hashlib.sha256(got).digest(), wanted, version)
+        with ThreadPoolExecutor(8) as clients:
+            answers = list(clients.map(lambda _: self.curl("into", "/"), range(40)))
+        self.assertEqual(answers, [b"plain\n"] * 40)
+
+    def test_slowFast(self) -> None:
+        self.slow("fast")
+
+    def test_slowPortable(self) -> None:
+        self.slow("portable")
 
     def openssl(self, *options: str) -> str:
         where = f"127.0.0.1:{self.ports['into']}"

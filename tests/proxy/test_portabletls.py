@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.proxy.tlsstage import OtherTests, TellingTests, TLSStage
+from tests.proxy.tlsstage import OtherTests, SlowTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.proxy import PortableRelay, Timeouts
@@ -44,16 +44,16 @@ class PortableStage(TLSStage):
         return PortableRelay(reactor, deadlines, timeouts, ended)
 
     def handshake(
-        self: Any, client: Any, contexts: Any, done: Any, failed: Any
+        self: Any, client: Any, contexts: Any, done: Any, failed: Any, inThread: Any = None
     ) -> Callable[[], object]:
         steps: Any = AtOnce(self.deadlines)
-        handshake = PortableHandshake(client, contexts, self.reactor, steps, done, failed)
+        handshake = PortableHandshake(client, contexts, self.reactor, steps, done, failed, inThread)
         handshake.start()
         look: Callable[[], object] = handshake._layer.transport.doRead
         return look
 
 
-class TLSInTests(TellingTests, OtherTests, PortableStage, RelayContract, TestCase):
+class TLSInTests(TellingTests, SlowTests, OtherTests, PortableStage, RelayContract, TestCase):
     """
     TLS ends here.
     """

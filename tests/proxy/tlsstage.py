@@ -9,13 +9,16 @@ import gc
 import os
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 from OpenSSL import SSL
 
-from tests.certificates import Authority, put
+from tests.certificates import Authority, newKey, put
 from txlb.model import HostTLS, Listener, ListenTLS, ProxyGroup
 from txlb.pool import GaveUpReason, Outcome
 from txlb.proxy import ClientConnection
@@ -304,6 +307,76 @@ class OtherTests:
         await self.connected(self.small())
         self.waitingClient().sock.close()
         await self.gone(GaveUpReason.CLIENT_GONE)
+
+
+class SlowTests:
+    """
+    Tests of handshakes with a key that takes long.
+    """
+
+    async def slow(self: Any, trusts: bool = True) -> tuple[list[str], set[int]]:
+        """
+        Do a handshake.
+
+        @return: what was called back, and the threads in which OpenSSL has worked.
+        """
+        key = newKey("rsa2048")
+        pem = authority().certify(["host.example"], key)
+        put(os.path.join(self.folder, "certs"), "a.pem", *pem)
+        store = self.relay._tls
+        self.addCleanup(store.slowSteps.close)
+        with patch("txlb.tls._certificate.LARGE_RSA", 1024):
+            contexts = store.serverContexts(self.listener.tls)
+        context = contexts.choose("host.example")
+        assert context is not None and context.isSlow
+        threads: set[int] = set()
+
+        def told(_: SSL.Connection, where: int, _result: int) -> None:
+            # The end of the session is told as well.
+            if where & SSL.SSL_ST_ACCEPT:
+                threads.add(threading.get_ident())
+
+        context.context.set_info_callback(told)
+        stream, fd = RelayStage.client(self)
+        client = self.clientContext if trusts else SSL.Context(SSL.TLS_CLIENT_METHOD)
+        if not trusts:
+            client.set_verify(SSL.VERIFY_PEER)
+        tls = SSL.Connection(client, None)
+        tls.set_connect_state()
+        tls.set_tlsext_host_name(b"host.example")
+        secure = TLSStream(self.reactor, stream.sock, tls)
+        self.addCleanup(secure.close)
+        connection = ClientConnection(fd, ("127.0.0.1", 1), self.listener)
+        called: list[str] = []
+        inThread = partial(store.slowSteps.run, self.reactor)
+        arguments = (lambda: called.append(""), called.append, inThread)
+        self.handshake(connection, contexts, *arguments)
+
+        def shaken() -> bool:
+            return (secure.shake() or not trusts) and bool(called)
+
+        await until(self.reactor, shaken, "the handshake")
+        if trusts:
+            connection.close()
+        return called, threads
+
+    async def test_inThread(self: Any) -> None:
+        """
+        OpenSSL works in another thread than the reactor's.
+        """
+        called, threads = await self.slow()
+        self.assertEqual(called, [""])
+        self.assertTrue(threads)
+        self.assertNotIn(threading.get_ident(), threads)
+
+    async def test_failsInThread(self: Any) -> None:
+        """
+        The reason of a failure comes from there.
+        """
+        called, threads = await self.slow(trusts=False)
+        self.assertEqual(len(called), 1)
+        self.assertIn("unknown ca", called[0])
+        self.assertNotIn(threading.get_ident(), threads)
 
 
 class TellingTests:

@@ -406,6 +406,7 @@ class Engine:
         self.abortAll()
 
     def _end(self) -> None:
+        self.tls.slowSteps.close()
         self._timer.stopService()
         self._names.stopService()
         if self._loop is not None:

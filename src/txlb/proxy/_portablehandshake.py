@@ -28,6 +28,7 @@ class PortableHandshake:
     @param client: the connection. Its socket belongs to the handshake.
     @param done: is called when it is done.
     @param failed: is called with the reason if it has failed.
+    @param inThread: does a step in a thread if steps are slow, see L{TLSTransport}.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class PortableHandshake:
         steps: StepQueue,
         done: Callable[[], None],
         failed: Callable[[str], None],
+        inThread: Callable[[Callable[[], Any], Callable[[Any], None]], None] | None = None,
     ) -> None:
         self._client = client
         self._hello = ServerHello(contexts)
         self._reactor = reactor
         self._done = done
+        self._inThread = inThread
         self._steps = steps
         self.failed = failed
         self._accepted = AcceptedClient(self._connected)
@@ -72,6 +75,8 @@ class PortableHandshake:
         chosen = self._hello.feed(data)
         if chosen is None:
             return None
+        if chosen.isSlow:
+            self._layer.inThread = self._inThread
         connection = SSL.Connection(chosen.context, None)
         connection.set_accept_state()
         connection.bio_write(self._hello.data)

@@ -5,6 +5,7 @@ The relays of one service.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -126,11 +127,14 @@ class Relays:
         @param done: is called when it is done; the client can be given to L{of} then.
         @param failed: is called with the reason if it has failed; the connection is closed.
         """
+        inThread = partial(self._tls.slowSteps.run, self._reactor)
         if self._loop is not None and client.accepted is None and whyNotTLS() is None:
-            inLoop = ClientHandshake(self._loop, client, contexts, done, failed)
+            inLoop = ClientHandshake(self._loop, client, contexts, done, failed, inThread)
             inLoop.start()
             return inLoop
-        handshake = PortableHandshake(client, contexts, self._reactor, self._steps, done, failed)
+        handshake = PortableHandshake(
+            client, contexts, self._reactor, self._steps, done, failed, inThread
+        )
         handshake.start()
         return handshake
 

@@ -16,6 +16,7 @@ It uses nothing but public names of pyOpenSSL, and works on every transport.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from OpenSSL import SSL
@@ -83,6 +84,23 @@ class Handshake(Protocol):
         """
 
 
+#: Whether the handshake is done, and why it has failed.
+Outcome = tuple[bool, SSL.Error | None]
+
+
+def _shake(tls: SSL.Connection) -> Outcome:
+    """
+    Do a step of OpenSSL's, in any thread.
+    """
+    try:
+        tls.do_handshake()
+    except SSL.WantReadError:
+        return False, None
+    except SSL.Error as problem:
+        return False, problem
+    return True, None
+
+
 class HandshakeRefused(Exception):
     """
     The refusal of a peer during its handshake.
@@ -112,6 +130,10 @@ class TLSTransport:
     #: The transport below.
     transport: Any
 
+    #: Does a step of OpenSSL's in a thread, and then calls a function with its result; None if
+    #: steps are short. The peer is not read meanwhile.
+    inThread: Callable[[Callable[[], Any], Callable[[Any], None]], None] | None = None
+
     def __init__(
         self,
         protocol: Any,
@@ -139,6 +161,9 @@ class TLSTransport:
         self._finished = False
         self._lowerLost: Failure | None = None
         self._closed = False
+        # Whether a thread does a step; what that has given.
+        self._underWay = False
+        self._outcome: Outcome | None = None
 
     # The handshake
 
@@ -156,11 +181,11 @@ class TLSTransport:
         Do a step of the handshake; the queue calls this.
         """
         handshake = self._handshake
-        if handshake is None or self._closed:
+        if handshake is None or self._closed or self._underWay:
             return
         try:
             if not self._step(handshake):
-                if self._lowerEnded:
+                if self._lowerEnded and not self._goesOn:
                     self._fail("the connection ended during the handshake")
                 return
         except HandshakeRefused as refused:
@@ -179,6 +204,13 @@ class TLSTransport:
         if not self._paused:
             self._pump()
 
+    @property
+    def _goesOn(self) -> bool:
+        """
+        Whether a step is under way, or waits for its turn.
+        """
+        return self._underWay or self.queued
+
     def breakDown(self) -> None:
         """
         Reset the connection, as a step of the handshake raised.
@@ -191,25 +223,44 @@ class TLSTransport:
 
         @return: whether it is done.
         """
-        tls = self._tls
+        tls, came = self._tls, bytes(self._first)
+        self._first.clear()
         if tls is None:
-            first = bytes(self._first)
-            self._first.clear()
-            tls = self._tls = handshake.begin(first)
+            tls = self._tls = handshake.begin(came)
             if tls is None:
                 return False
-        try:
-            tls.do_handshake()
-        except SSL.WantReadError:
-            self._flush()
-            return False
-        except SSL.Error:
-            # There is an alert to send.
-            self._flush()
-            raise
+        elif came:
+            # It came while a thread had the TLS side.
+            tls.bio_write(came)
+        outcome, self._outcome = self._outcome, None
+        if outcome is None:
+            if self.inThread is not None:
+                self._underWay = True
+                self.transport.pauseProducing()
+                self.inThread(partial(_shake, tls), self._inThreadDone)
+                return False
+            outcome = _shake(tls)
+        # There may be an alert to send.
         self._flush()
-        handshake.done(tls)
-        return True
+        done, problem = outcome
+        if problem is not None:
+            raise problem
+        if done:
+            handshake.done(tls)
+        elif came and self.inThread is not None:
+            self._queueStep()
+        return done
+
+    def _inThreadDone(self, outcome: Outcome) -> None:
+        """
+        Go on with what a thread has given, and with what has come meanwhile.
+        """
+        self._underWay = False
+        if self._handshake is None or self._tls is None:
+            return
+        self._outcome = outcome
+        self.transport.resumeProducing()
+        self._queueStep()
 
     def _fail(self, reason: str, alert: bytes = b"") -> None:
         handshake, self._handshake = self._handshake, None
@@ -235,7 +286,7 @@ class TLSTransport:
     def dataReceived(self, data: bytes) -> None:
         if self._closed:
             return
-        if self._tls is None:
+        if self._tls is None or self._underWay or self._outcome is not None:
             self._first += data
             self._queueStep()
             return

@@ -10,6 +10,7 @@ from txlb.tls._contexts import KEYLOG, reasonOf, wasResumed, whyRefused
 from txlb.tls._listenerstore import RENEW, SOON, CertificateInUse, ListenerStore
 from txlb.tls._read import FileProblem, ReadCertificates, parsePEM, readCertificates
 from txlb.tls._servercontexts import ServerContext, ServerContexts
+from txlb.tls._slowsteps import SlowSteps
 from txlb.tls._tlsstore import TLSStore, settingsOf
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ReadCertificates",
     "ServerContext",
     "ServerContexts",
+    "SlowSteps",
     "TLSStore",
     "parsePEM",
     "readCertificates",

@@ -20,8 +20,8 @@ class ServerContext:
 
     @ivar context: OpenSSL's.
     @ivar certificates: those that it has, one of each kind of key.
-    @ivar isSlow: whether a handshake takes more than a millisecond, so that it belongs into a
-        thread.
+    @ivar isSlow: whether a handshake takes more than a millisecond, so that its steps are
+        done in a thread, see L{txlb.tls.SlowSteps}.
     """
 
     __slots__ = ("certificates", "context", "isSlow")

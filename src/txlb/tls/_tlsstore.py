@@ -16,6 +16,7 @@ from txlb.tls._contexts import warnOfKeylog
 from txlb.tls._listenerstore import ListenerStore
 from txlb.tls._read import stampsOf
 from txlb.tls._servercontexts import ServerContexts
+from txlb.tls._slowsteps import SlowSteps
 
 _log = Logger()
 
@@ -30,10 +31,13 @@ class TLSStore:
     one or the other.
 
     @param now: tells the seconds since 1970.
+
+    @ivar slowSteps: the threads for handshakes that take long.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        self.slowSteps = SlowSteps()
         self._listeners: dict[ListenTLS, ListenerStore] = {}
         self._hosts: dict[HostTLS, ClientContext] = {}
         self._stamps: dict[HostTLS, object] = {}

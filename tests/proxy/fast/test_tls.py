@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from tests.proxy.tlsstage import OtherTests, TellingTests, TLSStage
+from tests.proxy.tlsstage import OtherTests, SlowTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.pool import GaveUpReason
@@ -40,15 +40,15 @@ class FastStage(TLSStage):
         return FastRelay(self.loop, timeouts, ended)
 
     def handshake(
-        self: Any, client: Any, contexts: Any, done: Any, failed: Any
+        self: Any, client: Any, contexts: Any, done: Any, failed: Any, inThread: Any = None
     ) -> Callable[[], object]:
-        handshake = ClientHandshake(self.loop, client, contexts, done, failed)
+        handshake = ClientHandshake(self.loop, client, contexts, done, failed, inThread)
         handshake.start()
         turn: Callable[[], object] = self.loop.turn
         return turn
 
 
-class TLSInTests(TellingTests, OtherTests, FastStage, RelayContract, TestCase):
+class TLSInTests(TellingTests, SlowTests, OtherTests, FastStage, RelayContract, TestCase):
     """
     TLS ends here.
     """

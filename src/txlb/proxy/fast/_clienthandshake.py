@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from OpenSSL import SSL
 
 from txlb.proxy._serverhello import ServerHello
-from txlb.proxy.fast._handshake import Handshake
+from txlb.proxy.fast._handshake import Handshake, InThread
 from txlb.proxy.fast._loop import READ_EDGES
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ class ClientHandshake:
     @param client: the connection. Its socket belongs to the handshake until that is done.
     @param done: is called when it is done.
     @param failed: is called with the reason if it has failed; the socket is closed.
+    @param inThread: does a step in a thread if steps are slow, see L{Handshake}.
     """
 
-    __slots__ = ("_client", "_done", "_failed", "_handshake", "_hello", "_loop")
+    __slots__ = ("_client", "_done", "_failed", "_handshake", "_hello", "_inThread", "_loop")
 
     def __init__(
         self,
@@ -44,12 +45,14 @@ class ClientHandshake:
         contexts: ServerContexts,
         done: Callable[[], None],
         failed: Callable[[str], None],
+        inThread: InThread | None = None,
     ) -> None:
         self._loop = loop
         self._client = client
         self._hello = ServerHello(contexts)
         self._done = done
         self._failed = failed
+        self._inThread = inThread
         os.set_blocking(client.fd, False)
         self._handshake = Handshake(
             loop, client.fd, self._begin, self._shaken, self._notShaken, client.leftover
@@ -70,6 +73,8 @@ class ClientHandshake:
         chosen = self._hello.feed(data)
         if chosen is None:
             return None
+        if chosen.isSlow:
+            self._handshake.inThread = self._inThread
         connection = SSL.Connection(chosen.context, None)
         connection.set_accept_state()
         connection.bio_write(self._hello.data)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from functools import partial
 from os import readv, write
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,12 @@ _INTO = (tls.wireView[: tls.READ],)
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
+#: Whether the handshake is done, and why it has failed.
+Outcome = tuple[bool, str | None]
+
+InThread = Callable[[Callable[[], Outcome], Callable[[Outcome], None]], None]
+
+
 class Handshake:
     """
     One TLS handshake on a socket that the loop watches. A step is one call of OpenSSL, which
@@ -42,6 +49,8 @@ class Handshake:
 
     @ivar parts: the TLS side, once there is one.
     @ivar last: whether the peer has finished or failed.
+    @ivar inThread: does a step of OpenSSL's in a thread, and then calls a function with its
+        result; L{None} if steps are short. The socket is not read meanwhile.
     @ivar keepsTickets: whether the tickets of TLS 1.3, which a server sends when the handshake is
         done, are left for the first answer, which saves a write.
     """
@@ -52,9 +61,12 @@ class Handshake:
         "_failed",
         "_first",
         "_loop",
+        "_outcome",
         "_over",
+        "_underWay",
         "_unsent",
         "fd",
+        "inThread",
         "keepsTickets",
         "last",
         "parts",
@@ -79,6 +91,10 @@ class Handshake:
         self._unsent = b""
         self.parts: Parts | None = None
         self.last = self.queued = self._over = False
+        self.inThread: InThread | None = None
+        # Whether a thread does a step; what that has given.
+        self._underWay = False
+        self._outcome: Outcome | None = None
         self.keepsTickets = False
 
     def send(self, data: bytes) -> None:
@@ -111,7 +127,7 @@ class Handshake:
         """
         Do a step; the loop calls this.
         """
-        if self._over:
+        if self._over or self._underWay:
             return
         try:
             if self._unsent:
@@ -144,6 +160,9 @@ class Handshake:
 
         @return: whether it is done.
         """
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None and self.parts is not None and self._goOn(self.parts, outcome):
+            return True
         data, ended = self._take()
         if self.parts is None:
             connection = self._begin(data)
@@ -151,8 +170,10 @@ class Handshake:
                 self.parts = Parts(connection)
         elif data:
             self.parts.connection.bio_write(data)
-        if self.parts is not None and self._shake(self.parts):
+        if self.parts is not None and self._shake(self.parts, bool(data)):
             return True
+        if self._underWay:
+            return False
         if ended:
             raise HandshakeRefused("the connection ended during the handshake")
         if data:
@@ -160,22 +181,41 @@ class Handshake:
             self.queue()
         return False
 
-    def _shake(self, parts: Parts) -> bool:
+    def _shake(self, parts: Parts, hasMore: bool) -> bool:
         """
-        Do a step of OpenSSL's.
+        Do a step of OpenSSL's, or have a thread do it.
+
+        @param hasMore: whether bytes have come for it.
+        @return: whether the handshake is done.
         """
-        result = tls.doHandshake(parts.ssl)
-        if result == 1:
-            if not self.keepsTickets or tls.isOld(parts.connection):
-                self._drain(parts)
-            return True
-        if tls.getError(parts.ssl, result) != tls.WANT_READ:
-            said = tls.whyFailed()
-            reason = whyRefused(parts.connection) or said
-            self._drain(parts)
-            raise HandshakeRefused(reason)
-        self._drain(parts)
+        if self.inThread is None:
+            return self._goOn(parts, _shake(parts))
+        if hasMore:
+            self._underWay = True
+            self.inThread(partial(_shake, parts), self._inThreadDone)
         return False
+
+    def _inThreadDone(self, outcome: Outcome) -> None:
+        """
+        Go on with what a thread has given, and with what has come meanwhile.
+        """
+        self._underWay = False
+        if not self._over:
+            self._outcome = outcome
+            self.queue()
+
+    def _goOn(self, parts: Parts, outcome: Outcome) -> bool:
+        """
+        Send what OpenSSL has to say after a step.
+
+        @return: whether the handshake is done.
+        """
+        done, reason = outcome
+        if not done or not self.keepsTickets or tls.isOld(parts.connection):
+            self._drain(parts)
+        if reason is not None:
+            raise HandshakeRefused(reason)
+        return done
 
     def _take(self) -> tuple[bytes, bool]:
         """
@@ -214,3 +254,16 @@ class Handshake:
         Bytes that the socket has not taken yet; L{None} for none.
         """
         return self._unsent or None
+
+
+def _shake(parts: Parts) -> Outcome:
+    """
+    Do a step of OpenSSL's, in any thread: each thread has failures of its own.
+    """
+    result = tls.doHandshake(parts.ssl)
+    if result == 1:
+        return True, None
+    if tls.getError(parts.ssl, result) == tls.WANT_READ:
+        return False, None
+    said = tls.whyFailed()
+    return False, whyRefused(parts.connection) or said
