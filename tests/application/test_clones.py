@@ -220,6 +220,16 @@ class ClonesServiceTests(ServiceCase):
         self.assertEqual(self.successResultOf(done), [clones.Rolled("web", "app", 1)])
         self.assertEqual(fleet.rolls, 1)
 
+    def test_rollsWhatIsNew(self) -> None:
+        """
+        Another application that is configured, and not started yet, is started before.
+        """
+        fleet = self.begin()
+        self.manager.setGroup("web", "app", clones=CloneSet("other.tac", 3))
+        self.lbs.clones.roll()
+        self.assertEqual(fleet.rolls, 0)
+        self.assertEqual([each.rolls for each in FakeFleet.made[1:]], [1])
+
     def two(self) -> list[FakeFleet]:
         """
         Start a balancer with two services that have clones.

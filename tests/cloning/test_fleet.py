@@ -37,6 +37,7 @@ from txlb.cloning import (
 from txlb.cloning import _adopting as adopting
 from txlb.cloning import _groups as registry
 from txlb.cloning._adopting import AdoptingReactor
+from txlb.cloning._fleet import REUNION
 from txlb.cloning._identity import ENVIRONMENT, Birth, Told
 from txlb.cloning._listenersettings import ListenerSettings
 from txlb.manager import ProxyManager
@@ -206,12 +207,26 @@ class ServingTests(FleetTestCase):
         """
         fleet = self.begin()
         done = fleet.roll()
-        self.assertRaises(CloningError, fleet.roll)
+        self.failureResultOf(fleet.roll(), CloningError)
         self.assertNoResult(done)
         self.until(lambda: bool(done.called))
         self.assertEqual(self.successResultOf(done), 1)
         rows = [row for row in fleet.processes() if row["state"] == "serves"]
         self.assertEqual({row["generation"] for row in rows}, {1})
+
+    def test_rollsWithNewManager(self) -> None:
+        """
+        Clones that come from a former manager are replaced as well.
+        """
+        fleet = self.begin()
+        self.manager.setScheduler("web", "app", "sticky")
+        fleet.follow()
+        assert fleet.manager is not None
+        self.assertEqual(fleet.manager.clones, [])
+        done = fleet.roll()
+        self.until(lambda: bool(done.called))
+        self.assertEqual(self.successResultOf(done), 1)
+        self.assertEqual(len(self.spawned), 4)
 
     def test_processes(self) -> None:
         """
@@ -254,7 +269,9 @@ class ServingTests(FleetTestCase):
 
     def test_neverStarted(self) -> None:
         fleet = self.fleet()
-        self.assertRaises(CloningError, fleet.roll)
+        done = fleet.roll()
+        self.pass_(2 * REUNION + 1.0, 100)
+        self.failureResultOf(done, CloningError)
         self.assertEqual(list(fleet.processes()), [])
         self.assertIsNone(fleet.whyPassed)
         self.successResultOf(fleet.stop())

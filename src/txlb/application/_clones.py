@@ -305,6 +305,10 @@ class ClonesService(Service):
             return fail(CloningError("a rolling restart is under way; wait for its end"))
         answer: Deferred[list[Rolled]] = Deferred()
         self._rolling = answer
+        if self._call is not None:
+            # What has changed comes first: it may begin with a new manager.
+            self._call.cancel()
+            self._review()
         Deferred.fromCoroutine(self._rollAll()).addBoth(self._rolled)
         return answer
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from txlb.cloning._balancerhosts import BalancerHosts
@@ -307,13 +308,23 @@ class Fleet:
         Replace the clones one by one by ones that run what the application's files say now.
 
         @return: fires with the new generation. It fails with a L{CloningError} if a new clone
-            does not start.
-        @raise CloningError: this process does not manage them yet, or that is under way
+            does not start, if this process does not manage them, or if that is under way
             already.
         """
+        return Deferred.fromCoroutine(self._roll())
+
+    async def _roll(self) -> int:
+        # Clones of a former manager are replaced as well: they may be on their way.
+        ends = self._seconds() + 2 * REUNION
+        while not self._isComplete and self._seconds() < ends:
+            await deferLater(self._reactor, LOOK)
         if self.manager is None:
             raise CloningError("another process still manages the clones; try it again")
-        return self.manager.roll().wait()
+        return await self.manager.roll().wait()
+
+    @property
+    def _isComplete(self) -> bool:
+        return self._over is not None or (self.manager is not None and self.manager.isComplete)
 
     @property
     def whyPassed(self) -> str | None:
