@@ -103,6 +103,8 @@ def listenerSettings(
             raise CloningError(
                 f"{name!r} is no setting of clones; there are also {', '.join(ADMISSION)}"
             )
+    if not isinstance(hosts, (list, tuple)):
+        raise CloningError(f"hosts is {hosts!r:.100}; give a list of hosts")
     for each in hosts:
         _checkHost(each)
     try:
