@@ -30,8 +30,8 @@ can watch a descriptor.
   - A C{Connection} (C{_connection.py}) owns the search, then both ends, and the lease.
   - With TLS on one side or on both, both ends are of another kind (C{_secureends.py}). They move
     bytes through a buffer that all connections share, and don't splice. A C{Handshake}
-    (C{_handshake.py}) comes before that: one step a turn, in the queue of bulk. C{_tlscalls.py}
-    calls OpenSSL directly.
+    (C{_handshake.py}) comes before that: one step a turn, in the queue of bulk, or in a thread if
+    the key of the certificate is one that takes long. C{_tlscalls.py} calls OpenSSL directly.
   - A C{Wheel} (C{_wheel.py}) holds the deadlines of all connections. Each connection is in one
     slot, and is asked when that slot begins. A connection that ends before costs no timer.
 
