@@ -7,9 +7,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb._reactor import pickedReactor
+from txlb._reactor import pickedReactor, stopReactor
 
 
 class PickedTests(SynchronousTestCase):
@@ -35,3 +36,23 @@ class PickedTests(SynchronousTestCase):
             [sys.executable, "-c", script], capture_output=True, text=True, check=True
         )
         self.assertEqual(done.stdout, "False\n")
+
+
+class StopTests(SynchronousTestCase):
+    def test_stopsOnce(self) -> None:
+        """
+        A reactor is stopped, and one that stops already is left to it.
+        """
+
+        class Stopping:
+            stops = 0
+
+            def stop(self) -> None:
+                self.stops += 1
+                if self.stops > 1:
+                    raise ReactorNotRunning
+
+        reactor = Stopping()
+        stopReactor(reactor)
+        stopReactor(reactor)
+        self.assertEqual(reactor.stops, 2)

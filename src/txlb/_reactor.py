@@ -5,9 +5,10 @@ would install one, and then no other could be chosen.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-__all__ = ["opensSockets", "pickedReactor"]
+__all__ = ["opensSockets", "pickedReactor", "stopReactor"]
 
 
 def pickedReactor(reactor: Any = None) -> Any:
@@ -30,3 +31,14 @@ def opensSockets(reactor: Any) -> bool:
     from twisted.internet.base import ReactorBase  # noqa: PLC0415 - see above
 
     return isinstance(reactor, ReactorBase)
+
+
+def stopReactor(reactor: Any) -> None:
+    """
+    Stop a reactor, unless it stops already: a signal to all processes of a group comes to this
+    one as well as to the process that would have it end.
+    """
+    from twisted.internet.error import ReactorNotRunning  # noqa: PLC0415 - see above
+
+    with contextlib.suppress(ReactorNotRunning):
+        reactor.stop()

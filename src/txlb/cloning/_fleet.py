@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from txlb._reactor import stopReactor
 from txlb.cloning._balancerhosts import BalancerHosts
 from txlb.cloning._granter import TakeConnection
 from txlb.cloning._identity import Told
@@ -234,7 +235,7 @@ class Fleet:
             folder=self.place.folder,
             pid=pid,
         )
-        self._reactor.stop()
+        stopReactor(self._reactor)
 
     def _takeOver(self, link: Link) -> None:
         rendezvous = self._rendezvous

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txlb._reactor import stopReactor
 from txlb.cloning import _init
 from txlb.cloning._clone import Clone
 from txlb.cloning._controlsocket import ControlSocket
@@ -543,7 +544,7 @@ class CloneGroup:
 
     def _endReactor(self) -> None:
         if self._ending is None:
-            self._reactor.stop()
+            stopReactor(self._reactor)
 
     def _take(self, link: Link) -> None:
         """
@@ -616,7 +617,7 @@ class CloneGroup:
         End this process, as the manager wants.
         """
         self._all = all
-        self.stop().addCallback(lambda _: self._reactor.stop())
+        self.stop().addCallback(lambda _: stopReactor(self._reactor))
 
     def _refused(self, reason: str) -> None:
         """
