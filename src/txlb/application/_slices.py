@@ -122,13 +122,13 @@ class Slices:
         Keep long work from holding the reactor by mechanisms of the whole process, until the
         end of a C{with} statement. Such statements may be nested. The first one begins a slice.
 
-        @param small: whether the work is one slice, however long it takes: so it is done at
-            once on a slow machine as well, and its result is there when the call returns.
-
         The reactor gets its turn within L{SWITCH}. The garbage collector pauses: after
         so many new objects that stay it would look at all objects, which takes 60 ms
         with 5,000 hosts. At the end the new objects count as old ones, without a look
         at them.
+
+        @param small: whether the work is one slice, however long it takes: so it is done at
+            once on a slow machine as well, and its result is there when the call returns.
         """
         if not self._quiet:
             self._small = small
