@@ -169,9 +169,10 @@ COMMANDS = (
         "roll",
         "roll",
         FULL,
-        "Replace the clones of an application, or of all groups of a balancer, one by one by new "
-        "processes. They read the application's files again. The answer comes when all are "
-        "replaced; if a new clone does not start, the old ones go on, and the answer says why.",
+        "Replace clones by new processes, one by one. They are those of the application, or of "
+        "all groups of the balancer, and read the application's files again. The answer comes "
+        "when all are replaced; if a new clone does not start, the old ones go on, and the "
+        "answer says why.",
         patience=86_400.0,
     ),
     AdminCommand(
