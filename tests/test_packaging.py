@@ -52,6 +52,8 @@ class LayoutTests(SynchronousTestCase):
         self.assertEqual(set(targets["wheel"]["force-include"]) & names, names)
         self.assertEqual({f"/{each}" for each in names} - set(targets["sdist"]["include"]), set())
         self.assertEqual(names - set(settings["mypy"]["files"]), set())
+        checked = (ROOT / "tools" / "check_packages.py").read_text(encoding="utf-8")
+        self.assertEqual([each for each in sorted(names) if f'"{each}"' not in checked], [])
 
     def test_extras(self) -> None:
         """

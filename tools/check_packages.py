@@ -28,6 +28,8 @@ PLUGINS = (
     "twisted/plugins/txlb_agent_plugin.py",
     "twisted/plugins/txlb_clone_plugin.py",
     "twisted/plugins/txlb_client_plugin.py",
+    "twisted/plugins/txlb_control_plugin.py",
+    "twisted/plugins/txlb_relay_plugin.py",
 )
 TIMEOUT = 600
 
