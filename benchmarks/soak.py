@@ -31,15 +31,16 @@ AT_ONCE = 64
 #: Bytes that some of them ask for and never take.
 BULK = 1 << 22
 
-#: Part of the time that is for warming up, and seconds that this takes at most.
-WARM_UP = 0.25
+#: Part of the time that is for warming up, and seconds that this takes at most. Memory grows by
+#: some MiB for about ten seconds, until the allocator has what the busiest moment takes.
+WARM_UP = 0.5
 WARM_UP_MOST = 120.0
 
 #: Seconds in which the process comes to rest before it is looked at.
 REST = 2.0
 
 #: Bytes that the process may have grown by.
-MEMORY = 4 << 20
+MEMORY = 6 << 20
 
 #: Descriptors more than before: the pipes that are kept, two each.
 DESCRIPTORS = 2 * 8
