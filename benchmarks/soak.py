@@ -39,8 +39,12 @@ WARM_UP_MOST = 120.0
 #: Seconds in which the process comes to rest before it is looked at.
 REST = 2.0
 
-#: Bytes that the process may have grown by.
-MEMORY = 6 << 20
+#: Bytes that the process may have grown by. The C library keeps up to twice the largest block
+#: that was freed, and a connection that a host has reset may have some MiB to deliver.
+MEMORY = 16 << 20
+
+#: A setting of the C library (mallopt(3)): with it large blocks go back to the system at once.
+LARGE = {"MALLOC_MMAP_THRESHOLD_": str(1 << 17)}
 
 #: Descriptors more than before: the pipes that are kept, two each.
 DESCRIPTORS = 2 * 8
@@ -251,6 +255,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     names = [name for name in (FAST, PORTABLE) if options.relay in {None, name.split()[1]}]
     machine.raiseDescriptorLimit()
+    os.environ.update(LARGE)
     trouble = []
     try:
         with (
