@@ -11,24 +11,11 @@ class SecuredClient(Protocol):
     """
     A client whose TLS handshake is done, in the loop.
 
-    @ivar parts: its TLS side, as C{txlb.proxy.fast} has it.
+    @ivar handshake: its handshake, as C{txlb.proxy.fast} has it.
     """
 
     @property
-    def parts(self) -> Any: ...
-
-    @property
-    def unsent(self) -> bytes | None:
-        """
-        Bytes that the socket has not taken yet; L{None} for none.
-        """
-
-    @property
-    def last(self) -> bool:
-        """
-        Whether the client has finished or failed meanwhile.
-        """
-        ...
+    def handshake(self) -> Any: ...
 
     def refuse(self) -> None:
         """

@@ -19,7 +19,6 @@ from txlb.proxy.fast._loop import READ_EDGES
 if TYPE_CHECKING:
     from txlb.proxy._clientconnection import ClientConnection
     from txlb.proxy.fast._loop import Loop
-    from txlb.proxy.fast._tlscalls import Parts
     from txlb.tls import ServerContexts
 
 _RESET = struct.pack("ii", 1, 0)
@@ -34,9 +33,11 @@ class ClientHandshake:
     @param done: is called when it is done.
     @param failed: is called with the reason if it has failed; the socket is closed.
     @param inThread: does a step in a thread if steps are slow, see L{Handshake}.
+
+    @ivar handshake: the steps of the handshake; later it has the TLS side.
     """
 
-    __slots__ = ("_client", "_done", "_failed", "_handshake", "_hello", "_inThread", "_loop")
+    __slots__ = ("_client", "_done", "_failed", "_hello", "_inThread", "_loop", "handshake")
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class ClientHandshake:
         self._failed = failed
         self._inThread = inThread
         os.set_blocking(client.fd, False)
-        self._handshake = Handshake(
+        self.handshake = Handshake(
             loop, client.fd, self._begin, self._shaken, self._notShaken, client.leftover
         )
 
@@ -62,7 +63,7 @@ class ClientHandshake:
         """
         Begin.
         """
-        handshake = self._handshake
+        handshake = self.handshake
         handshake.keepsTickets = True
         self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
         handshake.queue()
@@ -74,7 +75,7 @@ class ClientHandshake:
         if chosen is None:
             return None
         if chosen.isSlow:
-            self._handshake.inThread = self._inThread
+            self.handshake.inThread = self._inThread
         connection = SSL.Connection(chosen.context, None)
         connection.set_accept_state()
         connection.bio_write(self._hello.data)
@@ -82,19 +83,19 @@ class ClientHandshake:
 
     def _shaken(self) -> None:
         # Until it has a host the socket is not read.
-        self._loop.handle(self._handshake.fd, self._note)
+        self._loop.handle(self.handshake.fd, self._note)
         client = self._client
         client.secured = self
-        client.found = self._hello.found(client.found, self.parts.connection)
+        client.found = self._hello.found(client.found, self.handshake.side.connection)
         self._done()
 
     def _note(self, event: int) -> None:
-        self._handshake.last = self._handshake.last or bool(event & ~1)
+        self.handshake.last = self.handshake.last or bool(event & ~1)
 
     def _notShaken(self, reason: str, last: bytes) -> None:
         if last:
             try:
-                os.write(self._handshake.fd, last)
+                os.write(self.handshake.fd, last)
             except OSError:
                 # It is gone.
                 pass
@@ -102,21 +103,21 @@ class ClientHandshake:
         self._failed(reason)
 
     def _close(self) -> None:
-        self._loop.handle(self._handshake.fd, None)
+        self._loop.handle(self.handshake.fd, None)
         self._loop.closeSoon(self)
 
     def close(self) -> None:
         """
         Close the socket; the loop calls this at the end of a batch.
         """
-        os.close(self._handshake.fd)
+        os.close(self.handshake.fd)
 
     def abandon(self) -> None:
         """
         End it, and reset the connection.
         """
-        self._handshake.stop()
-        sock = socket.socket(fileno=self._handshake.fd)
+        self.handshake.stop()
+        sock = socket.socket(fileno=self.handshake.fd)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         sock.detach()
         self._close()
@@ -125,34 +126,11 @@ class ClientHandshake:
         """
         Close the connection of a client that gets no host, in good order.
         """
-        parts = self.parts
+        parts = self.handshake.side
         parts.connection.shutdown()
         try:
-            os.write(self._handshake.fd, parts.connection.bio_read(4096))
+            os.write(self.handshake.fd, parts.connection.bio_read(4096))
         except (OSError, SSL.Error):
             # It is gone.
             pass
         self._close()
-
-    @property
-    def parts(self) -> Parts:
-        """
-        The TLS side.
-        """
-        parts = self._handshake.parts
-        assert parts is not None  # noqa: S101 - it is asked for after the handshake
-        return parts
-
-    @property
-    def unsent(self) -> bytes | None:
-        """
-        Bytes that the socket has not taken yet; L{None} for none.
-        """
-        return self._handshake.unsent
-
-    @property
-    def last(self) -> bool:
-        """
-        Whether the client has finished or failed meanwhile.
-        """
-        return self._handshake.last

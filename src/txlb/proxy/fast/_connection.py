@@ -95,7 +95,7 @@ class Connection:
         self._client: End
         if secured is not None:
             # The loop watches it already.
-            self._client = TLSEnd(self, clientFd, True, None, secured.parts)
+            self._client = TLSEnd(self, clientFd, True, None, secured.handshake.side)
         else:
             self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
             set_blocking(clientFd, False)
@@ -179,8 +179,9 @@ class Connection:
         if secured is None:
             host = PlainEnd(self, sock.fileno(), False, sock)
         else:
-            host = TLSEnd(self, sock.fileno(), False, sock, secured.parts, secured.over)
-            host.unsent, host.last = secured.unsent, host.last or secured.last
+            shaken = secured.handshake
+            host = TLSEnd(self, sock.fileno(), False, sock, shaken.side, secured.over)
+            host.unsent, host.last = shaken.unsent, host.last or shaken.last
             host.blocked = host.unsent is not None
         self._host = host
         before, clientSecured = self._client, self._clientSecured
@@ -189,7 +190,8 @@ class Connection:
         else:
             assert isinstance(before, TLSEnd)  # noqa: S101 - it was made so
             client = before
-            client.unsent, client.last = clientSecured.unsent, client.last or clientSecured.last
+            shaken = clientSecured.handshake
+            client.unsent, client.last = shaken.unsent, client.last or shaken.last
             if client.unsent is not None:
                 client.hearsOut = client.blocked = True
             self.loop.handle(client.fd, client.event)

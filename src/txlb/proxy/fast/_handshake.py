@@ -97,6 +97,14 @@ class Handshake:
         self._outcome: Outcome | None = None
         self.keepsTickets = False
 
+    @property
+    def side(self) -> Parts:
+        """
+        The TLS side, once the handshake is done.
+        """
+        assert self.parts is not None  # noqa: S101 - it is asked for after the handshake
+        return self.parts
+
     def send(self, data: bytes) -> None:
         """
         Send bytes before TLS.

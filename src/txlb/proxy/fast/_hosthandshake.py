@@ -17,7 +17,6 @@ from txlb.proxy.fast._loop import READ_EDGES
 if TYPE_CHECKING:
     from txlb.pool import Attempt
     from txlb.proxy.fast._loop import Loop
-    from txlb.proxy.fast._tlscalls import Parts
     from txlb.tls import ClientContext
 
 
@@ -29,9 +28,11 @@ class HostHandshake:
     @param sock: the socket of the host, which stays the search's.
     @param done: is called when it is done.
     @param failed: is called with the reason if it has failed.
+
+    @ivar handshake: the steps of the handshake; later it has the TLS side.
     """
 
-    __slots__ = ("_attempt", "_context", "_done", "_failed", "_handshake", "_loop", "_name")
+    __slots__ = ("_attempt", "_context", "_done", "_failed", "_loop", "_name", "handshake")
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class HostHandshake:
         self._name = context.nameOf(attempt.host.configured.ipOrHost)
         self._done = done
         self._failed = failed
-        self._handshake = Handshake(loop, sock.fileno(), self._begin, self._shaken, self._notShaken)
+        self.handshake = Handshake(loop, sock.fileno(), self._begin, self._shaken, self._notShaken)
 
     def start(self, header: bytes, watched: bool) -> None:
         """
@@ -57,7 +58,7 @@ class HostHandshake:
         @param header: bytes that go before TLS.
         @param watched: whether the loop watches the socket already.
         """
-        handshake = self._handshake
+        handshake = self.handshake
         if header:
             try:
                 handshake.send(header)
@@ -74,7 +75,7 @@ class HostHandshake:
         """
         Call nothing back any more.
         """
-        self._handshake.stop()
+        self.handshake.stop()
 
     def _begin(self, data: bytes) -> SSL.Connection:
         connection = self._context.connect(self._name, self._attempt.address)
@@ -84,7 +85,7 @@ class HostHandshake:
 
     def _shaken(self) -> None:
         try:
-            self._context.verify(self.parts.connection, self._name)
+            self._context.verify(self.handshake.side.connection, self._name)
         except CertificateError as error:
             self._failed(str(error))
         else:
@@ -93,31 +94,8 @@ class HostHandshake:
     def _notShaken(self, reason: str, last: bytes) -> None:
         self._failed(reason)
 
-    @property
-    def parts(self) -> Parts:
-        """
-        The TLS side.
-        """
-        parts = self._handshake.parts
-        assert parts is not None  # noqa: S101 - it is asked for after the handshake
-        return parts
-
-    @property
-    def unsent(self) -> bytes | None:
-        """
-        Bytes that the socket has not taken yet; L{None} for none.
-        """
-        return self._handshake.unsent
-
-    @property
-    def last(self) -> bool:
-        """
-        Whether the host has finished or failed meanwhile.
-        """
-        return self._handshake.last
-
     def over(self) -> None:
         """
         Keep the session, as the connection has ended in good order.
         """
-        self._context.keep(self.parts.connection, self._name, self._attempt.address)
+        self._context.keep(self.handshake.side.connection, self._name, self._attempt.address)
