@@ -32,6 +32,7 @@ __all__ = [
     "Remedy",
     "SeveralListeners",
     "StateDirectoryError",
+    "StateError",
     "TxlbError",
     "UnknownConnection",
     "UnknownName",
@@ -179,6 +180,12 @@ class NoHostAvailable(TxlbError):
 class LeaseReleased(TxlbError, RuntimeError):
     """
     The use of a lease after its release: an error in the program that held it.
+    """
+
+
+class StateError(TxlbError, ValueError):
+    """
+    What another process has written of its state, and what can't be taken over.
     """
 
 

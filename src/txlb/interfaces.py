@@ -14,11 +14,13 @@ one:
 An application that is cloned shows its processes as L{IClones} to an L{IControlDoor}, which
 answers the clients of its control socket. If it has hosts beside its clones, an
 L{IHostRelayPlugin} starts an L{IHostRelay} for their connections.
+
+A balancer that is upgraded hands its state to its successor. An L{IKeptState} is one part of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zope.interface import Attribute, Interface
@@ -44,6 +46,9 @@ __all__ = [
     "IHost",
     "IHostRelay",
     "IHostRelayPlugin",
+    "IKeptInParts",
+    "IKeptScheduler",
+    "IKeptState",
     "IPreface",
     "IRelay",
     "IResourceProbe",
@@ -197,6 +202,29 @@ class ISettlingScheduler(IScheduler):
 
         @param everything: until they are complete, as there are no clients yet; otherwise
             for some 20 milliseconds at most.
+        """
+
+
+class IKeptScheduler(IScheduler):
+    """
+    A policy whose next choices depend on more than its hosts, such as whose turn it is. A
+    balancer hands that to its successor.
+    """
+
+    def state() -> Mapping[str, object]:
+        """
+        Return what the next choices depend on, as plain values: dictionaries, lists, texts,
+        numbers, booleans and L{None}. A held host is named by the last part of its key. Times
+        are in seconds of the policy's clock.
+        """
+
+    def restore(state: Mapping[str, object]) -> None:
+        """
+        Go on as the policy that returned C{state}. Hosts that are not held are left out, and held
+        ones that it does not have stay as they are. Keys that are unknown have no effect, and
+        those that are missing stand for a new policy.
+
+        @raise txlb.errors.StateError: a value can't be right. Then nothing has changed.
         """
 
 
@@ -549,4 +577,51 @@ class IHostRelayPlugin(Interface):
             group.
         @raise txlb.errors.ModelError: a check or the TLS of a host can't be used as it is
             configured.
+        """
+
+
+class IKeptState(Interface):
+    """
+    One part of what is true in a balancer now: the health of hosts, counters, live changes. If
+    the balancer is upgraded its successor takes it over.
+
+    Everything in a state is a plain value: a dictionary with texts as keys, a list, a text, a
+    number, a boolean or L{None}. Times of the monotonic clock pass as they are, because both
+    processes are on one machine.
+    """
+
+    name: str = Attribute("A word for the part, which no other part of the balancer has.")
+
+    def state() -> object:
+        """
+        Return what is true now, without changing anything.
+        """
+
+    def restore(state: object) -> None:
+        """
+        Take over what another process has returned by L{state}, before anything is served. All of
+        it is read before anything is changed. What the new configuration no longer has is left
+        out. Keys that are unknown have no effect, and those that are missing stand for the usual
+        value, because the other process may be of another release.
+
+        @raise txlb.errors.StateError: a value can't be right. Then nothing has changed.
+        """
+
+
+class IKeptInParts(IKeptState):
+    """
+    A part of the state that may be large, such as thousands of hosts. The balancer takes most of
+    it ahead, while it serves, and the rest in the moment in which it does not.
+    """
+
+    def ahead() -> Iterator[object]:
+        """
+        Begin anew, and yield the state in pieces. Each takes a few milliseconds, and
+        L{IKeptState.restore} takes each one.
+        """
+
+    def rest() -> object:
+        """
+        Return what has changed since the pieces of the last L{ahead} were yielded. That is quick.
+        L{IKeptState.restore} takes it after these pieces.
         """

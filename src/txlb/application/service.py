@@ -19,6 +19,7 @@ from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._clones import ClonesService
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
+from txlb.application._keepers import Keepers
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
 from txlb.application._slices import Slices
@@ -33,6 +34,7 @@ from txlb.errors import (
     UnknownName,
 )
 from txlb.health import MAX_CHECKS
+from txlb.interfaces import IKeptState
 from txlb.manager import Applying, ProxyManager, wantedServices
 from txlb.model import (
     Address,
@@ -123,6 +125,7 @@ class LoadBalancedService(MultiService):
         self.maxChecks = maxChecks
         self.configuration: ConfigurationFile | None = None
         self._record: Callable[[ConnectionRecord], object] | None = None
+        self._keepers = Keepers()
         self._reactor = reactor
         self.slices = Slices(lambda: self._engine, pm.seconds)
         self.tls = TLSStore()
@@ -460,6 +463,52 @@ class LoadBalancedService(MultiService):
         if self._engine is not None:
             changed = [each for each in wanted if running.get(each.name) is not each]
             yield from self._engine.preparing(changed)
+
+    # Upgrades
+
+    def keep(self, keeper: IKeptState) -> Callable[[], None]:
+        """
+        Hand one more part of the state to the successor of an upgrade.
+
+        @return: ends it.
+        @raise DuplicateName: another part has its name.
+        """
+        return self._keepers.keep(keeper)
+
+    def keptState(self) -> dict[str, object]:
+        """
+        Return what is true now and what a successor takes over: a plain value for each part, by
+        name. With thousands of hosts it takes long; L{keptAhead} and L{keptRest} are quicker.
+        """
+        return self._keepers.state()
+
+    def keptAhead(self) -> Iterator[dict[str, object]]:
+        """
+        Begin anew, and yield the large parts of the state in pieces, each of which takes a few
+        milliseconds. The balancer serves between them.
+        """
+        return self._keepers.ahead()
+
+    def keptRest(self) -> dict[str, object]:
+        """
+        Return all parts of the state, of the large ones what has changed since L{keptAhead}. The
+        balancer does nothing else meanwhile.
+        """
+        return self._keepers.rest()
+
+    def restoreState(self, states: object) -> None:
+        """
+        Take over what L{keptState}, L{keptAhead} or L{keptRest} of another process has returned,
+        before anything is served. It may be called several times, for the pieces in their order.
+        Parts that are unknown or missing have no effect.
+
+        Connections that move claim their hosts again by L{txlb.pool.HostPool.readopt}. If the last
+        call comes after that, hosts with equally many connections have their old order too.
+
+        @raise txlb.errors.StateError: a part can't be right. That part and those after it have
+            changed nothing.
+        """
+        self._keepers.restore(states)
 
     # Life
 
