@@ -19,7 +19,9 @@ from txlb.pool._dial import (
 from txlb.pool._events import Details, Event, EventKind, changed
 from txlb.pool._explain import Explanation, HostExplanation
 from txlb.pool._failure import Failure, FailureKind
+from txlb.pool._groupcounters import GroupCounters
 from txlb.pool._health import CheckResult, Health, HealthState
+from txlb.pool._histogram import Histogram
 from txlb.pool._host import Host, HostCounters
 from txlb.pool._lease import Lease
 from txlb.pool._load import HostLoad
@@ -46,9 +48,11 @@ __all__ = [
     "FailureKind",
     "GaveUp",
     "GaveUpReason",
+    "GroupCounters",
     "GroupSnapshot",
     "Health",
     "HealthState",
+    "Histogram",
     "Host",
     "HostCounters",
     "HostExplanation",

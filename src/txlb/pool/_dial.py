@@ -16,6 +16,7 @@ from txlb.pool._outcome import Outcome
 from txlb.pool._timers import Timer
 
 if TYPE_CHECKING:
+    from txlb.pool._groupcounters import GroupCounters
     from txlb.pool._host import Host
 
 
@@ -201,6 +202,7 @@ class SearchedPool(Protocol):
     """
 
     settings: ProxyGroup
+    counters: GroupCounters
 
     @property
     def group(self) -> str:
@@ -442,6 +444,8 @@ class Dial:
 
     def _try(self, lease: Lease, now: float, latest: float) -> Attempt:
         host = lease.host
+        if self._tried:
+            self.pool.counters.retries += 1
         self._tried += (host.key,)
         pending = host.pending = host.pending + 1
         if pending >= self.pool.settings.maxPending:

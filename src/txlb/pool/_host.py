@@ -27,15 +27,36 @@ class HostCounters:
     @ivar failures: connections that were not.
     @ivar bytesIn: bytes from clients to the host.
     @ivar bytesOut: bytes from the host to clients.
+    @ivar checks: checks that have ended.
+    @ivar checkFailures: those of them that have failed.
+    @ivar downs: how often the host was marked down.
     """
 
-    __slots__ = ("bytesIn", "bytesOut", "connections", "failures")
+    __slots__ = (
+        "bytesIn",
+        "bytesOut",
+        "checkFailures",
+        "checks",
+        "connections",
+        "downs",
+        "failures",
+    )
 
     def __init__(self) -> None:
         self.connections = 0
         self.failures = 0
         self.bytesIn = 0
         self.bytesOut = 0
+        self.checks = 0
+        self.checkFailures = 0
+        self.downs = 0
+
+    def add(self, other: HostCounters) -> None:
+        """
+        Add the counts of another host.
+        """
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @implementer(IHost)
@@ -351,8 +372,13 @@ class Host:
         Return the share of the time since it was added in which it was up, 0 to 1.
         """
         age = now - self._added
-        out = self._outTotal + (now - self._outSince if self._outSince is not None else 0.0)
-        return 1.0 if age <= 0 else max(1 - out / age, 0.0)
+        return 1.0 if age <= 0 else max(1 - self.downTime(now) / age, 0.0)
+
+    def downTime(self, now: float) -> float:
+        """
+        Return the seconds in which it was down, since it was added.
+        """
+        return self._outTotal + (now - self._outSince if self._outSince is not None else 0.0)
 
     def leave(self, now: float) -> None:
         """
@@ -441,18 +467,20 @@ class Host:
         host is used as if it were up, though no check and no connection has succeeded
         yet. HAProxy calls a server without checks "no check", not "UP".
         """
-        for word, holds in (
-            ("leaving", self.leaving),
-            ("unresolved", not self.addresses),
-            ("maintenance", not self.enabled or self.asked == "maint"),
-            (self.health.state.value, self.health.state is not HealthState.UP),
-            (self.passive.state.value, not self.passive.isUp),
-            ("drain", not self.wanted),
-            ("standby", self.standby),
-            ("full", not (self.hasRoom and self.hasLeft)),
-        ):
-            if holds:
-                return word
+        # Views ask this of thousands of hosts at a time, and most of them are in rotation.
+        if not self.held or self.health.state is not HealthState.UP or not self.passive.isUp:
+            for word, holds in (
+                ("leaving", self.leaving),
+                ("unresolved", not self.addresses),
+                ("maintenance", not self.enabled or self.asked == "maint"),
+                (self.health.state.value, self.health.state is not HealthState.UP),
+                (self.passive.state.value, not self.passive.isUp),
+                ("drain", not self.wanted),
+                ("standby", self.standby),
+                ("full", not (self.hasRoom and self.hasLeft)),
+            ):
+                if holds:
+                    return word
         known = self.health.last is not None or self.counters.connections > self._before
         return "up" if known else "unchecked"
 

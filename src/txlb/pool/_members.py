@@ -12,6 +12,7 @@ from txlb.pool._announcer import Announcer
 from txlb.pool._backup import Backups
 from txlb.pool._drains import Drains
 from txlb.pool._events import EventKind, changed
+from txlb.pool._groupcounters import GroupCounters
 from txlb.pool._host import Host
 from txlb.pool._outcome import Outcome
 from txlb.pool._rotation import Rotation
@@ -55,6 +56,7 @@ class Members:
         drains: Drains,
         tracker: HealthTracker,
         announcer: Announcer,
+        counters: GroupCounters,
     ) -> None:
         self.configured = configured
         self._leaving: dict[int, Host] = {}
@@ -64,6 +66,7 @@ class Members:
         self._drains = drains
         self._tracker = tracker
         self._announcer = announcer
+        self._counters = counters
         self._added = 0
 
     @property
@@ -135,6 +138,7 @@ class Members:
         self._announcer.ofHost(EventKind.HOST_REMOVED, host, message, now, details)
         if not host.active:
             self._drains.forget(host)
+            self._counters.gone(host)
             self._announcer.ofHost(EventKind.HOST_GONE, host, "gone", now)
             return
         self._leaving[id(host)] = host
@@ -225,6 +229,7 @@ class Members:
             message = "has no connections left"
             self._announcer.ofHost(EventKind.HOST_DRAINED, host, message, now)
         elif self._leaving.pop(id(host), None) is not None:
+            self._counters.gone(host)
             self._announcer.ofHost(EventKind.HOST_GONE, host, "gone", now)
 
     # Look-ups of names

@@ -21,6 +21,7 @@ from txlb.pool._drains import Drains
 from txlb.pool._events import Event
 from txlb.pool._explain import Explainer, Explanation
 from txlb.pool._failure import Failure
+from txlb.pool._groupcounters import GroupCounters
 from txlb.pool._health import FALL, RISE, CheckResult
 from txlb.pool._host import Host
 from txlb.pool._lease import Lease
@@ -38,6 +39,9 @@ from txlb.wire import AgentReply
 
 #: The settings of a group that can be given by name.
 _SETTINGS = frozenset(each.name for each in fields(ProxyGroup) if each.init)
+
+#: The usual end of work, which is looked at for each connection.
+_DONE = Outcome.DONE
 
 
 class HostPool:
@@ -70,6 +74,7 @@ class HostPool:
     @raise ModelError: a setting breaks a rule.
 
     @ivar settings: the group as it is configured now; L{follow} changes it.
+    @ivar counters: the counts of the group as a whole.
     @ivar wakeBy: is called with a time by which L{advance} has to be called;
         L{None} if the owner looks at L{nextDeadline} often enough.
     """
@@ -121,6 +126,8 @@ class HostPool:
         self._waiting = self._queue.waiting
         self._circuit = CircuitBreaker(self._getSettings, self._rotation, announcer)
         self._drains = Drains(self._timers, self._wake)
+        counters = self.counters = GroupCounters()
+        self._durations = counters.durations
         self._tracker = HealthTracker(
             self._getSettings,
             table,
@@ -131,6 +138,7 @@ class HostPool:
             announcer,
             self._settle,
             self._wake,
+            counters.connectTimes,
         )
         self._members = Members(
             table,
@@ -140,6 +148,7 @@ class HostPool:
             self._drains,
             self._tracker,
             announcer,
+            counters,
         )
         self._expectsAnswer = False
         self.follow(wanted)
@@ -585,16 +594,21 @@ class HostPool:
         """
         Take back the claim of a lease; L{Lease.release} calls this.
         """
-        host = lease.host
+        host, outcome = lease.host, lease.outcome
+        now = self.seconds()
         if host.trial is lease:
-            self._tracker.decided(lease, self.seconds())
+            self._tracker.decided(lease, now)
         if self._expectsAnswer:
-            self._tracker.ended(lease, self.seconds())
+            self._tracker.ended(lease, now)
+        if outcome is _DONE:
+            self._durations.observe(now - lease.since)
+        elif outcome is not None:
+            self.counters.ended(outcome, now - lease.since)
         host.active -= 1
         if not host.going:
             self._rotation.counted(host)
         elif not host.active:
-            self._members.ended(host, self.seconds())
+            self._members.ended(host, now)
         if self._waiting:
             self._queue.serve()
 
@@ -631,6 +645,9 @@ class HostPool:
         now = self.seconds()
         deadline = min(now + settings.queueTimeout, latest)
         waiting = self._queue.add(dial, deadline)
+        counters = self.counters
+        counters.queued += 1
+        counters.mostQueued = max(counters.mostQueued, len(self._waiting))
         self._wake(deadline)
         return waiting
 

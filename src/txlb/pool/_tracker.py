@@ -13,6 +13,7 @@ from txlb.pool._drains import Drains
 from txlb.pool._events import EventKind, changed
 from txlb.pool._failure import Failure, FailureKind
 from txlb.pool._health import CheckResult, HealthEvent, HealthState
+from txlb.pool._histogram import Histogram
 from txlb.pool._host import Host
 from txlb.pool._lease import Lease
 from txlb.pool._outcome import Outcome
@@ -60,6 +61,7 @@ class HealthTracker:
         announcer: Announcer,
         settle: Callable[[float], object],
         wake: Callable[[float], object],
+        connectTimes: Histogram,
     ) -> None:
         self._settings = settings
         self._hosts = hosts
@@ -70,6 +72,7 @@ class HealthTracker:
         self._announcer = announcer
         self._settle = settle
         self._wake = wake
+        self._connectTimes = connectTimes
 
     # Connections
 
@@ -80,6 +83,7 @@ class HealthTracker:
         host = lease.host
         host.counters.connections += 1
         took = host.connectTime = now - lease.since
+        self._connectTimes.observe(took)
         self._succeeded(host, now)
         if self._rotation.wantsTimes:
             self._rotation.connected(host, took)
@@ -272,7 +276,9 @@ class HealthTracker:
         """
         Apply the result of a check. See L{txlb.pool.HostPool.reportCheck}.
         """
+        host.counters.checks += 1
         if not result.passed:
+            host.counters.checkFailures += 1
             # Checks use the address of the next client, so that they find the one
             # address of a name that works, as clients do.
             host.preferNextAddress()
@@ -341,6 +347,7 @@ class HealthTracker:
 
     def _wentOut(self, host: Host, reason: str, now: float) -> None:
         settings = self._settings()
+        host.counters.downs += 1
         host.wentOut(now)
         host.damper.fell(settings.flapHold if host.health.damped else 0.0, now)
         host.passive.hold(host.damper.heldUntil)
