@@ -23,7 +23,7 @@ from tests.integration.support import (
     waitUntil,
 )
 from tests.wire.hellos import extension, hello, message, records
-from txlb.wire import MAX_CLIENT_HELLO, MAX_PROXY_HEADER, encodeProxyV1
+from txlb.wire import MAX_CLIENT_HELLO, MAX_PROXY_HEADER, Alert, encodeProxyV1
 from txlb.wire._proxy import SIGNATURE
 
 CONFIG = """
@@ -150,10 +150,11 @@ class AttackTests(IntegrationTestCase):
             lambda: HEADER + b"GET / HTTP/1.0\r\n\r\n",
             lambda: HEADER + hello("b.example"),
         )
+        answers = {b"", *(each.record for each in Alert)}
         for number in range(10 * MANY):
             with connect(self.port) as client, contextlib.suppress(ConnectionError):
                 client.sendall(kinds[number % len(kinds)]())
                 client.shutdown(socket.SHUT_WR)
-                self.assertEqual(readAll(client), b"")
+                self.assertIn(readAll(client), answers)
         waitUntil(partial(self.few, program, descriptors + 10))
         self.goodClient()

@@ -28,6 +28,7 @@ from tests.integration.support import (
 )
 from tests.integration.test_proxy_header_in import certificate
 from tests.wire.hellos import hello
+from txlb.wire import Alert
 
 SERVICE = """
   <service name="{name}" relay="{relay}">
@@ -137,13 +138,17 @@ class ServerNameTests(NamesCase):
         self.assertEqual(self.subject("a.example"), "a.example")
         self.assertIsNone(self.subject("b.example"))
         self.assertIsNone(self.subject(None))
-        for sent in (b"GET / HTTP/1.0\r\n\r\n", b"", b"\x16\x03\x01\0\0", hello()[:20]):
+        unexpected, unrecognized = Alert.UNEXPECTED_MESSAGE, Alert.UNRECOGNIZED_NAME
+        for sent, answer in (
+            (b"GET / HTTP/1.0\r\n\r\n", b""),
+            (b"", b""),
+            (b"\x16\x03\x01\0\0", unexpected.record),
+            (hello()[:20], b""),
+            (hello("b.example"), unrecognized.record),
+        ):
             with connect(self.port) as client:
                 client.sendall(sent)
-                try:
-                    self.assertEqual(readAll(client), b"")
-                except ConnectionResetError:
-                    pass
+                self.assertEqual(readAll(client), answer)
         program.waitFor("it asks for b.example")
 
     def test_ALPN(self) -> None:

@@ -232,6 +232,26 @@ class PrefaceTests(FrontendCase):
         self.assertEqual((event["kind"], event["detail"]), ("preface", "it asks"))
         self.assertEqual(self.relay.started, [])
 
+    def test_answer(self) -> None:
+        """
+        A client that is rejected is told why, if the preface or the entrance has an answer.
+        """
+
+        class Telling(MarkPreface):
+            def feed(self, data: bytes) -> object:
+                answer = super().feed(data)
+                return Reject("it asks", b"alert") if isinstance(answer, Reject) else answer
+
+        frontend = self.frontend(Telling)
+        self.entry.router = lambda _: Reject("no service has that", b"alert")
+        for sent in (b"!", b"?"):
+            client = self.come(frontend)
+            client.sendall(sent)
+            self.reactor.readable()
+            self.assertEqual(client.recv(100), b"alert")
+            self.assertClosed(client)
+        self.assertEqual(self.counters.refused[RefusalKind.PREFACE], 2)
+
     def test_tooLate(self) -> None:
         """
         A client that says nothing has three seconds here.

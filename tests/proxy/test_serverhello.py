@@ -72,8 +72,11 @@ class ServerHelloTests(SynchronousTestCase):
         self.assertEqual(self.refused(b"\x00garbage").alert, b"\x15\x03\x01\x00\x02\x02\x0a")
 
     def test_malformed(self) -> None:
+        """
+        The alert is the one of the fault.
+        """
         refused = self.refused(b"\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00")
-        self.assertEqual(refused.alert, b"\x15\x03\x01\x00\x02\x02\x32")
+        self.assertEqual(refused.alert, b"\x15\x03\x01\x00\x02\x02\x0a")
 
 
 class FoundTests(SynchronousTestCase):

@@ -23,8 +23,10 @@ from txlb.model import HostTLS, Listener, ListenTLS, ProxyGroup
 from txlb.pool import GaveUpReason, Outcome
 from txlb.proxy import ClientConnection
 from txlb.proxy._headers import headerFor
+from txlb.proxy._truncations import Truncations
 from txlb.testing._stage import RelayStage, openSockets
 from txlb.testing._streams import LOOK, FarHost, Stream, until
+from txlb.tls import reasonOf
 from txlb.wire import ProxyHeaderReader, TLSFacts
 
 _made: list[Authority] = []
@@ -275,6 +277,54 @@ class OtherTests:
         far.sock.send(b"!" * 64, socket.MSG_OOB)
         await near.expectReset()
         await self.over(Outcome.CLIENT_RESET if self.tlsIn else Outcome.HOST_RESET)
+
+    async def test_brokenRecord(self: Any) -> None:
+        """
+        A peer that breaks TLS gets an alert, and the other end a reset.
+        """
+        client, server = await self.connected(self.host())
+        far, near = (client, server) if self.tlsIn else (server, client)
+        await far.writeAll(b"before")
+        await near.expect(b"before")
+        far.sock.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+        told: list[str] = []
+
+        def hears() -> bool:
+            far._receive()
+            try:
+                far.tls.recv(100)
+            except SSL.WantReadError:
+                pass
+            except SSL.Error as error:
+                told.append(reasonOf(error))
+            return bool(told) or far.wasReset
+
+        await until(self.reactor, hears, "the alert")
+        self.assertEqual([each.rpartition("alert ")[2] for each in told], ["bad record mac"])
+        await near.expectReset()
+        await self.over(Outcome.CLIENT_RESET if self.tlsIn else Outcome.HOST_RESET)
+
+    async def test_truncated(self: Any) -> None:
+        """
+        An end without close_notify is passed on as a reset, behind the bytes, and logged.
+        """
+        happened = self.patched(Truncations, "happened")
+        client, server = await self.connected(self.host())
+        far, near = (client, server) if self.tlsIn else (server, client)
+        await far.writeAll(b"before")
+        far.sock.shutdown(socket.SHUT_WR)
+        await near.expectReset()
+        self.assertEqual(bytes(near.received), b"before")
+        await self.over(Outcome.CLIENT_RESET if self.tlsIn else Outcome.HOST_RESET)
+        happened.assert_called_once_with("client" if self.tlsIn else "host")
+
+    def patched(self: Any, of: type, name: str) -> Any:
+        """
+        @return: what stands for a method during this test.
+        """
+        patching = patch.object(of, name)
+        self.addCleanup(patching.stop)
+        return patching.start()
 
     async def test_descriptorsWithData(self: Any) -> None:
         """

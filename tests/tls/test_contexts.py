@@ -72,6 +72,35 @@ class ServerTests(ContextTests):
             error = self.assertRaises(SSL.Error, shake, clientOf(versions=TLS12), serverOf(context))
             self.assertEqual(reasonOf(error), "unsupported protocol")
 
+    def test_ciphers(self) -> None:
+        """
+        The preferred cipher of the server is used, but ChaCha20 with a client that prefers that.
+        """
+        chacha, small, large = "CHACHA20-POLY1305", "AES128-GCM", "AES256-GCM"
+        suites = {
+            chacha: "TLS_CHACHA20_POLY1305_SHA256",
+            small: "TLS_AES_128_GCM_SHA256",
+            large: "TLS_AES_256_GCM_SHA384",
+        }
+        names = {chacha: chacha, small: f"{small}-SHA256", large: f"{large}-SHA384"}
+        for first, wanted in ((large, small), (small, small), (chacha, chacha)):
+            order = [first, *(each for each in suites if each != first)]
+            if first != chacha:
+                order = [*(each for each in order if each != chacha), chacha]
+
+            def prepare(context: SSL.Context, order: list[str] = order) -> None:
+                ciphers = ":".join(f"ECDHE-ECDSA-{names[each]}" for each in order)
+                context.set_cipher_list(ciphers.encode("ascii"))
+                context.set_tls13_ciphersuites(
+                    ":".join(suites[each] for each in order).encode("ascii")
+                )
+
+            for versions in (TLS12, TLS13):
+                client = clientOf(versions=versions, prepare=prepare)
+                shake(client, serverOf(self.context()))
+                agreed = client.get_cipher_name() or ""
+                self.assertIn(wanted.replace("-", ""), agreed.replace("-", "").replace("_", ""))
+
     def test_chain(self) -> None:
         """
         A client gets the chain, with each kind of key.
@@ -199,11 +228,18 @@ class ServerTests(ContextTests):
 
     def test_wrongFiles(self) -> None:
         """
-        A fault of a file names the setting and the file.
+        A fault of a file names the setting and the file. A pipe is not waited for.
         """
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
         broken = put(self.folder, "broken.pem", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----")
         for settings, message in (
-            ({"clientCA": "none.pem"}, "clientCA is none.pem, which can't be read; it is a PEM"),
+            (
+                {"clientCA": "none.pem"},
+                "clientCA is none.pem: No such file or directory; it is a PEM",
+            ),
+            ({"clientCA": pipe}, f"clientCA is {pipe}: it is no file; it is a PEM"),
+            ({"clientCA": self.ca, "crl": pipe}, f"crl is {pipe}: it is no file"),
             ({"clientCA": broken}, f"clientCA is {broken}; it is a PEM file"),
             ({"clientCA": self.ca, "crl": "none.pem"}, "crl is none.pem: No such file"),
             ({"clientCA": self.ca, "crl": broken}, f"crl is {broken}, which can't be read"),
@@ -222,7 +258,7 @@ class ClientTests(ContextTests):
         pem, key = self.authority.certify(["a.example"])
         two = put(self.folder, "two.pem", pem, key, *self.authority.certify(["b.example"]))
         for settings, message in (
-            (HostTLS(ca="none.pem"), "ca is none.pem, which can't be read"),
+            (HostTLS(ca="none.pem"), "ca is none.pem: No such file or directory"),
             (HostTLS(clientCertificate="none.pem"), "clientCertificate is none.pem: No such"),
             (HostTLS(clientCertificate=two), f"clientCertificate is {two}, in which there are 2"),
         ):
@@ -259,6 +295,16 @@ class KeylogTests(ContextTests):
             self.assertIn("SERVER_HANDSHAKE_TRAFFIC_SECRET", file.read())
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         self.assertTrue(warnOfKeylog())
+
+    def test_fails(self) -> None:
+        """
+        A file that can't be written, or a pipe without a reader, costs no session.
+        """
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        for path in (self.folder, pipe):
+            self.patch(os, "environ", {"SSLKEYLOGFILE": path})
+            shake(clientOf(), serverOf(self.context()))
 
     def test_none(self) -> None:
         self.patch(os, "environ", {})

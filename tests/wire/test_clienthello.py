@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.wire.hellos import extension, hello, message, protocols, records, serverName
 from txlb.wire import (
     MAX_CLIENT_HELLO,
+    Alert,
     ClientHello,
     ClientHelloError,
     ClientHelloReader,
@@ -27,9 +28,13 @@ def read(data: bytes) -> ClientHello | None:
 
 
 class ClientHelloTests(SynchronousTestCase):
-    def wrong(self, data: bytes, message: str) -> None:
-        error = self.assertRaises(ClientHelloError, read, data)
+    def wrong(self, data: bytes, message: str) -> Alert:
+        """
+        @return: the alert that the client gets.
+        """
+        error: ClientHelloError = self.assertRaises(ClientHelloError, read, data)
         self.assertIn(message, str(error))
+        return error.alert
 
     def test_OpenSSL(self) -> None:
         """
@@ -112,8 +117,16 @@ class ClientHelloTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """
-        Each is refused as soon as that is certain, with the reason.
+        Each is refused as soon as that is certain, with the reason and its alert.
         """
+        others = {
+            "no ClientHello": Alert.UNEXPECTED_MESSAGE,
+            "a record of 0 bytes": Alert.UNEXPECTED_MESSAGE,
+            "a record of 16385 bytes": Alert.RECORD_OVERFLOW,
+            "another record": Alert.UNEXPECTED_MESSAGE,
+            "65540 bytes": Alert.ILLEGAL_PARAMETER,
+            "stands twice": Alert.ILLEGAL_PARAMETER,
+        }
         good = message(serverName("a.example"))
         for data, text in (
             (records(b"\x02" + good[1:]), "no ClientHello"),
@@ -131,7 +144,9 @@ class ClientHelloTests(SynchronousTestCase):
             (records(message(extension(43, b"\2\3"))), "the versions"),
             (records(message(extension(43, b"\1\3"))), "the versions"),
         ):
-            self.wrong(data, text)
+            alert = self.wrong(data, text)
+            self.assertIs(alert, others.get(text, Alert.DECODE_ERROR), text)
+        self.assertEqual(Alert.DECODE_ERROR.record, b"\x15\x03\x01\x00\x02\x02\x32")
 
     def test_bounds(self) -> None:
         """

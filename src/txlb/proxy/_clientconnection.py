@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 from txlb.connecting import hostOf
@@ -129,6 +130,14 @@ class ClientConnection:
         The bytes that were read behind the preface. They belong to the host.
         """
         return b"" if self.found is None else self.found.leftover
+
+    def say(self, data: bytes) -> None:
+        """
+        Send some bytes to a client of a socket that is closed next. They fit into its buffer, as
+        nothing was sent before.
+        """
+        with suppress(OSError):
+            os.write(self.fd, data)
 
     def close(self) -> None:
         """

@@ -12,7 +12,7 @@ from txlb.model import Listener, Routes
 from txlb.pool import Networks
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._destination import Destination
-from txlb.wire import ConnectionPreface, HeaderRule, Reject
+from txlb.wire import Alert, ConnectionPreface, HeaderRule, Reject
 
 #: The reason for closing a client that no service wants.
 NO_TLS = "it speaks no TLS, and no service here takes it"
@@ -81,4 +81,5 @@ class Entrance:
             return name
         asked = found.serverName or "no server name"
         offered = f" and offers {', '.join(found.alpn[:5])}" if found.alpn else ""
-        return Reject(f"it asks for {asked}{offered}, and no service here has that")
+        reason = f"it asks for {asked}{offered}, and no service here has that"
+        return Reject(reason, b"" if found.hello is None else Alert.UNRECOGNIZED_NAME.record)

@@ -334,7 +334,7 @@ class Frontend:
             del self._readers[reader]
             sock.detach()
             if isinstance(answer, Reject):
-                self._leaves(client, entry, answer.reason)
+                self._leaves(client, entry, answer)
             else:
                 client.found = answer
                 self._send(client, entry)
@@ -351,7 +351,7 @@ class Frontend:
         """
         found = self._destinationOf(client, entry)
         if isinstance(found, Reject):
-            self._leaves(client, entry, found.reason)
+            self._leaves(client, entry, found)
             return
         frontend, pool = found
         if entry.isShared:
@@ -520,7 +520,7 @@ class Frontend:
         self._counters.active -= 1
         self._connectionLimit.remove()
 
-    def _leaves(self, client: ClientConnection, entry: Entry, detail: str) -> None:
+    def _leaves(self, client: ClientConnection, entry: Entry, rejected: Reject) -> None:
         """
         Refuse a client for its preface.
         """
@@ -528,7 +528,9 @@ class Frontend:
             self._connectionLimit.remove()
         else:
             self._left()
-        self._refuse(client, RefusalKind.PREFACE, detail)
+        if rejected.answer:
+            client.say(rejected.answer)
+        self._refuse(client, RefusalKind.PREFACE, rejected.reason)
 
     def _refuse(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
         client.close()

@@ -13,6 +13,7 @@ from OpenSSL.crypto import X509
 from txlb.proxy._tlstransport import HandshakeRefused
 from txlb.tls import ServerContext, ServerContexts, wasResumed
 from txlb.wire import (
+    Alert,
     ClientHello,
     ClientHelloError,
     ClientHelloReader,
@@ -20,12 +21,6 @@ from txlb.wire import (
     NoTLSError,
     TLSFacts,
 )
-
-#: The record of a fatal alert (RFC 8446, section 6): its number follows.
-_ALERT = b"\x15\x03\x01\x00\x02\x02"
-
-#: The numbers of alerts.
-_UNEXPECTED_MESSAGE, _DECODE_ERROR, _UNRECOGNIZED_NAME = 10, 50, 112
 
 #: What begins a request of HTTP, which people send to the port of HTTPS now and then.
 _METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ")
@@ -74,17 +69,19 @@ class ServerHello:
         try:
             hello = self._reader.feed(data)
         except NoTLSError:
-            answer = _PLAIN_HTTP if self.data.startswith(_METHODS) else _alert(_UNEXPECTED_MESSAGE)
+            answer = (
+                _PLAIN_HTTP if self.data.startswith(_METHODS) else Alert.UNEXPECTED_MESSAGE.record
+            )
             raise HandshakeRefused("it speaks no TLS", answer) from None
         except ClientHelloError as error:
-            raise HandshakeRefused(str(error), _alert(_DECODE_ERROR)) from None
+            raise HandshakeRefused(str(error), error.alert.record) from None
         if hello is None:
             return None
         self._hello = hello
         self.chosen = self._contexts.choose(hello.serverName)
         if self.chosen is None:
             raise HandshakeRefused(
-                f"there is no certificate for {hello.serverName}", _alert(_UNRECOGNIZED_NAME)
+                f"there is no certificate for {hello.serverName}", Alert.UNRECOGNIZED_NAME.record
             )
         return self.chosen
 
@@ -135,7 +132,3 @@ def _commonNameOf(certificate: X509) -> str | None:
         return None
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if names else None
-
-
-def _alert(number: int) -> bytes:
-    return _ALERT + bytes((number,))

@@ -160,7 +160,8 @@ class TLSTransport:
         # Whether we have sent close_notify.
         self._finished = False
         self._lowerLost: Failure | None = None
-        self._closed = False
+        # Whether it is closed, or about to be; whether it is because TLS has failed.
+        self._closed = self._broken = False
         # Whether a thread does a step; what that has given.
         self._underWay = False
         self._outcome: Outcome | None = None
@@ -316,9 +317,14 @@ class TLSTransport:
                     self._fed = False
                     self._ended = True
                 except SSL.Error:
-                    # An alert, or bytes that were changed on their way.
+                    # An alert, or bytes that were changed on their way. The peer gets an alert
+                    # too, which a reset would take away.
                     self._flush()
-                    self.transport.abortConnection()
+                    if self.waiting:
+                        self.transport.abortConnection()
+                    else:
+                        self._closed = self._broken = True
+                        self.transport.loseConnection()
                     return
                 else:
                     self._protocol.dataReceived(data)
@@ -379,7 +385,7 @@ class TLSTransport:
             self._paused = False
             self._pump()
         self._closed = True
-        self._protocol.connectionLost(reason)
+        self._protocol.connectionLost(_aborted if self._broken else reason)
 
     # The side of the protocol
 

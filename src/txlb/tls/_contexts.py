@@ -12,6 +12,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from cryptography import x509
@@ -24,13 +25,16 @@ from txlb.errors import CertificateError
 from txlb.model import HostTLS, ListenTLS
 from txlb.tls._certificate import Certificate
 from txlb.tls._profiles import PROFILES, Profile
-from txlb.tls._read import readCertificates
+from txlb.tls._read import needFile, readCertificates
 
 #: The variable of the environment that names a file for the secrets of all sessions, as curl
 #: and browsers know it. With them, anything that has recorded a connection can read it.
 KEYLOG = "SSLKEYLOGFILE"
 
 _VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
+
+#: SSL_OP_PRIORITIZE_CHACHA of OpenSSL, for which pyOpenSSL has no name.
+_PRIORITIZE_CHACHA = 1 << 21
 
 #: The certificates that the other end may show, one above the other.
 _DEPTH = 10
@@ -50,6 +54,9 @@ def serverContext(settings: ListenTLS, certificates: Sequence[Certificate]) -> S
     context = _newContext(SSL.TLS_SERVER_METHOD, profile, settings.minVersion)
     for certificate in certificates:
         _use(context, certificate)
+    # The cheapest cipher that both have, but ChaCha20 for a client that prefers it, as one without
+    # instructions for AES does.
+    context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | _PRIORITIZE_CHACHA)
     # Sessions of this context alone: see above.
     context.set_session_id(secrets.token_bytes(16))
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
@@ -171,16 +178,18 @@ def _load(context: SSL.Context, path: str, setting: str) -> None:
     """
     Trust the authorities of a file, whether they have signed themselves or not.
     """
+    kind = "it is a PEM file of the certificates of the authorities"
     try:
+        needFile(path)
         context.load_verify_locations(path)
         store = context.get_cert_store()
         if store is not None:
             store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
+    except OSError as error:
+        raise CertificateError(f"{setting} is {path}: {error.strerror}; {kind}") from None
     except SSL.Error:
         why = "" if os.access(path, os.R_OK) else ", which can't be read"
-        raise CertificateError(
-            f"{setting} is {path}{why}; it is a PEM file of the certificates of the authorities"
-        ) from None
+        raise CertificateError(f"{setting} is {path}{why}; {kind}") from None
 
 
 def _askClients(context: SSL.Context, settings: ListenTLS, authorities: str) -> None:
@@ -206,6 +215,7 @@ def _revoked(path: str) -> list[x509.CertificateRevocationList]:
     """
     end = b"-----END X509 CRL-----"
     try:
+        needFile(path)
         with open(path, "rb") as file:
             data = file.read()
         found = [x509.load_pem_x509_crl(each + end) for each in data.split(end)[:-1]]
@@ -222,11 +232,16 @@ def _revoked(path: str) -> list[x509.CertificateRevocationList]:
 
 def _keep(path: str, line: bytes) -> None:
     """
-    Write the secrets of a session to the file that the environment names.
+    Write the secrets of a session to the file that the environment names. If that fails the
+    session goes on, as the file is for debugging. A pipe is not waited for.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "ab") as file:
-        file.write(line + b"\n")
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    with suppress(OSError):
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            os.write(descriptor, line + b"\n")
+        finally:
+            os.close(descriptor)
 
 
 def warnOfKeylog() -> bool:

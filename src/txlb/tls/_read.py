@@ -44,6 +44,8 @@ LONGEST_CHAIN = 10
 #: The permissions by which any user of the machine reads or writes a file.
 OTHERS = stat.S_IRWXO
 
+_NO_FILE = "it is no file"
+
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----\r?\n.*?-----END \1-----", re.DOTALL)
 
 
@@ -207,6 +209,16 @@ def _readFile(path: str, scope: _Scope, found: ReadCertificates) -> None:
     scope.keys += [(path, key) for key in keys]
 
 
+def needFile(path: str) -> None:
+    """
+    Make sure that a path is that of a file. Opening a pipe would wait for a writer.
+
+    @raise OSError: it is something else, or there is nothing.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(0, _NO_FILE)
+
+
 def _contentOf(path: str) -> tuple[bytes, int]:
     """
     Read a file.
@@ -219,7 +231,7 @@ def _contentOf(path: str) -> tuple[bytes, int]:
     with open(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(0, "it is no file")
+            raise OSError(0, _NO_FILE)
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise OSError(0, f"it has more than {MOST_BYTES >> 20} MiB")

@@ -19,6 +19,7 @@ from txlb.wire._agent import (
 from txlb.wire._amp import REMEDIES, BoxError, BoxReader, encodeBox
 from txlb.wire._clienthello import (
     MAX_CLIENT_HELLO,
+    Alert,
     ClientHello,
     ClientHelloError,
     ClientHelloReader,
@@ -78,6 +79,7 @@ __all__ = [
     "AgentReader",
     "AgentReply",
     "AgentState",
+    "Alert",
     "Back",
     "BoxError",
     "BoxReader",

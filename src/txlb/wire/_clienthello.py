@@ -9,6 +9,7 @@ one, whose name is that of the server that the client lets us know.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 #: Bytes of a ClientHello at most. Those of browsers have 2000 at most, with keys for times
 #: after quantum computers. HAProxy, nginx and Envoy have the same bound.
@@ -25,10 +26,39 @@ _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN, _VERSIONS, _PSK, _ECH = 0, 16, 43, 41, 0xFE0D
 
 
+#: The record of a fatal alert (RFC 8446, section 6): its number follows.
+_ALERT = b"\x15\x03\x01\x00\x02\x02"
+
+
+class Alert(IntEnum):
+    """
+    The alerts of TLS (RFC 8446, section 6) that are sent without a TLS object.
+    """
+
+    UNEXPECTED_MESSAGE = 10
+    RECORD_OVERFLOW = 22
+    ILLEGAL_PARAMETER = 47
+    DECODE_ERROR = 50
+    UNRECOGNIZED_NAME = 112
+
+    @property
+    def record(self) -> bytes:
+        """
+        The alert as it is sent to a client whose ClientHello is refused.
+        """
+        return _ALERT + bytes((self,))
+
+
 class ClientHelloError(Exception):
     """
     The bytes begin like a ClientHello, and are none. The text says why.
+
+    @ivar alert: what a client is told.
     """
+
+    def __init__(self, reason: str, alert: Alert = Alert.DECODE_ERROR) -> None:
+        self.alert = alert
+        super().__init__(reason)
 
 
 class NoTLSError(Exception):
@@ -95,13 +125,16 @@ class ClientHelloReader:
             if not body:
                 continue
             if body[0] != _CLIENT_HELLO:
-                raise ClientHelloError("its first message is no ClientHello")
+                raise ClientHelloError(
+                    "its first message is no ClientHello", Alert.UNEXPECTED_MESSAGE
+                )
             if len(body) < 4:
                 continue
             size = 4 + int.from_bytes(body[1:4], "big")
             if size > MAX_CLIENT_HELLO:
                 raise ClientHelloError(
-                    f"its ClientHello has {size} bytes; {MAX_CLIENT_HELLO} is the most"
+                    f"its ClientHello has {size} bytes; {MAX_CLIENT_HELLO} is the most",
+                    Alert.ILLEGAL_PARAMETER,
                 )
             if len(body) >= size:
                 return parseClientHello(bytes(body[4:size]))
@@ -125,10 +158,14 @@ class ClientHelloReader:
         if len(have) - at < 5:
             return False
         if have[at] != _HANDSHAKE or have[at + 1] != 3:
-            raise ClientHelloError("another record stands within its ClientHello")
+            raise ClientHelloError(
+                "another record stands within its ClientHello", Alert.UNEXPECTED_MESSAGE
+            )
         self._left = int.from_bytes(have[at + 3 : at + 5], "big")
         if not 0 < self._left <= _MAX_RECORD:
-            raise ClientHelloError(f"it has a record of {self._left} bytes")
+            # Section 5.1: no message is in a record of none.
+            alert = Alert.RECORD_OVERFLOW if self._left else Alert.UNEXPECTED_MESSAGE
+            raise ClientHelloError(f"it has a record of {self._left} bytes", alert)
         self._at += 5
         return True
 
@@ -158,7 +195,9 @@ def parseClientHello(body: bytes) -> ClientHello:
         if at + length > end:
             raise ClientHelloError("an extension is longer than its ClientHello")
         if kind in found:
-            raise ClientHelloError(f"the extension {kind} stands twice in it")
+            raise ClientHelloError(
+                f"the extension {kind} stands twice in it", Alert.ILLEGAL_PARAMETER
+            )
         found[kind] = body[at : at + length]
         at += length
     ech = found.get(_ECH)

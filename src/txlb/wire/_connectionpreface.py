@@ -112,7 +112,7 @@ class ConnectionPreface:
         except NoTLSError:
             return self._withoutTLS("it speaks no TLS")
         except ClientHelloError as error:
-            return Reject(str(error))
+            return Reject(str(error), error.alert.record)
         return NeedMore() if hello is None else self._done(bytes(reader.data), hello)
 
     def _withoutTLS(self, reason: str) -> Done | Reject:

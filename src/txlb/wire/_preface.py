@@ -59,6 +59,8 @@ class Reject:
     The verdict that the client must be closed.
 
     @ivar reason: what is wrong with its bytes.
+    @ivar answer: bytes to send before that, such as an alert of TLS.
     """
 
     reason: str
+    answer: bytes = b""

@@ -402,6 +402,8 @@ class Connection:
 
     def _resetBoth(self) -> None:
         for end in (self._client, self._host):
+            if end.saidWhy:
+                continue
             # A UNIX socket accepts the option too, and does not use it.
             end.socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 

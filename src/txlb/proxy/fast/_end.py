@@ -122,9 +122,12 @@ class End:
     @ivar bulk: whether its bytes go through a pipe.
     @ivar burst: bytes that have gone through pipes since it began to send much.
     @ivar batched: whether it is read only when much has come; see C{ReadBatching}.
+    @ivar saidWhy: whether it was sent an alert of TLS, after which it is closed and not reset.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
     @ivar pipe: the pipe that holds C{piped} bytes of this end; L{None} for none.
     """
+
+    saidWhy = False
 
     __slots__ = (
         "_sock",

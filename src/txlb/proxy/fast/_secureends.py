@@ -230,7 +230,7 @@ class TLSEnd(PlainEnd):
     @param over: is called when it is closed in good order; L{None} for nothing.
     """
 
-    __slots__ = ("_answered", "_broken", "_clean", "_fed", "_over", "parts")
+    __slots__ = ("_answered", "_broken", "_clean", "_fed", "_over", "parts", "saidWhy")
 
     countsWire = False
 
@@ -249,9 +249,17 @@ class TLSEnd(PlainEnd):
         # Whether ciphertext that has come is not decrypted yet; whether close_notify has come;
         # whether TLS has failed behind bytes that were given.
         self._fed = True
-        self._clean = self._broken = False
+        self._clean = self._broken = self.saidWhy = False
         # Before the first answer there may be tickets, which go with it.
         self._answered = not isClient
+
+    def failed(self, error: Exception) -> None:
+        if self._broken and self.unsent is None:
+            # OpenSSL has an alert for the peer, which a reset would take away.
+            with contextlib.suppress(OSError):
+                self._drain()
+                self.saidWhy = True
+        super().failed(error)
 
     def early(self, event: int) -> None:
         """
