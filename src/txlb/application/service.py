@@ -198,6 +198,22 @@ class LoadBalancedService(MultiService):
         if self._engine is not None:
             self._engine.heartbeat.maxChecks = most
 
+    @property
+    def connections(self) -> int:
+        """
+        The number of connections, those of runs that are being stopped included.
+        """
+        return sum(each.connectionLimit.active for each in self._engines())
+
+    @property
+    def connectionLimit(self) -> int | None:
+        """
+        The most connections at once that the limit of descriptors allows; L{None} if the
+        balancer does not run.
+        """
+        engine = self._engine
+        return None if engine is None or not engine.started else engine.connectionLimit.capacity
+
     # Listeners
 
     def getProxyNames(self) -> list[str]:
