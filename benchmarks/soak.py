@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.peers import FAST, PORTABLE, Field, Running, peerNamed
 from benchmarks.programs import ProgramError
-from benchmarks.traffic import REQUEST, WRITE, Events, TrafficError, askFor, connect
+from benchmarks.traffic import REQUEST, WRITE, Events, Pace, TrafficError, askFor, connect
 
 #: Clients at a time.
 AT_ONCE = 64
@@ -70,14 +70,18 @@ class Crowd:
     """
     Clients that connect and go; when one has gone the next one comes.
 
+    @param rate: how many come in a second; L{None} for as many as can. Those that would be more
+        than L{AT_ONCE} at a time don't come.
     @ivar came: how many there were.
     @ivar failed: how many did not get what they waited for.
     @ivar refused: how many of them were refused.
     """
 
-    def __init__(self, events: Events, address: tuple[str, int]) -> None:
+    def __init__(self, events: Events, address: tuple[str, int], rate: float | None = None) -> None:
         self.events = events
         self.address = address
+        self._rate = rate
+        self._pace: Pace | None = None
         self.came = 0
         self.failed = 0
         self.refused = 0
@@ -102,6 +106,10 @@ class Crowd:
         Let them come from now on.
         """
         self._open = True
+        if self._rate is not None:
+            self._pace = Pace(self._rate, self._comeIfRoom)
+            self.events.paces.append(self._pace)
+            return
         for _ in range(AT_ONCE):
             self._come()
 
@@ -112,7 +120,16 @@ class Crowd:
         @raise TrafficError: it does not go.
         """
         self._open = False
+        if self._pace is not None:
+            self.events.paces.remove(self._pace)
+            self._pace = None
         self.events.runUntil(lambda: not self._present, "the last client to go")
+
+    def _comeIfRoom(self) -> bool:
+        if self._present >= AT_ONCE:
+            return False
+        self._come()
+        return True
 
     def _come(self) -> None:
         self._present += 1
@@ -124,7 +141,7 @@ class Crowd:
         One has gone.
         """
         self._present -= 1
-        if self._open:
+        if self._open and self._pace is None:
             self._come()
 
 

@@ -205,15 +205,18 @@ def told(crowd: Crowd) -> str:
     )
 
 
-def soak(events: Events, cloned: Cloned, seconds: float, seed: int) -> list[str]:
+def soak(
+    events: Events, cloned: Cloned, seconds: float, seed: int, rate: float | None = None
+) -> list[str]:
     """
     Do it.
 
+    @param rate: the clients that come in a second; L{None} for as many as can.
     @return: what is wrong afterwards.
     """
     until(events, lambda: cloned.log.managers, "the start", LOOK)
     until(events, cloned.complete, "the start of all processes", LOOK)
-    crowd = Crowd(events, cloned.address)
+    crowd = Crowd(events, cloned.address, rate)
     crowd.run(min(WARM_UP, seconds))
     before = atRest(events, cloned)
     actor = Soak(events, cloned, random.Random(seed))
@@ -250,6 +253,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--seconds", type=float, default=3600.0, help="(%(default)g)")
     parser.add_argument("--seed", type=int, default=None, help="that of another run")
+    parser.add_argument("--rate", type=float, default=None, help="clients a second")
     options = parser.parse_args(arguments)
     machine.raiseDescriptorLimit()
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
@@ -259,7 +263,7 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="txlb-soak") as folder:
             cloned = Cloned(Path(folder), CLONES)
             try:
-                trouble = soak(events, cloned, options.seconds, seed)
+                trouble = soak(events, cloned, options.seconds, seed, options.rate)
                 text = cloned.program.log.read_text(encoding="utf-8", errors="replace")
                 trouble += [line for line in text.splitlines() if "Traceback" in line]
             finally:

@@ -17,6 +17,7 @@ from benchmarks.traffic._exchange import (
     askFor,
     bulkHead,
 )
+from benchmarks.traffic._pace import Pace
 from benchmarks.traffic._trouble import TrafficError, Trouble
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Done",
     "Events",
     "Exchange",
+    "Pace",
     "RequestClient",
     "TrafficError",
     "Trouble",

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from benchmarks.traffic._pace import Pace
 from benchmarks.traffic._trouble import TrafficError, Trouble
 
 READ = select.EPOLLIN
@@ -20,6 +21,9 @@ PATIENCE = 30.0
 #: Seconds between two looks at the clock while nothing happens.
 TICK = 0.02
 
+#: Seconds between two looks at what is due, if something happens at a steady rate.
+PACE_TICK = 0.001
+
 Handler = Callable[[int], object]
 
 
@@ -29,12 +33,14 @@ class Events:
     no state of its own.
 
     @ivar trouble: the errors, for all users of these events.
+    @ivar paces: what happens at a steady rate.
     """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self.trouble = Trouble()
+        self.paces: list[Pace] = []
 
     def watch(self, sock: socket.socket, handler: Handler, events: int = READ) -> None:
         """
@@ -72,6 +78,10 @@ class Events:
         @param patience: seconds to wait for anything.
         """
         handlers = self._handlers
+        if self.paces:
+            patience = min(patience, PACE_TICK)
+            for pace in tuple(self.paces):
+                pace.look()
         for fd, event in self._epoll.poll(patience, 256):
             handler = handlers.get(fd)
             # One that was closed by another of this batch has none any more.
