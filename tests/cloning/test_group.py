@@ -16,6 +16,7 @@ from twisted.logger import formatEvent
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from tests.proxy.fakes import logOf
 from txlb.cloning import CloneGroup, CloningError, Role, _group
+from txlb.cloning._granter import Granter
 from txlb.cloning._group import STANDBY_FIRST
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
@@ -157,6 +158,7 @@ class ServingTests(ServingTestCase):
         self.reactor.turn(10)
         assert manager.manager is not None
         granter = manager.manager._granters[0]
+        assert isinstance(granter, Granter)
         # The manager reads nothing from here on.
         for link in manager.manager.records:
             self.reactor.removeReader(link)
@@ -186,6 +188,7 @@ class ServingTests(ServingTestCase):
 
         assert manager.manager is not None
         granter = manager.manager._granters[0]
+        assert isinstance(granter, Granter)
         with mock.patch.object(Link, "send", losing):
             self.answer(self.connect())
             self.until(lambda: bool(lost))
@@ -203,6 +206,7 @@ class ServingTests(ServingTestCase):
         self.reactor.turn(10)
         assert manager.manager is not None
         granter = manager.manager._granters[0]
+        assert isinstance(granter, Granter)
         granter._tellThatTheyWait()
         self.reactor.turn(5)
         self.reactor.removeReader(granter)
@@ -247,6 +251,7 @@ class ServingTests(ServingTestCase):
         manager = self.begin()
         assert manager.manager is not None
         granter = manager.manager._granters[0]
+        assert isinstance(granter, Granter)
         self.reactor.removeReader(granter)
         began = self.reactor.now
         client = self.connect()

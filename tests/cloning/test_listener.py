@@ -185,11 +185,12 @@ class ListenerTests(SynchronousTestCase):
         self.connect(listener)
         with mock.patch.object(socket, "socket") as fake:
             fake.accept.side_effect = None
-            sock, listener.sock = listener.sock, mock.Mock(wraps=listener.sock)
-            listener.sock.accept.side_effect = OSError(errno.EMFILE, "Too many open files")
+            sock: Any = listener._queue
+            listener._queue = queue = mock.Mock(wraps=sock)
+            queue.accept.side_effect = OSError(errno.EMFILE, "Too many open files")
             self.assertEqual(listener.accept(3), 0)
             self.assertEqual(listener.accept(3), 0)
-            listener.sock = sock
+            listener._queue = sock
         self.assertTrue(listener.isExhausted)
         self.assertNotIn(listener, self.reactor.getReaders())
         self.reactor.now += 0.2
@@ -202,14 +203,15 @@ class ListenerTests(SynchronousTestCase):
         """
         listener = self.listener()
         self.connect(listener)
-        sock, listener.sock = listener.sock, mock.Mock(wraps=listener.sock)
-        listener.sock.accept.side_effect = [
+        sock: Any = listener._queue
+        listener._queue = fake = mock.Mock(wraps=sock)
+        fake.accept.side_effect = [
             OSError(errno.ECONNABORTED, "gone"),
             sock.accept(),
             BlockingIOError(),
         ]
         listener.accept(2)
-        listener.sock = sock
+        listener._queue = sock
         self.assertEqual(len(listener.connections), 1)
 
     def test_eventOfAnother(self) -> None:

@@ -139,13 +139,13 @@ class ServingTests(PassingTestCase):
         """
         self.begin()
         listener = self.main._listeners[0]
-        sock, listener.sock = listener.sock, mock.Mock(wraps=listener.sock)
-        listener.sock.accept.side_effect = OSError(errno.EMFILE, "none left")
+        sock, listener._queue = listener._queue, mock.Mock(wraps=listener._queue)
+        listener._queue.accept.side_effect = OSError(errno.EMFILE, "none left")
         for each in self.groups[1:]:
             each.clone._watch.stop()  # type: ignore[union-attr]
         client = self.connect()
         self.reactor.turn(5)
-        listener.sock = sock
+        listener._queue = sock
         self.pass_(PAUSE / 2)
         self.assertFalse(self.has(client))
         self.pass_(PAUSE)

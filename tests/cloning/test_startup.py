@@ -5,13 +5,23 @@ Tests for L{txlb.cloning._startup}.
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 from typing import Any
+from unittest import mock
 
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.cloning import CloningError
-from txlb.cloning._startup import ExitStatus, isTwistd, startingUp
+from txlb.cloning._startup import (
+    ExitStatus,
+    OneLine,
+    errorLine,
+    isTwistd,
+    startingUp,
+    tellInOneLine,
+)
 
 #: Code that calls a function as the start of C{twistd} does.
 _STARTS = "def starts(call):\n    call()\n"
@@ -86,3 +96,65 @@ class ExitStatusTests(SynchronousTestCase):
         status.end()
         self.assertEqual(ends, [1])
         status.failed = False
+
+
+class OneLineTests(SynchronousTestCase):
+    def test_ends(self) -> None:
+        """
+        C{twistd} ends with the line and the exit status 1.
+        """
+        with self.assertRaises(SystemExit) as caught:
+            OneLine(traceback).print_exc(file=None)
+        self.assertEqual(caught.exception.code, "txlb: NoneType: None")
+
+    def test_other(self) -> None:
+        """
+        All else is the module's.
+        """
+        self.assertIs(OneLine(traceback).format_exc, traceback.format_exc)
+
+    def test_installed(self) -> None:
+        """
+        It stands there only while C{twistd} reads a C{.tac}.
+        """
+        app = mock.Mock(traceback=traceback)
+        with mock.patch.dict(sys.modules, {"twisted.application.app": app}):
+            tellInOneLine()
+            self.assertIs(app.traceback, traceback)
+            asTwistd(tellInOneLine)
+            first = app.traceback
+            self.assertIsInstance(first, OneLine)
+            asTwistd(tellInOneLine)
+            self.assertIs(app.traceback, first)
+
+    def lineOf(self, text: str, name: str = "app.tac") -> str:
+        """
+        Tell an error whose traceback begins in the C{.tac}.
+        """
+        try:
+            exec(compile(text, name, "exec"), {"CloningError": CloningError})
+        except Exception as problem:  # noqa: BLE001 - any
+            assert problem.__traceback__ is not None
+            return errorLine(problem.with_traceback(problem.__traceback__.tb_next))
+        raise AssertionError("it has no error")
+
+    def test_lines(self) -> None:
+        for text, expected in (
+            ("\n1 / 0", "app.tac, line 2: ZeroDivisionError: division by zero"),
+            ("raise CloningError('no.')", "app.tac, line 1: no"),
+            ("raise KeyError", "app.tac, line 1: KeyError"),
+            ("\nimport json\njson.loads('{')", "app.tac, line 3: JSONDecodeError: Expecting "),
+            ("raise ValueError('a\\n  b')", "app.tac, line 1: ValueError: a b"),
+            ("compile('(', 'shop.py', 'exec')", "app.tac, line 1: SyntaxError: "),
+        ):
+            self.assertIn(expected, self.lineOf(text))
+        self.assertRegex(self.lineOf("import json; json.loads('{')"), r"decoder\.py, line \d+\)$")
+
+    def test_noPlace(self) -> None:
+        """
+        An error that comes from no file of the application's.
+        """
+        self.assertEqual(errorLine(ValueError("no")), "ValueError: no")
+        wrong = errorLine(SyntaxError("no", ("shop.py", 3, 1, "")))
+        self.assertEqual(wrong, "SyntaxError: no (shop.py, line 3)")
+        self.assertEqual(errorLine(None), "NoneType: None")

@@ -117,6 +117,29 @@ class WrongSettingTests(StartTestCase):
                 line = self.refused(self.begin(self.service(endpoint)))
                 self.assertIn(expected, line)
 
+    def test_sharing(self) -> None:
+        """
+        A way of sharing that does not exist, and one that the endpoint can't have.
+        """
+        line = self.refused(self.begin(self.service(more=", sharing='no'")))
+        self.assertIn("sharing is 'no': give one of 'grants', 'queue', 'reuseport'", line)
+        path = self.shortFolder() / "socket"
+        wrong = self.service(f"unix:{path}", ", sharing='reuseport'")
+        self.assertIn("leave out sharing='reuseport'", self.refused(self.begin(wrong)))
+
+    def test_raises(self) -> None:
+        """
+        A C{.tac} that raises: the line is named, and the one where the error comes from.
+        """
+        self.assertIn(
+            f"app.tac, line {LINE}: ZeroDivisionError: division by zero",
+            self.refused(self.begin("1 / 0")),
+        )
+        line = self.refused(self.begin("root.putChild('', None)"))
+        self.assertRegex(line, rf"app.tac, line {LINE}: \w+: .* \(.*resource.py, line \d+\)$")
+        line = self.refused(self.begin("import json; json.loads('{')"))
+        self.assertIn(f"app.tac, line {LINE}: JSONDecodeError: ", line)
+
     def test_description(self) -> None:
         """
         The endpoint that any program of twistd's takes.
@@ -181,7 +204,9 @@ class RunningTests(StartTestCase):
         self.write("app.tac", TAC.format(last=self.service() + "\nraise ValueError('broken')"))
         os.kill(self.program.process.pid, signal.SIGHUP)
         found = self.program.waitFor("a clone of the new generation does not start: (.*);")
-        self.assertRegex(found[1], rf"exit status 1: .*app.tac, line {LINE + 1}: broken")
+        self.assertRegex(
+            found[1], rf"exit status 1: .*app.tac, line {LINE + 1}: ValueError: broken"
+        )
         self.assertNotIn("Traceback", self.program.output)
         self.serves()
 
@@ -205,6 +230,8 @@ class BrokenCloneTests(StartTestCase):
         last = self.service() + "\nif 'TXLB_CLONE' in os.environ: raise ValueError('broken')"
         program = self.begin(last)
         found = program.waitFor("clone0 ended soon after its start: (.*); it is started again")
-        self.assertRegex(found[1], rf"exit status 1: .*app.tac, line {LINE + 1}: broken")
+        self.assertRegex(
+            found[1], rf"exit status 1: .*app.tac, line {LINE + 1}: ValueError: broken"
+        )
         self.assertNotIn("Traceback", program.output)
         self.assertEqual(program.stop(), -signal.SIGTERM)

@@ -109,6 +109,7 @@ class ClonesService(Service):
             os.path.join(self._base(), tac),
             heir,
             "" if log is None else log.file,
+            "grants" if group.clones is None else group.clones.sharing,
         )
 
     # Sockets of clones that are there

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import IServiceCollection, MultiService, loadApplication
@@ -23,6 +24,7 @@ from txlb.cloning._reactor import SharedPort, SharingReactor
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, LateReactor, takeServices
 from txlb.cloning._settings import CloneSettings
+from txlb.cloning._sharing import Sharing, sharingNamed
 
 
 class AdoptingReactor(SharingReactor):
@@ -99,8 +101,9 @@ class BalancedClone(MultiService):
         self._late = LateReactor()
         self._group: CloneGroup | None = None
         self._settings = CloneSettings(told["processes"], told["graceTime"], standby=False)
-        self._listening = listenerSettings(
-            told["scheduler"], told["maxConnections"], told["admission"]
+        self._listening = replace(
+            listenerSettings(told["scheduler"], told["maxConnections"], told["admission"]),
+            sharing=sharingNamed(told.get("sharing", Sharing.GRANTS.value)),
         )
         collection: Any = IServiceCollection(application)
         self._count = takeServices(collection, self._late)

@@ -89,6 +89,9 @@ class Clone:
     ) -> None:
         self.identity = identity
         self.listeners = listeners
+        # The numbers of those on which the manager wants this process to accept nothing, as an
+        # administrator has taken it out. They have no grants.
+        self._taken: set[int] = set()
         self.draining = False
         self.serves = True
         self.started = False
@@ -104,6 +107,7 @@ class Clone:
         self._seconds = seconds
         self._link: Link | None = None
         self._used = [0] * len(listeners)
+        self._base = [0] * len(listeners)
         # What the manager was told last of each listener.
         self._told: list[Status | None] = [None] * len(listeners)
         # The semaphores of the listeners whose connections are passed, by their numbers.
@@ -156,8 +160,19 @@ class Clone:
         """
         if self.serves:
             self._isFree = free
-            for listener in self.listeners:
-                listener.acceptFreely(free and not self.draining and not self._rests(listener))
+            for number, listener in enumerate(self.listeners):
+                byItself = free or not (listener.isGranted or number in self._taken)
+                try:
+                    listener.acceptFreely(
+                        byItself and not self.draining and not self._rests(listener)
+                    )
+                except OSError as problem:
+                    self.whenRefused(
+                        f"{listener.name}: this process can't have an accept queue of its own: "
+                        f"{problem.strerror}; leave out sharing='reuseport', or give its user the "
+                        "right to listen there"
+                    )
+                    return
 
     def _rests(self, listener: SharedListener) -> bool:
         return self.kept.rests(listener.name, self.identity.name)
@@ -172,6 +187,8 @@ class Clone:
         self._link = link
         self.serves = not heir
         self._used = [0] * len(self.listeners)
+        # What it had accepted before it joined, where it accepts by itself.
+        self._base = [each.accepted for each in self.listeners]
         self._told = [None] * len(self.listeners)
         self._forgetQueues()
         link.start(self._received, self._lost)
@@ -195,6 +212,7 @@ class Clone:
         """
         self._deliberate = [False] * len(self.listeners)
         self._unserved = [-1] * len(self.listeners)
+        self._taken.clear()
         self._heard = self._seconds()
 
     def _lost(self) -> None:
@@ -272,6 +290,10 @@ class Clone:
     def _granted(self, grant: Grant) -> None:
         if grant.listener >= len(self.listeners):
             return
+        if not self.listeners[grant.listener].isGranted:
+            (self._taken.discard if grant.count else self._taken.add)(grant.listener)
+            self.serveFreely(self._isFree)
+            return
         self._deliberate[grant.listener] = not grant.count
         if not grant.count:
             return
@@ -308,7 +330,10 @@ class Clone:
         if link is None:
             return
         for number, listener in enumerate(self.listeners):
-            status = Status(number, self._used[number], len(listener.connections))
+            used = (
+                self._used[number] if listener.isGranted else listener.accepted - self._base[number]
+            )
+            status = Status(number, used, len(listener.connections))
             # A process without descriptors says nothing: its permits go to others.
             if status == self._told[number] or listener.isExhausted:
                 continue
@@ -327,6 +352,8 @@ class Clone:
             return
         isBelieved = now - self._heard < BELIEVED
         for number, listener in enumerate(self.listeners):
+            if not listener.isGranted:
+                continue
             queued = listener.queued
             if self._rests(listener) or (self._deliberate[number] and isBelieved):
                 continue

@@ -26,6 +26,8 @@ from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._settings import CloneSettings, processCount
 from txlb.cloning._sharedendpoint import listenOn
 from txlb.cloning._startup import isTwistd, startingUp
+from txlb.errors import ModelError
+from txlb.model import ProxyHost
 
 
 @implementer(IStreamServerEndpoint)
@@ -69,12 +71,15 @@ class CloneEndpoint:
         graceTime: str = "30",
         folder: str = "",
         standby: str = "yes",
+        hosts: str = "",
+        sharing: str = "grants",
     ) -> CloneEndpoint:
         """
         Make one from the arguments of C{clone:}: the number of clones, or C{auto}, and the
         description of the endpoint that they share. Further ones mean what they mean for
         L{CloningService}; the folder is C{run} and the first endpoint's description by
-        default, such as C{run/tcp-8080}.
+        default, such as C{run/tcp-8080}. C{hosts} are addresses, C{,} between them; each is
+        named by its address.
 
         @raise CloningError: a setting is wrong.
         @raise SystemExit: likewise, if C{twistd} starts the program.
@@ -86,7 +91,10 @@ class CloneEndpoint:
                 _boolean("standby", standby),
             )
             listening = listenerSettings(
-                scheduler, _number("maxConnections", maxConnections) if maxConnections else None
+                scheduler,
+                _number("maxConnections", maxConnections) if maxConnections else None,
+                hosts=_hosts(hosts),
+                sharing=sharing,
             )
         return cls(reactor, endpoint, settings, folder, listening)
 
@@ -145,6 +153,13 @@ class ClonePort:
 
     def getHost(self) -> Any:
         return self._port.getHost()
+
+
+def _hosts(words: str) -> list[ProxyHost]:
+    try:
+        return [ProxyHost.at(each, each) for each in words.split(",") if each]
+    except ModelError as problem:
+        raise CloningError(f"hosts is {words!r:.100}: {problem}") from None
 
 
 def _number(name: str, word: str, kind: Any = int) -> Any:

@@ -28,6 +28,7 @@ from txlb.cloning._manager import CloneManager
 from txlb.cloning._processrows import ProcessRow, processRows
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings, processCount
+from txlb.cloning._sharing import sharingNamed
 from txlb.cloning._spawner import Spawner, cloneCommand
 from txlb.manager import ProxyManager
 from txlb.model import CloneSet, ProxyGroup, ProxyService
@@ -62,6 +63,7 @@ class FleetPlace:
     @ivar service: the name of the service.
     @ivar group: the name of its group.
     @ivar tac: the absolute path of the application.
+    @ivar sharing: how they share the connections, the word of the setting.
     @ivar heir: whether clones start the balancer anew if it dies; one group of a balancer is
         enough for that.
     @ivar log: the log file of the balancer; empty if clones write to its standard output.
@@ -73,6 +75,7 @@ class FleetPlace:
     tac: str
     heir: bool = False
     log: str = ""
+    sharing: str = "grants"
 
     def beside(self, number: int) -> FleetPlace:
         """
@@ -153,7 +156,8 @@ class Fleet:
         return CloneSettings(processCount(clones.processes), clones.graceTime, standby=False)
 
     def _listening(self) -> ListenerSettings:
-        return ListenerSettings(self._group, self._service, self._clones().maxConnections)
+        sharing = sharingNamed(self.place.sharing)
+        return ListenerSettings(self._group, self._service, self._clones().maxConnections, sharing)
 
     def _told(self) -> Told:
         service = self._service
@@ -164,6 +168,7 @@ class Fleet:
                 "graceTime": self._settings.graceTime,
                 "scheduler": self._group.scheduler,
                 "maxConnections": self._clones().maxConnections,
+                "sharing": self.place.sharing,
                 "admission": {name: getattr(service, name) for name in ADMISSION},
             },
         )

@@ -17,7 +17,8 @@ from txlb.cloning._listener import SharedListener
 from txlb.cloning._passing import PassedClient, Passing
 from txlb.cloning._permits import PermitEvent
 from txlb.cloning._record import Account, Record
-from txlb.pool import CheckResult, HostPool, Lease, Outcome
+from txlb.cloning._served import ServedBy
+from txlb.pool import HostPool, Lease, Outcome
 from txlb.schedulers import Key
 from txlb.wire import MAX_GRANT, Grant, Status
 
@@ -90,7 +91,8 @@ class Granter:
         self.outstanding = 0
         self._reactor = reactor
         self._seconds = seconds
-        self._records: dict[str, Record] = {}
+        self._served = ServedBy(number, pool)
+        self._records = self._served.records
         self._lateCall: Any = None
         self._again: Any = None
         self._epoll = select.epoll()
@@ -151,39 +153,27 @@ class Granter:
 
         @param active: connections that it has already.
         """
-        self._records[record.name] = record
-        account = record.accounts[self.number]
-        account.leases.extend(self.pool.adopt(record.name, active))
-        # A clone on a busy CPU is late now and then. It is not held down for that, as all of
-        # them might be, and clients would wait.
-        self.pool.watch(record.name, rise=1, fall=1, damped=False)
-        self.pool.reportCheck(record.name, CheckResult(True, "it has joined", 0.0))
+        self._served.add(record, active)
         self.dispatch()
 
     def remove(self, record: Record, outcome: Outcome) -> None:
         """
         Grant nothing to a clone any more, which is gone.
         """
-        if self._records.get(record.name) is not record:
+        if not self._served.has(record):
             return
-        del self._records[record.name]
         account = record.accounts[self.number]
         self.outstanding -= account.unused
         if self.passing is not None:
             self.passing.forget(account)
-        while account.leases:
-            account.leases.pop().release(outcome)
-        self.pool.reportCheck(record.name, CheckResult(False, "it has ended", 0.0))
+        self._served.remove(record, outcome)
         self.dispatch()
 
     def letGo(self, record: Record) -> None:
         """
         Count what a clone has no longer, as this process grants nothing more.
         """
-        self._records.pop(record.name, None)
-        account = record.accounts[self.number]
-        while account.leases:
-            account.leases.pop().release(Outcome.DONE)
+        self._served.letGo(record)
 
     def reported(self, record: Record, status: Status) -> None:
         """
@@ -200,13 +190,13 @@ class Granter:
         if account.late:
             if used == account.sent:
                 account.happened(PermitEvent.GOES_ON)
-                self.pool.reportCheck(record.name, CheckResult(True, GOES_ON, 0.0))
+                self._served.check(record, True, GOES_ON)
         else:
             self.outstanding -= used - account.used
             if used == account.sent:
                 account.happened(PermitEvent.USED)
         account.used = used
-        self._settle(record, account, status.active)
+        self._served.settle(record, status.active + account.unused)
         self.dispatch()
 
     def cameBack(self, record: Record, number: int) -> None:
@@ -233,16 +223,8 @@ class Granter:
         account = record.accounts[self.number] if record.name in self._records else None
         if account is not None and account.late and account.used == account.sent:
             account.happened(PermitEvent.GOES_ON)
-            self.pool.reportCheck(record.name, CheckResult(True, GOES_ON, 0.0))
+            self._served.check(record, True, GOES_ON)
             self.dispatch()
-
-    def _settle(self, record: Record, account: Account, active: int) -> None:
-        wanted = active + account.unused
-        surplus = len(account.leases) - wanted
-        if surplus < 0:
-            account.leases.extend(self.pool.adopt(record.name, -surplus))
-        for _ in range(surplus):
-            account.leases.pop().release(Outcome.DONE)
 
     # Granting
 
@@ -388,7 +370,7 @@ class Granter:
         # Its socket's buffer is full: it hangs, or it is about to be lost.
         for _ in range(count):
             account.leases.pop().release(Outcome.NOT_CONNECTED)
-        self.pool.reportCheck(record.name, CheckResult(False, READS_NOTHING, 0.0))
+        self._served.check(record, False, READS_NOTHING)
         account.happened(PermitEvent.UNREAD)
         self.outstanding -= account.sent - account.used
 
@@ -432,7 +414,7 @@ class Granter:
             unused = self.passing.takeBack(account)
         for _ in range(min(unused, len(account.leases))):
             account.leases.pop().release(Outcome.NOT_CONNECTED)
-        self.pool.reportCheck(record.name, CheckResult(False, detail, LATE))
+        self._served.check(record, False, detail, LATE)
 
     def stop(self) -> None:
         """

@@ -17,10 +17,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.cloning._listenersettings import ListenerSettings
+from txlb.cloning._sharing import Sharing, whyNoGrants
 from txlb.process import EXHAUSTED, listens
 
 #: Connections that are accepted in one turn of the reactor, if no manager counts them.
 BATCH = 32
+
+#: Connections that may wait in a queue. The system's limit may be lower (net.core.somaxconn).
+BACKLOG = 4096
 
 #: Where tcpi_unacked stands in the kernel's C{struct tcp_info}: of a listening socket it is
 #: the number of connections that wait to be accepted (linux/net/ipv4/tcp.c, tcp_get_info).
@@ -72,6 +76,10 @@ class SharedListener:
     @param factory: makes a protocol for each connection.
     @param reactor: watches the connections.
     @param settings: how its connections come to the clones.
+    @ivar sharing: how the clones share the connections. It is not what the settings say if the
+        manager can't grant them.
+    @ivar whyNoGrants: why it can't; empty if it can.
+    @ivar accepted: the connections that this process has accepted or was passed so far.
     @ivar connections: those that this process has accepted and that have not ended.
     @ivar admits: tells whether a client that this process has accepted is admitted, by its
         address as C{accept} gives it.
@@ -89,6 +97,10 @@ class SharedListener:
         settings: ListenerSettings | None = None,
     ) -> None:
         self.settings = ListenerSettings.of() if settings is None else settings
+        self.whyNoGrants = whyNoGrants()
+        self.sharing = self.settings.sharing
+        if self.sharing is Sharing.GRANTS and self.whyNoGrants:
+            self.sharing = Sharing.QUEUE
         self.name = name
         self.sock = sock
         self.factory = factory
@@ -96,7 +108,9 @@ class SharedListener:
         self.changed: Any = _nothing
         self.admits: Callable[[Any], bool] = _all
         self._reactor = reactor
-        self._number = 0
+        self.accepted = 0
+        # Where this process accepts: it has a queue of its own if each clone has one.
+        self._queue: socket.socket | None = None if self.hasOwnQueue else sock
         self._free = False
         self._serving = False
         self._pause: Any = None
@@ -130,6 +144,21 @@ class SharedListener:
         return self._countsQueue
 
     @property
+    def isGranted(self) -> bool:
+        """
+        Whether a manager grants the connections. If not, clones accept by themselves.
+        """
+        return self.sharing is Sharing.GRANTS
+
+    @property
+    def hasOwnQueue(self) -> bool:
+        """
+        Whether each clone has an accept queue of its own. C{sock} does not listen then: it keeps
+        the address, so that all processes get the same one.
+        """
+        return self.sharing is Sharing.REUSEPORT
+
+    @property
     def queued(self) -> int:
         """
         The connections that wait to be accepted. If the system does not tell how many there
@@ -150,12 +179,35 @@ class SharedListener:
     def acceptFreely(self, free: bool) -> None:
         """
         Accept all connections that come, or only what L{accept} allows.
+
+        @raise OSError: this process has a queue of its own, and can't make it.
         """
         self._free = free
         if free and self._serving:
+            if self._queue is None:
+                self._queue = sameAddress(self.sock)
+            self._acceptIfRoom()
+        else:
+            self._reactor.removeReader(self)
+            if self.hasOwnQueue:
+                self._closeQueue()
+
+    def _acceptIfRoom(self) -> None:
+        if self.isGranted or self.room:
             self._reactor.addReader(self)
         else:
             self._reactor.removeReader(self)
+
+    def _closeQueue(self) -> None:
+        """
+        Leave the clients that come to the queues of other clones. Those that wait are served: the
+        system has told them that they are connected.
+        """
+        if self._queue is not None:
+            while self.room and self.accept(1):
+                pass
+            self._queue.close()
+            self._queue = None
 
     def accept(self, count: int) -> int:
         """
@@ -181,9 +233,10 @@ class SharedListener:
         @return: its socket and the address of its client; L{None} if there is none, or this
             process has no descriptors left.
         """
-        while self._pause is None:
+        queue = self._queue
+        while self._pause is None and queue is not None:
             try:
-                found: tuple[socket.socket, Any] = self.sock.accept()
+                found: tuple[socket.socket, Any] = queue.accept()
             except BlockingIOError:
                 return None
             except OSError as problem:
@@ -217,8 +270,8 @@ class SharedListener:
         if protocol is None:
             sock.close()
             return
-        self._number += 1
-        transport = self._transport(sock, protocol, peer, self, self._number, self._reactor)
+        self.accepted += 1
+        transport = self._transport(sock, protocol, peer, self, self.accepted, self._reactor)
         self.connections.add(transport)
         self.changed()
         try:
@@ -268,10 +321,12 @@ class SharedListener:
         Count a connection no longer.
         """
         self.connections.discard(transport)
+        if self._free and not self.isGranted and self._pause is None:
+            self._acceptIfRoom()
         self.changed()
 
     def fileno(self) -> int:
-        return self.sock.fileno()
+        return -1 if self._queue is None else self._queue.fileno()
 
     def logPrefix(self) -> str:
         return "txlb.cloning"
@@ -280,8 +335,12 @@ class SharedListener:
         """
         Accept, without a manager.
         """
-        if self._free:
+        if self._free and self.isGranted:
             self.accept(BATCH)
+        elif self._free:
+            # One in a turn of the reactor: the other clones look at the queue as well.
+            self.accept(min(1, self.room))
+            self._acceptIfRoom()
 
     def doWrite(self) -> None:
         """
@@ -293,8 +352,8 @@ class SharedListener:
         Watch on, if the socket still listens: this is an event for the former owner of
         the descriptor.
         """
-        if self._free and listens(self.sock):
-            self._reactor.addReader(self)
+        if self._free and self._queue is not None and listens(self._queue):
+            self._acceptIfRoom()
 
     def stop(self) -> None:
         """
@@ -314,11 +373,44 @@ class SharedListener:
         already.
         """
         self.stop()
+        if self._queue is not None:
+            self._queue.close()
         self.sock.close()
 
 
 def _all(_peer: object) -> bool:
     return True
+
+
+def sameAddress(sock: socket.socket) -> socket.socket:
+    """
+    Listen where another socket is bound, with a queue of its own. Both have C{SO_REUSEPORT}.
+
+    @return: a socket that does not block.
+    @raise OSError: that can't be done; this process may lack the right to use a low port.
+    """
+    own = socket.socket(sock.family, socket.SOCK_STREAM)
+    try:
+        reusePort(own)
+        own.bind(sock.getsockname())
+        own.listen(BACKLOG)
+        own.setblocking(False)
+    except OSError:
+        own.close()
+        raise
+    return own
+
+
+def reusePort(sock: socket.socket) -> None:
+    """
+    Let other sockets have the address that a TCP socket is bound to next.
+
+    @raise OSError: the system can't do that.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 
 
 def queueLength(sock: socket.socket) -> int:

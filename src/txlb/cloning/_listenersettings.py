@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from txlb.cloning._rendezvous import CloningError
+from txlb.cloning._sharing import Sharing, sharingNamed
 from txlb.errors import ModelError
 from txlb.model import HostMapper, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Admission
@@ -26,11 +27,13 @@ class ListenerSettings:
     @ivar service: the clients that are admitted.
     @ivar maxConnections: the most that a clone has; L{None} for no limit. Clients wait in
         the accept queue.
+    @ivar sharing: how the clones share them.
     """
 
     group: ProxyGroup
     service: ProxyService
     maxConnections: int | None = None
+    sharing: Sharing = Sharing.GRANTS
 
     @classmethod
     def of(
@@ -38,12 +41,14 @@ class ListenerSettings:
         scheduler: str = "leastc",
         maxConnections: int | None = None,
         hosts: Iterable[HostMapper | ProxyHost] = (),
+        sharing: Sharing = Sharing.GRANTS,
         **admission: Any,
     ) -> ListenerSettings:
         """
         Make them from single settings.
 
         @param hosts: the hosts beside the clones. Of a mapper the host counts alone.
+        @param sharing: how the clones share the connections.
         @param admission: settings of a L{ProxyService} that tell which clients are admitted.
         @raise txlb.errors.ModelError: a setting breaks a rule.
         """
@@ -52,7 +57,7 @@ class ListenerSettings:
         service = ProxyService("clones", ["unix:clones"], [group], **admission)
         # The host that a clone is checks the limit.
         ProxyHost.at("clones", "unix:clone", maxConnections=maxConnections)
-        return cls(group, service, maxConnections)
+        return cls(group, service, maxConnections, sharing)
 
     def groupNamed(self, name: str, enabled: bool) -> ProxyGroup:
         """
@@ -80,6 +85,9 @@ class ListenerSettings:
         return whyPassed(self.service, self.group)
 
 
+#: The policy that chooses a clone if a program names none.
+DEFAULT_SCHEDULER = "leastc"
+
 #: The names that clones get.
 _NAME_OF_CLONE = re.compile("clone[0-9]+")
 
@@ -92,6 +100,7 @@ def listenerSettings(
     maxConnections: int | None = None,
     admission: Mapping[str, Any] = MappingProxyType({}),
     hosts: Sequence[HostMapper | ProxyHost] = (),
+    sharing: str = Sharing.GRANTS.value,
 ) -> ListenerSettings:
     """
     Make the settings that a program gives.
@@ -107,10 +116,33 @@ def listenerSettings(
         raise CloningError(f"hosts is {hosts!r:.100}; give a list of hosts")
     for each in hosts:
         _checkHost(each)
+    how = sharingNamed(sharing)
+    _checkSharing(how, scheduler, hosts)
     try:
-        return ListenerSettings.of(scheduler, maxConnections, hosts, **admission)
+        return ListenerSettings.of(scheduler, maxConnections, hosts, how, **admission)
     except ModelError as problem:
         raise CloningError(str(problem)) from None
+
+
+def _checkSharing(sharing: Sharing, scheduler: str, hosts: Sequence[object]) -> None:
+    """
+    Check that nothing is asked for that needs grants, if there are to be none.
+
+    @raise CloningError: there is something.
+    """
+    if sharing is Sharing.GRANTS:
+        return
+    word = sharing.value
+    if scheduler != DEFAULT_SCHEDULER:
+        raise CloningError(
+            f"sharing is {word!r}, so that no scheduler chooses a clone, and scheduler is "
+            f"{scheduler!r}: leave out one of them"
+        )
+    if hosts:
+        raise CloningError(
+            f"sharing is {word!r}, so that the clones get all connections, and there are hosts "
+            "beside them: leave out one of them"
+        )
 
 
 def _checkHost(host: object) -> None:

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.cloning._admitting import Admitting
+from txlb.cloning._counting import Counting
 from txlb.cloning._granter import Granter, TakeConnection
 from txlb.cloning._hosts import IHosts
 from txlb.cloning._identity import NOTHING_TOLD, Birth, Told
@@ -35,6 +36,7 @@ from txlb.cloning._record import Account, Record, Start, hostName
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._rolling import RollingRestart
 from txlb.cloning._settings import MOST_CLONES, CloneSettings
+from txlb.cloning._sharing import COSTS, Sharing
 from txlb.cloning._spawner import Spawner
 from txlb.errors import ChangeUnderWay, UnknownName
 from txlb.pool import Event, EventKind, Outcome
@@ -189,6 +191,8 @@ class CloneManager:
                 _passingOf(number, each, seconds),
                 take,
             )
+            if each.isGranted
+            else Counting(number, each, self._hosts.poolOf(number))
             for number, each in enumerate(listeners)
         ]
         self._beat = LoopingCall(self._heartbeat)
@@ -247,6 +251,7 @@ class CloneManager:
         for granter in self._granters:
             granter.start()
             _tellOfPassing(granter)
+            _tellOfSharing(granter.listener)
             _tellOfCounting(granter.listener)
         self._looked = self._seconds()
         self._standbyAfter = self._seconds() + CLONES_FIRST
@@ -880,7 +885,7 @@ def _say(event: Event, before: int) -> None:
 
 
 def _tellOfCounting(listener: SharedListener) -> None:
-    if not listener.countsQueue and listener.sock.family != socket.AF_UNIX:
+    if listener.isGranted and not listener.countsQueue and listener.sock.family != socket.AF_UNIX:
         _log.warn(
             "{name}: the system does not tell how many connections wait (TCP_INFO), so clones get "
             "one permit at a time, which is as even, and slower",
@@ -888,7 +893,27 @@ def _tellOfCounting(listener: SharedListener) -> None:
         )
 
 
-def _tellOfPassing(granter: Granter) -> None:
+def _tellOfSharing(listener: SharedListener) -> None:
+    if listener.isGranted:
+        return
+    sharing = listener.sharing
+    how = "the clones share the accept queue"
+    if sharing is Sharing.REUSEPORT:
+        how = "each clone has an accept queue of its own (SO_REUSEPORT)"
+    why = "as sharing is set so"
+    if listener.settings.sharing is Sharing.GRANTS:
+        why = f"as {listener.whyNoGrants}"
+    _log.warn(
+        "{name}: {how}, {why}; {cost}; the scheduler, weights and hosts beside the clones have "
+        "no effect",
+        name=listener.name,
+        how=how,
+        why=why,
+        cost=COSTS[sharing],
+    )
+
+
+def _tellOfPassing(granter: Granter | Counting) -> None:
     if granter.passing is not None:
         _log.info(
             "{name}: the manager accepts the connections and passes them to the clones, as "

@@ -17,17 +17,14 @@ from twisted.python.systemd import ListenFDs
 from zope.interface import implementer
 
 from txlb.cloning._group import CloneGroup
-from txlb.cloning._listener import SharedListener
+from txlb.cloning._listener import BACKLOG, SharedListener, reusePort
 from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._rendezvous import CloningError
+from txlb.cloning._sharing import Sharing
 from txlb.errors import AddressError, ListenError
 from txlb.model import UNIXAddress
 from txlb.process import listenUNIX, removeStaleSocket
 from txlb.wire import MAX_LISTENERS
-
-#: Connections that may wait to be accepted. The system's limit may be lower
-#: (net.core.somaxconn). Twisted's default of 50 is for one process that accepts at once.
-BACKLOG = 4096
 
 
 class SharingReactor:
@@ -48,6 +45,7 @@ class SharingReactor:
         self._reactor = reactor
         self._group = group
         self._settings = settings
+        self._reusesPort = settings is not None and settings.sharing is Sharing.REUSEPORT
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -66,7 +64,7 @@ class SharingReactor:
             name: Any = (interface, port)
             if family == socket.AF_INET6:
                 name = socket.getaddrinfo(interface, port, family, socket.SOCK_STREAM)[0][4]
-            return _listen(family, name, backlog, interface, port)
+            return _listen(family, name, backlog, interface, port, self._reusesPort)
 
         name = f"tcp-{interface}-{port}" if interface else f"tcp-{port}"
         return self._share(name, make, factory)
@@ -165,6 +163,11 @@ class SharingReactor:
     def _share(
         self, name: str, make: Any, factory: IProtocolFactory, own: bool = True
     ) -> SharedPort:
+        if self._reusesPort and not name.startswith("tcp-"):
+            raise CloningError(
+                f"{name} has one accept queue, so the clones can't have one each: leave out "
+                "sharing='reuseport', or give the endpoint of a TCP port"
+            )
         listener = self._group.share(name, make, factory, self._reactor, self._settings, own)
         self.count += 1
         return SharedPort(listener)
@@ -215,14 +218,21 @@ def _firstEnvironment() -> dict[str, str]:
     return {name: value for name, _, value in words}
 
 
-def _listen(family: int, name: Any, backlog: int, interface: str, port: Any) -> socket.socket:
+def _listen(
+    family: int, name: Any, backlog: int, interface: str, port: Any, reusesPort: bool
+) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(name)
-        sock.listen(max(backlog, BACKLOG))
+        if reusesPort:
+            reusePort(sock)
+            sock.bind(name)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(name)
+            # Twisted's backlog of 50 is for one process that accepts at once.
+            sock.listen(max(backlog, BACKLOG))
         sock.setblocking(False)
     except OSError as problem:
         sock.close()

@@ -53,6 +53,10 @@ class CloningService(Service):
     @param hosts: hosts beside the clones, each a L{txlb.model.ProxyHost} or a
         L{txlb.model.HostMapper}, of which the host counts alone. The manager relays their
         connections.
+    @param sharing: how the clones share the connections: C{"grants"}, the manager chooses a
+        clone for each; C{"queue"}, the quickest clone accepts; C{"reuseport"}, each clone has an
+        accept queue of its own, and the kernel chooses one. With the last two there is no
+        scheduler. Where grants can't be had it is C{"queue"}, and the log says so.
     @raise CloningError: a setting is wrong.
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
@@ -68,6 +72,7 @@ class CloningService(Service):
         folder: str | None = None,
         standby: bool = True,
         hosts: Sequence[HostMapper | ProxyHost] = (),
+        sharing: str = "grants",
         **admission: Any,
     ) -> None:
         self.endpoint = endpoint
@@ -75,7 +80,9 @@ class CloningService(Service):
         self.folder = folder
         with startingUp():
             self.settings = CloneSettings(processCount(processes), graceTime, standby)
-            self.listenerSettings = listenerSettings(scheduler, maxConnections, admission, hosts)
+            self.listenerSettings = listenerSettings(
+                scheduler, maxConnections, admission, hosts, sharing
+            )
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
         # What it listens with if a balancer has started this process.
@@ -130,6 +137,8 @@ def cloneApplication(
     graceTime: float = 30.0,
     folder: str | None = None,
     standby: bool = True,
+    hosts: Sequence[HostMapper | ProxyHost] = (),
+    sharing: str = "grants",
 ) -> None:
     """
     Clone an application that exists: everything that its services listen on is shared by
@@ -140,18 +149,28 @@ def cloneApplication(
 
     Call it after the services were added.
 
+    The parameters mean what they mean for L{CloningService}.
+
     @param application: as L{twisted.application.service.Application} makes it.
+    @param hosts: hosts beside the clones. The application listens once then, as each of them
+        serves one kind of client.
     @raise CloningError: there is nothing to clone, or a setting is wrong.
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
     with startingUp():
         settings = CloneSettings(processCount(processes), graceTime, standby)
-        service = _Cloning(application, settings, folder, listenerSettings(scheduler))
+        listening = listenerSettings(scheduler, hosts=hosts, sharing=sharing)
+        service = _Cloning(application, settings, folder, listening)
         service.take(IServiceCollection(application))
         if not service.count:
             raise CloningError(
                 "the application listens on nothing that can be cloned: add the services first, "
                 "TCPServer, SSLServer, UNIXServer or StreamServerEndpointService"
+            )
+        if hosts and service.count > 1:
+            raise CloningError(
+                f"the application listens {service.count} times, and hosts does not say whose "
+                "connections the hosts get: use a CloningService with hosts for that one"
             )
     # It is the first one, so that the others find it ready when they listen.
     service.setServiceParent(application)

@@ -9,7 +9,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import extract_tb
 from types import FrameType
+from typing import Any
 
 from twisted.internet.error import CannotListenError
 
@@ -66,6 +68,74 @@ def _place() -> str | None:
     return None
 
 
+class OneLine:
+    """
+    Stands for the module C{traceback} where C{twistd} uses it to print the error of a C{.tac}. It
+    prints one line instead, in the log of a daemon as well, and the exit status is 1. C{twistd}
+    has no other place where an application could say how its errors are told.
+
+    @param traceback: the module, which has all other functions.
+    """
+
+    def __init__(self, traceback: Any) -> None:
+        self._traceback = traceback
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._traceback, name)
+
+    def print_exc(self, *_args: object, **_named: object) -> None:
+        """
+        Print the error that is being handled.
+
+        @raise SystemExit: always. The message names the line of the C{.tac} and the error, and
+            the line where that was raised if it is another one.
+        """
+        problem = sys.exc_info()[1]
+        raise SystemExit(f"txlb: {errorLine(problem)}") from None
+
+
+def errorLine(problem: BaseException | None) -> str:
+    """
+    Tell an error of a C{.tac} in one line.
+    """
+    told = " ".join(str(problem).split()).rstrip(".")
+    if not isinstance(problem, TxlbError):
+        told = f"{type(problem).__name__}: {told}" if told else type(problem).__name__
+    found = [] if problem is None else extract_tb(problem.__traceback__)
+    places = [f"{each.filename}, line {each.lineno}" for each in found]
+    # The frames of twistd and Python come first.
+    names = [_moduleOf(each.filename) for each in found]
+    own = [place for place, name in zip(places, names, strict=True) if name == ""]
+    if not own:
+        return told
+    # A SyntaxError says itself where it is.
+    if places[-1] == own[0] or isinstance(problem, (TxlbError, SyntaxError)):
+        return f"{own[0]}: {told}"
+    return f"{own[0]}: {told} ({places[-1]})"
+
+
+def _moduleOf(path: str) -> str:
+    """
+    Name the package of Twisted, txlb or Python that a file is of; empty for the application's.
+    """
+    for package in ("twisted", "txlb"):
+        module: Any = sys.modules.get(package)
+        roots = [] if module is None else list(module.__path__)
+        if any(path.startswith(f"{root}{os.sep}") for root in roots):
+            return package
+    return "python" if path.startswith("<frozen ") else ""
+
+
+def tellInOneLine() -> None:
+    """
+    Let C{twistd} tell an error of the C{.tac} in one line, if it is reading one.
+    """
+    if isTwistd():
+        app: Any = sys.modules[_TWISTD]
+        if not isinstance(app.traceback, OneLine):
+            app.traceback = OneLine(app.traceback)
+
+
 class ExitStatus:
     """
     The exit status of this process after its reactor has stopped, which C{twistd} has no
@@ -92,3 +162,5 @@ class ExitStatus:
 
 #: One object for the process, because an exit status belongs to the process.
 exitStatus = ExitStatus()
+
+tellInOneLine()

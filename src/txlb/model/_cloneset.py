@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from txlb.errors import ModelError
 from txlb.model._checks import shown
-from txlb.model.kinds import DAY, Path, Seconds, Whole, WholeOr
+from txlb.model.kinds import DAY, Path, Seconds, Whole, WholeOr, Word
 from txlb.model.settings import checkSettings, setting, settingField
 
 #: The origin of hosts that are clones. Their manager adds and removes them.
@@ -54,6 +54,13 @@ class CloneSet:
         30.0,
         Seconds(0, DAY),
         "How long a process that ends gives its connections.",
+    )
+    sharing: str = settingField(
+        "grants",
+        Word(("grants", "queue")),
+        "How they share the connections: ``grants``, the balancer chooses one for each connection; "
+        "``queue``, the quickest one accepts, and the scheduler, weights and hosts beside them "
+        "have no effect.",
     )
 
     def __post_init__(self) -> None:
