@@ -16,7 +16,6 @@ from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.session import packRequest_pty_req, packRequest_window_change
 from twisted.conch.ssh.transport import MSG_NEWKEYS, SSHClientTransport
 from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthClient
-from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
@@ -25,7 +24,6 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from tests.admin.fakes import clockAndDeadlines, noNames
-from txlb.admin._administrator import Administrator
 from txlb.admin._agreed import Agreed
 from txlb.admin._channel import Surroundings
 from txlb.admin._ciphers import CIPHERS, MACS
@@ -33,10 +31,10 @@ from txlb.admin._factory import ManholeFactory
 from txlb.admin._newcomer import LOGINS
 from txlb.admin._order import STRICT_CLIENT
 from txlb.admin._packets import Packets
-from txlb.admin._passwords import PasswordChecks
 from txlb.admin._transport import ManholeTransport
-from txlb.admin._users import KeyChecker, PasswordChecker, Realm, Users
 from txlb.admin._work import RationedWork
+from txlb.admin.login import Logins, Users
+from txlb.admin.login._passwords import PasswordChecks
 
 PEER = IPv4Address("TCP", "192.0.2.1", 4321)
 
@@ -229,15 +227,15 @@ class Wire:
         # Who has acted, a line each.
         self.acting: list[str] = []
         surroundings = Surroundings(settings.pop("namespace", noNames), deadlines, self._acting)
-        portal = Portal(
-            Realm(users, lambda user: Administrator(user.name, user.access, surroundings)),
-            [PasswordChecker(users, checks, self.clock.seconds), KeyChecker(users)],
-        )
+        self.logins = Logins(users, seconds=self.clock.seconds, checks=checks)
+        self.logins.start(self.clock)
         self.key = Key(Ed25519PrivateKey.generate())
         # No time passes in work that is done here.
         work = RationedWork(deadlines, LOGINS, settings.pop("spent", lambda: 0.0))
         chance = Random(1)
-        self.factory = ManholeFactory(portal, self.key, self.clock, deadlines, work, chance)
+        self.factory = ManholeFactory(
+            self.logins, surroundings, self.key, self.clock, deadlines, work, chance
+        )
         self.factory.doStart()
 
     def _acting(self, who: str) -> contextlib.nullcontext[None]:

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txlb.admin._passwords import PasswordChecks
+from txlb.admin.login._passwords import PasswordChecks
 from txlb.deadlines import Deadlines
 from txlb.manager import ProxyManager
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
@@ -179,6 +179,7 @@ class FakeBalancer:
     manager: ProxyManager
     listeners: dict[str, FakeListener] = field(default_factory=dict)
     clones: FakeFleets = field(default_factory=FakeFleets)
+    logins: object = None
 
     def getProxyNames(self) -> list[str]:
         return list(self.listeners)

@@ -19,7 +19,7 @@ from tests.proxy.fakes import ReactorCase, takesIPv6
 from tests.proxy.reactors import BY_NUMBER
 from txlb.admin._acceptor import Acceptor
 from txlb.admin._newcomer import LOGINS
-from txlb.admin._users import Users
+from txlb.admin.login import Users
 from txlb.proxy import EXHAUSTED_PAUSE
 
 

@@ -20,7 +20,7 @@ from txlb.admin._administrator import MAX_SESSIONS
 from txlb.admin._channel import MAX_EARLY
 from txlb.admin._log import printable
 from txlb.admin._terminal import TerminalSession
-from txlb.admin._users import Users
+from txlb.admin.login import Users
 
 WHO = "anna@192.0.2.1:4321: "
 

@@ -26,6 +26,8 @@ from txlb.admin._commands import COMMANDS, FAMILIES, findCommand
 from txlb.admin._history import History
 from txlb.admin._rows import plain
 from txlb.admin._target import Target
+from txlb.admin.login import Login, Logins
+from txlb.admin.login._tries import PAIR_TRIES, TooManyTries
 from txlb.deadlines import Deadlines
 from txlb.errors import AccessDenied, ModelError, TxlbError, UnknownName
 from txlb.manager import ProxyManager
@@ -348,7 +350,8 @@ class DoTests(CommandCase):
         found = {
             access: [each.name for each in COMMANDS if each.access == access] for access in LEVELS
         }
-        self.assertEqual(found[READONLY], ["status", "explain", "events", "diff", "certificates"])
+        looks = ["status", "explain", "events", "diff", "certificates", "sessions"]
+        self.assertEqual(found[READONLY], looks)
         self.assertEqual(found[OPERATOR], ["drain", "maintenance", "ready", "setWeight"])
         for command in COMMANDS:
             # All that the others do is done for an operator, too.
@@ -437,6 +440,56 @@ class DoTests(CommandCase):
         self.assertIn("rest/test (leastc): no host is ready", group)
         for wrong in ("a:b", "a b", " "):
             self.assertRaises(ModelError, told, "named", wrong)
+
+
+class LoginTests(CommandCase):
+    """
+    The commands about sessions and wrong passwords.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.logins = Logins(seconds=self.clock.seconds)
+        self.target = replace(self.target, logins=self.logins)
+
+    def test_sessions(self) -> None:
+        ended: list[str] = []
+        login = Login("anna", "ldap", ("ops",), OPERATOR)
+        self.logins.sessions._allowed = lambda _: True
+        session = self.logins.sessions.open(login, "ssh", "192.0.2.1:7", ended.append)
+        self.clock.advance(65)
+        (row,) = self.do("sessions", READONLY)
+        self.assertEqual(
+            row["text"],
+            f"session {session.id} of anna, by ssh from 192.0.2.1:7: operator access from source "
+            "ldap, in for 65 s, idle for 65 s",
+        )
+        self.assertEqual((row["groups"], row["idle"]), (["ops"], 65.0))
+        self.assertRaises(UnknownName, self.do, "endSession", session="99")
+        self.assertEqual(ended, [])
+        (row,) = self.do("endSession", session=str(session.id))
+        self.assertEqual(row["id"], session.id)
+        self.assertEqual(ended, ["an administrator ends this session"])
+        self.assertEqual(self.do("sessions"), [])
+
+    def test_unlock(self) -> None:
+        tries = self.logins.tries
+        for _ in range(PAIR_TRIES):
+            tries.begin("2001:db8::/64", b"anna")
+        self.assertRaises(TooManyTries, tries.begin, "2001:db8::/64", b"anna")
+        (row,) = self.do("unlock", user="rita")
+        self.assertEqual(row["pairs"], 0)
+        self.assertRaises(ModelError, self.do, "unlock", address="here")
+        (row,) = self.do("unlock", user="anna", address="2001:db8::1")
+        self.assertIn("1 pair of user and address", row["text"])
+        tries.begin("2001:db8::/64", b"anna")
+        self.assertIn("0 pairs", self.do("unlock", address="unix")[0]["text"])
+        self.assertIn("0 pairs", self.do("unlock", address="192.0.2.1")[0]["text"])
+        self.assertIn("1 pair ", self.do("unlock")[0]["text"])
+
+    def test_noLogins(self) -> None:
+        self.target = replace(self.target, logins=None)
+        self.assertRaises(TxlbError, self.do, "sessions")
 
 
 class EventsTests(CommandCase):

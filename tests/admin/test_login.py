@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from twisted.conch.ssh import transport
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
+from twisted.cred.credentials import IUsernamePassword
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tests.admin.client import PEER, AbortableTransport, Auth, ClientTransport, Link, Wire
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
@@ -28,14 +30,15 @@ from txlb.admin._login import LOGIN_TIMEOUT, MAX_TRIES
 from txlb.admin._newcomer import LOGINS, MAX_EARLY_MESSAGES
 from txlb.admin._order import MAX_MEANWHILE, MSG_KEX_INIT
 from txlb.admin._packets import MAX_PACKET_BEFORE_LOGIN, Packets
-from txlb.admin._passwords import PasswordChecks
 from txlb.admin._startups import EARLY_OF_ONE, MOST_OF_ONE, SILENCE
 from txlb.admin._transport import (
     CLOSE_TIMEOUT,
     GOODBYE_TIMEOUT,
     ManholeTransport,
 )
-from txlb.admin._users import SIGNATURE_ALGORITHMS, Users
+from txlb.admin.login import ILoginSource, SourceUnavailable, Users
+from txlb.admin.login._passwords import PasswordChecks
+from txlb.admin.login._signatures import SIGNATURE_ALGORITHMS
 from txlb.deadlines import Deadlines
 
 PASSWORD = b"\0" + NS(b"secret")
@@ -75,6 +78,76 @@ class LoginTestCase(SynchronousTestCase):
 
     def pass_(self, seconds: float) -> None:
         self.wire.clock.pump([0.5] * int(seconds * 2))
+
+
+class SessionsTests(LoginTestCase):
+    """
+    The register of sessions, and the end of those whose access is taken away.
+    """
+
+    def test_registered(self) -> None:
+        link = self.connect()
+        link.login()
+        (session,) = self.wire.logins.sessions
+        self.assertEqual((session.door, session.login.name), ("ssh", "anna"))
+        self.assertEqual(session.address, "192.0.2.1:4321")
+        self.pass_(3)
+        self.assertEqual(session.idle, 3)
+        link.open()
+        self.assertEqual(session.idle, 0)
+        link.lose()
+        self.assertEqual(list(self.wire.logins.sessions), [])
+
+    def test_takenAway(self) -> None:
+        link = self.connect()
+        link.login()
+        channel = link.open()
+        link.request(channel, b"shell")
+        self.wire.logins.setUsers([AdminUser("anna", access="operator")])
+        link.pump()
+        self.assertIn(b"the access of this user was taken away", channel.errors)
+        self.assertTrue(channel.over)
+        self.pass_(GOODBYE_TIMEOUT)
+        link.pump()
+        self.assertTrue(link.serverEnd.disconnecting)
+        self.assertEqual(list(self.wire.logins.sessions), [])
+
+    def test_nothingIsDecided(self) -> None:
+        """
+        A person whose login could not be decided is told so, as a banner.
+        """
+
+        @implementer(ILoginSource)
+        class Dead:
+            label = "ldap"
+            asksNext = False
+            recheck = 0.0
+            credentialInterfaces = (IUsernamePassword,)
+
+            def requestAvatarId(self, credentials: object) -> Deferred[Any]:
+                raise SourceUnavailable("no server answers")
+
+            def again(self, login: object) -> Deferred[Any]:
+                raise SourceUnavailable("no server answers")
+
+            def close(self) -> None:
+                """
+                There is nothing to close.
+                """
+
+        self.wire.logins._order.sources = (Dead(),)
+        link = self.connect()
+        auth = link.auth()
+        banners: list[bytes] = []
+        auth.ssh_USERAUTH_BANNER = banners.append  # type: ignore[attr-defined]
+        auth.protocolMessages = {**auth.protocolMessages, 53: "MSG_USERAUTH_BANNER"}
+        auth.request(b"password", PASSWORD)
+        link.pump()
+        self.pass_(2)
+        link.pump()
+        self.assertEqual(auth.failures, 1)
+        self.assertIn(b"a login server does not answer", banners[0])
+        self.assertIn("ldap: no server answers", self.tell()[-1])
 
 
 class NegotiationTests(LoginTestCase):

@@ -193,16 +193,16 @@ class LifeTests(ServiceTestCase):
         """
         service = self.make()
         service.setUsers([AdminUser("early")])
-        self.assertEqual([user.name for user in service._users], ["early"])
+        self.assertEqual([user.name for user in service.logins.users], ["early"])
         self.start(service)
         running = service._running
         assert running is not None
         slow = argon2.PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash("x")
         service.setUsers([AdminUser("slow", slow)])
-        self.assertEqual(running._checks._model, slow)
-        self.assertEqual([user.name for user in service._users], ["slow"])
+        self.assertEqual(service.logins._checks._model, slow)
+        self.assertEqual([user.name for user in service.logins.users], ["slow"])
         self.assertRaises(DuplicateName, service.setUsers, [USERS[0], USERS[0]])
-        self.assertEqual([user.name for user in service._users], ["slow"])
+        self.assertEqual([user.name for user in service.logins.users], ["slow"])
 
     def test_startWithoutPrivilegedStart(self) -> None:
         service = self.make()
@@ -320,7 +320,8 @@ class SessionTests(ServiceTestCase):
         self.reactor.runFromThread()
         self.assertIsNotNone(server.user)
         # Else a process that was not stopped as it should could not end.
-        self.assertEqual([thread.daemon for thread in service._running._pool.threads], [True])
+        assert service.logins._pool is not None
+        self.assertEqual([thread.daemon for thread in service.logins._pool.threads], [True])
         link.pump()
         return link
 

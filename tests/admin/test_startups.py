@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._startups} and L{txlb.admin._source}.
+Tests for L{txlb.admin._startups} and L{txlb.admin.login._clientsource}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.admin._source import LOCAL, peerName, sourceOf
 from txlb.admin._startups import (
     AGE,
     EARLY,
@@ -21,6 +20,7 @@ from txlb.admin._startups import (
     SILENCE,
     Startups,
 )
+from txlb.admin.login._clientsource import LOCAL, peerName, sourceOf
 
 LO = socket.if_nametoindex("lo")
 

@@ -326,6 +326,21 @@ class MadeTests(BalancerTests):
         self.assertEqual(self.exits("certs", "reload", "x", "--max-age", "soon"), 2)
         self.assertIn("maxAge: 'soon' is not a number of seconds", self.err.getvalue())
 
+    def test_aWordAlone(self) -> None:
+        """
+        The first of two words may be a command of its own.
+        """
+        self.open(lambda _: {"_answer": "1", "rows": '[{"text": "x"}]', "more": "False"})
+        self.assertEqual(self.run_("sessions"), (0, "x\n", ""))
+
+    def test_itsSecondWord(self) -> None:
+        door = self.open(lambda _: {"_answer": "1", "rows": "[]", "more": "False"})
+        self.run_("sessions", "end", "7")
+        self.assertEqual(door.asked[0]["_command"], "EndSession")
+        self.assertEqual(door.asked[0]["session"], "7")
+        self.assertEqual(self.exits("sessions", "--help"), 0)
+        self.assertIn("    end ", self.out.getvalue())
+
     def test_refusedOfTwoWords(self) -> None:
         """
         An error names both words.

@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from txlb.admin._access import FULL, OPERATOR, READONLY, Caller
     from txlb.admin._command import AdminCommand
     from txlb.admin._commands import COMMANDS, findCommand
-    from txlb.admin._passwords import hashPassword, isOldHash, newPassword
     from txlb.admin._service import DEFAULT_LISTEN, ManholeService, manholeService
     from txlb.admin._state import stateDirectory
     from txlb.admin._status import statusTable
     from txlb.admin._target import Target
     from txlb.admin.control import ControlService, controlService
+    from txlb.admin.login import (
+        ILogin,
+        Login,
+        Logins,
+        PasswordTry,
+        Session,
+        Sessions,
+        loginsOf,
+    )
+    from txlb.admin.login._passwords import hashPassword, isOldHash, newPassword
     from txlb.config import AdminUser
 
 __all__ = [
@@ -32,12 +41,19 @@ __all__ = [
     "AdminUser",
     "Caller",
     "ControlService",
+    "ILogin",
+    "Login",
+    "Logins",
     "ManholeService",
+    "PasswordTry",
+    "Session",
+    "Sessions",
     "Target",
     "controlService",
     "findCommand",
     "hashPassword",
     "isOldHash",
+    "loginsOf",
     "manholeService",
     "newPassword",
     "stateDirectory",
@@ -48,7 +64,16 @@ _MODULES = {
     "txlb.admin._access": ("FULL", "OPERATOR", "READONLY", "Caller"),
     "txlb.admin._command": ("AdminCommand",),
     "txlb.admin._commands": ("COMMANDS", "findCommand"),
-    "txlb.admin._passwords": ("hashPassword", "isOldHash", "newPassword"),
+    "txlb.admin.login": (
+        "ILogin",
+        "Login",
+        "Logins",
+        "PasswordTry",
+        "Session",
+        "Sessions",
+        "loginsOf",
+    ),
+    "txlb.admin.login._passwords": ("hashPassword", "isOldHash", "newPassword"),
     "txlb.admin._service": ("DEFAULT_LISTEN", "ManholeService", "manholeService"),
     "txlb.admin._state": ("stateDirectory",),
     "txlb.admin._status": ("statusTable",),

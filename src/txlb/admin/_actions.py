@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txlb.admin._target import Target
+    from txlb.admin.login import Logins
     from txlb.application._clones import Rolled
     from txlb.application._drift import Drift
     from txlb.deadlines import Deadlines
@@ -325,6 +326,32 @@ def _switchPort(target: Target, listener: str, address: str) -> Iterable[Row]:
     return [{"row": "listener", "text": text, "name": listener, "addresses": rows.plain(addresses)}]
 
 
+def _logins(target: Target) -> Logins:
+    if target.logins is None:
+        raise TxlbError("no door of this balancer has logins")
+    return target.logins
+
+
+def _sessions(target: Target) -> Iterable[Row]:
+    return (rows.sessionRow(each) for each in _logins(target).sessions)
+
+
+def _endSession(target: Target, session: int) -> Iterable[Row]:
+    ended = _logins(target).sessions.end(session)
+    return [{"row": "ended", "text": f"{rows.sessionName(ended)} ends", "id": ended.id}]
+
+
+def _unlock(target: Target, user: str, address: str) -> Iterable[Row]:
+    # The list of commands can be used without Twisted.
+    from txlb.admin.login import sourceOfText  # noqa: PLC0415  (see above)
+
+    source = sourceOfText(address) if address else ""
+    count = _logins(target).tries.unlock(user.encode("utf-8"), source)
+    pairs = "1 pair" if count == 1 else f"{count} pairs"
+    text = f"wrong passwords of {pairs} of user and address are forgotten"
+    return [{"row": "unlocked", "text": text, "pairs": count}]
+
+
 #: The actions by the names of the commands.
 ACTIONS: dict[str, Callable[..., Any]] = {
     "status": _status,
@@ -346,4 +373,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "setAdmission": _setAdmission,
     "switchGroup": _switchGroup,
     "switchPort": _switchPort,
+    "sessions": _sessions,
+    "endSession": _endSession,
+    "unlock": _unlock,
 }

@@ -16,9 +16,10 @@ from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.connection import SSHConnection
 from zope.interface import implementer
 
-from txlb.admin._access import Caller
 from txlb.admin._channel import SessionChannel, Surroundings
 from txlb.admin._log import log, quietLog
+from txlb.admin._plain import STOPPING
+from txlb.admin.login import Login
 
 #: Sessions of one connection at a time.
 MAX_SESSIONS = 4
@@ -27,18 +28,20 @@ MAX_SESSIONS = 4
 @implementer(IConchUser)
 class Administrator:
     """
-    The avatar of a user that has logged in.
+    A user that has logged in, as Conch wants it.
 
-    @param access: the access of the user, one of L{txlb.admin._access.LEVELS}.
+    @param login: the login, which every door gets.
+    @ivar login: the same.
     @ivar name: the login name.
     @ivar caller: the user as a caller of commands.
     @ivar peer: the client's address, for logs.
     @ivar sessions: the channels that are open.
     """
 
-    def __init__(self, name: str, access: str, surroundings: Surroundings) -> None:
-        self.name = name
-        self.caller = Caller(f"ssh:{name}", access)
+    def __init__(self, login: Login, surroundings: Surroundings) -> None:
+        self.login = login
+        self.name = login.name
+        self.caller = login.caller("ssh")
         self.peer = "nowhere"
         self.surroundings = surroundings
         self.sessions: list[SessionChannel] = []
@@ -88,16 +91,17 @@ class Administrator:
         """
         return 0
 
-    def stopping(self) -> bool:
+    def stopping(self, why: str = STOPPING) -> bool:
         """
         End all sessions, and open no others.
 
+        @param why: the reason, for the client.
         @return: whether there was one.
         """
         self._stopping = True
         channels = tuple(self.sessions)
         for channel in channels:
-            channel.stopping()
+            channel.stopping(why)
         return bool(channels)
 
 

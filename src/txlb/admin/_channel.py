@@ -17,7 +17,7 @@ from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_
 
 from txlb.admin._access import FULL, Caller
 from txlb.admin._log import log, printable, quietLog
-from txlb.admin._plain import PlainSession
+from txlb.admin._plain import STOPPING, PlainSession
 from txlb.admin._terminal import TerminalSession
 from txlb.deadlines import Deadlines
 from txlb.errors import AccessDenied
@@ -52,9 +52,11 @@ class Session(Protocol):
         Note that the client has gone.
         """
 
-    def stopping(self) -> None:
+    def stopping(self, why: str) -> None:
         """
-        End the session, as the balancer stops.
+        End the session, as the balancer does.
+
+        @param why: the reason, for the client.
         """
 
     def resized(self, width: int, height: int) -> None:
@@ -314,12 +316,14 @@ class SessionChannel(SSHChannel):
         self.conn.sendRequest(self, b"exit-status", struct.pack(">L", status))
         self.loseConnection()
 
-    def stopping(self) -> None:
+    def stopping(self, why: str = STOPPING) -> None:
         """
-        End the session, as the balancer stops.
+        End the session, as the balancer does.
+
+        @param why: the reason, for the client.
         """
         if self.session is not None:
-            self.session.stopping()
+            self.session.stopping(why)
         self.conn.sendClose(self)
 
     def _checkUnread(self) -> None:

@@ -273,6 +273,31 @@ COMMANDS = (
         "what has a fault is as it was.",
     ),
     AdminCommand(
+        "sessions",
+        "sessions",
+        READONLY,
+        "List the sessions of administrators. These are the clients that are in by any door, with "
+        "their users, the sources of these, and how long they have done nothing.",
+    ),
+    AdminCommand(
+        "endSession",
+        "sessions end",
+        FULL,
+        "End a session. The client is disconnected within a second, and its user may log in again.",
+        (Argument("session", WHOLE, "the number of the session, as sessions shows it"),),
+    ),
+    AdminCommand(
+        "unlock",
+        "unlock",
+        FULL,
+        "Forget wrong passwords, so that the next one is looked at at once. Without a user and "
+        "without an address all are forgotten.",
+        (
+            Argument("user", TEXT, "those of this user alone", "", inPlace=True),
+            Argument("address", TEXT, "those from this IP address alone; of IPv6 from its /64", ""),
+        ),
+    ),
+    AdminCommand(
         "switchPort",
         "switch-port",
         FULL,
@@ -354,7 +379,7 @@ COMMANDS = (
 )
 
 #: Descriptions of the first words that commands of two words share.
-FAMILIES = {"set": "change settings live"}
+FAMILIES = {"set": "change settings live", "sessions": "list sessions, or end one"}
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, command.wireName)}
 

@@ -10,19 +10,19 @@ from typing import cast
 from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.service import SSHService
-from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 
-from txlb.admin._administrator import Connection
-from txlb.admin._allowance import Allowance
+from txlb.admin._administrator import Administrator, Connection
+from txlb.admin._channel import Surroundings
 from txlb.admin._log import log, quietLog
 from txlb.admin._login import UserAuth
 from txlb.admin._newcomer import LOGINS, Newcomer
-from txlb.admin._source import peerName, sourceOf
 from txlb.admin._startups import Startups
 from txlb.admin._transport import ManholeTransport
 from txlb.admin._work import RationedWork
+from txlb.admin.login import Login, Logins, peerName, sourceOf
+from txlb.admin.login._allowance import Allowance
 from txlb.deadlines import Deadlines, Throttle
 
 #: Connections at a time whose clients have logged in.
@@ -41,8 +41,10 @@ class ManholeFactory(SSHFactory):
     """
     Makes a L{ManholeTransport} for each client that is let in.
 
+    @param surroundings: the parts that all sessions share.
     @param work: does the work before logins.
     @param chance: refuses clients by chance.
+    @ivar logins: decides about logins.
     @ivar connections: all of them.
     @ivar inside: the connections whose clients have logged in.
     @ivar startups: the others.
@@ -61,14 +63,17 @@ class ManholeFactory(SSHFactory):
 
     def __init__(
         self,
-        portal: Portal,
+        logins: Logins,
+        surroundings: Surroundings,
         hostKey: Key,
         reactor: IReactorTime,
         deadlines: Deadlines,
         work: RationedWork | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        self.portal = portal
+        self.portal = logins.portal
+        self.logins = logins
+        self._surroundings = surroundings
         self.reactor = reactor
         self.deadlines = deadlines
         self.privateKeys = {b"ssh-ed25519": hostKey}
@@ -111,6 +116,12 @@ class ManholeFactory(SSHFactory):
         if service == b"ssh-userauth" or transport.user is not None:
             return self.services.get(service)
         return None
+
+    def userOf(self, login: Login) -> Administrator:
+        """
+        Return the ssh user of a login.
+        """
+        return Administrator(login, self._surroundings)
 
     @property
     def full(self) -> bool:

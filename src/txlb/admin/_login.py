@@ -10,7 +10,7 @@ from twisted.conch.error import IgnoreAuthentication
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh import transport
 from twisted.conch.ssh.common import NS, getNS
-from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthServer
+from twisted.conch.ssh.userauth import MSG_USERAUTH_BANNER, MSG_USERAUTH_REQUEST, SSHUserAuthServer
 from twisted.cred.credentials import SSHPrivateKey
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 
 from txlb.admin._log import log, printable, quietLog
 from txlb.admin._newcomer import Newcomer
-from txlb.admin._users import LoginRefused, PasswordTry
+from txlb.admin.login import ILogin, Login, LoginRefused, PasswordTry, SourceUnavailable
+from txlb.admin.login._refused import TOLD
 from txlb.deadlines import Deadlines
 
 #: Seconds from connecting to having logged in.
@@ -43,6 +44,11 @@ class LoginOwner(Protocol):
     def full(self) -> bool:
         """
         Whether as many have logged in as may.
+        """
+
+    def userOf(self, login: Login) -> Any:
+        """
+        Return the ssh user of a login.
         """
 
 
@@ -79,6 +85,11 @@ class LoginConnection(Protocol):
     def sessionID(self) -> bytes | None:
         """
         The text by which signatures are those of this connection.
+        """
+
+    def enter(self, login: Login) -> None:
+        """
+        Register the login of the client, before it is accepted, or raise L{LoginRefused}.
         """
 
     def loggedIn(self, user: Any) -> None:
@@ -166,7 +177,7 @@ class UserAuth(SSHUserAuthServer):
             + NS(blob)
         )
         credentials = SSHPrivateKey(user, algorithm, blob, message, signature)
-        login: Deferred[Any] = self.portal.login(credentials, None, IConchUser)
+        login: Deferred[Any] = self.portal.login(credentials, None, ILogin)
         return login if signed else login.addErrback(self._ebCheckKey, packet[1:])
 
     def auth_password(self, packet: bytes) -> Deferred[Any]:
@@ -177,16 +188,8 @@ class UserAuth(SSHUserAuthServer):
             return fail(LoginRefused("passwords can't be changed here"))
         password = getNS(packet[1:])[0]
         credentials = PasswordTry(self.user or b"", password, self._connection.newcomer.source)
-        login: Deferred[Any] = self.portal.login(credentials, None, IConchUser)
-        return login.addErrback(self._ebPassword)
-
-    def _ebPassword(self, failure: Failure) -> Deferred[Any]:
-        """
-        Answer late, so that guessing takes time.
-        """
-        late: Deferred[Any] = Deferred()
-        self._connection.owner.deadlines.after(self.passwordDelay, lambda: late.errback(failure))
-        return late
+        login: Deferred[Any] = self.portal.login(credentials, None, ILogin)
+        return login
 
     def _decided(self, result: object) -> object:
         self.busy = False
@@ -202,8 +205,11 @@ class UserAuth(SSHUserAuthServer):
             raise LoginRefused("too many clients have logged in already")
         # The client may have gone while its password was checked.
         if not self._connection.ended:
-            super()._cbFinishedAuth(result)
-            self._connection.loggedIn(result[1])
+            _, login, logout = result
+            self._connection.enter(login)
+            user = self._connection.owner.userOf(login)
+            super()._cbFinishedAuth((IConchUser, user, logout))
+            self._connection.loggedIn(user)
 
     def _ebBadAuth(self, reason: Failure) -> None:
         """
@@ -219,7 +225,15 @@ class UserAuth(SSHUserAuthServer):
                 method=_text(self.method),
                 reason=printable(reason.getErrorMessage(), 1000),
             )
+        if reason.check(SourceUnavailable):
+            self._tell(TOLD)
         super()._ebBadAuth(reason)
+
+    def _tell(self, text: str) -> None:
+        """
+        Show a text to the person, as a banner.
+        """
+        self.transport.sendPacket(MSG_USERAUTH_BANNER, NS(f"{text}\r\n".encode()) + NS(b"en"))
 
 
 def _text(name: bytes | None) -> str:

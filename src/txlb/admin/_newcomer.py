@@ -95,7 +95,7 @@ class Newcomer:
     (L{txlb.admin._startups.Startup}), and its input is work for later
     (L{txlb.admin._work.Job}). Owned by its connection.
 
-    @ivar source: the source by which limits count it, see L{txlb.admin._source.sourceOf}.
+    @ivar source: the source by which limits count it, see L{txlb.admin.login.sourceOf}.
     @ivar stage: 0 until keys were exchanged, then 1.
     @ivar cost: seconds of work that it has had.
     """

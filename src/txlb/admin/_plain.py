@@ -19,6 +19,9 @@ from txlb.deadlines import Deadline, Deadlines
 #: Seconds that the session waits for pending Deferreds after the last line.
 DEFERRED_WAIT = 60.0
 
+#: The text for clients if the balancer stops.
+STOPPING = "the balancer ends this session"
+
 
 class Output(Protocol):
     """
@@ -114,11 +117,13 @@ class PlainSession:
         if self._deadline is not None:
             self._deadline.cancel()
 
-    def stopping(self) -> None:
+    def stopping(self, why: str = STOPPING) -> None:
         """
-        End the session, as the balancer stops.
+        End the session, as the balancer does.
+
+        @param why: the reason, for the client.
         """
-        self.addError("the balancer ends this session\n")
+        self.addError(f"{why}\n")
         self.quit(1)
 
     def resized(self, width: int, height: int) -> None:

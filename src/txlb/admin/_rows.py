@@ -12,12 +12,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._filerow import fileRow
+from txlb.admin._status import durationText
 from txlb.model import PEOPLE, Change, ProxyHost
 from txlb.pool import Event, HostSnapshot
 
 if TYPE_CHECKING:
     from txlb.admin._filerow import Configured
     from txlb.admin._status import Balancer
+    from txlb.admin.login import Session
     from txlb.application._drift import Drift
 
 #: A part of the answer of a command. C{text}, if there is one, is for people.
@@ -55,6 +57,34 @@ def rowOf(kind: str, value: Any, without: str = "", **more: object) -> Row:
         if each.name != without:
             row[each.name] = plain(getattr(value, each.name))
     return row
+
+
+def sessionName(session: Session) -> str:
+    """
+    Return the name of a session for people.
+    """
+    return f"session {session.id} of {session.login.name}, by {session.door} from {session.address}"
+
+
+def sessionRow(session: Session) -> Row:
+    """
+    Make a row of a session. Times are seconds; C{since} is one of the wall clock.
+    """
+    login = session.login
+    return {
+        "row": "session",
+        "text": f"{sessionName(session)}: {login.access} access from source {login.source}, "
+        f"in for {durationText(session.age)}, idle for {durationText(session.idle)}",
+        "id": session.id,
+        "door": session.door,
+        "name": login.name,
+        "source": login.source,
+        "groups": list(login.groups),
+        "access": login.access,
+        "address": session.address,
+        "since": session.since,
+        "idle": session.idle,
+    }
 
 
 def statusRows(lbs: Balancer, config: Configured | None, only: str = "") -> Iterator[Row]:

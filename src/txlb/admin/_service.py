@@ -23,7 +23,7 @@ from txlb.admin._log import log
 from txlb.admin._state import stateDirectory
 from txlb.admin._status import Balancer, statusTable
 from txlb.admin._target import Target
-from txlb.admin._users import Users
+from txlb.admin.login import Logins, loginsOf
 from txlb.config import AdminUser
 from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress
 from txlb.process import SocketFile
@@ -51,6 +51,7 @@ def manholeService(
     *,
     stateDirectory: str | None = None,
     config: Configured | None = None,
+    logins: Logins | None = None,
     reactor: Any = None,
 ) -> ManholeService:
     """
@@ -67,31 +68,37 @@ def manholeService(
     @param stateDirectory: the directory of the host key; by default what
         L{txlb.admin.stateDirectory} finds.
     @param config: L{None} if there is no file.
+    @param logins: decides which users may log in; by default the logins of the balancer's
+        other doors, or new ones.
     @param reactor: by default the global one, from when the service starts.
     @raise AddressError: C{listen} is no address to listen on.
     @raise DuplicateName: two users have the same name.
+    @raise ModelError: another door has other users.
     """
     address = parseListenAddress(listen)
-    return ManholeService(lbs, address, Users(users), stateDirectory, config, reactor)
+    decided = loginsOf(lbs, users, logins)
+    return ManholeService(lbs, address, decided, stateDirectory, config, reactor)
 
 
 class ManholeService(Service):
     """
     Listens for ssh, see L{manholeService}. It can be stopped and started again.
+
+    @ivar logins: decides which users may log in.
     """
 
     def __init__(
         self,
         lbs: Balancer,
         listen: ListenAddress,
-        users: Users,
+        logins: Logins,
         directory: str | None,
         config: Configured | None,
         reactor: Any,
     ) -> None:
         self._lbs = lbs
         self._listen = listen
-        self._users = users
+        self.logins = logins
         self._directory = directory
         self._config = config
         self._reactor = reactor
@@ -147,15 +154,12 @@ class ManholeService(Service):
 
     def setUsers(self, users: Iterable[AdminUser]) -> None:
         """
-        Let only these users log in from now on. Users that have logged in stay.
+        Let only these users log in from now on, by every door of the balancer. The sessions
+        of users that were removed, or that have less access now, end.
 
         @raise DuplicateName: two have the same name; nothing has changed then.
         """
-        self._users.replace(users)
-        if self._running is not None:
-            self._running.usersChanged(self._users)
-        for warning in self._users.warnings():
-            log.warn("{problem}", problem=warning)
+        self.logins.setUsers(users)
 
     # Life
 
@@ -184,14 +188,13 @@ class ManholeService(Service):
         self.bind()
         self._reactor = reactor = pickedReactor(self._reactor)
         self._running = running = Running(
-            self._users, key, self._namespace, reactor, self._lbs.manager.by
+            self.logins, key, self._namespace, reactor, self._lbs.manager.by
         )
         sockets, self._sockets = self._sockets, []
         running.accept(sockets)
         self._unsubscribe = self._lbs.manager.subscribe(self._history)
         super().startService()
-        for warning in self._users.warnings():
-            log.warn("{problem}", problem=warning)
+        self.logins.warn()
         log.info(
             "the manhole listens on {addresses}; its host key is {fingerprint}",
             addresses=", ".join(map(str, self._addresses)),
@@ -249,6 +252,6 @@ class ManholeService(Service):
             "manager": self._lbs.manager,
             "config": self._config,
             "status": status,
-            **functions(Target(self._lbs, self._config, self._history), caller),
+            **functions(Target(self._lbs, self._config, self._history, logins=self.logins), caller),
         }
         return {**names, "help": Help(show, names)}

@@ -30,7 +30,7 @@ class Startup(Protocol):
     """
     A connection whose client has not logged in.
 
-    @ivar source: the source of its client, see L{txlb.admin._source.sourceOf}.
+    @ivar source: the source of its client, see L{txlb.admin.login._clientsource.sourceOf}.
     """
 
     source: str

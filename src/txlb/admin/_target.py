@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from txlb.admin._history import History
+    from txlb.admin.login import Logins
     from txlb.deadlines import Deadlines
     from txlb.interfaces import IClones
 
@@ -24,6 +25,7 @@ class Target:
     @ivar deadlines: the clock of callers that wait for events to come; L{None} if callers
         can't wait.
     @ivar clones: the processes of the application, if it is cloned; L{None} if not.
+    @ivar logins: the logins of its doors; L{None} if the door has none.
     """
 
     balancer: Any
@@ -31,3 +33,4 @@ class Target:
     history: History
     deadlines: Deadlines | None = None
     clones: IClones | None = None
+    logins: Logins | None = None

@@ -22,7 +22,7 @@ from twisted.internet.protocol import connectionDone
 
 from txlb.admin._completion import Completer, beginning
 from txlb.admin._console import MAX_LINE, Acting, Interpreter
-from txlb.admin._plain import Output
+from txlb.admin._plain import STOPPING, Output
 
 #: Lines that the history keeps.
 MAX_HISTORY = 200
@@ -92,12 +92,14 @@ class TerminalSession:
             self._ended = True
             self._terminal.connectionLost(connectionDone)
 
-    def stopping(self) -> None:
+    def stopping(self, why: str = STOPPING) -> None:
         """
-        End the session, as the balancer stops.
+        End the session, as the balancer does.
+
+        @param why: the reason, for the client.
         """
         if not self._ended:
-            self._terminal.write("\nThe balancer ends this session.")
+            self._terminal.write(f"\n{why[:1].upper()}{why[1:]}.")
             self._quit(1)
 
     def resized(self, width: int, height: int) -> None:

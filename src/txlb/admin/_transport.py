@@ -29,8 +29,9 @@ from txlb.admin._login import LOGIN_TIMEOUT, LoginOwner, UserAuth
 from txlb.admin._newcomer import Newcomer, NewcomerOwner
 from txlb.admin._order import STRICT_CLIENT, STRICT_SERVER, MessageOrder
 from txlb.admin._packets import MAX_PACKET, SEQUENCES, PacketError, Packets
-from txlb.admin._source import peerName, sourceOf
-from txlb.admin._users import SIGNATURE_ALGORITHMS
+from txlb.admin._plain import STOPPING
+from txlb.admin.login import Login, Logins, Session, peerName, sourceOf
+from txlb.admin.login._signatures import SIGNATURE_ALGORITHMS
 from txlb.deadlines import Deadline
 
 #: Seconds that a client has to read the last messages and go.
@@ -43,7 +44,11 @@ GOODBYE_TIMEOUT = 1.0
 class ConnectionOwner(NewcomerOwner, LoginOwner, Protocol):
     """
     The owner of the connections: a L{txlb.admin._factory.ManholeFactory}.
+
+    @ivar logins: decides about logins.
     """
+
+    logins: Logins
 
     def begins(self, newcomer: Newcomer) -> None:
         """
@@ -88,6 +93,8 @@ class ManholeTransport(SSHServerTransport):
     #: Whether input is ignored.
     ended = False
     newcomer: Newcomer
+    #: Its place in the register of sessions; L{None} before the login.
+    session: Session | None = None
     _wake: Deadline
 
     def __init__(self) -> None:
@@ -120,6 +127,8 @@ class ManholeTransport(SSHServerTransport):
         self.ended = True
         self._wake.cancel()
         user = self.user
+        if self.session is not None:
+            self.session.close()
         if user is not None:
             log.info("{user}@{peer}: logged out", user=user.name, peer=self.peer)
         try:
@@ -137,7 +146,7 @@ class ManholeTransport(SSHServerTransport):
 
     def loggedIn(self, user: Administrator) -> None:
         """
-        Note the user of the client.
+        Note the user of the client, whose login was registered.
         """
         user.peer = self.peer
         self._wake.cancel()
@@ -187,6 +196,8 @@ class ManholeTransport(SSHServerTransport):
         if self.user is None:
             self.newcomer.received(len(data))
         else:
+            if self.session is not None:
+                self.session.active()
             self.whileInOrder(self.readAll)
 
     def whileInOrder(self, read: Callable[[], bool]) -> bool:
@@ -381,12 +392,22 @@ class ManholeTransport(SSHServerTransport):
         self._end()
         super().sendDisconnect(reason, desc)
 
-    def shutDown(self) -> None:
+    def enter(self, login: Login) -> None:
+        """
+        Register the login of the client, before it is accepted.
+
+        @raise LoginRefused: the access was taken away again, or too many are in.
+        """
+        self.session = self.owner.logins.sessions.open(login, "ssh", self.peer, self.shutDown)
+
+    def shutDown(self, why: str = STOPPING) -> None:
         """
         End the sessions, then close. OpenSSH's client goes by itself at the end of its
         session, and shows its last output, which it does not if it is disconnected.
+
+        @param why: the reason, for the client.
         """
-        if not self.ended and self.user is not None and self.user.stopping():
+        if not self.ended and self.user is not None and self.user.stopping(why):
             self._wakeAfter(GOODBYE_TIMEOUT, self._disconnect)
         else:
             self._disconnect()

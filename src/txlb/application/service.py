@@ -98,6 +98,7 @@ class LoadBalancedService(MultiService):
     @ivar tls: has the certificates of listeners, and the contexts for TLS.
     @ivar slices: does work that takes long while clients are served.
     @ivar configuration: the file that it was made from; L{None} for none.
+    @ivar logins: the C{txlb.admin.Logins} of its doors; L{None} if it has none.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class LoadBalancedService(MultiService):
         self.graceTime = graceTime
         self.maxChecks = maxChecks
         self.configuration: ConfigurationFile | None = None
+        self.logins: Any = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._keepers = Keepers()
         self._reactor = reactor

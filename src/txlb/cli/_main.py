@@ -179,12 +179,16 @@ def _parser(whole: bool = False) -> argparse.ArgumentParser:
     return parser
 
 
-def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command], whole: bool) -> None:
+def _addCommands(
+    parser: argparse.ArgumentParser, added: Sequence[Command], whole: bool, required: bool = True
+) -> None:
     """
     Add subcommands. Those of two words are in a parser of the first one.
+
+    @param required: whether one has to be given.
     """
     commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=CommandParser
+        title="commands", metavar="COMMAND", required=required, parser_class=CommandParser
     )
     families: dict[str, list[Command]] = {}
     for command in added:
@@ -192,7 +196,7 @@ def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command], whol
         if second:
             family = families.setdefault(word, [])
             family.append(replace(command, name=second))
-            if len(family) == 1:
+            if word not in commands.choices:
                 # It gets the others below, and its place here.
                 commands.add_parser(word, help=FAMILIES[word], description=_described(word))
             continue
@@ -201,8 +205,9 @@ def _addCommands(parser: argparse.ArgumentParser, added: Sequence[Command], whol
         )
         if whole:
             inner.configure()
+    alone = {command.name for command in added}
     for word, family in families.items():
-        _addCommands(commands.choices[word], family, whole)
+        _addCommands(commands.choices[word], family, whole, word not in alone)
 
 
 def _described(word: str) -> str:

@@ -34,9 +34,10 @@ from txlb.admin.control import (
     _clients,
 )
 from txlb.admin.control._answers import PAGE, Answer
-from txlb.admin.control._clients import Clients, peerUser, userText
+from txlb.admin.control._clients import Clients, peerUser
 from txlb.admin.control._protocol import MAX_REQUEST, MAX_WAITING, ControlProtocol
 from txlb.admin.control._wire import ERROR_CODES, TooBusyError, UnknownNameError
+from txlb.admin.login._peerchecker import userText
 from txlb.model import Listener
 from txlb.proxy import ClientConnection
 

@@ -4,8 +4,6 @@ The clients of a control socket.
 
 from __future__ import annotations
 
-import os
-import pwd
 import socket
 import struct
 from typing import TYPE_CHECKING, Any
@@ -13,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
-from txlb.admin._access import FULL, Caller
-from txlb.admin._log import log, printable
+from txlb.admin._log import log
 from txlb.admin._target import Target
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.control._protocol import ControlProtocol
+from txlb.admin.login import LOCAL, Login, LoginRefused, Logins, PeerUser
 from txlb.deadlines import Deadlines, Throttle
 
 if TYPE_CHECKING:
@@ -46,19 +45,6 @@ def peerUser(sock: socket.socket) -> int | None:
         return None
     _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size))
     return int(uid)
-
-
-def userText(uid: int | None) -> str:
-    """
-    Return the name of a user for events and logs.
-    """
-    if uid is None:
-        return "control socket"
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid:{uid}"
-    return f"uid:{uid} ({printable(name, 64)})"
 
 
 class OneFactory(Factory):
@@ -94,6 +80,7 @@ class Clients:
     ) -> None:
         self.work = RationedWork(deadlines, COMMANDS) if work is None else work
         self._target = target
+        self._logins = target.logins or Logins()
         self._reactor = reactor
         self._deadlines = deadlines
         self._most = most
@@ -127,25 +114,31 @@ class Clients:
             if self._ending:
                 return
             sock.setblocking(False)
-            uid = peerUser(sock)
-            if uid is not None and uid not in {0, os.geteuid()}:
-                self.complain(f"{userText(uid)} was refused: this socket is for another user")
-                return
-            while len(self._clients) >= self._most:
-                self._makeRoom()
-            # The mode of the socket's file, and the check of the peer's user, decide about
-            # access: a client that comes here may do everything.
-            caller = Caller(userText(uid), FULL)
-            protocol = ControlProtocol(self, self._target, caller)
-            self._clients[protocol] = None
-            try:
-                # The reactor takes a copy of the descriptor; ours is closed here.
-                self._reactor.adoptStreamConnection(
-                    sock.fileno(), socket.AF_UNIX, OneFactory(protocol)
-                )
-            except BaseException:
-                self.gone(protocol)
-                raise
+            # The answer is there at once: no server is asked about users of this machine.
+            answers: list[Any] = []
+            self._logins.login(PeerUser(peerUser(sock))).addBoth(answers.append)
+            if isinstance(answers[0], Failure):
+                answers[0].trap(LoginRefused)
+                self.complain(answers[0].getErrorMessage())
+            else:
+                self._adopt(sock, answers[0])
+
+    def _adopt(self, sock: socket.socket, login: Login) -> None:
+        while len(self._clients) >= self._most:
+            self._makeRoom()
+        protocol = ControlProtocol(self, self._target, login.caller(""))
+        try:
+            protocol.session = self._logins.sessions.open(login, "control", LOCAL, protocol.drop)
+        except LoginRefused as error:
+            self.complain(str(error))
+            return
+        self._clients[protocol] = None
+        try:
+            # The reactor takes a copy of the descriptor; ours is closed by the caller.
+            self._reactor.adoptStreamConnection(sock.fileno(), socket.AF_UNIX, OneFactory(protocol))
+        except BaseException:
+            self.gone(protocol)
+            raise
 
     def _makeRoom(self) -> None:
         oldest = next(iter(self._clients))
@@ -156,6 +149,8 @@ class Clients:
         """
         Note that a client has sent something.
         """
+        if protocol.session is not None:
+            protocol.session.active()
         if protocol in self._clients:
             del self._clients[protocol]
             self._clients[protocol] = None
@@ -165,6 +160,8 @@ class Clients:
         Forget a client that is gone.
         """
         self._clients.pop(protocol, None)
+        if protocol.session is not None:
+            protocol.session.close()
         self.work.remove(protocol)
         if not self._clients:
             waiting, self._allGone = self._allGone, []

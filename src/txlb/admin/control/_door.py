@@ -14,6 +14,7 @@ from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._history import History
 from txlb.admin._target import Target
 from txlb.admin.control._clients import Clients
+from txlb.admin.login import Logins
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IClones, IControlClients
 
@@ -38,7 +39,7 @@ class ClonesDoor:
             history.add(when, event)
         self._unsubscribe = clones.manager.subscribe(history)
         self._deadlines = deadlines = Deadlines(reactor, time.monotonic)
-        target = Target(ClonedBalancer(clones), None, history, deadlines, clones)
+        target = Target(ClonedBalancer(clones), None, history, deadlines, clones, Logins())
         self._clients = Clients(target, reactor, deadlines)
 
     def accepted(self, descriptor: int) -> None:

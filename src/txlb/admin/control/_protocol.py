@@ -26,6 +26,7 @@ from txlb.admin._target import Target
 from txlb.admin._work import RationedWork
 from txlb.admin.control._answers import Answer
 from txlb.admin.control._wire import ERROR_CODES, BusyError
+from txlb.admin.login import Session
 from txlb.errors import (
     ConfigurationConflict,
     Remedy,
@@ -98,6 +99,7 @@ class ControlProtocol(amp.AMP):
     after the other, and the others wait unread.
 
     @param caller: the client, as its avatar.
+    @ivar session: its place in the register of sessions, which its owner sets.
     @ivar source: a text that no other client has.
     @ivar stage: 0.
     @ivar cost: seconds of work that it has had.
@@ -109,6 +111,7 @@ class ControlProtocol(amp.AMP):
     def __init__(self, clients: ProtocolOwner, target: Target, caller: Caller) -> None:
         super().__init__()
         self.caller = caller
+        self.session: Session | None = None
         self.source = f"{id(self):x}"
         self.cost = 0.0
         self._clients = clients

@@ -17,6 +17,7 @@ from txlb.admin._log import log
 from txlb.admin._target import Target
 from txlb.admin.control._clients import Clients
 from txlb.admin.control._folder import prepareFolder
+from txlb.admin.login import loginsOf
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError
 from txlb.model import Listener, UNIXAddress, parseListenAddress, shown
@@ -58,6 +59,7 @@ class ControlService(Service):
     def __init__(self, lbs: Any, path: str, config: Any, reactor: Any) -> None:
         self.path = path
         self.history = History()
+        self.logins = loginsOf(lbs)
         self._lbs = lbs
         self._config = config
         self._reactor = reactor
@@ -89,7 +91,7 @@ class ControlService(Service):
         prepareFolder(self.path)
         self._reactor = pickedReactor(self._reactor)
         deadlines = Deadlines(self._reactor, time.monotonic)
-        target = Target(self._lbs, self._config, self.history, deadlines)
+        target = Target(self._lbs, self._config, self.history, deadlines, logins=self.logins)
         clients = Clients(target, self._reactor, deadlines)
         listener = Listener(UNIXAddress(self.path))
         self._listener = SocketListener(listener, self._reactor, deadlines, clients.accepted)
@@ -114,6 +116,7 @@ class ControlService(Service):
         self.bind()
         super().startService()
         if self._listener is not None:
+            self.logins.start(self._reactor)
             self._listener.start()
         log.info("the control socket is {path}", path=self.path)
 
@@ -123,6 +126,7 @@ class ControlService(Service):
 
         @return: fires with L{None} when all are gone. It does not fail.
         """
+        started = self.running
         super().stopService()
         listener, self._listener = self._listener, None
         clients, self._clients = self._clients, None
@@ -130,6 +134,8 @@ class ControlService(Service):
         unsubscribe, self._unsubscribe = self._unsubscribe, None
         if listener is None or clients is None or deadlines is None:
             return succeed(None)
+        if started:
+            self.logins.stop()
         clients.turnAway()
         listener.close()
         if unsubscribe is not None:

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._authorized}.
+Tests for L{txlb.admin.login._authorized}.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from twisted.conch.ssh.common import NS
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import collectLog, lines
-from txlb.admin import _authorized
-from txlb.admin._authorized import (
+from txlb.admin.login import _authorized
+from txlb.admin.login._authorized import (
     MAX_SIZE,
     AuthorizedKeys,
     AuthorizedKeysError,

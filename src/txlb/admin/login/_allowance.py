@@ -65,6 +65,18 @@ class Allowance:
         """
         self._fullAt.pop(key, None)
 
+    def forget(self, which: Callable[[Hashable], bool]) -> set[Hashable]:
+        """
+        Give all back to some keys.
+
+        @param which: whether a key is one of them.
+        @return: these keys.
+        """
+        found = set(filter(which, self._fullAt))
+        for key in found:
+            del self._fullAt[key]
+        return found
+
     def _forget(self, now: float) -> None:
         """
         Forget those that have all; if there are none, the one whose last use is longest

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._tries} and L{txlb.admin._allowance}.
+Tests for L{txlb.admin.login._tries} and L{txlb.admin.login._allowance}.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.admin._allowance import MAX_KNOWN, Allowance
-from txlb.admin._tries import (
+from txlb.admin.login._allowance import MAX_KNOWN, Allowance
+from txlb.admin.login._tries import (
     MAX_NAME,
     PAIR_SECONDS,
     PAIR_TRIES,

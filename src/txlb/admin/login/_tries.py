@@ -10,8 +10,9 @@ together.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from txlb.admin._allowance import Allowance
+from txlb.admin.login._allowance import Allowance
 from txlb.errors import TxlbError
 
 #: Wrong passwords of one account from one address before the next try has to wait, and
@@ -35,7 +36,7 @@ class TooManyTries(TxlbError):
 
 class PasswordTries:
     """
-    Counts wrong passwords. Owned by a L{txlb.admin._users.PasswordChecker}.
+    Counts wrong passwords. Owned by a L{txlb.admin.login._users.PasswordChecker}.
 
     @param seconds: the monotonic clock.
     """
@@ -48,7 +49,7 @@ class PasswordTries:
         """
         Count a password that is about to be checked.
 
-        @param source: the source of the try, see L{txlb.admin._source.sourceOf}.
+        @param source: the source of the try, see L{txlb.admin.login._clientsource.sourceOf}.
         @raise TooManyTries: it has to wait.
         """
         pair = _pair(source, user)
@@ -67,6 +68,29 @@ class PasswordTries:
         """
         self._pairs.reset(_pair(source, user))
         self._sources.giveBack(source)
+
+    def unlock(self, user: bytes = b"", source: str = "") -> int:
+        """
+        Forget wrong passwords, so that the next one is looked at at once.
+
+        @param user: those of this account alone, and of the addresses from which they came.
+        @param source: those from this address alone, see L{txlb.admin.login.sourceOf}.
+        @return: how many pairs of address and account there were.
+        """
+        pairs = self._pairs.forget(lambda key: _isPair(key, user, source))
+        sources = {_source(pair) for pair in pairs} | ({source} if source else set())
+        everything = not user and not source
+        self._sources.forget(lambda key: everything or key in sources)
+        return len(pairs)
+
+
+def _source(pair: Any) -> str:
+    source: str = pair[0]
+    return source
+
+
+def _isPair(pair: Any, user: bytes, source: str) -> bool:
+    return (not source or pair[0] == source) and (not user or pair[1] == user[:MAX_NAME])
 
 
 def _pair(source: str, user: bytes) -> tuple[str, bytes]:

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._users}.
+Tests for L{txlb.admin.login._users}.
 """
 
 from __future__ import annotations
@@ -16,32 +16,23 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.conch.error import ValidPublicKey
-from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.common import MP, NS
 from twisted.conch.ssh.keys import Key
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import SSHPrivateKey, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import Interface
 from zope.interface.verify import verifyObject
 
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
 from txlb.admin import AdminUser
-from txlb.admin._authorized import KeyFiles
-from txlb.admin._passwords import PasswordChecks
-from txlb.admin._tries import PAIR_SECONDS, PAIR_TRIES
-from txlb.admin._users import (
-    KeyChecker,
-    LoginRefused,
-    PasswordChecker,
-    PasswordTry,
-    Realm,
-    Users,
-)
+from txlb.admin.login import Login, LoginRefused, Users
+from txlb.admin.login._authorized import KeyFiles
+from txlb.admin.login._keychecker import KeyChecker
+from txlb.admin.login._passwordchecker import PasswordChecker
+from txlb.admin.login._passwords import PasswordChecks
+from txlb.admin.login._users import loginOf
 from txlb.errors import DuplicateName
 
 ANNA = AdminUser("anna", quickHash("secret"))
@@ -95,13 +86,13 @@ class UsersTests(SynchronousTestCase):
 
 
 class PasswordCheckerTests(SynchronousTestCase):
-    def login(self, name: bytes, password: bytes) -> Deferred[bytes | tuple[()]]:
+    def login(self, name: bytes, password: bytes) -> Deferred[Login]:
         checker = PasswordChecker(Users([ANNA, RITA, OLGA, PLAIN, NINA]), quickChecks())
         verifyObject(ICredentialsChecker, checker)
         return maybeDeferred(checker.requestAvatarId, UsernamePassword(name, password))
 
     def test_letIn(self) -> None:
-        self.assertEqual(self.successResultOf(self.login(b"anna", b"secret")), b"anna")
+        self.assertEqual(self.successResultOf(self.login(b"anna", b"secret")), loginOf(ANNA))
 
     def test_refused(self) -> None:
         for name, password, reason in (
@@ -127,27 +118,6 @@ class PasswordCheckerTests(SynchronousTestCase):
         for name in (b"anna", b"nobody", b"rita", b"olga", b"nina"):
             self.failureResultOf(checker.requestAvatarId(UsernamePassword(name, b"x")))
         self.assertEqual(len(checked), 5)
-
-    def test_guessing(self) -> None:
-        """
-        Who guesses an account's password keeps out neither its owner elsewhere nor others.
-        """
-        clock = Clock()
-        checker = PasswordChecker(Users([ANNA, MARA]), quickChecks(), clock.seconds)
-
-        def login(name: bytes, password: bytes, source: str) -> Deferred[bytes | tuple[()]]:
-            return maybeDeferred(checker.requestAvatarId, PasswordTry(name, password, source))
-
-        for name in (b"anna", b"nobody"):
-            for _ in range(PAIR_TRIES):
-                failure = self.failureResultOf(login(name, b"guess", "bad"), LoginRefused)
-                self.assertNotIn("too many", failure.getErrorMessage())
-            failure = self.failureResultOf(login(name, b"secret", "bad"), LoginRefused)
-            self.assertIn("too many passwords were wrong", failure.getErrorMessage())
-        self.assertEqual(self.successResultOf(login(b"anna", b"secret", "good")), b"anna")
-        self.assertEqual(self.successResultOf(login(b"mara", b"secret", "bad")), b"mara")
-        clock.advance(PAIR_SECONDS)
-        self.assertEqual(self.successResultOf(login(b"anna", b"secret", "bad")), b"anna")
 
     def test_changedMeanwhile(self) -> None:
         """
@@ -205,9 +175,9 @@ class KeyCheckerTests(SynchronousTestCase):
 
     def test_letIn(self) -> None:
         letIn = self.checker.requestAvatarId(self.credentials())
-        self.assertEqual(self.successResultOf(letIn), b"anna")
+        self.assertEqual(self.successResultOf(letIn).name, "anna")
         letIn = self.checker.requestAvatarId(self.credentials(b"rita"))
-        self.assertEqual(self.successResultOf(letIn), b"rita")
+        self.assertEqual(self.successResultOf(letIn), Login("rita", "user", (), "readonly"))
 
     def test_offered(self) -> None:
         """
@@ -255,7 +225,7 @@ class KeyCheckerTests(SynchronousTestCase):
         key = Key(rsa.generate_private_key(65537, 2048))
         self.put(key.public().toString("OPENSSH"))
         good = self.credentials(key=key, algorithm=b"rsa-sha2-256")
-        self.assertEqual(self.successResultOf(self.checker.requestAvatarId(good)), b"anna")
+        self.assertEqual(self.successResultOf(self.checker.requestAvatarId(good)).name, "anna")
         weak = self.credentials(key=key, algorithm=b"ssh-rsa")
         self.assertIn("ssh-rsa are not accepted", self.refused(weak))
         weak.algName = b"rsa-sha2-256"
@@ -283,9 +253,7 @@ class SecurityKeyTests(SynchronousTestCase):
         self.path.write_bytes(b"\n".join(lines))
         self.path.chmod(0o600)
 
-    def sign(
-        self, kind: bytes, flags: int, application: bytes = b"ssh:"
-    ) -> Deferred[bytes | tuple[()]]:
+    def sign(self, kind: bytes, flags: int, application: bytes = b"ssh:") -> Deferred[Login]:
         """
         Log in with a signature that has these flags.
         """
@@ -303,8 +271,8 @@ class SecurityKeyTests(SynchronousTestCase):
 
     def test_touched(self) -> None:
         for kind in self.blobs:
-            self.assertEqual(self.successResultOf(self.sign(kind, 1)), b"anna")
-            self.assertEqual(self.successResultOf(self.sign(kind, 5)), b"anna")
+            self.assertEqual(self.successResultOf(self.sign(kind, 1)).name, "anna")
+            self.assertEqual(self.successResultOf(self.sign(kind, 5)).name, "anna")
 
     def test_notTouched(self) -> None:
         """
@@ -395,28 +363,3 @@ class TimeTests(SynchronousTestCase):
         self.assertIn("no authorizedKeys", self.offer(b"anna"))
         self.assertIn("no such user", self.offer(b"nobody"))
         self.assertEqual(self.looks, [])
-
-
-class RealmTests(SynchronousTestCase):
-    def test_users(self) -> None:
-        users = Users([AdminUser("zoë", access="readonly")])
-        realm = Realm(users, lambda user: f"avatar of {user.name}, {user.access}")
-        verifyObject(IRealm, realm)
-        interface, avatar, logout = realm.requestAvatar("zoë".encode(), None, IConchUser)
-        self.assertIs(interface, IConchUser)
-        self.assertEqual(avatar, "avatar of zoë, readonly")
-        logout()
-
-    def test_removedMeanwhile(self) -> None:
-        """
-        A user who was removed after the credentials were checked gets no avatar.
-        """
-        users = Users([ANNA])
-        realm = Realm(users, lambda user: user)
-        users.replace([])
-        self.assertRaises(LoginRefused, realm.requestAvatar, b"anna", None, IConchUser)
-
-    def test_nothingElse(self) -> None:
-        realm = Realm(Users([ANNA]), lambda user: user)
-        self.assertRaises(NotImplementedError, realm.requestAvatar, b"anna", None, Interface)
-        self.assertRaises(NotImplementedError, realm.requestAvatar, (), None, IConchUser)

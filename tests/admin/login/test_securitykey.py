@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._securitykey}.
+Tests for L{txlb.admin.login._securitykey}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from twisted.conch.ssh.common import NS
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.admin._securitykey import SecurityKeyError, signedBySecurityKey
+from txlb.admin.login._securitykey import SecurityKeyError, signedBySecurityKey
 
 KIND = NS(b"sk-ssh-ed25519@openssh.com")
 

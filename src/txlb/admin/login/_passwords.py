@@ -143,7 +143,7 @@ class PasswordChecks:
         Check a password.
 
         @param stored: the hash; L{None} takes the same time and matches nothing.
-        @param source: the source of the try, see L{txlb.admin._source.sourceOf}.
+        @param source: the source of the try, see L{txlb.admin.login._clientsource.sourceOf}.
         @return: fires with whether it matches; fails with L{TooManyChecks}.
         """
         self.waiting += 1
@@ -192,6 +192,12 @@ class PasswordChecks:
         if model != self._model:
             self._model = model
             self._decoy = None
+
+    def begin(self) -> None:
+        """
+        Check again after L{stop}.
+        """
+        self._stopped = False
 
     def stop(self) -> None:
         """

@@ -9,6 +9,8 @@ import ipaddress
 from twisted.internet.address import IPv4Address, IPv6Address
 
 from txlb.connecting import tcpAddressOf
+from txlb.errors import AddressError
+from txlb.model import shown
 
 #: An IPv6 client can choose its address from a network of this size: RFC 6177.
 IPV6_PREFIX = 64
@@ -39,6 +41,24 @@ def sourceOf(address: object) -> str:
         return host
     network = ipaddress.IPv6Network((host.partition("%")[0], IPV6_PREFIX), strict=False)
     return str(network)
+
+
+def sourceOfText(address: str) -> str:
+    """
+    Return the source of an IP address, or of L{LOCAL}.
+
+    @raise AddressError: it is neither.
+    """
+    if address == LOCAL:
+        return LOCAL
+    try:
+        host = str(ipaddress.ip_address(address.partition("%")[0]))
+    except ValueError:
+        raise AddressError(
+            f"{shown(address)} is no IP address; say one such as 192.0.2.7 or 2001:db8::7, or "
+            f"{LOCAL} for clients of UNIX sockets"
+        ) from None
+    return sourceOf((IPv6Address if ":" in host else IPv4Address)("TCP", host, 0))
 
 
 def peerName(address: object) -> str:

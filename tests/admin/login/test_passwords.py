@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._passwords}.
+Tests for L{txlb.admin.login._passwords}.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import atOnce, quickHash
-from txlb.admin import _passwords, hashPassword, isOldHash, newPassword
-from txlb.admin._passwords import (
+from txlb.admin import hashPassword, isOldHash, newPassword
+from txlb.admin.login import _passwords
+from txlb.admin.login._passwords import (
     PasswordChecks,
     TooManyChecks,
     isUsableHash,
