@@ -350,7 +350,7 @@ class DoTests(CommandCase):
         found = {
             access: [each.name for each in COMMANDS if each.access == access] for access in LEVELS
         }
-        looks = ["status", "explain", "events", "diff", "certificates", "sessions"]
+        looks = ["status", "explain", "events", "history", "diff", "certificates", "sessions"]
         self.assertEqual(found[READONLY], looks)
         self.assertEqual(found[OPERATOR], ["drain", "maintenance", "ready", "setWeight"])
         for command in COMMANDS:

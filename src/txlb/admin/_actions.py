@@ -100,6 +100,12 @@ def _whenThereIsOne(
     return waiting
 
 
+def _history(target: Target, service: str, group: str, host: str, since: float) -> Iterable[Row]:
+    if host and not group:
+        raise ModelError("history of a host needs group: the name of its group")
+    return rows.pointRows(target.balancer.history.points(service, group, host, since))
+
+
 def _isClone(target: Target, service: str) -> bool:
     return target.clones is not None and service == target.clones.service
 
@@ -357,6 +363,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "status": _status,
     "explain": _explain,
     "events": _events,
+    "history": _history,
     "diff": _diff,
     "plan": _plan,
     "reload": _reload,

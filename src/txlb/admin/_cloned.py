@@ -122,6 +122,15 @@ class ClonedBalancer:
         """
         self.setCheck()
 
+    @property
+    def history(self) -> NoReturn:
+        """
+        The history, which is not kept.
+
+        @raise TxlbError: always.
+        """
+        raise TxlbError("a cloned application keeps no history; its metrics have what counts now")
+
     def plan(self, _file: str) -> NoReturn:
         """
         Refuse to compare with a configuration file.

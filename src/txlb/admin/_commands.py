@@ -120,6 +120,25 @@ COMMANDS = (
         ),
     ),
     AdminCommand(
+        "history",
+        "history",
+        READONLY,
+        "Show the last hour of a service, a group or a host. The answer has a point for every ten "
+        "seconds: connections, new connections and bytes a second, failures, the time to connect, "
+        "and the weight. The balancer keeps it for 3000 services, groups and hosts.",
+        (
+            _SERVICE,
+            Argument("group", GROUP, "one of its groups; by default the service itself", ""),
+            Argument("host", HOST, "one of its hosts; by default the group itself", ""),
+            Argument(
+                "since",
+                SECONDS,
+                "only points after this time, in seconds since 1970; by default all",
+                0.0,
+            ),
+        ),
+    ),
+    AdminCommand(
         "diff",
         "diff",
         READONLY,

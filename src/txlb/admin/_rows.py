@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 #: A part of the answer of a command. C{text}, if there is one, is for people.
 Row = Mapping[str, object]
 
+#: The units of the values of a point.
+_POINT = {
+    "active": "",
+    "rate": "/s",
+    "failures": "",
+    "inRate": " B/s",
+    "outRate": " B/s",
+    "connectTime": " s",
+    "weight": "",
+}
+
 
 def plain(value: object) -> object:
     """
@@ -258,6 +269,18 @@ def numberedRows(events: Iterable[tuple[int, float, Event]]) -> Iterator[Row]:
             "time": when,
             **_event(event),
         }
+
+
+def pointRows(points: Iterable[Mapping[str, float | None]]) -> Iterator[Row]:
+    """
+    Yield a row for each point of a history.
+    """
+    for point in points:
+        parts = [time.strftime("%H:%M:%S", time.localtime(point["time"]))]
+        for name, unit in _POINT.items():
+            value = point[name]
+            parts.append(f"{name} {'-' if value is None else f'{value:.4g}{unit}'}")
+        yield {"row": "point", "text": "  ".join(parts), **point}
 
 
 def _event(event: Event | Change) -> dict[str, object]:

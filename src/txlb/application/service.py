@@ -19,6 +19,7 @@ from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._clones import ClonesService
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
+from txlb.application._history import HistoryService
 from txlb.application._keepers import Keepers
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
@@ -80,8 +81,8 @@ class LoadBalancedService(MultiService):
     started as root can use ports below 1024, and accepts from C{startService}
     on. It can be stopped and started again. Its child C{proxies} holds a
     L{ProxyListener} for each address, its child C{health} checks the hosts, its
-    child C{resources} asks them for their loads, and its child C{certificates} follows
-    the files of certificates.
+    child C{resources} asks them for their loads, its child C{certificates} follows
+    the files of certificates, and its child C{history} keeps the last hour.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
@@ -148,6 +149,8 @@ class LoadBalancedService(MultiService):
         self.certificates.setServiceParent(self)
         self.resources = ResourceService(lambda: self.engine.monitor)
         self.resources.setServiceParent(self)
+        self.history = HistoryService(pm, lambda: self.engine)
+        self.history.setServiceParent(self)
         self.clones = ClonesService(self)
         self.clones.setServiceParent(self)
 

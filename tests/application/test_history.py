@@ -1,0 +1,223 @@
+"""
+The history of the last hour.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txlb.admin import READONLY, Caller, Target, findCommand
+from txlb.admin._history import History
+from txlb.application import LoadBalancedService, _history
+from txlb.application._history import HistoryService
+from txlb.errors import ModelError, TxlbError, UnknownName
+from txlb.manager import proxyManagerFactory
+from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.pool import RefusalKind
+
+#: The wall clock when the balancer starts.
+BEGAN = 1_800_000_000.0
+
+
+class HistoryTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        hosts = [ProxyHost("a", "127.0.0.1", 1), ProxyHost("b", "127.0.0.1", 2, weight=3)]
+        group = ProxyGroup("prod", "roundr", True, hosts)
+        web = ProxyService("web", [("127.0.0.1", 8080)], [group])
+        self.manager = proxyManagerFactory([web], seconds=self.reactor.seconds)
+        self.lbs = LoadBalancedService(self.manager, reactor=self.reactor)
+        self.history: HistoryService = self.lbs.history
+        self.history._now = lambda: BEGAN + self.reactor.seconds()
+        self.pool = self.manager.getPool("web", "prod")
+
+    def start(self) -> None:
+        self.lbs.privilegedStartService()
+        self.lbs.startService()
+        self.addCleanup(self.lbs.stopService)
+        self.turns()
+
+    def turns(self, seconds: float = 0.0) -> None:
+        """
+        Let time pass, and have the slices done.
+        """
+        self.reactor.advance(seconds)
+        for _ in range(30):
+            self.reactor.advance(0)
+
+    def last(self, *names: str) -> dict[str, float | None]:
+        service, group, host = (*names, "", "")[:3]
+        return list(self.history.points(service, group, host))[-1]
+
+    def test_host(self) -> None:
+        self.start()
+        with self.pool.acquire() as lease:
+            lease.add(500, 70_000)
+            name = lease.host.name
+            lease.host.counters.failures += 3
+            lease.host.connectTime = 0.25
+            self.turns(10)
+        point = self.last("web", "prod", name)
+        self.assertEqual(point["time"], BEGAN + 10)
+        self.assertEqual(point["active"], 1)
+        self.assertAlmostEqual(point["rate"] or 0, 0.1, 5)
+        self.assertEqual(point["failures"], 3)
+        self.assertEqual(point["inRate"], 50)
+        self.assertEqual(point["outRate"], 7000)
+        self.assertEqual(point["connectTime"], 0.25)
+        self.assertEqual(self.last("web", "prod", "b")["weight"], 3)
+        self.turns(10)
+        self.assertEqual(self.last("web", "prod", name)["rate"], 0)
+
+    def test_group(self) -> None:
+        """
+        A group has the sums over its hosts, and the mean time to connect. A host that is
+        removed makes no dent.
+        """
+        self.start()
+        for seconds in (0.1, 0.3):
+            step: Any = self.pool.dial().start()
+            self.reactor.advance(seconds)
+            lease = step.connected()
+            lease.add(10, 20)
+            lease.release()
+        self.manager.delHost("web", "prod", "a")
+        self.turns(9.6)
+        point = self.last("web", "prod")
+        self.assertAlmostEqual(point["rate"] or 0, 0.2, 5)
+        self.assertEqual(point["inRate"], 2)
+        self.assertAlmostEqual(point["connectTime"] or 0, 0.2, 5)
+        self.assertEqual(point["weight"], 3)
+        self.turns(10)
+        self.assertIsNone(self.last("web", "prod")["connectTime"])
+        with self.assertRaises(UnknownName):
+            self.history.points("web", "prod", "a")
+
+    def test_service(self) -> None:
+        self.start()
+        counters = self.manager.getCounters("web")
+        counters.accepted, counters.active = 20, 4
+        counters.refused[RefusalKind.DENIED] = 2
+        with self.pool.acquire() as lease:
+            lease.add(100, 0)
+        self.turns(10)
+        point = self.last("web")
+        self.assertEqual((point["rate"], point["active"], point["failures"]), (2, 4, 2))
+        self.assertEqual(point["inRate"], 10)
+        self.assertIsNone(point["weight"])
+
+    def test_newHost(self) -> None:
+        """
+        Another host of the same name begins anew.
+        """
+        self.start()
+        for _ in range(4):
+            self.pool.acquire().release()
+        self.turns(10)
+        self.manager.delHost("web", "prod", "a")
+        self.manager.addHost("web", "prod", "a", "127.0.0.1:9")
+        self.turns(10)
+        self.assertEqual(self.last("web", "prod", "a")["rate"], 0)
+        self.manager.delHost("web", "prod", "a")
+        self.turns(10)
+        self.assertIsNone(self.history.ringOf("web", "prod", "a"))
+
+    def test_hour(self) -> None:
+        """
+        An hour is kept, and C{since} leaves out what is older.
+        """
+        self.start()
+        for _ in range(400):
+            self.turns(10)
+        points = list(self.history.points("web"))
+        self.assertEqual(len(points), 360)
+        times = [point["time"] for point in points]
+        self.assertEqual(times, [BEGAN + 10 * number for number in range(41, 401)])
+        late = list(self.history.points("web", since=BEGAN + 3990))
+        self.assertEqual([point["time"] for point in late], [BEGAN + 4000])
+
+    def test_error(self) -> None:
+        """
+        An error costs one point. It is logged once.
+        """
+        self.start()
+        self.patch(self.history, "_measureService", lambda *_: 1 / 0)
+        self.turns(10)
+        self.turns(10)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        del self.history._measureService
+        self.turns(10)
+        points = list(self.history.points("web"))
+        # The points that were missed are unknown.
+        self.assertEqual([point["active"] for point in points], [0, None, None, 0])
+
+    def test_bounded(self) -> None:
+        """
+        History is kept for so many things; services and groups come first.
+        """
+        self.patch(_history, "MOST", 3)
+        self.start()
+        self.assertEqual(len(self.history), 3)
+        self.assertEqual(len(list(self.history.points("web", "prod"))), 1)
+        self.assertEqual(len(list(self.history.points("web", "prod", "a"))), 1)
+        with self.assertRaises(TxlbError) as caught:
+            self.history.points("web", "prod", "b")
+        self.assertIn("it is kept for 3", str(caught.exception))
+
+    def test_slices(self) -> None:
+        """
+        Few hosts are measured at a time.
+        """
+        hosts = [ProxyHost(f"h{n}", "127.0.0.1", n + 1) for n in range(1000)]
+        group = ProxyGroup("prod", "roundr", True, hosts)
+        self.manager.apply([ProxyService("web", [("127.0.0.1", 8080)], [group])])
+        measured: list[int] = []
+        measure = self.history._measureHost
+
+        def count(*arguments: Any) -> None:
+            measured[-1] += 1
+            measure(*arguments)
+
+        self.patch(self.history, "_measureHost", count)
+        steps = self.history._measuring()
+        while next(steps, self) is not self:
+            measured.append(0)
+        self.assertEqual(sum(measured), 1000)
+        self.assertLessEqual(max(measured), _history.AT_ONCE)
+
+    def test_stopped(self) -> None:
+        """
+        A balancer that is stopped takes no points, and has those that it had.
+        """
+        self.start()
+        self.lbs.stopService()
+        self.turns(100)
+        self.assertEqual(len(list(self.history.points("web"))), 1)
+        self.start()
+        self.assertEqual(len(list(self.history.points("web"))), 2)
+
+    def test_command(self) -> None:
+        """
+        The command C{history} needs no more than C{readonly}.
+        """
+        self.start()
+        target = Target(self.lbs, None, History())
+        command = findCommand("history")
+        caller = Caller("web:olga", READONLY)
+
+        def rows(**values: object) -> Any:
+            wanted = {"service": "web", "group": "", "host": "", "since": 0.0, **values}
+            answer: Any = command(target, caller, wanted)
+            return list(answer)
+
+        [row] = rows(group="prod", host="b")
+        self.assertEqual((row["row"], row["weight"], row["time"]), ("point", 3, BEGAN))
+        self.assertIn("connectTime -", row["text"])
+        self.assertEqual(rows(since=BEGAN), [])
+        with self.assertRaises(ModelError):
+            rows(host="b")
+        with self.assertRaises(UnknownName):
+            rows(service="nothing")
