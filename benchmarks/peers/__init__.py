@@ -4,7 +4,7 @@ each in a file here.
 """
 
 from benchmarks.peers._field import Field
-from benchmarks.peers._peer import Peer, Running, installed
+from benchmarks.peers._peer import Peer, Place, Running, firstLine, installed
 from benchmarks.peers._registry import (
     AGAIN,
     BASELINE,
@@ -34,8 +34,10 @@ __all__ = [
     "WEBAPP",
     "Field",
     "Peer",
+    "Place",
     "Running",
     "apacheServing",
+    "firstLine",
     "installed",
     "peerNamed",
     "txlbOf",

@@ -5,6 +5,8 @@ Starts peers and stops them.
 from __future__ import annotations
 
 import itertools
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +15,7 @@ from benchmarks.machine import PROXY_CORE, startingOn
 from benchmarks.peers._peer import Peer, Place, Running
 from benchmarks.peers._registry import DIRECT
 from benchmarks.programs import Program, ProgramError, freePort
-from benchmarks.traffic import Backend, Events
+from benchmarks.traffic import Backend, Events, Stream
 
 #: Hosts that each peer has, where nothing else is said.
 HOSTS = 3
@@ -49,10 +51,14 @@ class Field:
             self.stop(running)
         self.events.close()
 
-    def backend(self, hosts: int = HOSTS) -> Backend:
+    def backend(
+        self, hosts: int = HOSTS, wrap: Callable[[socket.socket], Stream] | None = None
+    ) -> Backend:
         """
         Hosts, each at an address of its own, so that they don't share the ports
         that clients have.
+
+        @param wrap: see L{Backend}.
         """
         port = freePort()
         addresses: list[tuple[str, int]] = []
@@ -60,7 +66,7 @@ class Field:
             subnet = next(self._subnets)
             count = min(SUBNET, hosts - len(addresses))
             addresses += [(f"127.1.{subnet}.{number}", port) for number in range(1, count + 1)]
-        return Backend(self.events, addresses)
+        return Backend(self.events, addresses, wrap)
 
     def direct(self) -> Running:
         """
@@ -77,6 +83,7 @@ class Field:
         hosts: int = HOSTS,
         cores: tuple[int, ...] = (PROXY_CORE,),
         behind: list[tuple[str, int]] | None = None,
+        wrap: Callable[[socket.socket], Stream] | None = None,
     ) -> Running:
         """
         Start a peer, without waiting for it.
@@ -84,8 +91,9 @@ class Field:
         @param hosts: how many hosts it gets.
         @param cores: where it may run.
         @param behind: instead of those, programs that run already.
+        @param wrap: see L{Backend}.
         """
-        backend = self.backend(hosts if behind is None else 0)
+        backend = self.backend(hosts if behind is None else 0, wrap)
         port = freePort()
         name = f"{peer.name.replace(' ', '-')}-{port}"
         folder = self.folder / name

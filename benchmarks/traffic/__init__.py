@@ -6,7 +6,7 @@ process and one epoll, so that what they do costs little and disturbs little.
 from benchmarks.traffic._backend import Backend
 from benchmarks.traffic._bulk import BulkClient, Direction
 from benchmarks.traffic._clients import Clients, Done, RequestClient, connect
-from benchmarks.traffic._events import WRITE, Events
+from benchmarks.traffic._events import READ, WRITE, Events
 from benchmarks.traffic._exchange import (
     ANSWER,
     END,
@@ -18,24 +18,28 @@ from benchmarks.traffic._exchange import (
     bulkHead,
 )
 from benchmarks.traffic._pace import Pace
+from benchmarks.traffic._stream import Connect, Stream
 from benchmarks.traffic._trouble import TrafficError, Trouble
 
 __all__ = [
     "ANSWER",
     "END",
     "PLAIN",
+    "READ",
     "REQUEST",
     "THROUGH_HTTP",
     "WRITE",
     "Backend",
     "BulkClient",
     "Clients",
+    "Connect",
     "Direction",
     "Done",
     "Events",
     "Exchange",
     "Pace",
     "RequestClient",
+    "Stream",
     "TrafficError",
     "Trouble",
     "askFor",

@@ -7,10 +7,11 @@ from __future__ import annotations
 import functools
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from benchmarks.traffic._events import READ, WRITE, Events
 from benchmarks.traffic._exchange import ANSWER, END, REQUEST, bulkHead
+from benchmarks.traffic._stream import Stream
 
 #: Bytes that are sent, and taken, at once.
 CHUNK = 262144
@@ -29,13 +30,20 @@ class Backend:
     came in on them.
 
     @param addresses: where to listen.
+    @param wrap: makes what is read and written of an accepted socket.
     @ivar open: how many connections there are.
     @ivar taken: bytes of bulk that clients have sent so far.
     """
 
-    def __init__(self, events: Events, addresses: Iterable[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        events: Events,
+        addresses: Iterable[tuple[str, int]],
+        wrap: Callable[[socket.socket], Stream] | None = None,
+    ) -> None:
         self.events = events
         self.addresses = list(addresses)
+        self._wrap = wrap
         self.open = 0
         self.taken = 0
         self._connections: set[BackendConnection] = set()
@@ -59,7 +67,8 @@ class Backend:
                 return
             sock.setblocking(False)
             self.open += 1
-            self._connections.add(BackendConnection(self, sock))
+            stream = sock if self._wrap is None else self._wrap(sock)
+            self._connections.add(BackendConnection(self, stream))
 
     def left(self, connection: BackendConnection) -> None:
         """
@@ -93,7 +102,7 @@ class BackendConnection:
 
     __slots__ = ("_awaited", "_backend", "_data", "_recv", "_rest", "_send", "_sock", "_unsent")
 
-    def __init__(self, backend: Backend, sock: socket.socket) -> None:
+    def __init__(self, backend: Backend, sock: Stream) -> None:
         self._backend = backend
         self._sock = sock
         self._recv = sock.recv

@@ -5,13 +5,13 @@ Clients that move much.
 from __future__ import annotations
 
 import enum
-import socket
 import time
 
 from benchmarks.traffic._backend import CHUNK
 from benchmarks.traffic._clients import Done, connect
 from benchmarks.traffic._events import READ, WRITE, Events
 from benchmarks.traffic._exchange import END, announce, askFor
+from benchmarks.traffic._stream import Connect, Stream
 
 
 class Direction(enum.Enum):
@@ -33,6 +33,7 @@ class BulkClient:
     after the other. Every transfer is complete or an error.
 
     @param size: bytes of one transfer.
+    @param connect: opens a connection.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class BulkClient:
         direction: Direction,
         streams: int,
         size: int,
+        connect: Connect = connect,
     ) -> None:
         self.events = events
         self.direction = direction
@@ -49,7 +51,7 @@ class BulkClient:
         self.running = False
         self.active = 0
         self.bytes = 0
-        self._streams = [_Stream(self, address) for _ in range(streams)]
+        self._streams = [_Stream(self, connect(address)) for _ in range(streams)]
 
     def begin(self) -> None:
         """
@@ -100,9 +102,9 @@ class _Stream:
     One connection.
     """
 
-    def __init__(self, client: BulkClient, address: tuple[str, int]) -> None:
+    def __init__(self, client: BulkClient, sock: Stream) -> None:
         self._client = client
-        self._sock: socket.socket = connect(address)
+        self._sock = sock
         self._unsent = b""
         self._toSend = 0
         self._awaited: int | None = None

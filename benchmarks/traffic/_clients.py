@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks.traffic._events import WRITE, Events
+from benchmarks.traffic._events import READ, WRITE, Events
 from benchmarks.traffic._exchange import Exchange
+from benchmarks.traffic._stream import Connect, Stream
 
 #: Linux's IP_BIND_ADDRESS_NO_PORT: the port is chosen when the other end is
 #: known, so that each pair of addresses has all ports to itself.
@@ -72,11 +73,13 @@ class RequestClient:
     @param answered: is called with it when an answer is complete.
     @param failed: is called with it, closed by then, when something went wrong;
         that has been counted.
+    @param connect: opens its connection.
     """
 
     __slots__ = (
         "_answer",
         "_answered",
+        "_connect",
         "_data",
         "_events",
         "_exchange",
@@ -91,14 +94,16 @@ class RequestClient:
         exchange: Exchange,
         answered: Callable[[RequestClient], object],
         failed: Callable[[RequestClient], object],
+        connect: Connect = connect,
     ) -> None:
         self._events = events
         self._exchange = exchange
         self._answer = exchange.answer
         self._answered = answered
         self._failed = failed
+        self._connect = connect
         self._data = b""
-        self._sock: socket.socket
+        self._sock: Stream
         self.began = 0.0
 
     def open(self, address: tuple[str, int]) -> None:
@@ -107,7 +112,7 @@ class RequestClient:
         """
         self.began = time.perf_counter()
         try:
-            self._sock = connect(address)
+            self._sock = self._connect(address)
         except OSError as error:
             self._events.trouble.happened(f"client: connecting: {error.strerror}")
             self._failed(self)
@@ -126,6 +131,10 @@ class RequestClient:
     def _connected(self, event: int) -> None:
         try:
             self._sock.send(self._exchange.request)
+        except BlockingIOError:
+            # A TLS handshake goes on when there is something to read.
+            self._events.change(self._sock, READ)
+            return
         except OSError as error:
             self._fail(f"connecting: {error.strerror}")
             return
@@ -144,6 +153,9 @@ class RequestClient:
     def _event(self, event: int) -> None:
         try:
             data = self._sock.recv(65536)
+        except BlockingIOError:
+            # That were bytes of TLS itself.
+            return
         except OSError as error:
             self._fail(f"reading: {error.strerror}")
             return
@@ -185,6 +197,7 @@ class Clients:
     @param atOnce: how many requests are under way.
     @param connections: how many connections are kept open, and used in turn: as
         many as requests or more. 0 for a new connection for each request.
+    @param connect: opens a connection.
     """
 
     def __init__(
@@ -194,12 +207,14 @@ class Clients:
         exchange: Exchange,
         atOnce: int,
         connections: int = 0,
+        connect: Connect = connect,
     ) -> None:
         self._events = events
         self._address = address
         self._exchange = exchange
         self._atOnce = atOnce
         self._free: deque[RequestClient] = deque()
+        self._connect = connect
         self._kept = bool(connections)
         self._running = False
         self._active = 0
@@ -216,7 +231,8 @@ class Clients:
     def _open(self) -> None:
         self._active += 1
         answered = self._keptAnswered if self._kept else self._freshAnswered
-        RequestClient(self._events, self._exchange, answered, self._failed).open(self._address)
+        client = RequestClient(self._events, self._exchange, answered, self._failed, self._connect)
+        client.open(self._address)
 
     def _keptAnswered(self, client: RequestClient) -> None:
         self._completed += 1

@@ -5,11 +5,11 @@ One epoll for clients and servers.
 from __future__ import annotations
 
 import select
-import socket
 import time
 from collections.abc import Callable
 
 from benchmarks.traffic._pace import Pace
+from benchmarks.traffic._stream import Stream
 from benchmarks.traffic._trouble import TrafficError, Trouble
 
 READ = select.EPOLLIN
@@ -42,7 +42,7 @@ class Events:
         self.trouble = Trouble()
         self.paces: list[Pace] = []
 
-    def watch(self, sock: socket.socket, handler: Handler, events: int = READ) -> None:
+    def watch(self, sock: Stream, handler: Handler, events: int = READ) -> None:
         """
         Give events of this socket to a handler until L{forget}.
         """
@@ -50,20 +50,20 @@ class Events:
         self._handlers[fd] = handler
         self._epoll.register(fd, events)
 
-    def change(self, sock: socket.socket, events: int) -> None:
+    def change(self, sock: Stream, events: int) -> None:
         """
         Watch for other events from now on.
         """
         self._epoll.modify(sock.fileno(), events)
 
-    def handOver(self, sock: socket.socket, handler: Handler) -> None:
+    def handOver(self, sock: Stream, handler: Handler) -> None:
         """
         Give what there is to read to another handler from now on.
         """
         self._handlers[sock.fileno()] = handler
         self.change(sock, READ)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: Stream) -> None:
         """
         Watch it no more, and close it.
         """

@@ -2,7 +2,7 @@
 What is measured.
 """
 
-from benchmarks.works._comparison import Comparison, Errors, Sample, Work, compare
+from benchmarks.works._comparison import Comparison, Errors, Load, Sample, Work, compare
 from benchmarks.works._growth import Growth, growthWithConnections, growthWithHosts
 from benchmarks.works._holding import Holding, measureHolding
 from benchmarks.works._idle import Idle, measureIdle
@@ -17,6 +17,7 @@ __all__ = [
     "Growth",
     "Holding",
     "Idle",
+    "Load",
     "Sample",
     "Work",
     "compare",

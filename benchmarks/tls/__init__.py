@@ -1,0 +1,3 @@
+"""
+TLS beside HAProxy's.
+"""
