@@ -30,8 +30,8 @@ WARM_UP = 100
 TRANSFER = 1 << 20
 UNREAD = 1 << 26
 
-#: Seconds in which the memory of a connection that is not read has come to its bound.
-SETTLING = 3.0
+#: Seconds between two looks at the memory until it stays.
+LOOK = 0.25
 
 IDLE, AFTER_BULK, UNREAD_BULK = "idle", "idle after bulk", "slow reader"
 
@@ -89,8 +89,7 @@ def _measure(events: Events, running: Running, what: str, count: int) -> float:
         running.settle()
         before = running.memory()
         streams = _transferOnce(events, address, count, connect)
-        events.runFor(0.2)
-        used = running.memory() - before
+        used = _settled(events, running) - before
         streams.close()
     else:
         Clients(events, address, exchange, 1, WARM_UP, connect).close()
@@ -98,14 +97,24 @@ def _measure(events: Events, running: Running, what: str, count: int) -> float:
         before = running.memory()
         readers = [_SlowReader(events, connect(address)) for _ in range(count)]
         events.runUntil(lambda: all(each.asked for each in readers), "slow readers to ask")
-        events.runFor(SETTLING)
-        used = running.memory() - before
+        used = _settled(events, running) - before
         for reader in readers:
             reader.close()
         # The hosts see resets.
         events.runFor(0.2)
         events.trouble.take()
     return used / count / 1024
+
+
+def _settled(events: Events, running: Running) -> int:
+    """
+    Wait until the memory of a peer stays as it is.
+    """
+    last, now = 0, running.memory()
+    while last != now:
+        events.runFor(LOOK)
+        last, now = now, running.memory()
+    return now
 
 
 def _transferOnce(

@@ -11,6 +11,7 @@ from typing import Any
 from tests.proxy.fakes import ReactorCase
 from txlb.model import Listener
 from txlb.proxy import AcceptedClient, ClientConnection
+from txlb.proxy._acceptedclient import MOST_EARLY
 from txlb.wire import Done
 
 LISTENER = Listener(("127.0.0.1", 80))
@@ -90,3 +91,36 @@ class ClientConnectionTests(ReactorCase):
         self.assertEqual(client.localAddress, "")
         client.close()
         self.assertEqual(closed, [True])
+
+    def test_earlyBytes(self) -> None:
+        """
+        Before a client has a host its bytes have a bound. Then a layer of TLS may deliver all that
+        it has before the side begins, and nothing is lost.
+        """
+        seen: list[object] = []
+
+        class Transport:
+            def abortConnection(self) -> None:
+                seen.append("aborted")
+
+        class Side:
+            transport: Any = None
+
+            def connectionMade(self) -> None:
+                seen.append("made")
+
+            def dataReceived(self, data: bytes) -> None:
+                seen.append(len(data))
+
+        for hasHost in (False, True):
+            seen.clear()
+            accepted = AcceptedClient(lambda *_: None)
+            accepted.transport = Transport()
+            if hasHost:
+                side: Any = Side()
+                accepted.handTo(side)
+            for _ in range(2):
+                accepted.dataReceived(bytes(MOST_EARLY - 1))
+            accepted.begin()
+            expected: list[object] = ["made", 2 * (MOST_EARLY - 1)] if hasHost else ["aborted"]
+            self.assertEqual(seen, expected)

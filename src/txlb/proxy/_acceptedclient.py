@@ -114,11 +114,12 @@ class AcceptedClient(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """
         Pass on the bytes of the client. A transport of a reactor delivers none before the
-        client has a host, as it is paused; many transports for tests do.
+        client has a host, as it is paused; many transports for tests do. A layer of TLS delivers
+        all that it has once the client has its host, before L{begin}.
         """
         if self._begun and self._side is not None:
             self._side.dataReceived(data)
-        elif len(self._early) + len(data) <= MOST_EARLY:
+        elif self._side is not None or len(self._early) + len(data) <= MOST_EARLY:
             self._early += data
         else:
             self.transport.abortConnection()
