@@ -9,9 +9,12 @@ from txlb.admin.metrics._exposition import Exposition
 from txlb.admin.metrics._families import FAMILIES
 from txlb.admin.metrics._family import Family, Kind
 from txlb.admin.metrics._gzip import gzipped
+from txlb.admin.metrics._haproxynames import haproxyText
 from txlb.admin.metrics._negotiation import TextFormat, formatFor, wantsGzip
+from txlb.admin.metrics._stats import CSV_TYPE, statistics
 
 __all__ = [
+    "CSV_TYPE",
     "FAMILIES",
     "Exposition",
     "Family",
@@ -19,5 +22,7 @@ __all__ = [
     "TextFormat",
     "formatFor",
     "gzipped",
+    "haproxyText",
+    "statistics",
     "wantsGzip",
 ]
