@@ -431,7 +431,7 @@ class MakeServiceTests(SynchronousTestCase):
         A note that is due does not end a process whose stderr is closed, and an error ends it
         with its status.
         """
-        self.write('<admin><web listen="127.0.0.1:7004" enable="yes"/></admin>')
+        self.write('<admin listen="127.0.0.1:7004"/>')
         self.patch(sys, "stderr", None)
         daemon = self.make()
         assert isinstance(daemon, Daemon)
@@ -491,7 +491,7 @@ class MakeServiceTests(SynchronousTestCase):
         """
         What is right but should be known is said, and does not stop it.
         """
-        self.write('<admin><web listen="127.0.0.1:7004" enable="yes"/></admin>')
+        self.write('<admin listen="127.0.0.1:7004"/>')
         daemon = self.make()
         assert isinstance(daemon, Daemon)
         self.addCleanup(self.stop, daemon)

@@ -227,6 +227,18 @@ def _daemon(
         except ListenError as error:
             raise _at(config, config.controlLine, error) from error
         doors.append(control)
+    web = config.admin.web
+    if web is not None and web.enable:
+        # As above: this import is not done by processes without a console.
+        console = importlib.import_module("txlb.admin.web").webServiceOf(
+            config.admin, balancer, file
+        )
+        try:
+            _bind(console.bind, web.listen, owner)
+        except ListenError as error:
+            raise _at(config, config.webLine, error) from error
+        file.follow(lambda new: console.setUsers(new.admin.users, new.admin.tokens))
+        doors.append(console)
     return Daemon(balancer, logs, doors, supervisor=Supervisor.fromEnvironment(os.environ))
 
 

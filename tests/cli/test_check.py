@@ -21,8 +21,9 @@ class CheckTests(CommandTests):
         lines = out.splitlines()
         self.assertEqual((status, err), (0, ""))
         self.assertEqual(lines[0], f"{path}: OK: 2 services, 3 groups, 4 hosts")
-        self.assertIn(f"{path}:22: note: <web> is read and has no effect", lines[1])
-        self.assertEqual(len(lines), 5)
+        self.assertIn(f"{path}:22: note: no user can log in to the console", lines[1])
+        self.assertIn(f"{path}:22: note: <web> listens on *:7000 without TLS", lines[2])
+        self.assertEqual(len(lines), 6)
 
     def test_explain(self) -> None:
         path = self.file(SMALL)

@@ -109,13 +109,13 @@ class IdleTests(SynchronousTestCase):
 
     def test_switchedOn(self) -> None:
         found = load(
-            '<admin><web enable="yes"/></admin>'
+            '<admin listen="127.0.0.1:1"/>'
             '<manager><heartbeat enable="1"/></manager>'
             '<control socket="s"/>'
         )
         texts = [note.message for note in found.notes]
         (text,) = texts
-        self.assertIn("<web> is read and has no effect", text)
+        self.assertIn("listen of <admin> is read and has no effect", text)
 
     def test_emptyGroup(self) -> None:
         found = parseConfiguration(

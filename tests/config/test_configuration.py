@@ -102,9 +102,10 @@ class OldFileTests(SynchronousTestCase):
         What has no effect is said, each with its line.
         """
         found = notesOf(parseConfiguration(SAMPLE_1_1_0, "balancer.xml"))
-        self.assertEqual([line for line, _ in found], [22, 23, 24, 26])
+        self.assertEqual([line for line, _ in found], [22, 22, 23, 24, 26])
         texts = [message for _, message in found]
-        self.assertIn("<web> is read and has no effect", texts[0])
+        self.assertIn("no user can log in to the console", texts.pop(0))
+        self.assertIn("the balancer does not start", texts[0])
         self.assertIn("no user gets a prompt by ssh", texts[1])
         self.assertIn("make a new one with: txlb passwd", texts[2])
         self.assertIn("hostCheckInterval of <manager> is read and has no effect", texts[3])

@@ -115,7 +115,9 @@ class ExplainTests(SynchronousTestCase):
         optional = {schema.ENABLE, schema.ALLOW, schema.DENY}
         words = {line.split()[0] for line in lines[1:]}
         for element, _ in walk(schema.CONFIG):
-            if element in {schema.CHECK, schema.RESOURCE, schema.CLONES, schema.TLS}:
+            if element in {
+                schema.CHECK, schema.RESOURCE, schema.CLONES, schema.TLS, schema.TOKEN
+            }:  # fmt: skip
                 # There was none then.
                 continue
             for attribute in element.attributes:

@@ -63,7 +63,6 @@ class ReferencePageTests(SynchronousTestCase):
         self.assertIn("     - no limit\n     - 2.0\n", self.section("host"))
         self.assertIn("It is read and has no effect.", self.section("admin"))
         self.assertIn("PythonDirector", self.section("enable"))
-        self.assertIn("will come with a later version", self.section("web"))
 
     def test_occurrences(self) -> None:
         section = self.section("config")

@@ -156,7 +156,7 @@ class ClosedTests(SignalCase):
     """
 
     #: A note is due.
-    NOTED = '<admin><web listen="127.0.0.1:7004" enable="yes"/></admin>'
+    NOTED = '<admin listen="127.0.0.1:7004"/>'
 
     def closed(self, numbers: str, *words: str | Path) -> tuple[str, ...]:
         return (sys.executable, "-c", CLOSE, numbers, *TWISTD[:-1], *map(str, words))
@@ -186,7 +186,7 @@ class ClosedTests(SignalCase):
         waitUntil(lambda: self.listens() or process.poll() is not None)
         self.assertIsNone(process.poll())
         self.assertEqual(bodyOf(self.port), b"hello\n")
-        self.assertIn("<web> is read and has no effect", log.read_text("utf-8"))
+        self.assertIn("listen of <admin> is read and has no effect", log.read_text("utf-8"))
         self.assertNotIn("Traceback", log.read_text("utf-8"))
         process.terminate()
         self.assertEqual(process.wait(PATIENCE), 0)

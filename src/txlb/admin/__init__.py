@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         loginsOf,
     )
     from txlb.admin.login._passwords import hashPassword, isOldHash, newPassword
+    from txlb.admin.web import WebService, webService
     from txlb.config import AdminUser
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Session",
     "Sessions",
     "Target",
+    "WebService",
     "controlService",
     "findCommand",
     "hashPassword",
@@ -58,6 +60,7 @@ __all__ = [
     "newPassword",
     "stateDirectory",
     "statusTable",
+    "webService",
 ]
 
 _MODULES = {
@@ -79,6 +82,7 @@ _MODULES = {
     "txlb.admin._status": ("statusTable",),
     "txlb.admin._target": ("Target",),
     "txlb.admin.control": ("ControlService", "controlService"),
+    "txlb.admin.web": ("WebService", "webService"),
     "txlb.config": ("AdminUser",),
 }
 

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from txlb.errors import ModelError, nearest
 
@@ -223,12 +224,16 @@ class Argument:
 
 
 def readArguments(
-    arguments: Sequence[Argument], texts: Mapping[str, str], command: str
+    arguments: Sequence[Argument],
+    texts: Mapping[str, Any],
+    command: str,
+    read: Callable[[Argument, Any], object] = Argument.read,
 ) -> dict[str, object]:
     """
     Make values of texts from outside.
 
     @param command: the command's name, for messages.
+    @param read: makes the value of an argument, if what is given are no texts.
     @return: a value for each argument.
     @raise ModelError: one is missing, wrong, or not known.
     """
@@ -241,7 +246,7 @@ def readArguments(
     values: dict[str, object] = {}
     for argument in arguments:
         if argument.name in texts:
-            values[argument.name] = argument.read(texts[argument.name])
+            values[argument.name] = read(argument, texts[argument.name])
         elif argument.required:
             raise ModelError(f"{command} needs {argument.name}: {argument.doc}")
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from txlb.admin._access import Caller
 from txlb.admin._arguments import REQUIRED, Argument
+from txlb.admin._rest import Rest
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -32,6 +33,8 @@ class AdminCommand:
     @ivar access: the access that it needs, one of L{txlb.admin._access.LEVELS}.
     @ivar doc: its description. The first sentence is its summary.
     @ivar patience: seconds that its answer may take.
+    @ivar rest: its place in the tree of the REST interface, beside the POST of its words;
+        L{None} for none.
     """
 
     name: str
@@ -40,6 +43,7 @@ class AdminCommand:
     doc: str
     arguments: tuple[Argument, ...] = ()
     patience: float = 30.0
+    rest: Rest | None = None
 
     @property
     def wireName(self) -> str:

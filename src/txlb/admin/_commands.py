@@ -36,6 +36,7 @@ from txlb.admin._arguments import (
     Kind,
 )
 from txlb.admin._command import AdminCommand
+from txlb.admin._rest import Rest
 from txlb.errors import UnknownName
 
 _SERVICE = Argument("service", SERVICE, "the name of a service")
@@ -208,6 +209,7 @@ COMMANDS = (
         OPERATOR,
         "Let a host get nothing new. The connections that it has go on.",
         (*_PATH, _DEADLINE),
+        rest=Rest("PATCH", member="state", value="drain"),
     ),
     AdminCommand(
         "maintenance",
@@ -215,6 +217,7 @@ COMMANDS = (
         OPERATOR,
         "Drain a host, and check it no more. The connections that it has go on.",
         (*_PATH, _DEADLINE),
+        rest=Rest("PATCH", member="state", value="maintenance"),
     ),
     AdminCommand(
         "ready",
@@ -222,6 +225,7 @@ COMMANDS = (
         OPERATOR,
         "Bring a host back that was drained or in maintenance.",
         _PATH,
+        rest=Rest("PATCH", member="state", value="ready"),
     ),
     AdminCommand(
         "setWeight",
@@ -229,6 +233,7 @@ COMMANDS = (
         OPERATOR,
         "Give a host another weight. With 0 it gets nothing new.",
         (*_PATH, Argument("weight", WEIGHT, "the weight, 0 to 65535")),
+        rest=Rest("PATCH"),
     ),
     AdminCommand(
         "addHost",
@@ -250,6 +255,7 @@ COMMANDS = (
             Argument("weight", WEIGHT, "its weight, 0 to 65535", 1),
             _settings(HOST_SETTINGS, "other settings of the host, such as maxConnections=50", {}),
         ),
+        rest=Rest("PUT"),
     ),
     AdminCommand(
         "delHost",
@@ -268,6 +274,7 @@ COMMANDS = (
             Argument("force", FLAG, "reset the connections that it has", False),
             _DEADLINE,
         ),
+        rest=Rest("DELETE"),
     ),
     AdminCommand(
         "switchGroup",
@@ -275,6 +282,7 @@ COMMANDS = (
         FULL,
         "Send a service's new connections to another of its groups. Those that are open go on.",
         (_SERVICE, Argument("group", GROUP, "the name of the group that gets them")),
+        rest=Rest("PATCH", member="enabled", value=True),
     ),
     AdminCommand(
         "certificates",
@@ -326,6 +334,7 @@ COMMANDS = (
             Argument("listener", LISTENER, "the name of the listener"),
             Argument("address", TEXT, "a port of the same interface, or an address"),
         ),
+        rest=Rest("PATCH"),
     ),
     AdminCommand(
         "setScheduler",
@@ -338,6 +347,7 @@ COMMANDS = (
             Argument("scheduler", SCHEDULER, "the word for the policy"),
             _settings(SCHEDULER_SETTINGS, "settings of the policy, such as choices=3", {}),
         ),
+        rest=Rest("PATCH"),
     ),
     AdminCommand(
         "setHost",
@@ -346,6 +356,7 @@ COMMANDS = (
         "Change settings of a host, such as its limit. Its weight and its state have commands of "
         "their own.",
         (*_PATH, _settings(HOST_SETTINGS, "settings of the host, such as maxConnections=50")),
+        rest=Rest("PATCH"),
     ),
     AdminCommand(
         "setGroup",
@@ -357,6 +368,7 @@ COMMANDS = (
             _GROUP,
             _settings(GROUP_SETTINGS, "settings of the group, such as maxQueue=100"),
         ),
+        rest=Rest("PATCH"),
     ),
     AdminCommand(
         "setAdmission",
@@ -371,6 +383,7 @@ COMMANDS = (
                 "settings of the admission, such as deny=192.0.2.0/24 or ratePerClient=10",
             ),
         ),
+        rest=Rest("PATCH"),
     ),
     AdminCommand(
         "setCheck",
@@ -386,6 +399,7 @@ COMMANDS = (
             Argument("proxiedName", HOST, "one of its hosts; by default all", ""),
             _CHECK_SETTINGS,
         ),
+        rest=Rest("PUT", part="check"),
     ),
     AdminCommand(
         "setDefaultCheck",
@@ -394,6 +408,7 @@ COMMANDS = (
         "Change the default check. It is for hosts without a check of their own and without one of "
         "their group.",
         (_CHECK, _CHECK_SETTINGS),
+        rest=Rest("PUT", part="default-check"),
     ),
 )
 

@@ -3,6 +3,7 @@ The configuration file: XML in, values out, and back again.
 """
 
 from txlb.config._adminsettings import AdminSettings
+from txlb.config._admintoken import AdminToken
 from txlb.config._adminuser import AdminUser
 from txlb.config._configchecksettings import ConfigCheckSettings
 from txlb.config._configuration import Configuration, loadConfiguration, parseConfiguration
@@ -15,10 +16,11 @@ from txlb.config._save import FileChanged, writeFile
 from txlb.config._shown import shownDifference
 from txlb.config._sshsettings import SSHSettings
 from txlb.config._timersettings import TimerSettings
-from txlb.config._websettings import WebSettings
+from txlb.config._websettings import WebSettings, isLocal
 
 __all__ = [
     "AdminSettings",
+    "AdminToken",
     "AdminUser",
     "ConfigCheckSettings",
     "Configuration",
@@ -29,6 +31,7 @@ __all__ = [
     "TimerSettings",
     "WebSettings",
     "explainConfiguration",
+    "isLocal",
     "loadConfiguration",
     "parseConfiguration",
     "readFile",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from txlb.config import _schema as schema
 from txlb.config._adminsettings import AdminSettings
+from txlb.config._admintoken import AdminToken
 from txlb.config._adminuser import AdminUser
 from txlb.config._build import checkUnique
 from txlb.config._configchecksettings import ConfigCheckSettings
@@ -20,7 +21,9 @@ from txlb.config._passwordhash import isCurrentHash
 from txlb.config._problems import Report
 from txlb.config._sshsettings import SSHSettings
 from txlb.config._timersettings import TimerSettings
-from txlb.config._websettings import WebSettings
+from txlb.config._tls import TLSBuilder
+from txlb.config._websettings import WebSettings, isLocal
+from txlb.model import InheritedAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,9 @@ class SettingsBuilder:
     @ivar folder: the folder at which relative paths begin.
     """
 
-    def __init__(self, folder: str, problem: Report, note: Report) -> None:
+    def __init__(self, folder: str, problem: Report, note: Report, *, files: bool = True) -> None:
         self.folder = folder
+        self._tls = TLSBuilder(problem, note, folder, files=files)
         self._problem = problem
         self._note = note
 
@@ -70,10 +74,58 @@ class SettingsBuilder:
         users = tuple(self._user(user) for user in userNodes)
         if ssh is not None and ssh.get("enable"):
             self._noteWhoGetsIn(ssh, users)
+        tokenNodes = node.all(schema.TOKEN)
+        checkUnique("token", tokenNodes, [each.get("name") for each in tokenNodes], self._problem)
+        tokens = tuple(AdminToken(each.get("name"), **each.settings) for each in tokenNodes)
+        if web is not None and web.get("enable"):
+            self._noteNoUsers(web, users, tokens)
+        elif web is not None and "enable" not in web.values and "enable" not in web.wrong:
+            self._note(web.line, '<web> is not served; write enable="yes" into it')
         return AdminSettings(
             None if ssh is None else SSHSettings(**ssh.settings),
-            None if web is None else WebSettings(**web.settings),
+            None if web is None else self._web(web),
             users,
+            tokens,
+        )
+
+    def _web(self, node: Node) -> WebSettings:
+        tls = self._tls.listener(node)
+        inner = node.first(schema.TLS)
+        if inner is None and node.get("secure"):
+            self._problem(
+                node.line,
+                'secure of <web> is yes, and there is no certificate; put <tls certificates="…"/> '
+                "into it",
+            )
+        elif inner is not None and node.values.get("secure") is False:
+            self._problem(
+                node.line,
+                "secure of <web> is no, and there is a <tls> in it; leave one of them out",
+            )
+        settings = WebSettings(**node.settings, tls=tls)
+        plain = settings.enable and inner is None and "listen" not in node.wrong
+        # Where systemd listens is known when the balancer starts.
+        if (
+            plain
+            and not isinstance(settings.listen, InheritedAddress)
+            and not isLocal(settings.listen)
+        ):
+            self._note(
+                node.line,
+                f"<web> listens on {settings.listen} without TLS, and so the balancer does not "
+                'start; put <tls certificates="…"/> into it, or listen on 127.0.0.1',
+            )
+        return settings
+
+    def _noteNoUsers(
+        self, web: Node, users: tuple[AdminUser, ...], tokens: tuple[AdminToken, ...]
+    ) -> None:
+        if tokens or any(user.password and isCurrentHash(user.password) for user in users):
+            return
+        self._note(
+            web.line,
+            "no user can log in to the console, and no program has a token: it takes a user with "
+            "a password made with txlb passwd, or a token made with txlb token",
         )
 
     def _user(self, node: Node) -> AdminUser:
@@ -127,15 +179,7 @@ class SettingsBuilder:
         """
         Note everything that is written and has no effect.
         """
-        spec = node.spec
-        if spec.pending and (spec.getAttribute("enable") is None or node.get("enable")):
-            if node.values:
-                self._note(
-                    node.line,
-                    f"<{spec.tag}> is read and has no effect: {spec.pending} will come with a "
-                    "later version",
-                )
-        for attribute in spec.attributes:
+        for attribute in node.spec.attributes:
             if attribute.ignored and attribute.name in node.values:
                 self._note(node.line, f"{attribute.name} of {node.label} is read and has no effect")
         for child in node.children:

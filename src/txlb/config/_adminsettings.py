@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from txlb.config._admintoken import AdminToken
 from txlb.config._adminuser import AdminUser
 from txlb.config._sshsettings import SSHSettings
 from txlb.config._websettings import WebSettings
@@ -19,8 +20,10 @@ class AdminSettings:
     @ivar ssh: L{None} if the file has no such element.
     @ivar web: L{None} if the file has no such element.
     @ivar users: in the order of the file.
+    @ivar tokens: likewise.
     """
 
     ssh: SSHSettings | None = None
     web: WebSettings | None = None
     users: tuple[AdminUser, ...] = ()
+    tokens: tuple[AdminToken, ...] = ()

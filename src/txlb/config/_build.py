@@ -417,9 +417,9 @@ def _listeners(root: Node) -> Iterator[tuple[Node, Node, ListenAddress]]:
             if not listen.wrong:
                 yield service, listen, listen.get("ip")
     for admin in root.all(schema.ADMIN):
-        for ssh in admin.all(schema.SSH):
-            if ssh.get("enable") and "listen" not in ssh.wrong:
-                yield ssh, ssh, ssh.get("listen")
+        for door in (*admin.all(schema.SSH), *admin.all(schema.WEB)):
+            if door.get("enable") and "listen" not in door.wrong:
+                yield door, door, door.get("listen")
 
 
 def checkUnique(kind: str, nodes: list[Node], names: list[str | None], problem: Report) -> bool:

@@ -84,6 +84,15 @@ class Configuration:
         return 0 if ssh is None else ssh.line
 
     @property
+    def webLine(self) -> int:
+        """
+        The line of the web element; 0 if there is none.
+        """
+        admin = self.root.first(schema.ADMIN)
+        web = None if admin is None else admin.first(schema.WEB)
+        return 0 if web is None else web.line
+
+    @property
     def controlLine(self) -> int:
         """
         The line of the control element; 0 if there is none.
@@ -178,7 +187,7 @@ def parseConfiguration(data: bytes, name: str, *, files: bool = True) -> Configu
         _noteEncoding(data, root, notes)
         folder = os.path.dirname(path)
         services = ServiceBuilder(folder, *reports, files=files).build(root)
-        settings = SettingsBuilder(folder, *reports).build(root)
+        settings = SettingsBuilder(folder, *reports, files=files).build(root)
     problems.check()
     return Configuration(
         path,

@@ -5,7 +5,7 @@ Differences between two configuration files, except those of their services.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: setting's name. Every other takes a restart, and a plan says so.
 LIVE = (
     ("user", ""),
+    ("token", ""),
     ("manager", "graceTime"),
     ("manager", "configCheck"),
     ("manager", "heartbeat"),
@@ -53,11 +54,12 @@ def settingsBetween(old: Compared, new: Compared) -> list[Change]:
         if field.name not in _WITHOUT:
             found += _value(field.name, getattr(old, field.name), getattr(new, field.name))
     for field in dataclasses.fields(new.admin):
-        if field.name != "users":
+        if field.name not in {"users", "tokens"}:
             found += _value(
                 field.name, getattr(old.admin, field.name), getattr(new.admin, field.name)
             )
-    found += _users(old, new)
+    found += _named("user", old.admin.users, new.admin.users)
+    found += _named("token", old.admin.tokens, new.admin.tokens)
     return [change if _isLive(change) else replace(change, restart=True) for change in found]
 
 
@@ -74,17 +76,17 @@ def _value(thing: str, before: Any, after: Any) -> Iterator[Change]:
         yield Change(ChangeKind.CHANGED, thing, (), thing, before, after)
 
 
-def _users(old: Compared, new: Compared) -> Iterator[Change]:
-    before = {user.name: user for user in old.admin.users}
-    after = {user.name: user for user in new.admin.users}
-    for name, user in before.items():
+def _named(thing: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[Change]:
+    before = {each.name: each for each in old}
+    after = {each.name: each for each in new}
+    for name, each in before.items():
         if name not in after:
-            yield Change(ChangeKind.REMOVED, "user", (name,), "", user)
-    for name, user in after.items():
+            yield Change(ChangeKind.REMOVED, thing, (name,), "", each)
+    for name, each in after.items():
         if name not in before:
-            yield Change(ChangeKind.ADDED, "user", (name,), "", None, user)
+            yield Change(ChangeKind.ADDED, thing, (name,), "", None, each)
         else:
-            yield from settingChanges("user", (name,), before[name], user)
+            yield from settingChanges(thing, (name,), before[name], each)
 
 
 def _isLive(change: Change) -> bool:

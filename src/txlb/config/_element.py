@@ -35,8 +35,6 @@ class Element:
     @ivar attributes: its attributes, in the order of the reference page.
     @ivar children: the elements that can be inside.
     @ivar since: where it comes from.
-    @ivar pending: the feature that it will set up once it is there; C{""} for an
-        element that has its effect.
     @ivar always: whether its defaults are in effect if it is not written.
     @ivar aliases: other tags for the same.
     @ivar by: the attribute whose value says which of the variants it is.
@@ -48,7 +46,6 @@ class Element:
     attributes: tuple[Attribute, ...] = ()
     children: tuple[Child[Element], ...] = ()
     since: Since = Since.OLD
-    pending: str = ""
     always: bool = False
     aliases: tuple[str, ...] = ()
     by: str = ""

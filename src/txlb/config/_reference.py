@@ -82,10 +82,6 @@ def _element(element: Element, parents: Sequence[Element]) -> Iterator[str]:
     yield from _title(f"``<{element.tag}>``", "-")
     yield element.doc
     yield ""
-    if element.pending:
-        what = element.pending
-        yield f".. note:: This is read and has no effect: {what} will come with a later version."
-        yield ""
     if parents:
         yield f":Stands in: {', '.join(map(_link, parents))}"
     if element.children:

@@ -8,6 +8,7 @@ reference page are all made from L{CONFIG}.
 
 from __future__ import annotations
 
+from txlb.config._admintoken import AdminToken
 from txlb.config._adminuser import AdminUser
 from txlb.config._attribute import REQUIRED, Attribute
 from txlb.config._attributes import attributesOf
@@ -90,7 +91,7 @@ GROUP = Element(
 
 TLS = Element(
     "tls",
-    "TLS ends here: clients speak TLS, and hosts get what is inside of it.",
+    "TLS ends here: clients speak TLS, and hosts, or the web console, get what is inside of it.",
     attributesOf(ListenTLS),
     since=Since.NEW,
 )
@@ -144,7 +145,12 @@ SERVICE = Element(
 
 # Administration
 
-WEB = Element("web", "The web pages.", attributesOf(WebSettings), pending="the web pages")
+WEB = Element(
+    "web",
+    "The web console, the REST interface and the metrics, for the users and tokens of ``<admin>``.",
+    attributesOf(WebSettings),
+    (Child(TLS, 0, 1),),
+)
 
 SSH = Element(
     "ssh",
@@ -156,6 +162,13 @@ USER = Element(
     "user",
     "A user that may log in, by password, by key, or by either.",
     attributesOf(AdminUser, defaults={"access": REQUIRED}),
+)
+
+TOKEN = Element(
+    "token",
+    "A token by which a program uses the REST interface.",
+    attributesOf(AdminToken),
+    since=Since.NEW,
 )
 
 ADMIN = Element(
@@ -170,7 +183,7 @@ ADMIN = Element(
             ignored=True,
         ),
     ),
-    (Child(WEB, 0, 1), Child(SSH, 0, 1), Child(USER)),
+    (Child(WEB, 0, 1), Child(SSH, 0, 1), Child(USER), Child(TOKEN)),
 )
 
 # The process

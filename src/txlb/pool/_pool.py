@@ -699,7 +699,18 @@ class HostPool:
         then those that are leaving.
         """
         for host in (*self.hosts, *self.leaving):
-            yield hostSnapshot(host, self.seconds(), self._drains.deadlineOf(host))
+            yield self._snapshotOf(host)
+
+    def hostSnapshot(self, name: str) -> HostSnapshot:
+        """
+        Return a host as it is now.
+
+        @raise UnknownName: no host that is configured has this name.
+        """
+        return self._snapshotOf(self.getHost(name))
+
+    def _snapshotOf(self, host: Host) -> HostSnapshot:
+        return hostSnapshot(host, self.seconds(), self._drains.deadlineOf(host))
 
     def snapshot(self, enabled: bool = True, hosts: bool = True) -> GroupSnapshot:
         """

@@ -1,0 +1,46 @@
+"""
+One request to an operation, after its login and its arguments were checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from txlb.admin._access import Caller
+
+if TYPE_CHECKING:
+    from txlb.admin.web._console import Console
+    from txlb.admin.web._session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    One request.
+
+    @ivar console: the parts that all requests share.
+    @ivar request: Twisted's request.
+    @ivar caller: the user or program; L{None} if there was no login.
+    @ivar session: the session of the user; L{None} for a program, or without a login.
+    @ivar path: the arguments in the path.
+    @ivar query: the arguments after the question mark, as texts.
+    @ivar body: the value of a JSON body, or the bytes of another one; L{None} for none.
+    """
+
+    console: Console
+    request: Any
+    caller: Caller | None
+    session: Session | None = None
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+
+    @property
+    def authorized(self) -> Caller:
+        """
+        The caller of an operation that needs a login.
+        """
+        assert self.caller is not None  # noqa: S101 - the operation was refused without
+        return self.caller

@@ -1,0 +1,102 @@
+"""
+All services, groups and hosts in a short form, for a page that shows them all and is updated
+often.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from txlb.admin._rows import plain, rowOf
+from txlb.admin.web._reply import encoded
+
+if TYPE_CHECKING:
+    from txlb.pool import HostSnapshot
+
+#: The values of a host, in their order. C{since} and C{drainedAt} are seconds since 1970.
+COLUMNS = (
+    "name",
+    "address",
+    "state",
+    "reason",
+    "since",
+    "wanted",
+    "drainedAt",
+    "weight",
+    "effectiveWeight",
+    "active",
+    "pending",
+    "maxConnections",
+    "connections",
+    "failures",
+    "bytesIn",
+    "bytesOut",
+    "connectTime",
+    "load",
+    "origin",
+    "backup",
+    "checked",
+)
+
+#: The names of the service, of the group, and of the host.
+Key = tuple[str, str, str]
+
+
+def hostValues(host: HostSnapshot, now: float) -> list[object]:
+    """
+    Return the values of a host, as L{COLUMNS} names them.
+
+    @param now: seconds since 1970.
+    """
+    drainedAt = None if host.drainedIn is None else round(now + host.drainedIn)
+    values = {"since": round(now - host.since), "drainedAt": drainedAt}
+    return [values[name] if name in values else plain(getattr(host, name)) for name in COLUMNS]
+
+
+def overviewParts(
+    manager: Any, clock: Callable[[], float] = time.time
+) -> Iterator[tuple[str, Any, Any]]:
+    """
+    Yield the parts of the overview in their order, each when it is asked for: C{service} with
+    its row, C{group} with its names and its row, C{host} with its key and its values.
+    """
+    for serviceName in tuple(manager.services):
+        if serviceName not in manager.services:
+            continue  # it has gone meanwhile
+        service = manager.serviceSnapshot(serviceName, hosts=False)
+        pools = [manager.getPool(serviceName, group.name) for group in service.groups]
+        yield "service", serviceName, rowOf("service", service, "groups")
+        for group, pool in zip(service.groups, pools, strict=True):
+            yield "group", (serviceName, group.name), rowOf("group", group, "hosts")
+            for host in pool.hostSnapshots():
+                key = (serviceName, group.name, host.name)
+                yield "host", key, hostValues(host, clock())
+
+
+def overviewPieces(manager: Any, last: str) -> Iterator[bytes]:
+    """
+    Yield the overview as JSON, piece by piece.
+
+    @param last: the number of the last event, as the stream of events begins after it.
+    """
+    head = {"time": time.time(), "last": last, "columns": list(COLUMNS)}
+    yield encoded(head)[:-1] + b',"services":['
+    # What ends the lists that are open, from the inside out.
+    ends: list[bytes] = []
+    depths = {"service": 0, "group": 1, "host": 2}
+    for kind, _, value in overviewParts(manager):
+        depth = depths[kind]
+        closed = b"".join(ends[depth:][::-1])
+        separator = b"," if len(ends) > depth else b""
+        del ends[depth:]
+        if kind == "host":
+            yield closed + separator + encoded(value)
+            ends.append(b"")
+            continue
+        inner = b"groups" if kind == "service" else b"hosts"
+        row = {name: each for name, each in value.items() if name != "row"}
+        yield closed + separator + encoded(row)[:-1] + b',"' + inner + b'":['
+        ends.append(b"]}")
+    yield b"".join(ends[::-1]) + b"]}"

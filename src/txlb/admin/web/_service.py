@@ -1,0 +1,244 @@
+"""
+The console as a Twisted service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+
+from txlb._reactor import pickedReactor
+from txlb.admin._log import log
+from txlb.admin.login import Logins, loginsOf
+from txlb.admin.web._console import Console
+from txlb.admin.web._resource import WebResource
+from txlb.admin.web._site import WebSite
+from txlb.config import AdminSettings, AdminToken, AdminUser, WebSettings, isLocal
+from txlb.errors import ListenError
+from txlb.model import Address, ListenTLS, UNIXAddress, parseListenAddress
+from txlb.process import SocketFile
+from txlb.proxy import bindSockets, socketAddress
+
+if TYPE_CHECKING:
+    import socket
+
+#: Clients that may wait to be accepted.
+BACKLOG = 128
+
+
+def webService(
+    lbs: Any,
+    listen: object = "127.0.0.1:7001",
+    users: Iterable[AdminUser] = (),
+    *,
+    tls: ListenTLS | str | None = None,
+    tokens: Iterable[AdminToken] = (),
+    hostNames: Iterable[str] = (),
+    refresh: float = 30.0,
+    metrics: str | None = None,
+    config: Any = None,
+    logins: Logins | None = None,
+    reactor: Any = None,
+) -> WebService:
+    """
+    Make the web console of a balancer, with its REST interface and its metrics.
+
+    @param lbs: the L{txlb.application.LoadBalancedService}.
+    @param listen: the address, as in L{txlb.model.parseListenAddress}. Without TLS it has to be
+        one of this machine alone.
+    @param users: the users that may log in by their passwords.
+    @param tls: the certificates: settings of TLS, or the path of a PEM file or a folder of such;
+        L{None} for no TLS.
+    @param tokens: the tokens of programs.
+    @param hostNames: the names by which browsers may ask for it; by default its address,
+        C{localhost} and the name of the machine.
+    @param refresh: seconds between two updates of open pages.
+    @param metrics: C{open} or C{login}; L{None} for C{open} on loopback alone.
+    @param config: the L{txlb.application.ConfigurationFile}; L{None} if there is no file.
+    @param logins: decides which users may log in; by default the logins of the balancer's
+        other doors, or new ones.
+    @param reactor: by default the global one, from when the service starts.
+    @raise AddressError: C{listen} is no address to listen on.
+    @raise DuplicateName: two users have the same name.
+    @raise ModelError: the settings of TLS are wrong, or another door has other users.
+    """
+    settings = WebSettings(
+        parseListenAddress(listen),
+        refresh=refresh,
+        hostNames=tuple(hostNames),
+        metrics=metrics,
+        tls=ListenTLS(tls) if isinstance(tls, str) else tls,
+    )
+    return WebService(lbs, settings, loginsOf(lbs, users, logins), tuple(tokens), config, reactor)
+
+
+def webServiceOf(admin: AdminSettings, lbs: Any, config: Any) -> WebService:
+    """
+    Make the web console that a configuration file asks for.
+
+    @param admin: what it says of the administration; C{web} is there.
+    @param lbs: the balancer.
+    @param config: the L{txlb.application.ConfigurationFile}.
+    """
+    settings = admin.web or WebSettings()
+    return WebService(lbs, settings, loginsOf(lbs, admin.users), admin.tokens, config, None)
+
+
+class WebService(Service):
+    """
+    Listens for browsers and programs, see L{webService}. It can be stopped and started again.
+
+    @ivar logins: decides which users may log in.
+    """
+
+    def __init__(
+        self,
+        lbs: Any,
+        settings: WebSettings,
+        logins: Logins,
+        tokens: tuple[AdminToken, ...],
+        config: Any,
+        reactor: Any,
+    ) -> None:
+        self._lbs = lbs
+        self._settings = settings
+        self.logins = logins
+        self._tokens = tokens
+        self._config = config
+        self._reactor = reactor
+        self._sockets: list[socket.socket] = []
+        self._addresses: list[Address] = []
+        # The file of a UNIX socket that this service has made.
+        self._file: SocketFile | None = None
+        self._ports: list[Any] = []
+        self._site: WebSite | None = None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """
+        The addresses on which it listens now.
+        """
+        return tuple(self._addresses)
+
+    def bind(self) -> None:
+        """
+        Listen, without accepting yet. The service does this when it starts, unless it is
+        done.
+
+        @raise ListenError: the address can't be had, or other machines could reach it without
+            TLS.
+        """
+        if self._addresses:
+            return
+        listen = self._settings.listen
+        sockets = bindSockets(listen, BACKLOG)
+        addresses = [socketAddress(sock) for sock in sockets]
+        if self._settings.tls is None and not all(map(isLocal, addresses)):
+            for sock in sockets:
+                sock.close()
+            raise ListenError(
+                str(listen),
+                "without TLS the web console listens on loopback alone, as passwords would be "
+                'readable on the network; give it a certificate (<tls certificates="…"/> in '
+                "<web>), or let it listen on 127.0.0.1",
+            )
+        if isinstance(listen, UNIXAddress):
+            self._file = SocketFile(listen.path)
+        self._sockets, self._addresses = sockets, addresses
+
+    def setUsers(
+        self, users: Iterable[AdminUser], tokens: Iterable[AdminToken] | None = None
+    ) -> None:
+        """
+        Let only these users log in from now on. Sessions of users that were removed or changed
+        end.
+
+        @param tokens: those of programs; L{None} for the same as before.
+        @raise DuplicateName: two users have the same name; nothing has changed then.
+        """
+        if tokens is not None:
+            self._tokens = tuple(tokens)
+        self.logins.setUsers(users)
+        if self._site is not None:
+            authority = self._site.console.authority
+            authority.usersChanged()
+            authority.tokens.replace(self._tokens)
+
+    # Life
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise ListenError: see L{bind}.
+        """
+        self.bind()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """
+        Accept clients.
+
+        @raise ListenError: see L{bind}.
+        """
+        self.bind()
+        self._reactor = reactor = pickedReactor(self._reactor)
+        settings = self._settings
+        self.logins.start(reactor)
+        console = Console(
+            self._lbs,
+            self._config,
+            self.logins,
+            reactor,
+            tokens=self._tokens,
+            hostNames=settings.hostNames,
+            refresh=settings.refresh,
+            openMetrics=self._opensMetrics,
+        )
+        self._site = site = WebSite(WebResource(console), reactor, console.deadlines)
+        sockets, self._sockets = self._sockets, []
+        for sock in sockets:
+            with sock:
+                # The reactor takes a copy of the descriptor.
+                port = reactor.adoptStreamPort(sock.fileno(), sock.family, site)
+            self._ports.append(port)
+        super().startService()
+        self.logins.warn()
+        log.info(
+            "the web console listens on {addresses}{tls}",
+            addresses=", ".join(map(str, self._addresses)),
+            tls="" if settings.tls is None else ", with TLS",
+        )
+
+    @property
+    def _opensMetrics(self) -> bool:
+        if self._settings.metrics is not None:
+            return self._settings.metrics == "open"
+        return all(map(isLocal, self._addresses))
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Listen no more, and end every session.
+
+        @return: fires with L{None} when all are gone. It does not fail.
+        """
+        super().stopService()
+        # While the socket is open, as another file may get its number afterwards.
+        if self._file is not None:
+            self._file.remove()
+            self._file = None
+        sockets, self._sockets, self._addresses = self._sockets, [], []
+        for sock in sockets:
+            sock.close()
+        ports, self._ports = self._ports, []
+        site, self._site = self._site, None
+        if site is None:
+            return succeed(None)
+        stopped: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
+        site.end()
+        site.console.stop()
+        self.logins.stop()
+        return gatherResults(stopped).addCallback(lambda _: None)

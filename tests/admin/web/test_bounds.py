@@ -1,0 +1,133 @@
+"""
+Tests of the bounds of connections and requests: L{txlb.admin.web._channel},
+L{txlb.admin.web._request}, L{txlb.admin.web._site}.
+"""
+
+from __future__ import annotations
+
+from tests.admin.web.asking import TOKENS, Client, ConsoleCase, parsed
+from txlb.admin.web._channel import RECEIVE
+from txlb.admin.web._request import MAX_BODY
+from txlb.admin.web._site import MOST, MOST_OF_SOURCE
+
+DRAIN = "/api/v1/services/web/groups/prod/hosts/h0/drain"
+
+
+def head(*lines: str) -> bytes:
+    start = (f"POST {DRAIN} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {TOKENS['full']}")
+    return "\r\n".join([*start, *lines, "", ""]).encode()
+
+
+class BodyTests(ConsoleCase):
+    def test_long(self) -> None:
+        """
+        A body that is too long is refused before it comes.
+        """
+        client = Client(self)
+        client.send(head(f"Content-Length: {MAX_BODY + 1}", "Expect: 100-continue"))
+        answer = client.take()
+        self.assertEqual(parsed(answer).status, 413)
+        self.assertEqual(answer.count(b"HTTP/1.1"), 1)
+        self.assertTrue(client.transport.gone)
+        client.send(b"x" * 100)
+        self.assertEqual(client.take(), b"")
+
+    def test_chunked(self) -> None:
+        """
+        Of a body without a length no more is kept.
+        """
+        client = Client(self)
+        client.send(head("Transfer-Encoding: chunked"))
+        for _ in range(MAX_BODY // 0x1000 + 1):
+            client.send(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+        self.assertEqual(parsed(client.take()).status, 413)
+        client.send(b"0\r\n\r\n")
+        self.assertEqual(client.take(), b"")
+        self.assertEqual(self.balancer.manager.getHost("web", "prod", "h0").state, "ready")
+
+    def test_headers(self) -> None:
+        for lines in (["X: " + "x" * 17_000], [f"X{number}: x" for number in range(65)]):
+            client = Client(self)
+            client.send(head(*lines, "Content-Length: 0"))
+            self.assertTrue(client.transport.gone)
+            self.assertNotIn(b" 200 ", client.take())
+
+
+class TimeTests(ConsoleCase):
+    def test_slow(self) -> None:
+        """
+        A client that sends byte by byte is dropped in time.
+        """
+        client = Client(self)
+        sent = 0
+        for byte in head("Content-Length: 0"):
+            if client.transport.gone:
+                break
+            client.send(bytes([byte]))
+            self.clock.advance(RECEIVE / 40)
+            sent += 1
+        self.assertLess(sent, 50)
+
+    def test_slowBody(self) -> None:
+        client = Client(self)
+        client.send(head("Content-Length: 100"))
+        for _ in range(45):
+            client.send(b"x")
+            self.clock.advance(RECEIVE / 40)
+        self.assertTrue(client.transport.gone)
+
+    def test_silent(self) -> None:
+        client = Client(self)
+        self.turn(30, 1.0)
+        self.assertTrue(client.transport.gone)
+
+    def test_keptAlive(self) -> None:
+        """
+        Between two requests a connection may be idle for longer.
+        """
+        client = Client(self)
+        for _ in range(3):
+            client.send(head("Content-Length: 0"))
+            self.assertEqual(parsed(client.take()).status, 200)
+            self.turn(25, 1.0)
+            self.assertFalse(client.transport.gone)
+
+    def test_refusedClientGoesOn(self) -> None:
+        client = Client(self)
+        client.send(head("Content-Length: 99999999"))
+        self.turn(10, 1.0)
+        self.assertTrue(client.transport.gone)
+
+
+class ConnectionTests(ConsoleCase):
+    def test_ofSource(self) -> None:
+        """
+        The idle connection that has been silent for longest makes room.
+        """
+        clients = [Client(self) for _ in range(MOST_OF_SOURCE)]
+        clients[0].send(b"GET / HT")
+        Client(self)
+        self.assertFalse(clients[0].transport.gone)
+        self.assertTrue(clients[1].transport.gone)
+        self.assertEqual(len(self.site.clients), MOST_OF_SOURCE)
+
+    def test_all(self) -> None:
+        for number in range(MOST + 10):
+            Client(self, f"10.0.{number // 100}.{number % 100}")
+        self.assertEqual(len(self.site.clients), MOST)
+
+    def test_busy(self) -> None:
+        """
+        Streams of events are no idle connections; there are fewer of them than connections.
+        """
+        self.site.clients = dict.fromkeys(self.site.clients, "")
+        for _ in range(MOST_OF_SOURCE):
+            channel = Client(self).channel
+            channel._handlingRequest = True
+        self.assertTrue(Client(self).transport.gone)
+
+    def test_end(self) -> None:
+        client = Client(self)
+        self.site.end()
+        self.assertTrue(client.transport.gone)
+        self.assertTrue(Client(self).transport.gone)
