@@ -16,7 +16,7 @@ DEFAULT_WEB = TCPAddress("127.0.0.1", 7001)
 #: A name in the C{Host} of requests.
 _HOST_NAME = Text(r"[A-Za-z0-9_.:\[\]-]{1,253}", "a name or an address, such as lb.example.com")
 
-#: Who may read the metrics.
+#: Whether metrics need a login.
 METRICS = ("open", "login")
 
 

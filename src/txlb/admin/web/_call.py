@@ -6,13 +6,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from txlb.admin._access import Caller
+from txlb.admin._target import Target
+from txlb.admin._work import RationedWork
+from txlb.admin.web._authority import Authority
+from txlb.admin.web._session import Session
+from txlb.admin.web._sessions import Sessions
+from txlb.admin.web._streams import Streams
+from txlb.admin.web._versions import Versions
 
-if TYPE_CHECKING:
-    from txlb.admin.web._console import Console
-    from txlb.admin.web._session import Session
+
+class Described(Protocol):
+    """
+    The part of the table of operations that an operation needs.
+    """
+
+    @property
+    def document(self) -> bytes:
+        """
+        The OpenAPI document, as JSON.
+        """
+
+
+class Shared(Protocol):
+    """
+    The parts of a L{txlb.admin.web._console.Console} that operations need.
+    """
+
+    authority: Authority
+    sessions: Sessions
+    streams: Streams
+    target: Target
+    versions: Versions
+    work: RationedWork
+
+    @property
+    def operations(self) -> Described:
+        """
+        The table of operations.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +63,7 @@ class Call:
     @ivar body: the value of a JSON body, or the bytes of another one; L{None} for none.
     """
 
-    console: Console
+    console: Shared
     request: Any
     caller: Caller | None
     session: Session | None = None

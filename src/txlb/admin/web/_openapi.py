@@ -9,9 +9,10 @@ from typing import Any
 
 from txlb._version import __version__
 from txlb.admin.web._arguments import schemaOf
-from txlb.admin.web._operation import JSON, Operation
+from txlb.admin.web._media import JSON, PROBLEM
+from txlb.admin.web._operation import Operation
 from txlb.admin.web._overview import COLUMNS
-from txlb.admin.web._problem import PROBLEM, TITLES
+from txlb.admin.web._problem import TITLES
 
 _ANY = {"type": "object", "additionalProperties": True}
 

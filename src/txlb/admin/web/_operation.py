@@ -6,16 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from txlb.admin._arguments import Argument
-
-if TYPE_CHECKING:
-    from txlb.admin.web._call import Call
-
-JSON = "application/json"
-XML = "application/xml"
-STREAM = "text/event-stream"
+from txlb.admin.web._media import JSON
 
 #: A JSON schema.
 Schema = Mapping[str, object]
@@ -36,7 +30,8 @@ class Operation:
         it needs no login.
     @ivar summary: a sentence without a full stop.
     @ivar doc: its description.
-    @ivar run: does it. It returns a L{txlb.admin.web._reply.Reply}, or a Deferred of one.
+    @ivar run: does it, given a L{txlb.admin.web._call.Call}. It returns a
+        L{txlb.admin.web._reply.Reply}, or a Deferred of one.
     @ivar places: the arguments in the path.
     @ivar query: the arguments after the question mark.
     @ivar body: the schema of the body; L{None} if it takes none.
@@ -55,7 +50,7 @@ class Operation:
     path: str
     access: str
     summary: str
-    run: Callable[[Call], object]
+    run: Callable[[Any], object]
     doc: str = ""
     places: tuple[Argument, ...] = ()
     query: tuple[Argument, ...] = ()

@@ -14,7 +14,8 @@ from txlb.admin._commands import findCommand
 from txlb.admin.web._authority import MAX_NAME, MAX_PASSWORD, setCookie
 from txlb.admin.web._call import Call
 from txlb.admin.web._commandoperations import API, Looking
-from txlb.admin.web._operation import JSON, STREAM, Operation
+from txlb.admin.web._media import JSON, STREAM
+from txlb.admin.web._operation import Operation
 from txlb.admin.web._overview import overviewPieces
 from txlb.admin.web._problem import Refusal
 from txlb.admin.web._reply import TAKEN, Reply, jsonReply

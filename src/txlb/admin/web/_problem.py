@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from txlb.admin.web._media import PROBLEM
 from txlb.admin.web._reply import Reply, encoded
 from txlb.errors import (
     AccessDenied,
@@ -20,8 +21,6 @@ from txlb.errors import (
     TxlbError,
     UnknownName,
 )
-
-PROBLEM = "application/problem+json"
 
 #: Titles by statuses.
 TITLES = {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from txlb.admin._rows import Row
-from txlb.admin.web._operation import JSON
+from txlb.admin.web._media import JSON
 
 
 @dataclass(frozen=True, slots=True)

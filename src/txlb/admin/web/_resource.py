@@ -20,7 +20,8 @@ from txlb.admin.web._answering import Answering
 from txlb.admin.web._call import Call
 from txlb.admin.web._console import Console
 from txlb.admin.web._headers import setHeaders
-from txlb.admin.web._operation import JSON, SAFE, Operation
+from txlb.admin.web._media import JSON
+from txlb.admin.web._operation import SAFE, Operation
 from txlb.admin.web._problem import Refusal, errorReply, problemReply
 from txlb.admin.web._reply import Reply
 from txlb.admin.web._request import MAX_BODY
