@@ -16,7 +16,10 @@ from txlb.errors import ListenError, ModelError
 from txlb.manager import proxyManagerFactory
 from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import RefusalKind
-from txlb.wire import encodeProxyV1
+from txlb.wire import Alert, encodeProxyV1
+
+#: The answer to a client of TLS that no service wants.
+ALERT = Alert.UNRECOGNIZED_NAME.record
 
 GROUP = ProxyGroup("main", "leastc", True, [ProxyHost("h0", "127.0.0.1", 7001)])
 
@@ -69,7 +72,7 @@ class SharingTests(ServiceCase):
 
     def prefaces(self) -> int:
         frontends = [self.frontendOf(name) for name in self.manager.services]
-        return sum(len(each._readers) for each in frontends)
+        return sum(len(each._prefaces) for each in frontends)
 
     def got(self) -> dict[str, int]:
         """
@@ -108,8 +111,8 @@ class SharingTests(ServiceCase):
         A client that no service wants is closed, and counted once.
         """
         self.running(self.service("a", "a.example"), self.service("b", "b.example"))
-        for data in (hello("c.example"), hello(None), b"GET"):
-            self.assertEqual(self.go(data).recv(1), b"")
+        for data, answer in ((hello("c.example"), ALERT), (hello(None), ALERT), (b"GET", b"")):
+            self.assertEqual(self.go(data).recv(100), answer)
         refused = [self.manager.getCounters(each).refused[RefusalKind.PREFACE] for each in "ab"]
         self.assertEqual(sum(refused), 3)
         self.assertEqual(self.lbs.engine.connectionLimit.active, 0)
@@ -131,7 +134,7 @@ class SharingTests(ServiceCase):
         assert other is not None
         self.assertIs(other.shared, share.shared)
         self.change(self.service("b", "b.example"))
-        self.assertEqual(self.go(hello("a.example")).recv(1), b"")
+        self.assertEqual(self.go(hello("a.example")).recv(100), ALERT)
         self.change(self.service("b"))
         self.go(hello("c.example"))
         self.assertEqual(self.got(), {"a": 2, "b": 2})
@@ -171,7 +174,7 @@ class SharingTests(ServiceCase):
         for client, rest in clients:
             client.sendall(rest)
         for _ in range(100_000):
-            if not gone._readers:
+            if not gone._prefaces:
                 break
             self.reactor.readable()
         self.assertEqual(self.got(), {"b": 1})

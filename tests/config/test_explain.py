@@ -53,13 +53,14 @@ class ExplainTests(SynchronousTestCase):
     ratePerClient            no limit           default
     burstPerClient           those of a second  default
     listen (line 3)
-      ip              127.0.0.1:8080
-      proxyProtocol   no header is read  default
-      trusted         none               default
-      prefaceTimeout  5 s                default
-      serverNames     any name           default
-      alpn            any protocol       default
-      plain           false              default
+      ip                    127.0.0.1:8080
+      proxyProtocol         no header is read  default
+      trusted               none               default
+      prefaceTimeout        5 s                default
+      maxPrefacesPerClient  200                default
+      serverNames           any name           default
+      alpn                  any protocol       default
+      plain                 false              default
       tls: none
     group prod (line 4)
       scheduler     leastc     default
@@ -136,7 +137,7 @@ class ExplainTests(SynchronousTestCase):
         lines = [squeeze(line.strip()) for line in explain(data)]
         place = lines.index("ip  127.0.0.1:8080")
         self.assertEqual(
-            [each for each in lines[place : place + 17] if not each.endswith("default")],
+            [each for each in lines[place : place + 19] if not each.endswith("default")],
             ["ip  127.0.0.1:8080", "tls: none", "listen (line 4)", "ip  unix:/run/a", "mode  0660"],
         )
         place = lines.index("mode  0660")

@@ -58,11 +58,14 @@ class AttackTests(IntegrationTestCase):
         self.host = RawHost()
         self.addCleanup(self.host.close)
 
-    def balancer(self, timeout: str = "60s") -> Program:
+    def balancer(self, timeout: str = "60s", perClient: int = 2 * MANY) -> Program:
         """
         Start it; all clients are trusted.
         """
-        header = f'proxyProtocol="v1 v2" trusted="all" prefaceTimeout="{timeout}"'
+        header = (
+            f'proxyProtocol="v1 v2" trusted="all" prefaceTimeout="{timeout}" '
+            f'maxPrefacesPerClient="{perClient}"'
+        )
         config = CONFIG.format(port=self.port, host=self.host.port, header=header)
         program = self.startTxlb(config)
         self.goodClient()
@@ -114,6 +117,23 @@ class AttackTests(IntegrationTestCase):
             self.show(f"{grown / MANY / 1024:.0f} KiB a client")
         waitUntil(partial(self.few, program, descriptors + 10))
         self.goodClient()
+
+    def test_perClient(self) -> None:
+        """
+        One client that never ends its prefaces has a part of the room.
+        """
+        program = self.balancer(perClient=100)
+        descriptors = self.descriptors(program)
+        with self.clients(MANY) as clients:
+            for client in clients:
+                with contextlib.suppress(ConnectionError):
+                    client.sendall(HEADER + ALMOST[:50])
+            waitUntil(lambda: descriptors + 90 <= self.descriptors(program) <= descriptors + 110)
+            program.waitFor("100 connections of this client are in their preface")
+            other = encodeProxyV1(("192.0.2.3", 1), ("192.0.2.2", 443))
+            with connect(self.port) as client:
+                client.sendall(other + hello("a.example"))
+                self.host.accept().close()
 
     def test_silent(self) -> None:
         """

@@ -37,6 +37,9 @@ class FakeEntry:
         self.makePreface = makePreface
         self.router: Callable[[ClientConnection], Destination | Reject] | None = None
 
+    def isProxy(self, client: ClientConnection) -> bool:
+        return False
+
     def preface(self, client: ClientConnection) -> IPreface:
         return self.makePreface()
 

@@ -162,7 +162,7 @@ class PrefaceTests(FrontendCase):
         [(_, attempt, toHost, _)] = self.relay.started
         self.assertEqual(attempt.dial.clientAddr, ("203.0.113.9", 99))
         self.assertEqual(toHost, b"rest")
-        self.assertEqual(frontend._readers, {})
+        self.assertEqual(len(frontend._prefaces), 0)
 
     def test_otherWriting(self) -> None:
         """

@@ -17,7 +17,7 @@ from txlb.model._made import Made, given
 from txlb.model._servername import ServerName
 from txlb.model._tcpaddress import TCPAddress
 from txlb.model._unixaddress import UNIXAddress
-from txlb.model.kinds import Boolean, Seconds, Several, Text, Word, textOf
+from txlb.model.kinds import Boolean, Seconds, Several, Text, Whole, Word, textOf
 from txlb.model.settings import Since, checkSettings, setting, settingField
 
 #: The word that lets a PROXY header be missing.
@@ -71,6 +71,14 @@ class Listener:
         "Seconds that a client has for its PROXY header and its ClientHello. A client that may do "
         "without both is served after them if it has sent nothing, as the server may be the one "
         "that begins.",
+    )
+    maxPrefacesPerClient: int = settingField(
+        200,
+        Whole(1, 1_000_000),
+        "How many connections of one client are in their PROXY header or their ClientHello at "
+        "once. One over that is closed and counted. A client is an IPv4 address, or an IPv6 "
+        "network of 64 bits. A connection of a trusted proxy counts for the client that its header "
+        "tells.",
     )
 
     serverNames: Made[tuple[str, ...], str | Iterable[str]] = field(

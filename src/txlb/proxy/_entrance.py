@@ -40,6 +40,15 @@ class Entrance:
         self._wantsHello = self.isShared or configured.readsHello
         self._routes = Routes(tuple(listeners.items()))
 
+    def isProxy(self, client: ClientConnection) -> bool:
+        """
+        Tell whether a connection comes from a proxy that is trusted to tell its client.
+        """
+        trusted = self._trusted
+        return bool(self._versions) and (
+            trusted is None or trusted.allows(packedClient(client.peer))
+        )
+
     def preface(self, client: ClientConnection) -> IPreface:
         """
         Make the reader of the preface of a connection.
@@ -48,7 +57,7 @@ class Entrance:
         versions = self._versions
         if versions:
             rule = self._rule
-            if self._trusted is not None and not self._trusted.allows(packedClient(client.peer)):
+            if not self.isProxy(client):
                 # A header of any version is refused.
                 rule, versions = HeaderRule.REFUSED, frozenset((1, 2))
         return ConnectionPreface(

@@ -5,10 +5,9 @@ and the record at the end.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
@@ -16,7 +15,7 @@ from twisted.logger import Logger
 from txlb.connecting._clients import packedClient
 from txlb.deadlines import Deadlines, Throttle
 from txlb.errors import CertificateError, TxlbError
-from txlb.interfaces import IPreface, IRelay
+from txlb.interfaces import IRelay
 from txlb.manager import ProxyManager
 from txlb.model import CLONES, Address, ListenTLS, ProxyService
 from txlb.pool import (
@@ -34,11 +33,10 @@ from txlb.pool import (
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
-from txlb.proxy._destination import Destination
 from txlb.proxy._handshakes import Handshakes
 from txlb.proxy._headers import headerFor
 from txlb.proxy._portablerelay import PortableRelay
-from txlb.proxy._prefacereader import PrefaceReader
+from txlb.proxy._prefaces import Entry, Prefaces
 from txlb.proxy._relays import Relays
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
 from txlb.proxy.fast import Loop, whyNotTLS
@@ -79,29 +77,6 @@ _WHY = {
 MOST_PREFACES = 10_000
 
 Recorder = Callable[[ConnectionRecord], object]
-
-
-class Entry(Protocol):
-    """
-    What the frontend needs of the place where a connection has come in, if the connection
-    has a preface.
-
-    @ivar isShared: whether several services share the place. Then connections in their
-        preface count for no service yet.
-    """
-
-    isShared: bool
-
-    def preface(self, client: ClientConnection) -> IPreface:
-        """
-        Make the reader of its preface.
-        """
-
-    def route(self, client: ClientConnection) -> Destination | Reject:
-        """
-        Decide where it goes once the preface is read.
-        """
-        ...
 
 
 class Frontend:
@@ -145,7 +120,7 @@ class Frontend:
         self._counters = manager.getCounters(serviceName)
         self._admission = manager.getAdmission(serviceName)
         self._admission.census = self._clients
-        self._readers: dict[PrefaceReader, Entry] = {}
+        self._prefaces = Prefaces(reactor, deadlines)
         self._throttles = {
             kind: Throttle(deadlines, partial(self._say, kind)) for kind in RefusalKind
         }
@@ -186,16 +161,14 @@ class Frontend:
         self._closed = True
         # The next connection finds that the revision has changed, and looks.
         self._revision = -1
-        for reader, entry in tuple(self._readers.items()):
-            if not entry.isShared:
-                reader.stop()
+        self._prefaces.stop(shared=False)
         self.sayRefusals()
 
     def connectionCount(self) -> int:
         """
         Count the connections, those in their preface or their TLS handshake included.
         """
-        return self.relays.connectionCount() + len(self._readers) + len(self._handshakes)
+        return self.relays.connectionCount() + len(self._prefaces) + len(self._handshakes)
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """
@@ -296,7 +269,7 @@ class Frontend:
             self._refuse(client, RefusalKind.DESCRIPTORS, f"{limit.active} are all there can be")
             return
         # Of several services each has its own limit, which counts when the preface is read.
-        active = len(self._readers) if entry.isShared else self._counters.active
+        active = len(self._prefaces) if entry.isShared else self._counters.active
         if active >= (MOST_PREFACES if entry.isShared else self._maxConnections):
             self._refuse(client, RefusalKind.LIMIT, f"it has {active} connections")
         else:
@@ -322,28 +295,22 @@ class Frontend:
         Read the preface of a connection, then decide where it goes.
         """
         assert client.accepted is None  # noqa: S101 - listeners of the reactor have no prefaces
-        sock = socket.socket(fileno=client.fd)
-        sock.setblocking(False)
-        try:
-            preface = entry.preface(client)
-        except BaseException:
-            sock.close()
-            raise
 
         def verdict(answer: Done | Reject) -> None:
-            del self._readers[reader]
-            sock.detach()
             if isinstance(answer, Reject):
                 self._leaves(client, entry, answer)
             else:
                 client.found = answer
                 self._send(client, entry)
 
-        reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, verdict)
-        self._readers[reader] = entry
         if not entry.isShared:
             self._counters.active += 1
         self._connectionLimit.active += 1
+        try:
+            self._prefaces.read(client, entry, verdict)
+        except BaseException:
+            self._forget(entry)
+            raise
 
     def _send(self, client: ClientConnection, entry: Entry) -> None:
         """
@@ -524,13 +491,19 @@ class Frontend:
         """
         Refuse a client for its preface.
         """
+        self._forget(entry)
+        if rejected.answer:
+            client.say(rejected.answer)
+        self._refuse(client, RefusalKind.PREFACE, rejected.reason)
+
+    def _forget(self, entry: Entry) -> None:
+        """
+        Count a client no more that has left in its preface.
+        """
         if entry.isShared:
             self._connectionLimit.remove()
         else:
             self._left()
-        if rejected.answer:
-            client.say(rejected.answer)
-        self._refuse(client, RefusalKind.PREFACE, rejected.reason)
 
     def _refuse(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
         client.close()
@@ -584,8 +557,7 @@ class Frontend:
         """
         Reset every connection of the service.
         """
-        for reader in tuple(self._readers):
-            reader.stop()
+        self._prefaces.stop(shared=True)
         self._handshakes.abandonAll()
         self.relays.abortAll()
 

@@ -4,18 +4,13 @@ The TLS handshakes of the clients of one service.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from txlb.connecting import packedClient
 from txlb.deadlines import Deadline, Deadlines
 from txlb.model import ListenTLS
 from txlb.proxy._clientconnection import ClientConnection
-
-#: Bytes of an IPv6 address by which clients are counted: those of a network of 64 bits, which
-#: one customer has in most cases.
-NETWORK = 8
+from txlb.proxy._clientcounts import ClientCounts
 
 
 class HandshakeUnderWay(Protocol):
@@ -49,7 +44,7 @@ class Handshakes:
         self._done = done
         self._failed = failed
         self._underWay: dict[ClientConnection, tuple[HandshakeUnderWay, Deadline]] = {}
-        self._perClient: Counter[bytes] = Counter()
+        self._perClient = ClientCounts()
 
     def __len__(self) -> int:
         """
@@ -65,13 +60,9 @@ class Handshakes:
         """
         if len(self._underWay) >= settings.maxHandshakes:
             return f"{len(self._underWay)} TLS handshakes are under way (maxHandshakes)"
-        if self._perClient:
-            key = _keyOf(client)
-            if key is not None and self._perClient[key] >= settings.maxHandshakesPerClient:
-                return (
-                    f"{self._perClient[key]} TLS handshakes of this client are under way "
-                    "(maxHandshakesPerClient)"
-                )
+        there = self._perClient.of(_addressOf(client))
+        if there >= settings.maxHandshakesPerClient:
+            return f"{there} TLS handshakes of this client are under way (maxHandshakesPerClient)"
         return None
 
     def add(
@@ -105,18 +96,12 @@ class Handshakes:
         under = begin(done, failed)
         deadline = self._deadlines.patience(settings.handshakeTimeout, expired)
         self._underWay[client] = (under, deadline)
-        key = _keyOf(client)
-        if key is not None:
-            self._perClient[key] += 1
+        self._perClient.add(_addressOf(client))
 
     def _remove(self, client: ClientConnection) -> None:
         _, deadline = self._underWay.pop(client)
         deadline.cancel()
-        key = _keyOf(client)
-        if key is not None:
-            self._perClient[key] -= 1
-            if not self._perClient[key]:
-                del self._perClient[key]
+        self._perClient.remove(_addressOf(client))
 
     def clientAddrs(self) -> list[object]:
         """
@@ -134,13 +119,9 @@ class Handshakes:
             self._failed(client, "the balancer stops")
 
 
-def _keyOf(client: ClientConnection) -> bytes | None:
+def _addressOf(client: ClientConnection) -> object:
     """
-    Find what counts as one client.
-
-    @return: L{None} for a client of a UNIX socket.
+    Return the address of a client: the one that its preface has told, else that of its socket.
     """
     found = client.found
-    known = found is not None and found.clientAddr is not None
-    packed = packedClient(client.clientAddr if known else client.peer)
-    return packed if packed is None or len(packed) == 4 else packed[:NETWORK]
+    return client.peer if found is None or found.clientAddr is None else client.clientAddr

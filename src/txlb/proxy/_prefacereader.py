@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IPreface
-from txlb.wire import Done, Reject
+from txlb.wire import Done, NeedMore, Reject
 
 _log = Logger()
 
@@ -28,6 +28,8 @@ class PrefaceReader:
     @param sock: the client's socket, non-blocking. It is not closed here.
     @param preface: parses the bytes.
     @param verdict: is called once, with the preface's L{Done} or L{Reject}.
+    @param told: is called with the address of the client when the preface has told that and needs
+        more bytes. It may return a L{Reject}.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class PrefaceReader:
         reactor: IReactorFDSet,
         deadlines: Deadlines,
         verdict: Callable[[Done | Reject], object],
+        told: Callable[[tuple[str, int]], Reject | None] | None = None,
     ) -> None:
         self._sock = sock
         self._preface = preface
         self._reactor = reactor
         self._verdict = verdict
+        self._told = told
         self._decided = False
         self._left = preface.maxBytes
         self._deadline = deadlines.patience(preface.timeout, self._expired)
@@ -87,6 +91,10 @@ class PrefaceReader:
             return
         self._left -= len(data)
         answer = self._ask(self._preface.feed, data)
+        if isinstance(answer, NeedMore) and answer.clientAddr is not None:
+            told, self._told = self._told, None
+            if told is not None:
+                answer = told(answer.clientAddr)
         if isinstance(answer, (Done, Reject)):
             self._decide(answer)
         elif not self._left:

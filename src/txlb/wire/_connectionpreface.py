@@ -100,8 +100,7 @@ class ConnectionPreface:
                 if self._header is None:
                     return NeedMore()
         self._headerReader = None
-        data = reader.data
-        return NeedMore() if self._helloReader is not None and not data else self._readHello(data)
+        return self._readHello(reader.data)
 
     def _readHello(self, data: bytes) -> NeedMore | Done | Reject:
         reader = self._helloReader
@@ -113,7 +112,10 @@ class ConnectionPreface:
             return self._withoutTLS("it speaks no TLS")
         except ClientHelloError as error:
             return Reject(str(error), error.alert.record)
-        return NeedMore() if hello is None else self._done(bytes(reader.data), hello)
+        if hello is None:
+            header = self._header
+            return NeedMore(None if header is None else header.clientAddr)
+        return self._done(bytes(reader.data), hello)
 
     def _withoutTLS(self, reason: str) -> Done | Reject:
         header, reader = self._header, self._helloReader

@@ -15,7 +15,11 @@ from txlb.wire._tlsfacts import TLSFacts
 class NeedMore:
     """
     The verdict that more bytes are needed.
+
+    @ivar clientAddr: the client's address, if a PROXY header has told it already.
     """
+
+    clientAddr: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+"""
+The prefaces of the clients of one service.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from txlb.deadlines import Deadlines
+from txlb.interfaces import IPreface
+from txlb.proxy._clientconnection import ClientConnection
+from txlb.proxy._clientcounts import ClientCounts
+from txlb.proxy._destination import Destination
+from txlb.proxy._prefacereader import PrefaceReader
+from txlb.wire import Done, Reject
+
+
+class Entry(Protocol):
+    """
+    What the frontend needs of the place where a connection has come in, if the connection
+    has a preface.
+
+    @ivar isShared: whether several services share the place. Then connections in their
+        preface count for no service yet.
+    """
+
+    isShared: bool
+
+    def isProxy(self, client: ClientConnection) -> bool:
+        """
+        Tell whether a connection comes from a proxy that is trusted to tell its client.
+        """
+
+    def preface(self, client: ClientConnection) -> IPreface:
+        """
+        Make the reader of its preface.
+        """
+
+    def route(self, client: ClientConnection) -> Destination | Reject:
+        """
+        Decide where it goes once the preface is read.
+        """
+        ...
+
+
+class Prefaces:
+    """
+    The prefaces of the clients of one service that are being read. It bounds how many of them one
+    client has. Owned by the service's frontend.
+
+    A proxy in front is not bounded, as its connections are those of many clients. Each counts for
+    its client as soon as the header has told that.
+    """
+
+    def __init__(self, reactor: Any, deadlines: Deadlines) -> None:
+        self._reactor = reactor
+        self._deadlines = deadlines
+        self._readers: dict[PrefaceReader, tuple[Entry, object]] = {}
+        self._perClient = ClientCounts()
+
+    def __len__(self) -> int:
+        """
+        Count the prefaces that are being read.
+        """
+        return len(self._readers)
+
+    def whyFull(self, client: ClientConnection, address: object) -> str | None:
+        """
+        Tell whether one more preface of a client is read.
+
+        @param address: the address of the client, which a proxy may have told.
+        @return: the reason if it is not.
+        """
+        there = self._perClient.of(address)
+        if there < client.listener.maxPrefacesPerClient:
+            return None
+        return f"{there} connections of this client are in their preface (maxPrefacesPerClient)"
+
+    def read(
+        self, client: ClientConnection, entry: Entry, verdict: Callable[[Done | Reject], object]
+    ) -> None:
+        """
+        Read the preface of a connection.
+
+        @param verdict: is called with the verdict. It may be called at once.
+        """
+        address = None if entry.isProxy(client) else client.peer
+        reason = self.whyFull(client, address)
+        if reason is not None:
+            verdict(Reject(reason))
+            return
+        sock = socket.socket(fileno=client.fd)
+        sock.setblocking(False)
+        try:
+            preface = entry.preface(client)
+        except BaseException:
+            sock.close()
+            raise
+
+        def told(address: object) -> Reject | None:
+            reason = self.whyFull(client, address)
+            if reason is not None:
+                return Reject(reason)
+            self._readers[reader] = entry, address
+            self._perClient.add(address)
+            return None
+
+        def decided(answer: Done | Reject) -> None:
+            _, address = self._readers.pop(reader)
+            self._perClient.remove(address)
+            sock.detach()
+            verdict(answer)
+
+        reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, decided, told)
+        self._readers[reader] = entry, address
+        self._perClient.add(address)
+
+    def stop(self, *, shared: bool) -> None:
+        """
+        Reject the clients whose prefaces are being read.
+
+        @param shared: whether also those at places that several services share.
+        """
+        for reader, (entry, _) in tuple(self._readers.items()):
+            if shared or not entry.isShared:
+                reader.stop()
