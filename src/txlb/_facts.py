@@ -17,6 +17,9 @@ MOST_TEXT = 65_536
 #: Whole numbers are below this, as those of 64 bits are.
 MOST_WHOLE = 1 << 63
 
+#: Seconds of a day, the longest time that a setting can have.
+DAY = 86_400.0
+
 _Word = TypeVar("_Word", bound=Enum)
 
 
@@ -65,6 +68,27 @@ class Facts:
         @raise StateError: it is something else.
         """
         return None if self.values.get(key) is None else self.number(key)
+
+    def past(self, key: str, usual: float, now: float) -> float:
+        """
+        Read the time of something that has happened.
+
+        @raise StateError: it is something else, or still to come.
+        """
+        value = self.values.get(key, usual)
+        if type(value) is float or type(value) is int:
+            if -MOST_WHOLE < value <= now:
+                return float(value)
+        raise self.wrong(key, f"a time of the monotonic clock, which is {now:.3f} now")
+
+    def coming(self, key: str, usual: float, now: float, within: float = DAY) -> float:
+        """
+        Read the time of something that is planned. It may be over.
+
+        @param within: the most seconds until then.
+        @raise StateError: it is something else, or too far away.
+        """
+        return self.number(key, usual, most=now + within)
 
     def whole(self, key: str, usual: int = 0, least: int = 0) -> int:
         """
@@ -146,6 +170,19 @@ class Facts:
         if isinstance(value, (list, tuple)) and len(value) <= most:
             return value
         raise self.wrong(key, f"a list of at most {most} items")
+
+    def wholes(self, key: str) -> list[int]:
+        """
+        Read a list of whole numbers, each 0 or more.
+
+        @raise StateError: it is something else.
+        """
+        found: list[int] = []
+        for each in self.items(key):
+            if type(each) is not int or not 0 <= each < MOST_WHOLE:
+                raise self.wrong(key, "a list of whole numbers")
+            found.append(each)
+        return found
 
     def texts(self, key: str, most: int = 1_000_000) -> list[str]:
         """

@@ -218,13 +218,15 @@ class IKeptScheduler(IScheduler):
         are in seconds of the policy's clock.
         """
 
-    def restore(state: Mapping[str, object]) -> None:
+    def restoring(state: Mapping[str, object]) -> Callable[[], None]:
         """
-        Go on as the policy that returned C{state}. Hosts that are not held are left out, and held
-        ones that it does not have stay as they are. Keys that are unknown have no effect, and
-        those that are missing stand for a new policy.
+        Read what the policy of another process has returned by L{state}. Keys that are unknown
+        have no effect, and those that are missing stand for a new policy.
 
-        @raise txlb.errors.StateError: a value can't be right. Then nothing has changed.
+        @return: goes on as that policy. It is called after the hosts were added, and may be
+            called when the policy has been used. Hosts that are not held are left out, and held
+            ones that C{state} does not have stay as they are.
+        @raise txlb.errors.StateError: a value can't be right.
         """
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.errors import ModelError
+from txlb.errors import ModelError, StateError
 from txlb.model import ProxyGroup, ProxyHost
 from txlb.pool import HostPool
 from txlb.schedulers import Maglev
@@ -274,3 +274,44 @@ class LimitTests(MaglevTestCase):
             "group 'g' has 1001 hosts, and scheduler 'maglev' takes at most 1000; "
             "choose another scheduler",
         )
+
+
+class KeptTests(MaglevTestCase):
+    """
+    Tests of the state for another process.
+    """
+
+    def test_sameTable(self) -> None:
+        """
+        Every client gets its host at once, though one that is out has a part of the table. What
+        is left to do is done later.
+        """
+        hosts = [FakeHost(f"h{number}", 1 + number % 3) for number in range(9)]
+        one = self.policy(hosts)
+        self.settle(one)
+        one.hostRemoved(hosts[4])
+        state = one.state()
+        self.pace = SLICE
+        other = self.policy([host for host in hosts if host is not hosts[4]])
+        other.restoring(state)()
+        self.assertEqual(self.homes(other), self.homes(one))
+        self.assertIsNotNone(other.nextDeadline())
+        before = other._entries
+        other.restoring(state)()
+        self.assertIs(other._entries, before)
+        self.pace = 0.0
+        self.settle(one)
+        self.settle(other)
+        self.assertEqual(self.homes(other), self.homes(one))
+
+    def test_nothingToTakeOver(self) -> None:
+        """
+        Without hosts, or without a table, nothing is taken over. A table of too many is refused.
+        """
+        empty, fresh = self.policy([]), self.policy([FakeHost("a")])
+        empty.restoring({"built": [["a", 1.0]]})()
+        self.assertEqual(empty._built, {})
+        fresh.restoring(empty.state())()
+        self.assertEqual(fresh._built, {})
+        many = [[f"h{number}", 1.0] for number in range(MAX_HOSTS + 1)]
+        self.assertRaises(StateError, fresh.restoring, {"built": many})

@@ -106,3 +106,30 @@ class ResourceTests(SynchronousTestCase):
         for _ in range(20):
             self.assertEqual(scheduler.nextHost(None, excluded), hosts[0])
         self.assertIsNone(scheduler.nextHost(None, excluded | {hosts[0].key}))
+
+
+class KeptTests(SynchronousTestCase):
+    """
+    Tests of the state for another process.
+    """
+
+    def test_goesOn(self) -> None:
+        """
+        The sequence goes on where it was, through the hosts in the same order.
+        """
+        policies = [ResourceShare(Random(1)), ResourceShare(Random(2))]
+        hosts = [FakeHost(name, weight) for name, weight in (("a", 1), ("b", 5), ("c", 2))]
+        for host in (*hosts, hosts[0]):
+            if host in policies[0].hosts.values():
+                policies[0].hostRemoved(host)
+            policies[0].hostAdded(host)
+        for _ in range(7):
+            policies[0].nextHost(None)
+        for host in (*hosts, FakeHost("new")):
+            policies[1].hostAdded(host)
+        policies[1].restoring(policies[0].state())()
+        policies[0].hostAdded(FakeHost("new"))
+        picks = [[policy.nextHost(None) for policy in policies] for _ in range(100)]
+        for one, other in picks:
+            assert one is not None and other is not None
+            self.assertEqual(one.key, other.key)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from txlb._facts import Facts
 from txlb.model import ProxyGroup
 from txlb.pool._announcer import Announcer
 from txlb.pool._events import EventKind
@@ -105,6 +106,49 @@ class Backups:
                     self._announcer.ofGroup(EventKind.BACKUP_USED, message, now)
                 self._apply(now)
         self._reviewDown(settings, now)
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return what a successor has to know, as plain values.
+        """
+        row: dict[str, object] = {}
+        for name, value in (
+            ("used", self.used),
+            ("allDown", self.allDown),
+            ("asked", self.asked),
+            ("usedTold", self._usedTold),
+            ("downTold", self._downTold),
+        ):
+            if value:
+                row[name] = True
+        if self._leave.when is not None:
+            row["leaveAt"] = self._leave.when
+        return row
+
+    def restoring(self, facts: Facts, now: float) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned.
+
+        @return: takes it over, before the hosts take over theirs. The caller calls L{review}.
+        @raise StateError: a value can't be right.
+        """
+        used, allDown, asked = map(facts.flag, ("used", "allDown", "asked"))
+        usedTold, downTold = map(facts.flag, ("usedTold", "downTold"))
+        leaveAt = facts.coming("leaveAt", now, now) if "leaveAt" in facts else None
+
+        def take() -> None:
+            self.used = used and bool(self._backups)
+            self.allDown, self.asked = allDown, asked
+            self._usedTold, self._downTold = usedTold, downTold
+            self._timers.clear(self._leave)
+            if leaveAt is not None and self.used:
+                self._timers.set(self._leave, leaveAt)
+            for host in self._backups.values():
+                if host.standby is self.used:
+                    host.standby = not self.used
+                    self._rotation.refresh(host)
+
+        return take
 
     def _leaveDue(self, now: float) -> None:
         self._leaveNow(now)

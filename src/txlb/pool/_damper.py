@@ -13,6 +13,9 @@ the number of ejections, and takes one back for each interval without an ejectio
 from __future__ import annotations
 
 import math
+from typing import Self
+
+from txlb._facts import Facts
 
 #: Seconds that the second fall holds a host down.
 FIRST = 1.0
@@ -36,6 +39,27 @@ class Damper:
         self.level = 0
         self.heldUntil = now
         self._upSince = now
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return the same as plain values; nothing for a host that did not fall.
+        """
+        if not self.level:
+            return {}
+        return {"level": self.level, "heldUntil": self.heldUntil, "upSince": self._upSince}
+
+    @classmethod
+    def of(cls, facts: Facts, now: float) -> Self:
+        """
+        Make it of what L{kept} has returned.
+
+        @raise StateError: a value can't be right.
+        """
+        made = cls(now)
+        made.level = facts.whole("level")
+        made.heldUntil = facts.coming("heldUntil", now, now)
+        made._upSince = facts.past("upSince", now, now)
+        return made
 
     def fell(self, longest: float, now: float) -> None:
         """

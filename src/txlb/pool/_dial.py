@@ -301,6 +301,35 @@ class Dial:
         self.began = 0.0
         self.connectTime: float | None = None
 
+    @classmethod
+    def of(
+        cls,
+        pool: SearchedPool,
+        clientAddr: object,
+        limits: DialLimits,
+        began: float,
+        tried: tuple[tuple[str, str, str], ...],
+        connectTime: float | None,
+    ) -> Dial:
+        """
+        Make a search that began in another process; see L{HostPool.redial}.
+        """
+        dial = cls(pool, clientAddr, limits)
+        dial.began, dial._tried, dial.connectTime = began, tried, connectTime
+        return dial
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return what L{HostPool.redial} takes, as plain values. A host that is being connected to
+        does not count as tried.
+        """
+        tried = self._tried if self._attempt is None else self._tried[:-1]
+        return {
+            "began": self.began,
+            "tried": [key[2] for key in tried],
+            "connectTime": self.connectTime,
+        }
+
     @property
     def limits(self) -> DialLimits:
         """
@@ -379,6 +408,23 @@ class Dial:
         if not self._tried or self._attempt is not None or self._waiting is not None:
             raise ValueError("this search has reached no host that it could leave")
         return self._next(self.began + self._limits.dialTimeout)
+
+    def goOn(self) -> Step:
+        """
+        Go on with a search that began in another process and has reached no host.
+
+        @return: the next attempt, a place in the queue, or the end of the search.
+        @raise ValueError: it goes on already.
+        """
+        if self._attempt is not None or self._waiting is not None:
+            raise ValueError("this search goes on already")
+        return self._next(self.began + self._limits.dialTimeout)
+
+    def waits(self, waiting: Waiting) -> None:
+        """
+        Have a place in the queue; L{HostPool.waitAgain} calls this.
+        """
+        self._waiting = waiting
 
     def cancel(self) -> None:
         """

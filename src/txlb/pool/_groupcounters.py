@@ -4,6 +4,9 @@ The counts of a group as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from txlb._facts import Facts
 from txlb.pool._histogram import CONNECT_BOUNDS, DURATION_BOUNDS, Histogram
 from txlb.pool._host import Host, HostCounters
 from txlb.pool._outcome import Outcome
@@ -46,6 +49,45 @@ class GroupCounters:
         self.queued = 0
         self.mostQueued = 0
         self.former = HostCounters()
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return what a successor has to know, as plain values.
+        """
+        return {
+            "connectTimes": self.connectTimes.kept(),
+            "durations": self.durations.kept(),
+            "outcomes": {word: count for word, count in self.outcomes.items() if count},
+            "retries": self.retries,
+            "queued": self.queued,
+            "mostQueued": self.mostQueued,
+            "former": self.former.kept(),
+        }
+
+    def restoring(self, facts: Facts) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned.
+
+        @return: takes it over.
+        @raise StateError: a value can't be right.
+        """
+        taking = [
+            self.connectTimes.restoring(facts.inside("connectTimes")),
+            self.durations.restoring(facts.inside("durations")),
+        ]
+        words = facts.inside("outcomes")
+        outcomes = {word: words.whole(word) for word in self.outcomes}
+        retries, queued = facts.whole("retries"), facts.whole("queued")
+        mostQueued, former = facts.whole("mostQueued"), HostCounters.of(facts.inside("former"))
+
+        def take() -> None:
+            for each in taking:
+                each()
+            self.outcomes.update(outcomes)
+            self.retries, self.queued, self.mostQueued = retries, queued, mostQueued
+            self.former = former
+
+        return take
 
     def ended(self, outcome: Outcome, seconds: float) -> None:
         """

@@ -30,7 +30,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Self
 
+from txlb._facts import Facts
 from txlb.pool._tablestate import TableState
 
 #: Results in a row that mark a host down or up by default; HAProxy's defaults too.
@@ -150,6 +152,47 @@ class Health(TableState[HealthState, HealthEvent]):
         self.last: CheckResult | None = None
         self.lastAt = now
         self.reason = ""
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return the same as plain values. Whether it is C{damped}, C{rise} and C{fall} are settings.
+        """
+        row: dict[str, object] = {"since": self.since}
+        if self.watched:
+            row["watched"] = True
+        if self.state is not HealthState.UP:
+            row.update(state=self.state.value, reason=self.reason)
+        if self.passes:
+            row["passes"] = self.passes
+        if self.failures:
+            row["failures"] = self.failures
+        last = self.last
+        if last is not None:
+            row.update(
+                lastAt=self.lastAt, passed=last.passed, detail=last.detail, duration=last.duration
+            )
+        return row
+
+    @classmethod
+    def of(cls, facts: Facts, now: float) -> Self:
+        """
+        Make it of what L{kept} has returned.
+
+        @raise StateError: a value can't be right.
+        """
+        made = cls(facts.past("since", now, now))
+        made.watched = facts.flag("watched")
+        state = facts.word("state", HealthState, HealthState.UP)
+        # What is not checked is up.
+        made.state = state if made.watched else HealthState.UP
+        made.isHealthy = made.state in HEALTHY
+        made.reason = "" if made.isHealthy else facts.text("reason")
+        made.passes, made.failures = facts.whole("passes"), facts.whole("failures")
+        if "passed" in facts:
+            duration = facts.number("duration", least=0.0)
+            made.last = CheckResult(facts.flag("passed"), facts.text("detail"), duration)
+            made.lastAt = facts.past("lastAt", now, now)
+        return made
 
     def entered(self, event: HealthEvent, now: float) -> None:
         self.isHealthy = self.state in HEALTHY

@@ -5,7 +5,9 @@ Counts of values by their size.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from txlb._facts import Facts
 
 #: Upper bounds of times to connect, in seconds.
 CONNECT_BOUNDS = (
@@ -70,6 +72,28 @@ class Histogram:
         """
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return what a successor has to know, as plain values.
+        """
+        return {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.sum}
+
+    def restoring(self, facts: Facts) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned. Counts by other bounds have no effect.
+
+        @return: takes it over.
+        @raise StateError: a value can't be right.
+        """
+        total, counts = facts.number("sum", 0.0, 0.0), facts.wholes("counts")
+        same = list(facts.items("bounds")) == list(self.bounds)
+
+        def take() -> None:
+            if same and len(counts) == len(self.counts):
+                self.counts[:], self.sum = counts, total
+
+        return take
 
     @property
     def count(self) -> int:

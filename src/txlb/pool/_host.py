@@ -4,18 +4,21 @@ A host in its present state.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
+from txlb._facts import MOST_WHOLE, Facts
+from txlb.errors import AddressError, StateError
 from txlb.interfaces import IHost
-from txlb.model import Address, ProxyHost
+from txlb.model import Address, ProxyHost, parseHostAddress
 from txlb.pool._damper import Damper
 from txlb.pool._health import Health, HealthState
+from txlb.pool._load import HostLoad
 from txlb.pool._passive import SCHEDULED, PassiveHealth
 
 if TYPE_CHECKING:
-    from txlb.pool._load import HostLoad
     from txlb.pool._timers import Timer
 
 
@@ -50,6 +53,24 @@ class HostCounters:
         self.checks = 0
         self.checkFailures = 0
         self.downs = 0
+
+    def kept(self) -> dict[str, int]:
+        """
+        Return what a successor has to know, as plain values.
+        """
+        return {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
+
+    @classmethod
+    def of(cls, facts: Facts) -> HostCounters:
+        """
+        Make them of what L{kept} has returned.
+
+        @raise StateError: a value can't be right.
+        """
+        made = cls()
+        for name in cls.__slots__:
+            setattr(made, name, facts.whole(name))
+        return made
 
     def add(self, other: HostCounters) -> None:
         """
@@ -313,6 +334,172 @@ class Host:
         if self.isIn:
             self.cameIn(now)
 
+    # Upgrades
+
+    @property
+    def began(self) -> float:
+        """
+        The time at which it was added, in seconds of the pool's clock. It tells hosts apart that
+        have had one name after another.
+        """
+        return self._added
+
+    def traffic(self) -> list[object]:
+        """
+        Return what connections change all the time, as plain values.
+        """
+        counters = self.counters
+        return [
+            counters.connections,
+            counters.failures,
+            counters.bytesIn,
+            counters.bytesOut,
+            self.connectTime,
+            self.passive.failures,
+            self.unanswered,
+            self.active,
+        ]
+
+    def mark(self) -> tuple[object, ...]:
+        """
+        Return values of which one differs if more than its L{traffic} has changed.
+        """
+        health, passive, load = self.health, self.passive, self.load
+        return (
+            passive.state,
+            passive.since,
+            health.lastAt,
+            health.since,
+            health.watched,
+            self.changedAt,
+            None if load is None else load.at,
+            self.asked,
+            self.agentShare,
+            self.agentLimit,
+            self.blamed,
+            self.slowSince,
+            self.addresses,
+        )
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return what its successor has to know, as plain values. The usual ones are left out.
+        """
+        configured, counters = self.configured, self.counters
+        row: dict[str, object] = {
+            "address": str(configured.address),
+            "added": self._added,
+            "traffic": self.traffic(),
+            "passive": self.passive.kept(),
+            "health": self.health.kept(),
+        }
+        row.update(
+            (name, value)
+            for name, value, usual in (
+                ("state", configured.state, "ready"),
+                ("weight", configured.weight, 1),
+                ("changedAt", self.changedAt, self._added),
+                ("outSince", self._outSince, None),
+                ("outTotal", self._outTotal, 0.0),
+                ("before", self._before, 0),
+                ("asked", self.asked, "ready"),
+                ("agentShare", self.agentShare, 1.0),
+                ("agentLimit", self.agentLimit, None),
+                ("blamed", self.blamed, False),
+                ("slowSince", self.slowSince, None),
+                ("tripped", self.tripped, False),
+                ("checks", counters.checks, 0),
+                ("checkFailures", counters.checkFailures, 0),
+                ("downs", counters.downs, 0),
+                ("backup", configured.backup, False),
+            )
+            if value != usual
+        )
+        if self.damper.level:
+            row["damper"] = self.damper.kept()
+        if self.load is not None:
+            row["load"] = self.load.kept()
+        if not configured.address.isLiteral and self.addresses:
+            row["resolved"] = [str(each) for each in self.addressesFrom(self.address)]
+        return row
+
+    def restoring(self, facts: Facts, now: float) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned of a host of this name.
+
+        @param now: in seconds of the pool's clock.
+        @return: takes it over. The pool does the rest. If the address is another one by now, only
+            what does not depend on it is taken over.
+        @raise StateError: a value can't be right.
+        """
+        configured = self.configured
+        same = facts.text("address") == str(configured.address)
+        alike = (
+            facts.text("state", "ready") == configured.state
+            and bool(facts.whole("weight", 1)) is bool(configured.weight)
+            and facts.flag("backup") is configured.backup
+        )
+        added = facts.past("added", now, now)
+        changedAt = facts.past("changedAt", added, now)
+        outSince = None if facts.time("outSince") is None else facts.past("outSince", now, now)
+        outTotal = facts.number("outTotal", least=0.0)
+        before = facts.whole("before")
+        asked = facts.text("asked", "ready")
+        if asked not in {"ready", "drain", "maint"}:
+            raise facts.wrong("asked", "ready, drain or maint")
+        share = facts.number("agentShare", 1.0, 0.0)
+        limit = None if facts.values.get("agentLimit") is None else facts.whole("agentLimit", 1, 1)
+        checked = facts.whole("checks"), facts.whole("checkFailures"), facts.whole("downs")
+        blamed, tripped = facts.flag("blamed"), facts.flag("tripped")
+        slowSince = None if facts.time("slowSince") is None else facts.past("slowSince", now, now)
+        passive = PassiveHealth.of(facts.inside("passive"), now)
+        health = Health.of(facts.inside("health"), now)
+        damper = Damper.of(facts.inside("damper"), now)
+        load = HostLoad.of(facts.inside("load"), now) if "load" in facts else None
+        resolved = tuple(_addressOf(each, facts) for each in facts.texts("resolved", 1000))
+        traffic = readTraffic(facts.values.get("traffic", NO_TRAFFIC), facts.where)
+
+        def take() -> None:
+            self._added, self._outTotal = added, outTotal
+            self.changedAt = changedAt if alike else now
+            self.passive.failures = self.unanswered = 0
+            self.takeTraffic(traffic)
+            counters = self.counters
+            counters.checks, counters.checkFailures, counters.downs = checked
+            if not same:
+                self.connectTime = None
+                self.passive.failures = self.unanswered = 0
+                self._before = self.counters.connections
+                return
+            self._before, self._outSince = before, outSince
+            self.asked, self.agentShare, self.agentLimit = asked, share, limit
+            self.blamed, self.tripped, self.slowSince = blamed, tripped, slowSince
+            health.rise, health.fall, health.damped = (
+                self.health.rise,
+                self.health.fall,
+                self.health.damped,
+            )
+            self.passive, self.health, self.damper, self.load = passive, health, damper, load
+            if resolved and not configured.address.isLiteral and not self.addresses:
+                self.resolved(resolved)
+            elif resolved:
+                self.prefer(resolved[0])
+            self.limit()
+
+        return take
+
+    def takeTraffic(self, traffic: Sequence[float | None]) -> None:
+        """
+        Take over what L{readTraffic} has returned. Connections that move are counted when they
+        claim the host again.
+        """
+        connections, failures, bytesIn, bytesOut, took, inARow, unanswered, _ = traffic
+        counters = self.counters
+        counters.connections, counters.failures = int(connections or 0), int(failures or 0)
+        counters.bytesIn, counters.bytesOut = int(bytesIn or 0), int(bytesOut or 0)
+        self.connectTime = took
+        self.passive.failures, self.unanswered = int(inARow or 0), int(unanswered or 0)
+
     @property
     def healthy(self) -> bool:
         """
@@ -486,3 +673,32 @@ class Host:
 
     def __repr__(self) -> str:
         return f"<Host {'/'.join(self.key)} {self.stateWord} active={self.active}>"
+
+
+#: The L{Host.traffic} of a host that was never used.
+NO_TRAFFIC = (0, 0, 0, 0, None, 0, 0, 0)
+
+
+def readTraffic(value: object, where: str) -> Sequence[float | None]:
+    """
+    Read what L{Host.traffic} has returned. A later release may have more.
+
+    @raise StateError: it can't be right.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) < len(NO_TRAFFIC):
+        raise StateError(f"the traffic of {where} is no list of {len(NO_TRAFFIC)} numbers")
+    row = list(value[: len(NO_TRAFFIC)])
+    took = row[4]
+    if took is not None and not (type(took) is float and 0 <= took < MOST_WHOLE):
+        raise StateError(f"the traffic of {where} has a time to connect that can't be")
+    for each in row[:4] + row[5:]:
+        if type(each) is not int or not 0 <= each < MOST_WHOLE:
+            raise StateError(f"the traffic of {where} has a count that can't be")
+    return row
+
+
+def _addressOf(text: str, facts: Facts) -> Address:
+    try:
+        return parseHostAddress(text)
+    except AddressError as error:
+        raise StateError(f"an address of {facts.where}: {error}") from None

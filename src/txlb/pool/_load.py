@@ -4,6 +4,10 @@ The load of a host.
 
 from __future__ import annotations
 
+from typing import Self
+
+from txlb._facts import Facts
+
 #: The least share of a weight under any load.
 LEAST_SHARE = 0.01
 
@@ -23,6 +27,23 @@ class HostLoad:
         self.available = available
         self.latest = available
         self.at = at
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return the same as plain values.
+        """
+        return {"available": self.available, "latest": self.latest, "at": self.at}
+
+    @classmethod
+    def of(cls, facts: Facts, now: float) -> Self:
+        """
+        Make it of what L{kept} has returned.
+
+        @raise StateError: a value can't be right.
+        """
+        made = cls(facts.number("available", 1.0, 0.0, 1.0), facts.past("at", now, now))
+        made.latest = facts.number("latest", made.available, 0.0, 1.0)
+        return made
 
     def heard(self, available: float, smoothing: float, at: float) -> None:
         """

@@ -232,6 +232,31 @@ class Members:
             self._counters.gone(host)
             self._announcer.ofHost(EventKind.HOST_GONE, host, "gone", now)
 
+    # Upgrades
+
+    def takeLeaving(self, host: Host) -> None:
+        """
+        Have a host that was removed before this process began, as it still has work.
+        """
+        self._leaving[id(host)] = host
+
+    def announceRemoved(self, host: Host, now: float) -> None:
+        """
+        Tell of a host that the configuration of this process does not have, and the one before
+        had.
+        """
+        message = f"removed, {host.active} connections left"
+        details = dict(changed(_shown(host.configured), None))
+        self._announcer.ofHost(EventKind.HOST_REMOVED, host, message, now, details)
+
+    def announceGone(self, host: Host, now: float) -> None:
+        """
+        Tell of a host that was removed and has no connections left.
+        """
+        self._drains.forget(host)
+        self._counters.gone(host)
+        self._announcer.ofHost(EventKind.HOST_GONE, host, "gone", now)
+
     # Look-ups of names
 
     def resolved(self, host: Host, addresses: Sequence[Address], now: float) -> bool:

@@ -22,7 +22,9 @@ before the host was marked down, and fails after that, adds no information.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Self
 
+from txlb._facts import Facts
 from txlb.pool._tablestate import TableState
 
 #: Seconds until the first trial, and the longest time between two.
@@ -90,6 +92,36 @@ class PassiveHealth(TableState[PassiveState, PassiveEvent]):
         self.retryAt = 0.0
         self.reason = ""
         self._wait = RETRY_FIRST
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return the same as plain values. A trial is not over, and another client makes it.
+        """
+        row: dict[str, object] = {"since": self.since}
+        if not self.isUp:
+            trial = self.state is PassiveState.TRIAL
+            row["state"] = (PassiveState.DUE if trial else self.state).value
+            row.update(retryAt=self.retryAt, wait=self._wait, reason=self.reason)
+        if self.failures:
+            row["failures"] = self.failures
+        return row
+
+    @classmethod
+    def of(cls, facts: Facts, now: float) -> Self:
+        """
+        Make it of what L{kept} has returned.
+
+        @raise StateError: a value can't be right.
+        """
+        made = cls(facts.past("since", now, now))
+        state = facts.word("state", PassiveState, PassiveState.UP)
+        made.state = PassiveState.DUE if state is PassiveState.TRIAL else state
+        made.isUp = made.state is PassiveState.UP
+        made.failures = facts.whole("failures")
+        made.retryAt = facts.coming("retryAt", 0.0, now)
+        made._wait = facts.number("wait", RETRY_FIRST, RETRY_FIRST, RETRY_LAST)
+        made.reason = facts.text("reason")
+        return made
 
     def entered(self, event: PassiveEvent, now: float) -> None:
         self.isUp = self.state is PassiveState.UP

@@ -24,6 +24,7 @@ from txlb.pool._failure import Failure
 from txlb.pool._groupcounters import GroupCounters
 from txlb.pool._health import FALL, RISE, CheckResult
 from txlb.pool._host import Host
+from txlb.pool._keptpool import KeptPool
 from txlb.pool._lease import Lease
 from txlb.pool._members import Ending, Members
 from txlb.pool._outcome import Outcome
@@ -59,7 +60,8 @@ class HostPool:
       - L{CircuitBreaker} limits the connections that are being opened;
       - L{Queue} has the clients that wait;
       - L{Drains} has the deadlines of hosts that drain;
-      - L{Timers} has the times at which one of them has something to do.
+      - L{Timers} has the times at which one of them has something to do;
+      - L{KeptPool} hands all of it to the pool of another process.
 
     @param scheduler: the word for a policy, or a policy.
     @param hosts: the hosts to begin with.
@@ -75,6 +77,8 @@ class HostPool:
 
     @ivar settings: the group as it is configured now; L{follow} changes it.
     @ivar counters: the counts of the group as a whole.
+    @ivar kept: its state for the successor of an upgrade, and the way back. After
+        C{kept.restoring} and L{readopt} comes L{restored}.
     @ivar wakeBy: is called with a time by which L{advance} has to be called;
         L{None} if the owner looks at L{nextDeadline} often enough.
     """
@@ -147,6 +151,17 @@ class HostPool:
             self._backups,
             self._drains,
             self._tracker,
+            announcer,
+            counters,
+        )
+        self.kept = KeptPool(
+            self._members,
+            self._rotation,
+            self._weighing,
+            self._backups,
+            self._drains,
+            self._tracker,
+            self._circuit,
             announcer,
             counters,
         )
@@ -589,6 +604,89 @@ class HostPool:
             host.counters.connections += count
             self._rotation.counted(host)
         return leases
+
+    def readopt(
+        self,
+        name: str,
+        address: str,
+        *,
+        began: float | None = None,
+        since: float | None = None,
+        clientAddr: object = None,
+        bytesIn: int = 0,
+        bytesOut: int = 0,
+        hostFirst: bool = False,
+    ) -> Lease:
+        """
+        Claim a host for work that began in another process, as its connection moves here. It
+        counts as no new connection, its bytes as no new bytes, and no limit holds. A host that
+        this pool does not have any more is one that is leaving.
+
+        @param name: the name of its host.
+        @param address: the address of its host, for a host of which nothing else is known.
+        @param began: the C{began} of its host there, which tells hosts of one name apart.
+        @param since: the time of its claim there, in seconds of the same clock.
+        @return: the lease; release it.
+        @raise StateError: something of it can't be right. Then nothing has changed.
+        """
+        now = self.seconds()
+        host = self.kept.claimed(name, began, address, now)
+        lease = Lease(self, host, clientAddr, now if since is None else min(since, now))
+        lease.bytesIn, lease.bytesOut, lease.hostFirst = bytesIn, bytesOut, hostFirst
+        host.active += 1
+        if not host.leaving:
+            self._rotation.counted(host)
+        return lease
+
+    def redial(
+        self,
+        clientAddr: object,
+        limits: DialLimits,
+        *,
+        began: float,
+        tried: Iterable[str] = (),
+        connectTime: float | None = None,
+    ) -> Dial:
+        """
+        Have a search that began in another process: one that has reached a host, for the record
+        of its connection, or one that goes on here by L{Dial.goOn} or L{waitAgain}.
+
+        @param began: the time of its start, in seconds of the same clock.
+        @param tried: the names of the hosts that were tried; they are not tried again.
+        @param connectTime: seconds until a host was reached; L{None} if none was.
+        """
+        keys = tuple((self.service, self.group, name) for name in tried)
+        return Dial.of(self, clientAddr, limits, min(began, self.seconds()), keys, connectTime)
+
+    def waitAgain(self, dial: Dial, deadline: float) -> Waiting:
+        """
+        Let a search that waited in another process wait here, behind those that wait already.
+        The one that was first there is called with first. The queue takes any number.
+
+        @param dial: see L{redial}.
+        @param deadline: the end of its wait, in seconds of the clock.
+        """
+        waiting = self._queue.add(dial, deadline)
+        dial.waits(waiting)
+        self._wake(deadline)
+        return waiting
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """
+        The searches that wait for room, the first one first.
+        """
+        return list(self._waiting.values())
+
+    def restored(self) -> None:
+        """
+        Go on after another process: everything was taken over, and all connections that move have
+        claimed their hosts.
+        """
+        now = self.seconds()
+        self.kept.settle(now)
+        self._rotation.settle(everything=True)
+        self._settle(now)
 
     def released(self, lease: Lease) -> None:
         """

@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
+from txlb._facts import Facts
+from txlb.errors import StateError
 from txlb.interfaces import (
     IHost,
+    IKeptScheduler,
     ISamplingScheduler,
     IScheduler,
     ISettlingScheduler,
@@ -188,6 +191,66 @@ class Rotation:
             except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
                 self._failed(error)
 
+    # Upgrades
+
+    def downOrder(self) -> list[str]:
+        """
+        Return the names of the hosts that are down, the one that was tried the longest ago
+        first.
+        """
+        return [key[2] for key in self._down]
+
+    def restoreOrder(self, names: Iterable[str], keyOf: Callable[[str], Key]) -> None:
+        """
+        Put the hosts that are down in this order, as far as they are.
+        """
+        for name in names:
+            key = keyOf(name)
+            if key in self._down:
+                self._down.move_to_end(key)
+
+    def keptPolicy(self) -> dict[str, object] | None:
+        """
+        Return what the next choices of the policy depend on, as plain values; L{None} if it does
+        not tell.
+        """
+        kept: IKeptScheduler | None = IKeptScheduler(self.scheduler, None)
+        if kept is None:
+            return None
+        try:
+            return {"word": kept.name, **kept.state()}
+        except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
+            self._failed(error)
+            return None
+
+    def restoringPolicy(self, facts: Facts) -> Callable[[], None]:
+        """
+        Read what L{keptPolicy} has returned. If another policy is in use by now it does not
+        count.
+
+        @return: lets the policy go on like that. The hosts are up to date by then.
+        @raise StateError: a value can't be right.
+        """
+        scheduler = self.scheduler
+        kept: IKeptScheduler | None = IKeptScheduler(scheduler, None)
+        if kept is None or facts.text("word") != kept.name:
+            return _nothing
+        try:
+            goOn = kept.restoring(facts.values)
+        except StateError:
+            raise
+        except Exception as error:
+            raise StateError(f"scheduler {kept.name} raised {error!r}") from error
+
+        def take() -> None:
+            if self.scheduler is scheduler:
+                try:
+                    goOn()
+                except Exception as error:  # noqa: BLE001 - a policy of a plugin may raise anything
+                    self._failed(error)
+
+        return take
+
     # The policy
 
     def prepare(self, scheduler: IScheduler) -> Iterator[None]:
@@ -330,6 +393,12 @@ class Rotation:
                 self._down.move_to_end(key)
                 return host
         return None
+
+
+def _nothing() -> None:
+    """
+    Do nothing: no state of the policy is taken over.
+    """
 
 
 def _put(table: dict[Key, Host], host: Host, belongs: bool) -> None:

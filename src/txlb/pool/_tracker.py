@@ -325,6 +325,16 @@ class HealthTracker:
         """
         self._retryNever(host)
 
+    def restored(self, host: Host) -> None:
+        """
+        See to a host that has taken over its health from another process. The caller updates the
+        policy.
+        """
+        if host.passive.state is PassiveState.DOWN:
+            self._retryLater(host)
+        else:
+            self._retryNever(host)
+
     # In and out
 
     def _putOut(self, host: Host, reason: str, now: float) -> None:

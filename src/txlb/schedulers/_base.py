@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from zope.interface import implementer
 
+from txlb._facts import Facts
+from txlb.errors import StateError
 from txlb.interfaces import IExplainedScheduler, IHost
 
 #: The names of service, group and host.
@@ -80,3 +82,21 @@ class Scheduler:
         Return the effective weight of each host as its score.
         """
         return {key: host.effectiveWeight for key, host in self.hosts.items()}
+
+
+def pairsOf(facts: Facts, key: str, least: float = -1e9, most: float = 1e9) -> dict[str, float]:
+    """
+    Read a list of pairs of a host's name and a number, in their order.
+
+    @raise StateError: it is something else, or a number is out of its range.
+    """
+    found: dict[str, float] = {}
+    for each in facts.items(key):
+        if isinstance(each, (list, tuple)) and len(each) == 2:
+            name, value = each
+            isNumber = type(value) is float or type(value) is int
+            if type(name) is str and isNumber and least <= value <= most:
+                found[name] = float(value)
+                continue
+        raise StateError(f"{key} of {facts.where} is no list of names and numbers")
+    return found

@@ -31,12 +31,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random as RandomSource
 
 from zope.interface import implementer
 
-from txlb.interfaces import IHost, ISamplingScheduler
+from txlb._facts import Facts
+from txlb.interfaces import IHost, IKeptScheduler, ISamplingScheduler
+from txlb.schedulers._base import pairsOf
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._p2c import TwoChoices
 
@@ -61,7 +63,7 @@ class Average:
         self.stamp = stamp
 
 
-@implementer(ISamplingScheduler)
+@implementer(ISamplingScheduler, IKeptScheduler)
 class PeakEwma(TwoChoices):
     """
     The quickest of C{choices} random hosts, in most cases two. A cycle of pick, acquire and
@@ -107,6 +109,28 @@ class PeakEwma(TwoChoices):
         decayed = average.value * left
         average.value = max(seconds, decayed + seconds * (1.0 - left))
         average.stamp = now
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return the averages, and the time of the last sample of each.
+        """
+        averages = self._averages.items()
+        return {
+            "averages": [[host.key[2], average.value] for host, average in averages],
+            "stamps": [[host.key[2], average.stamp] for host, average in averages],
+        }
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        facts, now = Facts(state, f"scheduler {self.name}"), self._seconds()
+        averages, stamps = pairsOf(facts, "averages", 0.0), pairsOf(facts, "stamps", most=now)
+
+        def take() -> None:
+            for host, average in self._averages.items():
+                name = host.key[2]
+                if name in averages and name in stamps:
+                    average.value, average.stamp = averages[name], stamps[name]
+
+        return take
 
     def average(self, host: IHost) -> float:
         """

@@ -11,10 +11,13 @@ O(1).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random as RandomSource
 
-from txlb.interfaces import IHost
+from zope.interface import implementer
+
+from txlb._facts import Facts
+from txlb.interfaces import IHost, IKeptScheduler
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._kind import SchedulerKind
 
@@ -47,6 +50,7 @@ class Bucket:
         self.fewer.more, self.more.fewer = self.more, self.fewer
 
 
+@implementer(IKeptScheduler)
 class LeastConnections(Scheduler):
     """
     Fewest connections; among equals the least recently used host. Weights have no effect;
@@ -136,6 +140,30 @@ class LeastConnections(Scheduler):
                     return host
             bucket = bucket.more
         return None
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return the hosts from the one with the fewest connections on, and among equals from the
+        one least recently used on.
+        """
+        order: list[str] = []
+        bucket = self._ends.more
+        while bucket is not self._ends:
+            order.extend(host.key[2] for host in bucket.hosts)
+            bucket = bucket.more
+        return {"order": order}
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        order = Facts(state, f"scheduler {self.name}").texts("order")
+
+        def take() -> None:
+            held = {host.key[2]: host for host in self._bucketOf}
+            for name in order:
+                host = held.get(name)
+                if host is not None:
+                    self._bucketOf[host].hosts.move_to_end(host)
+
+        return take
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """

@@ -38,9 +38,10 @@ from random import Random as RandomSource
 
 from zope.interface import implementer
 
+from txlb._facts import Facts
 from txlb.errors import ModelError
-from txlb.interfaces import IHost, ITimedScheduler
-from txlb.schedulers._base import Key, Scheduler
+from txlb.interfaces import IHost, IKeptScheduler, ITimedScheduler
+from txlb.schedulers._base import Key, Scheduler, pairsOf
 from txlb.schedulers._bounded import Bound
 from txlb.schedulers._hashing import clientHash, keyBytes, numbersOf
 from txlb.schedulers._kind import SchedulerKind
@@ -63,6 +64,9 @@ INTERVAL = 1.0
 #: the filling of an entry counts, which takes longer than a look.
 LOOKS = 2000
 ENTRY = 20
+
+#: The least weight of a host in a table that another process had.
+LEAST_WEIGHT = 1e-6
 
 #: The value of a free entry.
 FREE = 0xFFFF
@@ -123,7 +127,7 @@ class Filling:
                 looks = LOOKS
 
 
-@implementer(ITimedScheduler)
+@implementer(ITimedScheduler, IKeptScheduler)
 class Maglev(Scheduler):
     """
     The same host for a client's IP address; the port has no effect. A pick is O(1). It takes
@@ -229,6 +233,39 @@ class Maglev(Scheduler):
         self._built = table.weights
         self._number = {key: number for number, key in enumerate(self._of)}
         self._there = [self.hosts.get(key) for key in self._of]
+
+    # Upgrades
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return the hosts that the table is of, with their weights. It depends on nothing else.
+        """
+        return {"built": [[key[2], weight] for key, weight in self._built.items()]}
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        """
+        Read the hosts that the table was of. To take them over takes some tenths of a second if
+        the table is of other hosts.
+        """
+        facts = Facts(state, f"scheduler {self.name}")
+        built = pairsOf(facts, "built", LEAST_WEIGHT)
+        if len(built) > MAX_HOSTS:
+            raise facts.wrong("built", f"a list of at most {MAX_HOSTS} hosts")
+
+        def take() -> None:
+            place = next(iter(self.hosts), None)
+            if place is None or not built:
+                return
+            weights = {(*place[:2], name): weight for name, weight in built.items()}
+            if weights != self._built:
+                table = Filling(weights)
+                while not table.work(self._seconds):
+                    pass
+                self._use(table)
+                self._filling = None
+            self._changed = self._weights != self._built
+
+        return take
 
     # Picks
 

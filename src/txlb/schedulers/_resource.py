@@ -27,9 +27,13 @@ ratio as in D. Knuth, The Art of Computer Programming 3, section 6.4.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from random import Random as RandomSource
 
-from txlb.interfaces import IHost
+from zope.interface import implementer
+
+from txlb._facts import Facts
+from txlb.interfaces import IHost, IKeptScheduler
 from txlb.schedulers._base import Key
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._rand import DRAWS
@@ -39,6 +43,7 @@ from txlb.schedulers._weightr import WeightedRandom
 STEP = 0.6180339887498949
 
 
+@implementer(IKeptScheduler)
 class ResourceShare(WeightedRandom):
     """
     Shares in proportion to effective weight, evenly spread. A pick is O(log n).
@@ -58,6 +63,23 @@ class ResourceShare(WeightedRandom):
         if self.even:
             return self._order[int(number * len(self._order))]
         return self._order[self._table.find(number * self._table.total)]
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return the number of the sequence, and the order of the hosts' spans.
+        """
+        return {"number": self._number, "order": [host.key[2] for host in self._order]}
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        facts = Facts(state, f"scheduler {self.name}")
+        number = facts.number("number", self._number, 0.0, 1.0) % 1.0
+        order = facts.texts("order")
+
+        def take() -> None:
+            self._number = number
+            self._arrange(order)
+
+        return take
 
     def nextHost(self, clientAddr: object, excluded: frozenset[Key] = frozenset()) -> IHost | None:
         if not self._order:

@@ -26,11 +26,14 @@ virtual deadline first", I. Stoica and H. Abdel-Wahab, 1995. See the decision 00
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random as RandomSource
 
-from txlb.interfaces import IHost
-from txlb.schedulers._base import Key, Scheduler
+from zope.interface import implementer
+
+from txlb._facts import Facts
+from txlb.interfaces import IHost, IKeptScheduler
+from txlb.schedulers._base import Key, Scheduler, pairsOf
 from txlb.schedulers._kind import SchedulerKind
 
 #: How far a begin may be after the virtual time for a turn to be due. Sums of 1/w have rounding
@@ -59,6 +62,7 @@ class Turn:
         self.current = True
 
 
+@implementer(IKeptScheduler)
 class RoundRobin(Scheduler):
     """
     Turns in proportion to weight. A pick is O(log n).
@@ -182,6 +186,29 @@ class RoundRobin(Scheduler):
         self._due, self._waiting = [], []
         for turn in self._turns.values():
             self._enqueue(turn)
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return the virtual time, and the begin of each host's turn in the order of the turns.
+        """
+        turns = sorted(self._turns.values(), key=lambda turn: turn.number)
+        return {"now": self._now, "turns": [[turn.host.key[2], turn.begin] for turn in turns]}
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        facts = Facts(state, f"scheduler {self.name}")
+        now, begins = facts.number("now", 0.0, 0.0, 2 * HORIZON), pairsOf(facts, "turns")
+
+        def take() -> None:
+            places = {name: place for place, name in enumerate(begins)}
+            ordered = sorted(
+                self._turns.values(),
+                key=lambda turn: (places.get(turn.host.key[2], len(places)), turn.number),
+            )
+            self._now, self._due, self._waiting = now, [], []
+            for turn in ordered:
+                self._schedule(turn.host, begins.get(turn.host.key[2], now))
+
+        return take
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """

@@ -33,12 +33,13 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random as RandomSource
 
 from zope.interface import implementer
 
-from txlb.interfaces import IHost, ISettlingScheduler, ITimedScheduler
+from txlb._facts import Facts
+from txlb.interfaces import IHost, IKeptScheduler, ISettlingScheduler, ITimedScheduler
 from txlb.schedulers._base import Key, Scheduler
 from txlb.schedulers._bounded import Bound
 from txlb.schedulers._hashing import clientHash, keyBytes, placesOf
@@ -64,6 +65,9 @@ PAUSE = 0.005
 #: each host.
 IN_A_ROW = 128
 
+#: How many times as many points as usual a ring may get from another process.
+MOST_RESTORED = 8
+
 #: More points than a ring can have.
 ENOUGH = 1 << 40
 
@@ -88,7 +92,7 @@ class Owner:
         self.configured = 0.0
 
 
-@implementer(ITimedScheduler, ISettlingScheduler)
+@implementer(ITimedScheduler, ISettlingScheduler, IKeptScheduler)
 class Sticky(Scheduler):
     """
     The same host for a client's IP address; the port has no effect. A pick is O(1). Adding
@@ -272,6 +276,39 @@ class Sticky(Scheduler):
             self._work(ENOUGH)
         elif not self._ring:
             self._work(SLICE)
+
+    # Upgrades
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return what the number of points of a unit of weight depends on. The points depend on
+        nothing else but names and weights.
+        """
+        return {
+            "scale": self._scale,
+            "mostWeights": self._mostWeights,
+            "mostHosts": self._mostHosts,
+        }
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        facts = Facts(state, f"scheduler {self.name}")
+        scale = facts.number("scale", 0.0, 0.0)
+        mostWeights = facts.number("mostWeights", 0.0, 0.0)
+        mostHosts = facts.whole("mostHosts")
+
+        def take() -> None:
+            points = scale * self._weights
+            if points > MOST_RESTORED * max(self._fewest, FOR_EACH * len(self._owners)):
+                # Most of its hosts are gone. As many points would be in vain.
+                return
+            self._mostWeights = max(self._weights, mostWeights)
+            self._mostHosts = max(len(self._owners), mostHosts)
+            if self._scale != scale and scale:
+                self._scale = scale
+                self._stale.update(dict.fromkeys(self._owners.values()))
+            self._changedSum = bool(self._weights)
+
+        return take
 
     # Picks
 

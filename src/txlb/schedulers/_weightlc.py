@@ -14,11 +14,14 @@ among equals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random as RandomSource
 
-from txlb.interfaces import IHost
-from txlb.schedulers._base import Key, Scheduler
+from zope.interface import implementer
+
+from txlb._facts import Facts
+from txlb.interfaces import IHost, IKeptScheduler
+from txlb.schedulers._base import Key, Scheduler, pairsOf
 from txlb.schedulers._kind import SchedulerKind
 from txlb.schedulers._lazyheap import LazyHeap
 
@@ -26,6 +29,7 @@ from txlb.schedulers._lazyheap import LazyHeap
 Rank = tuple[float, float, int]
 
 
+@implementer(IKeptScheduler)
 class WeightedLeastConnections(Scheduler):
     """
     Fewest connections for its weight. A cycle of pick, acquire and release is O(log n).
@@ -92,6 +96,33 @@ class WeightedLeastConnections(Scheduler):
             self._deadline[chosen.key] = self._now + 1 / chosen.effectiveWeight
             self._chosen = chosen
         return chosen
+
+    def state(self) -> Mapping[str, object]:
+        """
+        Return the virtual time, and the deadline of each host in the order of the entries.
+        """
+        numbers = {key: rank[2] for key, (rank, _) in self._heap.current.items()}
+        if self._chosen is not None:
+            numbers[self._chosen.key] = self._number + 1
+        ordered = sorted(self._deadline, key=numbers.__getitem__)
+        return {"now": self._now, "deadlines": [[key[2], self._deadline[key]] for key in ordered]}
+
+    def restoring(self, state: Mapping[str, object]) -> Callable[[], None]:
+        facts = Facts(state, f"scheduler {self.name}")
+        now, deadlines = facts.number("now"), pairsOf(facts, "deadlines", -1e18, 1e18)
+
+        def take() -> None:
+            self._enterChosen()
+            self._now = now
+            places = {name: place for place, name in enumerate(deadlines)}
+            # The others come last, as they did when they were added.
+            for key in sorted(self.hosts, key=lambda key: places.get(key[2], len(places))):
+                host = self.hosts[key]
+                soonest = now + 1 / host.effectiveWeight
+                self._deadline[key] = deadlines.get(key[2], soonest)
+                self._push(host)
+
+        return take
 
     def explain(self, clientAddr: object) -> Mapping[Key, float]:
         """

@@ -7,7 +7,7 @@ takes the same time for any weights, and a change of a weight counts from the ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random as RandomSource
 
 from txlb.interfaces import IHost
@@ -73,6 +73,16 @@ class WeightedRandom(Random):
         self._table.removeLast()
         if last is not host:
             self._set(last)
+
+    def _arrange(self, names: Sequence[str]) -> None:
+        """
+        Put the hosts in this order. Those that it does not have come last.
+        """
+        places = {name: place for place, name in enumerate(names)}
+        self._order.sort(key=lambda host: places.get(host.key[2], len(places)))
+        for place, host in enumerate(self._order):
+            self._place[host.key] = place
+            self._table.set(place, self._known[host.key])
 
     def hostChanged(self, host: IHost) -> None:
         """

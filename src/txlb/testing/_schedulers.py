@@ -4,6 +4,7 @@ The tests that every policy has to pass, for one's own policies.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,7 +14,8 @@ from unittest import SkipTest
 
 from zope.interface.verify import verifyObject
 
-from txlb.interfaces import IScheduler
+from txlb.errors import StateError
+from txlb.interfaces import IExplainedScheduler, IKeptScheduler, IScheduler
 from txlb.testing._hosts import FakeHost
 from txlb.testing._measure import chiSquare, chiSquareLimit, countHeld
 
@@ -148,6 +150,61 @@ class SchedulerContract(Base):
                 keys = [None if pick is None else pick.key for pick in picks]
                 self.assertEqual(keys[0], keys[1], f"seed {seed}, step {step}")
 
+    def test_kept(self) -> None:
+        """
+        A policy that takes over the state of another one chooses as that does for every client,
+        as long as both have the same hosts. The policies that tell of no state need none.
+        """
+        for seed in self.seeds:
+            history = History(self.makeScheduler(Random(seed)), Random(seed))
+            for step in range(100):
+                history.scheduler.nextHost(client(step), history.step())
+            kept: IKeptScheduler | None = IKeptScheduler(history.scheduler, None)
+            state = {} if kept is None else json.loads(json.dumps(kept.state()))
+            heir, hosts = self.makeScheduler(Random(seed)), copiesOf(history.held.values())
+            for host in hosts:
+                heir.hostAdded(host)
+            if kept is not None:
+                IKeptScheduler(heir).restoring({**state, "unknown": 1})()
+            elif not IExplainedScheduler(heir).predictable:
+                # Chance decides.
+                continue
+            for step in range(200):
+                where = f"seed {seed}, client {step}"
+                self._assertSamePick(history.scheduler, heir, client(step), where)
+
+    def _assertSamePick(
+        self, one: IScheduler, other: IScheduler, clientAddr: object, where: str
+    ) -> None:
+        scores = [sorted(each.explain(clientAddr).items()) for each in (one, other)]
+        self.assertEqual([key for key, _ in scores[0]], [key for key, _ in scores[1]], where)
+        for (key, score), (_, again) in zip(*scores, strict=True):
+            self.assertAlmostEqual(score, again, 6, f"{where}: {key}")
+        explained: IExplainedScheduler | None = IExplainedScheduler(one, None)
+        picks = [each.nextHost(clientAddr) for each in (one, other)]
+        if explained is not None and explained.predictable:
+            keys = [None if pick is None else pick.key for pick in picks]
+            self.assertEqual(keys[0], keys[1], where)
+
+    def test_keptWrong(self) -> None:
+        """
+        A state that can't be right is refused, and changes nothing. An empty one is right.
+        """
+        scheduler = self.makeScheduler(Random(1))
+        kept: IKeptScheduler | None = IKeptScheduler(scheduler, None)
+        if kept is None:
+            raise SkipTest("the policy has no state")
+        scheduler.hostAdded(FakeHost("a"))
+        scheduler.hostAdded(FakeHost("b"))
+        before = kept.state()
+        wrongs: tuple[object, ...] = ("x", {}, -math.inf, [["a", math.nan]], [1])
+        for key in before:
+            for wrong in wrongs:
+                self.assertRaises(StateError, kept.restoring, {**before, key: wrong})
+        self.assertEqual(kept.state(), before)
+        kept.restoring({})()
+        self.assertIsNotNone(scheduler.nextHost(client(1)))
+
     def test_claimsNothing(self) -> None:
         """
         Choosing a host does not change it: the pool counts, the policy doesn't.
@@ -236,6 +293,17 @@ class SchedulerContract(Base):
             sizes[0] + SLACK,
             f"it held {sizes[0]} objects after 2,000 cycles, and {sizes[1]} after 20,000 more",
         )
+
+
+def copiesOf(hosts: Iterable[FakeHost]) -> list[FakeHost]:
+    """
+    Copy hosts, as another process has them.
+    """
+    copies = []
+    for host in hosts:
+        copies.append(FakeHost(host.name))
+        vars(copies[-1]).update(vars(host))
+    return copies
 
 
 class History:
