@@ -9,6 +9,7 @@ one:
   - an L{IRelay} connects a client to the chosen host and moves the bytes;
   - an L{IHealthCheck} finds out whether a host is well;
   - an L{IResourceProbe} finds out what a host has left;
+  - an L{IHostSource} finds the hosts of a group;
   - an L{IEventObserver} is told of each change.
 
 An application that is cloned shows its processes as L{IClones} to an L{IControlDoor}, which
@@ -28,6 +29,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from txlb.discovery import FoundHost, SourceTools
     from txlb.health import Target, Tools, Verdict
     from txlb.manager import ProxyManager
     from txlb.pool import Attempt, Event, Host, Lease, Outcome, Waiting
@@ -41,11 +43,14 @@ __all__ = [
     "IDrainable",
     "IEventObserver",
     "IExplainedScheduler",
+    "IFindings",
     "IHealthCheck",
     "IHealthCheckKind",
     "IHost",
     "IHostRelay",
     "IHostRelayPlugin",
+    "IHostSource",
+    "IHostSourceKind",
     "IKeptInParts",
     "IKeptScheduler",
     "IKeptState",
@@ -408,6 +413,77 @@ class IHealthCheckKind(Interface):
 
         @param options: the values of all its options.
         @param tools: the objects that checks are made with.
+        @raise txlb.errors.ModelError: the options don't go together.
+        """
+
+
+class IFindings(Interface):
+    """
+    The receiver of what a source of hosts finds for one group. Its methods may be called at any
+    time between L{IHostSource.start} and L{IHostSource.stop}, in the reactor's thread.
+    """
+
+    def found(hosts: Sequence[FoundHost], wrong: Sequence[str] = ()) -> None:
+        """
+        Take the whole set of hosts that are wanted now. What is not in it is to go.
+
+        @param hosts: each with a name of its own.
+        @param wrong: a sentence for each entry that could not be used, which names it.
+        """
+
+    def failed(reason: str) -> None:
+        """
+        Take note that the source has no answer. The last set stays.
+
+        @param reason: the reason in a sentence or less, for the log and the status.
+        """
+
+
+class IHostSource(Interface):
+    """
+    A source of the hosts of one group: it watches something, such as a file or a registry, and
+    says the whole set of hosts that are wanted, again and again.
+
+    It decides nothing: it reports what it reads, and what it could not read. The group's
+    discovery compares, holds back, and changes the group. A source keeps trying by itself until
+    it is stopped, with a pause between tries that has an upper bound.
+    """
+
+    origin: str = Attribute(
+        "The name of the source in the status, and of the hosts that it has found: its word, a "
+        "colon and what tells it from others, such as C{file:hosts.json}; 1 to 255 printable "
+        "characters."
+    )
+
+    def start(findings: IFindings) -> None:
+        """
+        Begin to watch.
+
+        @param findings: receives what is found.
+        """
+
+    def stop() -> None:
+        """
+        Watch no more, and free everything at once. Nothing is reported after this.
+        """
+
+
+class IHostSourceKind(Interface):
+    """
+    A kind of source of hosts. An object in a module of C{twisted.plugins} that provides this is
+    a plugin. In most cases it is a L{txlb.discovery.SourceKind}.
+    """
+
+    word: str = Attribute("The word for it in configuration files and programs.")
+    doc: str = Attribute("Its effect, in a sentence or two of reStructuredText.")
+    options: Sequence[Option] = Attribute("The options of this kind alone.")
+
+    def make(options: Mapping[str, object], tools: SourceTools) -> IHostSource:
+        """
+        Make a source for a group.
+
+        @param options: the values of all its options.
+        @param tools: the objects that sources are made with.
         @raise txlb.errors.ModelError: the options don't go together.
         """
 

@@ -16,6 +16,7 @@ from twisted.python.usage import UsageError
 
 from txlb import __version__
 from txlb.admin import controlService, manholeService
+from txlb.admin import stateDirectory as findStateDirectory
 from txlb.application import (
     ConfigurationFile,
     Daemon,
@@ -157,6 +158,8 @@ def _fromFile(options: Options, files: TwistdFiles) -> IService:
     balancer = LoadBalancedService(
         manager, graceTime=config.manager.graceTime, maxChecks=config.manager.maxChecks
     )
+    if any(group.discover for service in config.services for group in service.groups):
+        balancer.discovery.stateDirectory = findStateDirectory(options["state-directory"])
     try:
         daemon = _daemon(config, balancer, options["state-directory"], files)
     except TxlbError:

@@ -351,8 +351,10 @@ class DoTests(CommandCase):
             access: [each.name for each in COMMANDS if each.access == access] for access in LEVELS
         }
         looks = ["status", "explain", "events", "history", "diff", "certificates", "sessions"]
-        self.assertEqual(found[READONLY], looks)
-        self.assertEqual(found[OPERATOR], ["drain", "maintenance", "ready", "setWeight"])
+        self.assertEqual(found[READONLY], [*looks, "discovery"])
+        self.assertEqual(
+            found[OPERATOR], ["drain", "maintenance", "ready", "setWeight", "acceptAnswer"]
+        )
         for command in COMMANDS:
             # All that the others do is done for an operator, too.
             Caller("x", FULL).check(command.access, command.name)

@@ -128,6 +128,9 @@ class EventLogTests(SynchronousTestCase):
         self.assertEqual(
             {kind.value for kind in warned},
             {
+                "answer-held",
+                "entry-skipped",
+                "source-down",
                 "host-down",
                 "host-unresolved",
                 "group-down",

@@ -16,6 +16,7 @@ from txlb import schedulers
 from txlb.model import (
     PRIVATE,
     Address,
+    Discovery,
     HealthCheck,
     ListenAddress,
     ProxyGroup,
@@ -205,6 +206,18 @@ _checks: st.SearchStrategy[HealthCheck | None] = st.one_of(
 )
 
 
+_discoveries: st.SearchStrategy[Discovery | None] = st.one_of(
+    st.none(),
+    st.none(),
+    st.builds(
+        Discovery,
+        st.just("file"),
+        maxRemove=st.sampled_from([0.5, 0.0, 1.0]),
+        options=st.sampled_from([{"path": "hosts"}, {"path": "a b", "interval": 3.0}]),
+    ),
+)
+
+
 _resources: st.SearchStrategy[ResourceProbe | None] = st.one_of(
     st.none(),
     st.none(),
@@ -278,6 +291,7 @@ def _groups(draw: st.DrawFn, name: str, enabled: bool) -> ProxyGroup:
         sendProxy=draw(st.sampled_from([None, "v1", "v2"])),
         check=draw(_checks),
         resource=draw(_resources),
+        discover=draw(_discoveries),
         **draw(_groupSettings),
         boundedLoad=draw(st.sampled_from([0.0, 1.05, 1.25, 100.0])),
         choices=draw(st.sampled_from([2, 16])),
@@ -424,6 +438,7 @@ class _Writer:
         self._open(2, "group", attributes)
         self._check(3, group.check)
         self._resource(3, group.resource)
+        self._discovery(3, group.discover)
         for host in group.hosts:
             self._comment(3)
             self._host(host)
@@ -476,6 +491,16 @@ class _Writer:
         attributes |= {name: self._text(value) for name, value in resource.options.items()}
         self._comment(depth)
         self._put(depth, self._tag("resource", attributes, "/"))
+
+    def _discovery(self, depth: int, discovery: Discovery | None) -> None:
+        if discovery is None:
+            return
+        attributes = {"from": discovery.source}
+        if discovery.maxRemove != 0.5:
+            attributes["maxRemove"] = self._text(discovery.maxRemove)
+        attributes |= {name: self._text(value) for name, value in discovery.options.items()}
+        self._comment(depth)
+        self._put(depth, self._tag("discover", attributes, "/"))
 
     def _text(self, value: object) -> str:
         if isinstance(value, bool):

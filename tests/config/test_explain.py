@@ -24,6 +24,17 @@ def squeeze(line: str) -> str:
     return re.sub(r"(?<=\S)  +", "  ", line)
 
 
+#: The elements of which version 1.1.0 had none.
+_ABSENT = {
+    schema.CHECK,
+    schema.RESOURCE,
+    schema.CLONES,
+    schema.DISCOVER,
+    schema.TLS,
+    schema.TOKEN,
+}
+
+
 class ExplainTests(SynchronousTestCase):
     def test_times(self) -> None:
         """
@@ -99,6 +110,7 @@ class ExplainTests(SynchronousTestCase):
       check: none
       resource: none
       clones: none
+      discover: none
   admin: none
   manager
     graceTime  10 s  default
@@ -116,10 +128,7 @@ class ExplainTests(SynchronousTestCase):
         optional = {schema.ENABLE, schema.ALLOW, schema.DENY}
         words = {line.split()[0] for line in lines[1:]}
         for element, _ in walk(schema.CONFIG):
-            if element in {
-                schema.CHECK, schema.RESOURCE, schema.CLONES, schema.TLS, schema.TOKEN
-            }:  # fmt: skip
-                # There was none then.
+            if element in _ABSENT:
                 continue
             for attribute in element.attributes:
                 # The latter three are of UNIX sockets, of which there is none.

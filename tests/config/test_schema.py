@@ -69,7 +69,8 @@ class ModelTests(SynchronousTestCase):
         the model has an attribute.
         """
         otherFields = {"ipOrHost", "port", "hosts", "listeners", "groups", "check", "resource",
-                       "clones", "allow", "deny", "options", "origin", "tls"}  # fmt: skip
+                       "clones", "discover", "allow", "deny", "options", "origin",
+                       "tls"}  # fmt: skip
         for element, value in MODELS:
             fields = {field.name for field in dataclasses.fields(value) if field.init}
             fields -= otherFields - settingsOf(type(value)).keys()

@@ -22,6 +22,7 @@ from tests.config.documents import documents, hostAddresses, serviceLists
 from txlb.config import parseConfiguration
 from txlb.config._nodes import Node
 from txlb.model import (
+    Discovery,
     HealthCheck,
     Listener,
     ProxyGroup,
@@ -163,6 +164,8 @@ _CHANGES: dict[str, Callable[[ProxyGroup], ProxyGroup]] = {
     "no check": _onHost(lambda host: replace(host, check=None)),
     "group check": lambda group: replace(group, check=HealthCheck("http", 3.0)),
     "no resource": lambda group: replace(group, resource=None),
+    "source": lambda group: replace(group, discover=Discovery("file", options={"path": "x"})),
+    "no source": lambda group: replace(group, discover=None),
     "scheduler": lambda group: replace(group, scheduler="first"),
     "slow start": lambda group: replace(group, slowStart=12.5),
     "added": _added,

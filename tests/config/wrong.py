@@ -401,7 +401,12 @@ CONTENTS: dict[str, tuple[bytes, Wanted]] = {
     "an element in capitals": (web(more="<ADMIN/>"), [(9, r"did you mean <admin>\?")]),
     "an unheard-of element": (
         web(hosts='<host ip="a:1"/><zzz/>'),
-        [(5, r"<zzz> is not known in <group>; there are: <check>, <resource>, <clones>, <host>")],
+        [
+            (
+                5,
+                r"<zzz> is not known in <group>; there are: <check>, <resource>, <clones>, <disc",
+            )
+        ],
     ),
     "an element in an empty one": (
         web('<listen ip="*:80"/><allow network="all"><zzz/></allow>'),

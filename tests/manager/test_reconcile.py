@@ -24,6 +24,7 @@ from txlb.manager import ProxyManager, _reconcile
 from txlb.manager._applying import Applying
 from txlb.model import (
     CloneSet,
+    Discovery,
     HealthCheck,
     HostMapper,
     HostTLS,
@@ -832,6 +833,7 @@ class FieldTests(SynchronousTestCase):
         "slowStart": 9.0,
         "resource": ResourceProbe("agent", 3.0),
         "clones": CloneSet("app.tac", 3),
+        "discover": Discovery("file", options={"path": "hosts"}),
         "tls": HostTLS(),
     }
     SERVICE: ClassVar[dict[str, Any]] = {

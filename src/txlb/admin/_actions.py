@@ -263,6 +263,19 @@ def _upgrade(target: Target) -> Deferred[Iterable[Row]]:
     )
 
 
+def _discovery(target: Target) -> Iterable[Row]:
+    return rows.discoveryRows(target.balancer.discovery.states(), target.balancer.manager.seconds())
+
+
+def _acceptAnswer(target: Target, service: str, group: str) -> Iterable[Row]:
+    where = f"{service}/{group}"
+    if target.balancer.discovery.accept(service, group):
+        text = f"the last answer of the source of {where} is used"
+    else:
+        text = f"no answer of the source of {where} is held back"
+    return [{"row": "accepted", "text": text}]
+
+
 def _certificates(target: Target) -> Iterable[Row]:
     return rows.certificateRows(target.balancer.certificates)
 
@@ -371,7 +384,9 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "addHost": _addHost,
     "roll": _roll,
     "upgrade": _upgrade,
+    "acceptAnswer": _acceptAnswer,
     "certificates": _certificates,
+    "discovery": _discovery,
     "reloadCertificates": _reloadCertificates,
     "delHost": _delHost,
     "setCheck": _setCheck,

@@ -325,6 +325,22 @@ COMMANDS = (
         ),
     ),
     AdminCommand(
+        "discovery",
+        "discovery",
+        READONLY,
+        "Show the sources of hosts. The answer has each group that has one: how many hosts it has "
+        "found, how old the last answer is, why there is none, the entries that are passed over, "
+        "and whether an answer is held back.",
+    ),
+    AdminCommand(
+        "acceptAnswer",
+        "accept",
+        OPERATOR,
+        "Use the answer of a source of hosts that is held back. It leaves out many hosts; these "
+        "are removed, and their connections go on.",
+        (_SERVICE, _GROUP),
+    ),
+    AdminCommand(
         "switchPort",
         "switch-port",
         FULL,

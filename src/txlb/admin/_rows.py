@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from txlb.admin._status import Balancer
     from txlb.admin.login import Session
     from txlb.application._drift import Drift
+    from txlb.discovery import DiscoveryState
 
 #: A part of the answer of a command. C{text}, if there is one, is for people.
 Row = Mapping[str, object]
@@ -158,6 +159,42 @@ def processRows(processes: Iterable[Mapping[str, object]]) -> Iterator[Row]:
     """
     for each in processes:
         yield {"row": "process", **{key: plain(value) for key, value in each.items()}}
+
+
+def discoveryRows(states: Iterable[DiscoveryState], now: float) -> Iterator[Row]:
+    """
+    Yield a row for each group that has a source of hosts.
+
+    @param now: seconds of the clock of the states.
+    """
+    for each in states:
+        where = "/".join(each.place)
+        age = None if each.answered is None else max(now - each.answered, 0.0)
+        if age is None:
+            told = "no answer yet"
+        else:
+            told = f"the last answer is {age:.0f} s old"
+        found = "1 host" if each.hosts == 1 else f"{each.hosts} hosts"
+        lines = [f"{where}: {found} by {each.origin}, {told}"]
+        if each.trouble:
+            lines.append(f"  no answer now: {each.trouble}")
+        if each.held is not None:
+            lines.append(
+                f"  held back: an answer with {each.held}; use it with: txlb accept {where}"
+            )
+        lines += [f"  passed over: {sentence}" for sentence in each.wrong]
+        yield {
+            "row": "source",
+            "text": "\n".join(lines),
+            "service": each.place[0],
+            "group": each.place[1],
+            "origin": each.origin,
+            "hosts": each.hosts,
+            "age": age,
+            "trouble": each.trouble,
+            "held": each.held,
+            "wrong": list(each.wrong),
+        }
 
 
 def certificateRows(certificates: Any) -> Iterator[Row]:

@@ -4,7 +4,6 @@ What was edited in a configuration file since it was loaded.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from txlb.config import Configuration, parseConfiguration, readFile
@@ -13,22 +12,6 @@ from txlb.model import Plan
 
 #: How many lines a status has of it at most.
 MOST_LINES = 50
-
-#: What tells a file from another one at its path: device, number, size, time of change.
-Stamp = tuple[int, int, int, int]
-
-
-def stampOf(path: str) -> Stamp | None:
-    """
-    Return the stamp of the file at a path; L{None} if there is none, as it is being replaced, for
-    example.
-    """
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
 
 #: No difference.
 NOTHING = Plan()

@@ -15,12 +15,13 @@ from twisted.python.failure import Failure
 
 from txlb.application._ahead import Ahead, driftOf, lookAhead
 from txlb.application._drift import Drift
-from txlb.application._edits import NO_EDITS, Edits, Stamp, editsOf, stampOf
+from txlb.application._edits import NO_EDITS, Edits, editsOf
 from txlb.application._line import Line
 from txlb.application._saving import saveTo
 from txlb.config import ConfigCheckSettings, Configuration, loadConfiguration, readFile
 from txlb.errors import ChangeStopped, ConfigurationConflict, TxlbError
 from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
+from txlb.process import Stamp, stampOf
 from txlb.tls import settingsOf as tlsSettingsOf
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
-from txlb.application._edits import Stamp, stampOf
 from txlb.application._file import ConfigurationFile, dropLogged, forLog
 from txlb.config import Configuration
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
 from txlb.manager import ProxyManager
 from txlb.model import Plan
+from txlb.process import Stamp, stampOf
 
 #: Seconds from one look at the file to the next. A file that has changed is read when
 #: it has not changed since the look before, so a file that is still being written is

@@ -1,11 +1,12 @@
 """
-Schedulers, health checks and resource probes of third parties, found as Twisted finds
-plugins.
+Schedulers, health checks, resource probes and sources of hosts of third parties, found as
+Twisted finds plugins.
 
 A package adds one by a module in C{twisted/plugins}, without an C{__init__.py}. The module
 has an object that provides L{ISchedulerPlugin<txlb.interfaces.ISchedulerPlugin>},
-L{IHealthCheckKind<txlb.interfaces.IHealthCheckKind>} or
-L{IResourceProbePlugin<txlb.interfaces.IResourceProbePlugin>}. Plugins are looked for when
+L{IHealthCheckKind<txlb.interfaces.IHealthCheckKind>},
+L{IResourceProbePlugin<txlb.interfaces.IResourceProbePlugin>} or
+L{IHostSourceKind<txlb.interfaces.IHostSourceKind>}. Plugins are looked for when
 L{txlb.application} is imported, when a balancer starts, and when a word is unknown.
 
 Modules are imported here one by one, beside C{twisted.plugin.getPlugins}, which reads the
@@ -21,12 +22,12 @@ from twisted.python.modules import PythonModule, getModule
 
 import twisted.plugins
 from txlb.errors import ModelError
-from txlb.model.registries import CHECKS, PROBES
+from txlb.model.registries import CHECKS, PROBES, SOURCES
 from txlb.registry import Registry
 from txlb.schedulers import SCHEDULERS, schedulerKinds
 
 #: Every registry that plugins can add to.
-REGISTRIES: tuple[Registry[Any], ...] = (SCHEDULERS, CHECKS, PROBES)
+REGISTRIES: tuple[Registry[Any], ...] = (SCHEDULERS, CHECKS, PROBES, SOURCES)
 
 #: The modules of Twisted's own plugins, which have none of txlb's kinds.
 _OWN = "twisted.plugins.twisted_"
@@ -37,6 +38,7 @@ _NAMES = (
     b"SchedulerKind",
     b"CheckKind",
     b"ProbeKind",
+    b"SourceKind",
     *(registry.interface.__name__.encode() for registry in REGISTRIES),
 )
 

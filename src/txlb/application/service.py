@@ -17,6 +17,7 @@ from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._certificates import CertificateService
 from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._clones import ClonesService
+from txlb.application._discovery import DiscoveryService
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._history import HistoryService
@@ -40,6 +41,7 @@ from txlb.manager import Applying, ProxyManager, wantedServices
 from txlb.model import (
     Address,
     CheckLike,
+    Discovery,
     HealthCheck,
     HostMapper,
     InheritedAddress,
@@ -49,6 +51,7 @@ from txlb.model import (
     TCPAddress,
     UNIXAddress,
     checkingPlaces,
+    discoveryFrom,
     parseListenAddress,
     shown,
 )
@@ -82,7 +85,8 @@ class LoadBalancedService(MultiService):
     on. It can be stopped and started again. Its child C{proxies} holds a
     L{ProxyListener} for each address, its child C{health} checks the hosts, its
     child C{resources} asks them for their loads, its child C{certificates} follows
-    the files of certificates, and its child C{history} keeps the last hour.
+    the files of certificates, its child C{discovery} finds hosts, and its child C{history}
+    keeps the last hour.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
@@ -151,6 +155,8 @@ class LoadBalancedService(MultiService):
         self.resources.setServiceParent(self)
         self.history = HistoryService(pm, lambda: self.engine)
         self.history.setServiceParent(self)
+        self.discovery = DiscoveryService(self)
+        self.discovery.setServiceParent(self)
         self.clones = ClonesService(self)
         self.clones.setServiceParent(self)
 
@@ -300,6 +306,28 @@ class LoadBalancedService(MultiService):
         if made is not None:
             made = self.health.verified(made)
         return self.manager.setCheck(serviceName, groupName, made, proxiedName)
+
+    def discover(
+        self, serviceName: str, groupName: str, source: Discovery | str | None, **options: Any
+    ) -> tuple[Event, ...]:
+        """
+        Let a source find hosts for a group, live, beside those that people give it::
+
+            services.discover('web', 'servers', 'file', path='hosts.json')
+            services.discover('web', 'servers', None)
+
+        @param source: the word for a kind of source, or a L{txlb.model.Discovery}; L{None}
+            for none any more: then the hosts that it has found are removed.
+        @param options: C{maxRemove}, and the settings of the kind.
+        @return: the events that it caused.
+        @raise UnknownName: there is no such service or group.
+        @raise ModelError: there is no such kind, or a setting breaks a rule. Then nothing has
+            changed.
+        """
+        made = discoveryFrom(source, options)
+        self.manager.getGroup(serviceName, groupName)
+        self.discovery.verify((serviceName, groupName), made)
+        return self.manager.discover(serviceName, groupName, made)
 
     def setScheduler(
         self, serviceName: str, groupName: str, lbType: str, **settings: Any
@@ -484,6 +512,9 @@ class LoadBalancedService(MultiService):
         if self._engine is not None:
             changed = [each for each in wanted if running.get(each.name) is not each]
             yield from self._engine.preparing(changed)
+            for each in changed:
+                self.discovery.verifyAll(each)
+                yield
 
     # Upgrades
 

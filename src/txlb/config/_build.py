@@ -20,6 +20,7 @@ from txlb.errors import ModelError, listed, nearest
 from txlb.model import (
     SCHEDULER_SETTINGS,
     CloneSet,
+    Discovery,
     HealthCheck,
     HostTLS,
     InheritedAddress,
@@ -171,8 +172,8 @@ class ServiceBuilder:
         names = hostNames(hostNodes)
         if not checkUnique("host", hostNodes, names, self._problem):
             node.wrong.add("names")
-        clones = node.first(schema.CLONES)
-        if not hostNodes and clones is None and "children" not in node.wrong:
+        others = node.first(schema.CLONES) or node.first(schema.DISCOVER)
+        if not hostNodes and others is None and "children" not in node.wrong:
             self._note(node.line, f"{node.label} has no host; clients that it gets are closed")
         self._noteSettings(node)
         tls = self._tls.hosts(node, hostNodes)
@@ -187,6 +188,7 @@ class ServiceBuilder:
                 check=self._check(node),
                 resource=self._resource(node),
                 clones=self._clones(node, names),
+                discover=self._discovery(node),
                 tls=tls[id(node)],
                 **{**plainSettings(node), "enabled": enabled},
             ),
@@ -270,6 +272,15 @@ class ServiceBuilder:
                     "call the host otherwise",
                 )
         return self._made(node, lambda: CloneSet(**node.settings))
+
+    def _discovery(self, owner: Node) -> Discovery | None:
+        """
+        Make the source of the hosts of a group, likewise.
+        """
+        node = owner.first(schema.DISCOVER)
+        if node is None or node.wrong:
+            return None
+        return self._made(node, lambda: Discovery(options=_options(node), **node.settings))
 
     def _made(self, node: Node, make: Callable[[], Made]) -> Made | None:
         """

@@ -17,11 +17,12 @@ from txlb.config._nodes import Node
 from txlb.config._source import Source
 from txlb.config._tls import HOST_TLS_SETTINGS, HOST_TLS_WORDS
 from txlb.config._variant import Variant
-from txlb.config._words import CHECKS, PROBES
+from txlb.config._words import CHECKS, PROBES, SOURCES
 from txlb.config._writtenelement import WrittenElement
 from txlb.errors import ConfigurationError, Problem
 from txlb.model import (
     CloneSet,
+    Discovery,
     HealthCheck,
     HostTLS,
     Listener,
@@ -145,6 +146,7 @@ class _Editor:
             self._editCheck(element, schema.GROUP, node, group.check)
             self._editResource(element, node, group.resource)
             self._editClones(element, node, group.clones)
+            self._editDiscovery(element, node, group.discover)
             self._editHosts(element, node, group.hosts)
 
     def _editHosts(
@@ -209,12 +211,30 @@ class _Editor:
         for element in self._arrange(parent, schema.GROUP, schema.CLONES, nodes, found):
             _setAll(element, schema.CLONES, before, clones)
 
+    def _editDiscovery(
+        self, parent: WrittenElement, owner: Node | None, discovery: Discovery | None
+    ) -> None:
+        nodes = [] if owner is None else owner.all(schema.DISCOVER)
+        before = nodes[0] if nodes else None
+        found = [] if discovery is None else [before]
+        for element in self._arrange(parent, schema.GROUP, schema.DISCOVER, nodes, found):
+            if discovery is not None:
+                self._setDiscovery(element, before, discovery)
+
+    def _setDiscovery(
+        self, element: WrittenElement, node: Node | None, discovery: Discovery
+    ) -> None:
+        if discovery.source not in SOURCES.known():
+            raise ValueError(f"a {discovery.source} source, which no file can ask for")
+        own = SOURCES.variants()[discovery.source]
+        self._setVariant(element, schema.DISCOVER, node, discovery, own)
+
     def _setVariant(
         self,
         element: WrittenElement,
         spec: Element,
         node: Node | None,
-        value: HealthCheck | ResourceProbe,
+        value: HealthCheck | ResourceProbe | Discovery,
         own: Variant,
     ) -> None:
         """

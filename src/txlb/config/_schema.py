@@ -21,11 +21,12 @@ from txlb.config._sshsettings import SSHSettings
 from txlb.config._timersettings import TimerSettings
 from txlb.config._websettings import WebSettings
 from txlb.config._word import Word
-from txlb.config._words import CHECKS, PROBES
+from txlb.config._words import CHECKS, PROBES, SOURCES
 from txlb.model import (
     CLIENT_NETWORK,
     LISTEN_ADDRESS,
     CloneSet,
+    Discovery,
     HealthCheck,
     HostTLS,
     Listener,
@@ -71,6 +72,17 @@ CLONES = Element(
     since=Since.NEW,
 )
 
+DISCOVER = Element(
+    "discover",
+    "A source of hosts for the group, beside those that are written here. The balancer follows it "
+    "while it runs, and never writes the hosts into this file. If the source fails the last known "
+    "hosts stay.",
+    attributesOf(Discovery, {"source": Word(SOURCES)}),
+    since=Since.NEW,
+    by="from",
+    variants=SOURCES.variants,
+)
+
 #: TLS towards a host, or towards the hosts of a group. What is not written is that of the group.
 _HOST_TLS = attributesOf(HostTLS, defaults={"on": None})
 
@@ -86,7 +98,13 @@ GROUP = Element(
     "Hosts that do the same work, and how one of them is chosen. Of a service's groups exactly "
     "one is enabled.",
     (*attributesOf(ProxyGroup), *_HOST_TLS),
-    (Child(CHECK, 0, 1), Child(RESOURCE, 0, 1), Child(CLONES, 0, 1), Child(HOST)),
+    (
+        Child(CHECK, 0, 1),
+        Child(RESOURCE, 0, 1),
+        Child(CLONES, 0, 1),
+        Child(DISCOVER, 0, 1),
+        Child(HOST),
+    ),
 )
 
 TLS = Element(

@@ -1,6 +1,6 @@
 """
-The kinds of checks and of probes that a file can ask for by a word, as in
-C{<check type="...">} and C{<resource probe="...">}.
+The kinds of checks, of probes and of sources of hosts that a file can ask for by a word, as
+in C{<check type="...">}, C{<resource probe="...">} and C{<discover from="...">}.
 """
 
 from __future__ import annotations
@@ -92,3 +92,4 @@ def _variantOf(kind: Any) -> Variant:
 
 CHECKS = Words(registries.CHECKS, lambda kind: kind.inFiles)
 PROBES = Words(registries.PROBES)
+SOURCES = Words(registries.SOURCES)

@@ -5,7 +5,7 @@ The manager: what a program and an administrator change a balancer by.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from random import Random as RandomSource
@@ -22,6 +22,7 @@ from txlb.model import (
     ADMISSION_SETTINGS,
     CLONES,
     SCHEDULER_SETTINGS,
+    Discovery,
     HealthCheck,
     HostMapper,
     ListenAddress,
@@ -30,6 +31,7 @@ from txlb.model import (
     ProxyHost,
     ProxyService,
     checkClock,
+    discoveryFrom,
     parseHostAddress,
     plain,
     shown,
@@ -38,6 +40,7 @@ from txlb.model.kinds import DAY, Boolean, Seconds
 from txlb.model.settings import withSetting
 from txlb.pool import (
     Admission,
+    Details,
     Ending,
     Event,
     EventKind,
@@ -209,6 +212,22 @@ class ProxyManager:
         if not callable(observer):
             raise ModelError(f"{shown(observer)} is no observer; it is a function of an Event")
         return self._observers.subscribe(observer)
+
+    def tell(
+        self,
+        kind: EventKind,
+        key: Sequence[str],
+        message: str,
+        details: Details | None = None,
+    ) -> None:
+        """
+        Publish an event that a part of the balancer has found, such as a source of hosts.
+
+        @param key: the names of the service, and of the group and host if it concerns one.
+        @param message: the change in words.
+        @param details: plain values.
+        """
+        self._running.tell(kind, key, message, details)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -582,6 +601,26 @@ class ProxyManager:
             for name in self._running.services:
                 self._running.tell(EventKind.SETTING_CHANGED, (name,), message, details)
         return tuple(events)
+
+    # Sources
+
+    def discover(
+        self, serviceName: str, groupName: str, source: Discovery | str | None, **options: Any
+    ) -> tuple[Event, ...]:
+        """
+        Let a source find hosts for a group, beside those that people give it. The manager
+        records what is wanted, and L{txlb.discovery.Discoverer} does it.
+        L{txlb.application.LoadBalancedService.discover} checks first that there is such a source.
+
+        @param source: a L{Discovery}, or the word for a kind of source; L{None} for none any
+            more: then the hosts that it has found are removed.
+        @param options: C{maxRemove}, and the settings of the kind, if a word is given.
+        @raise ModelError: a setting breaks a rule.
+        @raise UnknownName: there is no such service or group.
+        """
+        group = self.getGroup(serviceName, groupName)
+        discovery = discoveryFrom(source, options)
+        return self._withGroup(serviceName, replace(group, discover=discovery))
 
     # Time
 

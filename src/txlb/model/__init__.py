@@ -20,9 +20,10 @@ from txlb.model._addresskinds import CLIENT_NETWORK, HOST_ADDRESS, LISTEN_ADDRES
 from txlb.model._change import Change
 from txlb.model._changekind import ChangeKind
 from txlb.model._changes import changesBetween, settingChanges
-from txlb.model._checks import checkClock, checkItems, checkName, shown
+from txlb.model._checks import checkClock, checkItems, checkMapping, checkName, shown
 from txlb.model._cloneset import CLONES, CloneSet
 from txlb.model._conflict import Conflict
+from txlb.model._discovery import Discovery, discoveryFrom
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
 from txlb.model._health import CheckLike, HealthCheck
 from txlb.model._hosts import HOST_STATES, MAX_WEIGHT, PEOPLE, ProxyHost
@@ -65,6 +66,7 @@ __all__ = [
     "Clash",
     "CloneSet",
     "Conflict",
+    "Discovery",
     "HealthCheck",
     "HostMapper",
     "HostTLS",
@@ -86,11 +88,13 @@ __all__ = [
     "changesBetween",
     "checkClock",
     "checkItems",
+    "checkMapping",
     "checkName",
     "checkSharing",
     "checkingPlaces",
     "clashesBetween",
     "convertMapperToModel",
+    "discoveryFrom",
     "effectiveTLS",
     "keptWhereEqual",
     "mergeServices",

@@ -12,6 +12,7 @@ from txlb import schedulers
 from txlb.errors import ModelError, UnknownName
 from txlb.model._checks import checkItems, checkUnique
 from txlb.model._cloneset import CloneSet, checkCloneSet
+from txlb.model._discovery import Discovery, checkDiscovery
 from txlb.model._health import CheckLike, HealthCheck, healthCheckOf
 from txlb.model._hosts import ProxyHost
 from txlb.model._hosttls import HostTLS, HostTLSLike, hostTLSOf
@@ -33,6 +34,7 @@ class ProxyGroup:
     @ivar sendProxy: L{None} for no header.
     @ivar resource: how the loads of its hosts are found out; L{None} for not at all.
     @ivar clones: the local processes that serve as hosts of it; L{None} for none.
+    @ivar discover: the source of its hosts, beside those that are given; L{None} for none.
     @ivar check: how its hosts are checked, except those that have a check of their own;
         L{None} for not at all. It can be given as a function or a word: see L{HealthCheck}.
     """
@@ -172,6 +174,7 @@ class ProxyGroup:
     )
     resource: ResourceProbe | None = None
     clones: CloneSet | None = None
+    discover: Discovery | None = None
     check: Made[HealthCheck | None, CheckLike] = field(default=given(None))
     tls: Made[HostTLS | None, HostTLSLike] = field(default=given(None))
     _byName: Mapping[str, ProxyHost] = field(init=False, repr=False, compare=False)
@@ -191,6 +194,7 @@ class ProxyGroup:
                 "header has TLVs"
             )
         checkCloneSet(self.clones, whose)
+        checkDiscovery(self.discover, whose)
         object.__setattr__(self, "check", healthCheckOf(self.check, whose))
         object.__setattr__(self, "tls", hostTLSOf(self.tls, whose))
 

@@ -1,5 +1,5 @@
 """
-Settings that a kind of check, or of resource probe, has of its own.
+Settings that a kind of check, of resource probe, or of source of hosts has of its own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ __all__ = ["MAX_TEXT", "Option", "Text", "completedOptions"]
 @dataclass(frozen=True, slots=True)
 class Option:
     """
-    One such setting. In a configuration file it is an attribute of C{<check>} or
-    C{<resource>}.
+    One such setting. In a configuration file it is an attribute of C{<check>},
+    C{<resource>} or C{<discover>}.
 
     @ivar name: its name.
     @ivar kind: the kind of its values.

@@ -1,8 +1,9 @@
 """
-The registries of health checks and resource probes.
+The registries of health checks, resource probes and sources of hosts.
 
-The checks are in L{txlb.health} and the probes in L{txlb.resources}, which fill these
-registries. L{txlb.config}, which imports neither of them, reads them.
+The checks are in L{txlb.health}, the probes in L{txlb.resources} and the sources in
+L{txlb.discovery}, which fill these registries. L{txlb.config}, which imports none of them,
+reads them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from txlb.errors import ModelError, shortened
-from txlb.interfaces import IHealthCheckKind, IResourceProbePlugin
+from txlb.interfaces import IHealthCheckKind, IHostSourceKind, IResourceProbePlugin
 from txlb.model.options import Option
 from txlb.registry import Registry
 
-__all__ = ["CHECKS", "PROBES"]
+__all__ = ["CHECKS", "PROBES", "SOURCES"]
 
 
 def _accepted(kind: Any) -> Any:
@@ -50,3 +51,4 @@ def _acceptedCheck(kind: Any) -> Any:
 
 CHECKS: Registry[IHealthCheckKind] = Registry("check", IHealthCheckKind, _acceptedCheck)
 PROBES: Registry[IResourceProbePlugin] = Registry("probe", IResourceProbePlugin, _accepted)
+SOURCES: Registry[IHostSourceKind] = Registry("source of hosts", IHostSourceKind, _accepted)

@@ -7,6 +7,7 @@ I/O, and time comes in from outside.
 """
 
 from txlb.pool._admission import Admission, Networks
+from txlb.pool._damper import Damper
 from txlb.pool._dial import (
     Attempt,
     Dial,
@@ -37,6 +38,7 @@ __all__ = [
     "Admission",
     "Attempt",
     "CheckResult",
+    "Damper",
     "Details",
     "Dial",
     "DialLimits",

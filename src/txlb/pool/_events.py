@@ -48,6 +48,10 @@ class EventKind(Enum):
     SERVICE_REMOVED = "service-removed"
     SETTING_CHANGED = "setting-changed"
     ORDER_CHANGED = "order-changed"
+    SOURCE_DOWN = "source-down"
+    SOURCE_UP = "source-up"
+    ANSWER_HELD = "answer-held"
+    ENTRY_SKIPPED = "entry-skipped"
 
     @property
     def isWarning(self) -> bool:
@@ -65,6 +69,9 @@ _WARNINGS = frozenset(
         EventKind.BACKUP_USED,
         EventKind.CIRCUIT_OPENED,
         EventKind.SCHEDULER_FAILED,
+        EventKind.SOURCE_DOWN,
+        EventKind.ANSWER_HELD,
+        EventKind.ENTRY_SKIPPED,
     }
 )
 

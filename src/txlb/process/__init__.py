@@ -11,6 +11,7 @@ from txlb.process._pidfile import PidFile, PidFileError
 from txlb.process._processlog import ProcessLog
 from txlb.process._rotated import LogFileError, RotatedFile
 from txlb.process._socketfile import SocketFile
+from txlb.process._stamp import Stamp, stampOf
 from txlb.process._systemd import Supervisor
 from txlb.process._twistd import TwistdFiles, TwistdService
 from txlb.process._unixport import UNIXPort, listenUNIX, removeStaleSocket
@@ -27,6 +28,7 @@ __all__ = [
     "ProcessLog",
     "RotatedFile",
     "SocketFile",
+    "Stamp",
     "Supervisor",
     "TwistdFiles",
     "TwistdService",
@@ -39,4 +41,5 @@ __all__ = [
     "listens",
     "ownFolderRemedy",
     "removeStaleSocket",
+    "stampOf",
 ]

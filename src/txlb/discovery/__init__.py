@@ -1,0 +1,54 @@
+"""
+Sources of hosts: where a balancer learns which hosts a group has, and what happens if a source
+fails, changes its mind, or has nothing to say.
+
+A source of your own is an L{txlb.interfaces.IHostSource} and a L{SourceKind} with its word and
+options; L{registerSource} makes it known.
+"""
+
+from txlb.discovery._discoverer import Discoverer
+from txlb.discovery._entries import (
+    MAX_DOCUMENT,
+    MAX_HOSTS,
+    DocumentError,
+    Entries,
+    GroupedEntries,
+    foundHost,
+    parseDocument,
+)
+from txlb.discovery._file import FILE, FileSource
+from txlb.discovery._foundhost import FoundHost
+from txlb.discovery._groupdiscovery import DiscoveryState
+from txlb.discovery._sourcekind import (
+    SourceKind,
+    SourceTools,
+    makeSource,
+    registerSource,
+    sourceKinds,
+)
+from txlb.discovery._store import Store
+from txlb.model.options import Option
+
+__all__ = [
+    "MAX_DOCUMENT",
+    "MAX_HOSTS",
+    "Discoverer",
+    "DiscoveryState",
+    "DocumentError",
+    "Entries",
+    "FileSource",
+    "FoundHost",
+    "GroupedEntries",
+    "Option",
+    "SourceKind",
+    "SourceTools",
+    "Store",
+    "foundHost",
+    "makeSource",
+    "parseDocument",
+    "registerSource",
+    "sourceKinds",
+]
+
+for _kind in (FILE,):
+    registerSource(_kind)
