@@ -12,13 +12,24 @@ from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.cloning.inside import InsideTestCase
 from txlb.cloning import CloneGroup
 from txlb.cloning._granter import PAUSE
 from txlb.cloning._ownhosts import SERVICE
-from txlb.cloning._passing import MOST_UNREAD, Passing
+from txlb.cloning._passing import MOST_UNREAD, MOST_WAITING, PassedClient, Passing
 from txlb.pool import HostPool
-from txlb.wire import Back, Bye, Hello, Message, Status, decodeGrants, encodeGrants
+from txlb.wire import (
+    MAX_FIRST,
+    Back,
+    Bye,
+    Hello,
+    Message,
+    Status,
+    decodeGrants,
+    encodeGrants,
+)
 
 NAME = "tcp-127.0.0.1-0"
 
@@ -327,3 +338,40 @@ class PlayedTests(PassingTestCase):
         self.assertEqual(self.passing.waits, 1)
         self.main.stop()
         self.assertEqual(self.answer(client), b"")
+
+
+class FedTests(SynchronousTestCase):
+    """
+    Connections that a balancer has accepted.
+    """
+
+    def setUp(self) -> None:
+        self.listener = mock.Mock(isPassed=True)
+        self.passing = Passing(0, self.listener, lambda _: True)
+
+    def client(self, first: bytes = b"") -> PassedClient:
+        return PassedClient(-1, ("192.0.2.1", 1), ("192.0.2.1", 1), first=first)
+
+    def test_order(self) -> None:
+        """
+        They come in their order, and none from the accept queue.
+        """
+        clients = [self.client() for _ in range(3)]
+        for each in clients:
+            self.assertTrue(self.passing.add(each))
+        self.assertEqual(self.passing.waits, 3)
+        self.assertIs(self.passing.next(), clients[0])
+        self.passing.putBack(clients[0])
+        self.assertEqual(self.passing.takeAll(), clients)
+        self.assertIsNone(self.passing.next())
+        self.listener.take.assert_not_called()
+
+    def test_bounds(self) -> None:
+        """
+        Too many of them, and one of which too much was read, stay the balancer's.
+        """
+        self.assertFalse(self.passing.add(self.client(bytes(MAX_FIRST + 1))))
+        for _ in range(MOST_WAITING):
+            self.assertTrue(self.passing.add(self.client(bytes(9))))
+        self.assertFalse(self.passing.add(self.client()))
+        self.passing.takeAll()

@@ -14,7 +14,13 @@ from typing import Any
 from unittest import mock
 
 from twisted.application.internet import StreamServerEndpointService, TCPServer, UNIXServer
-from twisted.application.service import Application, IService, MultiService, Service
+from twisted.application.service import (
+    Application,
+    IService,
+    IServiceCollection,
+    MultiService,
+    Service,
+)
 from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
@@ -43,6 +49,8 @@ from txlb.cloning._manager import CloneManager
 from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._reactor import SharingReactor
 from txlb.cloning._rendezvous import Rendezvous
+from txlb.cloning._sharing import Sharing
+from txlb.model import ProxyHost
 
 
 class FolderTestCase(SynchronousTestCase):
@@ -197,6 +205,21 @@ class ApplicationTests(FolderTestCase):
         with self.assertRaisesRegex(CloningError, "nothing"):
             cloneApplication(application, folder=self.place)
 
+    def test_hosts(self) -> None:
+        """
+        Hosts beside the clones, if it is clear whose connections they get.
+        """
+        hosts = [ProxyHost.at("east", "192.0.2.1:80")]
+        application = Application("one")
+        TCPServer(0, EchoFactory(b"x"), interface="127.0.0.1").setServiceParent(application)
+        cloneApplication(application, processes=1, folder=self.place, hosts=hosts)
+        [cloning, _] = list(IServiceCollection(application))
+        [host] = cloning._listenerSettings.group.hosts
+        self.assertEqual(host.name, "east")
+        TCPServer(0, EchoFactory(b"y"), interface="127.0.0.1").setServiceParent(application)
+        with self.assertRaisesRegex(CloningError, "listens 2 times, and hosts does not say whose"):
+            cloneApplication(application, processes=1, folder=self.place, hosts=hosts)
+
 
 class OnlyTests(FolderTestCase):
     """
@@ -318,12 +341,26 @@ class EndpointTests(FolderTestCase):
         with self.assertRaisesRegex(CloningError, f"one of {self.place} already.*same folder"):
             groupAt(self.place + "2", CloneSettings(1))
 
+    def test_beside(self) -> None:
+        """
+        Hosts beside the clones, and the way of sharing.
+        """
+        words = "hosts=192.0.2.1\\:80,[2001\\:db8\\:\\:1]\\:80"
+        endpoint = self.endpoint(f"clone:2:tcp\\:0:{words}")
+        hosts = endpoint._listenerSettings.group.hosts
+        self.assertEqual([each.name for each in hosts], ["192.0.2.1:80", "[2001:db8::1]:80"])
+        endpoint = self.endpoint("clone:2:tcp\\:0:sharing=reuseport")
+        self.assertIs(endpoint._listenerSettings.sharing, Sharing.REUSEPORT)
+
     def test_wrong(self) -> None:
         for wrong in (
             "many:tcp\\:1",
             "0:tcp\\:1",
             "1:tcp\\:1:graceTime=x",
             "1:tcp\\:1:maxConnections=0",
+            "1:tcp\\:1:hosts=nowhere",
+            "1:tcp\\:1:sharing=no",
+            "1:tcp\\:1:sharing=queue:hosts=192.0.2.1\\:80",
         ):
             self.assertRaises(CloningError, self.endpoint, f"clone:{wrong}")
 

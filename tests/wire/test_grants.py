@@ -18,6 +18,7 @@ from txlb.wire import (
     GrantsError,
     Hello,
     Message,
+    Passed,
     Ping,
     Pong,
     Quit,
@@ -36,6 +37,9 @@ MESSAGES: tuple[Message, ...] = (
     Welcome(1, 3, 2, ("tcp-8080",)),
     Refused("another application"),
     Grant(255, 65535),
+    Passed(3),
+    Passed(255, ("192.0.2.7", 65535), None, b"hello"),
+    Passed(0, ("2001:db8:1:2:3:4:5:6", 1), ("2001:db8:1:2:3:4:5:7", 443), b"\x16\x03" * 8000),
     Status(0, 2**64 - 1, 2**32 - 1),
     Ping(7),
     Pong(7, 1500, 40_000),
@@ -50,6 +54,22 @@ class GrantsTests(SynchronousTestCase):
     def test_thereAndBack(self) -> None:
         for message in MESSAGES:
             self.assertEqual(decodeGrants(encodeGrants(message)), message)
+
+    def test_passed(self) -> None:
+        """
+        Connections whose first bytes nothing has read are passed with a few bytes. One of which too
+        much was read is refused, as is a message that is none.
+        """
+        self.assertEqual(encodeGrants(Passed(2)), b"F\x02\x00")
+        self.assertRaises(GrantsError, encodeGrants, Passed(2, first=bytes(MAX_GRANTS_MESSAGE)))
+        for wrong in (
+            b"F",
+            b"F\x01\x05[",
+            b"F\x01\x02[]",
+            b"F\x01\x07[[1,2]]",
+            b"F\x01\x081       ",
+        ):
+            self.assertRaises(GrantsError, decodeGrants, wrong)
 
     def test_short(self) -> None:
         """

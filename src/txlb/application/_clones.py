@@ -20,14 +20,15 @@ from txlb.cloning import (
     Fleet,
     FleetPlace,
     InheritedSockets,
+    PassedClient,
     placeNamed,
     residentMemory,
     socketName,
 )
 from txlb.errors import UnknownName
 from txlb.model import ListenAddress, ProxyGroup, ProxyService, placeOf
-from txlb.pool import Event, Lease, Outcome
-from txlb.proxy import ClientConnection, SocketListener
+from txlb.pool import Event, HostPool, Lease, Outcome
+from txlb.proxy import ClientConnection, Frontend, SocketListener
 
 if TYPE_CHECKING:
     from txlb.application._listener import ProxyListener
@@ -110,7 +111,23 @@ class ClonesService(Service):
             heir,
             "" if log is None else log.file,
             "grants" if group.clones is None else group.clones.sharing,
+            frozenset(
+                socketName(each.configured.place, number)
+                for each, listener in self._socketListeners(service.name)
+                if self._readsFirst(each)
+                for number, _ in enumerate(listener.sockets)
+            ),
         )
+
+    def _readsFirst(self, listener: ProxyListener) -> bool:
+        """
+        Tell whether something is read of a connection of a listener before it is known where it
+        goes: by its own settings, or as another service has a listener at the same place.
+        """
+        configured = listener.configured
+        services = self._balancer.manager.services.values()
+        places = [each.place for service in services for each in service.listeners]
+        return configured.hasPreface or places.count(configured.place) > 1
 
     # Sockets of clones that are there
 
@@ -157,6 +174,7 @@ class ClonesService(Service):
         for name in [each for each in self._fleets if each not in wanted]:
             self._end(name)
             self._share(name, False)
+            self._passFor(name, None)
         for number, (name, (service, group)) in enumerate(wanted.items()):
             sockets = list(self._socketsOf(name))
             place = self._placeOf(service, group, not number)
@@ -184,16 +202,52 @@ class ClonesService(Service):
             self._balancer.engine.reactor,
             self._balancer.manager.seconds,
         )
+        fleet.whenManages = partial(self._share, place.service, True)
+        self._fleets[place.service] = fleet
         try:
             fleet.start()
         except CloningError as problem:
             _log.error("{problem}", problem=problem)
             self._notBefore[place.service] = self._balancer.manager.seconds() + PAUSE
             # The hosts beside the clones are served.
+            del self._fleets[place.service]
             self._share(place.service, False)
             self._balancer.engine.deadlines.after(PAUSE, self.changed)
             return
-        self._fleets[place.service] = fleet
+        self._passFor(place.service, fleet)
+
+    def _passFor(self, service: str, fleet: Fleet | None) -> None:
+        """
+        Let connections whose first bytes this process has read go to the clones of a fleet; or to
+        hosts again, if there is none.
+        """
+        frontend = self._balancer.engine.frontendOf(service)
+        if frontend is not None:
+            frontend.passOn = None if fleet is None else partial(self._passOn, fleet, frontend)
+
+    def _passOn(
+        self, fleet: Fleet, frontend: Frontend, client: ClientConnection, pool: HostPool
+    ) -> bool:
+        """
+        Pass on a connection to a clone or a host.
+
+        @return: whether it has left the frontend. If the clones have no room, it is closed.
+        """
+        if pool.group != fleet.place.group or client.accepted is not None:
+            return False
+        found = client.found
+        passed = PassedClient(
+            client.fd,
+            client.peer,
+            client.clientAddr,
+            _told(client.sourceAddress) if found is not None else None,
+            _told(client.destinationAddress) if found is not None and found.header else None,
+            client.leftover,
+            lambda lease: frontend.acceptedFor(lease, client),
+        )
+        if not fleet.passOn(str(client.listener.place), passed):
+            client.close()
+        return True
 
     def _end(self, name: str) -> None:
         fleet = self._fleets.pop(name)
@@ -209,22 +263,29 @@ class ClonesService(Service):
             if each.serviceName == service:
                 yield each
 
-    def _socketListeners(self, service: str) -> Iterator[SocketListener]:
+    def _socketListeners(self, service: str) -> Iterator[tuple[ProxyListener, SocketListener]]:
         for each in self._listeners(service):
             listener = None if each.listener is None else each.listener.shared.listener
             if isinstance(listener, SocketListener):
-                yield listener
+                yield each, listener
 
     def _socketsOf(self, service: str) -> Iterator[tuple[str, socket.socket]]:
-        for each in self._socketListeners(service):
-            for number, sock in enumerate(each.sockets):
+        for each, listener in self._socketListeners(service):
+            for number, sock in enumerate(listener.sockets):
                 yield socketName(each.configured.place, number), sock
 
     def _share(self, service: str, shared: bool) -> None:
-        for each in self._socketListeners(service):
-            each.share(shared)
-        for listener in self._listeners(service):
-            listener.acceptOrNot()
+        """
+        Leave the connections of a service to the clones, or accept them again. This process
+        accepts those of which it reads something first.
+        """
+        fleet = self._fleets.get(service)
+        manages = fleet is not None and fleet.manager is not None
+        for each, listener in self._socketListeners(service):
+            # Until this process manages the clones, clients wait in the backlog.
+            listener.share(shared and not (manages and self._readsFirst(each)))
+        for each in self._listeners(service):
+            each.acceptOrNot()
 
     def _take(
         self, service: str, names: list[str], number: int, fd: int, peer: Any, lease: Lease
@@ -355,6 +416,13 @@ class ClonesService(Service):
             self._inherited.close()
             self._inherited = None
         return gatherResults([_following(each) for each in self._ending.values()])
+
+
+def _told(address: Any) -> tuple[str, int] | None:
+    """
+    Take an address that a preface has told, if it is one of IP.
+    """
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
 
 
 def _following(deferred: Deferred[None]) -> Deferred[None]:

@@ -15,6 +15,7 @@ from txlb.cloning._identity import Identity, Role, whoAmI
 from txlb.cloning._inheritedsockets import InheritedSockets, placeNamed, socketName
 from txlb.cloning._lateclones import LateClones, leftOut
 from txlb.cloning._manageronly import ManagerOnly
+from txlb.cloning._passing import PassedClient
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
 from txlb.cloning._settings import CloneSettings, availableCPUs
@@ -34,6 +35,7 @@ __all__ = [
     "InheritedSockets",
     "LateClones",
     "ManagerOnly",
+    "PassedClient",
     "Role",
     "availableCPUs",
     "balancedClone",

@@ -35,6 +35,7 @@ class AdoptingReactor(SharingReactor):
 
     @param names: of the sockets, such as C{127.0.0.1:8080#0}.
     @param alone: whether the application listens on one thing.
+    @param passed: the names of the sockets whose connections the balancer passes.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class AdoptingReactor(SharingReactor):
         settings: ListenerSettings,
         names: list[str],
         alone: bool,
+        passed: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(reactor, group, settings)
+        self._passed = passed
         self._names = names
         self._alone = alone
 
@@ -68,6 +71,12 @@ class AdoptingReactor(SharingReactor):
         self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
     ) -> SharedPort:
         return self._adopt(" ", f"descriptor {fileDescriptor}", factory)
+
+    def settingsOf(self, name: str) -> ListenerSettings | None:
+        settings = super().settingsOf(name)
+        if settings is None or name not in self._passed:
+            return settings
+        return replace(settings, sharing=Sharing.PASSED)
 
     def _adopt(self, ending: str, place: object, factory: IProtocolFactory) -> SharedPort:
         wanted = [name for name in self._names if self._alone or placeNamed(name).endswith(ending)]
@@ -128,7 +137,12 @@ class BalancedClone(MultiService):
         names = list(self._birth.listeners)
         self._group = group = groupAt(self._birth.folder, self._settings)
         self._late.found = AdoptingReactor(
-            pickedReactor(), group, self._listening, names, self._count == 1
+            pickedReactor(),
+            group,
+            self._listening,
+            names,
+            self._count == 1,
+            frozenset(self._birth.told.settings.get("passed", ())),
         )
         super().privilegedStartService()
 

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from txlb.cloning._admitting import Admitting
+from txlb.cloning._beginning import Beginning
 from txlb.cloning._identity import Identity
 from txlb.cloning._kept import Kept
 from txlb.cloning._link import Link, closeAll
@@ -279,7 +280,8 @@ class Clone:
             closeAll(descriptors)
             return
         if len(descriptors) == 1 and not self.draining:
-            self.listeners[number].adopt(descriptors[0])
+            beginning = Beginning(passed.client, passed.server, passed.first)
+            self.listeners[number].adopt(descriptors[0], beginning)
             return
         closeAll(descriptors)
         if self._link is not None:

@@ -21,14 +21,16 @@ from txlb._reactor import stopReactor
 from txlb.cloning._balancerhosts import BalancerHosts
 from txlb.cloning._granter import TakeConnection
 from txlb.cloning._identity import Told
+from txlb.cloning._inheritedsockets import placeNamed
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._listenersettings import ADMISSION, ListenerSettings
 from txlb.cloning._manager import CloneManager
+from txlb.cloning._passing import PassedClient
 from txlb.cloning._processrows import ProcessRow, processRows
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings, processCount
-from txlb.cloning._sharing import sharingNamed
+from txlb.cloning._sharing import Sharing, sharingNamed
 from txlb.cloning._spawner import Spawner, cloneCommand
 from txlb.manager import ProxyManager
 from txlb.model import CloneSet, ProxyGroup, ProxyService
@@ -63,6 +65,8 @@ class FleetPlace:
     @ivar service: the name of the service.
     @ivar group: the name of its group.
     @ivar tac: the absolute path of the application.
+    @ivar passed: the names of the listening sockets whose connections the balancer accepts, and
+        passes, as it reads what clients send first.
     @ivar sharing: how they share the connections, the word of the setting.
     @ivar heir: whether clones start the balancer anew if it dies; one group of a balancer is
         enough for that.
@@ -76,6 +80,7 @@ class FleetPlace:
     heir: bool = False
     log: str = ""
     sharing: str = "grants"
+    passed: frozenset[str] = frozenset()
 
     def beside(self, number: int) -> FleetPlace:
         """
@@ -101,6 +106,7 @@ class Fleet:
     @param makeSpawner: makes what starts processes, of a reactor and a way to make their
         command lines.
     @ivar manager: manages the clones; L{None} before it does.
+    @ivar whenManages: is called when it does.
     """
 
     def __init__(
@@ -116,6 +122,7 @@ class Fleet:
     ) -> None:
         self.place = place
         self.manager: CloneManager | None = None
+        self.whenManages: Callable[[], object] = _nothing
         self._pools = pools
         self._hosts = BalancerHosts(pools, place.service, place.group)
         self._take = take
@@ -129,7 +136,7 @@ class Fleet:
         self._deadline = 0.0
         self._settings = self._settingsNow()
         self._listeners = [
-            SharedListener(name, sock.dup(), Factory(), reactor, self._listening())
+            SharedListener(name, sock.dup(), Factory(), reactor, self._listening(name))
             for name, sock in sockets
         ]
         for each in self._listeners:
@@ -155,8 +162,10 @@ class Fleet:
         clones = self._clones()
         return CloneSettings(processCount(clones.processes), clones.graceTime, standby=False)
 
-    def _listening(self) -> ListenerSettings:
+    def _listening(self, name: str) -> ListenerSettings:
         sharing = sharingNamed(self.place.sharing)
+        if name in self.place.passed:
+            sharing = Sharing.PASSED
         return ListenerSettings(self._group, self._service, self._clones().maxConnections, sharing)
 
     def _told(self) -> Told:
@@ -169,6 +178,7 @@ class Fleet:
                 "scheduler": self._group.scheduler,
                 "maxConnections": self._clones().maxConnections,
                 "sharing": self.place.sharing,
+                "passed": sorted(self.place.passed),
                 "admission": {name: getattr(service, name) for name in ADMISSION},
             },
         )
@@ -269,6 +279,7 @@ class Fleet:
             self._told(),
         )
         self.manager.start(patience)
+        self.whenManages()
         _log.info(
             "process {pid} manages {count} clones of {service}/{group}: {tac}",
             pid=os.getpid(),
@@ -290,11 +301,11 @@ class Fleet:
         """
         Be as the group is configured now.
         """
-        settings, listening, manager = self._settingsNow(), self._listening(), self.manager
+        settings, manager = self._settingsNow(), self.manager
         before = self._listeners[0].settings
-        same = _shown(before) == _shown(listening)
         for each in self._listeners:
-            each.settings = listening
+            each.settings = self._listening(each.name)
+        same = _shown(before) == _shown(self._listeners[0].settings)
         changed, self._settings = settings != self._settings, settings
         if manager is None:
             return
@@ -302,12 +313,15 @@ class Fleet:
             manager.follow(settings)
         elif not same:
             # The clones come to the new one. They accept by themselves meanwhile.
+            waiting = manager.takeWaiting()
             manager.stop()
             manager.forget()
             manager.close()
             self._manage(REUNION, manager.generation)
             if self.manager is not None:
                 self.manager.follow(settings)
+                for number, client in waiting:
+                    self.manager.passOn(number, client)
 
     def roll(self) -> Deferred[int]:
         """
@@ -331,6 +345,19 @@ class Fleet:
     @property
     def _isComplete(self) -> bool:
         return self._over is not None or (self.manager is not None and self.manager.isComplete)
+
+    def passOn(self, place: str, client: PassedClient) -> bool:
+        """
+        Pass on a connection that the balancer has accepted and that is admitted.
+
+        @param place: the address of the listener where it came in.
+        @return: whether it is taken. If not, it is still the balancer's.
+        """
+        if self.manager is None:
+            return False
+        places = [placeNamed(each.name) for each in self._listeners]
+        number = places.index(place) if place in places else 0
+        return self.manager.passOn(number, client)
 
     @property
     def whyPassed(self) -> str | None:
@@ -390,6 +417,10 @@ class Fleet:
             rendezvous.close()
         if self._over is not None:
             self._over.callback(None)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _shown(settings: ListenerSettings) -> tuple[object, ...]:

@@ -43,6 +43,9 @@ PAUSE = 0.1
 #: the lease. All of them are the callee's.
 TakeConnection = Callable[[int, int, Any, Lease], object]
 
+#: Why a balancer passes the connections of a listener that reads what clients send first.
+READS_FIRST = "the balancer reads what clients send first (PROXY header, name of the server)"
+
 _NONE_EXCLUDED: frozenset[Key] = frozenset()
 
 
@@ -81,7 +84,9 @@ class Granter:
     ) -> None:
         self.passing = passing
         # The settings of the listener may change before its connections come in another way.
-        self.whyPassed = listener.settings.whyPassed if passing is not None else ""
+        self.whyPassed = ""
+        if passing is not None:
+            self.whyPassed = READS_FIRST if passing.isFed else listener.settings.whyPassed
         self._take = take
         # The hosts that get nothing from this process.
         self._excluded = _NONE_EXCLUDED
@@ -96,7 +101,8 @@ class Granter:
         self._lateCall: Any = None
         self._again: Any = None
         self._epoll = select.epoll()
-        self._epoll.register(listener.sock.fileno(), select.EPOLLIN | select.EPOLLET)
+        if passing is None or not passing.isFed:
+            self._epoll.register(listener.sock.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def start(self) -> None:
         """
@@ -313,7 +319,7 @@ class Granter:
         now = self._seconds()
         for _ in range(PASSED_BATCH):
             if not self._hasRoom(passing):
-                if passing.waits or self.listener.queued:
+                if passing.waits or (not passing.isFed and self.listener.queued):
                     self._tellThatTheyWait()
                 return
             client = passing.next()
@@ -327,6 +333,17 @@ class Granter:
                 return
         self._dispatchAgain(0)
 
+    def passOn(self, client: PassedClient) -> bool:
+        """
+        Pass on a connection that a balancer has accepted, as soon as a clone has room.
+
+        @return: whether it is taken. If not, it is still the balancer's.
+        """
+        if self.passing is None or self._epoll.closed or not self.passing.add(client):
+            return False
+        self.dispatch()
+        return True
+
     def _hasRoom(self, passing: Passing) -> bool:
         return self.pool.readyCount > 0 and not any(
             passing.isBehind(each.accounts[self.number]) for each in self._records.values()
@@ -335,6 +352,9 @@ class Granter:
     def _passOne(self, passing: Passing, client: PassedClient, lease: Lease, now: float) -> bool:
         record = self._records.get(lease.host.name)
         if record is None:
+            if client.relay is not None:
+                client.relay(lease)
+                return True
             if self._take is None:
                 lease.release(Outcome.NOT_CONNECTED)
                 return False

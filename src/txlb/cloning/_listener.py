@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.cloning._beginning import Beginning
 from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._sharing import Sharing, whyNoGrants
 from txlb.process import EXHAUSTED, listens
@@ -41,7 +42,30 @@ _log = Logger()
 class CountedTCPServer(tcp.Server):
     """
     A TCP connection that tells its listener when it has ended.
+
+    @ivar beginning: what another process has read of it.
     """
+
+    beginning = Beginning()
+
+    def startReading(self) -> None:
+        super().startReading()
+        self.beginning.reads(self, True)
+
+    def stopReading(self) -> None:
+        super().stopReading()
+        self.beginning.reads(self, False)
+
+    def doRead(self) -> Any:
+        if self.beginning.data:
+            return self._dataReceived(self.beginning.take())
+        return super().doRead()
+
+    def getPeer(self) -> Any:
+        return self.beginning.peer or super().getPeer()
+
+    def getHost(self) -> Any:
+        return self.beginning.host or super().getHost()
 
     def connectionLost(self, reason: Failure) -> None:
         try:
@@ -53,7 +77,30 @@ class CountedTCPServer(tcp.Server):
 class CountedUNIXServer(unix.Server):
     """
     A connection of a UNIX socket that tells its listener when it has ended.
+
+    @ivar beginning: what another process has read of it.
     """
+
+    beginning = Beginning()
+
+    def startReading(self) -> None:
+        super().startReading()
+        self.beginning.reads(self, True)
+
+    def stopReading(self) -> None:
+        super().stopReading()
+        self.beginning.reads(self, False)
+
+    def doRead(self) -> Any:
+        if self.beginning.data:
+            return self._dataReceived(self.beginning.take())
+        return super().doRead()
+
+    def getPeer(self) -> Any:
+        return self.beginning.peer or super().getPeer()
+
+    def getHost(self) -> Any:
+        return self.beginning.host or super().getHost()
 
     def connectionLost(self, reason: Failure) -> None:
         try:
@@ -151,6 +198,14 @@ class SharedListener:
         return self.sharing is Sharing.GRANTS
 
     @property
+    def isPassed(self) -> bool:
+        """
+        Whether a balancer reads what clients send first, and passes the connections. Then clones
+        accept none, also while no balancer is there.
+        """
+        return self.sharing is Sharing.PASSED
+
+    @property
     def hasOwnQueue(self) -> bool:
         """
         Whether each clone has an accept queue of its own. C{sock} does not listen then: it keeps
@@ -182,7 +237,7 @@ class SharedListener:
 
         @raise OSError: this process has a queue of its own, and can't make it.
         """
-        self._free = free
+        self._free = free = free and not self.isPassed
         if free and self._serving:
             if self._queue is None:
                 self._queue = sameAddress(self.sock)
@@ -246,11 +301,12 @@ class SharedListener:
             return found
         return None
 
-    def adopt(self, descriptor: int) -> None:
+    def adopt(self, descriptor: int, beginning: Beginning | None = None) -> None:
         """
         Serve a connection that another process has accepted.
 
         @param descriptor: of its socket. It is this object's from here.
+        @param beginning: what that process has read of it; L{None} for nothing.
         """
         sock = socket.socket(fileno=descriptor)
         try:
@@ -258,12 +314,13 @@ class SharedListener:
         except OSError:
             sock.close()  # the client has gone meanwhile
             return
-        self._build(sock, peer)
+        self._build(sock, peer, beginning)
 
-    def _build(self, sock: socket.socket, peer: Any) -> None:
+    def _build(self, sock: socket.socket, peer: Any, beginning: Beginning | None = None) -> None:
         sock.setblocking(False)
+        told = None if beginning is None else beginning.peer
         try:
-            protocol = self.factory.buildProtocol(self._addressOf(sock, peer))
+            protocol = self.factory.buildProtocol(told or self._addressOf(sock, peer))
         except Exception:  # noqa: BLE001 - the application wrote it
             _log.failure("a connection on {name} gets no protocol", name=self.name)
             protocol = None
@@ -274,8 +331,12 @@ class SharedListener:
         transport = self._transport(sock, protocol, peer, self, self.accepted, self._reactor)
         self.connections.add(transport)
         self.changed()
+        if beginning is not None:
+            transport.beginning = beginning
         try:
             protocol.makeConnection(transport)
+            if beginning is not None and beginning.data:
+                self._reactor.callLater(0, beginning.deliver, transport)
         except Exception:  # noqa: BLE001 - the application wrote it
             _log.failure("a connection on {name} can't begin", name=self.name)
             transport.abortConnection()

@@ -31,7 +31,7 @@ from txlb.cloning._lateclones import LateClones, leftOut
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._ownhosts import OwnHosts
-from txlb.cloning._passing import Passing
+from txlb.cloning._passing import PassedClient, Passing
 from txlb.cloning._record import Account, Record, Start, hostName
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._rolling import RollingRestart
@@ -191,7 +191,7 @@ class CloneManager:
                 _passingOf(number, each, seconds),
                 take,
             )
-            if each.isGranted
+            if each.isGranted or (each.isPassed and take is not None)
             else Counting(number, each, self._hosts.poolOf(number))
             for number, each in enumerate(listeners)
         ]
@@ -235,6 +235,26 @@ class CloneManager:
         """
         for granter in self._granters:
             granter.relayBy(take)
+
+    def passOn(self, number: int, client: PassedClient) -> bool:
+        """
+        Pass on a connection of a listener that a balancer accepts for, see L{Granter.passOn}.
+        """
+        granter = self._granters[number]
+        return isinstance(granter, Granter) and granter.passOn(client)
+
+    def takeWaiting(self) -> list[tuple[int, PassedClient]]:
+        """
+        Give up the connections that wait for a clone to be passed to.
+
+        @return: each with the number of its listener.
+        """
+        return [
+            (granter.number, client)
+            for granter in self._granters
+            if granter.passing is not None
+            for client in granter.passing.takeAll()
+        ]
 
     # Life
 
@@ -875,7 +895,7 @@ def _passingOf(
     number: int, listener: SharedListener, seconds: Callable[[], float]
 ) -> Passing | None:
     settings = listener.settings
-    if not settings.whyPassed:
+    if not settings.whyPassed and not listener.isPassed:
         return None
     return Passing(number, listener, Admitting(settings.service, seconds))
 
@@ -894,7 +914,7 @@ def _tellOfCounting(listener: SharedListener) -> None:
 
 
 def _tellOfSharing(listener: SharedListener) -> None:
-    if listener.isGranted:
+    if listener.isGranted or listener.isPassed:
         return
     sharing = listener.sharing
     how = "the clones share the accept queue"

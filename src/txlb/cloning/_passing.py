@@ -15,11 +15,16 @@ from typing import Any
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._record import Account, Record
 from txlb.connecting import hostOf
-from txlb.wire import Passed
+from txlb.pool import Lease
+from txlb.wire import MAX_FIRST, Passed
 
 #: Connections that a clone has been passed and has not confirmed, at most. More wait in the
 #: accept queue.
 MOST_UNREAD = 64
+
+
+#: Connections that a balancer has accepted and that wait for a clone, at most.
+MOST_WAITING = 1024
 
 
 @dataclass(slots=True)
@@ -30,11 +35,20 @@ class PassedClient:
     @ivar fd: its descriptor.
     @ivar peer: the client's address, as C{accept} gives it.
     @ivar address: the client's address, as the pool's policies want it.
+    @ivar client: the address that a proxy has told of it; L{None} for none.
+    @ivar server: the address that it has connected to, likewise.
+    @ivar first: what was read of the connection.
+    @ivar relay: takes the connection with a lease on a host that is no clone; L{None} if the
+        manager does.
     """
 
     fd: int
     peer: Any
     address: object
+    client: tuple[str, int] | None = None
+    server: tuple[str, int] | None = None
+    first: bytes = b""
+    relay: Callable[[Lease], object] | None = None
 
 
 class Passing:
@@ -53,6 +67,8 @@ class Passing:
     @param listener: the socket.
     @param admits: tells which clients are admitted, by their addresses as C{accept} gives
         them.
+    @ivar isFed: whether a balancer accepts the connections and gives them here by L{add}, as it
+        reads what clients send first.
     """
 
     def __init__(
@@ -61,6 +77,7 @@ class Passing:
         listener: SharedListener,
         admits: Callable[[Any], bool],
     ) -> None:
+        self.isFed = listener.isPassed
         self._number = number
         self._listener = listener
         self._admits = admits
@@ -95,7 +112,8 @@ class Passing:
         """
         account = record.accounts[self._number]
         os.eventfd_write(account.token, 1)
-        if record.link.send(Passed(self._number), (client.fd,)):
+        message = Passed(self._number, client.client, client.server, client.first)
+        if record.link.send(message, (client.fd,)):
             account.passed.append(client)
             return True
         with contextlib.suppress(BlockingIOError):
@@ -165,7 +183,7 @@ class Passing:
         @return: L{None} if there is none, or the process has no descriptors.
         """
         while not self._back:
-            found = self._listener.take()
+            found = None if self.isFed else self._listener.take()
             if found is None:
                 return None
             sock, peer = found
@@ -173,6 +191,26 @@ class Passing:
                 return PassedClient(sock.detach(), peer, self._addressOf(peer))
             sock.close()
         return self._back.popleft()
+
+    def add(self, client: PassedClient) -> bool:
+        """
+        Take a connection that a balancer has accepted and admitted.
+
+        @return: whether there is room, also for the bytes that were read. If not, it is still the
+            balancer's.
+        """
+        if len(self._back) >= MOST_WAITING or len(client.first) > MAX_FIRST:
+            return False
+        self._back.append(client)
+        return True
+
+    def takeAll(self) -> list[PassedClient]:
+        """
+        Give up the connections for which there is no clone yet.
+        """
+        clients = list(self._back)
+        self._back.clear()
+        return clients
 
     def putBack(self, client: PassedClient) -> None:
         """

@@ -160,6 +160,12 @@ class SharingReactor:
 
         return self._share(f"systemd-{which}", make, factory, own=False)
 
+    def settingsOf(self, name: str) -> ListenerSettings | None:
+        """
+        Tell how the connections of a listening socket come to the clones.
+        """
+        return self._settings
+
     def _share(
         self, name: str, make: Any, factory: IProtocolFactory, own: bool = True
     ) -> SharedPort:
@@ -168,7 +174,8 @@ class SharingReactor:
                 f"{name} has one accept queue, so the clones can't have one each: leave out "
                 "sharing='reuseport', or give the endpoint of a TCP port"
             )
-        listener = self._group.share(name, make, factory, self._reactor, self._settings, own)
+        settings = self.settingsOf(name)
+        listener = self._group.share(name, make, factory, self._reactor, settings, own)
         self.count += 1
         return SharedPort(listener)
 

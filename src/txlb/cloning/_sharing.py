@@ -20,11 +20,14 @@ class Sharing(Enum):
       - C{QUEUE}: the clones share the accept queue. The quickest one accepts.
       - C{REUSEPORT}: each clone has a queue of its own. The kernel chooses one by the addresses and
         ports of the connection (C{SO_REUSEPORT}, see socket(7)).
+      - C{PASSED}: the balancer accepts, reads what clients send first, and passes the connection to
+        a clone. No setting asks for it; the listener's do.
     """
 
     GRANTS = "grants"
     QUEUE = "queue"
     REUSEPORT = "reuseport"
+    PASSED = "passed"
 
 
 #: What it costs if clones accept by themselves.
@@ -37,6 +40,9 @@ COSTS = {
     ),
 }
 
+#: The words of settings.
+WORDS = (Sharing.GRANTS.value, *(each.value for each in COSTS))
+
 
 def sharingNamed(word: object) -> Sharing:
     """
@@ -44,11 +50,10 @@ def sharingNamed(word: object) -> Sharing:
 
     @raise CloningError: there is none of this name.
     """
-    try:
-        return Sharing(word)
-    except ValueError:
-        words = ", ".join(repr(each.value) for each in Sharing)
-        raise CloningError(f"sharing is {word!r:.40}: give one of {words}") from None
+    if word not in WORDS:
+        words = ", ".join(map(repr, WORDS))
+        raise CloningError(f"sharing is {word!r:.40}: give one of {words}")
+    return Sharing(word)
 
 
 def whyNoGrants() -> str:

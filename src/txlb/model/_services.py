@@ -202,11 +202,17 @@ class ProxyService:
                 "whose clients are not counted one by one; use ratePerClient, or hosts instead"
             )
         for each in listeners:
-            if each.hasPreface or each.tls is not None:
+            if each.tls is not None:
                 raise ModelError(
-                    f"the listener of {whose} on {each.address} ends TLS or reads what clients "
-                    f"send first, and its group {cloned.name!r} has clones, which accept the "
-                    "connections themselves; let the application do it"
+                    f"the listener of {whose} on {each.address} ends TLS, and its group "
+                    f"{cloned.name!r} has clones, which get the connection and not the session; "
+                    "let the application end TLS (ssl:), or use hosts instead"
+                )
+            if each.hasPreface and cloned.clones is not None and cloned.clones.sharing != "grants":
+                raise ModelError(
+                    f"the listener of {whose} on {each.address} reads what clients send first, and "
+                    f"the clones of its group {cloned.name!r} accept by themselves; leave out "
+                    f"sharing {cloned.clones.sharing!r}"
                 )
 
     def getGroup(self, name: str) -> ProxyGroup:

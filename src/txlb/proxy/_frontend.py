@@ -97,6 +97,8 @@ class Frontend:
     @ivar record: is called with the record of each connection that has ended;
         L{None} for no records.
     @ivar frontendOf: finds the frontend of another service by its name.
+    @ivar passOn: takes a connection that is admitted and goes to a pool with clones, which it may
+        pass to one of them; it returns whether it has. L{None} if the service has no clones.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Frontend:
     ) -> None:
         self.serviceName = serviceName
         self.record: Recorder | None = None
+        self.passOn: Callable[[ClientConnection, HostPool], bool] | None = None
         self._manager = manager
         self._reactor = reactor
         self._deadlines = deadlines
@@ -389,6 +392,10 @@ class Frontend:
             settings = client.listener.tls
             if settings is not None:
                 self._secure(client, pool, settings)
+                return
+            if self.passOn is not None and self.passOn(client, pool):
+                # It is the clones' from here.
+                self._left()
                 return
         dial = pool.dial(client.clientAddr, self._limits)
         try:

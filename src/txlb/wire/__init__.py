@@ -27,6 +27,7 @@ from txlb.wire._clienthello import (
 )
 from txlb.wire._grants import (
     GRANTS_VERSION,
+    MAX_FIRST,
     MAX_GRANT,
     MAX_GRANTS_MESSAGE,
     MAX_LISTENERS,
@@ -68,6 +69,7 @@ __all__ = [
     "GRANTS_VERSION",
     "MAX_AGENT_LINE",
     "MAX_CLIENT_HELLO",
+    "MAX_FIRST",
     "MAX_GRANT",
     "MAX_GRANTS_MESSAGE",
     "MAX_HTTP_HEAD",

@@ -12,14 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from struct import Struct
+from struct import Struct, error
 from typing import Any
 
 #: The version of this protocol. A manager refuses clones of another one.
 GRANTS_VERSION = 1
 
-#: The most bytes of a message. A process may have 256 listeners, whose names are the long part.
-MAX_GRANTS_MESSAGE = 32768
+#: The most bytes of a message. A process may have 256 listeners, whose names are long; and what was
+#: read of a connection may be a PROXY header and a ClientHello.
+MAX_GRANTS_MESSAGE = 40960
+
+#: The most bytes of a connection that are passed with it.
+MAX_FIRST = MAX_GRANTS_MESSAGE - 512
 
 #: Listeners of one application: their number is one byte.
 MAX_LISTENERS = 256
@@ -114,9 +118,16 @@ class Passed:
     A connection that the manager has accepted. Its descriptor comes with the message.
 
     @ivar listener: the number of the listening socket.
+    @ivar client: the address and port of the client, if it is not the one at the other end of the
+        connection: a proxy has told it.
+    @ivar server: the address and port that the client has connected to, likewise.
+    @ivar first: what was read of the connection. It comes before what is still to be read.
     """
 
     listener: int
+    client: tuple[str, int] | None = None
+    server: tuple[str, int] | None = None
+    first: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +244,16 @@ Message = (
 
 _PACKED: dict[type[Any], tuple[bytes, Struct]] = {
     Grant: (b"G", Struct("!BH")),
-    Passed: (b"F", Struct("!B")),
     Back: (b"b", Struct("!BQ")),
     Status: (b"S", Struct("!BQI")),
     Ping: (b"P", Struct("!Q")),
     Pong: (b"p", Struct("!QII")),
 }
+#: The kind of L{Passed}, and its beginning: the number of the listener and the length of the JSON
+#: of the addresses. The first bytes follow.
+_PASSED = b"F"
+_PASSED_HEAD = Struct("!BB")
+
 _JSON: dict[type[Any], bytes] = {Hello: b"H", Welcome: b"W", Refused: b"R", Keep: b"K"}
 _BARE: dict[type[Any], bytes] = {Drain: b"D", Quit: b"Q", Take: b"T", Bye: b"B"}
 
@@ -255,10 +270,21 @@ def encodeGrants(message: Message) -> bytes:
         return letter + form.pack(*(getattr(message, each.name) for each in fields(message)))
     if kind in _BARE:
         return _BARE[kind]
-    data = _JSON[kind] + json.dumps(asdict(message)).encode()
+    data = _encodePassed(message) if isinstance(message, Passed) else _encodeJSON(message)
     if len(data) > MAX_GRANTS_MESSAGE:
         raise GrantsError(f"a message has {len(data)} bytes, more than {MAX_GRANTS_MESSAGE}")
     return data
+
+
+def _encodePassed(message: Passed) -> bytes:
+    told = b""
+    if message.client or message.server:
+        told = json.dumps([message.client, message.server], separators=(",", ":")).encode()
+    return _PASSED + _PASSED_HEAD.pack(message.listener, len(told)) + told + message.first
+
+
+def _encodeJSON(message: Message) -> bytes:
+    return _JSON[type(message)] + json.dumps(asdict(message)).encode()
 
 
 def decodeGrants(data: bytes) -> Message:
@@ -281,6 +307,25 @@ def _packed(kind: type[Any], form: Struct) -> Callable[[bytes], Message]:
         return message
 
     return read
+
+
+def _readPassed(data: bytes) -> Message:
+    try:
+        listener, size = _PASSED_HEAD.unpack_from(data, 1)
+        start = 1 + _PASSED_HEAD.size
+        told = data[start : start + size]
+        client, server = json.loads(told) if size else (None, None)
+        first = data[start + size :]
+        return Passed(listener, _address(client), _address(server), first)
+    except (ValueError, TypeError, error, RecursionError) as problem:
+        raise GrantsError(f"a Passed that can't be read: {problem}") from None
+
+
+def _address(value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    host, port = value
+    return _is("host", host, str), _is("port", port, int)
 
 
 def _bare(kind: type[Any]) -> Callable[[bytes], Message]:
@@ -325,6 +370,7 @@ def _is(name: str, value: Any, kind: type[Any]) -> Any:
 
 
 _READERS: dict[bytes, Callable[[bytes], Message]] = {
+    _PASSED: _readPassed,
     **{letter: _packed(kind, form) for kind, (letter, form) in _PACKED.items()},
     **{letter: _bare(kind) for kind, letter in _BARE.items()},
     **{letter: _json(kind) for kind, letter in _JSON.items()},
