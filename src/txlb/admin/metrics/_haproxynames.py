@@ -108,7 +108,7 @@ SERVER: Mapping[str, str] = {
 _MILLISECONDS = {"ctime", "ttime", "check_duration"}
 
 #: Servers whose samples are made at a time.
-AT_ONCE = 500
+AT_ONCE = 200
 
 Labelled = Sequence[tuple[str, StatRow]]
 
@@ -223,12 +223,13 @@ def _families(
         full = f"haproxy_{thing}_{name}"
         yield heading(full, _doc(thing, column)).encode()
         unit = "e-3" if column in _MILLISECONDS else ""
+        absent = "NaN" if column == "slim" else None
         for begin in range(0, len(rows), AT_ONCE):
             yield "".join(
                 [
                     f"{full}{labels} {value}{unit}\n"
                     for labels, row in rows[begin : begin + AT_ONCE]
-                    if (value := row.get(column)) is not None
+                    if (value := row.get(column, absent)) is not None
                 ]
             ).encode()
 

@@ -201,7 +201,6 @@ class HAProxyView:
             "pxname": backendName(group),
             "svname": host.name,
             "scur": host.active,
-            "slim": host.maxConnections,
             "stot": counters.connections,
             "bin": counters.bytesIn,
             "bout": counters.bytesOut,
@@ -217,7 +216,7 @@ class HAProxyView:
             "sid": place,
             "type": 2,
             "lbtot": counters.connections,
-            "ctime": None if host.connectTime is None else round(host.connectTime * 1000),
+            "ctime": round((host.connectTime or 0.0) * 1000),
             "connect": counters.connections + counters.failures,
             "used_conn_cur": host.active,
             "addr": str(host.configured.address),
@@ -227,6 +226,8 @@ class HAProxyView:
         }
         if word == "unresolved":
             row["status"] = "MAINT (resolution)"
+        if host.maxConnections is not None:
+            row["slim"] = host.maxConnections
         if health.watched:
             row["chkfail"] = counters.checkFailures
             row["chkdown"] = counters.downs

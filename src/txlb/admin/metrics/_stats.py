@@ -23,7 +23,7 @@ _PLAIN = re.compile(r'[^,"\r\n]*\Z').match
 _PLACES = {column: place for place, column in enumerate(COLUMNS)}
 
 #: Lines that are made at a time.
-AT_ONCE = 50
+AT_ONCE = 20
 
 
 def statistics(target: Target) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from txlb.admin.web._commandoperations import commandOperations
+from txlb.admin.web._metricsoperations import MetricsOperations
 from txlb.admin.web._openapi import openapiDocument
 from txlb.admin.web._operation import Operation
 from txlb.admin.web._ownoperations import OWN
@@ -23,7 +24,13 @@ class Operations:
     """
 
     def __init__(self, more: Iterable[Operation] = ()) -> None:
-        self.all: Sequence[Operation] = (*OWN, *TREE, *commandOperations(), *more)
+        self.all: Sequence[Operation] = (
+            *OWN,
+            *TREE,
+            *commandOperations(),
+            *MetricsOperations(),
+            *more,
+        )
         self._root: _Branch = _Branch()
         for each in self.all:
             self._root.add(each.path.strip("/").split("/"), each)
