@@ -42,9 +42,6 @@ CONFIG = """\
 
 NAMES = ("into", "out", "both", "wrong", "plain", "secure")
 
-#: Reloads of the certificate under handshakes.
-RELOADS = 12
-
 
 class TLSTests(IntegrationTestCase):
     """
@@ -151,27 +148,3 @@ class TLSTests(IntegrationTestCase):
         self.assertIn("No ALPN negotiated", self.openssl("-alpn", "h2"))
         self.assertIn("Cipher is (NONE)", self.openssl("-tls1_1"))
         self.assertEqual(self.curl("into", "/"), b"plain\n")
-
-    def test_reloads(self) -> None:
-        """
-        The certificate is renewed again and again, broken ones among them, and no handshake
-        fails. Each handshake after a reload has the new certificate.
-        """
-        self.run_("fast")
-        path = self.folder / "certs" / "a.pem"
-        seen = set()
-        for number in range(RELOADS):
-            if number % 3 == 2:
-                put(str(self.folder / "certs"), "a.pem", path.read_bytes()[:300])
-                self.assertEqual(self.curl("into", "/"), b"plain\n")
-                continue
-            self.certify()
-            wanted = path.read_bytes().split(b"-----BEGIN PRIVATE KEY")[0].split()[2]
-
-            def shown(wanted: bytes = wanted) -> bool:
-                self.assertEqual(self.curl("into", "/"), b"plain\n")
-                return wanted.decode("ascii") in self.openssl("-showcerts")
-
-            waitUntil(shown)
-            seen.add(wanted)
-        self.assertEqual(len(seen), RELOADS - RELOADS // 3)

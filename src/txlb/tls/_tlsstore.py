@@ -170,7 +170,8 @@ class TLSStore:
                 self._hosts[settings] = ClientContext(settings)
             except CertificateError as error:
                 faults.append(f"{error}; what was in use stays")
-        return lines, faults
+        # Several listeners may have the same files.
+        return list(dict.fromkeys(lines)), list(dict.fromkeys(faults))
 
 
 def _hostStamps(settings: HostTLS) -> object:
