@@ -25,6 +25,7 @@ extensions = [
     "commands",
     "configuration",
     "connecting",
+    "metrics",
     "states",
     "sphinx.ext.intersphinx",
     "pydoctor.sphinx_ext.build_apidocs",

@@ -137,6 +137,9 @@ class PageTests(SynchronousTestCase):
     def test_page_hosts(self) -> None:
         self.runPage(DOCS / "how-to" / "hosts.rst")
 
+    def test_page_metrics(self) -> None:
+        self.runPage(DOCS / "how-to" / "metrics.rst")
+
     def test_page_clients(self) -> None:
         self.runPage(DOCS / "how-to" / "clients.rst")
 

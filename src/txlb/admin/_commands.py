@@ -129,8 +129,8 @@ COMMANDS = (
         "and the weight. The balancer keeps it for 3000 services, groups and hosts.",
         (
             _SERVICE,
-            Argument("group", GROUP, "one of its groups; by default the service itself", ""),
-            Argument("host", HOST, "one of its hosts; by default the group itself", ""),
+            Argument("group", GROUP, "one of its groups; without it the service as a whole", ""),
+            Argument("host", HOST, "one of its hosts; without it the group as a whole", ""),
             Argument(
                 "since",
                 SECONDS,
