@@ -7,6 +7,7 @@ options; L{registerSource} makes it known.
 """
 
 from txlb.discovery._discoverer import Discoverer
+from txlb.discovery._dns import DNS, DNSSource
 from txlb.discovery._entries import (
     MAX_DOCUMENT,
     MAX_HOSTS,
@@ -32,6 +33,7 @@ from txlb.model.options import Option
 __all__ = [
     "MAX_DOCUMENT",
     "MAX_HOSTS",
+    "DNSSource",
     "Discoverer",
     "DiscoveryState",
     "DocumentError",
@@ -50,5 +52,5 @@ __all__ = [
     "sourceKinds",
 ]
 
-for _kind in (FILE,):
+for _kind in (FILE, DNS):
     registerSource(_kind)
