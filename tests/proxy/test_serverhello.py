@@ -120,7 +120,7 @@ class FoundTests(SynchronousTestCase):
         move(server, client)
         client.recv(1)
         before = Done(("192.0.2.1", 1), "old.example", b"hello", ("old",))
-        return hello.found(before, server), client
+        return hello.found(server, before), client
 
     def test_plain(self) -> None:
         """

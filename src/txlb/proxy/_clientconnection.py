@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +22,7 @@ class ClientConnection:
     A connection of a client, from the accept until a relay has it. The listener makes it,
     the frontend looks for a host by it, and the relay takes its socket.
 
-    It costs one object of six values. Everything else is computed when it is asked for.
+    It costs one object of seven values. Everything else is computed when it is asked for.
 
     @param fd: the descriptor of its socket, which belongs to the part that has the
         connection; -1 if the reactor has accepted it.
@@ -31,9 +32,11 @@ class ClientConnection:
 
     @ivar secured: its TLS handshake, if the fast relay has done one.
     @ivar found: what its preface told; L{None} if it has no preface, or before that is read.
+    @ivar session: tells what its TLS handshake has found, on top of that; L{None} if TLS does not
+        end here. See L{learnSession}.
     """
 
-    __slots__ = ("accepted", "fd", "found", "listener", "peer", "secured")
+    __slots__ = ("accepted", "fd", "found", "listener", "peer", "secured", "session")
 
     def __init__(
         self,
@@ -48,6 +51,16 @@ class ClientConnection:
         self.accepted = accepted
         self.found: Done | None = None
         self.secured: SecuredClient | None = None
+        self.session: Callable[[Done | None], Done] | None = None
+
+    def learnSession(self) -> None:
+        """
+        Add what the TLS handshake has found to C{found}. Few want to know it, and asking OpenSSL
+        takes longer than the choice of a host.
+        """
+        session, self.session = self.session, None
+        if session is not None:
+            self.found = session(self.found)
 
     @property
     def isUNIX(self) -> bool:

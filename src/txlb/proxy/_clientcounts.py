@@ -4,8 +4,6 @@ Counts of what each client has under way.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from txlb.connecting import packedClient
 
 #: Bytes of an IPv6 address by which clients are counted: those of a network of 64 bits, which
@@ -21,7 +19,8 @@ class ClientCounts:
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[bytes] = Counter()
+        # A Counter would take a call of Python's for each client that comes and goes.
+        self._counts: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         """
@@ -38,7 +37,7 @@ class ClientCounts:
         if not self._counts:
             return 0
         key = _keyOf(address)
-        return 0 if key is None else self._counts[key]
+        return 0 if key is None else self._counts.get(key, 0)
 
     def add(self, address: object) -> None:
         """
@@ -46,7 +45,7 @@ class ClientCounts:
         """
         key = _keyOf(address)
         if key is not None:
-            self._counts[key] += 1
+            self._counts[key] = self._counts.get(key, 0) + 1
 
     def remove(self, address: object) -> None:
         """
@@ -54,8 +53,10 @@ class ClientCounts:
         """
         key = _keyOf(address)
         if key is not None:
-            self._counts[key] -= 1
-            if not self._counts[key]:
+            left = self._counts[key] - 1
+            if left:
+                self._counts[key] = left
+            else:
                 del self._counts[key]
 
 

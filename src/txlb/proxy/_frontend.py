@@ -446,7 +446,8 @@ class Frontend:
             client.close()
             self._leavesUnheard(client, "its service is gone")
             return
-        self._follow()
+        if self._revision != self._manager.revision:
+            self._follow()
         self._dial(client, self._pool, shaken=True)
 
     def _notSecured(self, client: ClientConnection, reason: str) -> None:

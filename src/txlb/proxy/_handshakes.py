@@ -60,6 +60,9 @@ class Handshakes:
         """
         if len(self._underWay) >= settings.maxHandshakes:
             return f"{len(self._underWay)} TLS handshakes are under way (maxHandshakes)"
+        if len(self._underWay) < settings.maxHandshakesPerClient:
+            # All clients together have no more than each of them may have.
+            return None
         there = self._perClient.of(_addressOf(client))
         if there >= settings.maxHandshakesPerClient:
             return f"{there} TLS handshakes of this client are under way (maxHandshakesPerClient)"

@@ -18,6 +18,7 @@ def headerFor(client: ClientConnection, group: ProxyGroup) -> bytes:
     version = group.sendProxy
     if version is None:
         return b""
+    client.learnSession()
     ends = client.sourceAddress, client.destinationAddress
     if version == "v1":
         return encodeProxyV1(*ends)

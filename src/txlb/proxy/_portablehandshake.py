@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
@@ -86,8 +87,7 @@ class PortableHandshake:
         """
         Remember what is known of the client. L{_connected} follows, when it has its transport.
         """
-        client = self._client
-        client.found = self._hello.found(client.found, connection)
+        self._client.session = partial(self._hello.found, connection)
 
     def explain(self, connection: SSL.Connection, reason: str) -> str:
         """

@@ -85,7 +85,7 @@ class ServerHello:
             )
         return self.chosen
 
-    def found(self, before: Done | None, connection: SSL.Connection) -> Done:
+    def found(self, connection: SSL.Connection, before: Done | None) -> Done:
         """
         Return what is known of a client whose handshake is done. What its ClientHello and its
         session say goes before what a PROXY header has said.

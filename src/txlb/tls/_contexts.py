@@ -36,6 +36,9 @@ _VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 #: SSL_OP_PRIORITIZE_CHACHA of OpenSSL, for which pyOpenSSL has no name.
 _PRIORITIZE_CHACHA = 1 << 21
 
+#: SSL_MODE_NO_AUTO_CHAIN of OpenSSL, likewise.
+_NO_AUTO_CHAIN = 8
+
 #: The certificates that the other end may show, one above the other.
 _DEPTH = 10
 
@@ -130,6 +133,8 @@ def _setPrivately(context: SSL.Context, profile: Profile) -> None:
     if release is not None:
         # A connection that is idle keeps no buffers.
         context.set_mode(release)
+    # The chain is that of the certificate's files. Without this a handshake looks for another.
+    context.set_mode(_NO_AUTO_CHAIN)
     partial = getattr(lib, "SSL_MODE_ENABLE_PARTIAL_WRITE", None)
     if partial is not None and hasattr(context, "clear_mode"):
         # A memory BIO takes all of a write.

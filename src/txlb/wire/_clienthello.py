@@ -8,6 +8,7 @@ one, whose name is that of the server that the client lets us know.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -24,6 +25,12 @@ _MAX_RECORD = 16384
 
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN, _VERSIONS, _PSK, _ECH = 0, 16, 43, 41, 0xFE0D
+
+#: The length of a list, and the kind and length of an extension.
+_readLength = struct.Struct("!H").unpack_from
+_readExtension = struct.Struct("!HH").unpack_from
+
+_TOO_SHORT = "its ClientHello ends too early"
 
 
 #: The record of a fatal alert (RFC 8446, section 6): its number follows.
@@ -116,6 +123,8 @@ class ClientHelloReader:
         have = self.data
         if have and (have[0] != _HANDSHAKE or (len(have) > 1 and have[1] != 3)):
             raise NoTLSError
+        if not self._at and _isWhole(have):
+            return parseClientHello(bytes(have[9 : 5 + _readLength(have, 3)[0]]))
         while self._readRecord():
             if self._at > MAX_HELLO_RECORDS:
                 raise ClientHelloError(
@@ -170,6 +179,17 @@ class ClientHelloReader:
         return True
 
 
+def _isWhole(data: bytearray) -> bool:
+    """
+    Say whether bytes begin with a ClientHello in a record of its own, as most clients send it.
+    """
+    if len(data) < 9 or data[5] != _CLIENT_HELLO:
+        return False
+    size: int = _readLength(data, 3)[0]
+    whole = int.from_bytes(data[6:9], "big") + 4 == size <= len(data) - 5
+    return whole and size <= _MAX_RECORD
+
+
 def parseClientHello(body: bytes) -> ClientHello:
     """
     Read a whole ClientHello, in time that is linear.
@@ -177,21 +197,26 @@ def parseClientHello(body: bytes) -> ClientHello:
     @param body: the message without its type and length.
     @raise ClientHelloError: it is malformed.
     """
-    # The version, the random bytes; the session; the ciphers; the compressions.
-    at = 34
-    for width in (1, 2, 1):
-        length, at = _number(body, at, width)
-        at += length
     end = len(body)
-    if at == end:
-        return ClientHello()
-    length, at = _number(body, at, 2)
+    found: dict[int, bytes] = {}
+    try:
+        # The version and the random bytes, then the session, the ciphers, the compressions.
+        at = 35 + body[34]
+        at += 2 + _readLength(body, at)[0]
+        at += 1 + body[at]
+        if at == end:
+            return ClientHello()
+        length = _readLength(body, at)[0]
+    except (IndexError, struct.error):
+        raise ClientHelloError(_TOO_SHORT) from None
+    at += 2
     if at + length != end:
         raise ClientHelloError("its extensions have another length than they say")
-    found: dict[int, bytes] = {}
     while at < end:
-        kind, at = _number(body, at, 2)
-        length, at = _number(body, at, 2)
+        if at + 4 > end:
+            raise ClientHelloError(_TOO_SHORT)
+        kind, length = _readExtension(body, at)
+        at += 4
         if at + length > end:
             raise ClientHelloError("an extension is longer than its ClientHello")
         if kind in found:
@@ -209,18 +234,6 @@ def parseClientHello(body: bytes) -> ClientHello:
         ech is not None and ech[:1] == b"\0",
         _PSK in found,
     )
-
-
-def _number(data: bytes, at: int, width: int) -> tuple[int, int]:
-    """
-    Read a number.
-
-    @return: the number, and where it ends.
-    """
-    end = at + width
-    if end > len(data):
-        raise ClientHelloError("its ClientHello ends too early")
-    return int.from_bytes(data[at:end], "big"), end
 
 
 def _serverName(data: bytes) -> str | None:
@@ -246,7 +259,8 @@ def _protocols(data: bytes) -> tuple[str, ...]:
     found = []
     at = 2
     while at < len(data):
-        length, at = _number(data, at, 1)
+        length = data[at]
+        at += 1
         protocol = data[at : at + length]
         if not length or len(protocol) != length:
             raise ClientHelloError("the protocols in it are malformed")
@@ -261,8 +275,8 @@ def _versions(data: bytes) -> tuple[int, ...]:
         return ()
     if data[0] != len(data) - 1 or data[0] % 2:
         raise ClientHelloError("the versions in it are malformed")
-    pairs = (data[at : at + 2] for at in range(1, len(data), 2))
-    return tuple(int.from_bytes(each, "big") for each in pairs if not _isGrease(each))
+    values = struct.unpack_from(f"!{data[0] // 2}H", data, 1)
+    return tuple(each for each in values if each & 0x0F0F != 0x0A0A or each >> 8 != each & 0xFF)
 
 
 def _isGrease(value: bytes) -> bool:

@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
@@ -86,7 +87,7 @@ class ClientHandshake:
         self._loop.handle(self.handshake.fd, self._note)
         client = self._client
         client.secured = self
-        client.found = self._hello.found(client.found, self.handshake.side.connection)
+        client.session = partial(self._hello.found, self.handshake.side.connection)
         self._done()
 
     def _note(self, event: int) -> None:

@@ -95,7 +95,7 @@ class Connection:
         self._client: End
         if secured is not None:
             # The loop watches it already.
-            self._client = TLSEnd(self, clientFd, True, None, secured.handshake.side)
+            self._client = TLSEnd(self, clientFd, True, None, secured.handshake.side, isUNIX)
         else:
             self._client = (UNIXEnd if isUNIX else End)(self, clientFd, True)
             set_blocking(clientFd, False)
@@ -176,17 +176,18 @@ class Connection:
         @param secured: the handshake of the host; L{None} if no TLS is spoken to it.
         """
         host: PlainEnd
+        fd, isUNIX = sock.fileno(), sock.family == socket.AF_UNIX
         if secured is None:
-            host = PlainEnd(self, sock.fileno(), False, sock)
+            host = PlainEnd(self, fd, False, sock, isUNIX)
         else:
             shaken = secured.handshake
-            host = TLSEnd(self, sock.fileno(), False, sock, shaken.side, secured.over)
+            host = TLSEnd(self, fd, False, sock, shaken.side, isUNIX, secured.over)
             host.unsent, host.last = shaken.unsent, host.last or shaken.last
             host.blocked = host.unsent is not None
         self._host = host
         before, clientSecured = self._client, self._clientSecured
         if clientSecured is None:
-            client = PlainEnd(self, before.fd, True, before.socket())
+            client = PlainEnd(self, before.fd, True, before.socket(), isinstance(before, UNIXEnd))
         else:
             assert isinstance(before, TLSEnd)  # noqa: S101 - it was made so
             client = before

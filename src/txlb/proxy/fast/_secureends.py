@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _socket
 import contextlib
-import socket
 from os import read, readv, write
 from typing import TYPE_CHECKING
 
@@ -43,15 +42,17 @@ class PlainEnd(End):
 
     __slots__ = ("_more",)
 
-    #: Whether the bytes that it sends count when they are written.
-    countsWire = True
-
     def __init__(
-        self, connection: EndOwner, fd: int, isClient: bool, sock: _socket.socket | None = None
+        self,
+        connection: EndOwner,
+        fd: int,
+        isClient: bool,
+        sock: _socket.socket | None = None,
+        isUNIX: bool = False,
     ) -> None:
         super().__init__(connection, fd, isClient, sock)
         self._more = True
-        if self.socket().getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == socket.AF_UNIX:
+        if isUNIX:
             # A read ends behind a message with descriptors, though more has come.
             self.last = True
 
@@ -232,8 +233,6 @@ class TLSEnd(PlainEnd):
 
     __slots__ = ("_answered", "_broken", "_clean", "_fed", "_over", "parts", "saidWhy")
 
-    countsWire = False
-
     def __init__(
         self,
         connection: EndOwner,
@@ -241,9 +240,10 @@ class TLSEnd(PlainEnd):
         isClient: bool,
         sock: _socket.socket | None,
         parts: Parts,
+        isUNIX: bool = False,
         over: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(connection, fd, isClient, sock)
+        super().__init__(connection, fd, isClient, sock, isUNIX)
         self.parts = parts
         self._over = over
         # Whether ciphertext that has come is not decrypted yet; whether close_notify has come;
