@@ -13,7 +13,7 @@ __all__ = ["EarlySignals", "begin", "earlySignals"]
 
 #: The signals that kill the process by default, and that administrators and log
 #: rotators send to a daemon that they believe to be ready.
-EARLY = (signal.SIGHUP, signal.SIGUSR1)
+EARLY = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 #: Standard input, output and error.
 STANDARD = range(3)
@@ -21,7 +21,7 @@ STANDARD = range(3)
 
 class EarlySignals:
     """
-    The handlers of SIGHUP and SIGUSR1 until the services have started. They only record
+    The handlers of SIGHUP, SIGUSR1 and SIGUSR2 until the services have started. They only record
     signals.
 
     @ivar came: the signals that have come. A service that answers one of them checks

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
@@ -24,6 +24,7 @@ from txlb.application import (
     LoadBalancedService,
     LogFileService,
     Supervisor,
+    Upgrading,
 )
 from txlb.cli._check import checkFile
 from txlb.cloning import balancedClone
@@ -33,7 +34,8 @@ from txlb.errors import ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import UNIXAddress
 from txlb.process import Owner, TwistdFiles
-from txlb.proxy import inheritedSockets
+from txlb.proxy import inheritedSockets, inheritFrom
+from txlb.upgrade import Successor
 
 __all__ = ["Options", "makeService"]
 
@@ -125,16 +127,20 @@ def makeService(options: Options) -> IService:
     if options["clone"]:
         return _clone(options["clone"])
     files = TwistdFiles(getattr(options, "parent", None))
+    successor = None
     try:
+        successor = Successor.fromEnvironment(os.environ)
         files.open()
         if options["clones"]:
             service: IService = ClonesDemo(options["state-directory"])
         elif options["demo"]:
             service = Demo(stateDirectory=options["state-directory"])
         else:
-            service = _fromFile(options, files)
+            service = _fromFile(options, files, successor)
     except TxlbError as error:
         files.refuse(str(error))
+        if successor is not None:
+            successor.decline(str(error))
         raise SystemExit(1) from None
     return files.serve(service)
 
@@ -149,7 +155,9 @@ def _clone(path: str) -> IService:
         raise SystemExit(f"txlb: {path}: {error}") from None
 
 
-def _fromFile(options: Options, files: TwistdFiles) -> IService:
+def _fromFile(options: Options, files: TwistdFiles, successor: Successor | None) -> IService:
+    if successor is not None:
+        inheritFrom(successor.inherited)
     config = loadConfiguration(options["config"])
     for note in config.notes:
         files.say(str(note))
@@ -161,7 +169,7 @@ def _fromFile(options: Options, files: TwistdFiles) -> IService:
     if any(group.discover for service in config.services for group in service.groups):
         balancer.discovery.stateDirectory = findStateDirectory(options["state-directory"])
     try:
-        daemon = _daemon(config, balancer, options["state-directory"], files)
+        daemon = _daemon(config, balancer, options["state-directory"], files, successor)
     except TxlbError:
         # Close the sockets that are open by now.
         balancer.stopService()
@@ -188,8 +196,11 @@ def _daemon(
     balancer: LoadBalancedService,
     stateDirectory: str | None,
     files: TwistdFiles,
+    successor: Successor | None,
 ) -> Daemon:
     owner = files.owner
+    if successor is not None:
+        balancer.socketsTaken = successor.socketsAt
     # This imports the reactor, which the later user of the process may not be able to
     # read.
     balancer.prepare()
@@ -204,6 +215,7 @@ def _daemon(
     FileKeeper(file, balancer.manager).setServiceParent(balancer)
     logs = _logs(config, balancer, files)
     doors: list[IService] = []
+    listening: list[Any] = []
     ssh = config.admin.ssh
     if ssh is not None and ssh.enable:
         # This import picks up the reactor, which is chosen by now. After root's rights
@@ -224,12 +236,9 @@ def _daemon(
         file.follow(lambda new: manhole.setUsers(new.admin.users))
         doors.append(manhole)
     if config.control is not None:
-        control = controlService(balancer, config.control, config=file)
-        try:
-            _bind(control.bind, UNIXAddress(config.control), owner)
-        except ListenError as error:
-            raise _at(config, config.controlLine, error) from error
+        control = _control(config, config.control, balancer, file, owner, successor)
         doors.append(control)
+        listening.append(control)
     web = config.admin.web
     if web is not None and web.enable:
         # As above: this import is not done by processes without a console.
@@ -242,7 +251,30 @@ def _daemon(
             raise _at(config, config.webLine, error) from error
         file.follow(lambda new: console.setUsers(new.admin.users, new.admin.tokens))
         doors.append(console)
-    return Daemon(balancer, logs, doors, supervisor=Supervisor.fromEnvironment(os.environ))
+    supervisor = Supervisor.fromEnvironment(os.environ)
+    upgrading = Upgrading(balancer, listening, files.pidFile, supervisor, successor)
+    return Daemon(balancer, logs, doors, supervisor=supervisor, upgrading=upgrading)
+
+
+def _control(
+    config: Configuration,
+    path: str,
+    balancer: LoadBalancedService,
+    file: ConfigurationFile,
+    owner: Owner,
+    successor: Successor | None,
+) -> Any:
+    """
+    Make the control socket, and listen.
+    """
+    control = controlService(balancer, path, config=file)
+    if successor is not None:
+        control.sockets = successor.socketsAt(UNIXAddress(path))
+    try:
+        _bind(control.bind, UNIXAddress(path), owner)
+    except ListenError as error:
+        raise _at(config, config.controlLine, error) from error
+    return control
 
 
 def _bind(bind: Callable[[], object], address: object, owner: Owner) -> None:

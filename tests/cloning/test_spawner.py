@@ -14,13 +14,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.cloning._identity import ENVIRONMENT, Birth
-from txlb.cloning._spawner import _STARTED_IN, MOST_SAID, Spawner, cloneCommand, lastWords
+from txlb.cloning._spawner import Spawner
+from txlb.process import STARTED_IN, lastWords, sameCommand
+from txlb.process._command import MOST_SAID
 
 
 class CommandTests(SynchronousTestCase):
     def command(self, *arguments: str, name: str = "") -> list[str]:
         original = ["python3", "-X", "dev", "/usr/bin/twistd", *arguments]
-        command = cloneCommand(["/usr/bin/twistd", *arguments], original, name)
+        command = sameCommand(["/usr/bin/twistd", *arguments], original, name)
         self.assertEqual(command[:4], [sys.executable, "-X", "dev", "/usr/bin/twistd"])
         self.assertEqual(command[4:6], ["--nodaemon", "--pidfile="])
         return command[6:]
@@ -70,7 +72,7 @@ class CommandTests(SynchronousTestCase):
         """
         The program may be code, or a module.
         """
-        command = cloneCommand(["-c", "-n", "web"], ["python3", "-c", "run()", "-n", "web"])
+        command = sameCommand(["-c", "-n", "web"], ["python3", "-c", "run()", "-n", "web"])
         self.assertEqual(command[1:], ["-c", "run()", "--nodaemon", "--pidfile=", "web"])
 
 
@@ -107,7 +109,7 @@ class SpawnerTests(SynchronousTestCase):
         self.assertEqual(pid, 42)
         protocol, path, command, environment, folder, named = reactor.spawned[0]
         self.assertEqual((path, command), ("program", ["program", "argument"]))
-        self.assertEqual(folder, _STARTED_IN)
+        self.assertEqual(folder, STARTED_IN)
         errors = named["childFDs"].pop(2)
         self.assertEqual(named, {"childFDs": {0: 0, 1: 1, 3: 9, 4: 11, 5: 2}})
         listeners = {"tcp-80": 3, "tcp-81": 4}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from txlb.interfaces import IClones
     from txlb.model import Plan
     from txlb.pool import Event
+    from txlb.upgrade import Upgraded
 
 #: Seconds that an answer to C{events} may be waited for at most.
 MAX_WAIT = 60.0
@@ -252,11 +254,9 @@ def _rolledRow(done: Rolled) -> Row:
 
 
 def _upgrade(target: Target) -> Deferred[Iterable[Row]]:
-    if target.clones is None and target.balancer.clones.processes():
-        raise TxlbError(
-            "the manager of these clones is the balancer, which is not replaced live: roll "
-            "replaces the clones, reload takes up its file, and for another txlb start it again"
-        )
+    if target.clones is None:
+        done: Deferred[Upgraded] = target.balancer.upgrade()
+        return done.addCallback(_upgradedRows)
     upgraded: Deferred[int] = _clones(target).upgrade()
     return upgraded.addCallback(
         lambda pid: [{"row": "manager", "text": f"process {pid} manages", "pid": pid}]
@@ -274,6 +274,14 @@ def _acceptAnswer(target: Target, service: str, group: str) -> Iterable[Row]:
     else:
         text = f"no answer of the source of {where} is held back"
     return [{"row": "accepted", "text": text}]
+
+
+def _upgradedRows(done: Upgraded) -> Iterable[Row]:
+    text = f"process {done.pid} serves: {done.moved} connections have moved"
+    if done.stays:
+        left = ", ".join(f"{count} ({why})" for why, count in done.stays.items())
+        text += f", and those that can't end in the process before it: {left}"
+    return [{"row": "upgraded", "text": text, **asdict(done)}]
 
 
 def _certificates(target: Target) -> Iterable[Row]:

@@ -9,6 +9,7 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileService
 from txlb.application._plugins import discoverPlugins, findPlugins, listSchedulers
+from txlb.application._upgrading import Upgrading
 from txlb.application.service import LoadBalancedService, ProxyListener
 from txlb.process import LogFileError, Owner, OwnerError, Supervisor
 
@@ -25,6 +26,7 @@ __all__ = [
     "OwnerError",
     "ProxyListener",
     "Supervisor",
+    "Upgrading",
     "discoverPlugins",
     "listSchedulers",
 ]

@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txlb._begin import earlySignals
-from txlb._reactor import pickedReactor
+from txlb._reactor import pickedReactor, stopReactor
 from txlb.application._file import dropLogged
+from txlb.application._upgrading import Upgrading
 from txlb.application.service import LoadBalancedService
 from txlb.deadlines import Deadlines
 from txlb.errors import TxlbError
@@ -44,6 +45,7 @@ class Daemon(MultiService):
     @param after: services that are started after it and stopped when it has stopped,
         and before C{before}: those by which it is watched and changed.
     @param reactor: by default the global one, from when the service starts.
+    @param upgrading: does upgrades, on SIGUSR2 as well; by default there are none.
     @param supervisor: is notified when the balancer serves and when it stops; by
         default none.
     """
@@ -56,8 +58,11 @@ class Daemon(MultiService):
         reactor: Any = None,
         *,
         supervisor: Supervisor | None = None,
+        upgrading: Upgrading | None = None,
     ) -> None:
         super().__init__()
+        self._upgrading = upgrading
+        self._isLeft = False
         self.supervisor = Supervisor() if supervisor is None else supervisor
         self._deadlines: Deadlines | None = None
         self.balancer = balancer
@@ -75,6 +80,9 @@ class Daemon(MultiService):
         self._restore: list[Callable[[], object]] = []
         for service in (*self._before, balancer, *self._after):
             service.setServiceParent(self)
+        if upgrading is not None:
+            upgrading.leaver = self
+            balancer.upgrader = upgrading.upgrade
 
     def startService(self) -> None:
         """
@@ -82,14 +90,60 @@ class Daemon(MultiService):
         """
         self._reactor = pickedReactor(self._reactor)
         self._takeSignals()
-        super().startService()
+        takesOver = self._upgrading is not None and self._upgrading.takesOver
+        if takesOver:
+            Service.startService(self)
+            for service in self._before:
+                service.startService()
+            self.balancer.startTakingOver()
+        else:
+            super().startService()
         self._deadlines = Deadlines(self._reactor, time.monotonic)
-        self.supervisor.startWatchdog(self._deadlines)
         self._told, self._wasReady = "", False
         self.balancer.engine.readiness.follow(self._tellState)
-        self._tellState()
+        if not takesOver:
+            self._supervise()
+        if self._upgrading is not None:
+            self._upgrading.startService()
         # The reactor sets handlers of its own when it begins to run.
         self._reactor.callWhenRunning(self._takeSignals)
+
+    def _supervise(self) -> None:
+        if self._deadlines is not None:
+            self.supervisor.startWatchdog(self._deadlines)
+        self._tellState()
+
+    # Upgrades
+
+    def takenOver(self) -> None:
+        """
+        Serve, as the connections of another process are here.
+        """
+        self.balancer.tookOver()
+        for service in self._after:
+            service.startService()
+
+    def predecessorGone(self) -> None:
+        """
+        Tell the supervisor that this process serves. It has been told by the other one that it
+        is the main process.
+        """
+        self._supervise()
+
+    def leave(self) -> None:
+        """
+        End, as another process serves. Connections that could not move have the grace time.
+        """
+        self._isLeft = True
+        stopReactor(self._reactor)
+
+    def _upgrade(self) -> None:
+        """
+        Begin an upgrade, because SIGUSR2 has come. The log tells how it ends.
+        """
+        _log.info("SIGUSR2: another process is to take over")
+        with self.balancer.manager.by("signal:SIGUSR2"):
+            self.balancer.upgrade().addErrback(_tellOfUpgrade)
 
     def _tellState(self) -> None:
         """
@@ -97,6 +151,8 @@ class Daemon(MultiService):
         been told so.
         """
         if not self.running or self._loading:
+            return
+        if self._upgrading is not None and self._upgrading.takesOver:
             return
         whyNot = self.balancer.engine.readiness.whyNot
         reasons = {name: whyNot(name) for name in self.balancer.manager.services}
@@ -120,6 +176,8 @@ class Daemon(MultiService):
             handlers[signal.SIGHUP] = self._hangup
         if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
             handlers[signal.SIGUSR1] = _ignore
+        if self._upgrading is not None:
+            handlers[signal.SIGUSR2] = self._usr2
         for number, handler in handlers.items():
             before = signal.signal(number, handler)
             if before != handler:
@@ -131,6 +189,9 @@ class Daemon(MultiService):
 
     def _signal(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.signalled, signal.Signals(number).name)
+
+    def _usr2(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._upgrade)
 
     def _hangup(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.reload)
@@ -200,7 +261,10 @@ class Daemon(MultiService):
             does.
         """
         self.running = 0
-        self.supervisor.stopping("letting connections end")
+        if self._upgrading is not None:
+            self._upgrading.stopService()
+        if not self._isLeft:
+            self.supervisor.stopping("letting connections end")
         stopped: Deferred[Any] = maybeDeferred(self.balancer.stopService)
         stopped.addCallback(lambda _: _stopAll(self._after))
         stopped.addCallback(lambda _: _stopAll(self._before))
@@ -221,6 +285,11 @@ class Daemon(MultiService):
 def _tellOfRoll(failure: Failure) -> None:
     failure.trap(TxlbError)
     _log.warn("{problem}", problem=failure.getErrorMessage())
+
+
+def _tellOfUpgrade(failure: Failure) -> None:
+    failure.trap(TxlbError)
+    _log.warn("no upgrade: {problem}", problem=failure.getErrorMessage())
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -271,10 +271,22 @@ class Engine:
             L{None} for no records.
         """
         self._record = record
-        for frontend in self._allFrontends():
+        for frontend in self.allFrontends:
             frontend.record = record
 
-    def _allFrontends(self) -> list[Frontend]:
+    @property
+    def loop(self) -> Loop | None:
+        """
+        Where the fast relays run; L{None} if no service uses one.
+        """
+        return self._loop
+
+    @property
+    def allFrontends(self) -> list[Frontend]:
+        """
+        The frontends of all services, and those of removed services that still have
+        connections.
+        """
         return [*self._frontends.values(), *self._former]
 
     def listen(self, serviceName: str, configured: Listener) -> ListenerShare:
@@ -331,16 +343,18 @@ class Engine:
             # The system has chosen its port.
             self._remember(listener.shared, configured)
 
-    def start(self) -> None:
+    def start(self, *, runs: bool = True) -> None:
         """
         Begin to serve the pools, and find out when clients can be served.
+
+        @param runs: whether relays run from now on. If not, L{run} comes later.
         """
         self.started = True
         for problem in discoverPlugins():
             _log.warn("{problem}", problem=problem)
         self._fit()
-        if self._loop is not None:
-            self._loop.start()
+        if runs:
+            self.run()
         for frontend in self._frontends.values():
             self._tellRelay(frontend)
         self.deadlines.guard()
@@ -350,6 +364,13 @@ class Engine:
         self._timer.startService()
         self._names.startService()
         self.readiness.start()
+
+    def run(self) -> None:
+        """
+        Let relays run.
+        """
+        if self._loop is not None:
+            self._loop.start()
 
     def _tellRelay(self, frontend: Frontend) -> None:
         _log.info(
@@ -378,7 +399,7 @@ class Engine:
         """
         if not self._table.tracking:
             self._table.tracking = True
-            for frontend in self._allFrontends():
+            for frontend in self.allFrontends:
                 frontend.trackConnections()
         return self._table.clientOf(host, port, serverHost, serverPort)
 
@@ -411,7 +432,7 @@ class Engine:
         self._names.stopService()
         if self._loop is not None:
             self._loop.stop()
-        for frontend in self._allFrontends():
+        for frontend in self.allFrontends:
             frontend.sayRefusals()
         self._eventLog.flush()
         self.deadlines.stop()
@@ -426,14 +447,14 @@ class Engine:
         self.deadlines.after(0.0, lambda: self._cut(host, outcome))
 
     def _cut(self, host: Host, outcome: Outcome) -> None:
-        for frontend in self._allFrontends():
+        for frontend in self.allFrontends:
             frontend.leaveHost(host, outcome)
 
     def abortAll(self) -> None:
         """
         Reset every connection.
         """
-        for frontend in self._allFrontends():
+        for frontend in self.allFrontends:
             frontend.abortAll()
 
 

@@ -148,6 +148,14 @@ class ProxyListener(Service):
             self._offer()
         return None if old is listener else old
 
+    def letGo(self) -> None:
+        """
+        Stop listening here, as another process accepts from the same sockets.
+        """
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.letGo()
+
     def release(self) -> ListenerShare | None:
         """
         Give the listening sockets away, to another listener or to be closed.

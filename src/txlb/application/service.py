@@ -5,11 +5,12 @@ The service that is embedded in a C{.tac}.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+import socket
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 
 from txlb._reactor import opensSockets, pickedReactor
@@ -61,6 +62,7 @@ from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
 from txlb.tls import TLSStore
 from txlb.tls import settingsOf as tlsSettingsOf
+from txlb.upgrade import Upgraded
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
 
@@ -138,6 +140,10 @@ class LoadBalancedService(MultiService):
         self.tls = TLSStore()
         self._applying: Applying | None = None
         self._change: Deferred[Any] = succeed(None)
+        #: Finds sockets that listen at an address already, because a predecessor had them.
+        self.socketsTaken: Callable[[ListenAddress], Sequence[socket.socket]] = _noSockets
+        # Does upgrades; the process sets it.
+        self.upgrader: Callable[[], Deferred[Upgraded]] | None = None
         # Runs that were stopped and still have connections.
         self._stopping: list[Engine] = []
         self.proxies = MultiService()
@@ -612,9 +618,12 @@ class LoadBalancedService(MultiService):
                 tls=self.tls,
             )
             self._engine.readiness.follow(self._acceptOrNot)
-            self._engine.socketsAt = self.clones.socketsAt
+            self._engine.socketsAt = self._socketsAt
             self.manager.onChange = self._engine.changing
         return self._engine
+
+    def _socketsAt(self, address: ListenAddress) -> Sequence[socket.socket]:
+        return self.socketsTaken(address) or self.clones.socketsAt(address)
 
     def _acceptOrNot(self) -> None:
         for listener in self._listeners():
@@ -641,6 +650,77 @@ class LoadBalancedService(MultiService):
         self.engine.start()
         self.manager.onCut = self._cut
         super().startService()
+
+    def startTakingOver(self) -> None:
+        """
+        Start, while another process still has the connections: nothing is accepted, relayed or
+        checked before L{tookOver}.
+
+        @raise ListenError: an address can't be had.
+        """
+        self.bind()
+        self.engine.start(runs=False)
+        self.manager.onCut = self._cut
+        Service.startService(self)
+
+    def tookOver(self) -> None:
+        """
+        Serve, as all connections are here. The checks of hosts begin a little later, after
+        clients were served.
+        """
+        self.engine.run()
+        self.proxies.startService()
+        for child in self:
+            if child is not self.proxies:
+                self._reactor.callLater(0, self._startLate, child)
+
+    def _startLate(self, child: Any) -> None:
+        if self.running and not child.running:
+            child.startService()
+
+    # Upgrades
+
+    def upgrade(self) -> Deferred[Upgraded]:
+        """
+        Let another process of the same command line take over listeners and connections: new
+        code, and the file as it is now. This process ends then.
+
+        @return: fires when the other process serves. It fails with L{TxlbError} if this process
+            can't be upgraded, or the other one does not start; this one goes on then.
+        """
+        if self.upgrader is None:
+            return fail(
+                TxlbError(
+                    "only a balancer that was started as twistd txlb -c FILE can be upgraded live"
+                )
+            )
+        return self.upgrader()
+
+    def listening(self) -> list[tuple[str, Sequence[socket.socket]]]:
+        """
+        List the listeners with sockets of their own: the address, as it is configured, and the
+        sockets. Those from systemd are not in it.
+        """
+        found: dict[int, tuple[str, Sequence[socket.socket]]] = {}
+        for each in self._listeners():
+            share = each.listener
+            if share is not None and not isinstance(each.configuredAddress, InheritedAddress):
+                found[id(share.shared)] = (str(each.configuredAddress), share.sockets)
+        return list(found.values())
+
+    def letGo(self, addresses: Collection[str]) -> None:
+        """
+        Stop listening, as another process does.
+
+        @param addresses: those where the other process accepts from the same sockets. At the
+            other ones clients in the backlog are accepted here before.
+        """
+        for each in self._listeners():
+            address = each.configuredAddress
+            if isinstance(address, InheritedAddress) or str(address) in addresses:
+                each.letGo()
+            else:
+                each.unbind()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -706,6 +786,13 @@ class LoadBalancedService(MultiService):
         """
         for engine in self._engines():
             engine.abortAll()
+
+
+def _noSockets(_address: ListenAddress) -> Sequence[socket.socket]:
+    """
+    Find no sockets: this process has no predecessor.
+    """
+    return ()
 
 
 def _exhaust(steps: Iterable[object]) -> None:

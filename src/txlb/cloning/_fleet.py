@@ -31,9 +31,10 @@ from txlb.cloning._processrows import ProcessRow, processRows
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings, processCount
 from txlb.cloning._sharing import Sharing, sharingNamed
-from txlb.cloning._spawner import Spawner, cloneCommand
+from txlb.cloning._spawner import Spawner
 from txlb.manager import ProxyManager
 from txlb.model import CloneSet, ProxyGroup, ProxyService
+from txlb.process import sameCommand
 from txlb.wire import GRANTS_VERSION, Hello, Message, Quit, Refused, Take
 
 #: The option of C{twistd txlb} by which a process becomes a clone.
@@ -171,7 +172,7 @@ class Fleet:
     def _told(self) -> Told:
         service = self._service
         return Told(
-            cloneCommand(sys.argv, sys.orig_argv) if self.place.heir else [],
+            sameCommand(sys.argv, sys.orig_argv) if self.place.heir else [],
             {
                 "processes": self._settings.processes,
                 "graceTime": self._settings.graceTime,
@@ -188,7 +189,7 @@ class Fleet:
             # Without what this process was told to balance.
             end = arguments.index("txlb")
             rest = len(arguments) - end
-            head = cloneCommand(arguments[:end], original[: len(original) - rest], name)
+            head = sameCommand(arguments[:end], original[: len(original) - rest], name)
         else:
             head = [sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile="]
         if self.place.log and not any(each.startswith("--logfile=") for each in head):

@@ -89,6 +89,14 @@ class Admission:
             self._counts[key] = count + 1
         return None
 
+    def takeOver(self, client: Client) -> None:
+        """
+        Count a client that another process has admitted, if clients are counted.
+        """
+        if self.counting and client is not None:
+            key = _key(client)
+            self._counts[key] = self._counts.get(key, 0) + 1
+
     def left(self, client: Client) -> None:
         """
         Count a client that was admitted and has gone.

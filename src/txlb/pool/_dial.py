@@ -258,6 +258,11 @@ class SearchedPool(Protocol):
         Review the circuit of a host.
         """
 
+    def letGo(self, lease: Lease) -> None:
+        """
+        Take back the claim of a lease whose connection another process has.
+        """
+
 
 class Dial:
     """
@@ -369,6 +374,28 @@ class Dial:
         now = self.began = self.pool.seconds()
         self._excluded = excluded
         return self._try(lease, now, now + self._limits.dialTimeout)
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """
+        The names of the hosts that have been tried, the present one included.
+        """
+        return tuple(key[2] for key in self._tried)
+
+    @property
+    def waitsUntil(self) -> float | None:
+        """
+        The end of its wait in the queue, in seconds of the pool's clock; L{None} if it does not
+        wait.
+        """
+        return None if self._waiting is None else self._waiting.deadline
+
+    @property
+    def failedHosts(self) -> tuple[str, ...]:
+        """
+        The names of the hosts that could not be reached.
+        """
+        return self.tried if self._attempt is None else self.tried[:-1]
 
     def connected(self, attempt: Attempt) -> Lease:
         """

@@ -688,6 +688,21 @@ class HostPool:
         self._rotation.settle(everything=True)
         self._settle(now)
 
+    def letGo(self, lease: Lease) -> None:
+        """
+        Take back the claim of a lease whose connection another process has. Nothing is
+        learned from it about the host, and no client that waits is served.
+        """
+        host = lease.host
+        lease.outcome = Outcome.STOPPED
+        if host.trial is lease:
+            self._tracker.decided(lease, self.seconds())
+        host.active -= 1
+        if not host.going:
+            self._rotation.counted(host)
+        elif not host.active:
+            self._members.ended(host, self.seconds())
+
     def released(self, lease: Lease) -> None:
         """
         Take back the claim of a lease; L{Lease.release} calls this.

@@ -3,6 +3,7 @@ The parts of the process that belong to the operating system: the files that it 
 the rights for opening them, signals, and the files of twistd's own options.
 """
 
+from txlb.process._command import STARTED_IN, endOf, lastWords, sameCommand
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
 from txlb.process._listening import EXHAUSTED, listens
 from txlb.process._owner import Owner, OwnerError
@@ -12,6 +13,7 @@ from txlb.process._processlog import ProcessLog
 from txlb.process._rotated import LogFileError, RotatedFile
 from txlb.process._socketfile import SocketFile
 from txlb.process._stamp import Stamp, stampOf
+from txlb.process._started import StartedProcess
 from txlb.process._systemd import Supervisor
 from txlb.process._twistd import TwistdFiles, TwistdService
 from txlb.process._unixport import UNIXPort, listenUNIX, removeStaleSocket
@@ -19,6 +21,7 @@ from txlb.process._usersignal import UserSignal
 
 __all__ = [
     "EXHAUSTED",
+    "STARTED_IN",
     "Folder",
     "LogFileError",
     "Owner",
@@ -29,6 +32,7 @@ __all__ = [
     "RotatedFile",
     "SocketFile",
     "Stamp",
+    "StartedProcess",
     "Supervisor",
     "TwistdFiles",
     "TwistdService",
@@ -36,10 +40,13 @@ __all__ = [
     "UntrustedPath",
     "UserSignal",
     "changeSocket",
+    "endOf",
     "isExposed",
+    "lastWords",
     "listenUNIX",
     "listens",
     "ownFolderRemedy",
     "removeStaleSocket",
+    "sameCommand",
     "stampOf",
 ]

@@ -9,12 +9,17 @@ import stat
 from collections.abc import MutableMapping
 from typing import Any
 
+from twisted.logger import Logger
+
 from txlb.errors import TxlbError
 from txlb.process._folder import Folder, UntrustedPath
 from txlb.process._owner import Owner
 
 #: Every user may read the number of a process.
 MODE = 0o644
+
+
+_log = Logger()
 
 
 class PidFileError(TxlbError):
@@ -70,6 +75,50 @@ class PidFile:
         os.close(self._descriptor)
         self._descriptor = -1
         self._options["pidfile"] = self._path
+
+    @property
+    def path(self) -> str:
+        """
+        Its absolute path; empty if there is none, or another process removes it.
+        """
+        return os.path.abspath(self._path) if self._path and not self._isLater else ""
+
+    def leave(self) -> None:
+        """
+        Leave the file to another process.
+        """
+        self._path = self._options["pidfile"] = ""
+
+    def takeOver(self, path: str) -> None:
+        """
+        Write the number of this process to the file of the process before it, which is
+        replaced. If that fails the file stays as it is, and the log has the reason.
+
+        @param path: its absolute path.
+        """
+        temporary = f"{path}.new"
+        try:
+            folder, name = Folder.holding(temporary)
+            with folder:
+                if folder.status(name) is not None:
+                    folder.unlink(name)
+            descriptor = self._owner.open(
+                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE, give=False
+            )
+            try:
+                os.write(descriptor, b"%d" % os.getpid())
+            finally:
+                os.close(descriptor)
+            os.rename(temporary, path)
+        except (OSError, TxlbError, UntrustedPath) as error:
+            _log.warn(
+                "the pid file {path} can't be written, and has the number of the process before: "
+                "{error}",
+                path=path,
+                error=error,
+            )
+            return
+        self._path = self._options["pidfile"] = path
 
     def discard(self) -> None:
         """

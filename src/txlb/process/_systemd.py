@@ -101,6 +101,13 @@ class Supervisor:
         """
         self._tell(f"MAINPID={pid}")
 
+    def leave(self) -> None:
+        """
+        Notify of nothing more, as another process is the main one.
+        """
+        self.stopWatchdog()
+        self._path = None
+
     @property
     def environment(self) -> dict[str, str]:
         """

@@ -107,6 +107,13 @@ class TwistdFiles:
         self._log: ProcessLog | None = None
         self._logs: list[Discarded] = []
 
+    @property
+    def pidFile(self) -> PidFile | None:
+        """
+        The pid file; L{None} if another program calls the plugin.
+        """
+        return self._pidFile
+
     def open(self) -> None:
         """
         Open the files.

@@ -14,8 +14,9 @@ from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._destination import Destination
 from txlb.proxy._entrance import Entrance
 from txlb.proxy._frontend import Frontend
-from txlb.proxy._inherited import InheritedSockets, inheritedSockets
+from txlb.proxy._inherited import InheritedSockets, inheritedSockets, inheritFrom
 from txlb.proxy._listeningsocket import EXHAUSTED_PAUSE
+from txlb.proxy._moving import Moving, MovingConnection, MovingRelay
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._reactorlistener import ReactorListener
@@ -41,6 +42,9 @@ __all__ = [
     "InheritedSockets",
     "ListenerShare",
     "Loop",
+    "Moving",
+    "MovingConnection",
+    "MovingRelay",
     "PortableRelay",
     "PrefaceReader",
     "ReactorListener",
@@ -51,6 +55,7 @@ __all__ = [
     "bindSockets",
     "connectTo",
     "endpointOf",
+    "inheritFrom",
     "inheritedSockets",
     "setStreamOptions",
     "socketAddress",

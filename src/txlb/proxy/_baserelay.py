@@ -4,7 +4,7 @@ The part of a relay that both relays have.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from txlb.model import effectiveTLS
@@ -88,6 +88,19 @@ class BaseRelay:
         """
         self._connections.discard(connection)
         self.ended(result)
+
+    @property
+    def connections(self) -> Collection[RelayConnection]:
+        """
+        The connections, which are the relay's.
+        """
+        return self._connections
+
+    def forget(self, connection: RelayConnection) -> None:
+        """
+        Have a connection no more, because another process has it.
+        """
+        self._connections.discard(connection)
 
     def connectionCount(self) -> int:
         """

@@ -35,6 +35,7 @@ from txlb.proxy._connectionlimit import ConnectionLimit
 from txlb.proxy._connectiontable import ConnectionTable
 from txlb.proxy._handshakes import Handshakes
 from txlb.proxy._headers import headerFor
+from txlb.proxy._moving import Moving
 from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefaces import Entry, Prefaces
 from txlb.proxy._relays import Relays
@@ -94,6 +95,7 @@ class Frontend:
     @param tls: has the contexts for TLS; by default one of its own.
 
     @ivar relays: the relays of the service.
+    @ivar moving: moves the connections of the service from one process to another.
     @ivar record: is called with the record of each connection that has ended;
         L{None} for no records.
     @ivar frontendOf: finds the frontend of another service by its name.
@@ -132,6 +134,16 @@ class Frontend:
         self._tls = TLSStore() if tls is None else tls
         self.relays = Relays(reactor, deadlines, self.relayed, table, makeEndpoint, self._tls)
         self._handshakes = Handshakes(deadlines, self._secured, self._notSecured)
+        self.moving = Moving(
+            serviceName,
+            manager,
+            connectionLimit,
+            self._counters,
+            self._admission,
+            self.relays,
+            lambda: self._limits,
+            self.relayed,
+        )
         self.configure(loop)
         self._follow()
 

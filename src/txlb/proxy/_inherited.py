@@ -90,6 +90,13 @@ class InheritedSockets:
         """
         return [name for name in self.names if name not in self._taken]
 
+    @property
+    def descriptors(self) -> list[tuple[str, int]]:
+        """
+        Pairs of a name and a descriptor, which stay this object's.
+        """
+        return list(self._descriptors)
+
     def take(self, address: InheritedAddress) -> list[socket.socket]:
         """
         Copy the sockets of a name.
@@ -177,6 +184,16 @@ def inheritedSockets() -> InheritedSockets:
         for name in _VARIABLES:
             os.environ.pop(name, None)
     return _inherited
+
+
+def inheritFrom(sockets: Sequence[tuple[str, int]]) -> None:
+    """
+    Take the sockets that the predecessor of this process was given by systemd.
+
+    @param sockets: pairs of a name and a descriptor, which are this process's from here.
+    """
+    global _inherited  # noqa: PLW0603 - as above
+    _inherited = InheritedSockets(sockets, "its predecessor had none")
 
 
 def _environment() -> dict[str, str]:

@@ -4,6 +4,7 @@ One listening address, and the services that share it.
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 from typing import Any
 
@@ -146,6 +147,22 @@ class ListenerShare:
         """
         self.isStarted = False
         self.shared.acceptOrNot()
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """
+        The listening sockets, which stay the listener's; none if the reactor has them.
+        """
+        listener = self.shared.listener
+        return listener.sockets if isinstance(listener, SocketListener) else []
+
+    def letGo(self) -> None:
+        """
+        Take no more connections here, as another process does. See L{SocketListener.letGo}.
+        """
+        if self._isOpen and isinstance(self.shared.listener, SocketListener):
+            self._isOpen = False
+            self.shared.listener.letGo()
 
     def drain(self) -> None:
         """

@@ -160,6 +160,18 @@ class SocketListener:
             sock.close()
         self._sockets = []
 
+    def letGo(self) -> None:
+        """
+        Close the sockets here, as another process accepts what comes to them, those in the
+        backlog included. Nothing else is done to them, as it would be done to that process's
+        as well.
+        """
+        self._throttle.flush()
+        self._file = None
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
     def _take(self, fd: int, peer: object) -> None:
         try:
             self._accepted(ClientConnection(fd, peer, self.configured))

@@ -21,6 +21,7 @@ from tests.integration.support._load import Downloads, Load
 from tests.integration.support._manhole import Manhole
 from tests.integration.support._namespace import SILENT, inNamespace
 from tests.integration.support._ports import freePorts, silentPort
+from tests.integration.support._upgraded import StreamClients, UpgradeTestCase, isGone
 from tests.integration.support._usage import (
     Usage,
     cpuSeconds,
@@ -42,6 +43,8 @@ __all__ = [
     "Manhole",
     "Program",
     "RawHost",
+    "StreamClients",
+    "UpgradeTestCase",
     "Usage",
     "bodyOf",
     "connect",
@@ -52,6 +55,7 @@ __all__ = [
     "freePorts",
     "inNamespace",
     "isClosedByPeer",
+    "isGone",
     "manyDescriptors",
     "readAll",
     "readExactly",

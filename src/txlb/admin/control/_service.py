@@ -4,8 +4,9 @@ The control socket as a Twisted service.
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -24,6 +25,10 @@ from txlb.model import Listener, UNIXAddress, parseListenAddress, shown
 
 if TYPE_CHECKING:
     from txlb.proxy import SocketListener
+
+
+#: Seconds that clients have to take their answers if another process serves the socket.
+PATIENCE = 1.0
 
 
 def controlService(
@@ -54,12 +59,14 @@ class ControlService(Service):
 
     @ivar path: its path.
     @ivar history: the events of the balancer since this first listened.
+    @ivar sockets: listen at the path already, if another process of the balancer had them.
     """
 
     def __init__(self, lbs: Any, path: str, config: Any, reactor: Any) -> None:
         self.path = path
         self.history = History()
         self.logins = loginsOf(lbs)
+        self.sockets: Sequence[socket.socket] = ()
         self._lbs = lbs
         self._config = config
         self._reactor = reactor
@@ -67,6 +74,7 @@ class ControlService(Service):
         self._listener: SocketListener | None = None
         self._clients: Clients | None = None
         self._unsubscribe: Callable[[], None] | None = None
+        self._isLeft = False
 
     @property
     def clientCount(self) -> int:
@@ -94,7 +102,9 @@ class ControlService(Service):
         target = Target(self._lbs, self._config, self.history, deadlines, logins=self.logins)
         clients = Clients(target, self._reactor, deadlines)
         listener = Listener(UNIXAddress(self.path))
-        self._listener = SocketListener(listener, self._reactor, deadlines, clients.accepted)
+        self._listener = SocketListener(
+            listener, self._reactor, deadlines, clients.accepted, self.sockets
+        )
         self._deadlines, self._clients = deadlines, clients
         self._unsubscribe = self._lbs.manager.subscribe(self.history)
 
@@ -120,6 +130,21 @@ class ControlService(Service):
             self._listener.start()
         log.info("the control socket is {path}", path=self.path)
 
+    def listening(self) -> tuple[str, Sequence[socket.socket]]:
+        """
+        Return the address at which it listens, as it is configured, and the sockets.
+        """
+        sockets = () if self._listener is None else self._listener.sockets
+        return str(UNIXAddress(self.path)), sockets
+
+    def letGo(self) -> None:
+        """
+        Accept no client here, as another process does. Clients that are connected stay.
+        """
+        if self._listener is not None:
+            self._isLeft = True
+            self._listener.letGo()
+
     def stopService(self) -> Deferred[None]:
         """
         Listen no more, and drop every client.
@@ -140,4 +165,6 @@ class ControlService(Service):
         listener.close()
         if unsubscribe is not None:
             unsubscribe()
-        return clients.dropAll().addCallback(lambda _: deadlines.stop())
+        # The client that has asked for an upgrade gets its answer.
+        gone = clients.finish(PATIENCE) if self._isLeft else clients.dropAll()
+        return gone.addCallback(lambda _: deadlines.stop())

@@ -8,6 +8,7 @@ import _socket
 import select
 import socket
 import struct
+from collections.abc import Callable, Sequence
 from os import set_blocking
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from txlb.proxy.fast._loop import EDGES, READ_EDGES
 from txlb.proxy.fast._search import Relay, Search, trackedConnection
 from txlb.proxy.fast._secureends import PlainEnd, TLSEnd
 from txlb.proxy.fast._unixend import UNIXEnd
+from txlb.wire import BATCHED, FAILED, ChangedConnection, EndState, MovedConnection
 
 if TYPE_CHECKING:
     from txlb.proxy._connectiontable import TrackedConnection
@@ -107,6 +109,35 @@ class Connection:
         self._askAt = 0.0
         self.begun = self.over = False
         self._first = first
+
+    @classmethod
+    def adopt(
+        cls,
+        relay: Relay,
+        dial: Dial,
+        lease: Lease,
+        moved: MovedConnection,
+        descriptors: Sequence[int],
+    ) -> Connection:
+        """
+        Make the connection that another process has served until now. Nothing is read, written
+        or set before L{goOn}; L{become} comes between.
+
+        @param descriptors: of the client's and of the host's socket, which are its from here.
+        """
+        self = cls.__new__(cls)
+        self._relay, self.loop = relay, relay.loop
+        self.dial, self.lease, self.header = dial, lease, b""
+        self.search = self.slot = self._tracked = self._lastBytes = self._clientSecured = None
+        self.begun, self.over = True, False
+        self._onTheWay, self._first = 0, None
+        # The system tells the family.
+        sock = _socket.socket(fileno=descriptors[1])
+        self._client = client = (UNIXEnd if moved.clientIsUNIX else End)(self, descriptors[0], True)
+        makeEnd = UNIXEnd if sock.family == socket.AF_UNIX else End
+        self._host = host = makeEnd(self, descriptors[1], False, sock)
+        client.peer, host.peer = host, client
+        return self
 
     # For the search
 
@@ -443,3 +474,168 @@ class Connection:
             host = self._host
             host.close()
             del self._host, client.peer, host.peer
+
+    # For an upgrade
+
+    @property
+    def whyStays(self) -> str:
+        """
+        The reason why no other process can take it over; empty if one can.
+        """
+        if self._clientSecured is not None or isinstance(self._client, PlainEnd):
+            return "TLS"
+        return ""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """
+        The descriptors of the client's socket, and of the host's if it has a host.
+        """
+        if self.begun:
+            return self._client.fd, self._host.fd
+        return (self._client.fd,)
+
+    @property
+    def clientIsUNIX(self) -> bool:
+        """
+        Whether the client has come through a UNIX socket.
+        """
+        return isinstance(self._client, UNIXEnd)
+
+    @property
+    def isStill(self) -> bool:
+        """
+        Whether it holds no bytes, so that nothing has changed if C{lastMoved} has not.
+        """
+        client, host = self._client, self._host
+        return (
+            client.unsent is None
+            and host.unsent is None
+            and client.pipe is None
+            and host.pipe is None
+            and self._lastBytes is None
+        )
+
+    @property
+    def free(self) -> tuple[int, int]:
+        """
+        How many bytes to the host, and to the client, have yet to be written that are not the
+        other side's.
+        """
+        return (0, 0) if self._first is None else (self._first.freeIn, self._first.freeOut)
+
+    @property
+    def firstBytes(self) -> tuple[bytes, bytes]:
+        """
+        The bytes that go to the host, and to the client, first, while it has no host.
+        """
+        return (b"", b"") if self._first is None else (self._first.toHost, self._first.toClient)
+
+    def states(self, hold: Callable[[bytes], int]) -> tuple[EndState, EndState, tuple[int, ...]]:
+        """
+        Tell how its ends stand, for the process that takes it over.
+
+        @param hold: keeps bytes for that process, and returns their place.
+        @return: the client's end, the host's, and the descriptors of their pipes.
+        """
+        pipes: tuple[int, ...] = ()
+        found, last = [], self._lastBytes
+        for end in (self._client, self._host):
+            if end.pipe is not None and end.piped:
+                pipes += (end.pipe.reader, end.pipe.writer)
+            found.append(
+                end.state(hold, last.left if last is not None and last.source is end else None)
+            )
+        return found[0], found[1], pipes
+
+    def become(
+        self,
+        moved: MovedConnection | ChangedConnection,
+        held: Callable[[int, int], bytes],
+        pipes: Sequence[int],
+    ) -> None:
+        """
+        Stand as the same connection did in the process that had it before. It may be called
+        again, as that process went on.
+
+        @param held: returns held bytes by their place and number.
+        @param pipes: the descriptors of its pipes.
+        """
+        lease, client, host = self.lease, self._client, self._host
+        lease.bytesIn, lease.bytesOut = moved.bytesIn, moved.bytesOut
+        lease.hostFirst, self.lastMoved = moved.hostFirst, moved.lastMoved
+        self._first = None
+        if moved.freeIn or moved.freeOut:
+            self._first = FirstBytes(b"", b"")
+            self._first.freeIn, self._first.freeOut = moved.freeIn, moved.freeOut
+        client.become(moved.client, held, pipes)
+        host.become(moved.hostEnd, held, pipes[2:] if moved.client.piped else pipes)
+
+    def register(self) -> None:
+        """
+        Have the loop watch its sockets. The loop does not run yet.
+        """
+        for end in (self._client, self._host):
+            self.loop.watch(end.fd, end.event, EDGES if end.hearsOut else READ_EDGES)
+
+    def registerAgain(self) -> None:
+        """
+        Have the loop tell everything anew, as the other process went on meanwhile.
+        """
+        for end in (self._client, self._host):
+            if end.hearsOut:
+                self.loop.watchAll(end.fd)
+
+    def goOn(self, moved: MovedConnection | ChangedConnection) -> None:
+        """
+        Serve, as the process that had it before does not any more.
+
+        @param moved: what that process told last.
+        """
+        half = self._client.ended or self._host.ended
+        timeouts = self._relay.timeouts
+        timeout = timeouts.fin if half else timeouts.idle
+        self._askAt = self.lastMoved + timeout if timeout else self.loop.seconds() + SELDOM
+        self.loop.wheel.add(self, self._askAt)
+        for end, state in ((self._client, moved.client), (self._host, moved.hostEnd)):
+            if state.flags & BATCHED:
+                end.isReported()
+        for end, state in ((self._client, moved.client), (self._host, moved.hostEnd)):
+            if state.flags & FAILED:
+                self.broke(end)
+
+    def stop(self) -> None:
+        """
+        Do nothing more, as another process serves it. L{leave} comes next.
+        """
+        self.over = True
+        loop = self.loop
+        if self.search is not None:
+            # Its client is not watched.
+            search, self.search = self.search, None
+            search.cancel()
+        for fd in self.descriptors:
+            loop.handle(fd, None)
+        if self.slot is not None:
+            loop.wheel.remove(self)
+        if self._lastBytes is not None:
+            self._lastBytes.leave()
+        if self._tracked is not None:
+            self._relay.table.remove(self._tracked)
+            self._tracked = None
+
+    def leave(self) -> None:
+        """
+        Close the descriptors of this process. The sockets stay as they are.
+        """
+        if self.begun:
+            for end in (self._client, self._host):
+                self.loop.unwatch(end.fd)
+                end.leavePipe()
+        self.close()
+
+    def resetCopy(self) -> None:
+        """
+        Have its sockets send a reset when they are closed, as no process serves it.
+        """
+        self._resetBoth()

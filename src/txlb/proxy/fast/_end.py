@@ -28,11 +28,13 @@ from __future__ import annotations
 import _socket
 import select
 import socket
+from collections.abc import Callable, Sequence
 from os import close, read, write
 from typing import TYPE_CHECKING, Protocol
 
 from txlb.pool import Lease, Outcome
 from txlb.proxy.fast._targets import STREAM
+from txlb.wire import BATCHED, BULK, ENDED, FAILED, LAST, READABLE, TOLD, URGENT, EndState
 
 if TYPE_CHECKING:
     from txlb.proxy.fast._loop import Loop
@@ -48,8 +50,8 @@ ERROR = select.EPOLLERR
 #: The peer of the socket will send nothing more; it is read to the end.
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 #: An urgent byte has come: a read ends before it, though more has come.
-URGENT = select.EPOLLPRI
-NOTEWORTHY = GONE | URGENT
+PRIORITY = select.EPOLLPRI
+NOTEWORTHY = GONE | PRIORITY
 READ = IN | NOTEWORTHY
 
 
@@ -230,7 +232,7 @@ class End:
         Remember the flags of an event beside those for bytes to read.
         """
         self.last = True
-        if event & URGENT:
+        if event & PRIORITY:
             self.urgent = True
 
     def _goOn(self) -> bool:
@@ -398,3 +400,58 @@ class End:
         End the connection, as one of its handlers raised.
         """
         self.connection.breakDown()
+
+    # For an upgrade
+
+    def state(self, hold: Callable[[bytes], int], failed: bytes | None = None) -> EndState:
+        """
+        Tell how it stands, for the process that takes it over.
+
+        @param hold: keeps bytes for that process, and returns their place.
+        @param failed: the bytes of it that its peer has not taken, if its socket has failed;
+            L{None} if it has not.
+        """
+        unsent = self.peer.unsent if failed is None else failed
+        flags = (
+            (self.ended and ENDED)
+            | (self.told and TOLD)
+            | (self.readable and READABLE)
+            | (self.last and LAST)
+            | (self.urgent and URGENT)
+            | (self.bulk and BULK)
+            | (self.batched and BATCHED)
+            | (0 if failed is None else FAILED)
+        )
+        if not unsent:
+            return EndState(int(flags), self.burst, self.piped)
+        return EndState(int(flags), self.burst, self.piped, hold(unsent), len(unsent))
+
+    def become(
+        self, state: EndState, held: Callable[[int, int], bytes], pipe: Sequence[int]
+    ) -> None:
+        """
+        Stand as the same end did in the process that had it before.
+
+        @param held: returns held bytes by their place and number.
+        @param pipe: the descriptors of the pipe with its bytes, which are this object's from
+            here; none if there is no such pipe.
+        """
+        flags = state.flags
+        self.ended, self.told = bool(flags & ENDED), bool(flags & TOLD)
+        self.readable, self.last = bool(flags & READABLE), bool(flags & LAST)
+        self.urgent, self.bulk = bool(flags & URGENT), bool(flags & BULK)
+        self.burst = state.burst
+        peer = self.peer
+        if state.piped:
+            self.pipe = self.connection.loop.pipes.adopt(pipe[0], pipe[1])
+            self.piped = state.piped
+        peer.unsent = held(state.heldAt, state.held) if state.held else None
+        if state.piped or state.held:
+            peer.hearsOut = peer.blocked = True
+
+    def isReported(self) -> None:
+        """
+        Have the system report each byte of it. It may have been batched in the process that
+        had it before.
+        """
+        self.socket().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)

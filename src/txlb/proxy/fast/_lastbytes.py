@@ -285,6 +285,26 @@ class LastBytes:
             self._over = True
             self._connection.finish(self.outcome)
 
+    @property
+    def source(self) -> End:
+        """
+        The end that has failed.
+        """
+        return self._source
+
+    @property
+    def left(self) -> bytes:
+        """
+        The bytes that were read and that the target has not taken.
+        """
+        return self._left
+
+    def leave(self) -> None:
+        """
+        Deliver nothing more, as another process does it.
+        """
+        self._over = True
+
     def breakDown(self) -> None:
         """
         Reset the connection, as one of its handlers raised.

@@ -123,7 +123,7 @@ class Loop:
             self._ending = True
             return
         self._hosting.end()
-        self._closeAll()
+        self.closePending()
         self.wheel.stop()
         self.batching.stop()
         self.pipes.close()
@@ -141,6 +141,14 @@ class Loop:
         except IndexError:
             self.handle(fd, handler)
         self._register(fd, events)
+
+    def unwatch(self, fd: int) -> None:
+        """
+        Give no more events of a descriptor that stays open in another process. Closing alone
+        would leave it in the epoll.
+        """
+        self.handle(fd, None)
+        self._epoll.unregister(fd)
 
     def watchAll(self, fd: int) -> None:
         """
@@ -175,7 +183,10 @@ class Loop:
         if not self.inTurn:
             self._hosting.soon()
 
-    def _closeAll(self) -> None:
+    def closePending(self) -> None:
+        """
+        Close what is to be closed, outside a turn.
+        """
         closing, self._closing = self._closing, []
         for closable in closing:
             closable.close()
@@ -273,7 +284,7 @@ class Loop:
                 except Exception:  # noqa: BLE001 - it ends only that connection
                     self._broke(handler)
         if self._closing:
-            self._closeAll()
+            self.closePending()
         return bool(events)
 
     def _broke(self, handler: Callable[..., object]) -> None:
@@ -317,6 +328,6 @@ class Loop:
                 self._dispatch(0)
                 look = now + SLICE
         if self._closing:
-            self._closeAll()
+            self.closePending()
         if queue and not self._ending:
             self._hosting.soon()

@@ -33,6 +33,9 @@ class Pipe:
     """
     A pipe, through which the bytes of one direction go.
 
+    @param ends: the descriptors of one that there is, which belong to this object from here; by
+        default a new one is made.
+
     @ivar reader: the descriptor to read from.
     @ivar writer: the descriptor to write to.
     @ivar size: bytes that it holds at most.
@@ -40,7 +43,11 @@ class Pipe:
 
     __slots__ = ("reader", "size", "writer")
 
-    def __init__(self) -> None:
+    def __init__(self, ends: tuple[int, int] | None = None) -> None:
+        if ends is not None:
+            self.reader, self.writer = ends
+            self.size = fcntl.fcntl(self.writer, fcntl.F_GETPIPE_SZ)
+            return
         self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.size = self._grow()
 
@@ -137,6 +144,14 @@ class PipePool:
                 size=size,
                 least=SMALLEST,
             )
+
+    def adopt(self, reader: int, writer: int) -> Pipe:
+        """
+        Take over a pipe with bytes in it that another process has filled. It counts, also if
+        there are more than C{most} then.
+        """
+        self.made += 1
+        return Pipe((reader, writer))
 
     def give(self, pipe: Pipe) -> None:
         """

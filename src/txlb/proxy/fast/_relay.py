@@ -5,7 +5,7 @@ The fast relay.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IReactorFDSet
@@ -21,9 +21,10 @@ from txlb.proxy.fast._targets import Targets
 from txlb.tls import TLSStore
 
 if TYPE_CHECKING:
-    from txlb.pool import Attempt, Waiting
+    from txlb.pool import Attempt, Dial, Lease, Waiting
     from txlb.proxy._clientconnection import ClientConnection
     from txlb.proxy.fast._loop import Loop
+    from txlb.wire import MovedConnection
 
 
 def whyNot(reactor: Any) -> str | None:
@@ -92,3 +93,14 @@ class FastRelay(BaseRelay):
         except Exception:
             connection.breakDown()
             raise
+
+    def adopt(
+        self, dial: Dial, lease: Lease, moved: MovedConnection, descriptors: Sequence[int]
+    ) -> Connection:
+        """
+        Take over a connection that another process has served until now. See
+        L{Connection.adopt}.
+        """
+        connection = Connection.adopt(self, dial, lease, moved, descriptors)
+        self._connections.add(connection)
+        return connection

@@ -73,6 +73,21 @@ class Wheel:
         self._slots: dict[int, set[Waiting]] = {}
         self._order: list[int] = []
         self._next: Deadline | None = None
+        self._rests = False
+
+    def rest(self) -> None:
+        """
+        Ask no object until L{goOn}. Objects can be added meanwhile.
+        """
+        self._rests = True
+
+    def goOn(self) -> None:
+        """
+        Ask again.
+        """
+        self._rests = False
+        if self._order:
+            self._wake()
 
     def add(self, waiting: Waiting, when: float) -> None:
         """
@@ -102,6 +117,8 @@ class Wheel:
             waiting.slot = None
 
     def _wake(self) -> None:
+        if self._rests:
+            return
         if self._next is not None:
             self._next.cancel()
         self._next = self._deadlines.at(self._order[0] * NARROW, self._turn)

@@ -1,0 +1,239 @@
+"""
+The upgrade of a balancer with a process of its own.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+
+from txlb._reactor import pickedReactor
+from txlb.application.service import LoadBalancedService
+from txlb.deadlines import Deadlines
+from txlb.errors import TxlbError
+from txlb.process import PidFile, Supervisor
+from txlb.proxy import Frontend, Loop, inheritedSockets
+from txlb.upgrade import Predecessor, Successor, Upgraded
+
+_log = Logger()
+
+
+class Door(Protocol):
+    """
+    A service with a listener of its own, such as the control socket.
+    """
+
+    def listening(self) -> tuple[str, Sequence[socket.socket]]:
+        """
+        Return the address at which it listens, as it is configured, and the sockets.
+        """
+        ...
+
+    def letGo(self) -> None:
+        """
+        Accept no client here, as another process does.
+        """
+
+
+class Leaver(Protocol):
+    """
+    The service of the process.
+    """
+
+    def leave(self) -> None:
+        """
+        End the process, as another one serves.
+        """
+
+    def takenOver(self) -> None:
+        """
+        Start the rest, as the connections are here.
+        """
+
+    def predecessorGone(self) -> None:
+        """
+        Tell the supervisor that this process serves.
+        """
+
+
+class Upgrading(Service):
+    """
+    The part of a process in an upgrade: it gives the balancer away, or takes one over. Owned by
+    the L{txlb.application.Daemon}.
+
+    @param balancer: the balancer.
+    @param doors: the services with listeners of their own.
+    @param pidFile: the pid file; L{None} for none.
+    @param supervisor: its variables are given to the successor.
+    @param successor: what takes over; L{None} if this process has no predecessor.
+
+    @ivar leaver: the service of the process, which sets this.
+    """
+
+    name = "upgrading"
+
+    def __init__(
+        self,
+        balancer: LoadBalancedService,
+        doors: Sequence[Door] = (),
+        pidFile: PidFile | None = None,
+        supervisor: Supervisor | None = None,
+        successor: Successor | None = None,
+        reactor: Any = None,
+    ) -> None:
+        self._balancer = balancer
+        self._doors = doors
+        self._pidFile = pidFile
+        self._supervisor = Supervisor() if supervisor is None else supervisor
+        self._successor = successor
+        self._reactor = reactor
+        self._deadlines: Deadlines | None = None
+        self._predecessor: Predecessor | None = None
+        self._isReady = False
+        self.leaver: Leaver | None = None
+
+    @property
+    def takesOver(self) -> bool:
+        """
+        Whether another process still has the connections.
+        """
+        return self._successor is not None
+
+    # Both
+
+    @property
+    def loop(self) -> Loop | None:
+        return self._balancer.engine.loop
+
+    def startService(self) -> None:
+        """
+        Begin.
+        """
+        super().startService()
+        self._reactor = pickedReactor(self._reactor)
+        self._deadlines = Deadlines(self._reactor, time.monotonic)
+        self._predecessor = Predecessor(self, self._reactor, self._deadlines)
+        if self._successor is not None:
+            self._balancer.engine.readiness.follow(self._look)
+            self._reactor.callWhenRunning(self._look)
+
+    def stopService(self) -> None:
+        """
+        Call an upgrade off that is under way.
+        """
+        super().stopService()
+        if self._predecessor is not None:
+            self._predecessor.stop()
+            self._predecessor = None
+        if self._deadlines is not None:
+            self._deadlines.stop()
+            self._deadlines = None
+
+    # Giving
+
+    def upgrade(self) -> Deferred[Upgraded]:
+        """
+        Let another process of the same command line take over. See L{Predecessor.begin}.
+
+        @return: fires and fails as that does. It fails with L{TxlbError} if that can't begin now.
+        """
+        predecessor = self._predecessor
+        if predecessor is None or not self.running:
+            return fail(TxlbError("the process does not serve, so nothing can be upgraded"))
+        if self._successor is not None:
+            return fail(TxlbError("an upgrade is under way already: this process takes over"))
+        if self._balancer.clones.processes():
+            return fail(
+                TxlbError(
+                    "the manager of these clones is the balancer, which is not replaced live: "
+                    "roll replaces the clones, reload takes up its file, and for another txlb "
+                    "start it again"
+                )
+            )
+        self._balancer.manager.refuseIfUnderWay()
+        return predecessor.begin()
+
+    @property
+    def pidFile(self) -> str:
+        return "" if self._pidFile is None else self._pidFile.path
+
+    @property
+    def frontends(self) -> Sequence[Frontend]:
+        return self._balancer.engine.allFrontends
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return self._supervisor.environment
+
+    def listening(self) -> Sequence[tuple[str, Sequence[socket.socket]]]:
+        doors = [door.listening() for door in self._doors]
+        return [*self._balancer.listening(), *(each for each in doors if each[1])]
+
+    def inherited(self) -> Sequence[tuple[str, int]]:
+        return inheritedSockets().descriptors
+
+    def keptAhead(self) -> Iterator[Mapping[str, Any]]:
+        return self._balancer.keptAhead()
+
+    def keptRest(self) -> Mapping[str, Any]:
+        return self._balancer.keptRest()
+
+    def handedOver(self, pid: int, listeners: Collection[str]) -> None:
+        self._balancer.letGo(listeners)
+        for door in self._doors:
+            if door.listening()[0] in listeners:
+                door.letGo()
+        if self._pidFile is not None:
+            self._pidFile.leave()
+        self._supervisor.mainProcess(pid)
+        self._supervisor.leave()
+
+    def leave(self) -> None:
+        if self.leaver is not None:
+            self.leaver.leave()
+
+    # Taking
+
+    def _look(self) -> None:
+        """
+        Tell the predecessor once that this process could serve.
+        """
+        successor, readiness = self._successor, self._balancer.engine.readiness
+        if successor is None or self._isReady or not self._reactor.running:
+            return
+        if all(readiness.accepts(name) for name in self._balancer.manager.services):
+            self._isReady = True
+            successor.ready(self, self._reactor)
+
+    @property
+    def services(self) -> Sequence[str]:
+        return list(self._balancer.manager.services)
+
+    def frontendOf(self, serviceName: str) -> Frontend | None:
+        return self._balancer.engine.frontendOf(serviceName)
+
+    def restoreState(self, state: Mapping[str, Any]) -> None:
+        self._balancer.restoreState(state)
+
+    def restored(self) -> None:
+        manager = self._balancer.manager
+        for service in manager.services.values():
+            for group in service.groups:
+                manager.getPool(service.name, group.name).restored()
+
+    def serve(self) -> None:
+        if self.leaver is not None:
+            self.leaver.takenOver()
+
+    def predecessorGone(self) -> None:
+        successor, self._successor = self._successor, None
+        if successor is not None and successor.pidFile and self._pidFile is not None:
+            self._pidFile.takeOver(successor.pidFile)
+        if self.leaver is not None:
+            self.leaver.predecessorGone()

@@ -1,0 +1,26 @@
+"""
+An upgrade: another process of the same command line takes over the listeners, the connections
+and the state of this one, which then ends.
+
+A L{Predecessor} starts the process and gives, a L{Successor} takes. Their messages are in
+C{txlb.wire}, their stages in C{_stages.py}. Until the successor says that it has everything it
+reads, writes and sets nothing, so that the predecessor can go on at any moment before that.
+"""
+
+from txlb.upgrade._channel import Channel, ChannelClosed
+from txlb.upgrade._predecessor import FREEZE_LIMIT, START_LIMIT, Predecessor, Upgraded
+from txlb.upgrade._sides import GivingSide, TakingSide
+from txlb.upgrade._successor import ENVIRONMENT, Successor
+
+__all__ = [
+    "ENVIRONMENT",
+    "FREEZE_LIMIT",
+    "START_LIMIT",
+    "Channel",
+    "ChannelClosed",
+    "GivingSide",
+    "Predecessor",
+    "Successor",
+    "TakingSide",
+    "Upgraded",
+]

@@ -1,0 +1,124 @@
+"""
+What an upgrade needs of the balancers in both processes.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from txlb.proxy import Frontend, Loop
+
+
+class GivingSide(Protocol):
+    """
+    The balancer that gives its connections away.
+    """
+
+    @property
+    def pidFile(self) -> str:
+        """
+        The path of its pid file; empty for none.
+        """
+        ...
+
+    @property
+    def loop(self) -> Loop | None:
+        """
+        Where the fast relay runs; L{None} if it is not used.
+        """
+
+    @property
+    def frontends(self) -> Sequence[Frontend]:
+        """
+        The frontends of all services, with those that were removed and still have connections.
+        """
+        ...
+
+    def listening(self) -> Sequence[tuple[str, Sequence[socket.socket]]]:
+        """
+        List the listeners: the address, as it is configured, and the sockets.
+        """
+        ...
+
+    def inherited(self) -> Sequence[tuple[str, int]]:
+        """
+        List the sockets from systemd: names and descriptors.
+        """
+        ...
+
+    def keptAhead(self) -> Iterator[Mapping[str, Any]]:
+        """
+        Yield what is true now besides connections, as plain values, in pieces.
+        """
+        ...
+
+    def keptRest(self) -> Mapping[str, Any]:
+        """
+        Return what has changed since.
+        """
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """
+        Variables for the successor.
+        """
+        ...
+
+    def handedOver(self, pid: int, listeners: Collection[str]) -> None:
+        """
+        Accept nothing more, and tell the supervisor, as the successor serves.
+
+        @param listeners: the addresses whose listening sockets the successor uses.
+        """
+
+    def leave(self) -> None:
+        """
+        Leave. What has moved is let go of.
+        """
+
+
+class TakingSide(Protocol):
+    """
+    The balancer that takes connections over.
+    """
+
+    @property
+    def loop(self) -> Loop | None:
+        """
+        Where the fast relay runs; L{None} if it is not used. It does not run before C{serve}.
+        """
+
+    @property
+    def services(self) -> Sequence[str]:
+        """
+        The names of the services.
+        """
+        ...
+
+    def frontendOf(self, serviceName: str) -> Frontend | None:
+        """
+        Find the frontend of a service.
+        """
+
+    def restoreState(self, state: Mapping[str, Any]) -> None:
+        """
+        Take over what was true in the other process, for each piece.
+        """
+
+    def restored(self) -> None:
+        """
+        Settle, as everything was taken over.
+        """
+
+    def serve(self) -> None:
+        """
+        Serve, as the other process does not any more.
+        """
+
+    def predecessorGone(self) -> None:
+        """
+        Take note that the other process has left this one alone.
+        """
