@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -18,6 +19,7 @@ from txlb.cloning import CloningError
 from txlb.errors import AccessDenied, TxlbError, UnknownConnection, UnknownName
 from txlb.interfaces import IClones
 from txlb.model import CLONES
+from txlb.upgrade import Upgraded
 
 
 class ClonedTests(SynchronousTestCase):
@@ -130,8 +132,7 @@ class ClonedTests(SynchronousTestCase):
         path = {"service": "web", "group": "prod", "host": "h9", "settings": {}}
         self.assertIn("needs address", self.refusal("addHost", **path))
         self.do("addHost", **path, address="127.0.0.1:9")
-        for command in ("roll", "upgrade"):
-            self.assertIn("no cloned application", self.refusal(command))
+        self.assertIn("no cloned application", self.refusal("roll"))
         self.assertEqual(
             [row for row in self.do("status") if row["row"] == "process"],
             [],
@@ -203,9 +204,15 @@ class GroupsTests(SynchronousTestCase):
 
     def test_upgrade(self) -> None:
         """
-        The balancer is their manager, and there is another way.
+        A balancer that is no cloned application upgrades itself, or says why not.
         """
-        error = self.assertRaises(TxlbError, self.do, "upgrade")
+        done = Upgraded(4711, 3, {"TLS": 2})
+        answers: list[Any] = [succeed(done), fail(TxlbError("roll replaces the clones"))]
+        self.balancer.upgrade = lambda: answers.pop(0)  # type: ignore[attr-defined]
+        [row] = self.successResultOf(self.do("upgrade"))
+        self.assertEqual((row["pid"], row["moved"], row["stays"]), (4711, 3, {"TLS": 2}))
+        self.assertIn("3 connections have moved, and those that can't end in", row["text"])
+        error = self.failureResultOf(self.do("upgrade")).value
         self.assertIn("roll replaces the clones", str(error))
 
     def test_remove(self) -> None:
@@ -224,6 +231,5 @@ class GroupsTests(SynchronousTestCase):
         Without clones there is nothing to do.
         """
         self.clones.rows = []
-        for command in ("roll", "upgrade"):
-            error = self.assertRaises(TxlbError, self.do, command)
-            self.assertIn("no group has clones", str(error))
+        error = self.assertRaises(TxlbError, self.do, "roll")
+        self.assertIn("no group has clones", str(error))
