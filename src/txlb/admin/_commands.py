@@ -200,9 +200,9 @@ COMMANDS = (
         "upgrade",
         FULL,
         "Let a new process take over. It has the same command line, runs the code and reads the "
-        "file as they are now. The answer has its PID, and comes when it serves: a balancer's connections move to "
-        "it, and the process before it ends. In a cloned application it manages the clones, whose "
-        "connections go on.",
+        "file as they are now. The answer has its PID, and comes when it serves: a balancer's "
+        "connections move to it, and the process before it ends. In a cloned application it "
+        "manages the clones, whose connections go on.",
         patience=120.0,
     ),
     AdminCommand(
