@@ -171,6 +171,18 @@ class FakeFleets:
 
 
 @dataclass
+class FakeCertificates:
+    """
+    Certificates of which a test says what is wrong.
+    """
+
+    lines: list[str] = field(default_factory=list)
+
+    def warnings(self) -> list[str]:
+        return self.lines
+
+
+@dataclass
 class FakeBalancer:
     """
     Something with a manager and listeners.
@@ -179,6 +191,7 @@ class FakeBalancer:
     manager: ProxyManager
     listeners: dict[str, FakeListener] = field(default_factory=dict)
     clones: FakeFleets = field(default_factory=FakeFleets)
+    certificates: FakeCertificates = field(default_factory=FakeCertificates)
     logins: object = None
 
     def getProxyNames(self) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from twisted.internet.defer import Deferred, execute, succeed
 from zope.interface import implementer
 
-from tests.admin.fakes import FakeFleets
+from tests.admin.fakes import FakeCertificates, FakeFleets
 from txlb.admin import FULL, Caller
 from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
@@ -172,6 +172,7 @@ class FakeBalancer:
         self.known: dict[tuple[object, ...], tuple[str, int]] = {}
         self.questions = 0
         self.clones = FakeFleets()
+        self.certificates = FakeCertificates()
         self.configuration: FakeFile | None = FakeFile(self)
 
     def plan(self, source: str) -> Deferred[Plan]:

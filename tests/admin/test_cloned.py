@@ -146,6 +146,8 @@ class ClonedTests(SynchronousTestCase):
             "start it again", self.refusal("switchPort", listener="tcp-8080", address="81")
         )
         self.assertIn("tcp-81", self.refusal("switchPort", listener="tcp-81", address="81"))
+        for command in ("certificates", "reloadCertificates"):
+            self.assertIn("has its certificates itself", self.refusal(command))
         self.assertIn(
             "reports itself",
             self.refusal("setCheck", service="clones", group="tcp-8080", check="tcp", settings={}),

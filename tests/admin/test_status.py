@@ -241,6 +241,16 @@ no configuration file: what is changed lasts until the end of the process""",
         self.assertEqual(max(map(len, rows)), WIDTH)
         self.assertTrue(any("xxx…xxx" in row and "…zzz" in row for row in rows))
 
+    def test_certificates(self) -> None:
+        """
+        Those that need care are told.
+        """
+        self.assertNotIn("certificates", statusTable(self.balancer))
+        line = "certs/a.pem: the certificate for a.example expires in 9 days"
+        self.balancer.certificates.lines.append(line)
+        self.assertIn(f"\n\ncertificates\n  {line}\n\nservice", statusTable(self.balancer))
+        self.assertNotIn(line, statusTable(self.balancer, only="web"))
+
     def test_changes(self) -> None:
         config = FakeConfiguration("host web/blue/h4 added", "group web/blue switched")
         self.assertTrue(

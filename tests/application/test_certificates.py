@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.certificates import Authority, put
 from txlb.admin import _rows as rows
+from txlb.admin._status import statusTable
 from txlb.application.service import LoadBalancedService
 from txlb.manager import proxyManagerFactory
 from txlb.model import HostMapper, Listener, ListenTLS
@@ -109,14 +110,24 @@ class CertificateServiceTests(SynchronousTestCase):
         self.write("b.pem", "b.example", days=-1)
         balancer = self.balancer()
         self.assertEqual(len(self.lines), 2)
-        self.assertIn("a.pem: the certificate for ['a.example'] expires in 10 days", self.lines[0])
-        self.assertIn("b.pem: the certificate for ['b.example'] expired", self.lines[1])
+        self.assertIn("a.pem: the certificate for a.example expires in 10 days", self.lines[0])
+        self.assertIn("b.pem: the certificate for b.example is expired", self.lines[1])
+        put(self.folder, "a.pem", b"broken")
+        self.successResultOf(balancer.certificates.reload())
+        table = statusTable(balancer)
+        self.assertIn("\ncertificates\n", table)
+        for line in balancer.certificates.warnings():
+            self.assertIn(f"\n  {line}\n", table)
+        found = [row for row in rows.statusRows(balancer, None) if row["row"] == "certificate"]
+        self.assertEqual([row["text"] for row in found], balancer.certificates.warnings())
+        self.assertEqual(len(found), 3)
+        self.lines.clear()
         balancer.certificates._warn()
-        self.assertEqual(len(self.lines), 2)
+        self.assertEqual(self.lines, [])
         now = time.time()
         balancer.certificates._now = lambda: now + 86400
         balancer.certificates._warn()
-        self.assertEqual(len(self.lines), 4)
+        self.assertEqual(len(self.lines), 2)
 
     def test_none(self) -> None:
         """

@@ -284,12 +284,19 @@ def _upgradedRows(done: Upgraded) -> Iterable[Row]:
     return [{"row": "upgraded", "text": text, **asdict(done)}]
 
 
+def _certificatesOf(target: Target) -> Any:
+    certificates = target.balancer.certificates
+    if certificates is None:
+        raise TxlbError("this application is cloned, and has its certificates itself, if any")
+    return certificates
+
+
 def _certificates(target: Target) -> Iterable[Row]:
-    return rows.certificateRows(target.balancer.certificates)
+    return rows.certificateRows(_certificatesOf(target))
 
 
 def _reloadCertificates(target: Target) -> Deferred[Iterable[Row]]:
-    reloaded: Deferred[tuple[list[str], list[str]]] = target.balancer.certificates.reload()
+    reloaded: Deferred[tuple[list[str], list[str]]] = _certificatesOf(target).reload()
     return reloaded.addCallback(lambda found: rows.reloadedRows(*found))
 
 

@@ -42,9 +42,11 @@ class ClonedBalancer:
     are not checked: each reports itself.
 
     @ivar configuration: L{None}.
+    @ivar certificates: L{None}: an application has its own, if any.
     """
 
     configuration = None
+    certificates = None
 
     def __init__(self, clones: IClones) -> None:
         self._clones = clones

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._filerow import fileRow
-from txlb.admin._status import durationText
+from txlb.admin._status import certificateWarnings, durationText
 from txlb.model import PEOPLE, Change, ProxyHost
 from txlb.pool import Event, HostSnapshot
 
@@ -138,6 +138,9 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
             for host in pool.hostSnapshots():
                 row = rowOf("host", host, service=service.name, group=group.name)
                 yield {**row, "origin": _origin(host, group.name, saved)}
+    if not only:
+        for line in certificateWarnings(lbs):
+            yield {"row": "certificate", "text": line}
     yield fileRow(config, manager.services.values())
 
 

@@ -61,6 +61,17 @@ class Clones(Protocol):
         """
 
 
+class Certificates(Protocol):
+    """
+    The part of a L{txlb.application._certificates.CertificateService} that the status needs.
+    """
+
+    def warnings(self) -> Sequence[str]:
+        """
+        Return a line for each certificate that needs care.
+        """
+
+
 class Balancer(Protocol):
     """
     The part of a L{txlb.application.LoadBalancedService} that the status needs.
@@ -76,6 +87,12 @@ class Balancer(Protocol):
     def clones(self) -> Clones:
         """
         The clones of its groups.
+        """
+
+    @property
+    def certificates(self) -> Certificates | None:
+        """
+        The certificates of its listeners; L{None} for an application that is cloned.
         """
 
     def getProxyNames(self) -> list[str]:
@@ -112,9 +129,13 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
         if not only or each.serviceName == only
     }
     passed = {name: each.whyPassed for name, each in found.items() if each.whyPassed is not None}
-    processes = lbs.clones.processes(only)
+    more: dict[str, Any] = {
+        "processes": lbs.clones.processes(only),
+        "passed": passed,
+        "certificates": () if only else certificateWarnings(lbs),
+    }
     if config is None:
-        return statusText(listeners, services, processes=processes, passed=passed)
+        return statusText(listeners, services, **more)
     file: dict[str, Any] = dict(fileRow(config, manager.services.values()))
     inFile = file["inFile"] if file["edited"] else None
     return statusText(
@@ -123,9 +144,15 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
         file["path"],
         file["changes"],
         inFile,
-        processes=processes,
-        passed=passed,
+        **more,
     )
+
+
+def certificateWarnings(lbs: Balancer) -> Sequence[str]:
+    """
+    Return a line for each certificate of a balancer that needs care.
+    """
+    return () if lbs.certificates is None else lbs.certificates.warnings()
 
 
 def statusText(
@@ -137,6 +164,7 @@ def statusText(
     paint: Paint = lambda _state, part: part,
     processes: Sequence[Mapping[str, Any]] = (),
     passed: Mapping[str, str] = MappingProxyType({}),
+    certificates: Sequence[str] = (),
 ) -> str:
     """
     Make the same text of a status that was read elsewhere.
@@ -152,8 +180,12 @@ def statusText(
         L{txlb.interfaces.IClones.processes}.
     @param passed: of listeners that serve clones, by their names: why the manager accepts
         their connections and passes them; empty if the clones accept them.
+    @param certificates: a line for each certificate that needs care.
     """
     parts = [_listeners(listeners, passed)]
+    if certificates:
+        # What is at the end of a line says what is wrong.
+        parts.append(["certificates", *(f"  {line}" for line in certificates)])
     if processes:
         parts.append(_processes(processes, paint))
     parts.extend(_service(service, paint) for service in services)

@@ -5,7 +5,7 @@ The certificates of a balancer, while it runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
@@ -149,15 +149,17 @@ class CertificateService(Service):
             if len(self._said) > 10_000:
                 self._said.clear()
             self._said[key] = now
-            expires = row["expires"]
-            left = expires - now if isinstance(expires, float) else 0.0
-            days = f"expires in {int(left // 86400)} days" if 0 < left < SOON else row["state"]
-            _log.warn(
-                "{file}: the certificate for {names} {days}",
-                file=row["file"],
-                names=row["names"],
-                days=days,
-            )
+            _log.warn("{line}", line=warningOf(row, now))
+
+    def warnings(self) -> list[str]:
+        """
+        Return a line for each certificate in use that expires soon or is not valid, and for each
+        fault of the files.
+        """
+        now = self._now()
+        lines = [warningOf(row, now) for row in self.rows() if row["state"] != "good"]
+        # Several listeners may have the same files.
+        return list(dict.fromkeys([*lines, *self.faults()]))
 
     def rows(self) -> Iterator[dict[str, object]]:
         """
@@ -175,6 +177,20 @@ class CertificateService(Service):
         Return the faults that the last look at the files has found, a line each.
         """
         return [f"{each}" for store in self._store.listeners for each in store.problems]
+
+
+def warningOf(row: Mapping[str, object], now: float) -> str:
+    """
+    Say what is wrong with a certificate that is in use.
+
+    @param row: its row, see L{CertificateService.rows}.
+    @param now: seconds since 1970.
+    """
+    names, expires = row["names"], row["expires"]
+    left = expires - now if isinstance(expires, float) else 0.0
+    words = f"expires in {int(left // 86400)} days" if 0 < left < SOON else f"is {row['state']}"
+    shown = ", ".join(map(str, names)) if isinstance(names, list) else names
+    return f"{row['file']}: the certificate for {shown} {words}"
 
 
 def _wentWrong(reason: Failure) -> None:

@@ -95,6 +95,7 @@ def nested(rows: list[Row]) -> dict[str, Any]:
         "services": [
             {**_bare(row), "groups": groups.get(row["name"], [])} for row in ofKind(rows, "service")
         ],
+        "certificates": [row["text"] for row in ofKind(rows, "certificate")],
         "processes": [_without(row, "row") for row in ofKind(rows, "process")],
         "file": files[0]["path"] if files else None,
         "changes": files[0]["changes"] if files else [],
@@ -172,6 +173,7 @@ def _show(rows: list[Row], asJSON: bool) -> int:
             status["inFile"] if status["edited"] else None,
             processes=status["processes"],
             passed={name: each["why"] for name, each in status["served"].items()},
+            certificates=status["certificates"],
             **colours,
         )
     )
