@@ -167,6 +167,18 @@ class HistoryTests(SynchronousTestCase):
             self.history.points("web", "prod", "b")
         self.assertIn("it is kept for 3", str(caught.exception))
 
+    def test_veryBounded(self) -> None:
+        self.patch(_history, "MOST", 1)
+        self.start()
+        self.assertEqual(len(self.history), 1)
+        with self.assertRaises(TxlbError):
+            self.history.points("web")
+
+    def test_noRoom(self) -> None:
+        self.patch(_history, "MOST", 0)
+        self.start()
+        self.assertEqual(len(self.history), 0)
+
     def test_slices(self) -> None:
         """
         Few hosts are measured at a time.

@@ -11,13 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.metrics.texts import Labels, ReadFamily, readText, valuesOf
 from tests.admin.targets import FakeClones
+from tests.certificates import Authority, put
 from txlb.admin import Target
 from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._history import History
 from txlb.admin.metrics import FAMILIES, Exposition, Kind
 from txlb.application import LoadBalancedService
 from txlb.manager import proxyManagerFactory
-from txlb.model import ProxyGroup, ProxyHost, ProxyService
+from txlb.model import Listener, ListenTLS, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind
 
 A: Labels = (("service", "web"), ("group", "prod"), ("host", "a"))
@@ -51,7 +52,8 @@ class ExpositionCase(SynchronousTestCase):
         """
         Make a service without hosts.
         """
-        return ProxyService(name, [("127.0.0.1", 8080)], [ProxyGroup("x", "roundr", True, [])])
+        port = 8080 + int("0" + name.strip("abcdefghijklmnopqrstuvwxyz"))
+        return ProxyService(name, [("127.0.0.1", port)], [ProxyGroup("x", "roundr", True, [])])
 
     def read(self, openMetrics: bool = False) -> dict[str, ReadFamily]:
         text = b"".join(self.exposition.text(openMetrics)).decode()
@@ -244,6 +246,40 @@ class ExpositionTests(ExpositionCase):
             elif number % 10 == 0:
                 self.manager.apply([self.small("more" if number % 20 else "web")])
         readText(b"".join(parts).decode())
+
+    def test_certificates(self) -> None:
+        """
+        A certificate that several listeners use has one sample.
+        """
+        folder = self.mktemp()
+        put(folder, "a.pem", *Authority().certify(["a.example"]))
+        tls = ListenTLS(folder)
+        listeners = [Listener(f"127.0.0.1:{port}", tls=tls) for port in (8443, 8444)]
+        mine = ProxyService("web", listeners, [ProxyGroup("x", "roundr", True, [])])
+        other = ListenTLS(folder, alpn=("h2",))
+        more = ProxyService(
+            "more",
+            [Listener("127.0.0.1:8445", tls=other)],
+            [ProxyGroup("x", "roundr", True, [])],
+        )
+        self.manager.apply([mine, more])
+        self.lbs.tls.prepare(self.manager.services.values())
+        families = self.read()
+        found = valuesOf(families, "txlb_certificate_expiry_timestamp_seconds")
+        [(labels, expires)] = found.items()
+        self.assertEqual(dict(labels)["name"], "a.example")
+        self.assertGreater(expires, 1_600_000_000)
+        self.assertEqual(valuesOf(families, "txlb_certificate_faults"), {(): 0})
+
+    def test_manyServices(self) -> None:
+        """
+        Hundreds of services are collected, and written, in several steps.
+        """
+        self.manager.apply([self.small(f"s{number}") for number in range(120)])
+        families = self.read()
+        self.assertEqual(len(valuesOf(families, "txlb_service_accepting")), 120)
+        name = "txlb_group_connect_duration_seconds_count"
+        self.assertEqual(len(valuesOf(families, name)), 120)
 
     def test_labelsAreForgotten(self) -> None:
         self.read()

@@ -12,7 +12,7 @@ from txlb.admin import Target
 from txlb.admin._history import History
 from txlb.admin.metrics import haproxyText
 from txlb.admin.metrics._haproxyview import CHECK_STATES, SERVER_STATES, STATUS
-from txlb.model import HealthCheck
+from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Attempt, CheckResult, HealthState, PassiveState, RefusalKind
 
 A: Labels = (("proxy", "web:prod"), ("server", "a"))
@@ -110,6 +110,26 @@ class HAProxyTests(ExpositionCase):
         self.assertEqual(valuesOf(families, "haproxy_process_connections_total")[()], 13)
         counters.notAccepting = "no addresses"
         self.assertEqual(self.stateOf(self.read(), "haproxy_frontend_status", WEB), ["DOWN"])
+
+    def test_manyServers(self) -> None:
+        """
+        The servers of a large group are counted in several steps. One that has no address is in
+        maintenance, as HAProxy says.
+        """
+        hosts = [ProxyHost(f"h{n}", "127.0.0.1", n + 1, maxConnections=9) for n in range(450)]
+        hosts.append(ProxyHost("named", "host.example", 80))
+        group = ProxyGroup("prod", "roundr", True, hosts)
+        self.manager.apply([ProxyService("web", [("127.0.0.1", 8080)], [group])])
+        families = self.read()
+        states = valuesOf(families, "haproxy_backend_agg_server_status")
+        self.assertEqual(states[*PROD, ("state", "UP")], 450)
+        self.assertEqual(states[*PROD, ("state", "MAINT")], 1)
+        labels: Labels = (*PROD, ("server", "h7"))
+        limits = valuesOf(families, "haproxy_server_limit_sessions")
+        self.assertEqual(limits[labels], 9)
+        self.assertEqual(len(limits), 451)
+        named: Labels = (*PROD, ("server", "named"))
+        self.assertEqual(self.stateOf(families, "haproxy_server_status", named), ["MAINT"])
 
     def test_everyState(self) -> None:
         """

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 #: Services and hosts that are collected at a time, which takes about half a millisecond.
 AT_ONCE = 50
-HOSTS_AT_ONCE = 2000
 
 
 @dataclass(slots=True)
