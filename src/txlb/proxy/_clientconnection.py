@@ -142,7 +142,8 @@ class ClientConnection:
         """
         The bytes that were read behind the preface. They belong to the host.
         """
-        return b"" if self.found is None else self.found.leftover
+        # TLS has them, if it ends here.
+        return b"" if self.found is None or self.session is not None else self.found.leftover
 
     def say(self, data: bytes) -> None:
         """

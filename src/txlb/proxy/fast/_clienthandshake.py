@@ -65,7 +65,8 @@ class ClientHandshake:
         Begin.
         """
         handshake = self.handshake
-        handshake.keepsTickets = True
+        # In most cases the ClientHello is there by now.
+        handshake.keepsTickets = handshake.unread = True
         self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
         handshake.queue()
 
@@ -84,14 +85,11 @@ class ClientHandshake:
 
     def _shaken(self) -> None:
         # Until it has a host the socket is not read.
-        self._loop.handle(self.handshake.fd, self._note)
+        self._loop.handle(self.handshake.fd, self.handshake.note)
         client = self._client
         client.secured = self
         client.session = partial(self._hello.found, self.handshake.side.connection)
         self._done()
-
-    def _note(self, event: int) -> None:
-        self.handshake.last = self.handshake.last or bool(event & ~1)
 
     def _notShaken(self, reason: str, last: bytes) -> None:
         if last:

@@ -214,6 +214,7 @@ class Connection:
             shaken = secured.handshake
             host = TLSEnd(self, fd, False, sock, shaken.side, isUNIX, secured.over)
             host.unsent, host.last = shaken.unsent, host.last or shaken.last
+            host.unread = shaken.unread or host.last
             host.blocked = host.unsent is not None
         self._host = host
         before, clientSecured = self._client, self._clientSecured
@@ -224,6 +225,7 @@ class Connection:
             client = before
             shaken = clientSecured.handshake
             client.unsent, client.last = shaken.unsent, client.last or shaken.last
+            client.unread = shaken.unread or client.last
             if client.unsent is not None:
                 client.hearsOut = client.blocked = True
             self.loop.handle(client.fd, client.event)

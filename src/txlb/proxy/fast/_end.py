@@ -286,15 +286,26 @@ class End:
         except OSError:
             self.connection.broke(self)
             return False
-        if count:
-            self.connection.moved(self.peer, count)
+        self._wrote(count)
         if count < len(unsent):
             self.unsent = unsent[count:]
             return False
         self.unsent = None
+        self._flushed()
+        return True
+
+    def _wrote(self, count: int) -> None:
+        """
+        Count bytes that it could not take before.
+        """
+        self.connection.moved(self.peer, count)
+
+    def _flushed(self) -> None:
+        """
+        Go on, as it has taken all bytes.
+        """
         if self.peer.ended:
             self.tell()
-        return True
 
     def pump(self) -> None:  # noqa: C901, PLR0911, PLR0912 - calls would cost a tenth of it
         """

@@ -49,6 +49,8 @@ class Handshake:
 
     @ivar parts: the TLS side, once there is one.
     @ivar last: whether the peer has finished or failed.
+    @ivar unread: whether the socket may have bytes that were not read. Without them a step reads
+        nothing.
     @ivar inThread: does a step of OpenSSL's in a thread, and then calls a function with its
         result; L{None} if steps are short. The socket is not read meanwhile.
     @ivar keepsTickets: whether the tickets of TLS 1.3, which a server sends when the handshake is
@@ -71,6 +73,7 @@ class Handshake:
         "last",
         "parts",
         "queued",
+        "unread",
     )
 
     def __init__(
@@ -90,7 +93,7 @@ class Handshake:
         self._first = first
         self._unsent = b""
         self.parts: Parts | None = None
-        self.last = self.queued = self._over = False
+        self.last = self.queued = self.unread = self._over = False
         self.inThread: InThread | None = None
         # Whether a thread does a step; what that has given.
         self._underWay = False
@@ -115,9 +118,16 @@ class Handshake:
         """
         Take an event of the loop.
         """
+        self.note(event)
+        self.queue()
+
+    def note(self, event: int) -> None:
+        """
+        Remember what an event of the loop tells.
+        """
+        self.unread = True
         if event & GONE:
             self.last = True
-        self.queue()
 
     def queue(self) -> None:
         """
@@ -171,21 +181,22 @@ class Handshake:
         outcome, self._outcome = self._outcome, None
         if outcome is not None and self.parts is not None and self._goOn(self.parts, outcome):
             return True
-        data, ended = self._take()
-        if self.parts is None:
-            connection = self._begin(data)
+        count = self._take()
+        parts = self.parts
+        if parts is None:
+            connection = self._begin(bytes(tls.wireView[: max(count, 0)]))
             if connection is not None:
-                self.parts = Parts(connection)
-        elif data:
-            self.parts.connection.bio_write(data)
-        if self.parts is not None and self._shake(self.parts, bool(data)):
+                parts = self.parts = Parts(connection)
+        elif count > 0:
+            tls.writeBIO(parts.into, tls.wire, count)
+        if parts is not None and self._shake(parts, count > 0):
             return True
         if self._underWay:
             return False
-        if ended:
+        if not count:
             raise HandshakeRefused("the connection ended during the handshake")
-        if data:
-            # More may have come, which no event tells again.
+        if self.unread:
+            # No event tells of that again.
             self.queue()
         return False
 
@@ -219,32 +230,42 @@ class Handshake:
         @return: whether the handshake is done.
         """
         done, reason = outcome
-        if not done or not self.keepsTickets or tls.isOld(parts.connection):
+        if not (done and self.keepsTickets) or tls.isOld(parts):
             self._drain(parts)
         if reason is not None:
             raise HandshakeRefused(reason)
         return done
 
-    def _take(self) -> tuple[bytes, bool]:
+    def _take(self) -> int:
         """
-        Read what has come.
+        Read what has come into the buffer for the wire.
 
-        @return: the bytes, and whether the peer has sent all.
+        @return: how many bytes; -1 if there are none yet, 0 if the peer has sent all.
         """
-        data, self._first = self._first, b""
-        if data:
-            return data, False
+        first, self._first = self._first, b""
+        if first:
+            tls.wireView[: len(first)] = first
+            self.unread = True
+            return len(first)
+        if not self.unread:
+            return -1
         try:
             count = readv(self.fd, _INTO)
         except BlockingIOError:
-            return b"", False
-        return bytes(tls.wireView[:count]), not count
+            self.unread = False
+            return -1
+        # An event tells of what comes after a read that has found less than it could take.
+        self.unread = count == tls.READ or (self.last and count > 0)
+        return count
 
     def _drain(self, parts: Parts) -> None:
-        while (count := tls.readBIO(parts.outOf, tls.wire, tls.WIRE)) > 0:
-            self._write(bytes(tls.wireView[:count]))
+        count = tls.WIRE
+        while count == tls.WIRE:
+            count = tls.readBIO(parts.outOf, tls.wire, tls.WIRE)
+            if count > 0:
+                self._write(tls.wireView[:count])
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         if self._unsent:
             self._unsent += data
             return
@@ -253,7 +274,7 @@ class Handshake:
         except BlockingIOError:
             sent = 0
         if sent < len(data):
-            self._unsent = data[sent:]
+            self._unsent = bytes(data[sent:])
             self._loop.watchAll(self.fd)
 
     @property

@@ -65,6 +65,8 @@ class HostHandshake:
             except OSError:
                 # Reading tells it.
                 pass
+        # The event that told of the connection may have told of bytes as well.
+        handshake.unread = watched
         if watched:
             self._loop.handle(handshake.fd, handshake.event)
         else:

@@ -38,9 +38,11 @@ _INTO = (tls.wireView[: tls.READ],)
 class PlainEnd(End):
     """
     A socket without TLS whose peer has it. Owned by its connection.
+
+    @ivar unread: whether the socket may have bytes when it is read first.
     """
 
-    __slots__ = ("_more",)
+    __slots__ = ("_more", "unread")
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class PlainEnd(End):
         isUNIX: bool = False,
     ) -> None:
         super().__init__(connection, fd, isClient, sock)
-        self._more = True
+        self._more = self.unread = True
         if isUNIX:
             # A read ends behind a message with descriptors, though more has come.
             self.last = True
@@ -120,11 +122,11 @@ class PlainEnd(End):
     def pump(self) -> None:  # noqa: C901, PLR0911 - calls would cost a tenth of it
         connection, peer = self.connection, self.peer
         if peer.unsent is not None:
-            self.readable = True
+            self.readable = self.unread = True
             return
         if self.ended or connection.over:
             return
-        self._more = True
+        self._more, self.unread = self.unread, True
         for _ in range(ROUNDS):
             try:
                 count = self.receive()
@@ -170,24 +172,9 @@ class PlainEnd(End):
         if not self.connection.over:
             self.pump()
 
-    def flush(self) -> bool:
-        unsent = self.unsent
-        if unsent is None:
-            return True
-        try:
-            count = write(self.fd, unsent)
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.connection.broke(self)
-            return False
+    def _wrote(self, count: int) -> None:
+        # They were counted when they came, as on the wire they are more.
         self.connection.lastMoved = self.connection.loop.now
-        if count < len(unsent):
-            self.unsent = unsent[count:]
-            return False
-        self.unsent = None
-        self._flushed()
-        return True
 
     def _flushed(self) -> None:
         if self.peer.ended and not self.told:
@@ -207,6 +194,7 @@ class PlainEnd(End):
         @return: nothing if there are no more.
         @raise BlockingIOError: there are none yet.
         """
+        self._more = True
         while True:
             try:
                 count = self.receive()

@@ -51,6 +51,7 @@ _NEEDED = (
     "SSL_do_handshake",
     "SSL_shutdown",
     "SSL_get_error",
+    "SSL_version",
     "SSL_set_bio",
     "BIO_new",
     "BIO_s_mem",
@@ -126,12 +127,12 @@ class Parts:
         _lib.SSL_set_bio(self.ssl, self.into, self.outOf)
 
 
-def isOld(connection: SSL.Connection) -> bool:
+def isOld(parts: Parts) -> bool:
     """
     Tell whether a connection speaks TLS 1.2, in which the last bytes of a server are a part of
     the handshake.
     """
-    return connection.get_protocol_version() < SSL.TLS1_3_VERSION
+    return bool(_lib.SSL_version(parts.ssl) < SSL.TLS1_3_VERSION)
 
 
 def whyFailed() -> str:
