@@ -9,8 +9,9 @@ import csv
 import json
 import re
 import subprocess
+import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tests.admin.metrics.test_exposition import ExpositionCase
 from tests.admin.metrics.texts import ReadFamily, readText
@@ -143,6 +144,34 @@ def shapes(family: ReadFamily) -> set[tuple[tuple[str, str], ...]]:
     }
 
 
+#: Series, with the values of a balancer that is sick, and of one that is well: the first value
+#: and how much each one grows.
+SERIES = (
+    ('up{job="txlb"}', "0", "1"),
+    ("txlb_service_accepting", "0", "1"),
+    ("txlb_group_all_down", "1", "0"),
+    ("txlb_group_serving", "1", "1"),
+    ('txlb_host_up{host="h"}', "0", "1"),
+    ('txlb_host_up{host="m"}', "0", "0"),
+    ('txlb_host_state{host="m",state="maintenance"}', "1", "1"),
+    ('txlb_host_downs_total{host="h"}', "0+1", "3"),
+    ("txlb_group_backup_used", "1", "0"),
+    ("txlb_group_connect_failures_total", "0+1", "7"),
+    ("txlb_group_connections_total", "0+1", "0+1"),
+    ('txlb_group_connect_duration_seconds_bucket{le="0.1"}', "0+1", "0+9"),
+    ('txlb_group_connect_duration_seconds_bucket{le="1.0"}', "0+9", "0+9"),
+    ('txlb_group_connect_duration_seconds_bucket{le="+Inf"}', "0+9", "0+9"),
+    ('txlb_service_refused_connections_total{reason="full"}', "0+90", "7"),
+    ('txlb_service_refused_connections_total{reason="denied"}', "0+90", "0+90"),
+    ("txlb_group_waiting_clients", "3", "0"),
+    ("txlb_connections", "95", "50"),
+    ("txlb_connections_limit", "100", "100"),
+    ('txlb_certificate_expiry_timestamp_seconds{file="f"}', "90000", "9000000"),
+    ("txlb_certificate_faults", "1", "0"),
+    ('txlb_process_lag_seconds{process="clone0"}', "0.7", "0.001"),
+)
+
+
 class PromtoolTests(ExpositionCase, IntegrationTestCase):
     """
     C{promtool} finds no fault.
@@ -190,6 +219,54 @@ class PromtoolTests(ExpositionCase, IntegrationTestCase):
             check=False,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def firing(self, expected: Mapping[str, int], column: int) -> None:
+        """
+        Let promtool apply the rules to made series for an hour and a half.
+
+        @param expected: how often each alert fires at the end.
+        @param column: which values of L{SERIES} there are.
+        """
+        samples = [
+            {"labels": f'{{alertname="{name}"}}', "value": count}
+            for name, count in expected.items()
+        ]
+        series = [
+            {"series": self.labelled(each[0]), "values": f"{each[column]}x200"} for each in SERIES
+        ]
+        query = {
+            "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+            "eval_time": "90m",
+            "exp_samples": samples,
+        }
+        test = {"interval": "30s", "input_series": series, "promql_expr_test": [query]}
+        rules = str(ROOT / "examples" / "prometheus" / "alerts.yml")
+        made = {"rule_files": [rules], "evaluation_interval": "30s", "tests": [test]}
+        # JSON is YAML.
+        path = self.write("rules_test.yml", json.dumps(made))
+        done = subprocess.run(
+            ["promtool", "test", "rules", path], capture_output=True, text=True, check=False
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def labelled(self, series: str) -> str:
+        """
+        Add the labels of a place to those of a series.
+        """
+        name, _, labels = series.partition("{")
+        place = 'instance="i",service="w",group="g"'
+        return f"{name}{{{place},{labels or '}'}"
+
+    def test_everyAlert(self) -> None:
+        """
+        Each alert fires if its cause is there, and none if all is well. A host in maintenance
+        is not down.
+        """
+        rules = (ROOT / "examples" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+        names = re.findall(r"alert: (\w+)", rules)
+        self.assertGreater(len(names), 10)
+        self.firing(dict.fromkeys(names, 1), 1)
+        self.firing({}, 2)
 
     def test_names(self) -> None:
         """
@@ -255,6 +332,20 @@ class PrometheusTests(IntegrationTestCase):
         program.waitFor("Server is ready to receive web requests")
         return program
 
+    def checkDashboard(self, ask: Callable[[str], object]) -> None:
+        """
+        Each query of the dashboard is one that Prometheus understands.
+        """
+        folder = ROOT / "examples" / "prometheus"
+        dashboard = json.loads((folder / "dashboard.json").read_text(encoding="utf-8"))
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                query = target["expr"].replace("$__rate_interval", "1m")
+                query = re.sub(r"\$(instance|service|group)", ".*", query)
+                self.assertNotIn("$", query)
+                # It raises for a query with a fault.
+                ask("query?" + urllib.parse.urlencode({"query": query}))
+
     def test_alerts(self) -> None:
         """
         Both kinds of names are scraped as OpenMetrics, without a fault. A host that is down and
@@ -277,6 +368,7 @@ class PrometheusTests(IntegrationTestCase):
             }
 
         waitUntil(lambda: health() == {"txlb": "up", "haproxy": "up"})
+        self.checkDashboard(ask)
         firing: set[str] = set()
 
         def fires() -> bool:
