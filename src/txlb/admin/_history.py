@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from txlb._facts import Facts
 from txlb.pool import Event
 
 #: How many events are kept.
@@ -44,6 +45,41 @@ class History:
         waiting, self._waiting = self._waiting, {}
         for tell in waiting.values():
             tell()
+
+    def rows(self, after: int) -> list[dict[str, object]]:
+        """
+        Return the events after one of them as plain values, for L{restore} of another process.
+
+        @param after: its number.
+        """
+        return [
+            {"number": number, "at": when, **event.asDict()}
+            for number, when, event in self.since(after)
+        ]
+
+    def restore(self, rows: Iterable[object], *, anew: bool) -> None:
+        """
+        Have the events of another process, with their numbers.
+
+        @param rows: what L{rows} has returned there.
+        @param anew: whether to forget the events so far. Otherwise these come after them.
+        @raise StateError: one of them can't be right. Then nothing has changed.
+        """
+        last = 0 if anew else self.last
+        found: list[tuple[int, float, Event]] = []
+        for row in rows:
+            facts = Facts(row, "an event")
+            number, when = facts.whole("number", least=1), facts.number("at")
+            if number <= last:
+                raise facts.wrong("number", f"more than {last}")
+            last = number
+            event = Event.of(facts)
+            if event is not None:
+                found.append((number, when, event))
+        if anew:
+            self._events.clear()
+        self._events.extend(found)
+        self.last = last
 
     def since(self, after: int) -> list[tuple[int, float, Event]]:
         """

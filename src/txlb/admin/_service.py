@@ -19,6 +19,7 @@ from txlb.admin._functions import functions
 from txlb.admin._help import Help
 from txlb.admin._history import History
 from txlb.admin._hostkey import fingerprint, hostKey
+from txlb.admin._kepthistory import followEvents
 from txlb.admin._log import log
 from txlb.admin._state import stateDirectory
 from txlb.admin._status import Balancer, statusTable
@@ -192,7 +193,7 @@ class ManholeService(Service):
         )
         sockets, self._sockets = self._sockets, []
         running.accept(sockets)
-        self._unsubscribe = self._lbs.manager.subscribe(self._history)
+        self._unsubscribe = followEvents(self._lbs, "events-ssh", self._history)
         super().startService()
         self.logins.warn()
         log.info(

@@ -19,11 +19,13 @@ class Keepers:
 
     def __init__(self) -> None:
         self._keepers: dict[str, IKeptState] = {}
+        self._late: set[str] = set()
 
-    def keep(self, keeper: IKeptState) -> Callable[[], None]:
+    def keep(self, keeper: IKeptState, *, late: bool = False) -> Callable[[], None]:
         """
         Have one more part.
 
+        @param late: whether it is taken over after all that are not late.
         @return: drops it again.
         @raise DuplicateName: another one has its name.
         """
@@ -31,10 +33,16 @@ class Keepers:
         if name in self._keepers:
             raise DuplicateName(f"the balancer keeps a state {name!r} already")
         self._keepers[name] = keeper
+        if late:
+            self._late.add(name)
+        # Their order stays.
+        ordered = sorted(self._keepers.items(), key=lambda item: item[0] in self._late)
+        self._keepers = dict(ordered)
 
         def drop() -> None:
             if self._keepers.get(name) is keeper:
                 del self._keepers[name]
+                self._late.discard(name)
 
         return drop
 

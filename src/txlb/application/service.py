@@ -23,6 +23,7 @@ from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._history import HistoryService
 from txlb.application._keepers import Keepers
+from txlb.application._keptchecks import KeptChecks
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
 from txlb.application._slices import Slices
@@ -163,6 +164,9 @@ class LoadBalancedService(MultiService):
         self.history.setServiceParent(self)
         self.discovery = DiscoveryService(self)
         self.discovery.setServiceParent(self)
+        for keeper in pm.keepers:
+            self._keepers.keep(keeper, late=keeper.name == "pools")
+        self._keepers.keep(KeptChecks(lambda: self.engine.heartbeat), late=True)
         self.clones = ClonesService(self)
         self.clones.setServiceParent(self)
 
@@ -524,6 +528,16 @@ class LoadBalancedService(MultiService):
 
     # Upgrades
 
+    def hold(self) -> Callable[[], None]:
+        """
+        Refuse changes of the services from now on, as a successor takes over what they are now.
+
+        @return: ends that, if the upgrade has failed.
+        @raise ChangeUnderWay: a change is under way.
+        """
+        self.manager.refuseIfUnderWay()
+        return self.manager.hold("an upgrade is under way")
+
     def keep(self, keeper: IKeptState) -> Callable[[], None]:
         """
         Hand one more part of the state to the successor of an upgrade.
@@ -567,6 +581,14 @@ class LoadBalancedService(MultiService):
             changed nothing.
         """
         self._keepers.restore(states)
+
+    def restored(self) -> None:
+        """
+        Go on with what was restored, after the last L{restoreState} and when all connections that
+        move have claimed their hosts: clients that wait may get a host, and hosts that are gone
+        are told of.
+        """
+        self.manager.restored()
 
     # Life
 

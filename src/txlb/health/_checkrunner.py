@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import heapq
 from collections import deque
+from collections.abc import Iterator
 from random import Random as RandomSource
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 
 from txlb.deadlines import Deadline
 from txlb.health._checkedhost import CheckedHost
-from txlb.health._timing import LATE, CheckTiming, intervalOf, shortest
+from txlb.health._timing import BEAT, LATE, CheckTiming, intervalOf, shortest
 from txlb.health._tools import Tools
 from txlb.health._verdict import Verdict
 from txlb.manager import ProxyManager
@@ -138,6 +139,29 @@ class CheckRunner:
         now = self._deadlines.seconds()
         checked.timing = CheckTiming(self._random, interval, now + share * interval * (1 - LATE))
         self._enqueue(checked, checked.timing.first())
+
+    def beats(self) -> Iterator[tuple[Key, float]]:
+        """
+        Yield the hosts that are to be checked, each with the beat of its next check, or of the one
+        that is under way.
+        """
+        for key, checked in self._checked.items():
+            if checked.timing is not None and not checked.isIdle:
+                yield key, checked.timing.beat
+
+    def resume(self, checked: CheckedHost, beat: float) -> None:
+        """
+        Go on with the checks of a host as another process had planned them.
+
+        @param beat: what L{beats} says of it there. It counts as far as it is not later than the
+            interval allows.
+        """
+        interval = intervalOf(checked.check, checked.host.health.state)
+        if interval is None:
+            return
+        now = self._deadlines.seconds()
+        checked.timing = CheckTiming(self._random, interval, min(beat, now + interval * BEAT))
+        self._enqueue(checked, max(checked.timing.first(), now))
 
     def _enqueue(self, checked: CheckedHost, when: float) -> None:
         self._number += 1

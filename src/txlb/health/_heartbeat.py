@@ -5,7 +5,7 @@ The heartbeat: checks hosts again and again.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random as RandomSource
 from typing import Any
 
@@ -66,6 +66,8 @@ class Heartbeat(Service):
         self._random = source if source is not None else random.Random()
         self._runner = CheckRunner(manager, self._tools, maxChecks, self._random)
         self._unsubscribe: Callable[[], None] | None = None
+        # The beats that another process has planned.
+        self._planned: dict[Key, float] = {}
         # To follow a host takes its time, and a change may be about thousands.
         self._backlog: Backlog[Key] = Backlog(deadlines, self._followSoon)
         for service in manager.services.values():
@@ -101,6 +103,7 @@ class Heartbeat(Service):
         self._unsubscribe = self._manager.subscribe(self._happened)
         for key in self._keys():
             self._follow(key)
+        self._resume()
         fresh = self._runner.unplaced()
         self._random.shuffle(fresh)
         for number, checked in enumerate(fresh):
@@ -111,6 +114,32 @@ class Heartbeat(Service):
                 count=len(fresh),
                 most=self.maxChecks,
             )
+
+    def _resume(self) -> None:
+        """
+        Check the hosts at the times that another process has planned, so that not all of them are
+        checked at once.
+        """
+        planned, self._planned = self._planned, {}
+        for key, beat in planned.items():
+            checked = self._runner.get(key)
+            if checked is not None:
+                self._runner.resume(checked, beat)
+
+    def kept(self) -> dict[Key, float]:
+        """
+        Return when each host is to be checked next, for L{resumeAt} of another process.
+        """
+        return dict(self._runner.beats())
+
+    def resumeAt(self, planned: Mapping[Key, float]) -> None:
+        """
+        Check hosts next at these times, in seconds of the clock, from when the service starts or
+        at once. Other hosts are not concerned.
+        """
+        self._planned.update(planned)
+        if self.running:
+            self._resume()
 
     def stopService(self) -> None:
         """

@@ -66,6 +66,13 @@ class CheckTiming:
         self.interval = interval
         self._at = first
 
+    @property
+    def beat(self) -> float:
+        """
+        The beat of the next check, or of the one under way.
+        """
+        return self._at
+
     def first(self) -> float:
         """
         Return the time of the first check.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from txlb._facts import Facts
 from txlb.model import ProxyGroup, ProxyService
 from txlb.pool import EventKind
 
@@ -90,6 +91,36 @@ class Failover:
             del self.standIns[gone]
             self._backAt.pop(gone, None)
             self._mains.pop(gone, None)
+
+    def kept(self, name: str) -> dict[str, object]:
+        """
+        Return what a successor has to know of a service, as plain values.
+        """
+        row: dict[str, object] = {}
+        if name in self.standIns:
+            row.update(standIn=self.standIns[name], main=self._mains[name])
+        if name in self._backAt:
+            row["backAt"] = self._backAt[name]
+        return row
+
+    def restoring(self, service: ProxyService, facts: Facts, now: float) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned. A group that can't stand in any more does not.
+
+        @return: takes it over. The caller calls L{review}.
+        @raise StateError: a value can't be right.
+        """
+        name, standIn, main = service.name, facts.text("standIn"), facts.text("main")
+        backAt = facts.coming("backAt", now, now) if "backAt" in facts else None
+        able = any(group.name == standIn and group.backup for group in service.groups)
+
+        def take() -> None:
+            if able and main == service.enabledGroup.name and main != standIn:
+                self.standIns[name], self._mains[name] = standIn, main
+                if backAt is not None:
+                    self._backAt[name] = backAt
+
+        return take
 
     def nextDeadline(self) -> float | None:
         """

@@ -13,7 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from txlb.errors import AddressError, DuplicateName, ModelError, UnknownName
+from txlb.interfaces import IKeptState
 from txlb.manager._applying import Applying
+from txlb.manager._keptevents import KeptEvents
+from txlb.manager._keptpools import KeptPools
+from txlb.manager._keptservices import KeptServices
 from txlb.manager._observers import Observer, Observers, actingBy
 from txlb.manager._reconcile import OnChange, Reconciler
 from txlb.manager._running import Endings, Running
@@ -46,6 +50,7 @@ from txlb.pool import (
     EventKind,
     Host,
     HostPool,
+    Lease,
     Outcome,
     ServiceCounters,
     ServiceSnapshot,
@@ -93,6 +98,11 @@ class ProxyManager:
         self._reconciler = Reconciler(self._running, self._observers)
         self._reconciler.reconcile(wantedServices(services))
         self._observers.forget()
+        self._keepers: tuple[IKeptState, ...] = (
+            KeptEvents(self._observers),
+            KeptServices(self._running),
+            KeptPools(self._running, lambda: self.defaultCheck),
+        )
 
     # What there is
 
@@ -299,6 +309,55 @@ class ProxyManager:
         @raise ChangeUnderWay: a change in slices is under way.
         """
         self._reconciler.refuseIfUnderWay()
+
+    # Upgrades
+
+    def hold(self, reason: str) -> Callable[[], None]:
+        """
+        Refuse every change of services with L{txlb.errors.ChangeUnderWay} from now on, because
+        another process is about to take over.
+
+        @param reason: why, as the beginning of a sentence, such as C{an upgrade is under way}.
+        @return: ends that.
+        """
+        return self._reconciler.hold(reason)
+
+    @property
+    def keepers(self) -> tuple[IKeptState, ...]:
+        """
+        What hands the state of the pools, the services and the last events to another process, in
+        the order in which they take it over.
+        """
+        return self._keepers
+
+    def readopt(
+        self, serviceName: str, groupName: str, proxiedName: str, address: str, **facts: Any
+    ) -> Lease:
+        """
+        Claim a host for a connection that moves here from another process; see
+        L{HostPool.readopt}. If its group is not configured any more, its host is leaving.
+
+        @param facts: what L{HostPool.readopt} takes by name.
+        @raise StateError: something of it can't be right.
+        """
+        return self.claimedPool(serviceName, groupName).readopt(proxiedName, address, **facts)
+
+    def claimedPool(self, serviceName: str, groupName: str) -> HostPool:
+        """
+        Return the pool for a search that moves here from another process; see
+        L{HostPool.redial}. If its group is not configured any more, it is a pool without hosts.
+        """
+        pool = self._running.poolFor(serviceName, groupName)
+        self._running.keep(pool)
+        return pool
+
+    def restored(self) -> None:
+        """
+        Go on after another process: its state was taken over by the L{keepers}, and the
+        connections that moved have claimed their hosts. The events of what is different by now are
+        published.
+        """
+        self._running.restored()
 
     # Hosts
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import replace
 
@@ -68,6 +68,13 @@ class Observers:
         The last hundred events, the oldest first.
         """
         return tuple(self._history)
+
+    def restore(self, events: Iterable[Event]) -> None:
+        """
+        Have these as the last events.
+        """
+        self._history.clear()
+        self._history.extend(events)
 
     def forget(self) -> None:
         """

@@ -58,6 +58,7 @@ class Reconciler:
         self._running = running
         self._observers = observers
         self._underWay: Applying | None = None
+        self._held: list[str] = []
         self.onChange: OnChange | None = None
 
     def plan(self, wanted: Sequence[ProxyService]) -> Plan:
@@ -90,12 +91,29 @@ class Reconciler:
         made()
         return events
 
+    def hold(self, reason: str) -> Callable[[], None]:
+        """
+        Refuse every change from now on.
+
+        @param reason: begins the message of the error.
+        @return: ends that.
+        """
+        self._held.append(reason)
+
+        def release() -> None:
+            if reason in self._held:
+                self._held.remove(reason)
+
+        return release
+
     def refuseIfUnderWay(self) -> None:
         """
-        Refuse a change while one in slices is under way.
+        Refuse a change while one in slices is under way, or while changes are held.
 
-        @raise ChangeUnderWay: one is.
+        @raise ChangeUnderWay: one is, or they are.
         """
+        if self._held:
+            raise ChangeUnderWay(f"{self._held[-1]}, and nothing was changed; try again later")
         if self._underWay is not None:
             raise ChangeUnderWay(
                 "a reload or another large change is under way, and nothing else was changed; "

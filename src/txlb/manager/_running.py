@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
+from txlb._facts import Facts
 from txlb.errors import UnknownName
 from txlb.manager._failover import Failover
 from txlb.model import ProxyGroup, ProxyService
@@ -74,6 +75,8 @@ class Running:
         self._random = random
         # The pools of groups that were removed, until their last work has ended.
         self._parting: list[HostPool] = []
+        # Those of them that another process has had, by the names of service and group.
+        self._former: dict[tuple[str, str], HostPool] = {}
         self._counters: dict[str, ServiceCounters] = {}
         self._admissions: dict[str, Admission] = {}
         # The services in which a group may have to stand in.
@@ -142,6 +145,54 @@ class Running:
         if before is not service and before.admission != service.admission:
             admission.follow(service)
         return admission
+
+    def allPools(self) -> list[HostPool]:
+        """
+        List the pools, those of removed groups that have work included.
+        """
+        return [*self.pools.values(), *self._parting]
+
+    def _emptyPool(self, serviceName: str, groupName: str) -> HostPool:
+        pool = HostPool(
+            hosts=(),
+            service=serviceName,
+            group=groupName,
+            seconds=self.seconds,
+            random=self._random,
+            publish=self.publish,
+        )
+        pool.cut = self._cut
+        pool.wakeBy = self._wakeBy
+        return pool
+
+    def keep(self, pool: HostPool) -> None:
+        """
+        Keep a pool of L{poolFor} until its work has ended.
+        """
+        key = pool.service, pool.group
+        if self.pools.get(key) is not pool and key not in self._former:
+            self._parting.append(pool)
+            self._former[key] = pool
+
+    def poolFor(self, serviceName: str, groupName: str) -> HostPool:
+        """
+        Find the pool for what moves here from another process. If its group is not configured any
+        more, it is a pool of which nothing is configured.
+        """
+        key = serviceName, groupName
+        known = self.pools.get(key) or self._former.get(key)
+        return self._emptyPool(serviceName, groupName) if known is None else known
+
+    def restored(self) -> None:
+        """
+        Go on after another process.
+        """
+        self.revision += 1
+        for pool in self.allPools():
+            pool.restored()
+        self._former.clear()
+        self._part()
+        self.review()
 
     def _part(self) -> None:
         """
@@ -237,6 +288,20 @@ class Running:
 
     def _upCount(self, serviceName: str, groupName: str) -> int:
         return self.pools[serviceName, groupName].upCount
+
+    def keptFailover(self, serviceName: str) -> dict[str, object]:
+        """
+        Return which group stands in, as plain values.
+        """
+        return self._failover.kept(serviceName)
+
+    def restoringFailover(self, service: ProxyService, facts: Facts) -> Callable[[], None]:
+        """
+        Read what L{keptFailover} has returned.
+
+        @return: takes it over.
+        """
+        return self._failover.restoring(service, facts, self.seconds())
 
     def _switched(self, kind: EventKind, key: Sequence[str], message: str) -> None:
         self.revision += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from txlb._facts import Facts
 from txlb.model import ProxyService, readNetwork
 from txlb.pool._rates import ClientRates
 from txlb.pool._service import RefusalKind
@@ -97,6 +98,24 @@ class Admission:
             key = _key(client)
             self._counts[key] = self._counts.get(key, 0) + 1
 
+    def kept(self, now: float) -> dict[str, object]:
+        """
+        Return the rates of the clients as plain values. Clients that are connected are counted
+        again by L{takeOver}.
+
+        @param now: in seconds of a monotonic clock.
+        """
+        return {} if self._rates is None else self._rates.kept(now)
+
+    def restoring(self, facts: Facts, now: float) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned.
+
+        @return: takes it over.
+        @raise StateError: a value can't be right.
+        """
+        return _nothing if self._rates is None else self._rates.restoring(facts, now)
+
     def left(self, client: Client) -> None:
         """
         Count a client that was admitted and has gone.
@@ -115,6 +134,12 @@ class Admission:
         Return the number of connections of a client, if clients are counted.
         """
         return self._counts.get(_key(client), 0)
+
+
+def _nothing() -> None:
+    """
+    Do nothing: no rate is measured.
+    """
 
 
 def _key(client: bytes) -> bytes:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from txlb._facts import Facts
+from txlb.errors import StateError
+
 Details = Mapping[str, object]
 
 
@@ -61,6 +64,8 @@ class EventKind(Enum):
         return self in _WARNINGS
 
 
+_WORDS = frozenset(kind.value for kind in EventKind)
+
 _WARNINGS = frozenset(
     {
         EventKind.HOST_DOWN,
@@ -110,6 +115,26 @@ class Event:
             "details": dict(self.details),
             "by": self.by,
         }
+
+    @classmethod
+    def of(cls, facts: Facts) -> Event | None:
+        """
+        Make an event of what L{asDict} has returned in another process.
+
+        @return: L{None} for a kind that this release does not know.
+        @raise StateError: a value can't be right.
+        """
+        word = facts.text("kind")
+        if word not in _WORDS:
+            return None
+        details = facts.inside("details").values
+        if not all(type(name) is str for name in details):
+            raise facts.wrong("details", "a dictionary whose keys are texts")
+        key = tuple(facts.texts("key", 3))
+        if not key:
+            raise StateError("an event is about nothing")
+        message, by = facts.text("message"), facts.text("by")
+        return cls(EventKind(word), key, message, facts.number("when"), dict(details), by)
 
     def __str__(self) -> str:
         by = f", by {self.by}" if self.by else ""

@@ -113,6 +113,12 @@ class KeptPool:
             row["deadline"] = deadline
         return row
 
+    def leaving(self) -> list[dict[str, object]]:
+        """
+        Return the hosts that are leaving.
+        """
+        return [self._leavingRow(host) for host in self._members.leaving]
+
     def _leavingRow(self, host: Host) -> dict[str, object]:
         """
         Return a host as the configuration of the successor does not have it.
@@ -130,9 +136,9 @@ class KeptPool:
             "names": list(self._members.configured),
             "counters": self._counters.kept(),
         }
-        leaving = self._members.leaving
+        leaving = self.leaving()
         if leaving:
-            found["leaving"] = [self._leavingRow(host) for host in leaving]
+            found["leaving"] = leaving
         backups, down = self._backups.kept(), self._rotation.downOrder()
         policy = self._rotation.keptPolicy()
         if backups:

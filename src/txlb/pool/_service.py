@@ -4,7 +4,10 @@ The counts of a service as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+
+from txlb._facts import Facts
 
 
 class RefusalKind(Enum):
@@ -48,3 +51,27 @@ class ServiceCounters:
         self.accepted = 0
         self.notAccepting = ""
         self.refused = dict.fromkeys(RefusalKind, 0)
+
+    def kept(self) -> dict[str, object]:
+        """
+        Return what a successor has to know, as plain values. Connections that move are counted in
+        C{active} by it.
+        """
+        refused = {kind.value: count for kind, count in self.refused.items() if count}
+        return {"accepted": self.accepted, "refused": refused}
+
+    def restoring(self, facts: Facts) -> Callable[[], None]:
+        """
+        Read what L{kept} has returned.
+
+        @return: takes it over.
+        @raise StateError: a value can't be right.
+        """
+        accepted, words = facts.whole("accepted"), facts.inside("refused")
+        refused = {kind: words.whole(kind.value) for kind in RefusalKind}
+
+        def take() -> None:
+            self.accepted = accepted
+            self.refused.update(refused)
+
+        return take

@@ -1,0 +1,69 @@
+"""
+The last events of a door, for another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+from txlb._facts import Facts
+from txlb.errors import DuplicateName
+from txlb.interfaces import IKeptInParts
+
+if TYPE_CHECKING:
+    from txlb.admin._history import History
+
+
+@implementer(IKeptInParts)
+class KeptHistory:
+    """
+    Hands the events of a L{History} over, with their numbers and times, so that a client that
+    waits for the next one goes on where it was.
+
+    @param name: a word that no other part of the balancer's state has.
+    """
+
+    def __init__(self, name: str, history: History) -> None:
+        self.name = name
+        self._history = history
+        self._yielded = 0
+
+    def state(self) -> object:
+        return {"anew": True, "events": self._history.rows(0)}
+
+    def ahead(self) -> Iterator[object]:
+        self._yielded = self._history.last
+        yield self.state()
+
+    def rest(self) -> object:
+        return {"events": self._history.rows(self._yielded)} if self._yielded else self.state()
+
+    def restore(self, state: object) -> None:
+        facts = Facts(state, self.name)
+        self._history.restore(facts.items("events", 100_000), anew=facts.flag("anew"))
+
+
+def followEvents(balancer: Any, name: str, history: History) -> Callable[[], None]:
+    """
+    Let a door's history have the events of a balancer from now on, and let the balancer hand them
+    to its successor.
+
+    @param balancer: the manager of clones hands nothing over, as its clones go on.
+    @param name: what the door is called. Of several doors of one name the first one counts.
+    @return: ends both.
+    """
+    ends: list[Callable[[], None]] = [balancer.manager.subscribe(history)]
+    keep: Callable[[KeptHistory], Callable[[], None]] | None = getattr(balancer, "keep", None)
+    if keep is not None:
+        with contextlib.suppress(DuplicateName):
+            ends.append(keep(KeptHistory(name, history)))
+
+    def end() -> None:
+        for each in ends:
+            each()
+
+    return end
