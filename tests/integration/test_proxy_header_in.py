@@ -359,7 +359,9 @@ class OtherTests(HeaderCase):
                         header = reader.feed(data)
                     cipher = client.cipher()
                     assert cipher is not None
-                    facts = TLSFacts("TLSv1.3", cipher[0], "carol", "", "", True, True, 0)
+                    facts = TLSFacts(
+                        "TLSv1.3", cipher[0], "carol", "ecdsa-with-SHA256", "EC256", True, True, 0
+                    )
                     self.assertEqual(header.tls, facts)
                     self.assertEqual((header.authority, header.alpn), ("a.example", "http/1.1"))
                     self.assertEqual(header.source, client.getsockname())

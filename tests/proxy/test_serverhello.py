@@ -12,7 +12,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.certificates import Authority, put
+from tests.certificates import Authority, newKey, put
 from tests.tls.handshaking import clientOf, move, resumed, shake
 from txlb.model import ListenTLS
 from txlb.proxy._serverhello import ServerHello
@@ -129,7 +129,12 @@ class FoundTests(SynchronousTestCase):
         for version, name in ((SSL.TLS1_2_VERSION, "TLSv1.2"), (SSL.TLS1_3_VERSION, "TLSv1.3")):
             found, client = self.shaken(False, versions=(version, version))
             cipher = client.get_cipher_name() or ""
-            self.assertEqual(found.tls, TLSFacts(name, cipher, verifyResult=1, protocol="h2"))
+            self.assertEqual(
+                found.tls,
+                TLSFacts(
+                    name, cipher, None, "ecdsa-with-SHA256", "EC256", verifyResult=1, protocol="h2"
+                ),
+            )
             self.assertIn("AES", cipher)
             self.assertEqual(found.clientAddr, ("192.0.2.1", 1))
             self.assertEqual((found.serverName, found.alpn), ("a.example", ("spdy", "h2")))
@@ -151,6 +156,29 @@ class FoundTests(SynchronousTestCase):
         assert facts is not None
         self.assertEqual((facts.commonName, facts.verifyResult), ("Carol É", 0))
         self.assertEqual((facts.certificateNow, facts.certificateInSession), (False, True))
+
+    def test_ownCertificate(self) -> None:
+        """
+        Of several certificates the one that the client was shown counts. A session that is resumed
+        does not tell which that was.
+        """
+        pem, key = Authority().certify(["a.example"], newKey("rsa2048"))
+        put(self.folder, "b.pem", pem, key)
+        found = readCertificates([self.folder]).certificates
+        self.contexts = ServerContexts(ListenTLS(self.folder), found, time.time())
+        for ciphers, wanted in ((b"ECDHE+aRSA", "RSA2048"), (b"ECDHE+aECDSA", "EC256")):
+            client = SSL.Context(SSL.TLS_CLIENT_METHOD)
+            client.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+            client.set_max_proto_version(SSL.TLS1_2_VERSION)
+            client.set_cipher_list(ciphers)
+            known, shaken = self.shaken(False, context=client)
+            assert known.tls is not None
+            self.assertEqual(known.tls.keyAlgorithm, wanted)
+            self.assertEqual(known.tls.signatureAlgorithm, "ecdsa-with-SHA256")
+            known, again = self.shaken(False, context=client, session=shaken.get_session())
+            self.assertTrue(resumed(again))
+            assert known.tls is not None
+            self.assertEqual((known.tls.keyAlgorithm, known.tls.signatureAlgorithm), ("", ""))
 
     def test_unreadable(self) -> None:
         """

@@ -442,7 +442,8 @@ class TellingTests:
         group = ProxyGroup("g", sendProxy="v2-ssl")
         header = ProxyHeaderReader().feed(headerFor(connection, group))
         assert header is not None
-        facts = TLSFacts("TLSv1.3", secure.tls.get_cipher_name(), verifyResult=1)
+        cipher = secure.tls.get_cipher_name()
+        facts = TLSFacts("TLSv1.3", cipher, None, "ecdsa-with-SHA256", "EC256", verifyResult=1)
         self.assertEqual((header.authority, header.alpn), ("host.example", None))
         self.assertEqual(header.tls, facts)
         connection.close()

@@ -4,6 +4,7 @@ The choice of the context for a client, by its ClientHello, and the facts of its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cryptography.x509 import NameOID
@@ -11,7 +12,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
 from txlb.proxy._tlstransport import HandshakeRefused
-from txlb.tls import ServerContext, ServerContexts, wasResumed
+from txlb.tls import Certificate, ServerContext, ServerContexts, wasResumed
 from txlb.wire import (
     Alert,
     ClientHello,
@@ -100,25 +101,44 @@ class ServerHello:
             # TLS was given these bytes.
             leftover=b"",
             hello=hello,
-            tls=_factsOf(connection),
+            tls=_factsOf(connection, () if self.chosen is None else self.chosen.certificates),
         )
 
 
-def _factsOf(connection: SSL.Connection) -> TLSFacts:
+def _factsOf(connection: SSL.Connection, certificates: Sequence[Certificate]) -> TLSFacts:
     """
     Read the facts of a session. A client whose certificate is not good has no session.
+
+    @param certificates: those of the context.
     """
+    own = _shownTo(connection, certificates)
     certificate = connection.get_peer_certificate()
     shown = certificate is not None
     return TLSFacts(
         version=connection.get_protocol_version_name(),
         cipher=connection.get_cipher_name() or "",
         commonName=None if certificate is None else _commonNameOf(certificate),
+        signatureAlgorithm="" if own is None else own.signatureAlgorithm,
+        keyAlgorithm="" if own is None else own.keyAlgorithm,
         certificateNow=shown and not wasResumed(connection),
         certificateInSession=shown,
         verifyResult=0 if shown else 1,
         protocol=connection.get_alpn_proto_negotiated().decode("latin-1"),
     )
+
+
+def _shownTo(connection: SSL.Connection, certificates: Sequence[Certificate]) -> Certificate | None:
+    """
+    Find the certificate that a client was shown when its session began.
+
+    @return: L{None} if it is not known: the context has several, and the session was resumed.
+    """
+    if len(certificates) == 1:
+        return certificates[0]
+    if wasResumed(connection):
+        return None
+    own = connection.get_certificate(as_cryptography=True)
+    return next((each for each in certificates if each.leaf == own), None)
 
 
 def _commonNameOf(certificate: X509) -> str | None:

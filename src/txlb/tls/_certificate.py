@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+#: Signatures that have no digest of their own.
+_WITHOUT_DIGEST = {
+    x509.SignatureAlgorithmOID.ED25519: "ED25519",
+    x509.SignatureAlgorithmOID.ED448: "ED448",
+}
 
 #: RSA keys of more bits than this take more than a millisecond a signature.
 LARGE_RSA = 3072
@@ -70,6 +77,35 @@ class Certificate:
         The kind of its key, such as C{RSA 2048}.
         """
         return kindOf(self.key)
+
+    @cached_property
+    def keyAlgorithm(self) -> str:
+        """
+        The kind of its key as PROXY headers have it, in HAProxy's writing: C{RSA2048}, C{EC256},
+        or C{ED25519}.
+        """
+        key = self.key
+        if isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+            return f"{'RSA' if isinstance(key, rsa.RSAPrivateKey) else 'EC'}{key.key_size}"
+        return kindOf(key).upper()
+
+    @cached_property
+    def signatureAlgorithm(self) -> str:
+        """
+        The kind of its signature as PROXY headers have it, by the short names of OpenSSL:
+        C{RSA-SHA256}, C{ecdsa-with-SHA256}, or C{ED25519}; empty if it is not known.
+        """
+        try:
+            used = self.leaf.signature_algorithm_parameters
+            digest = self.leaf.signature_hash_algorithm
+        except UnsupportedAlgorithm:
+            return ""
+        if digest is None:
+            return _WITHOUT_DIGEST.get(self.leaf.signature_algorithm_oid, "")
+        name = digest.name.upper()
+        if isinstance(used, padding.PKCS1v15):
+            return f"RSA-{name}"
+        return f"ecdsa-with-{name}" if isinstance(used, ec.ECDSA) else "RSASSA-PSS"
 
     @property
     def isSlow(self) -> bool:
