@@ -17,6 +17,7 @@ from txlb.discovery._entries import (
     foundHost,
     parseDocument,
 )
+from txlb.discovery._etcd import ETCD
 from txlb.discovery._file import FILE, FileSource
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._groupdiscovery import DiscoveryState
@@ -52,5 +53,5 @@ __all__ = [
     "sourceKinds",
 ]
 
-for _kind in (FILE, DNS):
+for _kind in (FILE, DNS, ETCD):
     registerSource(_kind)

@@ -28,29 +28,44 @@ class Retry:
     @param deadlines: has the times.
     @param action: is called after each pause.
     @param random: the source of chance.
+    @param first: seconds of the first pause.
+    @param longest: seconds of a pause at most.
     """
 
     def __init__(
-        self, deadlines: Deadlines, action: Callable[[], object], random: Random | None = None
+        self,
+        deadlines: Deadlines,
+        action: Callable[[], object],
+        random: Random | None = None,
+        *,
+        first: float = FIRST,
+        longest: float = LONGEST,
     ) -> None:
         self._deadlines = deadlines
         self._action = action
         self._random = Random() if random is None else random
-        self._pause = FIRST
+        self._first, self._longest = first, longest
+        self._pause = first
         self._next: Deadline | None = None
+
+    def good(self) -> None:
+        """
+        Take note that what is asked works, so that the next pause is short.
+        """
+        self._pause = self._first
 
     def again(self, seconds: float) -> None:
         """
         Call it in so many seconds, as the last try was good.
         """
-        self._pause = FIRST
+        self._pause = self._first
         self._schedule(seconds)
 
     def later(self) -> None:
         """
         Call it after a pause, as the last try failed.
         """
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST)
+        pause, self._pause = self._pause, min(self._pause * 2, self._longest)
         self._schedule(pause)
 
     def _schedule(self, seconds: float) -> None:

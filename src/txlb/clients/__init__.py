@@ -1,0 +1,21 @@
+"""
+Connections to engines that exist: what several parts of txlb use of them.
+"""
+
+from txlb.clients._body import Body, Lines, TooLong
+from txlb.clients._etcd import EtcdClient, KeyValue
+from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
+from txlb.clients._etcdwatch import Changes, EtcdWatch
+
+__all__ = [
+    "Body",
+    "Changes",
+    "EtcdClient",
+    "EtcdDenied",
+    "EtcdError",
+    "EtcdUnreachable",
+    "EtcdWatch",
+    "KeyValue",
+    "Lines",
+    "TooLong",
+]

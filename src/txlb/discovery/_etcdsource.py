@@ -1,0 +1,222 @@
+"""
+Hosts from etcd.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txlb.clients import Changes, EtcdClient, EtcdError, EtcdWatch, KeyValue
+from txlb.deadlines import Deadline
+from txlb.discovery._entries import MAX_HOSTS, foundHost
+from txlb.discovery._foundhost import FoundHost
+from txlb.discovery._retry import Retry
+from txlb.discovery._sourcekind import SourceTools
+from txlb.errors import ModelError
+from txlb.interfaces import IFindings, IHostSource
+from txlb.model import shown
+
+#: Seconds from a change to its report. What changes meanwhile is reported together.
+SOON = 0.05
+
+#: Seconds from one look to the next at whether the watched member still has the cluster with it. A
+#: network that is cut leaves a watch open and silent.
+LOOK = 5.0
+
+#: Seconds of the first pause before another try, and of a pause at most. A cluster that is back is
+#: used within a second.
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 0.8
+
+#: Bytes of the value of a key at most.
+MAX_VALUE = 64 * 1024
+
+_log = Logger()
+
+
+@implementer(IHostSource)
+class EtcdSource:
+    """
+    The hosts of one group from the keys of etcd with a prefix. The rest of a key is the name of
+    its host; its value is an entry of a document of hosts, in JSON.
+
+    It lists the keys, and watches them from then on. If the watch ends it lists them again, so
+    that nothing is missed.
+
+    @param options: the values of all options.
+    @param tools: the objects that sources are made with.
+    @raise ModelError: the options don't go together.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: SourceTools) -> None:
+        self._prefix: str = options["prefix"].rstrip("/") + "/"
+        self.origin = f"etcd:{self._prefix.rstrip('/')}"[:255]
+        self._options = options
+        self._tools = tools
+        self._client: EtcdClient | None = None
+        self._findings: IFindings | None = None
+        self._retry = Retry(tools.deadlines, self._list, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        self._watch: EtcdWatch | None = None
+        self._asking: Deferred[None] | None = None
+        self._soon: Deadline | None = None
+        self._look: Deadline | None = None
+        # By their keys: the host, or the sentence about what is wrong with the entry.
+        self._entries: dict[str, FoundHost | str] = {}
+
+    def start(self, findings: IFindings) -> None:
+        """
+        List the keys, and watch them.
+        """
+        self._findings = findings
+        try:
+            self._client = clientOf(self._options, self._tools)
+        except ModelError as error:
+            findings.failed(str(error))
+            return
+        self._list()
+
+    def stop(self) -> None:
+        """
+        Watch no more.
+        """
+        self._findings = None
+        self._retry.stop()
+        self._endWatch()
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _endWatch(self) -> None:
+        for deadline in (self._soon, self._look):
+            if deadline is not None:
+                deadline.cancel()
+        self._soon = self._look = None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+
+    # Listing
+
+    def _list(self) -> None:
+        self._endWatch()
+        asking = self._asking = Deferred.fromCoroutine(self._begin())
+        asking.addErrback(self._failed)
+
+    async def _begin(self) -> None:
+        client = self._client
+        if client is None:
+            return
+        found, revision = await client.list(self._prefix)
+        self._entries = {each.key: self._entryOf(each) for each in found}
+        self._asking = None
+        self._watch = EtcdWatch(client, self._prefix, revision + 1, self._changed, self._lost)
+        self._watch.start(self._tools.reactor)
+        self._look = self._tools.deadlines.after(LOOK, self._lookAtMember)
+        self._report()
+
+    def _failed(self, reason: Failure) -> None:
+        self._asking = None
+        if reason.check(CancelledError):
+            return
+        if reason.check(EtcdError):
+            told = reason.getErrorMessage()
+        else:
+            _log.failure("{source} could not be listed", reason, source=self.origin)
+            told = "it could not be listed; see the log"
+        self._lost(told)
+
+    def _lost(self, why: str) -> None:
+        """
+        List the keys again soon, as the watch has ended or could not begin.
+        """
+        self._endWatch()
+        client = self._client
+        if client is not None and self._findings is not None:
+            client.nextMember()
+            self._retry.later()
+            self._findings.failed(why)
+
+    # Watching
+
+    def _changed(self, changes: Changes) -> None:
+        for each in changes.put:
+            self._entries[each.key] = self._entryOf(each)
+        for key in changes.removed:
+            self._entries.pop(key, None)
+        if self._soon is None:
+            self._soon = self._tools.deadlines.after(SOON, self._report)
+
+    def _lookAtMember(self) -> None:
+        self._look = None
+        if self._client is not None:
+            looking = Deferred.fromCoroutine(self._looked(self._client))
+            looking.addErrback(self._failed)
+
+    async def _looked(self, client: EtcdClient) -> None:
+        watch = self._watch
+        # A linearizable read of nothing: the member asks the leader.
+        await client.call("kv/range", {"key": "AA==", "count_only": True}, elsewhere=False)
+        if watch is not None and watch is self._watch:
+            self._retry.good()
+            self._look = self._tools.deadlines.after(LOOK, self._lookAtMember)
+
+    def _entryOf(self, found: KeyValue) -> FoundHost | str:
+        name = found.key.removeprefix(self._prefix)
+        try:
+            if len(found.value) > MAX_VALUE:
+                return f"key {shown(found.key)} has more than {MAX_VALUE} bytes"
+            entry = json.loads(found.value)
+            if not isinstance(entry, dict):
+                return f"key {shown(found.key)} has {shown(entry)}; it is an object"
+            # The key is what is unique, so the name in it counts.
+            return foundHost({**entry, "name": name})
+        except (ModelError, ValueError, RecursionError) as error:
+            return f"key {shown(found.key)}: {error}"
+
+    def _report(self) -> None:
+        self._soon = None
+        if self._findings is None:
+            return
+        hosts = [each for each in self._entries.values() if isinstance(each, FoundHost)]
+        wrong = [each for each in self._entries.values() if isinstance(each, str)]
+        self._findings.found(hosts[:MAX_HOSTS], wrong)
+
+
+def clientOf(options: Mapping[str, Any], tools: SourceTools) -> EtcdClient:
+    """
+    Make a client as options say: C{url}, C{user}, C{passwordFile}, C{ca}.
+
+    @raise ModelError: a file can't be read.
+    """
+    ca = _read(tools, options["ca"], "ca")
+    password = _read(tools, options["passwordFile"], "passwordFile")
+    return EtcdClient(
+        tools.reactor,
+        options["url"],
+        user=options["user"] or "",
+        password="" if password is None else password.decode().rstrip("\n"),
+        ca=ca,
+    )
+
+
+def _read(tools: SourceTools, path: str | None, what: str) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        with open(os.path.join(tools.folder, path), "rb") as file:
+            return file.read(MAX_VALUE)
+    except OSError as error:
+        raise ModelError(
+            f"{what} of the etcd source is {path!r}, which can't be read: {error.strerror}"
+        ) from None
