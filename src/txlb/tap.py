@@ -30,7 +30,7 @@ from txlb.cli._check import checkFile
 from txlb.cloning import balancedClone
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.demo import ClonesDemo, Demo
-from txlb.errors import ListenError, TxlbError
+from txlb.errors import CertificateError, ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import UNIXAddress
 from txlb.process import Owner, TwistdFiles
@@ -247,7 +247,7 @@ def _daemon(
         )
         try:
             _bind(console.bind, web.listen, owner)
-        except ListenError as error:
+        except (ListenError, CertificateError) as error:
             raise _at(config, config.webLine, error) from error
         file.follow(lambda new: console.setUsers(new.admin.users, new.admin.tokens))
         doors.append(console)

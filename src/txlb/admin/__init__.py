@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         loginsOf,
     )
     from txlb.admin.login._passwords import hashPassword, isOldHash, newPassword
-    from txlb.admin.web import WebService, webService
+    from txlb.admin.web import WebService, webResource, webService
     from txlb.config import AdminUser
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "newPassword",
     "stateDirectory",
     "statusTable",
+    "webResource",
     "webService",
 ]
 
@@ -82,7 +83,7 @@ _MODULES = {
     "txlb.admin._status": ("statusTable",),
     "txlb.admin._target": ("Target",),
     "txlb.admin.control": ("ControlService", "controlService"),
-    "txlb.admin.web": ("WebService", "webService"),
+    "txlb.admin.web": ("WebService", "webResource", "webService"),
     "txlb.config": ("AdminUser",),
 }
 

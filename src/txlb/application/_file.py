@@ -7,6 +7,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -18,7 +19,14 @@ from txlb.application._drift import Drift
 from txlb.application._edits import NO_EDITS, Edits, editsOf
 from txlb.application._line import Line
 from txlb.application._saving import saveTo
-from txlb.config import ConfigCheckSettings, Configuration, loadConfiguration, readFile
+from txlb.config import (
+    ConfigCheckSettings,
+    Configuration,
+    loadConfiguration,
+    parseConfiguration,
+    readFile,
+    writeFile,
+)
 from txlb.errors import ChangeStopped, ConfigurationConflict, TxlbError
 from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
 from txlb.process import Stamp, stampOf
@@ -199,7 +207,75 @@ class ConfigurationFile:
         new = await self._read(source)
         return (await self._ahead(new, discard)).plan
 
+    def planOf(self, data: bytes) -> Deferred[Plan]:
+        """
+        Compute the changes that L{replace} would make.
+
+        @param data: another content of the file.
+        @return: fires and fails as L{plan} does.
+        """
+        return self._line.run(lambda: self._planOf(data))
+
+    async def _planOf(self, data: bytes) -> Plan:
+        return (await self._ahead(await self._parsed(data), False)).plan
+
+    async def _parsed(self, data: bytes) -> Configuration:
+        return await self._inThread(parseConfiguration, data, self.path, size=len(data))
+
     # Loading
+
+    def replace(self, data: bytes, expected: bytes) -> Deferred[Plan]:
+        """
+        Replace the content of the file, and load it: completely or not at all. The old file is
+        kept beside it.
+
+        Live changes that are not in it stay, unless they conflict with it: then nothing is done.
+
+        @param data: the content.
+        @param expected: the content that the file must have now.
+        @return: fires and fails as L{reload} does. It fails with L{ConfigurationError} also if
+            the file has another content than expected, or can't be written.
+        """
+        return self._line.run(lambda: self._replaced(data, expected))
+
+    async def _replaced(self, data: bytes, expected: bytes) -> Plan:
+        try:
+            return await self._replace(data, expected)
+        except TxlbError as error:
+            self._failed("not replaced, and nothing was changed", error)
+            raise
+        except CancelledError:
+            raise ChangeStopped(
+                f"the balancer was stopped while {self.path} was replaced"
+            ) from None
+
+    async def _replace(self, data: bytes, expected: bytes) -> Plan:
+        slices, balancer = self._balancer.slices, self._balancer
+        with slices.working():
+            new = await self._parsed(data)
+            before = self._running()
+            ahead = await self._ahead(new, False)
+            await balancer.applyInSlices(ahead.services)
+            try:
+                await slices.inThread(
+                    partial(
+                        writeFile,
+                        self.path,
+                        data,
+                        expected=expected,
+                        backups=self.settings.backups,
+                    )
+                )
+            except TxlbError:
+                await balancer.applyInSlices(before)
+                raise
+            self.loaded = ahead.loaded
+            self.lastError = None
+            for follower in self._followers:
+                follower(self.loaded)
+                await slices.rest()
+            await slices.run(self._tell(ahead.plan))
+        return ahead.plan
 
     def reload(self, *, discard: bool = False) -> Deferred[Plan]:
         """

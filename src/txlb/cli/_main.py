@@ -27,6 +27,7 @@ from txlb.cli._listed import ListedCommand, isSetting, readSetting
 from txlb.cli._passwd import PASSWD
 from txlb.cli._schedulers import SCHEDULERS
 from txlb.cli._status import STATUS
+from txlb.cli._token import TOKEN
 from txlb.cli._top import TOP
 from txlb.cli._where import SOCKET_OPTIONS
 
@@ -46,6 +47,7 @@ COMMANDS = (
     CHECK,
     SCHEDULERS,
     PASSWD,
+    TOKEN,
     COMPLETION,
 )
 

@@ -40,6 +40,8 @@ class TLSStore:
         self.slowSteps = SlowSteps()
         self._listeners: dict[ListenTLS, ListenerStore] = {}
         self._hosts: dict[HostTLS, ClientContext] = {}
+        # Settings of listeners that belong to no service.
+        self._kept: set[ListenTLS] = set()
         self._stamps: dict[HostTLS, object] = {}
         self._warned = False
 
@@ -118,6 +120,24 @@ class TLSStore:
         context = ClientContext(settings)
         return self._hosts.setdefault(settings, context)
 
+    def keep(self, settings: ListenTLS) -> None:
+        """
+        Make the contexts of a listener that belongs to no service, such as that of the web
+        console, and follow its files.
+
+        @raise CertificateError: a file has a fault, and which.
+        """
+        self._warnOnce()
+        if settings not in self._listeners:
+            self._prepareListener(settings)
+        self._kept.add(settings)
+
+    def letGo(self, settings: ListenTLS) -> None:
+        """
+        Follow the files of such a listener no more, unless a service has them too.
+        """
+        self._kept.discard(settings)
+
     def retain(self, services: Iterable[ProxyService]) -> None:
         """
         Forget the contexts that these services don't need. Connections keep theirs.
@@ -125,7 +145,8 @@ class TLSStore:
         if not self._listeners and not self._hosts:
             return
         listeners, hosts = settingsOf(services)
-        for settings in [each for each in self._listeners if each not in listeners]:
+        needed = {*listeners, *self._kept}
+        for settings in [each for each in self._listeners if each not in needed]:
             del self._listeners[settings]
         for hostSettings in [each for each in self._hosts if each not in hosts]:
             del self._hosts[hostSettings]

@@ -18,11 +18,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.fakes import quickChecks, quickHash
 from tests.admin.targets import FakeBalancer
+from txlb.admin._newtoken import hashToken
 from txlb.admin.login import Logins
 from txlb.admin.web._console import Console
 from txlb.admin.web._resource import WebResource
 from txlb.admin.web._site import WebSite
-from txlb.admin.web._tokens import hashToken
 from txlb.config import AdminToken, AdminUser
 
 #: A user and a token for each access.

@@ -5,7 +5,7 @@ Attacks on the console by clients that have not logged in, and by pages of other
 from __future__ import annotations
 
 from tests.admin.web.asking import ConsoleCase
-from txlb.admin.web._tokens import hashToken, newToken
+from txlb.admin._newtoken import hashToken, newToken
 from txlb.config import AdminUser
 
 DRAIN = "/api/v1/services/web/groups/prod/hosts/h0/drain"

@@ -6,8 +6,8 @@ L{txlb.admin.web._request}, L{txlb.admin.web._site}.
 from __future__ import annotations
 
 from tests.admin.web.asking import TOKENS, Client, ConsoleCase, parsed
+from txlb.admin.web._bodies import MAX_BODY
 from txlb.admin.web._channel import RECEIVE
-from txlb.admin.web._request import MAX_BODY
 from txlb.admin.web._site import MOST, MOST_OF_SOURCE
 
 DRAIN = "/api/v1/services/web/groups/prod/hosts/h0/drain"

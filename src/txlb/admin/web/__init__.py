@@ -44,6 +44,7 @@ Files of C{static/} are served as they are. C{index.html} is the page of the pat
 itself, and C{login.html} that of C{login}.
 """
 
+from txlb.admin.web._embedded import webResource
 from txlb.admin.web._service import WebService, webService, webServiceOf
 
-__all__ = ["WebService", "webService", "webServiceOf"]
+__all__ = ["WebService", "webResource", "webService", "webServiceOf"]

@@ -40,6 +40,7 @@ class Console:
     @param hostNames: the names by which browsers may ask for it; empty for the default.
     @param refresh: seconds between two updates that are pushed to pages.
     @param openMetrics: whether C{/metrics} needs no login.
+    @param needsTLS: whether clients of other machines have to come by TLS.
     @ivar target: the target of commands.
     @ivar work: makes long answers.
     """
@@ -55,6 +56,7 @@ class Console:
         hostNames: Iterable[str] = (),
         refresh: float = 30.0,
         openMetrics: bool = False,
+        needsTLS: bool = False,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deadlines = Deadlines(reactor, seconds)
@@ -63,7 +65,7 @@ class Console:
         self.work = RationedWork(self.deadlines, ANSWERS)
         self.sessions = Sessions(seconds)
         self.authority = Authority(logins, self.sessions, tokens)
-        self.guard = Guard(hostNames)
+        self.guard = Guard(hostNames, needsTLS)
         self.versions = Versions()
         self.operations = Operations()
         self.static = StaticFiles()

@@ -38,9 +38,11 @@ class Guard:
 
     @param names: the names by which it may be asked for; empty for its addresses, C{localhost}
         and the names of the machine.
+    @param needsTLS: whether clients of other machines have to come by TLS.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), needsTLS: bool = False) -> None:
+        self._needsTLS = needsTLS
         given = frozenset(_bare(name) for name in names)
         self._names = given
         self._machine = frozenset() if given else LOCAL_NAMES | machineNames()
@@ -51,6 +53,12 @@ class Guard:
 
         @raise Refusal: it is one.
         """
+        if self._needsTLS and not request.isSecure() and not _isLocal(request.client):
+            raise Refusal(
+                403,
+                "without TLS the web console is for clients of this machine alone, as passwords "
+                "would be readable on the network",
+            )
         values = request.requestHeaders.getRawHeaders(b"host") or []
         text = values[0].decode("latin-1") if len(values) == 1 else ""
         match = _HOST.fullmatch(text)
@@ -95,6 +103,11 @@ class Guard:
                 "a change by a session needs Sec-Fetch-Site or Origin, which browsers send; "
                 "programs use a token",
             )
+
+
+def _isLocal(address: object) -> bool:
+    host = clientHost(address)
+    return host is None or ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _bare(name: str) -> str:

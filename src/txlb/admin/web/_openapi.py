@@ -61,6 +61,7 @@ _SCHEMAS: Mapping[str, object] = {
     ),
     "State": _object("status", status=_TEXT),
     "Description": _ANY,
+    "Document": _TEXT,
     "Host": _object("name", "address", "state", name=_TEXT, address=_TEXT, state=_TEXT),
     "Group": _object(
         "name", "scheduler", "hosts", name=_TEXT, scheduler=_TEXT, hosts=_listOf("Host")

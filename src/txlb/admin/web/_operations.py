@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from txlb.admin.web._commandoperations import commandOperations
+from txlb.admin.web._configuration import CONFIGURATION
 from txlb.admin.web._metricsoperations import MetricsOperations
 from txlb.admin.web._openapi import openapiDocument
 from txlb.admin.web._operation import Operation
@@ -27,6 +28,7 @@ class Operations:
         self.all: Sequence[Operation] = (
             *OWN,
             *TREE,
+            *CONFIGURATION,
             *commandOperations(),
             *MetricsOperations(),
             *more,

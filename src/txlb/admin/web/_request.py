@@ -11,13 +11,10 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from txlb.admin._log import log
+from txlb.admin.web._bodies import MAX_BODY
 from txlb.admin.web._headers import setHeaders
 from txlb.admin.web._media import PROBLEM
 from txlb.admin.web._problem import problemReply
-
-#: Bytes of a body: of a whole configuration, and of everything else.
-MAX_CONFIGURATION = 8 * 1024 * 1024
-MAX_BODY = 65_536
 
 
 class WebRequest(Request):

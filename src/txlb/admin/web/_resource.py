@@ -17,6 +17,7 @@ from twisted.web.server import NOT_DONE_YET
 from txlb.admin._access import Caller
 from txlb.admin._log import log
 from txlb.admin.web._answering import Answering
+from txlb.admin.web._bodies import mostOf
 from txlb.admin.web._call import Call
 from txlb.admin.web._console import Console
 from txlb.admin.web._headers import setHeaders
@@ -24,7 +25,6 @@ from txlb.admin.web._media import JSON
 from txlb.admin.web._operation import SAFE, Operation
 from txlb.admin.web._problem import Refusal, errorReply, problemReply
 from txlb.admin.web._reply import Reply
-from txlb.admin.web._request import MAX_BODY
 from txlb.admin.web._session import Session
 from txlb.admin.web._static import StaticFile
 from txlb.admin.web._tree import tagOf, versionOf
@@ -115,7 +115,8 @@ class WebResource(Resource):
         if caller is not None:
             caller.check(operation.access, operation.name)
         query = _queryOf(request, operation)
-        body = _bodyOf(request, operation)
+        most = mostOf(request, request.path, self.console.authority)
+        body = _bodyOf(request, operation, most)
         call = Call(self.console, request, caller, session, places, query, body)
         try:
             self._checkVersion(call, operation)
@@ -126,7 +127,8 @@ class WebResource(Resource):
             return errorReply(error, tuple(places.values()))
 
     def _checkVersion(self, call: Call, operation: Operation) -> None:
-        if not operation.writes or not operation.tagged:
+        # The configuration compares its own version.
+        if not operation.writes or operation.tagged in {"", "configuration"}:
             return
         headers = call.request.requestHeaders.getRawHeaders(b"if-match") or []
         if not headers:
@@ -141,7 +143,7 @@ class WebResource(Resource):
         self.console.versions.check(tags, *resource)
 
     def _tagged(self, reply: Reply, call: Call, operation: Operation) -> Reply:
-        if not operation.writes or not operation.tagged or reply.status != 200:
+        if operation.tagged in {"", "configuration"} or not operation.writes:
             return reply
         try:
             tag = tagOf(call, operation.tagged)
@@ -240,10 +242,12 @@ def _queryOf(request: Any, operation: Operation) -> Mapping[str, str]:
     return found
 
 
-def _bodyOf(request: Any, operation: Operation) -> object:
-    data: bytes = request.content.read(MAX_BODY + 1) if request.content is not None else b""
-    if operation.body is None:
+def _bodyOf(request: Any, operation: Operation, most: int) -> object:
+    if operation.body is None or request.content is None:
         return None
+    data: bytes = request.content.read(most + 1)
+    if len(data) > most:
+        raise Refusal(413, f"the body has at most {most} bytes")
     if not data:
         if operation.needsBody:
             raise Refusal(400, f"{operation.name} needs a body, of {operation.media}")

@@ -5,10 +5,12 @@ The console as a Twisted service.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from txlb._reactor import pickedReactor
 from txlb.admin._log import log
@@ -16,6 +18,7 @@ from txlb.admin.login import Logins, loginsOf
 from txlb.admin.web._console import Console
 from txlb.admin.web._resource import WebResource
 from txlb.admin.web._site import WebSite
+from txlb.admin.web._tls import ConsoleTLS
 from txlb.config import AdminSettings, AdminToken, AdminUser, WebSettings, isLocal
 from txlb.errors import ListenError
 from txlb.model import Address, ListenTLS, UNIXAddress, parseListenAddress
@@ -70,7 +73,7 @@ def webService(
         refresh=refresh,
         hostNames=tuple(hostNames),
         metrics=metrics,
-        tls=ListenTLS(tls) if isinstance(tls, str) else tls,
+        tls=_httpOnly(ListenTLS(tls) if isinstance(tls, str) else tls),
     )
     return WebService(lbs, settings, loginsOf(lbs, users, logins), tuple(tokens), config, reactor)
 
@@ -84,7 +87,15 @@ def webServiceOf(admin: AdminSettings, lbs: Any, config: Any) -> WebService:
     @param config: the L{txlb.application.ConfigurationFile}.
     """
     settings = admin.web or WebSettings()
+    settings = replace(settings, tls=_httpOnly(settings.tls))
     return WebService(lbs, settings, loginsOf(lbs, admin.users), admin.tokens, config, None)
+
+
+def _httpOnly(tls: ListenTLS | None) -> ListenTLS | None:
+    """
+    Let clients agree on the one protocol that the console speaks.
+    """
+    return None if tls is None else replace(tls, alpn=("http/1.1",))
 
 
 class WebService(Service):
@@ -130,13 +141,16 @@ class WebService(Service):
 
         @raise ListenError: the address can't be had, or other machines could reach it without
             TLS.
+        @raise CertificateError: a certificate can't be used.
         """
         if self._addresses:
             return
-        listen = self._settings.listen
+        listen, tls = self._settings.listen, self._settings.tls
+        if tls is not None:
+            self._lbs.tls.keep(tls)
         sockets = bindSockets(listen, BACKLOG)
         addresses = [socketAddress(sock) for sock in sockets]
-        if self._settings.tls is None and not all(map(isLocal, addresses)):
+        if tls is None and not all(map(isLocal, addresses)):
             for sock in sockets:
                 sock.close()
             raise ListenError(
@@ -199,11 +213,16 @@ class WebService(Service):
             openMetrics=self._opensMetrics,
         )
         self._site = site = WebSite(WebResource(console), reactor, console.deadlines)
+        factory: Any = site
+        if settings.tls is not None:
+            creator = ConsoleTLS(self._lbs.tls, settings.tls)
+            factory = TLSMemoryBIOFactory(creator, False, site, reactor)
+            self._lbs.certificates.follow()
         sockets, self._sockets = self._sockets, []
         for sock in sockets:
             with sock:
                 # The reactor takes a copy of the descriptor.
-                port = reactor.adoptStreamPort(sock.fileno(), sock.family, site)
+                port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
             self._ports.append(port)
         super().startService()
         self.logins.warn()
@@ -235,6 +254,8 @@ class WebService(Service):
             sock.close()
         ports, self._ports = self._ports, []
         site, self._site = self._site, None
+        if self._settings.tls is not None:
+            self._lbs.tls.letGo(self._settings.tls)
         if site is None:
             return succeed(None)
         stopped: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]

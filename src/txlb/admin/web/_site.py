@@ -10,8 +10,9 @@ from twisted.web.server import Site
 
 from txlb.admin._log import log
 from txlb.admin.login import peerName, sourceOf
+from txlb.admin.web._bodies import mostOf
 from txlb.admin.web._channel import IDLE, WebChannel
-from txlb.admin.web._request import MAX_BODY, WebRequest
+from txlb.admin.web._request import WebRequest
 from txlb.admin.web._resource import WebResource
 from txlb.deadlines import Deadlines, Throttle
 
@@ -101,8 +102,10 @@ class WebSite(Site):
     def mostOf(self, request: Any, target: bytes) -> int:
         """
         Return the number of bytes that the body of a request may have.
+
+        @param target: its path.
         """
-        return MAX_BODY
+        return mostOf(request, target, self.console.authority)
 
     def nameOf(self, channel: WebChannel) -> str:
         """

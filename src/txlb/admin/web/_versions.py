@@ -16,6 +16,10 @@ from txlb.model import ProxyService, changesBetween
 #: Versions that are remembered, to tell what has changed since.
 MOST = 1000
 
+#: Configurations that are remembered, and bytes of each.
+MOST_TEXTS = 8
+MOST_TEXT = 262_144
+
 #: Lines of differences in one answer.
 MOST_LINES = 20
 
@@ -37,6 +41,8 @@ class Versions:
         self._now: OrderedDict[Key, tuple[object, str]] = OrderedDict()
         # What each version was: the service of the resource, at that time.
         self._past: OrderedDict[str, ProxyService] = OrderedDict()
+        # The last configurations that were read, by their versions.
+        self._texts: OrderedDict[str, bytes] = OrderedDict()
 
     def tag(self, key: Key, value: object, service: ProxyService | None = None) -> str:
         """
@@ -56,6 +62,22 @@ class Versions:
         if service is not None:
             _put(self._past, tag, service)
         return tag
+
+    def remember(self, tag: str, text: bytes) -> None:
+        """
+        Keep a configuration that was read, to tell what has changed since: the last few, if they
+        are small.
+        """
+        if len(text) <= MOST_TEXT:
+            self._texts[tag] = text
+            if len(self._texts) > MOST_TEXTS:
+                self._texts.popitem(last=False)
+
+    def recall(self, tag: str) -> bytes | None:
+        """
+        Return the configuration of a version; L{None} if it is not kept.
+        """
+        return self._texts.get(tag)
 
     def check(
         self, wanted: Iterable[str], key: Key, value: object, service: ProxyService | None = None
