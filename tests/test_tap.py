@@ -20,7 +20,7 @@ from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fired import fired
-from txlb import __version__, tap
+from txlb import __version__, demo, tap
 from txlb.admin import hashPassword
 from txlb.application import Daemon, LogFileService
 from txlb.config import ManagerSettings, TimerSettings
@@ -504,17 +504,17 @@ class MakeServiceTests(SynchronousTestCase):
         """
         asked: list[str | None] = []
 
-        def demo(stateDirectory: str | None) -> Any:
+        def made(stateDirectory: str | None) -> Any:
             asked.append(stateDirectory)
             if len(asked) > 1:
                 raise ListenError("127.0.0.1:8179", "taken")
             return "the demo"
 
-        self.patch(tap, "Demo", demo)
+        self.patch(demo, "Demo", made)
         options = tap.Options()
         options.parseOptions(["--demo", "-s", "here"])
         self.assertEqual(tap.makeService(options), "the demo")
-        self.patch(tap, "ClonesDemo", lambda state: f"clones in {state}")
+        self.patch(demo, "ClonesDemo", lambda state: f"clones in {state}")
         cloned = tap.Options()
         cloned.parseOptions(["--demo", "--clones", "-s", "here"])
         self.assertEqual(tap.makeService(cloned), "clones in here")

@@ -29,7 +29,6 @@ from txlb.application import (
 from txlb.cli._check import checkFile
 from txlb.cloning import balancedClone
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
-from txlb.demo import ClonesDemo, Demo
 from txlb.errors import CertificateError, ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import UNIXAddress
@@ -131,18 +130,21 @@ def makeService(options: Options) -> IService:
     try:
         successor = Successor.fromEnvironment(os.environ)
         files.open()
-        if options["clones"]:
-            service: IService = ClonesDemo(options["state-directory"])
-        elif options["demo"]:
-            service = Demo(stateDirectory=options["state-directory"])
-        else:
-            service = _fromFile(options, files, successor)
+        service = _demo(options) if options["demo"] else _fromFile(options, files, successor)
     except TxlbError as error:
         files.refuse(str(error))
         if successor is not None:
             successor.decline(str(error))
         raise SystemExit(1) from None
     return files.serve(service)
+
+
+def _demo(options: Options) -> IService:
+    # Its hosts are web servers, which a balancer from a file does without.
+    from txlb.demo import ClonesDemo, Demo  # noqa: PLC0415  (see above)
+
+    folder = options["state-directory"]
+    return ClonesDemo(folder) if options["clones"] else Demo(stateDirectory=folder)
 
 
 def _clone(path: str) -> IService:

@@ -9,7 +9,15 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.documents import ARGON2ID, CRYPT, SMALL
-from txlb.config import AdminUser, Configuration, LoggingSettings, parseConfiguration
+from txlb.config import (
+    AdminUser,
+    Configuration,
+    LoggingSettings,
+    WebSettings,
+    parseConfiguration,
+)
+from txlb.errors import ConfigurationError
+from txlb.model import TCPAddress
 
 SSH = '<ssh enable="true"/>'
 
@@ -125,3 +133,64 @@ class IdleTests(SynchronousTestCase):
         )
         (note,) = found.notes
         self.assertIn("group 'g' has no host", note.message)
+
+
+class WebTests(SynchronousTestCase):
+    """
+    The web console.
+    """
+
+    def notes(self, web: str) -> list[str]:
+        found = load(
+            f'<admin>{web}<token name="t" access="full" hash="sha256:{"0" * 64}"/></admin>'
+        )
+        return [note.message for note in found.notes]
+
+    def test_settings(self) -> None:
+        found = load(
+            '<admin><web enable="yes" listen="127.0.0.1:1" refresh="2" metrics="login" '
+            'hostNames="lb.example [::1]"/>'
+            f'<token name="grafana" access="readonly" hash="sha256:{"0" * 64}"/></admin>'
+        )
+        self.assertEqual(
+            found.admin.web,
+            WebSettings(
+                TCPAddress("127.0.0.1", 1),
+                True,
+                refresh=2.0,
+                hostNames=("lb.example", "[::1]"),
+                metrics="login",
+            ),
+        )
+        [token] = found.admin.tokens
+        self.assertEqual((token.name, token.access), ("grafana", "readonly"))
+        self.assertNotIn("0000", repr(token))
+
+    def test_notes(self) -> None:
+        for web, text in (
+            ("<web/>", 'write enable="yes"'),
+            ('<web enable="no"/>', ""),
+            ('<web enable="yes"/>', ""),
+            ('<web enable="yes" listen="[::1]:1"/>', ""),
+            ('<web enable="yes" listen="localhost:1"/>', ""),
+            ('<web enable="yes" listen="unix:/tmp/x"/>', ""),
+            ('<web enable="yes" listen="systemd:web"/>', ""),
+            ('<web enable="yes" listen="192.0.2.1:1"/>', "does not start"),
+        ):
+            notes = self.notes(web)
+            self.assertEqual(len(notes), bool(text), (web, notes))
+            self.assertIn(text, "".join(notes))
+
+    def test_errors(self) -> None:
+        for inside, text in (
+            ('<web enable="yes" secure="yes"/>', "there is no certificate"),
+            ('<web secure="no"><tls certificates="nowhere"/></web>', "nowhere"),
+            ('<web metrics="none"/>', "metrics"),
+            ('<web hostNames="a b/c"/>', "hostNames"),
+            ('<web enable="yes" listen="127.0.0.1:8080"/>', "service 's' has in line"),
+            ('<token name="t" hash="txlb_secret" access="full"/>', "txlb token"),
+            ('<token name="t" hash="x"/>', "access"),
+        ):
+            error = self.assertRaises(ConfigurationError, load, f"<admin>{inside}</admin>")
+            self.assertIn(text, str(error))
+            self.assertNotIn("txlb_secret", str(error))

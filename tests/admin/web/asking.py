@@ -156,7 +156,7 @@ class ConsoleCase(SynchronousTestCase):
             openMetrics=self.openMetrics,
             seconds=self.clock.seconds,
         )
-        self.site = WebSite(WebResource(self.console), self.clock, self.console.deadlines)
+        self.site: Any = WebSite(WebResource(self.console), self.clock, self.console.deadlines)
         self.addCleanup(self.console.stop)
 
     def makeBalancer(self) -> Any:

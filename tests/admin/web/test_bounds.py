@@ -46,11 +46,18 @@ class BodyTests(ConsoleCase):
         self.assertEqual(self.balancer.manager.getHost("web", "prod", "h0").state, "ready")
 
     def test_headers(self) -> None:
-        for lines in (["X: " + "x" * 17_000], [f"X{number}: x" for number in range(65)]):
+        for lines, status in (
+            (["X: " + "x" * 70_000], 431),
+            ([f"X{number}: " + "x" * 5000 for number in range(20)], 431),
+            ([f"X{number}: x" for number in range(65)], 400),
+            (["no header"], 400),
+        ):
             client = Client(self)
             client.send(head(*lines, "Content-Length: 0"))
             self.assertTrue(client.transport.gone)
-            self.assertNotIn(b" 200 ", client.take())
+            answer = parsed(client.take())
+            self.assertEqual(answer.status, status)
+            self.assertTrue(answer.detail)
 
 
 class TimeTests(ConsoleCase):

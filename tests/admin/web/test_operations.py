@@ -32,7 +32,21 @@ class TableTests(ConsoleCase):
         drain = document["paths"]["/api/v1/services/{service}/groups/{group}/hosts/{host}/drain"]
         self.assertEqual(
             sorted(drain["post"]["responses"]),
-            ["200", "400", "401", "403", "404", "409", "412", "413", "415", "421", "422", "503"],
+            [
+                "200",
+                "400",
+                "401",
+                "403",
+                "404",
+                "409",
+                "412",
+                "413",
+                "415",
+                "421",
+                "422",
+                "431",
+                "503",
+            ],
         )
 
 

@@ -137,6 +137,15 @@ class ChangingTests(ConsoleCase):
         for query, status in (("services=web", 422), ("service=a&service=b", 422), ("%ff=1", 400)):
             self.assertEqual(self.ask("GET", f"/api/v1/status?{query}").status, status)
 
+    def test_lateErrors(self) -> None:
+        """
+        A command that finds only while it answers that it can't is an error too.
+        """
+        path = "/api/v1/services/web/explain?serverName=-"
+        answer = self.ask("GET", path)
+        self.assertEqual(answer.status, 422)
+        self.assertIn("a name such as", answer.detail)
+
     def test_failure(self) -> None:
         """
         An error that is no one's purpose is logged, and tells nothing.

@@ -6,14 +6,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.application.service import MultiService
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 
 from tests.admin.targets import FakeBalancer
-from tests.admin.web.asking import USERS
+from tests.admin.web.asking import TOKENS, USERS, Client, ConsoleCase, parsed
 from tests.fired import fired
-from txlb.admin import WebService, webService
-from txlb.errors import ListenError, ModelError
+from txlb.admin import WebService, webResource, webService
+from txlb.admin._newtoken import hashToken
+from txlb.config import AdminToken
+from txlb.errors import CertificateError, ListenError, ModelError
+from txlb.tls import TLSStore
 
 
 class PortReactor(MemoryReactorClock):
@@ -44,7 +51,7 @@ class FakePort:
 class ServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = PortReactor()
-        self.balancer = FakeBalancer()
+        self.balancer: Any = FakeBalancer()
 
     def service(self, listen: str = "127.0.0.1:0", **more: Any) -> WebService:
         made = webService(self.balancer, listen, USERS, reactor=self.reactor, **more)
@@ -78,6 +85,55 @@ class ServiceTests(SynchronousTestCase):
         service.setUsers(USERS[1:], ())
         self.assertEqual([user.name for user in service.logins.users], ["operator", "full"])
 
+    def test_wrongCertificate(self) -> None:
+        self.balancer.tls = TLSStore()
+        error = self.assertRaises(
+            CertificateError, self.service(tls=str(self.mktemp()), metrics="open").bind
+        )
+        self.assertIn("No such file", str(error))
+
     def test_otherUsers(self) -> None:
         self.service()
         self.assertRaises(ModelError, webService, self.balancer, users=USERS[:1])
+
+
+class EmbeddedTests(ConsoleCase):
+    """
+    The console inside of another site.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.services = MultiService()
+        self.services.manager = self.balancer.manager  # type: ignore[attr-defined]
+        self.services.getProxyNames = self.balancer.getProxyNames  # type: ignore[attr-defined]
+        inner = webResource(
+            self.services,
+            logins=self.logins,
+            tokens=[AdminToken("full", hashToken(TOKENS["full"]), "full")],
+            reactor=self.clock,
+        )
+        root = Resource()
+        root.putChild(b"balancer", inner)
+        self.site = Site(root, reactor=self.clock)
+        self.addCleanup(lambda: fired(maybeDeferred(self.services.stopService)))
+
+    def test_life(self) -> None:
+        self.assertEqual(self.ask("GET", "/balancer/health").status, 503)
+        self.services.startService()
+        self.assertEqual(self.ask("GET", "/balancer/api/v1/services/web").status, 200)
+        self.assertEqual(self.ask("GET", "/balancer/").status, 200)
+        path = "/balancer/api/v1/services/web/groups/prod/hosts/h0"
+        self.assertEqual(self.ask("PATCH", path, {"weight": 9}).status, 200)
+        self.assertEqual(self.ask("PATCH", path, b"x" * 70_000).status, 413)
+        fired(maybeDeferred(self.services.stopService))
+        self.assertEqual(self.ask("GET", "/balancer/health").status, 503)
+
+    def test_withoutTLS(self) -> None:
+        """
+        A client of another machine has to come by TLS.
+        """
+        self.services.startService()
+        client = Client(self, "192.0.2.1")
+        client.send(b"GET /balancer/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        self.assertEqual(parsed(client.take()).status, 403)

@@ -4,6 +4,7 @@ A long answer, as the client reads it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ from txlb.admin._log import log
 from txlb.admin._work import RationedWork
 from txlb.deadlines import Deadline, Deadlines
 
-#: Pieces that are made at a time: together they take about a millisecond.
+#: Pieces that are made at a time at most, and the seconds after which no other one is begun.
 AT_ONCE = 12
+ENOUGH = 0.0005
 
 #: Seconds for which a client may read nothing.
 STALLED = 60.0
@@ -74,8 +76,9 @@ class Answering:
         if self._blocked:
             return False
         made: list[bytes] = []
+        until = time.perf_counter() + ENOUGH
         try:
-            for _ in range(AT_ONCE):
+            while len(made) < AT_ONCE and (not made or time.perf_counter() < until):
                 piece = next(self._pieces, None)
                 if piece is None:
                     self._finish(made)

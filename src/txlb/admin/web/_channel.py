@@ -10,14 +10,22 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
+from txlb.admin.web._problem import problemReply
+from txlb.admin.web._reply import Reply
 from txlb.deadlines import Deadline
 
 #: Seconds in which a request has to be there as a whole, from its first byte; of a new
 #: connection from the moment in which it comes, the handshake of TLS included.
 RECEIVE = 20.0
 
+#: Bytes of the first line and of all headers of a request.
+MAX_HEADERS = 65_536
+
 #: Seconds for which a connection may be idle between two requests.
 IDLE = 60.0
+
+
+_MALFORMED = "the request is no HTTP/1.1"
 
 
 class WebChannel(HTTPChannel):
@@ -31,8 +39,8 @@ class WebChannel(HTTPChannel):
     site: Any
     transport: Any
     maxHeaders = 64
-    totalHeadersSize = 16_384
-    MAX_LENGTH = 16_384
+    totalHeadersSize = MAX_HEADERS
+    MAX_LENGTH = MAX_HEADERS
     abortTimeout = 5
     _deadline: Deadline | None = None
     _refused = False
@@ -93,11 +101,28 @@ class WebChannel(HTTPChannel):
         self._end()
         super().allContentReceived()
 
-    def refuse(self, status: int, media: str, body: bytes) -> None:
+    def lineLengthExceeded(self, line: bytes) -> None:
         """
-        Answer a request before its body is there, and close the connection.
+        Refuse a request whose first line or header is too long.
         """
+        self.refuse(problemReply(431, f"the headers have at most {MAX_HEADERS} bytes"))
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """
+        Refuse a request that is no HTTP. Twisted would answer without a body.
+        """
+        tooLong = self._receivedHeaderSize > self.totalHeadersSize
+        text = f"the headers have at most {MAX_HEADERS} bytes, in {self.maxHeaders} lines"
+        self.refuse(problemReply(431 if tooLong else 400, text if tooLong else _MALFORMED))
+
+    def refuse(self, reply: Reply) -> None:
+        """
+        Answer a request before it is there as a whole, and close the connection.
+        """
+        if self._refused:
+            return
         self._refused = True
+        status, media, body = reply.status, reply.media, b"".join(reply.pieces or ())
         head = (
             f"HTTP/1.1 {status} Refused\r\nContent-Type: {media}\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -88,9 +88,12 @@ _SCHEMAS: Mapping[str, object] = {
     ),
 }
 
+#: Characters of an argument in a query: it has to fit into the first line with others.
+MAX_QUERY_TEXT = 512
+
 #: Statuses of every operation, of those with a login, of those with arguments in the path, of
 #: those with a body, of changes.
-_ALWAYS = (400, 421)
+_ALWAYS = (400, 421, 431)
 _LOGIN = (401, 403)
 _PLACES = (404,)
 _QUERY = (422,)
@@ -159,6 +162,8 @@ def _parameters(operation: Operation) -> Iterable[dict[str, object]]:
         }
     for each in operation.query:
         schema = {name: value for name, value in schemaOf(each).items() if name != "description"}
+        if "maxLength" in schema:
+            schema["maxLength"] = MAX_QUERY_TEXT
         yield {
             "name": each.name,
             "in": "query",

@@ -38,6 +38,7 @@ TITLES = {
     422: "The values can't be used",
     428: "The request needs If-Match",
     429: "Too many tries",
+    431: "The headers are too large",
     500: "The server failed",
     503: "Not available now",
 }

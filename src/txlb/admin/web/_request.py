@@ -62,8 +62,7 @@ class WebRequest(Request):
         self.content = BytesIO()
         # No "100 Continue" after this.
         self.requestHeaders.removeHeader(b"expect")
-        reply = problemReply(413, f"the body has at most {self._most} bytes")
-        self.channel.refuse(413, PROBLEM, b"".join(reply.pieces or ()))
+        self.channel.refuse(problemReply(413, f"the body has at most {self._most} bytes"))
 
     def processingFailed(self, reason: Failure) -> Failure:
         """

@@ -61,7 +61,7 @@ class WebResource(Resource):
         gone.addErrback(lambda _: answering.cancel())
         answering.addErrback(self._failed, request)
         answering.addCallback(self._send, request)
-        answering.addErrback(_unsent)
+        answering.addErrback(self._unsent, request)
         return NOT_DONE_YET
 
     # From the request to the operation
@@ -179,7 +179,16 @@ class WebResource(Resource):
             return
         self._sendBody(request, iter(reply.pieces))
 
+    def _unsent(self, failure: Failure, request: Any) -> None:
+        if request.startedWriting:
+            log.failure("an answer of the console was not sent", failure)
+            request.loseConnection()
+        else:
+            request.responseHeaders.removeHeader(b"etag")
+            self._send(self._failed(failure, request), request)
+
     def _sendBody(self, request: Any, pieces: Iterator[bytes]) -> None:
+        # A command that looks may find only now that it can't be done.
         first = next(pieces, b"")
         second = next(pieces, None)
         if second is None:
@@ -195,10 +204,6 @@ class WebResource(Resource):
 
 def _runOf(operation: Operation) -> Callable[[Call], Any]:
     return operation.run
-
-
-def _unsent(failure: Failure) -> None:
-    log.failure("an answer of the console was not sent", failure)
 
 
 def _asReply(failure: Failure, places: Mapping[str, str]) -> Reply:

@@ -4,7 +4,9 @@ TLS of the console.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+from weakref import WeakSet
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -27,23 +29,33 @@ class ConsoleTLS:
     def __init__(self, store: TLSStore, settings: ListenTLS) -> None:
         self._store = store
         self._settings = settings
+        # A context can't be changed any more when it has made a connection.
+        self._known: WeakSet[SSL.Context] = WeakSet()
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """
         Make the connection of a client.
         """
-        contexts = self._store.serverContexts(self._settings)
-        default = contexts.choose(None)
+        default = self._store.serverContexts(self._settings).choose(None)
         assert default is not None  # noqa: S101 - there is one for clients without a name
         context = default.context
+        if context not in self._known:
+            self._known.add(context)
+            # A listener of a service with the very same settings has used it already. Then
+            # clients get the default.
+            with contextlib.suppress(ValueError):
+                context.set_tlsext_servername_callback(self._choose)
+        connection = SSL.Connection(context, None)
+        connection.set_app_data(tlsProtocol)
+        return connection
 
-        def choose(connection: SSL.Connection) -> None:
-            name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
-            found = contexts.choose(name or None)
-            if found is None:
-                tlsProtocol.abortConnection()
-            elif found is not default:
-                connection.set_context(found.context)
-
-        context.set_tlsext_servername_callback(choose)
-        return SSL.Connection(context, None)
+    def _choose(self, connection: SSL.Connection) -> None:
+        """
+        Take the context for the name that a client asks for.
+        """
+        name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
+        found = self._store.serverContexts(self._settings).choose(name or None)
+        if found is None:
+            connection.get_app_data().abortConnection()
+        elif found.context is not connection.get_context():
+            connection.set_context(found.context)
