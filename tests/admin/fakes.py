@@ -4,7 +4,7 @@ What the tests of the manhole have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -180,6 +180,12 @@ class FakeCertificates:
 
     def warnings(self) -> list[str]:
         return self.lines
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        return iter(())
+
+    def faults(self) -> list[str]:
+        return []
 
 
 @dataclass

@@ -18,6 +18,7 @@ from tests.admin.web.asking import TOKENS, USERS, Client, ConsoleCase, parsed
 from tests.fired import fired
 from txlb.admin import WebService, webResource, webService
 from txlb.admin._newtoken import hashToken
+from txlb.admin.web._embedded import EmbeddedConsole, EmbeddedResource
 from txlb.config import AdminToken
 from txlb.errors import CertificateError, ListenError, ModelError
 from txlb.tls import TLSStore
@@ -107,12 +108,11 @@ class EmbeddedTests(ConsoleCase):
         self.services = MultiService()
         self.services.manager = self.balancer.manager  # type: ignore[attr-defined]
         self.services.getProxyNames = self.balancer.getProxyNames  # type: ignore[attr-defined]
-        inner = webResource(
-            self.services,
-            logins=self.logins,
-            tokens=[AdminToken("full", hashToken(TOKENS["full"]), "full")],
-            reactor=self.clock,
-        )
+        tokens = [AdminToken("full", hashToken(TOKENS["full"]), "full")]
+        settings = {"tokens": tokens, "needsTLS": True, "seconds": self.clock.seconds}
+        embedded = EmbeddedConsole(self.services, None, self.logins, self.clock, settings)
+        embedded.setServiceParent(self.services)
+        inner = embedded.resource
         root = Resource()
         root.putChild(b"balancer", inner)
         self.site = Site(root, reactor=self.clock)
@@ -128,6 +128,14 @@ class EmbeddedTests(ConsoleCase):
         self.assertEqual(self.ask("PATCH", path, b"x" * 70_000).status, 413)
         fired(maybeDeferred(self.services.stopService))
         self.assertEqual(self.ask("GET", "/balancer/health").status, 503)
+
+    def test_made(self) -> None:
+        """
+        The resource belongs to the balancer, and uses the logins of its other doors.
+        """
+        made = webResource(self.services, logins=self.logins, reactor=self.clock)
+        self.assertIsInstance(made, EmbeddedResource)
+        self.assertEqual(len(list(self.services)), 2)
 
     def test_withoutTLS(self) -> None:
         """
