@@ -363,6 +363,55 @@ class ReloadTests(FileCase):
         self.assertEqual(self.manager.getGroup("web", "prod").scheduler, "leastc")
 
 
+class ReplaceTests(FileCase):
+    """
+    The whole file is replaced.
+    """
+
+    WANTED = FILE.replace('name="h2"', 'name="h3"').encode()
+
+    def replaced(self, data: bytes, expected: str = FILE) -> Plan:
+        return fired(self.file.replace(data, expected.encode()))
+
+    def test_replaced(self) -> None:
+        followed: list[Configuration] = []
+        self.file.follow(followed.append)
+        plan = fired(self.file.planOf(self.WANTED))
+        self.assertEqual(self.names(), ["h1", "h2"])
+        self.assertEqual(self.replaced(self.WANTED).lines, plan.lines)
+        self.assertEqual(self.names(), ["h1", "h3"])
+        self.assertEqual(self.read().encode(), self.WANTED)
+        self.assertEqual(followed, [self.file.loaded])
+        self.assertFalse(self.file.unsaved())
+        # The old file is beside it.
+        self.assertEqual(self.files(), 2)
+
+    def test_liveChangesStay(self) -> None:
+        self.manager.setWeight("web", "prod", "h1", 9)
+        self.replaced(self.WANTED)
+        self.assertEqual(self.weight("h1"), 9)
+        self.manager.setWeight("web", "prod", "h3", 4)
+        with self.assertRaises(ConfigurationConflict):
+            self.replaced(FILE.encode(), self.WANTED.decode())
+        self.assertEqual(self.names(), ["h1", "h3"])
+
+    def test_refused(self) -> None:
+        for data in (b"<config/>", b"x"):
+            with self.assertRaises(ConfigurationError):
+                self.replaced(data)
+        self.assertIsInstance(self.file.lastError, ConfigurationError)
+        self.assertEqual((self.read(), self.names()), (FILE, ["h1", "h2"]))
+
+    def test_edited(self) -> None:
+        """
+        If another program has changed the file, the services are as they were.
+        """
+        self.write(FILE + " ")
+        with self.assertRaises(ConfigurationError):
+            self.replaced(self.WANTED)
+        self.assertEqual((self.read(), self.names()), (FILE + " ", ["h1", "h2"]))
+
+
 class LookTests(FileCase):
     """
     What was edited in the file, for the status.

@@ -187,7 +187,7 @@ class WebTests(SynchronousTestCase):
             ('<web secure="no"><tls certificates="nowhere"/></web>', "nowhere"),
             ('<web metrics="none"/>', "metrics"),
             ('<web hostNames="a b/c"/>', "hostNames"),
-            ('<web enable="yes" listen="127.0.0.1:8080"/>', "service 's' has in line"),
+            ('<web enable="yes" listen="127.0.0.1:8080"/>', "service 'web' has in line"),
             ('<token name="t" hash="txlb_secret" access="full"/>', "txlb token"),
             ('<token name="t" hash="x"/>', "access"),
         ):
