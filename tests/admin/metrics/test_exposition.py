@@ -119,8 +119,13 @@ class ExpositionTests(ExpositionCase):
         self.pool.watch("a", 1, 1)
         self.pool.reportCheck("a", CheckResult(False, "status 500", 0.25))
         self.pool.reportLoad("b", 0.75)
+        self.clock.advance(5)
         families = self.read()
         for name, a, b in (
+            ("txlb_host_state_seconds", 5, 5),
+            ("txlb_host_down_seconds_total", 5, 5),
+            ("txlb_host_last_check_age_seconds", 5, None),
+            ("txlb_host_load_age_seconds", None, 5),
             ("txlb_host_active_connections", 1, 0),
             ("txlb_host_connections_total", 1, 0),
             ("txlb_host_connect_failures_total", 0, 1),

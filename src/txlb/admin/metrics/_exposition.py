@@ -5,7 +5,7 @@ The text of metrics.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin.metrics import _families as families
@@ -67,7 +67,7 @@ class Exposition:
         labels = self._labelsOf(scene)
         yield b""
         for family in families.HOSTS:
-            yield from _hostSamples(family, labels, scene.hosts, openMetrics)
+            yield from _hostSamples(family, labels, scene, openMetrics)
         processes = _labelled(scene.processes, _process)
         for family in families.PROCESSES:
             things = processes
@@ -155,19 +155,20 @@ def _histogram(family: Family, labels: str, value: Histogram) -> Iterable[str]:
 
 
 def _hostSamples(
-    family: Family, labels: Sequence[str], hosts: Sequence[Any], openMetrics: bool
+    family: Family, labels: Sequence[str], scene: Scene, openMetrics: bool
 ) -> Iterator[bytes]:
     """
     Write a family of hosts. There may be thousands of them, so this does as little as possible
     for each.
     """
-    name, value = family.name, family.value
+    name, value, hosts = family.name, family.value, scene.hosts
     if not hosts:
         return
     yield family.heading(openMetrics).encode()
     for begin in range(0, len(hosts), AT_ONCE):
         texts = labels[begin : begin + AT_ONCE]
-        values = map(value, hosts[begin : begin + AT_ONCE])
+        some = hosts[begin : begin + AT_ONCE]
+        values = map(value, some, repeat(scene.now)) if family.timed else map(value, some)
         pairs = zip(texts, values, strict=True)
         if name == "txlb_host_state":
             lines = [f'{name}{text[:-1]},state="{each}"}} 1\n' for text, each in pairs]

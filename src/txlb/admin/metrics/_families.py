@@ -37,6 +37,14 @@ def _short(seconds: float | None) -> str | None:
     return None if seconds is None else f"{seconds:.6g}"
 
 
+def _checkAge(host: Any, now: float) -> int | None:
+    return None if host.health.last is None else int(now - host.health.lastAt)
+
+
+def _loadAge(host: Any, now: float) -> int | None:
+    return None if host.load is None else int(now - host.load.at)
+
+
 def _total(name: str) -> Callable[[Any], object]:
     return lambda group: group.total(name)
 
@@ -308,6 +316,14 @@ HOSTS: Sequence[Family] = (
         ("service", "group", "host", "state"),
         attrgetter("stateWord"),
     ),
+    Family(
+        "txlb_host_state_seconds",
+        Kind.GAUGE,
+        "Seconds since the host has come into its state; if it is down, since it went down",
+        _HOST,
+        lambda host, now: int(now - host.since),
+        timed=True,
+    ),
     gauge(
         "txlb_host_active_connections",
         "Connections that are open or being opened",
@@ -382,6 +398,23 @@ HOSTS: Sequence[Family] = (
         _HOST,
         attrgetter("counters.downs"),
     ),
+    Family(
+        "txlb_host_down_seconds_total",
+        Kind.COUNTER,
+        "Seconds in which the host was marked down",
+        _HOST,
+        lambda host, now: round(host.downTime(now), 3),
+        timed=True,
+    ),
+    Family(
+        "txlb_host_load_age_seconds",
+        Kind.GAUGE,
+        "Seconds since the host has reported its load",
+        _HOST,
+        _loadAge,
+        always=False,
+        timed=True,
+    ),
     gauge(
         "txlb_host_load",
         "The load that the host has reported, from 0 for idle to 1",
@@ -416,6 +449,15 @@ HOSTS: Sequence[Family] = (
         _HOST,
         _checked(lambda host: _short(host.health.last.duration)),
         always=False,
+    ),
+    Family(
+        "txlb_host_last_check_age_seconds",
+        Kind.GAUGE,
+        "Seconds since the last check has ended, only for hosts that are checked",
+        _HOST,
+        _checkAge,
+        always=False,
+        timed=True,
     ),
 )
 

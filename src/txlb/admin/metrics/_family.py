@@ -32,6 +32,7 @@ class Family:
         no sample; of a histogram the L{txlb.pool.Histogram}; of a family with one label more than
         the thing has, a mapping from values of that label to numbers.
     @ivar always: whether each thing has a value, so that none is looked for.
+    @ivar timed: whether C{value} gets the time by the pools' clock as well.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Family:
     labels: Sequence[str]
     value: Callable[..., object]
     always: bool = True
+    timed: bool = False
 
     def heading(self, openMetrics: bool) -> str:
         """
