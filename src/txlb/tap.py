@@ -230,6 +230,8 @@ def _daemon(
             stateDirectory=stateDirectory,
             config=file,
         )
+        _give(manhole, ssh.listen, successor)
+        listening.append(manhole)
         try:
             _bind(manhole.bind, ssh.listen, owner)
         except ListenError as error:
@@ -247,6 +249,8 @@ def _daemon(
         console = importlib.import_module("txlb.admin.web").webServiceOf(
             config.admin, balancer, file
         )
+        _give(console, web.listen, successor)
+        listening.append(console)
         try:
             _bind(console.bind, web.listen, owner)
         except (ListenError, CertificateError) as error:
@@ -256,6 +260,14 @@ def _daemon(
     supervisor = Supervisor.fromEnvironment(os.environ)
     upgrading = Upgrading(balancer, listening, files.pidFile, supervisor, successor)
     return Daemon(balancer, logs, doors, supervisor=supervisor, upgrading=upgrading)
+
+
+def _give(service: Any, address: object, successor: Successor | None) -> None:
+    """
+    Give a service the sockets that listen at its address already.
+    """
+    if successor is not None:
+        service.sockets = successor.socketsAt(address)
 
 
 def _control(
@@ -270,8 +282,7 @@ def _control(
     Make the control socket, and listen.
     """
     control = controlService(balancer, path, config=file)
-    if successor is not None:
-        control.sockets = successor.socketsAt(UNIXAddress(path))
+    _give(control, UNIXAddress(path), successor)
     try:
         _bind(control.bind, UNIXAddress(path), owner)
     except ListenError as error:

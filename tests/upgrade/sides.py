@@ -57,6 +57,8 @@ class Side:
         self.frontend.record = self.records.append
         self.happened: list[str] = []
         self.pidFile = ""
+        # Whether time stands still.
+        self.rests = False
         self.state: dict[str, Any] = {}
         self.pieces: list[object] = []
 
@@ -71,6 +73,10 @@ class Side:
     @property
     def environment(self) -> Mapping[str, str]:
         return {}
+
+    @property
+    def sessions(self) -> int:
+        return 0
 
     def listening(self) -> Sequence[tuple[str, Sequence[socket.socket]]]:
         return []
@@ -115,7 +121,8 @@ class Side:
         Let everything happen that is due.
         """
         self._loop.turn(0.0, 8)
-        self.reactor.advance(0.001)
+        if not self.rests:
+            self.reactor.advance(0.001)
 
     def close(self) -> None:
         """
@@ -193,7 +200,8 @@ class UpgradeCase(SynchronousTestCase):
             far, peer = listener.accept()
         setStreamOptions(far)
         client = ClientConnection(far.detach(), peer, Listener("127.0.0.1:80"))
-        side.reactor.advance(0.001)
+        if not side.rests:
+            side.reactor.advance(0.001)
         side.frontend.accepted(client)
         return near
 

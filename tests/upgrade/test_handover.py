@@ -5,10 +5,27 @@ and what they use.
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
+import time
+from typing import Any
+from unittest import mock
 
-from tests.upgrade.sides import UpgradeCase
+from tests.upgrade.sides import PATIENCE, Side, UpgradeCase
+from txlb.errors import TxlbError
+from txlb.upgrade import (
+    ENVIRONMENT,
+    Channel,
+    ChannelClosed,
+    Predecessor,
+    Successor,
+    _predecessor,
+    _successor,
+)
 from txlb.upgrade._stages import PredecessorStage, SuccessorStage
+from txlb.upgrade._transfer import Transfer
+from txlb.wire import Declined, Moves, Offer, Started
 
 
 class ConnectionTests(UpgradeCase):
@@ -221,3 +238,234 @@ class FaultTests(UpgradeCase):
         self.assertEqual((new.limit.active, new.pool.active), (0, 0))
         self.assertEqual(new.happened, ["serves", "alone"])
         self.assertRaises(ConnectionResetError, client.recv, 1)
+
+    def copied(self, old: Side, new: Side) -> None:
+        """
+        Begin an upgrade, up to where the predecessor would freeze.
+        """
+        self.begin(old, new)
+        deadline = time.monotonic() + PATIENCE
+        while not self.predecessor._call or self.predecessor._call.func != self.predecessor._freeze:
+            self.assertLess(time.monotonic(), deadline)
+            self.predecessor.doRead()
+            old._loop.turn(0.0, 8)
+            if self.predecessor._call is not None and (
+                self.predecessor._call.func == self.predecessor._freeze
+            ):
+                break
+            old.reactor.advance(0.001)
+            self.successor.doRead()
+
+    def test_hangs(self) -> None:
+        """
+        If the successor does not answer, the old process goes on after its limit.
+        """
+        self.patch(_predecessor, "FREEZE_LIMIT", 0.05)
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        self.copied(old, new)
+        # Time passes, as in a process.
+        old.deadlines.seconds = time.monotonic
+        old.reactor.advance(0)
+        self.assertIn("does not answer", self.failure[0])
+        self.assertTrue(self.process.killed)
+        self.assertIs(self.predecessor.stage, PredecessorStage.SERVING)
+        old.deadlines.seconds = old.reactor.seconds
+        self.passes(old, b"ping", client, host)
+        # It finds that it was called off, and touches nothing.
+        self.successor.doRead()
+        self.assertIs(self.successor.stage, SuccessorStage.ENDED)
+        self.assertNotIn("serves", new.happened)
+
+    def test_lateStart(self) -> None:
+        """
+        If the successor has started just before the limit, it counts.
+        """
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        self.copied(old, new)
+        channel = self.predecessor._channel
+        assert channel is not None
+
+        def late(_: float) -> object:
+            thread = threading.Thread(target=self.takeInThread)
+            thread.start()
+            thread.join(PATIENCE)
+            raise TimeoutError("the other process does not answer")
+
+        channel.receive = late  # type: ignore[method-assign, assignment]
+        old.reactor.advance(0)
+        self.assertEqual(self.failure, [])
+        self.assertEqual(self.result[0].moved, 1)
+        self.assertFalse(self.process.killed)
+        self.passes(new, b"ping", client, host)
+
+    def test_diesFrozen(self) -> None:
+        """
+        If the old process dies after it has given everything, the new one goes on.
+        """
+        old, new = self.side(), self.side()
+        pairs = [self.pair(old) for _ in range(3)]
+        self.copied(old, new)
+        self.giveRest(old)
+        self.die(old)
+        self.successor.doRead()
+        self.assertIs(self.successor.stage, SuccessorStage.SERVING)
+        self.assertEqual((new.limit.active, new.happened), (3, ["serves", "alone"]))
+        for client, host in pairs:
+            self.passes(new, b"ping", client, host)
+
+    def test_diesInTheMiddle(self) -> None:
+        """
+        If the old process dies before it has given everything, the new one goes on with what it
+        has.
+        """
+        old, new = self.side(), self.side()
+        pairs = [self.pair(old) for _ in range(3)]
+        self.copied(old, new)
+        # These come after the copies, so that they are in the last batches alone.
+        old.rests = True
+        more = [self.pair(old) for _ in range(200)]
+        old.rests = False
+        self.giveRest(old, batches=1)
+        self.die(old)
+        self.successor.doRead()
+        self.assertIs(self.successor.stage, SuccessorStage.SERVING)
+        self.assertEqual(new.limit.active, 3 + 126)
+        for client, host in pairs:
+            self.passes(new, b"ping", client, host)
+        self.assertEqual(sum(self.isServed(new, *pair) for pair in more), 126)
+
+    def isServed(self, side: Side, client: socket.socket, host: socket.socket) -> bool:
+        """
+        Tell whether bytes pass.
+        """
+        try:
+            self.passes(side, b"ping", client, host)
+        except (OSError, AssertionError):
+            return False
+        return True
+
+    def giveRest(self, old: Side, batches: int | None = None) -> None:
+        """
+        Do what a predecessor does that is frozen, or only a part of it.
+        """
+        transfer, channel = self.predecessor._transfer, self.predecessor._channel
+        assert transfer is not None
+        assert channel is not None
+        old.loop.closePending()
+        send, sent = channel.send, 0
+
+        def sendSome(message: object, *rest: object) -> None:
+            nonlocal sent
+            if isinstance(message, Moves):
+                sent += 1
+            if batches is not None and sent > batches:
+                raise ChannelClosed("it is killed")
+            send(message, *rest)  # type: ignore[arg-type]
+
+        channel.send = sendSome  # type: ignore[method-assign, assignment]
+        try:
+            transfer.giveRest(time.monotonic() + PATIENCE)
+        except ChannelClosed:
+            self.assertIsNotNone(batches)
+
+    def die(self, old: Side) -> None:
+        """
+        Let the system close everything that the old process has.
+        """
+        assert self.predecessor._channel is not None
+        self.predecessor._channel.close()
+        for relay, connection in list(old.frontend.moving.connections()):
+            old.frontend.moving.gave(relay, connection)
+            connection.leave()
+
+    def test_fullDisk(self) -> None:
+        """
+        If held bytes can't be written, the old process goes on.
+        """
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        self.copied(old, new)
+        with mock.patch.object(Transfer, "giveRest", side_effect=OSError(28, "No space left")):
+            old.reactor.advance(0)
+        self.assertIn("No space left", self.failure[0])
+        self.passes(old, b"ping", client, host)
+        self.successor.doRead()
+        self.assertIs(self.successor.stage, SuccessorStage.ENDED)
+
+    def test_otherVersion(self) -> None:
+        """
+        A successor of another version is refused before anything has moved.
+        """
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        with mock.patch.object(_successor, "UPGRADE_VERSION", 99):
+            self.begin(old, new)
+        self.predecessor.doRead()
+        self.assertIn("speaks version 99", self.failure[0])
+        self.passes(old, b"ping", client, host)
+
+    def test_otherPredecessor(self) -> None:
+        """
+        A successor refuses a predecessor of another version, and says so before it listens.
+        """
+        channel, theirs = Channel.pair()
+        self.addCleanup(channel.close)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        channel.send(Offer(99), (writer,), time.monotonic() + PATIENCE)
+        os.close(writer)
+        environ = {ENVIRONMENT: str(theirs.detach())}
+        error = self.assertRaises(TxlbError, Successor.fromEnvironment, environ)
+        self.assertIn("the predecessor speaks version 99", str(error))
+        self.assertEqual(environ, {})
+        message, _ = channel.receive(time.monotonic() + PATIENCE)
+        self.assertEqual(message, Declined(str(error)))
+
+    def test_noSocket(self) -> None:
+        for text in ("x", "99999"):
+            error = self.assertRaises(TxlbError, Successor.fromEnvironment, {ENVIRONMENT: text})
+            self.assertIn("only txlb sets it", str(error))
+        self.assertIsNone(Successor.fromEnvironment({}))
+
+    def test_silentPredecessor(self) -> None:
+        self.patch(_successor, "OFFER_LIMIT", 0.0)
+        channel, theirs = Channel.pair()
+        self.addCleanup(channel.close)
+        environ = {ENVIRONMENT: str(theirs.detach())}
+        error = self.assertRaises(TxlbError, Successor.fromEnvironment, environ)
+        self.assertIn("offers nothing", str(error))
+
+    def test_neverReady(self) -> None:
+        """
+        A successor that is not ready within its time is killed.
+        """
+        old, new = self.side(), self.side()
+        self.begin(old, new)
+        old.reactor.pump([20.0, 20.0, 20.0, 1.0])
+        self.assertIn("it was not ready within 60 s", self.failure[0])
+        self.assertTrue(self.process.killed)
+
+    def test_wrongMessage(self) -> None:
+        """
+        A successor that answers at the wrong time is killed.
+        """
+        old, new = self.side(), self.side()
+        self.begin(old, new)
+        self.successor._channel.send(Started(), (), time.monotonic() + PATIENCE)
+        self.predecessor.doRead()
+        self.predecessor.doRead()
+        self.predecessor.doRead()
+        self.assertIn("it sent Started at the wrong time", self.failure[0])
+
+    def test_notStarted(self) -> None:
+        old = self.side()
+
+        def launch(*_: object) -> Any:
+            raise OSError(11, "Resource temporarily unavailable")
+
+        predecessor = Predecessor(old, old.reactor, old.deadlines, launch)
+        failure = self.failureResultOf(predecessor.begin())
+        self.assertIn("no process can be started", failure.getErrorMessage())
+        self.assertIs(predecessor.stage, PredecessorStage.SERVING)

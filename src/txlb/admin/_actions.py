@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from txlb.interfaces import IClones
     from txlb.model import Plan
     from txlb.pool import Event
-    from txlb.upgrade import Upgraded
+    from txlb.upgrade import UpgradeCheck, Upgraded
 
 #: Seconds that an answer to C{events} may be waited for at most.
 MAX_WAIT = 60.0
@@ -253,11 +253,17 @@ def _rolledRow(done: Rolled) -> Row:
     }
 
 
-def _upgrade(target: Target) -> Deferred[Iterable[Row]]:
+def _upgrade(target: Target, check: bool) -> Deferred[Iterable[Row]] | Iterable[Row]:
     if target.clones is None:
+        if check:
+            return _upgradeCheckRows(target.balancer.checkUpgrade())
         done: Deferred[Upgraded] = target.balancer.upgrade()
         return done.addCallback(_upgradedRows)
-    upgraded: Deferred[int] = _clones(target).upgrade()
+    clones = _clones(target)
+    if check:
+        text = "another process would manage; the clones and their connections go on"
+        return [{"row": "moves", "text": text, "connections": 0}]
+    upgraded: Deferred[int] = clones.upgrade()
     return upgraded.addCallback(
         lambda pid: [{"row": "manager", "text": f"process {pid} manages", "pid": pid}]
     )
@@ -274,6 +280,16 @@ def _acceptAnswer(target: Target, service: str, group: str) -> Iterable[Row]:
     else:
         text = f"no answer of the source of {where} is held back"
     return [{"row": "accepted", "text": text}]
+
+
+def _upgradeCheckRows(found: UpgradeCheck) -> Iterable[Row]:
+    for address in found.listeners:
+        yield {"row": "listener", "text": f"{address} moves", "address": address}
+    text = f"{found.moves} connections move"
+    yield {"row": "moves", "text": text, "connections": found.moves}
+    for reason, count in found.stays.items():
+        text = f"{count} can't move, and have the grace time to end: {reason}"
+        yield {"row": "stays", "text": text, "reason": reason, "connections": count}
 
 
 def _upgradedRows(done: Upgraded) -> Iterable[Row]:

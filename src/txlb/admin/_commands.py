@@ -203,6 +203,11 @@ COMMANDS = (
         "file as they are now. The answer has its PID, and comes when it serves: a balancer's "
         "connections move to it, and the process before it ends. In a cloned application it "
         "manages the clones, whose connections go on.",
+        (
+            Argument(
+                "check", FLAG, "only tell what would move, and what could not; do nothing", False
+            ),
+        ),
         patience=120.0,
     ),
     AdminCommand(

@@ -60,6 +60,14 @@ class Running:
             self._acceptors.append(acceptor)
             acceptor.start()
 
+    def letGo(self) -> None:
+        """
+        Accept no more. Connections go on.
+        """
+        acceptors, self._acceptors = self._acceptors, []
+        for acceptor in acceptors:
+            acceptor.stop()
+
     def shutDown(self) -> Deferred[None]:
         """
         Accept no more, and close every connection.
@@ -67,9 +75,7 @@ class Running:
         @return: fires with L{None} when all are gone, after three seconds or
             little more. It does not fail.
         """
-        acceptors, self._acceptors = self._acceptors, []
-        for acceptor in acceptors:
-            acceptor.stop()
+        self.letGo()
         return self.factory.shutDown()
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ The manhole as a Twisted service.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -26,7 +26,7 @@ from txlb.admin._status import Balancer, statusTable
 from txlb.admin._target import Target
 from txlb.admin.login import Logins, loginsOf
 from txlb.config import AdminUser
-from txlb.model import Address, ListenAddress, UNIXAddress, parseListenAddress
+from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress, parseListenAddress
 from txlb.process import SocketFile
 from txlb.proxy import bindSockets, socketAddress
 
@@ -86,6 +86,7 @@ class ManholeService(Service):
     Listens for ssh, see L{manholeService}. It can be stopped and started again.
 
     @ivar logins: decides which users may log in.
+    @ivar sockets: listen at the address already, if another process of the balancer had them.
     """
 
     def __init__(
@@ -104,7 +105,9 @@ class ManholeService(Service):
         self._config = config
         self._reactor = reactor
         self._key: Key | None = None
+        self.sockets: Sequence[socket.socket] = ()
         self._sockets: list[socket.socket] = []
+        self._listening: list[socket.socket] = []
         self._addresses: list[Address] = []
         # The file of a UNIX socket that this service has made.
         self._file: SocketFile | None = None
@@ -136,7 +139,8 @@ class ManholeService(Service):
         @raise ListenError: the address can't be had.
         """
         if not self._addresses:
-            self._sockets = bindSockets(self._listen, BACKLOG)
+            self._sockets = list(self.sockets) or bindSockets(self._listen, BACKLOG)
+            self._listening = list(self._sockets)
             if isinstance(self._listen, UNIXAddress):
                 self._file = SocketFile(self._listen.path)
             self._addresses = [socketAddress(sock) for sock in self._sockets]
@@ -202,6 +206,31 @@ class ManholeService(Service):
             fingerprint=fingerprint(key),
         )
 
+    def listening(self) -> tuple[str, Sequence[socket.socket]]:
+        """
+        Return the address at which it listens, as it is configured, and the sockets; both empty
+        if systemd has the sockets.
+        """
+        if isinstance(self._listen, InheritedAddress):
+            return "", ()
+        return str(self._listen), self._listening
+
+    @property
+    def sessions(self) -> int:
+        """
+        The number of users that are logged in.
+        """
+        return 0 if self._running is None else len(self._running.factory.inside)
+
+    def letGo(self) -> None:
+        """
+        Accept no client here, as another process does. Sessions go on.
+        """
+        self._file = None
+        self._listening = []
+        if self._running is not None:
+            self._running.letGo()
+
     def stopService(self) -> Deferred[None]:
         """
         Listen no more, and end every session.
@@ -218,6 +247,7 @@ class ManholeService(Service):
             self._file.remove()
             self._file = None
         sockets, self._sockets, self._addresses = self._sockets, [], []
+        self._listening = []
         for sock in sockets:
             sock.close()
         running, self._running = self._running, None

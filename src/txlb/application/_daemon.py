@@ -82,7 +82,7 @@ class Daemon(MultiService):
             service.setServiceParent(self)
         if upgrading is not None:
             upgrading.leaver = self
-            balancer.upgrader = upgrading.upgrade
+            balancer.upgrader = upgrading
 
     def startService(self) -> None:
         """

@@ -19,7 +19,10 @@ from txlb.deadlines import Deadlines
 from txlb.errors import TxlbError
 from txlb.process import PidFile, Supervisor
 from txlb.proxy import Frontend, Loop, inheritedSockets
-from txlb.upgrade import Predecessor, Successor, Upgraded
+from txlb.upgrade import SESSIONS, Predecessor, Successor, UpgradeCheck, Upgraded
+
+#: Seconds between two looks whether sessions have ended.
+LOOK = 0.2
 
 _log = Logger()
 
@@ -32,6 +35,13 @@ class Door(Protocol):
     def listening(self) -> tuple[str, Sequence[socket.socket]]:
         """
         Return the address at which it listens, as it is configured, and the sockets.
+        """
+        ...
+
+    @property
+    def sessions(self) -> int:
+        """
+        The number of sessions that have to end in the process that has them.
         """
         ...
 
@@ -96,6 +106,7 @@ class Upgrading(Service):
         self._deadlines: Deadlines | None = None
         self._predecessor: Predecessor | None = None
         self._isReady = False
+        self._until: float | None = None
         self.leaver: Leaver | None = None
 
     @property
@@ -143,21 +154,50 @@ class Upgrading(Service):
 
         @return: fires and fails as that does. It fails with L{TxlbError} if that can't begin now.
         """
-        predecessor = self._predecessor
-        if predecessor is None or not self.running:
-            return fail(TxlbError("the process does not serve, so nothing can be upgraded"))
-        if self._successor is not None:
-            return fail(TxlbError("an upgrade is under way already: this process takes over"))
-        if self._balancer.clones.processes():
-            return fail(
-                TxlbError(
-                    "the manager of these clones is the balancer, which is not replaced live: "
-                    "roll replaces the clones, reload takes up its file, and for another txlb "
-                    "start it again"
-                )
-            )
+        predecessor, whyNot = self._predecessor, self._whyNot
+        if predecessor is None or whyNot:
+            return fail(TxlbError(whyNot))
         self._balancer.manager.refuseIfUnderWay()
         return predecessor.begin()
+
+    @property
+    def _whyNot(self) -> str:
+        """
+        The reason why no upgrade can begin; empty if one can.
+        """
+        if self._predecessor is None or not self.running:
+            return "the process does not serve, so nothing can be upgraded"
+        if self._successor is not None:
+            return "an upgrade is under way already: this process takes over"
+        if self._balancer.clones.processes():
+            return (
+                "the manager of these clones is the balancer, which is not replaced live: roll "
+                "replaces the clones, reload takes up its file, and for another txlb start it again"
+            )
+        return ""
+
+    def check(self) -> UpgradeCheck:
+        """
+        Tell what would move if this process were upgraded now, and what could not.
+
+        @raise TxlbError: it can't be upgraded.
+        """
+        if self._whyNot:
+            raise TxlbError(self._whyNot)
+        moves, stays = 0, dict[str, int]()
+        for frontend in self.frontends:
+            for _, connection in frontend.moving.connections():
+                if connection.whyStays:
+                    stays[connection.whyStays] = stays.get(connection.whyStays, 0) + 1
+                else:
+                    moves += 1
+        if self.sessions:
+            stays[SESSIONS] = self.sessions
+        return UpgradeCheck([address for address, _ in self.listening()], moves, stays)
+
+    @property
+    def sessions(self) -> int:
+        return sum(door.sessions for door in self._doors)
 
     @property
     def pidFile(self) -> str:
@@ -187,7 +227,9 @@ class Upgrading(Service):
     def handedOver(self, pid: int, listeners: Collection[str]) -> None:
         self._balancer.letGo(listeners)
         for door in self._doors:
-            if door.listening()[0] in listeners:
+            address = door.listening()[0]
+            # The successor was given the sockets from systemd in another way.
+            if not address or address in listeners:
                 door.letGo()
         if self._pidFile is not None:
             self._pidFile.leave()
@@ -195,8 +237,18 @@ class Upgrading(Service):
         self._supervisor.leave()
 
     def leave(self) -> None:
-        if self.leaver is not None:
+        """
+        Leave when the sessions have ended, after the grace time at the latest.
+        """
+        deadlines = self._deadlines
+        if deadlines is None or self.leaver is None:
+            return
+        if self._until is None:
+            self._until = deadlines.seconds() + self._balancer.graceTime
+        if not self.sessions or deadlines.seconds() >= self._until:
             self.leaver.leave()
+        else:
+            deadlines.after(LOOK, self.leave)
 
     # Taking
 

@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
@@ -63,7 +63,7 @@ from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
 from txlb.tls import TLSStore
 from txlb.tls import settingsOf as tlsSettingsOf
-from txlb.upgrade import Upgraded
+from txlb.upgrade import UpgradeCheck, Upgraded
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
 
@@ -75,7 +75,27 @@ _WORD = re.compile(r"[^:/\[\]]*\Z")
 #: A policy gets so many hosts at once, in about 5 ms.
 HOSTS_AT_ONCE = 1000
 
+_NO_UPGRADER = "only a balancer that was started as twistd txlb -c FILE can be upgraded live"
+
 _NO_FILE = "this balancer was not made from a configuration file"
+
+
+class Upgrader(Protocol):
+    """
+    The part of the process that does upgrades.
+    """
+
+    def upgrade(self) -> Deferred[Upgraded]:
+        """
+        Let another process take over.
+        """
+        ...
+
+    def check(self) -> UpgradeCheck:
+        """
+        Tell what would move.
+        """
+        ...
 
 
 class LoadBalancedService(MultiService):
@@ -144,7 +164,7 @@ class LoadBalancedService(MultiService):
         #: Finds sockets that listen at an address already, because a predecessor had them.
         self.socketsTaken: Callable[[ListenAddress], Sequence[socket.socket]] = _noSockets
         # Does upgrades; the process sets it.
-        self.upgrader: Callable[[], Deferred[Upgraded]] | None = None
+        self.upgrader: Upgrader | None = None
         # Runs that were stopped and still have connections.
         self._stopping: list[Engine] = []
         self.proxies = MultiService()
@@ -710,13 +730,17 @@ class LoadBalancedService(MultiService):
         @return: fires when the other process serves. It fails with L{TxlbError} if this process
             can't be upgraded, or the other one does not start; this one goes on then.
         """
+        return fail(TxlbError(_NO_UPGRADER)) if self.upgrader is None else self.upgrader.upgrade()
+
+    def checkUpgrade(self) -> UpgradeCheck:
+        """
+        Tell what would move by L{upgrade} now, and what could not.
+
+        @raise TxlbError: this process can't be upgraded.
+        """
         if self.upgrader is None:
-            return fail(
-                TxlbError(
-                    "only a balancer that was started as twistd txlb -c FILE can be upgraded live"
-                )
-            )
-        return self.upgrader()
+            raise TxlbError(_NO_UPGRADER)
+        return self.upgrader.check()
 
     def listening(self) -> list[tuple[str, Sequence[socket.socket]]]:
         """

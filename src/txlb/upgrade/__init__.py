@@ -8,13 +8,21 @@ reads, writes and sets nothing, so that the predecessor can go on at any moment 
 """
 
 from txlb.upgrade._channel import Channel, ChannelClosed
-from txlb.upgrade._predecessor import FREEZE_LIMIT, START_LIMIT, Predecessor, Upgraded
+from txlb.upgrade._predecessor import (
+    FREEZE_LIMIT,
+    SESSIONS,
+    START_LIMIT,
+    Predecessor,
+    UpgradeCheck,
+    Upgraded,
+)
 from txlb.upgrade._sides import GivingSide, TakingSide
 from txlb.upgrade._successor import ENVIRONMENT, Successor
 
 __all__ = [
     "ENVIRONMENT",
     "FREEZE_LIMIT",
+    "SESSIONS",
     "START_LIMIT",
     "Channel",
     "ChannelClosed",
@@ -22,5 +30,6 @@ __all__ = [
     "Predecessor",
     "Successor",
     "TakingSide",
+    "UpgradeCheck",
     "Upgraded",
 ]

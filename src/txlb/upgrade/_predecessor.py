@@ -51,6 +51,9 @@ PAUSE = 0.0005
 #: Connections of which descriptors are closed at once, if others are still served here.
 CLOSED_AT_ONCE = 200
 
+#: The reason for which ssh sessions stay.
+SESSIONS = "ssh sessions"
+
 _log = Logger()
 
 
@@ -66,6 +69,21 @@ class Upgraded:
 
     pid: int
     moved: int
+    stays: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeCheck:
+    """
+    What an upgrade would do now.
+
+    @ivar listeners: the addresses whose listening sockets move, if the file still has them.
+    @ivar moves: how many connections, and clients without a host, move.
+    @ivar stays: how many can't, by the reason. They have the grace time to end.
+    """
+
+    listeners: list[str]
+    moves: int
     stays: dict[str, int]
 
 
@@ -308,7 +326,10 @@ class Predecessor:
         process, done = self._process, self._done
         assert process is not None  # noqa: S101 - it has answered
         self._side.handedOver(process.pid, self._listeners)
-        result = Upgraded(process.pid, len(transfer.moved), dict(transfer.stays))
+        stays = dict(transfer.stays)
+        if self._side.sessions:
+            stays[SESSIONS] = self._side.sessions
+        result = Upgraded(process.pid, len(transfer.moved), stays)
         closing = transfer.commit()
         next(closing)
         self._forget()

@@ -36,6 +36,13 @@ class GivingSide(Protocol):
         """
         ...
 
+    @property
+    def sessions(self) -> int:
+        """
+        The number of ssh sessions, which can't move.
+        """
+        ...
+
     def listening(self) -> Sequence[tuple[str, Sequence[socket.socket]]]:
         """
         List the listeners: the address, as it is configured, and the sockets.

@@ -127,7 +127,11 @@ class Successor:
             ) from None
         sock.set_inheritable(False)
         successor = cls(Channel(sock))
-        successor._receiveOffers()
+        try:
+            successor._receiveOffers()
+        except TxlbError as error:
+            successor.decline(str(error))
+            raise
         return successor
 
     def _receiveOffers(self) -> None:

@@ -138,6 +138,13 @@ class ControlService(Service):
         sockets = () if self._listener is None else self._listener.sockets
         return str(UNIXAddress(self.path)), sockets
 
+    @property
+    def sessions(self) -> int:
+        """
+        The number of sessions that have to end in this process: none, as clients connect again.
+        """
+        return 0
+
     def letGo(self) -> None:
         """
         Accept no client here, as another process does. Clients that are connected stay.

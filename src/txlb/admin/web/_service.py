@@ -4,7 +4,7 @@ The console as a Twisted service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from txlb.admin.web._site import WebSite
 from txlb.admin.web._tls import ConsoleTLS
 from txlb.config import AdminSettings, AdminToken, AdminUser, WebSettings, isLocal
 from txlb.errors import ListenError
-from txlb.model import Address, ListenTLS, UNIXAddress, parseListenAddress
+from txlb.model import Address, InheritedAddress, ListenTLS, UNIXAddress, parseListenAddress
 from txlb.process import SocketFile
 from txlb.proxy import bindSockets, socketAddress
 
@@ -120,6 +120,7 @@ class WebService(Service):
         self._tokens = tokens
         self._config = config
         self._reactor = reactor
+        self.sockets: Sequence[socket.socket] = ()
         self._sockets: list[socket.socket] = []
         self._addresses: list[Address] = []
         # The file of a UNIX socket that this service has made.
@@ -148,7 +149,7 @@ class WebService(Service):
         listen, tls = self._settings.listen, self._settings.tls
         if tls is not None:
             self._lbs.tls.keep(tls)
-        sockets = bindSockets(listen, BACKLOG)
+        sockets = list(self.sockets) or bindSockets(listen, BACKLOG)
         addresses = [socketAddress(sock) for sock in sockets]
         if tls is None and not all(map(isLocal, addresses)):
             for sock in sockets:
@@ -237,6 +238,33 @@ class WebService(Service):
         if self._settings.metrics is not None:
             return self._settings.metrics == "open"
         return all(map(isLocal, self._addresses))
+
+    def listening(self) -> tuple[str, Sequence[socket.socket]]:
+        """
+        Return the address at which it listens, as it is configured, and the sockets; both empty
+        if systemd has the sockets.
+        """
+        if isinstance(self._settings.listen, InheritedAddress):
+            return "", ()
+        return str(self._settings.listen), [port.socket for port in self._ports]
+
+    @property
+    def sessions(self) -> int:
+        """
+        The number of sessions that have to end in this process: none, as browsers log in again.
+        """
+        return 0
+
+    def letGo(self) -> None:
+        """
+        Accept no client here, as another process does.
+        """
+        self._file = None
+        ports, self._ports = self._ports, []
+        for port in ports:
+            # Twisted shuts a listening socket down, removes its file, and then closes it.
+            port.stopReading()
+            port.socket.close()
 
     def stopService(self) -> Deferred[None]:
         """
