@@ -4,10 +4,31 @@ Upgrades of a balancer: another process takes its connections over.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
+import re
 import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest, mock
 
-from tests.integration.support import UpgradeTestCase, freePorts, waitUntil
+from tests.integration.stream_host import BLOCK
+from tests.integration.support import (
+    PATIENCE,
+    UpgradeTestCase,
+    connect,
+    freePorts,
+    isGone,
+    readExactly,
+    statusWord,
+    waitUntil,
+)
+from tests.integration.test_process import HAND_OVER
 
 CONFIG = """
 <service name="web">
@@ -18,6 +39,15 @@ CONFIG = """
 
 #: Upgrades in a row in CI; more by hand.
 UPGRADES = int(os.environ.get("TXLB_UPGRADES", "3"))
+
+#: Processes that are killed in CI; more by hand.
+KILLS = int(os.environ.get("TXLB_KILLS", "4"))
+
+#: Seconds of an upgrade, within which they are killed.
+MOMENT = 2.0
+
+#: The user and group of nobody.
+NOBODY = 65534
 
 
 class TrafficTests(UpgradeTestCase):
@@ -57,3 +87,354 @@ class TrafficTests(UpgradeTestCase):
         os.kill(first, signal.SIGUSR2)
         waitUntil(lambda: self.pid not in {0, first})
         self.assertEqual(clients.seen()["wrong"], [])
+
+    def test_check(self) -> None:
+        """
+        What would move is told beforehand, and nothing is done.
+        """
+        self.balancer(CONFIG.format(port=self.port, host=self.hostPort))
+        first = self.pid
+        with connect(self.port) as open_:
+            open_.sendall(b"0\nping")
+            self.assertEqual(readExactly(open_, 4), b"ping")
+            done = self.txlb("upgrade", "--check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"127.0.0.1:{self.port} moves", done.stdout)
+        self.assertIn("1 connections move", done.stdout)
+        self.assertEqual(self.pid, first)
+
+    def test_wrongFile(self) -> None:
+        """
+        With a file that has a fault, or a successor that does not start, nothing changes, and
+        the answer has the place of the fault.
+        """
+        self.balancer(CONFIG.format(port=self.port, host=self.hostPort))
+        first = self.pid
+        with connect(self.port) as open_:
+            open_.sendall(b"0\n")
+            self.rewrite('<service name="web"><listen ip="nowhere"/></service>')
+            done = self.txlb("upgrade")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, r"this process goes on: .*config\.xml:1: ")
+            self.assertEqual(self.pid, first)
+            open_.sendall(b"ping")
+            self.assertEqual(readExactly(open_, 4), b"ping")
+        self.rewrite(CONFIG.format(port=self.port, host=self.hostPort))
+        self.upgrade()
+
+    def test_otherFile(self) -> None:
+        """
+        The successor reads the file as it is now: a host that is gone serves its connections to
+        their end, and an address that is gone is not listened on any more.
+        """
+        other, hostToo = freePorts(2)
+        self.host(hostToo)
+        more = f'<listen ip="127.0.0.1:{other}"/>'
+        config = CONFIG.format(port=self.port, host=self.hostPort)
+        self.balancer(config.replace("<group", f"{more}<group"))
+        with connect(other) as open_:
+            open_.sendall(b"0\nping")
+            self.assertEqual(readExactly(open_, 4), b"ping")
+            changed = CONFIG.format(port=self.port, host=hostToo).replace('name="host"', 'name="b"')
+            self.rewrite(changed)
+            self.assertEqual(self.upgrade(), 1)
+            status = self.txlb("status").stdout
+            self.assertRegex(status, r"host\s.*leaving")
+            open_.sendall(b"pong")
+            self.assertEqual(readExactly(open_, 4), b"pong")
+            self.assertRaises(OSError, connect, other)
+        waitUntil(lambda: "leaving" not in self.txlb("status").stdout)
+        with connect(self.port) as open_:
+            open_.sendall(b"3\n")
+            self.assertEqual(readExactly(open_, 3), BLOCK[:3])
+
+    def test_unix(self) -> None:
+        """
+        UNIX sockets move as well, on both sides, and the file of the listener stays.
+        """
+        self.host(str(self.short / "host"))
+        listen = self.short / "web"
+        config = CONFIG.format(port=self.port, host=self.hostPort)
+        config = config.replace(f"127.0.0.1:{self.port}", f"unix:{listen}")
+        config = config.replace(f"127.0.0.1:{self.hostPort}", f"unix:{self.short}/host")
+        self.balancer(config)
+        clients = self.clients(str(listen), downloads=1, uploads=1, short=1, idle=5)
+        self.assertGreater(self.upgrade(), 5)
+        self.upgrade()
+        self.assertEqual(clients.seen()["wrong"], [])
+        self.stopBalancer()
+        self.assertFalse(listen.exists())
+        self.assertFalse(self.control.exists())
+
+    def test_sshSession(self) -> None:
+        """
+        A session stays in the process before, which waits for its end; another one comes to the
+        new process.
+        """
+        self.need("ssh", "ssh-keygen")
+        port = freePorts(1)[0]
+        key = self.folder / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        (self.folder / "keys").write_text(key.with_suffix(".pub").read_text())
+        (self.folder / "keys").chmod(0o600)
+        admin = (
+            f'<admin><ssh listen="127.0.0.1:{port}" enable="yes"/>'
+            f'<user name="anna" authorizedKeys="{self.folder}/keys" access="full"/></admin>'
+        )
+        self.balancer(CONFIG.format(port=self.port, host=self.hostPort) + admin)
+        before = self.pid
+        ssh = [
+            *("ssh", "-tt", "-p", str(port), "-i", str(key), "-o", "StrictHostKeyChecking=no"),
+            *("-o", f"UserKnownHostsFile={self.folder}/known", "-l", "anna", "127.0.0.1"),
+        ]
+        session = subprocess.Popen(
+            ssh, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.addCleanup(session.wait, PATIENCE)
+        self.addCleanup(session.kill)
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write(b"import os; print('pid', os.getpid())\r")
+        session.stdin.flush()
+        said = b""
+        while b"pid %d" % before not in said:
+            data = os.read(session.stdout.fileno(), 4096)
+            self.assertTrue(data, said)
+            said += data
+        done = self.txlb("upgrade")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 (ssh sessions)", done.stdout)
+        waitUntil(lambda: self.pid not in {0, before})
+        self.assertFalse(isGone(before))
+        session.stdin.write(b"print('still', 6 * 7)\r")
+        session.stdin.flush()
+        while b"still 42" not in said:
+            data = os.read(session.stdout.fileno(), 4096)
+            self.assertTrue(data, said)
+            said += data
+        session.kill()
+        waitUntil(lambda: isGone(before))
+        again = subprocess.run(
+            ssh, input=b"\x04", capture_output=True, timeout=PATIENCE, check=False
+        )
+        self.assertIn(b">>>", again.stdout)
+
+
+#: Shows everything in a folder to all users, in a mount namespace of its own, and becomes the
+#: program that follows.
+OPEN = """
+set -e
+mount --rbind "$1" "$2"
+mount -t tmpfs -o mode=755 tmpfs "$1"
+cd "$2"
+for each in $(ls -A); do
+    if [ -d "$each" ] && [ ! -L "$each" ]; then
+        mkdir "$1/$each"
+        mount --rbind "$each" "$1/$each"
+    elif [ -f "$each" ]; then
+        touch "$1/$each"
+        mount --bind "$each" "$1/$each"
+    fi
+done
+cd "$3"
+shift 3
+exec "$@"
+"""
+
+
+def openedToAll(scratch: Path) -> tuple[str, ...]:
+    """
+    Return a command by which other users can start this interpreter, though it is in a folder
+    of root's.
+
+    @param scratch: a folder to use meanwhile.
+    """
+    closed = [each for each in Path(sys.base_prefix).parents if not each.stat().st_mode & 0o001]
+    if not closed:
+        return ()
+    return ("unshare", "-m", "sh", "-c", OPEN, "sh", str(closed[0]), str(scratch), "/")
+
+
+class ProcessTests(UpgradeTestCase):
+    """
+    The process's files, users, and supervisors.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.port, self.hostPort = freePorts(2)
+        self.host(self.hostPort)
+        self.config = CONFIG.format(port=self.port, host=self.hostPort)
+
+    def talk(self) -> socket.socket:
+        """
+        Open a connection that the host answers.
+        """
+        open_ = connect(self.port)
+        self.addCleanup(open_.close)
+        open_.sendall(b"0\n")
+        self.echo(open_)
+        return open_
+
+    def echo(self, open_: socket.socket) -> None:
+        open_.sendall(b"ping")
+        self.assertEqual(readExactly(open_, 4), b"ping")
+
+    def test_daemon(self) -> None:
+        """
+        A daemon that root has started as another user on a port of root's is upgraded. The new
+        process has the same user, writes the same logs, and the pid file is its.
+        """
+        if os.getuid():
+            raise SkipTest("it takes root to give up root's rights")
+        self.short.chmod(0o755)
+        own = self.short / "own"
+        own.mkdir()
+        os.chown(own, NOBODY, NOBODY)
+        self.folder = own
+        self.pidFile = own / "pid"
+        self.balancer(
+            self.config,
+            f"--logfile={own}/twistd.log",
+            "--uid=nobody",
+            "--gid=nogroup",
+            before=openedToAll(self.shortFolder()),
+        )
+        open_ = self.talk()
+        for _ in range(2):
+            self.assertEqual(self.upgrade(), 1)
+            self.echo(open_)
+            self.assertEqual(statusWord(self.pid, "Uid"), str(NOBODY))
+        log = (own / "twistd.log").read_text()
+        self.assertEqual(log.count("connections have moved"), 2)
+        self.assertEqual(log.count("starting up"), 3)
+        self.assertNotRegex(log, "can't be written")
+
+    def test_supervisor(self) -> None:
+        """
+        Systemd hears which process is the main one before that one tells that it serves.
+        """
+        path = self.short / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(path))
+            systemd.settimeout(PATIENCE)
+            self.balancer(self.config, NOTIFY_SOCKET=str(path))
+            self.assertIn(b"READY=1", systemd.recv(4096))
+            before = self.pid
+            open_ = self.talk()
+            self.upgrade()
+            self.echo(open_)
+            self.assertEqual(systemd.recv(4096), b"MAINPID=%d" % self.pid)
+            self.assertIn(b"READY=1\nSTATUS=serving web", systemd.recv(4096))
+            self.assertTrue(isGone(before))
+            self.stopBalancer()
+            self.assertIn(b"STOPPING=1", systemd.recv(4096))
+
+    def test_socketsFromSystemd(self) -> None:
+        """
+        Sockets that systemd has given move on from process to process.
+        """
+        with socket.create_server(("127.0.0.1", self.port)) as sock:
+            sock.set_inheritable(True)
+            before = (sys.executable, "-c", HAND_OVER, "web", str(sock.fileno()))
+            config = self.config.replace(f"127.0.0.1:{self.port}", "systemd:web")
+            self.rewrite(config)
+            self.startInheriting(config, before, sock.fileno())
+        for _ in range(2):
+            open_ = self.talk()
+            self.assertGreaterEqual(self.upgrade(), 1)
+            self.echo(open_)
+        self.assertNotIn("nothing listens on", self.program.output)
+
+    def startInheriting(self, config: str, before: tuple[str, ...], number: int) -> None:
+        """
+        Start the balancer by a program that gets a descriptor.
+        """
+        popen = subprocess.Popen
+
+        def passing(*words: Any, **settings: Any) -> Any:
+            return popen(*words, **settings, pass_fds=(number,))
+
+        with mock.patch("subprocess.Popen", passing):
+            self.balancer(config, before=before)
+
+
+class KillTests(UpgradeTestCase):
+    """
+    Either process is killed at any moment.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.port, self.hostPort = freePorts(2)
+        self.host(self.hostPort)
+
+    def test_killed(self) -> None:
+        """
+        A connection is served by one process or by none. If the new process is killed before it
+        serves, nothing is lost; if the old one is killed after that, too.
+        """
+        chance = random.Random(KILLS)
+        outcomes: dict[str, int] = {}
+        for number in range(KILLS):
+            self.round(chance, outcomes, killOld=bool(number % 2))
+        self.show(f"{outcomes}")
+
+    def round(self, chance: random.Random, outcomes: dict[str, int], killOld: bool) -> None:
+        if not self.pid or isGone(self.pid):
+            self.pidFile.unlink(missing_ok=True)
+            self.balancer(CONFIG.format(port=self.port, host=self.hostPort))
+        old = self.pid
+        connections = [connect(self.port) for _ in range(20)]
+        for each in connections:
+            each.sendall(b"0\n")
+        served = [self.echoes(each, b"first") for each in connections]
+        self.assertEqual(served, [True] * 20)
+        started = self.program.output.count("starts")
+        os.kill(old, signal.SIGUSR2)
+        waitUntil(lambda: self.program.output.count("starts") > started)
+        new = int(re.findall(r"upgrade: process (\d+) starts", self.program.output)[-1])
+        time.sleep(chance.random() * MOMENT)
+        victim, other = (old, new) if killOld else (new, old)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        # The one that is left serves, or both had ended the upgrade before.
+        waitUntil(lambda: isGone(victim))
+        waitUntil(lambda: self.settled(victim, other))
+        served = [self.echoes(each, b"second") for each in connections]
+        for each in connections:
+            each.close()
+        # Either all of them are there, or none is.
+        what = f"{'old' if killOld else 'new'} killed, {sum(served)} of 20 go on"
+        outcomes[what] = outcomes.get(what, 0) + 1
+        self.assertIn(sum(served), {0, 20}, self.program.output)
+        if not isGone(other):
+            with connect(self.port) as fresh:
+                fresh.sendall(b"0\n")
+                self.assertTrue(self.echoes(fresh, b"fresh"))
+        if not killOld and not isGone(old):
+            self.assertEqual(sum(served), 20)
+
+    def settled(self, victim: int, other: int) -> bool:
+        """
+        Tell whether the upgrade is over.
+        """
+        if isGone(other):
+            return True
+        if f"process {victim} serves" in self.program.output:
+            # The old one ends.
+            return False
+        return self.pid == other and bool(
+            re.search(rf"(predecessor has died|process {other} serves)", self.program.output)
+            or "This process goes on" in self.program.output
+        )
+
+    def echoes(self, sock: socket.socket, word: bytes) -> bool:
+        """
+        Tell whether a connection is served. One that is not has ended, and does not hang.
+        """
+        try:
+            sock.sendall(word)
+            return readExactly(sock, len(word)) == word
+        except (OSError, AssertionError, EOFError):
+            return False

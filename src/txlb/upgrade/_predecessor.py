@@ -144,7 +144,8 @@ class Predecessor:
             self._process = self._launch(variables, (number,))
         except OSError as error:
             channel.close()
-            return fail(TxlbError(f"no process can be started: {error.strerror}"))
+            what = "" if error.filename is None else f" ({error.filename})"
+            return fail(TxlbError(f"no process can be started: {error.strerror}{what}"))
         finally:
             theirs.close()
         self._channel = channel

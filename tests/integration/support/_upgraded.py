@@ -85,21 +85,25 @@ class UpgradeTestCase(IntegrationTestCase):
         self.control = self.short / "control"
         self.pidFile = self.folder / "balancer.pid"
 
-    def balancer(self, config: str, *options: str) -> None:
+    def balancer(
+        self, config: str, *options: str, before: tuple[str, ...] = (), **environ: str
+    ) -> None:
         """
         Start the balancer.
 
         @param config: what the file says in C{config} besides the control socket.
         @param options: of twistd.
+        @param before: a command that starts it, with that command's arguments.
+        @param environ: variables for it.
         """
         self.rewrite(config)
         state = self.folder / "state"
         state.mkdir(mode=0o700, exist_ok=True)
         command = (*TWISTD[:-1], f"--pidfile={self.pidFile}", *(options or ("-n",)))
         self.program = Program(
-            (*command, "txlb", "-c", self.folder / "config.xml"),
+            (*before, *command, "txlb", "-c", self.folder / "config.xml"),
             self.folder,
-            environment(STATE_DIRECTORY=str(state)),
+            environment(STATE_DIRECTORY=str(state), **environ),
         )
         self.addCleanup(self.stopBalancer)
         waitUntil(lambda: self.isServing or self.program.process.poll())
