@@ -22,7 +22,7 @@ from zope.interface.verify import verifyObject
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from tests.proxy.fakes import logOf
 from txlb.admin.control import _door
-from txlb.cloning import CloneGroup, CloningError, _manager, _pluginloading
+from txlb.cloning import CloneGroup, CloningError, _pluginloading, _wanted
 from txlb.cloning._controlsocket import EXHAUSTED_PAUSE, ControlSocket
 from txlb.cloning._kept import Hosts, Kept
 from txlb.cloning._permits import PermitEvent
@@ -168,7 +168,7 @@ class StatusTests(ControlCase):
         self.assertEqual(self.processes_()[1]["state"], "maintenance")
         self.starts = False
         manager.manager.drain(first)
-        manager.manager._fill()
+        manager.manager.starts.fill()
         manager.replaceManager().addErrback(lambda _: None)
         rows = self.processes_()
         self.assertEqual(
@@ -342,7 +342,7 @@ class NumberTests(ControlCase):
 
     def test_most(self) -> None:
         self.begin()
-        self.patch(_manager, "MOST_CLONES", 2)
+        self.patch(_wanted, "MOST_CLONES", 2)
         self.assertIn("at most 2 clones", self.refused("AddHost", **self.path_("clone2")))
 
     def test_remove(self) -> None:
@@ -377,10 +377,10 @@ class NumberTests(ControlCase):
         self.patch(os, "kill", lambda pid, _: killed.append(pid))
         for client in [self.connect() for _ in range(2)]:
             self.answer(client)
-        manager.manager.add("clone2")
+        manager.manager.wanted.add("clone2")
         self.until(lambda: self.joined(manager, 3))
-        manager.manager.remove("clone0", 3.0)
-        manager.manager.remove("clone1", force=True)
+        manager.manager.wanted.remove("clone0", 3.0)
+        manager.manager.wanted.remove("clone1", force=True)
         self.assertEqual(len(killed), 1)
         self.pass_(2.5)
         self.assertEqual(len(killed), 1)
@@ -395,7 +395,7 @@ class NumberTests(ControlCase):
         assert manager.manager is not None
         killed: list[int] = []
         self.patch(os, "kill", lambda pid, _: killed.append(pid))
-        manager.manager.remove("clone0", 3.0)
+        manager.manager.wanted.remove("clone0", 3.0)
         self.until(lambda: self.reactor.stopped == 1)
         assert self.groups[1].clone is not None
         self.groups[1].clone.close()
@@ -406,10 +406,10 @@ class NumberTests(ControlCase):
     def test_stopped(self) -> None:
         manager = self.begin()
         assert manager.manager is not None
-        manager.manager.remove("clone0", 3.0)
+        manager.manager.wanted.remove("clone0", 3.0)
         manager.stop()
-        self.assertRaises(CloningError, manager.manager.add, "clone5")
-        self.assertRaises(CloningError, manager.manager.remove, "clone1")
+        self.assertRaises(CloningError, manager.manager.wanted.add, "clone5")
+        self.assertRaises(CloningError, manager.manager.wanted.remove, "clone1")
 
 
 class KeptTests(ControlCase):
@@ -421,7 +421,7 @@ class KeptTests(ControlCase):
         manager = self.begin()
         assert manager.manager is not None
         pools = manager.manager.pools
-        manager.manager.add("clone2")
+        manager.manager.wanted.add("clone2")
         self.until(lambda: self.joined(manager, 3))
         pools.setWeight("clones", GROUP, "clone0", 5)
         pools.drain("clones", GROUP, "clone1")
@@ -434,7 +434,7 @@ class KeptTests(ControlCase):
         self.until(lambda: bool(heir.manager))
         self.until(lambda: self.joined(heir, 3))
         assert heir.manager is not None
-        self.assertEqual(heir.manager.processes, 3)
+        self.assertEqual(heir.manager.wanted.processes, 3)
         hosts = {
             host.name: (host.weight, host.state, host.maxConnections)
             for host in heir.manager.pools.getGroup("clones", GROUP).hosts
@@ -477,14 +477,14 @@ class KeptTests(ControlCase):
         manager = self.begin()
         assert manager.manager is not None
         hosts: Hosts = {GROUP: {"clone0": {"weight": 4}, "clone1": {"state": "maintenance"}}}
-        manager.manager.know(Kept(9, 2, hosts))
+        manager.manager.wanted.know(Kept(9, 2, hosts))
         found = [
             (each.weight, each.state)
             for each in manager.manager.pools.getGroup("clones", GROUP).hosts
         ]
         self.assertEqual(found, [(4, "ready"), (1, "maintenance")])
-        manager.manager.know(Kept(8, 5, {}))
-        self.assertEqual(manager.manager.processes, 2)
+        manager.manager.wanted.know(Kept(8, 5, {}))
+        self.assertEqual(manager.manager.wanted.processes, 2)
 
     def test_newProcess(self) -> None:
         """
@@ -492,19 +492,19 @@ class KeptTests(ControlCase):
         """
         manager = self.begin()
         assert manager.manager is not None
-        manager.manager.know(Kept(9, None, {GROUP: {"clone7": {"state": "drain"}}}))
-        manager.manager.add("clone7")
+        manager.manager.wanted.know(Kept(9, None, {GROUP: {"clone7": {"state": "drain"}}}))
+        manager.manager.wanted.add("clone7")
         self.until(lambda: self.joined(manager, 3))
         self.assertEqual(manager.manager.pools.getHost("clones", GROUP, "clone7").state, "ready")
         self.reactor.turn(5)
-        self.assertEqual(manager.manager.kept.hosts, {})
+        self.assertEqual(manager.manager.wanted.kept.hosts, {})
 
     def test_tooMuch(self) -> None:
         """
         What has no room in a message is not told, and the log says so.
         """
         log = logOf(self)
-        self.patch(_manager, "MOST_KEPT", 5)
+        self.patch(_wanted, "MOST_KEPT", 5)
         self.change()
         self.assertTrue(any("too much" in str(each.get("log_format")) for each in log))
         assert self.groups[1].clone is not None

@@ -15,15 +15,15 @@ from twisted.logger import formatEvent
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from tests.proxy.fakes import logOf
-from txlb.cloning import CloneGroup, CloningError, Role, _group
+from txlb.cloning import CloneGroup, CloningError, Role, _group, _signals
 from txlb.cloning._granter import Granter
 from txlb.cloning._group import STANDBY_FIRST
 from txlb.cloning._identity import Birth
 from txlb.cloning._link import Link
 from txlb.cloning._listener import BATCH
-from txlb.cloning._manager import START_PATIENCE
 from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._rendezvous import Rendezvous
+from txlb.cloning._starts import START_PATIENCE
 from txlb.wire import Grant, Message, Status
 
 
@@ -569,15 +569,15 @@ class LogTests(InsideTestCase):
         sent: list[tuple[int, int]] = []
         self.patch(os, "kill", lambda pid, number: sent.append((pid, number)))
         moved = [False, True, False, False]
-        self.patch(_group, "reopenMoved", moved.pop)
-        manager._reopenLogs(lambda number, _: came.append(number))
+        self.patch(_signals, "reopenMoved", moved.pop)
+        manager._signals.reopenLogs(lambda number, _: came.append(number))
         self.assertEqual((came, sent), ([signal.SIGUSR1], []))
         self.reactor.turn(2)
         self.assertEqual(sent, [(os.getpid(), signal.SIGUSR1)] * 2)
-        self.groups[1]._reopenLogs(signal.SIG_DFL)
-        self.groups[1]._reopenLogs(lambda number, _: came.append(number))
+        self.groups[1]._signals.reopenLogs(signal.SIG_DFL)
+        self.groups[1]._signals.reopenLogs(lambda number, _: came.append(number))
         self.groups[1].identity.role = Role.STANDBY
-        self.groups[1]._reopenLogs(lambda number, _: came.append(number))
+        self.groups[1]._signals.reopenLogs(lambda number, _: came.append(number))
         self.reactor.turn(2)
         self.assertEqual((len(came), len(sent)), (1, 2))
 
@@ -643,7 +643,7 @@ class RollingTests(InsideTestCase):
         self.assertIn("is under way", str(error))
         self.assertIn("is under way", str(self.assertRaises(CloningError, manager.replaceManager)))
         # The signal does not fail.
-        manager._signalled(manager.roll)
+        manager._signals.ask(manager.roll)
         self.assertEqual(self._end(rolled), 1)
         self.assertEqual(self._end(manager.roll()), 2)
 
@@ -717,7 +717,7 @@ class RollingTests(InsideTestCase):
         clone = self.groups[1]
         self.assertRaises(CloningError, clone.roll)
         self.assertRaises(CloningError, clone.replaceManager)
-        clone._signalled(clone.roll)
+        clone._signals.ask(clone.roll)
         self.assertEqual(len(self.spawned), 2)
 
     def test_stopped(self) -> None:

@@ -11,8 +11,9 @@ from unittest import mock
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup
-from txlb.cloning._manager import PATIENCE, START_PATIENCE, CloneManager
+from txlb.cloning._manager import PATIENCE, CloneManager
 from txlb.cloning._ownhosts import SERVICE
+from txlb.cloning._starts import START_PATIENCE
 from txlb.wire import (
     Bye,
     Drain,
@@ -243,12 +244,14 @@ class StrangerTests(InsideTestCase):
         """
         A process that can't be started is tried again.
         """
-        with mock.patch.object(self.manager._spawner, "spawn", side_effect=OSError(11, "no room")):
-            self.manager.starting.clear()
-            self.manager._fill()
+        with mock.patch.object(
+            self.manager.starts._spawner, "spawn", side_effect=OSError(11, "no room")
+        ):
+            self.manager.starts.starting.clear()
+            self.manager.starts.fill()
         count = len(self.spawned)
         self.until(lambda: len(self.spawned) > count)
-        self.assertEqual(self.manager.starting.keys() & {0, 1}, {0, 1})
+        self.assertEqual(self.manager.starts.starting.keys() & {0, 1}, {0, 1})
 
     def test_notWaitedFor(self) -> None:
         """

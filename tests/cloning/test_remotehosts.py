@@ -230,10 +230,10 @@ class RemoteHostsTests(InsideTestCase):
         manager = first.manager
         assert manager is not None
         self.pass_(1.0)
-        self.assertEqual(manager.kept.hosts, {})
+        self.assertEqual(manager.wanted.kept.hosts, {})
         manager.pools.drain(SERVICE, GROUP, "far")
         self.pass_(1.0)
-        self.assertEqual(manager.kept.hosts, {GROUP: {"far": {"state": "drain"}}})
+        self.assertEqual(manager.wanted.kept.hosts, {GROUP: {"far": {"state": "drain"}}})
         self.assertEqual(self.served(4), {b"1": 2, b"2": 2})
         first.replaceManager()
         self.until(lambda: self.joined(self.groups[-1], 2))
@@ -248,5 +248,5 @@ class RemoteHostsTests(InsideTestCase):
         """
         manager = self.begin().manager
         assert manager is not None
-        error = self.assertRaises(CloningError, manager.remove, "far")
+        error = self.assertRaises(CloningError, manager.wanted.remove, "far")
         self.assertIn("far is no clone: drain it", str(error))

@@ -5,12 +5,9 @@ The processes of one application, seen from one of them.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
-from types import FrameType
 from typing import Any
 
 from twisted.internet import defer
@@ -36,6 +33,7 @@ from txlb.cloning._processes import Processes
 from txlb.cloning._remotehosts import RemoteHosts, prepareRelay
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
+from txlb.cloning._signals import Signals
 from txlb.cloning._spawner import Spawner
 from txlb.cloning._stages import ROLES, STAGES, Stage, StageEvent
 from txlb.cloning._startup import exitStatus
@@ -119,6 +117,8 @@ class CloneGroup:
         self._ending: Deferred[None] | None = None
         # Whether all processes of the application end with this one.
         self._all = False
+        # The manager that it will be, if it stands by.
+        self._prepared: CloneManager | None = None
         self._control: ControlSocket | None = None
         self._remote: RemoteHosts | None = None
         self._upgrades: list[Deferred[int]] = []
@@ -128,7 +128,7 @@ class CloneGroup:
         self._lastCall: Any = None
         self._deadline = 0.0
         self._lostAt = 0.0
-        self._handlers: dict[int, Any] = {}
+        self._signals = Signals(self)
         self._observers: list[Callable[[], object]] = []
 
     # Listening
@@ -281,7 +281,7 @@ class CloneGroup:
         clone.whenWelcome = self._welcomed
         clone.whenTaking = self._take
         clone.spawned = birth is not None
-        self._handle()
+        self._signals.start(self._reactor)
         if birth is None and self._lock():
             self._rendezvous.begin()
             self._manageFirst(clone)
@@ -291,6 +291,7 @@ class CloneGroup:
         if heir:
             self._rendezvous.standBy()
             prepareRelay(self._listeners, self._reactor)
+            self._prepare()
         else:
             clone.start()
             self._tell()
@@ -305,39 +306,6 @@ class CloneGroup:
 
     def _lock(self) -> bool:
         return self._rendezvous is not None and self._rendezvous.tryLock()
-
-    def _handle(self) -> None:
-        """
-        Answer SIGHUP, SIGUSR1 and SIGUSR2 from now on.
-        """
-        before = signal.getsignal(signal.SIGUSR1)
-        self._handlers[signal.SIGUSR1] = before
-        signal.signal(signal.SIGUSR1, self._answer(partial(self._reopenLogs, before)))
-        for number, call in ((signal.SIGHUP, self.roll), (signal.SIGUSR2, self.replaceManager)):
-            self._handlers[number] = signal.signal(
-                number, self._answer(partial(self._signalled, call))
-            )
-
-    def _answer(self, call: Callable[[], object]) -> Callable[[int, FrameType | None], object]:
-        def handle(_number: int, _frame: FrameType | None) -> None:
-            self._reactor.callFromThread(call)
-
-        return handle
-
-    def _reopenLogs(self, before: Any) -> None:
-        """
-        Open logs anew that were moved; or let the handler that was there before rotate them.
-        The manager lets the clones do so too. A process that stands by has the manager's log.
-        """
-        if not reopenMoved() and callable(before) and self.identity.role is not Role.STANDBY:
-            before(signal.SIGUSR1, None)
-        if self.manager is not None:
-            # twistd's handler rotates in the next turn.
-            self._reactor.callLater(0, self._passSignal, signal.SIGUSR1)
-
-    def _passSignal(self, number: int) -> None:
-        if self.manager is not None:
-            self.manager.signalAll(number)
 
     # The manager
 
@@ -406,24 +374,14 @@ class CloneGroup:
         rendezvous = self._rendezvous
         if rendezvous is None:
             return
-        spawner = self._makeSpawner(self._reactor)
-        spawner.environment = self._supervision.environment
         self._happened(StageEvent.LOCKED)
-        self.manager = manager = CloneManager(
-            rendezvous,
-            self._listeners,
-            self.settings,
-            spawner,
-            self.identity.generation,
-            self._reactor,
-            self._seconds,
-            told=NOTHING_TOLD if self._birth is None else self._birth.told,
-        )
+        prepared, self._prepared = self._prepared, None
+        self.manager = manager = self._make(rendezvous) if prepared is None else prepared
         # The former manager may have rotated the log that a process which stood by has too.
         reopenMoved()
-        manager.know(clone.kept)
+        manager.wanted.know(clone.kept)
         manager.whenHeir = self._heirCame
-        manager.whenNoHeir = self._noHeir
+        manager.starts.whenNoHeir = self._noHeir
         # A clone that manages for a while serves only if there are no others.
         manager.whenJoined = self._joined
         manager.whenAlone = lambda: clone.serveFreely(True)
@@ -449,19 +407,40 @@ class CloneGroup:
         )
         self._tell()
         if clone.started:
-            manager.wantsHeir = True
+            manager.starts.wantsHeir = True
             self._heirCall = self._reactor.callLater(HEIR_AFTER, self._startHeir)
         else:
             # A clone that manages for a while leaves this to its heir.
             self._remote = RemoteHosts(manager, self._reactor)
             self._remote.start()
 
+    def _make(self, rendezvous: Rendezvous) -> CloneManager:
+        spawner = self._makeSpawner(self._reactor)
+        spawner.environment = self._supervision.environment
+        return CloneManager(
+            rendezvous,
+            self._listeners,
+            self.settings,
+            spawner,
+            self.identity.generation,
+            self._reactor,
+            self._seconds,
+            told=NOTHING_TOLD if self._birth is None else self._birth.told,
+        )
+
+    def _prepare(self) -> None:
+        """
+        Make the manager that this process is to be, as it stands by: it grants earlier then.
+        """
+        if self._rendezvous is not None and self._ending is None:
+            self._prepared = self._make(self._rendezvous)
+
     def _startHeir(self) -> None:
         self._heirCall = None
         told = NOTHING_TOLD if self._birth is None else self._birth.told
         # The clones of another group may be those that start the balancer again.
         if self.manager is not None and (told.command or not told.settings):
-            self.manager.spawnHeir()
+            self.manager.starts.spawnHeir()
 
     def _joined(self) -> None:
         """
@@ -592,23 +571,12 @@ class CloneGroup:
             raise CloningError("a rolling restart is under way; wait for its end")
         upgrade: Deferred[int] = Deferred(self._forgetUpgrade)
         self._upgrades.append(upgrade)
-        self.manager.spawnHeir()
+        self.manager.starts.spawnHeir()
         return upgrade
 
     def _forgetUpgrade(self, upgrade: Deferred[int]) -> None:
         if upgrade in self._upgrades:
             self._upgrades.remove(upgrade)
-
-    def _signalled(self, ask: Callable[[], Deferred[int]]) -> None:
-        """
-        Do what a signal asks for. A process that does not manage does nothing. Failures are
-        in the log already.
-        """
-        if self.manager is not None:
-            try:
-                ask().addErrback(lambda _: None)
-            except CloningError as problem:
-                _log.warn("{problem}", problem=problem)
 
     # Ending
 
@@ -689,9 +657,7 @@ class CloneGroup:
             if call is not None:
                 call.cancel()
         self._electCall = self._heirCall = None
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers.clear()
+        self._signals.stop()
 
     def _look(self) -> None:
         """
@@ -726,6 +692,9 @@ class CloneGroup:
             self._closed()
 
     def _closed(self) -> None:
+        if self._prepared is not None:
+            self._prepared.stop()
+            self._prepared = None
         if self.clone is not None:
             self.clone.close()
         self._supervision.stop()

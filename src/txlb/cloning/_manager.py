@@ -11,7 +11,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,20 +24,22 @@ from txlb.cloning._admitting import Admitting
 from txlb.cloning._counting import Counting
 from txlb.cloning._granter import Granter, TakeConnection
 from txlb.cloning._hosts import IHosts
-from txlb.cloning._identity import NOTHING_TOLD, Birth, Told
-from txlb.cloning._kept import MOST_KEPT, Kept
+from txlb.cloning._identity import NOTHING_TOLD, Told
+from txlb.cloning._kept import Kept
 from txlb.cloning._lateclones import LateClones, leftOut
 from txlb.cloning._link import Link, closeAll
 from txlb.cloning._listener import SharedListener
 from txlb.cloning._ownhosts import OwnHosts
 from txlb.cloning._passing import PassedClient, Passing
-from txlb.cloning._record import Account, Record, Start, hostName
+from txlb.cloning._record import Account, Record, hostName
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._rolling import RollingRestart
-from txlb.cloning._settings import MOST_CLONES, CloneSettings
+from txlb.cloning._settings import MOST_PROCESSES, CloneSettings
 from txlb.cloning._sharing import COSTS, Sharing
 from txlb.cloning._spawner import Spawner
-from txlb.errors import ChangeUnderWay, UnknownName
+from txlb.cloning._starts import Starts
+from txlb.cloning._wanted import Wanted
+from txlb.errors import ChangeUnderWay
 from txlb.pool import Event, EventKind, Outcome
 from txlb.wire import (
     GRANTS_VERSION,
@@ -46,7 +47,6 @@ from txlb.wire import (
     Bye,
     Drain,
     Hello,
-    Keep,
     Message,
     Ping,
     Pong,
@@ -60,26 +60,8 @@ from txlb.wire import (
 #: Seconds between two questions to each clone whether it is alive.
 HEARTBEAT = 0.25
 
-#: Processes that may have connected and not introduced themselves, and clones, at most.
-MOST_PROCESSES = 1024
-
 #: Seconds for which a process that has connected may say nothing before it is dropped.
 PATIENCE = 30.0
-
-#: Seconds after its start in which a clone has to join. Many of them that import much on
-#: few CPUs need a while.
-START_PATIENCE = 60.0
-
-#: Seconds before a clone is started in the place of one that ended early; they double up
-#: to the second value.
-FIRST_DELAY = 0.1
-LONGEST_DELAY = 10.0
-
-#: Seconds after the start in which clones are started before a process that stands by is.
-CLONES_FIRST = 5.0
-
-#: Seconds for which a clone has to run so that its end is not early.
-SETTLED = 5.0
 
 #: Seconds after which a clone is taken in that could not be, as another change of the hosts
 #: was under way.
@@ -111,18 +93,15 @@ class CloneManager:
     @param told: what the processes that it starts are told beside their places.
     @ivar pools: the manager of the clones as hosts.
     @ivar records: the processes that have come to it.
-    @ivar kept: what administrators have changed, which the clones keep for the next manager.
+    @ivar wanted: what administrators have changed.
+    @ivar starts: starts processes.
     @ivar past: the last events, each with its time in seconds since 1970.
+    @ivar rolling: the rolling restart that is under way.
     @ivar lag: the longest time that its reactor was held lately, in seconds.
-    @ivar starting: the processes that were started and have not joined, by slot; -1 for an
-        heir.
-    @ivar wantsHeir: whether the next heir that comes is to manage; otherwise it stands by.
     @ivar ownSlot: the place among the clones of this process, if it serves clients as well;
         else -1.
     @ivar standby: the process that is to manage if this one ends.
     @ivar whenHeir: is called with the L{Link} of an heir that has come.
-    @ivar whenNoHeir: is called if an heir ends early, with the reason. It returns whether to
-        start another one.
     @ivar whenJoined: is called if a clone has joined.
     @ivar whenAlone: is called if the last clone is gone.
     """
@@ -143,43 +122,34 @@ class CloneManager:
         self.generation = generation
         self.records: dict[Link, Record] = {}
         self.quitting = False
-        self.wantsHeir = False
         self.ownSlot = -1
         self.standby: Record | None = None
         self.whenHeir: Callable[[Link], object] = Link.close
-        self.whenNoHeir: Callable[[str], bool] = _always
         self.whenJoined: Callable[[], object] = _nothing
         self.whenAlone: Callable[[], object] = _nothing
         self._rendezvous = rendezvous
         self._listeners = listeners
         self._settings = settings
-        self._spawner = spawner
         self._reactor = reactor
         self._seconds = seconds
         self._sock: socket.socket | None = None
-        self.starting: dict[int, Start] = {}
         self.past: deque[tuple[float, Event]] = deque(maxlen=PAST)
         self.lag = 0.0
-        self.kept = Kept()
-        self._keepCall: Any = None
-        self._cuts: dict[Record, Any] = {}
-        self._delay = FIRST_DELAY
-        # When an heir may be started, and a process that stands by.
-        self._heirAfter = 0.0
-        self._standbyAfter = 0.0
-        self._fillCall: Any = None
         self._number = 0
         self._looked = 0.0
-        self._rolling: RollingRestart | None = None
+        self.rolling: RollingRestart | None = None
         # What administrators change in pools of a balancer is the balancer's to keep.
         self._own: OwnHosts | None = None
         if hosts is None:
             hosts = self._own = OwnHosts(listeners, seconds)
         self._hosts = hosts
         self.pools = self._hosts.pools
+        self.wanted = Wanted(self, self._own, settings.processes, reactor)
+        self.starts = Starts(
+            self, rendezvous.path, listeners, spawner, reactor, seconds, told, self._own
+        )
         if self._own is not None:
             self.pools.subscribe(self._tell)
-        self._told = told
         self._late = LateClones(reactor.callLater, _say)
         self._granters = [
             Granter(
@@ -202,8 +172,8 @@ class CloneManager:
         self.past.append((time.time(), event))
         if event.kind not in _OF_RELAYS and not self._late.takes(event):
             _say(event, 0)
-        if self._keepCall is None and self._sock is not None:
-            self._keepCall = self._reactor.callLater(0, self._keep)
+        if self._sock is not None:
+            self.wanted.changed()
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -274,9 +244,8 @@ class CloneManager:
             _tellOfSharing(granter.listener)
             _tellOfCounting(granter.listener)
         self._looked = self._seconds()
-        self._standbyAfter = self._seconds() + CLONES_FIRST
         self._beat.start(HEARTBEAT, now=False)
-        self._fillCall = self._reactor.callLater(patience, self._fill)
+        self.starts.begin(patience)
 
     def stop(self) -> None:
         """
@@ -285,16 +254,10 @@ class CloneManager:
         """
         if self._beat.running:
             self._beat.stop()
-        if self._fillCall is not None:
-            self._fillCall.cancel()
-            self._fillCall = None
-        if self._rolling is not None:
-            self._rolling.stop("the manager stops")
-        for call in (self._keepCall, *self._cuts.values()):
-            if call is not None:
-                call.cancel()
-        self._keepCall = None
-        self._cuts.clear()
+        self.starts.stop()
+        if self.rolling is not None:
+            self.rolling.stop("the manager stops")
+        self.wanted.stop()
         for granter in self._granters:
             granter.stop()
         self._late.flush()
@@ -431,7 +394,7 @@ class CloneManager:
             self._sendSockets(record)
             return
         record.generation, record.draining = hello.generation, hello.draining
-        if self._rolling is None:
+        if self.rolling is None:
             # A former manager may have begun a rolling restart.
             self.generation = max(self.generation, hello.generation)
         if hello.heir:
@@ -443,7 +406,7 @@ class CloneManager:
             return
         # Managers that came one after the other may have given the same place twice.
         taken = hello.slot == self.ownSlot or hello.slot in {each.slot for each in self.clones}
-        slot = self._freeSlot() if taken or hello.slot < 0 else hello.slot
+        slot = self.freeSlot() if taken or hello.slot < 0 else hello.slot
         try:
             self._hosts.add(hostName(slot))
         except ChangeUnderWay:
@@ -452,25 +415,25 @@ class CloneManager:
             return
         record.slot = slot
         if hello.slot >= 0:
-            self.starting.pop(hello.slot, None)
+            self.starts.starting.pop(hello.slot, None)
         record.accounts = [Account() for _ in self._listeners]
         record.joined = True
         self._takeIn(record, hello)
         self.whenJoined()
-        if self._rolling is not None:
-            self._rolling.joined(record.slot)
+        if self.rolling is not None:
+            self.rolling.joined(record.slot)
 
     def _introducedAgain(self, record: Record, hello: Hello) -> None:
         if record.link.isOpen and not self.quitting:
             self._introduced(record, hello)
 
     def _heirCame(self, record: Record) -> None:
-        self.starting.pop(-1, None)
+        self.starts.starting.pop(-1, None)
         before = self.standby
         if self.quitting:
             record.link.send(Quit())
-        elif self.wantsHeir:
-            self.wantsHeir = False
+        elif self.starts.wantsHeir:
+            self.starts.wantsHeir = False
             self.whenHeir(record.link)
         elif not self._settings.standby or (before and before.generation >= record.generation):
             # A former manager had started it.
@@ -481,28 +444,14 @@ class CloneManager:
             if before is not None:
                 before.link.send(Quit())
 
-    def keepHeir(self) -> None:
-        """
-        Start an heir if one is wanted: to manage now, or to stand by. The one that stands by
-        is of the release that the clones are of.
-        """
-        if self.quitting or self._sock is None or -1 in self.starting:
-            return
-        now = self._seconds()
-        wanted = self.wantsHeir
-        if not wanted and self._settings.standby and self._rolling is None:
-            isOld = self.standby is None or self.standby.generation != self.generation
-            wanted = isOld and (self.isComplete or now >= self._standbyAfter)
-        if wanted and now >= self._heirAfter:
-            self.spawn(-1)
-
     def follow(self, settings: CloneSettings) -> None:
         """
         Have as many clones as these settings say from now on. Those of the highest places
         are drained if there are too many.
         """
         self._settings = settings
-        self._fillSoon(0.0)
+        self.wanted.configured(settings.processes)
+        self.starts.fillSoon(0.0)
         serving = [each for each in self.clones if not each.draining]
         for record in serving[settings.processes :]:
             self.drain(record)
@@ -513,7 +462,7 @@ class CloneManager:
         while clones that it has started are on their way. One that has connections stays
         nevertheless.
         """
-        return self.quitting or (self._rolling is None and self.isComplete)
+        return self.quitting or (self.rolling is None and self.isComplete)
 
     @property
     def isComplete(self) -> bool:
@@ -552,15 +501,14 @@ class CloneManager:
         return ""
 
     def _takeIn(self, record: Record, hello: Hello) -> None:
-        self.know(Kept.read(hello.kept))
+        self.wanted.know(Kept.read(hello.kept))
         for granter in self._granters:
             granter.give(record)
         passed = tuple(each.number for each in self._granters if each.passing is not None)
         tokens = tuple(record.accounts[number].token for number in passed)
         welcome = Welcome(GRANTS_VERSION, record.slot, self.generation, passed=passed)
         record.link.send(welcome, tokens)
-        if self.kept.number:
-            record.link.send(Keep(self.kept.write()))
+        self.wanted.tell(record.link)
         if record.draining:
             self._hosts.drain(record.name)
         for granter in self._granters:
@@ -584,9 +532,7 @@ class CloneManager:
         self.records.pop(record.link, None)
         if record is self.standby:
             self.standby = None
-        cut = self._cuts.pop(record, None)
-        if cut is not None:
-            cut.cancel()
+        self.wanted.forget(record)
         if record.joined:
             outcome = Outcome.DONE if record.draining else Outcome.HOST_RESET
             for granter in self._granters:
@@ -606,118 +552,9 @@ class CloneManager:
         if not self.clones:
             self.whenAlone()
         if not self.quitting:
-            self._fillSoon(0.0)
+            self.starts.fillSoon(0.0)
 
-    # What administrators want
-
-    @property
-    def processes(self) -> int:
-        """
-        How many clones there are to be.
-        """
-        kept = self.kept.processes
-        return self._settings.processes if kept is None else kept
-
-    def add(self, name: str) -> None:
-        """
-        Start one more clone.
-
-        @param name: the name of a place that is free, such as C{clone4}.
-        @raise CloningError: it is none, there are too many clones, or the application stops.
-        """
-        self._refuseIfStopped()
-        digits = name.removeprefix("clone")
-        if not (name.startswith("clone") and digits.isascii() and digits.isdecimal()):
-            raise CloningError(f"{name!r:.40} is no name of a clone; say clone{self._freeSlot()}")
-        slot = int(digits[:9])
-        if name != f"clone{slot}" or slot >= MOST_PROCESSES:
-            raise CloningError(f"clones are called clone0 to clone{MOST_PROCESSES - 1}")
-        used = {self.ownSlot, *self.starting, *(each.slot for each in self.records.values())}
-        if slot in used:
-            raise CloningError(f"there is a {name}; clone{self._freeSlot()} is free")
-        if self.processes >= MOST_CLONES:
-            raise CloningError(f"an application has at most {MOST_CLONES} clones")
-        self._wantProcesses(self.processes + 1)
-        self.spawn(slot)
-
-    def remove(self, name: str, deadline: float | None = None, force: bool = False) -> None:
-        """
-        Let a clone finish what it has, and end; it is not replaced.
-
-        @param deadline: seconds after which the connections that are left are reset, if that
-            is less than the grace time; L{None} for the grace time.
-        @param force: reset them at once.
-        @raise UnknownName: there is no such clone.
-        @raise CloningError: it is the last one, or the application stops.
-        """
-        self._refuseIfStopped()
-        found = {each.name: each for each in self.clones if not each.draining}
-        if name == hostName(self.ownSlot):
-            raise CloningError(f"{name} manages until a new manager has come; try it again then")
-        if name in self.remoteHosts:
-            raise CloningError(
-                f"{name} is no clone: drain it, and take it out of the application's file"
-            )
-        if name not in found:
-            raise UnknownName("clone", name, found)
-        if self.processes == 1:
-            raise CloningError(
-                f"{name} is the only clone; add another one first, or stop the application"
-            )
-        if self.serving <= self.processes:
-            self._wantProcesses(self.processes - 1)
-        record = found[name]
-        self.drain(record)
-        if force:
-            self._cut(record)
-        elif deadline is not None:
-            self._cuts[record] = self._reactor.callLater(deadline, self._cut, record)
-
-    def _refuseIfStopped(self) -> None:
-        if self.quitting or self._sock is None:
-            raise CloningError("the application stops, or another process is about to manage")
-
-    def _cut(self, record: Record) -> None:
-        self._cuts.pop(record, None)
-        # While the connection is open the process runs, and its PID is no other one's.
-        if record.link.isOpen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(record.link.pid, signal.SIGKILL)
-
-    def _wantProcesses(self, processes: int) -> None:
-        _log.info("{count} clones are wanted", count=processes)
-        self._keepNow(replace(self.kept, processes=processes))
-
-    def know(self, kept: Kept) -> None:
-        """
-        Take over what administrators have changed, from a clone to which a former manager
-        has told it. What is older than what is known has no effect.
-        """
-        if self._own is not None and kept.number > self.kept.number:
-            self.kept = kept
-            self._own.know(kept.hosts)
-
-    def _keep(self) -> None:
-        """
-        Let the clones keep what is changed now.
-        """
-        self._keepCall = None
-        if self._own is not None:
-            ending = {each.name for each in self.records.values() if each.draining}
-            hosts = self._own.changed(ending)
-            if hosts != self.kept.hosts:
-                self._keepNow(replace(self.kept, hosts=hosts))
-
-    def _keepNow(self, kept: Kept) -> None:
-        self.kept = kept = replace(kept, number=self.kept.number + 1)
-        text = kept.write()
-        if len(text) > MOST_KEPT:
-            _log.warn("too much is changed live: the next manager will not know it")
-            return
-        for record in self.clones:
-            record.link.send(Keep(text))
-
-    # Starting clones
+    # The clones that are there
 
     @property
     def clones(self) -> list[Record]:
@@ -735,94 +572,57 @@ class CloneManager:
         pools = [each.pool for each in self._granters]
         return {host.state for pool in pools for host in pool.hosts if host.name == name}
 
-    def _freeSlot(self) -> int:
-        used = {each.slot for each in self.records.values()} | self.starting.keys()
-        used.add(self.ownSlot)
+    def usedSlots(self) -> set[int]:
+        """
+        Collect the places that processes have, those that start included.
+        """
+        slots = {each.slot for each in self.records.values()} | self.starts.starting.keys()
+        return slots | {self.ownSlot}
+
+    def freeSlot(self) -> int:
+        """
+        Find a place for a clone.
+        """
+        used = self.usedSlots()
         return next(slot for slot in range(MOST_PROCESSES + len(used) + 1) if slot not in used)
 
-    def _fillSoon(self, delay: float) -> None:
-        if self._sock is not None and self._fillCall is None:
-            self._fillCall = self._reactor.callLater(delay, self._fill)
-
-    def _fill(self) -> None:
+    @property
+    def processes(self) -> int:
         """
-        Start the clones that are missing.
+        How many clones there are to be.
         """
-        self._fillCall = None
-        starting = sum(slot >= 0 for slot in self.starting)
-        for _ in range(self.processes - self.serving - starting):
-            self.spawn(self._freeSlot())
-
-    def _lookForLate(self, now: float) -> None:
-        """
-        End processes that do not join: their C{.tac} may wait for something for ever.
-        """
-        for start in tuple(self.starting.values()):
-            if now - start.since > START_PATIENCE and not start.killed:
-                start.killed = True
-                _log.error(
-                    "{name} has not joined {seconds:g} s after its start: process {pid} is killed",
-                    name=start.name,
-                    seconds=START_PATIENCE,
-                    pid=start.pid,
-                )
-                self._spawner.kill(start.pid)
-
-    def spawnHeir(self) -> None:
-        """
-        Let the next heir that comes manage, and start one, unless one is on its way.
-        """
-        self.wantsHeir = True
-        if -1 not in self.starting:
-            self.spawn(-1)
+        return self.wanted.processes
 
     def spawn(self, slot: int) -> None:
         """
         Start a clone in a place, or an heir in that of -1.
         """
-        start = self.starting[slot] = Start(slot, self._seconds())
-        if self._own is not None:
-            self._own.forget(start.name)
-        birth = Birth(self._rendezvous.path, slot, self.generation, slot < 0, {}, told=self._told)
-        sockets = {each.name: each.sock.fileno() for each in self._listeners}
-        try:
-            start.pid = self._spawner.spawn(birth, sockets, partial(self._ended, start))
-        except OSError as problem:
-            self._ended(start, -1, str(problem))
+        self.starts.spawn(slot)
 
-    def _ended(self, start: Start, pid: int, how: str) -> None:
-        slot = start.slot
-        joined = self.starting.get(slot) is not start
-        if not joined:
-            del self.starting[slot]
+    @property
+    def isListening(self) -> bool:
+        """
+        Whether it manages: it has begun, and has not stopped.
+        """
+        return self._sock is not None
+
+    @property
+    def wantsStandby(self) -> bool:
+        """
+        Whether a process should stand by, and there is none, or one of a former release.
+        """
+        if not self._settings.standby or self.rolling is not None:
+            return False
+        return self.standby is None or self.standby.generation != self.generation
+
+    def refuseIfStopped(self) -> None:
+        """
+        Refuse what administrators want if this process is about to manage no more.
+
+        @raise CloningError: it is.
+        """
         if self.quitting or self._sock is None:
-            return
-        if self._rolling is not None and self._rolling.isAbout(slot):
-            self._rolling.ended(how)
-            return
-        if joined and self._seconds() - start.since >= SETTLED:
-            self._delay = FIRST_DELAY
-            return
-        if slot < 0 and joined and how == "exit status 0":
-            return  # it was told to
-        if slot < 0 and not joined and self.wantsHeir and not self.whenNoHeir(how):
-            self.wantsHeir = False
-            self._heirAfter = self._seconds() + self._delay
-            return
-        if self._delay == FIRST_DELAY:
-            _log.error(
-                "{name} ended soon after its start: {how}; it is started again, after longer "
-                "and longer pauses",
-                name=start.name,
-                how=how,
-            )
-        if self._fillCall is not None:
-            self._fillCall.cancel()
-            self._fillCall = None
-        if slot < 0:
-            self._heirAfter = self._seconds() + self._delay
-        self._fillSoon(self._delay)
-        self._delay = min(self._delay * 2, LONGEST_DELAY)
+            raise CloningError("the application stops, or another process is about to manage")
 
     # Rolling restart
 
@@ -831,7 +631,7 @@ class CloneManager:
         """
         Whether a rolling restart is under way.
         """
-        return self._rolling is not None
+        return self.rolling is not None
 
     def roll(self) -> RollingRestart:
         """
@@ -841,18 +641,18 @@ class CloneManager:
         @raise CloningError: that is under way already, another process is about to manage, or
             the application stops.
         """
-        self._refuseIfStopped()
-        if self.wantsHeir:
+        self.refuseIfStopped()
+        if self.starts.wantsHeir:
             raise CloningError("a new manager is on its way; try it again when it manages")
-        if self._rolling is not None:
+        if self.rolling is not None:
             raise CloningError(
                 f"a rolling restart to generation {self.generation} is under way; wait for its end"
             )
         self.generation += 1
-        self._rolling = rolling = RollingRestart(
+        self.rolling = rolling = RollingRestart(
             self.generation,
             [each for each in self.clones if not each.draining],
-            self._freeSlot,
+            self.freeSlot,
             self.spawn,
             self.drain,
             self._reactor,
@@ -862,10 +662,10 @@ class CloneManager:
         return rolling
 
     def _rolled(self, why: str) -> None:
-        self._rolling = None
+        self.rolling = None
         if why:
             self.generation -= 1
-        self._fillSoon(0.0)
+        self.starts.fillSoon(0.0)
 
     # Time
 
@@ -874,7 +674,7 @@ class CloneManager:
         now = self._seconds()
         self.lag, self._looked = max(0.0, now - self._looked - HEARTBEAT), now
         self._hosts.advance(now)
-        self._lookForLate(now)
+        self.starts.lookForLate(now)
         for granter in self._granters:
             granter.dispatch()
         for record in tuple(self.records.values()):
@@ -883,7 +683,7 @@ class CloneManager:
             if not record.joined and now - record.heard > PATIENCE:
                 record.link.close()
                 self._lost(record)
-        self.keepHeir()
+        self.starts.keepHeir()
 
 
 #: Events of pools that say what happens to clients of a relay: clients of clones wait in
@@ -948,10 +748,6 @@ def remoteHosts(listeners: Iterable[SharedListener]) -> set[str]:
     Collect the names of the hosts beside the clones.
     """
     return {host.name for each in listeners for host in each.settings.group.hosts}
-
-
-def _always(_how: str) -> bool:
-    return True
 
 
 def _nothing() -> None:

@@ -98,12 +98,12 @@ class Processes:
         yield from processRows(manager)
 
     def add(self, name: str) -> int:
-        self._manager.add(name)
-        return self._manager.processes
+        self._manager.wanted.add(name)
+        return self._manager.wanted.processes
 
     def remove(self, name: str, deadline: float | None = None, force: bool = False) -> int:
-        self._manager.remove(name, deadline, force)
-        return self._manager.processes
+        self._manager.wanted.remove(name, deadline, force)
+        return self._manager.wanted.processes
 
     def roll(self) -> Deferred[int]:
         return self._group.roll()

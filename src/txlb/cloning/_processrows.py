@@ -44,8 +44,8 @@ def processRows(manager: CloneManager) -> Iterator[ProcessRow]:
             "connections": 0,
             **_load(record),
         }
-    for slot, start in sorted(manager.starting.items()):
-        heir = "manager" if manager.wantsHeir else "standby"
+    for slot, start in sorted(manager.starts.starting.items()):
+        heir = "manager" if manager.starts.wantsHeir else "standby"
         yield {
             "name": hostName(slot) if slot >= 0 else heir,
             "role": "clone" if slot >= 0 else heir,

@@ -14,6 +14,9 @@ from txlb.cloning._rendezvous import CloningError
 #: Clones of one application, at most.
 MOST_CLONES = 256
 
+#: Processes that may have connected and not introduced themselves, and clones, at most.
+MOST_PROCESSES = 1024
+
 
 @dataclass(frozen=True)
 class CloneSettings:
