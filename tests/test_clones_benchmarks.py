@@ -14,18 +14,19 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.clones import _cloned, _throughput, _wrk, soak
+from benchmarks.clones import _cloned, _throughput, _wrk, soak, visitors
 from benchmarks.clones._cloned import Log, until
 from benchmarks.clones._kills import Kills, timesRow
 from benchmarks.clones._longanswers import LongAnswers
 from benchmarks.clones._rolls import Rolls
 from benchmarks.clones._throughput import Site, inOrder, table
 from benchmarks.clones._wrk import Measured, Wrk, parse
+from benchmarks.clones.visitors import Connections, Downloads, Visitors
 from benchmarks.clones.wsgi import application
 from benchmarks.peers.webapp import page
 from benchmarks.programs import ProgramError
 from benchmarks.soak import Crowd
-from benchmarks.traffic import Backend, Events
+from benchmarks.traffic import Backend, Events, Pace
 
 WRK = """Running 1s test @ http://127.0.0.1:8080/
   1 threads and 32 connections
@@ -120,12 +121,18 @@ class LogTests(SynchronousTestCase):
 class ReportTests(SynchronousTestCase):
     def test_times(self) -> None:
         row = timesRow("until it manages", [0.001, 0.004, 0.0025])
-        self.assertEqual(row.split(), ["until", "it", "manages", "2.5", "ms,", "at", "most", "4.0"])
+        self.assertEqual(
+            row.split(),
+            [*["until", "it", "manages", "2.5", "ms,", "p99", "4.0,", "at", "most", "4.0"]],
+        )
 
     def test_kills(self) -> None:
-        rows = Kills(12345, 2, [0.01, 0.02], [0.5, 0.5], [0.1, 0.3]).rows()
-        self.assertEqual(rows[0], "2 kills of the manager, 12,345 connections:")
-        self.assertEqual(rows[1].split()[-1], "2")
+        times = [0.01, 0.02]
+        rows = Kills(12345, 5.0, 0, 7, 2, times, [0.5, 0.5], [0.1, 0.3], times, times).rows()
+        self.assertEqual(rows[0], "2 kills of the manager:")
+        self.assertEqual(rows[1].split()[-2:], ["12,345,", "2,469"])
+        self.assertEqual(rows[2].split()[-1], "2")
+        self.assertRegex(rows[5], r"kill to the next accept by permit +15\.0 ms, p99 20\.0")
 
     def test_rolls(self) -> None:
         measured = Measured(2000, 100.0, 0.1, 0.2, 3)
@@ -370,3 +377,111 @@ class SoakTests(SynchronousTestCase):
         ):
             actor.act()
         self.assertEqual(actor.done, {})
+
+
+class PaceTests(SynchronousTestCase):
+    """
+    What happens at a steady rate.
+    """
+
+    def test_rate(self) -> None:
+        now = 0.0
+        calls: list[float] = []
+
+        def call() -> bool:
+            calls.append(now)
+            return True
+
+        pace = Pace(100.0, call, most=8, seconds=lambda: now)
+        pace.look()
+        now = 0.035
+        pace.look()
+        self.assertEqual(len(calls), 3)
+        # What is due is made up for, a few at a look.
+        now = 0.2
+        pace.look()
+        self.assertEqual(len(calls), 11)
+        pace.look()
+        self.assertEqual(len(calls), 19)
+
+    def test_left(self) -> None:
+        """
+        A call that does nothing is not made up for.
+        """
+        now = 0.0
+        pace = Pace(10.0, lambda: False, seconds=lambda: now)
+        now = 1.0
+        pace.look()
+        pace.look()
+        self.assertEqual(pace.left, 10)
+
+
+class VisitorsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.events = Events()
+        self.addCleanup(self.events.close)
+        self.backend = Backend(self.events, [("127.0.0.1", 0)])
+        self.address = self.backend._listeners[0].getsockname()
+        self.addCleanup(self.backend.close)
+
+    def test_connections(self) -> None:
+        made = Connections(self.events, self.address, 10_000.0)
+        found: list[dict[str, Any]] = []
+
+        def some() -> object:
+            found.append(made.take())
+            return sum(each["units"] for each in found) >= 20
+
+        self.events.runUntil(some, "answers")
+        self.assertGreaterEqual(max(each["worst"] for each in found), found[-1]["p50"])
+        self.assertEqual(self.events.trouble.take(), [])
+        # No more come, and the backend is gone: each is an error then.
+        self.backend.close()
+        self.events.runUntil(lambda: bool(self.events.trouble), "a refusal")
+        self.events.paces.clear()
+
+    def test_most(self) -> None:
+        """
+        If too many are under way no more come.
+        """
+        self.patch(visitors, "MOST", 0)
+        made = Connections(self.events, self.address, 10_000.0)
+        self.events.runUntil(lambda: made.take()["left"], "one that is left out")
+        self.events.paces.clear()
+
+    def test_downloads(self) -> None:
+        made = Downloads(self.events, self.address, 3, 100_000, 1e9)
+        self.events.runUntil(lambda: made.take()["units"], "a long answer")
+        self.assertEqual(self.events.trouble.take(), [])
+        self.backend.close()
+        self.events.runUntil(lambda: bool(self.events.trouble), "an end")
+        self.events.paces.clear()
+
+    def test_process(self) -> None:
+        """
+        They run in a process of their own, and tell what they have done.
+        """
+        host, port = self.address
+        process = Visitors("connections", host, port, 200)
+        units = 0
+
+        def take() -> object:
+            nonlocal units
+            said = process.take()
+            units += said["units"]
+            self.assertEqual(said["trouble"], [])
+            return units > 5
+
+        self.events.runUntil(take, "answers")
+        process.stop()
+        self.assertRaises(ProgramError, process.take)
+
+    def test_grants(self) -> None:
+        """
+        The first permit of another manager than the one that was killed.
+        """
+        cloned: Any = _cloned.Cloned.__new__(_cloned.Cloned)
+        cloned.times = Path(self.mktemp())
+        cloned.times.write_text("7 10.0\n7 12.5\n8 12.75\n8 13.0\n")
+        self.assertEqual(cloned.firstGrant(12.0, 7), 0.75)
+        self.assertIsNone(cloned.firstGrant(14.0, 7))

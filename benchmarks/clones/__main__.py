@@ -7,11 +7,11 @@ connection, with that of HAProxy in front of the same number of hosts, by turns,
 other benchmarks do. Clones do the work of hosts, so their CPU is not counted, like that
 of HAProxy's hosts.
 
-Then it kills the manager, again and again (C{--kills}), while clients connect as quickly as
-they can and others take long answers. A client that is refused or reset, or gets a short
-answer, is an error; there must be none. Three times are measured from each kill: until a
-process manages again, until that is one that serves nothing, and the longest that a client
-waited.
+Then it kills the manager, again and again (C{--kills}), while clients connect at a steady rate
+(C{--rate}) and others take long answers, both from processes of their own. A client that is
+refused or reset, or gets a short answer, is an error; there must be none. Three times are
+measured from each kill: until a clone accepts by a permit again, until a process manages that
+serves nothing, and the longest that a client waited.
 
 C{--rolls 20} restarts a cloned web site 20 times, replaces its manager and tries a release
 that does not start, under wrk and long answers. C{--throughput} compares a web site in two
@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--rolls", type=int, default=0, metavar="N", help="only restart it")
     parser.add_argument("--throughput", action="store_true", help="only compare web sites")
+    parser.add_argument("--rate", type=float, default=4000.0, help="connections of --kills")
     parser.add_argument("--no-standby", action="store_true", help="let no process stand by")
     parser.add_argument("--clones", type=int, default=CLONES)
     parser.add_argument("--streams", type=int, default=64, help="long answers at a time")
@@ -91,7 +92,8 @@ def _measure(field: Field, options: argparse.Namespace, errors: Errors) -> None:
             costs(field, cloned, options.rounds, options.seconds, errors)
     if options.kills:
         with _started(field, "cloned.tac", options, *machine.CORES) as cloned:
-            kills(field.events, cloned, options.kills, *long)
+            streams, size, _ = long
+            kills(field.events, cloned, options.kills, streams, size, options.rate, errors)
     if options.rolls:
         with _started(field, "web.tac", options, *machine.CORES) as cloned:
             rolls(field.events, cloned, options.rolls, *long)

@@ -112,6 +112,7 @@ class Cloned:
         place = folder / f"cloned-{port}"
         place.mkdir()
         self.broken = place / "broken"
+        self.times = place / "times"
         # Its processes inherit this; they are this program's children's.
         os.environ.update(
             PORT=str(port),
@@ -119,6 +120,7 @@ class Cloned:
             FOLDER=str(place / "run"),
             BROKEN=str(self.broken),
             STANDBY="yes" if standby else "",
+            TIMES=str(self.times),
         )
         command = python(
             "-c",
@@ -143,6 +145,21 @@ class Cloned:
         The process that manages, by the log.
         """
         return self.log.managers[-1]
+
+    def firstGrant(self, since: float, former: int) -> float | None:
+        """
+        Find when a clone accepted first by a permit of another manager than a former one.
+
+        @param since: when the former one was killed, by the monotonic clock.
+        @return: seconds since then; L{None} if none has.
+        """
+        with open(self.times, "rb") as file:
+            lines = file.read().splitlines()
+        for line in lines:
+            pid, at = line.split()
+            if int(pid) != former and float(at) >= since:
+                return float(at) - since
+        return None
 
     def isOver(self, manager: int) -> bool:
         """

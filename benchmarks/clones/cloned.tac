@@ -1,15 +1,18 @@
 """
 The application that benchmarks.clones clones: it answers the requests of the benchmarks'
-clients. The environment says how: PORT, CLONES, FOLDER.
+clients. The environment says how: PORT, CLONES, FOLDER, and a file for TIMES if there is
+one.
 """
 
 import os
+import time
 
 from twisted.application import service
 from twisted.internet.protocol import Factory, Protocol
 
 from benchmarks.traffic import ANSWER, END, REQUEST, bulkHead
 from txlb.cloning import CloningService
+from txlb.cloning._clone import Clone
 
 CHUNK = bytes(262144)
 
@@ -57,6 +60,21 @@ class Answering(Protocol):
         Do nothing: the client is gone.
         """
 
+
+if TIMES := os.environ.get("TIMES"):
+    # Notes each permit: when it came, and from which manager.
+    TIMES = os.open(TIMES, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    granted = Clone._granted
+
+    def noting(clone, grant):
+        """
+        Note a permit.
+        """
+        granted(clone, grant)
+        if grant.count:
+            os.write(TIMES, b"%d %.6f\n" % (clone._link.pid, time.monotonic()))
+
+    Clone._granted = noting
 
 application = service.Application("cloned")
 CloningService(

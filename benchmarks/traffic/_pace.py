@@ -18,6 +18,7 @@ class Pace:
         due is left out.
     @param most: the most calls at one look.
     @param seconds: a monotonic clock.
+    @ivar seconds: the clock.
     @ivar left: the calls that were left out.
     """
 
@@ -26,13 +27,13 @@ class Pace:
         rate: float,
         call: Callable[[], bool],
         most: int = 64,
-        seconds: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.left = 0
         self._rate = rate
         self._call = call
         self._most = most
-        self._seconds = seconds
+        self.seconds = seconds
         self._began = seconds()
         self._done = 0
 
@@ -40,7 +41,7 @@ class Pace:
         """
         Call the function as often as is due.
         """
-        due = int((self._seconds() - self._began) * self._rate)
+        due = int((self.seconds() - self._began) * self._rate)
         for _ in range(min(due - self._done, self._most)):
             self._done += 1
             if not self._call():

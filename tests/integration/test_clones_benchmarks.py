@@ -36,6 +36,6 @@ class ShortRunTests(IntegrationTestCase):
         """
         Kills of the manager.
         """
-        text = self.run_("--kills", "2")
+        text = self.run_("--kills", "2", "--rate", "300")
         self.assertIn("2 kills of the manager", text)
         self.assertRegex(text, r"refused, reset or short +0\n")
