@@ -151,11 +151,23 @@ class FakeFleets:
 
     @ivar rows: the rows of processes.
     @ivar answers: what the next roll fires with, or fails with.
+    @ivar wanted: how many clones there are to be.
     """
 
     def __init__(self) -> None:
         self.rows: list[Mapping[str, object]] = []
         self.answers: list[object] = []
+        self.wanted = 2
+
+    def add(self, service: str, group: str, name: str) -> int:
+        self.wanted += 1
+        return self.wanted
+
+    def remove(
+        self, service: str, group: str, name: str, deadline: float | None, force: bool
+    ) -> int:
+        self.wanted -= 1
+        return self.wanted
 
     def processes(self, service: str = "") -> Sequence[Mapping[str, object]]:
         return self.rows if service in {"", "web"} else []

@@ -16,9 +16,15 @@ from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._history import History
 from txlb.application._clones import Rolled
 from txlb.cloning import CloningError
-from txlb.errors import AccessDenied, TxlbError, UnknownConnection, UnknownName
+from txlb.errors import (
+    AccessDenied,
+    ModelError,
+    TxlbError,
+    UnknownConnection,
+    UnknownName,
+)
 from txlb.interfaces import IClones
-from txlb.model import CLONES
+from txlb.model import CLONES, CloneSet, ProxyGroup, ProxyService
 from txlb.upgrade import Upgraded
 
 
@@ -219,14 +225,30 @@ class GroupsTests(SynchronousTestCase):
 
     def test_remove(self) -> None:
         """
-        A clone is no host that can be removed alone.
+        A clone ends, and is not replaced.
         """
         self.balancer.manager.addHost("web", "prod", "clone0", "unix:clone0", origin=CLONES)
         path = {"service": "web", "group": "prod"}
         given = {"address": "", "force": False, "deadline": None}
-        error = self.assertRaises(TxlbError, self.do, "delHost", **path, host="clone0", **given)
-        self.assertIn("set processes in the <clones> of web/prod", str(error))
+        [row] = self.do("delHost", **path, host="clone0", **given)
+        self.assertEqual(row["text"], "clone0 gets nothing new, and ends: 1 clone is wanted now")
         self.assertTrue(list(self.do("delHost", **path, host="h0", **given)))
+
+    def test_add(self) -> None:
+        """
+        A group with clones gets one more by its name alone; a host has an address.
+        """
+        manager = self.balancer.manager
+        group = ProxyGroup("app", "leastc", True, clones=CloneSet("app.tac", 2))
+        manager.apply([*manager.services.values(), ProxyService("api", [":1"], [group])])
+        path = {"service": "api", "group": "app"}
+        given: dict[str, Any] = {"address": "", "weight": 1, "settings": {}}
+        [row] = self.do("addHost", **path, host="clone2", **given)
+        self.assertEqual(row["text"], "clone2 starts: 3 clones are wanted now")
+        given["weight"] = 2
+        self.assertRaises(ModelError, self.do, "addHost", **path, host="clone3", **given)
+        given["address"] = "192.0.2.1:80"
+        self.assertTrue(list(self.do("addHost", **path, host="far", **given)))
 
     def test_none(self) -> None:
         """

@@ -9,13 +9,14 @@ import socket
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
+from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from tests.application.balancers import ServiceCase
 from txlb.application import _clones as clones
-from txlb.cloning import CloningError, FleetPlace
-from txlb.model import CLONES, CloneSet, ProxyGroup, ProxyHost, ProxyService
+from txlb.cloning import CloningError, FleetPlace, PassedClient
+from txlb.model import CLONES, CloneSet, Listener, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Outcome
 
 TAC = CloneSet("app.tac", 2)
@@ -38,9 +39,15 @@ class FakeFleet:
         self.take = take
         self.follows = self.rolls = 0
         self.over: Deferred[None] | None = None
-        self.manager = SimpleNamespace(generation=len(FakeFleet.made), lag=0.25)
+        self.manager: Any = SimpleNamespace(generation=len(FakeFleet.made), lag=0.25)
         self.rolling: Deferred[int] = Deferred()
         self.whyPassed = ""
+        self.whenManages: Any = None
+        self.passed: list[tuple[str, PassedClient]] = []
+
+    def passOn(self, place: str, client: PassedClient) -> bool:
+        self.passed.append((place, client))
+        return True
 
     def start(self) -> None:
         FakeFleet.tries.append(self)
@@ -267,6 +274,43 @@ class ClonesServiceTests(ServiceCase):
         self.review()
         web.rolling.callback(1)
         self.assertEqual((web.rolls, api.rolls), (1, 0))
+
+    def test_number(self) -> None:
+        """
+        Clones are added to and removed from a group whose clones this process manages.
+        """
+        fleet = self.begin()
+        fleet.manager.wanted = wanted = mock.Mock(processes=3)
+        self.assertEqual(self.lbs.clones.add("web", "app", "clone2"), 3)
+        wanted.add.assert_called_once_with("clone2")
+        self.assertEqual(self.lbs.clones.remove("web", "app", "clone2", 5.0), 3)
+        wanted.remove.assert_called_once_with("clone2", 5.0, False)
+        with self.assertRaisesRegex(CloningError, "does not manage clones of web/other"):
+            self.lbs.clones.add("web", "other", "clone2")
+
+    def test_readsFirst(self) -> None:
+        """
+        Of a listener that reads what clients send first, the balancer accepts when it manages the
+        clones. It gives them what it has read.
+        """
+        self.balancer()
+        listener = Listener("127.0.0.1:0", proxyProtocol=("v1",), trusted=("127.0.0.0/8",))
+        self.manager.apply([replace(self.web(), listeners=(listener,))])
+        self.start()
+        [fleet] = FakeFleet.made
+        self.assertEqual(fleet.place.passed, frozenset(fleet.names))
+        fleet.whenManages()
+        client = self.connect(("127.0.0.1", self.port()))
+        client.sendall(b"PROXY TCP4 192.0.2.7 198.51.100.9 99 80\r\nhello")
+        for _ in range(20):
+            self.reactor.readable()
+        [(place, passed)] = fleet.passed
+        self.assertEqual(place, "127.0.0.1:0")
+        self.assertEqual(passed.client, ("192.0.2.7", 99))
+        self.assertEqual((passed.server, passed.first), (("198.51.100.9", 80), b"hello"))
+        self.assertEqual(passed.address, ("192.0.2.7", 99))
+        self.assertEqual(self.manager.getCounters("web").active, 0)
+        os.close(passed.fd)
 
     def test_processes(self) -> None:
         """

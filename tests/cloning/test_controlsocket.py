@@ -535,6 +535,13 @@ class Door:
         return succeed(None)
 
 
+def inTurn(*, target: Any, args: tuple[Any, ...], **_named: Any) -> Any:
+    """
+    Make what stands for a thread.
+    """
+    return mock.Mock(start=lambda: target(*args))
+
+
 class SocketTests(ControlCase):
     def setUp(self) -> None:
         super().setUp()
@@ -542,6 +549,8 @@ class SocketTests(ControlCase):
         self.door = Door()
         self.plugins: list[Any] = [self.door]
         self.patch(_pluginloading, "getPlugins", lambda _: iter(self.plugins))
+        # The threads run here, so that a test knows how long they take.
+        self.patch(_pluginloading, "Thread", inTurn)
         self.main = self.group()
         self.reactor.turn(2)
 
@@ -562,7 +571,8 @@ class SocketTests(ControlCase):
 
     def test_steps(self) -> None:
         """
-        Modules are loaded one in a turn, before anything is accepted.
+        Modules are loaded one after the other, before anything is accepted, and the reactor turns
+        meanwhile.
         """
         loaded: list[str] = []
         self.patch(_pluginloading, "import_module", loaded.append)
@@ -603,6 +613,22 @@ class SocketTests(ControlCase):
         self.reactor.turn(5)
         self.assertEqual(len(self.flushLoggedErrors(ModuleNotFoundError)), 1)
         self.assertFalse(os.path.exists(self.path))
+
+    def test_forgotten(self) -> None:
+        """
+        If the process ends while a module is loaded, the next one is not.
+        """
+        self.door.modules = ("txlb.one", "txlb.two")
+        loaded: list[str] = []
+
+        def load(module: str) -> None:
+            loaded.append(module)
+            self.control.close()
+
+        self.patch(_pluginloading, "import_module", load)
+        self.administrator()
+        self.reactor.turn(10)
+        self.assertEqual((loaded, self.door.opened), (["txlb.one"], 0))
 
     def test_closedMeanwhile(self) -> None:
         """

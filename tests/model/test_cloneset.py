@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.errors import ModelError
-from txlb.model import CloneSet, ProxyGroup, ProxyService
+from txlb.model import CloneSet, Listener, ListenTLS, ProxyGroup, ProxyService
 from txlb.model.kinds import WholeOr
 
 
@@ -45,3 +45,31 @@ class CloneSetTests(SynchronousTestCase):
             ModelError, ProxyService, "web", ["127.0.0.1:1"], [group], maxConnectionsPerClient=3
         )
         self.assertIn("use ratePerClient, or hosts instead", str(error))
+
+
+class ServiceTests(SynchronousTestCase):
+    """
+    What a service with clones can have.
+    """
+
+    def service(self, sharing: str = "grants", **listener: Any) -> ProxyService:
+        clones = CloneSet("app.tac", 2, sharing=sharing)
+        group = ProxyGroup("app", "leastc", True, clones=clones)
+        return ProxyService("web", [Listener("127.0.0.1:80", **listener)], [group])
+
+    def test_preface(self) -> None:
+        """
+        The balancer reads what clients send first, unless the clones accept by themselves.
+        """
+        names: dict[str, Any] = {"serverNames": ["a.example"]}
+        self.assertTrue(self.service(**names).listeners[0].hasPreface)
+        with self.assertRaisesRegex(ModelError, "accept by themselves; leave out sharing 'queue'"):
+            self.service("queue", **names)
+
+    def test_tls(self) -> None:
+        with self.assertRaisesRegex(ModelError, r"let the application end TLS \(ssl:\)"):
+            self.service(tls=ListenTLS(["a.pem"]))
+
+    def test_sharing(self) -> None:
+        with self.assertRaisesRegex(ModelError, "sharing"):
+            self.service("reuseport")

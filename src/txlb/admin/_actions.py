@@ -122,13 +122,17 @@ def _addHost(
     settings: Mapping[str, object],
 ) -> Iterable[Row]:
     manager = target.balancer.manager
-    manager.getGroup(service, group)
-    if _isClone(target, service):
+    found = manager.getGroup(service, group)
+    isOfGroup = target.clones is None and found.clones is not None and not address
+    if isOfGroup or _isClone(target, service):
         if address or weight != 1 or settings:
             raise ModelError(
                 "a clone has no address, and gets its weight and settings when it has joined"
             )
-        count = _clones(target).add(host)
+        if isOfGroup:
+            count = target.balancer.clones.add(service, group, host)
+        else:
+            count = _clones(target).add(host)
         return [_wanted(f"{host} starts", count)]
     if not address:
         raise ModelError("addHost needs address: the host's address, host:port or unix:/path")
@@ -158,9 +162,8 @@ def _delHost(
         return [_wanted(f"{host} gets nothing new, and ends", count)]
     found = target.balancer.manager.getGroup(service, group).hosts
     if any(each.name == host and each.origin == CLONES for each in found):
-        raise TxlbError(
-            f"{host} is a clone: set processes in the <clones> of {service}/{group}, and reload"
-        )
+        count = target.balancer.clones.remove(service, group, host, deadline, force)
+        return [_wanted(f"{host} gets nothing new, and ends", count)]
     verb = target.balancer.manager.delHost
     events = verb(service, group, host, address or None, deadline=deadline, force=force)
     return rows.eventRows(events)

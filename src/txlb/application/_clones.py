@@ -21,6 +21,7 @@ from txlb.cloning import (
     FleetPlace,
     InheritedSockets,
     PassedClient,
+    Wanted,
     placeNamed,
     residentMemory,
     socketName,
@@ -351,6 +352,49 @@ class ClonesService(Service):
             "memory": residentMemory() * 1024,
         }
         return [own, *(row for each in fleets for row in each.processes())]
+
+    def add(self, service: str, group: str, name: str) -> int:
+        """
+        Start one more clone of a group, until the file says another number of them or the balancer
+        ends. See L{txlb.interfaces.IClones.add}.
+
+        @return: how many clones of the group are wanted now.
+        @raise CloningError: this process does not manage the group's clones, the name is none of a
+            free place, or there are too many.
+        """
+        wanted = self._wantedOf(service, group)
+        wanted.add(name)
+        return wanted.processes
+
+    def remove(
+        self,
+        service: str,
+        group: str,
+        name: str,
+        deadline: float | None = None,
+        force: bool = False,
+    ) -> int:
+        """
+        Let a clone of a group finish what it has, and end, likewise. See
+        L{txlb.interfaces.IClones.remove}.
+
+        @return: how many clones of the group are wanted now.
+        @raise CloningError: this process does not manage the group's clones, or it is the last
+            one.
+        @raise UnknownName: there is no such clone.
+        """
+        wanted = self._wantedOf(service, group)
+        wanted.remove(name, deadline, force)
+        return wanted.processes
+
+    def _wantedOf(self, service: str, group: str) -> Wanted:
+        fleet = self._fleets.get(service)
+        if fleet is None or fleet.place.group != group or fleet.manager is None:
+            raise CloningError(
+                f"this process does not manage clones of {service}/{group} now; txlb status shows "
+                "the groups and their clones"
+            )
+        return fleet.manager.wanted
 
     def roll(self) -> Deferred[list[Rolled]]:
         """

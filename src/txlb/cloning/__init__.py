@@ -20,6 +20,7 @@ from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
 from txlb.cloning._settings import CloneSettings, availableCPUs
 from txlb.cloning._usage import residentMemory
+from txlb.cloning._wanted import Wanted
 
 __all__ = [
     "BalancedClone",
@@ -37,6 +38,7 @@ __all__ = [
     "ManagerOnly",
     "PassedClient",
     "Role",
+    "Wanted",
     "availableCPUs",
     "balancedClone",
     "cloneApplication",

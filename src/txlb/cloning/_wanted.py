@@ -58,9 +58,12 @@ class Wanted:
 
     def configured(self, processes: int) -> None:
         """
-        Follow the configuration, which has another number of clones now.
+        Follow the configuration, which has another number of clones now. What administrators have
+        added and removed before counts no longer.
         """
         self._processes = processes
+        if self.kept.processes is not None:
+            self._keepNow(replace(self.kept, processes=None))
 
     def add(self, name: str) -> None:
         """
