@@ -265,7 +265,7 @@ class ControlTests(ClonesInFilesTestCase):
         self.assertIn("there is a clone5", self.txlb("add", "web/app/clone5", status=1))
         self.assertIn("2 clones are wanted now", self.txlb("remove", "web/app/clone5"))
         waitUntil(lambda: len(self.rows()) == 3)
-        self.assertIn("no clone", self.txlb("remove", "web/app/clone5", status=1))
+        self.assertIn("is called 'clone5'", self.txlb("remove", "web/app/clone5", status=1))
         self.application("second")
         self.assertIn("web/app are replaced: generation 1 serves", self.txlb("roll"))
         waitUntil(lambda: [row["generation"] for row in self.rows()] == [1, 1, 1])

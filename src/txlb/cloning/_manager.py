@@ -40,6 +40,7 @@ from txlb.cloning._spawner import Spawner
 from txlb.cloning._starts import Starts
 from txlb.cloning._wanted import Wanted
 from txlb.errors import ChangeUnderWay
+from txlb.model import CLONES
 from txlb.pool import Event, EventKind, Outcome
 from txlb.wire import (
     GRANTS_VERSION,
@@ -747,7 +748,9 @@ def remoteHosts(listeners: Iterable[SharedListener]) -> set[str]:
     """
     Collect the names of the hosts beside the clones.
     """
-    return {host.name for each in listeners for host in each.settings.group.hosts}
+    hosts = (host for each in listeners for host in each.settings.group.hosts)
+    # In a balancer's group are the clones as well.
+    return {host.name for host in hosts if host.origin != CLONES}
 
 
 def _nothing() -> None:
