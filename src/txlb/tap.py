@@ -15,7 +15,7 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from txlb import __version__
-from txlb.admin import controlService, manholeService
+from txlb.admin import Logins, controlService, manholeService
 from txlb.admin import stateDirectory as findStateDirectory
 from txlb.application import (
     ConfigurationFile,
@@ -218,6 +218,10 @@ def _daemon(
     logs = _logs(config, balancer, files)
     doors: list[IService] = []
     listening: list[Any] = []
+    # The files of secrets are read before root's rights are given up.
+    admin = config.admin
+    logins = balancer.logins = Logins(admin.users, admin.sources, usersAt=admin.usersAt)
+    file.follow(lambda new: logins.configure(new.admin.users, new.admin.sources, new.admin.usersAt))
     ssh = config.admin.ssh
     if ssh is not None and ssh.enable:
         # This import picks up the reactor, which is chosen by now. After root's rights
@@ -226,9 +230,9 @@ def _daemon(
         manhole = manholeService(
             balancer,
             ssh.listen,
-            config.admin.users,
             stateDirectory=stateDirectory,
             config=file,
+            logins=logins,
         )
         _give(manhole, ssh.listen, successor)
         listening.append(manhole)
@@ -237,7 +241,6 @@ def _daemon(
         except ListenError as error:
             raise _at(config, config.sshLine, error) from error
         manhole.loadHostKey()
-        file.follow(lambda new: manhole.setUsers(new.admin.users))
         doors.append(manhole)
     if config.control is not None:
         control = _control(config, config.control, balancer, file, owner, successor)

@@ -32,6 +32,10 @@ _ABSENT = {
     schema.DISCOVER,
     schema.TLS,
     schema.TOKEN,
+    schema.LDAP,
+    schema.RADIUS,
+    schema.CHECKER,
+    schema.MAP,
 }
 
 

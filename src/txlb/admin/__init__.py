@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from txlb.admin.login._passwords import hashPassword, isOldHash, newPassword
     from txlb.admin.web import WebService, webResource, webService
-    from txlb.config import AdminUser
+    from txlb.config import AccessMap, AdminUser, CheckerSource, LDAPSource, RADIUSSource
 
 __all__ = [
     "COMMANDS",
@@ -38,15 +38,19 @@ __all__ = [
     "FULL",
     "OPERATOR",
     "READONLY",
+    "AccessMap",
     "AdminCommand",
     "AdminUser",
     "Caller",
+    "CheckerSource",
     "ControlService",
     "ILogin",
+    "LDAPSource",
     "Login",
     "Logins",
     "ManholeService",
     "PasswordTry",
+    "RADIUSSource",
     "Session",
     "Sessions",
     "Target",
@@ -84,7 +88,7 @@ _MODULES = {
     "txlb.admin._target": ("Target",),
     "txlb.admin.control": ("ControlService", "controlService"),
     "txlb.admin.web": ("WebService", "webResource", "webService"),
-    "txlb.config": ("AdminUser",),
+    "txlb.config": ("AccessMap", "AdminUser", "CheckerSource", "LDAPSource", "RADIUSSource"),
 }
 
 

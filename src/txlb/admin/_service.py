@@ -25,6 +25,7 @@ from txlb.admin._state import stateDirectory
 from txlb.admin._status import Balancer, statusTable
 from txlb.admin._target import Target
 from txlb.admin.login import Logins, loginsOf
+from txlb.admin.login._made import SourceSettings
 from txlb.config import AdminUser
 from txlb.model import Address, InheritedAddress, ListenAddress, UNIXAddress, parseListenAddress
 from txlb.process import SocketFile
@@ -50,6 +51,7 @@ def manholeService(
     listen: object = DEFAULT_LISTEN,
     users: Iterable[AdminUser] = (),
     *,
+    sources: Iterable[SourceSettings] = (),
     stateDirectory: str | None = None,
     config: Configured | None = None,
     logins: Logins | None = None,
@@ -66,6 +68,8 @@ def manholeService(
     @param lbs: the L{txlb.application.LoadBalancedService}.
     @param listen: the address, as in L{txlb.model.parseListenAddress}.
     @param users: the users that may log in. Only those with full access get a prompt.
+    @param sources: other sources of logins, such as a L{txlb.admin.LDAPSource}, in their order;
+        the users are asked first.
     @param stateDirectory: the directory of the host key; by default what
         L{txlb.admin.stateDirectory} finds.
     @param config: L{None} if there is no file.
@@ -75,9 +79,10 @@ def manholeService(
     @raise AddressError: C{listen} is no address to listen on.
     @raise DuplicateName: two users have the same name.
     @raise ModelError: another door has other users.
+    @raise TxlbError: a source can't be made, as its library is missing or a file can't be used.
     """
     address = parseListenAddress(listen)
-    decided = loginsOf(lbs, users, logins)
+    decided = loginsOf(lbs, users, logins, sources)
     return ManholeService(lbs, address, decided, stateDirectory, config, reactor)
 
 

@@ -19,6 +19,7 @@ from txlb.config._managersettings import ManagerSettings
 from txlb.config._nodes import Node
 from txlb.config._passwordhash import isCurrentHash
 from txlb.config._problems import Report
+from txlb.config._sources import SourcesBuilder, sourceNodes
 from txlb.config._sshsettings import SSHSettings
 from txlb.config._timersettings import TimerSettings
 from txlb.config._tls import TLSBuilder
@@ -73,12 +74,12 @@ class SettingsBuilder:
         checkUnique("user", userNodes, [user.get("name") for user in userNodes], self._problem)
         users = tuple(self._user(user) for user in userNodes)
         if ssh is not None and ssh.get("enable"):
-            self._noteWhoGetsIn(ssh, users)
+            self._noteWhoGetsIn(ssh, users, bool(sourceNodes(node)))
         tokenNodes = node.all(schema.TOKEN)
         checkUnique("token", tokenNodes, [each.get("name") for each in tokenNodes], self._problem)
         tokens = tuple(AdminToken(each.get("name"), **each.settings) for each in tokenNodes)
         if web is not None and web.get("enable"):
-            self._noteNoUsers(web, users, tokens)
+            self._noteNoUsers(web, users, tokens, bool(sourceNodes(node)))
         elif web is not None and "enable" not in web.values and "enable" not in web.wrong:
             self._note(web.line, '<web> is not served; write enable="yes" into it')
         return AdminSettings(
@@ -86,6 +87,7 @@ class SettingsBuilder:
             None if web is None else self._web(web),
             users,
             tokens,
+            **SourcesBuilder(self.folder, self._problem, self._note).build(node),
         )
 
     def _web(self, node: Node) -> WebSettings:
@@ -118,9 +120,17 @@ class SettingsBuilder:
         return settings
 
     def _noteNoUsers(
-        self, web: Node, users: tuple[AdminUser, ...], tokens: tuple[AdminToken, ...]
+        self,
+        web: Node,
+        users: tuple[AdminUser, ...],
+        tokens: tuple[AdminToken, ...],
+        others: bool,
     ) -> None:
-        if tokens or any(user.password and isCurrentHash(user.password) for user in users):
+        if (
+            tokens
+            or others
+            or any(user.password and isCurrentHash(user.password) for user in users)
+        ):
             return
         self._note(
             web.line,
@@ -147,8 +157,13 @@ class SettingsBuilder:
             self._note(node.line, f"the keys of {node.label} are not there yet: no file {keys}")
         return AdminUser(node.get("name"), **{**node.settings, "authorizedKeys": keys})
 
-    def _noteWhoGetsIn(self, ssh: Node, users: tuple[AdminUser, ...]) -> None:
-        if not any(
+    def _noteWhoGetsIn(self, ssh: Node, users: tuple[AdminUser, ...], others: bool) -> None:
+        """
+        Note that no user gets in.
+
+        @param others: whether there are other sources of logins.
+        """
+        if not others and not any(
             user.access == "full"
             and (user.authorizedKeys or (user.password and isCurrentHash(user.password)))
             for user in users

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LIVE = (
     ("user", ""),
     ("token", ""),
+    ("sources", ""),
     ("manager", "graceTime"),
     ("manager", "configCheck"),
     ("manager", "heartbeat"),
@@ -54,12 +55,13 @@ def settingsBetween(old: Compared, new: Compared) -> list[Change]:
         if field.name not in _WITHOUT:
             found += _value(field.name, getattr(old, field.name), getattr(new, field.name))
     for field in dataclasses.fields(new.admin):
-        if field.name not in {"users", "tokens"}:
+        if field.name not in {"users", "tokens", "sources", "usersAt"}:
             found += _value(
                 field.name, getattr(old.admin, field.name), getattr(new.admin, field.name)
             )
     found += _named("user", old.admin.users, new.admin.users)
     found += _named("token", old.admin.tokens, new.admin.tokens)
+    found += _sources(old, new)
     return [change if _isLive(change) else replace(change, restart=True) for change in found]
 
 
@@ -87,6 +89,27 @@ def _named(thing: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[Chang
             yield Change(ChangeKind.ADDED, thing, (name,), "", None, each)
         else:
             yield from settingChanges(thing, (name,), before[name], each)
+
+
+def _sources(old: Compared, new: Compared) -> Iterator[Change]:
+    """
+    Tell a change of the sources of logins, or of their order, as one.
+    """
+    before, after = ((each.admin.sources, each.admin.usersAt) for each in (old, new))
+    if before != after:
+        shown = [
+            ", ".join(_shownSource(each) for each in sources) for sources, _ in (before, after)
+        ]
+        yield Change(ChangeKind.CHANGED, "sources", (), "sources", shown[0], shown[1])
+
+
+def _shownSource(source: Any) -> str:
+    settings = " ".join(
+        f"{field.name}={getattr(source, field.name)}"
+        for field in dataclasses.fields(source)
+        if getattr(source, field.name) != field.default
+    )
+    return f"{type(source).__name__} {settings}"
 
 
 def _isLive(change: Change) -> bool:

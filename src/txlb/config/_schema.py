@@ -8,15 +8,19 @@ reference page are all made from L{CONFIG}.
 
 from __future__ import annotations
 
+from txlb.config._accessmap import AccessMap
 from txlb.config._admintoken import AdminToken
 from txlb.config._adminuser import AdminUser
 from txlb.config._attribute import REQUIRED, Attribute
 from txlb.config._attributes import attributesOf
+from txlb.config._checkersource import CheckerSource
 from txlb.config._child import Child
 from txlb.config._configchecksettings import ConfigCheckSettings
 from txlb.config._element import Element
+from txlb.config._ldapsource import LDAPSource
 from txlb.config._loggingsettings import LoggingSettings
 from txlb.config._managersettings import ManagerSettings
+from txlb.config._radiussource import RADIUSSource
 from txlb.config._sshsettings import SSHSettings
 from txlb.config._timersettings import TimerSettings
 from txlb.config._websettings import WebSettings
@@ -189,6 +193,40 @@ TOKEN = Element(
     since=Since.NEW,
 )
 
+MAP = Element(
+    "map",
+    "The access of the users of which a server tells a thing. If several are told, the highest "
+    "access counts; a user of which none is told has no access.",
+    attributesOf(AccessMap),
+    since=Since.NEW,
+)
+
+LDAP = Element(
+    "ldap",
+    "A directory whose users may log in, by their passwords there or by keys that it has. It takes "
+    "``txlb[ldap]``. Sources of logins are asked in the order of the file, ``<user>`` where the "
+    "first one stands.",
+    attributesOf(LDAPSource),
+    (Child(MAP, 1),),
+    since=Since.NEW,
+)
+
+RADIUS = Element(
+    "radius",
+    "RADIUS servers that decide about passwords. It takes ``txlb[radius]``. Each answer has to "
+    "have a Message-Authenticator.",
+    attributesOf(RADIUSSource),
+    (Child(MAP, 1),),
+    since=Since.NEW,
+)
+
+CHECKER = Element(
+    "checker",
+    "A checker of Twisted's, as ``twistd --auth`` takes it.",
+    attributesOf(CheckerSource),
+    since=Since.NEW,
+)
+
 ADMIN = Element(
     "admin",
     "The ways to look at the balancer and to change it while it runs, and its users.",
@@ -201,7 +239,11 @@ ADMIN = Element(
             ignored=True,
         ),
     ),
-    (Child(WEB, 0, 1), Child(SSH, 0, 1), Child(USER), Child(TOKEN)),
+    (
+        Child(WEB, 0, 1),
+        Child(SSH, 0, 1),
+        *(Child(each) for each in (USER, TOKEN, LDAP, RADIUS, CHECKER)),
+    ),
 )
 
 # The process

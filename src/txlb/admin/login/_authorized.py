@@ -139,6 +139,17 @@ def publicKey(blob: bytes) -> Key:
     return key
 
 
+def publicKeyOfLine(text: bytes) -> bytes | None:
+    """
+    Return the key of one line, as it goes over the wire; L{None} if the line has none, or has
+    options.
+    """
+    try:
+        return _blob(text.strip()) if text.strip() else None
+    except AuthorizedKeysError:
+        return None
+
+
 def _version(status: os.stat_result) -> tuple[int, ...]:
     return (
         status.st_dev,

@@ -32,6 +32,12 @@ MAX_DECIDING = 256
 REFUSAL_TIME = 1.0
 
 
+class NothingDecided(SourceUnavailable):
+    """
+    A login about which no source has decided anything, so that nothing was guessed.
+    """
+
+
 @implementer(ICredentialsChecker)
 class SourceOrder:
     """
@@ -83,6 +89,8 @@ class SourceOrder:
             return login
 
         def refused(failure: Failure) -> Deferred[Any]:
+            if failure.check(NothingDecided):
+                self._tries.undecided(source, name)
             failure.cleanFailure()
             late: Deferred[Any] = Deferred()
             passed = self._seconds() - begun
@@ -109,7 +117,7 @@ class SourceOrder:
 
     async def _inTurn(self, credentials: Any) -> Login:
         reasons: list[str] = []
-        unavailable = False
+        unavailable = refused = False
         for source in self.sources:
             if not any(each.providedBy(credentials) for each in source.credentialInterfaces):
                 continue
@@ -124,10 +132,13 @@ class SourceOrder:
                 if not source.asksNext:
                     break
             except UnauthorizedLogin as error:
+                refused = True
                 reasons.append(_reason(source, error))
             else:
                 return login
         text = "; ".join(reasons) or "no source decides about such a login"
+        if unavailable and not refused:
+            raise NothingDecided(text) from None
         # Without the context, in which a traceback has the password.
         raise (SourceUnavailable if unavailable else LoginRefused)(text) from None
 

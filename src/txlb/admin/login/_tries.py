@@ -69,6 +69,13 @@ class PasswordTries:
         self._pairs.reset(_pair(source, user))
         self._sources.giveBack(source)
 
+    def undecided(self, source: str, user: bytes) -> None:
+        """
+        Take back a count, as no source has looked at the password.
+        """
+        self._pairs.giveBack(_pair(source, user))
+        self._sources.giveBack(source)
+
     def unlock(self, user: bytes = b"", source: str = "") -> int:
         """
         Forget wrong passwords, so that the next one is looked at at once.

@@ -1,0 +1,34 @@
+"""
+A checker of Twisted's as a source of logins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from txlb.config._adminuser import ACCESS_WORDS
+from txlb.config._loginsource import onUnavailableField
+from txlb.model.kinds import Text, Word
+from txlb.model.settings import checkSettings, setting
+
+
+@dataclass(frozen=True, slots=True)
+class CheckerSource:
+    """
+    A checker that a string names, as with C{twistd --auth}.
+    """
+
+    spec: str = field(
+        metadata=setting(
+            Text(r"[A-Za-z0-9_.-]+(:[^\x00-\x1f]*)?", "the name of a checker, or name:argument"),
+            "The checker, as ``twistd --help-auth`` lists them: ``file:/etc/txlb/passwords``, "
+            "``unix``, or one of a plugin.",
+        )
+    )
+    access: str = field(
+        metadata=setting(Word(ACCESS_WORDS), "The access of all users that it lets in.")
+    )
+    onUnavailable: str = onUnavailableField()
+
+    def __post_init__(self) -> None:
+        checkSettings(self, "<checker>")
