@@ -25,6 +25,7 @@ from txlb.application import (
     LogFileService,
     Supervisor,
     Upgrading,
+    withChanges,
 )
 from txlb.cli._check import checkFile
 from txlb.cloning import balancedClone
@@ -163,7 +164,10 @@ def _fromFile(options: Options, files: TwistdFiles, successor: Successor | None)
     config = loadConfiguration(options["config"])
     for note in config.notes:
         files.say(str(note))
-    manager = proxyManagerFactory(config.services)
+    services = config.services
+    if successor is not None:
+        services = withChanges(config, successor.changes)
+    manager = proxyManagerFactory(services)
     manager.setDefaultCheck(config.manager.check)
     balancer = LoadBalancedService(
         manager, graceTime=config.manager.graceTime, maxChecks=config.manager.maxChecks

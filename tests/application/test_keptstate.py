@@ -13,7 +13,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.admin._history import History
-from txlb.admin._kepthistory import followEvents
+from txlb.admin._kepthistory import keepHistory
 from txlb.admin._rows import statusRows
 from txlb.application import LoadBalancedService
 from txlb.errors import ChangeUnderWay, StateError
@@ -190,9 +190,13 @@ class KeptStateTests(StateCase):
         """
         old, new = History(now=lambda: 1.5), History(now=lambda: 2.5)
         heir = self.heir()
-        endOld = followEvents(self.balancer.service, "events-control", old)
-        endNew = followEvents(heir, "events-control", new)
-        second = followEvents(heir, "events-control", History())
+        keepHistory(self.balancer.service, "events-control", old)
+        keepHistory(heir, "events-control", new)
+        keepHistory(heir, "events-control", History())
+        # The manager of clones keeps no states.
+        keepHistory(None, "events-control", History())
+        self.balancer.manager.subscribe(old)
+        heir.manager.subscribe(new)
         self.past()
         state = list(self.balancer.service.keptAhead())
         self.balancer.manager.ready("web", "main", "d")
@@ -206,12 +210,6 @@ class KeptStateTests(StateCase):
         for broken in ([{"number": 1}], [1], [{"number": new.last + 9, "at": "x"}]):
             states = {"events-control": {"events": broken}}
             self.assertRaises(StateError, heir.restoreState, states)
-        self.assertEqual(new.last, number)
-        second()
-        endNew()
-        endOld()
-        self.assertNotIn("events-control", heir.keptState())
-        heir.manager.setWeight("web", "main", "a", 8)
         self.assertEqual(new.last, number)
 
     def test_hold(self) -> None:

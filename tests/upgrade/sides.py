@@ -61,6 +61,7 @@ class Side:
         self.rests = False
         self.state: dict[str, Any] = {}
         self.pieces: list[object] = []
+        self.changes: dict[str, Any] = {}
 
     @property
     def loop(self) -> Loop:

@@ -47,23 +47,14 @@ class KeptHistory:
         self._history.restore(facts.items("events", 100_000), anew=facts.flag("anew"))
 
 
-def followEvents(balancer: Any, name: str, history: History) -> Callable[[], None]:
+def keepHistory(balancer: Any, name: str, history: History) -> None:
     """
-    Let a door's history have the events of a balancer from now on, and let the balancer hand them
-    to its successor.
+    Let a balancer hand the events of a door to its successor.
 
     @param balancer: the manager of clones hands nothing over, as its clones go on.
     @param name: what the door is called. Of several doors of one name the first one counts.
-    @return: ends both.
     """
-    ends: list[Callable[[], None]] = [balancer.manager.subscribe(history)]
-    keep: Callable[[KeptHistory], Callable[[], None]] | None = getattr(balancer, "keep", None)
+    keep: Callable[[KeptHistory], object] | None = getattr(balancer, "keep", None)
     if keep is not None:
         with contextlib.suppress(DuplicateName):
-            ends.append(keep(KeptHistory(name, history)))
-
-    def end() -> None:
-        for each in ends:
-            each()
-
-    return end
+            keep(KeptHistory(name, history))

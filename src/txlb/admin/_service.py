@@ -19,7 +19,7 @@ from txlb.admin._functions import functions
 from txlb.admin._help import Help
 from txlb.admin._history import History
 from txlb.admin._hostkey import fingerprint, hostKey
-from txlb.admin._kepthistory import followEvents
+from txlb.admin._kepthistory import keepHistory
 from txlb.admin._log import log
 from txlb.admin._state import stateDirectory
 from txlb.admin._status import Balancer, statusTable
@@ -119,6 +119,7 @@ class ManholeService(Service):
         self._running: Running | None = None
         self._history = History()
         self._unsubscribe: Callable[[], None] | None = None
+        keepHistory(lbs, "events-ssh", self._history)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -202,7 +203,7 @@ class ManholeService(Service):
         )
         sockets, self._sockets = self._sockets, []
         running.accept(sockets)
-        self._unsubscribe = followEvents(self._lbs, "events-ssh", self._history)
+        self._unsubscribe = self._lbs.manager.subscribe(self._history)
         super().startService()
         self.logins.warn()
         log.info(

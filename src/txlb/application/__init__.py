@@ -6,6 +6,7 @@ from txlb.application._access import AccessLog
 from txlb.application._daemon import Daemon
 from txlb.application._events import EventLog
 from txlb.application._file import ConfigurationFile
+from txlb.application._handedchanges import withChanges
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileService
 from txlb.application._plugins import discoverPlugins, findPlugins, listSchedulers
@@ -29,6 +30,7 @@ __all__ = [
     "Upgrading",
     "discoverPlugins",
     "listSchedulers",
+    "withChanges",
 ]
 
 findPlugins()

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from txlb.application._ahead import Ahead, driftOf, lookAhead
 from txlb.application._drift import Drift
 from txlb.application._edits import NO_EDITS, Edits, editsOf
+from txlb.application._handedchanges import handedChanges
 from txlb.application._line import Line
 from txlb.application._saving import saveTo
 from txlb.config import (
@@ -406,6 +407,14 @@ class ConfigurationFile:
         if small and not any(tlsSettingsOf(self.loaded.services)):
             return function(*arguments)
         return await self._balancer.slices.inThread(function, *arguments)
+
+    def handedChanges(self) -> Deferred[dict[str, object]]:
+        """
+        Find the live changes that are not in the file, for another process.
+
+        @return: see L{handedChanges<txlb.application._handedchanges.handedChanges>}.
+        """
+        return self._line.run(lambda: self._inThread(handedChanges, self.loaded, self._running()))
 
     def stop(self) -> None:
         """

@@ -107,6 +107,7 @@ class Upgrading(Service):
         self._predecessor: Predecessor | None = None
         self._isReady = False
         self._until: float | None = None
+        self._changes: Mapping[str, Any] = {}
         self.leaver: Leaver | None = None
 
     @property
@@ -157,8 +158,21 @@ class Upgrading(Service):
         predecessor, whyNot = self._predecessor, self._whyNot
         if predecessor is None or whyNot:
             return fail(TxlbError(whyNot))
-        self._balancer.manager.refuseIfUnderWay()
-        return predecessor.begin()
+        if predecessor.isUnderWay:
+            return predecessor.begin()
+        return Deferred.fromCoroutine(self._upgrade(predecessor))
+
+    async def _upgrade(self, predecessor: Predecessor) -> Upgraded:
+        """
+        Hand everything over. What is changed meanwhile would be lost, so that changes are refused.
+        """
+        release = self._balancer.hold()
+        try:
+            self._changes = await self._balancer.handedChanges()
+            return await predecessor.begin()
+        except BaseException:
+            release()
+            raise
 
     @property
     def _whyNot(self) -> str:
@@ -218,6 +232,10 @@ class Upgrading(Service):
     def inherited(self) -> Sequence[tuple[str, int]]:
         return inheritedSockets().descriptors
 
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        return self._changes
+
     def keptAhead(self) -> Iterator[Mapping[str, Any]]:
         return self._balancer.keptAhead()
 
@@ -274,10 +292,7 @@ class Upgrading(Service):
         self._balancer.restoreState(state)
 
     def restored(self) -> None:
-        manager = self._balancer.manager
-        for service in manager.services.values():
-            for group in service.groups:
-                manager.getPool(service.name, group.name).restored()
+        self._balancer.restored()
 
     def serve(self) -> None:
         if self.leaver is not None:

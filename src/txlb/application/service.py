@@ -558,6 +558,18 @@ class LoadBalancedService(MultiService):
         self.manager.refuseIfUnderWay()
         return self.manager.hold("an upgrade is under way")
 
+    def handedChanges(self) -> Deferred[dict[str, object]]:
+        """
+        Find the live changes that are not in the configuration file, for a successor, which takes
+        them over by L{txlb.application.withChanges}.
+
+        @return: fires with plain values; they are empty if nothing was changed, or if there is no
+            file. It fails with L{TxlbError} if a file can't say what was changed.
+        """
+        if self.configuration is None:
+            return succeed({})
+        return self.configuration.handedChanges()
+
     def keep(self, keeper: IKeptState) -> Callable[[], None]:
         """
         Hand one more part of the state to the successor of an upgrade.

@@ -4,6 +4,7 @@ The process that has the connections, and gives them to its successor.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from txlb.upgrade._channel import Channel, ChannelClosed
 from txlb.upgrade._sides import GivingSide
 from txlb.upgrade._stages import PREDECESSOR, PredecessorEvent, PredecessorStage
 from txlb.upgrade._successor import ENVIRONMENT
-from txlb.upgrade._transfer import Transfer, WithoutCollector
+from txlb.upgrade._transfer import Transfer, WithoutCollector, memoryOf
 from txlb.wire import (
     MAX_UPGRADE_DESCRIPTORS,
     UPGRADE_VERSION,
@@ -127,6 +128,13 @@ class Predecessor:
 
     # The beginning
 
+    @property
+    def isUnderWay(self) -> bool:
+        """
+        Whether an upgrade is under way, so that L{begin} fails.
+        """
+        return (self.stage, PredecessorEvent.ASKED) not in PREDECESSOR
+
     def begin(self) -> Deferred[Upgraded]:
         """
         Start the successor.
@@ -134,7 +142,7 @@ class Predecessor:
         @return: fires when it serves; this process leaves then. It fails with L{TxlbError} if
             that can't begin, or the successor fails; this process goes on then.
         """
-        if (self.stage, PredecessorEvent.ASKED) not in PREDECESSOR:
+        if self.isUnderWay:
             return fail(TxlbError(f"an upgrade is under way already ({self.stage.value})"))
         self._began = self._deadlines.seconds()
         channel, theirs = Channel.pair()
@@ -162,6 +170,13 @@ class Predecessor:
         return done
 
     def _offers(self) -> Iterator[tuple[Offer, list[int]]]:
+        changes = self._side.changes
+        if changes:
+            memory = memoryOf(changes, "changes")
+            try:
+                yield Offer(UPGRADE_VERSION, more=True, changes=True), [2, memory]
+            finally:
+                os.close(memory)
         some: list[tuple[str, int]] = []
         descriptors: list[int] = [2]
         for address, sockets in self._side.listening():

@@ -55,6 +55,13 @@ class GivingSide(Protocol):
         """
         ...
 
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        """
+        The live changes that were not saved, as plain values.
+        """
+        ...
+
     def keptAhead(self) -> Iterator[Mapping[str, Any]]:
         """
         Yield what is true now besides connections, as plain values, in pieces.

@@ -100,6 +100,7 @@ class Successor:
         self.stage = SuccessorStage.PREPARING
         self.inherited: list[tuple[str, int]] = []
         self.pidFile = ""
+        self.changes: dict[str, Any] = {}
         self._listening: dict[str, list[list[socket.socket]]] = {}
         self._used: set[str] = set()
         self._side: TakingSide | None = None
@@ -150,6 +151,10 @@ class Successor:
             os.dup2(descriptors[0], 2)
             os.close(descriptors[0])
             rest = descriptors[1:]
+            if offer.changes:
+                with open(rest.pop(0), "rb") as file:
+                    file.seek(0)
+                    self.changes = json.loads(file.read())
             for address, count in offer.listeners:
                 sockets = [socket.socket(fileno=number) for number in rest[:count]]
                 del rest[:count]

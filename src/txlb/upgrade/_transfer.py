@@ -207,10 +207,8 @@ class Transfer:
         return waiting
 
     def _sendState(self, state: Mapping[str, Any], ahead: bool, until: float) -> None:
-        memory = os.memfd_create("state", os.MFD_CLOEXEC)
+        memory = memoryOf(state, "state")
         try:
-            with open(memory, "wb", closefd=False) as file:
-                file.write(json.dumps(state, separators=(",", ":")).encode("utf-8"))
             self._channel.send(Kept(ahead), (memory,), until)
         finally:
             os.close(memory)
@@ -255,3 +253,16 @@ class WithoutCollector:
     def __exit__(self, *_: object) -> None:
         if self._was:
             gc.enable()
+
+
+def memoryOf(state: Mapping[str, Any], name: str) -> int:
+    """
+    Write plain values as JSON into a file in memory.
+
+    @param name: is shown beside the descriptor in /proc.
+    @return: its descriptor, which is the caller's.
+    """
+    memory = os.memfd_create(name, os.MFD_CLOEXEC)
+    with open(memory, "wb", closefd=False) as file:
+        file.write(json.dumps(state, separators=(",", ":")).encode("utf-8"))
+    return memory

@@ -186,6 +186,8 @@ class Offer:
     @ivar inherited: the names of the sockets from systemd.
     @ivar pidFile: the absolute path of its pid file; empty for none.
     @ivar more: whether another offer follows, as there are more descriptors.
+    @ivar changes: whether the second descriptor is of a file with the live changes that were not
+        saved, as JSON.
     """
 
     version: int
@@ -193,6 +195,7 @@ class Offer:
     inherited: Sequence[str] = ()
     pidFile: str = ""
     more: bool = False
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
 from txlb.admin._history import History
-from txlb.admin._kepthistory import followEvents
+from txlb.admin._kepthistory import keepHistory
 from txlb.admin._log import log
 from txlb.admin._target import Target
 from txlb.admin.control._clients import Clients
@@ -75,6 +75,7 @@ class ControlService(Service):
         self._listener: SocketListener | None = None
         self._clients: Clients | None = None
         self._unsubscribe: Callable[[], None] | None = None
+        keepHistory(lbs, "events-control", self.history)
         self._isLeft = False
 
     @property
@@ -107,7 +108,7 @@ class ControlService(Service):
             listener, self._reactor, deadlines, clients.accepted, self.sockets
         )
         self._deadlines, self._clients = deadlines, clients
-        self._unsubscribe = followEvents(self._lbs, "events-control", self.history)
+        self._unsubscribe = self._lbs.manager.subscribe(self.history)
 
     def privilegedStartService(self) -> None:
         """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._history import History
+from txlb.admin._kepthistory import keepHistory
 from txlb.admin._target import Target
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.login import Logins
@@ -61,6 +62,7 @@ class Console:
     ) -> None:
         self.deadlines = Deadlines(reactor, seconds)
         self.history = History()
+        keepHistory(balancer, "events-web", self.history)
         self.target = Target(balancer, config, self.history, self.deadlines, logins=logins)
         self.work = RationedWork(self.deadlines, ANSWERS)
         self.sessions = Sessions(seconds)
