@@ -1,20 +1,20 @@
 // The page on which users log in.
 
+import "./theme.js";
+import { post, Problem } from "./api.js";
+
 const form = /** @type {HTMLFormElement} */ (document.getElementById("login"));
 const problem = /** @type {HTMLElement} */ (document.getElementById("problem"));
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  problem.textContent = "";
+  problem.hidden = true;
   const given = new FormData(form);
-  const answer = await fetch("api/v1/login", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ user: given.get("user"), password: given.get("password") }),
-  });
-  if (answer.ok) {
+  try {
+    await post("api/v1/login", { user: given.get("user"), password: given.get("password") });
     location.assign(".");
-    return;
+  } catch (error) {
+    problem.textContent = error instanceof Problem ? error.message : String(error);
+    problem.hidden = false;
   }
-  problem.textContent = (await answer.json()).detail;
 });
