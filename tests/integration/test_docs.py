@@ -137,6 +137,9 @@ class PageTests(SynchronousTestCase):
     def test_page_hosts(self) -> None:
         self.runPage(DOCS / "how-to" / "hosts.rst")
 
+    def test_page_web(self) -> None:
+        self.runPage(DOCS / "how-to" / "web.rst")
+
     def test_page_metrics(self) -> None:
         self.runPage(DOCS / "how-to" / "metrics.rst")
 

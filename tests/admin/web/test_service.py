@@ -4,6 +4,8 @@ Tests for L{txlb.admin.web._service}.
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -34,7 +36,7 @@ class PortReactor(MemoryReactorClock):
         self.ports: list[Any] = []
 
     def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:
-        port = FakePort(factory)
+        port = FakePort(factory, socket.socket(fileno=os.dup(descriptor)))
         self.ports.append(port)
         return port
 
@@ -42,11 +44,16 @@ class PortReactor(MemoryReactorClock):
 class FakePort:
     stopped = False
 
-    def __init__(self, factory: Any) -> None:
+    def __init__(self, factory: Any, sock: socket.socket) -> None:
         self.factory = factory
+        self.socket = sock
+
+    def stopReading(self) -> None:
+        self.stopped = True
 
     def stopListening(self) -> None:
         self.stopped = True
+        self.socket.close()
 
 
 class ServiceTests(SynchronousTestCase):
@@ -85,6 +92,21 @@ class ServiceTests(SynchronousTestCase):
         service.startService()
         service.setUsers(USERS[1:], ())
         self.assertEqual([user.name for user in service.logins.users], ["operator", "full"])
+
+    def test_givenAway(self) -> None:
+        """
+        Another process of the balancer listens with the same sockets.
+        """
+        service = self.service()
+        service.startService()
+        address, sockets = service.listening()
+        self.assertEqual((address, len(sockets)), ("127.0.0.1:0", 1))
+        other = self.service()
+        other.sockets = [sock.dup() for sock in sockets]
+        other.bind()
+        self.assertEqual(other.addresses, service.addresses)
+        service.letGo()
+        self.assertTrue(self.reactor.ports[0].stopped)
 
     def test_wrongCertificate(self) -> None:
         self.balancer.tls = TLSStore()
