@@ -366,6 +366,15 @@ class SoakTests(SynchronousTestCase):
         self.assertNotIn((13, signal.SIGHUP), signals)
         self.assertEqual(self.signals(self.actor(13)) & {(13, signal.SIGKILL)}, set())
 
+    def test_last(self) -> None:
+        """
+        The last process is not killed.
+        """
+        actor = self.actor(None)
+        actor._cloned.processes.return_value = [13]  # type: ignore[attr-defined]
+        self.assertNotIn((13, signal.SIGKILL), self.signals(actor))
+        self.assertEqual(Log(LOG).standbys, {14})
+
     def test_gone(self) -> None:
         """
         A process that has ended before its signal comes is not counted.

@@ -28,7 +28,7 @@ NAME = "clones"
 
 _MANAGES = re.compile(r"process (\d+) manages")
 _JOINED = re.compile(r"(clone\d+) has joined: process (\d+)")
-_STANDS_BY = re.compile(r"process \d+ stands by")
+_STANDS_BY = re.compile(r"process (\d+) stands by")
 _SERVES = re.compile(r"generation (\d+) serves")
 
 
@@ -55,6 +55,13 @@ class Log:
         The processes that have joined as clones at some time.
         """
         return {int(pid) for _, pid in _JOINED.findall(self._text)}
+
+    @property
+    def standbys(self) -> set[int]:
+        """
+        The processes that have stood by at some time.
+        """
+        return {int(pid) for pid in _STANDS_BY.findall(self._text)}
 
     @property
     def joined(self) -> set[int]:

@@ -139,13 +139,24 @@ class Soak:
         pid = self._processOf(kind)
         if number is signal.SIGHUP and self.spared is not None:
             pid = None
-        if pid is not None and self._send(pid, number):
+        if pid is not None and self._mayDo(pid, number) and self._send(pid, number):
             self.done[f"{kind} {number.name}"] += 1
             if number is signal.SIGSTOP:
                 self._events.runFor(self._chance.uniform(0, STOPPED))
                 self._send(pid, signal.SIGCONT)
         self._events.runFor(self._chance.uniform(0, PAUSE))
         reap()
+
+    def _mayDo(self, pid: int, number: signal.Signals) -> bool:
+        """
+        Spare the last process that runs: the application would be gone. On a machine with other
+        work processes may be killed more quickly than they start.
+        """
+        if number is not signal.SIGKILL:
+            return True
+        log = self._cloned.log
+        others = set(self._cloned.processes()) - {pid}
+        return bool(others & {*log.managers, *log.clones, *log.standbys})
 
     def _processOf(self, kind: str) -> int | None:
         log = self._cloned.log
