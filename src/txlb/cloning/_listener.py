@@ -10,13 +10,15 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import address, tcp, unix
+from twisted.internet import address
 from twisted.internet.interfaces import IProtocolFactory, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.cloning._beginning import Beginning
+from txlb.cloning._countedtcpserver import CountedTCPServer
+from txlb.cloning._countedunixserver import CountedUNIXServer
 from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._sharing import Sharing, whyNoGrants
 from txlb.process import EXHAUSTED, listens
@@ -37,76 +39,6 @@ _INFO_SIZE = _QUEUED_AT + _QUEUED.size
 EXHAUSTED_PAUSE = 0.1
 
 _log = Logger()
-
-
-class CountedTCPServer(tcp.Server):
-    """
-    A TCP connection that tells its listener when it has ended.
-
-    @ivar beginning: what another process has read of it.
-    """
-
-    beginning = Beginning()
-
-    def startReading(self) -> None:
-        super().startReading()
-        self.beginning.reads(self, True)
-
-    def stopReading(self) -> None:
-        super().stopReading()
-        self.beginning.reads(self, False)
-
-    def doRead(self) -> Any:
-        if self.beginning.data:
-            return self._dataReceived(self.beginning.take())
-        return super().doRead()
-
-    def getPeer(self) -> Any:
-        return self.beginning.peer or super().getPeer()
-
-    def getHost(self) -> Any:
-        return self.beginning.host or super().getHost()
-
-    def connectionLost(self, reason: Failure) -> None:
-        try:
-            super().connectionLost(reason)
-        finally:
-            self.server.ended(self)  # type: ignore[attr-defined]  # a listener stands for the port
-
-
-class CountedUNIXServer(unix.Server):
-    """
-    A connection of a UNIX socket that tells its listener when it has ended.
-
-    @ivar beginning: what another process has read of it.
-    """
-
-    beginning = Beginning()
-
-    def startReading(self) -> None:
-        super().startReading()
-        self.beginning.reads(self, True)
-
-    def stopReading(self) -> None:
-        super().stopReading()
-        self.beginning.reads(self, False)
-
-    def doRead(self) -> Any:
-        if self.beginning.data:
-            return self._dataReceived(self.beginning.take())
-        return super().doRead()
-
-    def getPeer(self) -> Any:
-        return self.beginning.peer or super().getPeer()
-
-    def getHost(self) -> Any:
-        return self.beginning.host or super().getHost()
-
-    def connectionLost(self, reason: Failure) -> None:
-        try:
-            super().connectionLost(reason)
-        finally:
-            self.server.ended(self)  # type: ignore[attr-defined]  # a listener stands for the port
 
 
 @implementer(IReadDescriptor)
