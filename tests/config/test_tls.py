@@ -176,10 +176,29 @@ class IdleNamesTests(SynchronousTestCase):
         )
         path = put(folder, "lb.xml", f"<config>{services}\n</config>\n".encode())
         found = [str(each) for each in loadConfiguration(path).notes]
+        self.bare = [each for each in found if " serverNames has " in each]
+        found = [each for each in found if each not in self.bare]
         self.assertTrue(all(each.startswith(f"{path}:4: ") for each in found), found)
         return [
             each.partition(": the certificate is for ")[2].partition(", but")[0] for each in found
         ]
+
+    def test_uncertified(self) -> None:
+        """
+        A name of C{serverNames} is noted for which there is no certificate.
+        """
+        names = ["a.example", "*.b.example", "d.c.example"]
+        for asked, bare in (
+            ("A.example *.b.example x.b.example *.c.example *.example", ""),
+            ("a.example x.example x.y.b.example", "x.example, x.y.b.example"),
+            ("*.a.example *.d.c.example", "*.a.example, *.d.c.example"),
+            (" ".join(f"{each}.x" for each in "abcdefg"), "a.x, b.x, c.x, d.x, e.x and 2 more"),
+        ):
+            self.notes(names, f'serverNames="{asked}"')
+            end = ", and no certificate here is for that; clients that ask for it get a certificate"
+            self.assertEqual(len(self.bare), bool(bare), self.bare)
+            for each in self.bare:
+                self.assertIn(f"lb.xml:4: serverNames has {bare}{end}", each)
 
     def test_some(self) -> None:
         """

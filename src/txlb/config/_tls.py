@@ -77,11 +77,36 @@ class TLSBuilder:
             self._problem(inner.line, str(error))
             return None
         names = node.get("serverNames")
-        for certificate in self._certificates.get(made, ()):
+        certificates = self._certificates.get(made, ())
+        if names and certificates:
+            self._noteUncertified(made, names, certificates, inner.line)
+        for certificate in certificates:
             line, asked = self._asked.get(certificate, (inner.line, set()))
             every = None if asked is None or not names else asked.union(names)
             self._asked[certificate] = line, every
         return made
+
+    def _noteUncertified(
+        self,
+        settings: ListenTLS,
+        serverNames: Iterable[str],
+        certificates: Iterable[Certificate],
+        line: int,
+    ) -> None:
+        """
+        Note the names in C{serverNames} that no certificate of the listener has.
+        """
+        have = {name for each in certificates for name in each.names}
+        bare = [name for name in serverNames if not _isCertified(name.lower(), have)]
+        if bare:
+            more = f" and {len(bare) - 5} more" if len(bare) > 5 else ""
+            refuses = settings.unknownName == "refuse"
+            self._note(
+                line,
+                f"serverNames has {', '.join(bare[:5])}{more}, and no certificate here is for "
+                "that; clients that ask for it "
+                f"{'are refused' if refuses else 'get a certificate that they refuse'}",
+            )
 
     def noteIdleNames(self) -> None:
         """
@@ -200,6 +225,18 @@ class TLSBuilder:
 
     def _path(self, path: str) -> str:
         return os.path.join(self._folder, path)
+
+
+def _isCertified(name: str, have: set[str]) -> bool:
+    """
+    Tell whether there is a certificate for a name, or for any under it.
+
+    @param name: a name of C{serverNames}, in lower case.
+    @param have: the names of certificates, in lower case.
+    """
+    if name.startswith("*."):
+        return any(each.endswith(name[1:]) for each in have)
+    return name in have or f"*.{name.partition('.')[2]}" in have
 
 
 def _isAskedFor(name: str, asked: set[str]) -> bool:
