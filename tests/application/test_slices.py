@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -155,6 +156,32 @@ class ThreadTests(SynchronousTestCase):
             given: Any = engine
             slices = Slices(lambda given=given: given, lambda: 0.0)  # type: ignore[misc]  # bound at once
             self.assertEqual(fired(Deferred.fromCoroutine(slices.inThread(int, "3"))), 3)
+            self.assertEqual(fired(Deferred.fromCoroutine(slices.aside(int, "3"))), 3)
+
+    def test_aside(self) -> None:
+        """
+        A look at files is in a thread as well, and the collector goes on.
+        """
+        found = Deferred.fromCoroutine(self.slices.aside(threading.get_ident))
+        self.assertTrue(gc.isenabled())
+        self.assertNoResult(found)
+        self.reactor.turn()
+        self.assertNotEqual(self.successResultOf(found), threading.get_ident())
+
+    def test_garbage(self) -> None:
+        """
+        Young garbage goes before the collector rests, as it would count as old after that.
+        """
+
+        class Knot:
+            pass
+
+        knot: Any = Knot()
+        knot.itself = knot
+        gone = weakref.ref(knot)
+        del knot
+        with self.slices.working():
+            self.assertIsNone(gone())
 
 
 class LineTests(SynchronousTestCase):

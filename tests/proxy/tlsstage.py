@@ -304,6 +304,29 @@ class OtherTests:
         await near.expectReset()
         await self.over(Outcome.CLIENT_RESET if self.tlsIn else Outcome.HOST_RESET)
 
+    async def test_memory(self: Any) -> None:
+        """
+        The memory of TLS goes with the connection, and does not wait for the collector.
+        """
+
+        def sides() -> int:
+            return sum(isinstance(each, SSL.Connection) for each in gc.get_objects())
+
+        gc.collect()
+        before = sides()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        client, server = await self.connected(self.host())
+        await client.writeAll(b"request")
+        await server.expect(b"request")
+        self.assertGreater(sides(), before + self.tlsIn + self.tlsOut)
+        client.finish()
+        server.finish()
+        await self.over(Outcome.DONE)
+        # Those of the far ends stay.
+        far = before + self.tlsIn + self.tlsOut
+        await until(self.reactor, lambda: sides() <= far, "the end of the memory")
+
     async def test_truncated(self: Any) -> None:
         """
         An end without close_notify is passed on as a reset, behind the bytes, and logged.

@@ -93,9 +93,12 @@ class TLSStoreTests(SynchronousTestCase):
         """
         self.store.prepare([self.service])
         self.assertEqual(self.store.reload(), ([], []))
+        self.assertFalse(self.store.isDue())
         context = self.store.clientContext(self.host)
-        put(self.folder, "a.pem", *self.authority.certify(["a.example", "b.example"]))
         put(self.folder, "ca.txt", self.authority.pem, Authority("other").pem)
+        self.assertTrue(self.store.isDue())
+        put(self.folder, "a.pem", *self.authority.certify(["a.example", "b.example"]))
+        self.assertTrue(self.store.isDue())
         lines, faults = self.store.reload()
         self.assertEqual((len(lines), faults), (2, []))
         self.assertEqual(self.store.serverContexts(self.listen).names, ["a.example", "b.example"])

@@ -92,7 +92,14 @@ class CertificateService(Service):
         self._next = None
         self.follow()
         if self.running and self._store and not self._busy:
-            self.reload(changed=True).addErrback(_wentWrong)
+            Deferred.fromCoroutine(self._follow()).addErrback(_wentWrong)
+
+    async def _follow(self) -> None:
+        """
+        Read the files that have changed, if any.
+        """
+        if await self._slices.aside(self._store.isDue):
+            await self.reload(changed=True)
 
     def reload(self, *, changed: bool = False) -> Deferred[tuple[list[str], list[str]]]:
         """

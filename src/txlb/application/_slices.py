@@ -88,6 +88,16 @@ class Slices:
         """
         self._until = self._seconds() + SLICE
 
+    def _threading(self) -> Any:
+        """
+        Return the reactor if it runs and has threads, else L{None}.
+        """
+        engine = self._engine()
+        reactor = None if engine is None else engine.reactor
+        if IReactorFromThreads.providedBy(reactor) and getattr(reactor, "running", False):
+            return reactor
+        return None
+
     async def inThread(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """
         Call a function that only uses its arguments, in a thread of its own.
@@ -95,25 +105,23 @@ class Slices:
         @return: the result of the function.
         @raise Exception: any exception of the function.
         """
-        engine = self._engine()
-        reactor = None if engine is None else engine.reactor
-        if not IReactorFromThreads.providedBy(reactor) or not getattr(reactor, "running", False):
+        reactor = self._threading()
+        if reactor is None:
             return function(*arguments)
-        done: Deferred[Any] = Deferred()
-
-        def work() -> None:
-            result: Any
-            try:
-                result = function(*arguments)
-            except BaseException:  # noqa: BLE001 - it is raised again in the reactor's thread
-                result = Failure()
-            reactor.callFromThread(done.callback, result)
-
         with self.working():
-            # Not a daemon: a file that is being written when the process ends is complete.
-            threading.Thread(target=work, name="txlb-file").start()
-            found: _Result = await done
+            found: _Result = await _threaded(reactor, function, arguments)
             self._begin()
+        return found
+
+    async def aside(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """
+        Do the same as L{inThread} for what makes few objects, such as a look at files. The
+        collector of garbage goes on.
+        """
+        reactor = self._threading()
+        if reactor is None:
+            return function(*arguments)
+        found: _Result = await _threaded(reactor, function, arguments)
         return found
 
     @contextlib.contextmanager
@@ -134,6 +142,9 @@ class Slices:
             self._small = small
             self._begin()
             self._switch, self._collects = sys.getswitchinterval(), gc.isenabled()
+            if self._collects:
+                # The garbage of connections goes now, which would count as old at the end.
+                gc.collect(1)
             sys.setswitchinterval(min(SWITCH, self._switch))
             gc.disable()
         self._quiet += 1
@@ -149,3 +160,26 @@ class Slices:
                     gc.unfreeze()
                 if self._collects:
                     gc.enable()
+
+
+def _threaded(
+    reactor: Any, function: Callable[..., object], arguments: tuple[Any, ...]
+) -> Deferred[Any]:
+    """
+    Call a function in a thread.
+
+    @return: fires with its result, or fails with its exception.
+    """
+    done: Deferred[Any] = Deferred()
+
+    def work() -> None:
+        result: Any
+        try:
+            result = function(*arguments)
+        except BaseException:  # noqa: BLE001 - it is raised again in the reactor's thread
+            result = Failure()
+        reactor.callFromThread(done.callback, result)
+
+    # Not a daemon: a file that is being written when the process ends is complete.
+    threading.Thread(target=work, name="txlb-file").start()
+    return done

@@ -133,3 +133,8 @@ class HostHandshake:
 
     def _truncated(self) -> None:
         self._steps.truncations.happened("host")
+
+    def gone(self) -> None:
+        """
+        Do nothing: the TLS side is not kept here.
+        """

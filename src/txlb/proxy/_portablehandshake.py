@@ -100,6 +100,12 @@ class PortableHandshake:
         Do nothing: a client keeps its session itself.
         """
 
+    def gone(self) -> None:
+        """
+        Let go of the TLS side, which would tell of the session.
+        """
+        self._client.session = None
+
     def _connected(self, client: AcceptedClient, peer: object) -> None:
         self._done()
 

@@ -83,6 +83,11 @@ class Handshake(Protocol):
         Take note that the connection has ended in good order.
         """
 
+    def gone(self) -> None:
+        """
+        Let go of the TLS side, as the connection has ended in any way.
+        """
+
 
 #: Whether the handshake is done, and why it has failed.
 Outcome = tuple[bool, SSL.Error | None]
@@ -143,7 +148,7 @@ class TLSTransport:
         header: bytes = b"",
     ) -> None:
         self._header = header
-        self._over = handshake.over
+        self._over, self._gone = handshake.over, handshake.gone
         self._protocol = protocol
         self._handshake: Handshake | None = handshake
         self._steps = steps
@@ -386,6 +391,10 @@ class TLSTransport:
             self._pump()
         self._closed = True
         self._protocol.connectionLost(_aborted if self._broken else reason)
+        # The memory of TLS must not wait for the collector of garbage, which looks at old objects
+        # seldom.
+        self._tls = None
+        self._gone()
 
     # The side of the protocol
 

@@ -164,6 +164,15 @@ class TLSStore:
         """
         return list(self._listeners.values())
 
+    def isDue(self) -> bool:
+        """
+        Tell whether files have changed, or contexts are old. It looks at files, so it belongs into
+        a thread.
+        """
+        return any(store.isDue for store in self.listeners) or any(
+            _hostStamps(settings) != self._stamps.get(settings) for settings in list(self._hosts)
+        )
+
     def reload(self, everything: bool = False) -> tuple[list[str], list[str]]:
         """
         Read the files again that have changed, and renew contexts that are old.

@@ -86,10 +86,18 @@ class ClientHandshake:
     def _shaken(self) -> None:
         # Until it has a host the socket is not read.
         self._loop.handle(self.handshake.fd, self.handshake.note)
-        client = self._client
+        client, done = self._client, self._done
         client.secured = self
         client.session = partial(self._hello.found, self.handshake.side.connection)
-        self._done()
+        self._letGo()
+        done()
+
+    def _letGo(self) -> None:
+        """
+        Forget the client, which has this now, or is gone. Else the memory of TLS would wait for the
+        collector of garbage.
+        """
+        del self._client, self._done, self._failed
 
     def _notShaken(self, reason: str, last: bytes) -> None:
         if last:
@@ -98,8 +106,10 @@ class ClientHandshake:
             except OSError:
                 # It is gone.
                 pass
+        failed = self._failed
+        self._letGo()
         self._close()
-        self._failed(reason)
+        failed(reason)
 
     def _close(self) -> None:
         self._loop.handle(self.handshake.fd, None)
@@ -116,6 +126,7 @@ class ClientHandshake:
         End it, and reset the connection.
         """
         self.handshake.stop()
+        self._letGo()
         sock = socket.socket(fileno=self.handshake.fd)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         sock.detach()

@@ -32,6 +32,12 @@ Outcome = tuple[bool, str | None]
 InThread = Callable[[Callable[[], Outcome], Callable[[Outcome], None]], None]
 
 
+def forgotten(*_: object) -> None:
+    """
+    Do nothing, in the place of what an owner has done.
+    """
+
+
 class Handshake:
     """
     One TLS handshake on a socket that the loop watches. A step is one call of OpenSSL, which
@@ -140,6 +146,7 @@ class Handshake:
         Do no more steps, and call nothing back.
         """
         self._over = True
+        self._letGo()
 
     def moveBulk(self) -> None:
         """
@@ -153,7 +160,9 @@ class Handshake:
                 self._write(unsent)
             if self._step():
                 self._over = True
-                self._done()
+                done = self._done
+                self._letGo()
+                done()
         except HandshakeRefused as refused:
             self._fail(str(refused), refused.alert)
         except SSL.Error as error:
@@ -164,7 +173,17 @@ class Handshake:
     def _fail(self, reason: str, last: bytes = b"") -> None:
         if not self._over:
             self._over = True
-            self._failed(reason, last)
+            failed = self._failed
+            self._letGo()
+            failed(reason, last)
+
+    def _letGo(self) -> None:
+        """
+        Forget the owner, which has this. Else the memory of TLS would wait for the collector of
+        garbage, which looks at old objects seldom.
+        """
+        self._begin = self._done = self._failed = forgotten
+        self.inThread = None
 
     def breakDown(self) -> None:
         """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from OpenSSL import SSL
 
 from txlb.errors import CertificateError
-from txlb.proxy.fast._handshake import Handshake
+from txlb.proxy.fast._handshake import Handshake, forgotten
 from txlb.proxy.fast._loop import READ_EDGES
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class HostHandshake:
         Call nothing back any more.
         """
         self.handshake.stop()
+        self._letGo()
 
     def _begin(self, data: bytes) -> SSL.Connection:
         connection = self._context.connect(self._name, self._attempt.address)
@@ -86,15 +87,26 @@ class HostHandshake:
         return connection
 
     def _shaken(self) -> None:
+        done, failed = self._done, self._failed
+        self._letGo()
         try:
             self._context.verify(self.handshake.side.connection, self._name)
         except CertificateError as error:
-            self._failed(str(error))
+            failed(str(error))
         else:
-            self._done()
+            done()
 
     def _notShaken(self, reason: str, last: bytes) -> None:
-        self._failed(reason)
+        failed = self._failed
+        self._letGo()
+        failed(reason)
+
+    def _letGo(self) -> None:
+        """
+        Forget the search, which has this. Else the memory of TLS would wait for the collector of
+        garbage.
+        """
+        self._done = self._failed = forgotten
 
     def over(self) -> None:
         """
