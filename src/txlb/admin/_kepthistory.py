@@ -17,6 +17,9 @@ from txlb.interfaces import IKeptInParts
 if TYPE_CHECKING:
     from txlb.admin._history import History
 
+#: The events of one piece, which takes about 2 ms with its JSON.
+AT_ONCE = 250
+
 
 @implementer(IKeptInParts)
 class KeptHistory:
@@ -36,8 +39,10 @@ class KeptHistory:
         return {"anew": True, "events": self._history.rows(0)}
 
     def ahead(self) -> Iterator[object]:
+        rows = self._history.rows(0)
         self._yielded = self._history.last
-        yield self.state()
+        for begin in range(0, max(len(rows), 1), AT_ONCE):
+            yield {"anew": not begin, "events": rows[begin : begin + AT_ONCE]}
 
     def rest(self) -> object:
         return {"events": self._history.rows(self._yielded)} if self._yielded else self.state()

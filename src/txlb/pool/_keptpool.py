@@ -23,8 +23,8 @@ from txlb.pool._tracker import HealthTracker
 from txlb.pool._weighing import Weighing
 from txlb.schedulers import Key
 
-#: The hosts of one piece of the state, which takes about 2 ms.
-HOSTS_AT_ONCE = 200
+#: The hosts of one piece of the state, which takes about 2 ms with its JSON.
+HOSTS_AT_ONCE = 100
 
 #: A host by its name and the time at which it was added.
 Identity = tuple[str, float]

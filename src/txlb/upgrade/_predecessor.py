@@ -249,11 +249,7 @@ class Predecessor:
         self._listeners = frozenset(message.listeners)
         self._limit(COPY_LIMIT, "did not take the copies of connections")
         self._transfer = Transfer(channel, self._side, frozenset(message.services))
-        try:
-            self._transfer.begin(self._deadlines.seconds() + FREEZE_LIMIT)
-        except (ChannelClosed, TimeoutError) as error:
-            self._failed(str(error))
-            return
+        self._transfer.begin()
         self._copy()
 
     def _copy(self) -> None:

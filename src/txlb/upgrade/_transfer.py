@@ -43,20 +43,19 @@ class Transfer:
         self._gone: list[int] = []
         self._hooked: list[tuple[MovingRelay, Callable[[Relayed], object]]] = []
         self._todo: list[tuple[str, MovingConnection]] = []
+        self._pieces: Iterator[Mapping[str, Any]] = iter(())
+        # The piece of the state that is sent next, if the successor could not read so far.
+        self._piece: Mapping[str, Any] | None = None
         self.moved: list[tuple[Any, MovingRelay, MovingConnection]] = []
         self.stays: dict[str, int] = {}
 
     # While they are served
 
-    def begin(self, until: float) -> None:
+    def begin(self) -> None:
         """
-        Send the state so far, and take note of the connections to copy.
-
-        @raise ChannelClosed: the successor is gone.
-        @raise TimeoutError: it does not read.
+        Take note of what is to be sent: the state so far, and the connections to copy.
         """
-        for piece in self._side.keptAhead():
-            self._sendState(piece, True, until)
+        self._pieces = self._side.keptAhead()
         for frontend in self._side.frontends:
             if frontend.serviceName not in self._services:
                 continue
@@ -101,7 +100,7 @@ class Transfer:
             can't read now.
         @raise ChannelClosed: the successor is gone.
         """
-        if not self._tellGone():
+        if not self._tellGone() or self._sendPiece():
             return True
         sent = True
 
@@ -128,6 +127,24 @@ class Transfer:
                 del self._copied[each[1].dial]
                 self._todo.append(each)
         return bool(self._todo)
+
+    def _sendPiece(self) -> bool:
+        """
+        Send the next piece of the state, which takes a few milliseconds to make.
+
+        @return: whether there was one.
+        """
+        if self._piece is None:
+            self._piece = next(self._pieces, None)
+        if self._piece is None:
+            return False
+        memory = memoryOf(self._piece, "state")
+        try:
+            if self._channel.trySend(Kept(True), (memory,)):
+                self._piece = None
+        finally:
+            os.close(memory)
+        return True
 
     def endCopies(self) -> bool:
         """
@@ -172,7 +189,7 @@ class Transfer:
             for _, service, connection in waiting:
                 batch.client(service, connection, hold)
             batch.flush()
-            self._sendState(self._side.keptRest(), False, until)
+            self._sendRest(self._side.keptRest(), until)
             channel.send(AllMoved(len(self.moved)), (), until)
         finally:
             os.close(memory)
@@ -206,10 +223,10 @@ class Transfer:
                     batch.change(connection, copied[0], hold)
         return waiting
 
-    def _sendState(self, state: Mapping[str, Any], ahead: bool, until: float) -> None:
+    def _sendRest(self, state: Mapping[str, Any], until: float) -> None:
         memory = memoryOf(state, "state")
         try:
-            self._channel.send(Kept(ahead), (memory,), until)
+            self._channel.send(Kept(False), (memory,), until)
         finally:
             os.close(memory)
 
