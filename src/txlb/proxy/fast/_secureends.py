@@ -292,19 +292,23 @@ class TLSEnd(PlainEnd):
         @param have: bytes of ciphertext in the buffer.
         @return: how many plain bytes are in the other one.
         """
-        ssl, into = self.parts.ssl, self.parts.into
+        parts = self.parts
+        ssl, into = parts.ssl, parts.into
         got = at = 0
+        # Where the next bytes are, and where they go: adding makes an object.
+        source, target = tls.wire, tls.plain
         while True:
-            piece = min(have - at, tls.PIECE)
+            piece = min(tls.PIECE, have - at)
             if piece:
-                tls.writeBIO(into, tls.wire + at, piece)
+                tls.writeBIO(into, source, piece)
                 at += piece
             while True:
-                count = tls.read(ssl, tls.plain + got, tls.PLAIN - got)
+                count = tls.read(ssl, target, tls.PLAIN - got)
                 if count > 0:
                     got += count
                     # A read takes one record. If nothing is left there is nothing to ask for.
                     if tls.dataOf(into, tls.ignored):
+                        target = tls.plain + got
                         continue
                     break
                 error = tls.getError(ssl, count)
@@ -320,11 +324,11 @@ class TLSEnd(PlainEnd):
                 return got
             if at == have:
                 return got
+            source, target = tls.wire + at, tls.plain + got
 
     def send(self, count: int) -> bool:
         self._answered = True
-        wired = self._encrypt(count)
-        return self._write(tls.wireView, wired)
+        return self._write(tls.wireView, self._encrypt(count))
 
     def _encrypt(self, count: int) -> int:
         """
@@ -332,16 +336,20 @@ class TLSEnd(PlainEnd):
 
         @return: how many bytes are in the buffer for the wire.
         """
-        ssl, outOf = self.parts.ssl, self.parts.outOf
+        parts = self.parts
+        ssl, outOf = parts.ssl, parts.outOf
         sent = wired = 0
-        while sent < count:
-            piece = min(count - sent, tls.RECORD)
-            if tls.write(ssl, tls.plain + sent, piece) != piece:
+        source, target = tls.plain, tls.wire
+        while True:
+            piece = min(tls.RECORD, count - sent)
+            if tls.write(ssl, source, piece) != piece:
                 tls.clearErrors()
                 raise tls.TLSFailure
             sent += piece
-            wired += tls.readBIO(outOf, tls.wire + wired, tls.WIRE - wired)
-        return wired
+            wired += int(tls.readBIO(outOf, target, tls.WIRE - wired))
+            if sent == count:
+                return wired
+            source, target = tls.plain + sent, tls.wire + wired
 
     def toWire(self, count: int) -> bytes:
         return bytes(tls.wireView[: self._encrypt(count)])

@@ -32,11 +32,12 @@ _ffi: Any = getattr(SSL, "_ffi", None)
 RECORD = 16384
 OVERHEAD = 512
 
-#: Bytes that are read from a socket at once.
-READ = 65536
+#: Bytes that are read from a socket at once. Twice as many as the fast relay copies otherwise: with
+#: 64 KiB a GiB took a fifth more.
+READ = 131072
 
 #: Bytes of ciphertext that TLS is given at once: its memory grows with them, and never shrinks.
-PIECE = 16384
+PIECE = 65536
 
 #: Bytes that decrypting the bytes of a read gives at most: a part of a record may have come
 #: before.
