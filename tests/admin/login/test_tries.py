@@ -124,7 +124,7 @@ class TriesTests(SynchronousTestCase):
         for _ in range(PAIR_TRIES):
             self.may()
         error = self.assertRaises(TooManyTries, self.tries.begin, "192.0.2.1", b"anna")
-        self.assertIn("came from 192.0.2.1; the next one is looked at in 10 s", str(error))
+        self.assertIn("came from 192.0.2.1; the next one is looked at in 12 s", str(error))
 
     def test_longNames(self) -> None:
         """

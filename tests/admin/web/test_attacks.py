@@ -4,6 +4,8 @@ Attacks on the console by clients that have not logged in, and by pages of other
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from tests.admin.web.asking import ConsoleCase
 from txlb.admin._newtoken import hashToken, newToken
 from txlb.config import AdminUser
@@ -185,6 +187,27 @@ class OtherSiteTests(ConsoleCase):
                 self.assertIn(answer.status, {401, 422})
                 self.assertEqual(answer.headers["content-type"], "application/problem+json")
                 self.assertTrue(answer.body.isascii() and answer.body.decode().isprintable())
+
+    def test_names(self) -> None:
+        """
+        Names of hosts, reasons and events are data too.
+        """
+        names = ["<img src=x onerror=alert(1)>", "a&b <script> 'x'"]
+        for name in names:
+            self.balancer.manager.addHost("web", "prod", name, "127.0.0.1:9")
+        for path in (
+            "/api/v1/overview",
+            "/api/v1/services",
+            "/api/v1/status",
+            "/api/v1/events",
+            "/api/v1/services/web/groups/prod/hosts/" + quote(names[1], safe=""),
+        ):
+            answer = self.ask("GET", path)
+            self.assertEqual(
+                (answer.status, answer.headers["content-type"]), (200, "application/json")
+            )
+            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+            self.assertIn(names[1], answer.body.decode())
 
     def test_traversal(self) -> None:
         for path in (

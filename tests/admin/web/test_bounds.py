@@ -5,10 +5,15 @@ L{txlb.admin.web._request}, L{txlb.admin.web._site}.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from tests.admin.web.asking import TOKENS, Client, ConsoleCase, parsed
+from tests.fired import fired
+from txlb.admin import _rows
 from txlb.admin.web._bodies import MAX_BODY
 from txlb.admin.web._channel import RECEIVE
-from txlb.admin.web._site import MOST, MOST_OF_SOURCE
+from txlb.admin.web._resource import WebResource
+from txlb.admin.web._site import HANDSHAKES, MOST, MOST_OF_SOURCE, WebSite
 
 DRAIN = "/api/v1/services/web/groups/prod/hosts/h0/drain"
 
@@ -133,8 +138,56 @@ class ConnectionTests(ConsoleCase):
             channel._handlingRequest = True
         self.assertTrue(Client(self).transport.gone)
 
+    def test_handshakes(self) -> None:
+        """
+        The handshakes of TLS are bounded, which cost the balancer's time before any login.
+        """
+        self.site = WebSite(
+            WebResource(self.console), self.clock, self.console.deadlines, handshakes=True
+        )
+        let = 0
+        for number in range(2 * HANDSHAKES):
+            client = Client(self, f"10.0.{number // 100}.{number % 100}")
+            if not client.transport.gone:
+                let += 1
+                client.leave()
+        self.assertEqual(let, HANDSHAKES)
+        self.turn(1, 1.0)
+        self.assertFalse(Client(self, "192.0.2.1").transport.gone)
+
     def test_end(self) -> None:
         client = Client(self)
-        self.site.end()
+        fired(self.site.finish(0.0))
         self.assertTrue(client.transport.gone)
         self.assertTrue(Client(self).transport.gone)
+
+    def test_finish(self) -> None:
+        """
+        Answers under way are sent, and then the connections end.
+        """
+        answers: list[Deferred[list[object]]] = []
+
+        def slow(*_: object, **__: object) -> Deferred[list[object]]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        self.patch(self.balancer.manager, "drain", slow)
+        self.patch(_rows, "eventRows", lambda found: found)
+        for isInTime in (True, False):
+            site = self.site = WebSite(
+                WebResource(self.console), self.clock, self.console.deadlines
+            )
+            busy, idle = Client(self), Client(self)
+            busy.send(head("Content-Length: 0"))
+            finished: list[None] = []
+            site.finish(0.5).addCallback(finished.append)
+            self.assertEqual((idle.transport.gone, finished), (True, []))
+            if isInTime:
+                answers[-1].callback([])
+                self.assertIn(b" 200 ", busy.take())
+                self.assertTrue(busy.transport.gone)
+                busy.leave()
+            else:
+                self.turn(1, 1.0)
+                self.assertTrue(busy.transport.gone)
+            self.assertEqual(finished, [None])

@@ -29,6 +29,10 @@ class LookingTests(ConsoleCase):
         self.assertEqual(hosts, group["hosts"])
         host = self.ask("GET", HOST).json
         self.assertEqual(host["settings"]["weight"], 1)
+        self.assertEqual(host["origins"]["weight"], "default")
+        self.assertEqual(host["origins"]["address"], "file")
+        self.ask("PATCH", HOST, {"weight": 4})
+        self.assertEqual(self.ask("GET", HOST).json["origins"]["weight"], "live")
         listeners = self.ask("GET", "/api/v1/listeners").json["listeners"]
         self.assertEqual(self.ask("GET", "/api/v1/listeners/web").json, listeners[0])
 

@@ -16,9 +16,9 @@ from txlb.admin.login._allowance import Allowance
 from txlb.errors import TxlbError
 
 #: Wrong passwords of one account from one address before the next try has to wait, and
-#: seconds after which another one may be tried: those of one connection, then six a minute.
-PAIR_TRIES = 6
-PAIR_SECONDS = 10.0
+#: seconds after which another one may be tried: five at once, then five a minute.
+PAIR_TRIES = 5
+PAIR_SECONDS = 12.0
 
 #: The same of all accounts together from one address.
 SOURCE_TRIES = 20

@@ -35,7 +35,9 @@ before it, as an application may have put the console below a path of its own.
     C{removed}; C{gap} where something was left out: of C{updates}, or of C{events}. After a gap of
     updates, and after each C{hello}, a page gets the overview anew. The first C{update} has all
     hosts.
-  - C{GET api/v1/services/S/groups/G/hosts/H}, and the resources above it, with an C{ETag}.
+  - C{GET api/v1/services/S/groups/G/hosts/H}, and the resources above it, with an C{ETag}. Their
+    C{settings} have an entry in C{origins} each: C{default}, C{file}, or C{live} for one that the
+    file does not have so.
   - Commands are C{POST api/v1/services/S/groups/G/hosts/H/drain} and so on, with a JSON body and
     C{Content-Type: application/json}; the answer has C{rows}. C{api/openapi.json} lists them all.
   - An error is a problem of RFC 9457, whose C{detail} is the sentence for people.

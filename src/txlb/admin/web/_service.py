@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: Clients that may wait to be accepted.
 BACKLOG = 128
 
+#: Seconds in which answers under way are sent when another process serves.
+PATIENCE = 0.5
+
 
 def webService(
     lbs: Any,
@@ -125,6 +128,7 @@ class WebService(Service):
         self._addresses: list[Address] = []
         # The file of a UNIX socket that this service has made.
         self._file: SocketFile | None = None
+        self._isLeft = False
         self._ports: list[Any] = []
         self._site: WebSite | None = None
 
@@ -213,7 +217,9 @@ class WebService(Service):
             refresh=settings.refresh,
             openMetrics=self._opensMetrics,
         )
-        self._site = site = WebSite(WebResource(console), reactor, console.deadlines)
+        self._site = site = WebSite(
+            WebResource(console), reactor, console.deadlines, settings.tls is not None
+        )
         factory: Any = site
         if settings.tls is not None:
             creator = ConsoleTLS(self._lbs.tls, settings.tls)
@@ -260,6 +266,7 @@ class WebService(Service):
         Accept no client here, as another process does.
         """
         self._file = None
+        self._isLeft = True
         ports, self._ports = self._ports, []
         for port in ports:
             # Twisted shuts a listening socket down, removes its file, and then closes it.
@@ -287,7 +294,12 @@ class WebService(Service):
         if site is None:
             return succeed(None)
         stopped: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
-        site.end()
-        site.console.stop()
-        self.logins.stop()
+
+        def gone(_: object) -> None:
+            site.console.stop()
+            self.logins.stop()
+
+        # The client that has asked for an upgrade gets its answer.
+        isLeft, self._isLeft = self._isLeft, False
+        stopped.append(site.finish(PATIENCE if isLeft else 0.0).addCallback(gone))
         return gatherResults(stopped).addCallback(lambda _: None)

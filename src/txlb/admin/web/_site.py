@@ -4,12 +4,15 @@ The site of the console: its clients, and their bounds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.web.server import Site
 
 from txlb.admin._log import log
 from txlb.admin.login import peerName, sourceOf
+from txlb.admin.login._allowance import Allowance
 from txlb.admin.web._bodies import mostOf
 from txlb.admin.web._channel import IDLE, WebChannel
 from txlb.admin.web._request import WebRequest
@@ -20,19 +23,27 @@ from txlb.deadlines import Deadlines, Throttle
 MOST = 256
 MOST_OF_SOURCE = 64
 
+#: Handshakes of TLS at once, and in a second after them: of one source, and of all together.
+HANDSHAKES = 100
+HANDSHAKE_RATE = 20.0
+
 
 class WebSite(Site):
     """
     The site. Owned by a L{txlb.admin.web._running.Running}.
 
     @param resource: the console.
+    @param handshakes: whether each connection begins with one of TLS, which takes a millisecond
+        or more.
     @ivar clients: the connections, in the order in which they last sent something.
     """
 
     protocol: Any = WebChannel
     noisy = False
 
-    def __init__(self, resource: WebResource, reactor: Any, deadlines: Deadlines) -> None:
+    def __init__(
+        self, resource: WebResource, reactor: Any, deadlines: Deadlines, handshakes: bool = False
+    ) -> None:
         super().__init__(
             resource, WebRequest, timeout=IDLE, reactor=reactor, parsePOSTFormSubmission=False
         )
@@ -40,7 +51,11 @@ class WebSite(Site):
         self.console = resource.console
         self.clients: dict[WebChannel, str] = {}
         self._throttle = Throttle(deadlines, _say)
+        self._handshakes: Allowance | None = None
+        if handshakes:
+            self._handshakes = Allowance(deadlines.seconds, HANDSHAKES, 1 / HANDSHAKE_RATE)
         self._ending = False
+        self._whenGone: Callable[[], object] = _nothing
 
     def startFactory(self) -> None:
         """
@@ -65,6 +80,9 @@ class WebSite(Site):
         if self._ending:
             return None
         source = sourceOf(addr)
+        if not self._mayHandshake(source):
+            self.complain(f"{source} and others open too many connections of TLS")
+            return None
         own = [each for each, of in self.clients.items() if of == source]
         if len(own) >= MOST_OF_SOURCE and not self._makeRoom(own):
             self.complain(f"{source} has {len(own)} connections already")
@@ -76,13 +94,24 @@ class WebSite(Site):
         self.clients[channel] = source
         return channel
 
+    def _mayHandshake(self, source: str) -> bool:
+        """
+        Count a handshake, of its source and of all sources.
+        """
+        if self._handshakes is None:
+            return True
+        for key in (source, ""):
+            if self._handshakes.wait(key) > 0:
+                return False
+        self._handshakes.take(source)
+        self._handshakes.take("")
+        return True
+
     def _makeRoom(self, among: list[WebChannel]) -> bool:
         oldest = next((each for each in among if not each.busy), None)
         if oldest is None:
             return False
-        self.gone(oldest)
-        if oldest.transport is not None:
-            oldest.transport.abortConnection()
+        self._drop(oldest)
         return True
 
     def active(self, channel: WebChannel) -> None:
@@ -98,6 +127,7 @@ class WebSite(Site):
         Forget a client.
         """
         self.clients.pop(channel, None)
+        self._whenGone()
 
     def mostOf(self, request: Any, target: bytes) -> int:
         """
@@ -119,15 +149,53 @@ class WebSite(Site):
         """
         self._throttle.happened(text)
 
-    def end(self) -> None:
+    def finish(self, patience: float) -> Deferred[None]:
         """
-        Take no more clients, and drop those that are there.
+        Take no more clients, and drop those that are there; answers under way are sent before.
+
+        @param patience: seconds for these answers; 0 for none.
+        @return: fires with L{None} when all are gone, or when the time is over. It does not fail.
         """
         self._ending = True
+        self.console.streams.stop()
+        waited: list[WebChannel] = []
         for channel in tuple(self.clients):
-            if channel.transport is not None:
-                channel.transport.abortConnection()
+            if patience and channel.busy:
+                channel.persistent = 0
+                waited.append(channel)
+            else:
+                self._drop(channel)
+        finished: Deferred[None] = Deferred()
+        if not waited:
+            self._finished(finished)
+            return finished
+        deadline = self.deadlines.after(patience, lambda: self._finished(finished))
+
+        def oneIsGone() -> None:
+            if not self.clients:
+                deadline.cancel()
+                self._finished(finished)
+
+        self._whenGone = oneIsGone
+        return finished
+
+    def _finished(self, finished: Deferred[None]) -> None:
+        self._whenGone = _nothing
+        for channel in tuple(self.clients):
+            self._drop(channel)
         self._throttle.flush()
+        finished.callback(None)
+
+    def _drop(self, channel: WebChannel) -> None:
+        self.gone(channel)
+        if channel.transport is not None:
+            channel.transport.abortConnection()
+
+
+def _nothing() -> None:
+    """
+    Do nothing: the end of no client is waited for.
+    """
 
 
 def _say(times: int, text: str) -> None:

@@ -4,7 +4,8 @@ The services, groups, hosts and listeners of a balancer as resources.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from typing import Any
 
 from txlb.admin._access import READONLY
@@ -16,6 +17,7 @@ from txlb.admin.web._operation import Operation
 from txlb.admin.web._reply import Reply, encoded
 from txlb.admin.web._versions import Key
 from txlb.model import ProxyService
+from txlb.model.kinds import SecretKind
 from txlb.model.settings import settingsOf
 
 _SERVICE = Argument("service", SERVICE, "the name of a service")
@@ -62,9 +64,46 @@ def settingsText(value: Any) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     for name, setting in settingsOf(type(value)).items():
-        if name != "name" and not hasattr(setting.kind, "secret"):
+        if name != "name" and not isinstance(setting.kind, SecretKind):
             found[name] = plain(getattr(value, name))
     return found
+
+
+def originsOf(value: Any, inFile: Any) -> dict[str, str]:
+    """
+    Tell where the settings of a value come from: C{default}, C{file}, or C{live} if the file says
+    something else.
+
+    @param inFile: the same thing as the file has it; L{None} if it has none.
+    """
+    found: dict[str, str] = {}
+    shown = settingsText(value)
+    for field in fields(value):
+        if field.name not in shown:
+            continue
+        now = getattr(value, field.name)
+        if inFile is not None and getattr(inFile, field.name) != now:
+            found[field.name] = "live"
+        elif now == field.default:
+            found[field.name] = "default"
+        else:
+            found[field.name] = "live" if inFile is None else "file"
+    return found
+
+
+def _described(call: Call, value: Any, *names: str) -> dict[str, object]:
+    """
+    Return the settings of a service, a group or a host, and where each comes from.
+    """
+    config = call.console.target.config
+    found = None if config is None else _named(config.services, names[0])
+    for parts, name in zip(("groups", "hosts"), names[1:], strict=False):
+        found = None if found is None else _named(getattr(found, parts), name)
+    return {"settings": settingsText(value), "origins": originsOf(value, found)}
+
+
+def _named(values: Iterable[Any], name: str) -> Any:
+    return next((each for each in values if each.name == name), None)
 
 
 # Pieces of JSON
@@ -75,15 +114,17 @@ def _servicePieces(call: Call, name: str) -> Iterator[bytes]:
     service = manager.serviceSnapshot(name, hosts=False)
     configured = manager.getService(name)
     pools = [manager.getPool(name, group.name) for group in service.groups]
-    yield _open(rowOf("service", service, "groups"), "groups", settings=settingsText(configured))
+    described = _described(call, configured, name)
+    yield _open(rowOf("service", service, "groups"), "groups", **described)
     for number, (group, pool) in enumerate(zip(service.groups, pools, strict=True)):
         yield b"," if number else b""
-        yield from _groupPieces(group, pool)
+        yield from _groupPieces(call, name, group, pool)
     yield b"]}"
 
 
-def _groupPieces(group: Any, pool: Any) -> Iterator[bytes]:
-    yield _open(rowOf("group", group, "hosts"), "hosts", settings=settingsText(pool.settings))
+def _groupPieces(call: Call, service: str, group: Any, pool: Any) -> Iterator[bytes]:
+    described = _described(call, pool.settings, service, group.name)
+    yield _open(rowOf("group", group, "hosts"), "hosts", **described)
     for number, host in enumerate(pool.hostSnapshots()):
         yield (b"," if number else b"") + encoded(_bare(rowOf("host", host)))
     yield b"]}"
@@ -126,7 +167,7 @@ def _groups(call: Call) -> Reply:
         yield b'{"groups":['
         for number, (group, pool) in enumerate(zip(snapshot.groups, pools, strict=True)):
             yield b"," if number else b""
-            yield from _groupPieces(group, pool)
+            yield from _groupPieces(call, name, group, pool)
         yield b"]}"
 
     return Reply(pieces(), tag=tagOf(call, "service"))
@@ -139,7 +180,7 @@ def _group(call: Call) -> Reply:
     service = manager.serviceSnapshot(call.path["service"], hosts=False)
     group = next(each for each in service.groups if each.name == name)
     pool = manager.getPool(call.path["service"], name)
-    return Reply(_groupPieces(group, pool), tag=tag)
+    return Reply(_groupPieces(call, call.path["service"], group, pool), tag=tag)
 
 
 def _hosts(call: Call) -> Reply:
@@ -161,7 +202,8 @@ def _host(call: Call) -> Reply:
     configured = manager.getHost(path["service"], path["group"], path["host"])
     pool = manager.getPool(path["service"], path["group"])
     row = _bare(rowOf("host", pool.hostSnapshot(path["host"])))
-    return Reply((encoded({**row, "settings": settingsText(configured)}),), tag=tag)
+    described = _described(call, configured, path["service"], path["group"], path["host"])
+    return Reply((encoded({**row, **described}),), tag=tag)
 
 
 def _listenerRow(call: Call, name: str) -> dict[str, object]:
