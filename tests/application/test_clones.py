@@ -17,7 +17,7 @@ from tests.application.balancers import ServiceCase
 from txlb.application import _clones as clones
 from txlb.cloning import CloningError, FleetPlace, PassedClient
 from txlb.model import CLONES, CloneSet, Listener, ProxyGroup, ProxyHost, ProxyService
-from txlb.pool import Outcome
+from txlb.pool import Outcome, RefusalKind
 
 TAC = CloneSet("app.tac", 2)
 
@@ -43,11 +43,13 @@ class FakeFleet:
         self.rolling: Deferred[int] = Deferred()
         self.whyPassed = ""
         self.whenManages: Any = None
+        self.hasRoom = True
         self.passed: list[tuple[str, PassedClient]] = []
 
     def passOn(self, place: str, client: PassedClient) -> bool:
-        self.passed.append((place, client))
-        return True
+        if self.hasRoom:
+            self.passed.append((place, client))
+        return self.hasRoom
 
     def start(self) -> None:
         FakeFleet.tries.append(self)
@@ -309,8 +311,20 @@ class ClonesServiceTests(ServiceCase):
         self.assertEqual(passed.client, ("192.0.2.7", 99))
         self.assertEqual((passed.server, passed.first), (("198.51.100.9", 80), b"hello"))
         self.assertEqual(passed.address, ("192.0.2.7", 99))
-        self.assertEqual(self.manager.getCounters("web").active, 0)
+        counters = self.manager.getCounters("web")
+        self.assertEqual((counters.active, counters.accepted), (0, 0))
         os.close(passed.fd)
+        # With no room for it, it is closed.
+        fleet.hasRoom = False
+        client.close()
+        client = self.connect(("127.0.0.1", self.port()))
+        client.sendall(b"PROXY TCP4 192.0.2.7 198.51.100.9 99 80\r\n")
+        for _ in range(20):
+            self.reactor.readable()
+        self.assertEqual(len(fleet.passed), 1)
+        client.settimeout(30)
+        self.assertEqual(client.recv(1), b"")
+        self.assertEqual(counters.refused[RefusalKind.FULL], 1)
 
     def test_processes(self) -> None:
         """

@@ -32,6 +32,7 @@ from txlb.cloning import (
     FleetPlace,
     Identity,
     InheritedSockets,
+    PassedClient,
     balancedClone,
 )
 from txlb.cloning import _adopting as adopting
@@ -58,6 +59,7 @@ TCPServer(1, Factory()).setServiceParent(application)
 
 class FleetTestCase(InsideTestCase):
     hosts: tuple[ProxyHost, ...] = ()
+    passed: frozenset[str] = frozenset()
 
     def setUp(self) -> None:
         super().setUp()
@@ -74,7 +76,7 @@ class FleetTestCase(InsideTestCase):
 
     def fleet(self, heir: bool = False, log: str = "") -> Fleet:
         fleet = Fleet(
-            FleetPlace(self.folder, "web", "app", "/app.tac", heir, log),
+            FleetPlace(self.folder, "web", "app", "/app.tac", heir, log, passed=self.passed),
             [(NAME, self.sock)],
             self.manager,
             self.take,
@@ -114,12 +116,23 @@ class FleetTestCase(InsideTestCase):
         )
         with mock.patch.dict(os.environ, {ENVIRONMENT: told.write()}):
             adopting: Any = AdoptingReactor(
-                self.reactor, group, ListenerSettings.of(), list(sockets), True
+                self.reactor,
+                group,
+                ListenerSettings.of(),
+                list(sockets),
+                True,
+                frozenset(birth.told.settings["passed"]),
             )
             adopting.listenTCP(1, EchoFactory(b"%d" % number))
         group.arrange(list(sockets))
         group.start()
         return group
+
+    def set(self, **changes: Any) -> None:
+        clones = self.manager.getGroup("web", "app").clones
+        assert clones is not None
+        settings = {each: getattr(clones, each) for each in ("tac", "processes", "graceTime")}
+        self.manager.setGroup("web", "app", clones=CloneSet(**{**settings, **changes}))
 
     @property
     def names(self) -> list[str]:
@@ -131,6 +144,70 @@ class FleetTestCase(InsideTestCase):
         self.until(lambda: {"clone0", "clone1"} <= set(self.names))
         self.reactor.turn(5)
         return fleet
+
+
+class ReadsFirstTests(FleetTestCase):
+    """
+    The balancer accepts, reads what clients send first, and passes that on.
+    """
+
+    passed = frozenset({NAME})
+
+    def come(self, fleet: Fleet, first: bytes) -> tuple[bool, socket.socket]:
+        """
+        Connect, and let the balancer accept.
+
+        @return: whether the connection was taken, and the client's end.
+        """
+        client = self.connect()
+        sock, peer = self.sock.accept()
+        passed = PassedClient(sock.detach(), peer, peer, ("192.0.2.7", 9), None, first)
+        taken = fleet.passOn("127.0.0.1:8080", passed)
+        if not taken:
+            os.close(passed.fd)
+        return taken, client
+
+    def test_passed(self) -> None:
+        """
+        Clones get connections by turns, with what was read of them; they accept none.
+        """
+        fleet = self.begin()
+        self.assertIn("reads what clients send first", fleet.whyPassed or "")
+        clients = [self.come(fleet, b"hello")[1] for _ in range(4)]
+        answers = Counter(self.until_(each) for each in clients)
+        self.assertEqual(answers, {b"0hello": 2, b"1hello": 2})
+        for group in self.groups:
+            [listener] = group._listeners
+            self.assertNotIn(listener, self.reactor.getReaders())
+            peers = {each.getPeer().host for each in listener.connections}
+            self.assertEqual(peers, {"192.0.2.7"})
+
+    def until_(self, client: socket.socket) -> bytes:
+        """
+        Read six bytes.
+        """
+        data = b""
+        while len(data) < 6:
+            data += self.answer(client)
+        return data
+
+    def test_waits(self) -> None:
+        """
+        Connections that wait for a clone with room have one after the group has changed. Before
+        there is a manager none is taken.
+        """
+        fleet = self.fleet()
+        self.assertFalse(self.come(fleet, b"")[0])
+        fleet = self.begin()
+        self.manager.drain("web", "app", "clone0")
+        self.manager.drain("web", "app", "clone1")
+        taken, client = self.come(fleet, b"hello")
+        self.assertTrue(taken)
+        self.pass_(1.0)
+        self.set(maxConnections=5)
+        fleet.follow()
+        self.manager.ready("web", "app", "clone0")
+        self.assertEqual(self.until_(client), b"0hello")
 
 
 class ServingTests(FleetTestCase):
@@ -156,12 +233,6 @@ class ServingTests(FleetTestCase):
         self.set(processes=1)
         fleet.follow()
         self.until(lambda: self.names == ["clone0"])
-
-    def set(self, **changes: Any) -> None:
-        clones = self.manager.getGroup("web", "app").clones
-        assert clones is not None
-        settings = {each: getattr(clones, each) for each in ("tac", "processes", "graceTime")}
-        self.manager.setGroup("web", "app", clones=CloneSet(**{**settings, **changes}))
 
     def test_passes(self) -> None:
         """

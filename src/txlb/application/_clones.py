@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.logger import Logger
 
 from txlb.cloning import (
+    MOST_WAITING,
     CloningError,
     Fleet,
     FleetPlace,
@@ -247,7 +248,7 @@ class ClonesService(Service):
             lambda lease: frontend.acceptedFor(lease, client),
         )
         if not fleet.passOn(str(client.listener.place), passed):
-            client.close()
+            frontend.turnAway(client, f"{MOST_WAITING} wait for a clone with room")
         return True
 
     def _end(self, name: str) -> None:

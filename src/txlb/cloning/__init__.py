@@ -15,7 +15,7 @@ from txlb.cloning._identity import Identity, Role, whoAmI
 from txlb.cloning._inheritedsockets import InheritedSockets, placeNamed, socketName
 from txlb.cloning._lateclones import LateClones, leftOut
 from txlb.cloning._manageronly import ManagerOnly
-from txlb.cloning._passing import PassedClient
+from txlb.cloning._passing import MOST_WAITING, PassedClient
 from txlb.cloning._rendezvous import CloningError
 from txlb.cloning._service import CloningService, cloneApplication
 from txlb.cloning._settings import CloneSettings, availableCPUs
@@ -23,6 +23,7 @@ from txlb.cloning._usage import residentMemory
 from txlb.cloning._wanted import Wanted
 
 __all__ = [
+    "MOST_WAITING",
     "BalancedClone",
     "CloneEndpoint",
     "CloneGroup",

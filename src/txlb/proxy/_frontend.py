@@ -400,14 +400,14 @@ class Frontend:
         @param shaken: whether it was here already, and its handshake is done.
         """
         if not shaken:
-            self._counters.accepted += 1
             settings = client.listener.tls
+            if settings is None and self.passOn is not None and self.passOn(client, pool):
+                # It is the clones' from here, and counts there.
+                self._left()
+                return
+            self._counters.accepted += 1
             if settings is not None:
                 self._secure(client, pool, settings)
-                return
-            if self.passOn is not None and self.passOn(client, pool):
-                # It is the clones' from here.
-                self._left()
                 return
         dial = pool.dial(client.clientAddr, self._limits)
         try:
@@ -524,6 +524,14 @@ class Frontend:
             self._connectionLimit.remove()
         else:
             self._left()
+
+    def turnAway(self, client: ClientConnection, detail: str) -> None:
+        """
+        Close a client for which L{passOn} has no room, and count that.
+
+        @param detail: why, for people.
+        """
+        self._refuse(client, RefusalKind.FULL, detail)
 
     def _refuse(self, client: ClientConnection, kind: RefusalKind, detail: str) -> None:
         client.close()
