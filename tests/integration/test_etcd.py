@@ -5,12 +5,14 @@ Hosts from a real etcd.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from typing import Any
 
 from tests.integration.etcds import Etcd
-from tests.integration.programs import Program, environment, get, waitUntil
+from tests.integration.programs import PATIENCE, Program, environment, get, waitUntil
 from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.support._case import TWISTD
 
 CONFIG = """\
 <config>
@@ -44,15 +46,28 @@ class EtcdTests(IntegrationTestCase):
         )
 
     def ctl(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["etcdctl", f"--endpoints={self.etcd.url.replace(' ', ',')}", *arguments],
-            env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"},
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return done.stdout
+        """
+        Run etcdctl, again if the cluster has no leader yet.
+
+        @return: what it prints.
+        """
+        command = ["etcdctl", f"--endpoints={self.etcd.url.replace(' ', ',')}", *arguments]
+        printed: list[str] = []
+
+        def done() -> bool:
+            run = subprocess.run(
+                command,
+                env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"},
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            printed.append(run.stdout)
+            return run.returncode == 0
+
+        waitUntil(done)
+        return printed[-1]
 
     def put(self, name: str, port: int, **settings: Any) -> None:
         value = json.dumps({"address": f"127.0.0.1:{port}", **settings})
@@ -146,3 +161,43 @@ class EtcdTests(IntegrationTestCase):
         self.etcd.kill(1)
         self.ctl("del", "txlb/web/production/one")
         waitUntil(lambda: self.hosts() == {"two": 1})
+
+    def test_announced(self) -> None:
+        """
+        An application that announces itself gets clients, says that it ends before it does, and
+        goes with its lease if it is killed.
+        """
+        self.etcd = Etcd(self)
+        (port,) = freePorts(1)
+        self.balancer()
+        self.write(
+            "app.tac",
+            f"""
+from twisted.application import service, strports
+from twisted.web import server, static
+from txlb.discovery import AnnounceService
+
+application = service.Application("app")
+page = static.Data(b"announced\\n", "text/plain")
+page.putChild(b"", page)
+strports.service("tcp:{port}:interface=127.0.0.1", server.Site(page)).setServiceParent(application)
+AnnounceService(
+    "{self.etcd.url}", "web", "production", "127.0.0.1:{port}", "app", ttl=2.0
+).setServiceParent(application)
+""",
+        )
+        app = self.start(*TWISTD, "-ny", "app.tac")
+        waitUntil(lambda: self.hosts() == {"app": 1})
+        self.assertEqual(get(self.listen), "announced\n")
+        self.etcd.kill()
+        self.etcd.restart()
+        app.stop(signal.SIGKILL)
+        # The source of the balancer leaves out the only host, which takes an administrator.
+        waitUntil(lambda: self.source()["held"] == 0)
+        app = self.start(*TWISTD, "-ny", "app.tac")
+        waitUntil(lambda: self.source()["held"] is None)
+        self.assertEqual(get(self.listen), "announced\n")
+        app.process.terminate()
+        # twistd ends by the signal that it got.
+        self.assertIn(app.process.wait(PATIENCE), {0, -signal.SIGTERM})
+        self.assertEqual(self.ctl("get", "--prefix", "txlb/"), "")

@@ -6,6 +6,7 @@ A source of your own is an L{txlb.interfaces.IHostSource} and a L{SourceKind} wi
 options; L{registerSource} makes it known.
 """
 
+from txlb.discovery._announce import AnnounceService
 from txlb.discovery._discoverer import Discoverer
 from txlb.discovery._dns import DNS, DNSSource
 from txlb.discovery._entries import (
@@ -34,6 +35,7 @@ from txlb.model.options import Option
 __all__ = [
     "MAX_DOCUMENT",
     "MAX_HOSTS",
+    "AnnounceService",
     "DNSSource",
     "Discoverer",
     "DiscoveryState",

@@ -1,0 +1,296 @@
+"""
+Announcing: a balanced application tells a registry that it is there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txlb._reactor import pickedReactor
+from txlb.deadlines import Deadlines
+from txlb.discovery._etcd import MEMBERS
+from txlb.discovery._foundhost import FoundHost
+from txlb.discovery._retry import Retry
+from txlb.errors import ModelError, TxlbError
+from txlb.model import checkClock, checkName
+from txlb.model.kinds import Seconds, Text
+
+if TYPE_CHECKING:
+    from txlb.clients import EtcdClient
+
+#: Seconds of the first pause before another try, and of a pause at most.
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
+
+#: How often a lease is renewed while it lasts.
+RENEWALS = 3
+
+#: Seconds that the registry has at the end, beside C{drainTime}.
+PATIENCE = 3.0
+
+_SECONDS = Seconds(2.0, 3600.0)
+_DRAIN = Seconds(0.0, 3600.0)
+_PREFIX = Text(r"[!-~]{1,256}", "1 to 256 printable ASCII characters without a space")
+
+_log = Logger()
+
+
+class AnnounceService(Service):
+    """
+    Announces a host in etcd, for balancers that find their hosts there, by
+    C{<discover from="etcd" .../>}. Make it the child of the application that is the host::
+
+        AnnounceService(
+            "http://127.0.0.1:2379", "web", "production", "127.0.0.1:7001"
+        ).setServiceParent(application)
+
+    The key C{PREFIX/service/group/name} lives under a lease, which is renewed by the monotonic
+    clock. So it goes C{ttl} seconds after the process has died or lost the registry. If the
+    registry was away, the host is announced again, under the same key. A key that another living
+    process has is left alone, and the log says so.
+
+    When the service stops, the host says C{drain} first, waits C{drainTime} seconds, in which
+    balancers give it nothing new and its connections go on, and then removes the key.
+
+    @param url: the members of the etcd cluster, with spaces between them.
+    @param service: the name of the balancer's service.
+    @param group: the name of its group.
+    @param address: the address at which balancers reach the host.
+    @param name: the name of the host; by default its address.
+    @param weight: see L{FoundHost}.
+    @param prefix: the beginning of the key.
+    @param priority: see L{FoundHost}.
+    @param metadata: see L{FoundHost}.
+    @param ttl: seconds after which the key goes if it is not renewed, 2 to 3600.
+    @param drainTime: seconds from C{drain} to the end of the key, 0 to 3600.
+    @param user: a user of etcd; empty for none.
+    @param password: the user's password.
+    @param ca: certificates in PEM form that the members' have to be signed by; L{None} for those
+        of the system.
+    @param reactor: by default the global one, from when the service starts.
+    @param seconds: a monotonic clock.
+    @raise ModelError: something of it breaks a rule.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        service: str,
+        group: str,
+        address: str,
+        name: str | None = None,
+        weight: int = 1,
+        prefix: str = "txlb",
+        *,
+        priority: int = 0,
+        metadata: Mapping[str, str] | None = None,
+        ttl: float = 5.0,
+        drainTime: float = 1.0,
+        user: str = "",
+        password: str = "",
+        ca: bytes | None = None,
+        reactor: Any = None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._urls = MEMBERS.check(url, "url of an announcement")
+        if not self._urls:
+            raise ModelError("url of an announcement is empty; it is one URL or more")
+        checkName("service", service)
+        checkName("group", group)
+        self._host = FoundHost(
+            address.replace("/", "-") if name is None else name,
+            address,
+            weight,
+            priority,
+            metadata=metadata or {},
+        )
+        _PREFIX.check(prefix, "prefix of an announcement")
+        self.key = f"{prefix.rstrip('/')}/{service}/{group}/{self._host.name}"
+        self._ttl = math.ceil(_SECONDS.check(ttl, "ttl of an announcement"))
+        self._drainTime = _DRAIN.check(drainTime, "drainTime of an announcement")
+        checkClock(seconds)
+        self._account: dict[str, Any] = {"user": user, "password": password, "ca": ca}
+        self._reactor = reactor
+        self._seconds = seconds
+        self._deadlines: Deadlines | None = None
+        self._retry: Retry | None = None
+        self._client: EtcdClient | None = None
+        self._working: Deferred[None] | None = None
+        self._state = "ready"
+        # The lease, and the value that was written under it.
+        self._lease = 0
+        self._written: bytes | None = None
+        self._again = False
+        self._trouble = ""
+
+    @property
+    def announced(self) -> bool:
+        """
+        Whether the registry has the host as it is.
+        """
+        return self._written is not None and self._written == self._value
+
+    @property
+    def _value(self) -> bytes:
+        entry = {**self._host.asDict(), "state": self._state}
+        return json.dumps(entry).encode()
+
+    # Life
+
+    def startService(self) -> None:
+        """
+        Announce the host.
+        """
+        # Twisted's HTTP client is imported only by those that need it.
+        from txlb.clients import EtcdClient  # noqa: PLC0415 - see above
+
+        super().startService()
+        self._reactor = pickedReactor(self._reactor)
+        self._deadlines = Deadlines(self._reactor, self._seconds)
+        self._retry = Retry(self._deadlines, self._work, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        self._client = EtcdClient(
+            self._reactor, self._urls, timeout=min(5.0, self._ttl / 2), **self._account
+        )
+        self._state = "ready"
+        self._work()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Say C{drain}, wait, and remove the key.
+
+        @return: fires with L{None} when that is done, or when the registry had its time for it.
+            It does not fail.
+        """
+        super().stopService()
+        client, self._client = self._client, None
+        if client is None or self._retry is None or self._deadlines is None:
+            return succeed(None)
+        self._retry.stop()
+        if self._working is not None:
+            self._working.cancel()
+        deadlines = self._deadlines
+        leaving = Deferred.fromCoroutine(self._leave(client, deadlines))
+        leaving.addTimeout(self._drainTime + PATIENCE, self._reactor)
+        leaving.addErrback(self._notRemoved)
+
+        def ended(_: object) -> Deferred[None]:
+            self._lease, self._written = 0, None
+            deadlines.stop()
+            return client.close()
+
+        return leaving.addCallback(ended)
+
+    async def _leave(self, client: EtcdClient, deadlines: Deadlines) -> None:
+        if self._written is None:
+            return
+        self._state = "drain"
+        await client.put(self.key, self._value, self._lease)
+        over: Deferred[None] = Deferred(lambda _: deadline.cancel())
+        deadline = deadlines.after(self._drainTime, lambda: over.callback(None))
+        await over
+        await client.revoke(self._lease)
+
+    def _notRemoved(self, reason: Failure) -> None:
+        _log.warn(
+            "{key} could not be removed, and goes within {ttl} s: {reason}",
+            key=self.key,
+            ttl=self._ttl,
+            reason=reason.getErrorMessage(),
+        )
+
+    def drain(self) -> None:
+        """
+        Let balancers give the host nothing new from now on. It stays announced.
+        """
+        self._say("drain")
+
+    def ready(self) -> None:
+        """
+        Let balancers give the host connections again.
+        """
+        self._say("ready")
+
+    def _say(self, state: str) -> None:
+        self._state = state
+        if self._client is not None:
+            self._again = True
+            self._work()
+
+    # Work
+
+    def _work(self) -> None:
+        """
+        Renew the lease, and write what the registry does not have.
+        """
+        if self._working is None and self._client is not None and self._retry is not None:
+            self._retry.stop()
+            self._again = False
+            working = self._working = Deferred.fromCoroutine(self._announce(self._client))
+            working.addCallbacks(self._good, self._failed)
+
+    async def _announce(self, client: EtcdClient) -> None:
+        if self._lease and not await client.renew(self._lease):
+            self._lease = 0
+        if not self._lease:
+            self._written = None
+            self._lease = await client.grant(self._ttl)
+        value = self._value
+        if value != self._written:
+            await self._write(client, value)
+            self._written = value
+
+    async def _write(self, client: EtcdClient, value: bytes) -> None:
+        """
+        Write the key, unless another living process has it.
+
+        @raise TxlbError: another one has it.
+        """
+        there = await client.get(self.key)
+        if there is not None and there.lease not in {self._lease, 0}:
+            try:
+                address = json.loads(there.value)["address"]
+            except (ValueError, TypeError, KeyError):
+                address = None
+            if address != self._host.address:
+                raise TxlbError(
+                    f"another process announces {self.key}, at {address}; give one of the two "
+                    "another name"
+                )
+        await client.put(self.key, value, self._lease)
+
+    def _good(self, _: None) -> None:
+        self._working = None
+        if self._trouble:
+            self._trouble = ""
+            _log.info("{key} is announced again", key=self.key)
+        if self._retry is not None and self._client is not None:
+            if self._again:
+                self._work()
+            else:
+                self._retry.again(self._ttl / RENEWALS)
+
+    def _failed(self, reason: Failure) -> None:
+        self._working = None
+        if self._client is None:
+            return
+        if not reason.check(TxlbError):
+            if not reason.check(CancelledError):
+                _log.failure("{key} could not be announced", reason, key=self.key)
+        elif not self._trouble:
+            _log.warn(
+                "{key} is not announced: {reason}; trying again",
+                key=self.key,
+                reason=reason.getErrorMessage(),
+            )
+        self._trouble = reason.getErrorMessage()
+        if self._retry is not None:
+            self._retry.later()
