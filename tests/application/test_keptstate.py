@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +23,8 @@ from txlb.health import Target
 from txlb.manager import proxyManagerFactory
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.testing import MemoryBalancer, MemoryClient
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class StateCase(SynchronousTestCase):
@@ -233,3 +237,14 @@ class KeptStateTests(StateCase):
         broken = {"checks": {"services": {"web": {"main": {"a": "soon"}}}}}
         self.assertRaises(StateError, heir.restoreState, broken)
         heir.restoreState({"checks": {"services": {"web": {"main": {"z": 1.0}}}}})
+
+    def test_reference(self) -> None:
+        """
+        The page on what is handed over has a line for each part of the state, and no other.
+        """
+        page = (ROOT / "docs/reference/handed-over.rst").read_text(encoding="utf-8")
+        told = re.findall(r"^   \* - ``([a-z-]+)``$", page, re.MULTILINE)
+        doors = {"events-ssh", "events-control", "events-web"}
+        kept = {"changes", *doors, *self.balancer.service.keptState()}
+        self.assertEqual(len(told), len(set(told)))
+        self.assertEqual(set(told), kept)
