@@ -5,12 +5,15 @@ Two balancers in one process, of which one gives its connections to the other.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.fast.stage import HandReactor
@@ -25,12 +28,53 @@ from txlb.proxy import (
     Loop,
     setStreamOptions,
 )
+from txlb.proxy._sockettransport import SocketTransport
 from txlb.upgrade import Predecessor, Successor, Upgraded
 from txlb.upgrade._channel import Channel
 from txlb.upgrade._stages import SuccessorStage
 
 #: Seconds for each thing that has to happen.
 PATIENCE = 60.0
+
+
+class SelectingReactor(HandReactor):
+    """
+    A clock that also looks at sockets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: set[Any] = set()
+
+    def addWriter(self, writer: Any) -> None:
+        """
+        Remember it.
+        """
+        self.writers.add(writer)
+
+    def removeWriter(self, writer: Any) -> None:
+        """
+        Forget it.
+        """
+        self.writers.discard(writer)
+
+    def look(self) -> None:
+        """
+        Tell transports that can be read or written.
+        """
+        readers = {each for each in self.readers if isinstance(each, SocketTransport)}
+        can = select.select(readers, self.writers, [], 0)
+        for each in can[0]:
+            self._done(each, each.doRead())
+        for each in can[1]:
+            if each.fileno() >= 0:
+                self._done(each, each.doWrite())
+
+    def _done(self, transport: Any, why: Any) -> None:
+        if why is not None:
+            self.removeReader(transport)
+            self.removeWriter(transport)
+            transport.connectionLost(Failure(ConnectionLost()))
 
 
 class Side:
@@ -40,13 +84,15 @@ class Side:
     @ivar happened: what was called, in order.
     """
 
-    def __init__(self, hosts: Sequence[ProxyHost], name: str = "web", **settings: Any) -> None:
-        self.reactor = HandReactor()
+    def __init__(
+        self, hosts: Sequence[ProxyHost], name: str = "web", relay: str = "fast", **settings: Any
+    ) -> None:
+        self.reactor = SelectingReactor()
         self.reactor.advance(time.monotonic())
         self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
         self._loop = Loop(self.reactor, self.deadlines)
         group = ProxyGroup("main", enabled=True, hosts=hosts, **settings)
-        service = ProxyService(name, [("127.0.0.1", 0)], [group], relay="fast")
+        service = ProxyService(name, [("127.0.0.1", 0)], [group], relay=relay)
         self.manager = proxyManagerFactory([service], seconds=self.reactor.seconds)
         self.limit = ConnectionLimit()
         self.frontend = Frontend(
@@ -122,6 +168,7 @@ class Side:
         Let everything happen that is due.
         """
         self._loop.turn(0.0, 8)
+        self.reactor.look()
         if not self.rests:
             self.reactor.advance(0.001)
 
@@ -164,7 +211,11 @@ class UpgradeCase(SynchronousTestCase):
     A test with an old and a new balancer, and sockets of clients and hosts.
     """
 
+    #: The relays of the old and of the new balancer.
+    relays = ("fast", "fast")
+
     def setUp(self) -> None:
+        self.sides = 0
         self.sockets: list[socket.socket] = []
         self.addCleanup(self._closeSockets)
         self.listener = self._keep(socket.socket())
@@ -186,7 +237,8 @@ class UpgradeCase(SynchronousTestCase):
         Make a balancer whose hosts are all at the listener of the test.
         """
         hosts = [ProxyHost(name, *self.address) for name in names or ("host",)]
-        side = Side(hosts, **settings)
+        side = Side(hosts, relay=self.relays[self.sides % 2], **settings)
+        self.sides += 1
         self.addCleanup(side.close)
         return side
 

@@ -189,6 +189,30 @@ class ConnectionTests(UpgradeCase):
         self.passes(old, b"ping", client, host)
 
 
+class PortableTests(ConnectionTests):
+    """
+    The same with the portable relay.
+    """
+
+    relays = ("portable", "portable")
+
+
+class ToPortableTests(ConnectionTests):
+    """
+    The new file asks for the other relay.
+    """
+
+    relays = ("fast", "portable")
+
+
+class ToFastTests(ConnectionTests):
+    """
+    Likewise.
+    """
+
+    relays = ("portable", "fast")
+
+
 class FaultTests(UpgradeCase):
     def test_declined(self) -> None:
         """
@@ -249,6 +273,7 @@ class FaultTests(UpgradeCase):
             self.assertLess(time.monotonic(), deadline)
             self.predecessor.doRead()
             old._loop.turn(0.0, 8)
+            old.reactor.look()
             if self.predecessor._call is not None and (
                 self.predecessor._call.func == self.predecessor._freeze
             ):

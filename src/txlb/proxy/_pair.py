@@ -26,6 +26,8 @@ from txlb.pool import Lease, Outcome
 from txlb.proxy._delivery import Delivery
 from txlb.proxy._results import Timeouts
 from txlb.proxy._side import Side
+from txlb.proxy._sockettransport import SocketTransport
+from txlb.wire import ENDED, FAILED, TOLD, ChangedConnection, EndState, MovedConnection
 
 
 class Pair:
@@ -207,6 +209,82 @@ class Pair:
         self._stopWatching()
         closed, self._closed = self._closed, _ignore
         closed(self._outcome)
+
+    # For an upgrade
+
+    @property
+    def lastMoved(self) -> float:
+        """
+        When something happened last, in seconds of the monotonic clock.
+        """
+        return self._lastMoved
+
+    @property
+    def whyStays(self) -> str:
+        """
+        The reason why no other process can take it over; empty if one can.
+        """
+        if self._outcome is not None:
+            return "a side has failed, and the other one gets the rest"
+        for side in (self.client, self.host):
+            if type(side.transport) is not SocketTransport:
+                return "TLS, or a transport of the reactor"
+        return ""
+
+    def states(self, hold: Callable[[bytes], int]) -> tuple[EndState, EndState]:
+        """
+        Tell how both sides stand, for the process that takes them over.
+
+        @param hold: keeps bytes for that process, and returns their place.
+        """
+        found = []
+        for side in (self.client, self.host):
+            unsent = side.other.transport.unsent
+            flags = (side.sentAll and ENDED) | (side.toldAll and TOLD)
+            at = hold(unsent) if unsent else 0
+            found.append(EndState(int(flags), 0, 0, at, len(unsent)))
+        return found[0], found[1]
+
+    def goOn(self, moved: MovedConnection | ChangedConnection, held: dict[Side, bytes]) -> None:
+        """
+        Move bytes, as the process that did so does not any more.
+
+        @param moved: what that process told last.
+        @param held: the bytes of each side that the other one has not taken.
+        """
+        self._begun = True
+        self._lastMoved = moved.lastMoved
+        for side, state in ((self.client, moved.client), (self.host, moved.hostEnd)):
+            side.sentAll, side.toldAll = bool(state.flags & ENDED), bool(state.flags & TOLD)
+        half = self.client.sentAll or self.host.sentAll
+        self._watch(self._timeouts.fin if half else self._timeouts.idle)
+        for side in (self.client, self.host):
+            other = side.other
+            if not other.sentAll:
+                side.transport.registerProducer(other.transport, True)
+            side.transport.goOn(held[other], side.sentAll, other.sentAll, side.toldAll)
+        for side in (self.client, self.host):
+            if side.isOpen and not side.sentAll and not held[side]:
+                side.transport.resumeProducing()
+        for side, state in ((self.client, moved.client), (self.host, moved.hostEnd)):
+            if state.flags & FAILED and side.isOpen:
+                self.failed(side)
+
+    def stop(self) -> None:
+        """
+        Do nothing more, as another process has both sides. L{leave} comes next.
+        """
+        self._outcome, self._closed = Outcome.STOPPED, _ignore
+        self._stopWatching()
+        for side in (self.client, self.host):
+            side.transport.stop()
+
+    def leave(self) -> None:
+        """
+        Close the descriptors of this process.
+        """
+        for side in (self.client, self.host):
+            side.transport.leave()
 
     # Silence
 

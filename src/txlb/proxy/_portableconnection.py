@@ -4,8 +4,9 @@ A connection of the portable relay.
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -26,6 +27,7 @@ from txlb.pool import (
     GaveUp,
     GaveUpReason,
     Host,
+    Lease,
     Outcome,
     Step,
     Waiting,
@@ -40,6 +42,7 @@ from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._sockettransport import SocketTransport
 from txlb.proxy._stepqueue import StepQueue
 from txlb.tls import ClientContext
+from txlb.wire import ChangedConnection, EndState, MovedConnection
 
 _log = Logger()
 
@@ -108,6 +111,9 @@ class PortableConnection:
         self._pair: Pair | None = None
         self._result: Relayed | None = None
         self._tracked: TrackedConnection | None = None
+        # Of a connection that is taken over, until it goes on.
+        self._pipes: list[int] = []
+        self._heldBytes: list[bytes] = []
 
     def search(self, step: Step) -> None:
         """
@@ -275,6 +281,218 @@ class PortableConnection:
             self._closeClient()
             self._relay.finished(self, Relayed(attempt.dial))
 
+    # For an upgrade
+
+    @classmethod
+    def adopt(
+        cls,
+        relay: RelayParts,
+        dial: Dial,
+        lease: Lease,
+        moved: MovedConnection,  # noqa: ARG003 - the fast relay has a use for it
+        descriptors: Sequence[int],
+    ) -> PortableConnection:
+        """
+        Make the connection that another process has served until now. Nothing is read or written
+        before L{goOn}; L{become} comes between.
+
+        @param descriptors: of the client's and of the host's socket, which are its from here.
+        """
+        client, host = [socket.socket(fileno=number) for number in descriptors]
+        self = cls(relay, client, dial, b"", b"")
+        self._client = None
+        pair = self._pair = Pair(relay.deadlines, relay.timeouts, self._over)
+        for sock, side in ((client, pair.client), (host, pair.host)):
+            sock.setblocking(False)
+            SocketTransport(relay.reactor, sock, side)
+        pair.claim(lease)
+        self._result = Relayed(dial, lease)
+        return self
+
+    @property
+    def begun(self) -> bool:
+        """
+        Whether it has a host.
+        """
+        return self._pair is not None
+
+    @property
+    def over(self) -> bool:
+        """
+        Whether nothing is left of it to move.
+        """
+        return self._pair is None and self._client is None
+
+    @property
+    def lease(self) -> Lease:
+        """
+        The claim on its host, if it has one.
+        """
+        assert self._result is not None  # noqa: S101 - it has a host
+        assert self._result.lease is not None  # noqa: S101 - as above
+        return self._result.lease
+
+    @property
+    def header(self) -> bytes:
+        """
+        The bytes that go to the host before everything else, while there is none.
+        """
+        return self._header
+
+    @property
+    def lastMoved(self) -> float:
+        """
+        When something happened last, in seconds of the monotonic clock.
+        """
+        return 0.0 if self._pair is None else self._pair.lastMoved
+
+    @property
+    def whyStays(self) -> str:
+        """
+        The reason why no other process can take it over; empty if one can.
+        """
+        if self._pair is not None:
+            return self._pair.whyStays
+        return "" if isinstance(self._client, socket.socket) else "a transport of the reactor"
+
+    def _sockets(self) -> list[socket.socket]:
+        if self._pair is not None:
+            return [side.transport.getHandle() for side in (self._pair.client, self._pair.host)]
+        return [self._client] if isinstance(self._client, socket.socket) else []
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """
+        The descriptors of the client's socket, and of the host's if it has a host.
+        """
+        return tuple(sock.fileno() for sock in self._sockets())
+
+    @property
+    def clientIsUNIX(self) -> bool:
+        """
+        Whether the client has come through a UNIX socket.
+        """
+        return self._sockets()[0].family == socket.AF_UNIX
+
+    def _unsent(self) -> tuple[bytes, bytes]:
+        pair = self._pair
+        if pair is None:
+            return b"", b""
+        return pair.host.transport.unsent, pair.client.transport.unsent
+
+    @property
+    def isStill(self) -> bool:
+        """
+        Whether it holds no bytes, so that nothing has changed if C{lastMoved} has not.
+        """
+        return not any(self._unsent())
+
+    @property
+    def free(self) -> tuple[int, int]:
+        """
+        How many bytes to the host, and to the client, have yet to be written that are counted
+        already: all.
+        """
+        toHost, toClient = self._unsent()
+        return len(toHost), len(toClient)
+
+    @property
+    def firstBytes(self) -> tuple[bytes, bytes]:
+        """
+        The bytes that go to the host, and to the client, first, while it has no host.
+        """
+        return self._toHost, self._toClient
+
+    def states(self, hold: Callable[[bytes], int]) -> tuple[EndState, EndState, tuple[int, ...]]:
+        """
+        Tell how its sides stand, for the process that takes it over.
+
+        @param hold: keeps bytes for that process, and returns their place.
+        @return: the client's side, the host's, and no pipes.
+        """
+        assert self._pair is not None  # noqa: S101 - it has a host
+        return (*self._pair.states(hold), ())
+
+    def become(
+        self,
+        moved: MovedConnection | ChangedConnection,
+        held: Callable[[int, int], bytes],
+        pipes: Sequence[int],
+    ) -> None:
+        """
+        Keep what the process before told, for L{goOn}.
+
+        @param held: returns held bytes by their place and number.
+        @param pipes: the descriptors of pipes with bytes, which are this object's from here.
+        """
+        lease = self.lease
+        lease.bytesIn, lease.bytesOut = moved.bytesIn, moved.bytesOut
+        lease.hostFirst = moved.hostFirst
+        self._pipes = list(pipes)
+        self._heldBytes = [
+            held(state.heldAt, state.held) if state.held else b""
+            for state in (moved.client, moved.hostEnd)
+        ]
+
+    def register(self) -> None:
+        """
+        Do nothing: the reactor watches its sockets when it goes on.
+        """
+
+    registerAgain = register
+
+    def goOn(self, moved: MovedConnection | ChangedConnection) -> None:
+        """
+        Serve, as the process that had it before does not any more.
+
+        @param moved: what that process told last.
+        """
+        pair = self._pair
+        assert pair is not None  # noqa: S101 - it has a host
+        pipes = self._pipes
+        for number, state in enumerate((moved.client, moved.hostEnd)):
+            if state.piped:
+                self._heldBytes[number] += _drained(pipes[:2], state.piped)
+                del pipes[:2]
+        toHost, toClient = self._heldBytes
+        # Here bytes count when they are written to the transport, and in the fast relay when
+        # the system has taken them.
+        self.lease.add(len(toHost) - moved.freeIn, len(toClient) - moved.freeOut)
+        pair.goOn(moved, {pair.client: toHost, pair.host: toClient})
+
+    def stop(self) -> None:
+        """
+        Do nothing more, as another process serves it. L{leave} comes next.
+        """
+        wait, self._wait = self._wait, None
+        attempt = self._attempt
+        if self._pair is not None:
+            self._pair.stop()
+        elif wait is not None:
+            wait.cancel()
+        elif attempt is not None:
+            self._stopConnecting()
+            attempt.cancel()
+        if self._tracked is not None:
+            self._relay.table.remove(self._tracked)
+            self._tracked = None
+
+    def leave(self) -> None:
+        """
+        Close the descriptors of this process. The sockets stay as they are.
+        """
+        if self._pair is not None:
+            self._pair.leave()
+        self._closeClient()
+
+    def resetCopy(self) -> None:
+        """
+        Have its sockets send a reset when they are closed, as no process serves it.
+        """
+        if self._pair is not None:
+            for side in (self._pair.client, self._pair.host):
+                side.transport.resetCopy()
+
     def _closeClient(self) -> None:
         if self._client is not None:
             self._client.close()
@@ -293,3 +511,15 @@ def _nameOf(address: object) -> object:
 def _unexpected(reason: TwistedFailure) -> Failure:
     _log.failure("connecting failed in an unexpected way", reason)
     return Failure(FailureKind.LOCAL, reason.getErrorMessage())
+
+
+def _drained(pipe: Sequence[int], count: int) -> bytes:
+    """
+    Read the bytes that another process has left in a pipe, and close it.
+    """
+    data = b""
+    while len(data) < count:
+        data += os.read(pipe[0], count - len(data))
+    for number in pipe:
+        os.close(number)
+    return data

@@ -5,7 +5,7 @@ The portable relay.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -15,7 +15,7 @@ from txlb.connecting import PortPauses
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.model import Address
-from txlb.pool import Attempt, Waiting
+from txlb.pool import Attempt, Dial, Lease, Waiting
 from txlb.proxy._acceptedclient import AcceptedClient
 from txlb.proxy._baserelay import BaseRelay
 from txlb.proxy._clientconnection import ClientConnection
@@ -25,6 +25,7 @@ from txlb.proxy._results import Relayed, Timeouts
 from txlb.proxy._socketendpoint import SocketEndpoint
 from txlb.proxy._stepqueue import StepQueue
 from txlb.tls import TLSStore
+from txlb.wire import MovedConnection
 
 
 @implementer(IRelay)
@@ -79,3 +80,14 @@ class PortableRelay(BaseRelay):
         connection = PortableConnection(self, end, attempt.dial, toHost, toClient, header)
         self._connections.add(connection)
         connection.search(attempt)
+
+    def adopt(
+        self, dial: Dial, lease: Lease, moved: MovedConnection, descriptors: Sequence[int]
+    ) -> PortableConnection:
+        """
+        Take over a connection that another process has served until now. See
+        L{PortableConnection.adopt}.
+        """
+        connection = PortableConnection.adopt(self, dial, lease, moved, descriptors)
+        self._connections.add(connection)
+        return connection

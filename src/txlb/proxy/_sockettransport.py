@@ -304,6 +304,54 @@ class SocketTransport:
         if self._unsent:
             self._reactor.addWriter(self)
 
+    # For an upgrade
+
+    @property
+    def unsent(self) -> bytes:
+        """
+        The bytes that the system has not taken yet.
+        """
+        return bytes(self._unsent)
+
+    def stop(self) -> None:
+        """
+        Do nothing more, as another process has the socket. L{leave} comes next.
+        """
+        self._closed, self._producer = True, None
+        self._reactor.removeReader(self)
+        self._reactor.removeWriter(self)
+
+    def leave(self) -> None:
+        """
+        Close the descriptor of this process. The socket stays as it is.
+        """
+        self._sock.close()
+
+    def resetCopy(self) -> None:
+        """
+        Have the socket send a reset when it is closed.
+        """
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+    def goOn(self, unsent: bytes, ended: bool, finishing: bool, finished: bool) -> None:
+        """
+        Stand as the transport of the same socket did in another process.
+
+        @param unsent: bytes to write first. The producer rests meanwhile.
+        @param ended: whether the peer has sent all.
+        @param finishing: whether this is all for the peer.
+        @param finished: whether the peer was told so.
+        """
+        self._ended = ended
+        self._finishing = finishing
+        self._unsent += unsent
+        if self._unsent:
+            self._producerPaused = True
+            self._reactor.addWriter(self)
+        elif finishing and not finished:
+            self._finish()
+
     # Identity
 
     def fileno(self) -> int:

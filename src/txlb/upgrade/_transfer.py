@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -117,7 +118,9 @@ class Transfer:
             taken.append(each)
             self._number += 1
             batch.connection(service, connection, self._number)
-            self._copied[connection.dial] = (self._number, connection.lastMoved)
+            # What holds bytes is told again later in any case.
+            when = connection.lastMoved if connection.isStill else math.inf
+            self._copied[connection.dial] = (self._number, when)
             if not sent:
                 break
         batch.flush()
