@@ -1,6 +1,6 @@
 """
-Pictures and tables of the states of hosts, and of the processes of a cloned application,
-made from the tables that the code uses.
+Pictures and tables of the states of hosts, of the processes of a cloned application, and of
+those of an upgrade, made from the tables that the code uses.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ from txlb.pool._health import HEALTHY, HealthEvent, HealthState
 from txlb.pool._health import TRANSITIONS as HEALTH
 from txlb.pool._passive import SCHEDULED, PassiveState
 from txlb.pool._passive import TRANSITIONS as MARK
+from txlb.upgrade._stages import (
+    PREDECESSOR,
+    PREDECESSOR_SERVES,
+    SUCCESSOR,
+    SUCCESSOR_SERVES,
+    PredecessorStage,
+    SuccessorStage,
+)
 
 #: The size of a picture and of a state in it.
 WIDTH, HEIGHT = 720, 400
@@ -128,6 +136,13 @@ def write(app: Sphinx) -> None:
         ("permit-states.inc", rows(PERMITS)),
         ("clone-stages.svg", picture(Stage, STAGES, SERVING)),
         ("clone-stages.inc", rows(STAGES)),
+        (
+            "predecessor-stages.svg",
+            picture(PredecessorStage, PREDECESSOR, PREDECESSOR_SERVES),
+        ),
+        ("predecessor-stages.inc", rows(PREDECESSOR)),
+        ("successor-stages.svg", picture(SuccessorStage, SUCCESSOR, SUCCESSOR_SERVES)),
+        ("successor-stages.inc", rows(SUCCESSOR)),
     ):
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -128,6 +128,9 @@ class PageTests(SynchronousTestCase):
     def test_page_command_line(self) -> None:
         self.runPage(DOCS / "how-to" / "command-line.rst")
 
+    def test_page_upgrade(self) -> None:
+        self.runPage(DOCS / "how-to" / "upgrade.rst")
+
     def test_page_cloning(self) -> None:
         self.runPage(DOCS / "how-to" / "cloning.rst")
 

@@ -61,17 +61,23 @@ class TrafficTests(UpgradeTestCase):
         Downloads, uploads, idle and new connections go on through upgrades, and each byte is
         right. Each connection has one line in the log.
         """
-        self.balancer(CONFIG.format(port=self.port, host=self.hostPort))
+        portable = freePorts(1)[0]
+        config = CONFIG.format(port=self.port, host=self.hostPort)
+        other = CONFIG.format(port=portable, host=self.hostPort)
+        other = other.replace('name="web"', 'name="other" relay="portable"')
+        self.balancer(config + other)
         first = self.pid
         clients = self.clients(self.port, downloads=3, uploads=3, short=5, idle=50)
+        others = self.clients(portable, downloads=1, uploads=1, short=2, idle=10)
         moved = [self.upgrade() for _ in range(UPGRADES)]
         self.assertNotEqual(self.pid, first)
+        self.assertEqual(others.seen()["wrong"], [])
         seen = clients.seen()
         self.assertEqual(seen["wrong"], [])
         for kind in ("downloads", "uploads", "short", "idle"):
             self.assertGreater(seen["rounds"][kind], 0)
         for count in moved:
-            self.assertGreaterEqual(count, 50)
+            self.assertGreaterEqual(count, 60)
         rounds = sum(seen["rounds"].values())
         waitUntil(lambda: self.log.count(" web hosts/host ") >= rounds)
         self.assertEqual(self.log.count(" web hosts/host "), rounds)

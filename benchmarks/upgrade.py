@@ -1,0 +1,477 @@
+"""
+What clients notice of an upgrade, and what is left after it: C{python -m benchmarks.upgrade}.
+
+Two balancers run side by side. Through each go many idle connections, and a few that send a word
+and wait for its return all the time. One balancer is upgraded again and again, the other one is
+the control. The longest wait of each of these connections around an upgrade is its silence.
+
+With C{--peers} HAProxy (C{-sf}) and nginx (SIGUSR2, SIGQUIT) are replaced likewise, with long
+connections, and the processes, the memory and the connections are counted some seconds later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import resource
+import select
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = "127.0.0.1"
+
+#: Seconds for each thing that has to happen.
+PATIENCE = 120.0
+
+#: Connections that talk through each balancer, and seconds between two words of one.
+TALKERS, PAUSE = 10, 0.004
+
+#: Seconds after which the peers are looked at.
+LATER = 10.0
+
+TXLB = """<config><service name="web" relay="fast"><listen ip="{here}:{port}"/>
+<group name="g" enable="yes"><host name="h" ip="{here}:{host}"/></group></service>
+<control socket="{folder}/control"/></config>
+"""
+HAPROXY = """global
+  maxconn 9000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+listen web
+  bind {here}:{port}
+  server h {here}:{host}
+"""
+NGINX = """load_module modules/ngx_stream_module.so;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 18000; }}
+stream {{ server {{ listen {here}:{port}; proxy_timeout 1h; proxy_pass {here}:{host}; }} }}
+"""
+
+
+def freePort() -> int:
+    """
+    Find a free port.
+    """
+    with socket.socket() as sock:
+        sock.bind((HERE, 0))
+        return int(sock.getsockname()[1])
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """
+    Wait until something is so.
+
+    @raise RuntimeError: it takes too long.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not after {PATIENCE} s")
+        time.sleep(0.005)
+
+
+def isGone(pid: int) -> bool:
+    """
+    Tell whether a process has ended.
+    """
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        return text.rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
+def isRunning(pid: int) -> bool:
+    """
+    Tell whether a process has not ended.
+    """
+    return not isGone(pid)
+
+
+def proportional(pid: int) -> float:
+    """
+    Read the memory of a process, with its share of what it shares, in MiB.
+    """
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+        found = re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)
+        return int(found[1]) / 1024 if found else 0.0
+    return 0.0
+
+
+def descriptors(pid: int) -> int:
+    """
+    Count the open descriptors of a process.
+    """
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def processesAt(word: str) -> list[int]:
+    """
+    List the processes with a word in their command line.
+    """
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) != os.getpid():
+            with contextlib.suppress(OSError):
+                data = Path(f"/proc/{name}/cmdline").read_bytes()
+                if word.encode() in data and not isGone(int(name)):
+                    found.append(int(name))
+    return found
+
+
+class Balancer:
+    """
+    A txlb that runs as a program of its own.
+    """
+
+    def __init__(self, folder: Path, hostPort: int) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700)
+        self.port = freePort()
+        self._pidFile = folder / "pid"
+        config = folder / "config.xml"
+        config.write_text(TXLB.format(here=HERE, port=self.port, host=hostPort, folder=folder))
+        self._log = folder / "log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-c", "from twisted.scripts.twistd import run; run()"),
+                    *("-n", f"--pidfile={self._pidFile}", "txlb", "-c", str(config)),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+            )
+        until((folder / "control").exists, "the balancer starts")
+
+    @property
+    def log(self) -> str:
+        """
+        What it has written.
+        """
+        return self._log.read_text("utf-8", "replace")
+
+    @property
+    def pid(self) -> int:
+        """
+        The process that serves.
+        """
+        return int(self._pidFile.read_text("ascii") or 0)
+
+    def hasOtherThan(self, pid: int) -> bool:
+        """
+        Tell whether another process serves.
+        """
+        return self.pid != pid
+
+    def stop(self) -> None:
+        """
+        End it.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+
+
+class Talkers:
+    """
+    Connections that talk, through the balancer that is upgraded and through the control.
+    """
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._poll = select.epoll()
+        # By descriptor: socket, place, when it has sent, when it sends next.
+        self._sockets: dict[int, socket.socket] = {}
+        self._place: dict[int, int] = {}
+        self._sent: dict[int, float] = {}
+        self._due: dict[int, float] = {}
+        self.longest: list[dict[int, float]] = [{} for _ in ports]
+        for place, port in enumerate(ports):
+            for _ in range(TALKERS):
+                sock = open_(port)
+                sock.setblocking(False)
+                number = sock.fileno()
+                self._sockets[number], self._place[number] = sock, place
+                self._due[number] = 0.0
+                self._poll.register(number, select.EPOLLIN)
+
+    def run(self, goes: Callable[[], bool]) -> None:
+        """
+        Talk, and note the longest wait of each connection.
+        """
+        for longest in self.longest:
+            longest.clear()
+        while goes():
+            now = time.monotonic()
+            for number, due in self._due.items():
+                if (due and due <= now) or (not due and number not in self._sent):
+                    self._sockets[number].send(b"word")
+                    self._sent[number], self._due[number] = time.monotonic(), 0.0
+            for number, _ in self._poll.poll(0.001):
+                if self._sockets[number].recv(100) != b"word":
+                    raise RuntimeError("a connection has ended, or gives other bytes")
+                now = time.monotonic()
+                took = now - self._sent.pop(number)
+                self._due[number] = now + PAUSE
+                longest = self.longest[self._place[number]]
+                longest[number] = max(longest.get(number, 0.0), took)
+
+
+def open_(port: int) -> socket.socket:
+    """
+    Open a connection that gets its bytes back.
+    """
+    sock = socket.create_connection((HERE, port), timeout=PATIENCE)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.sendall(b"0\n")
+    return sock
+
+
+def openMany(port: int, count: int) -> list[socket.socket]:
+    """
+    Open connections, each of which has had an answer.
+    """
+    found = []
+    for _ in range(count):
+        found.append(open_(port))
+        found[-1].sendall(b"x")
+    for sock in found:
+        if sock.recv(1) != b"x":
+            raise RuntimeError("a connection was not served")
+    return found
+
+
+def served(sockets: Sequence[socket.socket]) -> int:
+    """
+    Count the connections that give bytes back.
+    """
+    count = 0
+    for sock in sockets:
+        with contextlib.suppress(OSError):
+            sock.sendall(b"y")
+            count += sock.recv(1) == b"y"
+    return count
+
+
+@contextlib.contextmanager
+def host() -> Iterator[int]:
+    """
+    Run a host that sends bytes back.
+    """
+    port = freePort()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.stream_host", str(port)], cwd=ROOT
+    )
+    try:
+
+        def listens() -> bool:
+            with socket.socket() as sock:
+                return sock.connect_ex((HERE, port)) == 0
+
+        until(listens, "the host starts")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def words(seconds: Sequence[float]) -> str:
+    """
+    Write a median and a worst value.
+    """
+    return f"{statistics.median(seconds) * 1e3:.1f} / {max(seconds) * 1e3:.1f} ms"
+
+
+def measure(connections: int, upgrades: int, folder: Path) -> None:
+    """
+    Measure the silence of connections, and print it.
+    """
+    with host() as hostPort, contextlib.ExitStack() as stack:
+        balancer = Balancer(folder / "txlb", hostPort)
+        stack.callback(balancer.stop)
+        control = Balancer(folder / "control", hostPort)
+        stack.callback(control.stop)
+        idle = openMany(balancer.port, connections - TALKERS)
+        talkers = Talkers((balancer.port, control.port))
+        silence: list[float] = []
+        usual: list[float] = []
+        times: list[float] = []
+        first: tuple[float, int] | None = None
+        for _ in range(upgrades):
+            before, began = balancer.pid, time.monotonic()
+            os.kill(before, signal.SIGUSR2)
+            talkers.run(partial(isRunning, before))
+            times.append(time.monotonic() - began)
+            until(partial(balancer.hasOtherThan, before), "the pid file")
+            silence += talkers.longest[0].values()
+            usual += talkers.longest[1].values()
+            if first is None:
+                first = proportional(balancer.pid), descriptors(balancer.pid)
+        frozen = [float(each) / 1e3 for each in re.findall(r"for ([\d.]+) ms", balancer.log)]
+        lost = len(idle) - served(idle)
+        last = proportional(balancer.pid), descriptors(balancer.pid)
+        print(f"{connections} connections, {upgrades} upgrades; median / worst")
+        print(f"  longest silence of a connection  {words(silence)}")
+        print(f"  the same at the control          {words(usual)}")
+        print(f"  nothing served                   {words(frozen)}")
+        print(f"  start to the end of the old one  {words(times)}")
+        print(f"  connections lost                 {lost}")
+        assert first is not None
+        print(f"  memory and descriptors           {first[0]:.0f} MiB, {first[1]} after the first;")
+        print(f"                                   {last[0]:.0f} MiB, {last[1]} after the last")
+
+
+class Peer:
+    """
+    Another balancer, which is replaced.
+    """
+
+    def __init__(self, name: str, folder: Path, text: str, hostPort: int) -> None:
+        self.name = name
+        self.folder = folder
+        folder.mkdir(mode=0o755)
+        self.port = freePort()
+        self._config = folder / "peer.conf"
+        config = text.format(here=HERE, port=self.port, host=hostPort, folder=folder)
+        self._config.write_text(config)
+
+    def run(self, *more: str) -> None:
+        """
+        Start it in the background.
+        """
+        if self.name == "haproxy":
+            command = ["haproxy", "-D", "-f", str(self._config), "-p", f"{self.folder}/pid", *more]
+        else:
+            command = ["nginx", "-c", str(self._config), *more]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+    def replace(self) -> None:
+        """
+        Replace it as its manual says.
+        """
+        if self.name == "haproxy":
+            old = (self.folder / "pid").read_text("ascii").split()
+            self.run("-sf", *old)
+            return
+        pidFile = self.folder / "nginx.pid"
+        old = pidFile.read_text("ascii").split()
+        os.kill(int(old[0]), signal.SIGUSR2)
+        until((self.folder / "nginx.pid.oldbin").exists, "the new nginx starts")
+        os.kill(int(old[0]), signal.SIGQUIT)
+
+    @property
+    def processes(self) -> list[int]:
+        """
+        Its processes: those of its file, and the workers of these.
+        """
+        found = set(processesAt(str(self._config)))
+        for name in os.listdir("/proc"):
+            if name.isdecimal():
+                with contextlib.suppress(OSError):
+                    text = Path(f"/proc/{name}/stat").read_text("ascii", "replace")
+                    if int(text.rpartition(")")[2].split()[1]) in found:
+                        found.add(int(name))
+        return [pid for pid in found if not isGone(pid)]
+
+    def stop(self) -> None:
+        """
+        End it.
+        """
+        for pid in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def compare(connections: int, folder: Path) -> None:
+    """
+    Replace each balancer with long connections open, and print what is left.
+    """
+    print(f"{connections} long connections, {LATER:g} s after the replacement")
+    with host() as hostPort:
+        for name, text in (("haproxy", HAPROXY), ("nginx", NGINX)):
+            if shutil.which(name) is None:
+                print(f"  {name}: not installed")
+                continue
+            peer = Peer(name, folder / name, text, hostPort)
+            peer.run()
+            try:
+                sockets = openMany(peer.port, connections)
+                before = set(peer.processes)
+                memory = sum(map(proportional, before))
+                began = time.monotonic()
+                peer.replace()
+                time.sleep(LATER)
+                left = peer.processes
+                old = [pid for pid in left if pid in before]
+                line(name, len(before), len(left), memory, sum(map(proportional, left)))
+                gone = f"old gone: {'no' if old else f'{time.monotonic() - began:.1f} s'}"
+                print(f"    {gone}, lost {connections - served(sockets)}")
+                for sock in sockets:
+                    sock.close()
+            finally:
+                peer.stop()
+        balancer = Balancer(folder / "txlb", hostPort)
+        try:
+            sockets = openMany(balancer.port, connections)
+            memory, old_, began = proportional(balancer.pid), balancer.pid, time.monotonic()
+            os.kill(old_, signal.SIGUSR2)
+            until(lambda: isGone(old_), "the old one ends")
+            took = time.monotonic() - began
+            until(lambda: balancer.pid != old_, "the pid file")
+            time.sleep(LATER)
+            line("txlb", 1, 1, memory, proportional(balancer.pid))
+            print(f"    old gone: {took:.1f} s, lost {connections - served(sockets)}")
+        finally:
+            balancer.stop()
+
+
+def line(name: str, before: int, after: int, memoryBefore: float, memoryAfter: float) -> None:
+    """
+    Print how many processes there are, and their memory.
+    """
+    print(
+        f"  {name}: processes {before} -> {after}, memory {memoryBefore:.0f} -> "
+        f"{memoryAfter:.0f} MiB"
+    )
+
+
+def main() -> None:
+    """
+    Do what the command line asks for.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--connections", type=int, default=9000)
+    parser.add_argument("--upgrades", type=int, default=10)
+    parser.add_argument("--peers", action="store_true", help="compare with HAProxy and nginx")
+    given = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with tempfile.TemporaryDirectory(prefix="txlb") as folder:
+        os.chmod(folder, 0o755)
+        if given.peers:
+            compare(given.connections, Path(folder))
+        else:
+            measure(given.connections, given.upgrades, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
