@@ -361,7 +361,8 @@ class Peer:
         if self.name == "haproxy":
             command = ["haproxy", "-D", "-f", str(self._config), "-p", f"{self.folder}/pid", *more]
         else:
-            command = ["nginx", "-c", str(self._config), *more]
+            # It starts itself again by this name.
+            command = [shutil.which("nginx") or "nginx", "-c", str(self._config), *more]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def replace(self) -> None:
