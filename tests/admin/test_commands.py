@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.admin.fakes import quickChecks
 from tests.admin.targets import FakeBalancer, FakeListener
 from tests.fired import fired
 from txlb.admin._access import FULL, LEVELS, OPERATOR, READONLY, Caller
@@ -451,7 +452,7 @@ class LoginTests(CommandCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.logins = Logins(seconds=self.clock.seconds)
+        self.logins = Logins(seconds=self.clock.seconds, checks=quickChecks())
         self.target = replace(self.target, logins=self.logins)
 
     def test_sessions(self) -> None:
@@ -488,6 +489,17 @@ class LoginTests(CommandCase):
         self.assertIn("0 pairs", self.do("unlock", address="unix")[0]["text"])
         self.assertIn("0 pairs", self.do("unlock", address="192.0.2.1")[0]["text"])
         self.assertIn("1 pair ", self.do("unlock")[0]["text"])
+
+    def test_loginTest(self) -> None:
+        """
+        No log shows the password.
+        """
+        asked = self.do("loginTest", user="anna", password="s3cret")
+        (row,) = asked if isinstance(asked, list) else []
+        self.assertIn("user: refuses: there is no such user", row["text"])
+        shown = findCommand("loginTest").shown({"user": "anna", "password": "s3cret"})
+        self.assertEqual(shown, "user=anna password=...")
+        self.assertFalse(findCommand("loginTest").forPrompt)
 
     def test_noLogins(self) -> None:
         self.target = replace(self.target, logins=None)

@@ -27,9 +27,10 @@ class FunctionTests(CommandCase):
         """
         Each command of the list is there, with its arguments and its help.
         """
-        self.assertEqual(set(self.functions), {each.name for each in COMMANDS} - {"status"})
+        names = {each.name for each in COMMANDS if each.forPrompt}
+        self.assertEqual(set(self.functions), names - {"status"})
         for command in COMMANDS:
-            if command.name != "status":
+            if command.name != "status" and command.forPrompt:
                 function = self.functions[command.name]
                 self.assertEqual(function.__name__, command.name)
                 self.assertIn(command.doc, function.__doc__ or "")

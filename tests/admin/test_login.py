@@ -15,7 +15,7 @@ from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
 from twisted.cred.credentials import IUsernamePassword
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -36,7 +36,7 @@ from txlb.admin._transport import (
     GOODBYE_TIMEOUT,
     ManholeTransport,
 )
-from txlb.admin.login import ILoginSource, SourceUnavailable, Users
+from txlb.admin.login import ILoginSource, Login, LoginRefused, Logins, SourceUnavailable, Users
 from txlb.admin.login._passwords import PasswordChecks
 from txlb.admin.login._signatures import SIGNATURE_ALGORITHMS
 from txlb.deadlines import Deadlines
@@ -148,6 +148,102 @@ class SessionsTests(LoginTestCase):
         self.assertEqual(auth.failures, 1)
         self.assertIn(b"a login server does not answer", banners[0])
         self.assertIn("ldap: no server answers", self.tell()[-1])
+
+
+class InteractionTests(LoginTestCase):
+    """
+    Questions to the person, for which a source asks.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(Logins, "asks", True)
+
+        @implementer(ILoginSource)
+        class Asking:
+            label = "radius"
+            asksNext = False
+            recheck = 0.0
+            credentialInterfaces = (IUsernamePassword,)
+
+            def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+                if credentials.password != b"secret" or credentials.ask is None:
+                    raise LoginRefused("no")
+                return credentials.ask("Code: ", True).addCallback(self._decide)  # type: ignore[no-any-return]
+
+            def _decide(self, code: bytes) -> Login:
+                if code != b"246":
+                    raise LoginRefused("the code is wrong")
+                return Login("anna", "user", (), "full")
+
+            def again(self, login: object) -> Deferred[Any]:
+                raise SourceUnavailable("it is not asked")
+
+            def close(self) -> None:
+                """
+                There is nothing to close.
+                """
+
+        self.wire.logins._order.sources = (Asking(),)
+
+    def begin(self, *answers: bytes) -> tuple[Link, list[tuple[bytes, bool]]]:
+        link, waiting, asked = self.connect(), list(answers), []
+        auth = link.auth()
+
+        def answer(_name: bytes, _text: bytes, prompts: list[tuple[bytes, bool]]) -> Any:
+            asked.extend(prompts)
+            return succeed([waiting.pop(0).decode()]) if waiting else Deferred()
+
+        self.patch(auth, "getGenericAnswers", answer)
+        auth.request(b"keyboard-interactive", NS(b"") + NS(b""))
+        link.pump()
+        return link, asked
+
+    def test_secondFactor(self) -> None:
+        link, asked = self.begin(b"secret", b"246")
+        self.assertEqual(asked, [(b"Password: ", False), (b"Code: ", True)])
+        assert link.server.user is not None
+        self.assertEqual(link.server.user.name, "anna")
+        link.open()
+
+    def test_wrong(self) -> None:
+        for answers, reason in (((b"secret", b"1"), "code is wrong"), ((b"x",), "radius: no")):
+            link, _ = self.begin(*answers)
+            self.pass_(2)
+            link.pump()
+            self.assertIsNone(link.server.user)
+            self.assertIn(reason, self.tell()[-1])
+
+    def test_noAnswer(self) -> None:
+        """
+        A client that does not answer is not one about which something is being decided, and
+        leaves nothing behind if it goes.
+        """
+        for answers in ((), (b"secret",)):
+            link, _ = self.begin(*answers)
+            self.assertFalse(link.server.deciding)
+            link.lose()
+            self.pass_(2)
+            self.assertEqual(self.wire.logins._order.deciding, 0)
+
+    def test_senseless(self) -> None:
+        for packet in (b"", b"\0\0\0\2" + NS(b"a") + NS(b"b"), b"\0\0\0\1" + NS(b"x" * 2000)):
+            link, _ = self.begin()
+            link.client.sendPacket(61, packet)
+            link.pump()
+            self.assertIn("makes no sense", self.tell()[-1])
+            # There is no question any more.
+            link.client.sendPacket(61, packet)
+            link.pump()
+            self.assertEqual(link.client.unimplemented, 1)
+            link.lose()
+
+    def test_onlyIfASourceAsks(self) -> None:
+        self.patch(Logins, "asks", False)
+        link, asked = self.begin(b"secret")
+        self.assertEqual(asked, [])
+        self.assertIn("unsupported authentication", self.tell()[-1])
+        self.assertIsNone(link.server.user)
 
 
 class NegotiationTests(LoginTestCase):

@@ -394,6 +394,11 @@ def _endSession(target: Target, session: int) -> Iterable[Row]:
     return [{"row": "ended", "text": f"{rows.sessionName(ended)} ends", "id": ended.id}]
 
 
+def _loginTest(target: Target, user: str, password: str) -> Deferred[Iterable[Row]]:
+    asked: Deferred[Iterable[Row]] = _logins(target).test(user, password)
+    return asked
+
+
 def _unlock(target: Target, user: str, address: str) -> Iterable[Row]:
     # The list of commands can be used without Twisted.
     from txlb.admin.login import sourceOfText  # noqa: PLC0415  (see above)
@@ -432,4 +437,5 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "sessions": _sessions,
     "endSession": _endSession,
     "unlock": _unlock,
+    "loginTest": _loginTest,
 }

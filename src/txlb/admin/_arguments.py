@@ -35,6 +35,8 @@ class Kind:
     @ivar completes: the things whose names complete values of this kind: C{service},
         C{group}, C{host}, C{listener}, C{scheduler}, C{check}, C{file} or C{time}; empty for
         nothing.
+    @ivar secret: whether no log may show values. The Python prompt logs its lines, so it has no
+        command with such an argument.
     @ivar settingsOf: if values are settings by their names: the thing that they are
         settings of, see L{txlb.admin._settings}.
     """
@@ -46,6 +48,7 @@ class Kind:
     fits: Callable[[object], bool]
     completes: str = ""
     settingsOf: str = ""
+    secret: bool = False
 
 
 def _whole(text: str) -> int:
@@ -129,6 +132,7 @@ def _text(completes: str = "") -> Kind:
 _UNITS_SHOWN = "500ms, 2s, 5m, 1h or 1d"
 
 TEXT = _text()
+SECRET = Kind("text", str, str, "a text", _anything, secret=True)
 SERVICE = _text("service")
 GROUP = _text("group")
 HOST = _text("host")

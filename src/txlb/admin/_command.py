@@ -60,12 +60,19 @@ class AdminCommand:
         first = self.doc.split(". ", maxsplit=1)[0].removesuffix(".")
         return first[0].lower() + first[1:]
 
+    @property
+    def forPrompt(self) -> bool:
+        """
+        Whether the Python prompt has it. The prompt logs its lines, and so takes no secret.
+        """
+        return not any(each.kind.secret for each in self.arguments)
+
     def shown(self, texts: Mapping[str, str]) -> str:
         """
         Return arguments as a log shows them: without settings, which may be secrets. Events
         tell the changes of settings.
         """
-        hidden = {each.name for each in self.arguments if each.kind.settingsOf}
+        hidden = {each.name for each in self.arguments if each.kind.settingsOf or each.kind.secret}
         return " ".join(
             f"{name}=..." if name in hidden else f"{name}={text}" for name, text in texts.items()
         )

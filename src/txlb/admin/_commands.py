@@ -28,6 +28,7 @@ from txlb.admin._arguments import (
     SCHEDULER,
     SCHEDULER_SETTINGS,
     SECONDS,
+    SECRET,
     SERVICE,
     TEXT,
     WEIGHT,
@@ -319,6 +320,20 @@ COMMANDS = (
         FULL,
         "End a session. The client is disconnected within a second, and its user may log in again.",
         (Argument("session", WHOLE, "the number of the session, as sessions shows it"),),
+    ),
+    AdminCommand(
+        "loginTest",
+        "login-test",
+        # It tells of each source what it says, which a login doesn't.
+        FULL,
+        "Ask the sources of logins about a user. The answer has what each source says of the "
+        "password, and the groups and the access of the user. Nothing is counted as a wrong "
+        "password.",
+        (
+            Argument("user", TEXT, "the login name"),
+            Argument("password", SECRET, "the password; it is in no answer and no log"),
+        ),
+        patience=300.0,
     ),
     AdminCommand(
         "unlock",

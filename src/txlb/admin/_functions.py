@@ -38,8 +38,8 @@ class Told(tuple[Row, ...]):
 
 def functions(target: Target, caller: Caller) -> dict[str, Callable[..., Any]]:
     """
-    Make a function of each command of the list but C{status}, of which the prompt has one
-    that draws a table.
+    Make a function of each command of the list that the prompt may have, but of C{status}, of
+    which it has one that draws a table.
 
     @param caller: calls the functions.
     """
@@ -47,7 +47,7 @@ def functions(target: Target, caller: Caller) -> dict[str, Callable[..., Any]]:
     return {
         command.name: _function(command, target, caller, choices)
         for command in COMMANDS
-        if command.name != "status"
+        if command.name != "status" and command.forPrompt
     }
 
 

@@ -16,9 +16,10 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from txlb.admin._interaction import MSG_USERAUTH_INFO_RESPONSE, Interaction
 from txlb.admin._log import log, printable, quietLog
 from txlb.admin._newcomer import Newcomer
-from txlb.admin.login import ILogin, Login, LoginRefused, PasswordTry, SourceUnavailable
+from txlb.admin.login import ILogin, Login, LoginRefused, Logins, PasswordTry, SourceUnavailable
 from txlb.admin.login._refused import TOLD
 from txlb.deadlines import Deadlines
 
@@ -35,8 +36,10 @@ class LoginOwner(Protocol):
 
     @ivar reactor: the clock of Conch's own timer.
     @ivar deadlines: calls when an answer is due.
+    @ivar logins: decides about logins.
     """
 
+    logins: Logins
     reactor: IReactorTime
     deadlines: Deadlines
 
@@ -133,13 +136,34 @@ class UserAuth(SSHUserAuthServer):
         Begin, with the reactor of the factory as the clock.
         """
         self.clock = self._connection.owner.reactor
+        self._interaction = Interaction(self.transport.sendPacket)
         super().serviceStarted()
+        if self._connection.owner.logins.asks:
+            # Only then: clients prefer it to a mere password.
+            self.supportedAuthentications.insert(0, b"keyboard-interactive")
+
+    def serviceStopped(self) -> None:
+        """
+        End, as the client has logged in or gone.
+        """
+        super().serviceStopped()
+        self._interaction.stop()
+
+    @property
+    def deciding(self) -> bool:
+        """
+        Whether a try is being decided, and does not wait for the client.
+        """
+        return self.busy and not self._interaction.waiting
 
     def packetReceived(self, messageNum: int, packet: bytes) -> object:
         """
         Take a message. Conch would log messages that it doesn't know, and a password might
         be in them.
         """
+        if messageNum == MSG_USERAUTH_INFO_RESPONSE and self._interaction.waiting:
+            self._interaction.answered(packet)
+            return None
         if messageNum != MSG_USERAUTH_REQUEST:
             self._connection.sendUnimplemented()
             return None
@@ -190,6 +214,20 @@ class UserAuth(SSHUserAuthServer):
         credentials = PasswordTry(self.user or b"", password, self._connection.newcomer.source)
         login: Deferred[Any] = self.portal.login(credentials, None, ILogin)
         return login
+
+    def auth_keyboard_interactive(self, packet: bytes) -> Deferred[Any]:
+        """
+        Ask for a password, and then for all that its source wants to know.
+        """
+        user, source = self.user or b"", self._connection.newcomer.source
+        asked = self._interaction.ask("Password", False)
+
+        def check(password: bytes) -> Deferred[Any]:
+            credentials = PasswordTry(user, password, source, self._interaction.ask)
+            login: Deferred[Any] = self.portal.login(credentials, None, ILogin)
+            return login
+
+        return asked.addCallback(check)
 
     def _decided(self, result: object) -> object:
         self.busy = False

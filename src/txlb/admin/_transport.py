@@ -167,7 +167,7 @@ class ManholeTransport(SSHServerTransport):
         """
         Whether a try of the client to log in is being decided.
         """
-        return isinstance(self.service, UserAuth) and self.service.busy
+        return isinstance(self.service, UserAuth) and self.service.deciding
 
     def makeRoom(self) -> None:
         """

@@ -236,6 +236,38 @@ class OrderTests(LoginsTestCase):
         self.failureResultOf(login, LoginRefused)
 
 
+class TestTests(LoginsTestCase):
+    def test_sources(self) -> None:
+        """
+        Each source that would be asked tells something, and no password.
+        """
+        login = Login("anna", "two", ("ops",), "operator")
+        down = FakeSource("one", SourceUnavailable("down"), asksNext=True)
+        sources = [down, FakeSource("no", LoginRefused("wrong")), FakeSource("two", login)]
+        self.logins._order.sources = [*sources, FakeSource("three", login)]
+        rows = self.successResultOf(self.logins.test("anna", "s3cret"))
+        self.assertEqual(
+            [row["text"] for row in rows],
+            [
+                "one: gives no answer: down",
+                "no: refuses: wrong",
+                "two: lets anna in with operator access; groups or values: ops",
+            ],
+        )
+        self.assertEqual([row["accepts"] for row in rows], [False, False, True])
+        self.assertNotIn("s3cret", str(rows))
+
+    def test_unavailable(self) -> None:
+        down = FakeSource("one", SourceUnavailable("down"))
+        self.logins._order.sources = [down, FakeSource("two", Login("anna", "two"))]
+        self.assertEqual(len(self.successResultOf(self.logins.test("anna", "x"))), 1)
+
+    def test_nothingIsCounted(self) -> None:
+        for _ in range(PAIR_TRIES + 1):
+            self.successResultOf(self.logins.test("anna", "guess"))
+        self.assertEqual(self.successResultOf(self.login(b"anna", source="unix")).name, "anna")
+
+
 class ChangeTests(LoginsTestCase):
     def test_accessIsTakenAway(self) -> None:
         """

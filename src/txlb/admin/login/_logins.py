@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from txlb.admin._log import log, printable
+from txlb.admin.login._credentials import PasswordTry
 from txlb.admin.login._interfaces import ILogin, ILoginSource
 from txlb.admin.login._login import Login
 from txlb.admin.login._made import SourceSettings, labelOf, makeSource
@@ -30,7 +33,7 @@ from txlb.admin.login._sessions import Sessions
 from txlb.admin.login._tries import PasswordTries
 from txlb.admin.login._users import LABEL, Users
 from txlb.admin.login._usersource import UserSource
-from txlb.config import AdminUser
+from txlb.config import AdminUser, RADIUSSource
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import ModelError, TxlbError
 
@@ -105,6 +108,50 @@ class Logins:
         The sources, in their order.
         """
         return self._order.sources
+
+    def test(self, user: str, password: str) -> Deferred[list[dict[str, object]]]:
+        """
+        Ask the sources about a user in their order, for an administrator that sets them up.
+
+        @return: fires with a row for each source that was asked.
+        """
+        credentials = PasswordTry(
+            user.encode("utf-8", "surrogateescape"), password.encode("utf-8", "surrogateescape")
+        )
+        return Deferred.fromCoroutine(self._test(credentials))
+
+    async def _test(self, credentials: PasswordTry) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for source in self._order.sources:
+            if IUsernamePassword not in source.credentialInterfaces:
+                continue
+            row: dict[str, object] = {"row": "source", "source": source.label, "accepts": False}
+            rows.append(row)
+            ask: Callable[[Any], Deferred[Any]] = source.requestAvatarId
+            try:
+                login: Login = await maybeDeferred(ask, credentials)
+            except SourceUnavailable as error:
+                row["text"] = f"{source.label}: gives no answer: {error}"
+                if not source.asksNext:
+                    break
+            except UnauthorizedLogin as error:
+                row["text"] = f"{source.label}: refuses: {error}"
+            else:
+                shown = ", ".join(login.groups[:20]) or "none"
+                row["text"] = (
+                    f"{source.label}: lets {login.name} in with {login.access} access; groups or "
+                    f"values: {shown}"
+                )
+                row.update(accepts=True, groups=list(login.groups[:1000]), access=login.access)
+                break
+        return rows
+
+    @property
+    def asks(self) -> bool:
+        """
+        Whether a source may ask the person more than a password.
+        """
+        return any(isinstance(settings, RADIUSSource) for settings, _ in self._made.values())
 
     # Changing
 
