@@ -27,8 +27,8 @@ class FunctionTests(CommandCase):
         """
         Each command of the list is there, with its arguments and its help.
         """
-        names = {each.name for each in COMMANDS if each.forPrompt}
-        self.assertEqual(set(self.functions), names - {"status"})
+        wanted = {each.name for each in COMMANDS if each.forPrompt} - {"status"}
+        self.assertEqual(set(self.functions), wanted)
         for command in COMMANDS:
             if command.name != "status" and command.forPrompt:
                 function = self.functions[command.name]

@@ -125,6 +125,9 @@ class PageTests(SynchronousTestCase):
     def test_page_manhole(self) -> None:
         self.runPage(DOCS / "how-to" / "manhole.rst")
 
+    def test_page_login(self) -> None:
+        self.runPage(DOCS / "how-to" / "login.rst")
+
     def test_page_command_line(self) -> None:
         self.runPage(DOCS / "how-to" / "command-line.rst")
 

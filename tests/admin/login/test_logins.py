@@ -260,7 +260,7 @@ class TestTests(LoginsTestCase):
     def test_unavailable(self) -> None:
         down = FakeSource("one", SourceUnavailable("down"))
         self.logins._order.sources = [down, FakeSource("two", Login("anna", "two"))]
-        self.assertEqual(len(self.successResultOf(self.logins.test("anna", "x"))), 1)
+        self.assertEqual(len(list(self.successResultOf(self.logins.test("anna", "x")))), 1)
 
     def test_nothingIsCounted(self) -> None:
         for _ in range(PAIR_TRIES + 1):

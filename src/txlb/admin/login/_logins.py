@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -109,7 +109,7 @@ class Logins:
         """
         return self._order.sources
 
-    def test(self, user: str, password: str) -> Deferred[list[dict[str, object]]]:
+    def test(self, user: str, password: str) -> Deferred[Iterable[Mapping[str, object]]]:
         """
         Ask the sources about a user in their order, for an administrator that sets them up.
 
@@ -120,7 +120,7 @@ class Logins:
         )
         return Deferred.fromCoroutine(self._test(credentials))
 
-    async def _test(self, credentials: PasswordTry) -> list[dict[str, object]]:
+    async def _test(self, credentials: PasswordTry) -> Iterable[Mapping[str, object]]:
         rows: list[dict[str, object]] = []
         for source in self._order.sources:
             if IUsernamePassword not in source.credentialInterfaces:
