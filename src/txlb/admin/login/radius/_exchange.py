@@ -31,6 +31,7 @@ class Exchange(DatagramProtocol):
 
     # Twisted declares it as not there yet.
     transport: Any
+    noisy = False
 
     def __init__(
         self,
