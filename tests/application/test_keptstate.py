@@ -244,7 +244,7 @@ class KeptStateTests(StateCase):
         """
         page = (ROOT / "docs/reference/handed-over.rst").read_text(encoding="utf-8")
         told = re.findall(r"^   \* - ``([a-z-]+)``$", page, re.MULTILINE)
-        doors = {"events-ssh", "events-control", "events-web"}
+        doors = {"events-ssh", "events-control", "events-web", "tries"}
         kept = {"changes", *doors, *self.balancer.service.keptState()}
         self.assertEqual(len(told), len(set(told)))
         self.assertEqual(set(told), kept)

@@ -4,6 +4,8 @@ Tests for L{txlb.admin.login._tries} and L{txlb.admin.login._allowance}.
 
 from __future__ import annotations
 
+import json
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +19,7 @@ from txlb.admin.login._tries import (
     PasswordTries,
     TooManyTries,
 )
+from txlb.errors import StateError
 
 
 class AllowanceTests(SynchronousTestCase):
@@ -133,3 +136,40 @@ class TriesTests(SynchronousTestCase):
         for number in range(PAIR_TRIES):
             self.assertTrue(self.may(user=b"x" * MAX_NAME + b"%d" % number))
         self.assertFalse(self.may(user=b"x" * MAX_NAME))
+
+    def test_kept(self) -> None:
+        """
+        A client that has to wait has to wait as long in another process, and no other one. The
+        wait has a bound.
+        """
+        for _ in range(PAIR_TRIES):
+            self.may()
+        heir = PasswordTries(self.clock.seconds)
+        state = json.loads(json.dumps(self.tries.state()))
+        heir.restore({**state, "unknown": 1})
+        self.assertEqual(heir.state(), self.tries.state())
+        self.assertRaises(TooManyTries, heir.begin, "192.0.2.1", b"anna")
+        heir.begin("192.0.2.2", b"anna")
+        self.clock.advance(PAIR_SECONDS)
+        heir.begin("192.0.2.1", b"anna")
+        heir.restore({"pairs": [["192.0.2.1", b"anna".hex(), 1e9]]})
+        self.clock.advance(200 * PAIR_SECONDS)
+        heir.begin("192.0.2.1", b"anna")
+
+    def test_keptWrong(self) -> None:
+        """
+        What can't be right is refused, and changes nothing.
+        """
+        self.may()
+        before = self.tries.state()
+        for broken in (
+            1,
+            {"pairs": [1]},
+            {"pairs": [["192.0.2.1", "anna", 1.0]]},
+            {"pairs": [["192.0.2.1", "00", "soon"]]},
+            {"sources": [["192.0.2.1"]]},
+            {"sources": [[1, 1.0]]},
+            {"sources": 1},
+        ):
+            self.assertRaises(StateError, self.tries.restore, broken)
+        self.assertEqual(self.tries.state(), before)

@@ -4,7 +4,7 @@ Bounds on how often something is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 
 #: Keys that are remembered.
 MAX_KNOWN = 4096
@@ -76,6 +76,28 @@ class Allowance:
         for key in found:
             del self._fullAt[key]
         return found
+
+    @property
+    def used(self) -> Mapping[Hashable, float]:
+        """
+        The keys of which something was used, in the order of the last use, each with the time at
+        which all will be there again.
+        """
+        return self._fullAt
+
+    def latest(self, most: int) -> float:
+        """
+        Return the latest time at which all of a key can be there again, in seconds of the clock.
+
+        @param most: how many uses may have been too many.
+        """
+        return self._seconds() + (self._most + most) * self._interval
+
+    def restore(self, used: Mapping[Hashable, float]) -> None:
+        """
+        Go on as another one that had this in C{used}.
+        """
+        self._fullAt = dict(used)
 
     def _forget(self, now: float) -> None:
         """

@@ -4,6 +4,7 @@ The one place in which all doors of a balancer let users in.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,7 +36,7 @@ from txlb.admin.login._users import LABEL, Users
 from txlb.admin.login._usersource import UserSource
 from txlb.config import AdminUser, RADIUSSource
 from txlb.deadlines import Deadline, Deadlines
-from txlb.errors import ModelError, TxlbError
+from txlb.errors import DuplicateName, ModelError, TxlbError
 
 #: Seconds between two looks for sessions whose access is to be checked again.
 RECHECK_TICK = 1.0
@@ -379,4 +380,9 @@ def loginsOf(
     if others:
         logins.setSources(others)
     balancer.logins = logins
+    keep = getattr(balancer, "keep", None)
+    if keep is not None:
+        # Another door may have done it.
+        with contextlib.suppress(DuplicateName):
+            keep(logins.tries)
     return logins

@@ -9,11 +9,15 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from txlb.admin.login._allowance import Allowance
-from txlb.errors import TxlbError
+from zope.interface import implementer
+
+from txlb._facts import MOST_WHOLE, Facts
+from txlb.admin.login._allowance import MAX_KNOWN, Allowance
+from txlb.errors import StateError, TxlbError
+from txlb.interfaces import IKeptState
 
 #: Wrong passwords of one account from one address before the next try has to wait, and
 #: seconds after which another one may be tried: five at once, then five a minute.
@@ -23,6 +27,9 @@ PAIR_SECONDS = 12.0
 #: The same of all accounts together from one address.
 SOURCE_TRIES = 20
 SOURCE_SECONDS = 2.0
+
+#: How many tries too many of another process count at most.
+MOST_OVER = 100
 
 #: Bytes of a user's name that are compared.
 MAX_NAME = 256
@@ -34,16 +41,44 @@ class TooManyTries(TxlbError):
     """
 
 
+@implementer(IKeptState)
 class PasswordTries:
     """
-    Counts wrong passwords. Owned by a L{txlb.admin.login._users.PasswordChecker}.
+    Counts wrong passwords. A client that has to wait has to wait after an upgrade as well. Owned
+    by a L{txlb.admin.login._users.PasswordChecker}.
 
     @param seconds: the monotonic clock.
     """
 
+    name = "tries"
+
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._pairs = Allowance(seconds, PAIR_TRIES, PAIR_SECONDS)
         self._sources = Allowance(seconds, SOURCE_TRIES, SOURCE_SECONDS)
+
+    def state(self) -> object:
+        pairs: Iterable[tuple[Any, float]] = self._pairs.used.items()
+        return {
+            "pairs": [[pair[0], pair[1].hex(), at] for pair, at in pairs],
+            "sources": [[source, at] for source, at in self._sources.used.items()],
+        }
+
+    def restore(self, state: object) -> None:
+        facts = Facts(state, "wrong passwords")
+        pairs: dict[Hashable, float] = {}
+        sources: dict[Hashable, float] = {}
+        for row in facts.items("pairs", MAX_KNOWN):
+            source, name, at = _read(row, 3)
+            try:
+                user = bytes.fromhex(name)
+            except ValueError:
+                raise StateError("the name of an account is not hexadecimal") from None
+            pairs[_pair(source, user)] = min(at, self._pairs.latest(MOST_OVER))
+        for row in facts.items("sources", MAX_KNOWN):
+            source, _, at = _read(row, 2)
+            sources[source] = min(at, self._sources.latest(MOST_OVER))
+        self._pairs.restore(pairs)
+        self._sources.restore(sources)
 
     def begin(self, source: str, user: bytes) -> None:
         """
@@ -89,6 +124,21 @@ class PasswordTries:
         everything = not user and not source
         self._sources.forget(lambda key: everything or key in sources)
         return len(pairs)
+
+
+def _read(row: Any, size: int) -> tuple[str, str, float]:
+    """
+    Read the source, the name of the account if there is one, and the time of a row.
+
+    @param size: how many values it has.
+    @raise StateError: it is something else.
+    """
+    if isinstance(row, list) and len(row) == size:
+        source, name, at = row[0], row[-2], row[-1]
+        isTime = type(at) in {int, float} and abs(at) < MOST_WHOLE
+        if type(source) is str and type(name) is str and isTime:
+            return source, name, float(at)
+    raise StateError("a wrong password was tried from nowhere, or at no time")
 
 
 def _source(pair: Any) -> str:
