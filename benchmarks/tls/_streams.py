@@ -90,7 +90,8 @@ class TLSStream:
             raise OSError(number, os.strerror(number))
         reason = _lib.ERR_reason_error_string(_lib.ERR_get_error())
         _lib.ERR_clear_error()
-        raise OSError(0, "TLS: " + _ffi.string(reason).decode("ascii"))
+        said = "no reason" if reason == _ffi.NULL else _ffi.string(reason).decode("ascii")
+        raise OSError(0, f"TLS: {said}")
 
     def close(self) -> None:
         """

@@ -172,7 +172,8 @@ class Connection:
         self.begun = True
         attempt.connected()
         if event:
-            host.hearsOut = True
+            # A handshake may have it watched for reading alone.
+            host.hearsOut = secured is None
             loop.handle(host.fd, host.event)
         else:
             loop.watch(host.fd, host.event, READ_EDGES)
