@@ -171,26 +171,45 @@ class RelayContract(RoomContract):
         lost.
         """
         client, server = await self.connected(self.host())
+        sent = await self.stall(server, client)
+        client.finish()
+        lease = (await self.over(Outcome.DONE)).lease
+        self.assertEqual(lease.bytesOut, sent)
+
+    async def test_slowHost(self: Any) -> None:
+        """
+        The same for a host that does not read for a while.
+        """
+        client, server = await self.connected(self.host())
+        sent = await self.stall(client, server)
+        server.finish()
+        lease = (await self.over(Outcome.DONE)).lease
+        self.assertEqual(lease.bytesIn, sent)
+
+    async def stall(self: Any, source: Any, target: Any) -> int:
+        """
+        Let one side send until it can't send on, and then the other read all of it.
+
+        @return: how many bytes were sent.
+        """
         chunk = os.urandom(1 << 18)
         sent = 0
         quiet = 0
 
         def stalled() -> bool:
             nonlocal sent, quiet
-            went = server.write(chunk[sent % len(chunk) :])
+            went = source.write(chunk[sent % len(chunk) :])
             sent += went
             quiet = 0 if went else quiet + 1
             return quiet > 50 or sent > PLENTY
 
-        await until(self.reactor, stalled, "a host that can't send on")
+        await until(self.reactor, stalled, "a side that can't send on")
         self.assertLess(sent, HELD)
-        server.finish()
-        await client.expectEnd()
+        source.finish()
+        await target.expectEnd()
         whole = chunk * (sent // len(chunk) + 1)
-        self.assertTrue(client.received == whole[:sent], "what arrived is not what was sent")
-        client.finish()
-        lease = (await self.over(Outcome.DONE)).lease
-        self.assertEqual(lease.bytesOut, sent)
+        self.assertTrue(target.received == whole[:sent], "what arrived is not what was sent")
+        return sent
 
     async def test_many(self: Any) -> None:
         """
