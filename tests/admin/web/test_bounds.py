@@ -182,6 +182,7 @@ class ConnectionTests(ConsoleCase):
             finished: list[None] = []
             site.finish(0.5).addCallback(finished.append)
             self.assertEqual((idle.transport.gone, finished), (True, []))
+            idle.leave()
             if isInTime:
                 answers[-1].callback([])
                 self.assertIn(b" 200 ", busy.take())

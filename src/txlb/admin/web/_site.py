@@ -30,7 +30,7 @@ HANDSHAKE_RATE = 20.0
 
 class WebSite(Site):
     """
-    The site. Owned by a L{txlb.admin.web._running.Running}.
+    The site. Owned by a L{txlb.admin.web.WebService}.
 
     @param resource: the console.
     @param handshakes: whether each connection begins with one of TLS, which takes a millisecond
@@ -158,15 +158,16 @@ class WebSite(Site):
         """
         self._ending = True
         self.console.streams.stop()
-        waited: list[WebChannel] = []
         for channel in tuple(self.clients):
-            if patience and channel.busy:
-                channel.persistent = 0
-                waited.append(channel)
-            else:
+            if not patience:
                 self._drop(channel)
+            elif channel.busy:
+                channel.persistent = 0
+            else:
+                # An answer may be in the buffers of the connection.
+                channel.loseConnection()
         finished: Deferred[None] = Deferred()
-        if not waited:
+        if not self.clients:
             self._finished(finished)
             return finished
         deadline = self.deadlines.after(patience, lambda: self._finished(finished))
