@@ -4,10 +4,15 @@ Attacks on the console by clients that have not logged in, and by pages of other
 
 from __future__ import annotations
 
+import base64
 from urllib.parse import quote
+
+from twisted.internet.defer import Deferred, fail
 
 from tests.admin.web.asking import ConsoleCase
 from txlb.admin._newtoken import hashToken, newToken
+from txlb.admin.login import LoginRefused, SourceUnavailable
+from txlb.admin.login._refused import TOLD
 from txlb.config import AdminUser
 
 DRAIN = "/api/v1/services/web/groups/prod/hosts/h0/drain"
@@ -103,6 +108,46 @@ class GuessingTests(ConsoleCase):
         ):
             answer = self.ask("POST", "/api/v1/login", body, token=None)
             self.assertIn(answer.status, {401, 422})
+
+    def test_unavailable(self) -> None:
+        """
+        If a login server does not answer, nothing is said of the password.
+        """
+
+        def unavailable(_: object) -> Deferred[object]:
+            return fail(SourceUnavailable("ldap does not answer"))
+
+        self.patch(self.logins, "login", unavailable)
+        answer = self.logIn()
+        self.assertEqual(answer.status, 503)
+        self.assertEqual(answer.detail, TOLD)
+
+    def test_tooManySessions(self) -> None:
+        def full(*_: object) -> None:
+            raise LoginRefused("there are 2048 sessions already")
+
+        self.patch(self.logins.sessions, "open", full)
+        self.assertEqual(self.logIn().status, 503)
+        self.assertEqual(len(self.console.sessions), 0)
+
+    def test_basic(self) -> None:
+        """
+        Metrics take a login by Basic, with bounds.
+        """
+        for text, status in (
+            ("full:secret", 200),
+            ("any:txlb_readonly", 200),
+            ("full:wrong", 401),
+            ("x" * 300 + ":x", 401),
+            ("full:" + "x" * 2000, 401),
+        ):
+            credentials = base64.b64encode(text.encode()).decode()
+            headers = {"Authorization": f"Basic {credentials}"}
+            answer = self.ask("GET", "/metrics", token=None, headers=headers)
+            self.assertEqual(answer.status, status, text[:20])
+        for wrong in ("Basic !!!", "Basic /w=="):
+            answer = self.ask("GET", "/metrics", token=None, headers={"Authorization": wrong})
+            self.assertEqual(answer.status, 401)
 
     def test_tokens(self) -> None:
         for text in ("txlb_wrong", "", "x" * 300, "txlb_full extra"):

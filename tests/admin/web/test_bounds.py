@@ -65,6 +65,24 @@ class BodyTests(ConsoleCase):
             self.assertTrue(answer.detail)
 
 
+class FailureTests(ConsoleCase):
+    def test_processing(self) -> None:
+        """
+        A fault of the resource itself is logged, and answered without a traceback.
+        """
+
+        def broken(_: object) -> None:
+            raise RuntimeError("secret")
+
+        self.patch(self.site.resource, "render", broken)
+        client = Client(self)
+        client.send(head("Content-Length: 0"))
+        answer = parsed(client.take())
+        self.assertEqual(answer.status, 500)
+        self.assertNotIn(b"secret", answer.body)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+
 class TimeTests(ConsoleCase):
     def test_slow(self) -> None:
         """

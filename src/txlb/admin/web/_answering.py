@@ -104,7 +104,11 @@ class Answering:
         self._paused = True
         self._work.remove(self)
         if self._stalled is None:
-            self._stalled = self._deadlines.after(STALLED, self._request.loseConnection)
+            self._stalled = self._deadlines.after(STALLED, self._drop)
+
+    def _drop(self) -> None:
+        # Its buffers are full: a connection that is closed would wait for them.
+        self._request.transport.abortConnection()
 
     def resumeProducing(self) -> None:
         """

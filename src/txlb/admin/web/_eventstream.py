@@ -86,7 +86,7 @@ class EventStream:
         self._request.unregisterProducer()
         if self._paused:
             # What it has not read would hold the connection.
-            self._request.loseConnection()
+            self._request.transport.abortConnection()
         else:
             self._request.finish()
 
