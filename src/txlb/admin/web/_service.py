@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from txlb._reactor import pickedReactor
 from txlb.admin._log import log
@@ -18,7 +17,7 @@ from txlb.admin.login import Logins, loginsOf
 from txlb.admin.web._console import Console
 from txlb.admin.web._resource import WebResource
 from txlb.admin.web._site import WebSite
-from txlb.admin.web._tls import ConsoleTLS
+from txlb.admin.web._tls import ConsoleTLS, ConsoleTLSFactory
 from txlb.config import AdminSettings, AdminToken, AdminUser, WebSettings, isLocal
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, ListenTLS, UNIXAddress, parseListenAddress
@@ -223,7 +222,7 @@ class WebService(Service):
         factory: Any = site
         if settings.tls is not None:
             creator = ConsoleTLS(self._lbs.tls, settings.tls)
-            factory = TLSMemoryBIOFactory(creator, False, site, reactor)
+            factory = ConsoleTLSFactory(creator, False, site, reactor)
             self._lbs.certificates.follow()
         sockets, self._sockets = self._sockets, []
         for sock in sockets:

@@ -24,8 +24,8 @@ MOST = 256
 MOST_OF_SOURCE = 64
 
 #: Handshakes of TLS at once, and in a second after them: of one source, and of all together.
-HANDSHAKES = 100
-HANDSHAKE_RATE = 20.0
+HANDSHAKES = 200
+HANDSHAKE_RATE = 50.0
 
 
 class WebSite(Site):

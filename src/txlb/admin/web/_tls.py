@@ -10,10 +10,27 @@ from weakref import WeakSet
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from txlb.model import ListenTLS
 from txlb.tls import TLSStore
+
+
+class ConsoleTLSFactory(TLSMemoryBIOFactory):
+    """
+    Puts TLS around the connections of the console, also if the console takes no more of them.
+    Twisted's own factory does not expect that.
+    """
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        Take a client.
+
+        @return: L{None} if the console does not take it.
+        """
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
