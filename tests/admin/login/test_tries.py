@@ -173,3 +173,11 @@ class TriesTests(SynchronousTestCase):
         ):
             self.assertRaises(StateError, self.tries.restore, broken)
         self.assertEqual(self.tries.state(), before)
+
+    def test_oneAccount(self) -> None:
+        """
+        Other capital letters, or spaces around it, make no other account of a name.
+        """
+        for number in range(PAIR_TRIES):
+            self.assertTrue(self.may(user=(b"anna", b"ANNA", b" Anna ")[number % 3]))
+        self.assertFalse(self.may(user=b"aNNa"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.internet.defer import Deferred
-from zope.interface import Attribute, implementer
+from zope.interface import Attribute, Interface, implementer
 
 from txlb.admin.login._clientsource import LOCAL
 
@@ -40,7 +40,7 @@ class PasswordTry(UsernamePassword):
         return f"<PasswordTry from {self.source}>"
 
 
-class IPeerUser(ICredentials):
+class IPeerUser(ICredentials, Interface):
     """
     The user of this machine that has connected by a UNIX socket.
     """

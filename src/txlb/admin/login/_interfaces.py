@@ -26,7 +26,7 @@ class ILogin(Interface):
         """
 
 
-class ILoginSource(ICredentialsChecker):
+class ILoginSource(ICredentialsChecker, Interface):
     """
     A source of logins. C{requestAvatarId} fires with a L{txlb.admin.login.Login}. It fails
     with L{txlb.admin.login.LoginRefused}, or with L{txlb.admin.login.SourceUnavailable} if
@@ -42,7 +42,7 @@ class ILoginSource(ICredentialsChecker):
         Ask once more about a user that is in.
 
         @param login: the L{txlb.admin.login.Login}.
-        @return: a L{Deferred} that fires with the login as it would be now, and fails as
+        @return: a C{Deferred} that fires with the login as it would be now, and fails as
             C{requestAvatarId} does.
         """
 

@@ -44,8 +44,8 @@ class TooManyTries(TxlbError):
 @implementer(IKeptState)
 class PasswordTries:
     """
-    Counts wrong passwords. A client that has to wait has to wait after an upgrade as well. Owned
-    by a L{txlb.admin.login._users.PasswordChecker}.
+    Counts wrong passwords of all doors together. A client that has to wait has to wait after an
+    upgrade as well. Owned by L{txlb.admin.login.Logins}.
 
     @param seconds: the monotonic clock.
     """
@@ -147,9 +147,17 @@ def _source(pair: Any) -> str:
 
 
 def _isPair(pair: Any, user: bytes, source: str) -> bool:
-    return (not source or pair[0] == source) and (not user or pair[1] == user[:MAX_NAME])
+    return (not source or pair[0] == source) and (not user or pair[1] == _account(user))
 
 
 def _pair(source: str, user: bytes) -> tuple[str, bytes]:
+    return source, _account(user)
+
+
+def _account(user: bytes) -> bytes:
+    """
+    Return the account that a name means: directories know no capital letters, and no spaces
+    around a name.
+    """
     # Names are as long as clients like, and are kept for a while.
-    return source, user[:MAX_NAME]
+    return user[:MAX_NAME].strip().lower()

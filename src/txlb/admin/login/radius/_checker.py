@@ -20,7 +20,7 @@ from txlb.admin.login._refused import LoginRefused, SourceUnavailable
 from txlb.admin.login._secretfile import readSecret
 from txlb.admin.login._username import checkPassword, userName
 from txlb.admin.login.radius import _packets as packets
-from txlb.admin.login.radius._exchange import Exchange, addressesOf, interfaceFor
+from txlb.admin.login.radius._exchange import Exchange, addressesOf
 from txlb.admin.login.radius._packets import Answer, Request
 from txlb.config import RADIUSSource, accessOf
 from txlb.model import TCPAddress
@@ -125,11 +125,11 @@ class RADIUSChecker:
         host = await self._lookUp(server)
         request = Request(self._secret, user, password, settings.nasIdentifier, station, state)
         exchange = Exchange(
-            means.deadlines, host, server.port, request, settings.timeout, settings.retries
+            means.reactor, means.deadlines, request, settings.timeout, settings.retries
         )
         self._exchanges.add(exchange)
         try:
-            means.reactor.listenUDP(0, exchange, interface=interfaceFor(host), maxPacketSize=65_535)
+            exchange.begin(host, server.port)
             return await exchange.answered
         except CancelledError:
             raise SourceUnavailable("the source was closed") from None
