@@ -31,6 +31,9 @@ PLUGINS = (
     "twisted/plugins/txlb_control_plugin.py",
     "twisted/plugins/txlb_relay_plugin.py",
 )
+#: The pages of the web console, with the licences of what they have from others.
+CONSOLE = "src/txlb/admin/web/static"
+FILES = [each for each in (ROOT / CONSOLE).rglob("*") if each.is_file()]
 TIMEOUT = 600
 
 
@@ -84,7 +87,9 @@ def checkWheel(wheel: Path) -> None:
     Check the contents of the wheel.
     """
     names = set(zipfile.ZipFile(wheel).namelist())
-    for wanted in ("txlb/__init__.py", "txlb/py.typed", *PLUGINS):
+    static = f"{CONSOLE.removeprefix('src/')}/"
+    console = {static + each.relative_to(ROOT / CONSOLE).as_posix() for each in FILES}
+    for wanted in ("txlb/__init__.py", "txlb/py.typed", *sorted(console), *PLUGINS):
         expect(wanted in names, f"{wheel.name} lacks {wanted}")
     for name in names:
         inside = name.startswith(("txlb/", "txlb-")) or name in PLUGINS

@@ -4,6 +4,8 @@ hosts, clients that know every way to be rude, and measures of a process.
 """
 
 from tests.integration.programs import PATIENCE, ROOT, Program, environment, waitUntil
+from tests.integration.support._browser import PROGRAMS as BROWSER_PROGRAMS
+from tests.integration.support._browser import Browser
 from tests.integration.support._case import TWISTD, IntegrationTestCase
 from tests.integration.support._clients import (
     RawHost,
@@ -33,10 +35,12 @@ from tests.integration.support._usage import (
 from tests.integration.support._web import server, sites
 
 __all__ = [
+    "BROWSER_PROGRAMS",
     "PATIENCE",
     "ROOT",
     "SILENT",
     "TWISTD",
+    "Browser",
     "Downloads",
     "IntegrationTestCase",
     "Load",

@@ -1,7 +1,7 @@
 // The console: its pages, and the frame around them.
 
 import { html, render, nothing } from "./lit.js";
-import { get, post } from "./api.js";
+import { get, post, Problem } from "./api.js";
 import * as changes from "./changes.js";
 import { GroupPage, HostPage, ServicePage } from "./details.js";
 import { tellBy } from "./dialog.js";
@@ -55,7 +55,15 @@ export class App {
   }
 
   async start() {
-    this.session = await get("api/v1/session");
+    try {
+      this.session = await get("api/v1/session");
+    } catch (error) {
+      // Without a session the answer has led to the login.
+      if (!(error instanceof Problem && error.status === 401)) {
+        setTimeout(() => this.start(), 2000);
+      }
+      return;
+    }
     tellBy((message) => this.tell(message));
     this.model.addEventListener("changed", () => this.draw());
     this.model.addEventListener("happened", () => this.draw());

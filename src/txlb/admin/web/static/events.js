@@ -52,7 +52,7 @@ export class EventsPage {
     );
     return html`<h2>Events</h2>
       <div class="tools"><label class="search">Filter
-        <input type="search" placeholder="kind, host, user or text" .value=${this.text}
+        <input name="filter" type="search" placeholder="kind, host, user or text" .value=${this.text}
           @input=${(/** @type {InputEvent} */ event) => {
             this.text = /** @type {HTMLInputElement} */ (event.target).value;
             this.app.draw();

@@ -56,6 +56,7 @@ class Listing {
 
   render() {
     const { title, lead, columns, empty, actions, head } = this.about;
+    /** @type {any[]} */
     const rows = this.rows ?? [];
     return html`<h2>${title}</h2><p class="lead">${lead}</p>
       ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}

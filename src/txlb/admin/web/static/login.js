@@ -6,6 +6,8 @@ import { post, Problem } from "./api.js";
 const form = /** @type {HTMLFormElement} */ (document.getElementById("login"));
 const problem = /** @type {HTMLElement} */ (document.getElementById("problem"));
 
+/** @type {HTMLInputElement} */ (form.elements.namedItem("user")).focus();
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   problem.hidden = true;

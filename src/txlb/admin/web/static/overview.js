@@ -99,7 +99,7 @@ export class Overview {
     return html`
       <div class="tools">
         <label class="search">Filter
-          <input type="search" placeholder="service, group, host or address" .value=${this.text}
+          <input name="filter" type="search" placeholder="service, group, host or address" .value=${this.text}
             @input=${(/** @type {InputEvent} */ event) => {
               this.text = /** @type {HTMLInputElement} */ (event.target).value;
               this.app.draw();

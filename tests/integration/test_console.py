@@ -1,0 +1,291 @@
+"""
+The web console in Chromium.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from tests.admin.fakes import quickHash
+from tests.integration.support import (
+    BROWSER_PROGRAMS,
+    ROOT,
+    Browser,
+    IntegrationTestCase,
+    Load,
+    Program,
+    freePorts,
+    waitUntil,
+)
+
+CONFIG = """<config>
+  <service name="web">
+    <listen ip="127.0.0.1:{web}"/>
+    <group name="prod" scheduler="roundr" enable="yes">
+      <check type="tcp" interval="1" timeout="1" fall="1" rise="1"/>
+      <host name="h1" ip="127.0.0.1:{h1}"/>
+      <host name="h2" ip="127.0.0.1:{h2}"/>
+    </group>
+    {more}
+  </service>
+  <admin>
+    <web enable="yes" listen="127.0.0.1:{port}" refresh="1"/>
+    <user name="ann" access="full" password="{password}"/>
+    <user name="oli" access="operator" password="{password}"/>
+    <user name="rea" access="readonly" password="{password}"/>
+  </admin>
+</config>
+"""
+
+#: What a browser says of a balancer that is gone.
+GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET")
+
+#: Names that would be markup, or that are written from the right.
+NAMES = ("<img src=x onerror=document.title=1>", "\u05e9\u05e8\u05ea", "a\"b'c&amp;")
+
+
+class ConsoleCase(IntegrationTestCase):
+    needed = BROWSER_PROGRAMS
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.web, self.h1, self.h2, self.port = freePorts(4)
+        self.password = quickHash("secret")
+
+    def config(self, more: str = "") -> str:
+        return CONFIG.format(
+            web=self.web,
+            h1=self.h1,
+            h2=self.h2,
+            port=self.port,
+            more=more,
+            password=self.password,
+        )
+
+    def host(self, port: int, name: str) -> Program:
+        """
+        Start a host.
+        """
+        path = ROOT / "tests" / "integration" / "small_host.py"
+        program = self.start(sys.executable, path, str(port), name)
+        program.waitForPort(port)
+        return program
+
+    def browser(self, *expected: str) -> Browser:
+        """
+        Start a browser. At the end there is no trouble in its log.
+        """
+        browser = Browser(f"http://127.0.0.1:{self.port}/")
+        self.addCleanup(browser.stop)
+        self.addCleanup(lambda: self.assertEqual(browser.troubles(*expected), []))
+        return browser
+
+    def row(self, browser: Browser, name: str) -> str:
+        """
+        Return the text of the row of a host in the overview, on one line.
+        """
+        rows = browser.run(
+            "return [...document.querySelectorAll('.row.host')].map(e => e.innerText)"
+        )
+        lines = [" ".join(row.split()) for row in rows]
+        return next((line for line in lines if f" {name} " in line), "")
+
+
+class DayTests(ConsoleCase):
+    def test_day(self) -> None:
+        """
+        An administrator logs in, watches a host die and come back, drains another under load
+        and undoes it, types what is wrong, reloads, saves, and logs out.
+        """
+        first, _ = self.host(self.h1, "h1"), self.host(self.h2, "h2")
+        self.startTxlb(self.config())
+        file = self.folder / "config.xml"
+        browser = self.browser()
+
+        browser.open()
+        browser.logIn("ann", "wrong")
+        browser.waitFor("the user or the password is wrong", "[role=alert]")
+        browser.logIn("ann", "secret")
+        waitUntil(lambda: self.row(browser, "h1").startswith("● up"))
+
+        first.stop()
+        waitUntil(lambda: self.row(browser, "h1").startswith("✕ down"))
+        self.assertIn("refuse", self.row(browser, "h1"))
+        browser.waitFor("1 need attention")
+        self.host(self.h1, "h1")
+        waitUntil(lambda: self.row(browser, "h1").startswith("● up"))
+
+        with Load(lambda: self.web, 4) as load:
+            browser.open("#/host/web/prod/h2")
+            browser.click("Drain")
+            browser.waitFor("gets no new connection", "dialog")
+            browser.answer("Drain")
+            browser.waitFor("drain", "h2 .state")
+            browser.waitFor("by web:ann", ".events")
+            done = load.done
+            waitUntil(lambda: load.done > done + 20)
+            browser.open("#/events")
+            browser.click("Undo host-state of web/prod/h2")
+            browser.answer("Undo")
+            browser.open("#/")
+            waitUntil(lambda: self.row(browser, "h2").startswith("● up"))
+            answers = load.answers[b"h2\n"]
+            waitUntil(lambda: load.answers[b"h2\n"] > answers)
+        self.assertEqual(load.failures, [])
+
+        self._wrong(browser, file)
+        browser.click("Log out")
+        browser.waitFor("Password")
+        browser.open()
+        browser.waitFor("Password")
+
+    def _wrong(self, browser: Browser, file: Path) -> None:
+        # An error is told where the value was typed, and the right value goes.
+        browser.open("#/host/web/prod/h1")
+        browser.click("Weight")
+        browser.answer("Set weight", weight="70000")
+        browser.waitFor("65535", "dialog [role=alert]")
+        browser.answer("Set weight", weight="3")
+        browser.waitFor("1 -> 3", ".events")
+
+        # What the file has of it is shown before it is written.
+        browser.click("Save")
+        browser.waitFor("web/prod/h1: weight 1 -> 3", "dialog .diff")
+        browser.answer("Save")
+        waitUntil(lambda: 'weight="3"' in file.read_text())
+
+        right = file.read_text()
+        file.write_text(right.replace('scheduler="roundr"', 'scheduler="rundr"'))
+        browser.click("Reload")
+        browser.waitFor("config.xml:4", ".message")
+        browser.waitFor("rundr", ".message")
+        self.assertIn("up", browser.text("h2 .state"))
+        file.write_text(right.replace('name="h2"', 'name="h3"'))
+        browser.click("Reload")
+        browser.waitFor("host web/prod/h2 removed", "dialog .diff")
+        browser.answer("Reload")
+        browser.open("#/host/web/prod/h2")
+        browser.waitFor("There is no web/prod/h2 any more")
+
+
+class OthersTests(ConsoleCase):
+    """
+    Several users, and several balancers one after the other.
+    """
+
+    def test_roles(self) -> None:
+        """
+        Users see the buttons of what they may do, and no other one.
+        """
+        self.startTxlb(self.config())
+        browser = self.browser()
+        host = {"Drain", "Maintenance", "Weight"}
+        whole = {"Reload", "Save", "Upgrade"}
+        always = {"Change between dark and light", "Log out"}
+        for user, wanted in (("rea", set()), ("oli", host), ("ann", host | whole | {"Remove"})):
+            browser.enter(user, "secret")
+            browser.open("#/host/web/prod/h1")
+            browser.waitFor("For ", ".lead")
+            self.assertEqual(
+                {name for name in browser.buttons() if not name.startswith("Undo")},
+                wanted | always,
+            )
+            browser.click("Log out")
+            browser.waitFor("Password")
+
+    def test_two(self) -> None:
+        """
+        What is changed in a browser is seen in another one, with its author.
+        """
+        self.startTxlb(self.config())
+        one, other = self.browser(), self.browser()
+        one.enter("ann", "secret")
+        other.enter("rea", "secret")
+        other.open("#/host/web/prod/h1")
+        one.open("#/host/web/prod/h1")
+        one.click("Maintenance")
+        one.answer("Begin maintenance")
+        other.waitFor("maintenance", "h2 .state")
+        other.waitFor("by web:ann", ".events")
+
+    def test_restart(self) -> None:
+        """
+        A balancer that starts anew knows no session: an open page becomes that of the login,
+        once, and what is typed there stays.
+        """
+        program = self.startTxlb(self.config())
+        browser = self.browser(*GONE)
+        browser.enter("ann", "secret")
+        self.stopTwistd(program)
+        browser.waitFor("no connection; trying again")
+        self.startTxlb(self.config())
+        browser.waitFor("Password")
+        browser.run("window.stays = true")
+        browser.logIn("ann", "wrong")
+        browser.waitFor("the user or the password is wrong", "[role=alert]")
+        self.assertTrue(browser.run("return window.stays"))
+        browser.logIn("ann", "secret")
+        browser.waitFor("Log out")
+
+
+class StrangeTests(ConsoleCase):
+    """
+    Configurations that are strange.
+    """
+
+    def test_names(self) -> None:
+        """
+        Names are text on every page.
+        """
+        hosts = "".join(
+            f'<host name={quoteattr(name)} ip="127.0.0.1:{self.h1}"/>' for name in NAMES
+        )
+        self.startTxlb(self.config(f'<group name="odd">{hosts}</group>'))
+        browser = self.browser()
+        browser.enter("ann", "secret")
+        for name in NAMES:
+            browser.waitFor(name, "#rows")
+        for place in ("#/group/web/odd", "#/events", "#/explain"):
+            browser.open(place)
+            browser.waitFor("txlb")
+        browser.open("#/")
+        browser.click(NAMES[0])
+        browser.waitFor(NAMES[0], "h2")
+        browser.click("Weight")
+        browser.waitFor(NAMES[0], "dialog h2")
+        browser.answer("Set weight", weight="2")
+        browser.waitFor("1 -> 2", ".events")
+        self.assertEqual(browser.run("return document.querySelectorAll('img').length"), 0)
+        self.assertNotEqual(browser.driver.title, "1")
+        style = browser.run("return getComputedStyle(document.querySelector('h2')).unicodeBidi")
+        self.assertEqual(style, "isolate")
+
+    def test_many(self) -> None:
+        """
+        Of 2,000 hosts only those that can be seen are drawn, wherever the page is scrolled to.
+        """
+        hosts = "".join(
+            f'<host name="host{n}" ip="127.0.{n // 250}.{n % 250 + 1}:80"/>' for n in range(2000)
+        )
+        self.startTxlb(self.config(f'<group name="many">{hosts}</group>'))
+        browser = self.browser()
+        browser.enter("ann", "secret")
+        browser.waitFor("2,002 hosts")
+        # So many are folded at first.
+        self.assertEqual(self._drawn(browser), 2)
+        browser.click("Show the hosts of web/many")
+        waitUntil(lambda: "host3" in browser.text("#rows"))
+        self.assertLess(self._drawn(browser), 100)
+        browser.run("window.scrollTo(0, document.body.scrollHeight)")
+        waitUntil(lambda: "host1999" in browser.text("#rows"))
+        self.assertLess(self._drawn(browser), 100)
+        browser.run("window.scrollTo(0, 0)")
+        browser.type({"filter": "host1234"})
+        waitUntil(lambda: self._drawn(browser) == 1)
+        self.assertTrue(re.search("host1234", browser.text("#rows")))
+
+    def _drawn(self, browser: Browser) -> int:
+        return int(browser.run("return document.querySelectorAll('.row.host').length"))
