@@ -180,6 +180,7 @@ class DemoTests(TestCase):
         # Whoever runs these tests may have a demo running, or their own web.
         self.patch(demo, "WEB_PORT", freePort())
         self.patch(demo, "SSH_PORT", freePort())
+        self.patch(demo, "CONSOLE_PORT", freePort())
         self.output = io.StringIO()
         # With a path that is short enough for sockets.
         self.state = tempfile.mkdtemp(prefix="txlb")
@@ -214,20 +215,25 @@ class DemoTests(TestCase):
         text = made.explanation()
         [web] = made.balancer.getProxyService("web").addresses
         [ssh] = made.manhole.addresses
+        [console] = made.console.addresses
         assert isinstance(web, TCPAddress)
         assert isinstance(ssh, TCPAddress)
-        self.assertEqual((web.host, ssh.host), ("127.0.0.1", "127.0.0.1"))
+        hosts = [web.host, ssh.host, console.host]
+        self.assertEqual(hosts, ["127.0.0.1"] * 3)
         for words in (
             f"curl -s http://{web}/",
             f"ssh -p {ssh.port} admin@127.0.0.1",
-            made.password,
+            f"with the password {made.password}\n",
+            f"as the user demo, password {made.consolePassword}\n       http://{console}/\n",
             "status()",
             "manager.delHost('web', 'demo', 'host2')",
             f"services.switchPort('web', {web.port + 1000})",
         ):
             self.assertIn(words, text)
-        self.assertNotEqual(made.password, self.make().password)
-        self.assertGreaterEqual(len(made.password), 12)
+        other = self.make()
+        passwords = {made.password, made.consolePassword, other.password, other.consolePassword}
+        self.assertEqual(len(passwords), 4)
+        self.assertGreaterEqual(min(map(len, passwords)), 12)
 
     def test_shell(self) -> None:
         """
@@ -299,9 +305,10 @@ class DemoTests(TestCase):
             for address in (
                 *each.balancer.getProxyService("web").addresses,
                 *each.manhole.addresses,
+                *each.console.addresses,
             )
         ]
-        self.assertEqual(len(set(addresses)), 4)
+        self.assertEqual(len(set(addresses)), 6)
 
     def test_whatToTry(self) -> None:
         """

@@ -1,6 +1,6 @@
 """
-The demo: three small web hosts, balanced, with a manhole and a control socket; or a web
-site that is cloned.
+The demo: three small web hosts, balanced, with a web console, a manhole and a control socket; or
+a web site that is cloned.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from txlb.admin import (
     hashPassword,
     manholeService,
     newPassword,
+    webService,
 )
 from txlb.admin import stateDirectory as findStateDirectory
 from txlb.admin._statepath import demoSocket
@@ -46,6 +47,10 @@ from txlb.schedulers import leastc
 LOOPBACK = "127.0.0.1"
 WEB_PORT = 8080
 SSH_PORT = 2222
+CONSOLE_PORT = 8090
+
+#: Seconds between two updates of the console.
+REFRESH = 1
 
 #: The number of ports that are tried if the first one is taken.
 PORTS = 100
@@ -78,9 +83,13 @@ class Demo(Daemon):
         # None if standard output is closed.
         self._output: TextIO | None = output if output is not None else sys.stdout
         self.password = newPassword()
+        self.consolePassword = newPassword()
         hosts = [DemoHost(name, reactor) for name in HOSTS]
         balancer = nextFree(WEB_PORT, lambda port: _balancer(port, hosts, reactor))
-        users = [AdminUser("admin", hashPassword(self.password))]
+        users = [
+            AdminUser("admin", hashPassword(self.password)),
+            AdminUser("demo", hashPassword(self.consolePassword)),
+        ]
 
         def openManhole(port: int) -> Any:
             address = TCPAddress(LOOPBACK, port)
@@ -91,10 +100,18 @@ class Demo(Daemon):
             manhole.loadHostKey()
             return manhole
 
+        def openConsole(port: int) -> Any:
+            address = TCPAddress(LOOPBACK, port)
+            console = webService(balancer, address, users, refresh=REFRESH, reactor=reactor)
+            console.bind()
+            return console
+
         self.manhole = nextFree(SSH_PORT, openManhole)
+        self.console = nextFree(CONSOLE_PORT, openConsole)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self.control = self._openControl(findStateDirectory(stateDirectory), balancer, reactor)
-        super().__init__(balancer, hosts, [self.manhole, self.control], reactor)
+        doors = [self.console, self.manhole, self.control]
+        super().__init__(balancer, hosts, doors, reactor)
 
     def _openControl(
         self, state: str, balancer: LoadBalancedService, reactor: Any
@@ -140,7 +157,7 @@ class Demo(Daemon):
         Return the text with commands to try.
         """
         web = self.balancer.getProxyService("web").addresses[0]
-        ssh = self.manhole.addresses[0]
+        ssh, console = self.manhole.addresses[0], self.console.addresses[0]
         assert isinstance(web, TCPAddress)  # noqa: S101 - it was asked for by port
         program, socket = shlex.quote(_program()), self._socketOption()
         return f"""
@@ -151,10 +168,12 @@ txlb balances {len(HOSTS)} web hosts on http://{web}/
   2. Look at it from a shell, and watch it:
        {program} status{socket}
        {program} top{socket}
-  3. Look inside, with the password {self.password}
+  3. Look at it in a browser, and change it there: as the user demo, password {self.consolePassword}
+       http://{console}/
+  4. Look inside, with the password {self.password}
        ssh -p {ssh.port} admin@{ssh.host}
        >>> status()
-  4. Change it while it runs, at that prompt:
+  5. Change it while it runs, at that prompt:
        >>> manager.delHost('web', 'demo', 'host2')
        >>> services.switchPort('web', {web.port + 1000})
 

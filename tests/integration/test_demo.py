@@ -5,6 +5,7 @@ The demo, and everything that it says to try.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -115,10 +116,11 @@ class DemoTests(IntegrationTestCase):
         top = self._output("sh", "-c", self._found(r"^ +(\S*txlb top.*)$", said) + " --once")
         self.assertIn("3/3 hosts up", top)
 
+        self._login(said)
         lines = re.findall(r"^ +>>> (.*)$", said, re.MULTILINE)
         self.assertEqual(len(lines), 3)
         ssh = self._found(r"^ +(ssh .*)$", said).split()
-        password = self._found(r"password (\S+)$", said)
+        password = self._found(r"with the password (\S+)$", said)
         # The port that the third line names may be somebody else's here.
         status, removal, move = lines
         self.assertIn("host2", self._typed(ssh, password, status))
@@ -134,6 +136,16 @@ class DemoTests(IntegrationTestCase):
             )
         self.assertEqual(self.stopTwistd(program, signal.SIGINT), 0)
         self.show(f"web on {web} as 8080 was taken; {dict(counts)}; the three lines work; status 0")
+
+    def _login(self, said: str) -> None:
+        # The console lets in the user that it says, with that password.
+        password = self._found(r"the user demo, password (\S+)$", said)
+        console = self._found(rf"{re.escape(password)}\n +(http://127\.0\.0\.1:\d+/)$", said)
+        answer = self._output(
+            "curl", "-sS", "--json", json.dumps({"user": "demo", "password": password}),
+            "-H", f"Origin: {console.rstrip('/')}", f"{console}api/v1/login",
+        )  # fmt: skip
+        self.assertEqual(json.loads(answer)["access"], "full", answer)
 
     def _found(self, pattern: str, text: str) -> str:
         found = re.search(pattern, text, re.MULTILINE)
