@@ -28,6 +28,7 @@ from txlb.discovery._dnsanswer import addressesOf, hostsOf, targetsOf
 from txlb.errors import TxlbError
 from txlb.interfaces import IHostSource
 from txlb.model import Discovery
+from txlb.testing import HostSourceContract
 
 WEB = "_web._tcp.example.test"
 
@@ -126,6 +127,25 @@ class FakeResolver:
     def lookupIPV6Address(self, name: str, timeout: object) -> Deferred[Any]:
         records = self.addresses[name]
         return succeed(([each for each in records if each.type != dns.A], [], []))
+
+
+class DNSContractTests(HostSourceContract, SynchronousTestCase):
+    def makeSource(self, clock: Clock) -> IHostSource:
+        self.resolver = FakeResolver()
+        self.patch(DNSSource, "_makeResolver", lambda _: self.resolver)
+        tools = SourceTools(
+            ("web", "main"), clock, Deadlines(clock, clock.seconds), "", Waiting(), {}
+        )
+        return makeSource(Discovery("dns", options={"name": WEB, "maxInterval": 5.0}), tools)
+
+    def say(self, *hosts: FoundHost) -> None:
+        records = [srv("127.0.0.1", 0, ttl=1) for _ in hosts]
+        for record, host in zip(records, hosts, strict=True):
+            record.payload.port = int(host.address.rpartition(":")[2])
+        self.resolver.service = (records, [], [four("127.0.0.1", "127.0.0.1", 1)])
+
+    def fail_(self) -> None:
+        self.resolver.service = DNSServerError(None)
 
 
 class DNSTests(SynchronousTestCase):

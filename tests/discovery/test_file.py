@@ -19,6 +19,7 @@ from txlb.deadlines import Deadlines
 from txlb.discovery import FoundHost, SourceTools, makeSource
 from txlb.interfaces import IFindings, IHostSource
 from txlb.model import Discovery
+from txlb.testing import HostSourceContract
 
 Result = TypeVar("Result")
 
@@ -60,6 +61,27 @@ class Waiting:
 
     async def run(self, steps: Iterable[object]) -> None:
         raise NotImplementedError
+
+
+class FileContractTests(HostSourceContract, SynchronousTestCase):
+    def makeSource(self, clock: Clock) -> IHostSource:
+        self.folder = self.mktemp()
+        os.mkdir(self.folder)
+        tools = SourceTools(
+            ("web", "main"), clock, Deadlines(clock, clock.seconds), self.folder, Waiting(), {}
+        )
+        return makeSource(Discovery("file", options={"path": "hosts"}), tools)
+
+    def say(self, *hosts: FoundHost) -> None:
+        path = os.path.join(self.folder, "hosts")
+        with open(path + ".new", "w") as file:
+            json.dump([each.asDict() for each in hosts], file)
+        os.replace(path + ".new", path)
+
+    def fail_(self) -> None:
+        """
+        There is no file.
+        """
 
 
 class FileTests(SynchronousTestCase):

@@ -179,6 +179,9 @@ class PageTests(SynchronousTestCase):
     def test_page_loads(self) -> None:
         self.runPage(DOCS / "how-to" / "loads.rst")
 
+    def test_page_discovery(self) -> None:
+        self.runPage(DOCS / "how-to" / "discovery.rst")
+
 
 class RunnerTests(SynchronousTestCase):
     """

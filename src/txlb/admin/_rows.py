@@ -177,13 +177,13 @@ def discoveryRows(states: Iterable[DiscoveryState], now: float) -> Iterator[Row]
             told = "no answer yet"
         else:
             told = f"the last answer is {age:.0f} s old"
-        found = "1 host" if each.hosts == 1 else f"{each.hosts} hosts"
+        found = _hosts(each.hosts)
         lines = [f"{where}: {found} by {each.origin}, {told}"]
         if each.trouble:
             lines.append(f"  no answer now: {each.trouble}")
         if each.held is not None:
             lines.append(
-                f"  held back: an answer with {each.held}; use it with: txlb accept {where}"
+                f"  held back: an answer with {_hosts(each.held)}; use it with: txlb accept {where}"
             )
         lines += [f"  passed over: {sentence}" for sentence in each.wrong]
         yield {
@@ -198,6 +198,10 @@ def discoveryRows(states: Iterable[DiscoveryState], now: float) -> Iterator[Row]
             "held": each.held,
             "wrong": list(each.wrong),
         }
+
+
+def _hosts(count: int) -> str:
+    return "1 host" if count == 1 else f"{count} hosts"
 
 
 def certificateRows(certificates: Any) -> Iterator[Row]:

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 class Worker(Protocol):
     """
-    Does long work beside the data plane: the balancer's L{txlb.application.Slices}.
+    Does long work beside the data plane: the balancer's C{Slices}.
     """
 
     async def inThread(self, function: Callable[..., Result], *arguments: Any) -> Result:
