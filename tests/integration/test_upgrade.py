@@ -43,8 +43,9 @@ UPGRADES = int(os.environ.get("TXLB_UPGRADES", "3"))
 #: Processes that are killed in CI; more by hand.
 KILLS = int(os.environ.get("TXLB_KILLS", "4"))
 
-#: Seconds of an upgrade, within which they are killed.
+#: Seconds of an upgrade, within which they are killed, and the share of kills that come late in it.
 MOMENT = 2.0
+OFTEN = 0.8
 
 #: The user and group of nobody.
 NOBODY = 65534
@@ -397,10 +398,16 @@ class KillTests(UpgradeTestCase):
         served = [self.echoes(each, b"first") for each in connections]
         self.assertEqual(served, [True] * 20)
         started = self.program.output.count("starts")
+        relays = self.program.output.count("relay: fast")
         os.kill(old, signal.SIGUSR2)
         waitUntil(lambda: self.program.output.count("starts") > started)
         new = int(re.findall(r"upgrade: process (\d+) starts", self.program.output)[-1])
-        time.sleep(chance.random() * MOMENT)
+        if chance.random() < OFTEN:
+            # In the short time in which connections move.
+            waitUntil(lambda: self.program.output.count("relay: fast") > relays)
+            time.sleep(chance.random() * MOMENT / 10)
+        else:
+            time.sleep(chance.random() * MOMENT)
         victim, other = (old, new) if killOld else (new, old)
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)

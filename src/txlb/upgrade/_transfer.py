@@ -113,7 +113,8 @@ class Transfer:
         taken: list[tuple[str, MovingConnection]] = []
         while self._todo and len(taken) < SLICE:
             service, connection = each = self._todo.pop()
-            if connection.over or not connection.begun:
+            if connection.over or not connection.begun or connection.whyStays:
+                # It has ended, or is about to.
                 continue
             taken.append(each)
             self._number += 1
