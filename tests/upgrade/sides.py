@@ -29,7 +29,7 @@ from txlb.proxy import (
     setStreamOptions,
 )
 from txlb.proxy._sockettransport import SocketTransport
-from txlb.upgrade import Predecessor, Successor, Upgraded
+from txlb.upgrade import Predecessor, Successor, Upgraded, _predecessor
 from txlb.upgrade._channel import Channel
 from txlb.upgrade._stages import SuccessorStage
 
@@ -215,6 +215,8 @@ class UpgradeCase(SynchronousTestCase):
     relays = ("fast", "fast")
 
     def setUp(self) -> None:
+        # Nothing depends on how busy the machine is.
+        self.patch(_predecessor, "FREEZE_LIMIT", PATIENCE)
         self.sides = 0
         self.sockets: list[socket.socket] = []
         self.addCleanup(self._closeSockets)

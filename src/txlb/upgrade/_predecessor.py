@@ -5,6 +5,7 @@ The process that has the connections, and gives them to its successor.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -164,7 +165,7 @@ class Predecessor:
         self._reactor.addReader(self)
         try:
             for offer, descriptors in self._offers():
-                channel.send(offer, descriptors, self._deadlines.seconds() + FREEZE_LIMIT)
+                channel.send(offer, descriptors, time.monotonic() + FREEZE_LIMIT)
         except (ChannelClosed, TimeoutError) as error:
             self._failed(str(error))
         return done
@@ -286,11 +287,11 @@ class Predecessor:
         self._happened(PredecessorEvent.PREPARED)
         if loop is not None:
             loop.closePending()
-        seconds = self._deadlines.seconds
-        frozen = seconds()
+        # No other code runs meanwhile, so that no other clock of this process goes on.
+        frozen = time.monotonic()
         with WithoutCollector():
             problem = self._giveRest(channel, transfer, frozen + FREEZE_LIMIT)
-        took = seconds() - frozen
+        took = time.monotonic() - frozen
         if problem:
             self._failed(f"{problem}; nothing was served for {took:.3f} s", aborted=True)
         else:
