@@ -23,8 +23,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.admin.fakes import fakeBalancer, quickChecks, quickHash
-from txlb.admin import AdminUser
+from tests.admin.fakes import collectLog, fakeBalancer, lines, quickChecks, quickHash
+from txlb.admin import AdminUser, CheckerSource
 from txlb.admin.login import (
     ILogin,
     ILoginSource,
@@ -33,16 +33,18 @@ from txlb.admin.login import (
     Logins,
     PasswordTry,
     PeerUser,
+    Session,
     SourceUnavailable,
     loginsOf,
 )
 from txlb.admin.login import _order as order
+from txlb.admin.login._logins import MAX_RECHECKS
 from txlb.admin.login._order import REFUSAL_TIME, SourceOrder
 from txlb.admin.login._peerchecker import userText
 from txlb.admin.login._realm import LoginRealm
 from txlb.admin.login._tries import PAIR_SECONDS, PAIR_TRIES
 from txlb.admin.login._usersource import UserSource
-from txlb.errors import DuplicateName, ModelError
+from txlb.errors import DuplicateName, ModelError, TxlbError
 
 ANNA = AdminUser("anna", quickHash("secret"))
 RITA = AdminUser("rita", quickHash("secret"), access="readonly")
@@ -307,6 +309,109 @@ class ChangeTests(LoginsTestCase):
         self.logins.stop()
         self.logins.start(self.clock)
         self.assertEqual(self.successResultOf(self.login(b"anna")).name, "anna")
+
+
+class RecheckTests(LoginsTestCase):
+    """
+    Sources are asked again about users that are in.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ended: list[str] = []
+        self.settings = CheckerSource("unix", "full")
+        self.logins.setSources([self.settings])
+        self.source = FakeSource("checker", Login("anna", "checker", (), "operator"))
+        self.source.recheck = 10.0
+        self.logins._made["checker"] = (self.settings, self.source)
+
+    def open(self, access: str = "operator", lasts: float = 0.0) -> Session:
+        login = Login("anna", "checker", (), access, lasts)
+        return self.logins.sessions.open(login, "web", "there", self.ended.append)
+
+    def pass_(self, seconds: int) -> None:
+        self.clock.pump([1.0] * seconds)
+
+    def test_asked(self) -> None:
+        self.open()
+        self.pass_(9)
+        self.assertEqual(self.source.asked, 0)
+        self.pass_(25)
+        self.assertEqual((self.source.asked, self.ended), (3, []))
+
+    def test_lowered(self) -> None:
+        self.open("full")
+        self.open("readonly")
+        self.pass_(12)
+        self.assertEqual(self.ended, ["the access of this user was taken away"])
+        self.assertEqual(len(self.logins.sessions), 1)
+
+    def test_removed(self) -> None:
+        self.open()
+        self.source.answer = LoginRefused("there is no such user")
+        self.pass_(12)
+        self.assertEqual(len(self.ended), 1)
+
+    def test_unavailable(self) -> None:
+        """
+        The person that is in may be mending the server.
+        """
+        events = collectLog(self)
+        self.open()
+        self.source.answer = SourceUnavailable("down")
+        self.pass_(12)
+        self.assertEqual(self.ended, [])
+        self.assertIn("could not be checked again: down", lines(events)[-1])
+
+    def test_slow(self) -> None:
+        """
+        There is one question about a session at a time, and few of all.
+        """
+        self.source.answer = Deferred()
+        for _ in range(MAX_RECHECKS + 3):
+            self.open()
+        self.pass_(60)
+        self.assertEqual(self.source.asked, MAX_RECHECKS)
+
+    def test_lasts(self) -> None:
+        self.open(lasts=5.0)
+        self.pass_(4)
+        self.assertEqual(self.ended, [])
+        self.pass_(2)
+        self.assertEqual(self.ended, ["this login is over; log in again"])
+
+    def test_anotherSource(self) -> None:
+        """
+        Sessions end whose source says something else, and stay if it is the same.
+        """
+        self.open()
+        self.logins.setSources([self.settings])
+        self.assertEqual((self.ended, self.source.isClosed), ([], True))
+        self.logins.setSources([CheckerSource("unix", "readonly")])
+        self.assertEqual(self.ended, ["the source of this login was changed"])
+
+    def test_wrongSource(self) -> None:
+        """
+        Sources that can't be made leave those that are there.
+        """
+        wrong = [self.settings, CheckerSource("nothing", "full")]
+        self.assertRaises(TxlbError, self.logins.setSources, wrong)
+        events = collectLog(self)
+        self.logins.configure([RITA], wrong)
+        self.assertIn("there is no such checker", lines(events)[-1])
+        self.assertEqual([each.label for each in self.logins.sources], ["user", "checker"])
+        self.assertEqual(list(self.logins.users), [RITA])
+
+    def test_order(self) -> None:
+        """
+        The users stand where the configuration has them; without users the others are all.
+        """
+        self.logins.setSources([self.settings, self.settings], 1)
+        labels = [each.label for each in self.logins.sources]
+        self.assertEqual(labels, ["checker", "user", "checker2"])
+        self.logins.setUsers([])
+        self.assertEqual([each.label for each in self.logins.sources], ["checker", "checker2"])
+        self.assertFalse(self.logins.asks)
 
 
 class SharedTests(SynchronousTestCase):
