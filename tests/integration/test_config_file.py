@@ -88,8 +88,8 @@ class OldFormatTests(IntegrationTestCase):
         # A group of the same name belongs to another service.
         mail = Counter(bodyOf(ports["mail"]) for _ in range(20))
         self.assertEqual(mail, Counter({b"host3\n": 20}))
-        # What has no effect yet is said, with its line.
-        for line in ("<web>", "crypt"):
+        # What may be meant otherwise is said, with its line.
+        for line in ("log in to the console", "crypt"):
             self.assertRegex(program.output, rf"config\.xml:\d+: .*{line}")
         # What <hostCheck> asks for is done.
         self.assertIn("checking 5 hosts", program.output)
