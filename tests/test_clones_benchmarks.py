@@ -5,7 +5,10 @@ L{tests.integration.test_clones_benchmarks}.
 
 from __future__ import annotations
 
+import io
+import os
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -271,9 +274,8 @@ class UntilTests(SynchronousTestCase):
         self.addCleanup(events.close)
         looks = iter([False, False, True])
         self.assertGreater(until(events, lambda: next(looks), "it", 0.001), 0.0)
-        self.patch(_cloned, "PATIENCE", 0.0)
-        with self.assertRaisesRegex(ProgramError, "it takes more than"):
-            until(events, lambda: False, "it", 0.001)
+        with self.assertRaisesRegex(ProgramError, "it takes more than 0 s"):
+            until(events, lambda: False, "it", 0.001, 0.0)
 
 
 class SoakTests(SynchronousTestCase):
@@ -300,6 +302,132 @@ class SoakTests(SynchronousTestCase):
         self.assertEqual(line, "3 processes, 2 at the start")
         [line] = soak.faults(before, soak.State({1: 50 << 20, 2: 59 << 20}, before.descriptors))
         self.assertIn("bytes of memory, 9,437,184 more", line)
+
+    def test_errorFiles(self) -> None:
+        """
+        The file for the errors of a child that lives does not count; one without a child does.
+        """
+        pid = os.getpid()
+        count = soak.ownDescriptors(pid, 1)
+        for _ in range(2):
+            self.addCleanup(os.close, os.memfd_create("errors"))
+        self.addCleanup(os.close, os.memfd_create("other"))
+        counts = [soak.ownDescriptors(pid, children) - count for children in range(4)]
+        self.assertEqual(counts, [3, 2, 1, 1])
+
+    def test_look(self) -> None:
+        """
+        Processes that have ended since they were listed hold nothing.
+        """
+        with subprocess.Popen(["true"]) as ended:
+            ended.wait(30)
+        cloned = mock.Mock()
+        cloned.processes.return_value = [os.getpid(), ended.pid]
+        state = soak.look(cloned)
+        self.assertEqual(list(state.memory), [os.getpid()])
+        self.assertEqual(list(state.descriptors), [os.getpid()])
+        self.assertIn(f"process {os.getpid()}: ", soak.details(state))
+        self.assertEqual(soak.parentOf(os.getpid()), os.getppid())
+        self.assertEqual(str(soak.State({}, {})), "0 processes, at most 0.0 MiB and 0 descriptors")
+
+    def test_missing(self) -> None:
+        """
+        If not all processes return, the error says which are missing.
+        """
+        cloned = _cloned.Cloned.__new__(_cloned.Cloned)
+        cloned.count, cloned._standby = 2, True
+        log = LOG.partition("... process 14")[0]
+        cloned.program = mock.Mock()
+        cloned.program.log.read_text.return_value = log
+        with mock.patch.object(cloned, "processes", lambda: [12, 13]):
+            self.assertEqual(
+                cloned.missing(),
+                [
+                    "1 of 2 clones have joined it (12)",
+                    "no process stands by",
+                    "there are 2 processes of 4 (12, 13)",
+                ],
+            )
+            actor = soak.Soak(
+                mock.Mock(), cloned, random.Random(1), mock.Mock(), journal := mock.Mock()
+            )
+            self.patch(soak, "RETURN", -1.0)
+            with mock.patch.object(soak, "reap"):
+                error = self.assertRaises(ProgramError, actor.run, 0.0)
+            self.assertIn("takes more than -1 s: 1 of 2 clones", str(error))
+            journal.note.assert_called_once_with("all processes have to return")
+            cloned.program.log.read_text.return_value = log.partition("... process 13")[0]
+            self.assertIn("process 12, a clone, still manages", cloned.missing())
+            cloned.program.log.read_text.return_value = ""
+            self.assertIn("no process manages", cloned.missing())
+        cloned.program.log.read_text.return_value = LOG
+        with mock.patch.object(cloned, "processes", lambda: [12]):
+            self.assertIn("process 13, which managed last, has ended", cloned.missing())
+        cloned.program.log.read_text.return_value = f"{LOG}... clone0 has joined: process 11\n"
+        with mock.patch.object(cloned, "processes", lambda: [11, 12, 13, 14]):
+            self.assertEqual(cloned.missing(), [])
+            with mock.patch.object(soak, "reap"):
+                self.assertTrue(soak.isWhole(cloned))
+
+    def test_logsStay(self) -> None:
+        """
+        The logs of a soak that fails stay, and its error names them; others go.
+        """
+        folders: list[Path] = []
+        failed = ProgramError("it does not start")
+        ends: list[Exception | list[str]] = [failed, ["it has grown"], []]
+
+        def run(folder: Path, *_: object) -> list[str]:
+            (folder / "soak.log").write_text("")
+            folders.append(folder)
+            end = ends[len(folders) - 1]
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        self.patch(soak, "run", run)
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        said = []
+        for _ in ends:
+            with mock.patch("sys.stderr", io.StringIO()) as errors, mock.patch("ctypes.CDLL"):
+                said.append((soak.main(["--seconds", "1", "--seed", "7"]), errors.getvalue()))
+        for folder in folders[:2]:
+            self.assertTrue((folder / "soak.log").exists())
+            shutil.rmtree(folder)
+        self.assertFalse(folders[2].exists())
+        self.assertEqual(
+            said,
+            [
+                (1, f"the logs are in {folders[0]}\nseed 7: it does not start\n"),
+                (1, f"the logs are in {folders[1]}\nit has grown\n"),
+                (0, ""),
+            ],
+        )
+
+    def test_journal(self) -> None:
+        """
+        The log has each line with its time; those about the clients and the processes are
+        printed as well.
+        """
+        path = Path(self.mktemp())
+        journal = soak.Journal(path)
+        crowd = mock.Mock(came=2000, failed=3, refused=1)
+        cloned = mock.Mock()
+        cloned.processes.return_value = []
+        actor = soak.Soak(mock.Mock(), cloned, random.Random(1), crowd, journal)
+        with mock.patch("sys.stdout", io.StringIO()) as out:
+            actor.report()
+            journal.note("SIGKILL to process 1")
+        journal.close()
+        line = out.getvalue().partition(" s: ")[2]
+        self.assertEqual(
+            line,
+            "2,000 clients, 2 lost, 1 refused; 0 signals; "
+            "0 processes, at most 0.0 MiB and 0 descriptors\n",
+        )
+        first, second = path.read_text().splitlines()
+        self.assertTrue(first.endswith(line.rstrip()))
+        self.assertRegex(second, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} SIGKILL to process 1$")
 
     def test_told(self) -> None:
         """
@@ -330,7 +458,7 @@ class SoakTests(SynchronousTestCase):
         cloned = mock.Mock()
         cloned.log = Log(LOG.replace("process 12", "process 11"))
         cloned.processes.return_value = [11, 13]
-        actor = soak.Soak(mock.Mock(), cloned, random.Random(1))
+        actor = soak.Soak(mock.Mock(), cloned, random.Random(1), mock.Mock(), mock.Mock())
         actor.spared = spared
         return actor
 

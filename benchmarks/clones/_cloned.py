@@ -208,6 +208,30 @@ class Cloned:
         # The session: see proc(5).
         return int(words[3]) == self.program.pid
 
+    def missing(self) -> list[str]:
+        """
+        Tell what is missing until all its processes are there and serve; nothing if they do.
+        """
+        log, processes = self.log, self.processes()
+        found = []
+        manager = log.managers[-1] if log.managers else None
+        if manager is None:
+            found.append("no process manages")
+        elif manager not in processes:
+            found.append(f"process {manager}, which managed last, has ended")
+        elif not log.isPure():
+            found.append(f"process {manager}, a clone, still manages")
+        serving = log.joined.intersection(processes)
+        if len(serving) < self.count:
+            named = ", ".join(map(str, sorted(serving))) or "none"
+            found.append(f"{len(serving)} of {self.count} clones have joined it ({named})")
+        if self._standby and not log.hasStandby():
+            found.append("no process stands by")
+        if len(processes) != self.total:
+            named = ", ".join(map(str, sorted(processes))) or "none"
+            found.append(f"there are {len(processes)} processes of {self.total} ({named})")
+        return found
+
     def running(self, field: Field) -> Running:
         """
         Make a peer of it, whose CPU is the manager's.
@@ -224,11 +248,18 @@ class Cloned:
         self.program.stop()
 
 
-def until(events: Events, condition: Callable[[], object], what: str, look: float = LOOK) -> float:
+def until(
+    events: Events,
+    condition: Callable[[], object],
+    what: str,
+    look: float = LOOK,
+    patience: float = PATIENCE,
+) -> float:
     """
     Let clients go on until something is so.
 
     @param look: seconds between two looks.
+    @param patience: seconds that it may take.
     @return: how many seconds that took.
     @raise ProgramError: it takes too long.
     """
@@ -238,6 +269,6 @@ def until(events: Events, condition: Callable[[], object], what: str, look: floa
         events.turn(look)
         while time.monotonic() < ends:
             events.turn(max(0.0, ends - time.monotonic()))
-        if time.monotonic() - began > PATIENCE:
-            raise ProgramError(f"{what} takes more than {PATIENCE:g} s")
+        if time.monotonic() - began > patience:
+            raise ProgramError(f"{what} takes more than {patience:g} s")
     return time.monotonic() - began

@@ -5,7 +5,8 @@ is refused, and at the end there are as many processes as at the start, with as 
 and as many descriptors. In the second half no rolling restart replaces the clones, and one
 of them is spared, so that one process lives through that half.
 
-The exit status is 1 if that is not so.
+The exit status is 1 if that is not so. Then the folder with the logs stays: C{soak.log} has
+each signal and each look at the processes, C{cloned-PORT/cloned.log} what the processes said.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import contextlib
 import ctypes
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -43,9 +45,19 @@ REST = 2.0
 #: Seconds between two looks.
 LOOK = 0.05
 
+#: Seconds between two lines about the clients and the processes.
+REPORT = 60.0
+
+#: Seconds that the return of all processes may take. A clone may take txlb's START_PATIENCE to
+#: join, and the next one, which is started in its place after LONGEST_DELAY, as long again.
+RETURN = 150.0
+
 #: Bytes that a process may have grown by, and descriptors.
 MEMORY = 8 << 20
 DESCRIPTORS = 4
+
+#: How the name of a file begins that txlb keeps for the errors of a process that it has started.
+ERRORS = "/memfd:errors"
 
 #: Linux's PR_SET_CHILD_SUBREAPER: processes whose parent was killed become children of this one.
 SUBREAPER = 36
@@ -68,15 +80,15 @@ class State:
     What the processes hold at rest.
 
     @ivar memory: the resident set of each, in bytes, by PID.
-    @ivar descriptors: those of each, by PID.
+    @ivar descriptors: those of each, by PID, as L{ownDescriptors} counts them.
     """
 
     memory: dict[int, int]
     descriptors: dict[int, int]
 
     def __str__(self) -> str:
-        memory = max(self.memory.values()) / 2**20
-        descriptors = max(self.descriptors.values())
+        memory = max(self.memory.values(), default=0) / 2**20
+        descriptors = max(self.descriptors.values(), default=0)
         count = len(self.memory)
         return f"{count} processes, at most {memory:.1f} MiB and {descriptors} descriptors"
 
@@ -104,20 +116,63 @@ def faults(before: State, after: State, spared: int | None = None) -> list[str]:
     return found
 
 
+class Journal:
+    """
+    The log of a soak.
+
+    @param path: its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", buffering=1)
+
+    def note(self, text: str) -> None:
+        """
+        Write a line, with the time as txlb's logs have it.
+        """
+        self._file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
+
+    def tell(self, text: str) -> None:
+        """
+        Write a line, and print it.
+        """
+        self.note(text)
+        print(text, flush=True)
+
+    def close(self) -> None:
+        """
+        Close the file.
+        """
+        self._file.close()
+
+
 class Soak:
     """
     Sends signals at random.
 
     @param chance: chooses them.
+    @param crowd: the clients meanwhile.
+    @param journal: has each signal, and how things are each minute.
     @ivar done: how often each action was.
     @ivar spared: a clone that gets no signal, and is not replaced; L{None} for none.
     """
 
-    def __init__(self, events: Events, cloned: Cloned, chance: random.Random) -> None:
+    def __init__(
+        self,
+        events: Events,
+        cloned: Cloned,
+        chance: random.Random,
+        crowd: Crowd,
+        journal: Journal,
+    ) -> None:
         self.done: Counter[str] = Counter()
         self._events = events
         self._cloned = cloned
         self._chance = chance
+        self._crowd = crowd
+        self._journal = journal
+        self._began = time.monotonic()
+        self._nextReport = self._began + REPORT
         self.spared: int | None = None
 
     def run(self, seconds: float) -> None:
@@ -129,7 +184,30 @@ class Soak:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             self.act()
-        until(self._events, lambda: isWhole(self._cloned), "the return of all processes", LOOK)
+            if time.monotonic() >= self._nextReport:
+                self._nextReport += REPORT
+                self.report()
+        self._journal.note("all processes have to return")
+        try:
+            self._await()
+        except ProgramError as error:
+            raise ProgramError(f"{error}: {'; '.join(self._cloned.missing())}") from None
+
+    def _await(self) -> None:
+        what = "the return of all processes"
+        took = until(self._events, lambda: isWhole(self._cloned), what, LOOK, RETURN)
+        self._journal.note(f"they have returned after {took:.1f} s")
+
+    def report(self) -> None:
+        """
+        Tell how things are while signals come.
+        """
+        crowd = self._crowd
+        self._journal.tell(
+            f"{time.monotonic() - self._began:.0f} s: {crowd.came:,} clients, "
+            f"{crowd.failed - crowd.refused:,} lost, {crowd.refused:,} refused; "
+            f"{sum(self.done.values()):,} signals; {look(self._cloned)}"
+        )
 
     def act(self) -> None:
         """
@@ -170,6 +248,7 @@ class Soak:
     def _send(self, pid: int, number: signal.Signals) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+            self._journal.note(f"{number.name} to process {pid}")
             return True
         return False
 
@@ -188,7 +267,7 @@ def isWhole(cloned: Cloned) -> bool:
     Tell whether there are as many processes as there should be, and all clones serve.
     """
     reap()
-    return len(cloned.processes()) == cloned.total and cloned.complete()
+    return not cloned.missing()
 
 
 def atRest(events: Events, cloned: Cloned) -> State:
@@ -197,10 +276,59 @@ def atRest(events: Events, cloned: Cloned) -> State:
     """
     events.runFor(REST)
     reap()
+    return look(cloned)
+
+
+def look(cloned: Cloned) -> State:
+    """
+    Look at the processes.
+    """
     processes = cloned.processes()
-    return State(
-        {pid: machine.residentMemory(pid) for pid in processes},
-        {pid: machine.descriptors(pid) for pid in processes},
+    parents = Counter(parentOf(pid) for pid in processes)
+    state = State({}, {})
+    for pid in processes:
+        with contextlib.suppress(OSError):  # it has just ended
+            state.descriptors[pid] = ownDescriptors(pid, parents[pid])
+            state.memory[pid] = machine.residentMemory(pid)
+    return state
+
+
+def parentOf(pid: int) -> int:
+    """
+    Tell the parent of a process; 0 if it has ended.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    # See proc(5).
+    return int(text.rpartition(")")[2].split()[1])
+
+
+def ownDescriptors(pid: int, children: int) -> int:
+    """
+    Count the descriptors of a process that its children do not account for. It has a file for
+    the errors of each process that it has started, until that ends. The more clones a process
+    starts while it manages, the more it has.
+
+    @param children: how many have not ended. If there are more files, the others count.
+    @raise OSError: the process has ended.
+    """
+    names = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed
+            names.append(str(path.readlink()))
+    files = sum(name.startswith(ERRORS) for name in names)
+    return len(names) - min(files, children)
+
+
+def details(state: State) -> str:
+    """
+    Tell what each process holds.
+    """
+    return "; ".join(
+        f"process {pid}: {memory / 2**20:.1f} MiB, {state.descriptors[pid]} descriptors"
+        for pid, memory in sorted(state.memory.items())
     )
 
 
@@ -217,7 +345,12 @@ def told(crowd: Crowd) -> str:
 
 
 def soak(
-    events: Events, cloned: Cloned, seconds: float, seed: int, rate: float | None = None
+    events: Events,
+    cloned: Cloned,
+    seconds: float,
+    seed: int,
+    rate: float | None,
+    journal: Journal,
 ) -> list[str]:
     """
     Do it.
@@ -230,25 +363,28 @@ def soak(
     crowd = Crowd(events, cloned.address, rate)
     crowd.run(min(WARM_UP, seconds))
     before = atRest(events, cloned)
-    actor = Soak(events, cloned, random.Random(seed))
+    journal.note(f"at the start: {details(before)}")
+    actor = Soak(events, cloned, random.Random(seed), crowd, journal)
     states = [before]
     for _ in range(2):
         crowd.begin()
         actor.run(seconds / 2)
         crowd.end()
         states.append(atRest(events, cloned))
+        journal.note(f"at rest: {details(states[-1])}")
         if actor.spared is None:
             actor.spared = min(cloned.log.joined & set(cloned.processes()))
+            journal.note(f"process {actor.spared} is spared from now on")
     _, half, after = states
     trouble = faults(before, half) + faults(half, after, actor.spared)
     if actor.spared not in after.memory:
         trouble.append(f"process {actor.spared}, which was spared, is gone")
     if crowd.refused:
         trouble.append(f"{crowd.refused} clients were refused")
-    print(f"{seconds:g} s with the seed {seed}: {told(crowd)};")
-    print(", ".join(f"{what}: {times}" for what, times in sorted(actor.done.items())))
+    journal.tell(f"{seconds:g} s with the seed {seed}: {told(crowd)};")
+    journal.tell(", ".join(f"{what}: {times}" for what, times in sorted(actor.done.items())))
     for when, state in zip(("at the start", "after a half", "at the end"), states, strict=True):
-        print(f"{when:<12} {state}", flush=True)
+        journal.tell(f"{when:<12} {state}")
     return trouble
 
 
@@ -269,21 +405,51 @@ def main(arguments: list[str]) -> int:
     machine.raiseDescriptorLimit()
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    events = Events()
+    # Nothing stays if timeout(1) or a service manager ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the soak was ended by SIGTERM"))
+    folder = Path(tempfile.mkdtemp(prefix="txlb-soak"))
+    trouble = [f"seed {seed}: it was broken off"]
     try:
-        with tempfile.TemporaryDirectory(prefix="txlb-soak") as folder:
-            cloned = Cloned(Path(folder), CLONES)
-            try:
-                trouble = soak(events, cloned, options.seconds, seed, options.rate)
-                text = cloned.program.log.read_text(encoding="utf-8", errors="replace")
-                trouble += [line for line in text.splitlines() if "Traceback" in line]
-            finally:
-                cloned.stop()
+        trouble = run(folder, options.seconds, seed, options.rate)
     except (ProgramError, TrafficError) as error:
         trouble = [f"seed {seed}: {error}"]
+    finally:
+        if trouble:
+            print(f"the logs are in {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
     for line in trouble:
         print(line, file=sys.stderr)
     return 1 if trouble else 0
+
+
+def run(folder: Path, seconds: float, seed: int, rate: float | None) -> list[str]:
+    """
+    Start the application, soak it, and stop it.
+
+    @param folder: an empty one, for the logs.
+    @return: what is wrong afterwards.
+    @raise ProgramError: a process does not start, or does not return.
+    @raise TrafficError: a client does not end.
+    """
+    journal = Journal(folder / "soak.log")
+    journal.tell(f"the seed is {seed}, the logs are in {folder}")
+    try:
+        cloned = Cloned(folder, CLONES)
+        try:
+            trouble = soak(Events(), cloned, seconds, seed, rate, journal)
+            text = cloned.program.log.read_text(encoding="utf-8", errors="replace")
+            trouble += [line for line in text.splitlines() if "Traceback" in line]
+        finally:
+            cloned.stop()
+        for line in trouble:
+            journal.note(line)
+        return trouble
+    except BaseException as error:
+        journal.note(f"broken off: {type(error).__name__}: {error}")
+        raise
+    finally:
+        journal.close()
 
 
 if __name__ == "__main__":
