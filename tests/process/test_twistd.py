@@ -81,6 +81,41 @@ class PidTests(TwistdCase):
         self.assertEqual(options["pidfile"], "")
         self.assertEqual(os.listdir(self.top), [])
 
+    def test_left(self) -> None:
+        """
+        A file that is left to another process is not twistd's to remove.
+        """
+        options = self.options()
+        file = PidFile(options, Owner())
+        file.make()
+        file.write()
+        self.assertEqual(file.path, self.pid)
+        file.leave()
+        self.assertEqual((file.path, options["pidfile"]), ("", ""))
+        self.assertTrue(os.path.exists(self.pid))
+
+    def test_takenOver(self) -> None:
+        """
+        The file of the process before is replaced, and then it is twistd's to remove.
+        """
+        self.file("twistd.pid", text="1")
+        self.file("twistd.pid.new", text="of an upgrade that failed")
+        options = self.options(pidfile="")
+        PidFile(options, Owner()).takeOver(self.pid)
+        self.assertEqual(self.read(self.pid), str(os.getpid()))
+        self.assertEqual(options["pidfile"], self.pid)
+        self.assertFalse(os.path.exists(f"{self.pid}.new"))
+
+    def test_notTakenOver(self) -> None:
+        """
+        Where the file can't be replaced it stays, and the log says so.
+        """
+        events = logOf(self)
+        options = self.options(pidfile="")
+        PidFile(options, Owner()).takeOver(self.path("nowhere/twistd.pid"))
+        self.assertEqual(options["pidfile"], "")
+        self.assertIn("can't be written", str(events._events))
+
     def test_discarded(self) -> None:
         """
         What another process has put there meanwhile is not removed.

@@ -270,6 +270,28 @@ class ListenerTests(ListenerCase):
             self.assertIn(f"{listener.addresses[0]} listens no more", line)
 
 
+class LetGoTests(ListenerCase):
+    def test_letGo(self) -> None:
+        """
+        A listener that is let go is closed here. Another process that has the socket goes on, and
+        gets the clients in the backlog.
+        """
+        listener = self.listen()
+        listener.start()
+        [copy] = [sock.dup() for sock in listener.sockets]
+        self.addCleanup(copy.close)
+        client = self.connectTo(listener)
+        listener.letGo()
+        self.assertEqual((self.accepted, listener.sockets), ([], []))
+        self.assertEqual(self.reactor.getReaders(), [])
+        other = SocketListener(Listener(ANY_PORT), self.reactor, self.deadlines, self.take, [copy])
+        other.start()
+        self.reactor.readable()
+        [(_, peer)] = self.accepted
+        self.assertEqual(peer, client.getsockname())
+        other.letGo()
+
+
 class PauseTests(ListenerCase):
     def test_pause(self) -> None:
         """
