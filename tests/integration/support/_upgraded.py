@@ -97,6 +97,8 @@ class UpgradeTestCase(IntegrationTestCase):
         @param environ: variables for it.
         """
         self.rewrite(config)
+        # That of a process that was killed; a new one shows that the balancer listens.
+        self.control.unlink(missing_ok=True)
         state = self.folder / "state"
         state.mkdir(mode=0o700, exist_ok=True)
         command = (*TWISTD[:-1], f"--pidfile={self.pidFile}", *(options or ("-n",)))
