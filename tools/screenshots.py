@@ -8,9 +8,11 @@ C{docs/_static/console}.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +39,7 @@ PAGES = (
 )
 
 #: The looks: the name, the scheme of colours, the size.
-LOOKS = (
+LOOKS: tuple[tuple[str, str, tuple[int, int]], ...] = (
     ("light", "light", (1280, 800)),
     ("dark", "dark", (1280, 800)),
     ("phone", "light", (390, 800)),
@@ -79,27 +81,38 @@ def main() -> int:
     @return: the exit status.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
+    with scene() as (browser, host):
+        _all(browser, host)
+    return 0
+
+
+@contextlib.contextmanager
+def scene() -> Iterator[tuple[Browser, Program]]:
+    """
+    Start a balancer with hosts and clients, and a browser, until the context is left.
+
+    @return: the browser, which is not logged in, and the program of a host.
+    """
     names = ("web", "mail", "app1", "app2", "app3", "port")
     ports = dict(zip(names, freePorts(len(names)), strict=True))
-    with tempfile.TemporaryDirectory(prefix="txlb") as name:
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="txlb"))
         folder = Path(name)
         text = CONFIG.format(**ports, password=quickHash("secret"))
         (folder / "config.xml").write_text(text, encoding="utf-8")
-        started = [_host(folder, ports[each], each) for each in ("app1", "app2", "app3")]
+        hosts = []
+        for each in ("app1", "app2", "app3"):
+            hosts.append(_host(folder, ports[each], each))
+            stack.callback(hosts[-1].stop)
         command = (*TWISTD, "-n", "txlb", "-c", folder / "config.xml")
-        started.append(Program(command, folder, environment(STATE_DIRECTORY=name)))
-        browser = None
-        try:
-            started[-1].waitForPort(ports["port"])
-            browser = Browser(f"http://127.0.0.1:{ports['port']}/")
-            with Load(lambda: ports["web"], 4), Load(lambda: ports["mail"], 1):
-                _all(browser, started[1])
-        finally:
-            if browser is not None:
-                browser.stop()
-            for program in started:
-                program.stop()
-    return 0
+        balancer = Program(command, folder, environment(STATE_DIRECTORY=name))
+        stack.callback(balancer.stop)
+        balancer.waitForPort(ports["port"])
+        browser = Browser(f"http://127.0.0.1:{ports['port']}/")
+        stack.callback(browser.stop)
+        stack.enter_context(Load(lambda: ports["web"], 4))
+        stack.enter_context(Load(lambda: ports["mail"], 1))
+        yield browser, hosts[1]
 
 
 def _host(folder: Path, port: int, name: str) -> Program:

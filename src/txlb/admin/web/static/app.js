@@ -161,7 +161,7 @@ export class App {
         </div>
       </header>
       ${this.message ? html`<pre class="message" role="status">${this.message}</pre>` : nothing}
-      <main id="main" tabindex="-1">${this.model.loaded ? this.page.render() : html`<p class="empty">Loading …</p>`}</main>
+      <main id="main" tabindex="-1"><h1 class="hidden">txlb: ${this.page.title()}</h1>${this.model.loaded ? this.page.render() : html`<p class="empty">Loading …</p>`}</main>
       <footer>txlb ${this.session.version ?? ""} · <a href="api/openapi.json">API</a> · <a href="metrics">metrics</a></footer>`;
   }
 

@@ -28,6 +28,7 @@ class Details {
     /** @type {any} */
     this.resource = null;
     this.problem = "";
+    this._asked = 0;
   }
 
   title() {
@@ -40,6 +41,7 @@ class Details {
   }
 
   leave() {
+    this._asked += 1;
     clearInterval(this._timer);
   }
 
@@ -52,15 +54,24 @@ class Details {
     if (host !== undefined) {
       query.set("host", host);
     }
+    this._asked += 1;
+    const asked = this._asked;
     try {
       const [history, resource] = await Promise.all([
         get(`${pathOf(service)}/history?${query}`),
         get(pathOf(service, group, host)),
       ]);
+      // An answer that comes after that to a later question is of no use.
+      if (asked !== this._asked) {
+        return;
+      }
       this.points = history.rows;
       this.resource = resource;
       this.problem = "";
     } catch (error) {
+      if (asked !== this._asked) {
+        return;
+      }
       this.problem = error instanceof Error ? error.message : String(error);
     }
     this.app.draw();
@@ -144,7 +155,7 @@ export class HostPage extends Details {
         ${fact("Bytes to clients", bytes(host.bytesOut))}
         ${fact("Bytes to the host", bytes(host.bytesIn))}
         ${fact("Time to connect", milliseconds(host.connectTime))}
-        ${fact("Weight", number(host.effectiveWeight), `of ${number(host.weight)}`)}
+        ${fact("Weight", number(host.effectiveWeight), host.effectiveWeight === host.weight ? "" : `of ${number(host.weight)}`)}
         ${host.load === null ? nothing : fact("Left by its own account", `${Math.round(host.load * 100)} %`)}
         ${host.origin ? fact("Found by", host.origin) : nothing}
       </dl>
@@ -219,7 +230,7 @@ function enabledOf(service) {
 /** @param {import("./model.js").Group} group */
 function hostTable(group) {
   const most = 200;
-  return html`<section><h3>Hosts</h3><div class="scroll"><table>
+  return html`<section><h3>Hosts</h3><div class="scroll" tabindex="0" role="region" aria-label="Table"><table>
     <thead><tr><th>Host</th><th>State</th><th>Address</th><th>Weight</th><th>Open</th><th>Failed</th></tr></thead>
     <tbody>${group.hosts.slice(0, most).map(
       (host) => html`<tr>

@@ -14,6 +14,7 @@ export class ExplainPage {
     /** @type {any[]} */
     this.rows = [];
     this.problem = "";
+    this._asked = 0;
   }
 
   title() {
@@ -27,10 +28,20 @@ export class ExplainPage {
     this.service = String(given.get("service"));
     this.client = String(given.get("client")).trim();
     const query = this.client === "" ? "" : `?${new URLSearchParams({ clientAddr: this.client })}`;
+    this._asked += 1;
+    const asked = this._asked;
     try {
-      this.rows = (await get(`${pathOf(this.service)}/explain${query}`)).rows;
+      const told = await get(`${pathOf(this.service)}/explain${query}`);
+      // An answer that comes after that to a later question is of no use.
+      if (asked !== this._asked) {
+        return;
+      }
+      this.rows = told.rows;
       this.problem = "";
     } catch (error) {
+      if (asked !== this._asked) {
+        return;
+      }
       this.rows = [];
       this.problem = error instanceof Error ? error.message : String(error);
     }
@@ -53,7 +64,7 @@ export class ExplainPage {
         ? html`<section aria-live="polite"><h3>${head.chosen ? html`It would get ${head.chosen}` : "It would get no host"}</h3>
             <p class="soft">Group ${head.group}, policy ${head.scheduler}; the score is: ${head.scoreMeans}.
               ${head.predictable ? "" : "Chance has a part in it."}</p>
-            <div class="scroll"><table><thead><tr><th>Host</th><th>State</th><th>Weight</th><th>Open</th><th>Score</th><th>Why not</th></tr></thead>
+            <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Host</th><th>State</th><th>Weight</th><th>Open</th><th>Score</th><th>Why not</th></tr></thead>
             <tbody>${choices.map(
               (row) => html`<tr class=${row.chosen ? "chosen" : ""}><td>${row.name}</td>
                 <td class=${stateClass(row.state)}><span aria-hidden="true">${stateSign(row.state)}</span> ${row.state}</td>

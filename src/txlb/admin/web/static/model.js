@@ -87,6 +87,10 @@ export class Model extends EventTarget {
     this.loaded = false;
     this._loading = false;
     this._again = false;
+    /** @type {any[]} updates that came while all was asked for */
+    this._meanwhile = [];
+    /** Milliseconds that the last answer with all took. */
+    this._took = 0;
   }
 
   /** The time of the balancer, in seconds since 1970. */
@@ -147,6 +151,8 @@ export class Model extends EventTarget {
       return;
     }
     this._loading = true;
+    this._meanwhile = [];
+    const began = performance.now();
     try {
       const overview = await get("api/v1/overview");
       this._take(overview);
@@ -154,10 +160,15 @@ export class Model extends EventTarget {
       this.connected = false;
       this._changed();
     }
+    this._took = performance.now() - began;
     this._loading = false;
+    // The answer may be older than they are. The next update has all that differs from the last one.
+    for (const update of this._meanwhile.splice(0)) {
+      this._update(update);
+    }
     if (this._again) {
       this._again = false;
-      this.load();
+      this._soon();
     }
   }
 
@@ -225,6 +236,9 @@ export class Model extends EventTarget {
 
   /** @param {any} update */
   _update(update) {
+    if (this._loading) {
+      this._meanwhile.push(update);
+    }
     if (!this.loaded) {
       return;
     }
@@ -285,13 +299,17 @@ export class Model extends EventTarget {
     }
   }
 
-  /** Get everything soon, as something has happened. */
+  /**
+   * Get everything soon, as something has happened. While much happens, most of the time is left
+   * to the balancer and to the page.
+   */
   _soon() {
     if (this._timer === undefined) {
+      const pause = Math.min(5000, Math.max(150, 3 * this._took));
       this._timer = setTimeout(() => {
         this._timer = undefined;
         this.load();
-      }, 150);
+      }, pause);
     }
   }
 

@@ -120,7 +120,7 @@ export class Overview {
       </div>
       <div class="table" role="table" aria-label="Hosts" aria-rowcount=${rows.length}>
         <div class="row head" role="row">
-          ${["State", "Host", "Address", "Weight", "Open", "Rate", "", "Traffic", "Connect", "Failed", "Why"].map(
+          ${["State", "Host", "Address", "Weight", "Open", "Rate", "Trend", "Traffic", "Connect", "Failed", "Why"].map(
             (name, place) => html`<span role="columnheader" class="c${place}">${name}</span>`,
           )}
         </div>
@@ -147,7 +147,7 @@ export class Overview {
   /** @param {Service} service */
   _service(service) {
     const refused = Object.values(service.refused).reduce((sum, each) => sum + each, 0);
-    return html`<h2 role="cell"><a href="#/service/${encodeURIComponent(service.name)}">${service.name}</a></h2>
+    return html`<span role="cell"><h2><a href="#/service/${encodeURIComponent(service.name)}">${service.name}</a></h2></span>
       <span role="cell" class="fact">${service.addresses.join(", ") || "listens nowhere"}</span>
       <span role="cell" class="fact">${number(service.active)} open, ${number(service.accepted)} in all,
         ${refused ? html`<span class="warn">${number(refused)} refused</span>` : "none refused"}</span>

@@ -46,8 +46,11 @@ export function drawPlots(place, points) {
   const times = points.map((point) => point.time);
   const wanted = PLOTS.filter((plot) => points.some((point) => point[plot.lines[0].name] !== null));
   const held = /** @type {any} */ (place);
-  const names = wanted.map((plot) => plot.title).join();
-  const width = Math.max(260, Math.min(place.clientWidth || 600, 620));
+  // With the colors, as they change with the theme.
+  const names = [...wanted.map((plot) => plot.title), color("--ink")].join();
+  const whole = place.clientWidth || 600;
+  // Two beside each other, with a gap of 16 pixels, where there is room.
+  const width = Math.max(260, Math.min(whole > 700 ? Math.floor((whole - 16) / 2) : whole, 760));
   if (held.drawn !== names || held.width !== width) {
     place.replaceChildren();
     held.drawn = names;

@@ -10,6 +10,7 @@ const STATES = {
   trial: ["warn", "◑"],
   down: ["bad", "✕"],
   unresolved: ["bad", "?"],
+  standby: ["calm", "◇"],
   drain: ["calm", "▽"],
   draining: ["calm", "▽"],
   maintenance: ["calm", "▪"],
