@@ -417,7 +417,7 @@ class KillTests(UpgradeTestCase):
             os.kill(victim, signal.SIGKILL)
         # The one that is left serves, or both had ended the upgrade before.
         waitUntil(lambda: isGone(victim))
-        waitUntil(lambda: self.settled(victim, other))
+        waitUntil(lambda: self.settled(victim, other, killOld))
         served = [self.echoes(each, b"second") for each in connections]
         for each in connections:
             each.close()
@@ -432,19 +432,18 @@ class KillTests(UpgradeTestCase):
         if not killOld and not isGone(old):
             self.assertEqual(sum(served), 20)
 
-    def settled(self, victim: int, other: int) -> bool:
+    def settled(self, victim: int, other: int, killOld: bool) -> bool:
         """
         Tell whether the upgrade of this round is over.
         """
         if isGone(other):
             return True
         said = self.program.output[self.before :]
-        if f"process {victim} serves" in said:
-            # The new one has served before it was killed, and the old one ends.
-            return False
-        return self.pid == other and bool(
-            re.search(rf"predecessor has died|process {other} serves|This process goes on", said)
-        )
+        if killOld:
+            # The new one says so when it serves, with the connections or without them.
+            return self.pid == other and "the control socket is" in said
+        # If the new one had served before it was killed, the old one ends.
+        return f"process {victim} serves" not in said and "This process goes on" in said
 
     def echoes(self, sock: socket.socket, word: bytes) -> bool:
         """
