@@ -4,8 +4,11 @@ Logins that FreeRADIUS decides.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 from unittest import skipUnless
@@ -13,11 +16,13 @@ from unittest import skipUnless
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tests.admin.targets import FakeBalancer
 from tests.integration.support._ports import freePorts
 from tests.integration.support._radius import FREERADIUS, SECRET, RADIUSServer
-from txlb.admin import AccessMap, RADIUSSource
+from txlb.admin import AccessMap, RADIUSSource, webService
 from txlb.admin.login import Login, LoginRefused, Logins, PasswordTry, SourceUnavailable, _order
 
 MAPS = (
@@ -49,6 +54,20 @@ class Between(DatagramProtocol):
             return
         for each in self.change(datagram):
             self.transport.write(each, self.client)
+
+
+def _post(url: str, body: dict[str, str]) -> tuple[int, Any]:
+    """
+    Send a JSON body, and return the status and the value that is answered.
+    """
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
 
 
 @skipUnless(FREERADIUS, "needs FreeRADIUS")
@@ -176,6 +195,35 @@ class LoginTests(RADIUSTestCase):
         self.assertIn("empty", await self.refusal("otto", ask=answer(b"")))
         self.assertIn("can't be asked for here", await self.refusal("otto"))
         self.assertIn("refuses", await self.refusal("otto", "wrong", ask=answer(b"246810")))
+
+    async def test_consoleAsks(self) -> None:
+        """
+        The web console passes the question on, and takes the answer with the next request.
+        """
+        server = self.server()
+        self.use(server.port)
+        balancer: Any = FakeBalancer()
+        service = webService(balancer, "127.0.0.1:0", logins=self.logins, reactor=reactor)
+        service.startService()
+        self.addCleanup(service.stopService)
+        [address] = service.addresses
+        url = f"http://{address}/api/v1/login"
+
+        async def post(**body: str) -> tuple[int, Any]:
+            answer: tuple[int, Any] = await deferToThread(_post, url, body)
+            return answer
+
+        async def ask() -> str:
+            status, told = await post(user="otto", password="otto-password")
+            self.assertEqual((status, told["challenge"]), (401, "Code of the token"))
+            return str(told["continuation"])
+
+        status, told = await post(continuation=await ask(), answer="1")
+        self.assertEqual((status, told["detail"]), (401, "the answer is wrong; log in again"))
+        status, told = await post(continuation=await ask(), answer="246810")
+        self.assertEqual((status, told["user"], told["access"]), (200, "otto", "operator"))
+        status, told = await post(user="otto", password="wrong")
+        self.assertEqual((status, "challenge" in told), (401, False))
 
     async def test_hostileNames(self) -> None:
         server = self.server()

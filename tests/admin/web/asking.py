@@ -178,11 +178,13 @@ class ConsoleCase(SynchronousTestCase):
         token: str | None = "full",
         host: str = "127.0.0.1:8081",
         headers: Mapping[str, str] | None = None,
+        peer: str = "127.0.0.1",
     ) -> Answer:
         """
         Send a request on a connection of its own.
 
         @param token: the access of the token; L{None} for none.
+        @param peer: the address of the client.
         """
         lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
         if token is not None:
@@ -194,7 +196,7 @@ class ConsoleCase(SynchronousTestCase):
             if "Content-Type" not in (headers or {}):
                 lines.append("Content-Type: application/json")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items() if value]
-        client = Client(self)
+        client = Client(self, peer)
         client.send("\r\n".join([*lines, "", ""]).encode() + data)
         answer = parsed(client.take())
         client.leave()

@@ -24,8 +24,10 @@ from txlb.admin.login import (
     peerName,
     sourceOf,
 )
+from txlb.admin.login._credentials import Ask
 from txlb.admin.login._refused import TOLD
-from txlb.admin.web._problem import Refusal
+from txlb.admin.web._challenges import Challenges
+from txlb.admin.web._problem import LOG_IN, Refusal
 from txlb.admin.web._session import Session
 from txlb.admin.web._sessions import Sessions
 from txlb.admin.web._tokens import Tokens
@@ -40,7 +42,9 @@ PLAIN_COOKIE = "txlb"
 MAX_NAME = 256
 MAX_PASSWORD = 1024
 
-_LOG_IN = {"WWW-Authenticate": 'Bearer realm="txlb"'}
+#: The longest continuation that is looked for, and the longest answer, in characters.
+MAX_CONTINUATION = 64
+MAX_ANSWER = 1024
 
 
 class Authority:
@@ -50,11 +54,19 @@ class Authority:
 
     @param logins: decides about passwords, and has the register of all sessions.
     @param sessions: the sessions of users that have logged in.
+    @param challenges: the logins that wait for an answer.
     @param tokens: those of programs.
     """
 
-    def __init__(self, logins: Logins, sessions: Sessions, tokens: Iterable[AdminToken]) -> None:
+    def __init__(
+        self,
+        logins: Logins,
+        sessions: Sessions,
+        challenges: Challenges,
+        tokens: Iterable[AdminToken],
+    ) -> None:
         self._logins = logins
+        self._challenges = challenges
         self.sessions = sessions
         self.tokens = Tokens(tokens)
 
@@ -62,15 +74,32 @@ class Authority:
         """
         Log a user in, and begin a session. The session that the client had ends.
 
-        @return: fires with the session. It fails with L{Refusal}, which gives no reason.
+        @return: fires with the session. It fails with L{Refusal}, which gives no reason, or has
+            a question, see L{Challenges.begin}.
         """
-        login = self._checked(request, user, password)
+        source = sourceOf(request.client)
+        login = self._challenges.begin(
+            source, lambda ask: self._checked(source, user, password, ask)
+        )
         return login.addCallback(lambda found: self._begin(request, found))
 
-    def _checked(self, request: Any, user: str, password: str) -> Deferred[Login]:
-        source = sourceOf(request.client)
+    def goOn(self, request: Any, continuation: str, answer: str) -> Deferred[Session]:
+        """
+        Go on with a login that has asked a question.
+
+        @return: see L{logIn}.
+        @raise Refusal: no login waits for this answer.
+        """
+        text = answer.encode("utf-8", "surrogatepass")
+        login = self._challenges.goOn(sourceOf(request.client), continuation, text)
+        login.addErrback(_wrongAnswer)
+        return login.addCallback(lambda found: self._begin(request, found))
+
+    def _checked(
+        self, source: str, user: str, password: str, ask: Ask | None = None
+    ) -> Deferred[Login]:
         name = user.encode("utf-8", "surrogatepass")
-        credentials = PasswordTry(name, password.encode("utf-8", "surrogatepass"), source)
+        credentials = PasswordTry(name, password.encode("utf-8", "surrogatepass"), source, ask)
 
         def refused(failure: Failure) -> NoReturn:
             failure.trap(UnauthorizedLogin)
@@ -82,7 +111,7 @@ class Authority:
             )
             if failure.check(SourceUnavailable):
                 raise Refusal(503, TOLD, {"Retry-After": "10"})
-            raise Refusal(401, "the user or the password is wrong", _LOG_IN)
+            raise Refusal(401, "the user or the password is wrong", LOG_IN)
 
         return self._logins.login(credentials).addErrback(refused)
 
@@ -145,7 +174,7 @@ class Authority:
             raise Refusal(
                 401,
                 "log in at the console, or send a token: Authorization: Bearer TOKEN",
-                _LOG_IN,
+                LOG_IN,
             )
         return session.caller, session
 
@@ -165,8 +194,16 @@ class Authority:
         caller = self.tokens.callerOf(password)
         if caller is not None:
             return succeed((caller, None))
-        checked = self._checked(request, user, password)
+        checked = self._checked(sourceOf(request.client), user, password)
         return checked.addCallback(lambda login: (login.caller("web"), None))
+
+
+def _wrongAnswer(failure: Failure) -> NoReturn:
+    failure.trap(Refusal)
+    error: Any = failure.value
+    if error.status == 401 and not error.more:
+        raise Refusal(401, "the answer is wrong; log in again", LOG_IN) from None
+    failure.raiseException()
 
 
 def cookieName(request: Any) -> str:
@@ -200,7 +237,7 @@ def _basicOf(request: Any) -> tuple[str | None, str | None]:
         user, _, password = base64.b64decode(text.strip(), validate=True).partition(b":")
         name, word = user.decode("utf-8"), password.decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        raise Refusal(401, "the login is no Basic of HTTP", _LOG_IN) from None
+        raise Refusal(401, "the login is no Basic of HTTP", LOG_IN) from None
     if len(name) > MAX_NAME or len(word) > MAX_PASSWORD:
-        raise Refusal(401, "the user or the password is wrong", _LOG_IN)
+        raise Refusal(401, "the user or the password is wrong", LOG_IN)
     return name, word

@@ -14,6 +14,7 @@ from txlb.admin._target import Target
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.login import Logins
 from txlb.admin.web._authority import Authority
+from txlb.admin.web._challenges import Challenges
 from txlb.admin.web._guard import Guard
 from txlb.admin.web._operations import Operations
 from txlb.admin.web._sessions import Sessions
@@ -66,7 +67,8 @@ class Console:
         self.target = Target(balancer, config, self.history, self.deadlines, logins=logins)
         self.work = RationedWork(self.deadlines, ANSWERS)
         self.sessions = Sessions(seconds)
-        self.authority = Authority(logins, self.sessions, tokens)
+        self.challenges = Challenges(self.deadlines)
+        self.authority = Authority(logins, self.sessions, self.challenges, tokens)
         self.guard = Guard(hostNames, needsTLS)
         self.versions = Versions()
         self.operations = Operations()
@@ -80,6 +82,7 @@ class Console:
         End all sessions, streams and timers.
         """
         self._unsubscribe()
+        self.challenges.stop()
         self.sessions.endAll()
         self.streams.stop()
         self.work.stop()

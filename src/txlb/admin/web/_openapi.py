@@ -48,6 +48,8 @@ _SCHEMAS: Mapping[str, object] = {
         differs=_TEXTS,
         remedies={"type": "array", "items": _ANY},
         problems={"type": "array", "items": _ANY},
+        challenge={"type": "string", "description": "the question of a login"},
+        continuation={"type": "string", "description": "to be sent with the answer to it"},
     ),
     "Session": _object(
         "name",

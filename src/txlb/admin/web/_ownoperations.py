@@ -5,14 +5,22 @@ balancer for other programs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from txlb._version import __version__
 from txlb.admin._access import READONLY
 from txlb.admin._arguments import readArguments
 from txlb.admin._commands import findCommand
-from txlb.admin.web._authority import MAX_NAME, MAX_PASSWORD, setCookie
+from txlb.admin.web._authority import (
+    MAX_ANSWER,
+    MAX_CONTINUATION,
+    MAX_NAME,
+    MAX_PASSWORD,
+    setCookie,
+)
 from txlb.admin.web._call import Call
+from txlb.admin.web._challenges import PATIENCE
 from txlb.admin.web._commandoperations import API, Looking
 from txlb.admin.web._media import JSON, STREAM
 from txlb.admin.web._operation import Operation
@@ -21,31 +29,42 @@ from txlb.admin.web._problem import Refusal
 from txlb.admin.web._reply import TAKEN, Reply, jsonReply
 from txlb.admin.web._session import Session
 
-_CREDENTIALS = {
-    "type": "object",
-    "properties": {
-        "user": {"type": "string", "maxLength": MAX_NAME},
-        "password": {"type": "string", "maxLength": MAX_PASSWORD, "format": "password"},
-    },
-    "required": ["user", "password"],
-    "additionalProperties": False,
-}
+#: The members of a login, and of an answer to a question of one, with their longest texts.
+_LOGIN = {"user": MAX_NAME, "password": MAX_PASSWORD}
+_ANSWER = {"continuation": MAX_CONTINUATION, "answer": MAX_ANSWER}
+
+
+def _textsOf(members: Mapping[str, int], secret: str) -> dict[str, object]:
+    texts = {name: {"type": "string", "maxLength": most} for name, most in members.items()}
+    return {
+        "type": "object",
+        "properties": {**texts, secret: {**texts[secret], "format": "password"}},
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+_CREDENTIALS = {"oneOf": [_textsOf(_LOGIN, "password"), _textsOf(_ANSWER, "answer")]}
 
 
 def _login(call: Call) -> Any:
     body: Any = call.body
-    if not isinstance(body, dict) or set(body) != {"user", "password"}:
-        raise Refusal(422, "a login has user and password, and nothing else")
-    user, password = body["user"], body["password"]
-    for name, value, most in (("user", user, MAX_NAME), ("password", password, MAX_PASSWORD)):
-        if not isinstance(value, str) or len(value) > most:
+    members = next((each for each in (_LOGIN, _ANSWER) if set(body) == set(each)), None)
+    if members is None:
+        raise Refusal(
+            422, "a login has user and password, or continuation and answer, and nothing else"
+        )
+    for name, most in members.items():
+        if not isinstance(body[name], str) or len(body[name]) > most:
             raise Refusal(422, f"{name} is a text of at most {most} characters")
 
     def begun(session: Session) -> Reply:
         setCookie(call.request, session.identifier)
         return jsonReply(_described(session.caller.name, session.caller.access, session.user))
 
-    return call.console.authority.logIn(call.request, user, password).addCallback(begun)
+    authority = call.console.authority
+    goOn = authority.logIn if members is _LOGIN else authority.goOn
+    return goOn(call.request, *(body[name] for name in members)).addCallback(begun)
 
 
 def _described(name: str, access: str, user: str | None) -> dict[str, object]:
@@ -118,11 +137,18 @@ OWN = (
         "",
         "Log a user in, and begin a session",
         _login,
-        "The session is in a cookie. The session that the client had before ends.",
+        "The session is in a cookie. The session that the client had before ends. If the source "
+        "of the login has a question, such as for the code of a second factor, the answer is 401 "
+        "with challenge, the question, and continuation. The same client sends its answer with "
+        f"this continuation, once and within {PATIENCE:.0f} seconds. There may be several "
+        "questions.",
         body=_CREDENTIALS,
         needsBody=True,
         answer="Session",
-        statuses={401: "The user or the password is wrong, or there were too many tries."},
+        statuses={
+            401: "The user, the password or the answer is wrong, there were too many tries, or "
+            "there is a question: challenge, with continuation."
+        },
     ),
     Operation("logout", "POST", f"{API}/logout", READONLY, "End the session", _logout, answer=""),
     Operation(

@@ -22,6 +22,9 @@ from txlb.errors import (
     UnknownName,
 )
 
+#: The headers of an answer to a client that has to log in.
+LOG_IN = {"WWW-Authenticate": 'Bearer realm="txlb"'}
+
 #: Titles by statuses.
 TITLES = {
     400: "The request is malformed",

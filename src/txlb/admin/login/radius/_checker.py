@@ -178,7 +178,7 @@ async def _asked(ask: Any, answer: Answer) -> bytes:
     if ask is None:
         raise LoginRefused(
             "the server asks for more than a password, which can't be asked for here; ssh asks by "
-            "keyboard-interactive"
+            "keyboard-interactive, and the web console asks on its page"
         )
     reply: bytes = await ask(question, answer.echo)
     if not 0 < len(reply) <= packets.MAX_PASSWORD:

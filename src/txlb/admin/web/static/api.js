@@ -5,10 +5,12 @@ export class Problem extends Error {
   /**
    * @param {number} status the status of HTTP; 0 if the balancer can't be reached
    * @param {string} detail
+   * @param {any} [told] the whole answer
    */
-  constructor(status, detail) {
+  constructor(status, detail, told = null) {
     super(detail);
     this.status = status;
+    this.told = told;
   }
 }
 
@@ -37,7 +39,8 @@ async function send(method, path, body) {
   }
   const told = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (!answer.ok) {
-    throw new Problem(answer.status, told?.detail ?? `the balancer answers with ${answer.status}`);
+    const detail = told?.detail ?? `the balancer answers with ${answer.status}`;
+    throw new Problem(answer.status, detail, told);
   }
   return told;
 }
