@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from unittest import skipUnless
 from xml.sax.saxutils import quoteattr
 
 from tests.admin.fakes import quickHash
@@ -20,6 +21,7 @@ from tests.integration.support import (
     freePorts,
     waitUntil,
 )
+from tests.integration.support._radius import FREERADIUS, SECRET, RADIUSServer
 
 CONFIG = """<config>
   <service name="web">
@@ -92,6 +94,34 @@ class ConsoleCase(IntegrationTestCase):
         )
         lines = [" ".join(row.split()) for row in rows]
         return next((line for line in lines if f" {name} " in line), "")
+
+
+@skipUnless(FREERADIUS, "needs FreeRADIUS")
+class QuestionTests(ConsoleCase):
+    def test_secondFactor(self) -> None:
+        """
+        The page of the login asks for the code that a RADIUS server wants, as plain text, and
+        begins again after a wrong one.
+        """
+        server = RADIUSServer(self.folder / "radius")
+        self.addCleanup(server.stop)
+        secret = self.folder / "secret"
+        secret.write_text(SECRET)
+        secret.chmod(0o600)
+        source = (
+            f'<radius servers="127.0.0.1:{server.port}" secretFile={quoteattr(str(secret))} '
+            'timeout="30"><map value="ops" access="operator"/></radius>'
+        )
+        self.startTxlb(self.config().replace("</admin>", f"{source}</admin>"))
+        browser = self.browser()
+        browser.open()
+        for code, told in (("1", "the answer is wrong"), ("246810", "Log out")):
+            browser.logIn("otto", "otto-password")
+            browser.waitFor("Code of the token")
+            browser.type({"answer": code})
+            browser.click("Go on")
+            browser.waitFor(told)
+        self.assertIn("otto", browser.text())
 
 
 class DayTests(ConsoleCase):
