@@ -51,13 +51,13 @@ WRK_ERRORS = """  Socket errors: connect 1, read 20, write 300, timeout 4000
 """
 
 LOG = """
-... process 10 manages 2 clones of tcp-1
+[manager g0 x#info] process 10 manages 2 clones of tcp-1
 ... clone0 has joined: process 11
 ... clone1 has joined: process 12
 ... rolling restart: generation 1 serves
-... process 12 manages 2 clones of tcp-1
+[manager 1/g0 x#info] process 12 manages 2 clones of tcp-1
 ... clone0 has joined: process 11
-... process 13 manages 2 clones of tcp-1
+[manager g1 x#info] process 13 manages 2 clones of tcp-1
 ... clone1 has joined: process 12
 ... process 14 stands by to manage
 ... rolling restart: a clone of the new generation does not start: exit status 1
@@ -107,12 +107,14 @@ class LogTests(SynchronousTestCase):
         self.assertEqual((log.rolls, log.failedRolls), (1, 1))
         self.assertTrue(log.isPure())
         self.assertTrue(log.hasStandby())
+        # A new process may have the PID of a clone of long ago.
+        self.assertTrue(Log(LOG.replace("process 13", "process 11")).isPure())
 
     def test_cloneManages(self) -> None:
         """
         A clone that manages for a while serves nevertheless.
         """
-        log = Log(LOG.partition("... process 13")[0])
+        log = Log(LOG.partition("[manager g1")[0])
         self.assertFalse(log.isPure())
         self.assertFalse(log.hasStandby())
 
@@ -356,7 +358,7 @@ class SoakTests(SynchronousTestCase):
                 error = self.assertRaises(ProgramError, actor.run, 0.0)
             self.assertIn("takes more than -1 s: 1 of 2 clones", str(error))
             journal.note.assert_called_once_with("all processes have to return")
-            cloned.program.log.read_text.return_value = log.partition("... process 13")[0]
+            cloned.program.log.read_text.return_value = log.partition("[manager g1")[0]
             self.assertIn("process 12, a clone, still manages", cloned.missing())
             cloned.program.log.read_text.return_value = ""
             self.assertIn("no process manages", cloned.missing())
@@ -422,7 +424,7 @@ class SoakTests(SynchronousTestCase):
         line = out.getvalue().partition(" s: ")[2]
         self.assertEqual(
             line,
-            "2,000 clients, 2 lost, 1 refused; 0 signals; "
+            "2,000 clients, 2 lost, 1 refused; 0 signals, 0 waits; "
             "0 processes, at most 0.0 MiB and 0 descriptors\n",
         )
         first, second = path.read_text().splitlines()
@@ -458,6 +460,7 @@ class SoakTests(SynchronousTestCase):
         cloned = mock.Mock()
         cloned.log = Log(LOG.replace("process 12", "process 11"))
         cloned.processes.return_value = [11, 13]
+        cloned.total = 4
         actor = soak.Soak(mock.Mock(), cloned, random.Random(1), mock.Mock(), mock.Mock())
         actor.spared = spared
         return actor
@@ -493,6 +496,20 @@ class SoakTests(SynchronousTestCase):
         self.assertEqual({pid for pid, _ in signals}, {13})
         self.assertNotIn((13, signal.SIGHUP), signals)
         self.assertEqual(self.signals(self.actor(13)) & {(13, signal.SIGKILL)}, set())
+
+    def test_waits(self) -> None:
+        """
+        No signal goes to processes whose number is more than twice that which there should be,
+        and none to a manager that has ended.
+        """
+        actor = self.actor(None)
+        many = [11, 13, *range(20, 27)]
+        with mock.patch.object(actor._cloned, "processes", lambda: many):
+            self.assertEqual(self.signals(actor), set())
+        self.assertEqual(actor.waits, 200)
+        with mock.patch.object(actor._cloned, "processes", lambda: [11, 20]):
+            self.assertEqual({pid for pid, _ in self.signals(actor)}, {11})
+        self.assertEqual(actor.waits, 200)
 
     def test_last(self) -> None:
         """

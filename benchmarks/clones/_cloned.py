@@ -27,6 +27,7 @@ LOOK = 0.0005
 NAME = "clones"
 
 _MANAGES = re.compile(r"process (\d+) manages")
+_MANAGES_AS = re.compile(r"\[manager (\d+)?.*process \d+ manages")
 _JOINED = re.compile(r"(clone\d+) has joined: process (\d+)")
 _STANDS_BY = re.compile(r"process (\d+) stands by")
 _SERVES = re.compile(r"generation (\d+) serves")
@@ -73,9 +74,11 @@ class Log:
 
     def isPure(self) -> bool:
         """
-        Tell whether the process that manages has never served.
+        Tell whether the process that manages has never served: it has no slot. Its PID may have
+        been that of a clone some time ago.
         """
-        return bool(self.managers) and self.managers[-1] not in self.clones
+        slots = _MANAGES_AS.findall(self._text)
+        return bool(slots) and not slots[-1]
 
     def hasStandby(self) -> bool:
         """

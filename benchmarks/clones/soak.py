@@ -33,9 +33,14 @@ from benchmarks.traffic import Events, TrafficError
 
 CLONES = 4
 
-#: The longest time between two actions, and for which a process is stopped.
+#: The longest time between two actions (C{--pause}), and for which a process is stopped.
 PAUSE = 1.0
 STOPPED = 1.0
+
+#: How many times as many processes there may be as there should be. If there are more, signals
+#: wait: on a machine with other work managers die more quickly than the clones start that each
+#: of them has begun.
+MOST = 2
 
 #: Seconds in which clients come before the processes are looked at first, and seconds in
 #: which the processes come to rest then.
@@ -153,7 +158,9 @@ class Soak:
     @param chance: chooses them.
     @param crowd: the clients meanwhile.
     @param journal: has each signal, and how things are each minute.
+    @param pause: the longest time between two signals.
     @ivar done: how often each action was.
+    @ivar waits: how often there were too many processes for one.
     @ivar spared: a clone that gets no signal, and is not replaced; L{None} for none.
     """
 
@@ -164,8 +171,11 @@ class Soak:
         chance: random.Random,
         crowd: Crowd,
         journal: Journal,
+        pause: float = PAUSE,
     ) -> None:
         self.done: Counter[str] = Counter()
+        self.waits = 0
+        self._pause = pause
         self._events = events
         self._cloned = cloned
         self._chance = chance
@@ -206,13 +216,21 @@ class Soak:
         self._journal.tell(
             f"{time.monotonic() - self._began:.0f} s: {crowd.came:,} clients, "
             f"{crowd.failed - crowd.refused:,} lost, {crowd.refused:,} refused; "
-            f"{sum(self.done.values()):,} signals; {look(self._cloned)}"
+            f"{sum(self.done.values()):,} signals, {self.waits:,} waits; {look(self._cloned)}"
         )
 
     def act(self) -> None:
         """
         Send one signal, and let clients go on for a while.
         """
+        if len(self._cloned.processes()) > MOST * self._cloned.total:
+            self.waits += 1
+        else:
+            self._actNow()
+        self._events.runFor(self._chance.uniform(0, self._pause))
+        reap()
+
+    def _actNow(self) -> None:
         (kind, number), *_ = self._chance.choices(list(ACTIONS), list(ACTIONS.values()))
         pid = self._processOf(kind)
         if number is signal.SIGHUP and self.spared is not None:
@@ -222,8 +240,6 @@ class Soak:
             if number is signal.SIGSTOP:
                 self._events.runFor(self._chance.uniform(0, STOPPED))
                 self._send(pid, signal.SIGCONT)
-        self._events.runFor(self._chance.uniform(0, PAUSE))
-        reap()
 
     def _mayDo(self, pid: int, number: signal.Signals) -> bool:
         """
@@ -238,11 +254,12 @@ class Soak:
 
     def _processOf(self, kind: str) -> int | None:
         log = self._cloned.log
+        # A clone that manages for a moment may be the one that is spared.
+        others = set(self._cloned.processes()) - {self.spared}
         manager = log.managers[-1]
         if kind == "manager":
-            # A clone that manages for a moment may be the one that is spared.
-            return manager if manager != self.spared else None
-        clones = sorted(log.joined & set(self._cloned.processes()) - {self.spared, manager})
+            return manager if manager in others else None
+        clones = sorted(log.joined & others - {manager})
         return self._chance.choice(clones) if clones else None
 
     def _send(self, pid: int, number: signal.Signals) -> bool:
@@ -351,6 +368,7 @@ def soak(
     seed: int,
     rate: float | None,
     journal: Journal,
+    pause: float = PAUSE,
 ) -> list[str]:
     """
     Do it.
@@ -364,7 +382,7 @@ def soak(
     crowd.run(min(WARM_UP, seconds))
     before = atRest(events, cloned)
     journal.note(f"at the start: {details(before)}")
-    actor = Soak(events, cloned, random.Random(seed), crowd, journal)
+    actor = Soak(events, cloned, random.Random(seed), crowd, journal, pause)
     states = [before]
     for _ in range(2):
         crowd.begin()
@@ -383,6 +401,7 @@ def soak(
         trouble.append(f"{crowd.refused} clients were refused")
     journal.tell(f"{seconds:g} s with the seed {seed}: {told(crowd)};")
     journal.tell(", ".join(f"{what}: {times}" for what, times in sorted(actor.done.items())))
+    journal.tell(f"{actor.waits} signals waited, as there were too many processes")
     for when, state in zip(("at the start", "after a half", "at the end"), states, strict=True):
         journal.tell(f"{when:<12} {state}")
     return trouble
@@ -401,6 +420,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="(%(default)g)")
     parser.add_argument("--seed", type=int, default=None, help="that of another run")
     parser.add_argument("--rate", type=float, default=None, help="clients a second")
+    parser.add_argument(
+        "--pause", type=float, default=PAUSE, help="longest time between two signals (%(default)g)"
+    )
     options = parser.parse_args(arguments)
     machine.raiseDescriptorLimit()
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
@@ -410,7 +432,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="txlb-soak"))
     trouble = [f"seed {seed}: it was broken off"]
     try:
-        trouble = run(folder, options.seconds, seed, options.rate)
+        trouble = run(folder, options.seconds, seed, options.rate, options.pause)
     except (ProgramError, TrafficError) as error:
         trouble = [f"seed {seed}: {error}"]
     finally:
@@ -423,7 +445,9 @@ def main(arguments: list[str]) -> int:
     return 1 if trouble else 0
 
 
-def run(folder: Path, seconds: float, seed: int, rate: float | None) -> list[str]:
+def run(
+    folder: Path, seconds: float, seed: int, rate: float | None, pause: float = PAUSE
+) -> list[str]:
     """
     Start the application, soak it, and stop it.
 
@@ -437,7 +461,7 @@ def run(folder: Path, seconds: float, seed: int, rate: float | None) -> list[str
     try:
         cloned = Cloned(folder, CLONES)
         try:
-            trouble = soak(Events(), cloned, seconds, seed, rate, journal)
+            trouble = soak(Events(), cloned, seconds, seed, rate, journal, pause)
             text = cloned.program.log.read_text(encoding="utf-8", errors="replace")
             trouble += [line for line in text.splitlines() if "Traceback" in line]
         finally:
