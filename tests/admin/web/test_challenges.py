@@ -18,6 +18,7 @@ from txlb.admin.login._interfaces import ILoginSource
 from txlb.admin.login._tries import PAIR_TRIES
 from txlb.admin.web import _challenges
 from txlb.admin.web._challenges import MAX_QUESTION, MOST, MOST_OF_SOURCE, PATIENCE
+from txlb.admin.web._problem import Refusal
 
 
 @implementer(ILoginSource)
@@ -67,6 +68,14 @@ class AskingSource:
 
     def close(self) -> None:
         pass
+
+
+def _asked(ask: Any, looking: Deferred[Login]) -> Deferred[Login]:
+    """
+    Ask, and go on only later if there is no answer.
+    """
+    asked: Deferred[Any] = ask("Code", False)
+    return asked.addErrback(lambda _: looking)
 
 
 class ChallengesTests(ConsoleCase):
@@ -260,6 +269,17 @@ class ChallengesTests(ConsoleCase):
         self.assertEqual(self.goOn(self.begin(), "fault").status, 500)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertNothingWaits()
+
+    def test_faultInVain(self) -> None:
+        """
+        A fault that no client waits for is in the log.
+        """
+        looking: Deferred[Login] = Deferred()
+        login = self.console.challenges.begin("127.0.0.1", lambda ask: _asked(ask, looking))
+        self.failureResultOf(login, Refusal)
+        self.console.challenges.stop()
+        looking.errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_wrongBodies(self) -> None:
         for body in (
