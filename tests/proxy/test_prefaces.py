@@ -37,6 +37,8 @@ class PrefacesTests(ReactorCase):
             "127.0.0.1:443", serverNames="a.example", maxPrefacesPerClient=2, **settings
         )
         ours, client = self.pair()
+        # Before the sockets are closed, whose descriptors the readers have.
+        self.addCleanup(self.prefaces.stop, shared=True)
         connection = ClientConnection(ours.fileno(), peer, listener)
         self.prefaces.read(connection, Entrance({"web": listener}), self.verdicts.append)
         return client
