@@ -2,13 +2,15 @@
 Make the pictures of the web console in the documentation: C{python tools/screenshots.py}.
 
 A balancer with some hosts, of which one is down, serves a few clients; Chromium opens each page,
-light, dark and as wide as a phone. It needs C{chromium} and C{chromedriver}. The pictures go to
-C{docs/_static/console}.
+light, dark and as wide as a phone. It needs C{chromium} and C{chromedriver}; C{pngquant} makes the
+pictures small if it is there. They go to C{docs/_static/console}.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -131,7 +133,7 @@ def _all(browser: Browser, host: Program) -> None:
     browser.answer("Set weight", weight="3")
     browser.waitFor("weight 2 -> 3", ".events")
     # The plots and sparklines are worth a look once they have some points.
-    time.sleep(20)
+    time.sleep(45)
     host.stop()
     browser.open("#/events")
     browser.waitFor("host-down")
@@ -158,7 +160,11 @@ def _look(browser: Browser, page: str, text: str) -> None:
         browser.driver.execute_async_script(
             "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
         )
-        browser.driver.save_screenshot(str(FOLDER / f"{page}-{look}.png"))
+        file = FOLDER / f"{page}-{look}.png"
+        browser.driver.save_screenshot(str(file))
+        # With a palette it has a third of the size.
+        if shrink := shutil.which("pngquant"):
+            subprocess.run([shrink, "--force", "--ext", ".png", file], check=True)
     print(f"{page}: {', '.join(look for look, *_ in LOOKS)}", flush=True)
 
 

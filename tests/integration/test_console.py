@@ -167,6 +167,9 @@ class DayTests(ConsoleCase):
         self.assertEqual(load.failures, [])
 
         self._wrong(browser, file)
+        browser.click("Upgrade")
+        browser.waitFor("connections move", "dialog .diff")
+        browser.click("Cancel", "//dialog")
         browser.click("Log out")
         browser.waitFor("Password")
         browser.open()
@@ -180,6 +183,7 @@ class DayTests(ConsoleCase):
         browser.waitFor("65535", "dialog [role=alert]")
         browser.answer("Set weight", weight="3")
         browser.waitFor("1 -> 3", ".events")
+        browser.waitFor("3 live", ".settings")
 
         # What the file has of it is shown before it is written.
         browser.click("Save")

@@ -146,6 +146,9 @@ class PageTests(SynchronousTestCase):
     def test_page_web(self) -> None:
         self.runPage(DOCS / "how-to" / "web.rst")
 
+    def test_page_console(self) -> None:
+        self.runPage(DOCS / "how-to" / "console.rst")
+
     def test_page_metrics(self) -> None:
         self.runPage(DOCS / "how-to" / "metrics.rst")
 

@@ -95,6 +95,25 @@ class Histogram:
 
         return take
 
+    def quantile(self, share: float) -> float | None:
+        """
+        Estimate the value that a share of all values does not exceed. Values are taken to be
+        spread evenly in their bucket, as Prometheus does in C{histogram_quantile}; those above the
+        last bound are taken to be that bound.
+
+        @param share: from 0 to 1, such as 0.99.
+        @return: L{None} if there is no value.
+        """
+        wanted = share * self.count
+        if not self.count:
+            return None
+        below, passed = 0.0, 0
+        for bound, count in zip(self.bounds, self.counts, strict=False):
+            if count and passed + count >= wanted:
+                return below + (bound - below) * (wanted - passed) / count
+            below, passed = bound, passed + count
+        return self.bounds[-1]
+
     @property
     def count(self) -> int:
         """

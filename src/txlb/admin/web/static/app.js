@@ -21,6 +21,7 @@ const LEVELS = ["readonly", "operator", "full"];
  * @property {() => void} [enter]
  * @property {() => void} [leave]
  * @property {() => void} [drawn]
+ * @property {(event: import("./model.js").BalancerEvent) => void} [happened]
  */
 
 /** @type {[string, string][]} */
@@ -66,7 +67,10 @@ export class App {
     }
     tellBy((message) => this.tell(message));
     this.model.addEventListener("changed", () => this.draw());
-    this.model.addEventListener("happened", () => this.draw());
+    this.model.addEventListener("happened", (told) => {
+      this.page.happened?.(/** @type {CustomEvent} */ (told).detail);
+      this.draw();
+    });
     window.addEventListener("hashchange", () => this._go());
     window.addEventListener("scroll", () => this.draw(), { passive: true });
     window.addEventListener("resize", () => this.draw());
@@ -153,7 +157,7 @@ export class App {
           ${this.may("full")
             ? html`<button type="button" @click=${() => this._guard(changes.reload)}>Reload</button>
                 <button type="button" @click=${() => this._guard(changes.save)}>Save</button>
-                <button type="button" @click=${changes.upgrade}>Upgrade</button>`
+                <button type="button" @click=${() => this._guard(changes.upgrade)}>Upgrade</button>`
             : nothing}
           <span class="who">${this.session.user ?? this.session.name} <small>${this.session.access}</small></span>
           <button type="button" aria-label="Change between dark and light" @click=${turn}>◐</button>

@@ -158,11 +158,13 @@ export async function save() {
   });
 }
 
-export function upgrade() {
+/** Show what an upgrade would move, and then do it. */
+export async function upgrade() {
+  const check = lines(await post("api/v1/upgrade", { check: true }));
   ask({
     title: "Upgrade",
     text: html`<p>A new process takes the place of this one, with the code and the file that are there
-      now. Connections move to it where that can be.</p>`,
+      now. Connections move to it where that can be:</p><pre class="diff">${check}</pre>`,
     action: "Upgrade",
     grave: true,
     act: () => post("api/v1/upgrade"),

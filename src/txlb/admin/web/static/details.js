@@ -43,6 +43,25 @@ class Details {
   leave() {
     this._asked += 1;
     clearInterval(this._timer);
+    clearTimeout(this._soon);
+  }
+
+  /**
+   * Ask anew, once for all that happens in a second.
+   * @param {import("./model.js").BalancerEvent} event
+   */
+  happened(event) {
+    if (this._soon === undefined && this._isAbout(event)) {
+      this._soon = setTimeout(() => {
+        this._soon = undefined;
+        this._ask();
+      }, 1000);
+    }
+  }
+
+  /** @param {import("./model.js").BalancerEvent} event */
+  _isAbout(event) {
+    return this.names.every((name, place) => event.key[place] === name);
   }
 
   async _ask() {
@@ -95,14 +114,22 @@ class Details {
     if (settings.length === 0) {
       return nothing;
     }
+    const origins = this.resource.origins ?? {};
+    /** @param {(origin: string) => boolean} wanted */
+    const list = (wanted) =>
+      html`<dl class="settings">${settings
+        .filter(([name]) => wanted(origins[name] ?? ""))
+        .map(
+          ([name, value]) => html`<div><dt>${name}</dt><dd>${shown(value)}
+            <small class=${origins[name] === "live" ? "warn" : ""}>${origins[name] ?? ""}</small></dd></div>`,
+        )}</dl>`;
     return html`<section><h3>Settings</h3>
-      <dl class="settings">${settings.map(([name, value]) => html`<div><dt>${name}</dt><dd>${shown(value)}</dd></div>`)}</dl></section>`;
+      ${list((origin) => origin !== "default")}
+      <details><summary>Defaults</summary>${list((origin) => origin === "default")}</details></section>`;
   }
 
   _events() {
-    const own = this.app.model.events.filter((event) =>
-      this.names.every((name, place) => event.key[place] === name),
-    );
+    const own = this.app.model.events.filter((event) => this._isAbout(event));
     return html`<section><h3>Events</h3>${eventRows(this.app, own.slice(0, 50))}</section>`;
   }
 
@@ -173,9 +200,13 @@ export class GroupPage extends Details {
     }
     const serves = service.serving === group.name;
     return html`${crumbs(service.name)}
-      <h2>${group.name} <span class="state ${group.ready ? "good" : "bad"}">${group.ready} of ${counted(group.hosts.length, "host")} ready</span></h2>
+      <h2>${group.name} <span class="state ${group.ready === 0 ? "bad" : group.ready < group.hosts.length ? "warn" : "good"}">${group.ready} of ${counted(group.hosts.length, "host")} ready</span></h2>
       ${this._problem()}
       <p class="lead">${serves ? "It gets the connections" : "It stands by"}. Its policy is ${group.scheduler}.
+        ${group.connectP99 === null
+          ? nothing
+          : html`Half of all connects to hosts took ${milliseconds(group.connectP50)} at most, 99 % took
+            ${milliseconds(group.connectP99)}.`}
         ${group.waiting ? html`${counted(group.waiting, "client")} wait.` : nothing} ${group.allDown}</p>
       ${this.app.may("full")
         ? html`<div class="actions">
@@ -231,7 +262,7 @@ function enabledOf(service) {
 function hostTable(group) {
   const most = 200;
   return html`<section><h3>Hosts</h3><div class="scroll" tabindex="0" role="region" aria-label="Table"><table>
-    <thead><tr><th>Host</th><th>State</th><th>Address</th><th>Weight</th><th>Open</th><th>Failed</th></tr></thead>
+    <thead><tr><th>Host</th><th>State</th><th>Address</th><th class="n">Weight</th><th class="n">Open</th><th class="n">Failed</th></tr></thead>
     <tbody>${group.hosts.slice(0, most).map(
       (host) => html`<tr>
         <td><a href="#/host/${host.key.split("/").map(encodeURIComponent).join("/")}">${host.name}</a></td>

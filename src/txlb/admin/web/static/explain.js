@@ -64,7 +64,7 @@ export class ExplainPage {
         ? html`<section aria-live="polite"><h3>${head.chosen ? html`It would get ${head.chosen}` : "It would get no host"}</h3>
             <p class="soft">Group ${head.group}, policy ${head.scheduler}; the score is: ${head.scoreMeans}.
               ${head.predictable ? "" : "Chance has a part in it."}</p>
-            <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Host</th><th>State</th><th>Weight</th><th>Open</th><th>Score</th><th>Why not</th></tr></thead>
+            <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Host</th><th>State</th><th class="n">Weight</th><th class="n">Open</th><th class="n">Score</th><th>Why not</th></tr></thead>
             <tbody>${choices.map(
               (row) => html`<tr class=${row.chosen ? "chosen" : ""}><td>${row.name}</td>
                 <td class=${stateClass(row.state)}><span aria-hidden="true">${stateSign(row.state)}</span> ${row.state}</td>

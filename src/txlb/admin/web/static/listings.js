@@ -63,7 +63,7 @@ class Listing {
       ${head ? head(this) : nothing}
       ${this.rows !== null && rows.length === 0 ? html`<p class="empty">${empty}</p>` : nothing}
       ${rows.length > 0
-        ? html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>${columns.map((column) => html`<th>${column.title}</th>`)}
+        ? html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>${columns.map((column) => html`<th class=${column.numeric ? "n" : ""}>${column.title}</th>`)}
             ${actions ? html`<th><span class="hidden">Actions</span></th>` : nothing}</tr></thead>
           <tbody>${rows.map(
             (row) => html`<tr>${columns.map((column) => html`<td class=${column.numeric ? "n" : ""}>${column.value(row)}</td>`)}

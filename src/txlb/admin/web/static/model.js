@@ -22,6 +22,8 @@ import { get, Problem } from "./api.js";
  * @property {number} waiting
  * @property {boolean} backupUsed
  * @property {string} allDown
+ * @property {number | null} connectP50 seconds that half of all connects to hosts took at most
+ * @property {number | null} connectP99 seconds that 99 of 100 took at most
  * @property {Host[]} hosts
  *
  * @typedef {object} Host

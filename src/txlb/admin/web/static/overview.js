@@ -169,6 +169,9 @@ export class Overview {
       <span role="cell" class="fact">${group.scheduler}</span>
       <span role="cell" class="fact">${service.serving === group.name ? html`<strong>gets the connections</strong>` : "stands by"}</span>
       <span role="cell" class=${kind}>${number(group.ready)} of ${counted(all, "host")} ready</span>
+      ${group.connectP99 === null
+        ? nothing
+        : html`<span role="cell" class="fact">connects in ${milliseconds(group.connectP50)}, 99 % in ${milliseconds(group.connectP99)}</span>`}
       ${group.waiting ? html`<span role="cell" class="warn">${counted(group.waiting, "client")} wait</span>` : nothing}
       ${group.backupUsed ? html`<span role="cell" class="warn">backup is used</span>` : nothing}`;
   }

@@ -1,6 +1,6 @@
 // Plots of the last hour, by uPlot.
 
-import { milliseconds, bytes, number } from "./format.js";
+import { bytes, clock, milliseconds, number } from "./format.js";
 
 /** @type {any} */
 const uPlot = /** @type {any} */ (globalThis).uPlot;
@@ -86,7 +86,10 @@ function made(place, plot, width) {
       cursor: { y: false },
       legend: { live: true },
       scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [0, Math.max(high, low, 1e-6) * 1.1] } },
-      axes: [axis, { ...axis, size: 64, values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map(plot.lines[0].shown) }],
+      axes: [
+        { ...axis, space: 90, values: (/** @type {any} */ _, /** @type {number[]} */ times) => times.map(clock) },
+        { ...axis, size: 64, values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map(plot.lines[0].shown) },
+      ],
       series: [
         { label: "time" },
         ...plot.lines.map((line) => ({
