@@ -10,6 +10,8 @@ from pathlib import Path
 from unittest import skipUnless
 from xml.sax.saxutils import quoteattr
 
+from selenium.webdriver.common.keys import Keys
+
 from tests.admin.fakes import quickHash
 from tests.integration.support import (
     BROWSER_PROGRAMS,
@@ -263,6 +265,57 @@ class OthersTests(ConsoleCase):
         self.assertTrue(browser.run("return window.stays"))
         browser.logIn("ann", "secret")
         browser.waitFor("Log out")
+
+
+class FarTests(ConsoleCase):
+    def test_latency(self) -> None:
+        """
+        With 200 ms of latency, and by the keyboard alone, a host is drained and brought back. The
+        service gets another group and another port.
+        """
+        other = f'<group name="next"><host name="n1" ip="127.0.0.1:{self.h1}"/></group>'
+        self.startTxlb(self.config(other))
+        browser = self.browser()
+        browser.enter("ann", "secret")
+        browser.driver.execute_cdp_cmd("Network.enable", {})
+        browser.driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions",
+            {"offline": False, "latency": 200, "downloadThroughput": -1, "uploadThroughput": -1},
+        )
+        browser.open("#/host/web/next/n1")
+        browser.waitFor("For ", ".lead")
+        self._press(browser, "Drain", Keys.ENTER)
+        browser.waitFor("gets no new connection", "dialog")
+        # Escape ends the question, and the button that asked it has the focus again.
+        browser.press(Keys.ESCAPE)
+        waitUntil(lambda: browser.text("dialog") == "")
+        self.assertEqual(browser.run("return document.activeElement.innerText"), "Drain")
+        browser.press(Keys.ENTER)
+        browser.waitFor("gets no new connection", "dialog")
+        browser.press(Keys.ENTER)
+        browser.waitFor("drain", "h2 .state")
+        browser.open("#/events")
+        browser.click("Undo host-state of web/next/n1")
+        browser.answer("Undo")
+        browser.waitFor("drain -> ready", ".events")
+
+        browser.open("#/group/web/next")
+        browser.click("Give it the connections")
+        browser.answer("Switch")
+        browser.waitFor("It gets the connections", ".lead")
+        browser.open("#/service/web")
+        browser.click(f"Move 127.0.0.1:{self.web}")
+        browser.answer("Move", address=f"127.0.0.1:{self.h2}")
+        browser.waitFor(f"It listens on 127.0.0.1:{self.h2}", ".lead")
+
+    def _press(self, browser: Browser, name: str, key: str) -> None:
+        # As many steps as there are at most to what has the focus.
+        for _ in range(40):
+            browser.press(Keys.TAB)
+            if browser.run("return document.activeElement.innerText") == name:
+                browser.press(key)
+                return
+        self.fail(f"the keyboard does not reach {name}")
 
 
 class StrangeTests(ConsoleCase):

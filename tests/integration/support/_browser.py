@@ -12,6 +12,7 @@ from typing import Any
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from tests.integration.programs import PATIENCE, waitUntil
@@ -138,6 +139,14 @@ class Browser:
             waitUntil(clicked)
         except AssertionError as error:
             raise AssertionError(f"no {name!r} in:\n{self.text()}") from error
+
+    def press(self, key: str) -> None:
+        """
+        Press a key, for what has the focus.
+
+        @param key: one of selenium's C{Keys}.
+        """
+        ActionChains(self.driver).send_keys(key).perform()
 
     def type(self, values: dict[str, str]) -> None:
         """

@@ -116,7 +116,7 @@ export function switchGroup(service, from, to) {
     text: html`<p>New connections of ${service} go to ${to.name}, which has
       ${counted(to.ready, "ready host")}, and no longer to ${from}. Open connections go on.</p>`,
     action: "Switch",
-    act: () => post(`${pathOf(service, from)}/switch-group`, { newGroup: to.name }),
+    act: () => post(`${pathOf(service, to.name)}/switch-group`),
   });
 }
 
@@ -127,8 +127,8 @@ export function switchPort(listener, address) {
     text: html`<p>${listener} listens on another address, and then no longer on ${address}. Open
       connections go on.</p>`,
     action: "Move",
-    fields: [{ name: "port", label: "Port or address", value: address, required: true }],
-    act: (values) => post(`api/v1/listeners/${encodeURIComponent(listener)}/switch-port`, { port: values.port }),
+    fields: [{ name: "address", label: "Port or address", value: address, required: true }],
+    act: (values) => post(`api/v1/listeners/${encodeURIComponent(listener)}/switch-port`, { address: values.address }),
   });
 }
 
