@@ -59,6 +59,17 @@ class CheckerTests(SynchronousTestCase):
         checker._checker.requestAvatarId = lambda _: ()
         self.failureResultOf(self.login(checker, b"anna", b"secret"), LoginRefused)
 
+    def test_notAsked(self) -> None:
+        """
+        A checker that was not asked, as the balancer stops, has refused nothing.
+        """
+        path = Path(self.mktemp())
+        path.write_bytes(b"anna:secret\n")
+        stopped = Means(lambda _: fail(SourceUnavailable("the balancer stops")))
+        checker = CredChecker(CheckerSource(f"file:{path}", "full"), "checker", stopped)
+        failure = self.failureResultOf(self.login(checker, b"anna", b"secret"), SourceUnavailable)
+        self.assertEqual(failure.getErrorMessage(), "the balancer stops")
+
     def test_refused(self) -> None:
         for spec, words in (
             ("nothing:x", "there is no such checker"),

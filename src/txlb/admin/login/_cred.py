@@ -123,6 +123,9 @@ def _answerOf(asked: Deferred[Any]) -> Any:
 
 def _refused(failure: Failure) -> Any:
     failure.trap(crederror.UnauthorizedLogin, crederror.LoginFailed, Exception)
+    if failure.check(SourceUnavailable):
+        # The checker was not asked.
+        return failure
     if failure.check(crederror.LoginFailed):
         raise LoginRefused("the checker refuses") from None
     raise SourceUnavailable(f"the checker failed: {type(failure.value).__name__}") from None
