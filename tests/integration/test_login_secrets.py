@@ -4,6 +4,7 @@ Passwords go through every door and every source, and are nowhere afterwards.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -36,7 +37,7 @@ FILE = """\
   </service>
   <admin>
     <ssh listen="127.0.0.1:{ssh}" enable="yes"/>
-    <web listen="127.0.0.1:{console}" enable="yes"/>
+    <web listen="127.0.0.1:{console}" enable="yes" metrics="login"/>
     <user name="anna" password="{hash}" access="full"/>
     <ldap url="ldaps://127.0.0.1:{dead}" searchBase="dc=x" bindDN="cn=x"
           bindPasswordFile="secret" timeout="0.5" onUnavailable="next">
@@ -86,6 +87,98 @@ class SecretsTests(IntegrationTestCase):
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def fetch(
+        self, port: int, path: str, password: str = "", **headers: str
+    ) -> tuple[int, str, bytes]:
+        """
+        Fetch a page with a password, as programs that fetch metrics send it, or without.
+
+        @return: its status, its type, and its text.
+        """
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+        if password:
+            word = base64.b64encode(f"anna:{password}".encode()).decode()
+            asked.add_header("Authorization", f"Basic {word}")
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                kind = answer.headers["Content-Type"]
+                return answer.status, kind, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers["Content-Type"], error.read()
+
+    def cookie(self, port: int) -> str:
+        """
+        Log in at the console.
+
+        @return: the cookie of the session.
+        """
+        body = json.dumps({"user": "anna", "password": CANARY}).encode()
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/v1/login", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return str(answer.headers["Set-Cookie"]).partition(";")[0]
+
+    def stream(self, port: int, cookie: str, last: str, words: bytes) -> str:
+        """
+        Follow the stream of events from an event until some words come.
+
+        @param last: the identifier of the event.
+        """
+        headers = {"Cookie": cookie, "Accept": "text/event-stream", "Last-Event-ID": last}
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/events", headers=headers)
+        found = b""
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            for _ in range(200):
+                found += answer.readline()
+                if words in found:
+                    break
+        self.assertIn(words, found)
+        return found.decode() + "\n"
+
+    def past(self) -> Iterator[str]:
+        """
+        Ask the control socket about the past.
+        """
+        events = self.txlb("events", "--json")
+        self.assertIn("weight", events)
+        yield events
+        yield self.txlb("history", "web")
+
+    def pages(self, port: int) -> Iterator[str]:
+        """
+        Fetch what the console tells of the past: metrics in both texts, statistics, events as
+        rows and as a stream, the last hour.
+        """
+        for accept, kind in (
+            ("text/plain", "text/plain"),
+            ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text"),
+        ):
+            status, found, data = self.fetch(port, "/metrics", CANARY, Accept=accept)
+            self.assertEqual((status, found.partition(";")[0]), (200, kind))
+            self.assertIn(b"txlb_host_connections_total", data)
+            yield data.decode()
+        status, _, data = self.fetch(port, "/metrics", CANARY + "x")
+        # The directory, which is dead, might have known better.
+        self.assertEqual(status, 503)
+        yield data.decode()
+        cookie = self.cookie(port)
+        for path, accept, words in (
+            ("/api/v1/events", "application/json", b"weight"),
+            ("/api/v1/services/web/history", "application/json", b"["),
+            ("/api/v1/sessions", "application/json", b"anna"),
+            ("/api/v1/stats;csv", "text/csv", b"web"),
+        ):
+            headers = {"Cookie": cookie, "Accept": accept}
+            status, _, data = self.fetch(port, path, **headers)
+            self.assertEqual(status, 200, (path, data))
+            self.assertIn(words, data, path)
+            yield data.decode()
+        begun = self.stream(port, cookie, "", b'"last"')
+        hello = next(each for each in begun.splitlines() if each.startswith("data: "))
+        process = json.loads(hello.removeprefix("data: "))["last"].partition("-")[0]
+        yield self.stream(port, cookie, f"{process}-0", b"host-weight")
 
     def txlb(self, *words: str, given: str = "") -> str:
         command = [sys.executable, "-m", "txlb", *words, "-s", "run/control"]
@@ -141,6 +234,7 @@ class SecretsTests(IntegrationTestCase):
             shown += [self.txlb(*words) for words in (["events"], ["status"], ["sessions"])]
             shown.append(self.txlb("weight", "web/g/h", "5"))
             shown.append(self.txlb("save"))
+            shown += [*self.past(), *self.pages(console)]
             stop.set()
             watcher.join(60)
         balancer.stop()

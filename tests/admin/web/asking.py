@@ -144,7 +144,7 @@ class ConsoleCase(SynchronousTestCase):
         self.clock = Clock()
         self.balancer: Any = self.makeBalancer()
         self.checks = quickChecks()
-        self.logins = Logins(USERS, seconds=self.clock.seconds, checks=self.checks)
+        self.logins = self.makeLogins()
         self.console = Console(
             self.balancer,
             self.balancer.configuration,
@@ -161,6 +161,9 @@ class ConsoleCase(SynchronousTestCase):
 
     def makeBalancer(self) -> Any:
         return FakeBalancer(self.hosts)
+
+    def makeLogins(self) -> Logins:
+        return Logins(USERS, seconds=self.clock.seconds, checks=self.checks)
 
     def turn(self, times: int = 200, seconds: float = 0.002) -> None:
         """
@@ -202,13 +205,19 @@ class ConsoleCase(SynchronousTestCase):
         client.leave()
         return answer
 
-    def logIn(self, user: str = "full", password: str = "secret", cookie: str = "") -> Answer:
+    def logIn(
+        self,
+        user: str = "full",
+        password: str = "secret",
+        cookie: str = "",
+        peer: str = "127.0.0.1",
+    ) -> Answer:
         """
         Log in with a password.
         """
         headers = {"Cookie": cookie} if cookie else {}
         body = {"user": user, "password": password}
-        return self.ask("POST", "/api/v1/login", body, token=None, headers=headers)
+        return self.ask("POST", "/api/v1/login", body, token=None, headers=headers, peer=peer)
 
     def cookieOf(self, answer: Answer) -> str:
         """
