@@ -279,7 +279,14 @@ export class Model extends EventTarget {
     for (const host of this.hosts.values()) {
       if (!changed.has(host.key)) {
         // Nothing has changed, so nothing has come.
-        this._sample(host, { ...host }, update.time);
+        if (host.sampled && update.time - host.sampled > 0.2) {
+          host.rate = 0;
+          host.traffic = 0;
+          host.spark.push(0);
+          if (host.spark.length > SPARK) {
+            host.spark.shift();
+          }
+        }
         host.sampled = update.time;
       }
     }
