@@ -50,7 +50,7 @@ def withChanges(
     configuration: Configuration, changes: Mapping[str, object]
 ) -> tuple[ProxyService, ...]:
     """
-    Return the services of a file together with the changes that L{handedChanges} of another process
+    Return the services of a file together with the changes that C{handedChanges} of another process
     has returned, as if this file were loaded there.
 
     @raise txlb.errors.ConfigurationConflict: they contradict each other.

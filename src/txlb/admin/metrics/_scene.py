@@ -44,7 +44,7 @@ class Scene:
     each family has the same things; their values are those of the time at which they are
     written.
 
-    @param target: the balancer, or the cloned application.
+    @ivar target: the balancer, or the cloned application.
     @ivar now: the time, in seconds of the pools' clock.
     """
 
