@@ -7,7 +7,7 @@ the fast relay, whose loop waits in the reactor's place, that is each time that 
 loop looks for events: those of the reactor are among them, and have their way at the
 end of that turn.
 
-C{python -m benchmarks.holding FILE CONFIG}. The first SIGUSR2 begins, the next
+C{python -m benchmarks.holding FILE CONFIG}. The first SIGRTMIN begins, the next
 one ends and writes what was seen to the file, as JSON. It can be begun again.
 """
 
@@ -67,7 +67,7 @@ class Watch:
         loop.runUntilCurrent = beginTurn
         for name in ENTRIES:
             setattr(Loop, name, self._around(getattr(Loop, name)))
-        signal.signal(signal.SIGUSR2, self._signalled)
+        signal.signal(signal.SIGRTMIN, self._signalled)
 
     def _around(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)

@@ -192,12 +192,12 @@ class Balancer:
         time.sleep(0.3)
         self._asked()
         self._watch.unlink(missing_ok=True)
-        self._program.process.send_signal(signal.SIGUSR2)
+        self._program.process.send_signal(signal.SIGRTMIN)
         began = time.monotonic()
         action()
         took = time.monotonic() - began
         time.sleep(AFTER)
-        self._program.process.send_signal(signal.SIGUSR2)
+        self._program.process.send_signal(signal.SIGRTMIN)
         until = time.monotonic() + 10
         while not self._watch.exists() and time.monotonic() < until:
             time.sleep(0.01)

@@ -120,7 +120,7 @@ def _measure(
 
 def _signal(running: Running) -> None:
     if running.program is not None:
-        os.kill(running.program.pid, signal.SIGUSR2)
+        os.kill(running.program.pid, signal.SIGRTMIN)
 
 
 def _read(path: Path, name: str, load: str) -> Holding:

@@ -310,7 +310,7 @@ class OtherTests:
         """
 
         def sides() -> int:
-            return sum(isinstance(each, SSL.Connection) for each in gc.get_objects())
+            return sum(type(each) is SSL.Connection for each in gc.get_objects())
 
         gc.collect()
         before = sides()

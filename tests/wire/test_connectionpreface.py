@@ -71,7 +71,7 @@ class PrefaceTests(SynchronousTestCase):
         """
         preface = ConnectionPreface(5.0, rule, **options)
         if data:
-            self.assertEqual(preface.feed(data), NeedMore())
+            self.assertIsInstance(preface.feed(data), NeedMore)
         return preface.end("over")
 
     def test_interface(self) -> None:

@@ -193,7 +193,8 @@ class SchedulerContract(Base):
         scheduler = self.makeScheduler(Random(1))
         kept: IKeptScheduler | None = IKeptScheduler(scheduler, None)
         if kept is None:
-            raise SkipTest("the policy has no state")
+            # There is nothing that could be wrong.
+            return
         scheduler.hostAdded(FakeHost("a"))
         scheduler.hostAdded(FakeHost("b"))
         before = kept.state()
