@@ -74,6 +74,8 @@ export class App {
     window.addEventListener("hashchange", () => this._go());
     window.addEventListener("scroll", () => this.draw(), { passive: true });
     window.addEventListener("resize", () => this.draw());
+    // Plots have colors of their own.
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     // Times in words grow old.
     setInterval(() => this.draw(), 1000);
     this.model.start();

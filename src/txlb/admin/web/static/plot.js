@@ -83,6 +83,8 @@ function made(place, plot, width) {
     {
       width,
       height: 150,
+      // The last time stands on its tick, half of it beyond the plot.
+      padding: [null, 36, null, null],
       cursor: { y: false },
       legend: { live: true },
       scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [0, Math.max(high, low, 1e-6) * 1.1] } },
