@@ -251,15 +251,18 @@ exec "$@"
 
 def openedToAll(scratch: Path) -> tuple[str, ...]:
     """
-    Return a command by which other users can start this interpreter, though it is in a folder
-    of root's.
+    Return a command by which other users can start this interpreter, though it, or its
+    environment, is in folders of root's.
 
     @param scratch: a folder to use meanwhile.
     """
-    closed = [each for each in Path(sys.base_prefix).parents if not each.stat().st_mode & 0o001]
-    if not closed:
-        return ()
-    return ("unshare", "-m", "sh", "-c", OPEN, "sh", str(closed[0]), str(scratch), "/")
+    above = {each for prefix in (sys.base_prefix, sys.prefix) for each in Path(prefix).parents}
+    command: list[str] = []
+    for closed in sorted(each for each in above if not each.stat().st_mode & 0o001):
+        place = scratch / str(len(command))
+        place.mkdir()
+        command += ["sh", "-c", OPEN, "sh", str(closed), str(place), "/"]
+    return ("unshare", "-m", *command) if command else ()
 
 
 class ProcessTests(UpgradeTestCase):

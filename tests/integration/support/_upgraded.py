@@ -109,7 +109,8 @@ class UpgradeTestCase(IntegrationTestCase):
         )
         self.addCleanup(self.stopBalancer)
         waitUntil(lambda: self.isServing or self.program.process.poll())
-        self.assertTrue(self.isServing, self.program.output)
+        status = self.program.process.poll()
+        self.assertTrue(self.isServing, f"status {status}: {self.program.output}")
 
     def rewrite(self, config: str) -> None:
         """
