@@ -5,6 +5,7 @@ slices.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import socket
@@ -357,9 +358,15 @@ class InSlicesTests(ServiceCase):
         """
         Services with a listener each.
         """
+        with contextlib.ExitStack() as held:
+            # Each is held until all are known, so that no two are the same.
+            sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+            for each in sockets:
+                each.bind(("127.0.0.1", 0))
+            ports = [each.getsockname()[1] for each in sockets]
         return [
-            ProxyService(f"s{number}", [f"127.0.0.1:{self.freePort()}"], [GROUP], relay="portable")
-            for number in range(count)
+            ProxyService(f"s{number}", [f"127.0.0.1:{port}"], [GROUP], relay="portable")
+            for number, port in enumerate(ports)
         ]
 
     def watchOpened(self) -> list[Any]:
