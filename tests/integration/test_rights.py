@@ -10,7 +10,9 @@ sticky.
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.integration.support import (
     freePorts,
     waitUntil,
 )
+from tests.integration.support._usage import catches
 
 #: nobody, which the process becomes.
 UID = 65534
@@ -259,7 +262,9 @@ class TwistdTests(RootCase):
                 # twistd removes it, as it removes what an old process has left.
                 program = self.running(f"--pidfile={pid}", *NOBODY)
                 program.waitFor(STARTED)
-                self.assertEqual(pid.read_text("ascii"), str(program.process.pid))
+                process = program.process
+                waitUntil(functools.partial(catches, process.pid, signal.SIGTERM))
+                self.assertEqual(pid.read_text("ascii"), str(process.pid))
                 self.assertFalse(pid.is_symlink())
                 self.assertEqual(self.stopTwistd(program), 0)
             else:
