@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+from collections import deque
 from collections.abc import Iterator
 
 #: Below the ports that systems give to clients (32768 and up on Linux, 49152 and
@@ -15,9 +16,17 @@ from collections.abc import Iterator
 FIRST, LAST = 20_000, 32_000
 
 
+#: Ports that are kept from other processes of tests, at most: those that were given last.
+MOST_KEPT = 200
+
+#: A socket for each of them.
+_kept: deque[socket.socket] = deque()
+
+
 def freePorts(count: int) -> list[int]:
     """
-    Different ports of the loopback interface that nobody has now.
+    Different ports of the loopback interface that nobody has now. No other process of tests gets
+    them, before the program that is to have them is started.
 
     @raise AssertionError: there are not so many.
     """
@@ -28,10 +37,30 @@ def freePorts(count: int) -> list[int]:
                 sock.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            if not _keep(port):
+                continue
         found.append(port)
         if len(found) == count:
             return found
     raise AssertionError(f"there are no {count} free ports")
+
+
+def _keep(port: int) -> bool:
+    """
+    Keep a port from other processes of tests, by a name that the system frees with this process.
+
+    @return: whether no other one keeps it.
+    """
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0txlb-test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _kept.append(name)
+    if len(_kept) > MOST_KEPT:
+        _kept.popleft().close()
+    return True
 
 
 @contextlib.contextmanager
