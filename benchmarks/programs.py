@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ PATIENCE = 60.0
 FIRST_PORT = 20000
 LAST_PORT = 32000
 
-_taken: set[int] = set()
+#: A name for each port that was returned, by which no other process of benchmarks or tests gets it.
+_kept: list[socket.socket] = []
 
 
 class ProgramError(Exception):
@@ -36,18 +38,24 @@ class ProgramError(Exception):
 
 def freePort() -> int:
     """
-    Return a port that is free on all loopback addresses; each is returned once.
+    Return a port that is free on all loopback addresses; each is returned once, also to
+    benchmarks that run at the same time.
 
     @raise ProgramError: there is none.
     """
-    for port in range(FIRST_PORT, LAST_PORT):
-        if port not in _taken:
-            _taken.add(port)
-            with socket.socket() as sock, contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                # Every address at once: hosts have some of their own.
-                sock.bind(("0.0.0.0", port))
-                return port
+    for port in random.sample(range(FIRST_PORT, LAST_PORT), LAST_PORT - FIRST_PORT):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Every address at once: hosts have some of their own.
+            sock.bind(("0.0.0.0", port))
+            name = socket.socket(socket.AF_UNIX)
+            try:
+                name.bind(f"\0txlb-test-port-{port}")
+            except OSError:
+                name.close()
+                continue
+            _kept.append(name)
+            return port
     raise ProgramError(f"no free port from {FIRST_PORT} to {LAST_PORT}")
 
 
