@@ -29,6 +29,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from benchmarks.programs import freePort
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = "127.0.0.1"
 
@@ -63,15 +65,6 @@ error_log {folder}/error.log;
 events {{ worker_connections 18000; }}
 stream {{ server {{ listen {here}:{port}; proxy_timeout 1h; proxy_pass {here}:{host}; }} }}
 """
-
-
-def freePort() -> int:
-    """
-    Find a free port.
-    """
-    with socket.socket() as sock:
-        sock.bind((HERE, 0))
-        return int(sock.getsockname()[1])
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -152,12 +152,13 @@ class EtcdWatch:
 
 def _changes(result: Any) -> Changes:
     events: Sequence[Any] = result.get("events", ())
-    put = [keyValue(each["kv"]) for each in events if each.get("type", "PUT") == "PUT"]
-    gone = [keyValue(each["kv"]).key for each in events if each.get("type") == "DELETE"]
-    # A key that was written and removed in one message is there at the end, or not.
-    last = {keyValue(each["kv"]).key: each.get("type", "PUT") for each in events}
+    # Of a key that was written and removed in one message the last event counts.
+    last: dict[str, KeyValue | None] = {}
+    for each in events:
+        found = keyValue(each["kv"])
+        last[found.key] = found if each.get("type", "PUT") == "PUT" else None
     return Changes(
         revisionOf(result),
-        tuple({each.key: each for each in put if last[each.key] == "PUT"}.values()),
-        tuple(dict.fromkeys(each for each in gone if last[each] == "DELETE")),
+        tuple(each for each in last.values() if each is not None),
+        tuple(key for key, each in last.items() if each is None),
     )

@@ -120,10 +120,8 @@ class _Editor:
                     element.unset(setting)
 
     def _editTLS(self, parent: WrittenElement, listen: Node | None, tls: ListenTLS | None) -> None:
-        nodes = [] if listen is None else listen.all(schema.TLS)
-        before = nodes[0] if nodes else None
-        found = [] if tls is None else [before]
-        for element in self._arrange(parent, schema.LISTEN, schema.TLS, nodes, found):
+        element, before = self._only(parent, schema.LISTEN, schema.TLS, listen, tls)
+        if element is not None:
             _setAll(element, schema.TLS, before, tls)
 
     def _editGroups(
@@ -171,63 +169,60 @@ class _Editor:
         owner: Node | None,
         check: HealthCheck | None,
     ) -> None:
-        nodes = [] if owner is None else owner.all(schema.CHECK)
-        before = nodes[0] if nodes else None
-        found = [] if check is None else [before]
-        for element in self._arrange(parent, parentSpec, schema.CHECK, nodes, found):
-            if check is not None:
-                self._setCheck(element, before, check)
-
-    def _setCheck(self, element: WrittenElement, node: Node | None, check: HealthCheck) -> None:
-        if check.kind not in CHECKS.known():
-            raise ValueError(f"a {check.kind} check, which is made by a program")
-        own = CHECKS.variants()[check.kind]
-        self._setVariant(element, schema.CHECK, node, check, own)
+        element, before = self._only(parent, parentSpec, schema.CHECK, owner, check)
+        if element is not None and check is not None:
+            if check.kind not in CHECKS.known():
+                raise ValueError(f"a {check.kind} check, which is made by a program")
+            own = CHECKS.variants()[check.kind]
+            self._setVariant(element, schema.CHECK, before, check, own)
 
     def _editResource(
         self, parent: WrittenElement, owner: Node | None, resource: ResourceProbe | None
     ) -> None:
-        nodes = [] if owner is None else owner.all(schema.RESOURCE)
-        before = nodes[0] if nodes else None
-        found = [] if resource is None else [before]
-        for element in self._arrange(parent, schema.GROUP, schema.RESOURCE, nodes, found):
-            if resource is not None:
-                self._setResource(element, before, resource)
-
-    def _setResource(
-        self, element: WrittenElement, node: Node | None, resource: ResourceProbe
-    ) -> None:
-        if resource.probe not in PROBES.known():
-            raise ValueError(f"a {resource.probe} probe, which no file can ask for")
-        own = PROBES.variants()[resource.probe]
-        self._setVariant(element, schema.RESOURCE, node, resource, own)
+        element, before = self._only(parent, schema.GROUP, schema.RESOURCE, owner, resource)
+        if element is not None and resource is not None:
+            if resource.probe not in PROBES.known():
+                raise ValueError(f"a {resource.probe} probe, which no file can ask for")
+            own = PROBES.variants()[resource.probe]
+            self._setVariant(element, schema.RESOURCE, before, resource, own)
 
     def _editClones(
         self, parent: WrittenElement, owner: Node | None, clones: CloneSet | None
     ) -> None:
-        nodes = [] if owner is None else owner.all(schema.CLONES)
-        before = nodes[0] if nodes else None
-        found = [] if clones is None else [before]
-        for element in self._arrange(parent, schema.GROUP, schema.CLONES, nodes, found):
+        element, before = self._only(parent, schema.GROUP, schema.CLONES, owner, clones)
+        if element is not None:
             _setAll(element, schema.CLONES, before, clones)
 
     def _editDiscovery(
         self, parent: WrittenElement, owner: Node | None, discovery: Discovery | None
     ) -> None:
-        nodes = [] if owner is None else owner.all(schema.DISCOVER)
-        before = nodes[0] if nodes else None
-        found = [] if discovery is None else [before]
-        for element in self._arrange(parent, schema.GROUP, schema.DISCOVER, nodes, found):
-            if discovery is not None:
-                self._setDiscovery(element, before, discovery)
+        element, before = self._only(parent, schema.GROUP, schema.DISCOVER, owner, discovery)
+        if element is not None and discovery is not None:
+            if discovery.source not in SOURCES.known():
+                raise ValueError(f"a {discovery.source} source, which no file can ask for")
+            own = SOURCES.variants()[discovery.source]
+            self._setVariant(element, schema.DISCOVER, before, discovery, own)
 
-    def _setDiscovery(
-        self, element: WrittenElement, node: Node | None, discovery: Discovery
-    ) -> None:
-        if discovery.source not in SOURCES.known():
-            raise ValueError(f"a {discovery.source} source, which no file can ask for")
-        own = SOURCES.variants()[discovery.source]
-        self._setVariant(element, schema.DISCOVER, node, discovery, own)
+    def _only(
+        self,
+        parent: WrittenElement,
+        parentSpec: Element,
+        spec: Element,
+        owner: Node | None,
+        value: object,
+    ) -> tuple[WrittenElement | None, Node | None]:
+        """
+        Let an element have the one child of a kind that a value stands for, or none if the value
+        is L{None}.
+
+        @param owner: the element as it was read; L{None} if it is new.
+        @return: the child, and the child as it was read; L{None} for what is not there.
+        """
+        nodes = [] if owner is None else owner.all(spec)
+        before = nodes[0] if nodes else None
+        found = [] if value is None else [before]
+        elements = self._arrange(parent, parentSpec, spec, nodes, found)
+        return (elements[0] if elements else None), before
 
     def _setVariant(
         self,

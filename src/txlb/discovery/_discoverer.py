@@ -132,13 +132,6 @@ class Discoverer(Service):
         """
         return [each.state for each in self._groups.values()]
 
-    def state(self, serviceName: str, groupName: str) -> DiscoveryState | None:
-        """
-        Return what is known of a group; L{None} if it has no source.
-        """
-        found = self._groups.get((serviceName, groupName))
-        return None if found is None else found.state
-
     def accept(self, serviceName: str, groupName: str) -> bool:
         """
         Use the answer of a group's source that is held back, as it leaves out too many hosts.

@@ -57,10 +57,6 @@ class Entries:
     wrong: tuple[str, ...] = ()
 
 
-#: The entries of a document without any.
-NONE = Entries()
-
-
 def parseDocument(data: bytes) -> list[object]:
     """
     Read the entries of a document. They are not checked.
