@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -16,18 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import family
+from benchmarks.ports import ports
 
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Seconds that a program has to start or to stop.
 PATIENCE = 60.0
-
-#: Ports are sought from here, below those that the system gives to clients.
-FIRST_PORT = 20000
-LAST_PORT = 32000
-
-#: A name for each port that was returned, by which no other process of benchmarks or tests gets it.
-_kept: list[socket.socket] = []
 
 
 class ProgramError(Exception):
@@ -38,25 +31,15 @@ class ProgramError(Exception):
 
 def freePort() -> int:
     """
-    Return a port that is free on all loopback addresses; each is returned once, also to
-    benchmarks that run at the same time.
+    Return a port that is free on all loopback addresses, and that benchmarks and tests which run at
+    the same time do not get.
 
     @raise ProgramError: there is none.
     """
-    for port in random.sample(range(FIRST_PORT, LAST_PORT), LAST_PORT - FIRST_PORT):
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Every address at once: hosts have some of their own.
-            sock.bind(("0.0.0.0", port))
-            name = socket.socket(socket.AF_UNIX)
-            try:
-                name.bind(f"\0txlb-test-port-{port}")
-            except OSError:
-                name.close()
-                continue
-            _kept.append(name)
-            return port
-    raise ProgramError(f"no free port from {FIRST_PORT} to {LAST_PORT}")
+    try:
+        return ports.take()
+    except LookupError as error:
+        raise ProgramError(str(error)) from error
 
 
 def python(*arguments: str) -> list[str]:

@@ -76,9 +76,9 @@ class DescriptorsTests(SynchronousTestCase):
         Those of the three that are closed are the null device afterwards, for programs that are
         started too; one that is open stays what it is.
         """
-        first = 200
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
+        first = 10 + max(int(each) for each in os.listdir("/dev/fd"))
         os.dup2(writer, first + 1)
         os.close(writer)
         openStandardDescriptors(first)

@@ -35,6 +35,10 @@ LENGTH = 16 << 20
 #: More clients than there are pipes.
 CLIENTS = 400
 
+#: How the host listens. Its own buffers are small: the system's memory for TCP is bounded, and it
+#: resets connections that are closed with unsent bytes if there is none left.
+HOST_LISTENS = "backlog=4096 sndbuf=128k"
+
 #: Bytes that each of them may cost. HAProxy's buffer is half of it.
 MOST = 32768
 
@@ -53,9 +57,9 @@ class SlowReadersTests(IntegrationTestCase):
             file.truncate(LENGTH)
         # By default nginx gives up on a client that takes nothing for a minute.
         more = f"root {self.folder}; send_timeout 10m; location = /long {{ }}"
-        servers = [server(other, "fast", more, listen="backlog=4096")]
+        servers = [server(other, "fast", more, listen=HOST_LISTENS)]
         if listen:
-            servers.append(server(listen, "fast", more, listen="backlog=4096"))
+            servers.append(server(listen, "fast", more, listen=HOST_LISTENS))
         sites(self, *servers)
         balancer = self.startTxlb(CONFIG.format(port=port, host=host or f"127.0.0.1:{other}"))
         pid = balancer.process.pid

@@ -62,13 +62,25 @@ class SelectingReactor(HandReactor):
         """
         Tell transports that can be read or written.
         """
-        readers = {each for each in self.readers if isinstance(each, SocketTransport)}
-        can = select.select(readers, self.writers, [], 0)
-        for each in can[0]:
-            self._done(each, each.doRead())
-        for each in can[1]:
-            if each.fileno() >= 0:
-                self._done(each, each.doWrite())
+        readers = {each.fileno(): each for each in self._sockets()}
+        writers = {each.fileno(): each for each in self.writers}
+        # Not select, which takes no descriptors above 1,023.
+        asked = select.poll()
+        for number in readers.keys() | writers.keys():
+            asked.register(
+                number,
+                (select.POLLIN if number in readers else 0)
+                | (select.POLLOUT if number in writers else 0),
+            )
+        for number, events in asked.poll(0):
+            reader, writer = readers.get(number), writers.get(number)
+            if reader is not None and events & ~select.POLLOUT:
+                self._done(reader, reader.doRead())
+            if writer is not None and events & ~select.POLLIN and writer.fileno() >= 0:
+                self._done(writer, writer.doWrite())
+
+    def _sockets(self) -> Iterator[SocketTransport]:
+        return (each for each in self.readers if isinstance(each, SocketTransport))
 
     def _done(self, transport: Any, why: Any) -> None:
         if why is not None:
