@@ -23,6 +23,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.test.requesthelper import DummyRequest
 
+from benchmarks.ports import ports
 from txlb import demo
 from txlb.application import Daemon
 from txlb.application._daemon import SIGNALS
@@ -31,12 +32,6 @@ from txlb.cli._where import findSocket
 from txlb.cloning import Role, whoAmI
 from txlb.errors import ListenError
 from txlb.model import TCPAddress
-
-
-def freePort() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class NextFreeTests(SynchronousTestCase):
@@ -93,7 +88,7 @@ class GreetingTests(SynchronousTestCase):
 
 class ClonesDemoTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.port = freePort()
+        self.port = ports.take()
         self.patch(demo, "WEB_PORT", self.port)
         self.state = tempfile.mkdtemp(prefix="txlb")
         self.addCleanup(shutil.rmtree, self.state)
@@ -178,9 +173,9 @@ class DemoTests(TestCase):
         for number in SIGNALS:
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         # Whoever runs these tests may have a demo running, or their own web.
-        self.patch(demo, "WEB_PORT", freePort())
-        self.patch(demo, "SSH_PORT", freePort())
-        self.patch(demo, "CONSOLE_PORT", freePort())
+        self.patch(demo, "WEB_PORT", ports.take())
+        self.patch(demo, "SSH_PORT", ports.take())
+        self.patch(demo, "CONSOLE_PORT", ports.take())
         self.output = io.StringIO()
         # With a path that is short enough for sockets.
         self.state = tempfile.mkdtemp(prefix="txlb")

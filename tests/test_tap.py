@@ -19,6 +19,7 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.programs import freePort
 from tests.fired import fired
 from txlb import __version__, demo, tap
 from txlb.admin import hashPassword
@@ -143,11 +144,6 @@ class MakeServiceTests(SynchronousTestCase):
         before = signal.getsignal(signal.SIGUSR1)
         self.addCleanup(signal.signal, signal.SIGUSR1, before)
 
-    def freePort(self) -> int:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            return int(sock.getsockname()[1])
-
     def takenPort(self) -> int:
         taken = socket.socket()
         self.addCleanup(taken.close)
@@ -166,8 +162,8 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual(error.errno, errno.EADDRINUSE)
 
     def write(self, rest: str = "", **ports: int) -> None:
-        self.web = ports.get("web") or self.freePort()
-        self.more = ports.get("more") or self.freePort()
+        self.web = ports.get("web") or freePort()
+        self.more = ports.get("more") or freePort()
         with open(self.path, "w") as file:
             file.write(CONFIG.format(web=self.web, more=self.more, rest=rest))
 
@@ -332,7 +328,7 @@ class MakeServiceTests(SynchronousTestCase):
         A manhole that is enabled is listened on, and belongs to what is stopped
         after the balancer.
         """
-        port = self.freePort()
+        port = freePort()
         user = f'<user name="admin" password="{hashPassword("secret")}" access="full"/>'
         self.write(f'<admin><ssh listen="127.0.0.1:{port}" enable="yes"/>{user}</admin>')
         daemon = self.made()
@@ -361,7 +357,7 @@ class MakeServiceTests(SynchronousTestCase):
         """
         One that is not enabled is not there.
         """
-        port = self.freePort()
+        port = freePort()
         self.write(f'<admin><ssh listen="127.0.0.1:{port}" enable="no"/></admin>')
         self.assertEqual(len(list(self.made())), 1)
         self.assertRaises(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from benchmarks.ports import ports
 from tests.proxy.fakes import FakeRelay, ReactorCase
 from txlb.application import LoadBalancedService
 from txlb.manager import proxyManagerFactory
@@ -117,6 +118,4 @@ class ServiceCase(ReactorCase):
         return int(taken.getsockname()[1])
 
     def freePort(self) -> int:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            return int(sock.getsockname()[1])
+        return ports.take()
