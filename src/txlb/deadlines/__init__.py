@@ -24,6 +24,7 @@ added to it. Code with times of its own asks L{Deadlines.sleptSince}.
 from txlb.deadlines._backlog import Backlog
 from txlb.deadlines._deadline import Deadline
 from txlb.deadlines._deadlines import LATE, SLEPT, TICK, TURNS, Deadlines
+from txlb.deadlines._retry import Retry
 from txlb.deadlines._sleeps import CATCH_UP, Sleeps
 from txlb.deadlines._throttle import Throttle
 
@@ -36,6 +37,7 @@ __all__ = [
     "Backlog",
     "Deadline",
     "Deadlines",
+    "Retry",
     "Sleeps",
     "Throttle",
 ]

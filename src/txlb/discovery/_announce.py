@@ -16,10 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
-from txlb.deadlines import Deadlines
+from txlb.deadlines import Deadlines, Retry
 from txlb.discovery._etcd import MEMBERS
 from txlb.discovery._foundhost import FoundHost
-from txlb.discovery._retry import Retry
 from txlb.errors import ModelError, TxlbError
 from txlb.model import checkClock, checkName
 from txlb.model.kinds import Seconds, Text

@@ -15,9 +15,9 @@ from twisted.names.error import DNSNameError, DNSQueryRefusedError, DNSServerErr
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.deadlines import Retry
 from txlb.discovery._dnsanswer import Answer, addressesOf, hostPort, hostsOf, isIPAddress, targetsOf
 from txlb.discovery._foundhost import FoundHost
-from txlb.discovery._retry import Retry
 from txlb.discovery._sourcekind import SourceKind, SourceTools
 from txlb.errors import ModelError
 from txlb.interfaces import IFindings, IHostSource

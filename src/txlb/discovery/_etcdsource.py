@@ -15,10 +15,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.clients import Changes, EtcdClient, EtcdError, EtcdWatch, KeyValue
-from txlb.deadlines import Deadline
+from txlb.deadlines import Deadline, Retry
 from txlb.discovery._entries import MAX_HOSTS, foundHost
 from txlb.discovery._foundhost import FoundHost
-from txlb.discovery._retry import Retry
 from txlb.discovery._sourcekind import SourceTools
 from txlb.errors import ModelError
 from txlb.interfaces import IFindings, IHostSource

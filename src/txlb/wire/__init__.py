@@ -59,6 +59,17 @@ from txlb.wire._proxyheader import (
     ProxyHeaderError,
     ProxyHeaderReader,
 )
+from txlb.wire._stomp import (
+    HEART_BEAT,
+    MAX_STOMP_BODY,
+    MAX_STOMP_HEAD,
+    MAX_STOMP_HEADERS,
+    StompFrame,
+    StompFrameError,
+    StompReader,
+    encodeStomp,
+    parseHeartBeat,
+)
 from txlb.wire._tlsfacts import TLSFacts
 from txlb.wire._tlvs import NOT_PASSED, TLVKind
 from txlb.wire._upgrade import (
@@ -108,6 +119,7 @@ __all__ = [
     "ENDED",
     "FAILED",
     "GRANTS_VERSION",
+    "HEART_BEAT",
     "LAST",
     "MAX_AGENT_LINE",
     "MAX_CLIENT_HELLO",
@@ -117,6 +129,9 @@ __all__ = [
     "MAX_HTTP_HEAD",
     "MAX_LISTENERS",
     "MAX_PROXY_HEADER",
+    "MAX_STOMP_BODY",
+    "MAX_STOMP_HEAD",
+    "MAX_STOMP_HEADERS",
     "MAX_UPGRADE_DESCRIPTORS",
     "MAX_UPGRADE_MESSAGE",
     "NOT_PASSED",
@@ -178,6 +193,9 @@ __all__ = [
     "Reject",
     "Started",
     "Status",
+    "StompFrame",
+    "StompFrameError",
+    "StompReader",
     "TLSFacts",
     "TLVKind",
     "Take",
@@ -192,9 +210,11 @@ __all__ = [
     "encodeProxyLocal",
     "encodeProxyV1",
     "encodeProxyV2",
+    "encodeStomp",
     "encodeUpgrade",
     "formatAgentReply",
     "parseAgentReply",
+    "parseHeartBeat",
     "upgradeRefusal",
 ]
 

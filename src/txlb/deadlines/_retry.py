@@ -1,5 +1,5 @@
 """
-Tries of a source that fail, with growing pauses.
+Tries that fail, with growing pauses.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from txlb.deadlines import Deadline, Deadlines
+from txlb.deadlines._deadline import Deadline
+from txlb.deadlines._deadlines import Deadlines
 
 #: Seconds from the first failure to the next try; each pause doubles the next one.
 FIRST = 1.0
@@ -23,7 +24,7 @@ JITTER = 0.2
 class Retry:
     """
     Calls a function again after a pause: a given one, or after failures one that grows. Owned by
-    a source.
+    the part that tries, such as a source of hosts.
 
     @param deadlines: has the times.
     @param action: is called after each pause.

@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.discovery._retry}.
+Tests for L{txlb.deadlines._retry}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.deadlines import Deadlines
-from txlb.discovery._retry import FIRST, JITTER, LONGEST, Retry
+from txlb.deadlines._retry import FIRST, JITTER, LONGEST, Retry
 
 
 class RetryTests(SynchronousTestCase):
