@@ -182,6 +182,21 @@ class FakeFleets:
         return answer
 
 
+class FakeServing:
+    """
+    Tells whether a balancer serves, as a test says.
+
+    @ivar reasons: why it does not.
+    """
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.isTakenOut = False
+
+    def whyNot(self, serviceName: str = "") -> list[str]:
+        return [*self.reasons, *(["taken out"] if self.isTakenOut else [])]
+
+
 @dataclass
 class FakeCertificates:
     """
@@ -210,6 +225,7 @@ class FakeBalancer:
     listeners: dict[str, FakeListener] = field(default_factory=dict)
     clones: FakeFleets = field(default_factory=FakeFleets)
     certificates: FakeCertificates = field(default_factory=FakeCertificates)
+    serving: FakeServing = field(default_factory=FakeServing)
     logins: object = None
 
     def getProxyNames(self) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from twisted.internet.defer import Deferred, execute, succeed
 from zope.interface import implementer
 
-from tests.admin.fakes import FakeCertificates, FakeFleets
+from tests.admin.fakes import FakeCertificates, FakeFleets, FakeServing
 from txlb.admin import FULL, Caller
 from txlb.application._drift import Drift
 from txlb.errors import UnknownConnection, UnknownName
@@ -173,6 +173,7 @@ class FakeBalancer:
         self.questions = 0
         self.clones = FakeFleets()
         self.certificates = FakeCertificates()
+        self.serving = FakeServing()
         self.configuration: FakeFile | None = FakeFile(self)
 
     def plan(self, source: str) -> Deferred[Plan]:

@@ -351,10 +351,20 @@ class DoTests(CommandCase):
         found = {
             access: [each.name for each in COMMANDS if each.access == access] for access in LEVELS
         }
-        looks = ["status", "explain", "events", "history", "diff", "certificates", "sessions"]
+        looks = [
+            "status",
+            "health",
+            "explain",
+            "events",
+            "history",
+            "diff",
+            "certificates",
+            "sessions",
+        ]
         self.assertEqual(found[READONLY], [*looks, "discovery"])
         self.assertEqual(
-            found[OPERATOR], ["drain", "maintenance", "ready", "setWeight", "acceptAnswer"]
+            found[OPERATOR],
+            ["drain", "maintenance", "ready", "setWeight", "acceptAnswer", "setHealth"],
         )
         for command in COMMANDS:
             # All that the others do is done for an operator, too.

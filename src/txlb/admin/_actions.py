@@ -56,6 +56,18 @@ def _processes(target: Target, service: str) -> Sequence[Mapping[str, object]]:
     return target.clones.processes() if service in {"", target.clones.service} else ()
 
 
+def _health(target: Target, service: str) -> Iterable[Row]:
+    return rows.healthRows(target.balancer.serving.whyNot(service))
+
+
+def _setHealth(target: Target, answer: str) -> Iterable[Row]:
+    serving, isTakenOut = target.balancer.serving, answer == "fail"
+    if serving.isTakenOut == isTakenOut:
+        return []
+    serving.isTakenOut = isTakenOut
+    return rows.healthRows(serving.whyNot())
+
+
 def _explain(
     target: Target, service: str, group: str, clientAddr: str, serverName: str
 ) -> Iterable[Row]:
@@ -413,6 +425,8 @@ def _unlock(target: Target, user: str, address: str) -> Iterable[Row]:
 #: The actions by the names of the commands.
 ACTIONS: dict[str, Callable[..., Any]] = {
     "status": _status,
+    "health": _health,
+    "setHealth": _setHealth,
     "explain": _explain,
     "events": _events,
     "history": _history,

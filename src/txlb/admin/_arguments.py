@@ -18,6 +18,9 @@ MAX_TEXT = 4096
 #: The default of an argument that has to be given.
 REQUIRED = object()
 
+#: Words by which an administrator says whether C{txlb health} may say that the balancer serves.
+ANSWERS = ("ok", "fail")
+
 #: Seconds of a day: the longest time that a drain may be given.
 DAY = 86_400.0
 
@@ -33,8 +36,8 @@ class Kind:
     @ivar wanted: a description of right values, for messages.
     @ivar fits: whether a value from a Python prompt is one of this kind.
     @ivar completes: the things whose names complete values of this kind: C{service},
-        C{group}, C{host}, C{listener}, C{scheduler}, C{check}, C{file} or C{time}; empty for
-        nothing.
+        C{group}, C{host}, C{listener}, C{scheduler}, C{check}, C{answer}, C{file} or C{time};
+        empty for nothing.
     @ivar secret: whether no log may show values. The Python prompt logs its lines, so it has no
         command with such an argument.
     @ivar settingsOf: if values are settings by their names: the thing that they are
@@ -99,6 +102,12 @@ def _flag(text: str) -> bool:
     return {"True": True, "False": False, "yes": True, "no": False}[text]
 
 
+def _answer(text: str) -> str:
+    if text not in ANSWERS:
+        raise ValueError(text)
+    return text
+
+
 def _settings(text: str) -> dict[str, str]:
     settings = json.loads(text)
     if not isinstance(settings, dict) or not all(
@@ -158,6 +167,7 @@ DEADLINE = Kind(
     _isSecondsUpTo(DAY),
     "time",
 )
+ANSWER = Kind("word", str, _answer, "ok or fail", lambda value: value in ANSWERS, "answer")
 FLAG = Kind("boolean", bool, _flag, "True or False", lambda value: isinstance(value, bool))
 
 HOST_SETTINGS = _settingsKind("host")

@@ -4,9 +4,10 @@ Names that an argument of a command can be, for the completion at the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from txlb.admin._arguments import ANSWERS
 from txlb.admin._completion import Choices
 from txlb.model.registries import CHECKS
 from txlb.schedulers import schedulerWords
@@ -19,6 +20,12 @@ def choicesOf(balancer: Any) -> Choices:
 
     @param balancer: the L{txlb.application.LoadBalancedService}.
     """
+
+    words: dict[str, Callable[[], Iterable[str]]] = {
+        "check": lambda: (kind.word for kind in CHECKS.kinds()),
+        "scheduler": schedulerWords,
+        "answer": lambda: ANSWERS,
+    }
 
     def choices(argument: str, given: Mapping[str, object]) -> Iterable[str]:
         # The manager's verbs say serviceName where commands say service.
@@ -44,8 +51,6 @@ def choicesOf(balancer: Any) -> Choices:
             ]
         if word == "listener":
             return list(balancer.getProxyNames())
-        if word == "check":
-            return [kind.word for kind in CHECKS.kinds()]
-        return schedulerWords() if word == "scheduler" else []
+        return list(words[word]()) if word in words else []
 
     return choices

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
 
+from txlb.admin._clonedserving import ClonedServing
 from txlb.errors import TxlbError, UnknownConnection, UnknownName
 from txlb.schedulers import schedulerKind
 
@@ -57,6 +58,13 @@ class ClonedBalancer:
         The clones as hosts.
         """
         return self._clones.manager
+
+    @property
+    def serving(self) -> ClonedServing:
+        """
+        Tells whether it serves clients.
+        """
+        return ClonedServing(self.manager)
 
     def getProxyNames(self) -> list[str]:
         """

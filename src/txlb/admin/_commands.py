@@ -14,6 +14,7 @@ from __future__ import annotations
 from txlb.admin._access import FULL, OPERATOR, READONLY
 from txlb.admin._arguments import (
     ADMISSION_SETTINGS,
+    ANSWER,
     CHECK,
     CHECK_SETTINGS,
     DEADLINE,
@@ -72,6 +73,17 @@ COMMANDS = (
         "Show how a balancer stands. The answer has its listeners, services, groups and hosts, the "
         "processes if it is a cloned application, and the changes since its file was read.",
         (Argument("service", SERVICE, "only this service; by default all", ""),),
+    ),
+    AdminCommand(
+        "health",
+        "health",
+        READONLY,
+        "Tell whether a balancer serves clients. It does if all listeners accept, if each service "
+        "has a host that is up, if it is not about to stop, and if no administrator has taken it "
+        "out. The answer is one line; the exit status of txlb health is 0 if it serves, and 1 if "
+        "it does not.",
+        (Argument("service", SERVICE, "only this service; by default all", ""),),
+        patience=3.0,
     ),
     AdminCommand(
         "explain",
@@ -386,6 +398,21 @@ COMMANDS = (
             _settings(SCHEDULER_SETTINGS, "settings of the policy, such as choices=3", {}),
         ),
         rest=Rest("PATCH"),
+    ),
+    AdminCommand(
+        "setHealth",
+        "set health",
+        OPERATOR,
+        "Let health say that the balancer does not serve, or what is so again. Clients that come "
+        "are served all the same: their address can move to another balancer before this one "
+        "stops.",
+        (
+            Argument(
+                "answer",
+                ANSWER,
+                "fail, to take the balancer out; ok, to bring it back",
+            ),
+        ),
     ),
     AdminCommand(
         "setHost",

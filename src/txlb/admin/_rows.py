@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -142,6 +142,16 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
         for line in certificateWarnings(lbs):
             yield {"row": "certificate", "text": line}
     yield fileRow(config, manager.services.values())
+
+
+def healthRows(reasons: Sequence[str]) -> list[Row]:
+    """
+    Return a row that tells whether a balancer serves clients.
+
+    @param reasons: why it does not; none if it does.
+    """
+    text = f"does not serve: {'; '.join(reasons)}" if reasons else "serves"
+    return [{"row": "health", "text": text, "serves": not reasons, "reasons": list(reasons)}]
 
 
 def servedRow(whyPassed: str | None) -> Row:

@@ -26,6 +26,7 @@ from txlb.application._keepers import Keepers
 from txlb.application._keptchecks import KeptChecks
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
+from txlb.application._serving import Serving
 from txlb.application._slices import Slices
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import (
@@ -123,6 +124,7 @@ class LoadBalancedService(MultiService):
         is made of this.
 
     @ivar manager: the manager.
+    @ivar serving: tells whether it serves clients.
     @ivar tls: has the certificates of listeners, and the contexts for TLS.
     @ivar slices: does work that takes long while clients are served.
     @ivar configuration: the file that it was made from; L{None} for none.
@@ -156,6 +158,8 @@ class LoadBalancedService(MultiService):
         self.logins: Any = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._keepers = Keepers()
+        self.serving = Serving(self, lambda: bool(self.running), self._listeners)
+        self._keepers.keep(self.serving)
         self._reactor = reactor
         self.slices = Slices(lambda: self._engine, pm.seconds)
         self.tls = TLSStore()

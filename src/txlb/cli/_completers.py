@@ -11,6 +11,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterator
 
+from txlb.admin._arguments import ANSWERS
 from txlb.cli._client import Client, Row
 from txlb.cli._command import COMPLETES, SETTINGS_OF, Failed
 from txlb.cli._where import findSocket
@@ -126,6 +127,10 @@ def _checks(_prefix: str) -> Iterator[tuple[str, str]]:
         yield kind.word, kind.doc.split(". ", maxsplit=1)[0]
 
 
+def _answers(_prefix: str) -> Iterator[tuple[str, str]]:
+    yield from ((word, "") for word in ANSWERS)
+
+
 def _times(prefix: str) -> Iterator[tuple[str, str]]:
     if re.fullmatch(r"[0-9]+([.][0-9]+)?", prefix):
         yield from ((f"{prefix}{unit}", name) for unit, name in _UNITS.items())
@@ -138,6 +143,7 @@ _WORDS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {
     "time": _times,
     "scheduler": _schedulers,
     "check": _checks,
+    "answer": _answers,
 }
 
 #: The names of things, in the rows of a status.

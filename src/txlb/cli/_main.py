@@ -23,6 +23,7 @@ from txlb.cli._command import Command, Failed
 from txlb.cli._completion import ASKING, COMPLETION, complete
 from txlb.cli._diff import DIFF
 from txlb.cli._events import EVENTS
+from txlb.cli._health import HEALTH
 from txlb.cli._listed import ListedCommand, isSetting, readSetting
 from txlb.cli._logintest import LOGIN_TEST
 from txlb.cli._passwd import PASSWD
@@ -34,7 +35,7 @@ from txlb.cli._where import SOCKET_OPTIONS
 
 #: Entries of the list of commands that have more to show, or to be told, than the list
 #: says, by their words.
-_SPECIAL = {each.name: each for each in (STATUS, DIFF, EVENTS, CERTS, LOGIN_TEST)}
+_SPECIAL = {each.name: each for each in (STATUS, HEALTH, DIFF, EVENTS, CERTS, LOGIN_TEST)}
 
 #: Every subcommand, in the order of the help.
 COMMANDS = (

@@ -220,6 +220,15 @@ class HostPool:
         return self._rotation.upCount + self._rotation.upBackupCount
 
     @property
+    def whyNoHost(self) -> str:
+        """
+        The reason why it has no host for clients; empty if a host is up, or may be tried again.
+        """
+        if self.upCount or self.readyCount:
+            return ""
+        return f"no host of {self.service}/{self.group} is up"
+
+    @property
     def active(self) -> int:
         """
         The number of leases, those on hosts that are leaving included.

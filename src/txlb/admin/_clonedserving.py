@@ -1,0 +1,52 @@
+"""
+Whether a cloned application serves clients.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txlb.errors import TxlbError
+
+if TYPE_CHECKING:
+    from txlb.manager import ProxyManager
+
+
+class ClonedServing:
+    """
+    Tells whether a cloned application serves clients, as L{txlb.application._serving.Serving}
+    does of a balancer. Each group of its service has a listener of its own.
+
+    @param manager: has the clones as hosts.
+    """
+
+    def __init__(self, manager: ProxyManager) -> None:
+        self._manager = manager
+
+    def whyNot(self, serviceName: str = "") -> list[str]:
+        """
+        Tell why clients are not served.
+
+        @raise UnknownName: there is no such service.
+        """
+        names = [serviceName] if serviceName else list(self._manager.services)
+        pools = [
+            self._manager.getPool(name, group.name)
+            for name in names
+            for group in self._manager.getService(name).groups
+        ]
+        return [pool.whyNoHost for pool in pools if pool.whyNoHost]
+
+    @property
+    def isTakenOut(self) -> bool:
+        """
+        Whether an administrator has taken it out.
+        """
+        return False
+
+    @isTakenOut.setter
+    def isTakenOut(self, _isTakenOut: bool) -> None:
+        raise TxlbError(
+            "a cloned application can't be taken out: let the program that gives it its address, "
+            "such as keepalived, take the address away"
+        )
