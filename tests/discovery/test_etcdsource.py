@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.discovery.test_file import Findings, Waiting
-from txlb.clients import Changes, EtcdUnreachable, KeyValue
+from txlb.clients import Changes, EtcdClient, EtcdUnreachable, KeyValue
 from txlb.deadlines import Deadlines
 from txlb.discovery import SourceTools, makeSource
 from txlb.discovery import _etcdsource as etcdsource
@@ -199,20 +199,43 @@ class EtcdSourceTests(SynchronousTestCase):
         self.assertEqual((self.findings.answers, self.findings.troubles), ([], []))
 
     def test_files(self) -> None:
+        """
+        A file that can't be read is a failure, and is read again later. A client is made anew if
+        the file was replaced.
+        """
         path = os.path.abspath(self.mktemp())
-        for options in ({"ca": path}, {"user": "a", "passwordFile": path}):
-            self.findings = Findings()
-            source = self.make(**options)
-            source.start(self.findings)
-            self.assertIn(path, self.findings.troubles[0])
-            source.stop()
+        given: list[dict[str, Any]] = []
+
+        def client(*_: object, **more: Any) -> FakeClient:
+            given.append(more)
+            return self.client
+
+        self.patch(etcdsource, "EtcdClient", client)
+        source = self.make(user="a", passwordFile=path)
+        self.addCleanup(source.stop)
+        source.start(self.findings)
+        self.assertIn(path, self.findings.troubles[0])
+        self.assertEqual(given, [])
+        for count, secret in enumerate(("secret", "other"), 1):
+            with open(path, "w") as file:
+                file.write(f"{secret}\n")
+            self.advance(1.2)
+            self.client.lists[-1].errback(EtcdUnreachable("it is away"))
+            self.assertEqual(len(given), count)
+            self.assertEqual((given[-1]["user"], given[-1]["password"]), ("a", secret))
+            self.assertIsNone(given[-1]["ca"])
+
+    def test_wrongCertificates(self) -> None:
+        path = os.path.abspath(self.mktemp())
         with open(path, "w") as file:
-            file.write("secret\n")
-        given: dict[str, Any] = {}
-        self.patch(etcdsource, "EtcdClient", lambda *_, **more: given.update(more))
-        tools = cast(Any, self.make(user="a", passwordFile=path))
-        etcdsource.clientOf(tools._options, tools._tools)
-        self.assertEqual((given["user"], given["password"], given["ca"]), ("a", "secret", None))
+            file.write("none")
+        self.patch(etcdsource, "EtcdClient", EtcdClient)
+        for name in ("ca", "clientCertificate"):
+            self.findings = Findings()
+            source = self.make(**{name: path})
+            source.start(self.findings)
+            self.assertIn(f"{name} has no certificate", self.findings.troubles[0])
+            source.stop()
 
     def test_wrongOptions(self) -> None:
         for options in (

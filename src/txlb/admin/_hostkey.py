@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.conch.ssh.keys import Key
 
-from txlb.admin._files import UnusableFile, readSmallFile
 from txlb.errors import StateDirectoryError
-from txlb.process import Folder, UntrustedPath
+from txlb.process import Folder, UntrustedPath, UnusableFile, readSmallFile
 
 #: The file's name, as OpenSSH calls its own.
 FILE_NAME = "ssh_host_ed25519_key"

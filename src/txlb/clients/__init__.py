@@ -6,6 +6,8 @@ from txlb.clients._body import Body, Lines, TooLong
 from txlb.clients._etcd import EtcdClient, KeyValue
 from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._etcdwatch import Changes, EtcdWatch
+from txlb.clients._fetcher import Fetched, Fetcher, FetchError
+from txlb.clients._tlspolicy import TLSPolicy
 
 __all__ = [
     "Body",
@@ -15,7 +17,11 @@ __all__ = [
     "EtcdError",
     "EtcdUnreachable",
     "EtcdWatch",
+    "FetchError",
+    "Fetched",
+    "Fetcher",
     "KeyValue",
     "Lines",
+    "TLSPolicy",
     "TooLong",
 ]

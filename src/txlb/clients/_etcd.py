@@ -15,18 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.ssl import Certificate, trustRootFromCertificates
-from twisted.python.failure import Failure
-from twisted.web.client import (
-    Agent,
-    BrowserLikePolicyForHTTPS,
-    FileBodyProducer,
-    HTTPConnectionPool,
-)
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from txlb.clients._body import Body, TooLong
 from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
+from txlb.clients._reason import reasonOf
+from txlb.clients._tlspolicy import TLSPolicy
 
 #: Bytes of an answer at most.
 MAX_ANSWER = 64 * 1024 * 1024
@@ -109,7 +104,10 @@ class EtcdClient:
     @param password: the user's password.
     @param ca: certificates in PEM form that the members' have to be signed by; L{None} for those
         of the system.
+    @param clientCertificate: a certificate in PEM form, with its key, that is shown to the
+        members; L{None} for none.
     @param timeout: seconds for one answer of one member.
+    @raise CertificateError: a certificate can't be used.
     """
 
     def __init__(
@@ -120,6 +118,7 @@ class EtcdClient:
         user: str = "",
         password: str = "",
         ca: bytes | None = None,
+        clientCertificate: bytes | None = None,
         timeout: float = 5.0,
     ) -> None:
         self._reactor = reactor
@@ -131,7 +130,7 @@ class EtcdClient:
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = CONNECTIONS
         self._pool.retryAutomatically = False
-        policy = BrowserLikePolicyForHTTPS(None if ca is None else _trustRoot(ca))
+        policy = TLSPolicy(ca, clientCertificate)
         self._agent = Agent(reactor, policy, CONNECT_TIMEOUT, pool=self._pool)
 
     @property
@@ -381,19 +380,3 @@ def errorOf(url: str, told: Mapping[str, Any]) -> EtcdError:
     if number in {UNAVAILABLE, 4} or "no leader" in text or "timed out" in text:
         return EtcdUnreachable(message, number)
     return EtcdError(message, number)
-
-
-def reasonOf(error: BaseException | None) -> str:
-    """
-    Return the reason of an error of Twisted's HTTP client, which may hold several.
-    """
-    reasons = getattr(error, "reasons", None)
-    if isinstance(reasons, Sequence) and reasons and isinstance(reasons[0], Failure):
-        return reasons[0].getErrorMessage()
-    return str(error) or type(error).__name__
-
-
-def _trustRoot(ca: bytes) -> Any:
-    marker = b"-----END CERTIFICATE-----"
-    parts = [part + marker for part in ca.split(marker)[:-1]]
-    return trustRootFromCertificates([Certificate.loadPEM(part) for part in parts])

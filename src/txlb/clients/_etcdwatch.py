@@ -21,9 +21,9 @@ from txlb.clients._etcd import (
     errorOf,
     keyValue,
     prefixEnd,
-    reasonOf,
     revisionOf,
 )
+from txlb.clients._reason import reasonOf
 
 #: Bytes of a message of a watch at most.
 MAX_MESSAGE = 16 * 1024 * 1024

@@ -22,6 +22,7 @@ from txlb.discovery._etcd import ETCD
 from txlb.discovery._file import FILE, FileSource
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._groupdiscovery import DiscoveryState
+from txlb.discovery._http import HTTP
 from txlb.discovery._sourcekind import (
     SourceKind,
     SourceTools,
@@ -55,5 +56,5 @@ __all__ = [
     "sourceKinds",
 ]
 
-for _kind in (FILE, DNS, ETCD):
+for _kind in (FILE, DNS, ETCD, HTTP):
     registerSource(_kind)

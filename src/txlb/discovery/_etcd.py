@@ -56,5 +56,10 @@ ETCD = SourceKind(
             "A file with the certificates that those of the members are signed by, for ``https``.",
             defaultDoc="those of the system",
         ),
+        Option(
+            "clientCertificate",
+            Path(),
+            "A file with a certificate and its key, which is shown to the members.",
+        ),
     ),
 )

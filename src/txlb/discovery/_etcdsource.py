@@ -5,7 +5,6 @@ Hosts from etcd.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from txlb.clients import Changes, EtcdClient, EtcdError, EtcdWatch, KeyValue
 from txlb.deadlines import Deadline, Retry
 from txlb.discovery._entries import MAX_HOSTS, foundHost
 from txlb.discovery._foundhost import FoundHost
+from txlb.discovery._optionfiles import readFiles
 from txlb.discovery._sourcekind import SourceTools
 from txlb.errors import ModelError
 from txlb.interfaces import IFindings, IHostSource
@@ -37,6 +37,9 @@ LONGEST_PAUSE = 0.8
 
 #: Bytes of the value of a key at most.
 MAX_VALUE = 64 * 1024
+
+#: The owner of the options, for messages.
+WHOSE = "the etcd source"
 
 _log = Logger()
 
@@ -61,6 +64,8 @@ class EtcdSource:
         self._options = options
         self._tools = tools
         self._client: EtcdClient | None = None
+        # The files that the client was made with.
+        self._files: dict[str, bytes] = {}
         self._findings: IFindings | None = None
         self._retry = Retry(tools.deadlines, self._list, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
         self._watch: EtcdWatch | None = None
@@ -75,11 +80,6 @@ class EtcdSource:
         List the keys, and watch them.
         """
         self._findings = findings
-        try:
-            self._client = clientOf(self._options, self._tools)
-        except ModelError as error:
-            findings.failed(str(error))
-            return
         self._list()
 
     def stop(self) -> None:
@@ -92,6 +92,9 @@ class EtcdSource:
         asking, self._asking = self._asking, None
         if asking is not None:
             asking.cancel()
+        self._close()
+
+    def _close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -113,9 +116,7 @@ class EtcdSource:
         asking.addErrback(self._failed)
 
     async def _begin(self) -> None:
-        client = self._client
-        if client is None:
-            return
+        client = await self._connected()
         found, revision = await client.list(self._prefix)
         self._entries = {each.key: self._entryOf(each) for each in found}
         self._asking = None
@@ -124,11 +125,25 @@ class EtcdSource:
         self._look = self._tools.deadlines.after(LOOK, self._lookAtMember)
         self._report()
 
+    async def _connected(self) -> EtcdClient:
+        """
+        Return the client, or another one if a file that an option names was replaced.
+
+        @raise ModelError: such a file can't be used.
+        """
+        tools = self._tools
+        files = await tools.worker.aside(readFiles, self._options, tools.folder, WHOSE)
+        if self._client is None or files != self._files:
+            client = clientOf(self._options, files, tools.reactor)
+            self._close()
+            self._client, self._files = client, files
+        return self._client
+
     def _failed(self, reason: Failure) -> None:
         self._asking = None
         if reason.check(CancelledError):
             return
-        if reason.check(EtcdError):
+        if reason.check(EtcdError, ModelError):
             told = reason.getErrorMessage()
         else:
             _log.failure("{source} could not be listed", reason, source=self.origin)
@@ -140,9 +155,9 @@ class EtcdSource:
         List the keys again soon, as the watch has ended or could not begin.
         """
         self._endWatch()
-        client = self._client
-        if client is not None and self._findings is not None:
-            client.nextMember()
+        if self._findings is not None:
+            if self._client is not None:
+                self._client.nextMember()
             self._retry.later()
             self._findings.failed(why)
 
@@ -192,30 +207,21 @@ class EtcdSource:
         self._findings.found(hosts[:MAX_HOSTS], wrong)
 
 
-def clientOf(options: Mapping[str, Any], tools: SourceTools) -> EtcdClient:
+def clientOf(options: Mapping[str, Any], files: Mapping[str, bytes], reactor: Any) -> EtcdClient:
     """
-    Make a client as options say: C{url}, C{user}, C{passwordFile}, C{ca}.
+    Make a client as options say.
 
-    @raise ModelError: a file can't be read.
+    @param files: what L{readFiles} has read.
+    @raise ModelError: a certificate can't be used.
     """
-    ca = _read(tools, options["ca"], "ca")
-    password = _read(tools, options["passwordFile"], "passwordFile")
-    return EtcdClient(
-        tools.reactor,
-        options["url"],
-        user=options["user"] or "",
-        password="" if password is None else password.decode().rstrip("\n"),
-        ca=ca,
-    )
-
-
-def _read(tools: SourceTools, path: str | None, what: str) -> bytes | None:
-    if path is None:
-        return None
     try:
-        with open(os.path.join(tools.folder, path), "rb") as file:
-            return file.read(MAX_VALUE)
-    except OSError as error:
-        raise ModelError(
-            f"{what} of the etcd source is {path!r}, which can't be read: {error.strerror}"
-        ) from None
+        return EtcdClient(
+            reactor,
+            options["url"],
+            user=options["user"] or "",
+            password=files.get("passwordFile", b"").decode(),
+            ca=files.get("ca"),
+            clientCertificate=files.get("clientCertificate"),
+        )
+    except ModelError as error:
+        raise ModelError(f"{error}, of {WHOSE}") from None

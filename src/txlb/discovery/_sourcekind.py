@@ -31,6 +31,12 @@ class Worker(Protocol):
         """
         ...
 
+    async def aside(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """
+        Do the same for what makes few objects, such as a look at files.
+        """
+        ...
+
     async def run(self, steps: Iterable[object]) -> None:
         """
         Iterate over steps, each of some milliseconds at most, and serve clients in between.

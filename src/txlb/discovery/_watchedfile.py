@@ -20,6 +20,7 @@ from txlb.discovery._entries import (
 )
 from txlb.discovery._lines import parseLines
 from txlb.discovery._sourcekind import Worker
+from txlb.discovery._watchers import Watchers
 from txlb.interfaces import IFindings
 from txlb.process import Stamp, stampOf
 
@@ -46,13 +47,11 @@ class WatchedFile:
         self._interval = interval
         self._deadlines = deadlines
         self._worker = worker
-        self._watchers: dict[IFindings, Place] = {}
+        self._watchers = Watchers()
         self._next: Deadline | None = None
         self._reading: Deferred[None] | None = None
         self._seen: Stamp | None = None
         self._read: Stamp | None = None
-        self._entries: GroupedEntries | None = None
-        self._trouble = ""
 
     def __bool__(self) -> bool:
         """
@@ -66,20 +65,16 @@ class WatchedFile:
         already.
         """
         first = not self._watchers
-        self._watchers[findings] = place
+        self._watchers.add(findings, place)
         if first:
             self._seen = stampOf(self._path)
             self._look()
-        elif self._trouble:
-            findings.failed(self._trouble)
-        elif self._entries is not None:
-            self._report(findings, place)
 
     def leave(self, findings: IFindings) -> None:
         """
         Watch it no more for a group.
         """
-        self._watchers.pop(findings, None)
+        self._watchers.remove(findings)
         if not self._watchers:
             if self._next is not None:
                 self._next.cancel()
@@ -92,7 +87,7 @@ class WatchedFile:
         stamp, before = stampOf(self._path), self._seen
         self._seen = stamp
         if stamp is None:
-            self._failed(f"there is no file {self._path}, or it can't be looked at")
+            self._watchers.failed(f"there is no file {self._path}, or it can't be looked at")
         elif stamp == before and stamp != self._read and self._reading is None:
             reading = self._reading = Deferred.fromCoroutine(self._take(stamp))
             reading.addErrback(_wentWrong)
@@ -112,27 +107,13 @@ class WatchedFile:
         except (DocumentError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self._read = stamp
-            self._failed(f"{self._path}: {reason}")
+            self._watchers.failed(f"{self._path}: {reason}")
             return
         if stampOf(self._path) != stamp:
             # It was changed while it was read. The next looks find it as it is then.
             return
         self._read = stamp
-        self._entries = entries
-        self._trouble = ""
-        for findings, place in list(self._watchers.items()):
-            if findings in self._watchers:
-                self._report(findings, place)
-
-    def _report(self, findings: IFindings, place: Place) -> None:
-        if self._entries is not None:
-            found = self._entries.of(place)
-            findings.found(found.hosts, found.wrong)
-
-    def _failed(self, trouble: str) -> None:
-        self._trouble = trouble
-        for findings in list(self._watchers):
-            findings.failed(trouble)
+        await self._worker.run(self._watchers.found(entries))
 
 
 def entriesOf(path: str) -> GroupedEntries:

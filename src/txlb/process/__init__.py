@@ -4,6 +4,7 @@ the rights for opening them, signals, and the files of twistd's own options.
 """
 
 from txlb.process._command import STARTED_IN, endOf, lastWords, sameCommand
+from txlb.process._files import UnusableFile, readSmallFile
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
 from txlb.process._listening import EXHAUSTED, listens
 from txlb.process._owner import Owner, OwnerError
@@ -38,6 +39,7 @@ __all__ = [
     "TwistdService",
     "UNIXPort",
     "UntrustedPath",
+    "UnusableFile",
     "UserSignal",
     "changeSocket",
     "endOf",
@@ -46,6 +48,7 @@ __all__ = [
     "listenUNIX",
     "listens",
     "ownFolderRemedy",
+    "readSmallFile",
     "removeStaleSocket",
     "sameCommand",
     "stampOf",

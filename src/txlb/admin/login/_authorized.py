@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from twisted.conch.ssh.common import getNS
 from twisted.conch.ssh.keys import Key
 
-from txlb.admin._files import UnusableFile, readSmallFile
 from txlb.admin._log import log
 from txlb.admin._trust import ownershipProblem, pathProblem
 from txlb.errors import TxlbError, firstLines
+from txlb.process import UnusableFile, readSmallFile
 
 #: Enough for some hundred keys.
 MAX_SIZE = 262_144

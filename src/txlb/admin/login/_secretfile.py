@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import stat
 
-from txlb.admin._files import UnusableFile, readSmallFile
 from txlb.admin._trust import ownershipProblem, pathProblem
 from txlb.errors import TxlbError
+from txlb.process import UnusableFile, readSmallFile
 
 #: The longest file, in bytes.
 MAX_SIZE = 4096

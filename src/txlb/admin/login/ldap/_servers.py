@@ -19,13 +19,13 @@ from twisted.internet.ssl import (
     trustRootFromCertificates,
 )
 
-from txlb.admin._files import UnusableFile, readSmallFile
 from txlb.admin.login._means import Means
 from txlb.admin.login._refused import LoginRefused
 from txlb.admin.login.ldap._conversation import Conversation
 from txlb.admin.login.ldap._errors import ResultError, ServerError
 from txlb.admin.login.ldap._messages import BUSY, UNAVAILABLE
 from txlb.errors import TxlbError
+from txlb.process import UnusableFile, readSmallFile
 
 #: Connections at a time to the servers of a directory.
 MAX_CONNECTIONS = 4

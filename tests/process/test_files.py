@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.admin._files}.
+Tests for L{txlb.process._files}.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.admin._files import UnusableFile, readSmallFile
+from txlb.process import UnusableFile, readSmallFile
 
 
 class SmallFileTests(SynchronousTestCase):

@@ -1,0 +1,63 @@
+"""
+Files that options of sources name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from txlb.errors import ModelError
+from txlb.process import UnusableFile, readSmallFile
+
+#: Bytes of a file of certificates, and of one with a secret, at most.
+MAX_CERTIFICATES = 1024 * 1024
+MAX_SECRET = 16 * 1024
+
+#: Options whose files have certificates.
+CERTIFICATES = ("ca", "clientCertificate")
+
+#: Options whose files have a secret, in their first line.
+SECRETS = ("passwordFile", "tokenFile")
+
+
+def readFiles(options: Mapping[str, Any], folder: str, whose: str) -> dict[str, bytes]:
+    """
+    Read the files that options name. It may be called in a thread.
+
+    @param folder: the folder at which relative paths begin.
+    @param whose: the owner of the options, for messages, such as C{the etcd source}.
+    @return: their contents by the names of the options; of a file with a secret the first line.
+    @raise ModelError: one can't be read, or has no secret.
+    """
+    found = {}
+    for name in (*CERTIFICATES, *SECRETS):
+        path = options.get(name)
+        if path is None:
+            continue
+        secret = name in SECRETS
+        problem = ""
+        try:
+            data, _ = readSmallFile(
+                os.path.join(folder, path), MAX_SECRET if secret else MAX_CERTIFICATES
+            )
+        except UnusableFile as error:
+            problem = f"which {error}"
+        except OSError as error:
+            problem = f"which can't be read: {error.strerror}"
+        else:
+            found[name] = data.split(b"\n", 1)[0].rstrip(b"\r") if secret else data
+            if secret and not _isSecret(found[name]):
+                problem = "whose first line is no secret of printable characters"
+        if problem:
+            raise ModelError(f"{name} of {whose} is {path!r}, {problem}")
+    return found
+
+
+def _isSecret(data: bytes) -> bool:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and text.isprintable()
