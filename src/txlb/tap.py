@@ -33,7 +33,7 @@ from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import CertificateError, ListenError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import UNIXAddress
-from txlb.process import Owner, TwistdFiles
+from txlb.process import Owner, TwistdFiles, errorLine
 from txlb.proxy import inheritedSockets, inheritFrom
 from txlb.upgrade import Successor
 
@@ -156,6 +156,9 @@ def _clone(path: str) -> IService:
         return balancedClone(path)
     except TxlbError as error:
         raise SystemExit(f"txlb: {path}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - the application's file wrote it
+        told = errorLine(error)
+        raise SystemExit(f"txlb: {told if path in told else f'{path}: {told}'}") from None
 
 
 def _fromFile(options: Options, files: TwistdFiles, successor: Successor | None) -> IService:

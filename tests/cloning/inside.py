@@ -111,7 +111,11 @@ class InsideSpawner:
         self._case = case
 
     def spawn(
-        self, birth: Birth, sockets: dict[str, int], ended: Callable[[int, str], object]
+        self,
+        birth: Birth,
+        sockets: dict[str, int],
+        ended: Callable[[int, str], object],
+        start: int = -1,
     ) -> int:
         # No process has such a number.
         number = len(self._case.spawned) + FIRST_PID

@@ -11,9 +11,11 @@ from unittest import mock
 
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup
+from txlb.cloning import _starts as starts
 from txlb.cloning._manager import PATIENCE, CloneManager
 from txlb.cloning._ownhosts import SERVICE
-from txlb.cloning._starts import START_PATIENCE
+from txlb.cloning._rendezvous import Rendezvous
+from txlb.cloning._starts import FIRST_DELAY, START_PATIENCE
 from txlb.wire import (
     Bye,
     Drain,
@@ -30,16 +32,14 @@ from txlb.wire import (
 )
 
 
-class StrangerTests(InsideTestCase):
+class PlayedTestCase(InsideTestCase):
     """
-    A manager without clones of its own, and a process that a test plays.
+    A manager without clones of its own, and processes that a test plays.
+
+    @ivar main: the process of the manager.
     """
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.starts = False
-        self.main = self.group()
-        self.until(lambda: len(self.spawned) == 2)
+    main: CloneGroup
 
     @property
     def manager(self) -> CloneManager:
@@ -82,6 +82,14 @@ class StrangerTests(InsideTestCase):
         [welcome] = self.heard(sock)
         self.assertEqual(welcome, Welcome(1, slot, 0))
         return sock
+
+
+class StrangerTests(PlayedTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.starts = False
+        self.main = self.group()
+        self.until(lambda: len(self.spawned) == 2)
 
     def test_otherVersion(self) -> None:
         sock = self.connectTo(self.main)
@@ -263,3 +271,87 @@ class StrangerTests(InsideTestCase):
         for number, (_, ended) in enumerate(tuple(self.spawned)):
             ended(1000 + number, "signal 9")
         self.until(lambda: len(self.spawned) == 4)
+
+    def test_dismissed(self) -> None:
+        """
+        The end of a clone that is one too many, or that an administrator has removed soon after
+        its start, is no fault: the next one is started at once, and the log does not call it one.
+        """
+        self.joinedAs(0)
+        self.joinedAs(1)
+        self.manager.spawn(2)
+        sock = self.connectTo(self.main)
+        self.say(sock, Hello(1, 2, 0, spawned=True))
+        self.assertEqual(self.heard(sock), [Drain()])
+        sock.close()
+        self.manager.drain(self.manager.clones[0])
+        with mock.patch.object(starts, "_log") as log:
+            for number in (2, 0):
+                self.spawned[number][1](FIRST_PID + number, "exit status 0")
+            self.assertEqual(log.error.mock_calls, [])
+        self.assertEqual(self.manager.starts._delay, FIRST_DELAY)
+        # One that ends by itself is.
+        with mock.patch.object(starts, "_log") as log:
+            self.spawned[1][1](FIRST_PID + 1, "exit status 1")
+            self.assertEqual(len(log.error.mock_calls), 1)
+
+
+class AdoptedTests(PlayedTestCase):
+    """
+    A manager that comes while a clone and an heir that a former one has started are on their way.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.starts = False
+        rendezvous = Rendezvous(self.folder)
+        self.addCleanup(rendezvous.close)
+        self.files = rendezvous.starts
+        self.held = {slot: self.files.begin(slot) for slot in (0, -1)}
+        for name, descriptor in self.held.values():
+            self.addCleanup(self.release, name)
+            self.files.started(descriptor, FIRST_PID - 1)
+        self.main = self.group()
+        self.until(lambda: len(self.spawned) == 1)
+        self.pass_(3.0)
+
+    def release(self, name: str) -> None:
+        """
+        Let a process end.
+        """
+        for slot, (each, descriptor) in tuple(self.held.items()):
+            if each == name:
+                os.close(descriptor)
+                del self.held[slot]
+
+    def test_counted(self) -> None:
+        """
+        They are not started again, until they have ended.
+        """
+        self.assertEqual([birth.slot for birth, _ in self.spawned], [1])
+        self.assertEqual(self.manager.starts.starting[0].pid, FIRST_PID - 1)
+        self.manager.starts.spawnHeir()
+        self.assertEqual(len(self.spawned), 1)
+        self.release(self.held[0][0])
+        self.until(lambda: len(self.spawned) == 2)
+        self.release(self.held[-1][0])
+        self.until(lambda: len(self.spawned) == 3)
+        self.assertEqual([birth.slot for birth, _ in self.spawned], [1, 0, -1])
+
+    def test_joins(self) -> None:
+        """
+        One that comes takes its place.
+        """
+        self.joinedAs(0)
+        self.assertEqual(self.manager.starts.starting.keys(), {1, -1})
+        self.assertNotIn(self.held[0][0], os.listdir(self.folder))
+
+    def test_late(self) -> None:
+        """
+        Those that do not join in time are killed, once.
+        """
+        with mock.patch.object(type(self.files), "kill") as kill:
+            self.pass_(START_PATIENCE + 3, 300)
+            names = [name for name, _ in self.held.values()]
+            self.assertEqual({call.args[0] for call in kill.mock_calls}, set(names))
+            self.assertEqual(len(kill.mock_calls), 2)

@@ -15,8 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.cloning._identity import ENVIRONMENT, Birth
 from txlb.cloning._spawner import Spawner
-from txlb.process import STARTED_IN, lastWords, sameCommand
-from txlb.process._command import MOST_SAID
+from txlb.process import STARTED_IN, sameCommand
 
 
 class CommandTests(SynchronousTestCase):
@@ -144,21 +143,6 @@ class SpawnerTests(SynchronousTestCase):
         birth = Birth("/run/app", -1, 0, True, {})
         self.assertRaises(OSError, spawner.spawn, birth, {}, lambda *_: None)
         self.assertRaises(OSError, os.fstat, opened)
-
-    def test_lastWords(self) -> None:
-        """
-        A traceback becomes the line of code and the error.
-        """
-        traceback = (
-            "Unhandled Error\nTraceback (most recent call last):\n"
-            '  File "/x/sob.py", line 1, in load\n    eval()\n'
-            '  File "app.tac", line 7, in <module>\n    raise\n'
-            "builtins.ValueError: boom\n\n\nFailed to load application: boom\n"
-        )
-        self.assertEqual(lastWords(traceback), "app.tac, line 7: boom")
-        self.assertEqual(lastWords("\n  \n"), "")
-        self.assertEqual(lastWords("a\n b   c "), "b c")
-        self.assertEqual(len(lastWords("x" * 9999)), MOST_SAID)
 
     def test_ended(self) -> None:
         reactor = FakeReactor()

@@ -17,7 +17,6 @@ from txlb.cloning import CloningError
 from txlb.cloning._startup import (
     ExitStatus,
     OneLine,
-    errorLine,
     isTwistd,
     startingUp,
     tellInOneLine,
@@ -126,35 +125,3 @@ class OneLineTests(SynchronousTestCase):
             self.assertIsInstance(first, OneLine)
             asTwistd(tellInOneLine)
             self.assertIs(app.traceback, first)
-
-    def lineOf(self, text: str, name: str = "app.tac") -> str:
-        """
-        Tell an error whose traceback begins in the C{.tac}.
-        """
-        try:
-            exec(compile(text, name, "exec"), {"CloningError": CloningError})
-        except Exception as problem:  # noqa: BLE001 - any
-            assert problem.__traceback__ is not None
-            return errorLine(problem.with_traceback(problem.__traceback__.tb_next))
-        raise AssertionError("it has no error")
-
-    def test_lines(self) -> None:
-        for text, expected in (
-            ("\n1 / 0", "app.tac, line 2: ZeroDivisionError: division by zero"),
-            ("raise CloningError('no.')", "app.tac, line 1: no"),
-            ("raise KeyError", "app.tac, line 1: KeyError"),
-            ("\nimport json\njson.loads('{')", "app.tac, line 3: JSONDecodeError: Expecting "),
-            ("raise ValueError('a\\n  b')", "app.tac, line 1: ValueError: a b"),
-            ("compile('(', 'shop.py', 'exec')", "app.tac, line 1: SyntaxError: "),
-        ):
-            self.assertIn(expected, self.lineOf(text))
-        self.assertRegex(self.lineOf("import json; json.loads('{')"), r"decoder\.py, line \d+\)$")
-
-    def test_noPlace(self) -> None:
-        """
-        An error that comes from no file of the application's.
-        """
-        self.assertEqual(errorLine(ValueError("no")), "ValueError: no")
-        wrong = errorLine(SyntaxError("no", ("shop.py", 3, 1, "")))
-        self.assertEqual(wrong, "SyntaxError: no (shop.py, line 3)")
-        self.assertEqual(errorLine(None), "NoneType: None")

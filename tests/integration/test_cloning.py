@@ -12,6 +12,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -188,6 +189,50 @@ class KillTests(CloningTestCase):
         # Only those that the clone had at that moment.
         self.assertLessEqual(len(load.failures), 2)
         self.assertEqual(load.refused, 0)
+
+
+class HeldStartsTests(CloningTestCase):
+    """
+    Managers die faster than processes start.
+    """
+
+    def application(self, release: str = "first", before: str = "") -> Path:
+        before = (
+            "import time\n"
+            f"open({str(self.folder / 'born')!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+            f"while os.path.exists({str(self.folder / 'hold')!r}): time.sleep(0.05)"
+        )
+        return super().application(release, before)
+
+    def born(self) -> list[int]:
+        """
+        The processes that have read the application, in order.
+        """
+        return [int(line) for line in (self.folder / "born").read_text().splitlines()]
+
+    def test_counted(self) -> None:
+        """
+        The next manager counts what starts already, be it a clone or an heir, and starts no
+        more.
+        """
+        program = self.begin()
+        hold = self.folder / "hold"
+        hold.touch()
+        os.kill(min(self.joined()), signal.SIGKILL)
+        waitUntil(lambda: len(self.born()) == 5)
+        os.kill(program.process.pid, signal.SIGKILL)
+        # The one that stood by manages, and starts the next one seconds later.
+        waitUntil(lambda: len(self.born()) == 6)
+        os.kill(self.pids(r"process (\d+) manages")[-1], signal.SIGKILL)
+        waitUntil(lambda: len(self.pids(r"process (\d+) manages")) == 3)
+        hold.unlink()
+        heir = self.born()[5]
+        waitUntil(lambda: self.pids(r"process (\d+) manages")[-1] == heir)
+        waitUntil(lambda: len(self.born()) == 7 and self.pids(r"process (\d+) stands by"))
+        waitUntil(lambda: self.pids(r"process (\d+) stands by")[-1] == self.born()[6])
+        waitUntil(lambda: len(self.ours()) == 4)
+        self.assertEqual(len(self.born()), 7, program.output)
+        self.assertNotIn("one too many", program.output)
 
 
 class RestartTests(CloningTestCase):

@@ -207,8 +207,18 @@ class RunningTests(StartTestCase):
         self.assertRegex(
             found[1], rf"exit status 1: .*app.tac, line {LINE + 1}: ValueError: broken"
         )
-        self.assertNotIn("Traceback", self.program.output)
         self.serves()
+        for text, error in (
+            ("import os\n\ndef (:\n", r"SyntaxError: .* \(app.tac, line 3\)"),
+            ("import os\nos.nope\n", ".*app.tac, line 2: AttributeError: .*"),
+            ("import os\n", "the file makes no 'application', which twistd needs"),
+        ):
+            # What fails before it imports txlb.
+            self.write("app.tac", text)
+            os.kill(self.program.process.pid, signal.SIGHUP)
+            self.program.waitFor(f"new generation does not start: exit status 1: {error}; the")
+            self.serves()
+        self.assertNotIn("Traceback", self.program.output)
 
     def test_otherListeners(self) -> None:
         """

@@ -375,6 +375,8 @@ class CloneGroup:
         if rendezvous is None:
             return
         self._happened(StageEvent.LOCKED)
+        if self._inherited is not None:
+            self._inherited.joined()
         prepared, self._prepared = self._prepared, None
         self.manager = manager = self._make(rendezvous) if prepared is None else prepared
         # The former manager may have rotated the log that a process which stood by has too.
@@ -454,6 +456,8 @@ class CloneGroup:
 
     def _welcomed(self) -> None:
         self._happened(StageEvent.TAKEN_IN)
+        if self._inherited is not None:
+            self._inherited.joined()
         self._supervision.start()
         self._supervision.ready(f"serves as {self.identity.name}")
 

@@ -87,6 +87,8 @@ class Birth:
     @ivar errors: the descriptor of its standard error, once it has started; until then it
         writes to a file that the manager reads. -1 if it has its standard error already.
     @ivar told: more that it is told.
+    @ivar start: the descriptor of the file that says that its start is under way, see
+        L{txlb.cloning._startfiles.StartFiles}; -1 if there is none.
     """
 
     folder: str
@@ -96,6 +98,7 @@ class Birth:
     listeners: dict[str, int]
     errors: int = -1
     told: Told = NOTHING_TOLD
+    start: int = -1
 
     def write(self) -> str:
         """

@@ -36,6 +36,9 @@ class Inherited:
         self._folder = folder
         self._descriptors: dict[str, int] = dict(birth.listeners) if birth else {}
         self._errors = birth.errors if birth else -1
+        self._start = birth.start if birth else -1
+        if self._start >= 0:
+            os.set_inheritable(self._start, False)
         self._asks = birth is None
         self._files: list[SocketFile] = []
         self._names: tuple[str, ...] = ()
@@ -116,6 +119,14 @@ class Inherited:
             os.dup2(errors, 2)
             os.close(errors)
 
+    def joined(self) -> None:
+        """
+        Let the start of this process be over: the manager knows it, or it manages.
+        """
+        start, self._start = self._start, -1
+        if start >= 0:
+            os.close(start)
+
     def closeUnused(self) -> None:
         """
         Close the sockets that no listener of this process wants.
@@ -130,6 +141,7 @@ class Inherited:
         @param own: whether to remove the files of UNIX sockets that this process made.
         """
         self.closeUnused()
+        self.joined()
         if own:
             for file in self._files:
                 with contextlib.suppress(OSError):

@@ -65,4 +65,5 @@ class InheritedSockets:
         """
         for each in self._found:
             each.started()
+            each.joined()
         self._found.clear()

@@ -147,7 +147,15 @@ class CloneManager:
         self.pools = self._hosts.pools
         self.wanted = Wanted(self, self._own, settings.processes, reactor)
         self.starts = Starts(
-            self, rendezvous.path, listeners, spawner, reactor, seconds, told, self._own
+            self,
+            rendezvous.path,
+            rendezvous.starts,
+            listeners,
+            spawner,
+            reactor,
+            seconds,
+            told,
+            self._own,
         )
         if self._own is not None:
             self.pools.subscribe(self._tell)
@@ -274,6 +282,7 @@ class CloneManager:
         self.quitting = True
         self.stop()
         self._rendezvous.remove()
+        self.starts.forget()
         for link in tuple(self.records):
             link.send(Quit())
 
@@ -402,7 +411,9 @@ class CloneManager:
             self._heirCame(record)
             return
         if hello.spawned and not any(hello.active) and self._isSurplus():
-            _log.info("process {pid} is one too many", pid=record.link.pid)
+            _log.info("process {pid} is one too many, and ends", pid=record.link.pid)
+            record.start = self.starts.came(hello.slot)
+            _dismiss(record)
             record.link.send(Drain())
             return
         # Managers that came one after the other may have given the same place twice.
@@ -416,7 +427,7 @@ class CloneManager:
             return
         record.slot = slot
         if hello.slot >= 0:
-            self.starts.starting.pop(hello.slot, None)
+            record.start = self.starts.came(hello.slot)
         record.accounts = [Account() for _ in self._listeners]
         record.joined = True
         self._takeIn(record, hello)
@@ -429,7 +440,7 @@ class CloneManager:
             self._introduced(record, hello)
 
     def _heirCame(self, record: Record) -> None:
-        self.starts.starting.pop(-1, None)
+        self.starts.came(-1)
         before = self.standby
         if self.quitting:
             record.link.send(Quit())
@@ -527,6 +538,7 @@ class CloneManager:
         Let a clone finish what it has, and end.
         """
         self._drains(record)
+        _dismiss(record)
         record.link.send(Drain())
 
     def _lost(self, record: Record) -> None:
@@ -751,6 +763,14 @@ def remoteHosts(listeners: Iterable[SharedListener]) -> set[str]:
     hosts = (host for each in listeners for host in each.settings.group.hosts)
     # In a balancer's group are the clones as well.
     return {host.name for host in hosts if host.origin != CLONES}
+
+
+def _dismiss(record: Record) -> None:
+    """
+    Note that a process is told to end, so that its end is no fault.
+    """
+    if record.start is not None:
+        record.start.dismissed = True
 
 
 def _nothing() -> None:

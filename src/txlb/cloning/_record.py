@@ -73,6 +73,7 @@ class Record:
     @ivar lag: the longest time that its reactor was held lately, in seconds.
     @ivar memory: its resident memory in KiB.
     @ivar accounts: what it has on each listening socket.
+    @ivar start: how it was started; L{None} if this process, as the manager, has not seen that.
     """
 
     link: Link
@@ -84,6 +85,7 @@ class Record:
     lag: float = 0.0
     memory: int = 0
     accounts: list[Account] = field(default_factory=list)
+    start: Start | None = None
 
     @property
     def name(self) -> str:
@@ -109,12 +111,18 @@ class Start:
     @ivar since: when it was started, in seconds of the manager's clock.
     @ivar pid: the process; -1 if the system has started none.
     @ivar killed: whether it has taken too long, and was killed.
+    @ivar file: the name of the file that says that it is under way; empty if there is none.
+    @ivar adopted: whether a former manager has started it.
+    @ivar dismissed: whether the manager has told it to end, so that its end is no fault.
     """
 
     slot: int
     since: float
     pid: int = -1
     killed: bool = False
+    file: str = ""
+    adopted: bool = False
+    dismissed: bool = False
 
     @property
     def name(self) -> str:

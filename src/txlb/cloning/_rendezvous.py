@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 
+from txlb.cloning._startfiles import StartFiles
 from txlb.errors import TxlbError
 from txlb.process import Folder, SocketFile, UntrustedPath
 
@@ -43,6 +44,7 @@ class Rendezvous:
 
     A L{CloneGroup} owns it.
 
+    @ivar starts: the starts that are under way.
     @param path: the folder; it is made with mode 0700 if there is none.
     @raise CloningError: it can't be made, is another user's, or others can enter it.
     """
@@ -62,6 +64,7 @@ class Rendezvous:
             raise CloningError(f"folder {self.path}: {problem.strerror}") from None
         except UntrustedPath as problem:
             raise CloningError(f"folder {self.path}: {problem}") from None
+        self.starts = StartFiles(self._folder)
         self._file: SocketFile | None = None
 
     def tryLock(self) -> bool:

@@ -46,6 +46,7 @@ class Spawner:
         birth: Birth,
         sockets: dict[str, int],
         ended: Callable[[int, str], object],
+        start: int = -1,
     ) -> int:
         """
         Start a process.
@@ -53,15 +54,20 @@ class Spawner:
         @param birth: what it is; its listeners are filled in here.
         @param sockets: the listening sockets by name.
         @param ended: is called with its PID, and how it ended.
+        @param start: the descriptor of the file that says that its start is under way; -1 if
+            there is none. It stays the caller's.
         @return: its PID.
         @raise OSError: the system starts no process.
         """
         numbers = {name: FIRST + index for index, name in enumerate(sockets)}
-        told = replace(birth, listeners=numbers, errors=FIRST + len(numbers))
+        last = FIRST + len(numbers)
+        told = replace(birth, listeners=numbers, errors=last, start=last + 1 if start >= 0 else -1)
         environment = {**os.environ, **self.environment, ENVIRONMENT: told.write()}
         # It is a file and no pipe, so that the process can write if this one has ended.
         errors = os.memfd_create("errors")
         descriptors = {0: 0, 1: 1, 2: errors, told.errors: 2}
+        if start >= 0:
+            descriptors[told.start] = start
         descriptors.update({numbers[name]: fd for name, fd in sockets.items()})
         # Twisted starts it by posix_spawn(), which is quicker, if no folder is given.
         folder = None if os.getcwd() == STARTED_IN else STARTED_IN
@@ -121,4 +127,7 @@ class _Process(ProcessProtocol):
             how = f"signal {value.signal}"
         said = lastWords(endOf(self._errors))
         os.close(self._errors)
+        if not said and value.exitCode:
+            # twistd writes an error of its options to standard output.
+            said = "it has not said why on its standard error, see its log"
         self._ended(self.pid, f"{how}: {said}" if said else how)

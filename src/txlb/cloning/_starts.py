@@ -4,6 +4,7 @@ The starts of an application's processes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from txlb.cloning._managing import Managing
 from txlb.cloning._ownhosts import OwnHosts
 from txlb.cloning._record import Start
 from txlb.cloning._spawner import Spawner
+from txlb.cloning._startfiles import StartFiles
 
 #: Seconds after its start in which a clone has to join. Many of them that import much on
 #: few CPUs need a while.
@@ -42,6 +44,7 @@ class Starts:
 
     @param manager: the owner.
     @param path: the folder where processes meet.
+    @param files: notes there which starts are under way.
     @param listeners: the sockets that they get.
     @param spawner: starts them.
     @param seconds: a monotonic clock.
@@ -57,6 +60,7 @@ class Starts:
         self,
         manager: Managing,
         path: str,
+        files: StartFiles,
         listeners: list[SharedListener],
         spawner: Spawner,
         reactor: Any,
@@ -69,6 +73,7 @@ class Starts:
         self.whenNoHeir: Callable[[str], bool] = _always
         self._manager = manager
         self._path = path
+        self._files = files
         self._listeners = listeners
         self._spawner = spawner
         self._reactor = reactor
@@ -83,12 +88,17 @@ class Starts:
 
     def begin(self, patience: float) -> None:
         """
-        Start what is missing from now on.
+        Start what is missing from now on. What a former manager has started, and is on its
+        way, is not missing.
 
         @param patience: seconds in which clones of a former manager may come before others are
             started.
         """
-        self._standbyAfter = self._seconds() + CLONES_FIRST
+        now = self._seconds()
+        self._standbyAfter = now + CLONES_FIRST
+        for each in self._files.underWay():
+            start = Start(each.slot, now, each.pid, file=each.name, adopted=True)
+            self.starting.setdefault(each.slot, start)
         self._call = self._reactor.callLater(patience, self.fill)
 
     def stop(self) -> None:
@@ -121,7 +131,11 @@ class Starts:
         End processes that do not join: their C{.tac} may wait for something for ever.
         """
         for start in tuple(self.starting.values()):
-            if now - start.since > START_PATIENCE and not start.killed:
+            if start.adopted and not self._files.isUnderWay(start.file):
+                # It has ended, or this process has killed it.
+                self.came(start.slot)
+                self.fillSoon(0.0)
+            elif now - start.since > START_PATIENCE and not start.killed:
                 start.killed = True
                 _log.error(
                     "{name} has not joined {seconds:g} s after its start: process {pid} is killed",
@@ -129,7 +143,10 @@ class Starts:
                     seconds=START_PATIENCE,
                     pid=start.pid,
                 )
-                self._spawner.kill(start.pid)
+                if start.adopted:
+                    self._files.kill(start.file)
+                else:
+                    self._spawner.kill(start.pid)
 
     def spawnHeir(self) -> None:
         """
@@ -146,20 +163,43 @@ class Starts:
         start = self.starting[slot] = Start(slot, self._seconds())
         if self._own is not None:
             self._own.forget(start.name)
+        start.file, descriptor = self._files.begin(slot)
         birth = Birth(self._path, slot, self._manager.generation, slot < 0, {}, told=self._told)
         sockets = {each.name: each.sock.fileno() for each in self._listeners}
         try:
-            start.pid = self._spawner.spawn(birth, sockets, partial(self._ended, start))
+            start.pid = self._spawner.spawn(birth, sockets, partial(self._ended, start), descriptor)
         except OSError as problem:
             self._ended(start, -1, str(problem))
+        else:
+            self._files.started(descriptor, start.pid)
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def came(self, slot: int) -> Start | None:
+        """
+        Note that a process has introduced itself, so that its start is over.
+
+        @return: its start; L{None} if none in this place was under way.
+        """
+        start = self.starting.pop(slot, None)
+        if start is not None:
+            self._files.forget(start.file)
+        return start
+
+    def forget(self) -> None:
+        """
+        Leave nothing for a next manager, as the application stops.
+        """
+        self._files.forgetOwn()
 
     def _ended(self, start: Start, pid: int, how: str) -> None:
         slot = start.slot
         joined = self.starting.get(slot) is not start
         if not joined:
-            del self.starting[slot]
+            self.came(slot)
         manager = self._manager
-        if manager.quitting or not manager.isListening:
+        if start.dismissed or manager.quitting or not manager.isListening:
             return
         if manager.rolling is not None and manager.rolling.isAbout(slot):
             manager.rolling.ended(how)

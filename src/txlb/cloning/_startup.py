@@ -9,13 +9,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from traceback import extract_tb
 from types import FrameType
 from typing import Any
 
 from twisted.internet.error import CannotListenError
 
 from txlb.errors import TxlbError
+from txlb.process import errorLine
 
 #: The module of Twisted that starts C{twistd}.
 _TWISTD = "twisted.application.app"
@@ -92,38 +92,6 @@ class OneLine:
         """
         problem = sys.exc_info()[1]
         raise SystemExit(f"txlb: {errorLine(problem)}") from None
-
-
-def errorLine(problem: BaseException | None) -> str:
-    """
-    Tell an error of a C{.tac} in one line.
-    """
-    told = " ".join(str(problem).split()).rstrip(".")
-    if not isinstance(problem, TxlbError):
-        told = f"{type(problem).__name__}: {told}" if told else type(problem).__name__
-    found = [] if problem is None else extract_tb(problem.__traceback__)
-    places = [f"{each.filename}, line {each.lineno}" for each in found]
-    # The frames of twistd and Python come first.
-    names = [_moduleOf(each.filename) for each in found]
-    own = [place for place, name in zip(places, names, strict=True) if name == ""]
-    if not own:
-        return told
-    # A SyntaxError says itself where it is.
-    if places[-1] == own[0] or isinstance(problem, (TxlbError, SyntaxError)):
-        return f"{own[0]}: {told}"
-    return f"{own[0]}: {told} ({places[-1]})"
-
-
-def _moduleOf(path: str) -> str:
-    """
-    Name the package of Twisted, txlb or Python that a file is of; empty for the application's.
-    """
-    for package in ("twisted", "txlb"):
-        module: Any = sys.modules.get(package)
-        roots = [] if module is None else list(module.__path__)
-        if any(path.startswith(f"{root}{os.sep}") for root in roots):
-            return package
-    return "python" if path.startswith("<frozen ") else ""
 
 
 def tellInOneLine() -> None:

@@ -3,7 +3,8 @@ The parts of the process that belong to the operating system: the files that it 
 the rights for opening them, signals, and the files of twistd's own options.
 """
 
-from txlb.process._command import STARTED_IN, endOf, lastWords, sameCommand
+from txlb.process._command import STARTED_IN, sameCommand
+from txlb.process._errorline import endOf, errorLine, lastWords
 from txlb.process._files import UnusableFile, readSmallFile
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
 from txlb.process._listening import EXHAUSTED, listens
@@ -43,6 +44,7 @@ __all__ = [
     "UserSignal",
     "changeSocket",
     "endOf",
+    "errorLine",
     "isExposed",
     "lastWords",
     "listenUNIX",

@@ -17,14 +17,6 @@ STARTED_IN = os.getcwd()
 _WITH_VALUE = frozenset({"--pidfile", "--uid", "-u", "--gid", "-g", "--rundir", "-d", "--chroot"})
 _BARE = frozenset({"-n", "--nodaemon", "--originalname", "-o"})
 
-#: What twistd says of an application that it can't load, and the places in a traceback.
-_TWISTDS = "Failed to load application: "
-_PLACE = re.compile(r'^ *File "(.*)", line (\d+), in ', re.MULTILINE)
-
-#: Bytes of a process's last errors that are read, and characters of them that are told.
-MOST_READ = 65536
-MOST_SAID = 500
-
 #: Options that name the log.
 _LOG = frozenset({"-l", "--logfile"})
 
@@ -74,30 +66,3 @@ def _logOf(path: str, name: str) -> str:
         return path
     root, extension = os.path.splitext(path)
     return f"{root}-{name}{extension}"
-
-
-def lastWords(text: str) -> str:
-    """
-    Find what a process said last, in one line: of a traceback, the line of code and the
-    error.
-
-    @param text: the end of its standard error.
-    """
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    if not lines:
-        return ""
-    said = lines[-1].removeprefix(_TWISTDS).removeprefix("txlb: ")
-    places = _PLACE.findall(text)
-    if places and lines[-1].startswith(_TWISTDS):
-        path, line = places[-1]
-        said = f"{path}, line {line}: {said}"
-    return said[:MOST_SAID]
-
-
-def endOf(descriptor: int) -> str:
-    """
-    Read the end of a file to which a process has written its errors.
-    """
-    size = os.fstat(descriptor).st_size
-    data = os.pread(descriptor, MOST_READ, max(0, size - MOST_READ))
-    return data.decode("utf-8", "replace")

@@ -11,7 +11,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from txlb.process._command import STARTED_IN, endOf, lastWords, sameCommand
+from txlb.process._command import STARTED_IN, sameCommand
+from txlb.process._errorline import endOf, lastWords
 
 
 class StartedProcess:
