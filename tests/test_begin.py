@@ -12,7 +12,7 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-import txlb.resources.tap
+import txlb.agenttap
 import txlb.tap
 from txlb import _begin
 from txlb._begin import EARLY, EarlySignals, openStandardDescriptors
@@ -57,7 +57,7 @@ class SignalsTests(SynchronousTestCase):
         self.patch(_begin, "begin", lambda: begun.append("begun"))
         makers: dict[str, Any] = {each.tapname: each for each in getPlugins(IServiceMaker)}
         self.assertEqual(begun, [])
-        for name, tap in (("txlb", txlb.tap), ("txlb-agent", txlb.resources.tap)):
+        for name, tap in (("txlb", txlb.tap), ("txlb-agent", txlb.agenttap)):
             self.assertIs(makers[name].options, tap.Options)
             self.assertEqual(begun.pop(), "begun")
 

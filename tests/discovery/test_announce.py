@@ -16,6 +16,7 @@ from tests.fired import fired
 from txlb.clients import EtcdError, EtcdUnreachable, KeyValue
 from txlb.discovery import AnnounceService
 from txlb.errors import TxlbError
+from txlb.wire import AgentReply, AgentState
 
 URL = "http://127.0.0.1:2379"
 KEY = "txlb/web/main/127.0.0.1:7001"
@@ -126,6 +127,7 @@ class AnnounceTests(SynchronousTestCase):
                 "priority": 0,
                 "state": "ready",
                 "metadata": {"zone": "a"},
+                "capacity": 0,
             },
         )
 
@@ -134,6 +136,29 @@ class AnnounceTests(SynchronousTestCase):
         self.advance(60)
         self.assertIn(KEY, self.etcd.keys)
         self.assertEqual(self.etcd.states, ["ready"])
+
+    def test_report(self) -> None:
+        """
+        The load and the capacity are in the announcement, which is written at a bounded rate.
+        """
+        left = [50]
+
+        def reply() -> AgentReply:
+            left[0] = 150 - left[0]
+            return AgentReply(percent=left[0], maxConnections=9)
+
+        self.start(report=reply)
+        value = json.loads(self.etcd.keys[KEY].value)
+        self.assertEqual((value["load"], value["capacity"]), (0.0, 9))
+        self.advance(60)
+        self.assertLessEqual(len(self.etcd.states), 13)
+
+    def test_reportsDrain(self) -> None:
+        replies = [AgentReply(state=AgentState.DRAIN)]
+        self.start(report=lambda: replies[-1])
+        replies.append(AgentReply())
+        self.advance(3)
+        self.assertEqual(self.etcd.states, ["drain", "ready"])
 
     def test_leaseLost(self) -> None:
         self.start()

@@ -14,9 +14,9 @@ from tests.registries import keepRegistries
 from txlb.application import LoadBalancedService
 from txlb.discovery import FoundHost, registerSource
 from txlb.discovery import _groupdiscovery as groupdiscovery
-from txlb.discovery._discoverer import AUTHOR, PAUSE
+from txlb.discovery._discoverer import AUTHOR, GOOD, PAUSE
 from txlb.errors import ModelError, TxlbError, UnknownName
-from txlb.model import Discovery, ProxyGroup, ProxyHost
+from txlb.model import Discovery, ProxyGroup, ProxyHost, ResourceProbe
 from txlb.model.registries import SOURCES
 from txlb.pool import Event, EventKind
 
@@ -123,6 +123,48 @@ class DiscovererTests(DiscoveryCase):
         self.say(*found("b", "c"))
         self.say(*found("a", "b", "c"))
         self.assertEqual(list(self.hosts()), ["b", "c", "a"])
+
+    def test_loads(self) -> None:
+        """
+        The load of a host counts for a while from each time that it is read, also if the host is
+        new. It changes no host.
+        """
+        self.discovering()
+        (a,) = found("a", load=0.75)
+        self.say(a, *found("b", load=1.0))
+        hosts = {each.name: each for each in self.manager.getPool("web", "main").hosts}
+        self.assertEqual({k: v.effectiveWeight for k, v in hosts.items()}, {"a": 0.25, "b": 0.01})
+        del self.events[:]
+        (b,) = found("b", load=0.5)
+        self.say(a, b)
+        self.assertEqual(hosts["b"].effectiveWeight, 0.5)
+        self.assertEqual(self.events, [])
+        # Of b nothing is heard any more.
+        for _ in range(10):
+            self.turn(GOOD / 9)
+            self.say(*found("a", load=0.75), b)
+        self.assertEqual({k: v.effectiveWeight for k, v in hosts.items()}, {"a": 0.25, "b": 1})
+
+    def test_loadsBesideProbes(self) -> None:
+        """
+        A group with a probe has its loads from that, and hosts of people have none of a source.
+        """
+        self.discovering()
+        self.manager.addHost("web", "main", "a", "127.0.0.1:9")
+        self.say(*found("a", "b", load=0.5))
+        weights = [each.effectiveWeight for each in self.manager.getPool("web", "main").hosts]
+        self.assertEqual(weights, [1, 0.5])
+        self.manager.setGroup("web", "main", resource=ResourceProbe())
+        self.say(*found("a", "b", load=0.9))
+        weights = [each.effectiveWeight for each in self.manager.getPool("web", "main").hosts]
+        self.assertEqual(weights, [1, 0.5])
+
+    def test_capacity(self) -> None:
+        self.discovering()
+        self.say(*found("a", capacity=7))
+        self.assertEqual(self.hosts()["a"].maxConnections, 7)
+        self.say(*found("a"))
+        self.assertIsNone(self.hosts()["a"].maxConnections)
 
     def test_failureKeeps(self) -> None:
         lbs = self.discovering()

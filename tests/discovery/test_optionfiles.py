@@ -22,7 +22,7 @@ class ReadFilesTests(SynchronousTestCase):
             file.write(data)
 
     def read(self, name: str) -> dict[str, bytes]:
-        return readFiles({"url": "x", "tokenFile": None, name: "file"}, self.folder, "x")
+        return readFiles({"url": "x", "tokenFile": None, name: "file"}, self.folder, "--{}".format)
 
     def test_read(self) -> None:
         self.write(b"one\r\ntwo\n")
@@ -34,7 +34,7 @@ class ReadFilesTests(SynchronousTestCase):
         for data in (b"", b"\nx", b"a\tb", b"\xff", b"x" * (MAX_SECRET + 1)):
             self.write(data)
             error = self.assertRaises(ModelError, self.read, "tokenFile")
-            self.assertIn("tokenFile of x is 'file', wh", str(error))
+            self.assertIn("--tokenFile is 'file', wh", str(error))
 
     def test_noFile(self) -> None:
         self.assertRaises(ModelError, self.read, "ca")

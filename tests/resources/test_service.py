@@ -1,16 +1,14 @@
 """
 Tests for L{txlb.resources._service}, L{txlb.resources._serving},
-L{txlb.resources._measures} and L{txlb.resources.tap}.
+L{txlb.resources._measures}.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import socket
 import sys
-import tempfile
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,15 +17,13 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.python.usage import Options, UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.sleeping import SleepingClock
 from txlb.deadlines import Deadlines
 from txlb.errors import AddressError, ListenError, ModelError, TxlbError
 from txlb.model import TCPAddress, UNIXAddress
-from txlb.process import TwistdService
-from txlb.resources import AgentService, MachineMeasure, ProcessMeasure, tap
+from txlb.resources import AgentService, MachineMeasure, ProcessMeasure
 from txlb.resources._serving import PATIENCE, AgentFactory
 from txlb.testing._streams import until
 from txlb.wire import AgentReply, formatAgentReply
@@ -453,61 +449,3 @@ class AgentServiceTests(TestCase):
         line = await self.ask(agent)
         self.assertTrue(line.endswith(b"%\n"), line)
         await maybeDeferred(agent.stopService)
-
-
-class TapTests(SynchronousTestCase):
-    def test_options(self) -> None:
-        options = tap.Options()
-        options.parseOptions(["-l", "127.0.0.1:0", "-i", "0.5"])
-        agent = tap.makeService(options)
-        assert isinstance(agent, AgentService)
-        self.assertEqual((agent._interval, len(agent.addresses)), (0.5, 1))
-        agent.stopService()
-
-    def test_interval(self) -> None:
-        """
-        It may have a unit.
-        """
-        for text, seconds in (("500ms", 0.5), ("1m", 60.0), ("2", 2.0)):
-            options = tap.Options()
-            options.parseOptions(["-i", text])
-            self.assertEqual(options["interval"], seconds)
-
-    def test_wrong(self) -> None:
-        for words in (["-i", "often"], ["word"]):
-            self.assertRaises(UsageError, tap.Options().parseOptions, words)
-        options = tap.Options()
-        options.parseOptions(["-l", "nowhere:x"])
-        written: list[str] = []
-        stderr = SimpleNamespace(write=written.append, flush=lambda: None)
-        self.patch(sys, "stderr", stderr)
-        self.assertRaises(SystemExit, tap.makeService, options)
-        self.assertIn("nowhere:x", written[0])
-
-    def test_UNIX(self) -> None:
-        """
-        A socket in the file system belongs to the user that the process will be, who can remove it
-        in the end. One that can't be made is an error with its reason.
-        """
-        folder = tempfile.mkdtemp(prefix="txlb")
-        self.addCleanup(shutil.rmtree, folder)
-        given: list[tuple[object, ...]] = []
-        self.patch(os, "chown", lambda *args, **_: given.append(args))
-        written: list[str] = []
-        stderr = SimpleNamespace(write=written.append, flush=lambda: None)
-        self.patch(sys, "stderr", stderr)
-        for path in (f"{folder}/agent", f"{folder}/no/agent"):
-            options = tap.Options()
-            twistd = Options()
-            twistd.update({"uid": 5, "gid": 6, "nodaemon": True, "syslog": True})
-            options.parent = twistd
-            options.parseOptions(["-l", f"unix:{path}"])
-            if "/no/" in path:
-                self.assertRaises(SystemExit, tap.makeService, options)
-                continue
-            service = tap.makeService(options)
-            assert isinstance(service, TwistdService)
-            self.assertEqual(given, [(path, 5, 6)] if os.geteuid() == 0 else [])
-            service.stopService()
-            self.assertFalse(os.path.exists(path))
-        self.assertIn(f"can't listen on unix:{folder}/no/agent: No such file", written[0])

@@ -25,7 +25,7 @@ class _AgentMaker(ServiceMaker):
 
 agent = _AgentMaker(
     "txlb-agent",
-    "txlb.resources.tap",
+    "txlb.agenttap",
     "Tells load balancers what is left of this machine.",
     "txlb-agent",
 )

@@ -29,18 +29,18 @@ class TLSPolicy:
 
     @param ca: certificates in PEM form that those of the servers have to be signed by; L{None}
         for those of the system.
-    @param certificate: a certificate in PEM form with its private key, and those that it is
+    @param clientCertificate: a certificate in PEM form with its private key, and those that it is
         signed by, if there are some; L{None} for none.
     @raise CertificateError: one of the two is none.
     """
 
-    def __init__(self, ca: bytes | None = None, certificate: bytes | None = None) -> None:
+    def __init__(self, ca: bytes | None = None, clientCertificate: bytes | None = None) -> None:
         self._trust = None if ca is None else trustRootFromCertificates(_certificates(ca, "ca"))
         self._own: PrivateCertificate | None = None
         self._extra: dict[str, Any] = {}
-        if certificate is not None:
-            _, *others = _certificates(certificate, "clientCertificate")
-            self._own = _withKey(certificate)
+        if clientCertificate is not None:
+            _, *others = _certificates(clientCertificate, "clientCertificate")
+            self._own = _withKey(clientCertificate)
             self._extra = {"extraCertChain": [each.original for each in others]}
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> Any:

@@ -19,9 +19,11 @@ from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadlines, Retry
 from txlb.discovery._etcd import MEMBERS
 from txlb.discovery._foundhost import FoundHost
+from txlb.discovery._hostreport import HostReport
 from txlb.errors import ModelError, TxlbError
 from txlb.model import checkClock, checkName
 from txlb.model.kinds import Seconds, Text
+from txlb.wire import AgentReply
 
 if TYPE_CHECKING:
     from txlb.clients import EtcdClient
@@ -36,9 +38,9 @@ RENEWALS = 3
 #: Seconds that the registry has at the end, beside C{drainTime}.
 PATIENCE = 3.0
 
-_SECONDS = Seconds(2.0, 3600.0)
-_DRAIN = Seconds(0.0, 3600.0)
-_PREFIX = Text(r"[!-~]{1,256}", "1 to 256 printable ASCII characters without a space")
+TTL = Seconds(2.0, 3600.0)
+DRAIN_TIME = Seconds(0.0, 3600.0)
+PREFIX = Text(r"[!-~]{1,256}", "1 to 256 printable ASCII characters without a space")
 
 _log = Logger()
 
@@ -69,15 +71,20 @@ class AnnounceService(Service):
     @param prefix: the beginning of the key.
     @param priority: see L{FoundHost}.
     @param metadata: see L{FoundHost}.
+    @param report: returns what the host reports of itself, such as the C{reply} of an
+        C{AgentService}: its load, its capacity, and whether it is to get nothing new. It is called
+        when the lease is renewed, and has to be quick.
     @param ttl: seconds after which the key goes if it is not renewed, 2 to 3600.
     @param drainTime: seconds from C{drain} to the end of the key, 0 to 3600.
     @param user: a user of etcd; empty for none.
     @param password: the user's password.
     @param ca: certificates in PEM form that the members' have to be signed by; L{None} for those
         of the system.
+    @param clientCertificate: a certificate in PEM form, with its key, that is shown to the
+        members; L{None} for none.
     @param reactor: by default the global one, from when the service starts.
     @param seconds: a monotonic clock.
-    @raise ModelError: something of it breaks a rule.
+    @raise ModelError: something of it breaks a rule, or a certificate can't be used.
     """
 
     def __init__(
@@ -92,11 +99,13 @@ class AnnounceService(Service):
         *,
         priority: int = 0,
         metadata: Mapping[str, str] | None = None,
+        report: Callable[[], AgentReply] | None = None,
         ttl: float = 5.0,
         drainTime: float = 1.0,
         user: str = "",
         password: str = "",
         ca: bytes | None = None,
+        clientCertificate: bytes | None = None,
         reactor: Any = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -112,12 +121,23 @@ class AnnounceService(Service):
             priority,
             metadata=metadata or {},
         )
-        _PREFIX.check(prefix, "prefix of an announcement")
+        PREFIX.check(prefix, "prefix of an announcement")
         self.key = f"{prefix.rstrip('/')}/{service}/{group}/{self._host.name}"
-        self._ttl = math.ceil(_SECONDS.check(ttl, "ttl of an announcement"))
-        self._drainTime = _DRAIN.check(drainTime, "drainTime of an announcement")
+        self._ttl = math.ceil(TTL.check(ttl, "ttl of an announcement"))
+        self._drainTime = DRAIN_TIME.check(drainTime, "drainTime of an announcement")
         checkClock(seconds)
-        self._account: dict[str, Any] = {"user": user, "password": password, "ca": ca}
+        if ca is not None or clientCertificate is not None:
+            # Twisted's HTTP client is imported only by those that need it.
+            from txlb.clients import TLSPolicy  # noqa: PLC0415 - see above
+
+            TLSPolicy(ca, clientCertificate)
+        self._account: dict[str, Any] = {
+            "user": user,
+            "password": password,
+            "ca": ca,
+            "clientCertificate": clientCertificate,
+        }
+        self._report = HostReport(AgentReply if report is None else report)
         self._reactor = reactor
         self._seconds = seconds
         self._deadlines: Deadlines | None = None
@@ -125,9 +145,10 @@ class AnnounceService(Service):
         self._client: EtcdClient | None = None
         self._working: Deferred[None] | None = None
         self._state = "ready"
-        # The lease, and the value that was written under it.
+        # The lease, and what was written under it: the state that the application
+        # wants, the value, and since when it has its load.
         self._lease = 0
-        self._written: bytes | None = None
+        self._written: tuple[str, bytes, float] | None = None
         self._again = False
         self._trouble = ""
 
@@ -136,12 +157,13 @@ class AnnounceService(Service):
         """
         Whether the registry has the host as it is.
         """
-        return self._written is not None and self._written == self._value
+        return self._written is not None and self._written[0] == self._state
 
     @property
-    def _value(self) -> bytes:
-        entry = {**self._host.asDict(), "state": self._state}
-        return json.dumps(entry).encode()
+    def _value(self) -> tuple[str, bytes, float]:
+        reported, since = self._report.entry(self._state, self._seconds())
+        value = json.dumps({**self._host.asDict(), **reported}).encode()
+        return self._state, value, since
 
     # Life
 
@@ -192,7 +214,7 @@ class AnnounceService(Service):
         if self._written is None:
             return
         self._state = "drain"
-        await client.put(self.key, self._value, self._lease)
+        await client.put(self.key, self._value[1], self._lease)
         over: Deferred[None] = Deferred(lambda _: deadline.cancel())
         deadline = deadlines.after(self._drainTime, lambda: over.callback(None))
         await over
@@ -244,7 +266,7 @@ class AnnounceService(Service):
             self._lease = await client.grant(self._ttl)
         value = self._value
         if value != self._written:
-            await self._write(client, value)
+            await self._write(client, value[1])
             self._written = value
 
     async def _write(self, client: EtcdClient, value: bytes) -> None:

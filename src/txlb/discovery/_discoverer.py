@@ -4,6 +4,7 @@ The sources of a balancer's hosts, while it runs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 
 from txlb.deadlines import Deadline, Deadlines
 from txlb.discovery._entries import Place
+from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._groupdiscovery import DiscoveryState, GroupDiscovery
 from txlb.discovery._record import Record
 from txlb.discovery._sourcekind import SourceTools, Worker, makeSource
@@ -32,6 +34,10 @@ PAUSE = 0.1
 
 #: Seconds from a change to the writing of the files of the groups that it concerned.
 KEEP = 1.0
+
+#: Seconds for which a load is good that a source has found. An announcement with a load is renewed
+#: three times as often.
+GOOD = 90.0
 
 #: The events after which other groups may have a source.
 _OF_GROUPS = frozenset(
@@ -123,6 +129,9 @@ class Discoverer(Service):
         self._keep: Deadline | None = None
         self._keeping = False
         self._unsubscribe: Callable[[], None] | None = None
+        # Loads that have to be reported, by the names of the hosts.
+        self._heard: dict[Place, dict[str, float]] = {}
+        self._hearing: Deferred[None] | None = None
 
     # What there is
 
@@ -202,8 +211,10 @@ class Discoverer(Service):
             if deadline is not None:
                 deadline.cancel()
         self._again = self._keep = None
-        if self._applying is not None:
-            self._applying.cancel()
+        for working in (self._applying, self._hearing):
+            if working is not None:
+                working.cancel()
+        self._heard.clear()
         for place, kept in self._toKeep():
             self._write(place, kept)
         for group in self._groups.values():
@@ -277,6 +288,41 @@ class Discoverer(Service):
         if self._again is None and self._applying is None:
             # What other sources find in this turn is made together with it.
             self._again = self.deadlines.after(0.0, self._apply)
+
+    def heard(self, discovery: GroupDiscovery, hosts: Iterable[FoundHost]) -> None:
+        """
+        Report soon the loads of hosts.
+        """
+        loads = {each.name: each.load for each in hosts if each.load is not None}
+        if loads:
+            self._heard.setdefault(discovery.place, {}).update(loads)
+            if self._hearing is None:
+                hearing = Deferred.fromCoroutine(self._balancer.slices.run(self._reporting()))
+                self._hearing = None if hearing.called else hearing
+                hearing.addErrback(_wentWrong)
+                hearing.addCallback(self._reported)
+
+    def _reported(self, _: object) -> None:
+        self._hearing = None
+
+    def _reporting(self) -> Iterator[None]:
+        """
+        Report loads to the pools of their hosts. A group with a probe has its loads from that.
+        """
+        while self._heard:
+            place, loads = self._heard.popitem()
+            group, discovery = self._groupAt(place), self._groups.get(place)
+            if group is None or discovery is None or group.resource is not None:
+                continue
+            pool = self._balancer.manager.getPool(*place)
+            for count, (name, load) in enumerate(loads.items()):
+                # It is reported once its host was made, and again if it is removed meanwhile.
+                with contextlib.suppress(UnknownName):
+                    if pool.getHost(name).configured.origin == discovery.origin:
+                        pool.reportLoad(name, 1.0 - load, GOOD)
+                if count % 20 == 19:
+                    yield
+            yield
 
     def tell(self, discovery: GroupDiscovery, kind: EventKind, message: str) -> None:
         """
@@ -441,4 +487,5 @@ def _replaced(
 
 
 def _wentWrong(reason: Failure) -> None:
-    _log.failure("the hosts of a source could not be taken over", reason)
+    if not reason.check(CancelledError):
+        _log.failure("the hosts of a source could not be taken over", reason)

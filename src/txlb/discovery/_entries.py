@@ -3,9 +3,9 @@ The document of hosts, which all sources share.
 
 A document is JSON: a list of entries, or an object whose C{hosts} is such a list. An entry is an
 object with C{address}, and where they differ from the defaults C{name}, C{weight}, C{priority},
-C{state} and C{metadata}; see L{FoundHost}. A document for several groups has C{service} and
-C{group} in its entries as well. Names that are not known are passed over, so that a later release
-can add some.
+C{state}, C{metadata}, C{capacity} and C{load}; see L{FoundHost}. A document for several groups has
+C{service} and C{group} in its entries as well. Names that are not known are passed over, so that a
+later release can add some.
 
 An entry that is wrong does not affect the others. A document that is none affects nothing.
 """
@@ -32,7 +32,7 @@ MAX_HOSTS = 10_000
 MAX_WRONG = 100
 
 #: The settings of an entry beside its name and address.
-_SETTINGS = ("weight", "priority", "state", "metadata")
+_SETTINGS = ("weight", "priority", "state", "metadata", "capacity", "load")
 
 #: The names of a group: of its service, and its own.
 Place = tuple[str, str]

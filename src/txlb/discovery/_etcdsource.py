@@ -132,7 +132,7 @@ class EtcdSource:
         @raise ModelError: such a file can't be used.
         """
         tools = self._tools
-        files = await tools.worker.aside(readFiles, self._options, tools.folder, WHOSE)
+        files = await tools.worker.aside(readFiles, self._options, tools.folder, _label)
         if self._client is None or files != self._files:
             client = clientOf(self._options, files, tools.reactor)
             self._close()
@@ -225,3 +225,7 @@ def clientOf(options: Mapping[str, Any], files: Mapping[str, bytes], reactor: An
         )
     except ModelError as error:
         raise ModelError(f"{error}, of {WHOSE}") from None
+
+
+def _label(option: str) -> str:
+    return f"{option} of {WHOSE}"

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from txlb.errors import ModelError
 from txlb.model import MAX_WEIGHT, ProxyHost, checkMapping, shown
-from txlb.model.kinds import Whole, Word
+from txlb.model.kinds import Number, Whole, Word
 
 #: The states that a source can wish for a host.
 STATES = ("ready", "drain")
@@ -26,6 +26,8 @@ MAX_METADATA_TEXT = 255
 _WEIGHT = Whole(0, MAX_WEIGHT)
 _PRIORITY = Whole(0, MAX_PRIORITY)
 _STATE = Word(STATES)
+_CAPACITY = Whole(0, 10**9)
+_LOAD = Number(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class FoundHost:
         were found get the clients, and the others are backups.
     @ivar state: C{ready}, or C{drain} for a host that is to get nothing new.
     @ivar metadata: texts by name that the source has of it, for people.
+    @ivar capacity: how many connections it takes at once; 0 for no limit.
+    @ivar load: the share of itself that it uses, 0 to 1, as it has reported; L{None} if it has
+        not. Two objects with different loads are equal, as it is the same host.
     @raise ModelError: something of it breaks a rule.
     """
 
@@ -49,6 +54,8 @@ class FoundHost:
     priority: int = 0
     state: str = "ready"
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    capacity: int = 0
+    load: float | None = field(default=None, compare=False)
     _host: ProxyHost = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +63,9 @@ class FoundHost:
         _WEIGHT.check(self.weight, f"weight of {whose}")
         _PRIORITY.check(self.priority, f"priority of {whose}")
         _STATE.check(self.state, f"state of {whose}")
+        _CAPACITY.check(self.capacity, f"capacity of {whose}")
+        if self.load is not None:
+            _LOAD.check(self.load, f"load of {whose}")
         metadata = checkMapping(self.metadata, f"metadata of {whose}")
         if len(metadata) > MAX_METADATA:
             raise ModelError(
@@ -70,13 +80,15 @@ class FoundHost:
                     )
         object.__setattr__(self, "metadata", MappingProxyType(metadata))
         # The rules for names and addresses are those of hosts.
-        host = ProxyHost.at(self.name, self.address, self.weight, state=self.state)
+        host = ProxyHost.at(
+            self.name, self.address, self.weight, self.capacity or None, state=self.state
+        )
         object.__setattr__(self, "_host", host)
         object.__setattr__(self, "address", str(host.address))
 
     def asDict(self) -> dict[str, object]:
         """
-        Return it as an entry of a document.
+        Return it as an entry of a document, without its load.
         """
         return {
             "name": self.name,
@@ -85,6 +97,7 @@ class FoundHost:
             "priority": self.priority,
             "state": self.state,
             "metadata": dict(self.metadata),
+            "capacity": self.capacity,
         }
 
     def asHost(self, origin: str, backup: bool = False) -> ProxyHost:

@@ -4,7 +4,7 @@ The discovery of one group.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any, Protocol
@@ -39,6 +39,11 @@ class DiscoveryOwner(Protocol):
     def changed(self, discovery: GroupDiscovery) -> None:
         """
         Make soon what a discovery wants.
+        """
+
+    def heard(self, discovery: GroupDiscovery, hosts: Iterable[FoundHost]) -> None:
+        """
+        Report soon the loads of hosts.
         """
 
     def tell(self, discovery: GroupDiscovery, kind: EventKind, message: str) -> None:
@@ -106,6 +111,8 @@ class GroupDiscovery:
         self._records: dict[str, Record] = {}
         # What people wished before a restart.
         self._wishes: Mapping[str, Any] = {}
+        # The hosts of the newest answer that have reported a load.
+        self._loads: dict[str, FoundHost] = {}
         self._held: dict[str, FoundHost] | None = None
         self._wrong: tuple[str, ...] = ()
         self._trouble = ""
@@ -157,6 +164,7 @@ class GroupDiscovery:
             self._trouble = ""
             self._owner.tell(self, EventKind.SOURCE_UP, f"{self.origin} answers again")
         answer = {each.name: each for each in hosts[:MAX_HOSTS]}
+        self._hear(answer)
         self._skip(wrong)
         if answer == self._answer:
             self._held = None
@@ -169,6 +177,19 @@ class GroupDiscovery:
             return
         self._held = None
         self._use(answer)
+
+    def _hear(self, answer: Mapping[str, FoundHost]) -> None:
+        """
+        Take the loads of an answer. A source makes a new object of each entry that it has read
+        anew, so the others are as old as before.
+        """
+        before = self._loads
+        loads = {name: each for name, each in answer.items() if each.load is not None}
+        if loads or before:
+            self._loads = loads
+            self._owner.heard(
+                self, [each for name, each in loads.items() if before.get(name) is not each]
+            )
 
     def failed(self, reason: str) -> None:
         reason = shortened(reason, MAX_SENTENCE)
@@ -276,6 +297,7 @@ class GroupDiscovery:
         if before is not None:
             said = before.said
             same = said.weight == found.weight and said.state == found.state
+            same = same and (said.maxConnections or 0) == found.capacity
             if same and said.backup == backup and str(said.address) == found.address:
                 return said
         return found.asHost(self.origin, backup)
@@ -297,9 +319,10 @@ class GroupDiscovery:
         Take note that a group runs that L{wanted} has made.
         """
         now = self._owner.deadlines.seconds()
-        for name in records:
-            if name not in self._records:
-                self._returns.came(name, now)
+        new = [name for name in records if name not in self._records]
+        for name in new:
+            self._returns.came(name, now)
+        self._owner.heard(self, [self._loads[name] for name in new if name in self._loads])
         self._records = dict(records)
         self._wishes = {}
         if self._answered is not None:

@@ -26,7 +26,7 @@ from txlb.errors import ModelError
 from txlb.model import shown
 
 #: The settings of a line that are numbers.
-_NUMBERS = frozenset({"weight", "priority"})
+_NUMBERS = frozenset({"weight", "priority", "capacity"})
 
 #: All settings of a line.
 _WORDS = frozenset({"name", "state", "service", "group", *_NUMBERS})

@@ -5,7 +5,7 @@ Files that options of sources name.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from txlb.errors import ModelError
@@ -22,12 +22,14 @@ CERTIFICATES = ("ca", "clientCertificate")
 SECRETS = ("passwordFile", "tokenFile")
 
 
-def readFiles(options: Mapping[str, Any], folder: str, whose: str) -> dict[str, bytes]:
+def readFiles(
+    options: Mapping[str, Any], folder: str, label: Callable[[str], str]
+) -> dict[str, bytes]:
     """
     Read the files that options name. It may be called in a thread.
 
     @param folder: the folder at which relative paths begin.
-    @param whose: the owner of the options, for messages, such as C{the etcd source}.
+    @param label: returns the name of an option for messages.
     @return: their contents by the names of the options; of a file with a secret the first line.
     @raise ModelError: one can't be read, or has no secret.
     """
@@ -51,7 +53,7 @@ def readFiles(options: Mapping[str, Any], folder: str, whose: str) -> dict[str, 
             if secret and not _isSecret(found[name]):
                 problem = "whose first line is no secret of printable characters"
         if problem:
-            raise ModelError(f"{name} of {whose} is {path!r}, {problem}")
+            raise ModelError(f"{label(name)} is {path!r}, {problem}")
     return found
 
 

@@ -112,7 +112,7 @@ class PolledDocument:
         @raise ModelError: a file that an option names can't be used.
         """
         worker, options = self._tools.worker, self._options
-        files = await worker.aside(readFiles, options, self._tools.folder, WHOSE)
+        files = await worker.aside(readFiles, options, self._tools.folder, _label)
         if self._fetcher is None or files != self._files:
             self._close()
             self._fetcher = self._makeFetcher(files)
@@ -151,3 +151,7 @@ class PolledDocument:
             pair = self._options["user"].encode() + b":" + files["passwordFile"]
             return {"Authorization": f"Basic {b64encode(pair).decode()}"}
         return {}
+
+
+def _label(option: str) -> str:
+    return f"{option} of {WHOSE}"

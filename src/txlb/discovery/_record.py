@@ -12,7 +12,7 @@ from txlb.errors import ModelError
 from txlb.model import ProxyHost
 
 #: The settings that a source says, and that people may change live. The address is one setting.
-SETTINGS = ("address", "weight", "state", "backup")
+SETTINGS = ("address", "weight", "state", "backup", "maxConnections")
 
 
 @dataclass(frozen=True, slots=True)

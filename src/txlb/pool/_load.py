@@ -19,20 +19,28 @@ class HostLoad:
     @ivar available: the share of its capacity that is left, 0 to 1, smoothed.
     @ivar latest: the last report of it.
     @ivar at: the time of the last report, in seconds of the pool's clock.
+    @ivar good: seconds after which it is forgotten without another report; 0 for as long as the
+        group's rules say.
     """
 
-    __slots__ = ("at", "available", "latest")
+    __slots__ = ("at", "available", "good", "latest")
 
-    def __init__(self, available: float, at: float) -> None:
+    def __init__(self, available: float, at: float, good: float = 0.0) -> None:
         self.available = available
         self.latest = available
         self.at = at
+        self.good = good
 
     def kept(self) -> dict[str, object]:
         """
         Return the same as plain values.
         """
-        return {"available": self.available, "latest": self.latest, "at": self.at}
+        return {
+            "available": self.available,
+            "latest": self.latest,
+            "at": self.at,
+            "good": self.good,
+        }
 
     @classmethod
     def of(cls, facts: Facts, now: float) -> Self:
@@ -43,12 +51,14 @@ class HostLoad:
         """
         made = cls(facts.number("available", 1.0, 0.0, 1.0), facts.past("at", now, now))
         made.latest = facts.number("latest", made.available, 0.0, 1.0)
+        made.good = facts.number("good", 0.0, 0.0)
         return made
 
-    def heard(self, available: float, smoothing: float, at: float) -> None:
+    def heard(self, available: float, smoothing: float, at: float, good: float = 0.0) -> None:
         """
         Take a report.
         """
+        self.good = good
         self.available += smoothing * (available - self.available)
         self.latest = available
         self.at = at

@@ -459,20 +459,22 @@ class HostPool:
         """
         self._tracker.failed(lease, failure, self.seconds())
 
-    def reportLoad(self, name: str, available: float) -> None:
+    def reportLoad(self, name: str, available: float, good: float = 0.0) -> None:
         """
         Report how much of itself a host has left. If nothing is reported for three
         intervals, it weighs as configured again.
 
         @param available: 0 to 1; with 0 the host gets nothing new, unless no other
             host can take it.
+        @param good: seconds after which the host weighs as configured again, in place of three
+            intervals. Such a report counts as it is; others are averaged. 0 for none of this.
         @raise UnknownName: there is no such host.
         @raise ValueError: C{available} is out of its range.
         """
         given: object = available
         if not isinstance(given, (int, float)) or not 0 <= given <= 1:
             raise ValueError(f"what {name!r} has left is {shown(available)}; it is 0 to 1")
-        self._weighing.reported(self.getHost(name), float(available), self.seconds())
+        self._weighing.reported(self.getHost(name), float(available), self.seconds(), good)
 
     def reportAgent(self, name: str, reply: AgentReply) -> None:
         """

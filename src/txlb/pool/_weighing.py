@@ -77,17 +77,19 @@ class Weighing:
         if not first or host.slowSince is not None:
             self.started(host, now)
 
-    def reported(self, host: Host, available: float, now: float) -> None:
+    def reported(self, host: Host, available: float, now: float, good: float = 0.0) -> None:
         """
         Take a host's report of its load.
 
         @param available: the share that is left, 0 to 1.
+        @param good: seconds after which it is forgotten; 0 for as long as the rules say. A report
+            with a time of its own counts as it is, and is not averaged.
         """
         before = host.load
         if before is None:
-            host.load = HostLoad(available, now)
+            host.load = HostLoad(available, now, good)
         else:
-            before.heard(available, self._rules.smoothing, now)
+            before.heard(available, 1.0 if good else self._rules.smoothing, now, good)
         self.refresh(host, now)
         # Afterwards, because the subscriber looks at what is due next.
         if before is None:
@@ -116,7 +118,7 @@ class Weighing:
             weight *= share
         if host.load is not None:
             weight *= host.load.share
-            self._wake(host, host.load.at + self._patience)
+            self._wake(host, self._endOf(host.load))
         # A draining host keeps its weight, because policies can't use 0.
         if weight > 0:
             host.effectiveWeight = weight
@@ -144,7 +146,7 @@ class Weighing:
 
         @return: the seconds without a report; 0 if the load is known or was not known.
         """
-        if host.load is None or now < host.load.at + self._patience:
+        if host.load is None or now < self._endOf(host.load):
             return 0.0
         silent = now - host.load.at
         host.load = None
@@ -152,9 +154,11 @@ class Weighing:
 
     # Inside
 
-    @property
-    def _patience(self) -> float:
-        return SILENT_INTERVALS * self._rules.interval
+    def _endOf(self, load: HostLoad) -> float:
+        """
+        Return the time at which a load is forgotten.
+        """
+        return load.at + (load.good or SILENT_INTERVALS * self._rules.interval)
 
     @property
     def _rules(self) -> ResourceProbe:
