@@ -19,7 +19,7 @@ from functools import partial
 
 from txlb.admin import Target
 from txlb.admin._history import History
-from txlb.admin.metrics import Exposition, gzipped, haproxyText, statistics
+from txlb.admin.metrics import Exposition, HAProxyExposition, gzipped, statistics
 from txlb.application import LoadBalancedService
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
@@ -85,11 +85,16 @@ def balancerOf(hosts: int) -> LoadBalancedService:
             counters = host.counters
             counters.connections = chance.randrange(10**7)
             counters.failures = chance.randrange(10**3)
+            counters.checkFailures, counters.downs = chance.randrange(50), chance.randrange(20)
+            host.active = chance.randrange(100)
             counters.bytesIn, counters.bytesOut = chance.randrange(10**12), chance.randrange(10**13)
             host.connectTime = chance.random() / 100
             pool.watch(host.name)
             pool.reportCheck(host.name, CheckResult(True, "200 OK", chance.random() / 100))
-    return LoadBalancedService(manager)
+    balancer = LoadBalancedService(manager)
+    for _ in balancer.history._measuring():  # noqa: SLF001
+        pass
+    return balancer
 
 
 def costOf(name: str, text: Callable[[], Iterable[object]], runs: int) -> Cost:
@@ -119,12 +124,12 @@ def costsOf(hosts: int, runs: int) -> list[Cost]:
     """
     balancer = balancerOf(hosts)
     target = Target(balancer, None, History())
-    exposition = Exposition(target)
+    exposition, haproxy = Exposition(target), HAProxyExposition(target)
     return [
         costOf("text 0.0.4", exposition.text, runs),
         costOf("OpenMetrics 1.0", partial(exposition.text, openMetrics=True), runs),
         costOf("the same, gzip", lambda: gzipped(exposition.text(openMetrics=True)), runs),
-        costOf("names of HAProxy", partial(haproxyText, target), runs),
+        costOf("names of HAProxy", haproxy.text, runs),
         costOf("statistics as CSV", partial(statistics, target), runs),
         costOf("points of the history", balancer.history._measuring, runs),  # noqa: SLF001
     ]

@@ -19,7 +19,7 @@ from tests.integration.programs import PATIENCE, ROOT, Program, waitUntil
 from tests.integration.support import IntegrationTestCase, freePorts
 from txlb.admin import Target
 from txlb.admin._history import History
-from txlb.admin.metrics import Exposition, haproxyText, statistics
+from txlb.admin.metrics import Exposition, HAProxyExposition, statistics
 from txlb.pool import CheckResult
 
 HAPROXY = """
@@ -108,7 +108,7 @@ class HAProxyTests(ExpositionCase, IntegrationTestCase):
         Each name is one of HAProxy's, with the same kind, labels and states; the others are
         left out for a reason.
         """
-        ours = readText(b"".join(haproxyText(self.target)).decode())
+        ours = readText(b"".join(HAProxyExposition(self.target).text()).decode())
         self.assertLessEqual(set(ours), set(self.theirs))
         for name, family in ours.items():
             with self.subTest(name):
@@ -209,7 +209,7 @@ class PromtoolTests(ExpositionCase, IntegrationTestCase):
         self.assertEqual(status, 3)
 
     def test_haproxyNames(self) -> None:
-        text = b"".join(haproxyText(Target(self.lbs, None, History())))
+        text = b"".join(HAProxyExposition(Target(self.lbs, None, History())).text())
         self.assertEqual(self.check(text), (0, ""))
 
     def test_rules(self) -> None:

@@ -10,8 +10,8 @@ from tests.admin.metrics.test_exposition import ExpositionCase
 from tests.admin.metrics.texts import Labels, ReadFamily, readText, valuesOf
 from txlb.admin import Target
 from txlb.admin._history import History
-from txlb.admin.metrics import haproxyText
-from txlb.admin.metrics._haproxyview import CHECK_STATES, SERVER_STATES, STATUS
+from txlb.admin.metrics import HAProxyExposition
+from txlb.admin.metrics._servers import CHECK_STATES, EXPORTED, SERVER_STATES, STATUS
 from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Attempt, CheckResult, HealthState, PassiveState, RefusalKind
 
@@ -23,7 +23,7 @@ WEB: Labels = (("proxy", "web"),)
 class HAProxyTests(ExpositionCase):
     def read(self, openMetrics: bool = False) -> dict[str, ReadFamily]:
         target = Target(self.lbs, None, History())
-        text = b"".join(haproxyText(target, openMetrics)).decode()
+        text = b"".join(HAProxyExposition(target).text(openMetrics)).decode()
         return dict(readText(text, openMetrics))
 
     def test_both(self) -> None:
@@ -138,5 +138,5 @@ class HAProxyTests(ExpositionCase):
         words = {each.value for each in HealthState} | {each.value for each in PassiveState}
         words |= {"leaving", "unresolved", "maintenance", "drain", "standby", "full", "unchecked"}
         self.assertEqual(set(STATUS), words)
-        self.assertLessEqual(set(STATUS.values()), {*SERVER_STATES, "no check"})
+        self.assertLessEqual({EXPORTED[word] for word in STATUS.values()}, set(SERVER_STATES))
         self.assertLessEqual({"L4OK", "L4CON", "L7OK", "L7RSP"}, set(CHECK_STATES))

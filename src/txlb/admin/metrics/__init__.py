@@ -9,7 +9,7 @@ from txlb.admin.metrics._exposition import Exposition
 from txlb.admin.metrics._families import FAMILIES
 from txlb.admin.metrics._family import Family, Kind
 from txlb.admin.metrics._gzip import gzipped
-from txlb.admin.metrics._haproxynames import haproxyText
+from txlb.admin.metrics._haproxynames import HAProxyExposition
 from txlb.admin.metrics._negotiation import TextFormat, formatFor, wantsGzip
 from txlb.admin.metrics._stats import CSV_TYPE, statistics
 
@@ -18,11 +18,11 @@ __all__ = [
     "FAMILIES",
     "Exposition",
     "Family",
+    "HAProxyExposition",
     "Kind",
     "TextFormat",
     "formatFor",
     "gzipped",
-    "haproxyText",
     "statistics",
     "wantsGzip",
 ]

@@ -7,18 +7,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from txlb._version import __version__
 from txlb.admin.metrics._columns import StatRow
 from txlb.admin.metrics._exposition import EOF
-from txlb.admin.metrics._haproxyview import (
-    CHECK_STATES,
-    SERVER_STATES,
-    HAProxyView,
-    stateOf,
-)
+from txlb.admin.metrics._haproxyview import HAProxyView
 from txlb.admin.metrics._labels import labelsOf
+from txlb.admin.metrics._servers import (
+    CHECK_STATES,
+    EXPORTED,
+    SERVER_CONSTANTS,
+    SERVER_STATES,
+    Servers,
+)
 
 if TYPE_CHECKING:
     from txlb.admin._target import Target
@@ -107,53 +109,74 @@ SERVER: Mapping[str, str] = {
 #: The columns that are milliseconds.
 _MILLISECONDS = {"ctime", "ttime", "check_duration"}
 
-#: Servers whose samples are made at a time.
-AT_ONCE = 200
-
 Labelled = Sequence[tuple[str, StatRow]]
 
+#: Some servers, with the text of the labels of each.
+LabelledServers = Sequence[tuple[Sequence[str], Servers]]
 
-def haproxyText(target: Target, openMetrics: bool = False) -> Iterator[bytes]:
+
+class HAProxyExposition:
     """
-    Write metrics by the names of HAProxy 2.6's exporter, with its labels, so that dashboards and
-    alerts for HAProxy can be used. A service is a frontend, a group is a backend
+    The writer of metrics by the names of HAProxy 2.6's exporter, with its labels, so that
+    dashboards and alerts for HAProxy can be used. A service is a frontend, a group is a backend
     C{service:group}, and a host is a server. Metrics of HTTP, and those whose facts the balancer
-    does not have, are left out.
+    does not have, are left out. Owned by the door that serves them; it keeps the labels' texts of
+    hosts as an L{txlb.admin.metrics.Exposition} does.
 
-    @param openMetrics: whether to write OpenMetrics 1.0, and not text format 0.0.4.
-    @return: slices of the text, of which some may be empty; each takes less than a millisecond.
+    @param target: the balancer.
     """
-    view = HAProxyView(target)
-    for _ in view.collecting():
-        yield b""
-    heading = _openMetricsHeading if openMetrics else _heading
-    yield _process(view, heading)
-    frontends = [(labelsOf(proxy=str(row["pxname"])), row) for row in view.frontends]
-    yield from _families("frontend", FRONTEND, frontends, heading)
-    yield from _states("frontend", "status", frontends, ("DOWN", "UP"), _frontendState, heading)
-    backends = [(labelsOf(proxy=str(row["pxname"])), row) for row in view.backends]
-    yield from _families("backend", BACKEND, backends, heading)
-    yield from _states("backend", "status", backends, ("DOWN", "UP"), stateOf, heading)
-    for name, states, get in (
-        ("agg_server_status", SERVER_STATES, stateOf),
-        ("agg_server_check_status", SERVER_STATES, stateOf),
-        ("agg_check_status", CHECK_STATES, _checkState),
-    ):
-        yield from _sums(name, backends, view.servers, states, get, heading)
-    servers = []
-    for rows in view.servers:
-        for begin in range(0, len(rows), AT_ONCE):
-            servers += [
-                (labelsOf(proxy=str(row["pxname"]), server=str(row["svname"])), row)
-                for row in rows[begin : begin + AT_ONCE]
-            ]
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._labels: dict[tuple[str, str], str] = {}
+
+    def text(self, openMetrics: bool = False) -> Iterator[bytes]:
+        """
+        Write all metrics.
+
+        @param openMetrics: whether to write OpenMetrics 1.0, and not text format 0.0.4.
+        @return: slices of the text, of which some may be empty; each takes less than a
+            millisecond.
+        """
+        view = HAProxyView(self._target)
+        for _ in view.collecting():
             yield b""
-    yield from _families("server", SERVER, servers, heading)
-    yield from _states("server", "status", servers, SERVER_STATES, stateOf, heading)
-    checked = [each for each in servers if each[1].get("check_status") is not None]
-    yield from _states("server", "check_status", checked, CHECK_STATES, _checkState, heading)
-    if openMetrics:
-        yield EOF
+        heading = _openMetricsHeading if openMetrics else _heading
+        yield _process(view, heading)
+        frontends = [(labelsOf(proxy=str(row["pxname"])), row) for row in view.frontends]
+        yield from _families("frontend", FRONTEND, frontends, heading)
+        yield _states("frontend", frontends, _frontendState, heading)
+        backends = [(labelsOf(proxy=str(row["pxname"])), row) for row in view.backends]
+        yield from _families("backend", BACKEND, backends, heading)
+        yield _states("backend", backends, _backendState, heading)
+        yield from _sums(view, backends, heading)
+        servers: list[tuple[Sequence[str], Servers]] = []
+        for labels, some in self._labelling(view):
+            servers.append((labels, some))
+            yield b""
+        if servers:
+            for name, column in SERVER.items():
+                yield from _serverSamples(name, column, servers, heading)
+            yield from _serverStates(servers, heading)
+        if openMetrics:
+            yield EOF
+
+    def _labelling(self, view: HAProxyView) -> Iterator[tuple[Sequence[str], Servers]]:
+        """
+        Yield all servers with their labels. Those of hosts that are gone are forgotten.
+        """
+        before, labels = self._labels, {}
+        for servers in view.servers:
+            found = []
+            names = (host.name for host in servers.hosts)
+            for key in zip(servers.backends, names, strict=True):
+                text = before.get(key)
+                if text is None:
+                    text = labelsOf(proxy=key[0], server=key[1])
+                labels[key] = text
+                found.append(text)
+            yield found, servers
+        self._labels = labels
 
 
 Heading = Callable[[str, str], str]
@@ -217,74 +240,132 @@ def _number(value: object) -> int:
 def _families(
     thing: str, columns: Mapping[str, str], rows: Labelled, heading: Heading
 ) -> Iterator[bytes]:
+    """
+    Write the families of services or groups.
+    """
     if not rows:
         return
     for name, column in columns.items():
         full = f"haproxy_{thing}_{name}"
-        yield heading(full, _doc(thing, column)).encode()
         unit = "e-3" if column in _MILLISECONDS else ""
-        absent = "NaN" if column == "slim" else None
-        for begin in range(0, len(rows), AT_ONCE):
-            yield "".join(
-                [
-                    f"{full}{labels} {value}{unit}\n"
-                    for labels, row in rows[begin : begin + AT_ONCE]
-                    if (value := row.get(column, absent)) is not None
-                ]
-            ).encode()
+        lines = [
+            f"{full}{labels} {value}{unit}\n"
+            for labels, row in rows
+            if (value := row.get(column)) is not None
+        ]
+        yield f"{heading(full, _doc(thing, column))}{''.join(lines)}".encode()
 
 
-def _states(
-    thing: str,
-    name: str,
-    rows: Labelled,
-    states: Sequence[str],
-    get: Callable[[StatRow], str],
-    heading: Heading,
-) -> Iterator[bytes]:
+def _states(thing: str, rows: Labelled, get: Callable[[StatRow], str], heading: Heading) -> bytes:
     """
-    Write a sample for each state of each thing: 1 for the one that it is in, 0 for others.
+    Write a sample for each state of each service or group: 1 for the one that it is in, 0 for
+    others.
     """
     if not rows:
-        return
-    full = f"haproxy_{thing}_{name}"
-    yield heading(full, f"1 for the state of the {thing}, 0 for other states").encode()
-    step = max(AT_ONCE // len(states), 1)
-    for begin in range(0, len(rows), step):
-        parts = []
-        for labels, row in rows[begin : begin + step]:
-            now, start = get(row), f"{full}{labels[:-1]},state="
-            parts += [f'{start}"{state}"}} {1 if state == now else 0}\n' for state in states]
-        yield "".join(parts).encode()
+        return b""
+    full = f"haproxy_{thing}_status"
+    parts = [heading(full, _statesDoc(thing))]
+    for labels, row in rows:
+        now, start = get(row), f"{full}{labels[:-1]},state="
+        parts += [f'{start}"{state}"}} {1 if state == now else 0}\n' for state in ("DOWN", "UP")]
+    return "".join(parts).encode()
 
 
-def _sums(
-    name: str,
-    backends: Labelled,
-    servers: Iterable[Sequence[StatRow]],
-    states: Sequence[str],
-    get: Callable[[StatRow], str],
-    heading: Heading,
+def _statesDoc(thing: str) -> str:
+    return f"1 for the state of the {thing}, 0 for other states"
+
+
+def _serverSamples(
+    name: str, column: str, servers: LabelledServers, heading: Heading
 ) -> Iterator[bytes]:
     """
-    Write the number of servers in each state, of each backend.
+    Write a family of servers. There may be thousands of them, so this does as little as possible
+    for each.
+    """
+    full = f"haproxy_server_{name}"
+    yield heading(full, _doc("server", column)).encode()
+    unit = "e-3" if column in _MILLISECONDS else ""
+    for labels, some in servers:
+        if column in SERVER_CONSTANTS:
+            values = [SERVER_CONSTANTS[column]]
+        else:
+            values = list(some.column(column))
+        if column == "slim":
+            values = ["NaN" if value is None else value for value in values]
+        first = values[0]
+        end = f" {first}{unit}\n"
+        if values.count(first) == len(values):
+            # Often all have the same, such as the weight.
+            yield b"" if first is None else f"{full}{f'{end}{full}'.join(labels)}{end}".encode()
+            continue
+        pairs = zip(labels, values, strict=True)
+        if unit:
+            lines = [f"{text} {value}{unit}\n" for text, value in pairs if value is not None]
+        else:
+            lines = [f"{text} {value}\n" for text, value in pairs if value is not None]
+        yield f"{full}{full.join(lines)}".encode()
+
+
+def _serverStates(servers: LabelledServers, heading: Heading) -> Iterator[bytes]:
+    """
+    Write a sample for each state of each server, and for each state of its check, if it is
+    checked.
+    """
+    for name, states in (("status", SERVER_STATES), ("check_status", CHECK_STATES)):
+        full = f"haproxy_server_{name}"
+        isCheck = name == "check_status"
+        heads = heading(full, _statesDoc("server")).encode()
+        pieces = {now: _pieces(full, states, now) for now in states}
+        for labels, some in servers:
+            found: Iterable[Any] = some.column(name) if isCheck else some.states
+            lines = [
+                text[:-1].join(pieces[now])
+                for text, now in zip(labels, found, strict=True)
+                if now is not None
+            ]
+            if lines:
+                yield heads
+                yield "".join(lines).encode()
+                heads = b""
+
+
+def _pieces(full: str, states: Sequence[str], now: str) -> Sequence[str]:
+    """
+    Return the samples of all states of a server that is in one of them, with the labels of the
+    server left out: they go between the pieces.
+    """
+    ends = [f',state="{state}"}} {1 if state == now else 0}\n' for state in states]
+    return [full, *(f"{end}{full}" for end in ends[:-1]), ends[-1]]
+
+
+def _sums(view: HAProxyView, backends: Labelled, heading: Heading) -> Iterator[bytes]:
+    """
+    Write the number of servers in each state, and with each state of their checks, of each
+    backend.
     """
     if not backends:
         return
-    full = f"haproxy_backend_{name}"
-    yield heading(full, "The number of servers in each state").encode()
-    for (labels, _), rows in zip(backends, servers, strict=True):
-        counts: Counter[str] = Counter()
-        for begin in range(0, len(rows), AT_ONCE):
-            counts.update(map(get, rows[begin : begin + AT_ONCE]))
-            yield b""
-        start = f"{full}{labels[:-1]},state="
-        yield "".join(f'{start}"{state}"}} {counts[state]}\n' for state in states).encode()
+    counts: Counter[tuple[str, object]] = Counter()
+    for servers in view.servers:
+        counts.update(zip(servers.backends, servers.states, strict=True))
+        counts.update(zip(servers.backends, servers.column("check_status"), strict=True))
+        yield b""
+    for name, states in (
+        ("agg_server_status", SERVER_STATES),
+        ("agg_server_check_status", SERVER_STATES),
+        ("agg_check_status", CHECK_STATES),
+    ):
+        full = f"haproxy_backend_{name}"
+        yield heading(full, "The number of servers in each state").encode()
+        for labels, row in backends:
+            start, backend = f"{full}{labels[:-1]},state=", str(row["pxname"])
+            lines = [f'{start}"{state}"}} {counts[backend, state]}\n' for state in states]
+            yield "".join(lines).encode()
 
 
 def _frontendState(row: StatRow) -> str:
     return "UP" if row["status"] == "OPEN" else "DOWN"
 
 
-def _checkState(row: StatRow) -> str:
-    return str(row.get("check_status"))
+def _backendState(row: StatRow) -> str:
+    return EXPORTED[str(row["status"])]

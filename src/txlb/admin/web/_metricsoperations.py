@@ -12,10 +12,10 @@ from txlb.admin._arguments import TEXT, Argument
 from txlb.admin.metrics import (
     CSV_TYPE,
     Exposition,
+    HAProxyExposition,
     TextFormat,
     formatFor,
     gzipped,
-    haproxyText,
     statistics,
     wantsGzip,
 )
@@ -39,7 +39,7 @@ class MetricsOperations:
     """
 
     def __init__(self) -> None:
-        self._exposition: Exposition | None = None
+        self._expositions: dict[str, Exposition | HAProxyExposition] = {}
 
     def __iter__(self) -> Iterator[Operation]:
         yield Operation(
@@ -73,14 +73,11 @@ class MetricsOperations:
             raise Refusal(422, f"names is {names[:80]!r}; it is one of: {', '.join(NAMES)}")
         form = formatFor(_header(call, b"accept"))
         openMetrics = form is TextFormat.OPEN_METRICS
-        target = call.console.target
-        if names == "haproxy":
-            slices = haproxyText(target, openMetrics)
-        else:
-            if self._exposition is None:
-                self._exposition = Exposition(target)
-            slices = self._exposition.text(openMetrics)
-        return _reply(call, slices, form.value)
+        exposition = self._expositions.get(names)
+        if exposition is None:
+            made = HAProxyExposition if names == "haproxy" else Exposition
+            exposition = self._expositions[names] = made(call.console.target)
+        return _reply(call, exposition.text(openMetrics), form.value)
 
     def _statistics(self, call: Call) -> Reply:
         return _reply(call, statistics(call.console.target), CSV_TYPE)
