@@ -20,7 +20,9 @@ from tests.integration.support import (
     IntegrationTestCase,
     Load,
     Program,
+    connect,
     freePorts,
+    request,
     waitUntil,
 )
 from tests.integration.support._radius import FREERADIUS, SECRET, RADIUSServer
@@ -49,6 +51,18 @@ GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNEC
 
 #: Names that would be markup, or that are written from the right.
 NAMES = ("<img src=x onerror=document.title=1>", "\u05e9\u05e8\u05ea", "a\"b'c&amp;")
+
+
+#: An application that is cloned.
+CLONED = """
+import os
+from twisted.application import service, strports
+from twisted.web import server, static
+
+application = service.Application("web")
+site = server.Site(static.Data(b"cloned", "text/plain"), logPath=os.devnull)
+strports.service("tcp:1", site).setServiceParent(application)
+"""
 
 
 class ConsoleCase(IntegrationTestCase):
@@ -103,7 +117,8 @@ class QuestionTests(ConsoleCase):
     def test_secondFactor(self) -> None:
         """
         The page of the login asks for the code that a RADIUS server wants, as plain text, and
-        begins again after a wrong one.
+        begins again after a wrong one. The server says whether the code may be seen while it is
+        typed.
         """
         server = RADIUSServer(self.folder / "radius")
         self.addCleanup(server.stop)
@@ -120,10 +135,19 @@ class QuestionTests(ConsoleCase):
         for code, told in (("1", "the answer is wrong"), ("246810", "Log out")):
             browser.logIn("otto", "otto-password")
             browser.waitFor("Code of the token")
+            self.assertEqual(self._typeOfAnswer(browser), "password")
             browser.type({"answer": code})
             browser.click("Go on")
             browser.waitFor(told)
         self.assertIn("otto", browser.text())
+        browser.click("Log out")
+        browser.waitFor("Password")
+        browser.logIn("olga", "olga-password")
+        browser.waitFor("Code of the token")
+        self.assertEqual(self._typeOfAnswer(browser), "text")
+
+    def _typeOfAnswer(self, browser: Browser) -> str:
+        return str(browser.run("return document.querySelector('[name=answer]').type"))
 
 
 class DayTests(ConsoleCase):
@@ -376,3 +400,121 @@ class StrangeTests(ConsoleCase):
 
     def _drawn(self, browser: Browser) -> int:
         return int(browser.run("return document.querySelectorAll('.row.host').length"))
+
+
+class ChangesTests(ConsoleCase):
+    """
+    The changes that the other tests do not make.
+    """
+
+    def test_hosts(self) -> None:
+        """
+        A host is added, gets connections, and is removed; the group gets another policy, and the
+        service another group and another port. A service with several listeners has a button
+        for each.
+        """
+        self.host(self.h1, "h1")
+        third, fourth = freePorts(2)
+        more = f'<group name="next"><host name="n1" ip="127.0.0.1:{self.h1}"/></group>'
+        listen = f'<listen ip="127.0.0.1:{self.web}"/><listen ip="127.0.0.1:{third}"/>'
+        text = self.config(more).replace(f'<listen ip="127.0.0.1:{self.web}"/>', listen)
+        self.startTxlb(text)
+        browser = self.browser()
+        browser.enter("ann", "secret")
+
+        browser.open("#/group/web/prod")
+        browser.click("Add a host")
+        browser.answer("Add", name="h3", address="nowhere:port")
+        browser.waitFor("port", "dialog [role=alert]")
+        browser.answer("Add", address=f"127.0.0.1:{self.h1}", weight="4")
+        browser.waitFor("h3", "table")
+        browser.waitFor("by web:ann", ".events")
+        browser.click("Policy")
+        browser.choose("scheduler", "rand")
+        browser.click("Set policy", "//dialog")
+        browser.waitFor("Its policy is rand", ".lead")
+
+        browser.open("#/host/web/prod/h3")
+        waitUntil(lambda: browser.text("h2 .state").endswith("up"))
+        browser.click("Remove")
+        browser.waitFor("is taken out of its group", "dialog")
+        browser.answer("Remove")
+        browser.waitFor("There is no web/prod/h3 any more")
+
+        browser.open("#/group/web/next")
+        browser.click("Give it the connections")
+        browser.waitFor("1 ready host", "dialog")
+        browser.answer("Switch")
+        browser.waitFor("It gets the connections", ".lead")
+        browser.open("#/service/web")
+        browser.click(f"Move 127.0.0.1:{third}")
+        browser.answer("Move", address=f"127.0.0.1:{fourth}")
+        browser.waitFor(f"127.0.0.1:{fourth}", ".lead")
+        self.assertIn(f"127.0.0.1:{self.web}", browser.text(".lead"))
+        browser.waitFor(f"Move 127.0.0.1:{fourth}", ".actions")
+        self.assertIn(b"h1", request(connect(fourth)))
+
+    def test_accept(self) -> None:
+        """
+        An answer of a source that leaves out too many hosts is accepted.
+        """
+        found = self.folder / "hosts.txt"
+        found.write_text("".join(f"127.0.0.1:{7000 + n} name=f{n}\n" for n in range(4)))
+        more = '<group name="found"><discover from="file" path="hosts.txt"/></group>'
+        self.startTxlb(self.config(more))
+        browser = self.browser()
+        browser.enter("oli", "secret")
+        browser.waitFor("f3", "#rows")
+        found.write_text("127.0.0.1:7000 name=f0\n")
+        browser.open("#/sources")
+        browser.click("Accept")
+        browser.waitFor("has 4 hosts, and gets 1", "dialog")
+        browser.answer("Accept")
+        waitUntil(lambda: "held back" not in browser.text("table"))
+        browser.open("#/")
+        waitUntil(lambda: "f3" not in browser.text("#rows"))
+        self.assertIn("f0", browser.text("#rows"))
+
+    def test_roll(self) -> None:
+        """
+        The clones of a group are rolled: another process takes the place of each.
+        """
+        (self.folder / "app.tac").write_text(CLONED)
+        more = '<group name="app"><clones tac="app.tac" processes="1" graceTime="5"/></group>'
+        before = ("env", f"RUNTIME_DIRECTORY={self.shortFolder()}")
+        text = self.config(more.replace("<group", '<group enable="yes"'))
+        self.startTxlb(text.replace('"roundr" enable="yes"', '"roundr"'), before=before)
+        browser = self.browser()
+        browser.enter("ann", "secret")
+        browser.open("#/clones")
+        waitUntil(lambda: self._pids(browser))
+        pids = self._pids(browser)
+        browser.click("Roll")
+        browser.waitFor("replaced one by one", "dialog")
+        browser.answer("Roll")
+        waitUntil(lambda: self._pids(browser) and not self._pids(browser) & pids)
+
+    def _pids(self, browser: Browser) -> set[str]:
+        """
+        Return the pids of the clones that serve.
+        """
+        rows = browser.run(
+            "return [...document.querySelectorAll('tbody tr')].map("
+            "row => [...row.children].map(cell => cell.innerText))"
+        )
+        return {row[3] for row in rows if row[2] == "serves"}
+
+    def test_endSession(self) -> None:
+        """
+        An administrator ends the session of another user, whose page becomes that of the login.
+        """
+        self.startTxlb(self.config())
+        one, other = self.browser(), self.browser(*GONE)
+        other.enter("rea", "secret")
+        one.enter("ann", "secret")
+        one.open("#/sessions")
+        one.click("End the session of rea")
+        one.waitFor("is disconnected from web", "dialog")
+        one.answer("End")
+        other.waitFor("Password")
+        waitUntil(lambda: "rea" not in one.text("tbody"))

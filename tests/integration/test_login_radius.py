@@ -192,7 +192,8 @@ class LoginTests(RADIUSTestCase):
 
         login = await self.login("otto", ask=answer(b"246810"))
         self.assertEqual(login.access, "operator")
-        self.assertEqual(asked, [("Code of the token", False)])
+        await self.login("olga", ask=answer(b"246810"))
+        self.assertEqual(asked, [("Code of the token", False), ("Code of the token", True)])
         self.assertIn("refuses", await self.refusal("otto", ask=answer(b"1")))
         self.assertIn("empty", await self.refusal("otto", ask=answer(b"")))
         self.assertIn("can't be asked for here", await self.refusal("otto"))

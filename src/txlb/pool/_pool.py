@@ -833,6 +833,14 @@ class HostPool:
         """
         return self._snapshotOf(self.getHost(name))
 
+    def drainedIn(self, host: Host) -> float | None:
+        """
+        Return the seconds until the remaining connections of a host are reset, if it drains or
+        leaves; L{None} for never.
+        """
+        at = self._drains.deadlineOf(host)
+        return None if at is None else max(at - self.seconds(), 0.0)
+
     def _snapshotOf(self, host: Host) -> HostSnapshot:
         return hostSnapshot(host, self.seconds(), self._drains.deadlineOf(host))
 

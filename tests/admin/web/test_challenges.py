@@ -27,6 +27,7 @@ class AskingSource:
     A source of logins that asks for a code after the password.
 
     @ivar questions: its questions, in their order.
+    @ivar echo: whether the answers may be shown while they are typed.
     @ivar looking: what the source waits for before it asks; L{None} for nothing.
     @ivar refusals: why logins have failed.
     """
@@ -38,6 +39,7 @@ class AskingSource:
 
     def __init__(self, *questions: str) -> None:
         self.questions = questions
+        self.echo = False
         self.looking: Deferred[None] | None = None
         self.refusals: list[str] = []
 
@@ -54,7 +56,7 @@ class AskingSource:
         for question in self.questions:
             if self.looking is not None:
                 await self.looking
-            reply = await credentials.ask(question, False)
+            reply = await credentials.ask(question, self.echo)
             if reply == b"broken":
                 raise SourceUnavailable("the server is gone")
             if reply == b"fault":
@@ -99,6 +101,14 @@ class ChallengesTests(ConsoleCase):
 
     def assertNothingWaits(self) -> None:
         self.assertEqual((len(self.console.challenges), self.logins._order.deciding), (0, 0))
+
+    def test_echo(self) -> None:
+        """
+        The page is told whether the answer may be shown while it is typed.
+        """
+        for echo in (False, True):
+            self.source.echo = echo
+            self.assertIs(self.begin().json["echo"], echo)
 
     def test_rightAnswer(self) -> None:
         asked = self.begin()

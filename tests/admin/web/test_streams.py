@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.admin.web.asking import TOKENS, Client, ConsoleCase, parsed
+from txlb.admin.web import _updates
 from txlb.admin.web._overview import COLUMNS
 from txlb.admin.web._streams import MOST_OF_SOURCE
 
@@ -162,6 +163,55 @@ class UpdateTests(StreamCase):
         self.balancer.manager.delHost("web", "prod", "h3")
         self.turn(3, 1.0)
         self.assertEqual(self.update(client)["removed"], [["web", "prod", "h3"]])
+
+    def test_events(self) -> None:
+        """
+        An event brings an update soon, which has what has changed alone. Many events bring no
+        more than one each second.
+        """
+        self.console.streams._refresh = 1000.0
+        client = self.follow()
+        self.update(client)
+        self.turn(10, 1.0)
+        self.got(client)
+        self.change(5)
+        self.turn(60, 0.02)
+        [update] = [each[2] for each in self.got(client) if each[0] == "update"]
+        self.assertEqual([host[2] for host in update["hosts"]], ["h0"])
+        for weight in range(10, 20):
+            self.change(weight)
+            self.turn(1, 0.1)
+        self.turn(60, 0.02)
+        found = [each[2] for each in self.got(client) if each[0] == "update"]
+        self.assertLessEqual(len(found), 3)
+        [host] = found[-1]["hosts"]
+        self.assertEqual(host[2 + COLUMNS.index("weight")], 19)
+
+    def test_underWay(self) -> None:
+        """
+        What happens while an update is made is in the next one, and soon.
+        """
+        self.console.streams._refresh = 1000.0
+        client = self.follow()
+        self.update(client)
+        self.turn(10, 1.0)
+        self.got(client)
+        updates = self.console.streams._updates
+        self.patch(_updates, "AT_ONCE", 5)
+        updates.work()
+        self.change(7)
+        self.console.streams._updateNow()
+        self.console.work.add(updates)
+        self.turn(60, 0.02)
+        found = [each[2] for each in self.got(client) if each[0] == "update"]
+        self.assertEqual([len(each["hosts"]) for each in found if each["hosts"]], [1])
+
+    def test_many(self) -> None:
+        """
+        Hosts go in several pieces.
+        """
+        self.patch(_updates, "IN_PIECE", 7)
+        self.assertEqual(len(self.update(self.follow())["hosts"]), 30)
 
     def test_overview(self) -> None:
         overview = self.ask("GET", "/api/v1/overview").json

@@ -14,6 +14,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 
 from tests.integration.programs import PATIENCE, waitUntil
 
@@ -157,6 +158,13 @@ class Browser:
             field = self.driver.find_element(By.NAME, name)
             field.clear()
             field.send_keys(value)
+
+    def choose(self, name: str, value: str) -> None:
+        """
+        Choose one of the values of the list of this name.
+        """
+        waitUntil(lambda: self.driver.find_elements(By.NAME, name))
+        Select(self.driver.find_element(By.NAME, name)).select_by_visible_text(value)
 
     def answer(self, action: str, **values: str) -> None:
         """

@@ -70,7 +70,7 @@ server default {{
 {six}
  authorize {{
   files
-  if (&User-Name == "otto") {{
+  if (&User-Name == "otto" || &User-Name == "olga") {{
    if (!&State) {{
     update control {{
      Auth-Type := Step1
@@ -97,6 +97,11 @@ server default {{
     Reply-Message := "Code of the\\ntoken"
     State := 0x313233
     Filter-Id := "admins"
+   }}
+   if (&User-Name == "olga") {{
+    update reply {{
+     Prompt := Echo
+    }}
    }}
    update control {{
     Response-Packet-Type := Access-Challenge
@@ -131,13 +136,15 @@ rita Cleartext-Password := "rita-password"
 nina Cleartext-Password := "nina-password"
 otto Cleartext-Password := "otto-password"
  Filter-Id = "ops"
+olga Cleartext-Password := "olga-password"
+ Filter-Id = "ops"
 """
 
 
 class RADIUSServer:
     """
-    A server with users, until L{stop}. The password of each user is C{NAME-password}; otto is
-    asked for a code, C{246810}, too.
+    A server with users, until L{stop}. The password of each user is C{NAME-password}; otto and
+    olga are asked for a code, C{246810}, too; that of olga may be seen while it is typed.
 
     @param folder: has its files.
     @param signed: whether its answers have a Message-Authenticator.

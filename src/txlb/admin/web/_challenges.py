@@ -81,7 +81,7 @@ class Challenges:
         for each in tuple(self._waiting):
             self._take(each).drop("the console stops")
 
-    def _keep(self, pending: PendingLogin, question: str) -> Refusal:
+    def _keep(self, pending: PendingLogin, question: str, echo: bool) -> Refusal:
         own = [key for key, (each, _) in self._waiting.items() if each.source == pending.source]
         for each in own[: max(len(own) - MOST_OF_SOURCE + 1, 0)]:
             self._take(each).drop(f"{MOST_OF_SOURCE} logins from there wait for answers already")
@@ -98,7 +98,11 @@ class Challenges:
             401,
             "the login needs an answer to a question",
             LOG_IN,
-            {"challenge": printable(question, MAX_QUESTION), "continuation": key},
+            {
+                "challenge": printable(question, MAX_QUESTION),
+                "echo": echo,
+                "continuation": key,
+            },
         )
 
     def _late(self, key: str) -> None:

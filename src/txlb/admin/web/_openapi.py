@@ -49,6 +49,10 @@ _SCHEMAS: Mapping[str, object] = {
         remedies={"type": "array", "items": _ANY},
         problems={"type": "array", "items": _ANY},
         challenge={"type": "string", "description": "the question of a login"},
+        echo={
+            "type": "boolean",
+            "description": "whether the answer may be shown while it is typed",
+        },
         continuation={"type": "string", "description": "to be sent with the answer to it"},
     ),
     "Session": _object(

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from txlb.admin._rows import plain, rowOf
+from txlb.admin._rows import rowOf
 from txlb.admin.web._reply import encoded
 
 if TYPE_CHECKING:
-    from txlb.pool import HostSnapshot
+    from txlb.pool import Host, HostPool
 
 #: The values of a host, in their order. C{since} and C{drainedAt} are seconds since 1970.
 COLUMNS = (
@@ -44,15 +44,38 @@ COLUMNS = (
 Key = tuple[str, str, str]
 
 
-def hostValues(host: HostSnapshot, now: float) -> list[object]:
+def hostValues(host: Host, pool: HostPool, now: float) -> list[object]:
     """
-    Return the values of a host, as L{COLUMNS} names them.
+    Return the values of a host, as L{COLUMNS} names them. There may be thousands of hosts, so no
+    snapshot of them is made.
 
     @param now: seconds since 1970.
     """
-    drainedAt = None if host.drainedIn is None else round(now + host.drainedIn)
-    values = {"since": round(now - host.since), "drainedAt": drainedAt}
-    return [values[name] if name in values else plain(getattr(host, name)) for name in COLUMNS]
+    configured, counters, load = host.configured, host.counters, host.load
+    last, drainedIn = host.health.last, pool.drainedIn(host)
+    return [
+        host.name,
+        str(configured.address),
+        host.stateWord,
+        host.reason,
+        round(now - pool.seconds() + host.since),
+        host.state,
+        None if drainedIn is None else round(now + drainedIn),
+        configured.weight,
+        host.effectiveWeight,
+        host.active,
+        host.pending,
+        host.maxConnections,
+        counters.connections,
+        counters.failures,
+        counters.bytesIn,
+        counters.bytesOut,
+        host.connectTime,
+        None if load is None else 1 - load.available,
+        configured.origin,
+        configured.backup,
+        None if last is None else str(last),
+    ]
 
 
 def overviewParts(
@@ -77,9 +100,8 @@ def overviewParts(
                 "connectP99": times.quantile(0.99),
             }
             yield "group", (serviceName, group.name), row
-            for host in pool.hostSnapshots():
-                key = (serviceName, group.name, host.name)
-                yield "host", key, hostValues(host, clock())
+            for host in (*pool.hosts, *pool.leaving):
+                yield "host", host.key, hostValues(host, pool, clock())
 
 
 def overviewPieces(manager: Any, last: str) -> Iterator[bytes]:

@@ -139,8 +139,8 @@ OWN = (
         _login,
         "The session is in a cookie. The session that the client had before ends. If the source "
         "of the login has a question, such as for the code of a second factor, the answer is 401 "
-        "with challenge, the question, and continuation. The same client sends its answer with "
-        f"this continuation, once and within {PATIENCE:.0f} seconds. There may be several "
+        "with challenge, the question, echo, and continuation. The same client sends its answer "
+        f"with this continuation, once and within {PATIENCE:.0f} seconds. There may be several "
         "questions.",
         body=_CREDENTIALS,
         needsBody=True,

@@ -23,10 +23,11 @@ class PendingLogin:
 
     @param source: the source of the client, see L{txlb.admin.login.sourceOf}.
     @param keep: keeps it until an answer comes, and returns what the client is told: given
-        this object and the question. It raises L{Refusal} if too many are kept.
+        this object, the question, and whether the answer may be shown while it is typed. It
+        raises L{Refusal} if too many are kept.
     """
 
-    def __init__(self, source: str, keep: Callable[[PendingLogin, str], Refusal]) -> None:
+    def __init__(self, source: str, keep: Callable[[PendingLogin, str, bool], Refusal]) -> None:
         self.source = source
         self._keep = keep
         self._login: Deferred[Login] | None = None
@@ -79,14 +80,14 @@ class PendingLogin:
         if self._login is not None:
             self._login.cancel()
 
-    def _ask(self, question: str, _echo: bool) -> Deferred[bytes]:
+    def _ask(self, question: str, echo: bool) -> Deferred[bytes]:
         request, self._request = self._request, None
         if request is None:
             return fail(LoginRefused("the client has gone"))
         asking: Deferred[bytes] = Deferred()
         self._asking = asking
         try:
-            told = self._keep(self, question)
+            told = self._keep(self, question, echo)
         except Refusal as error:
             told = error
             self.drop(str(error))

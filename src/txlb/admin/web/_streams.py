@@ -30,6 +30,9 @@ ALIVE = 15.0
 #: Seconds in which events that come are collected before they are sent.
 COLLECT = 0.05
 
+#: Seconds between two updates at least.
+APART = 1.0
+
 #: Events that are encoded in one turn.
 IN_TURN = 50
 
@@ -56,8 +59,10 @@ class Streams:
         self._streams: dict[EventStream, tuple[str, Session | None]] = {}
         self._texts: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._unwatch: Any = None
+        self._work: RationedWork | None = None
         self._calls: dict[str, Deadline] = {}
         self._updates = Updates(manager, self._updated)
+        self._updatedAt = -APART
 
     def __len__(self) -> int:
         """
@@ -158,8 +163,9 @@ class Streams:
         if self._unwatch is None:
             self._tellNext()
             self._every("alive", ALIVE, self._alive)
-            self._every("update", self._refresh, lambda: work.add(self._updates))
-            work.add(self._updates)
+            self._every("update", self._refresh, lambda: self._update(work))
+            self._work = work
+            self._update(work)
 
     def _every(self, name: str, seconds: float, action: Any) -> None:
         def again() -> None:
@@ -167,6 +173,30 @@ class Streams:
             action()
 
         self._calls[name] = self._deadlines.after(seconds, again)
+
+    def _update(self, work: RationedWork) -> None:
+        self._updatedAt = self._deadlines.seconds()
+        work.add(self._updates)
+
+    def _updateSoon(self) -> None:
+        """
+        Make an update, as something has happened that no page shows yet. One that is under way
+        may have passed it by already.
+        """
+        work = self._work
+        if work is None or "soon" in self._calls:
+            return
+        passed = self._deadlines.seconds() - self._updatedAt
+        self._calls["soon"] = self._deadlines.after(max(APART - passed, 0.0), self._updateNow)
+
+    def _updateNow(self) -> None:
+        self._calls.pop("soon", None)
+        work = self._work
+        if self._updates.isUnderWay:
+            self._updatedAt = self._deadlines.seconds()
+            self._updateSoon()
+        elif work is not None:
+            self._update(work)
 
     def _rest(self) -> None:
         """
@@ -207,6 +237,7 @@ class Streams:
             self._collect()
         else:
             self._tellNext()
+            self._updateSoon()
 
     def _encodeNew(self) -> bool:
         """

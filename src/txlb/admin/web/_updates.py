@@ -12,7 +12,7 @@ from txlb.admin.web._overview import Key, overviewParts
 from txlb.admin.web._reply import encoded
 
 #: Parts of the overview that are made at a time: together they take about half a millisecond.
-AT_ONCE = 12
+AT_ONCE = 50
 
 #: Hosts in one piece of an update.
 IN_PIECE = 100
@@ -42,8 +42,17 @@ class Updates:
     def _begin(self) -> None:
         self._services: list[dict[str, object]] = []
         self._groups: list[dict[str, object]] = []
+        # The hosts that have changed, and those before them as they are sent.
         self._hosts: list[list[object]] = []
+        self._encoded: list[bytes] = []
         self._seen: dict[Key, list[object]] = {}
+
+    @property
+    def isUnderWay(self) -> bool:
+        """
+        Whether an update has been begun.
+        """
+        return self._parts is not None
 
     def forget(self) -> None:
         """
@@ -72,10 +81,17 @@ class Updates:
             self._seen[key] = value
             if self._known.get(key) != value:
                 self._hosts.append([key[0], key[1], *value])
+                if len(self._hosts) == IN_PIECE:
+                    self._encode()
         elif kind == "group":
             self._groups.append({**_bare(value), "service": key[0]})
         else:
             self._services.append(_bare(value))
+
+    def _encode(self) -> None:
+        before = b"," if self._encoded else b""
+        self._encoded.append(before + encoded(self._hosts)[1:-1])
+        self._hosts = []
 
     def _finish(self) -> None:
         removed = [list(key) for key in self._known.keys() - self._seen.keys()]
@@ -85,11 +101,10 @@ class Updates:
             "groups": self._groups,
             "removed": removed,
         }
-        hosts = self._hosts
+        if self._hosts:
+            self._encode()
         pieces = [b"event: update\ndata: " + encoded(head)[:-1] + b',"hosts":[']
-        for first in range(0, len(hosts), IN_PIECE):
-            before = b"," if first else b""
-            pieces.append(before + encoded(hosts[first : first + IN_PIECE])[1:-1])
+        pieces += self._encoded
         pieces.append(b"]}\n\n")
         self._known, self._parts = self._seen, None
         self._begin()

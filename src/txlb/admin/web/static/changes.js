@@ -120,15 +120,18 @@ export function switchGroup(service, from, to) {
   });
 }
 
-/** @param {string} listener @param {string} address */
-export function switchPort(listener, address) {
+/** @param {string} listener @param {string[]} addresses @param {() => void} done */
+export function switchPort(listener, addresses, done) {
   ask({
     title: `Move ${listener}`,
-    text: html`<p>${listener} listens on another address, and then no longer on ${address}. Open
+    text: html`<p>${listener} listens on another address, and then no longer on ${addresses.join(", ")}. Open
       connections go on.</p>`,
     action: "Move",
-    fields: [{ name: "address", label: "Port or address", value: address, required: true }],
-    act: (values) => post(`api/v1/listeners/${encodeURIComponent(listener)}/switch-port`, { address: values.address }),
+    fields: [{ name: "address", label: "Port or address", value: addresses[0] ?? "", required: true }],
+    act: (values) => post(`api/v1/listeners/${encodeURIComponent(listener)}/switch-port`, { address: values.address }).then((answer) => {
+        done();
+        return answer;
+      }),
   });
 }
 

@@ -183,7 +183,7 @@ export class HostPage extends Details {
         ${fact("Bytes to the host", bytes(host.bytesIn))}
         ${fact("Time to connect", milliseconds(host.connectTime))}
         ${fact("Weight", number(host.effectiveWeight), host.effectiveWeight === host.weight ? "" : `of ${number(host.weight)}`)}
-        ${host.load === null ? nothing : fact("Left by its own account", `${Math.round(host.load * 100)} %`)}
+        ${host.load === null ? nothing : fact("Load by its own account", `${Math.round(host.load * 100)} %`)}
         ${host.origin ? fact("Found by", host.origin) : nothing}
       </dl>
       ${this._plots()}${this._settings()}${this._events()}`;
@@ -205,7 +205,7 @@ export class GroupPage extends Details {
       <p class="lead">${serves ? "It gets the connections" : "It stands by"}. Its policy is ${group.scheduler}.
         ${group.connectP99 === null
           ? nothing
-          : html`Half of all connects to hosts took ${milliseconds(group.connectP50)} at most, 99 % took
+          : html`Since the start half of all connects to hosts took ${milliseconds(group.connectP50)} at most, 99 % took
             ${milliseconds(group.connectP99)}.`}
         ${group.waiting ? html`${counted(group.waiting, "client")} wait.` : nothing} ${group.allDown}</p>
       ${this.app.may("full")
@@ -223,6 +223,24 @@ export class GroupPage extends Details {
 }
 
 export class ServicePage extends Details {
+  /**
+   * @param {import("./app.js").App} app
+   * @param {string[]} names
+   */
+  constructor(app, names) {
+    super(app, names);
+    /** @type {{ name: string, service: string, addresses: string[] }[]} */
+    this.listeners = [];
+  }
+
+  async _ask() {
+    const told = await get("api/v1/listeners").catch(() => null);
+    if (told !== null) {
+      this.listeners = told.listeners.filter((/** @type {any} */ each) => each.service === this.names[0]);
+    }
+    await super._ask();
+  }
+
   render() {
     const service = this.app.model.service(this.names[0]);
     if (service === undefined) {
@@ -234,10 +252,10 @@ export class ServicePage extends Details {
       ${this._problem()}
       <p class="lead">It listens on ${service.addresses.join(", ") || "nothing"}. ${service.notAccepting}</p>
       ${this.app.may("full")
-        ? html`<div class="actions">${service.addresses.map((address, place) => {
-            const name = service.addresses.length > 1 ? `${service.name}-${place + 1}` : service.name;
-            return html`<button type="button" @click=${() => changes.switchPort(name, address)}>Move ${address}</button>`;
-          })}</div>`
+        ? html`<div class="actions">${this.listeners.map(
+            ({ name, addresses }) =>
+              html`<button type="button" @click=${() => changes.switchPort(name, addresses, () => this._ask())}>Move ${addresses.join(", ")}</button>`,
+          )}</div>`
         : nothing}
       <dl class="facts">
         ${fact("Open connections", number(service.active))}

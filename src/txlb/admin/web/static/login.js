@@ -38,7 +38,10 @@ async function logIn(given) {
     if (typeof told?.continuation === "string") {
       continuation = told.continuation;
       element("challenge").textContent = String(told.challenge);
-      /** @type {HTMLInputElement} */ (question.elements.namedItem("answer")).value = "";
+      const answer = /** @type {HTMLInputElement} */ (question.elements.namedItem("answer"));
+      answer.value = "";
+      // The source of the login says whether the answer may be seen while it is typed.
+      answer.type = told.echo === true ? "text" : "password";
       show(question, "answer");
       return;
     }

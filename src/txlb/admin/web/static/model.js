@@ -22,7 +22,8 @@ import { get, Problem } from "./api.js";
  * @property {number} waiting
  * @property {boolean} backupUsed
  * @property {string} allDown
- * @property {number | null} connectP50 seconds that half of all connects to hosts took at most
+ * @property {number | null} connectP50 seconds that half of all connects to hosts took at most, since
+ *   the balancer was started
  * @property {number | null} connectP99 seconds that 99 of 100 took at most
  * @property {Host[]} hosts
  *
@@ -246,26 +247,28 @@ export class Model extends EventTarget {
     }
     this.offset = update.time - Date.now() / 1000;
     const services = new Map(this.services.map((each) => [each.name, each]));
-    for (const told of update.services ?? []) {
+    const groups = this.services.reduce((sum, each) => sum + each.groups.length, 0);
+    // A service or a group has gone.
+    let moved = update.services.length < services.size || update.groups.length < groups || update.removed.length > 0;
+    for (const told of update.services) {
       const service = services.get(told.name);
       if (service === undefined) {
-        this.load();
+        this._soon();
         return;
       }
       Object.assign(service, told);
     }
-    for (const told of update.groups ?? []) {
+    for (const told of update.groups) {
       const group = services.get(told.service)?.groups.find((each) => each.name === told.name);
       if (group === undefined) {
-        this.load();
+        this._soon();
         return;
       }
       const { service: _, ...rest } = told;
       Object.assign(group, rest);
     }
     const changed = new Set();
-    let moved = (update.removed ?? []).length > 0;
-    for (const [service, group, ...values] of update.hosts ?? []) {
+    for (const [service, group, ...values] of update.hosts) {
       const host = this._host(service, group, values);
       const old = this.hosts.get(host.key);
       if (old === undefined) {
@@ -291,7 +294,7 @@ export class Model extends EventTarget {
       }
     }
     if (moved) {
-      this.load();
+      this._soon();
     }
     this._changed();
   }
@@ -303,14 +306,11 @@ export class Model extends EventTarget {
     }
     this.events = [event, ...this.events].slice(0, MOST_EVENTS);
     this.dispatchEvent(new CustomEvent("happened", { detail: event }));
-    if (event.key.length > 0) {
-      this._soon();
-    }
   }
 
   /**
-   * Get everything soon, as something has happened. While much happens, most of the time is left
-   * to the balancer and to the page.
+   * Get everything soon, as there is another service, group or host. While much happens, most of
+   * the time is left to the balancer and to the page.
    */
   _soon() {
     if (this._timer === undefined) {

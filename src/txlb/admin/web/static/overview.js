@@ -171,7 +171,7 @@ export class Overview {
       <span role="cell" class=${kind}>${number(group.ready)} of ${counted(all, "host")} ready</span>
       ${group.connectP99 === null
         ? nothing
-        : html`<span role="cell" class="fact">connects in ${milliseconds(group.connectP50)}, 99 % in ${milliseconds(group.connectP99)}</span>`}
+        : html`<span role="cell" class="fact">since the start: half connect in ${milliseconds(group.connectP50)}, 99 % in ${milliseconds(group.connectP99)}</span>`}
       ${group.waiting ? html`<span role="cell" class="warn">${counted(group.waiting, "client")} wait</span>` : nothing}
       ${group.backupUsed ? html`<span role="cell" class="warn">backup is used</span>` : nothing}`;
   }
@@ -183,7 +183,8 @@ export class Overview {
       host.effectiveWeight !== host.weight && host.weight > 0
         ? html`${number(host.effectiveWeight)}<small> of ${host.weight}</small>`
         : number(host.weight);
-    const why = [host.reason, host.backup ? "backup" : "", host.origin ? `found by ${host.origin}` : ""]
+    const load = host.load === null ? "" : `load ${Math.round(host.load * 100)} %`;
+    const why = [host.reason, load, host.backup ? "backup" : "", host.origin ? `found by ${host.origin}` : ""]
       .filter(Boolean)
       .join("; ");
     return html`<span role="cell" class="c0 ${stateClass(host.state)}"><span aria-hidden="true">${stateSign(host.state)}</span>

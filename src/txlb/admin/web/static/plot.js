@@ -62,9 +62,17 @@ export function drawPlots(place, points) {
   });
 }
 
-/** @param {string} name */
+/**
+ * The color of a property of the style sheet, dark or light.
+ * @param {string} name
+ */
 function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 /**
