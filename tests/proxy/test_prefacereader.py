@@ -53,14 +53,19 @@ class LinePreface:
         return Reject(reason)
 
 
+def nothing(address: object) -> None:
+    """
+    Take an address that has no consequence.
+    """
+
+
 class PrefaceReaderTests(ReactorCase):
     def setUp(self) -> None:
         super().setUp()
         self.ours, self.client = self.pair()
         self.verdicts: list[Done | Reject] = []
-        self.reader = PrefaceReader(
-            self.ours, LinePreface(), self.reactor, self.deadlines, self.verdicts.append
-        )
+        self.reader = PrefaceReader(self.ours.fileno(), LinePreface())
+        self.reader.wait(self.reactor, self.deadlines, self.verdicts.append, nothing)
 
     def rejected(self) -> str:
         """
@@ -92,6 +97,21 @@ class PrefaceReaderTests(ReactorCase):
         self.assertEqual(self.reactor.getReaders(), [])
         self.assertEqual(len(self.deadlines), 0)
         self.assertGreaterEqual(self.ours.fileno(), 0)
+
+    def test_there(self) -> None:
+        """
+        A preface that is there already is read without a watch.
+        """
+        ours, client = self.pair()
+        reader = PrefaceReader(ours.fileno(), LinePreface())
+        self.assertIsNone(reader.read())
+        client.sendall(b"10.0")
+        self.assertIsNone(reader.read())
+        client.sendall(b".0.1\nrest")
+        self.assertEqual(reader.read(), Done(("10.0.0.1", 1), None, b"rest"))
+        self.assertEqual(self.reactor.getReaders(), [self.reader])
+        # Nothing waits, so nothing is decided.
+        reader.stop()
 
     def test_nothingYet(self) -> None:
         """
@@ -166,7 +186,8 @@ class PrefaceReaderTests(ReactorCase):
         """
         ours, client = self.tcpPair()
         verdicts: list[Done | Reject] = []
-        PrefaceReader(ours, LinePreface(), self.reactor, self.deadlines, verdicts.append)
+        reader = PrefaceReader(ours.fileno(), LinePreface())
+        reader.wait(self.reactor, self.deadlines, verdicts.append, nothing)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         self.reactor.readable()
@@ -195,7 +216,8 @@ class PrefaceReaderTests(ReactorCase):
             self.addCleanup(reactor.close)
             ours, client = self.pair()
             verdicts: list[Done | Reject] = []
-            reader = PrefaceReader(ours, LinePreface(), reactor, self.deadlines, verdicts.append)
+            reader = PrefaceReader(ours.fileno(), LinePreface())
+            reader.wait(reactor, self.deadlines, verdicts.append, nothing)
             reactor.tellOfFormer(reader)
             self.assertEqual(verdicts, [])
             client.sendall(b"10.0.0.1\nrest")
@@ -223,7 +245,8 @@ class SplitTests(ReactorCase):
         with ours, client:
             ours.setblocking(False)
             verdicts: list[Done | Reject] = []
-            PrefaceReader(ours, LinePreface(), self.reactor, self.deadlines, verdicts.append)
+            reader = PrefaceReader(ours.fileno(), LinePreface())
+            reader.wait(self.reactor, self.deadlines, verdicts.append, nothing)
             message, left = b"10.0.0.1\nabcde", b""
             for size in sizes:
                 if verdicts:

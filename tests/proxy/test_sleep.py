@@ -221,9 +221,8 @@ class PrefaceTests(SynchronousTestCase):
         self.ours.setblocking(False)
         self.verdicts: list[Done | Reject] = []
         deadlines = Deadlines(self.reactor, self.reactor.seconds)
-        self.reader = PrefaceReader(
-            self.ours, LinePreface(), self.reactor, deadlines, self.verdicts.append
-        )
+        self.reader = PrefaceReader(self.ours.fileno(), LinePreface())
+        self.reader.wait(self.reactor, deadlines, self.verdicts.append, lambda _: None)
 
     def test_there(self) -> None:
         """

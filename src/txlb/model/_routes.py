@@ -92,8 +92,14 @@ class Routes:
         @param alpn: the protocols that it offers, the preferred one first.
         @return: the name of the service; L{None} if there is none for it.
         """
-        offered = dict.fromkeys(each for each in alpn if each in self._protocols)
         table = self._table
+        protocols = self._protocols
+        offered = dict.fromkeys([each for each in alpn if each in protocols]) if protocols else {}
+        if not offered and serverName is not None:
+            # Most clients are found by this, and the calls for the others are saved.
+            found = table.get((serverName, None))
+            if found is not None:
+                return found
         for pattern in _patterns(serverName):
             for protocol in offered:
                 found = table.get((pattern, protocol))

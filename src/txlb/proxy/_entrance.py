@@ -39,6 +39,7 @@ class Entrance:
         self.isShared = len(listeners) > 1
         self._wantsHello = self.isShared or configured.readsHello
         self._routes = Routes(tuple(listeners.items()))
+        self._destinations = {name: Destination(name) for name in listeners}
 
     def isProxy(self, client: ClientConnection) -> bool:
         """
@@ -77,7 +78,7 @@ class Entrance:
         if isinstance(name, Reject):
             return name
         client.listener = self._listeners[name]
-        return Destination(name)
+        return self._destinations[name]
 
     def _serviceOf(self, client: ClientConnection) -> str | Reject:
         found = client.found

@@ -358,6 +358,11 @@ class Frontend:
             if isinstance(wanted, Reject):
                 return wanted
             name = wanted.service or self.serviceName
+            if wanted.group is None and name == self.serviceName and not self._closed:
+                # As with most, and the manager need not be asked.
+                if self._revision != self._manager.revision:
+                    self._follow()
+                return self, self._pool
             pool = self._manager.getPool(name, wanted.group)
         except TxlbError as error:
             return Reject(str(error))

@@ -4,7 +4,7 @@ Reading the preface of a connection.
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -23,36 +23,45 @@ _log = Logger()
 @implementer(IReadDescriptor)
 class PrefaceReader:
     """
-    The reader of one client's preface.
+    The reader of one client's preface. L{read} reads what is there, and L{wait} waits for the rest.
 
-    @param sock: the client's socket, non-blocking. It is not closed here.
+    @param fd: the client's socket, non-blocking. It is not closed here.
     @param preface: parses the bytes.
-    @param verdict: is called once, with the preface's L{Done} or L{Reject}.
-    @param told: is called with the address of the client when the preface has told that and needs
-        more bytes. It may return a L{Reject}.
+
+    @ivar clientAddr: the address of the client, if the preface has told that and needs more
+        bytes; else L{None}.
     """
 
-    def __init__(
+    def __init__(self, fd: int, preface: IPreface) -> None:
+        self._fd = fd
+        self._preface = preface
+        self._left = preface.maxBytes
+        self.clientAddr: tuple[str, int] | None = None
+        self._waits = False
+
+    def wait(
         self,
-        sock: socket.socket,
-        preface: IPreface,
         reactor: IReactorFDSet,
         deadlines: Deadlines,
         verdict: Callable[[Done | Reject], object],
-        told: Callable[[tuple[str, int]], Reject | None] | None = None,
+        told: Callable[[tuple[str, int]], Reject | None],
     ) -> None:
-        self._sock = sock
-        self._preface = preface
+        """
+        Read the rest as it comes, for as long as the preface gives the client.
+
+        @param verdict: is called once, with the preface's L{Done} or L{Reject}.
+        @param told: is called with the address of the client when the preface tells that and needs
+            more bytes. It may return a L{Reject}.
+        """
         self._reactor = reactor
         self._verdict = verdict
         self._told = told
-        self._decided = False
-        self._left = preface.maxBytes
-        self._deadline = deadlines.patience(preface.timeout, self._expired)
+        self._waits = True
+        self._deadline = deadlines.patience(self._preface.timeout, self._expired)
         reactor.addReader(self)
 
     def fileno(self) -> int:
-        return self._sock.fileno()
+        return self._fd
 
     def logPrefix(self) -> str:
         return "txlb.proxy.PrefaceReader"
@@ -62,7 +71,7 @@ class PrefaceReader:
         Look whether the client is gone. The event may have been meant for the former owner
         of the descriptor, in the same turn. Then the socket is watched again.
         """
-        if not self._decided:
+        if self._waits:
             self._reactor.addReader(self)
             self.doRead()
 
@@ -79,33 +88,43 @@ class PrefaceReader:
         self._decide(Reject("the balancer stops"))
 
     def doRead(self) -> None:
+        before = self.clientAddr
+        answer = self.read()
+        if answer is None and self.clientAddr is not None and before is None:
+            answer = self._told(self.clientAddr)
+        if answer is not None:
+            self._decide(answer)
+
+    def read(self) -> Done | Reject | None:
+        """
+        Read what has come.
+
+        @return: L{None} if more is needed.
+        """
         try:
-            data = self._sock.recv(self._left)
+            data = os.read(self._fd, self._left)
         except BlockingIOError:
-            return
+            return None
         except OSError as error:
-            self._decide(Reject(f"the client is gone ({error.strerror})"))
-            return
+            return Reject(f"the client is gone ({error.strerror})")
         if not data:
-            self._end("the client sent nothing more")
-            return
+            return self._end("the client sent nothing more")
         self._left -= len(data)
         answer = self._ask(self._preface.feed, data)
-        if isinstance(answer, NeedMore) and answer.clientAddr is not None:
-            told, self._told = self._told, None
-            if told is not None:
-                answer = told(answer.clientAddr)
         if isinstance(answer, (Done, Reject)):
-            self._decide(answer)
-        elif not self._left:
-            self._decide(Reject(f"{self._preface.maxBytes} bytes did not complete it"))
+            return answer
+        if not self._left:
+            return Reject(f"{self._preface.maxBytes} bytes did not complete it")
+        if isinstance(answer, NeedMore) and answer.clientAddr is not None:
+            self.clientAddr = answer.clientAddr
+        return None
 
     def _expired(self) -> None:
-        self._end(f"it was not complete within {self._preface.timeout:g} s")
+        self._decide(self._end(f"it was not complete within {self._preface.timeout:g} s"))
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str) -> Done | Reject:
         answer = self._ask(self._preface.end, reason)
-        self._decide(answer if isinstance(answer, (Done, Reject)) else Reject(reason))
+        return answer if isinstance(answer, (Done, Reject)) else Reject(reason)
 
     def _ask(self, method: Callable[[Any], object], argument: object) -> object:
         try:
@@ -115,8 +134,11 @@ class PrefaceReader:
             return Reject("it could not be read")
 
     def _decide(self, answer: Done | Reject) -> None:
-        if not self._decided:
-            self._decided = True
+        if self._waits:
+            self._waits = False
             self._deadline.cancel()
             self._reactor.removeReader(self)
-            self._verdict(answer)
+            verdict = self._verdict
+            # They have this, and the collector would find the circle late.
+            del self._verdict, self._told
+            verdict(answer)

@@ -4,7 +4,7 @@ The prefaces of the clients of one service.
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -73,8 +73,12 @@ class Prefaces:
         @param address: the address of the client, which a proxy may have told.
         @return: the reason if it is not.
         """
+        most = client.listener.maxPrefacesPerClient
+        if len(self._readers) < most:
+            # All clients together have no more than each of them may have.
+            return None
         there = self._perClient.of(address)
-        if there < client.listener.maxPrefacesPerClient:
+        if there < most:
             return None
         return f"{there} connections of this client are in their preface (maxPrefacesPerClient)"
 
@@ -91,13 +95,32 @@ class Prefaces:
         if reason is not None:
             verdict(Reject(reason))
             return
-        sock = socket.socket(fileno=client.fd)
-        sock.setblocking(False)
-        try:
-            preface = entry.preface(client)
-        except BaseException:
-            sock.close()
-            raise
+        os.set_blocking(client.fd, False)
+        reader = PrefaceReader(client.fd, entry.preface(client))
+        answer = reader.read()
+        if answer is not None:
+            # In most cases all of it is there by now, and nothing is watched or counted.
+            verdict(answer)
+            return
+        if reader.clientAddr is not None:
+            address = reader.clientAddr
+            reason = self.whyFull(client, address)
+            if reason is not None:
+                verdict(Reject(reason))
+                return
+        self._wait(client, entry, address, reader, verdict)
+
+    def _wait(
+        self,
+        client: ClientConnection,
+        entry: Entry,
+        address: object,
+        reader: PrefaceReader,
+        verdict: Callable[[Done | Reject], object],
+    ) -> None:
+        """
+        Wait for more of a preface.
+        """
 
         def told(address: object) -> Reject | None:
             reason = self.whyFull(client, address)
@@ -110,12 +133,11 @@ class Prefaces:
         def decided(answer: Done | Reject) -> None:
             _, address = self._readers.pop(reader)
             self._perClient.remove(address)
-            sock.detach()
             verdict(answer)
 
-        reader = PrefaceReader(sock, preface, self._reactor, self._deadlines, decided, told)
         self._readers[reader] = entry, address
         self._perClient.add(address)
+        reader.wait(self._reactor, self._deadlines, decided, told)
 
     def stop(self, *, shared: bool) -> None:
         """

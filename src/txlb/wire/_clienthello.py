@@ -30,6 +30,9 @@ _SERVER_NAME, _ALPN, _VERSIONS, _PSK, _ECH = 0, 16, 43, 41, 0xFE0D
 _readLength = struct.Struct("!H").unpack_from
 _readExtension = struct.Struct("!HH").unpack_from
 
+#: The length of a list of names, and the kind and length of the first one.
+_readName = struct.Struct("!HBH").unpack_from
+
 _TOO_SHORT = "its ClientHello ends too early"
 
 
@@ -74,10 +77,11 @@ class NoTLSError(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClientHello:
     """
-    The parts of a ClientHello by which it is decided where its connection goes.
+    The parts of a ClientHello by which it is decided where its connection goes. It is never
+    changed, but not frozen, as making it would take four times as long.
 
     @ivar serverName: the name that the client asks for, in lower case and without a dot at
         its end; L{None} if it asks for none.
@@ -105,7 +109,7 @@ class ClientHelloReader:
     """
 
     def __init__(self) -> None:
-        self.data = bytearray()
+        self.data: bytes | bytearray = bytearray()
         self._body = bytearray()
         # Where the next record begins, and how much is left of the present one.
         self._at = 0
@@ -119,12 +123,14 @@ class ClientHelloReader:
         @raise NoTLSError: the client speaks no TLS.
         @raise ClientHelloError: no ClientHello can come of them.
         """
-        self.data += data
+        if not self.data and _isWhole(data):
+            self.data = data
+            return parseClientHello(data[9 : 5 + _readLength(data, 3)[0]])
         have = self.data
+        have += data
+        self.data = have
         if have and (have[0] != _HANDSHAKE or (len(have) > 1 and have[1] != 3)):
             raise NoTLSError
-        if not self._at and _isWhole(have):
-            return parseClientHello(bytes(have[9 : 5 + _readLength(have, 3)[0]]))
         while self._readRecord():
             if self._at > MAX_HELLO_RECORDS:
                 raise ClientHelloError(
@@ -179,11 +185,11 @@ class ClientHelloReader:
         return True
 
 
-def _isWhole(data: bytearray) -> bool:
+def _isWhole(data: bytes) -> bool:
     """
     Say whether bytes begin with a ClientHello in a record of its own, as most clients send it.
     """
-    if len(data) < 9 or data[5] != _CLIENT_HELLO:
+    if len(data) < 9 or data[0] != _HANDSHAKE or data[1] != 3 or data[5] != _CLIENT_HELLO:
         return False
     size: int = _readLength(data, 3)[0]
     whole = int.from_bytes(data[6:9], "big") + 4 == size <= len(data) - 5
@@ -198,7 +204,6 @@ def parseClientHello(body: bytes) -> ClientHello:
     @raise ClientHelloError: it is malformed.
     """
     end = len(body)
-    found: dict[int, bytes] = {}
     try:
         # The version and the random bytes, then the session, the ciphers, the compressions.
         at = 35 + body[34]
@@ -212,28 +217,41 @@ def parseClientHello(body: bytes) -> ClientHello:
     at += 2
     if at + length != end:
         raise ClientHelloError("its extensions have another length than they say")
-    while at < end:
-        if at + 4 > end:
-            raise ClientHelloError(_TOO_SHORT)
-        kind, length = _readExtension(body, at)
-        at += 4
-        if at + length > end:
-            raise ClientHelloError("an extension is longer than its ClientHello")
-        if kind in found:
-            raise ClientHelloError(
-                f"the extension {kind} stands twice in it", Alert.ILLEGAL_PARAMETER
-            )
-        found[kind] = body[at : at + length]
-        at += length
-    ech = found.get(_ECH)
+    # Where each extension stands. They are many, and few of them are wanted.
+    found: dict[int, int] = {}
+    count = 0
+    try:
+        while at < end:
+            kind, length = _readExtension(body, at)
+            found[kind] = at
+            at += 4 + length
+            count += 1
+    except struct.error:
+        raise ClientHelloError(_TOO_SHORT) from None
+    if at > end:
+        raise ClientHelloError("an extension is longer than its ClientHello")
+    if len(found) < count:
+        raise ClientHelloError("an extension stands twice in it", Alert.ILLEGAL_PARAMETER)
+    ech = _extension(body, found, _ECH)
     return ClientHello(
-        _serverName(found.get(_SERVER_NAME, b"")),
-        _protocols(found.get(_ALPN, b"")),
-        _versions(found.get(_VERSIONS, b"")),
+        _serverName(_extension(body, found, _SERVER_NAME)),
+        _protocols(_extension(body, found, _ALPN)),
+        _versions(_extension(body, found, _VERSIONS)),
         # Only an inner hello begins with 1.
-        ech is not None and ech[:1] == b"\0",
+        ech[:1] == b"\0",
         _PSK in found,
     )
+
+
+def _extension(body: bytes, found: dict[int, int], kind: int) -> bytes:
+    """
+    Return the value of an extension; empty if there is none.
+    """
+    at = found.get(kind)
+    if at is None:
+        return b""
+    at += 4
+    return body[at : at + _readLength(body, at - 2)[0]]
 
 
 def _serverName(data: bytes) -> str | None:
@@ -241,14 +259,16 @@ def _serverName(data: bytes) -> str | None:
         return None
     # A list of one name: its length, the kind of name, its length.
     length = len(data)
-    if length < 6 or int.from_bytes(data[:2], "big") != length - 2 or data[2]:
+    if length < 6 or _readName(data) != (length - 2, 0, length - 5) or length > 260:
         raise ClientHelloError("the server name in it is malformed")
-    name = data[5:]
-    if int.from_bytes(data[3:5], "big") != len(name) or len(name) > 255:
-        raise ClientHelloError("the server name in it is malformed")
-    if min(name) <= 0x20 or max(name) >= 0x7F:
+    try:
+        name = data[5:].decode("ascii")
+    except UnicodeDecodeError:
+        name = ""
+    # Of all ASCII that leaves the characters from 0x21 to 0x7E.
+    if not name or " " in name or not name.isprintable():
         raise ClientHelloError("the server name in it has characters that no name has")
-    return name.decode("ascii").lower().removesuffix(".") or None
+    return name.lower().removesuffix(".") or None
 
 
 def _protocols(data: bytes) -> tuple[str, ...]:
@@ -276,7 +296,7 @@ def _versions(data: bytes) -> tuple[int, ...]:
     if data[0] != len(data) - 1 or data[0] % 2:
         raise ClientHelloError("the versions in it are malformed")
     values = struct.unpack_from(f"!{data[0] // 2}H", data, 1)
-    return tuple(each for each in values if each & 0x0F0F != 0x0A0A or each >> 8 != each & 0xFF)
+    return tuple([each for each in values if each & 0x0F0F != 0x0A0A or each >> 8 != each & 0xFF])
 
 
 def _isGrease(value: bytes) -> bool:

@@ -180,15 +180,18 @@ class Connection:
         idle = self._relay.timeouts.idle
         if idle and now + idle < self._askAt:
             self.askBy(now + idle)
+        hasBegun = self._clientSecured is None and self._first is not None
         if self.header and secured is None:
             toHost = b"" if self._first is None else self._first.toHost
             toClient = b"" if self._first is None else self._first.toClient
             self._first = FirstBytes(self.header + toHost, toClient)
         if self._first is not None:
             self._sendFirst(self._first, client, host)
-        # Bytes that the client sent early are there already. The loop watches it after that,
-        # which saves an event.
-        client.pump()
+        if not hasBegun:
+            # Bytes that the client sent early are there already. The loop watches it after that,
+            # which saves an event. Most clients whose first bytes were read before have not sent
+            # more, and if one has the loop tells that.
+            client.pump()
         if not self.over:
             if self._clientSecured is None:
                 client.hearsOut = client.blocked = client.unsent is not None
@@ -241,11 +244,10 @@ class Connection:
                 end.begin(data)
             else:
                 end.unsent = data or None
-        client.flush()
-        if not self.over:
-            host.flush()
-            if host.unsent is not None:
-                host.hearOut()
+        if client.unsent is not None:
+            client.flush()
+        if not self.over and host.unsent is not None and not host.flush():
+            host.hearOut()
         if not self.over and client.unsent is not None and isinstance(client, PlainEnd):
             client.hearOut()
 
