@@ -101,7 +101,7 @@ class Run:
 
     def _compare(self, key: str, title: str, scene: Scene, works: list[str], others: bool) -> None:
         options = self._options
-        peers = peersOf(scene, others and not options.few, options.before)
+        peers = peersOf(scene, others and not options.few, options.before, options.haproxy)
         part = Part(key, title, peers[0].name)
         self.measured.parts.append(part)
         wrap = hosts(scene.files.ecdsa) if scene.hostsHaveTLS else None
@@ -124,14 +124,13 @@ class Run:
 
     def _memory(self, title: str, scene: Scene) -> None:
         found = self.measured.memory.setdefault(title, [])
-        for peer in peersOf(scene, not self._options.few, self._options.before):
+        options = self._options
+        for peer in peersOf(scene, not options.few, options.before, options.haproxy):
             if peer.name == "haproxy again":
                 continue
             print(f"{title}: memory of {peer.name}", file=sys.stderr, flush=True)
             with Field(self._new(f"{scene.mode.name}-{peer.name}")) as field:
-                found.append(
-                    measureMemory(field, peer, scene, self._options.connections, self.errors)
-                )
+                found.append(measureMemory(field, peer, scene, options.connections, self.errors))
         print(self.measured.tables()[-1].markdown(), flush=True)
 
     def _new(self, name: str) -> Path:
@@ -154,6 +153,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--transfer", type=int, default=TRANSFER, help="bytes of one of bulk")
     parser.add_argument("--few", action="store_true", help="only HAProxy and the fast relay")
     parser.add_argument("--before", type=Path, help="another checkout of txlb to compare with")
+    parser.add_argument(
+        "--haproxy", type=Path, help="the program of another HAProxy to compare with"
+    )
     parser.add_argument("--results", type=Path, help="a folder for tls.json and tls.inc")
     return parser.parse_args(arguments)
 

@@ -25,6 +25,7 @@ from benchmarks.tls._files import NAME, Files
 #: Names of peers.
 NGINX = "nginx"
 STUNNEL = "stunnel"
+OTHER = "haproxy other"
 BEFORE = "txlb fast before"
 PLAIN = "txlb fast, plain"
 
@@ -95,6 +96,19 @@ def haproxy(name: str, scene: Scene) -> Peer:
         template="tls/haproxy.cfg",
         hostLine=server,
         words=lambda: {"BIND": bind, "ROUTE": route},
+    )
+
+
+def otherHAProxy(scene: Scene, program: Path) -> Peer:
+    """
+    Return HAProxy of another release than the system's.
+
+    @param program: its path.
+    """
+    return replace(
+        haproxy(OTHER, scene),
+        command=lambda place: [str(program), "-db", "-f", str(place.config)],
+        version=lambda: firstLine(str(program), "-v"),
     )
 
 
@@ -178,12 +192,15 @@ def txlb(name: str, scene: Scene, relay: str = "fast", source: Path = ROOT) -> P
     )
 
 
-def peersOf(scene: Scene, others: bool, before: Path | None = None) -> list[Peer]:
+def peersOf(
+    scene: Scene, others: bool, before: Path | None = None, other: Path | None = None
+) -> list[Peer]:
     """
     List the peers of a scene: first the one that others are compared with.
 
     @param others: whether those beside HAProxy and the fast relay take part.
     @param before: another checkout of txlb, which takes part.
+    @param other: the program of another HAProxy, which takes part.
     """
     if scene.mode is Mode.NAMES:
         plain = replace(scene, mode=Mode.PLAIN)
@@ -197,4 +214,6 @@ def peersOf(scene: Scene, others: bool, before: Path | None = None) -> list[Peer
                 peers.append(stunnel(scene))
     if before is not None:
         peers.insert(2, txlb(BEFORE, scene, source=before))
+    if other is not None:
+        peers.append(otherHAProxy(scene, other))
     return [peer for peer in peers if peer.version() is not None]

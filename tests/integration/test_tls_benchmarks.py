@@ -6,11 +6,12 @@ resumed is.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import AGAIN, BASELINE, FAST, PORTABLE
-from benchmarks.tls._peers import NGINX, PLAIN, STUNNEL
+from benchmarks.tls._peers import NGINX, OTHER, PLAIN, STUNNEL
 from tests.integration.support import IntegrationTestCase
 from tests.test_benchmarks import runModule
 
@@ -56,11 +57,14 @@ class ShortRunTests(IntegrationTestCase):
         """
         There is a figure for each kind of connection.
         """
-        found = self.run_("--few", "--parts", "no-tickets", "rsa", "memory")
+        haproxy = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+        parts = ("--parts", "no-tickets", "rsa", "memory")
+        found = self.run_("--few", *parts, "--haproxy", str(haproxy))
         self.assertEqual([len(part["comparisons"]) for part in found["parts"]], [2, 1])
+        self.assertTrue(found["parts"][0]["comparisons"][0]["samples"][OTHER])
         self.assertEqual(len(found["memory"]), 2)
         for memory in found["memory"].values():
-            self.assertEqual([each["peer"] for each in memory], [BASELINE, FAST])
+            self.assertEqual([each["peer"] for each in memory], [BASELINE, FAST, OTHER])
             self.assertTrue(all(len(each["kib"]) == 3 for each in memory))
 
 

@@ -22,7 +22,7 @@ from txlb.proxy import (
     Frontend,
     Relayed,
 )
-from txlb.wire import Reject
+from txlb.wire import Done, Reject
 
 PEER = ("192.0.2.7", 4711)
 
@@ -39,6 +39,9 @@ class FakeEntry:
 
     def isProxy(self, client: ClientConnection) -> bool:
         return False
+
+    def glance(self, data: bytes) -> Done | None:
+        return None
 
     def preface(self, client: ClientConnection) -> IPreface:
         return self.makePreface()

@@ -36,11 +36,11 @@ class ClientCountsTests(SynchronousTestCase):
         A client without anything is forgotten.
         """
         address = ("192.0.2.1", 1)
-        self.counts.add(address)
-        self.counts.add(address)
-        self.counts.remove(address)
+        key = self.counts.add(address)
+        self.assertEqual(self.counts.add(address), key)
+        self.counts.remove(key)
         self.assertEqual(self.counts.of(address), 1)
-        self.counts.remove(address)
+        self.counts.remove(key)
         self.assertEqual((self.counts.of(address), len(self.counts)), (0, 0))
 
     def test_UNIX(self) -> None:
@@ -48,7 +48,8 @@ class ClientCountsTests(SynchronousTestCase):
         The clients of a UNIX socket are not counted, nor is what has no address.
         """
         for address in ("", b"/run/x.sock", ("unix:/run/x.sock", 0), None):
-            self.counts.add(address)
+            key = self.counts.add(address)
+            self.assertIsNone(key)
             self.assertEqual(self.counts.of(address), 0)
-            self.counts.remove(address)
+            self.counts.remove(key)
         self.assertEqual(len(self.counts), 0)

@@ -82,6 +82,21 @@ class HandshakesTests(SynchronousTestCase):
         self.assertEqual(self.events, [(client, "it was not done within 10 s")])
         self.assertTrue(fake.abandoned)
 
+    def test_timesOfListeners(self) -> None:
+        """
+        Each has the time of its listener, and what a listener had before is forgotten.
+        """
+        for seconds in (2.0, 1.0):
+            client = self.client()
+            settings = ListenTLS("certs", handshakeTimeout=seconds)
+            self.handshakes.add(client, settings, Fake().begin, "token")
+        self.clock.pump([0.25] * 6)
+        self.assertEqual([each[1] for each in self.events], ["it was not done within 1 s"])
+        self.clock.pump([0.25] * 4)
+        self.assertEqual(self.events[1][1], "it was not done within 2 s")
+        self.begin(self.client()).done()
+        self.assertEqual(list(self.handshakes._waits), [10.0])
+
     def test_bounds(self) -> None:
         """
         There are so many at once, of one client and in all. An IPv6 client is a network.

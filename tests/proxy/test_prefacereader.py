@@ -100,18 +100,16 @@ class PrefaceReaderTests(ReactorCase):
 
     def test_there(self) -> None:
         """
-        A preface that is there already is read without a watch.
+        A preface of bytes that are there already is read without a watch.
         """
-        ours, client = self.pair()
-        reader = PrefaceReader(ours.fileno(), LinePreface())
-        self.assertIsNone(reader.read())
-        client.sendall(b"10.0")
-        self.assertIsNone(reader.read())
-        client.sendall(b".0.1\nrest")
-        self.assertEqual(reader.read(), Done(("10.0.0.1", 1), None, b"rest"))
+        reader = PrefaceReader(self.ours.fileno(), LinePreface())
+        self.assertIsNone(reader.take(b"10.0"))
+        self.assertEqual(reader.take(b".0.1\nrest"), Done(("10.0.0.1", 1), None, b"rest"))
         self.assertEqual(self.reactor.getReaders(), [self.reader])
         # Nothing waits, so nothing is decided.
         reader.stop()
+        reader = PrefaceReader(self.ours.fileno(), LinePreface())
+        self.assertEqual(reader.take(b"x" * 17), Reject("16 bytes did not complete it"))
 
     def test_nothingYet(self) -> None:
         """

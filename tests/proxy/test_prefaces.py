@@ -29,8 +29,9 @@ class PrefacesTests(ReactorCase):
         self.prefaces = Prefaces(self.reactor, self.deadlines)
         self.verdicts: list[Done | Reject] = []
 
-    def come(self, peer: tuple[str, int], **settings: Any) -> socket.socket:
+    def come(self, peer: tuple[str, int], data: bytes = b"", **settings: Any) -> socket.socket:
         """
+        @param data: the bytes that are there when it is accepted.
         @return: the client's end.
         """
         listener = Listener(
@@ -39,8 +40,12 @@ class PrefacesTests(ReactorCase):
         ours, client = self.pair()
         # Before the sockets are closed, whose descriptors the readers have.
         self.addCleanup(self.prefaces.stop, shared=True)
+        client.sendall(data)
         connection = ClientConnection(ours.fileno(), peer, listener)
-        self.prefaces.read(connection, Entrance({"web": listener}), self.verdicts.append)
+        entrance = Entrance({"web": listener})
+        answer = self.prefaces.read(connection, entrance, self.verdicts.append)
+        if answer is not None:
+            self.verdicts.append(answer)
         return client
 
     def send(self, client: socket.socket, data: bytes) -> None:
@@ -63,11 +68,56 @@ class PrefacesTests(ReactorCase):
         self.come(FIRST)
         self.assertEqual((len(self.prefaces), len(self.verdicts)), (3, 2))
 
+    def test_there(self) -> None:
+        """
+        What is there at once is no longer in its preface: it is decided, however many are.
+        """
+        for _ in range(3):
+            self.come(FIRST, hello("a.example") + b"rest")
+        found = self.verdicts.pop()
+        assert isinstance(found, Done)
+        self.assertEqual((found.serverName, found.leftover[-4:]), ("a.example", b"rest"))
+        self.assertEqual((len(self.verdicts), len(self.prefaces)), (2, 0))
+        self.assertEqual((self.reactor.getReaders(), len(self.deadlines)), ([], 0))
+
+    def test_thereInPart(self) -> None:
+        """
+        What is there at once and is not whole, or wrong, is read by a reader.
+        """
+        message = hello("a.example")
+        client = self.come(FIRST, message[:20])
+        self.assertEqual((self.verdicts, len(self.prefaces)), ([], 1))
+        self.send(client, message[20:])
+        self.assertIsInstance(self.verdicts.pop(), Done)
+        for wrong, reason in (
+            (b"GET / HTTP/1.0\r\n", "it speaks no TLS"),
+            (message[:44] + b"\xff" * (len(message) - 44), "its ClientHello ends too early"),
+        ):
+            self.verdicts.clear()
+            self.come(SECOND, wrong)
+            [answer] = self.verdicts
+            assert isinstance(answer, Reject)
+            self.assertEqual(answer.reason, reason)
+
+    def test_thereFromAProxy(self) -> None:
+        """
+        A header that is there at once tells the client, who is bounded.
+        """
+        settings: dict[str, Any] = {"proxyProtocol": "v1", "trusted": "192.0.2.1"}
+        header = encodeProxyV1(("203.0.113.5", 7), ("192.0.2.9", 443))
+        self.come(FIRST, header + hello("a.example"), **settings)
+        found = self.verdicts.pop()
+        assert isinstance(found, Done)
+        self.assertEqual(found.clientAddr, ("203.0.113.5", 7))
+        for _ in range(3):
+            self.come(FIRST, header, **settings)
+        self.assertEqual((self.verdicts, len(self.prefaces)), ([Reject(FULL)], 2))
+
     def test_proxy(self) -> None:
         """
         A trusted proxy is not bounded, but each of its clients is as soon as its header is read.
         """
-        settings = {"proxyProtocol": "v1", "trusted": "192.0.2.1"}
+        settings: dict[str, Any] = {"proxyProtocol": "v1", "trusted": "192.0.2.1"}
         header = encodeProxyV1(("203.0.113.5", 7), ("192.0.2.9", 443))
         clients = [self.come(FIRST, **settings) for _ in range(5)]
         self.assertEqual(self.verdicts, [])

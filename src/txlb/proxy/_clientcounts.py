@@ -39,19 +39,23 @@ class ClientCounts:
         key = _keyOf(address)
         return 0 if key is None else self._counts.get(key, 0)
 
-    def add(self, address: object) -> None:
+    def add(self, address: object) -> bytes | None:
         """
         Count one more.
+
+        @return: the key of the client, for L{remove}; L{None} if it is not counted.
         """
         key = _keyOf(address)
         if key is not None:
             self._counts[key] = self._counts.get(key, 0) + 1
+        return key
 
-    def remove(self, address: object) -> None:
+    def remove(self, key: bytes | None) -> None:
         """
         Count one less.
+
+        @param key: the one that L{add} has returned.
         """
-        key = _keyOf(address)
         if key is not None:
             left = self._counts[key] - 1
             if left:

@@ -12,7 +12,7 @@ from txlb.model import Listener, Routes
 from txlb.pool import Networks
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._destination import Destination
-from txlb.wire import Alert, ConnectionPreface, HeaderRule, Reject
+from txlb.wire import Alert, ConnectionPreface, Done, HeaderRule, Reject, wholeClientHello
 
 #: The reason for closing a client that no service wants.
 NO_TLS = "it speaks no TLS, and no service here takes it"
@@ -49,6 +49,20 @@ class Entrance:
         return bool(self._versions) and (
             trusted is None or trusted.allows(packedClient(client.peer))
         )
+
+    def glance(self, data: bytes) -> Done | None:
+        """
+        Look at the first bytes of a connection.
+
+        @return: the verdict, if they are the whole preface: a ClientHello, as most clients send it,
+            where no PROXY header may come; else L{None}.
+        """
+        if self._versions or not self._wantsHello:
+            return None
+        hello = wholeClientHello(data)
+        if hello is None:
+            return None
+        return Done(None, hello.serverName, data, hello.alpn, None, hello)
 
     def preface(self, client: ClientConnection) -> IPreface:
         """

@@ -322,10 +322,13 @@ class Frontend:
             self._counters.active += 1
         self._connectionLimit.active += 1
         try:
-            self._prefaces.read(client, entry, verdict)
+            answer = self._prefaces.read(client, entry, verdict)
         except BaseException:
+            client.close()
             self._forget(entry)
             raise
+        if answer is not None:
+            verdict(answer)
 
     def _send(self, client: ClientConnection, entry: Entry) -> None:
         """

@@ -5,12 +5,13 @@ The TLS handshakes of the clients of one service.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from txlb.deadlines import Deadline, Deadlines
+from txlb.deadlines import Deadlines
 from txlb.model import ListenTLS
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._clientcounts import ClientCounts
+from txlb.proxy._waits import Waits
 
 
 class HandshakeUnderWay(Protocol):
@@ -22,6 +23,16 @@ class HandshakeUnderWay(Protocol):
         """
         End it, and reset the connection. Nothing is called back.
         """
+
+
+class _UnderWay(NamedTuple):
+    """
+    What is known of a handshake under way.
+    """
+
+    handshake: HandshakeUnderWay
+    waits: Waits[ClientConnection]
+    key: bytes | None
 
 
 class Handshakes:
@@ -43,8 +54,10 @@ class Handshakes:
         self._deadlines = deadlines
         self._done = done
         self._failed = failed
-        self._underWay: dict[ClientConnection, tuple[HandshakeUnderWay, Deadline]] = {}
+        self._underWay: dict[ClientConnection, _UnderWay] = {}
         self._perClient = ClientCounts()
+        # By the seconds that a handshake has, which listeners may have unlike.
+        self._waits: dict[float, Waits[ClientConnection]] = {}
 
     def __len__(self) -> int:
         """
@@ -91,20 +104,36 @@ class Handshakes:
             self._remove(client)
             self._failed(client, reason)
 
-        def expired() -> None:
-            self._remove(client)
-            under.abandon()
-            self._failed(client, f"it was not done within {settings.handshakeTimeout:g} s")
+        handshake = begin(done, failed)
+        waits = self._waits.get(settings.handshakeTimeout)
+        if waits is None:
+            waits = self._waitsOf(settings.handshakeTimeout)
+        waits.add(client)
+        key = self._perClient.add(_addressOf(client))
+        self._underWay[client] = _UnderWay(handshake, waits, key)
 
-        under = begin(done, failed)
-        deadline = self._deadlines.patience(settings.handshakeTimeout, expired)
-        self._underWay[client] = (under, deadline)
-        self._perClient.add(_addressOf(client))
+    def _waitsOf(self, seconds: float) -> Waits[ClientConnection]:
+        """
+        Make the waits of handshakes that have so many seconds, in the place of those for times
+        that no listener has any more.
+        """
 
-    def _remove(self, client: ClientConnection) -> None:
-        _, deadline = self._underWay.pop(client)
-        deadline.cancel()
-        self._perClient.remove(_addressOf(client))
+        def expired(client: ClientConnection) -> None:
+            under = self._underWay.pop(client)
+            self._perClient.remove(under.key)
+            under.handshake.abandon()
+            self._failed(client, f"it was not done within {seconds:g} s")
+
+        made = Waits[ClientConnection](self._deadlines, seconds, expired)
+        self._waits = {key: waits for key, waits in self._waits.items() if len(waits)}
+        self._waits[seconds] = made
+        return made
+
+    def _remove(self, client: ClientConnection) -> HandshakeUnderWay:
+        handshake, waits, key = self._underWay.pop(client)
+        waits.remove(client)
+        self._perClient.remove(key)
+        return handshake
 
     def clientAddrs(self) -> list[object]:
         """
@@ -116,9 +145,8 @@ class Handshakes:
         """
         Reset every client.
         """
-        for client, (under, _) in list(self._underWay.items()):
-            self._remove(client)
-            under.abandon()
+        for client in list(self._underWay):
+            self._remove(client).abandon()
             self._failed(client, "the balancer stops")
 
 

@@ -23,7 +23,8 @@ _log = Logger()
 @implementer(IReadDescriptor)
 class PrefaceReader:
     """
-    The reader of one client's preface. L{read} reads what is there, and L{wait} waits for the rest.
+    The reader of one client's preface. L{take} takes the first bytes, and L{wait} waits for the
+    rest.
 
     @param fd: the client's socket, non-blocking. It is not closed here.
     @param preface: parses the bytes.
@@ -89,18 +90,13 @@ class PrefaceReader:
 
     def doRead(self) -> None:
         before = self.clientAddr
-        answer = self.read()
+        answer = self._read()
         if answer is None and self.clientAddr is not None and before is None:
             answer = self._told(self.clientAddr)
         if answer is not None:
             self._decide(answer)
 
-    def read(self) -> Done | Reject | None:
-        """
-        Read what has come.
-
-        @return: L{None} if more is needed.
-        """
+    def _read(self) -> Done | Reject | None:
         try:
             data = os.read(self._fd, self._left)
         except BlockingIOError:
@@ -109,11 +105,19 @@ class PrefaceReader:
             return Reject(f"the client is gone ({error.strerror})")
         if not data:
             return self._end("the client sent nothing more")
+        return self.take(data)
+
+    def take(self, data: bytes) -> Done | Reject | None:
+        """
+        Take the next bytes.
+
+        @return: the verdict; L{None} if more are needed.
+        """
         self._left -= len(data)
         answer = self._ask(self._preface.feed, data)
         if isinstance(answer, (Done, Reject)):
             return answer
-        if not self._left:
+        if self._left <= 0:
             return Reject(f"{self._preface.maxBytes} bytes did not complete it")
         if isinstance(answer, NeedMore) and answer.clientAddr is not None:
             self.clientAddr = answer.clientAddr

@@ -16,6 +16,9 @@ from txlb.proxy._destination import Destination
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.wire import Done, Reject
 
+#: Bytes that are read first. Most prefaces have a few hundred.
+FIRST = 4096
+
 
 class Entry(Protocol):
     """
@@ -31,6 +34,14 @@ class Entry(Protocol):
     def isProxy(self, client: ClientConnection) -> bool:
         """
         Tell whether a connection comes from a proxy that is trusted to tell its client.
+        """
+
+    def glance(self, data: bytes) -> Done | None:
+        """
+        Look at the first bytes of a connection.
+
+        @return: the verdict, if they are the whole preface of a client that needs no reader; else
+            L{None}.
         """
 
     def preface(self, client: ClientConnection) -> IPreface:
@@ -57,7 +68,7 @@ class Prefaces:
     def __init__(self, reactor: Any, deadlines: Deadlines) -> None:
         self._reactor = reactor
         self._deadlines = deadlines
-        self._readers: dict[PrefaceReader, tuple[Entry, object]] = {}
+        self._readers: dict[PrefaceReader, tuple[Entry, bytes | None]] = {}
         self._perClient = ClientCounts()
 
     def __len__(self) -> int:
@@ -84,31 +95,41 @@ class Prefaces:
 
     def read(
         self, client: ClientConnection, entry: Entry, verdict: Callable[[Done | Reject], object]
-    ) -> None:
+    ) -> Done | Reject | None:
         """
         Read the preface of a connection.
 
-        @param verdict: is called with the verdict. It may be called at once.
+        @param verdict: is called with the verdict, later.
+        @return: the verdict, if it is known at once; then C{verdict} is not called.
         """
+        fd = client.fd
+        os.set_blocking(fd, False)
+        data = b""
+        try:
+            data = os.read(fd, FIRST)
+        except OSError:
+            # There is nothing yet, or the reader finds what is wrong.
+            pass
+        if data:
+            # In most cases all of it is there by now, and nothing is made, watched or counted.
+            found = entry.glance(data)
+            if found is not None:
+                return found
         address = None if entry.isProxy(client) else client.peer
         reason = self.whyFull(client, address)
         if reason is not None:
-            verdict(Reject(reason))
-            return
-        os.set_blocking(client.fd, False)
-        reader = PrefaceReader(client.fd, entry.preface(client))
-        answer = reader.read()
+            return Reject(reason)
+        reader = PrefaceReader(fd, entry.preface(client))
+        answer = reader.take(data) if data else None
         if answer is not None:
-            # In most cases all of it is there by now, and nothing is watched or counted.
-            verdict(answer)
-            return
+            return answer
         if reader.clientAddr is not None:
             address = reader.clientAddr
             reason = self.whyFull(client, address)
             if reason is not None:
-                verdict(Reject(reason))
-                return
+                return Reject(reason)
         self._wait(client, entry, address, reader, verdict)
+        return None
 
     def _wait(
         self,
@@ -126,17 +147,15 @@ class Prefaces:
             reason = self.whyFull(client, address)
             if reason is not None:
                 return Reject(reason)
-            self._readers[reader] = entry, address
-            self._perClient.add(address)
+            self._readers[reader] = entry, self._perClient.add(address)
             return None
 
         def decided(answer: Done | Reject) -> None:
-            _, address = self._readers.pop(reader)
-            self._perClient.remove(address)
+            _, key = self._readers.pop(reader)
+            self._perClient.remove(key)
             verdict(answer)
 
-        self._readers[reader] = entry, address
-        self._perClient.add(address)
+        self._readers[reader] = entry, self._perClient.add(address)
         reader.wait(self._reactor, self._deadlines, decided, told)
 
     def stop(self, *, shared: bool) -> None:

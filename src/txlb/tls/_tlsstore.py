@@ -44,6 +44,8 @@ class TLSStore:
         self._kept: set[ListenTLS] = set()
         self._stamps: dict[HostTLS, object] = {}
         self._warned = False
+        # The listener of the last handshake. The hash of settings takes longer than all else here.
+        self._last: tuple[ListenTLS, ListenerStore] | None = None
 
     # For handshakes
 
@@ -53,8 +55,14 @@ class TLSStore:
 
         @raise CertificateError: they are made now, and a file has a fault.
         """
+        last = self._last
+        if last is not None and last[0] is settings:
+            return last[1].contexts
         store = self._listeners.get(settings)
-        return (self._prepareListener(settings) if store is None else store).contexts
+        if store is None:
+            store = self._prepareListener(settings)
+        self._last = settings, store
+        return store.contexts
 
     def clientContext(self, settings: HostTLS) -> ClientContext:
         """
@@ -144,6 +152,7 @@ class TLSStore:
         """
         if not self._listeners and not self._hosts:
             return
+        self._last = None
         listeners, hosts = settingsOf(services)
         needed = {*listeners, *self._kept}
         for settings in [each for each in self._listeners if each not in needed]:

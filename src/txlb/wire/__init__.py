@@ -24,6 +24,7 @@ from txlb.wire._clienthello import (
     ClientHelloError,
     ClientHelloReader,
     NoTLSError,
+    wholeClientHello,
 )
 from txlb.wire._grants import (
     GRANTS_VERSION,
@@ -216,6 +217,7 @@ __all__ = [
     "parseAgentReply",
     "parseHeartBeat",
     "upgradeRefusal",
+    "wholeClientHello",
 ]
 
 

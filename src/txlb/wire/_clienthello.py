@@ -185,6 +185,21 @@ class ClientHelloReader:
         return True
 
 
+def wholeClientHello(data: bytes) -> ClientHello | None:
+    """
+    Read the ClientHello with which bytes begin, if it is whole, in a record of its own, and well
+    formed.
+
+    @return: L{None} if it is not, so that a L{ClientHelloReader} is needed.
+    """
+    if not _isWhole(data):
+        return None
+    try:
+        return parseClientHello(data[9 : 5 + _readLength(data, 3)[0]])
+    except ClientHelloError:
+        return None
+
+
 def _isWhole(data: bytes) -> bool:
     """
     Say whether bytes begin with a ClientHello in a record of its own, as most clients send it.

@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from os import set_blocking
+from os import set_blocking, write
 from typing import TYPE_CHECKING
 
 from txlb.pool import Attempt, Dial, GaveUp, Host, Lease, Outcome
@@ -180,14 +180,10 @@ class Connection:
         idle = self._relay.timeouts.idle
         if idle and now + idle < self._askAt:
             self.askBy(now + idle)
-        hasBegun = self._clientSecured is None and self._first is not None
-        if self.header and secured is None:
-            toHost = b"" if self._first is None else self._first.toHost
-            toClient = b"" if self._first is None else self._first.toClient
-            self._first = FirstBytes(self.header + toHost, toClient)
-        if self._first is not None:
-            self._sendFirst(self._first, client, host)
-        if not hasBegun:
+        wasRead = self._first is not None and self._clientSecured is None
+        if self.header or self._first is not None:
+            self._begin(secured, client, host)
+        if not wasRead:
             # Bytes that the client sent early are there already. The loop watches it after that,
             # which saves an event. Most clients whose first bytes were read before have not sent
             # more, and if one has the loop tells that.
@@ -201,6 +197,29 @@ class Connection:
         elif self._lastBytes is not None and self._clientSecured is None:
             # One of the two has failed meanwhile.
             loop.watch(client.fd, self._lastBytes.handlerOf(client), EDGES)
+
+    def _begin(self, secured: HostHandshake | None, client: End, host: End) -> None:
+        """
+        Send what goes before the bytes of the client and of the host.
+        """
+        first = self._first
+        toHost = b"" if first is None else first.toHost
+        toClient = b"" if first is None else first.toClient
+        if secured is None:
+            toHost = self.header + toHost
+            if not toClient and not isinstance(host, PlainEnd):
+                # Most hosts take all of it at once, and some calls are saved.
+                try:
+                    toHost = toHost[write(host.fd, toHost) :]
+                except OSError:
+                    # Sending it again tells what is wrong.
+                    pass
+                if not toHost:
+                    self._first = None
+                    return
+        if toHost or toClient:
+            first = self._first = FirstBytes(toHost, toClient)
+            self._sendFirst(first, client, host)
 
     def _secureEnds(
         self, sock: _socket.socket, secured: HostHandshake | None
