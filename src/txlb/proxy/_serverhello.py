@@ -21,6 +21,7 @@ from txlb.wire import (
     Done,
     NoTLSError,
     TLSFacts,
+    wholeClientHello,
 )
 
 #: What begins a request of HTTP, which people send to the port of HTTPS now and then.
@@ -42,23 +43,18 @@ class ServerHello:
 
     @param contexts: the contexts of the listener.
 
+    @ivar data: all bytes that have come, once the context is chosen.
     @ivar chosen: the context; L{None} before it is chosen.
     """
 
-    __slots__ = ("_contexts", "_hello", "_reader", "chosen")
+    __slots__ = ("_contexts", "_hello", "_reader", "chosen", "data")
 
     def __init__(self, contexts: ServerContexts) -> None:
         self._contexts = contexts
-        self._reader = ClientHelloReader()
+        self._reader: ClientHelloReader | None = None
         self._hello: ClientHello | None = None
+        self.data = b""
         self.chosen: ServerContext | None = None
-
-    @property
-    def data(self) -> bytes:
-        """
-        All bytes that have come.
-        """
-        return bytes(self._reader.data)
 
     def feed(self, data: bytes) -> ServerContext | None:
         """
@@ -67,17 +63,14 @@ class ServerHello:
         @return: the context for the client; L{None} if more bytes are needed.
         @raise HandshakeRefused: the client gets none.
         """
-        try:
-            hello = self._reader.feed(data)
-        except NoTLSError:
-            answer = (
-                _PLAIN_HTTP if self.data.startswith(_METHODS) else Alert.UNEXPECTED_MESSAGE.record
-            )
-            raise HandshakeRefused("it speaks no TLS", answer) from None
-        except ClientHelloError as error:
-            raise HandshakeRefused(str(error), error.alert.record) from None
-        if hello is None:
-            return None
+        # In most cases it comes in one piece.
+        hello = wholeClientHello(data) if self._reader is None else None
+        if hello is not None:
+            self.data = data
+        else:
+            hello = self._read(data)
+            if hello is None:
+                return None
         self._hello = hello
         self.chosen = self._contexts.choose(hello.serverName)
         if self.chosen is None:
@@ -85,6 +78,25 @@ class ServerHello:
                 f"there is no certificate for {hello.serverName}", Alert.UNRECOGNIZED_NAME.record
             )
         return self.chosen
+
+    def _read(self, data: bytes) -> ClientHello | None:
+        """
+        Take the next piece of a hello that comes in pieces, or is wrong.
+        """
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = ClientHelloReader()
+        try:
+            hello = reader.feed(data)
+        except NoTLSError:
+            isHTTP = bytes(reader.data).startswith(_METHODS)
+            answer = _PLAIN_HTTP if isHTTP else Alert.UNEXPECTED_MESSAGE.record
+            raise HandshakeRefused("it speaks no TLS", answer) from None
+        except ClientHelloError as error:
+            raise HandshakeRefused(str(error), error.alert.record) from None
+        if hello is not None:
+            self.data = bytes(reader.data)
+        return hello
 
     def found(self, connection: SSL.Connection, before: Done | None) -> Done:
         """

@@ -247,26 +247,21 @@ def parseClientHello(body: bytes) -> ClientHello:
         raise ClientHelloError("an extension is longer than its ClientHello")
     if len(found) < count:
         raise ClientHelloError("an extension stands twice in it", Alert.ILLEGAL_PARAMETER)
-    ech = _extension(body, found, _ECH)
     return ClientHello(
-        _serverName(_extension(body, found, _SERVER_NAME)),
-        _protocols(_extension(body, found, _ALPN)),
-        _versions(_extension(body, found, _VERSIONS)),
+        _serverName(_extension(body, found[_SERVER_NAME])) if _SERVER_NAME in found else None,
+        _protocols(_extension(body, found[_ALPN])) if _ALPN in found else (),
+        _versions(_extension(body, found[_VERSIONS])) if _VERSIONS in found else (),
         # Only an inner hello begins with 1.
-        ech[:1] == b"\0",
+        _ECH in found and _extension(body, found[_ECH])[:1] == b"\0",
         _PSK in found,
     )
 
 
-def _extension(body: bytes, found: dict[int, int], kind: int) -> bytes:
+def _extension(body: bytes, at: int) -> bytes:
     """
-    Return the value of an extension; empty if there is none.
+    Return the value of the extension that begins at a place.
     """
-    at = found.get(kind)
-    if at is None:
-        return b""
-    at += 4
-    return body[at : at + _readLength(body, at - 2)[0]]
+    return body[at + 4 : at + 4 + _readLength(body, at + 2)[0]]
 
 
 def _serverName(data: bytes) -> str | None:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from OpenSSL import SSL
 
 from txlb.proxy._serverhello import ServerHello
+from txlb.proxy.fast import _tlscalls as tls
 from txlb.proxy.fast._handshake import Handshake, InThread
 from txlb.proxy.fast._loop import READ_EDGES
+from txlb.proxy.fast._tlscalls import Parts
 
 if TYPE_CHECKING:
     from txlb.proxy._clientconnection import ClientConnection
@@ -70,7 +72,7 @@ class ClientHandshake:
         self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
         handshake.queue()
 
-    def _begin(self, data: bytes) -> SSL.Connection | None:
+    def _begin(self, data: bytes) -> Parts | None:
         if not data:
             return None
         chosen = self._hello.feed(data)
@@ -80,8 +82,10 @@ class ClientHandshake:
             self.handshake.inThread = self._inThread
         connection = SSL.Connection(chosen.context, None)
         connection.set_accept_state()
-        connection.bio_write(self._hello.data)
-        return connection
+        parts = Parts(connection)
+        hello = self._hello.data
+        tls.writeBIO(parts.into, hello, len(hello))
+        return parts
 
     def _shaken(self) -> None:
         # Until it has a host the socket is not read.

@@ -86,7 +86,7 @@ class Handshake:
         self,
         loop: Loop,
         fd: int,
-        begin: Callable[[bytes], SSL.Connection | None],
+        begin: Callable[[bytes], Parts | None],
         done: Callable[[], object],
         failed: Callable[[str, bytes], object],
         first: bytes = b"",
@@ -124,8 +124,10 @@ class Handshake:
         """
         Take an event of the loop.
         """
-        self.note(event)
-        self.queue()
+        self.unread = True
+        if event & GONE:
+            self.last = True
+        self._loop.queueBulk(self)
 
     def note(self, event: int) -> None:
         """
@@ -203,9 +205,7 @@ class Handshake:
         count = self._take()
         parts = self.parts
         if parts is None:
-            connection = self._begin(bytes(tls.wireView[: max(count, 0)]))
-            if connection is not None:
-                parts = self.parts = Parts(connection)
+            parts = self.parts = self._begin(bytes(tls.wireView[: max(count, 0)]))
         elif count > 0:
             tls.writeBIO(parts.into, tls.wire, count)
         if parts is not None and self._shake(parts, count > 0):

@@ -8,11 +8,11 @@ import _socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from OpenSSL import SSL
-
 from txlb.errors import CertificateError
+from txlb.proxy.fast import _tlscalls as tls
 from txlb.proxy.fast._handshake import Handshake, forgotten
 from txlb.proxy.fast._loop import READ_EDGES
+from txlb.proxy.fast._tlscalls import Parts
 
 if TYPE_CHECKING:
     from txlb.pool import Attempt
@@ -80,11 +80,11 @@ class HostHandshake:
         self.handshake.stop()
         self._letGo()
 
-    def _begin(self, data: bytes) -> SSL.Connection:
-        connection = self._context.connect(self._name, self._attempt.address)
+    def _begin(self, data: bytes) -> Parts:
+        parts = Parts(self._context.connect(self._name, self._attempt.address))
         if data:
-            connection.bio_write(data)
-        return connection
+            tls.writeBIO(parts.into, data, len(data))
+        return parts
 
     def _shaken(self) -> None:
         done, failed = self._done, self._failed
