@@ -16,8 +16,9 @@ from txlb.proxy._destination import Destination
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.wire import Done, Reject
 
-#: Bytes that are read first. Most prefaces have a few hundred.
-FIRST = 4096
+#: Bytes that are read first: more than any preface has. If bytes stay unread when a client is
+#: refused, the system sends a reset, and the client may not see the alert.
+FIRST = 65536
 
 
 class Entry(Protocol):
