@@ -8,6 +8,10 @@ from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._etcdwatch import Changes, EtcdWatch
 from txlb.clients._fetcher import Fetched, Fetcher, FetchError
 from txlb.clients._tlspolicy import TLSPolicy
+from txlb.clients._stompclient import StompClient
+from txlb.clients._stompconnection import StompConnection
+from txlb.clients._stomperror import StompError, StompUnreachable
+from txlb.clients._stompsettings import StompBroker, StompSettings
 
 __all__ = [
     "Body",
@@ -23,5 +27,11 @@ __all__ = [
     "KeyValue",
     "Lines",
     "TLSPolicy",
+    "StompBroker",
+    "StompClient",
+    "StompConnection",
+    "StompError",
+    "StompSettings",
+    "StompUnreachable",
     "TooLong",
 ]
