@@ -7,11 +7,11 @@ from txlb.clients._etcd import EtcdClient, KeyValue
 from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._etcdwatch import Changes, EtcdWatch
 from txlb.clients._fetcher import Fetched, Fetcher, FetchError
-from txlb.clients._tlspolicy import TLSPolicy
 from txlb.clients._stompclient import StompClient
 from txlb.clients._stompconnection import StompConnection
 from txlb.clients._stomperror import StompError, StompUnreachable
 from txlb.clients._stompsettings import StompBroker, StompSettings
+from txlb.clients._tlspolicy import TLSPolicy
 
 __all__ = [
     "Body",
@@ -26,12 +26,12 @@ __all__ = [
     "Fetcher",
     "KeyValue",
     "Lines",
-    "TLSPolicy",
     "StompBroker",
     "StompClient",
     "StompConnection",
     "StompError",
     "StompSettings",
     "StompUnreachable",
+    "TLSPolicy",
     "TooLong",
 ]

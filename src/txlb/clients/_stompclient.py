@@ -5,7 +5,7 @@ A client of brokers of STOMP.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -18,6 +18,7 @@ from txlb.clients._stompconnection import ANSWER_TIMEOUT, StompConnection
 from txlb.clients._stomperror import StompError, StompUnreachable
 from txlb.clients._stompsettings import CONNECT_TIMEOUT, StompBroker, StompSettings
 from txlb.deadlines import Deadline, Deadlines, Retry
+from txlb.errors import TxlbError
 from txlb.wire import StompFrame, StompFrameError, encodeStomp
 
 #: Seconds of the first pause before another try, and of a pause at most.
@@ -47,7 +48,8 @@ class StompClient:
     does not fit into what waits is dropped and counted.
 
     @param reactor: makes the connections.
-    @param settings: the brokers.
+    @param settings: the brokers, or a function that is called before each connection, and returns
+        them later, such as one that reads a file with a password.
     @param deadlines: has the times.
     @param up: is called when a broker has accepted the connection and all subscriptions.
     @param down: is called with a sentence each time that a broker does not accept the connection,
@@ -60,7 +62,7 @@ class StompClient:
     def __init__(
         self,
         reactor: Any,
-        settings: StompSettings,
+        settings: StompSettings | Callable[[], Awaitable[StompSettings]],
         deadlines: Deadlines,
         *,
         up: Callable[[], object] | None = None,
@@ -69,7 +71,6 @@ class StompClient:
     ) -> None:
         self._reactor = reactor
         self._settings = settings
-        self._brokers = [StompBroker.of(each) for each in settings.brokers]
         self._deadlines = deadlines
         self._up, self._down = up, down
         self._retry = Retry(
@@ -148,17 +149,28 @@ class StompClient:
     def _connect(self) -> None:
         if not self._running or self._connecting is not None or self._connection is not None:
             return
-        broker = self._brokers[self._at]
-        factory = Factory.forProtocol(
-            lambda: StompConnection(broker, self._settings, self._deadlines, self)
-        )
-        factory.noisy = False
-        connecting = self._connecting = self._settings.endpoint(self._reactor, broker).connect(
-            factory
-        )
+        connecting = self._connecting = Deferred.fromCoroutine(self._open())
         # A name may take any time to be found.
         self._late = self._deadlines.patience(2 * CONNECT_TIMEOUT, connecting.cancel)
-        connecting.addCallbacks(self._made, lambda reason: self._notMade(broker, reason))
+        connecting.addCallbacks(self._made, self._notMade)
+
+    async def _open(self) -> StompConnection:
+        given = self._settings
+        settings = given if isinstance(given, StompSettings) else await given()
+        self._at %= len(settings.brokers)
+        broker = StompBroker.of(settings.brokers[self._at])
+        factory = Factory.forProtocol(
+            lambda: StompConnection(broker, settings, self._deadlines, self)
+        )
+        factory.noisy = False
+        try:
+            made: Any = await settings.endpoint(self._reactor, broker).connect(factory)
+        except CancelledError:
+            raise StompUnreachable(f"{broker}: no answer in time") from None
+        except Exception as error:  # noqa: BLE001 - endpoints have many, of one meaning
+            raise StompUnreachable(f"{broker}: {str(error) or type(error).__name__}") from None
+        connection: StompConnection = made
+        return connection
 
     def _made(self, connection: StompConnection) -> None:
         self._connecting = None
@@ -168,15 +180,17 @@ class StompClient:
         # It can't be accepted yet.
         self._connection = connection
 
-    def _notMade(self, broker: StompBroker, reason: Failure) -> None:
+    def _notMade(self, reason: Failure) -> None:
         self._connecting = None
-        if self._running:
-            told = "no answer in time" if reason.check(CancelledError) else _reasonOf(reason)
-            self._failed(f"{broker}: {told}")
+        if not self._running:
+            return
+        if reason.check(TxlbError, CancelledError) is None:
+            _log.failure("a broker could not be connected to", reason)
+        self._failed(reason.getErrorMessage() or "no settings in time")
 
     def _failed(self, reason: str) -> None:
         self._forget()
-        self._at = (self._at + 1) % len(self._brokers)
+        self._at += 1
         self._retry.later()
         if self._down is not None:
             self._down(reason)
@@ -293,7 +307,3 @@ class StompClient:
 
 def _message(destination: str, body: bytes, headers: Mapping[str, str] | None) -> StompFrame:
     return StompFrame("SEND", {**(headers or {}), "destination": destination}, body)
-
-
-def _reasonOf(reason: Failure) -> str:
-    return reason.getErrorMessage() or type(reason.value).__name__

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from txlb.clients._tlspolicy import TLSPolicy
 from txlb.errors import ModelError
+from txlb.model.kinds import BrokerURL
 
 #: Seconds until a connection is there.
 CONNECT_TIMEOUT = 5.0
@@ -27,9 +28,8 @@ CONNECT_TIMEOUT = 5.0
 LEAST_BEAT = 0.1
 MOST_BEAT = 60.0
 
-_URL = re.compile(
-    r"(?P<secure>stomp|stomp\+ssl)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?"
-)
+_URL = BrokerURL()
+_PARTS = re.compile(r"(stomp|stomp\+ssl)://(.+):([0-9]+)")
 _IPV4 = re.compile(r"[0-9.]+")
 
 
@@ -54,14 +54,10 @@ class StompBroker:
 
         @raise ModelError: it is none.
         """
-        found = _URL.fullmatch(url)
-        if found is None or not 0 < int(found["port"]) < 65536:
-            # It is not shown: there may be a password in it.
-            raise ModelError(
-                "a URL of a broker is wrong; it is stomp://HOST:PORT, or stomp+ssl://HOST:PORT "
-                "for TLS, and the user and the password have settings of their own"
-            )
-        return cls(found["host"].strip("[]"), int(found["port"]), found["secure"] != "stomp")
+        found = _PARTS.fullmatch(_URL.parse(url, "the place of a broker"))
+        # It has been checked.
+        scheme, host, port = found.groups() if found is not None else ("stomp", "", "0")
+        return cls(host.strip("[]"), int(port), scheme != "stomp")
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -30,6 +30,7 @@ from txlb.discovery._sourcekind import (
     registerSource,
     sourceKinds,
 )
+from txlb.discovery._stomp import STOMP
 from txlb.discovery._store import Store
 from txlb.model.options import Option
 
@@ -56,5 +57,5 @@ __all__ = [
     "sourceKinds",
 ]
 
-for _kind in (FILE, DNS, ETCD, HTTP):
+for _kind in (FILE, DNS, ETCD, HTTP, STOMP):
     registerSource(_kind)

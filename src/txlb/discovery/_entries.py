@@ -65,12 +65,30 @@ def parseDocument(data: bytes) -> list[object]:
     """
     if len(data) > MAX_DOCUMENT:
         raise DocumentError(f"the document has more than {MAX_DOCUMENT} bytes")
+    return entriesOf(loadDocument(data))
+
+
+def loadDocument(data: bytes) -> object:
+    """
+    Read a document as JSON.
+
+    @raise DocumentError: it is none.
+    """
     try:
-        document = json.loads(data)
+        document: object = json.loads(data)
     except ValueError as error:
         raise DocumentError(f"the document is no JSON: {error}") from None
     except RecursionError:
         raise DocumentError("the document is no list of hosts: it is nested too deeply") from None
+    return document
+
+
+def entriesOf(document: object) -> list[object]:
+    """
+    Return the entries of a document that was read. They are not checked.
+
+    @raise DocumentError: it is no document of hosts.
+    """
     if isinstance(document, dict):
         document = document.get("hosts")
     if not isinstance(document, list):

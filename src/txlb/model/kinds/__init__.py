@@ -8,6 +8,7 @@ its own to a configuration file, such as a kind of health check, names their kin
 
 from txlb.model.kinds._account import Account
 from txlb.model.kinds._boolean import BOOLEAN_PAIRS, Boolean
+from txlb.model.kinds._brokerurl import BrokerURL
 from txlb.model.kinds._kind import Kind
 from txlb.model.kinds._mode import MOST_PERMISSIONS, Mode
 from txlb.model.kinds._name import Name
@@ -38,6 +39,7 @@ __all__ = [
     "WEEK",
     "Account",
     "Boolean",
+    "BrokerURL",
     "Kind",
     "Mode",
     "Name",

@@ -1,0 +1,235 @@
+"""
+Messages of hosts, for one group or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from txlb.clients import StompClient, StompSettings
+from txlb.deadlines import Deadline
+from txlb.discovery._entries import (
+    DocumentError,
+    GroupedEntries,
+    Place,
+    entriesOf,
+    loadDocument,
+)
+from txlb.discovery._heardhosts import HeardHosts, namesOf
+from txlb.discovery._optionfiles import readFiles
+from txlb.discovery._sourcekind import SourceTools
+from txlb.errors import ModelError, shortened
+from txlb.interfaces import IFindings
+from txlb.model import shown
+from txlb.model.kinds import Seconds
+from txlb.wire import StompFrame
+
+#: The owner of the options, for messages.
+WHOSE = "the stomp source"
+
+#: Seconds from a change to its report. What changes meanwhile is reported together.
+SOON = 0.05
+
+#: Seconds from one look at silent hosts to the next.
+LOOK = 0.5
+
+#: Bytes of a message at most: reading one holds the reactor for some milliseconds.
+MAX_MESSAGE = 64 * 1024
+
+#: The largest number of a message.
+MAX_SEQUENCE = 2**63
+
+_TTL = Seconds(0.0, 3600.0)
+
+
+class StompFeed:
+    """
+    A subscription to messages of hosts. Each group that it has hosts for is a watcher of its own,
+    and one connection is there for all of them.
+
+    While there is no broker the hosts stay, and have their time anew when one is there again.
+
+    Files of certificates and passwords are read before each connection, so that they may be
+    replaced.
+
+    @param options: the values of all options.
+    @param tools: the objects that sources are made with; those of the first group.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tools: SourceTools) -> None:
+        self._options = options
+        self._tools = tools
+        self._deadlines = tools.deadlines
+        self._destination: str = options["destination"]
+        self._lifetime: float = options["lifetime"]
+        self._settle: float = options["settle"]
+        self._watchers: dict[IFindings, _Watcher] = {}
+        self._trouble = ""
+        self._look: Deadline | None = None
+        self._client = StompClient(
+            tools.reactor, self._settings, tools.deadlines, up=self._up, down=self._down
+        )
+        self._client.subscribe(self._destination, self._heard)
+
+    def __bool__(self) -> bool:
+        """
+        Return whether a group watches it.
+        """
+        return bool(self._watchers)
+
+    def watch(self, findings: IFindings, place: Place) -> None:
+        """
+        Watch it for a group.
+        """
+        first = not self._watchers
+        watcher = self._watchers[findings] = _Watcher(findings, place)
+        if first:
+            self._client.start()
+            self._look = self._deadlines.after(LOOK, self._lookAtSilence)
+        elif self._client.isUp:
+            self._reportIn(watcher, self._settle)
+        elif self._trouble:
+            findings.failed(self._trouble)
+
+    def leave(self, findings: IFindings) -> None:
+        """
+        Watch it no more for a group.
+        """
+        watcher = self._watchers.pop(findings, None)
+        if watcher is not None and watcher.soon is not None:
+            watcher.soon.cancel()
+        if not self._watchers:
+            if self._look is not None:
+                self._look.cancel()
+                self._look = None
+            self._client.stop()
+
+    # The connection
+
+    async def _settings(self) -> StompSettings:
+        options, tools = self._options, self._tools
+        files = await tools.worker.aside(readFiles, options, tools.folder, WHOSE)
+        return settingsOf(options, files)
+
+    def _up(self) -> None:
+        self._trouble = ""
+        now = self._deadlines.seconds()
+        for watcher in self._watchers.values():
+            watcher.heard.prolong(now)
+            self._reportIn(watcher, SOON if watcher.heard.hosts else self._settle)
+
+    def _down(self, reason: str) -> None:
+        self._trouble = reason
+        for watcher in list(self._watchers.values()):
+            if watcher.soon is not None:
+                watcher.soon.cancel()
+                watcher.soon = None
+            watcher.findings.failed(reason)
+
+    # Messages
+
+    def _heard(self, frame: StompFrame) -> None:
+        now = self._deadlines.seconds()
+        try:
+            entries, ttl, sequence = self._read(frame.body)
+        except (DocumentError, ModelError) as error:
+            sentence = f"a message of {self._destination} is not used: {shortened(str(error), 100)}"
+            for watcher in self._watchers.values():
+                if watcher.heard.refuse(sentence, now):
+                    self._changed(watcher)
+            return
+        for watcher in self._watchers.values():
+            found = entries.of(watcher.place)
+            if watcher.heard.take(found, ttl, sequence, now):
+                self._changed(watcher)
+
+    def _read(self, body: bytes) -> tuple[GroupedEntries, float, int | None]:
+        """
+        Read a message.
+
+        @raise DocumentError: it is no document of hosts.
+        @raise ModelError: its C{ttl} or C{sequence} is wrong.
+        """
+        if len(body) > MAX_MESSAGE:
+            raise DocumentError(f"it has more than {MAX_MESSAGE} bytes")
+        document = loadDocument(body)
+        ttl, sequence = self._lifetime, None
+        if isinstance(document, dict):
+            ttl = float(_TTL.check(document.get("ttl", ttl), "ttl of a message"))
+            sequence = document.get("sequence")
+            if sequence is not None and not (
+                type(sequence) is int and 0 <= sequence < MAX_SEQUENCE
+            ):
+                raise ModelError(f"sequence is {shown(sequence)}; it is a whole number from 0 on")
+        entries = entriesOf(document)
+        return GroupedEntries(entries, namesOf(entries)), ttl, sequence
+
+    # Reports
+
+    def _changed(self, watcher: _Watcher) -> None:
+        """
+        Report soon. The first hosts of a group wait for the others.
+        """
+        if watcher.soon is None and self._client.isUp:
+            self._reportIn(watcher, SOON if watcher.reported else self._settle)
+
+    def _reportIn(self, watcher: _Watcher, seconds: float) -> None:
+        if watcher.soon is not None:
+            watcher.soon.cancel()
+        watcher.soon = self._deadlines.after(seconds, lambda: self._report(watcher))
+
+    def _report(self, watcher: _Watcher) -> None:
+        watcher.soon = None
+        hosts = watcher.heard.hosts
+        watcher.reported = bool(hosts)
+        watcher.findings.found(hosts, watcher.heard.wrong)
+
+    def _lookAtSilence(self) -> None:
+        self._look = self._deadlines.after(LOOK, self._lookAtSilence)
+        if not self._client.isUp:
+            return
+        now = self._deadlines.seconds()
+        for watcher in list(self._watchers.values()):
+            if watcher.heard.expire(now):
+                self._changed(watcher)
+
+
+def settingsOf(options: Mapping[str, Any], files: Mapping[str, bytes]) -> StompSettings:
+    """
+    Make the settings of a client as options say.
+
+    @param files: what L{readFiles} has read.
+    @raise ModelError: something in a file can't be used.
+    """
+    try:
+        return StompSettings(
+            options["url"],
+            user=options["user"] or "",
+            password=files.get("passwordFile", b"").decode(),
+            virtualHost=options["virtualHost"],
+            ca=files.get("ca"),
+            clientCertificate=files.get("clientCertificate"),
+            heartBeat=options["heartBeat"],
+        )
+    except ModelError as error:
+        raise ModelError(f"{error}, of {WHOSE}") from None
+
+
+class _Watcher:
+    """
+    A group that watches.
+
+    @ivar findings: is told what is found.
+    @ivar place: the names of the group.
+    @ivar heard: its hosts.
+    @ivar soon: the next report.
+    @ivar reported: whether the last report had hosts.
+    """
+
+    def __init__(self, findings: IFindings, place: Place) -> None:
+        self.findings = findings
+        self.place = place
+        self.heard = HeardHosts()
+        self.soon: Deadline | None = None
+        self.reported = False
