@@ -25,6 +25,7 @@ from txlb.application import (
     LogFileService,
     Supervisor,
     Upgrading,
+    publisherOf,
     withChanges,
 )
 from txlb.cli._check import checkFile
@@ -223,6 +224,9 @@ def _daemon(
     file.follow(lambda new: _configure(balancer, new.manager))
     FileKeeper(file, balancer.manager).setServiceParent(balancer)
     logs = _logs(config, balancer, files)
+    if config.events is not None:
+        # The broker gets what happens until the end.
+        logs.append(publisherOf(config.events, balancer))
     doors: list[IService] = []
     listening: list[Any] = []
     # The files of secrets are read before root's rights are given up.

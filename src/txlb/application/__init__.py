@@ -10,6 +10,7 @@ from txlb.application._handedchanges import withChanges
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileService
 from txlb.application._plugins import discoverPlugins, findPlugins, listSchedulers
+from txlb.application._publisher import EventPublisher, publisherOf
 from txlb.application._upgrading import Upgrading
 from txlb.application.service import LoadBalancedService, ProxyListener
 from txlb.process import LogFileError, Owner, OwnerError, Supervisor
@@ -19,6 +20,7 @@ __all__ = [
     "ConfigurationFile",
     "Daemon",
     "EventLog",
+    "EventPublisher",
     "FileKeeper",
     "LoadBalancedService",
     "LogFileError",
@@ -30,6 +32,7 @@ __all__ = [
     "Upgrading",
     "discoverPlugins",
     "listSchedulers",
+    "publisherOf",
     "withChanges",
 ]
 

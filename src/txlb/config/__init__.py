@@ -10,6 +10,7 @@ from txlb.config._checkersource import CheckerSource
 from txlb.config._configchecksettings import ConfigCheckSettings
 from txlb.config._configuration import Configuration, loadConfiguration, parseConfiguration
 from txlb.config._document import readFile
+from txlb.config._eventssettings import EventsSettings
 from txlb.config._explain import explainConfiguration
 from txlb.config._ldapsource import LDAPSource
 from txlb.config._loggingsettings import LoggingSettings
@@ -30,6 +31,7 @@ __all__ = [
     "CheckerSource",
     "ConfigCheckSettings",
     "Configuration",
+    "EventsSettings",
     "FileChanged",
     "LDAPSource",
     "LoggingSettings",

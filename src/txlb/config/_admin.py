@@ -14,6 +14,7 @@ from txlb.config._adminuser import AdminUser
 from txlb.config._build import checkUnique
 from txlb.config._configchecksettings import ConfigCheckSettings
 from txlb.config._element import Element
+from txlb.config._eventssettings import EventsSettings
 from txlb.config._loggingsettings import LoggingSettings
 from txlb.config._managersettings import ManagerSettings
 from txlb.config._nodes import Node
@@ -24,6 +25,7 @@ from txlb.config._sshsettings import SSHSettings
 from txlb.config._timersettings import TimerSettings
 from txlb.config._tls import TLSBuilder
 from txlb.config._websettings import WebSettings, isLocal
+from txlb.errors import ModelError
 from txlb.model import InheritedAddress
 
 
@@ -37,6 +39,7 @@ class Settings:
     manager: ManagerSettings
     control: str | None
     logging: LoggingSettings | None
+    events: EventsSettings | None
 
 
 class SettingsBuilder:
@@ -61,11 +64,13 @@ class SettingsBuilder:
         manager = root.first(schema.MANAGER)
         control = root.first(schema.CONTROL)
         logging = root.first(schema.LOGGING)
+        events = root.first(schema.EVENTS)
         return Settings(
             AdminSettings() if admin is None else self._admin(admin),
             ManagerSettings() if manager is None else self._manager(manager),
             None if control is None else self._path(control, "socket"),
             None if logging is None else self._logging(logging),
+            None if events is None else self._events(events),
         )
 
     def _admin(self, node: Node) -> AdminSettings:
@@ -185,6 +190,18 @@ class SettingsBuilder:
 
     def _logging(self, node: Node) -> LoggingSettings:
         return LoggingSettings(**{**node.settings, "file": self._path(node, "file")})
+
+    def _events(self, node: Node) -> EventsSettings | None:
+        if node.wrong:
+            return None
+        paths = {
+            name: self._path(node, name) for name in ("passwordFile", "ca", "clientCertificate")
+        }
+        try:
+            return EventsSettings(**{**node.settings, **paths})
+        except ModelError as error:
+            self._problem(node.line, str(error))
+            return None
 
     def _path(self, node: Node, name: str) -> str | None:
         path = node.get(name)

@@ -14,6 +14,7 @@ from txlb.config._adminsettings import AdminSettings
 from txlb.config._build import ServiceBuilder
 from txlb.config._difference import settingsBetween
 from txlb.config._document import parseTree, readFile
+from txlb.config._eventssettings import EventsSettings
 from txlb.config._loggingsettings import LoggingSettings
 from txlb.config._managersettings import ManagerSettings
 from txlb.config._nodes import Node, checkTree
@@ -38,6 +39,7 @@ class Configuration:
     @ivar manager: what the balancer does by itself.
     @ivar control: the absolute path of the control socket; L{None} for none.
     @ivar logging: the log file; L{None} for twistd's own.
+    @ivar events: the place to which events are published; L{None} for none.
     @ivar notes: remarks on what is right and has no effect or may be meant otherwise, in the
         order of the file: the first 50, and how many more there are.
     @ivar root: the outermost element, for those that show the file.
@@ -49,6 +51,7 @@ class Configuration:
     manager: ManagerSettings
     control: str | None
     logging: LoggingSettings | None
+    events: EventsSettings | None
     notes: tuple[Problem, ...]
     root: Node
     _source: bytes
@@ -196,6 +199,7 @@ def parseConfiguration(data: bytes, name: str, *, files: bool = True) -> Configu
         settings.manager,
         settings.control,
         settings.logging,
+        settings.events,
         tuple(notes.all()),
         root,
         data,

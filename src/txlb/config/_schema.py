@@ -17,6 +17,7 @@ from txlb.config._checkersource import CheckerSource
 from txlb.config._child import Child
 from txlb.config._configchecksettings import ConfigCheckSettings
 from txlb.config._element import Element
+from txlb.config._eventssettings import EventsSettings
 from txlb.config._ldapsource import LDAPSource
 from txlb.config._loggingsettings import LoggingSettings
 from txlb.config._managersettings import ManagerSettings
@@ -309,6 +310,14 @@ LOGGING = Element(
     attributesOf(LoggingSettings),
 )
 
+EVENTS = Element(
+    "events",
+    "A place to which the events of the balancer are published, as JSON, each at most once. "
+    "Nothing waits for it: what does not fit into what waits is dropped.",
+    attributesOf(EventsSettings),
+    since=Since.NEW,
+)
+
 #: Version 1.1.0 ignored it at every place, and so does this version.
 NOTE = Element("note", "A remark. Its content is not read. It may stand in any element.")
 
@@ -322,6 +331,7 @@ CONFIG = Element(
         Child(MANAGER, 0, 1),
         Child(CONTROL, 0, 1),
         Child(LOGGING, 0, 1),
+        Child(EVENTS, 0, 1),
     ),
     aliases=("pdconfig",),
 )

@@ -23,6 +23,7 @@ from txlb.discovery._file import FILE, FileSource
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._groupdiscovery import DiscoveryState
 from txlb.discovery._http import HTTP
+from txlb.discovery._optionfiles import readFiles
 from txlb.discovery._sourcekind import (
     SourceKind,
     SourceTools,
@@ -31,6 +32,7 @@ from txlb.discovery._sourcekind import (
     sourceKinds,
 )
 from txlb.discovery._stomp import STOMP
+from txlb.discovery._stompannounce import StompAnnounceService
 from txlb.discovery._store import Store
 from txlb.model.options import Option
 
@@ -49,10 +51,12 @@ __all__ = [
     "Option",
     "SourceKind",
     "SourceTools",
+    "StompAnnounceService",
     "Store",
     "foundHost",
     "makeSource",
     "parseDocument",
+    "readFiles",
     "registerSource",
     "sourceKinds",
 ]

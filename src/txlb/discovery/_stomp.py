@@ -9,21 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from txlb.discovery._sourcekind import SourceKind, SourceTools
 from txlb.errors import ModelError
-from txlb.model.kinds import BrokerURL, Path, Seconds, Several, Text
+from txlb.model.kinds import BROKERS, DESTINATION, HEART_BEAT, VIRTUAL_HOST, Path, Seconds, Text
 from txlb.model.options import Option
 
 if TYPE_CHECKING:
     from txlb.discovery._stompsource import StompSource
-
-#: The kinds of the settings by which brokers are reached.
-BROKERS = Several(
-    BrokerURL(),
-    "one URL or more, with spaces between, each of which is stomp://HOST:PORT, or "
-    "stomp+ssl://HOST:PORT for TLS",
-)
-DESTINATION = Text(r"[!-~]{1,255}", "1 to 255 printable ASCII characters without a space")
-HEART_BEAT = Seconds(0.1, 60)
-LIFETIME = Seconds(1, 3600)
 
 
 def _make(options: Mapping[str, Any], tools: SourceTools) -> StompSource:
@@ -62,7 +52,7 @@ STOMP = SourceKind(
         Option("passwordFile", Path(), "The file with the user's password, in one line."),
         Option(
             "virtualHost",
-            Text(r"[!-~]{1,255}", "a name without a space"),
+            VIRTUAL_HOST,
             "The virtual host of the broker.",
             "/",
         ),
@@ -88,7 +78,7 @@ STOMP = SourceKind(
         ),
         Option(
             "lifetime",
-            LIFETIME,
+            Seconds(1, 3600),
             "How long a host is there after a message that has no ``ttl``.",
             10.0,
         ),

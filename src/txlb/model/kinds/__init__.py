@@ -8,7 +8,13 @@ its own to a configuration file, such as a kind of health check, names their kin
 
 from txlb.model.kinds._account import Account
 from txlb.model.kinds._boolean import BOOLEAN_PAIRS, Boolean
-from txlb.model.kinds._brokerurl import BrokerURL
+from txlb.model.kinds._brokerurl import (
+    BROKERS,
+    DESTINATION,
+    HEART_BEAT,
+    VIRTUAL_HOST,
+    BrokerURL,
+)
 from txlb.model.kinds._kind import Kind
 from txlb.model.kinds._mode import MOST_PERMISSIONS, Mode
 from txlb.model.kinds._name import Name
@@ -28,14 +34,18 @@ from txlb.model.kinds._word import Word
 
 __all__ = [
     "BOOLEAN_PAIRS",
+    "BROKERS",
     "DAY",
+    "DESTINATION",
     "HASH",
+    "HEART_BEAT",
     "HIDDEN",
     "MAX_QUOTED",
     "MAX_TEXT",
     "MOST_PERMISSIONS",
     "UNITS",
     "UNITS_SHOWN",
+    "VIRTUAL_HOST",
     "WEEK",
     "Account",
     "Boolean",
