@@ -12,6 +12,7 @@ from tests.config.documents import ARGON2ID, CRYPT, SMALL
 from txlb.config import (
     AdminUser,
     Configuration,
+    EventsSettings,
     LoggingSettings,
     WebSettings,
     parseConfiguration,
@@ -101,6 +102,43 @@ class PathTests(SynchronousTestCase):
         found = load('<control socket="/c.sock"/><logging file="/log"/>')
         self.assertEqual(found.control, "/c.sock")
         self.assertEqual(found.logging, LoggingSettings("/log"))
+
+
+class EventsTests(SynchronousTestCase):
+    """
+    The place to which events are published.
+    """
+
+    RIGHT = 'to="stomp" url="stomp://a:1 stomp+ssl://[::1]:2/" destination="/topic/x"'
+
+    def test_settings(self) -> None:
+        found = load(f'<events {self.RIGHT} user="me" passwordFile="p" ca="/ca" name="lb1"/>')
+        self.assertEqual(
+            found.events,
+            EventsSettings(
+                "stomp",
+                ("stomp://a:1", "stomp+ssl://[::1]:2"),
+                "/topic/x",
+                user="me",
+                passwordFile="/etc/txlb/p",
+                ca="/ca",
+                name="lb1",
+            ),
+        )
+        self.assertIsNone(load("").events)
+
+    def test_wrong(self) -> None:
+        for attributes, said in (
+            (self.RIGHT.replace("stomp", "http", 1), "to of <events> is 'http'"),
+            (self.RIGHT.replace("stomp://a:1", "stomp://me:secret@a:1"), "has a wrong URL"),
+            (f'{self.RIGHT} passwordFile="p"', "has a passwordFile and no user"),
+            (self.RIGHT.replace("/topic/x", "a b"), "destination of <events>"),
+            ('to="stomp" url=" " destination="x"', "no URL"),
+        ):
+            with self.subTest(attributes):
+                error = self.assertRaises(ConfigurationError, load, f"<events {attributes}/>")
+                self.assertIn(said, str(error))
+                self.assertNotIn("secret", str(error))
 
 
 class IdleTests(SynchronousTestCase):

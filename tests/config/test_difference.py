@@ -83,6 +83,16 @@ class SettingsBetweenTests(SynchronousTestCase):
         Whatever a configuration says is compared: each of its fields is known
         here, and so would be a new one.
         """
-        known = {"path", "services", "admin", "manager", "control", "logging", "notes", "root"}
+        known = {
+            "path",
+            "services",
+            "admin",
+            "manager",
+            "control",
+            "logging",
+            "events",
+            "notes",
+            "root",
+        }
         names = {each.name for each in dataclasses.fields(Configuration)}
         self.assertEqual(names - known - {"_source"}, set())

@@ -30,6 +30,7 @@ _ABSENT = {
     schema.RESOURCE,
     schema.CLONES,
     schema.DISCOVER,
+    schema.EVENTS,
     schema.TLS,
     schema.TOKEN,
     schema.LDAP,
@@ -121,6 +122,7 @@ class ExplainTests(SynchronousTestCase):
     maxChecks  100   default
   control: none
   logging: none
+  events: none
 """.splitlines(),
         )
 

@@ -16,6 +16,7 @@ from txlb.deadlines import Deadlines
 from txlb.discovery import SourceTools, StompAnnounceService, makeSource
 from txlb.errors import ModelError
 from txlb.model import Discovery
+from txlb.wire import AgentReply, AgentState
 
 ONE, TWO = "stomp://127.0.0.1:1", "stomp://127.0.0.1:2"
 
@@ -72,6 +73,7 @@ class StompAnnounceTests(SynchronousTestCase):
                         "priority": 1,
                         "state": "ready",
                         "metadata": {"zone": "a"},
+                        "capacity": 0,
                     }
                 ],
             },
@@ -105,6 +107,19 @@ class StompAnnounceTests(SynchronousTestCase):
         service.stopService()
         self.advance(5)
         self.assertEqual(findings.answers[-1], [])
+
+    def test_reports(self) -> None:
+        """
+        Messages have what the host reports of itself.
+        """
+        replies = [AgentReply(percent=25, maxConnections=9)]
+        self.start(report=lambda: replies[-1])
+        self.advance(3)
+        replies.append(AgentReply(state=AgentState.MAINT))
+        self.advance(3)
+        first, last = self.messages()[0]["hosts"][0], self.messages()[-1]["hosts"][0]
+        self.assertEqual([first[each] for each in ("load", "capacity")], [0.75, 9])
+        self.assertEqual(last["state"], "drain")
 
     def test_drains(self) -> None:
         service = self.start()
@@ -196,7 +211,7 @@ class StompAnnounceTests(SynchronousTestCase):
         A broker that confirms nothing does not have the host.
         """
         service = self.start()
-        self.brokers.serve = lambda _, __: None  # type: ignore[method-assign]
+        self.patch(self.brokers, "serve", lambda _, __: None)
         self.advance(8)
         self.assertFalse(service.announced)
 

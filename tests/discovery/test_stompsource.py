@@ -106,6 +106,23 @@ class StompSourceTests(SynchronousTestCase):
         self.advance(0.2)
         self.assertEqual(len(self.findings.answers), 2)
 
+    def test_loads(self) -> None:
+        """
+        New loads are reported together, within some seconds.
+        """
+        self.start(settle=0.2)
+        self.say("a", "b", load=0.5)
+        self.advance(1)
+        count = len(self.findings.answers)
+        for _ in range(10):
+            self.say("a", load=0.25)
+            self.advance(0.1)
+        self.advance(1)
+        self.assertEqual(self.findings.answers[count:], [["a", "b"]])
+        self.say("a")
+        self.advance(2)
+        self.assertEqual(len(self.findings.answers), count + 1)
+
     def test_none(self) -> None:
         """
         If no host is heard the answer has none.

@@ -173,6 +173,10 @@ class EventPublisher(Service):
         self.trouble = reason
 
 
+def _labelOf(setting: str) -> str:
+    return f"{setting} of <events>"
+
+
 def publisherOf(settings: EventsSettings, balancer: LoadBalancedService) -> EventPublisher:
     """
     Make the publisher that a configuration file asks for. The files that it names are read before
@@ -183,7 +187,7 @@ def publisherOf(settings: EventsSettings, balancer: LoadBalancedService) -> Even
         from txlb.clients import StompSettings  # noqa: PLC0415 - as above
 
         options = asdict(settings)
-        files = await balancer.slices.aside(readFiles, options, "", "<events>")
+        files = await balancer.slices.aside(readFiles, options, "", _labelOf)
         try:
             return StompSettings(
                 settings.url,

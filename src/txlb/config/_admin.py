@@ -198,7 +198,7 @@ class SettingsBuilder:
             name: self._path(node, name) for name in ("passwordFile", "ca", "clientCertificate")
         }
         try:
-            return EventsSettings(**{**node.settings, **paths})
+            return EventsSettings(**{**node.settings, **paths}, name=node.get("name"))
         except ModelError as error:
             self._problem(node.line, str(error))
             return None

@@ -40,12 +40,15 @@ class HeardHosts:
     """
     The hosts of one group that were heard lately, and what was wrong with messages. A message
     that came before, or is older than one that came before, changes nothing.
+
+    @ivar newLoads: whether a host has reported its load since this was last set to false.
     """
 
     def __init__(self) -> None:
         self._heard: dict[str, Heard] = {}
         # By their sentences, when they are forgotten.
         self._wrong: dict[str, float] = {}
+        self.newLoads = False
 
     @property
     def hosts(self) -> list[FoundHost]:
@@ -93,6 +96,7 @@ class HeardHosts:
         before = known.host
         known.sequence = known.sequence if sequence is None else sequence
         if ttl > 0:
+            self.newLoads = self.newLoads or host.load is not None
             known.host, known.ttl = host, ttl
         else:
             known.host = None
@@ -104,6 +108,7 @@ class HeardHosts:
             return False
         if len(self._heard) >= MAX_HOSTS:
             return self.refuse(f"there are more than {MAX_HOSTS} hosts", now)
+        self.newLoads = self.newLoads or host.load is not None
         self._heard[host.name] = Heard(host, ttl, now + ttl, sequence)
         return True
 

@@ -17,9 +17,11 @@ from twisted.python.failure import Failure
 from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadline, Deadlines
 from txlb.discovery._foundhost import FoundHost
+from txlb.discovery._hostreport import HostReport
 from txlb.errors import ModelError, TxlbError
 from txlb.model import checkClock, checkName
 from txlb.model.kinds import BROKERS, DESTINATION, Seconds
+from txlb.wire import AgentReply
 
 if TYPE_CHECKING:
     from txlb.clients import StompClient
@@ -62,6 +64,9 @@ class StompAnnounceService(Service):
     @param destination: the topic of the messages.
     @param priority: see L{FoundHost}.
     @param metadata: see L{FoundHost}.
+    @param report: returns what the host reports of itself, such as the C{reply} of an
+        C{AgentService}: its load, its capacity, and whether it is to get nothing new. It is called
+        for each message, and has to be quick.
     @param ttl: seconds for which the host is there after a message, 1 to 3600.
     @param drainTime: seconds from C{drain} to the end, 0 to 3600.
     @param user: a user of the broker; empty for none.
@@ -89,6 +94,7 @@ class StompAnnounceService(Service):
         *,
         priority: int = 0,
         metadata: Mapping[str, str] | None = None,
+        report: Callable[[], AgentReply] | None = None,
         ttl: float = 6.0,
         drainTime: float = 1.0,
         user: str = "",
@@ -129,6 +135,7 @@ class StompAnnounceService(Service):
             clientCertificate=clientCertificate,
             heartBeat=min(2.0, self._ttl / MESSAGES),
         )
+        self._report = HostReport(AgentReply if report is None else report)
         self._reactor = reactor
         self._seconds, self._now = seconds, now
         self._deadlines: Deadlines | None = None
@@ -227,7 +234,8 @@ class StompAnnounceService(Service):
 
     def _message(self, ttl: float) -> bytes:
         self._sequence += 1
-        entry = {**self._place, **self._host.asDict(), "state": self._state}
+        reported, _ = self._report.entry(self._state, self._seconds())
+        entry = {**self._place, **self._host.asDict(), **reported}
         message = {"ttl": ttl, "sequence": self._sequence, "hosts": [entry]}
         return json.dumps(message).encode()
 

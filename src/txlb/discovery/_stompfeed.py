@@ -31,6 +31,9 @@ WHOSE = "the stomp source"
 #: Seconds from a change to its report. What changes meanwhile is reported together.
 SOON = 0.05
 
+#: Seconds from a new load to its report.
+LOADS = 1.0
+
 #: Seconds from one look at silent hosts to the next.
 LOOK = 0.5
 
@@ -109,7 +112,7 @@ class StompFeed:
 
     async def _settings(self) -> StompSettings:
         options, tools = self._options, self._tools
-        files = await tools.worker.aside(readFiles, options, tools.folder, WHOSE)
+        files = await tools.worker.aside(readFiles, options, tools.folder, labelOf)
         return settingsOf(options, files)
 
     def _up(self) -> None:
@@ -143,6 +146,8 @@ class StompFeed:
             found = entries.of(watcher.place)
             if watcher.heard.take(found, ttl, sequence, now):
                 self._changed(watcher)
+            elif watcher.heard.newLoads:
+                self._changed(watcher, LOADS)
 
     def _read(self, body: bytes) -> tuple[GroupedEntries, float, int | None]:
         """
@@ -167,12 +172,12 @@ class StompFeed:
 
     # Reports
 
-    def _changed(self, watcher: _Watcher) -> None:
+    def _changed(self, watcher: _Watcher, seconds: float = SOON) -> None:
         """
         Report soon. The first hosts of a group wait for the others.
         """
         if watcher.soon is None and self._client.isUp:
-            self._reportIn(watcher, SOON if watcher.reported else self._settle)
+            self._reportIn(watcher, seconds if watcher.reported else self._settle)
 
     def _reportIn(self, watcher: _Watcher, seconds: float) -> None:
         if watcher.soon is not None:
@@ -182,6 +187,7 @@ class StompFeed:
     def _report(self, watcher: _Watcher) -> None:
         watcher.soon = None
         hosts = watcher.heard.hosts
+        watcher.heard.newLoads = False
         watcher.reported = bool(hosts)
         watcher.findings.found(hosts, watcher.heard.wrong)
 
@@ -193,6 +199,13 @@ class StompFeed:
         for watcher in list(self._watchers.values()):
             if watcher.heard.expire(now):
                 self._changed(watcher)
+
+
+def labelOf(option: str) -> str:
+    """
+    Name an option for messages.
+    """
+    return f"{option} of {WHOSE}"
 
 
 def settingsOf(options: Mapping[str, Any], files: Mapping[str, bytes]) -> StompSettings:

@@ -1,0 +1,340 @@
+"""
+Hosts, and events, by messages through a real broker; L{tests.integration.brokers} tells which one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from twisted.trial.unittest import SkipTest
+
+from tests.certificates import Authority, newKey
+from tests.integration.brokers import KIND, PASSWORD, USER, Broker
+from tests.integration.programs import PATIENCE, Program, environment, get, waitUntil
+from tests.integration.support import IntegrationTestCase, freePorts
+from tests.integration.support._case import TWISTD
+from txlb.wire import StompFrame, StompReader, encodeStomp
+
+HOSTS, EVENTS = "/topic/txlb.hosts", "/topic/txlb.events"
+
+CONFIG = """\
+<config>
+  <service name="web">
+    <listen ip="127.0.0.1:{listen}"/>
+    <group name="production" scheduler="roundr" enable="yes">
+      <discover from="stomp" url="{url}" destination="{hosts}" user="{user}" passwordFile="password"
+                heartBeat="0.5" settle="1" {more}/>
+    </group>
+  </service>
+  <control socket="{control}"/>
+  <events to="stomp" url="{url}" destination="{events}" user="{user}" passwordFile="password"
+          heartBeat="0.5" name="lb1" {more}/>
+</config>
+"""
+
+#: An application that announces itself.
+APP = """\
+from twisted.application import service, strports
+from twisted.web import server, static
+from txlb.discovery import StompAnnounceService
+
+application = service.Application("app")
+page = static.Data(b"{name}\\n", "text/plain")
+page.putChild(b"", page)
+strports.service("tcp:{port}:interface=127.0.0.1", server.Site(page)).setServiceParent(application)
+StompAnnounceService(
+    "{url}", "web", "production", "127.0.0.1:{port}", "{name}", ttl=2.0, drainTime=0.5,
+    user="{user}", password="{password}",
+).setServiceParent(application)
+"""
+
+
+class Peer:
+    """
+    A client that uses the codec and nothing else of txlb.
+    """
+
+    def __init__(self, case: Any, port: int, destination: str = "") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        case.addCleanup(self.socket.close)
+        self.reader = StompReader()
+        self.frames: list[StompFrame] = []
+        self.numbers: list[int] = []
+        self.send(
+            "CONNECT", {"accept-version": "1.2", "host": "/", "login": USER, "passcode": PASSWORD}
+        )
+        self.await_("CONNECTED")
+        if destination:
+            self.send(
+                "SUBSCRIBE", {"id": "1", "destination": destination, "ack": "auto", "receipt": "s"}
+            )
+            self.await_("RECEIPT")
+
+    def send(self, command: str, headers: dict[str, str], body: bytes = b"") -> None:
+        self.socket.sendall(encodeStomp(StompFrame(command, headers, body)))
+
+    def publish(self, destination: str, body: bytes) -> None:
+        self.send("SEND", {"destination": destination, "receipt": "p"}, body)
+        self.await_("RECEIPT")
+
+    def await_(self, command: str) -> StompFrame:
+        """
+        Wait for the next frame of a kind. Others are dropped.
+        """
+        while True:
+            while self.frames:
+                frame = self.frames.pop(0)
+                if frame.command == command:
+                    return frame
+            data = self.socket.recv(65536)
+            assert data, "the broker has closed"
+            self.frames += self.reader.feed(data)
+
+    def event(self, kind: str, name: str = "") -> Any:
+        """
+        Wait for an event.
+        """
+        while True:
+            event = json.loads(self.await_("MESSAGE").body)
+            self.numbers.append(event["number"])
+            if event["kind"] == kind and (not name or event["key"][-1] == name):
+                return event
+
+
+class SlowWay:
+    """
+    A way to a port that passes some bytes at a time, in both directions.
+
+    @ivar port: where it begins.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+        self._closed = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._run(self._accept)
+
+    def _run(self, function: Callable[..., object], *arguments: object) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                far = socket.create_connection(("127.0.0.1", self._to), PATIENCE)
+                self._sockets += [near, far]
+                self._run(self._pass, near, far)
+                self._run(self._pass, far, near)
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(50):
+                other.sendall(data)
+                self._closed.wait(0.005)
+
+    def close(self) -> None:
+        self._closed.set()
+        for each in (self._server, *self._sockets):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+
+class StompTests(IntegrationTestCase):
+    """
+    A balancer that finds its hosts by messages, and publishes what happens.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.listen,) = freePorts(1)
+        self.control = str(self.shortFolder() / "control")
+        self.write("password", PASSWORD + "\n")
+
+    def balancer(self, *urls: str, more: str = "") -> Program:
+        return self.startTxlb(
+            CONFIG.format(
+                listen=self.listen,
+                url=" ".join(urls),
+                control=self.control,
+                hosts=HOSTS,
+                events=EVENTS,
+                user=USER,
+                more=more,
+            )
+        )
+
+    def app(self, name: str, *urls: str) -> Program:
+        (port,) = freePorts(1)
+        self.write(
+            f"{name}.tac",
+            APP.format(name=name, port=port, url=" ".join(urls), user=USER, password=PASSWORD),
+        )
+        return self.start(*TWISTD, "-ny", f"{name}.tac")
+
+    def ask(self, *arguments: str) -> Any:
+        done = subprocess.run(
+            ["txlb", *arguments, "--json", "-s", self.control],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment(),
+        )
+        return json.loads(done.stdout)
+
+    def weigh(self, weight: int) -> None:
+        command = ["txlb", "weight", "web/production/one", str(weight), "-s", self.control]
+        subprocess.run(command, check=True, timeout=60, env=environment(), capture_output=True)
+
+    def source(self) -> Any:
+        (row,) = self.ask("discovery")
+        return row
+
+    def hosts(self) -> dict[str, str]:
+        """
+        The states of the hosts.
+        """
+        (group,) = self.ask("status")["services"][0]["groups"]
+        return {each["name"]: each["state"] for each in group["hosts"]}
+
+    def names(self) -> list[str]:
+        return sorted(self.hosts())
+
+    def test_follows(self) -> None:
+        """
+        Applications that announce themselves get clients. One that is stopped says drain first;
+        one that is killed is gone after its time. Wrong messages change nothing. What happens is
+        published, with each number once.
+        """
+        broker = Broker(self)
+        peer = Peer(self, broker.port, EVENTS)
+        apps = {name: self.app(name, broker.url) for name in ("one", "two", "three")}
+        balancer = self.balancer(broker.url)
+        waitUntil(lambda: self.names() == ["one", "three", "two"])
+        self.assertEqual({get(self.listen) for _ in range(9)}, {"one\n", "two\n", "three\n"})
+        first = peer.event("host-added", "one")
+        self.assertEqual((first["from"], first["by"]), ("lb1", "discovery"))
+        peer.publish(HOSTS, b"\0no JSON")
+        peer.publish(HOSTS, b'{"hosts": [{"name": "bad", "address": "nowhere"}]}')
+        waitUntil(lambda: len(self.source()["wrong"]) == 2)
+        self.assertEqual(self.names(), ["one", "three", "two"])
+        peer.event("entry-skipped")
+        apps["three"].process.terminate()
+        self.assertIn(apps["three"].process.wait(PATIENCE), {0, -signal.SIGTERM})
+        waitUntil(lambda: self.names() == ["one", "two"])
+        peer.event("host-state", "three")
+        peer.event("host-removed", "three")
+        apps["two"].stop(signal.SIGKILL)
+        waitUntil(lambda: self.names() == ["one"])
+        peer.event("host-removed", "two")
+        self.assertEqual(get(self.listen), "one\n")
+        self.weigh(7)
+        peer.event("host-weight", "one")
+        self.assertEqual(self.stopTwistd(balancer), 0)
+        # Each event came once, in its order.
+        self.assertEqual(peer.numbers, sorted(set(peer.numbers)))
+
+    def test_brokersFail(self) -> None:
+        """
+        A broker that is silent is left for the next one, and so is one that is killed. While
+        there is none the hosts stay and clients are served, also by a balancer that is started
+        then. When one is back, all is as before, and nothing happens twice.
+        """
+        one, two = Broker(self), Broker(self)
+        urls = one.url, two.url
+        self.app("one", *urls)
+        self.app("two", *urls)
+        balancer = self.balancer(*urls)
+        waitUntil(lambda: self.names() == ["one", "two"])
+        one.pause()
+        # All are at the other broker when a change comes by that alone.
+        peer = Peer(self, two.port, EVENTS)
+        waitUntil(lambda: "nothing for" in balancer.output)
+        waitUntil(lambda: not self.source()["trouble"])
+        self.weigh(7)
+        peer.event("host-weight", "one")
+        self.assertEqual(self.names(), ["one", "two"])
+        one.goOn()
+        one.kill()
+        two.kill()
+        waitUntil(lambda: self.source()["trouble"])
+        self.assertEqual({get(self.listen) for _ in range(4)}, {"one\n", "two\n"})
+        self.assertEqual(self.stopTwistd(balancer), 0)
+        balancer = self.balancer(*urls)
+        self.assertEqual(self.names(), ["one", "two"])
+        self.assertEqual({get(self.listen) for _ in range(4)}, {"one\n", "two\n"})
+        two.start()
+        waitUntil(lambda: not self.source()["trouble"])
+        waitUntil(lambda: self.source()["age"] is not None)
+        self.assertEqual(self.names(), ["one", "two"])
+        # They have never gone.
+        self.assertNotIn("host-removed", balancer.output)
+        self.assertEqual(balancer.output.count("host-added"), 0)
+
+    def test_slow(self) -> None:
+        """
+        Over a way that passes some bytes at a time all works, later.
+        """
+        broker = Broker(self)
+        way = SlowWay(broker.port)
+        self.addCleanup(way.close)
+        peer = Peer(self, broker.port, EVENTS)
+        self.app("one", broker.url)
+        self.balancer(f"stomp://127.0.0.1:{way.port}")
+        waitUntil(lambda: self.names() == ["one"])
+        self.weigh(7)
+        event = peer.event("host-weight", "one")
+        self.assertEqual(event["details"], {"before": 1, "after": 7})
+        self.assertEqual(get(self.listen), "one\n")
+
+    def test_tls(self) -> None:
+        """
+        With TLS a broker has to have a certificate for its name, of an authority that is trusted.
+        The password does not go to any other.
+        """
+        if KIND != "activemq":
+            raise SkipTest("this broker has its certificate elsewhere")
+        authority, other = Authority(), Authority("another")
+        for each, name in ((authority, "ca.pem"), (other, "other.pem")):
+            (self.folder / name).write_bytes(each.pem)
+        self.keyStore(authority)
+        broker = Broker(self, secure=True)
+        balancer = self.balancer(broker.url, more='ca="other.pem"')
+        waitUntil(lambda: "certificate verify failed" in balancer.output)
+        self.assertIn("certificate verify failed", self.source()["trouble"])
+        # The files are read before each connection.
+        (self.folder / "other.pem").write_bytes(authority.pem)
+        waitUntil(lambda: not self.source()["trouble"])
+        self.assertEqual(self.stopTwistd(balancer), 0)
+
+    def keyStore(self, authority: Authority) -> None:
+        """
+        Write the certificate of a broker, for Java.
+        """
+        key = newKey()
+        pem, _ = authority.certify(["127.0.0.1"], key)
+        data = pkcs12.serialize_key_and_certificates(
+            b"broker",
+            key,
+            x509.load_pem_x509_certificate(pem),
+            None,
+            BestAvailableEncryption(b"secret"),
+        )
+        (self.folder / "server.p12").write_bytes(data)
