@@ -34,7 +34,7 @@ from txlb.admin import (
 from txlb.admin import stateDirectory as findStateDirectory
 from txlb.admin._statepath import demoSocket
 from txlb.admin.control._folder import MAX_PATH
-from txlb.application import Daemon, LoadBalancedService
+from txlb.application import Daemon, LoadBalancedService, NoUpgrades
 from txlb.cli._command import Failed
 from txlb.cli._where import findSocket
 from txlb.cloning import CloningService, whoAmI
@@ -51,6 +51,11 @@ CONSOLE_PORT = 8090
 
 #: Seconds between two updates of the console.
 REFRESH = 1
+
+_NO_UPGRADES = (
+    "the demo has its hosts in its own process, and they would end with it: start it again "
+    "instead, or upgrade a balancer that was started with twistd txlb -c FILE"
+)
 
 #: The number of ports that are tried if the first one is taken.
 PORTS = 100
@@ -111,6 +116,7 @@ class Demo(Daemon):
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self.control = self._openControl(findStateDirectory(stateDirectory), balancer, reactor)
         doors = [self.console, self.manhole, self.control]
+        balancer.upgrader = NoUpgrades(_NO_UPGRADES)
         super().__init__(balancer, hosts, doors, reactor)
 
     def _openControl(

@@ -228,7 +228,6 @@ def _daemon(
         # The broker gets what happens until the end.
         logs.append(publisherOf(config.events, balancer))
     doors: list[IService] = []
-    listening: list[Any] = []
     # The files of secrets are read before root's rights are given up.
     admin = config.admin
     logins = balancer.logins = Logins(admin.users, admin.sources, usersAt=admin.usersAt)
@@ -245,8 +244,6 @@ def _daemon(
             config=file,
             logins=logins,
         )
-        _give(manhole, ssh.listen, successor)
-        listening.append(manhole)
         try:
             _bind(manhole.bind, ssh.listen, owner)
         except ListenError as error:
@@ -254,17 +251,13 @@ def _daemon(
         manhole.loadHostKey()
         doors.append(manhole)
     if config.control is not None:
-        control = _control(config, config.control, balancer, file, owner, successor)
-        doors.append(control)
-        listening.append(control)
+        doors.append(_control(config, config.control, balancer, file, owner))
     web = config.admin.web
     if web is not None and web.enable:
         # As above: this import is not done by processes without a console.
         console = importlib.import_module("txlb.admin.web").webServiceOf(
             config.admin, balancer, file
         )
-        _give(console, web.listen, successor)
-        listening.append(console)
         try:
             _bind(console.bind, web.listen, owner)
         except (ListenError, CertificateError) as error:
@@ -272,16 +265,8 @@ def _daemon(
         file.follow(lambda new: console.setUsers(new.admin.users, new.admin.tokens))
         doors.append(console)
     supervisor = Supervisor.fromEnvironment(os.environ)
-    upgrading = Upgrading(balancer, listening, files.pidFile, supervisor, successor)
+    upgrading = Upgrading(balancer, balancer.doors, files.pidFile, supervisor, successor)
     return Daemon(balancer, logs, doors, supervisor=supervisor, upgrading=upgrading)
-
-
-def _give(service: Any, address: object, successor: Successor | None) -> None:
-    """
-    Give a service the sockets that listen at its address already.
-    """
-    if successor is not None:
-        service.sockets = successor.socketsAt(address)
 
 
 def _control(
@@ -290,13 +275,11 @@ def _control(
     balancer: LoadBalancedService,
     file: ConfigurationFile,
     owner: Owner,
-    successor: Successor | None,
 ) -> Any:
     """
     Make the control socket, and listen.
     """
     control = controlService(balancer, path, config=file)
-    _give(control, UNIXAddress(path), successor)
     try:
         _bind(control.bind, UNIXAddress(path), owner)
     except ListenError as error:

@@ -61,10 +61,10 @@ class UpgradingTests(ServiceCase):
 
     def test_embedded(self) -> None:
         """
-        A balancer of another application can't be upgraded, and says so.
+        A balancer under a reactor of its own can't be upgraded, and says so.
         """
         failure = self.failureResultOf(self.lbs.upgrade())
-        self.assertIn("only a balancer that was started as", failure.getErrorMessage())
+        self.assertIn("under a reactor that is not the process's own", failure.getErrorMessage())
         self.assertRaises(TxlbError, self.lbs.checkUpgrade)
 
     def test_check(self) -> None:

@@ -38,7 +38,7 @@ from txlb.cloning import (
 from txlb.cloning import _adopting as adopting
 from txlb.cloning import _groups as registry
 from txlb.cloning._adopting import AdoptingReactor
-from txlb.cloning._fleet import REUNION
+from txlb.cloning._fleet import HAND_OVER, REUNION
 from txlb.cloning._identity import ENVIRONMENT, Birth, Told
 from txlb.cloning._listenersettings import ListenerSettings
 from txlb.manager import ProxyManager
@@ -208,6 +208,75 @@ class ReadsFirstTests(FleetTestCase):
         fleet.follow()
         self.manager.ready("web", "app", "clone0")
         self.assertEqual(self.until_(client), b"0hello")
+
+    def test_waitsInUpgrade(self) -> None:
+        """
+        Connections that wait for a clone are closed if the next process manages: it knows nothing
+        of them.
+        """
+        fleet = self.begin()
+        self.manager.drain("web", "app", "clone0")
+        self.manager.drain("web", "app", "clone1")
+        taken, client = self.come(fleet, b"hello")
+        self.assertTrue(taken)
+        done = fleet.letGo()
+        self.fleet().start()
+        self.until(lambda: bool(done.called))
+        self.assertEqual(self.answer(client), b"")
+
+
+class UpgradeTests(FleetTestCase):
+    """
+    The next process of a balancer comes for the clones.
+    """
+
+    def test_handedOver(self) -> None:
+        """
+        The next process manages the clones that are there, and their connections go on.
+        """
+        fleet = self.begin()
+        client = self.connect()
+        self.answer(client)
+        done = fleet.letGo()
+        self.assertFalse(fleet.isRolling)
+        # Until then this one manages.
+        self.assertIn(self.answer(self.connect()), {b"0", b"1"})
+        self.pass_(1.0)
+        self.assertNoResult(done)
+        following = self.fleet()
+        following.start()
+        self.until(lambda: bool(done.called))
+        self.until(lambda: following.manager is not None and len(following.manager.clones) == 2)
+        self.pass_(2 * REUNION)
+        self.assertEqual(len(self.spawned), 2)
+        client.send(b"ping")
+        self.assertEqual(self.answer(client), b"ping")
+        self.assertIn(self.answer(self.connect()), {b"0", b"1"})
+        self.assertIs(fleet.stop(), done)
+
+    def test_noneComes(self) -> None:
+        """
+        If the next process does not want the clones, they finish what they have.
+        """
+        fleet = self.begin()
+        manager = fleet.manager
+        assert manager is not None
+        done = fleet.letGo()
+        self.pass_(HAND_OVER - 0.5)
+        self.assertNoResult(done)
+        self.assertEqual(len(manager.clones), 2)
+        self.pass_(8.0)
+        self.assertTrue(done.called)
+        self.assertEqual(self.names, [])
+        # An heir that comes later is not for it.
+        self.assertFalse(manager.isListening)
+
+    def test_notManaging(self) -> None:
+        """
+        A process that has not begun to manage lets go at once.
+        """
+        fleet = self.fleet()
+        self.assertTrue(fleet.letGo().called)
 
 
 class ServingTests(FleetTestCase):

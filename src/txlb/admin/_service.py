@@ -5,6 +5,7 @@ The manhole as a Twisted service.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -14,6 +15,7 @@ from txlb._reactor import pickedReactor
 from txlb.admin._access import Caller
 from txlb.admin._choices import choicesOf
 from txlb.admin._completion import CHOICES
+from txlb.admin._doors import joinDoors, socketsAt, whenServing
 from txlb.admin._filerow import Configured
 from txlb.admin._functions import functions
 from txlb.admin._help import Help
@@ -91,7 +93,6 @@ class ManholeService(Service):
     Listens for ssh, see L{manholeService}. It can be stopped and started again.
 
     @ivar logins: decides which users may log in.
-    @ivar sockets: listen at the address already, if another process of the balancer had them.
     """
 
     def __init__(
@@ -110,7 +111,6 @@ class ManholeService(Service):
         self._config = config
         self._reactor = reactor
         self._key: Key | None = None
-        self.sockets: Sequence[socket.socket] = ()
         self._sockets: list[socket.socket] = []
         self._listening: list[socket.socket] = []
         self._addresses: list[Address] = []
@@ -120,6 +120,7 @@ class ManholeService(Service):
         self._history = History()
         self._unsubscribe: Callable[[], None] | None = None
         keepHistory(lbs, "events-ssh", self._history)
+        joinDoors(lbs, self)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -145,7 +146,8 @@ class ManholeService(Service):
         @raise ListenError: the address can't be had.
         """
         if not self._addresses:
-            self._sockets = list(self.sockets) or bindSockets(self._listen, BACKLOG)
+            taken = socketsAt(self._lbs, self._listen)
+            self._sockets = taken or bindSockets(self._listen, BACKLOG)
             self._listening = list(self._sockets)
             if isinstance(self._listen, UNIXAddress):
                 self._file = SocketFile(self._listen.path)
@@ -191,12 +193,18 @@ class ManholeService(Service):
         @raise StateDirectoryError: the state directory or the host key in it
             can't be used.
         """
+        key = self.loadHostKey()
+        self.bind()
+        super().startService()
+        whenServing(self._lbs, partial(self._serve, key))
+
+    def _serve(self, key: Key) -> None:
         # Conch takes the global reactor when it is imported. Until now the program could
         # install another one.
         from txlb.admin._running import Running  # noqa: PLC0415
 
-        key = self.loadHostKey()
-        self.bind()
+        if not self.running:
+            return
         self._reactor = reactor = pickedReactor(self._reactor)
         self._running = running = Running(
             self.logins, key, self._namespace, reactor, self._lbs.manager.by
@@ -204,7 +212,6 @@ class ManholeService(Service):
         sockets, self._sockets = self._sockets, []
         running.accept(sockets)
         self._unsubscribe = self._lbs.manager.subscribe(self._history)
-        super().startService()
         self.logins.warn()
         log.info(
             "the manhole listens on {addresses}; its host key is {fingerprint}",

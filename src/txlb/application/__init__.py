@@ -9,6 +9,7 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._handedchanges import withChanges
 from txlb.application._keeper import FileKeeper
 from txlb.application._logfile import LogFileService
+from txlb.application._noupgrades import NoUpgrades
 from txlb.application._plugins import discoverPlugins, findPlugins, listSchedulers
 from txlb.application._publisher import EventPublisher, publisherOf
 from txlb.application._upgrading import Upgrading
@@ -25,6 +26,7 @@ __all__ = [
     "LoadBalancedService",
     "LogFileError",
     "LogFileService",
+    "NoUpgrades",
     "Owner",
     "OwnerError",
     "ProxyListener",

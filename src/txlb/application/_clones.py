@@ -76,6 +76,8 @@ class ClonesService(Service):
         self._ending: dict[Fleet, Deferred[None]] = {}
         self._rolling: Deferred[list[Rolled]] | None = None
         self._count = 0
+        # Whether another process of the balancer manages them, or is about to.
+        self._isLeft = False
         # When services whose clones could not be started are tried again.
         self._notBefore: dict[str, float] = {}
         self._call: Any = None
@@ -153,6 +155,7 @@ class ClonesService(Service):
         Start the clones.
         """
         super().startService()
+        self._isLeft = False
         if self._inherited is not None:
             self._inherited.close()
         self._unsubscribe = self._balancer.manager.subscribe(self._happened)
@@ -165,12 +168,12 @@ class ClonesService(Service):
         """
         Look soon whether other clones are wanted.
         """
-        if self.running and self._call is None:
+        if self.running and self._call is None and not self._isLeft:
             self._call = self._balancer.engine.deadlines.after(0.0, self._review)
 
     def _review(self) -> None:
         self._call = None
-        if not self.running:
+        if not self.running or self._isLeft:
             return
         wanted = {service.name: (service, group) for service, group in self._services}
         for name in [each for each in self._fleets if each not in wanted]:
@@ -255,6 +258,29 @@ class ClonesService(Service):
         fleet = self._fleets.pop(name)
         self._ending[fleet] = ended = fleet.stop()
         ended.addCallback(lambda _: self._forget(fleet))
+
+    def letGo(self) -> None:
+        """
+        Let another process of the balancer manage the clones. See L{Fleet.letGo}.
+        """
+        self._isLeft = True
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        for name in tuple(self._fleets):
+            fleet = self._fleets.pop(name)
+            self._ending[fleet] = ended = fleet.letGo()
+            ended.addCallback(partial(self._left, fleet))
+
+    def _left(self, fleet: Fleet, _result: object) -> None:
+        self._forget(fleet)
+
+    @property
+    def isRolling(self) -> bool:
+        """
+        Whether clones are being replaced.
+        """
+        return self._rolling is not None or any(each.isRolling for each in self._fleets.values())
 
     def _forget(self, fleet: Fleet) -> None:
         self._ending.pop(fleet, None)

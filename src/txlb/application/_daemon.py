@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from txlb._begin import earlySignals
 from txlb._reactor import pickedReactor, stopReactor
 from txlb.application._file import dropLogged
+from txlb.application._noupgrades import NoUpgrades
 from txlb.application._upgrading import Upgrading
 from txlb.application.service import LoadBalancedService
 from txlb.deadlines import Deadlines
@@ -26,6 +27,8 @@ from txlb.errors import TxlbError
 from txlb.process import Supervisor
 
 _log = Logger()
+
+_NO_UPGRADES = "this process is not made for upgrades: start it again instead"
 
 #: Signals from a terminal and a supervisor.
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -83,6 +86,8 @@ class Daemon(MultiService):
         if upgrading is not None:
             upgrading.leaver = self
             balancer.upgrader = upgrading
+        elif balancer.upgrader is None:
+            balancer.upgrader = NoUpgrades(_NO_UPGRADES)
 
     def startService(self) -> None:
         """

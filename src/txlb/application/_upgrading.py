@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from txlb._reactor import pickedReactor
-from txlb.application.service import LoadBalancedService
+from txlb.application._upgradable import Door, Upgradable
 from txlb.deadlines import Deadlines
 from txlb.errors import TxlbError
-from txlb.process import PidFile, Supervisor
+from txlb.process import OtherPidFile, PidFile, Supervisor
 from txlb.proxy import Frontend, Loop, inheritedSockets
 from txlb.upgrade import SESSIONS, Predecessor, Successor, UpgradeCheck, Upgraded
 
@@ -25,30 +25,6 @@ from txlb.upgrade import SESSIONS, Predecessor, Successor, UpgradeCheck, Upgrade
 LOOK = 0.2
 
 _log = Logger()
-
-
-class Door(Protocol):
-    """
-    A service with a listener of its own, such as the control socket.
-    """
-
-    def listening(self) -> tuple[str, Sequence[socket.socket]]:
-        """
-        Return the address at which it listens, as it is configured, and the sockets.
-        """
-        ...
-
-    @property
-    def sessions(self) -> int:
-        """
-        The number of sessions that have to end in the process that has them.
-        """
-        ...
-
-    def letGo(self) -> None:
-        """
-        Accept no client here, as another process does.
-        """
 
 
 class Leaver(Protocol):
@@ -90,9 +66,9 @@ class Upgrading(Service):
 
     def __init__(
         self,
-        balancer: LoadBalancedService,
+        balancer: Upgradable,
         doors: Sequence[Door] = (),
-        pidFile: PidFile | None = None,
+        pidFile: PidFile | OtherPidFile | None = None,
         supervisor: Supervisor | None = None,
         successor: Successor | None = None,
         reactor: Any = None,
@@ -183,11 +159,8 @@ class Upgrading(Service):
             return "the process does not serve, so nothing can be upgraded"
         if self._successor is not None:
             return "an upgrade is under way already: this process takes over"
-        if self._balancer.clones.processes():
-            return (
-                "the manager of these clones is the balancer, which is not replaced live: roll "
-                "replaces the clones, reload takes up its file, and for another txlb start it again"
-            )
+        if self._balancer.clones.isRolling:
+            return "clones are being replaced; wait for the end of that"
         return ""
 
     def check(self) -> UpgradeCheck:
@@ -244,6 +217,7 @@ class Upgrading(Service):
 
     def handedOver(self, pid: int, listeners: Collection[str]) -> None:
         self._balancer.letGo(listeners)
+        self._balancer.clones.letGo()
         for door in self._doors:
             address = door.listening()[0]
             # The successor was given the sockets from systemd in another way.

@@ -19,6 +19,7 @@ from txlb.application._certificates import CertificateService
 from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._clones import ClonesService
 from txlb.application._discovery import DiscoveryService
+from txlb.application._embedded import EmbeddedUpgrading
 from txlb.application._engine import Engine
 from txlb.application._file import ConfigurationFile
 from txlb.application._history import HistoryService
@@ -28,6 +29,7 @@ from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
 from txlb.application._serving import Serving
 from txlb.application._slices import Slices
+from txlb.application._upgradable import Door
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import (
     AddressError,
@@ -76,7 +78,10 @@ _WORD = re.compile(r"[^:/\[\]]*\Z")
 #: A policy gets so many hosts at once, in about 5 ms.
 HOSTS_AT_ONCE = 1000
 
-_NO_UPGRADER = "only a balancer that was started as twistd txlb -c FILE can be upgraded live"
+_NO_UPGRADER = (
+    "this balancer can't be upgraded live: it does not run, or under a reactor that is not the "
+    "process's own"
+)
 
 _NO_FILE = "this balancer was not made from a configuration file"
 
@@ -129,6 +134,7 @@ class LoadBalancedService(MultiService):
     @ivar slices: does work that takes long while clients are served.
     @ivar configuration: the file that it was made from; L{None} for none.
     @ivar logins: the C{txlb.admin.Logins} of its doors; L{None} if it has none.
+    @ivar doors: the services for administrators that have listeners of their own.
     """
 
     def __init__(
@@ -167,8 +173,12 @@ class LoadBalancedService(MultiService):
         self._change: Deferred[Any] = succeed(None)
         #: Finds sockets that listen at an address already, because a predecessor had them.
         self.socketsTaken: Callable[[ListenAddress], Sequence[socket.socket]] = _noSockets
-        # Does upgrades; the process sets it.
+        # Does upgrades. A process of the balancer's own sets it, otherwise the balancer does.
         self.upgrader: Upgrader | None = None
+        self._embedded: EmbeddedUpgrading | None = None
+        self.doors: list[Door] = []
+        self._whenServing: list[Callable[[], object]] = []
+        self._takesOver = False
         # Runs that were stopped and still have connections.
         self._stopping: list[Engine] = []
         self.proxies = MultiService()
@@ -567,12 +577,14 @@ class LoadBalancedService(MultiService):
         Find the live changes that are not in the configuration file, for a successor, which takes
         them over by L{txlb.application.withChanges}.
 
-        @return: fires with plain values; they are empty if nothing was changed, or if there is no
-            file. It fails with L{TxlbError} if a file can't say what was changed.
+        @return: fires with plain values; they are empty if nothing was changed. It fails with
+            L{TxlbError} if a file can't say what was changed.
         """
-        if self.configuration is None:
+        if self.configuration is not None:
+            return self.configuration.handedChanges()
+        if self._embedded is None:
             return succeed({})
-        return self.configuration.handedChanges()
+        return self._embedded.handedChanges()
 
     def keep(self, keeper: IKeptState) -> Callable[[], None]:
         """
@@ -659,6 +671,7 @@ class LoadBalancedService(MultiService):
         """
         if self._engine is None:
             self._reactor = pickedReactor(self._reactor)
+            self._embed(successorOnly=True)
             inMemory = self._inMemory
             if inMemory is None:
                 inMemory = not opensSockets(self._reactor)
@@ -681,7 +694,53 @@ class LoadBalancedService(MultiService):
         return self._engine
 
     def _socketsAt(self, address: ListenAddress) -> Sequence[socket.socket]:
-        return self.socketsTaken(address) or self.clones.socketsAt(address)
+        if self._predecessorHas:
+            return self.socketsTaken(address)
+        return self.clones.socketsAt(address)
+
+    @property
+    def _predecessorHas(self) -> bool:
+        """
+        Whether another process of the balancer may have sockets for this one.
+        """
+        return self.socketsTaken is not _noSockets
+
+    def socketsFor(self, address: ListenAddress) -> Sequence[socket.socket]:
+        """
+        Take the sockets that listen at a door's address already, because a predecessor had them.
+
+        @return: none if there are none.
+        """
+        self._embed(successorOnly=True)
+        return self.socketsTaken(address)
+
+    def addDoor(self, door: Door) -> None:
+        """
+        Let the listener of a service for administrators move in upgrades.
+        """
+        self.doors.append(door)
+
+    def whenServing(self, call: Callable[[], object]) -> None:
+        """
+        Call a function when this process serves: now, unless it takes over from another one.
+        """
+        if self._takesOver:
+            self._whenServing.append(call)
+        else:
+            call()
+
+    def _embed(self, successorOnly: bool = False) -> None:
+        """
+        Find the part for upgrades, unless the process has set it.
+
+        @param successorOnly: only if this process takes over from another one.
+        """
+        if self.upgrader is not None or (successorOnly and not EmbeddedUpgrading.isSuccessor()):
+            return
+        reactor = self._reactor = pickedReactor(self._reactor)
+        if not self._inMemory and EmbeddedUpgrading.isPossible(reactor):
+            self._embedded = self.upgrader = EmbeddedUpgrading(self, reactor)
+            self._takesOver = self._embedded.begin()
 
     def _acceptOrNot(self) -> None:
         for listener in self._listeners():
@@ -693,8 +752,16 @@ class LoadBalancedService(MultiService):
 
         @raise ListenError: an address can't be had.
         """
-        self.bind()
-        super().privilegedStartService()
+        try:
+            self._embed(successorOnly=True)
+            if self._embedded is not None:
+                self._embedded.takeChanges()
+            self.bind()
+            super().privilegedStartService()
+        except TxlbError as error:
+            if self._embedded is not None:
+                self._embedded.decline(str(error))
+            raise
 
     def startService(self) -> None:
         """
@@ -704,10 +771,26 @@ class LoadBalancedService(MultiService):
 
         @raise ListenError: an address can't be had.
         """
-        self.bind()
-        self.engine.start()
-        self.manager.onCut = self._cut
-        super().startService()
+        self._embed()
+        if self._takesOver:
+            self.startTakingOver()
+        else:
+            self.bind()
+            self.engine.start()
+            self.manager.onCut = self._cut
+            super().startService()
+        if self._embedded is not None:
+            self._embedded.start(self._servesNow)
+
+    def _servesNow(self) -> None:
+        """
+        Serve, as the process before does not any more.
+        """
+        self._takesOver = False
+        self.tookOver()
+        waiting, self._whenServing = self._whenServing, []
+        for call in waiting:
+            call()
 
     def startTakingOver(self) -> None:
         """
@@ -791,6 +874,8 @@ class LoadBalancedService(MultiService):
         @return: fires with L{None} when all connections are gone: those that
             don't end within the grace time are reset. It does not fail.
         """
+        if self._embedded is not None:
+            self._embedded.stop()
         unfinished = self._applying is not None
         if self.configuration is not None:
             self.configuration.stop()

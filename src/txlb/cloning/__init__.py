@@ -14,6 +14,7 @@ from txlb.cloning._group import CloneGroup
 from txlb.cloning._identity import Identity, Role, whoAmI
 from txlb.cloning._inheritedsockets import InheritedSockets, placeNamed, socketName
 from txlb.cloning._lateclones import LateClones, leftOut
+from txlb.cloning._logfiles import appendToLogs
 from txlb.cloning._manageronly import ManagerOnly
 from txlb.cloning._passing import MOST_WAITING, PassedClient
 from txlb.cloning._rendezvous import CloningError
@@ -40,6 +41,7 @@ __all__ = [
     "PassedClient",
     "Role",
     "Wanted",
+    "appendToLogs",
     "availableCPUs",
     "balancedClone",
     "cloneApplication",

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -48,6 +49,9 @@ RETRY = 0.01
 
 #: Seconds in which clones of a balancer that died may come to the new one.
 REUNION = 2.0
+
+#: Seconds in which another process of the balancer comes to manage the clones, in an upgrade.
+HAND_OVER = 10.0
 
 #: Seconds between two looks whether the last clone has ended, and seconds more than the grace
 #: time after which those that have not are killed.
@@ -380,6 +384,70 @@ class Fleet:
             for row in processRows(self.manager):
                 yield {**row, "service": self.place.service, "group": self.place.group}
 
+    @property
+    def isRolling(self) -> bool:
+        """
+        Whether the clones are being replaced.
+        """
+        return self.manager is not None and self.manager.isRolling
+
+    def letGo(self) -> Deferred[None]:
+        """
+        Let the next process of the balancer manage the clones, which is about to come for them.
+        Until then this one manages. If none comes within L{HAND_OVER} seconds, as the next one does
+        not want these clones, they finish what they have, and end.
+
+        @return: fires with L{None} when another process manages them, or they have ended. It does
+            not fail.
+        """
+        manager = self.manager
+        if manager is None or self._over is not None:
+            return self.stop()
+        over = self._over = Deferred()
+        self._call = self._reactor.callLater(HAND_OVER, self._noneCame)
+        manager.whenHeir = partial(self._heirCame, manager)
+        manager.starts.awaitHeir()
+        return over
+
+    def _noneCame(self) -> None:
+        self._call = None
+        _log.info(
+            "no process has come for the clones of {service}/{group}, so they end",
+            service=self.place.service,
+            group=self.place.group,
+        )
+        self._end()
+
+    def _heirCame(self, manager: CloneManager, link: Link) -> None:
+        if self._call is None:
+            link.close()
+            return
+        self._call.cancel()
+        self._call = None
+        # Of connections that wait for a clone with room the next process knows nothing.
+        waiting = manager.takeWaiting()
+        for _, client in waiting:
+            os.close(client.fd)
+        if waiting:
+            _log.warn(
+                "{count} connections that waited for a clone of {service}/{group} with room are "
+                "closed, as another process manages",
+                count=len(waiting),
+                service=self.place.service,
+                group=self.place.group,
+            )
+        manager.handOver(link, partial(self._handedOver, manager))
+
+    def _handedOver(self, manager: CloneManager) -> None:
+        """
+        Let the clones look for the next process, which manages now.
+        """
+        manager.forget()
+        manager.close()
+        for each in self._listeners:
+            each.close()
+        self._gone()
+
     def stop(self) -> Deferred[None]:
         """
         Let the clones finish what they have, and end.
@@ -387,19 +455,23 @@ class Fleet:
         @return: fires with L{None} when they have, or were killed after the grace time. It
             does not fail.
         """
-        if self._over is None:
-            self._over = Deferred()
-            self._deadline = self._seconds() + self._settings.graceTime
+        over = self._over
+        if over is None:
+            over = self._over = Deferred()
             if self._call is not None:
                 self._call.cancel()
                 self._call = None
-            if self._rendezvous is not None and self.manager is not None:
-                self._rendezvous.end()
-                self.manager.quit()
-            for each in self._listeners:
-                each.close()
-            self._look()
-        return self._over
+            self._end()
+        return over
+
+    def _end(self) -> None:
+        self._deadline = self._seconds() + self._settings.graceTime
+        if self._rendezvous is not None and self.manager is not None:
+            self._rendezvous.end()
+            self.manager.quit()
+        for each in self._listeners:
+            each.close()
+        self._look()
 
     def _look(self) -> None:
         self._call = None
@@ -413,6 +485,9 @@ class Fleet:
             manager.forget()
             manager.close()
         self._hosts.clear()
+        self._gone()
+
+    def _gone(self) -> None:
         rendezvous, self._rendezvous = self._rendezvous, None
         if rendezvous is not None:
             rendezvous.close()

@@ -4,6 +4,7 @@ The starts of an application's processes.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -155,6 +156,13 @@ class Starts:
         self.wantsHeir = True
         if -1 not in self.starting:
             self.spawn(-1)
+
+    def awaitHeir(self) -> None:
+        """
+        Let the next heir that comes manage. Another process starts it.
+        """
+        self.wantsHeir = True
+        self._heirAfter = math.inf
 
     def spawn(self, slot: int) -> None:
         """

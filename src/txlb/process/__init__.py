@@ -3,11 +3,12 @@ The parts of the process that belong to the operating system: the files that it 
 the rights for opening them, signals, and the files of twistd's own options.
 """
 
-from txlb.process._command import STARTED_IN, sameCommand
+from txlb.process._command import STARTED_IN, ownCommand, sameCommand
 from txlb.process._errorline import endOf, errorLine, lastWords
 from txlb.process._files import UnusableFile, readSmallFile
 from txlb.process._folder import Folder, UntrustedPath, isExposed, ownFolderRemedy
 from txlb.process._listening import EXHAUSTED, listens
+from txlb.process._otherpidfile import OtherPidFile
 from txlb.process._owner import Owner, OwnerError
 from txlb.process._permissions import changeSocket
 from txlb.process._pidfile import PidFile, PidFileError
@@ -15,7 +16,7 @@ from txlb.process._processlog import ProcessLog
 from txlb.process._rotated import LogFileError, RotatedFile
 from txlb.process._socketfile import SocketFile
 from txlb.process._stamp import Stamp, stampOf
-from txlb.process._started import StartedProcess
+from txlb.process._started import KILLED, StartedProcess
 from txlb.process._systemd import Supervisor
 from txlb.process._twistd import TwistdFiles, TwistdService
 from txlb.process._unixport import UNIXPort, listenUNIX, removeStaleSocket
@@ -23,9 +24,11 @@ from txlb.process._usersignal import UserSignal
 
 __all__ = [
     "EXHAUSTED",
+    "KILLED",
     "STARTED_IN",
     "Folder",
     "LogFileError",
+    "OtherPidFile",
     "Owner",
     "OwnerError",
     "PidFile",
@@ -49,6 +52,7 @@ __all__ = [
     "lastWords",
     "listenUNIX",
     "listens",
+    "ownCommand",
     "ownFolderRemedy",
     "readSmallFile",
     "removeStaleSocket",

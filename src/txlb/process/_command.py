@@ -57,6 +57,16 @@ def sameCommand(arguments: list[str], original: list[str], name: str = "") -> li
     return [sys.executable, *program, "--nodaemon", "--pidfile=", *kept]
 
 
+def ownCommand() -> list[str]:
+    """
+    Return the command line of a process that is started like this one. If twistd runs it, what is
+    done once is left out; other programs get what they were given.
+    """
+    if "twisted.scripts.twistd" in sys.modules:
+        return sameCommand(sys.argv, sys.orig_argv)
+    return [sys.executable, *sys.orig_argv[1:]]
+
+
 def _logOf(path: str, name: str) -> str:
     """
     Name the log file of a clone. It does not begin with the name of the first process's and a

@@ -8,11 +8,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 
-from txlb.process._command import STARTED_IN, sameCommand
+from txlb.process._command import STARTED_IN, ownCommand
 from txlb.process._errorline import endOf, lastWords
+
+#: The words for a process that was killed here.
+KILLED = "it was killed"
 
 
 class StartedProcess:
@@ -41,7 +43,7 @@ class StartedProcess:
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, True)
             self._process = subprocess.Popen(  # noqa: S603 - the command line of this process
-                command or sameCommand(sys.argv, sys.orig_argv),
+                command or ownCommand(),
                 cwd=STARTED_IN if os.getcwd() != STARTED_IN else None,
                 env={**os.environ, **environment},
                 stderr=self._errors,
@@ -87,7 +89,7 @@ class StartedProcess:
         if status < 0:
             how = f"signal {signal.Signals(-status).name}"
         if not ended:
-            how = "it was killed"
+            how = KILLED
         return f"{how}: {said}" if said else how
 
     def forget(self) -> None:

@@ -25,6 +25,12 @@ from txlb.wire import (
 #: descriptors of this user are on their way.
 _LATER = frozenset({errno.EAGAIN, errno.ETOOMANYREFS})
 
+#: The errors of a socket whose other process has ended, with messages that it has not read or not.
+_GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
+
+#: The words for that.
+ENDED = "it has ended"
+
 #: Seconds between two tries if no event tells when to go on.
 _SOON = 0.0005
 
@@ -81,7 +87,7 @@ class Channel:
         except OSError as error:
             if error.errno in _LATER:
                 return False
-            raise ChannelClosed(error.strerror) from error
+            raise ChannelClosed(_words(error)) from error
         return True
 
     def send(
@@ -116,7 +122,7 @@ class Channel:
         except BlockingIOError:
             return None
         except OSError as error:
-            raise ChannelClosed(error.strerror) from error
+            raise ChannelClosed(_words(error)) from error
         descriptors = array.array("i")
         for _level, _kind, content in ancillary:
             descriptors.frombytes(content[: len(content) // 4 * 4])
@@ -125,7 +131,7 @@ class Channel:
             closeAll(found)
             raise ChannelClosed("descriptors were lost on the way, as this process has too many")
         if not data:
-            raise ChannelClosed("it has ended")
+            raise ChannelClosed(ENDED)
         try:
             return decodeUpgrade(data), found
         except BaseException:
@@ -167,6 +173,10 @@ class Channel:
         Close it.
         """
         self._sock.close()
+
+
+def _words(error: OSError) -> str:
+    return ENDED if error.errno in _GONE else error.strerror or str(error)
 
 
 def closeAll(descriptors: Iterable[int]) -> None:

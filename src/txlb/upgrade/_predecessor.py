@@ -18,8 +18,8 @@ from zope.interface import implementer
 
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
-from txlb.process import StartedProcess
-from txlb.upgrade._channel import Channel, ChannelClosed
+from txlb.process import KILLED, StartedProcess
+from txlb.upgrade._channel import ENDED, Channel, ChannelClosed
 from txlb.upgrade._sides import GivingSide
 from txlb.upgrade._stages import PREDECESSOR, PredecessorEvent, PredecessorStage
 from txlb.upgrade._successor import ENVIRONMENT
@@ -405,8 +405,10 @@ class Predecessor:
             except ChannelClosed:
                 pass
         how = process.kill()
-        if reason.endswith("it has ended") or not reason:
-            reason = f"the successor has ended ({how})"
+        if reason.endswith(ENDED) or not reason:
+            # It closes the channel some time before the system says that it has ended.
+            how = how.removeprefix(KILLED).removeprefix(": ")
+            reason = f"the successor has ended ({how})" if how else "the successor has ended"
         self._happened(PredecessorEvent.FAILED)
         self._forget()
         _log.warn("upgrade: {reason}. This process goes on, nothing is lost", reason=reason)

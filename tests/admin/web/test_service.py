@@ -102,7 +102,8 @@ class ServiceTests(SynchronousTestCase):
         address, sockets = service.listening()
         self.assertEqual((address, len(sockets)), ("127.0.0.1:0", 1))
         other = self.service()
-        other.sockets = [sock.dup() for sock in sockets]
+        copies = [sock.dup() for sock in sockets]
+        other._lbs.socketsFor = lambda _: copies
         other.bind()
         self.assertEqual(other.addresses, service.addresses)
         service.letGo()

@@ -13,6 +13,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from txlb._reactor import pickedReactor
+from txlb.admin._doors import joinDoors, socketsAt, whenServing
 from txlb.admin._history import History
 from txlb.admin._kepthistory import keepHistory
 from txlb.admin._log import log
@@ -60,14 +61,12 @@ class ControlService(Service):
 
     @ivar path: its path.
     @ivar history: the events of the balancer since this first listened.
-    @ivar sockets: listen at the path already, if another process of the balancer had them.
     """
 
     def __init__(self, lbs: Any, path: str, config: Any, reactor: Any) -> None:
         self.path = path
         self.history = History()
         self.logins = loginsOf(lbs)
-        self.sockets: Sequence[socket.socket] = ()
         self._lbs = lbs
         self._config = config
         self._reactor = reactor
@@ -76,6 +75,7 @@ class ControlService(Service):
         self._clients: Clients | None = None
         self._unsubscribe: Callable[[], None] | None = None
         keepHistory(lbs, "events-control", self.history)
+        joinDoors(lbs, self)
         self._isLeft = False
 
     @property
@@ -103,9 +103,13 @@ class ControlService(Service):
         deadlines = Deadlines(self._reactor, time.monotonic)
         target = Target(self._lbs, self._config, self.history, deadlines, logins=self.logins)
         clients = Clients(target, self._reactor, deadlines)
-        listener = Listener(UNIXAddress(self.path))
+        address = UNIXAddress(self.path)
         self._listener = SocketListener(
-            listener, self._reactor, deadlines, clients.accepted, self.sockets
+            Listener(address),
+            self._reactor,
+            deadlines,
+            clients.accepted,
+            socketsAt(self._lbs, address),
         )
         self._deadlines, self._clients = deadlines, clients
         self._unsubscribe = self._lbs.manager.subscribe(self.history)
@@ -127,10 +131,13 @@ class ControlService(Service):
         """
         self.bind()
         super().startService()
+        whenServing(self._lbs, self._serve)
+
+    def _serve(self) -> None:
         if self._listener is not None:
             self.logins.start(self._reactor)
             self._listener.start()
-        log.info("the control socket is {path}", path=self.path)
+            log.info("the control socket is {path}", path=self.path)
 
     def listening(self) -> tuple[str, Sequence[socket.socket]]:
         """

@@ -12,6 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 
 from txlb._reactor import pickedReactor
+from txlb.admin._doors import joinDoors, socketsAt, whenServing
 from txlb.admin._log import log
 from txlb.admin.login import Logins, loginsOf
 from txlb.admin.web._console import Console
@@ -122,7 +123,6 @@ class WebService(Service):
         self._tokens = tokens
         self._config = config
         self._reactor = reactor
-        self.sockets: Sequence[socket.socket] = ()
         self._sockets: list[socket.socket] = []
         self._addresses: list[Address] = []
         # The file of a UNIX socket that this service has made.
@@ -130,6 +130,7 @@ class WebService(Service):
         self._isLeft = False
         self._ports: list[Any] = []
         self._site: WebSite | None = None
+        joinDoors(lbs, self)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -152,7 +153,7 @@ class WebService(Service):
         listen, tls = self._settings.listen, self._settings.tls
         if tls is not None:
             self._lbs.tls.keep(tls)
-        sockets = list(self.sockets) or bindSockets(listen, BACKLOG)
+        sockets = socketsAt(self._lbs, listen) or bindSockets(listen, BACKLOG)
         addresses = [socketAddress(sock) for sock in sockets]
         if tls is None and not all(map(isLocal, addresses)):
             for sock in sockets:
@@ -203,6 +204,12 @@ class WebService(Service):
         @raise ListenError: see L{bind}.
         """
         self.bind()
+        super().startService()
+        whenServing(self._lbs, self._serve)
+
+    def _serve(self) -> None:
+        if not self.running:
+            return
         self._reactor = reactor = pickedReactor(self._reactor)
         settings = self._settings
         self.logins.start(reactor)
@@ -230,7 +237,6 @@ class WebService(Service):
                 # The reactor takes a copy of the descriptor.
                 port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
             self._ports.append(port)
-        super().startService()
         self.logins.warn()
         log.info(
             "the web console listens on {addresses}{tls}",
