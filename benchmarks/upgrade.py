@@ -40,6 +40,12 @@ PATIENCE = 120.0
 #: Connections that talk through each balancer, and seconds between two words of one.
 TALKERS, PAUSE = 10, 0.004
 
+#: Connections that are opened at a time.
+OPENED_AT_ONCE = 200
+
+#: Descriptors of a process besides two for each connection.
+OTHERS = 200
+
 #: Seconds after which the peers are looked at.
 LATER = 10.0
 
@@ -241,15 +247,19 @@ def open_(port: int) -> socket.socket:
 
 def openMany(port: int, count: int) -> list[socket.socket]:
     """
-    Open connections, each of which has had an answer.
+    Open connections, each of which has had an answer. Only some are opened at a time: the host
+    accepts slowly, and a balancer turns clients away if too many connections to a host are being
+    opened.
     """
-    found = []
-    for _ in range(count):
-        found.append(open_(port))
-        found[-1].sendall(b"x")
-    for sock in found:
-        if sock.recv(1) != b"x":
-            raise RuntimeError("a connection was not served")
+    found: list[socket.socket] = []
+    while len(found) < count:
+        some = [open_(port) for _ in range(min(OPENED_AT_ONCE, count - len(found)))]
+        for sock in some:
+            sock.sendall(b"x")
+        for sock in some:
+            if sock.recv(1) != b"x":
+                raise RuntimeError("a connection was not served")
+        found += some
     return found
 
 
@@ -448,6 +458,22 @@ def line(name: str, before: int, after: int, memoryBefore: float, memoryAfter: f
     )
 
 
+def allowDescriptors(count: int) -> None:
+    """
+    Let this process, and those that it starts, have so many descriptors at least.
+
+    @raise SystemExit: the system does not allow it.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(count, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError):
+        raise SystemExit(
+            f"{count} descriptors are needed, and {hard} are allowed (ulimit -Hn)"
+        ) from None
+
+
 def main() -> None:
     """
     Do what the command line asks for.
@@ -457,8 +483,7 @@ def main() -> None:
     parser.add_argument("--upgrades", type=int, default=10)
     parser.add_argument("--peers", action="store_true", help="compare with HAProxy and nginx")
     given = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allowDescriptors(2 * given.connections + OTHERS)
     with tempfile.TemporaryDirectory(prefix="txlb") as folder:
         os.chmod(folder, 0o755)
         if given.peers:
