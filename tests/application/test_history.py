@@ -4,6 +4,7 @@ The history of the last hour.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -11,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txlb.admin import READONLY, Caller, Target, findCommand
 from txlb.admin._history import History
-from txlb.application import LoadBalancedService, _history
+from txlb.application import LoadBalancedService, _history, _kepthour
 from txlb.application._history import HistoryService
-from txlb.errors import ModelError, TxlbError, UnknownName
+from txlb.application._kepthour import KeptHour
+from txlb.errors import ModelError, StateError, TxlbError, UnknownName
 from txlb.manager import proxyManagerFactory
 from txlb.model import ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import RefusalKind
@@ -22,7 +24,7 @@ from txlb.pool import RefusalKind
 BEGAN = 1_800_000_000.0
 
 
-class HistoryTests(SynchronousTestCase):
+class HistoryCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         hosts = [ProxyHost("a", "127.0.0.1", 1), ProxyHost("b", "127.0.0.1", 2, weight=3)]
@@ -52,6 +54,8 @@ class HistoryTests(SynchronousTestCase):
         service, group, host = (*names, "", "")[:3]
         return list(self.history.points(service, group, host))[-1]
 
+
+class HistoryTests(HistoryCase):
     def test_host(self) -> None:
         self.start()
         with self.pool.acquire() as lease:
@@ -233,3 +237,108 @@ class HistoryTests(SynchronousTestCase):
             rows(host="b")
         with self.assertRaises(UnknownName):
             rows(service="nothing")
+
+
+class KeptHourTests(HistoryCase):
+    """
+    The history goes on in another process.
+    """
+
+    def other(self) -> HistoryService:
+        """
+        Make the balancer of the process that takes over.
+        """
+        manager = proxyManagerFactory(
+            list(self.manager.services.values()), seconds=self.reactor.seconds
+        )
+        self.otherBalancer = LoadBalancedService(manager, reactor=self.reactor)
+        history = self.otherBalancer.history
+        history._now = lambda: BEGAN + self.reactor.seconds()
+        return history
+
+    def kept(self, history: HistoryService, *states: object) -> None:
+        """
+        Take states over, as JSON passes them.
+        """
+        for state in states:
+            KeptHour(history).restore(json.loads(json.dumps(state)))
+
+    def test_whole(self) -> None:
+        self.start()
+        with self.pool.acquire() as lease:
+            lease.add(500, 70_000)
+        self.turns(10.0)
+        self.turns(10.0)
+        other = self.other()
+        self.kept(other, KeptHour(self.history).state())
+        for key in (("web",), ("web", "prod"), ("web", "prod", "a"), ("web", "prod", "b")):
+            self.assertEqual(list(other.points(*key)), list(self.history.points(*key)))
+            self.assertEqual(len(list(other.points(*key))), 3)
+        self.assertEqual(
+            other.rings["web", "prod", "a"].mostRate,
+            self.history.rings["web", "prod", "a"].mostRate,
+        )
+
+    def test_inParts(self) -> None:
+        """
+        Points that were taken after the pieces come with the rest.
+        """
+        self.patch(_kepthour, "AT_ONCE", 1)
+        self.start()
+        self.turns(10.0)
+        keeper = KeptHour(self.history)
+        pieces = list(keeper.ahead())
+        self.assertEqual(len(pieces), 4)
+        self.turns(10.0)
+        self.turns(10.0)
+        rest = keeper.rest()
+        self.assertLess(len(json.dumps(rest)), 8000)
+        other = self.other()
+        self.kept(other, *pieces, rest)
+        self.assertEqual(
+            list(other.points("web", "prod", "a")), list(self.history.points("web", "prod", "a"))
+        )
+        self.assertEqual(len(list(other.points("web"))), 4)
+
+    def test_goesOn(self) -> None:
+        """
+        The next point is taken ten seconds after the last one of the process before, with what has
+        happened since.
+        """
+        self.start()
+        self.turns(10.0)
+        self.turns(4.0)
+        other = self.other()
+        before = len(list(self.history.points("web", "prod", "a")))
+        self.kept(other, KeptHour(self.history).state())
+        self.otherBalancer.privilegedStartService()
+        self.otherBalancer.startService()
+        self.addCleanup(self.otherBalancer.stopService)
+        self.turns()
+        self.assertEqual(len(list(other.points("web", "prod", "a"))), before)
+        self.turns(6.0)
+        points = list(other.points("web", "prod", "a"))
+        self.assertEqual(len(points), before + 1)
+        times = [point["time"] for point in points]
+        self.assertEqual(times, sorted(times, key=float))
+
+    def test_wrong(self) -> None:
+        """
+        A state that can't be right is refused, and nothing has changed.
+        """
+        self.start()
+        good: Any = KeptHour(self.history).state()
+        other = self.other()
+        row = good["rings"][0]
+        for wrong in (
+            {**good, "times": "AAAA"},
+            {**good, "times": "?"},
+            {**good, "number": -2},
+            {**good, "number": -1},
+            {**good, "rings": [{**row, "key": ["web"]}]},
+            {**good, "rings": [{**row, "counts": ["x"]}]},
+            {**good, "rings": [{**row, "points": "AAAA"}]},
+            {**good, "rings": [{**row, "points": good["times"] * 40}]},
+        ):
+            self.assertRaises(StateError, self.kept, other, wrong)
+        self.assertEqual(other.rings, {})

@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest, mock
 
+from tests.certificates import Authority, put
 from tests.integration.stream_host import BLOCK
 from tests.integration.support import (
     PATIENCE,
@@ -225,6 +227,113 @@ class TrafficTests(UpgradeTestCase):
             ssh, input=b"\x04", capture_output=True, timeout=PATIENCE, check=False
         )
         self.assertIn(b">>>", again.stdout)
+
+
+#: A service that ends TLS, and one that wants PROXY headers.
+SECURE = """
+<manager graceTime="{grace}"/>
+<service name="secure">
+  <listen ip="127.0.0.1:{secure}"><tls certificates="certs" handshakeTimeout="600"/></listen>
+  <group name="hosts" enable="yes"><host name="host" ip="127.0.0.1:{host}"/></group>
+</service>
+<service name="proxied">
+  <listen ip="127.0.0.1:{proxied}" proxyProtocol="v1" trusted="127.0.0.0/8"
+    prefaceTimeout="60"/>
+  <group name="hosts" enable="yes"><host name="host" ip="127.0.0.1:{host}"/></group>
+</service>
+"""
+
+
+class StayingTests(UpgradeTestCase):
+    """
+    Connections that can't move.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.secure, self.proxied, self.hostPort = freePorts(3)
+        self.host(self.hostPort)
+        authority = Authority()
+        put(str(self.folder), "ca.txt", authority.pem)
+        put(str(self.folder / "certs"), "a.pem", *authority.certify(["a.example"]))
+        self.context = ssl.create_default_context(cafile=str(self.folder / "ca.txt"))
+
+    def config(self, grace: float) -> str:
+        return SECURE.format(
+            grace=grace, secure=self.secure, proxied=self.proxied, host=self.hostPort
+        )
+
+    def talk(self, sock: socket.socket) -> None:
+        sock.sendall(b"ping")
+        self.assertEqual(readExactly(sock, 4), b"ping")
+
+    def encrypted(self, plain: socket.socket) -> socket.socket:
+        """
+        Do the handshake on a connection, and begin to talk.
+        """
+        sock = self.context.wrap_socket(plain, server_hostname="a.example")
+        self.addCleanup(sock.close)
+        sock.sendall(b"0\n")
+        self.talk(sock)
+        return sock
+
+    def test_staysAndEnds(self) -> None:
+        """
+        TLS connections, and those whose preface or handshake is not complete, go on in the process
+        before, which ends when they have. This is told before, in the answer and in the log.
+        """
+        self.balancer(self.config(600.0))
+        before = self.pid
+        sock = self.encrypted(connect(self.secure))
+        silent, header = connect(self.secure), connect(self.proxied)
+        self.addCleanup(silent.close)
+        self.addCleanup(header.close)
+        header.sendall(b"PROXY TCP4 192.0.2.1 ")
+        stays = "2 (a preface or TLS handshake under way)"
+        waitUntil(lambda: "handshake under way" in self.txlb("upgrade", "--check").stdout)
+        waitUntil(lambda: "2 can't move" in self.txlb("upgrade", "--check").stdout)
+        told = self.txlb("upgrade", "--check").stdout
+        self.assertIn("1 can't move, and have the grace time to end: TLS", told)
+        done = self.txlb("upgrade")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 (TLS)", done.stdout)
+        self.assertIn(stays, done.stdout)
+        self.assertIn(stays, self.log)
+        waitUntil(lambda: self.pid not in {0, before})
+        self.talk(sock)
+        # New ones come to the new process, and those that had begun are served.
+        fresh = self.encrypted(connect(self.secure))
+        late = self.encrypted(silent)
+        header.sendall(b"192.0.2.2 1 2\r\n0\n")
+        self.talk(header)
+        self.assertFalse(isGone(before))
+        for each in (sock, late, header):
+            each.close()
+        waitUntil(lambda: isGone(before))
+        self.talk(fresh)
+        self.assertEqual(self.log.count(" secure hosts/host "), 2)
+        self.assertIn("192.0.2.1:1 ", self.log)
+
+    def test_graceTime(self) -> None:
+        """
+        The process before ends after the grace time, with what is left.
+        """
+        self.balancer(self.config(0.5))
+        before = self.pid
+        sock = self.encrypted(connect(self.secure))
+        self.assertEqual(self.txlb("upgrade").returncode, 0)
+        waitUntil(lambda: isGone(before))
+        self.assertEqual(ended(sock), b"")
+
+
+def ended(sock: socket.socket) -> bytes:
+    """
+    Read to the end, whether it is a clean one or not.
+    """
+    try:
+        return sock.recv(1)
+    except OSError:
+        return b""
 
 
 #: Shows everything in a folder to all users, in a mount namespace of its own, and becomes the

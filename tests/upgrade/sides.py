@@ -97,14 +97,19 @@ class Side:
     """
 
     def __init__(
-        self, hosts: Sequence[ProxyHost], name: str = "web", relay: str = "fast", **settings: Any
+        self,
+        hosts: Sequence[ProxyHost],
+        name: str = "web",
+        relay: str = "fast",
+        group: str = "main",
+        **settings: Any,
     ) -> None:
         self.reactor = SelectingReactor()
         self.reactor.advance(time.monotonic())
         self.deadlines = Deadlines(self.reactor, self.reactor.seconds)
         self._loop = Loop(self.reactor, self.deadlines)
-        group = ProxyGroup("main", enabled=True, hosts=hosts, **settings)
-        service = ProxyService(name, [("127.0.0.1", 0)], [group], relay=relay)
+        enabled = ProxyGroup(group, enabled=True, hosts=hosts, **settings)
+        service = ProxyService(name, [("127.0.0.1", 0)], [enabled], relay=relay)
         self.manager = proxyManagerFactory([service], seconds=self.reactor.seconds)
         self.limit = ConnectionLimit()
         self.frontend = Frontend(
@@ -166,7 +171,7 @@ class Side:
         self.pieces.append(state)
 
     def restored(self) -> None:
-        self.pool.restored()
+        self.manager.restored()
 
     def serve(self) -> None:
         self._loop.start()

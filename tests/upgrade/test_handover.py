@@ -177,6 +177,24 @@ class ConnectionTests(UpgradeCase):
         self.assertEqual(new.pool.leaving, [])
         self.assertEqual(new.records[0].host, "a")
 
+    def test_groupThatIsGone(self) -> None:
+        """
+        The connections of a group that the new file does not have count for that group until they
+        have ended, and not for the one that is enabled.
+        """
+        old, new = self.side(group="blue"), self.side(group="green")
+        client, host = self.pair(old)
+        self.upgrade(old, new)
+        self.assertEqual((new.limit.active, new.pool.active), (1, 0))
+        former = new.manager.claimedPool("web", "blue")
+        self.passes(new, b"ping", client, host)
+        client.close()
+        host.close()
+        self.until(new, lambda: not new.limit.active)
+        [record] = new.records
+        self.assertEqual((record.group, record.host, former.active), ("blue", "host", 0))
+        self.assertEqual(new.pool.active, 0)
+
     def test_serviceThatIsGone(self) -> None:
         """
         The connections of a service that the new file does not have stay.

@@ -7,14 +7,14 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txlb.application._ring import FIELDS, INTERVAL, POINTS, Ring
+from txlb.application._ring import FIELDS, INTERVAL, POINTS, TAKEN_OVER, Ring
 from txlb.errors import TxlbError
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class HistoryService(Service):
         self._next: Deadline | None = None
         self._steps: Iterator[None] = iter(())
         self._said = ""
+        self._resumes = False
 
     def __len__(self) -> int:
         """
@@ -87,8 +88,13 @@ class HistoryService(Service):
         Begin to take points.
         """
         super().startService()
-        # The counts from here on are those of the first point.
-        self._begin()
+        if self._resumes:
+            # The points of the process before were taken every ten seconds, too.
+            self._resumes = False
+            self._next = self._engine().deadlines.after(self._wait(), self._begin)
+        else:
+            # The counts from here on are those of the first point.
+            self._begin()
 
     def stopService(self) -> None:
         """
@@ -238,7 +244,8 @@ class HistoryService(Service):
             time to connect is found by them, the sum of these times and their number.
         """
         before = ring.counts
-        if ring.source is not source or len(before) != len(counts):
+        known = ring.source is source or ring.source is TAKEN_OVER
+        if not known or len(before) != len(counts):
             before = counts
         ring.source, ring.counts = source, tuple(counts)
         # A group that is gone takes its counts along.
@@ -258,6 +265,38 @@ class HistoryService(Service):
                 weight,
             ),
         )
+
+    # For another process
+
+    @property
+    def rings(self) -> Mapping[Key, Ring]:
+        """
+        The rings of all things.
+        """
+        return self._rings
+
+    @property
+    def clock(self) -> tuple[int, float | None, array[float]]:
+        """
+        The number of the last points, when they were taken by the manager's clock, and the times
+        of all points.
+        """
+        return self._number, self._measuredAt, self._times
+
+    def resume(
+        self,
+        number: int,
+        measuredAt: float | None,
+        times: array[float],
+        rings: Mapping[Key, Ring],
+    ) -> None:
+        """
+        Go on with the points of another process. The arguments are what L{clock} and L{rings} have
+        there.
+        """
+        self._number, self._measuredAt, self._times = number, measuredAt, times
+        self._rings = dict(rings)
+        self._resumes = measuredAt is not None
 
     # Views
 

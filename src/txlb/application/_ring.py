@@ -18,6 +18,9 @@ POINTS = 360
 FIELDS = ("active", "rate", "failures", "inRate", "outRate", "connectTime", "weight")
 
 _WIDTH = len(FIELDS)
+#: Stands for a thing that another process has measured, whose counts go on here.
+TAKEN_OVER = object()
+
 _UNKNOWN = array("f", [math.nan] * _WIDTH)
 
 
@@ -33,6 +36,9 @@ class Ring:
     @ivar mostActive: the most connections of any point since the ring was made.
     @ivar mostRate: the most new connections a second, likewise.
     """
+
+    #: Values of a point.
+    width = _WIDTH
 
     __slots__ = ("_first", "_last", "_values", "counts", "mostActive", "mostRate", "source")
 
@@ -71,6 +77,39 @@ class Ring:
         The number of the last point, or -1.
         """
         return self._last
+
+    def kept(self, after: int) -> tuple[int, array[float]]:
+        """
+        Return the points after that of a number, for another process.
+
+        @return: the number of the first one, and the values of all; -1 and none if there are none.
+        """
+        if self._last <= after:
+            return -1, array("f")
+        first = max(self._first, self._last - POINTS + 1, after + 1)
+        found = array("f")
+        for number in range(first, self._last + 1):
+            place = number % POINTS * _WIDTH
+            found += self._values[place : place + _WIDTH]
+        return first, found
+
+    def take(self, first: int, points: array[float]) -> None:
+        """
+        Take over points of another process, which follow those that there are.
+
+        @param first: the number of the first one.
+        @param points: what L{kept} has returned.
+        """
+        for place in range(0, len(points), _WIDTH):
+            self.put(first + place // _WIDTH, points[place : place + _WIDTH])
+        self.source = TAKEN_OVER
+
+    def follow(self, other: Ring) -> None:
+        """
+        Become a copy of another ring.
+        """
+        self._values = other._values[:]
+        self._first, self._last = other._first, other._last
 
     def points(self) -> Iterator[tuple[int, array[float]]]:
         """

@@ -19,7 +19,14 @@ from txlb.deadlines import Deadlines
 from txlb.errors import TxlbError
 from txlb.process import OtherPidFile, PidFile, Supervisor
 from txlb.proxy import Frontend, Loop, inheritedSockets
-from txlb.upgrade import SESSIONS, Predecessor, Successor, UpgradeCheck, Upgraded
+from txlb.upgrade import (
+    BEGINNING,
+    SESSIONS,
+    Predecessor,
+    Successor,
+    UpgradeCheck,
+    Upgraded,
+)
 
 #: Seconds between two looks whether sessions have ended.
 LOOK = 0.2
@@ -173,6 +180,8 @@ class Upgrading(Service):
             raise TxlbError(self._whyNot)
         moves, stays = 0, dict[str, int]()
         for frontend in self.frontends:
+            if frontend.beginning:
+                stays[BEGINNING] = stays.get(BEGINNING, 0) + frontend.beginning
             for _, connection in frontend.moving.connections():
                 if connection.whyStays:
                     stays[connection.whyStays] = stays.get(connection.whyStays, 0) + 1

@@ -25,6 +25,7 @@ from txlb.application._file import ConfigurationFile
 from txlb.application._history import HistoryService
 from txlb.application._keepers import Keepers
 from txlb.application._keptchecks import KeptChecks
+from txlb.application._kepthour import KeptHour
 from txlb.application._listener import ProxyListener
 from txlb.application._loads import ResourceService
 from txlb.application._serving import Serving
@@ -200,6 +201,7 @@ class LoadBalancedService(MultiService):
         self.discovery.setServiceParent(self)
         for keeper in pm.keepers:
             self._keepers.keep(keeper, late=keeper.name == "pools")
+        self._keepers.keep(KeptHour(self.history))
         self._keepers.keep(KeptChecks(lambda: self.engine.heartbeat), late=True)
         self.clones = ClonesService(self)
         self.clones.setServiceParent(self)

@@ -183,7 +183,14 @@ class Frontend:
         """
         Count the connections, those in their preface or their TLS handshake included.
         """
-        return self.relays.connectionCount() + len(self._prefaces) + len(self._handshakes)
+        return self.relays.connectionCount() + self.beginning
+
+    @property
+    def beginning(self) -> int:
+        """
+        The number of connections in their preface or their TLS handshake.
+        """
+        return len(self._prefaces) + len(self._handshakes)
 
     def leaveHost(self, host: Host, outcome: Outcome) -> None:
         """

@@ -210,7 +210,8 @@ class Moving:
         @param descriptors: those of its sockets, which are the connection's from here.
         @return: the connection and its relay. It does nothing before C{goOn}.
         """
-        pool = self._pool(host.group)
+        # A group that is gone has a pool until its last connection has ended.
+        pool = self._manager.claimedPool(self._serviceName, host.group)
         clientAddr = _clientOf(moved.clientAddr)
         lease = pool.readopt(
             host.host, host.address, began=host.began, since=moved.since, clientAddr=clientAddr
@@ -234,8 +235,8 @@ class Moving:
 
     def _pool(self, group: str) -> HostPool:
         """
-        Find the hosts of a group. If there is no such group now, its connections are with those
-        of the group that is enabled.
+        Find the hosts for a client that has none. If there is no such group now, it is the group
+        that is enabled.
         """
         try:
             return self._manager.getPool(self._serviceName, group)

@@ -18,8 +18,10 @@ from txlb.upgrade._predecessor import (
 )
 from txlb.upgrade._sides import GivingSide, TakingSide
 from txlb.upgrade._successor import ENVIRONMENT, Successor
+from txlb.upgrade._transfer import BEGINNING
 
 __all__ = [
+    "BEGINNING",
     "ENVIRONMENT",
     "FREEZE_LIMIT",
     "SESSIONS",

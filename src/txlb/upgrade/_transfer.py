@@ -19,6 +19,9 @@ from txlb.upgrade._channel import Channel, ChannelClosed
 from txlb.upgrade._sides import GivingSide
 from txlb.wire import AllCopied, AllMoved, Frozen, Gone, Kept
 
+#: The reason for which connections stay of which the preface or handshake is under way.
+BEGINNING = "a preface or TLS handshake under way"
+
 #: Connections of a slice. Their descriptors fit one message.
 SLICE = 120
 
@@ -208,6 +211,8 @@ class Transfer:
         self.moved, self.stays = [], {}
         for frontend in self._side.frontends:
             service = frontend.serviceName
+            if frontend.beginning:
+                self.stays[BEGINNING] = self.stays.get(BEGINNING, 0) + frontend.beginning
             for relay, connection in frontend.moving.connections():
                 why = connection.whyStays
                 if not why and service not in self._services:
