@@ -19,17 +19,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.clones import _cloned, _throughput, _wrk, soak, visitors
 from benchmarks.clones._cloned import Log, until
+from benchmarks.clones._hangs import Hangs
 from benchmarks.clones._kills import Kills, timesRow
 from benchmarks.clones._longanswers import LongAnswers
 from benchmarks.clones._rolls import Rolls
 from benchmarks.clones._throughput import Site, inOrder, table
 from benchmarks.clones._wrk import Measured, Wrk, parse
+from benchmarks.clones.content import PERIOD, part
 from benchmarks.clones.visitors import Connections, Downloads, Visitors
 from benchmarks.clones.wsgi import application
 from benchmarks.peers.webapp import page
 from benchmarks.programs import ProgramError
 from benchmarks.soak import Crowd
-from benchmarks.traffic import Backend, Events, Pace
+from benchmarks.traffic import Backend, Events, Pace, bulkHead
 
 WRK = """Running 1s test @ http://127.0.0.1:8080/
   1 threads and 32 connections
@@ -62,6 +64,10 @@ LOG = """
 ... process 14 stands by to manage
 ... rolling restart: a clone of the new generation does not start: exit status 1
 """
+
+
+#: Bytes of a long answer.
+SIZE = 20_000
 
 
 class WrkTests(SynchronousTestCase):
@@ -138,6 +144,17 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(rows[1].split()[-2:], ["12,345,", "2,469"])
         self.assertEqual(rows[2].split()[-1], "2")
         self.assertRegex(rows[5], r"kill to the next accept by permit +15\.0 ms, p99 20\.0")
+
+    def test_hangs(self) -> None:
+        rows = Hangs("a clone", 12345, [0.01, 0.02], [0.03, 0.05]).rows()
+        self.assertEqual(rows[0], "2 hangs of a clone, 0.5 s each:")
+        self.assertEqual(rows[1].split()[-1], "12,345")
+        self.assertRegex(rows[3], r"longest wait of a client +40\.0 ms, p99 50\.0")
+
+    def test_content(self) -> None:
+        self.assertEqual(part(PERIOD, 100), part(0, 100))
+        self.assertEqual(part(7, PERIOD)[-7:], part(0, 7))
+        self.assertNotEqual(part(1, 100), part(0, 100))
 
     def test_rolls(self) -> None:
         measured = Measured(2000, 100.0, 0.1, 0.2, 3)
@@ -605,12 +622,74 @@ class VisitorsTests(SynchronousTestCase):
         self.events.runUntil(lambda: made.take()["left"], "one that is left out")
         self.events.paces.clear()
 
+    def serve(self, content: bytes) -> tuple[str, int]:
+        """
+        Answer each client with this, as a server of long answers.
+        """
+        backend = Backend(self.events, [("127.0.0.1", 0)])
+        self.addCleanup(backend.close)
+        listener = backend._listeners[0]
+
+        def accept(_: int) -> None:
+            sock = listener.accept()[0]
+
+            def answered(_: int) -> None:
+                sock.recv(1000)
+                sock.send(bulkHead(SIZE) + content)
+                self.events.forget(sock)
+
+            self.events.watch(sock, answered)
+
+        self.events._handlers[listener.fileno()] = accept
+        address: tuple[str, int] = listener.getsockname()
+        return address
+
     def test_downloads(self) -> None:
-        made = Downloads(self.events, self.address, 3, 100_000, 1e9)
+        """
+        A long answer has come whole if each byte is the one that is to be in its place.
+        """
+        right = b"".join(part(begin, 1000) for begin in range(0, SIZE, 1000))
+        made = Downloads(self.events, self.serve(right), 3, SIZE, 1e9)
         self.events.runUntil(lambda: made.take()["units"], "a long answer")
         self.assertEqual(self.events.trouble.take(), [])
+        self.events.paces.clear()
+        for wrong, words in (
+            (right[:-1], "ended 1 bytes before the end"),
+            (right[:5000] + right[4000:-1000], "other bytes"),
+            (right[:-1] + b"?", "other bytes"),
+        ):
+            made = Downloads(self.events, self.serve(wrong), 3, SIZE, 1e9)
+            self.events.runUntil(lambda: bool(self.events.trouble), "an error")
+            self.assertIn(words, self.events.trouble.take()[0])
+            self.assertEqual(made.take()["units"], 0)
+            self.events.paces.clear()
+
+    def test_refused(self) -> None:
         self.backend.close()
-        self.events.runUntil(lambda: bool(self.events.trouble), "an end")
+        Downloads(self.events, self.address, 3, SIZE, 1e9)
+        self.events.runUntil(lambda: bool(self.events.trouble), "a refusal")
+        self.events.paces.clear()
+
+    def test_waits(self) -> None:
+        """
+        Those that wait still count, and so does the time since the last answer.
+        """
+        clock = iter(range(100))
+        made = Connections(self.events, self.address, 1.0)
+        made._pace.seconds = lambda: float(next(clock))
+        made.take()
+        early, late = (mock.Mock(began=began) for began in (0.5, 1.5))
+        made._open = {early, late}
+        made._since = 1.0
+        said = made.take()
+        # It is 1 now, and 0 when this was asked last.
+        self.assertEqual((said["silence"], said["fresh"]), (1.0, 0.0))
+        made._since = 0.5
+        made._answered(early)
+        said = made.take()
+        self.assertEqual(said["fresh"], 1.5)
+        self.assertEqual(said["silence"], 1.0)
+        self.assertEqual(made._open, {late})
         self.events.paces.clear()
 
     def test_process(self) -> None:

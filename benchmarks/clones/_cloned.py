@@ -21,6 +21,10 @@ HERE = Path(__file__).resolve().parent
 #: Seconds that a takeover or a rolling restart may take before the run gives up.
 PATIENCE = 60.0
 
+#: Seconds that the return of all processes may take. A clone may take txlb's START_PATIENCE to
+#: join, and the next one, which is started in its place after LONGEST_DELAY, as long again.
+RETURN = 150.0
+
 #: Seconds between two looks at the log.
 LOOK = 0.0005
 
@@ -108,12 +112,18 @@ class Cloned:
     @param folder: an empty one, with a short path.
     @param tac: the application, a file in the folder of this module.
     @param standby: whether a process stands by to manage.
+    @param sharing: how the clones share the connections.
     @ivar address: where it listens.
     @ivar broken: while there is a file at this path, the application does not start.
     """
 
     def __init__(
-        self, folder: Path, clones: int, tac: str = "cloned.tac", standby: bool = True
+        self,
+        folder: Path,
+        clones: int,
+        tac: str = "cloned.tac",
+        standby: bool = True,
+        sharing: str = "grants",
     ) -> None:
         port = freePort()
         self.address = ("127.0.0.1", port)
@@ -130,6 +140,7 @@ class Cloned:
             FOLDER=str(place / "run"),
             BROKEN=str(self.broken),
             STANDBY="yes" if standby else "",
+            SHARING=sharing,
             TIMES=str(self.times),
         )
         command = python(
@@ -234,6 +245,18 @@ class Cloned:
             named = ", ".join(map(str, sorted(processes))) or "none"
             found.append(f"there are {len(processes)} processes of {self.total} ({named})")
         return found
+
+    def await_(self, events: Events, look: float = LOOK) -> None:
+        """
+        Let clients go on until all its processes are there and serve, as L{complete} tells.
+
+        @param look: seconds between two looks.
+        @raise ProgramError: it takes too long; it tells what is missing.
+        """
+        try:
+            until(events, self.complete, "the start of all processes", look, RETURN)
+        except ProgramError as error:
+            raise ProgramError(f"{error}: {'; '.join(self.missing())}") from None
 
     def running(self, field: Field) -> Running:
         """

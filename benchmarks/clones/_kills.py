@@ -105,12 +105,14 @@ def kills(
     long = Visitors("downloads", *cloned.address, streams, size, DOWNLOADS)
     try:
         for _ in range(count):
-            until(events, cloned.complete, "the start of all processes", LOOK)
+            cloned.await_(events, LOOK)
             _kill(events, cloned, rate, seen, errors)
-        until(events, cloned.complete, "the start of all processes", LOOK)
+        cloned.await_(events, LOOK)
         said = long.take()
         seen.downloads = said["units"]
         errors.add("kills", said["trouble"])
+        if streams and not seen.downloads:
+            errors.add("kills", ["no long answer has come whole: give a smaller --size"])
     finally:
         long.stop()
     seen.failures = len(errors.lines)

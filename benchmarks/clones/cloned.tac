@@ -1,7 +1,7 @@
 """
 The application that benchmarks.clones clones: it answers the requests of the benchmarks'
-clients. The environment says how: PORT, CLONES, FOLDER, and a file for TIMES if there is
-one.
+clients, and one for the name of the clone. The environment says how: PORT, CLONES, FOLDER,
+SHARING, and a file for TIMES if there is one.
 """
 
 import os
@@ -10,11 +10,12 @@ import time
 from twisted.application import service
 from twisted.internet.protocol import Factory, Protocol
 
+from benchmarks.clones.content import part
 from benchmarks.traffic import ANSWER, END, REQUEST, bulkHead
-from txlb.cloning import CloningService
+from txlb.cloning import CloningService, whoAmI
 from txlb.cloning._clone import Clone
 
-CHUNK = bytes(262144)
+CHUNK = 262_144
 
 
 class Answering(Protocol):
@@ -24,7 +25,7 @@ class Answering(Protocol):
 
     def __init__(self):
         self.data = b""
-        self.left = 0
+        self.sent = self.left = 0
 
     def connectionMade(self):
         """
@@ -41,8 +42,10 @@ class Answering(Protocol):
             request, _, self.data = self.data.partition(END)
             if request + END == REQUEST:
                 self.transport.write(ANSWER)
+            elif request.startswith(b"GET /who "):
+                self.transport.write(whoAmI().name.encode().ljust(8))
             else:
-                self.left = int(request.split()[1].rpartition(b"/")[2])
+                self.sent, self.left = 0, int(request.split()[1].rpartition(b"/")[2])
                 self.transport.write(bulkHead(self.left))
                 self.transport.registerProducer(self, streaming=False)
 
@@ -50,8 +53,10 @@ class Answering(Protocol):
         """
         Send the next part of many bytes.
         """
-        self.transport.write(CHUNK[: self.left])
-        self.left -= min(self.left, len(CHUNK))
+        count = min(self.left, CHUNK)
+        self.transport.write(part(self.sent, count))
+        self.sent += count
+        self.left -= count
         if not self.left:
             self.transport.unregisterProducer()
 
@@ -83,4 +88,5 @@ CloningService(
     processes=int(os.environ["CLONES"]),
     folder=os.environ["FOLDER"],
     standby=bool(os.environ["STANDBY"]),
+    sharing=os.environ["SHARING"],
 ).setServiceParent(application)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.clones._cloned import Cloned, until
+from benchmarks.clones._cloned import RETURN, Cloned, until
 from benchmarks.programs import ProgramError
 from benchmarks.soak import Crowd
 from benchmarks.traffic import Events, TrafficError
@@ -52,10 +52,6 @@ LOOK = 0.05
 
 #: Seconds between two lines about the clients and the processes.
 REPORT = 60.0
-
-#: Seconds that the return of all processes may take. A clone may take txlb's START_PATIENCE to
-#: join, and the next one, which is started in its place after LONGEST_DELAY, as long again.
-RETURN = 150.0
 
 #: Bytes that a process may have grown by, and descriptors.
 MEMORY = 8 << 20

@@ -5,7 +5,7 @@ not wait for another. L{Visitors} starts it.
   - C{connections HOST PORT RATE}: so many new connections a second, each with a small request. They
     come at their own rate, whether or not those before have been answered.
   - C{downloads HOST PORT COUNT SIZE RATE}: so many long answers at a time, of C{SIZE} bytes each,
-    which take C{RATE} bytes a second together.
+    which take C{RATE} bytes a second together. Each byte is compared with what it is to be.
 
 A line on its standard input asks for a line of JSON: what was done since the last one. It ends
 with its standard input.
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.clones.content import part
 from benchmarks.programs import PATIENCE, ProgramError, python
 from benchmarks.traffic import PLAIN, WRITE, Events, Pace, RequestClient, askFor, bulkHead, connect
 
@@ -39,31 +40,51 @@ class Connections:
     def __init__(self, events: Events, address: tuple[str, int], rate: float) -> None:
         self._events = events
         self._address = address
-        self._active = 0
+        # Those under way, and when the last answer came.
+        self._open: set[RequestClient] = set()
         self._latencies: list[float] = []
+        # When this was told last, the longest wait of clients that have come since, and the
+        # longest time without an answer.
+        self._since = 0.0
+        self._fresh = 0.0
+        self._silence = 0.0
+        self._last = 0.0
         self._pace = Pace(rate, self._come)
         events.paces.append(self._pace)
 
     def _come(self) -> bool:
-        if self._active >= MOST:
+        if len(self._open) >= MOST:
             return False
-        self._active += 1
         client = RequestClient(self._events, PLAIN, self._answered, self._failed)
+        self._open.add(client)
         client.open(self._address)
         return True
 
     def _answered(self, client: RequestClient) -> None:
-        self._latencies.append(self._pace.seconds() - client.began)
+        now = self._pace.seconds()
+        self._latencies.append(now - client.began)
+        if client.began >= self._since:
+            self._fresh = max(self._fresh, now - client.began)
+        self._silence = max(self._silence, now - self._last)
+        self._last = now
         client.close()
-        self._active -= 1
+        self._open.discard(client)
 
-    def _failed(self, _client: RequestClient) -> None:
-        self._active -= 1
+    def _failed(self, client: RequestClient) -> None:
+        self._open.discard(client)
 
     def take(self) -> dict[str, object]:
         """
-        Tell what was done since the last call.
+        Tell what was done since the last call. C{silence} is the longest time without an answer;
+        C{fresh} is the longest wait of the clients that have come since, those that still wait
+        included.
         """
+        now = self._pace.seconds()
+        waiting = [now - each.began for each in self._open if each.began >= self._since]
+        fresh = max(self._fresh, *waiting, 0.0)
+        silence = max(self._silence, now - self._last)
+        self._since = self._last = now
+        self._fresh = self._silence = 0.0
         found, self._latencies = sorted(self._latencies), []
         left, self._pace.left = self._pace.left, 0
         return {
@@ -72,6 +93,8 @@ class Connections:
             "p50": found[len(found) // 2] if found else 0.0,
             "p99": found[len(found) * 99 // 100] if found else 0.0,
             "worst": found[-1] if found else 0.0,
+            "fresh": fresh,
+            "silence": silence,
         }
 
 
@@ -113,7 +136,8 @@ class Download:
         self._begin()
 
     def _begin(self) -> None:
-        self._missing = len(bulkHead(self._owner.size)) + self._owner.size
+        self._head = bulkHead(self._owner.size)
+        self._missing = len(self._head) + self._owner.size
         self._isOpen = False
         self._sock = connect(self._owner.address)
         self._owner.events.watch(self._sock, self._connected, WRITE)
@@ -145,12 +169,25 @@ class Download:
         if not data:
             self._fail(f"the connection ended {self._missing} bytes before the end")
             return False
+        wanted = self._wanted(len(data))
         self._missing -= len(data)
+        if data != wanted:
+            self._fail("other bytes than those of the answer")
+            return False
         if not self._missing:
             self._owner.complete += 1
             self._owner.events.forget(self._sock)
             self._begin()
         return True
+
+    def _wanted(self, count: int) -> bytes:
+        """
+        Tell the bytes that are to come next.
+        """
+        came = len(self._head) + self._owner.size - self._missing
+        head = self._head[came : came + count]
+        begin = max(0, came - len(self._head))
+        return head + part(begin, count - len(head))
 
     def _fail(self, what: str) -> None:
         self._owner.events.trouble.happened(f"download: {what}")

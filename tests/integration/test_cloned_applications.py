@@ -9,6 +9,7 @@ import itertools
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -23,6 +24,7 @@ from tests.integration.support import (
     bodyOf,
     connect,
     connectUNIX,
+    freePorts,
     readExactly,
 )
 
@@ -55,6 +57,21 @@ TRIES = 50
 
 #: Bytes that such a server says first.
 NAME = 15
+
+#: An application that exists, whose services end TLS in different ways.
+TLS = """
+from twisted.application import internet, strports
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
+from txlb.cloning import cloneApplication
+
+factory = Factory.forProtocol(Echo)
+strports.service({endpoint!r}, factory).setServiceParent(application)
+context = DefaultOpenSSLContextFactory({pem!r}, {pem!r})
+internet.SSLServer({port2}, factory, context, interface="127.0.0.1").setServiceParent(application)
+cloneApplication(
+    application, processes={processes}, scheduler={scheduler!r}, graceTime=5.0, folder={folder!r}
+)
+"""
 
 #: Sends back what comes, and says first which process it is of.
 WEBSOCKET = """
@@ -309,6 +326,65 @@ class TLSTests(CloningTestCase):
         self.assertEqual(self.curl(*trusting).returncode, 0)
         # 60: the certificate is not trusted.
         self.assertEqual(self.curl().returncode, 60)
+
+
+class ExistingTLSTests(ApplicationTestCase):
+    """
+    C{cloneApplication} for services that end TLS: the clones do.
+    """
+
+    text = TLS
+    scheduler = "leastc"
+
+    def setUp(self) -> None:
+        super().setUp()
+        certificates = Certificates(self.folder / "certificates")
+        self.pem = str(certificates.server("localhost"))
+        self.context = ssl.create_default_context(cafile=str(certificates.authority))
+        keys = f":privateKey={self.pem}:certKey={self.pem}"
+        self.endpoint = self.endpoint.replace("tcp:", "ssl:") + keys
+        self.second = freePorts(1)[0]
+
+    def words(self) -> dict[str, object]:
+        more = {"pem": self.pem, "port2": self.second, "scheduler": self.scheduler}
+        return {**super().words(), **more}
+
+    def secure(self, port: int) -> str:
+        """
+        Connect by TLS, and send something there and back.
+
+        @return: the name of the process that has answered.
+        """
+        with self.context.wrap_socket(connect(port), server_hostname="localhost") as sock:
+            name = readExactly(sock, NAME)
+            sock.sendall(b"there and back")
+            self.assertEqual(readExactly(sock, 14), b"there and back")
+        return name.decode().split()[0]
+
+    def test_served(self) -> None:
+        self.begin()
+        for port in (self.port, self.second):
+            names: set[str] = set()
+            for _ in range(TRIES):
+                names.add(self.secure(port))
+                if len(names) == self.processes:
+                    break
+            self.assertEqual(names, {"clone0", "clone1"})
+
+
+class PassedTLSTests(ExistingTLSTests):
+    """
+    The manager passes the connections, as the scheduler looks at clients; the session is the
+    clone's.
+    """
+
+    scheduler = "sticky"
+
+    def test_served(self) -> None:
+        program = self.begin()
+        for port in (self.port, self.second):
+            self.assertIn(self.secure(port), {"clone0", "clone1"})
+        self.assertIn("the manager accepts the connections and passes them", program.output)
 
 
 class WebSocketTests(ApplicationTestCase):

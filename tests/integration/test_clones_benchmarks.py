@@ -5,6 +5,8 @@ client is refused or reset, and no answer is short.
 
 from __future__ import annotations
 
+import re
+
 from tests.integration.support import IntegrationTestCase
 from tests.test_benchmarks import runModule
 
@@ -39,3 +41,13 @@ class ShortRunTests(IntegrationTestCase):
         text = self.run_("--kills", "2", "--rate", "300")
         self.assertIn("2 kills of the manager", text)
         self.assertRegex(text, r"refused, reset or short +0\n")
+        self.assertRegex(text, r"long answers that came whole +[1-9]")
+
+    def test_hangs(self) -> None:
+        """
+        Processes that hang.
+        """
+        text = self.run_("--hangs", "2", "--rate", "300")
+        for what in ("nothing", "the manager", "a clone"):
+            self.assertIn(f"2 hangs of {what}, 0.5 s each", text)
+        self.assertEqual(len(re.findall(r"longest wait of a client +[\d.]+ ms", text)), 3)

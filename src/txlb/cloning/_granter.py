@@ -25,8 +25,8 @@ from txlb.wire import MAX_GRANT, Grant, Status
 #: Seconds after which a permit that was not used is void, and another clone gets one.
 LATE = 0.05
 
-#: Seconds between two looks for such permits, while there are unused ones.
-LATE_TICK = 0.02
+#: The least time between two looks for such permits, in seconds.
+LATE_TICK = 0.005
 
 #: Permits that are granted in one turn of the reactor.
 BATCH = 256
@@ -401,14 +401,15 @@ class Granter:
         account.happened(PermitEvent.SENT)
         self.outstanding += count
         if self._lateCall is None:
-            self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
+            self._lateCall = self._reactor.callLater(LATE, self._lookForLate)
 
     def _lookForLate(self) -> None:
         """
         Declare permits void that were not used in time.
         """
         self._lateCall = None
-        latest = self._seconds() - LATE
+        now = self._seconds()
+        latest = now - LATE
         found = False
         for record in tuple(self._records.values()):
             account = record.accounts[self.number]
@@ -420,8 +421,12 @@ class Granter:
             if account.unused and account.granted <= latest:
                 self._void(record, account, UNUSED)
                 found = True
-        if self.outstanding:
-            self._lateCall = self._reactor.callLater(LATE_TICK, self._lookForLate)
+        accounts = (each.accounts[self.number] for each in self._records.values())
+        oldest = min((each.granted for each in accounts if each.unused), default=None)
+        if oldest is not None:
+            # When it is late, and not some time after that.
+            delay = max(LATE_TICK, oldest + LATE - now)
+            self._lateCall = self._reactor.callLater(delay, self._lookForLate)
         if found:
             self.dispatch()
 
