@@ -22,7 +22,7 @@ CONNECTIONS = 200
 APART = 0.002
 
 #: A question for the clone's name, and the bytes of the answer.
-WHO = b"GET /who HTTP/1.1\r\n\r\n"
+ASK = b"GET /name HTTP/1.1\r\n\r\n"
 NAME = 8
 
 
@@ -60,7 +60,7 @@ def _countsOf(address: tuple[str, int], apart: float, clones: int) -> list[int]:
         socks = []
         for _ in range(CONNECTIONS):
             sock = stack.enter_context(socket.create_connection(address, PATIENCE))
-            sock.sendall(WHO)
+            sock.sendall(ASK)
             socks.append(sock)
             if apart:
                 time.sleep(apart)

@@ -42,7 +42,7 @@ class Answering(Protocol):
             request, _, self.data = self.data.partition(END)
             if request + END == REQUEST:
                 self.transport.write(ANSWER)
-            elif request.startswith(b"GET /who "):
+            elif request.startswith(b"GET /name "):
                 self.transport.write(whoAmI().name.encode().ljust(8))
             else:
                 self.sent, self.left = 0, int(request.split()[1].rpartition(b"/")[2])

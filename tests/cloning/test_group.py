@@ -926,7 +926,9 @@ class UncountedTests(InsideTestCase):
         The manager grants one connection at a time, and they come out as even.
         """
         lines: list[str] = []
-        logged = mock.patch("txlb.cloning._manager._log.warn", lambda text, **_: lines.append(text))
+        logged = mock.patch(
+            "txlb.cloning._tellinghow._log.warn", lambda text, **_: lines.append(text)
+        )
         with logged:
             manager = self.group()
             self.until(lambda: self.joined(manager, 2))

@@ -46,6 +46,10 @@ class ListenerSettingsTests(SynchronousTestCase):
         error = self.assertRaises(CloningError, listenerSettings, "leastc", None, {"color": 1})
         self.assertIn("'color' is no setting of clones; there are also allow", str(error))
 
+    def test_slowStart(self) -> None:
+        self.assertEqual(listenerSettings("roundr", slowStart=5.0).group.slowStart, 5.0)
+        self.assertRaises(TxlbError, listenerSettings, "roundr", slowStart=-1.0)
+
     def test_hosts(self) -> None:
         """
         Of a mapper the host counts. The file's settings of a host are its usual ones.

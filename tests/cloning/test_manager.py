@@ -12,6 +12,7 @@ from unittest import mock
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup
 from txlb.cloning import _starts as starts
+from txlb.cloning._listenersettings import ListenerSettings
 from txlb.cloning._manager import PATIENCE, CloneManager
 from txlb.cloning._ownhosts import SERVICE
 from txlb.cloning._rendezvous import Rendezvous
@@ -294,6 +295,61 @@ class StrangerTests(PlayedTestCase):
         with mock.patch.object(starts, "_log") as log:
             self.spawned[1][1](FIRST_PID + 1, "exit status 1")
             self.assertEqual(len(log.error.mock_calls), 1)
+
+
+class WeightTestCase(PlayedTestCase):
+    """
+    Weights of clones, which change by themselves.
+    """
+
+    slowStart = 0.0
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.starts = False
+        self.main = self.group()
+        self.until(lambda: len(self.spawned) == 2)
+
+    def listenerSettings(self) -> ListenerSettings:
+        return ListenerSettings.of(self.scheduler, slowStart=self.slowStart)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        pool = self.manager.pools.getPool(SERVICE, "tcp-127.0.0.1-0")
+        return {host.name: host.effectiveWeight for host in pool.hosts}
+
+
+class LoadTests(WeightTestCase):
+    scheduler = "resource"
+
+    def test_lag(self) -> None:
+        """
+        A clone whose reactor was late gets less, if the scheduler shares by that.
+        """
+        late, idle = self.joinedAs(0), self.joinedAs(1)
+        for _ in range(40):
+            self.say(late, Pong(1, 50_000, 1))
+            self.say(idle, Pong(1, 0, 1))
+        self.assertAlmostEqual(self.weights["clone0"], 0.5, 4)
+        self.assertEqual(self.weights["clone1"], 1.0)
+
+
+class SlowStartTests(WeightTestCase):
+    scheduler = "roundr"
+    slowStart = 20.0
+
+    def test_slowStart(self) -> None:
+        """
+        The weight of a clone that has come grows.
+        """
+        sock = self.joinedAs(0)
+        early = self.weights["clone0"]
+        self.assertLess(early, 0.2)
+        self.pass_(10.0, 100)
+        self.assertGreater(self.weights["clone0"], early)
+        self.pass_(11.0, 100)
+        self.say(sock, Pong(1, 50_000, 1))
+        self.assertEqual(self.weights, {"clone0": 1.0})
 
 
 class AdoptedTests(PlayedTestCase):

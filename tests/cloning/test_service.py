@@ -357,6 +357,7 @@ class EndpointTests(FolderTestCase):
             "many:tcp\\:1",
             "0:tcp\\:1",
             "1:tcp\\:1:graceTime=x",
+            "1:tcp\\:1:slowStart=x",
             "1:tcp\\:1:maxConnections=0",
             "1:tcp\\:1:hosts=nowhere",
             "1:tcp\\:1:sharing=no",

@@ -73,6 +73,7 @@ class CloneEndpoint:
         standby: str = "yes",
         hosts: str = "",
         sharing: str = "grants",
+        slowStart: str = "0",
     ) -> CloneEndpoint:
         """
         Make one from the arguments of C{clone:}: the number of clones, or C{auto}, and the
@@ -95,6 +96,7 @@ class CloneEndpoint:
                 _number("maxConnections", maxConnections) if maxConnections else None,
                 hosts=_hosts(hosts),
                 sharing=sharing,
+                slowStart=_number("slowStart", slowStart, float),
             )
         return cls(reactor, endpoint, settings, folder, listening)
 

@@ -223,11 +223,14 @@ class Granter:
 
     def answered(self, record: Record) -> None:
         """
-        Note that a clone is alive. One that has used all its permits and read nothing for a
-        while has nothing to report.
+        Note that a clone is alive, and how loaded it is. One that has used all its permits and
+        read nothing for a while has nothing to report.
         """
-        account = record.accounts[self.number] if record.name in self._records else None
-        if account is not None and account.late and account.used == account.sent:
+        if not self._served.has(record):
+            return
+        self._served.loaded(record)
+        account = record.accounts[self.number]
+        if account.late and account.used == account.sent:
             account.happened(PermitEvent.GOES_ON)
             self._served.check(record, True, GOES_ON)
             self.dispatch()

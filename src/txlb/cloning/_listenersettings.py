@@ -42,6 +42,7 @@ class ListenerSettings:
         maxConnections: int | None = None,
         hosts: Iterable[HostMapper | ProxyHost] = (),
         sharing: Sharing = Sharing.GRANTS,
+        slowStart: float = 0.0,
         **admission: Any,
     ) -> ListenerSettings:
         """
@@ -49,11 +50,14 @@ class ListenerSettings:
 
         @param hosts: the hosts beside the clones. Of a mapper the host counts alone.
         @param sharing: how the clones share the connections.
+        @param slowStart: seconds in which the weight of a clone that has come grows.
         @param admission: settings of a L{ProxyService} that tell which clients are admitted.
         @raise txlb.errors.ModelError: a setting breaks a rule.
         """
         remote = [each.proxyHost() if isinstance(each, HostMapper) else each for each in hosts]
-        group = ProxyGroup("clones", scheduler, True, hosts=remote, whenAllDown="close")
+        group = ProxyGroup(
+            "clones", scheduler, True, hosts=remote, whenAllDown="close", slowStart=slowStart
+        )
         service = ProxyService("clones", ["unix:clones"], [group], **admission)
         # The host that a clone is checks the limit.
         ProxyHost.at("clones", "unix:clone", maxConnections=maxConnections)
@@ -101,6 +105,7 @@ def listenerSettings(
     admission: Mapping[str, Any] = MappingProxyType({}),
     hosts: Sequence[HostMapper | ProxyHost] = (),
     sharing: str = Sharing.GRANTS.value,
+    slowStart: float = 0.0,
 ) -> ListenerSettings:
     """
     Make the settings that a program gives.
@@ -119,7 +124,7 @@ def listenerSettings(
     how = sharingNamed(sharing)
     _checkSharing(how, scheduler, hosts)
     try:
-        return ListenerSettings.of(scheduler, maxConnections, hosts, how, **admission)
+        return ListenerSettings.of(scheduler, maxConnections, hosts, how, slowStart, **admission)
     except ModelError as problem:
         raise CloningError(str(problem)) from None
 

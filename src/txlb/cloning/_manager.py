@@ -7,21 +7,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from txlb.cloning._admitting import Admitting
 from txlb.cloning._counting import Counting
+from txlb.cloning._entrance import Entrance
 from txlb.cloning._granter import Granter, TakeConnection
 from txlb.cloning._hosts import IHosts
 from txlb.cloning._identity import NOTHING_TOLD, Told
@@ -35,9 +32,9 @@ from txlb.cloning._record import Account, Record, hostName
 from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._rolling import RollingRestart
 from txlb.cloning._settings import MOST_PROCESSES, CloneSettings
-from txlb.cloning._sharing import COSTS, Sharing
 from txlb.cloning._spawner import Spawner
 from txlb.cloning._starts import Starts
+from txlb.cloning._tellinghow import tellHow
 from txlb.cloning._wanted import Wanted
 from txlb.errors import ChangeUnderWay
 from txlb.model import CLONES
@@ -74,7 +71,6 @@ PAST = 100
 _log = Logger()
 
 
-@implementer(IReadDescriptor)
 class CloneManager:
     """
     Starts the clones of an application, and grants them the connections that come. It
@@ -133,7 +129,7 @@ class CloneManager:
         self._settings = settings
         self._reactor = reactor
         self._seconds = seconds
-        self._sock: socket.socket | None = None
+        self._entrance = Entrance(rendezvous, reactor, self._hasRoom, self._came)
         self.past: deque[tuple[float, Event]] = deque(maxlen=PAST)
         self.lag = 0.0
         self._number = 0
@@ -181,7 +177,7 @@ class CloneManager:
         self.past.append((time.time(), event))
         if event.kind not in _OF_RELAYS and not self._late.takes(event):
             _say(event, 0)
-        if self._sock is not None:
+        if self._entrance.isOpen:
             self.wanted.changed()
 
     @property
@@ -245,13 +241,10 @@ class CloneManager:
             others are started.
         @raise OSError: the socket in the folder can't be made.
         """
-        self._sock = self._rendezvous.listen()
-        self._reactor.addReader(self)
+        self._entrance.open()
         for granter in self._granters:
             granter.start()
-            _tellOfPassing(granter)
-            _tellOfSharing(granter.listener)
-            _tellOfCounting(granter.listener)
+            tellHow(granter)
         self._looked = self._seconds()
         self._beat.start(HEARTBEAT, now=False)
         self.starts.begin(patience)
@@ -270,10 +263,7 @@ class CloneManager:
         for granter in self._granters:
             granter.stop()
         self._late.flush()
-        if self._sock is not None:
-            self._reactor.removeReader(self)
-            self._sock.close()
-            self._sock = None
+        self._entrance.close()
 
     def quit(self) -> None:
         """
@@ -337,39 +327,12 @@ class CloneManager:
 
     # Clones come and go
 
-    def fileno(self) -> int:
-        return self._sock.fileno() if self._sock is not None else -1
+    def _hasRoom(self) -> bool:
+        return len(self.records) < MOST_PROCESSES
 
-    def logPrefix(self) -> str:
-        return "txlb.cloning"
-
-    def doRead(self) -> None:
-        """
-        Take in processes that connect.
-        """
-        while self._sock is not None:
-            try:
-                sock, _ = self._sock.accept()
-            except OSError:
-                return
-            link = Link(sock, self._reactor)
-            if link.uid != os.geteuid() or len(self.records) >= MOST_PROCESSES:
-                link.close()
-                continue
-            record = self.records[link] = Record(link, heard=self._seconds())
-            link.start(partial(self._received, record), partial(self._lost, record))
-
-    def doWrite(self) -> None:
-        """
-        Do nothing: this is an event for the former owner of the descriptor.
-        """
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Watch on: this is an event for the former owner of the descriptor.
-        """
-        if self._sock is not None:
-            self._reactor.addReader(self)
+    def _came(self, link: Link) -> None:
+        record = self.records[link] = Record(link, heard=self._seconds())
+        link.start(partial(self._received, record), partial(self._lost, record))
 
     def _received(self, record: Record, message: Message, descriptors: list[int]) -> None:
         closeAll(descriptors)
@@ -617,7 +580,7 @@ class CloneManager:
         """
         Whether it manages: it has begun, and has not stopped.
         """
-        return self._sock is not None
+        return self._entrance.isOpen
 
     @property
     def wantsStandby(self) -> bool:
@@ -634,7 +597,7 @@ class CloneManager:
 
         @raise CloningError: it is.
         """
-        if self.quitting or self._sock is None:
+        if self.quitting or not self._entrance.isOpen:
             raise CloningError("the application stops, or another process is about to manage")
 
     # Rolling restart
@@ -715,45 +678,6 @@ def _passingOf(
 
 def _say(event: Event, before: int) -> None:
     _log.info("{event}{before}", event=event, before=leftOut(before))
-
-
-def _tellOfCounting(listener: SharedListener) -> None:
-    if listener.isGranted and not listener.countsQueue and listener.sock.family != socket.AF_UNIX:
-        _log.warn(
-            "{name}: the system does not tell how many connections wait (TCP_INFO), so clones get "
-            "one permit at a time, which is as even, and slower",
-            name=listener.name,
-        )
-
-
-def _tellOfSharing(listener: SharedListener) -> None:
-    if listener.isGranted or listener.isPassed:
-        return
-    sharing = listener.sharing
-    how = "the clones share the accept queue"
-    if sharing is Sharing.REUSEPORT:
-        how = "each clone has an accept queue of its own (SO_REUSEPORT)"
-    why = "as sharing is set so"
-    if listener.settings.sharing is Sharing.GRANTS:
-        why = f"as {listener.whyNoGrants}"
-    _log.warn(
-        "{name}: {how}, {why}; {cost}; the scheduler, weights and hosts beside the clones have "
-        "no effect",
-        name=listener.name,
-        how=how,
-        why=why,
-        cost=COSTS[sharing],
-    )
-
-
-def _tellOfPassing(granter: Granter | Counting) -> None:
-    if granter.passing is not None:
-        _log.info(
-            "{name}: the manager accepts the connections and passes them to the clones, as "
-            "{why}; if it is killed, the one that it has in its hands is lost, 0 or 1",
-            name=granter.listener.name,
-            why=granter.whyPassed,
-        )
 
 
 def remoteHosts(listeners: Iterable[SharedListener]) -> set[str]:

@@ -6,6 +6,11 @@ from __future__ import annotations
 
 from txlb.cloning._record import Account, Record
 from txlb.pool import CheckResult, HostPool, Outcome
+from txlb.schedulers import resource
+
+#: Seconds by which a clone's reactor is late if the clone has half left, as with the agent of an
+#: application on another host.
+HALF_LEFT = 0.05
 
 
 class ServedBy:
@@ -78,6 +83,15 @@ class ServedBy:
             leases.extend(self.pool.adopt(record.name, -surplus))
         for _ in range(surplus):
             leases.pop().release(Outcome.DONE)
+
+    def loaded(self, record: Record) -> None:
+        """
+        Tell the pool what a clone has left, by how late its reactor was, if the scheduler
+        shares by that: all of it if it was not, a half for L{HALF_LEFT}, a fifth for four
+        times as much.
+        """
+        if self.pool.scheduler.name == resource:
+            self.pool.reportLoad(record.name, HALF_LEFT / (HALF_LEFT + record.lag))
 
     def check(self, record: Record, passed: bool, detail: str, seconds: float = 0.0) -> None:
         """

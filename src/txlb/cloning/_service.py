@@ -57,6 +57,8 @@ class CloningService(Service):
         clone for each; C{"queue"}, the quickest clone accepts; C{"reuseport"}, each clone has an
         accept queue of its own, and the kernel chooses one. With the last two there is no
         scheduler. Where grants can't be had it is C{"queue"}, and the log says so.
+    @param slowStart: seconds in which the weight of a clone that has come grows to its own, 0
+        for at once. It counts with schedulers that heed weights.
     @raise CloningError: a setting is wrong.
     @raise SystemExit: likewise, if C{twistd} is reading a C{.tac}; the message names its line.
     """
@@ -73,6 +75,7 @@ class CloningService(Service):
         standby: bool = True,
         hosts: Sequence[HostMapper | ProxyHost] = (),
         sharing: str = "grants",
+        slowStart: float = 0.0,
         **admission: Any,
     ) -> None:
         self.endpoint = endpoint
@@ -81,7 +84,7 @@ class CloningService(Service):
         with startingUp():
             self.settings = CloneSettings(processCount(processes), graceTime, standby)
             self.listenerSettings = listenerSettings(
-                scheduler, maxConnections, admission, hosts, sharing
+                scheduler, maxConnections, admission, hosts, sharing, slowStart
             )
         self.port: IListeningPort | None = None
         self._group: CloneGroup | None = None
@@ -139,6 +142,7 @@ def cloneApplication(
     standby: bool = True,
     hosts: Sequence[HostMapper | ProxyHost] = (),
     sharing: str = "grants",
+    slowStart: float = 0.0,
 ) -> None:
     """
     Clone an application that exists: everything that its services listen on is shared by
@@ -159,7 +163,7 @@ def cloneApplication(
     """
     with startingUp():
         settings = CloneSettings(processCount(processes), graceTime, standby)
-        listening = listenerSettings(scheduler, hosts=hosts, sharing=sharing)
+        listening = listenerSettings(scheduler, hosts=hosts, sharing=sharing, slowStart=slowStart)
         service = _Cloning(application, settings, folder, listening)
         service.take(IServiceCollection(application))
         if not service.count:
