@@ -21,10 +21,10 @@ class PermitTests(SynchronousTestCase):
         account = self.account(PermitEvent.SENT)
         account.sent = 2
         self.assertEqual(
-            (account.state, account.late, account.unused), (PermitState.GRANTED, False, 2)
+            (account.permits.state, account.late, account.unused), (PermitState.GRANTED, False, 2)
         )
         account.happened(PermitEvent.USED)
-        self.assertIs(account.state, PermitState.IDLE)
+        self.assertIs(account.permits.state, PermitState.IDLE)
 
     def test_late(self) -> None:
         """

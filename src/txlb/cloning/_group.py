@@ -35,7 +35,7 @@ from txlb.cloning._rendezvous import CloningError, Rendezvous
 from txlb.cloning._settings import CloneSettings
 from txlb.cloning._signals import Signals
 from txlb.cloning._spawner import Spawner
-from txlb.cloning._stages import ROLES, STAGES, Stage, StageEvent
+from txlb.cloning._stages import ROLES, Stage, StageEvent, StageState
 from txlb.cloning._startup import exitStatus
 from txlb.cloning._supervision import Supervision
 from txlb.process import Supervisor
@@ -86,7 +86,6 @@ class CloneGroup:
     @param seconds: a monotonic clock.
     @param makeRendezvous: opens the folder.
     @param makeSpawner: makes what starts processes, for a reactor.
-    @ivar stage: what this process does; see L{STAGES}.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class CloneGroup:
         self.folder = folder
         self.settings = settings
         self.identity = identity if identity is not None else whoAmI()
-        self.stage = Stage.STARTING
+        self._stages = StageState()
         self.manager: CloneManager | None = None
         self.clone: Clone | None = None
         self._seconds = seconds
@@ -194,12 +193,19 @@ class CloneGroup:
 
     # Roles
 
+    @property
+    def stage(self) -> Stage:
+        """
+        What this process does.
+        """
+        return self._stages.state
+
     def _happened(self, event: StageEvent) -> None:
         """
         Go to the next stage, which gives this process its role. An event that changes
         nothing in this one is ignored.
         """
-        self.stage = STAGES.get((self.stage, event), self.stage)
+        self._stages.happened(event)
         self.identity.role = ROLES[self.stage]
 
     @property

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from txlb._tablestate import TableState
+
 
 class PermitState(Enum):
     """
@@ -49,6 +51,19 @@ PERMITS = {
     (PermitState.GRANTED, PermitEvent.UNREAD): PermitState.LATE,
     (PermitState.LATE, PermitEvent.GOES_ON): PermitState.IDLE,
 }
+
+
+class Permits(TableState[PermitState, PermitEvent]):
+    """
+    The state of a clone's permits.
+    """
+
+    __slots__ = ()
+    transitions = PERMITS
+
+    def __init__(self) -> None:
+        super().__init__(PermitState.IDLE)
+
 
 #: The states in which a clone gets permits.
 TAKES_PERMITS = frozenset({PermitState.IDLE, PermitState.GRANTED})

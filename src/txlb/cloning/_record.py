@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from txlb.cloning._link import Link
-from txlb.cloning._permits import PERMITS, TAKES_PERMITS, PermitEvent, PermitState
+from txlb.cloning._permits import TAKES_PERMITS, PermitEvent, Permits
 from txlb.pool import Lease
 
 
@@ -22,7 +22,7 @@ class Account:
     @ivar used: those that it has used.
     @ivar granted: when it was granted one or used one last, in seconds of the manager's
         clock.
-    @ivar state: whether it may use permits, and gets others; see L{PERMITS}.
+    @ivar permits: whether it may use permits, and gets others.
     @ivar leases: a lease for each connection, and for each permit that is not used yet.
     @ivar token: the semaphore of the connections that were passed to it; -1 if it gets
         permits. See L{txlb.cloning._passing.Passing}.
@@ -32,7 +32,7 @@ class Account:
     sent: int = 0
     used: int = 0
     granted: float = 0.0
-    state: PermitState = PermitState.IDLE
+    permits: Permits = field(default_factory=Permits)
     leases: list[Lease] = field(default_factory=list)
     token: int = -1
     passed: deque[Any] = field(default_factory=deque)
@@ -41,14 +41,14 @@ class Account:
         """
         Go to the next state. An event that changes nothing in this one is ignored.
         """
-        self.state = PERMITS.get((self.state, event), self.state)
+        self.permits.happened(event)
 
     @property
     def late(self) -> bool:
         """
         Whether permits are void, because it did not use them in time.
         """
-        return self.state not in TAKES_PERMITS
+        return self.permits.state not in TAKES_PERMITS
 
     @property
     def unused(self) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from txlb._tablestate import TableState
 from txlb.cloning._identity import Role
 
 
@@ -67,6 +68,19 @@ STAGES = {
     (Stage.MANAGING, StageEvent.HANDED_OVER): Stage.REPLACED,
     (Stage.MANAGING, StageEvent.FAILED): Stage.STANDBY,
 }
+
+
+class StageState(TableState[Stage, StageEvent]):
+    """
+    The stage of a process.
+    """
+
+    __slots__ = ()
+    transitions = STAGES
+
+    def __init__(self) -> None:
+        super().__init__(Stage.STARTING)
+
 
 #: The role of a process in each stage.
 ROLES = {

@@ -33,7 +33,7 @@ from enum import Enum
 from typing import Self
 
 from txlb._facts import Facts
-from txlb.pool._tablestate import TableState
+from txlb._tablestate import TableState
 
 #: Results in a row that mark a host down or up by default; HAProxy's defaults too.
 RISE = 2

@@ -25,7 +25,7 @@ from enum import Enum
 from typing import Self
 
 from txlb._facts import Facts
-from txlb.pool._tablestate import TableState
+from txlb._tablestate import TableState
 
 #: Seconds until the first trial, and the longest time between two.
 RETRY_FIRST = 1.0

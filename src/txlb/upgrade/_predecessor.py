@@ -21,7 +21,7 @@ from txlb.errors import TxlbError
 from txlb.process import KILLED, StartedProcess
 from txlb.upgrade._channel import ENDED, Channel, ChannelClosed
 from txlb.upgrade._sides import GivingSide
-from txlb.upgrade._stages import PREDECESSOR, PredecessorEvent, PredecessorStage
+from txlb.upgrade._stages import PredecessorEvent, PredecessorStage, PredecessorState
 from txlb.upgrade._successor import ENVIRONMENT
 from txlb.upgrade._transfer import Transfer, WithoutCollector, memoryOf
 from txlb.wire import (
@@ -100,7 +100,6 @@ class Predecessor:
     @param deadlines: where its deadlines wait.
     @param launch: starts the successor; by default a process of the same command line.
 
-    @ivar stage: how far it is.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class Predecessor:
         self._reactor = reactor
         self._deadlines = deadlines
         self._launch = launch
-        self.stage = PredecessorStage.SERVING
+        self._state = PredecessorState()
         self._process: StartedProcess | None = None
         self._channel: Channel | None = None
         self._transfer: Transfer | None = None
@@ -124,8 +123,12 @@ class Predecessor:
         self._began = 0.0
         self._listeners: frozenset[str] = frozenset()
 
-    def _happened(self, event: PredecessorEvent) -> None:
-        self.stage = PREDECESSOR[self.stage, event]
+    @property
+    def stage(self) -> PredecessorStage:
+        """
+        How far it is.
+        """
+        return self._state.state
 
     # The beginning
 
@@ -134,7 +137,7 @@ class Predecessor:
         """
         Whether an upgrade is under way, so that L{begin} fails.
         """
-        return (self.stage, PredecessorEvent.ASKED) not in PREDECESSOR
+        return not self._state.takes(PredecessorEvent.ASKED)
 
     def begin(self) -> Deferred[Upgraded]:
         """
@@ -158,7 +161,7 @@ class Predecessor:
         finally:
             theirs.close()
         self._channel = channel
-        self._happened(PredecessorEvent.ASKED)
+        self._state.must(PredecessorEvent.ASKED)
         _log.info("upgrade: process {pid} starts", pid=self._process.pid)
         done = self._done = Deferred()
         self._limit(START_LIMIT, "was not ready")
@@ -246,7 +249,7 @@ class Predecessor:
             return
         channel = self._channel
         assert channel is not None  # noqa: S101 - a message has come through it
-        self._happened(PredecessorEvent.READY)
+        self._state.must(PredecessorEvent.READY)
         self._listeners = frozenset(message.listeners)
         self._limit(COPY_LIMIT, "did not take the copies of connections")
         self._transfer = Transfer(channel, self._side, frozenset(message.services))
@@ -284,7 +287,7 @@ class Predecessor:
         channel, transfer = self._channel, self._transfer
         if channel is None or transfer is None or self.stage is not PredecessorStage.COPYING:
             return
-        self._happened(PredecessorEvent.PREPARED)
+        self._state.must(PredecessorEvent.PREPARED)
         if loop is not None:
             loop.closePending()
         # No other code runs meanwhile, so that no other clock of this process goes on.
@@ -335,7 +338,7 @@ class Predecessor:
         """
         Leave, as the successor serves.
         """
-        self._happened(PredecessorEvent.STARTED)
+        self._state.must(PredecessorEvent.STARTED)
         process, done = self._process, self._done
         assert process is not None  # noqa: S101 - it has answered
         self._side.handedOver(process.pid, self._listeners)
@@ -409,7 +412,7 @@ class Predecessor:
             # It closes the channel some time before the system says that it has ended.
             how = how.removeprefix(KILLED).removeprefix(": ")
             reason = f"the successor has ended ({how})" if how else "the successor has ended"
-        self._happened(PredecessorEvent.FAILED)
+        self._state.must(PredecessorEvent.FAILED)
         self._forget()
         _log.warn("upgrade: {reason}. This process goes on, nothing is lost", reason=reason)
         if done is not None:

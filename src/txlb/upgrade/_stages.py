@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from txlb._tablestate import TableState
+
 
 class PredecessorStage(Enum):
     """
@@ -53,6 +55,19 @@ PREDECESSOR = {
     (PredecessorStage.FROZEN, PredecessorEvent.STARTED): PredecessorStage.LEAVING,
     (PredecessorStage.FROZEN, PredecessorEvent.FAILED): PredecessorStage.SERVING,
 }
+
+
+class PredecessorState(TableState[PredecessorStage, PredecessorEvent]):
+    """
+    The stage of the process that has the connections.
+    """
+
+    __slots__ = ()
+    transitions = PREDECESSOR
+
+    def __init__(self) -> None:
+        super().__init__(PredecessorStage.SERVING)
+
 
 #: The stages in which it serves its clients.
 PREDECESSOR_SERVES = frozenset(
@@ -108,6 +123,19 @@ SUCCESSOR = {
     (SuccessorStage.TAKING, SuccessorEvent.ALONE): SuccessorStage.SERVING,
     (SuccessorStage.TAKING, SuccessorEvent.STOPPED): SuccessorStage.ENDED,
 }
+
+
+class SuccessorState(TableState[SuccessorStage, SuccessorEvent]):
+    """
+    The stage of the process that takes over.
+    """
+
+    __slots__ = ()
+    transitions = SUCCESSOR
+
+    def __init__(self) -> None:
+        super().__init__(SuccessorStage.PREPARING)
+
 
 #: The stages in which it serves clients.
 SUCCESSOR_SERVES = frozenset({SuccessorStage.SERVING})

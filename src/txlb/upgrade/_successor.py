@@ -20,7 +20,7 @@ from txlb.errors import TxlbError
 from txlb.proxy import Moving, MovingConnection, MovingRelay
 from txlb.upgrade._channel import Channel, ChannelClosed, closeAll
 from txlb.upgrade._sides import TakingSide
-from txlb.upgrade._stages import SUCCESSOR, SuccessorEvent, SuccessorStage
+from txlb.upgrade._stages import SuccessorEvent, SuccessorStage, SuccessorState
 from txlb.upgrade._transfer import WithoutCollector
 from txlb.wire import (
     UPGRADE_VERSION,
@@ -89,7 +89,6 @@ class Successor:
 
     @param channel: leads to the predecessor.
 
-    @ivar stage: how far it is.
     @ivar inherited: the sockets from systemd, names and descriptors; they belong to the caller.
     @ivar pidFile: the path of the pid file to write later; empty for none.
     """
@@ -97,7 +96,7 @@ class Successor:
     def __init__(self, channel: Channel, seconds: Callable[[], float] = time.monotonic) -> None:
         self._channel = channel
         self._seconds = seconds
-        self.stage = SuccessorStage.PREPARING
+        self._stages = SuccessorState()
         self.inherited: list[tuple[str, int]] = []
         self.pidFile = ""
         self.changes: dict[str, Any] = {}
@@ -109,6 +108,13 @@ class Successor:
         self._waiting: list[tuple[WaitingClient, int]] = []
         self._held = -1
         self._state: dict[str, Any] | None = None
+
+    @property
+    def stage(self) -> SuccessorStage:
+        """
+        How far it is.
+        """
+        return self._stages.state
 
     @classmethod
     def fromEnvironment(cls, environ: MutableMapping[str, str]) -> Successor | None:
@@ -185,15 +191,12 @@ class Successor:
         Tell the predecessor why this process ends.
         """
         if self.stage is SuccessorStage.PREPARING:
-            self._happened(SuccessorEvent.STOPPED)
+            self._stages.must(SuccessorEvent.STOPPED)
             try:
                 self._channel.trySend(Declined(reason))
             except ChannelClosed:
                 pass
             self._channel.close()
-
-    def _happened(self, event: SuccessorEvent) -> None:
-        self.stage = SUCCESSOR[self.stage, event]
 
     # While the predecessor serves
 
@@ -211,7 +214,7 @@ class Successor:
                     # Nothing listens there any more.
                     sock.close()
         self._listening.clear()
-        self._happened(SuccessorEvent.READY)
+        self._stages.must(SuccessorEvent.READY)
         if side.loop is not None:
             side.loop.wheel.rest()
         reactor.addReader(self)
@@ -341,7 +344,7 @@ class Successor:
         """
         Take everything that is left, and serve.
         """
-        self._happened(SuccessorEvent.FROZEN)
+        self._stages.must(SuccessorEvent.FROZEN)
         self._held = held
         until = self._seconds() + TAKE_LIMIT
         event = SuccessorEvent.COMPLETE
@@ -362,7 +365,7 @@ class Successor:
             if event is SuccessorEvent.STOPPED:
                 self._end("the predecessor goes on")
                 return
-            self._happened(event)
+            self._stages.must(event)
             self._serve()
         if event is SuccessorEvent.ALONE:
             _log.warn(
@@ -458,7 +461,7 @@ class Successor:
             taken.connection.resetCopy()
         for number in tuple(self._taken):
             self._drop(number)
-        self._happened(SuccessorEvent.ALONE)
+        self._stages.must(SuccessorEvent.ALONE)
         if self._side is not None:
             self._side.restored()
         self._serve()
@@ -474,7 +477,7 @@ class Successor:
         """
         End this process at once: it has touched nothing, and the predecessor waits.
         """
-        self._happened(SuccessorEvent.STOPPED)
+        self._stages.must(SuccessorEvent.STOPPED)
         try:
             self._channel.trySend(Declined(reason))
         except ChannelClosed:
