@@ -30,7 +30,7 @@ from txlb.application._daemon import SIGNALS
 from txlb.cli import _where
 from txlb.cli._where import findSocket
 from txlb.cloning import Role, whoAmI
-from txlb.errors import ListenError
+from txlb.errors import ListenError, TxlbError
 from txlb.model import TCPAddress
 
 
@@ -200,6 +200,13 @@ class DemoTests(TestCase):
                 return answer
 
         return deferToThread(request)
+
+    def test_noUpgrade(self) -> None:
+        """
+        It is not upgraded, as its hosts would end with its process, and says so.
+        """
+        error = self.assertRaises(TxlbError, self.make().balancer.checkUpgrade)
+        self.assertIn("has its hosts in its own process", str(error))
 
     def test_explanation(self) -> None:
         """

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import FrameType
@@ -143,7 +142,7 @@ class EmbeddedUpgrading:
         @param whenTakenOver: is called when the connections are here.
         """
         self._whenTakenOver = whenTakenOver
-        self._deadlines = Deadlines(self._reactor, time.monotonic)
+        self._deadlines = Deadlines(self._reactor, self._balancer.manager.seconds)
         # The variables stay, as they are the application's.
         supervisor = Supervisor.fromEnvironment(dict(os.environ))
         self._upgrading = Upgrading(

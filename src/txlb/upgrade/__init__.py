@@ -8,17 +8,18 @@ reads, writes and sets nothing, so that the predecessor can go on at any moment 
 """
 
 from txlb.upgrade._channel import Channel, ChannelClosed
+from txlb.upgrade._givingside import GivingSide
 from txlb.upgrade._predecessor import (
     FREEZE_LIMIT,
     SESSIONS,
     START_LIMIT,
     Predecessor,
-    UpgradeCheck,
-    Upgraded,
 )
-from txlb.upgrade._sides import GivingSide, TakingSide
 from txlb.upgrade._successor import ENVIRONMENT, Successor
+from txlb.upgrade._takingside import TakingSide
 from txlb.upgrade._transfer import BEGINNING
+from txlb.upgrade._upgradecheck import UpgradeCheck
+from txlb.upgrade._upgraded import Upgraded
 
 __all__ = [
     "BEGINNING",

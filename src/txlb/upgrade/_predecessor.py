@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -20,10 +19,12 @@ from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
 from txlb.process import KILLED, StartedProcess
 from txlb.upgrade._channel import ENDED, Channel, ChannelClosed
-from txlb.upgrade._sides import GivingSide
+from txlb.upgrade._givingside import GivingSide
 from txlb.upgrade._stages import PredecessorEvent, PredecessorStage, PredecessorState
 from txlb.upgrade._successor import ENVIRONMENT
-from txlb.upgrade._transfer import Transfer, WithoutCollector, memoryOf
+from txlb.upgrade._transfer import Transfer, memoryOf
+from txlb.upgrade._upgraded import Upgraded
+from txlb.upgrade._withoutcollector import WithoutCollector
 from txlb.wire import (
     MAX_UPGRADE_DESCRIPTORS,
     UPGRADE_VERSION,
@@ -57,36 +58,6 @@ CLOSED_AT_ONCE = 200
 SESSIONS = "ssh sessions"
 
 _log = Logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Upgraded:
-    """
-    An upgrade that is done.
-
-    @ivar pid: the process that serves now.
-    @ivar moved: how many connections it has taken over.
-    @ivar stays: how many are still served here, by the reason.
-    """
-
-    pid: int
-    moved: int
-    stays: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class UpgradeCheck:
-    """
-    What an upgrade would do now.
-
-    @ivar listeners: the addresses whose listening sockets move, if the file still has them.
-    @ivar moves: how many connections, and clients without a host, move.
-    @ivar stays: how many can't, by the reason. They have the grace time to end.
-    """
-
-    listeners: list[str]
-    moves: int
-    stays: dict[str, int]
 
 
 @implementer(IReadDescriptor)

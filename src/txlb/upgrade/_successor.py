@@ -17,11 +17,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.errors import TxlbError
-from txlb.proxy import Moving, MovingConnection, MovingRelay
 from txlb.upgrade._channel import Channel, ChannelClosed, closeAll
-from txlb.upgrade._sides import TakingSide
 from txlb.upgrade._stages import SuccessorEvent, SuccessorStage, SuccessorState
-from txlb.upgrade._transfer import WithoutCollector
+from txlb.upgrade._taken import Taken
+from txlb.upgrade._takingside import TakingSide
+from txlb.upgrade._withoutcollector import WithoutCollector
 from txlb.wire import (
     UPGRADE_VERSION,
     Aborted,
@@ -62,26 +62,6 @@ AT_ONCE = 4
 _log = Logger()
 
 
-class _Taken:
-    """
-    A connection that was taken.
-    """
-
-    __slots__ = ("connection", "last", "moving", "relay")
-
-    def __init__(
-        self,
-        moving: Moving,
-        relay: MovingRelay,
-        connection: MovingConnection,
-        last: MovedConnection,
-    ) -> None:
-        self.moving = moving
-        self.relay = relay
-        self.connection = connection
-        self.last: MovedConnection | ChangedConnection = last
-
-
 @implementer(IReadDescriptor)
 class Successor:
     """
@@ -104,7 +84,7 @@ class Successor:
         self._used: set[str] = set()
         self._side: TakingSide | None = None
         self._reactor: Any = None
-        self._taken: dict[int, _Taken] = {}
+        self._taken: dict[int, Taken] = {}
         self._waiting: list[tuple[WaitingClient, int]] = []
         self._held = -1
         self._state: dict[str, Any] | None = None
@@ -318,7 +298,7 @@ class Successor:
             relay, connection = frontend.moving.take(host, moved, sockets)
             connection.become(moved, self._heldAt, pipes)
             connection.register()
-            self._taken[moved.number] = _Taken(frontend.moving, relay, connection, moved)
+            self._taken[moved.number] = Taken(frontend.moving, relay, connection, moved)
         if at < len(descriptors) and not self._held >= 0:
             raise UpgradeError("there are more descriptors than connections")
         del descriptors[:at]

@@ -4,7 +4,6 @@ What a predecessor gives to its successor.
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import os
@@ -16,7 +15,7 @@ from txlb.pool import Dial
 from txlb.proxy import MovingConnection, MovingRelay, Relayed
 from txlb.upgrade._batch import Batch
 from txlb.upgrade._channel import Channel, ChannelClosed
-from txlb.upgrade._sides import GivingSide
+from txlb.upgrade._givingside import GivingSide
 from txlb.wire import AllCopied, AllMoved, Frozen, Gone, Kept
 
 #: The reason for which connections stay of which the preface or handshake is under way.
@@ -265,20 +264,6 @@ class Transfer:
         self._hooked.clear()
         self._copied.clear()
         self._todo.clear()
-
-
-class WithoutCollector:
-    """
-    A context in which the collector of the interpreter does not run.
-    """
-
-    def __enter__(self) -> None:
-        self._was = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        if self._was:
-            gc.enable()
 
 
 def memoryOf(state: Mapping[str, Any], name: str) -> int:

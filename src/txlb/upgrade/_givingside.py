@@ -1,5 +1,5 @@
 """
-What an upgrade needs of the balancers in both processes.
+What an upgrade needs of the balancer that gives its connections away.
 """
 
 from __future__ import annotations
@@ -91,48 +91,4 @@ class GivingSide(Protocol):
     def leave(self) -> None:
         """
         Leave. What has moved is let go of.
-        """
-
-
-class TakingSide(Protocol):
-    """
-    The balancer that takes connections over.
-    """
-
-    @property
-    def loop(self) -> Loop | None:
-        """
-        Where the fast relay runs; L{None} if it is not used. It does not run before C{serve}.
-        """
-
-    @property
-    def services(self) -> Sequence[str]:
-        """
-        The names of the services.
-        """
-        ...
-
-    def frontendOf(self, serviceName: str) -> Frontend | None:
-        """
-        Find the frontend of a service.
-        """
-
-    def restoreState(self, state: Mapping[str, Any]) -> None:
-        """
-        Take over what was true in the other process, for each piece.
-        """
-
-    def restored(self) -> None:
-        """
-        Settle, as everything was taken over.
-        """
-
-    def serve(self) -> None:
-        """
-        Serve, as the other process does not any more.
-        """
-
-    def predecessorGone(self) -> None:
-        """
-        Take note that the other process has left this one alone.
         """
