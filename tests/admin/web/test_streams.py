@@ -164,6 +164,25 @@ class UpdateTests(StreamCase):
         self.turn(3, 1.0)
         self.assertEqual(self.update(client)["removed"], [["web", "prod", "h3"]])
 
+    def test_clocks(self) -> None:
+        """
+        The two clocks are read one after the other, so their distance is a little different each
+        time. No host has changed for that; all have if the system's clock was set.
+        """
+        [host, *_] = self.balancer.manager.getPool("web", "prod").hosts
+        # A rounded time of the host is about to change.
+        edge = 1e9 + 0.5 - host.since % 1
+        epochs = [edge - 0.002, edge + 0.002, edge - 0.003, edge + 10.0]
+        self.patch(_updates, "epochOf", lambda _: epochs[0])
+        client = self.follow()
+        counts = []
+        while epochs:
+            self.turn(3, 1.0)
+            found = [each[2] for each in self.got(client) if each[0] == "update"]
+            counts.append(sum(len(each["hosts"]) for each in found))
+            del epochs[:1]
+        self.assertEqual(counts, [30, 0, 0, 30])
+
     def test_events(self) -> None:
         """
         An event brings an update soon, which has what has changed alone. Many events bring no

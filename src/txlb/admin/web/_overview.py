@@ -6,7 +6,7 @@ often.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._rows import rowOf
@@ -44,12 +44,12 @@ COLUMNS = (
 Key = tuple[str, str, str]
 
 
-def hostValues(host: Host, pool: HostPool, now: float) -> list[object]:
+def hostValues(host: Host, pool: HostPool, epoch: float) -> list[object]:
     """
     Return the values of a host, as L{COLUMNS} names them. There may be thousands of hosts, so no
     snapshot of them is made.
 
-    @param now: seconds since 1970.
+    @param epoch: the zero of the pool's clock, in seconds since 1970.
     """
     configured, counters, load = host.configured, host.counters, host.load
     last, drainedIn = host.health.last, pool.drainedIn(host)
@@ -58,9 +58,9 @@ def hostValues(host: Host, pool: HostPool, now: float) -> list[object]:
         str(configured.address),
         host.stateWord,
         host.reason,
-        round(now - pool.seconds() + host.since),
+        round(epoch + host.since),
         host.state,
-        None if drainedIn is None else round(now + drainedIn),
+        None if drainedIn is None else round(epoch + pool.seconds() + drainedIn),
         configured.weight,
         host.effectiveWeight,
         host.active,
@@ -78,13 +78,21 @@ def hostValues(host: Host, pool: HostPool, now: float) -> list[object]:
     ]
 
 
-def overviewParts(
-    manager: Any, clock: Callable[[], float] = time.time
-) -> Iterator[tuple[str, Any, Any]]:
+def epochOf(manager: Any) -> float:
+    """
+    Return the zero of the clock of all pools, in seconds since 1970. It is a little different each
+    time, and moves with the system's clock.
+    """
+    return time.time() - float(manager.seconds())
+
+
+def overviewParts(manager: Any, epoch: float) -> Iterator[tuple[str, Any, Any]]:
     """
     Yield the parts of the overview in their order, each when it is asked for: C{service} with
     its row, C{group} with its names and its row, with the times to connect that half of all
     connects and 99 of 100 did not exceed, C{host} with its key and its values.
+
+    @param epoch: see L{epochOf}.
     """
     for serviceName in tuple(manager.services):
         if serviceName not in manager.services:
@@ -101,7 +109,7 @@ def overviewParts(
             }
             yield "group", (serviceName, group.name), row
             for host in (*pool.hosts, *pool.leaving):
-                yield "host", host.key, hostValues(host, pool, clock())
+                yield "host", host.key, hostValues(host, pool, epoch)
 
 
 def overviewPieces(manager: Any, last: str) -> Iterator[bytes]:
@@ -115,7 +123,7 @@ def overviewPieces(manager: Any, last: str) -> Iterator[bytes]:
     # What ends the lists that are open, from the inside out.
     ends: list[bytes] = []
     depths = {"service": 0, "group": 1, "host": 2}
-    for kind, _, value in overviewParts(manager):
+    for kind, _, value in overviewParts(manager, epochOf(manager)):
         depth = depths[kind]
         closed = b"".join(ends[depth:][::-1])
         separator = b"," if len(ends) > depth else b""

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from txlb.admin.web._overview import Key, overviewParts
+from txlb.admin.web._overview import Key, epochOf, overviewParts
 from txlb.admin.web._reply import encoded
 
 #: Parts of the overview that are made at a time: together they take about half a millisecond.
 AT_ONCE = 50
+
+#: Seconds by which the system's clock may be set or drift before times are told anew.
+DRIFT = 0.5
 
 #: Hosts in one piece of an update.
 IN_PIECE = 100
@@ -36,6 +39,9 @@ class Updates:
         self._manager = manager
         self._made = made
         self._known: dict[Key, list[object]] = {}
+        # The same for all updates: a time that is rounded anew may differ by a second, and then
+        # all hosts have changed.
+        self._epoch = 0.0
         self._parts: Iterator[tuple[str, Any, Any]] | None = None
         self._begin()
 
@@ -67,7 +73,10 @@ class Updates:
         Do a step.
         """
         if self._parts is None:
-            self._parts = overviewParts(self._manager)
+            epoch = epochOf(self._manager)
+            if abs(epoch - self._epoch) > DRIFT:
+                self._epoch = epoch
+            self._parts = overviewParts(self._manager, self._epoch)
         for _ in range(AT_ONCE):
             part = next(self._parts, None)
             if part is None:
