@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from txlb.config._adminuser import ACCESS_WORDS
 from txlb.config._loginsource import onUnavailableField
-from txlb.model.kinds import Text, Word
-from txlb.model.settings import checkSettings, setting
+from txlb.model.kinds import Boolean, Text, Word
+from txlb.model.settings import checkSettings, setting, settingField
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,14 @@ class CheckerSource:
         metadata=setting(Word(ACCESS_WORDS), "The access of all users that it lets in.")
     )
     onUnavailable: str = onUnavailableField()
+    blocking: bool = settingField(
+        False,
+        Boolean(),
+        "Whether the checker takes its time before it answers, as those of PAM and of slow hashes "
+        "do. Then it is asked in the thread of passwords, and relayed connections do not wait for "
+        "it. ``file`` and ``unix`` are always asked there. A checker that needs the reactor can't "
+        "be.",
+    )
 
     def __post_init__(self) -> None:
         checkSettings(self, "<checker>")

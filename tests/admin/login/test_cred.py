@@ -20,6 +20,7 @@ from txlb.admin.login import (
     LoginRefused,
     PasswordTry,
     SourceUnavailable,
+    _cred,
 )
 from txlb.admin.login._cred import CredChecker
 from txlb.admin.login._made import labelOf, makeSource
@@ -78,6 +79,27 @@ class CheckerTests(SynchronousTestCase):
         ):
             error = self.assertRaises(TxlbError, self.make, spec)
             self.assertIn(words, str(error))
+
+    def test_blocking(self) -> None:
+        """
+        A checker that blocks is asked in the thread of passwords; another one is not. One that
+        waits for the reactor there is unavailable, and the reason is told.
+        """
+        inThread: list[object] = []
+
+        def run(function: Any) -> Deferred[Any]:
+            inThread.append(function)
+            return maybeDeferred(function)
+
+        self.patch(_cred, "_SLOW", ())
+        for blocking in (False, True):
+            settings = CheckerSource("memory:anna:secret", "full", blocking=blocking)
+            checker = CredChecker(settings, "checker", Means(run))
+            self.failureResultOf(self.login(checker, b"rita", b"secret"), LoginRefused)
+            self.assertEqual(len(inThread), blocking)
+        checker._checker.requestAvatarId = lambda _: Deferred()
+        failure = self.failureResultOf(self.login(checker, b"anna", b"secret"), SourceUnavailable)
+        self.assertIn("waits for the reactor", failure.getErrorMessage())
 
     def test_unix(self) -> None:
         self.assertEqual(self.make("unix").credentialInterfaces, (IUsernamePassword,))

@@ -13,16 +13,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import maybeDeferred, succeed
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.admin.client import Link, Wire
 from tests.admin.fakes import collectLog, lines, quickChecks, quickHash
 from tests.admin.login.test_logins import FakeSource
+from tests.admin.targets import FakeBalancer
 from tests.admin.web.asking import ConsoleCase
 from tests.hostile import HOSTILE_NAMES, actingCharacters
-from txlb.admin import AdminUser, CheckerSource
+from txlb.admin import AdminUser, CheckerSource, Target
+from txlb.admin._access import FULL, Caller
+from txlb.admin._history import History
+from txlb.admin._work import RationedWork
+from txlb.admin.control._clients import COMMANDS, Clients
+from txlb.admin.control._protocol import ControlProtocol
 from txlb.admin.login import (
     LoginRefused,
     Logins,
@@ -34,6 +42,7 @@ from txlb.admin.login import (
 from txlb.admin.login._cred import CredChecker
 from txlb.admin.login._means import Means
 from txlb.admin.login._tries import PAIR_TRIES
+from txlb.deadlines import Deadlines
 
 #: What a server may say of a login.
 RUDE = "no\nanna@192.0.2.1:1: logged in \u202e\x1b[2K\u2028\x9b\udc80"
@@ -173,6 +182,48 @@ class HostileTests(DoorsTestCase):
         for name in HOSTILE_NAMES:
             self.assertFalse(self.sshByKey(name, "192.0.2.1"), name)
             self.oneLine(name, "login by publickey failed: ")
+
+    def test_sshInteractive(self) -> None:
+        for label, source in self.sources().items():
+            self.logins._order.sources = (source,)
+            for name in HOSTILE_NAMES:
+                self.logins.tries.unlock()
+                link = self.connect("192.0.2.1")
+                auth = link.auth(name)
+                self.patch(auth, "getGenericAnswers", lambda *_: succeed(["secret"]))
+                auth.request(b"keyboard-interactive", NS(b"") + NS(b""))
+                link.pump()
+                self.assertFalse(self.leave(link), (label, name))
+                self.oneLine(name, "login by keyboard-interactive failed: ")
+
+    def test_control(self) -> None:
+        """
+        Programs of this machine name users to the control socket, to test and to unlock them.
+        """
+        balancer: Any = FakeBalancer()
+        deadlines = Deadlines(self.clock, self.clock.seconds)
+        target = Target(balancer, None, History(), deadlines, logins=self.logins)
+        work = RationedWork(deadlines, COMMANDS)
+        clients = Clients(target, self.clock, deadlines, 3, work)
+        self.logins._order.sources = tuple(self.sources().values())
+        for name in HOSTILE_NAMES:
+            for command, values in (("LoginTest", {"password": "secret"}), ("Unlock", {})):
+                protocol = ControlProtocol(clients, target, Caller("uid:7", FULL))
+                clients._clients[protocol] = None
+                transport = StringTransport()
+                protocol.makeConnection(transport)
+                box = amp.Box({amp.COMMAND: command.encode(), amp.ASK: b"1", b"user": name})
+                box.update({key.encode(): value.encode() for key, value in values.items()})
+                protocol.dataReceived(box.serialize())
+                self.clock.pump([0.1] * 20)
+                (answer,) = amp.parseString(transport.value())
+                if amp.ERROR in answer:
+                    text = answer[amp.ERROR_DESCRIPTION].decode()
+                else:
+                    rows = json.loads(answer[b"rows"])
+                    self.assertFalse(any(row.get("accepts") for row in rows), name)
+                    text = " ".join(str(row["text"]) for row in rows)
+                self.assertEqual(actingCharacters([text, *self.told()]), [], (command, name))
 
     def test_sshMethods(self) -> None:
         for method in HOSTILE_NAMES:

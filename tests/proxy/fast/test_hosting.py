@@ -4,6 +4,7 @@ How the reactor hosts the loop.
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import socket
@@ -20,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.proxy.fast import Loop
-from txlb.proxy.fast._hosting import EpollHosting, Hosting, ReaderHosting, hostingBy
+from txlb.proxy.fast._hosting import EVENTS, EpollHosting, Hosting, ReaderHosting, hostingBy
 
 #: What the fake reactor's epoll has for a descriptor.
 THEIRS = 77
@@ -70,6 +71,14 @@ class FakeReactor:
         self._justStopped = False
         self.waits: list[float | None] = []
         self.next: float | None = None
+        # As the poller it has no events.
+        self._poller = self
+        self._selectables: dict[int, Any] = {}
+        self._doReadOrWrite: Any = None
+
+    def poll(self, delay: float, most: int) -> list[tuple[int, int]]:
+        self.waits.append(delay)
+        return []
 
     def doIteration(self, delay: float | None) -> None:
         self.waits.append(delay)
@@ -443,6 +452,56 @@ class RealReactorTests(SynchronousTestCase):
 
         self.reactor.addReader(Reader())
         self.run_()
+
+    def test_some(self) -> None:
+        """
+        If many descriptors of the reactor are ready, the loop has a turn after some of them. One
+        that a handler removes gets its event no more.
+        """
+        read: list[int] = []
+        turns: list[int] = []
+        case = self
+
+        class Reader:
+            def __init__(self) -> None:
+                self.near, self.far = socket.socketpair()
+                case.addCleanup(self.near.close)
+                case.addCleanup(self.far.close)
+                self.far.send(b"x")
+
+            def fileno(self) -> int:
+                return self.near.fileno()
+
+            def logPrefix(self) -> str:
+                return "test"
+
+            def doRead(self) -> None:
+                read.append(self.near.fileno())
+                case.reactor.removeReader(self)
+                if not read[1:]:
+                    case.reactor.removeReader(readers[-1])
+                if len(read) == len(readers) - 1:
+                    case.reactor.callLater(0, case.reactor.stop)
+
+            def connectionLost(self, reason: object) -> None:
+                """
+                Nothing to do.
+                """
+
+        readers = [Reader() for _ in range(3 * EVENTS)]
+        for each in readers:
+            self.reactor.addReader(each)
+        turn = self.loop.turn
+
+        def counted(timeout: float = 0.0, batches: int = 1) -> bool:
+            turns.append(len(read))
+            return turn(timeout, batches)
+
+        self.patch(self.loop, "turn", counted)
+        self.run_()
+        self.assertEqual(len(set(read)), len(readers) - 1)
+        steps = [after - before for before, after in itertools.pairwise([*turns, len(read)])]
+        self.assertLessEqual(max(steps), EVENTS)
 
     def test_stoppedInATurn(self) -> None:
         """

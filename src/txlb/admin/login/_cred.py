@@ -31,7 +31,8 @@ from txlb.admin.login._username import checkPassword, userName
 from txlb.config import CheckerSource
 from txlb.errors import TxlbError, listed
 
-#: Checkers whose answer takes long, and that may be asked in another thread.
+#: Checkers whose answer takes long, and that may be asked in another thread. Others are asked in
+#: the reactor unless their C{blocking} says that they block, as a checker may use the reactor.
 _SLOW = ("twisted.plugins.cred_unix", FilePasswordDB.__module__)
 
 
@@ -72,7 +73,7 @@ class CredChecker:
         if not self.credentialInterfaces:
             names = listed(each.__name__ for each in kinds)
             raise TxlbError(f"{what}, which takes neither passwords nor keys, but {names}")
-        self._isSlow = type(self._checker).__module__ in _SLOW
+        self._isSlow = settings.blocking or type(self._checker).__module__ in _SLOW
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
@@ -116,6 +117,11 @@ def _answerOf(asked: Deferred[Any]) -> Any:
     """
     answers: list[Any] = []
     asked.addBoth(answers.append)
+    if not answers:
+        raise SourceUnavailable(
+            "the checker does not answer in its thread, as it waits for the reactor; without "
+            'blocking="yes" it is asked in the reactor'
+        )
     if isinstance(answers[0], Failure):
         answers[0].raiseException()
     return answers[0]

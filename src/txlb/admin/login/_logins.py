@@ -41,6 +41,9 @@ from txlb.errors import DuplicateName, ModelError, TxlbError
 #: Seconds between two looks for sessions whose access is to be checked again.
 RECHECK_TICK = 1.0
 
+#: The longest text of a source in the answer to a test of a login, in characters.
+MAX_TOLD = 2000
+
 #: Sessions about which sources are asked at a time.
 MAX_RECHECKS = 4
 
@@ -132,16 +135,17 @@ class Logins:
             try:
                 login: Login = await maybeDeferred(ask, credentials)
             except SourceUnavailable as error:
-                row["text"] = f"{source.label}: gives no answer: {error}"
+                told = printable(str(error), MAX_TOLD)
+                row["text"] = f"{source.label}: gives no answer: {told}"
                 if not source.asksNext:
                     break
             except UnauthorizedLogin as error:
-                row["text"] = f"{source.label}: refuses: {error}"
+                row["text"] = f"{source.label}: refuses: {printable(str(error), MAX_TOLD)}"
             else:
                 shown = ", ".join(login.groups[:20]) or "none"
                 row["text"] = (
                     f"{source.label}: lets {login.name} in with {login.access} access; groups or "
-                    f"values: {shown}"
+                    f"values: {printable(shown, MAX_TOLD)}"
                 )
                 row.update(accepts=True, groups=list(login.groups[:1000]), access=login.access)
                 break
@@ -282,6 +286,7 @@ class Logins:
         self._pool.stop()
         deadlines.stop()
         self._pool = self._means.deadlines = self._rechecks = None
+        self._order.stop()
 
     def _inThread(self, function: Callable[[], Any]) -> Deferred[Any]:
         pool: Any = self._pool

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.conch.error import ValidPublicKey
@@ -23,6 +24,7 @@ from txlb.admin.login._login import Login
 from txlb.admin.login._peerchecker import PeerChecker
 from txlb.admin.login._refused import LoginRefused, SourceUnavailable
 from txlb.admin.login._tries import PasswordTries, TooManyTries
+from txlb.admin.login._turns import Turns
 
 #: Logins that may be decided at a time.
 MAX_DECIDING = 256
@@ -64,6 +66,13 @@ class SourceOrder:
         self._seconds = seconds
         self._after = after
         self._peers = PeerChecker()
+        self._turns = Turns(seconds, after)
+
+    def stop(self) -> None:
+        """
+        Let the logins that wait for their turn come to their ends: no source answers any more.
+        """
+        self._turns.finish()
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
@@ -95,7 +104,8 @@ class SourceOrder:
             late: Deferred[Any] = Deferred()
             passed = self._seconds() - begun
             slots = max(math.ceil(passed / REFUSAL_TIME), 1)
-            self._after(slots * REFUSAL_TIME - passed, lambda: late.errback(failure))
+            delay = slots * REFUSAL_TIME - passed
+            self._after(delay, lambda: self._turns.do(lambda: late.errback(failure)))
             return late
 
         try:
@@ -121,6 +131,9 @@ class SourceOrder:
         for source in self.sources:
             if not any(each.providedBy(credentials) for each in source.credentialInterfaces):
                 continue
+            turn: Deferred[None] = Deferred()
+            self._turns.do(partial(turn.callback, None))
+            await turn
             try:
                 ask: Callable[[Any], Deferred[Any]] = source.requestAvatarId
                 login: Login = await maybeDeferred(ask, credentials)

@@ -101,6 +101,10 @@ def _httpOnly(tls: ListenTLS | None) -> ListenTLS | None:
     return None if tls is None else replace(tls, alpn=("http/1.1",))
 
 
+#: Connections that are accepted at once at first.
+ACCEPTS = 1
+
+
 class WebService(Service):
     """
     Listens for browsers and programs, see L{webService}. It can be stopped and started again.
@@ -236,6 +240,8 @@ class WebService(Service):
             with sock:
                 # The reactor takes a copy of the descriptor.
                 port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
+            # Twisted accepts 100 connections at once at first, and then as many as it finds.
+            port.numberAccepts = ACCEPTS
             self._ports.append(port)
         self.logins.warn()
         log.info(

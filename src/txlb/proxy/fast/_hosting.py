@@ -19,11 +19,16 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
+from twisted.python.log import callWithLogger
 from zope.interface import implementer
 
 #: Batches of events a turn at most under L{ReaderHosting}, where a turn costs a way through the
 #: reactor. A turn has a budget of time as well.
 BATCHES = 8
+
+#: Events of the reactor that are handled between two turns of the loop. Each may take half a
+#: millisecond, and hundreds may come at once, such as clients that log in.
+EVENTS = 8
 
 
 class Hosted(Protocol):
@@ -165,6 +170,7 @@ class EpollHosting:
         self._reactorIsReady = False
         self._over = False
         self._doIteration = reactor.doIteration
+        self._poll = reactor._poller.poll  # noqa: SLF001 - see _epollOf
 
     def begin(self) -> None:
         # Level-triggered: it tells as long as the reactor has events.
@@ -201,7 +207,7 @@ class EpollHosting:
             busy = loop.turn(0.0 if loop.pending else -1.0 if delay is None else delay)
             if self._reactorIsReady:
                 self._reactorIsReady = False
-                self._doIteration(0)
+                self._handleSome()
                 return
             if not (busy or loop.pending) or self._over:
                 return
@@ -216,6 +222,19 @@ class EpollHosting:
                     delay = left
             if delay is not None and delay <= 0:
                 return
+
+    def _handleSome(self) -> None:
+        """
+        Handle events of the reactor as it does, but not all that there are. The others come in
+        the next turns: the system gives those first that have waited for longest.
+        """
+        reactor = self._reactor
+        handle = reactor._doReadOrWrite  # noqa: SLF001 - the reactor has no other way
+        for fd, event in self._poll(0, EVENTS):
+            # A handler before this one may have removed it.
+            selectable = reactor._selectables.get(fd)  # noqa: SLF001 - likewise
+            if selectable is not None:
+                callWithLogger(selectable, handle, selectable, fd, event)
 
 
 def hostingBy(reactor: Any, loop: Hosted) -> Hosting:
@@ -241,6 +260,7 @@ def _epollOf(reactor: Any) -> int | None:
     if type(reactor) is not EPollReactor or "doIteration" in vars(reactor):
         return None
     poller = getattr(reactor, "_poller", None)
-    if not isinstance(poller, select.epoll) or not hasattr(reactor, "_justStopped"):
+    private = ("_justStopped", "_selectables", "_doReadOrWrite")
+    if not isinstance(poller, select.epoll) or not all(hasattr(reactor, each) for each in private):
         return None
     return poller.fileno()

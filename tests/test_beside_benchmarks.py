@@ -1,0 +1,63 @@
+"""
+The benchmarks of what is done beside connections compute.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.beside import Beside, Comparison, Round
+
+
+class FakeBeside:
+    """
+    Takes the costs that a test has for the ways, in the order in which they are measured.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def measure(self, action: Any, _seconds: float) -> Round:
+        name, cost = action()
+        self.names.append(name)
+        return Round(100, 0, cost, cost / 1000, cost / 100, 0.001, 2**20)
+
+
+class ComparisonTests(SynchronousTestCase):
+    def compare(self, cost: float) -> tuple[Comparison, FakeBeside]:
+        beside = FakeBeside()
+        noise = iter([1.0, 1.1, 0.9] * 2)
+        comparison = Comparison(
+            {
+                "none": lambda: ("none", 100.0),
+                "again": lambda: ("again", 100.0 * next(noise)),
+                "page": lambda: ("page", cost),
+            }
+        )
+        comparison.run(cast(Beside, beside), 0.0, 0.0)
+        return comparison, beside
+
+    def test_order(self) -> None:
+        """
+        There are three rounds at least, and every second one goes the other way.
+        """
+        _, beside = self.compare(100.0)
+        forth, back = ["none", "again", "page"], ["page", "again", "none"]
+        self.assertEqual(beside.names, [*back, *forth, *back])
+
+    def test_verdicts(self) -> None:
+        for cost, words in ((101.0, ": within the A/A spread"), (150.0, ": NOT within")):
+            comparison, _ = self.compare(cost)
+            pair, line = comparison.verdicts("CPU", lambda each: each.cpu)
+            self.assertIn("A/A: 1.000 (0.950 to 1.050, 3 rounds)", pair)
+            self.assertIn(words, line)
+            self.assertIn(f"{cost / 100:.3f}", line)
+
+    def test_table(self) -> None:
+        comparison, _ = self.compare(100.0)
+        head, *lines = comparison.table()
+        self.assertIn("p99", head)
+        self.assertEqual(len(lines), 3)
+        self.assertIn("100.0 µs", lines[0])
