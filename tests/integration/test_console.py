@@ -362,6 +362,11 @@ class StrangeTests(ConsoleCase):
         for place in ("#/group/web/odd", "#/events", "#/explain"):
             browser.open(place)
             browser.waitFor("txlb")
+        # The page of the interface is made of its document.
+        browser.click("REST", "//footer")
+        browser.waitFor("/api/v1/services/{service}/groups/{group}/hosts/{host}/drain")
+        browser.type({"filter": "PUT"})
+        waitUntil(lambda: "/drain" not in browser.text("main"))
         browser.open("#/")
         browser.click(NAMES[0])
         browser.waitFor(NAMES[0], "h2")

@@ -7,6 +7,7 @@ import { GroupPage, HostPage, ServicePage } from "./details.js";
 import { tellBy } from "./dialog.js";
 import { EventsPage } from "./events.js";
 import { ExplainPage } from "./explain.js";
+import { InterfacePage } from "./interface.js";
 import { certificatesPage, clonesPage, sessionsPage, sourcesPage } from "./listings.js";
 import { Model } from "./model.js";
 import { Overview } from "./overview.js";
@@ -105,6 +106,8 @@ export class App {
         return new EventsPage(this);
       case "explain":
         return new ExplainPage(this);
+      case "rest":
+        return new InterfacePage(this);
       case "sources":
         return sourcesPage(this);
       case "clones":
@@ -168,7 +171,7 @@ export class App {
       </header>
       ${this.message ? html`<pre class="message" role="status">${this.message}</pre>` : nothing}
       <main id="main" tabindex="-1"><h1 class="hidden">txlb: ${this.page.title()}</h1>${this.model.loaded ? this.page.render() : html`<p class="empty">Loading …</p>`}</main>
-      <footer>txlb ${this.session.version ?? ""} · <a href="api/openapi.json">API</a> · <a href="metrics">metrics</a></footer>`;
+      <footer>txlb ${this.session.version ?? ""} · <a href="#/rest">REST</a> · <a href="metrics">metrics</a></footer>`;
   }
 
   /** @param {() => Promise<any>} action */
