@@ -187,14 +187,16 @@ class FakeServing:
     Tells whether a balancer serves, as a test says.
 
     @ivar reasons: why it does not.
+    @ivar areHostsDown: whether no host is up.
     """
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
-        self.isTakenOut = False
+        self.isTakenOut = self.areHostsDown = False
 
-    def whyNot(self, serviceName: str = "") -> list[str]:
-        return [*self.reasons, *(["taken out"] if self.isTakenOut else [])]
+    def whyNot(self, serviceName: str = "", *, hosts: bool = False) -> list[str]:
+        down = ["no host of web/prod is up"] if hosts and self.areHostsDown else []
+        return [*down, *self.reasons, *(["taken out"] if self.isTakenOut else [])]
 
 
 @dataclass

@@ -63,18 +63,19 @@ class ServingTests(ServiceCase):
 
     def test_hosts(self) -> None:
         """
-        A service serves if a host is up, also if it is a backup.
+        If hosts are asked for, a service serves if one is up, also if that is a backup.
         """
         serving = self.two().serving
         self.start()
         self.manager.drain("mail", "in", "m")
-        self.assertEqual(serving.whyNot(), [])
+        self.assertEqual(serving.whyNot(hosts=True), [])
         self.manager.drain("mail", "in", "b")
-        self.assertEqual(serving.whyNot(), ["no host of mail/in is up"])
-        self.assertEqual(serving.whyNot("web"), [])
-        self.assertEqual(serving.whyNot("mail"), ["no host of mail/in is up"])
-        self.manager.ready("mail", "in", "m")
+        self.assertEqual(serving.whyNot(hosts=True), ["no host of mail/in is up"])
+        self.assertEqual(serving.whyNot("web", hosts=True), [])
+        self.assertEqual(serving.whyNot("mail", hosts=True), ["no host of mail/in is up"])
         self.assertEqual(serving.whyNot(), [])
+        self.manager.ready("mail", "in", "m")
+        self.assertEqual(serving.whyNot(hosts=True), [])
 
     def test_hold(self) -> None:
         """

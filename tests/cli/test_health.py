@@ -24,6 +24,15 @@ class HealthTests(BalancerTests):
         text = "does not serve: web does not listen; no host of web/prod is up\n"
         self.assertEqual(self.run_("health", "web"), (1, text, ""))
 
+    def test_hosts(self) -> None:
+        """
+        Whether hosts are up counts if it is asked for.
+        """
+        self.open()
+        self.balancer.serving.areHostsDown = True
+        self.assertEqual(self.run_("health")[0], 0)
+        self.assertEqual(self.run_("health", "--hosts")[0], 1)
+
     def test_json(self) -> None:
         self.open()
         self.balancer.serving.reasons = ["web does not listen"]

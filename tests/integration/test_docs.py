@@ -89,6 +89,9 @@ class PageTests(SynchronousTestCase):
             self.assertTrue(path.parts[0] == "examples" or path in UNITS, path)
             self.assertTrue((ROOT / path).is_file(), path)
 
+    def test_page_address(self) -> None:
+        self.runPage(DOCS / "how-to" / "address.rst")
+
     def test_page_change(self) -> None:
         self.runPage(DOCS / "how-to" / "change.rst")
 

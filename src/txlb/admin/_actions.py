@@ -56,8 +56,8 @@ def _processes(target: Target, service: str) -> Sequence[Mapping[str, object]]:
     return target.clones.processes() if service in {"", target.clones.service} else ()
 
 
-def _health(target: Target, service: str) -> Iterable[Row]:
-    return rows.healthRows(target.balancer.serving.whyNot(service))
+def _health(target: Target, service: str, hosts: bool) -> Iterable[Row]:
+    return rows.healthRows(target.balancer.serving.whyNot(service, hosts=hosts))
 
 
 def _setHealth(target: Target, answer: str) -> Iterable[Row]:

@@ -23,10 +23,11 @@ class ClonedServing:
     def __init__(self, manager: ProxyManager) -> None:
         self._manager = manager
 
-    def whyNot(self, serviceName: str = "") -> list[str]:
+    def whyNot(self, serviceName: str = "", *, hosts: bool = False) -> list[str]:
         """
-        Tell why clients are not served.
+        Tell why clients are not served. Clones accept by themselves, so each listener needs one.
 
+        @param hosts: has no effect: the hosts are the clones.
         @raise UnknownName: there is no such service.
         """
         names = [serviceName] if serviceName else list(self._manager.services)

@@ -78,11 +78,13 @@ COMMANDS = (
         "health",
         "health",
         READONLY,
-        "Tell whether a balancer serves clients. It does if all listeners accept, if each service "
-        "has a host that is up, if it is not about to stop, and if no administrator has taken it "
-        "out. The answer is one line; the exit status of txlb health is 0 if it serves, and 1 if "
-        "it does not.",
-        (Argument("service", SERVICE, "only this service; by default all", ""),),
+        "Tell whether a balancer serves clients. It does if all listeners accept, if it is not "
+        "about to stop, and if no administrator has taken it out. The answer is one line; the exit "
+        "status of txlb health is 0 if it serves, and 1 if it does not.",
+        (
+            Argument("service", SERVICE, "only this service; by default all", ""),
+            Argument("hosts", FLAG, "each service has to have a host that is up, too", False),
+        ),
         patience=3.0,
     ),
     AdminCommand(

@@ -49,12 +49,12 @@ class Serving:
         self._listeners = listeners
         self.isTakenOut = False
 
-    def whyNot(self, serviceName: str = "") -> list[str]:
+    def whyNot(self, serviceName: str = "", *, hosts: bool = False) -> list[str]:
         """
-        Tell why clients are not served. They are if all listeners accept, and if at least one
-        host of the group that gets the clients is up.
+        Tell why clients are not served. They are if all listeners accept.
 
         @param serviceName: only this service; by default all.
+        @param hosts: whether at least one host has to be up of the group that gets the clients.
         @return: the reasons; none if clients are served.
         @raise UnknownName: there is no such service.
         """
@@ -73,7 +73,7 @@ class Serving:
         for name in (serviceName,) if serviceName else tuple(manager.services):
             if why := balancer.engine.readiness.whyNot(name):
                 reasons.append(f"{name} accepts no clients: {why}")
-            if why := manager.getPool(name).whyNoHost:
+            if hosts and (why := manager.getPool(name).whyNoHost):
                 reasons.append(why)
         return reasons
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from xml.sax.saxutils import quoteattr
 
 from txlb.admin._access import LEVELS, READONLY
 from txlb.admin._newtoken import hashToken, newToken
@@ -26,6 +25,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _token(arguments: argparse.Namespace) -> int:
     token = newToken()
     print(token)
+    # It brings a client of HTTP, which no other command needs.
+    from xml.sax.saxutils import quoteattr  # noqa: PLC0415  (see above)
+
     name, hashed = quoteattr(arguments.name), quoteattr(hashToken(token))
     print(
         "Give that to the program: it is shown once. This goes into <admin> of the configuration "

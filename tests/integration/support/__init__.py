@@ -20,6 +20,7 @@ from tests.integration.support._clients import (
     source,
 )
 from tests.integration.support._load import Downloads, Load
+from tests.integration.support._machines import Clients, Machine, Machines, Request, longestGap
 from tests.integration.support._manhole import Manhole
 from tests.integration.support._namespace import SILENT, inNamespace
 from tests.integration.support._ports import freePorts, silentPort
@@ -41,12 +42,16 @@ __all__ = [
     "SILENT",
     "TWISTD",
     "Browser",
+    "Clients",
     "Downloads",
     "IntegrationTestCase",
     "Load",
+    "Machine",
+    "Machines",
     "Manhole",
     "Program",
     "RawHost",
+    "Request",
     "StreamClients",
     "UpgradeTestCase",
     "Usage",
@@ -60,6 +65,7 @@ __all__ = [
     "inNamespace",
     "isClosedByPeer",
     "isGone",
+    "longestGap",
     "manyDescriptors",
     "readAll",
     "readExactly",
