@@ -174,7 +174,10 @@ def _fromFile(options: Options, files: TwistdFiles, successor: Successor | None)
     manager = proxyManagerFactory(services)
     manager.setDefaultCheck(config.manager.check)
     balancer = LoadBalancedService(
-        manager, graceTime=config.manager.graceTime, maxChecks=config.manager.maxChecks
+        manager,
+        graceTime=config.manager.graceTime,
+        maxChecks=config.manager.maxChecks,
+        cluster=config.cluster,
     )
     if any(group.discover for service in config.services for group in service.groups):
         balancer.discovery.stateDirectory = findStateDirectory(options["state-directory"])

@@ -129,6 +129,7 @@ class EventLogTests(SynchronousTestCase):
             {kind.value for kind in warned},
             {
                 "answer-held",
+                "cluster-lost",
                 "entry-skipped",
                 "source-down",
                 "host-down",

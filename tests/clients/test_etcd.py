@@ -21,6 +21,7 @@ from txlb.clients import (
     EtcdUnreachable,
     EtcdWatch,
     KeyValue,
+    Transaction,
 )
 from txlb.clients._etcd import answerOf, encoded, errorOf, keyValue, prefixEnd
 
@@ -72,6 +73,40 @@ class AnswerTests(SynchronousTestCase):
             answerOf(URL, status, data)
         except EtcdError:
             pass
+
+
+class TransactionTests(SynchronousTestCase):
+    def test_body(self) -> None:
+        """
+        Keys and values are in base64, and numbers of 64 bits are texts.
+        """
+        transaction = (
+            Transaction()
+            .ifCreatedAt("a", 0)
+            .ifModifiedAt("b", 7)
+            .put("a", b"1", 9)
+            .delete("b")
+            .delete("c", "d")
+        )
+        self.assertEqual(
+            transaction.body,
+            {
+                "compare": [
+                    {
+                        "key": "YQ==",
+                        "target": "CREATE",
+                        "result": "EQUAL",
+                        "create_revision": "0",
+                    },
+                    {"key": "Yg==", "target": "MOD", "result": "EQUAL", "mod_revision": "7"},
+                ],
+                "success": [
+                    {"request_put": {"key": "YQ==", "value": "MQ==", "lease": "9"}},
+                    {"request_delete_range": {"key": "Yg=="}},
+                    {"request_delete_range": {"key": "Yw==", "range_end": "ZA=="}},
+                ],
+            },
+        )
 
 
 class WatchTests(SynchronousTestCase):

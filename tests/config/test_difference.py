@@ -78,6 +78,18 @@ class SettingsBetweenTests(SynchronousTestCase):
             "control: control /run/c -> /run/d; this takes a restart",
         )
 
+    def test_cluster(self) -> None:
+        """
+        A balancer joins and leaves a cluster by a restart alone.
+        """
+        cluster = '<cluster name="c" election="etcd:http://127.0.0.1:1"/>'
+        self.check("", cluster, "cluster added; this takes a restart")
+        self.check(
+            cluster,
+            cluster.replace('"c"', '"c" ttl="5s"'),
+            "cluster: ttl 3.0 -> 5.0; this takes a restart",
+        )
+
     def test_everything(self) -> None:
         """
         Whatever a configuration says is compared: each of its fields is known
@@ -91,6 +103,7 @@ class SettingsBetweenTests(SynchronousTestCase):
             "control",
             "logging",
             "events",
+            "cluster",
             "notes",
             "root",
         }

@@ -37,6 +37,7 @@ _ABSENT = {
     schema.RADIUS,
     schema.CHECKER,
     schema.MAP,
+    schema.CLUSTER,
 }
 
 
@@ -123,6 +124,7 @@ class ExplainTests(SynchronousTestCase):
   control: none
   logging: none
   events: none
+  cluster: none
 """.splitlines(),
         )
 

@@ -288,6 +288,40 @@ def _discovery(target: Target) -> Iterable[Row]:
     return rows.discoveryRows(target.balancer.discovery.states(), target.balancer.manager.seconds())
 
 
+def _clusterOf(target: Target) -> Any:
+    cluster = target.balancer.cluster
+    if cluster is None:
+        raise TxlbError("this application is cloned, and is in no cluster of balancers")
+    return cluster
+
+
+def _cluster(target: Target) -> Iterable[Row]:
+    cluster = _clusterOf(target)
+    # It raises if there is none.
+    return rows.clusterRows(cluster.member.state)
+
+
+def _stepDown(target: Target) -> Deferred[Iterable[Row]]:
+    cluster = _clusterOf(target)
+    name = cluster.member.member
+    done: Deferred[None] = cluster.stepDown()
+    return done.addCallback(lambda _: [{"row": "leader", "text": f"{name} does not lead any more"}])
+
+
+def _leaveCluster(target: Target) -> Deferred[Iterable[Row]]:
+    cluster = _clusterOf(target)
+    text = f"{cluster.member.member} has left cluster {cluster.settings.name}"
+    done: Deferred[None] = cluster.leave()
+    return done.addCallback(lambda _: [{"row": "left", "text": text}])
+
+
+def _joinCluster(target: Target) -> Iterable[Row]:
+    cluster = _clusterOf(target)
+    cluster.join()
+    text = f"{cluster.member.member} joins cluster {cluster.settings.name}"
+    return [{"row": "joined", "text": text}]
+
+
 def _acceptAnswer(target: Target, service: str, group: str) -> Iterable[Row]:
     where = f"{service}/{group}"
     if target.balancer.discovery.accept(service, group):
@@ -439,6 +473,10 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "upgrade": _upgrade,
     "acceptAnswer": _acceptAnswer,
     "certificates": _certificates,
+    "cluster": _cluster,
+    "stepDown": _stepDown,
+    "leaveCluster": _leaveCluster,
+    "joinCluster": _joinCluster,
     "discovery": _discovery,
     "reloadCertificates": _reloadCertificates,
     "delHost": _delHost,

@@ -44,10 +44,12 @@ class ClonedBalancer:
 
     @ivar configuration: L{None}.
     @ivar certificates: L{None}: an application has its own, if any.
+    @ivar cluster: L{None}: it is in none.
     """
 
     configuration = None
     certificates = None
+    cluster = None
 
     def __init__(self, clones: IClones) -> None:
         self._clones = clones

@@ -377,6 +377,34 @@ COMMANDS = (
         (_SERVICE, _GROUP),
     ),
     AdminCommand(
+        "cluster",
+        "cluster",
+        READONLY,
+        "Show the cluster of balancers. The answer has the leader and since when it leads, and "
+        "each member: its version, the leader that it knows, how many shared changes it has not "
+        "made yet, and whether its services are the same as here.",
+    ),
+    AdminCommand(
+        "stepDown",
+        "cluster step-down",
+        FULL,
+        "Let another member lead the cluster. This balancer is the leader now, and serves as "
+        "before.",
+    ),
+    AdminCommand(
+        "leaveCluster",
+        "cluster leave",
+        FULL,
+        "Take this balancer out of its cluster. It serves with what it knows and refuses changes, "
+        "until it joins again or is started again.",
+    ),
+    AdminCommand(
+        "joinCluster",
+        "cluster join",
+        FULL,
+        "Bring a balancer back into the cluster that it has left.",
+    ),
+    AdminCommand(
         "switchPort",
         "switch-port",
         FULL,
@@ -480,7 +508,11 @@ COMMANDS = (
 )
 
 #: Descriptions of the first words that commands of two words share.
-FAMILIES = {"set": "change settings live", "sessions": "list sessions, or end one"}
+FAMILIES = {
+    "set": "change settings live",
+    "sessions": "list sessions, or end one",
+    "cluster": "show the cluster of balancers, or change the part of this one in it",
+}
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, command.wireName)}
 

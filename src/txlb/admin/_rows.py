@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from txlb.admin._status import Balancer
     from txlb.admin.login import Session
     from txlb.application._drift import Drift
+    from txlb.cluster import ClusterState
     from txlb.discovery import DiscoveryState
 
 #: A part of the answer of a command. C{text}, if there is one, is for people.
@@ -208,6 +209,68 @@ def discoveryRows(states: Iterable[DiscoveryState], now: float) -> Iterator[Row]
             "held": each.held,
             "wrong": list(each.wrong),
         }
+
+
+def clusterRows(state: ClusterState) -> Iterator[Row]:
+    """
+    Yield a row for the cluster, and one for each member.
+    """
+    yield {
+        "row": "cluster",
+        "text": "\n".join(_clusterLines(state)),
+        "name": state.name,
+        "mode": state.mode,
+        "member": state.member,
+        "connected": state.connected,
+        "left": state.left,
+        "leads": state.leads,
+        "leader": state.leader,
+        "since": state.since,
+        "term": state.term,
+        "head": state.head,
+        "applied": state.applied,
+        "lag": state.lag,
+        "trouble": state.trouble,
+    }
+    own = next((each.digest for each in state.members if each.name == state.member), "")
+    for each in state.members:
+        lag = max(state.head - each.applied, 0)
+        same = each.digest == own
+        takes = f"takes {each.leader} for the leader" if each.leader else "knows no leader"
+        services = "same services" if same else "OTHER SERVICES"
+        yield {
+            "row": "member",
+            "text": f"  {each.name} ({each.address}): txlb {each.version}, since "
+            f"{_instant(each.since)}, {takes}, {_behind(lag)}, {services}",
+            "lag": lag,
+            "same": same,
+            **asdict(each),
+        }
+
+
+def _clusterLines(state: ClusterState) -> Iterator[str]:
+    if state.leader:
+        leader = f"{state.leader} leads since {_instant(state.since)} (term {state.term})"
+    else:
+        leader = "no member leads"
+    yield f"cluster {state.name} ({state.mode}): {leader}"
+    if state.left:
+        yield f"{state.member} has left it, and refuses changes; join again with: txlb cluster join"
+    elif not state.connected:
+        yield (
+            f"{state.member} is cut off, serves with what it knows, and refuses changes: "
+            f"{state.trouble or 'etcd has not answered in time'}"
+        )
+    else:
+        yield f"this is {state.member}, {_behind(state.lag)}"
+
+
+def _behind(lag: int) -> str:
+    return "no change behind" if not lag else f"{lag} change{'' if lag == 1 else 's'} behind"
+
+
+def _instant(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
 
 
 def _hosts(count: int) -> str:

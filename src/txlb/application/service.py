@@ -18,6 +18,7 @@ from txlb.application._arrange import Arrangement, placesOf
 from txlb.application._certificates import CertificateService
 from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._clones import ClonesService
+from txlb.application._cluster import ClusterService
 from txlb.application._discovery import DiscoveryService
 from txlb.application._embedded import EmbeddedUpgrading
 from txlb.application._engine import Engine
@@ -47,6 +48,7 @@ from txlb.manager import Applying, ProxyManager, wantedServices
 from txlb.model import (
     Address,
     CheckLike,
+    Cluster,
     Discovery,
     HealthCheck,
     HostMapper,
@@ -115,8 +117,8 @@ class LoadBalancedService(MultiService):
     on. It can be stopped and started again. Its child C{proxies} holds a
     L{ProxyListener} for each address, its child C{health} checks the hosts, its
     child C{resources} asks them for their loads, its child C{certificates} follows
-    the files of certificates, its child C{discovery} finds hosts, and its child C{history}
-    keeps the last hour.
+    the files of certificates, its child C{discovery} finds hosts, its child C{cluster} is a
+    member of a cluster, and its child C{history} keeps the last hour.
 
     @param pm: the manager; each balancer has one for itself.
     @param reactor: by default the global one, from when the service starts.
@@ -128,6 +130,7 @@ class LoadBalancedService(MultiService):
         Twisted's real reactors, but one for tests such as
         C{twisted.internet.testing.MemoryReactorClock}. L{txlb.testing.MemoryBalancer}
         is made of this.
+    @param cluster: the cluster that the balancer is a member of; L{None} for none.
 
     @ivar manager: the manager.
     @ivar serving: tells whether it serves clients.
@@ -146,6 +149,7 @@ class LoadBalancedService(MultiService):
         graceTime: float = 10.0,
         maxChecks: int = MAX_CHECKS,
         inMemory: bool | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         super().__init__()
         given: object = pm
@@ -199,6 +203,8 @@ class LoadBalancedService(MultiService):
         self.history.setServiceParent(self)
         self.discovery = DiscoveryService(self)
         self.discovery.setServiceParent(self)
+        self.cluster = ClusterService(self, cluster)
+        self.cluster.setServiceParent(self)
         for keeper in pm.keepers:
             self._keepers.keep(keeper, late=keeper.name == "pools")
         self._keepers.keep(KeptHour(self.history))
@@ -665,6 +671,7 @@ class LoadBalancedService(MultiService):
         @raise ModelError: something can't be had as it is configured.
         """
         self.engine  # noqa: B018 - it is made when it is first asked for
+        self.cluster.prepare()
 
     @property
     def engine(self) -> Engine:

@@ -12,10 +12,12 @@ from txlb.clients._stompconnection import StompConnection
 from txlb.clients._stomperror import StompError, StompUnreachable
 from txlb.clients._stompsettings import StompBroker, StompSettings
 from txlb.clients._tlspolicy import TLSPolicy
+from txlb.clients._transaction import Committed, Transaction
 
 __all__ = [
     "Body",
     "Changes",
+    "Committed",
     "EtcdClient",
     "EtcdDenied",
     "EtcdError",
@@ -34,4 +36,5 @@ __all__ = [
     "StompUnreachable",
     "TLSPolicy",
     "TooLong",
+    "Transaction",
 ]

@@ -22,6 +22,7 @@ from txlb.clients._body import Body, TooLong
 from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._reason import reasonOf
 from txlb.clients._tlspolicy import TLSPolicy
+from txlb.clients._transaction import Committed, Transaction
 
 #: Bytes of an answer at most.
 MAX_ANSWER = 64 * 1024 * 1024
@@ -289,6 +290,24 @@ class EtcdClient:
         @return: the revision after it.
         """
         return revisionOf(await self.call("kv/deleterange", {"key": encoded(key)}))
+
+    async def revisions(self, prefix: str) -> dict[str, int]:
+        """
+        Return the revision of the last write of each key with a prefix, as the cluster has agreed
+        on them.
+        """
+        body = {"key": encoded(prefix), "range_end": prefixEnd(prefix), "keys_only": True}
+        answer = await self.call("kv/range", body)
+        found = [keyValue(each) for each in answer.get("kvs", ())]
+        return {each.key: each.modified for each in found}
+
+    async def commit(self, transaction: Transaction) -> Committed:
+        """
+        Do a transaction. If the first member does not answer it may be done although a later one
+        says that its comparisons don't hold.
+        """
+        answer = await self.call("kv/txn", transaction.body)
+        return Committed(bool(answer.get("succeeded")), revisionOf(answer))
 
     async def grant(self, seconds: int) -> int:
         """

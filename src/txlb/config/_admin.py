@@ -26,7 +26,7 @@ from txlb.config._timersettings import TimerSettings
 from txlb.config._tls import TLSBuilder
 from txlb.config._websettings import WebSettings, isLocal
 from txlb.errors import ModelError
-from txlb.model import InheritedAddress
+from txlb.model import Cluster, InheritedAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Settings:
     control: str | None
     logging: LoggingSettings | None
     events: EventsSettings | None
+    cluster: Cluster | None
 
 
 class SettingsBuilder:
@@ -65,12 +66,14 @@ class SettingsBuilder:
         control = root.first(schema.CONTROL)
         logging = root.first(schema.LOGGING)
         events = root.first(schema.EVENTS)
+        cluster = root.first(schema.CLUSTER)
         return Settings(
             AdminSettings() if admin is None else self._admin(admin),
             ManagerSettings() if manager is None else self._manager(manager),
             None if control is None else self._path(control, "socket"),
             None if logging is None else self._logging(logging),
             None if events is None else self._events(events),
+            None if cluster is None else self._cluster(cluster),
         )
 
     def _admin(self, node: Node) -> AdminSettings:
@@ -199,6 +202,16 @@ class SettingsBuilder:
         }
         try:
             return EventsSettings(**{**node.settings, **paths}, name=node.get("name"))
+        except ModelError as error:
+            self._problem(node.line, str(error))
+            return None
+
+    def _cluster(self, node: Node) -> Cluster | None:
+        if node.wrong:
+            return None
+        try:
+            # Its paths begin at the folder of the file when they are used.
+            return Cluster(node.get("name"), **node.settings)
         except ModelError as error:
             self._problem(node.line, str(error))
             return None

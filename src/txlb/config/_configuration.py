@@ -23,7 +23,7 @@ from txlb.config._render import render
 from txlb.config._save import writeFile
 from txlb.config._source import decoded
 from txlb.errors import ConfigurationError, Problem, UnknownName
-from txlb.model import Plan, ProxyService, changesBetween, ownedByPeople
+from txlb.model import Cluster, Plan, ProxyService, changesBetween, ownedByPeople
 from txlb.model.looks import boundedLooks
 
 
@@ -40,6 +40,7 @@ class Configuration:
     @ivar control: the absolute path of the control socket; L{None} for none.
     @ivar logging: the log file; L{None} for twistd's own.
     @ivar events: the place to which events are published; L{None} for none.
+    @ivar cluster: the cluster that the balancer is a member of; L{None} for none.
     @ivar notes: remarks on what is right and has no effect or may be meant otherwise, in the
         order of the file: the first 50, and how many more there are.
     @ivar root: the outermost element, for those that show the file.
@@ -52,6 +53,7 @@ class Configuration:
     control: str | None
     logging: LoggingSettings | None
     events: EventsSettings | None
+    cluster: Cluster | None
     notes: tuple[Problem, ...]
     root: Node
     _source: bytes
@@ -200,6 +202,7 @@ def parseConfiguration(data: bytes, name: str, *, files: bool = True) -> Configu
         settings.control,
         settings.logging,
         settings.events,
+        settings.cluster,
         tuple(notes.all()),
         root,
         data,

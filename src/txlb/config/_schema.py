@@ -31,6 +31,7 @@ from txlb.model import (
     CLIENT_NETWORK,
     LISTEN_ADDRESS,
     CloneSet,
+    Cluster,
     Discovery,
     HealthCheck,
     HostTLS,
@@ -318,6 +319,14 @@ EVENTS = Element(
     since=Since.NEW,
 )
 
+CLUSTER = Element(
+    "cluster",
+    "The cluster of balancers that this one is a member of. Its members elect a leader, and share "
+    "live changes. What can write to the keys of the cluster owns the balancers in it.",
+    attributesOf(Cluster),
+    since=Since.NEW,
+)
+
 #: Version 1.1.0 ignored it at every place, and so does this version.
 NOTE = Element("note", "A remark. Its content is not read. It may stand in any element.")
 
@@ -332,6 +341,7 @@ CONFIG = Element(
         Child(CONTROL, 0, 1),
         Child(LOGGING, 0, 1),
         Child(EVENTS, 0, 1),
+        Child(CLUSTER, 0, 1),
     ),
     aliases=("pdconfig",),
 )

@@ -22,6 +22,7 @@ from txlb.model._changekind import ChangeKind
 from txlb.model._changes import changesBetween, settingChanges
 from txlb.model._checks import checkClock, checkItems, checkMapping, checkName, shown
 from txlb.model._cloneset import CLONES, CloneSet
+from txlb.model._cluster import ACTIVE_ACTIVE, ACTIVE_STANDBY, Cluster
 from txlb.model._conflict import Conflict
 from txlb.model._discovery import Discovery, discoveryFrom
 from txlb.model._groups import SCHEDULER_SETTINGS, ProxyGroup
@@ -47,6 +48,8 @@ from txlb.model._tcpaddress import TCPAddress
 from txlb.model._unixaddress import PRIVATE, UNIXAddress
 
 __all__ = [
+    "ACTIVE_ACTIVE",
+    "ACTIVE_STANDBY",
     "ADMISSION_SETTINGS",
     "CLIENT_NETWORK",
     "CLONES",
@@ -65,6 +68,7 @@ __all__ = [
     "CheckLike",
     "Clash",
     "CloneSet",
+    "Cluster",
     "Conflict",
     "Discovery",
     "HealthCheck",

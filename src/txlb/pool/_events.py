@@ -55,6 +55,10 @@ class EventKind(Enum):
     SOURCE_UP = "source-up"
     ANSWER_HELD = "answer-held"
     ENTRY_SKIPPED = "entry-skipped"
+    CLUSTER_JOINED = "cluster-joined"
+    CLUSTER_LOST = "cluster-lost"
+    LEADER_ELECTED = "leader-elected"
+    LEADER_LEFT = "leader-left"
 
     @property
     def isWarning(self) -> bool:
@@ -77,6 +81,7 @@ _WARNINGS = frozenset(
         EventKind.SOURCE_DOWN,
         EventKind.ANSWER_HELD,
         EventKind.ENTRY_SKIPPED,
+        EventKind.CLUSTER_LOST,
     }
 )
 

@@ -7,7 +7,7 @@ import { date, clock } from "./format.js";
 /** Kinds of events that an administrator should look at. */
 const WARNINGS = new Set([
   "host-down", "host-unresolved", "group-down", "backup-used", "circuit-opened", "scheduler-failed",
-  "source-down", "answer-held", "entry-skipped",
+  "source-down", "answer-held", "entry-skipped", "cluster-lost",
 ]);
 
 /**

@@ -1,0 +1,202 @@
+"""
+The cluster as a part of a balancer.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail, succeed
+
+from txlb.errors import ModelError, TxlbError
+from txlb.model import ACTIVE_ACTIVE, Cluster, shown
+
+if TYPE_CHECKING:
+    from txlb.application._runs import Runs
+    from txlb.cluster import ClusterMember, ClusterState
+
+#: Bytes of a file with a password or with certificates at most.
+MAX_FILE = 64 * 1024
+
+#: Addresses that a member tells the others at most.
+MOST_ADDRESSES = 5
+
+
+class ClusterService(Service):
+    """
+    Lets a balancer be a member of a cluster, while it runs. Owned by the balancer, as its child
+    C{cluster}.
+
+    Relative paths begin at the folder of the configuration file; without one, at the working
+    directory.
+
+    @param balancer: the balancer.
+    @param settings: the cluster; L{None} for none.
+    @raise ModelError: it is no L{Cluster}.
+
+    @ivar settings: see above.
+    """
+
+    name = "cluster"
+
+    def __init__(self, balancer: Runs, settings: Cluster | None) -> None:
+        given: object = settings
+        if given is not None and not isinstance(given, Cluster):
+            raise ModelError(f"cluster of a LoadBalancedService is {shown(given)}, not a Cluster")
+        self.settings = settings
+        self._balancer = balancer
+        self._member: ClusterMember | None = None
+        self._secrets: tuple[str, bytes | None] | None = None
+
+    def prepare(self) -> None:
+        """
+        Read the files of the settings, which a process that gives up its rights can't read later.
+
+        @raise ModelError: one can't be read.
+        """
+        if self.settings is not None and self._secrets is None:
+            password = self._read(self.settings.passwordFile, "passwordFile")
+            ca = self._read(self.settings.ca, "ca")
+            self._secrets = (b"" if password is None else password).decode().rstrip("\n"), ca
+
+    def _read(self, path: str | None, what: str) -> bytes | None:
+        if path is None or self.settings is None:
+            return None
+        file = self._balancer.configuration
+        folder = os.getcwd() if file is None else os.path.dirname(os.path.abspath(file.path))
+        try:
+            with open(os.path.join(folder, path), "rb") as opened:
+                return opened.read(MAX_FILE)
+        except OSError as error:
+            raise ModelError(
+                f"{what} of cluster {self.settings.name!r} is {path!r}, which can't be read: "
+                f"{error.strerror}"
+            ) from None
+
+    def startService(self) -> None:
+        """
+        Join the cluster.
+
+        @raise ModelError: a file of its settings can't be read.
+        """
+        if self.settings is not None:
+            self.prepare()
+            self._member = self._made(self.settings)
+            self._member.startService()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Leave the cluster.
+
+        @return: fires with L{None} when that is done, or when etcd had its time for it. It does
+            not fail.
+        """
+        super().stopService()
+        member, self._member = self._member, None
+        return succeed(None) if member is None else member.stopService()
+
+    def _made(self, settings: Cluster) -> ClusterMember:
+        # Twisted's HTTP client is imported only by those that need it.
+        from txlb.clients import EtcdClient  # noqa: PLC0415 - see above
+        from txlb.cluster import ClusterMember  # noqa: PLC0415 - see above
+
+        password, ca = self._secrets or ("", None)
+        engine, manager = self._balancer.engine, self._balancer.manager
+        client = EtcdClient(
+            engine.reactor,
+            settings.urls,
+            user=settings.user or "",
+            password=password,
+            ca=ca,
+            timeout=settings.ttl / 3,
+        )
+        addresses = [
+            str(address)
+            for service in manager.services.values()
+            for address in service.addresses[:MOST_ADDRESSES]
+        ]
+        return ClusterMember(
+            settings,
+            settings.member or socket.gethostname(),
+            ", ".join(addresses[:MOST_ADDRESSES]),
+            client,
+            engine.reactor,
+            engine.deadlines,
+            lambda kind, message: manager.tell(kind, (settings.name,), message),
+        )
+
+    # What there is
+
+    @property
+    def leads(self) -> bool:
+        """
+        Whether this balancer is the leader of its cluster for sure.
+        """
+        return self._member is not None and self._member.leads
+
+    @property
+    def active(self) -> bool:
+        """
+        Whether clients are meant to come to this balancer: it is in no cluster, or leads it, or
+        the cluster has the mode C{active-active}.
+        """
+        return self.settings is None or self.settings.mode == ACTIVE_ACTIVE or self.leads
+
+    @property
+    def state(self) -> ClusterState | None:
+        """
+        The cluster as this balancer knows it; L{None} if it is in none, or does not run.
+        """
+        return None if self._member is None else self._member.state
+
+    @property
+    def member(self) -> ClusterMember:
+        """
+        The member that this balancer is.
+
+        @raise TxlbError: it is in no cluster, or does not run.
+        """
+        if self._member is None:
+            raise TxlbError(
+                "this balancer is in no cluster; <cluster> in its configuration file makes it a "
+                "member of one"
+                if self.settings is None
+                else "the balancer does not run, so it is in no cluster"
+            )
+        return self._member
+
+    def stepDown(self) -> Deferred[None]:
+        """
+        Let another member lead.
+
+        @return: fires with L{None} when this one does not lead any more. It fails with
+            L{TxlbError} if it does not lead, or if there is no other member.
+        """
+        try:
+            return self.member.stepDown()
+        except TxlbError as error:
+            return fail(error)
+
+    def leave(self) -> Deferred[None]:
+        """
+        Be no member any more, until L{join} or until the balancer is started again.
+
+        @return: fires with L{None} when that is done. It fails with L{TxlbError} if it is in no
+            cluster.
+        """
+        try:
+            return self.member.leave()
+        except TxlbError as error:
+            return fail(error)
+
+    def join(self) -> None:
+        """
+        Be a member again.
+
+        @raise TxlbError: it is in no cluster.
+        """
+        self.member.join()

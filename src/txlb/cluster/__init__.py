@@ -1,0 +1,24 @@
+"""
+Balancers that stand in for one another: the election of a leader, and the changes that all members
+share.
+
+Both go through etcd, and so does everything that members tell each other. There is no protocol
+between them. See the decisions 0099 to 0101.
+"""
+
+from txlb.cluster._keys import Keys
+from txlb.cluster._member import ClusterMember
+from txlb.cluster._records import LeaderRecord, MemberRecord
+from txlb.cluster._session import Session
+from txlb.cluster._state import ClusterState
+from txlb.model import Cluster
+
+__all__ = [
+    "Cluster",
+    "ClusterMember",
+    "ClusterState",
+    "Keys",
+    "LeaderRecord",
+    "MemberRecord",
+    "Session",
+]
