@@ -4,7 +4,9 @@ Tests for the commands of clusters, and for L{txlb.application._cluster}.
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -12,13 +14,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.clients
-from tests.cluster.etcds import FakeClient, FakeEtcd, FakeWatch
+from tests.cluster.etcds import PREFIX, FakeClient, FakeEtcd, FakeWatch
+from tests.cluster.history import checkHistory
 from tests.fired import fired
 from txlb.admin import FULL, Caller
 from txlb.admin._commands import findCommand
 from txlb.admin._history import History
 from txlb.admin._target import Target
 from txlb.application import LoadBalancedService
+from txlb.cluster import _changelog as changelog
 from txlb.cluster import _member as membermodule
 from txlb.errors import ModelError, TxlbError
 from txlb.manager import proxyManagerFactory
@@ -29,7 +33,11 @@ HOSTS = [HostMapper(proxy="127.0.0.1:80", host="a", address="a.example:80")]
 CALLER = Caller("ssh:anna", FULL)
 
 
-class ClusterCommandTests(SynchronousTestCase):
+class ClusterCase(SynchronousTestCase):
+    """
+    Balancers in memory that are members of one cluster.
+    """
+
     def setUp(self) -> None:
         self.etcd = FakeEtcd(Clock())
         self.fakes: list[FakeClient] = []
@@ -59,6 +67,8 @@ class ClusterCommandTests(SynchronousTestCase):
         answer: Deferred[Any] = maybeDeferred(findCommand(name), target, CALLER, values)
         return [dict(each) for each in fired(answer)]
 
+
+class ClusterCommandTests(ClusterCase):
     def test_shows(self) -> None:
         one, two = self.balancer("one"), self.balancer("two")
         one.advance(1)
@@ -149,3 +159,263 @@ class ClusterCommandTests(SynchronousTestCase):
         service = LoadBalancedService(manager, cluster=cluster)
         error = self.assertRaises(ModelError, service.cluster.prepare)
         self.assertIn("ca of cluster 'prod' is '/nonexistent/ca.pem'", str(error))
+
+
+class SharingTests(ClusterCase):
+    """
+    Changes that members share.
+    """
+
+    def hostsOf(self, balancer: MemoryBalancer) -> dict[str, tuple[int, str]]:
+        group = balancer.manager.getGroup("web", "group1")
+        return {each.name: (each.weight, each.state) for each in group.hosts}
+
+    def pair(self) -> tuple[MemoryBalancer, MemoryBalancer]:
+        one, two = self.balancer("one"), self.balancer("two")
+        one.advance(1)
+        two.advance(1)
+        return one, two
+
+    def weigh(self, balancer: MemoryBalancer, weight: int, host: str = "a") -> list[dict[str, Any]]:
+        return self.ask(
+            balancer, "setWeight", service="web", group="group1", host=host, weight=weight
+        )
+
+    def test_change(self) -> None:
+        """
+        A change on any member is made on all, with its author.
+        """
+        one, two = self.pair()
+        (row,) = self.weigh(two, 7)
+        self.assertEqual(row["text"], "host-weight web/group1/a: weight 1 -> 7, by ssh:anna")
+        self.assertEqual(self.hostsOf(one)["a"], (7, "ready"))
+        self.assertEqual(one.events[-1].by, "ssh:anna")
+        self.assertEqual(self.weigh(one, 7), [])
+        self.ask(one, "drain", service="web", group="group1", host="b", deadline=None)
+        self.assertEqual(self.hostsOf(two), {"a": (7, "ready"), "b": (1, "drain")})
+        self.assertEqual(self.ask(one, "cluster")[0]["head"], 2)
+
+    def test_deadlines(self) -> None:
+        """
+        The time that connections have to end counts on all members.
+        """
+        one, two = self.pair()
+        client = two.connect()
+        self.ask(one, "drain", service="web", group="group1", host=str(client.host), deadline=3.0)
+        self.assertTrue(client.isOpen)
+        two.advance(4)
+        self.assertFalse(client.isOpen)
+
+    def test_direct(self) -> None:
+        """
+        A verb of the manager that is not committed is refused with the remedy, and
+        services.cluster.change commits it.
+        """
+        one, two = self.pair()
+        error = self.assertRaises(TxlbError, one.manager.setWeight, "web", "group1", "a", 5)
+        self.assertIn("services.cluster.change", str(error))
+        events = fired(
+            one.service.cluster.change(lambda: one.manager.setWeight("web", "group1", "a", 5))
+        )
+        self.assertEqual([each.kind.value for each in events], ["host-weight"])
+        self.assertEqual(self.hostsOf(two)["a"][0], 5)
+
+        def both() -> None:
+            one.manager.setWeight("web", "group1", "a", 6)
+            one.manager.setWeight("web", "group1", "b", 6)
+
+        self.failureResultOf(one.service.cluster.change(both), TxlbError)
+        self.assertEqual(self.hostsOf(two)["a"][0], 5)
+
+    def test_whole(self) -> None:
+        """
+        A large change, such as a reload, is shared before it is made.
+        """
+        one, two = self.pair()
+        service = one.manager.getService("web")
+        group = service.getGroup("group1")
+        hosts = [replace(group.hosts[0], weight=9), *group.hosts[1:]]
+        wanted = service.withGroup(replace(group, hosts=hosts, maxQueue=4))
+        fired(one.service.applyInSlices([wanted]))
+        self.assertEqual(self.hostsOf(two)["a"][0], 9)
+        self.assertEqual(two.manager.getGroup("web", "group1").maxQueue, 4)
+
+    def test_cantBeShared(self) -> None:
+        one, _ = self.pair()
+        manager = one.manager
+        service = manager.getService("web")
+        added = [service, replace(service, name="more")]
+        reason = self.failureResultOf(
+            one.service.cluster.change(lambda: manager.apply(added)), TxlbError
+        )
+        self.assertIn("write it into the file of each member", reason.getErrorMessage())
+
+    def test_cutOff(self) -> None:
+        """
+        A member that is cut off serves, refuses changes, and catches up when it is back.
+        """
+        one, two = self.pair()
+        self.weigh(one, 1, "b")
+        self.weigh(one, 2)
+        two.advance(1)
+        self.fakes[1].away = True
+        two.advance(5)
+        error = self.assertRaises(TxlbError, self.weigh, two, 3)
+        self.assertIn("cut off from etcd", str(error))
+        self.assertIn(two.connect().host, {"a", "b"})
+        one.advance(5)
+        self.weigh(one, 8)
+        self.weigh(one, 9)
+        self.assertEqual(self.hostsOf(two)["a"][0], 2)
+        self.fakes[1].away = False
+        two.advance(3)
+        self.assertEqual(self.hostsOf(two)["a"][0], 9)
+        weights = [each for each in two.events if each.kind.value == "host-weight"]
+        self.assertEqual([each.by for each in weights], ["ssh:anna"] * 3)
+
+    def test_left(self) -> None:
+        one, _ = self.pair()
+        self.ask(one, "leaveCluster")
+        error = self.assertRaises(TxlbError, self.weigh, one, 3)
+        self.assertIn("join again with: txlb cluster join", str(error))
+
+    def test_unsure(self) -> None:
+        """
+        If etcd does not answer to a change it is refused, and told that etcd may have it.
+        """
+        one, _ = self.pair()
+        self.fakes[0].away = True
+        error = self.assertRaises(TxlbError, self.weigh, one, 3)
+        self.assertIn("If etcd has the change nevertheless", str(error))
+        self.assertEqual(self.hostsOf(one)["a"][0], 1)
+
+    def test_oldTerm(self) -> None:
+        """
+        A member that takes a former leader for the leader commits nothing.
+        """
+        one, two = self.pair()
+        leader = self.etcd.keys[PREFIX + "leader"]
+        self.fakes[1].silent = True
+        self.etcd.change({}, [leader.key])
+        one.advance(1)
+        self.assertNotEqual(self.etcd.keys[PREFIX + "leader"].created, leader.created)
+        before = self.etcd.revision
+        changing = two.service.cluster.change(
+            lambda: two.manager.setWeight("web", "group1", "a", 3)
+        )
+        self.assertNotIn(PREFIX + "head", self.etcd.keys)
+        self.failureResultOf(changing, TxlbError)
+        self.assertEqual(self.etcd.revision, before)
+
+    def test_starts(self) -> None:
+        """
+        A member that starts makes what the others have shared, also if the log was compacted.
+        """
+        self.patch(changelog, "KEPT", 3)
+        self.patch(changelog, "MORE", 2)
+        one, two = self.pair()
+        for weight in range(2, 20):
+            self.weigh(one, weight)
+            one.advance(1)
+            two.advance(1)
+        self.ask(
+            two,
+            "delHost",
+            service="web",
+            group="group1",
+            host="b",
+            address="",
+            force=False,
+            deadline=None,
+        )
+        log = [key for key in self.etcd.keys if key.startswith(PREFIX + "log/")]
+        self.assertLessEqual(len(log), 6)
+        three = self.balancer("three")
+        three.advance(1)
+        self.assertEqual(self.hostsOf(three), {"a": (19, "ready")})
+        self.assertEqual(self.ask(three, "cluster")[0]["lag"], 0)
+        self.weigh(three, 50)
+        self.assertEqual(self.hostsOf(one)["a"][0], 50)
+        checkHistory(self, self.etcd)
+
+    def test_etcdForgets(self) -> None:
+        """
+        If etcd is made anew, what it has counts, and changes go on.
+        """
+        one, two = self.pair()
+        self.weigh(one, 5)
+        self.weigh(one, 6)
+        self.etcd.change({}, list(self.etcd.keys))
+        one.advance(3)
+        two.advance(3)
+        one.advance(1)
+        self.weigh(one, 7)
+        self.assertEqual((self.hostsOf(one)["a"][0], self.hostsOf(two)["a"][0]), (7, 7))
+
+    def test_found(self) -> None:
+        """
+        Sources add hosts on each member. What people want of them is shared, also for a host that
+        comes later.
+        """
+        one, two = self.pair()
+
+        def find(balancer: MemoryBalancer) -> None:
+            manager = balancer.manager
+            with manager.by("discovery"):
+                manager.addHost("web", "group1", "f", "f.example:80", origin="dns:x")
+
+        find(one)
+        self.weigh(one, 4, "f")
+        self.assertNotIn("f", self.hostsOf(two))
+        find(two)
+        two.advance(1)
+        self.assertEqual(self.hostsOf(two)["f"][0], 4)
+
+    def test_wrongChange(self) -> None:
+        """
+        A change that another program has written, and that is wrong, changes nothing and is passed
+        over.
+        """
+        one, two = self.pair()
+        items = [[["web", "group1"], "check", {"kind": "nonsense"}]]
+        entry = json.dumps({"items": items}).encode()
+        self.etcd.change(
+            {PREFIX + "log/000000000000001": (entry, 0), PREFIX + "head": (b"1", 0)}, []
+        )
+        self.assertIsNone(one.manager.getGroup("web", "group1").check)
+        self.weigh(two, 3)
+        self.assertEqual(self.hostsOf(one)["a"][0], 3)
+
+    def test_sameHost(self) -> None:
+        """
+        C{maglev} and C{sticky} choose the same host for a client on all members, whatever came
+        before.
+        """
+        one, two = self.pair()
+        for number in range(8):
+            self.ask(
+                (one, two)[number % 2],
+                "addHost",
+                service="web",
+                group="group1",
+                host=f"h{number}",
+                address=f"h{number}.example:80",
+                weight=number + 1,
+                settings={},
+            )
+        self.weigh(one, 0, "h3")
+        for balancer in (one, two):
+            for number in range(8):
+                self.assertIn(f"h{number}", self.hostsOf(balancer))
+        three = self.balancer("three")
+        three.advance(1)
+        for policy in ("maglev", "sticky"):
+            self.ask(
+                two, "setScheduler", service="web", group="group1", scheduler=policy, settings={}
+            )
+            for each in (one, two, three):
+                each.advance(2)
+            for number in range(100):
+                address = f"192.0.2.{number}"
+                found = {each.connect(address=address).host for each in (one, two, three)}
+                self.assertEqual(len(found), 1, address)

@@ -175,6 +175,9 @@ class FakeClient:
             )
         )
 
+    def get(self, key: str) -> Deferred[KeyValue | None]:
+        return self._answer(lambda: self.etcd.keys.get(key))
+
     def revisions(self, prefix: str) -> Deferred[dict[str, int]]:
         keys = self.etcd.keys
         return self._answer(

@@ -8,11 +8,19 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import closing
+from http.client import HTTPConnection
+from random import Random
 from typing import Any
 
+from tests.cluster.history import Write, faultsOf
 from tests.integration.etcds import Etcd
 from tests.integration.programs import Program, environment, get, waitUntil
 from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from txlb.clients import Transaction
+from txlb.clients._etcd import encoded, keyValue, prefixEnd
+
+PREFIX = "txlb-clusters/prod/"
 
 CONFIG = """\
 <config>
@@ -107,9 +115,15 @@ class ClusterTests(IntegrationTestCase):
         waitUntil(lambda: a.leads)
         b = Balancer(self, "b")
         waitUntil(lambda: b.cluster["leader"] == "a")
+        term = a.cluster["term"]
         os.kill(a.program.process.pid, signal.SIGSTOP)
         waitUntil(lambda: b.leads)
         self.assertIn(get(b.listen), {"one\n", "two\n"})
+        # What the paused leader may be about to write is refused by etcd.
+        late = Transaction().ifCreatedAt(PREFIX + "leader", term).put(PREFIX + "x", b"")
+        self.assertNotIn("succeeded", self.ask("kv/txn", late.body))
+        now = Transaction().ifCreatedAt(PREFIX + "leader", b.cluster["term"])
+        self.assertIn("succeeded", self.ask("kv/txn", now.put(PREFIX + "x", b"").body))
         os.kill(a.program.process.pid, signal.SIGCONT)
         self.assertFalse(a.leads)
         waitUntil(lambda: a.cluster["connected"])
@@ -121,3 +135,129 @@ class ClusterTests(IntegrationTestCase):
         waitUntil(lambda: b.leads)
         a.start()
         waitUntil(lambda: a.cluster["leader"] == "b" and a.cluster["connected"])
+
+    def weight(self, balancer: Balancer, host: str = "one") -> int:
+        """
+        Find the weight of a host on one member.
+        """
+        (group,) = json.loads(balancer.run("status", "--json").stdout)["services"][0]["groups"]
+        return next(int(each["weight"]) for each in group["hosts"] if each["name"] == host)
+
+    def writes(self) -> list[Write]:
+        """
+        List all that was written to etcd, from its own history.
+        """
+        found: list[Write] = []
+        body = json.dumps(
+            {
+                "create_request": {
+                    "key": encoded(PREFIX),
+                    "range_end": prefixEnd(PREFIX),
+                    "start_revision": "1",
+                }
+            }
+        )
+        # What is there, so that the end of the history is known.
+        put = self.ask("kv/put", {"key": encoded(f"{PREFIX}end"), "value": ""})
+        revision = int(put["header"]["revision"])
+        with closing(HTTPConnection("127.0.0.1", self.etcd.ports[0], timeout=60)) as connection:
+            connection.request("POST", "/v3/watch", body)
+            answer = connection.getresponse()
+            while not found or found[-1][0] < revision:
+                for each in json.loads(answer.readline())["result"].get("events", ()):
+                    kv = keyValue(each["kv"])
+                    value = kv.value if each.get("type", "PUT") == "PUT" else None
+                    key = kv.key.removeprefix(PREFIX)
+                    found.append((kv.modified, key, value, kv.created))
+        return found
+
+    def ask(self, path: str, body: Any) -> Any:
+        """
+        Ask etcd.
+        """
+        with closing(HTTPConnection("127.0.0.1", self.etcd.ports[0], timeout=60)) as connection:
+            connection.request("POST", f"/v3/{path}", json.dumps(body))
+            return json.loads(connection.getresponse().read())
+
+    def test_shares(self) -> None:
+        """
+        A change on one member is made on all; without etcd it is refused, and all serve; a member
+        that starts later, and etcd that comes back, have what was changed.
+        """
+        self.etcd = Etcd(self)
+        a, b = Balancer(self, "a"), Balancer(self, "b")
+        waitUntil(lambda: a.cluster["leader"] and b.cluster["leader"])
+        self.assertEqual(b.run("weight", "web/production/one", "7").returncode, 0)
+        waitUntil(lambda: self.weight(a) == 7)
+        self.etcd.kill()
+        waitUntil(lambda: not a.cluster["connected"] and not b.cluster["connected"])
+        refused = a.run("weight", "web/production/one", "9")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("cut off from etcd", refused.stderr)
+        self.assertIn(get(a.listen), {"one\n", "two\n"})
+        self.etcd.restart()
+        waitUntil(lambda: b.run("weight", "web/production/one", "8").returncode == 0)
+        waitUntil(lambda: self.weight(a) == 8)
+        c = Balancer(self, "c")
+        waitUntil(lambda: self.weight(c) == 8)
+        self.assertEqual(faultsOf(self.writes()), [])
+
+    def test_schedules(self) -> None:
+        """
+        Whatever members are paused and killed, no two leaders' writes are mixed, and all members
+        agree in the end. CI tries a few schedules; C{TXLB_SCHEDULES=100} tries more.
+        """
+        self.etcd = Etcd(self)
+        members = [Balancer(self, each) for each in "abc"]
+        waitUntil(lambda: all(each.cluster["leader"] for each in members))
+        for seed in range(int(os.environ.get("TXLB_SCHEDULES", "5"))):
+            self.schedule(Random(seed), members)
+        self.assertEqual(faultsOf(self.writes()), [])
+
+    def schedule(self, chance: Random, members: list[Balancer]) -> None:
+        """
+        Pause or kill members while changes are made, and see that all agree afterwards.
+        """
+        paused: list[Balancer] = []
+        changing = [self.change(each, chance.randrange(1, 100)) for each in members]
+        for _ in range(chance.choice((1, 1, 2))):
+            # The leader is the one whose pauses matter.
+            leaders = [each for each in members if each not in paused and each.leads]
+            one = leaders[0] if leaders and chance.random() < 0.7 else chance.choice(members)
+            if one in paused:
+                continue
+            if chance.random() < 0.7:
+                os.kill(one.program.process.pid, signal.SIGSTOP)
+                paused.append(one)
+            else:
+                one.program.stop(signal.SIGKILL)
+                one.start()
+            others = [each for each in members if each not in paused]
+            waitUntil(lambda: any(each.leads for each in members if each not in paused))
+            changing += [self.change(each, chance.randrange(1, 100)) for each in others]
+        for each in paused:
+            # Its changes that were under way meet another term.
+            changing.append(self.change(each, chance.randrange(1, 100)))
+            os.kill(each.program.process.pid, signal.SIGCONT)
+        for process in changing:
+            process.wait(60)
+        waitUntil(lambda: all(each.cluster["connected"] for each in members))
+        last = chance.randrange(100, 200)
+        waitUntil(lambda: members[0].run("weight", "web/production/one", str(last)).returncode == 0)
+        waitUntil(lambda: {self.weight(each) for each in members} == {last})
+        waitUntil(
+            lambda: all(row["same"] for row in members[0].ask("cluster") if row["row"] == "member")
+        )
+
+    def change(self, member: Balancer, weight: int) -> subprocess.Popen[bytes]:
+        """
+        Begin to change a weight by a member.
+        """
+        process = subprocess.Popen(
+            ["txlb", "weight", "web/production/two", str(weight), "-s", member.control],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(process.wait, 60)
+        return process

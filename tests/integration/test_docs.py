@@ -185,6 +185,11 @@ class PageTests(SynchronousTestCase):
     def test_page_loads(self) -> None:
         self.runPage(DOCS / "how-to" / "loads.rst")
 
+    def test_page_clusters(self) -> None:
+        if shutil.which("etcd") is None:
+            raise SkipTest("not installed: etcd")
+        self.runPage(DOCS / "how-to" / "clusters.rst")
+
     def test_page_discovery(self) -> None:
         self.runPage(DOCS / "how-to" / "discovery.rst")
 

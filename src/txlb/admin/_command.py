@@ -4,7 +4,7 @@ Commands of administrators.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class AdminCommand:
     @ivar patience: seconds that its answer may take.
     @ivar rest: its place in the tree of the REST interface, beside the POST of its words;
         L{None} for none.
+    @ivar shared: whether all members of a cluster make the change, if the balancer is in one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class AdminCommand:
     arguments: tuple[Argument, ...] = ()
     patience: float = 30.0
     rest: Rest | None = None
+    shared: bool = False
 
     @property
     def wireName(self) -> str:
@@ -95,9 +97,20 @@ class AdminCommand:
 
         action = ACTIONS.get(self.name)
         with target.balancer.manager.by(caller.name):
-            if action is None:
-                return self._verb(target.balancer.manager, values)
-            answer: Iterable[Row] | Deferred[Iterable[Row]] = action(target, **values)
+            cluster = getattr(target.balancer, "cluster", None)
+            if self.shared and cluster is not None and cluster.settings is not None:
+                changed: Deferred[Iterable[Row]] = cluster.change(
+                    lambda: self._done(action, target, values)
+                )
+                return changed.addCallback(_rowsOf)
+            return self._done(action, target, values)
+
+    def _done(
+        self, action: Callable[..., Any] | None, target: Target, values: Mapping[str, object]
+    ) -> Iterable[Row] | Deferred[Iterable[Row]]:
+        if action is None:
+            return self._verb(target.balancer.manager, values)
+        answer: Iterable[Row] | Deferred[Iterable[Row]] = action(target, **values)
         return answer
 
     def _verb(self, manager: Any, values: Mapping[str, object]) -> Iterable[Row]:
@@ -119,3 +132,14 @@ class AdminCommand:
             else:
                 named[argument.name] = value
         return eventRows(getattr(manager, self.name)(*places, **named))
+
+
+def _rowsOf(answer: Any) -> Iterable[Row]:
+    """
+    Return rows of an answer, which may be the events of a change that members share.
+    """
+    from txlb.admin._rows import eventRows  # noqa: PLC0415  (see above)
+    from txlb.pool import Event  # noqa: PLC0415  (see above)
+
+    isEvents = isinstance(answer, tuple) and all(isinstance(each, Event) for each in answer)
+    return eventRows(answer) if isEvents else answer

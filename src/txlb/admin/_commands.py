@@ -232,6 +232,7 @@ COMMANDS = (
         "Let a host get nothing new. The connections that it has go on.",
         (*_PATH, _DEADLINE),
         rest=Rest("PATCH", member="state", value="drain"),
+        shared=True,
     ),
     AdminCommand(
         "maintenance",
@@ -240,6 +241,7 @@ COMMANDS = (
         "Drain a host, and check it no more. The connections that it has go on.",
         (*_PATH, _DEADLINE),
         rest=Rest("PATCH", member="state", value="maintenance"),
+        shared=True,
     ),
     AdminCommand(
         "ready",
@@ -248,6 +250,7 @@ COMMANDS = (
         "Bring a host back that was drained or in maintenance.",
         _PATH,
         rest=Rest("PATCH", member="state", value="ready"),
+        shared=True,
     ),
     AdminCommand(
         "setWeight",
@@ -256,6 +259,7 @@ COMMANDS = (
         "Give a host another weight. With 0 it gets nothing new.",
         (*_PATH, Argument("weight", WEIGHT, "the weight, 0 to 65535")),
         rest=Rest("PATCH"),
+        shared=True,
     ),
     AdminCommand(
         "addHost",
@@ -278,6 +282,7 @@ COMMANDS = (
             _settings(HOST_SETTINGS, "other settings of the host, such as maxConnections=50", {}),
         ),
         rest=Rest("PUT"),
+        shared=True,
     ),
     AdminCommand(
         "delHost",
@@ -297,6 +302,7 @@ COMMANDS = (
             _DEADLINE,
         ),
         rest=Rest("DELETE"),
+        shared=True,
     ),
     AdminCommand(
         "switchGroup",
@@ -305,6 +311,7 @@ COMMANDS = (
         "Send a service's new connections to another of its groups. Those that are open go on.",
         (_SERVICE, Argument("group", GROUP, "the name of the group that gets them")),
         rest=Rest("PATCH", member="enabled", value=True),
+        shared=True,
     ),
     AdminCommand(
         "certificates",
@@ -428,6 +435,7 @@ COMMANDS = (
             _settings(SCHEDULER_SETTINGS, "settings of the policy, such as choices=3", {}),
         ),
         rest=Rest("PATCH"),
+        shared=True,
     ),
     AdminCommand(
         "setHealth",
@@ -452,6 +460,7 @@ COMMANDS = (
         "their own.",
         (*_PATH, _settings(HOST_SETTINGS, "settings of the host, such as maxConnections=50")),
         rest=Rest("PATCH"),
+        shared=True,
     ),
     AdminCommand(
         "setGroup",
@@ -464,6 +473,7 @@ COMMANDS = (
             _settings(GROUP_SETTINGS, "settings of the group, such as maxQueue=100"),
         ),
         rest=Rest("PATCH"),
+        shared=True,
     ),
     AdminCommand(
         "setAdmission",
@@ -479,6 +489,7 @@ COMMANDS = (
             ),
         ),
         rest=Rest("PATCH"),
+        shared=True,
     ),
     AdminCommand(
         "setCheck",
@@ -495,6 +506,7 @@ COMMANDS = (
             _CHECK_SETTINGS,
         ),
         rest=Rest("PUT", part="check"),
+        shared=True,
     ),
     AdminCommand(
         "setDefaultCheck",

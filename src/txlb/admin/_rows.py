@@ -235,7 +235,8 @@ def clusterRows(state: ClusterState) -> Iterator[Row]:
     own = next((each.digest for each in state.members if each.name == state.member), "")
     for each in state.members:
         lag = max(state.head - each.applied, 0)
-        same = each.digest == own
+        # A member tells it a moment after it has joined.
+        same = each.digest in {own, ""} or not own
         takes = f"takes {each.leader} for the leader" if each.leader else "knows no leader"
         services = "same services" if same else "OTHER SERVICES"
         yield {

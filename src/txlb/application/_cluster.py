@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
+from txlb.application._sharedchanges import SharedChanges
 from txlb.errors import ModelError, TxlbError
-from txlb.model import ACTIVE_ACTIVE, Cluster, shown
+from txlb.model import ACTIVE_ACTIVE, Cluster, HostMapper, ProxyService, shown
 
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
@@ -50,6 +52,8 @@ class ClusterService(Service):
         self._balancer = balancer
         self._member: ClusterMember | None = None
         self._secrets: tuple[str, bytes | None] | None = None
+        name = "" if settings is None else settings.name
+        self._sharing = SharedChanges(balancer, lambda: self.member, name)
 
     def prepare(self) -> None:
         """
@@ -85,6 +89,7 @@ class ClusterService(Service):
         if self.settings is not None:
             self.prepare()
             self._member = self._made(self.settings)
+            self._sharing.start()
             self._member.startService()
         super().startService()
 
@@ -96,6 +101,7 @@ class ClusterService(Service):
             not fail.
         """
         super().stopService()
+        self._sharing.stop()
         member, self._member = self._member, None
         return succeed(None) if member is None else member.stopService()
 
@@ -127,6 +133,7 @@ class ClusterService(Service):
             engine.reactor,
             engine.deadlines,
             lambda kind, message: manager.tell(kind, (settings.name,), message),
+            make=self._sharing.make,
         )
 
     # What there is
@@ -168,6 +175,32 @@ class ClusterService(Service):
                 else "the balancer does not run, so it is in no cluster"
             )
         return self._member
+
+    def change(self, action: Callable[[], Any]) -> Deferred[Any]:
+        """
+        Change services on all members: the change is committed in etcd first, and then made by
+        each member in the order of the changes. Without a cluster it is made at once::
+
+            services.cluster.change(lambda: manager.setWeight('web', 'servers', 'host1', 5))
+
+        @param action: calls verbs of the manager. It is called again if another change has come
+            before.
+        @return: fires with the events of the change on this member; or as C{action} does, if that
+            has changed nothing. It fails with L{TxlbError} if this member is cut off, or if the
+            change is refused; and as C{action} raises.
+        """
+        if self._member is None:
+            return maybeDeferred(action)
+        return self._sharing.change(action)
+
+    async def share(self, services: Iterable[HostMapper | ProxyService]) -> None:
+        """
+        Commit what a change in slices shares, before it is made on this member.
+
+        @raise TxlbError: it is refused.
+        """
+        if self._member is not None:
+            await self._sharing.share(services)
 
     def stepDown(self) -> Deferred[None]:
         """

@@ -75,6 +75,11 @@ class Runs(Protocol):
         The runner of work that takes long.
         """
 
+    def verify(self, services: Iterable[ProxyService]) -> None:
+        """
+        Check that everything that services need can be had.
+        """
+
     def applyInSlices(self, services: Iterable[ProxyService]) -> Deferred[tuple[Event, ...]]:
         """
         Make these the services.

@@ -202,15 +202,14 @@ class LoadBalancedService(MultiService):
         self.history = HistoryService(pm, lambda: self.engine)
         self.history.setServiceParent(self)
         self.discovery = DiscoveryService(self)
-        self.discovery.setServiceParent(self)
         self.cluster = ClusterService(self, cluster)
-        self.cluster.setServiceParent(self)
         for keeper in pm.keepers:
             self._keepers.keep(keeper, late=keeper.name == "pools")
         self._keepers.keep(KeptHour(self.history))
         self._keepers.keep(KeptChecks(lambda: self.engine.heartbeat), late=True)
         self.clones = ClonesService(self)
-        self.clones.setServiceParent(self)
+        for child in (self.discovery, self.cluster, self.clones):
+            child.setServiceParent(self)
 
     @property
     def record(self) -> Callable[[ConnectionRecord], object] | None:
@@ -506,6 +505,8 @@ class LoadBalancedService(MultiService):
     async def _applyInSlices(
         self, services: Iterable[HostMapper | ProxyService]
     ) -> tuple[Event, ...]:
+        services = tuple(services)
+        await self.cluster.share(services)
         with self.slices.working():
             applying = self._applying = self.manager.applying(services)
             try:
@@ -546,6 +547,15 @@ class LoadBalancedService(MultiService):
         except BaseException:
             arrangement.undo()
             raise
+
+    def verify(self, services: Iterable[ProxyService]) -> None:
+        """
+        Check that everything that services need can be had here: kinds of checks, sources, files
+        of certificates.
+
+        @raise ModelError: something can't be had.
+        """
+        _exhaust(self._verifying(services))
 
     def _verifying(self, wanted: Iterable[ProxyService]) -> Iterator[None]:
         """

@@ -6,19 +6,30 @@ Both go through etcd, and so does everything that members tell each other. There
 between them. See the decisions 0099 to 0101.
 """
 
+from txlb.cluster._changelog import ChangeLog
+from txlb.cluster._entry import Endings, Entry
+from txlb.cluster._items import Item, itemsBetween, withItems
 from txlb.cluster._keys import Keys
 from txlb.cluster._member import ClusterMember
+from txlb.cluster._overrides import Overrides
 from txlb.cluster._records import LeaderRecord, MemberRecord
 from txlb.cluster._session import Session
 from txlb.cluster._state import ClusterState
 from txlb.model import Cluster
 
 __all__ = [
+    "ChangeLog",
     "Cluster",
     "ClusterMember",
     "ClusterState",
+    "Endings",
+    "Entry",
+    "Item",
     "Keys",
     "LeaderRecord",
     "MemberRecord",
+    "Overrides",
     "Session",
+    "itemsBetween",
+    "withItems",
 ]

@@ -38,6 +38,33 @@ class Keys:
         """
         return f"{self.prefix}members/"
 
+    @property
+    def head(self) -> str:
+        """
+        The key that has the number of the last shared change.
+        """
+        return f"{self.prefix}head"
+
+    @property
+    def state(self) -> str:
+        """
+        The key that has what the oldest shared changes amount to.
+        """
+        return f"{self.prefix}state"
+
+    @property
+    def log(self) -> str:
+        """
+        What the keys of shared changes begin with.
+        """
+        return f"{self.prefix}log/"
+
+    def entry(self, number: int) -> str:
+        """
+        Return the key of a shared change. In the order of keys they are in the order of numbers.
+        """
+        return f"{self.log}{number:015d}"
+
     def member(self, name: str) -> str:
         """
         Return the key of a member.

@@ -17,6 +17,9 @@ from twisted.python.failure import Failure
 
 from txlb._version import __version__
 from txlb.clients import Changes, EtcdClient, EtcdError, EtcdWatch, KeyValue, Transaction
+from txlb.cluster._changelog import ChangeLog, Make, newId
+from txlb.cluster._entry import Endings, Entry
+from txlb.cluster._items import Item
 from txlb.cluster._keys import Keys
 from txlb.cluster._records import LeaderRecord, MemberRecord
 from txlb.cluster._session import Session
@@ -69,8 +72,11 @@ class ClusterMember(Service):
     @param deadlines: has the times.
     @param tell: publishes events.
     @param random: the source of chance.
+    @param make: makes a shared change here; see L{Make}.
 
-    @ivar changed: is called when the leader has changed, or what is known of it.
+    @ivar changed: is called when the leader has changed, or what is known of it, and when shared
+        changes were made.
+    @ivar log: the shared changes.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class ClusterMember(Service):
         deadlines: Deadlines,
         tell: Tell,
         random: Random | None = None,
+        make: Make | None = None,
     ) -> None:
         self.settings = settings
         self.keys = Keys.of(settings.prefix, settings.name)
@@ -94,6 +101,7 @@ class ClusterMember(Service):
         self._session = Session(client, settings.ttl, deadlines.seconds)
         self._record = MemberRecord(member, address, __version__, time.time())
         self.changed: Callable[[], object] = _nothing
+        self.log = ChangeLog(client, self.keys, member, make or _makeNothing, self._made)
         self._leader: KeyValue | None = None
         self._members: dict[str, KeyValue] = {}
         # When each key was written last, as far as the watch has told.
@@ -168,8 +176,8 @@ class ClusterMember(Service):
             leader.member,
             leader.since,
             self.term,
-            0,
-            0,
+            self.log.head,
+            self.log.applied,
             tuple(
                 MemberRecord.of(name, each.value) for name, each in sorted(self._members.items())
             ),
@@ -238,6 +246,7 @@ class ClusterMember(Service):
 
     def _stopWork(self) -> None:
         self._endWatch()
+        self.log.stop()
         for deadline in (self._next, self._giveUp):
             if deadline is not None:
                 deadline.cancel()
@@ -273,15 +282,49 @@ class ClusterMember(Service):
 
     # Work
 
-    def say(self, applied: int, digest: str) -> None:
+    def say(self, digest: str) -> None:
+        """
+        Let the other members know what services this one has.
+
+        @param digest: see L{MemberRecord}.
+        """
+        if digest != self._record.digest:
+            self._record = replace(self._record, digest=digest)
+            self._work()
+
+    def _made(self) -> None:
         """
         Let the other members know how far this one is.
-
-        @param applied: see L{MemberRecord}.
-        @param digest: likewise.
         """
-        self._record = replace(self._record, applied=applied, digest=digest)
-        self._work()
+        if self._record.applied != self.log.applied:
+            self._record = replace(self._record, applied=self.log.applied)
+            self._work()
+            self.changed()
+
+    def whyNoChange(self) -> str:
+        """
+        Tell why a change would be refused now, in a sentence with the remedy; an empty text if it
+        would not.
+        """
+        who = f"{self.member} of cluster {self.settings.name}"
+        if self._left:
+            return f"{who} has left it, so nothing was changed; join again with: txlb cluster join"
+        if not self.connected:
+            return (
+                f"{who} is cut off from etcd ({self._trouble or 'no answer in time'}), so nothing "
+                "was changed; it serves with what it knows. Try again when etcd answers, or change "
+                "it on a member that is connected: txlb cluster shows which are"
+            )
+        return ""
+
+    async def commit(
+        self, by: str, items: Iterable[Item], endings: Endings
+    ) -> Deferred[Any] | None:
+        """
+        Commit a change; see L{ChangeLog.commit}.
+        """
+        entry = Entry(newId(), self.member, by, time.time(), self.term, tuple(items), endings)
+        return await self.log.commit(entry)
 
     def _work(self) -> None:
         """
@@ -307,6 +350,8 @@ class ClusterMember(Service):
             await self._look()
         await self._register()
         await self._campaign()
+        if self.ownTerm:
+            await self.log.compact(self.ownTerm)
         self._review()
 
     async def _list(self) -> None:
@@ -318,12 +363,7 @@ class ClusterMember(Service):
             self._client, self.keys.prefix, revision + 1, self._told, self._lost
         )
         self._watch.start(self._reactor)
-        self._listed(found)
-
-    def _listed(self, found: Iterable[KeyValue]) -> None:
-        """
-        Take note of all keys.
-        """
+        self.log.listed(found)
 
     async def _look(self) -> None:
         """
@@ -431,17 +471,12 @@ class ClusterMember(Service):
     def _told(self, changes: Changes) -> None:
         before = self._leader
         self._observe(changes.put, changes.removed)
-        self._happened(changes)
+        self.log.told(changes.put, changes.removed)
         mine = self._members.get(self.member)
         # Without a leader, or without the own key, there is something to do at once.
         if self._leader is None or before is not self._leader or mine is None:
             self._work()
         self._review()
-
-    def _happened(self, changes: Changes) -> None:
-        """
-        Take note of changes of keys.
-        """
 
     def _observe(self, put: Iterable[KeyValue], removed: Iterable[str]) -> None:
         for each in put:
@@ -472,9 +507,11 @@ class ClusterMember(Service):
         if connected or (self._toldConnected is not False and not self._session.alive):
             self._toldConnected = connected
         self._wait()
-        if self._toldConnected != told[1]:
+        if self._toldConnected != told[1] and self.running:
             if connected:
                 self._tell(EventKind.CLUSTER_JOINED, f"{self.member} is a member")
+            elif self._left:
+                self._tell(EventKind.CLUSTER_LOST, f"{self.member} has left, and refuses changes")
             else:
                 self._tell(
                     EventKind.CLUSTER_LOST,
@@ -500,3 +537,10 @@ def _nothing() -> None:
     """
     Do nothing.
     """
+
+
+def _makeNothing(_entry: Entry, _new: bool) -> Deferred[Any]:
+    """
+    Make nothing of a shared change.
+    """
+    return succeed(None)

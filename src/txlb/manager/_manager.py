@@ -18,8 +18,8 @@ from txlb.manager._applying import Applying
 from txlb.manager._keptevents import KeptEvents
 from txlb.manager._keptpools import KeptPools
 from txlb.manager._keptservices import KeptServices
-from txlb.manager._observers import Observer, Observers, actingBy
-from txlb.manager._reconcile import OnChange, Reconciler
+from txlb.manager._observers import Observer, Observers, actingBy, actor
+from txlb.manager._reconcile import Gate, OnChange, Reconciler
 from txlb.manager._running import Endings, Running
 from txlb.manager._wanted import wantedServices
 from txlb.model import (
@@ -212,6 +212,14 @@ class ProxyManager:
         """
         return actingBy(who)
 
+    @property
+    def actor(self) -> str:
+        """
+        The actor of changes that are made now, as L{by} has named it; empty for the balancer
+        itself.
+        """
+        return actor()
+
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """
         Pass every event on to an observer from now on, after it happened.
@@ -267,7 +275,9 @@ class ProxyManager:
         """
         return self._reconciler.plan(wantedServices(services))
 
-    def apply(self, services: Iterable[HostMapper | ProxyService]) -> tuple[Event, ...]:
+    def apply(
+        self, services: Iterable[HostMapper | ProxyService], endings: Endings | None = None
+    ) -> tuple[Event, ...]:
         """
         Make these the services, by the smallest set of changes. What stays, by
         its name, keeps its connections, counters and health. Hosts that go, or
@@ -280,11 +290,13 @@ class ProxyManager:
         changed or removed, and 10 ms for 5,000 hosts that stay as they are. L{applying}
         does the same in slices.
 
+        @param endings: what happens to connections of hosts that are drained or removed, by the
+            names of the service and the group, and by those of hosts.
         @return: the events that it caused; none if nothing differs.
         @raise ChangeUnderWay: a change in slices is under way. Nothing was changed then.
         @raise ModelError: something of it breaks a rule. Nothing was changed then.
         """
-        return self._reconciler.reconcile(wantedServices(services))
+        return self._reconciler.reconcile(wantedServices(services), endings)
 
     def applying(self, services: Iterable[HostMapper | ProxyService]) -> Applying:
         """
@@ -720,6 +732,20 @@ class ProxyManager:
     @onChange.setter
     def onChange(self, onChange: OnChange | None) -> None:
         self._reconciler.onChange = onChange
+
+    @property
+    def gate(self) -> Gate | None:
+        """
+        What is called before a verb or L{apply} changes services, with these as they are wanted
+        and with what happens to connections; L{None} if nothing is to be called. It returns
+        whether it has taken the change over: then it is not made. It may raise L{TxlbError}. It is
+        not called for L{applying}.
+        """
+        return self._reconciler.gate
+
+    @gate.setter
+    def gate(self, gate: Gate | None) -> None:
+        self._reconciler.gate = gate
 
     def nextDeadline(self) -> float | None:
         """

@@ -45,6 +45,13 @@ def actingBy(who: str) -> Iterator[None]:
         _by.reset(token)
 
 
+def actor() -> str:
+    """
+    Return the author of changes that are made now; an empty text for the balancer itself.
+    """
+    return _by.get()
+
+
 class Observers:
     """
     Passes events on to observers, and keeps the last ones. Owned by the manager.

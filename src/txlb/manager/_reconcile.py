@@ -40,6 +40,10 @@ _KINDS = {
 _TOLD_BY_POOL = frozenset({"weight", "state"})
 
 
+#: Is called with the services that are wanted and with what happens to connections, and returns
+#: whether it has taken the change over, which is not made then.
+Gate = Callable[[Sequence[ProxyService], Endings], bool]
+
 OnChange = Callable[[Sequence[ProxyService]], Callable[[], object]]
 
 
@@ -52,6 +56,7 @@ class Reconciler:
     pools that follow them don't raise, so that a change happens as a whole.
 
     @ivar onChange: see L{txlb.manager.ProxyManager}.
+    @ivar gate: likewise.
     """
 
     def __init__(self, running: Running, observers: Observers) -> None:
@@ -60,6 +65,7 @@ class Reconciler:
         self._underWay: Applying | None = None
         self._held: list[str] = []
         self.onChange: OnChange | None = None
+        self.gate: Gate | None = None
 
     def plan(self, wanted: Sequence[ProxyService]) -> Plan:
         """
@@ -82,6 +88,8 @@ class Reconciler:
             Nothing was changed then.
         """
         self.refuseIfUnderWay()
+        if self.gate is not None and self.gate(wanted, endings or {}):
+            return ()
         if self.onChange is None:
             return self._reconcile(wanted, endings)
         running = self._running.services

@@ -1,0 +1,285 @@
+"""
+Changes of services as plain values, which all members can make.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from txlb.errors import ModelError, TxlbError, UnknownName
+from txlb.model import (
+    Change,
+    ChangeKind,
+    Discovery,
+    HealthCheck,
+    ProxyGroup,
+    ProxyHost,
+    ProxyService,
+    changesBetween,
+    shown,
+)
+from txlb.model.kinds import SecretText
+from txlb.model.settings import settingsOf
+
+#: The item that adds a host, or removes it.
+HOST = "host"
+
+#: The item that says where a host is.
+ADDRESS = "address"
+
+#: The item that says which group of a service gets the connections.
+GROUP = "group"
+
+#: Settings that are values of their own, with what makes them of plain values.
+_PARTS: Mapping[str, type] = {"check": HealthCheck, "discover": Discovery}
+
+_HOST_SETTINGS = frozenset(settingsOf(ProxyHost)) - {"name", "address"}
+_GROUP_SETTINGS = frozenset(settingsOf(ProxyGroup)) - {"name", "enabled"}
+_SERVICE_SETTINGS = (frozenset(settingsOf(ProxyService)) | {"allow", "deny"}) - {"name"}
+
+#: The settings that can be shared, by the number of names that their things have.
+_SETTINGS: Mapping[int, frozenset[str]] = {
+    1: _SERVICE_SETTINGS | {GROUP},
+    2: _GROUP_SETTINGS | {"check", "discover"},
+    3: _HOST_SETTINGS | {"check", HOST, ADDRESS},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """
+    One setting of a service, a group or a host, and its value for all members.
+
+    @ivar key: the names of the service, and of the group and the host.
+    @ivar setting: its name, or L{HOST}, L{ADDRESS} or L{GROUP}.
+    @ivar value: as JSON can hold it.
+    """
+
+    key: tuple[str, ...]
+    setting: str
+    value: Any
+
+    @property
+    def plain(self) -> list[Any]:
+        """
+        The item as JSON can hold it.
+        """
+        return [list(self.key), self.setting, self.value]
+
+    @classmethod
+    def of(cls, told: Any) -> Item:
+        """
+        Read an item. Its value is checked when it is used.
+
+        @raise ValueError: it is none.
+        """
+        key, setting, value = told
+        if not (isinstance(key, list) and all(isinstance(each, str) for each in key)):
+            raise ValueError(f"{shown(key)} does not name a service, a group or a host")
+        if not isinstance(setting, str) or setting not in _SETTINGS.get(len(key), ()):
+            raise ValueError(f"{shown(setting)} of {'/'.join(key)} is nothing that members share")
+        return cls(tuple(key), setting, value)
+
+
+def itemsBetween(
+    before: Iterable[ProxyService], after: Sequence[ProxyService]
+) -> tuple[list[Item], list[Change]]:
+    """
+    Return what differs in the settings that members share, and the other changes. Listeners, and
+    hosts that sources find, are those of each member, and in neither.
+
+    @raise TxlbError: a value can't be shared.
+    """
+    services = {each.name: each for each in after}
+    found: dict[tuple[tuple[str, ...], str], Item] = {}
+    rest = []
+    for change in changesBetween(before, after).changes:
+        if change.kind is ChangeKind.REORDERED or change.thing == "listener" or _isFound(change):
+            continue
+        item = _itemOf(change, services)
+        if item is None:
+            rest.append(change)
+        else:
+            found[item.key, item.setting] = item
+    return list(found.values()), rest
+
+
+def _isFound(change: Change) -> bool:
+    if change.kind is ChangeKind.CHANGED:
+        return False
+    sides = change.before, change.after
+    return any(isinstance(each, ProxyHost) and each.origin for each in sides)
+
+
+def _itemOf(change: Change, services: Mapping[str, ProxyService]) -> Item | None:
+    key, kind = change.key, change.kind
+    if change.thing == "host" and kind is not ChangeKind.CHANGED:
+        return _hostItem(change)
+    if kind is ChangeKind.SWITCHED:
+        return Item(key, GROUP, change.after)
+    name = change.setting.partition(".")[0]
+    if kind is not ChangeKind.CHANGED or name not in _SETTINGS.get(len(key), ()):
+        return None
+    thing: Any = services[key[0]]
+    if len(key) > 1:
+        thing = thing.getGroup(key[1])
+    if len(key) > 2:
+        thing = thing.getHost(key[2])
+    return Item(key, name, _plain(getattr(thing, name), f"{name} of {'/'.join(key)}"))
+
+
+def _hostItem(change: Change) -> Item | None:
+    key, host = change.key, change.after
+    if change.kind is ChangeKind.REMOVED:
+        return Item(key, HOST, None)
+    if change.kind is ChangeKind.MOVED:
+        return Item(key, ADDRESS, str(host))
+    if host.tls is not None:
+        return None
+    values = {
+        name: _plain(getattr(host, name), f"{name} of {'/'.join(key)}")
+        for name in (*sorted(_HOST_SETTINGS), "check")
+    }
+    return Item(key, HOST, {ADDRESS: str(host.address), **values})
+
+
+def _plain(value: Any, what: str) -> Any:
+    if isinstance(value, SecretText):
+        raise TxlbError(
+            f"{what} is a secret, which is not written to etcd; write it into the file of each "
+            "member, and reload each"
+        )
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_plain(each, what) for each in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each, what) for name, each in value.items()}
+    if isinstance(value, (HealthCheck, Discovery)):
+        return {
+            each.name: _plain(getattr(value, each.name), what) for each in dataclasses.fields(value)
+        }
+    raise TxlbError(f"{what} is {shown(value)}, which etcd can't hold for the other members")
+
+
+# Making them
+
+
+def withItems(
+    services: Iterable[ProxyService], items: Iterable[Item]
+) -> tuple[tuple[ProxyService, ...], list[str]]:
+    """
+    Return services with the values of items.
+
+    @return: the services, and a sentence for each value that is wrong. What is about a thing that
+        is not there changes nothing.
+    """
+    found = {each.name: each for each in services}
+    byKey: dict[tuple[str, ...], list[Item]] = {}
+    for item in items:
+        byKey.setdefault(item.key, []).append(item)
+    wrong: list[str] = []
+    for key, several in byKey.items():
+        service = found.get(key[0])
+        if service is not None:
+            found[key[0]] = _together(service, key, several, wrong)
+    return tuple(found.values()), wrong
+
+
+def _together(
+    service: ProxyService, key: tuple[str, ...], items: Sequence[Item], wrong: list[str]
+) -> ProxyService:
+    """
+    Make all items of one thing at once, as rules may tie them; one by one if that is wrong.
+    """
+    try:
+        return _made(service, key, items)
+    except UnknownName:
+        return service
+    except (TxlbError, TypeError, ValueError, KeyError, AttributeError) as error:
+        if len(items) == 1:
+            wrong.append(f"{items[0].setting} of {'/'.join(key)}: {error}")
+            return service
+    for item in items:
+        service = _together(service, key, [item], wrong)
+    return service
+
+
+def _made(service: ProxyService, key: tuple[str, ...], items: Sequence[Item]) -> ProxyService:
+    values = {each.setting: each.value for each in items}
+    if len(key) == 1:
+        return _madeService(service, values)
+    group = service.getGroup(key[1])
+    made = _changed(group, _parts(values)) if len(key) == 2 else _madeHost(group, key[2], values)
+    return service if made is group else service.withGroup(made)
+
+
+def _madeService(service: ProxyService, values: dict[str, Any]) -> ProxyService:
+    enabled = values.pop(GROUP, None)
+    if enabled is not None and enabled != service.enabledGroup.name:
+        service.getGroup(enabled)
+        groups = tuple(replace(each, enabled=each.name == enabled) for each in service.groups)
+        values = {"groups": groups, **values}
+    changed: ProxyService = _changed(service, values)
+    return changed
+
+
+def _madeHost(group: ProxyGroup, name: str, values: dict[str, Any]) -> ProxyGroup:
+    there = next((each for each in group.hosts if each.name == name), None)
+    if HOST in values:
+        whole = values.pop(HOST)
+        if whole is None:
+            hosts = tuple(each for each in group.hosts if each is not there)
+            return group if there is None else replace(group, hosts=hosts)
+        values = {**whole, **values}
+    elif there is None:
+        return group
+    address = values.pop(ADDRESS, None)
+    settings = _parts(values)
+    if there is None:
+        return replace(group, hosts=(*group.hosts, ProxyHost.at(name, address, **settings)))
+    if address is not None and address != str(there.address):
+        moved = ProxyHost.at(name, address)
+        settings.update(ipOrHost=moved.ipOrHost, port=moved.port)
+    host = _changed(there, settings)
+    return group if host is there else group.withHost(host)
+
+
+def _parts(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _part(name, value) for name, value in values.items()}
+
+
+def _part(name: str, value: Any) -> Any:
+    kind = _PARTS.get(name)
+    if kind is None or value is None:
+        return tuple(value) if isinstance(value, list) else value
+    if not isinstance(value, dict):
+        raise ModelError(f"it is {shown(value)}")
+    return kind(**value)
+
+
+def _changed(thing: Any, values: Mapping[str, Any]) -> Any:
+    """
+    Copy a thing with other values; return itself if they are the same.
+    """
+    given = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    differing = {name: value for name, value in given.items() if getattr(thing, name) != value}
+    return replace(thing, **differing) if differing else thing
+
+
+def itemsOf(told: Any, wrong: list[str]) -> Iterator[Item]:
+    """
+    Read items.
+
+    @param wrong: gets a sentence for each that is none.
+    """
+    for each in told if isinstance(told, list) else ():
+        try:
+            yield Item.of(each)
+        except (ValueError, TypeError) as error:
+            wrong.append(str(error))
