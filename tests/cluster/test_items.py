@@ -16,7 +16,7 @@ from txlb.cluster import Entry, Item, Overrides, itemsBetween, withItems
 from txlb.cluster import _overrides as overridesmodule
 from txlb.errors import TxlbError
 from txlb.manager import ProxyManager, proxyManagerFactory
-from txlb.model import HealthCheck, ProxyGroup, ProxyHost, ProxyService
+from txlb.model import CLONES, HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.model.kinds import SecretText
 
 SERVICES = [
@@ -118,6 +118,10 @@ class ItemTests(SynchronousTestCase):
         self.one.setWeight("web", "main", "found", 7)
         items, _ = itemsBetween(after, list(self.one.services.values()))
         self.assertEqual(items, [Item(("web", "main", "found"), "weight", 7)])
+        self.one.addHost("web", "main", "clone1", "unix:/run/c", origin=CLONES)
+        before = list(self.one.services.values())
+        self.one.drain("web", "main", "clone1")
+        self.assertEqual(itemsBetween(before, list(self.one.services.values())), ([], []))
         added = ProxyService("new", ["127.0.0.1:99"], [ProxyGroup("g", enabled=True)])
         self.assertEqual(len(itemsBetween(before, [*before, added])[1]), 1)
 

@@ -43,6 +43,22 @@ SOON = 0.2
 #: Hosts with which a change is made in slices.
 MANY = 500
 
+#: The events after which services are not the same as before.
+_OF_SERVICES = frozenset(
+    {
+        EventKind.SERVICE_ADDED,
+        EventKind.SERVICE_REMOVED,
+        EventKind.GROUP_ADDED,
+        EventKind.GROUP_REMOVED,
+        EventKind.GROUP_SWITCHED,
+        EventKind.HOST_ADDED,
+        EventKind.HOST_REMOVED,
+        EventKind.HOST_MOVED,
+        EventKind.SCHEDULER_CHANGED,
+        EventKind.SETTING_CHANGED,
+    }
+)
+
 _Endings = dict[tuple[str, str], dict[str, Ending]]
 
 _log = Logger()
@@ -83,6 +99,8 @@ class SharedChanges:
         self._added: set[tuple[str, ...]] = set()
         self._unsubscribe: Callable[[], None] | None = None
         self._running = False
+        # Whether the digest is told soon.
+        self._soon = False
 
     # Life
 
@@ -90,7 +108,7 @@ class SharedChanges:
         """
         Be asked by the manager before each change.
         """
-        self._running = True
+        self._running, self._soon = True, False
         manager = self._balancer.manager
         manager.gate = self._gate
         self._unsubscribe = manager.subscribe(self._happened)
@@ -345,6 +363,8 @@ class SharedChanges:
             self._added.add(event.key)
             if len(self._added) == 1:
                 self._balancer.engine.deadlines.after(PAUSE, self._makeAdded)
+        if event.kind in _OF_SERVICES:
+            self._tellSoon()
 
     def _makeAdded(self) -> None:
         added, self._added = self._added, set()
@@ -358,10 +378,12 @@ class SharedChanges:
     # Telling
 
     def _tellSoon(self) -> None:
-        if self._running:
+        if self._running and not self._soon:
+            self._soon = True
             self._balancer.engine.deadlines.after(SOON, self._tell)
 
     def _tell(self) -> None:
+        self._soon = False
         if self._running:
             telling = Deferred.fromCoroutine(self._digest())
             telling.addErrback(lambda reason: _log.failure("services were not compared", reason))

@@ -77,7 +77,6 @@ class ChangeLog:
         self._kept: set[int] = set()
         # By their ids: the callers that wait for changes of this member to be made.
         self._callers: dict[str, Deferred[Any]] = {}
-        self._catching: list[Deferred[None]] = []
         self._making: Deferred[None] | None = None
 
     # What etcd tells
@@ -144,23 +143,6 @@ class ChangeLog:
         """
         return self._making is None and self.applied >= self.head
 
-    def catchUp(self) -> Deferred[None]:
-        """
-        Wait until all changes that are known were made here.
-
-        @return: fires with L{None}; it may be cancelled.
-        """
-        waiting: Deferred[None] = Deferred(self._catching.remove)
-        self._catching.append(waiting)
-        self._tellCaughtUp()
-        return waiting
-
-    def _tellCaughtUp(self) -> None:
-        if self.caughtUp:
-            catching, self._catching = self._catching, []
-            for each in catching:
-                each.callback(None)
-
     def _goOn(self) -> None:
         if self._making is None:
             making = self._making = Deferred.fromCoroutine(self._makeAll())
@@ -170,7 +152,6 @@ class ChangeLog:
     def _madeAll(self, _: object) -> None:
         self._making = None
         self._madeSome()
-        self._tellCaughtUp()
 
     async def _makeAll(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from typing import Any
 
 from txlb.errors import ModelError, TxlbError, UnknownName
 from txlb.model import (
+    CLONES,
     Change,
     ChangeKind,
     Discovery,
@@ -88,8 +89,8 @@ def itemsBetween(
     before: Iterable[ProxyService], after: Sequence[ProxyService]
 ) -> tuple[list[Item], list[Change]]:
     """
-    Return what differs in the settings that members share, and the other changes. Listeners, and
-    hosts that sources find, are those of each member, and in neither.
+    Return what differs in the settings that members share, and the other changes. Listeners,
+    clones, and which hosts sources find, are those of each member, and in neither.
 
     @raise TxlbError: a value can't be shared.
     """
@@ -97,7 +98,9 @@ def itemsBetween(
     found: dict[tuple[tuple[str, ...], str], Item] = {}
     rest = []
     for change in changesBetween(before, after).changes:
-        if change.kind is ChangeKind.REORDERED or change.thing == "listener" or _isFound(change):
+        if change.kind is ChangeKind.REORDERED or change.thing == "listener":
+            continue
+        if _isFound(change) or _isOfClone(change, services):
             continue
         item = _itemOf(change, services)
         if item is None:
@@ -112,6 +115,16 @@ def _isFound(change: Change) -> bool:
         return False
     sides = change.before, change.after
     return any(isinstance(each, ProxyHost) and each.origin for each in sides)
+
+
+def _isOfClone(change: Change, services: Mapping[str, ProxyService]) -> bool:
+    """
+    Tell whether a change is about a clone, which is a process of one machine.
+    """
+    if change.thing != "host" or change.kind is not ChangeKind.CHANGED:
+        return False
+    service, group, host = change.key
+    return services[service].getGroup(group).getHost(host).origin == CLONES
 
 
 def _itemOf(change: Change, services: Mapping[str, ProxyService]) -> Item | None:
