@@ -20,6 +20,7 @@ from tests.fired import fired
 from txlb.admin import FULL, Caller
 from txlb.admin._commands import findCommand
 from txlb.admin._history import History
+from txlb.admin._status import statusTable
 from txlb.admin._target import Target
 from txlb.application import LoadBalancedService
 from txlb.cluster import _changelog as changelog
@@ -115,6 +116,9 @@ class ClusterCommandTests(ClusterCase):
         text = self.ask(one, "cluster")[0]["text"]
         self.assertIn("one is cut off, serves with what it knows, and refuses changes", text)
         self.assertIn("it is away", text)
+        status = [each for each in self.ask(one, "status", service="") if each["row"] == "cluster"]
+        self.assertIn("one is no member now", status[0]["text"])
+        self.assertIn("one is no member now", statusTable(one.service))
         self.assertEqual(one.connect().host, "a")
         kinds = [each.kind.value for each in one.events]
         self.assertIn("cluster-lost", kinds)

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._filerow import fileRow
-from txlb.admin._status import certificateWarnings, durationText
+from txlb.admin._status import certificateWarnings, clusterWarnings, durationText
 from txlb.model import PEOPLE, Change, ProxyHost
 from txlb.pool import Event, HostSnapshot
 
@@ -142,6 +142,8 @@ def _statusRows(lbs: Balancer, config: Configured | None, only: str) -> Iterator
     if not only:
         for line in certificateWarnings(lbs):
             yield {"row": "certificate", "text": line}
+        for line in clusterWarnings(lbs):
+            yield {"row": "cluster", "text": line}
     yield fileRow(config, manager.services.values())
 
 

@@ -134,11 +134,12 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
         "passed": passed,
         "certificates": () if only else certificateWarnings(lbs),
     }
+    cluster = "".join(f"\n{line}" for line in (() if only else clusterWarnings(lbs)))
     if config is None:
-        return statusText(listeners, services, **more)
+        return statusText(listeners, services, **more) + cluster
     file: dict[str, Any] = dict(fileRow(config, manager.services.values()))
     inFile = file["inFile"] if file["edited"] else None
-    return statusText(
+    text = statusText(
         listeners,
         services,
         file["path"],
@@ -146,6 +147,7 @@ def statusTable(lbs: Balancer, config: Configured | None = None, only: str = "")
         inFile,
         **more,
     )
+    return text + cluster
 
 
 def certificateWarnings(lbs: Balancer) -> Sequence[str]:
@@ -153,6 +155,18 @@ def certificateWarnings(lbs: Balancer) -> Sequence[str]:
     Return a line for each certificate of a balancer that needs care.
     """
     return () if lbs.certificates is None else lbs.certificates.warnings()
+
+
+def clusterWarnings(lbs: Balancer) -> Sequence[str]:
+    """
+    Return a line if a balancer is cut off from its cluster, or has left it.
+    """
+    member = getattr(getattr(lbs, "cluster", None), "running", False)
+    state = lbs.cluster.state if member else None  # type: ignore[attr-defined]  # it was looked for
+    if state is None or state.connected:
+        return ()
+    why = "it has left" if state.left else state.trouble or "etcd has not answered in time"
+    return [f"cluster {state.name}: {state.member} is no member now, and refuses changes: {why}"]
 
 
 def statusText(

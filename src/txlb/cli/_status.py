@@ -96,6 +96,7 @@ def nested(rows: list[Row]) -> dict[str, Any]:
             {**_bare(row), "groups": groups.get(row["name"], [])} for row in ofKind(rows, "service")
         ],
         "certificates": [row["text"] for row in ofKind(rows, "certificate")],
+        "cluster": [row["text"] for row in ofKind(rows, "cluster")],
         "processes": [_without(row, "row") for row in ofKind(rows, "process")],
         "file": files[0]["path"] if files else None,
         "changes": files[0]["changes"] if files else [],
@@ -177,6 +178,8 @@ def _show(rows: list[Row], asJSON: bool) -> int:
             **colours,
         )
     )
+    for line in status["cluster"]:
+        print(line)
     return OK
 
 
