@@ -194,9 +194,12 @@ class FakeServing:
         self.reasons: list[str] = []
         self.isTakenOut = self.areHostsDown = False
 
-    def whyNot(self, serviceName: str = "", *, hosts: bool = False) -> list[str]:
+    def whyNot(
+        self, serviceName: str = "", *, hosts: bool = False, leader: bool = False
+    ) -> list[str]:
         down = ["no host of web/prod is up"] if hosts and self.areHostsDown else []
-        return [*down, *self.reasons, *(["taken out"] if self.isTakenOut else [])]
+        other = ["b leads the cluster"] if leader else []
+        return [*down, *other, *self.reasons, *(["taken out"] if self.isTakenOut else [])]
 
 
 @dataclass

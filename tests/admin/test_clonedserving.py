@@ -31,6 +31,8 @@ class ClonedServingTests(SynchronousTestCase):
         self.assertEqual(serving.whyNot(), ["no host of clones/tcp-81 is up"])
         self.assertEqual(serving.whyNot("clones"), ["no host of clones/tcp-81 is up"])
         self.assertRaises(UnknownName, serving.whyNot, "web")
+        manager.ready("clones", "tcp-81", "clone0")
+        self.assertEqual(serving.whyNot(leader=True), ["it is in no cluster"])
 
     def test_takenOut(self) -> None:
         """

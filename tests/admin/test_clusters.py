@@ -92,6 +92,24 @@ class ClusterCommandTests(ClusterCase):
         self.assertTrue(two.service.cluster.active)
         self.assertFalse(two.service.cluster.leads)
 
+    def test_health(self) -> None:
+        """
+        C{txlb health --leader} tells whether a member leads, and which one does otherwise.
+        """
+        one, two = self.balancer("one"), self.balancer("two")
+        one.advance(1)
+
+        def why(balancer: MemoryBalancer) -> str:
+            return balancer.service.cluster.whyNotLeader
+
+        self.assertEqual((why(one), why(two)), ("", "one leads the cluster"))
+        asked = {"service": "", "hosts": False, "leader": True}
+        self.assertTrue(self.ask(one, "health", **asked)[0]["serves"])
+        (row,) = self.ask(two, "health", **asked)
+        self.assertEqual(row["reasons"], ["one leads the cluster"])
+        one.stop()
+        self.assertEqual(why(one), "it is in no cluster")
+
     def test_changesPart(self) -> None:
         one, two = self.balancer("one"), self.balancer("two")
         self.ask(one, "stepDown")
@@ -119,6 +137,7 @@ class ClusterCommandTests(ClusterCase):
         status = [each for each in self.ask(one, "status", service="") if each["row"] == "cluster"]
         self.assertIn("one is no member now", status[0]["text"])
         self.assertIn("one is no member now", statusTable(one.service))
+        self.assertEqual(one.service.cluster.whyNotLeader, "it is cut off from its cluster")
         self.assertEqual(one.connect().host, "a")
         kinds = [each.kind.value for each in one.events]
         self.assertIn("cluster-lost", kinds)

@@ -95,6 +95,14 @@ class ServingTests(ServiceCase):
         self.lbs.getProxyService("web").unbind()
         self.assertEqual(serving.whyNot(), ["web does not listen"])
 
+    def test_leader(self) -> None:
+        """
+        If a leader is asked for, a balancer that is in no cluster does not do.
+        """
+        serving = self.balancer().serving
+        self.start()
+        self.assertEqual(serving.whyNot(leader=True), ["it is in no cluster"])
+
     def test_unknown(self) -> None:
         serving = self.balancer().serving
         self.assertRaises(UnknownName, serving.whyNot, "mail")
@@ -105,7 +113,7 @@ class ServingTests(ServiceCase):
         """
         lbs = self.balancer()
         lbs.serving.isTakenOut = True
-        heir = Serving(lbs, lambda: True, lambda: ())
+        heir = Serving(lbs, lambda: True, lambda: "", lambda: ())
         heir.restore(lbs.serving.state())
         self.assertTrue(heir.isTakenOut)
         heir.restore({})

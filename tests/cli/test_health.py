@@ -33,6 +33,14 @@ class HealthTests(BalancerTests):
         self.assertEqual(self.run_("health")[0], 0)
         self.assertEqual(self.run_("health", "--hosts")[0], 1)
 
+    def test_leader(self) -> None:
+        """
+        Whether the balancer leads its cluster counts if it is asked for.
+        """
+        self.open()
+        text = "does not serve: b leads the cluster\n"
+        self.assertEqual(self.run_("health", "--leader"), (1, text, ""))
+
     def test_json(self) -> None:
         self.open()
         self.balancer.serving.reasons = ["web does not listen"]

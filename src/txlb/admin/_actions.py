@@ -56,8 +56,9 @@ def _processes(target: Target, service: str) -> Sequence[Mapping[str, object]]:
     return target.clones.processes() if service in {"", target.clones.service} else ()
 
 
-def _health(target: Target, service: str, hosts: bool) -> Iterable[Row]:
-    return rows.healthRows(target.balancer.serving.whyNot(service, hosts=hosts))
+def _health(target: Target, service: str, hosts: bool, leader: bool) -> Iterable[Row]:
+    found = target.balancer.serving.whyNot(service, hosts=hosts, leader=leader)
+    return rows.healthRows(found)
 
 
 def _setHealth(target: Target, answer: str) -> Iterable[Row]:

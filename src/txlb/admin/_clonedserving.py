@@ -23,11 +23,14 @@ class ClonedServing:
     def __init__(self, manager: ProxyManager) -> None:
         self._manager = manager
 
-    def whyNot(self, serviceName: str = "", *, hosts: bool = False) -> list[str]:
+    def whyNot(
+        self, serviceName: str = "", *, hosts: bool = False, leader: bool = False
+    ) -> list[str]:
         """
         Tell why clients are not served. Clones accept by themselves, so each listener needs one.
 
         @param hosts: has no effect: the hosts are the clones.
+        @param leader: whether it has to lead a cluster. A cloned application is in none.
         @raise UnknownName: there is no such service.
         """
         names = [serviceName] if serviceName else list(self._manager.services)
@@ -36,7 +39,8 @@ class ClonedServing:
             for name in names
             for group in self._manager.getService(name).groups
         ]
-        return [pool.whyNoHost for pool in pools if pool.whyNoHost]
+        reasons = [pool.whyNoHost for pool in pools if pool.whyNoHost]
+        return [*reasons, "it is in no cluster"] if leader else reasons
 
     @property
     def isTakenOut(self) -> bool:

@@ -84,6 +84,7 @@ COMMANDS = (
         (
             Argument("service", SERVICE, "only this service; by default all", ""),
             Argument("hosts", FLAG, "each service has to have a host that is up, too", False),
+            Argument("leader", FLAG, "the balancer has to lead its cluster, too", False),
         ),
         patience=3.0,
     ),

@@ -146,6 +146,22 @@ class ClusterService(Service):
         return self._member is not None and self._member.leads
 
     @property
+    def whyNotLeader(self) -> str:
+        """
+        The reason why this balancer is not the leader of its cluster; empty if it is.
+        """
+        if self.leads:
+            return ""
+        state = self.state
+        if state is None:
+            return "it is in no cluster"
+        if not state.connected:
+            return "it is cut off from its cluster"
+        return (
+            f"{state.leader} leads the cluster" if state.leader else "no member leads the cluster"
+        )
+
+    @property
     def active(self) -> bool:
         """
         Whether clients are meant to come to this balancer: it is in no cluster, or leads it, or

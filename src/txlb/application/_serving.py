@@ -31,6 +31,7 @@ class Serving:
     an administrator has taken the balancer out.
 
     @param isRunning: tells whether the balancer has started and not begun to stop.
+    @param whyNotLeader: tells why the balancer does not lead its cluster; empty if it does.
     @param listeners: returns its listeners.
     @ivar isTakenOut: whether an administrator has taken the balancer out. Clients that come are
         served all the same.
@@ -42,19 +43,24 @@ class Serving:
         self,
         balancer: Runs,
         isRunning: Callable[[], bool],
+        whyNotLeader: Callable[[], str],
         listeners: Callable[[], Iterable[ProxyListener]],
     ) -> None:
         self._balancer = balancer
         self._isRunning = isRunning
+        self._whyNotLeader = whyNotLeader
         self._listeners = listeners
         self.isTakenOut = False
 
-    def whyNot(self, serviceName: str = "", *, hosts: bool = False) -> list[str]:
+    def whyNot(
+        self, serviceName: str = "", *, hosts: bool = False, leader: bool = False
+    ) -> list[str]:
         """
         Tell why clients are not served. They are if all listeners accept.
 
         @param serviceName: only this service; by default all.
         @param hosts: whether at least one host has to be up of the group that gets the clients.
+        @param leader: whether the balancer has to be the leader of its cluster.
         @return: the reasons; none if clients are served.
         @raise UnknownName: there is no such service.
         """
@@ -75,6 +81,8 @@ class Serving:
                 reasons.append(f"{name} accepts no clients: {why}")
             if hosts and (why := manager.getPool(name).whyNoHost):
                 reasons.append(why)
+        if leader and (why := self._whyNotLeader()):
+            reasons.append(why)
         return reasons
 
     # For another process

@@ -169,7 +169,12 @@ class LoadBalancedService(MultiService):
         self.logins: Any = None
         self._record: Callable[[ConnectionRecord], object] | None = None
         self._keepers = Keepers()
-        self.serving = Serving(self, lambda: bool(self.running), self._listeners)
+        self.serving = Serving(
+            self,
+            lambda: bool(self.running),
+            lambda: self.cluster.whyNotLeader,
+            self._listeners,
+        )
         self._keepers.keep(self.serving)
         self._reactor = reactor
         self.slices = Slices(lambda: self._engine, pm.seconds)
@@ -202,7 +207,7 @@ class LoadBalancedService(MultiService):
         self.history = HistoryService(pm, lambda: self.engine)
         self.history.setServiceParent(self)
         self.discovery = DiscoveryService(self)
-        self.cluster = ClusterService(self, cluster)
+        self.cluster: ClusterService = ClusterService(self, cluster)
         for keeper in pm.keepers:
             self._keepers.keep(keeper, late=keeper.name == "pools")
         self._keepers.keep(KeptHour(self.history))
