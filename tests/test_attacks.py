@@ -16,13 +16,13 @@ from twisted.conch.ssh.keys import Key
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.attacks import __main__ as program
-from benchmarks.attacks import _floods, _pipeline, latency
+from benchmarks.attacks import _floods, _pipeline, _tlsfloods, latency
 from benchmarks.attacks._attacks import AGAIN, ATTACKS, FIRST, Attack
 from benchmarks.attacks._done import Done
 from benchmarks.attacks._table import HEAD, Found, table
 from benchmarks.attacks.attacker import KINDS
 from benchmarks.programs import ROOT
-from txlb.wire import BoxReader
+from txlb.wire import BoxReader, ClientHelloError, ClientHelloReader, wholeClientHello
 
 
 class ListTests(SynchronousTestCase):
@@ -44,12 +44,14 @@ class ListTests(SynchronousTestCase):
             control=Path("/run/control"),
             checked=("127.0.0.1", 80),
             probed=("127.0.0.1", 81),
+            tls=("127.0.0.1", 443),
         )
         commands = [attack.command(balancer) for attack in ATTACKS if attack.command]
         self.assertEqual({kind for kind, *_ in commands}, set(KINDS))
         self.assertIn(["control", "/run/control"], commands)
         self.assertIn(["ssh-offers", "127.0.0.1", "22", "many"], commands)
         self.assertIn(["headers", "127.0.0.1", "81"], commands)
+        self.assertIn(["tls-records", "127.0.0.1", "443"], commands)
 
 
 class OptionTests(SynchronousTestCase):
@@ -68,6 +70,22 @@ class OptionTests(SynchronousTestCase):
 
 
 class MessageTests(SynchronousTestCase):
+    def test_hellos(self) -> None:
+        """
+        A ClientHello is one, and so is that of many records, but for their number.
+        """
+        hello = wholeClientHello(_tlsfloods.clientHello())
+        assert hello is not None
+        self.assertEqual(hello.serverName, _tlsfloods.NAME)
+        split = _tlsfloods.longHello()
+        self.assertEqual(len(split) % 6, 0)
+        whole = b"".join(split[at : at + 1] for at in range(5, len(split), 6))
+        found = wholeClientHello(b"\x16\x03\x01" + struct.pack(">H", len(whole)) + whole)
+        assert found is not None
+        self.assertEqual((found.serverName, len(whole)), (_tlsfloods.NAME, 5400))
+        error = self.assertRaises(ClientHelloError, ClientHelloReader().feed, split)
+        self.assertIn("records", str(error))
+
     def test_packets(self) -> None:
         """
         RFC 4253, section 6: a packet without a cipher is a multiple of 8 bytes, with at least

@@ -29,6 +29,10 @@ def _ssh(kind: str, *more: str) -> Callable[[Balancer], list[str]]:
     return lambda balancer: [kind, *map(str, balancer.ssh), *more]
 
 
+def _tls(kind: str) -> Callable[[Balancer], list[str]]:
+    return lambda balancer: [f"tls-{kind}", *map(str, balancer.tls)]
+
+
 #: Nothing, measured twice in each round: what differs between the two is noise.
 FIRST = Attack("none", "nothing")
 AGAIN = Attack("none again", "nothing, measured again")
@@ -68,5 +72,21 @@ ATTACKS = (
         "endless headers",
         "a host that answers its probe with headers without end",
         lambda balancer: ["headers", *map(str, balancer.probed)],
+    ),
+    Attack(
+        "tls handshakes",
+        "30 connections at once for which the server signs, again and again",
+        _tls("handshakes"),
+    ),
+    Attack("tls garbage", "30 connections at once that send no TLS", _tls("garbage")),
+    Attack(
+        "tls records",
+        "30 connections at once that send a ClientHello in records of one byte",
+        _tls("records"),
+    ),
+    Attack(
+        "tls piecemeal",
+        "1,000 connections that send a ClientHello, a byte a second each",
+        _tls("piecemeal"),
     ),
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.machine import PROXY_CORE, startingOn
 from benchmarks.peers import Running
 from benchmarks.programs import ROOT, Program, freePort
+from benchmarks.tls._files import Files
 from benchmarks.traffic import Backend
 
 #: Hosts of the service whose status is asked for; no client connects to them.
@@ -30,6 +31,14 @@ CONFIG = """\
 <config>
   <service name="web">
     <listen ip="{listen}"/>
+    <group name="prod" scheduler="leastc" enable="yes">
+{hosts}
+    </group>
+  </service>
+  <service name="secure">
+    <listen ip="127.0.0.1:{tls}">
+      <tls certificates="certificates" maxHandshakesPerClient="2000"/>
+    </listen>
     <group name="prod" scheduler="leastc" enable="yes">
 {hosts}
     </group>
@@ -73,6 +82,7 @@ class Balancer:
     @ivar control: its control socket.
     @ivar checked: a host that it checks, which refuses connections.
     @ivar probed: one that it asks for its load, likewise.
+    @ivar tls: where it ends TLS.
     """
 
     running: Running
@@ -81,6 +91,7 @@ class Balancer:
     control: Path
     checked: tuple[str, int]
     probed: tuple[str, int]
+    tls: tuple[str, int]
 
     def login(self) -> float | None:
         """
@@ -122,7 +133,9 @@ def startBalancer(folder: Path, backend: Backend, source: Path = ROOT / "src") -
     @raise ProgramError: it does not start.
     """
     _makeKeys(folder)
-    ports = [freePort() for _ in range(7)]
+    (folder / "made").mkdir()
+    shutil.copytree(Files.make(folder / "made").ecdsa.parent, folder / "certificates")
+    ports = [freePort() for _ in range(8)]
     listen, ssh, checked, probed, *aside = ports
     hosts = [
         f'      <host name="h{number}" ip="{host}:{port}"/>'
@@ -144,6 +157,7 @@ def startBalancer(folder: Path, backend: Backend, source: Path = ROOT / "src") -
             aside=aside[0],
             aside2=aside[1],
             aside3=aside[2],
+            tls=aside[3],
         ),
         encoding="utf-8",
     )
@@ -165,6 +179,7 @@ def startBalancer(folder: Path, backend: Backend, source: Path = ROOT / "src") -
         folder / "control" / "socket",
         ("127.0.0.1", checked),
         ("127.0.0.1", probed),
+        ("127.0.0.1", aside[3]),
     )
 
 

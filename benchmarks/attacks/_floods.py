@@ -103,12 +103,18 @@ class Flood:
         Go on for ever.
         """
         while True:
-            now = time.monotonic()
-            while self._due and self._due[0] <= now:
-                self._due.pop(0)
-                self._open()
-            for fd, event in self._epoll.poll(PAUSE, 64):
-                self._event(self._socks[fd], event)
+            self.turn()
+
+    def turn(self) -> None:
+        """
+        Open the connections that are due, and take the events of a moment.
+        """
+        now = time.monotonic()
+        while self._due and self._due[0] <= now:
+            self._due.pop(0)
+            self._open()
+        for fd, event in self._epoll.poll(PAUSE, 64):
+            self._event(self._socks[fd], event)
 
     def _open(self) -> None:
         sock = socket.socket()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks.attacks import _floods, _hosts, _offers, _pipeline
+from benchmarks.attacks import _floods, _hosts, _offers, _pipeline, _tlsfloods
 from benchmarks.attacks._done import Done
 
 #: Seconds after which an attack ends if it is not stopped.
@@ -36,6 +36,10 @@ KINDS: dict[str, Callable[..., object]] = {
     "control": _pipeline.pipeline,
     "chunks": _hosts.chunks,
     "headers": _hosts.headers,
+    "tls-handshakes": _tlsfloods.handshakes,
+    "tls-garbage": _tlsfloods.garbage,
+    "tls-records": _tlsfloods.records,
+    "tls-piecemeal": _tlsfloods.piecemeal,
 }
 
 

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.wire.hellos import extension, hello, message, protocols, records, serverName
 from txlb.wire import (
     MAX_CLIENT_HELLO,
+    MAX_RECORDS,
     Alert,
     ClientHello,
     ClientHelloError,
@@ -48,7 +49,7 @@ class ClientHelloTests(SynchronousTestCase):
         data = outgoing.read()
         wanted = ClientHello("www.example.org", ("h2", "http/1.1"), (0x0304, 0x0303))
         self.assertEqual(read(data), wanted)
-        for size in (1, 2, 3, 100):
+        for size in (5, 6, 7, 100):
             self.assertEqual(read(records(data[5:], size)), wanted)
         for piece in (1, 2, 7):
             reader = ClientHelloReader()
@@ -150,8 +151,8 @@ class ClientHelloTests(SynchronousTestCase):
 
     def test_bounds(self) -> None:
         """
-        The longest one is read, and a longer one is refused by its length. So is one in
-        records of a byte each.
+        The longest one is read, and a longer one is refused by its length. So is one in more
+        records than any sender needs, before it is complete.
         """
 
         def padded(size: int) -> bytes:
@@ -160,7 +161,11 @@ class ClientHelloTests(SynchronousTestCase):
 
         self.assertEqual(read(records(padded(MAX_CLIENT_HELLO))), ClientHello())
         self.wrong(records(padded(MAX_CLIENT_HELLO + 1))[:9], f"{MAX_CLIENT_HELLO + 1} bytes")
-        self.wrong(records(padded(MAX_CLIENT_HELLO), 1), "is not complete within")
+        # As many records as there may be, and one more.
+        whole = padded(MAX_RECORDS * 9)
+        self.assertEqual(read(records(whole, 9)), ClientHello())
+        self.wrong(records(whole, 8), f"is not complete within {MAX_RECORDS} records")
+        self.wrong(records(padded(MAX_CLIENT_HELLO), 1)[: 6 * MAX_RECORDS + 5], "not complete")
 
     def test_linear(self) -> None:
         """
@@ -168,7 +173,7 @@ class ClientHelloTests(SynchronousTestCase):
         """
 
         def calls(size: int) -> int:
-            data = records(message(extension(21, bytes(size))), 3)
+            data = records(message(extension(21, bytes(size))), 40)
             reader = ClientHelloReader()
             count = 0
 

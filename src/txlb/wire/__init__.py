@@ -19,6 +19,7 @@ from txlb.wire._agent import (
 from txlb.wire._amp import REMEDIES, BoxError, BoxReader, encodeBox
 from txlb.wire._clienthello import (
     MAX_CLIENT_HELLO,
+    MAX_RECORDS,
     Alert,
     ClientHello,
     ClientHelloError,
@@ -130,6 +131,7 @@ __all__ = [
     "MAX_HTTP_HEAD",
     "MAX_LISTENERS",
     "MAX_PROXY_HEADER",
+    "MAX_RECORDS",
     "MAX_STOMP_BODY",
     "MAX_STOMP_HEAD",
     "MAX_STOMP_HEADERS",

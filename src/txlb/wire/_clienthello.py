@@ -16,9 +16,12 @@ from enum import IntEnum
 #: after quantum computers. HAProxy, nginx and Envoy have the same bound.
 MAX_CLIENT_HELLO = 16384
 
-#: Bytes of the records of a ClientHello at most, their heads included. A sender may put it
-#: into records of a byte each, which no sender needs.
-MAX_HELLO_RECORDS = 2 * MAX_CLIENT_HELLO
+#: Records of a ClientHello at most. Most senders have one, and those that hide its name from
+#: filters a few. In records of a byte each it would hold the balancer for 10 ms or more.
+MAX_RECORDS = 128
+
+#: Bytes of the records of a ClientHello at most, their heads included.
+MAX_HELLO_RECORDS = MAX_CLIENT_HELLO + 5 * MAX_RECORDS
 
 #: The longest plaintext of a record (RFC 8446, section 5.1).
 _MAX_RECORD = 16384
@@ -114,6 +117,7 @@ class ClientHelloReader:
         # Where the next record begins, and how much is left of the present one.
         self._at = 0
         self._left = 0
+        self._records = 0
 
     def feed(self, data: bytes) -> ClientHello | None:
         """
@@ -132,9 +136,9 @@ class ClientHelloReader:
         if have and (have[0] != _HANDSHAKE or (len(have) > 1 and have[1] != 3)):
             raise NoTLSError
         while self._readRecord():
-            if self._at > MAX_HELLO_RECORDS:
+            if self._records > MAX_RECORDS:
                 raise ClientHelloError(
-                    f"its ClientHello is not complete within {MAX_HELLO_RECORDS} bytes"
+                    f"its ClientHello is not complete within {MAX_RECORDS} records"
                 )
             body = self._body
             if not body:
@@ -182,6 +186,7 @@ class ClientHelloReader:
             alert = Alert.RECORD_OVERFLOW if self._left else Alert.UNEXPECTED_MESSAGE
             raise ClientHelloError(f"it has a record of {self._left} bytes", alert)
         self._at += 5
+        self._records += 1
         return True
 
 
