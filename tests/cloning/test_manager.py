@@ -9,6 +9,8 @@ import signal
 import socket
 from unittest import mock
 
+from twisted.python.failure import Failure
+
 from tests.cloning.inside import FIRST_PID, InsideTestCase
 from txlb.cloning import CloneGroup
 from txlb.cloning import _starts as starts
@@ -218,6 +220,20 @@ class StrangerTests(PlayedTestCase):
         self.say(sock, Pong(ping.number, 1500, 40_000))
         [record] = self.manager.clones
         self.assertEqual((record.lag, record.memory), (0.0015, 40_000))
+
+    def test_formerOwner(self) -> None:
+        """
+        An event for the former owner of the socket's number changes nothing.
+        """
+        entrance = self.manager._entrance
+        entrance.doWrite()
+        entrance.connectionLost(Failure(ConnectionError()))
+        self.assertEqual(entrance.logPrefix(), "txlb.cloning")
+        self.joinedAs(0)
+        entrance.close()
+        entrance.connectionLost(Failure(ConnectionError()))
+        entrance.doRead()
+        self.assertEqual(entrance.fileno(), -1)
 
     def test_bye(self) -> None:
         """
