@@ -65,19 +65,21 @@ class Authority:
         common: str = "",
         days: float = 30,
         begins: float = -1,
+        nameless: bool = False,
     ) -> tuple[bytes, bytes]:
         """
         Sign a certificate.
 
         @param names: the alternative names; with none it has only its common name.
+        @param nameless: whether it has no common name.
         @param days: the days from now until which it is valid.
         @param begins: the days from now from which it is.
         @return: the certificate with its chain, and the key.
         """
         key = newKey() if key is None else key
-        subject = x509.Name(
-            [x509.NameAttribute(x509.NameOID.COMMON_NAME, common or (names[0] if names else "x"))]
-        )
+        common = common or (names[0] if names else "x")
+        parts = [] if nameless else [x509.NameAttribute(x509.NameOID.COMMON_NAME, common)]
+        subject = x509.Name(parts)
         builder = _builder(subject, self.name, key, days, begins)
         if names:
             builder = builder.add_extension(

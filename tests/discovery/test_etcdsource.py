@@ -46,7 +46,8 @@ class FakeClient:
         self.lists.append(Deferred())
         return self.lists[-1]
 
-    def call(self, path: str, body: object, elsewhere: bool = True) -> Deferred[Any]:
+    def ping(self, prefix: str) -> Deferred[Any]:
+        assert prefix == PREFIX + "/"
         self.looks.append(Deferred())
         return self.looks[-1]
 

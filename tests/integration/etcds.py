@@ -17,23 +17,39 @@ class Etcd:
 
     @param case: the test. It stops the members at its end.
     @param count: the number of members.
+    @param options: more options of each member.
+    @param scheme: C{https} if the options have certificates.
     """
 
-    def __init__(self, case: IntegrationTestCase, count: int = 1) -> None:
+    def __init__(
+        self,
+        case: IntegrationTestCase,
+        count: int = 1,
+        *options: str,
+        scheme: str = "http",
+    ) -> None:
         case.need("etcd")
         self._case = case
+        self._options, self._scheme = options, scheme
         ports = freePorts(2 * count)
         self.ports, self._peers = ports[:count], ports[count:]
-        self.members: list[Program] = [self.start(number) for number in range(count)]
-        for number in range(count):
-            self.members[number].waitFor("ready to serve client requests")
+        self.members: list[Program] = []
+        self.startAll()
+
+    def startAll(self) -> None:
+        """
+        Start all members, and wait until they serve.
+        """
+        self.members = [self.start(number) for number in range(len(self.ports))]
+        for each in self.members:
+            each.waitFor("ready to serve client requests")
 
     @property
     def url(self) -> str:
         """
         The URLs of the members.
         """
-        return " ".join(f"http://127.0.0.1:{port}" for port in self.ports)
+        return " ".join(f"{self._scheme}://127.0.0.1:{port}" for port in self.ports)
 
     def start(self, number: int) -> Program:
         """
@@ -42,7 +58,7 @@ class Etcd:
         cluster = ",".join(
             f"m{each}=http://127.0.0.1:{peer}" for each, peer in enumerate(self._peers)
         )
-        client = f"http://127.0.0.1:{self.ports[number]}"
+        client = f"{self._scheme}://127.0.0.1:{self.ports[number]}"
         peer = f"http://127.0.0.1:{self._peers[number]}"
         return self._case.start(
             "etcd",
@@ -55,6 +71,7 @@ class Etcd:
             f"--initial-cluster={cluster}",
             "--heartbeat-interval=50",
             "--election-timeout=500",
+            *self._options,
         )
 
     def kill(self, number: int = 0) -> None:

@@ -23,6 +23,7 @@ from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._reason import reasonOf
 from txlb.clients._tlspolicy import TLSPolicy
 from txlb.clients._transaction import Committed, Transaction
+from txlb.model import shown
 
 #: Bytes of an answer at most.
 MAX_ANSWER = 64 * 1024 * 1024
@@ -32,6 +33,9 @@ CONNECTIONS = 2
 
 #: Seconds until a connection is there.
 CONNECT_TIMEOUT = 2.0
+
+#: Bytes of an answer that messages have, at most.
+MAX_SHOWN = 200
 
 #: Numbers of errors by gRPC.
 UNAUTHENTICATED = 16
@@ -265,6 +269,15 @@ class EtcdClient:
         )
         return [keyValue(each) for each in answer.get("kvs", ())], revisionOf(answer)
 
+    async def ping(self, prefix: str) -> None:
+        """
+        Ask the present member, and no other one, for something that its leader has to confirm.
+
+        @param prefix: a prefix whose keys the user may read.
+        """
+        body = {"key": encoded(prefix), "count_only": True}
+        await self.call("kv/range", body, elsewhere=False)
+
     async def get(self, key: str) -> KeyValue | None:
         """
         Return one key; L{None} if it is not there.
@@ -378,7 +391,9 @@ def answerOf(url: str, status: int, data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise EtcdUnreachable(f"{url} has sent what is no answer of etcd (status {status})")
+        # Some errors of the gateway are plain text.
+        text = shown(data[:MAX_SHOWN].decode("utf-8", "replace").strip())
+        raise EtcdUnreachable(f"{url} has sent no answer of etcd, but status {status} and {text}")
     if status == 200:
         return answer
     raise errorOf(url, answer)

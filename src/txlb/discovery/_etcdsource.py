@@ -179,8 +179,7 @@ class EtcdSource:
 
     async def _looked(self, client: EtcdClient) -> None:
         watch = self._watch
-        # A linearizable read of nothing: the member asks the leader.
-        await client.call("kv/range", {"key": "AA==", "count_only": True}, elsewhere=False)
+        await client.ping(self._prefix)
         if watch is not None and watch is self._watch:
             self._retry.good()
             self._look = self._tools.deadlines.after(LOOK, self._lookAtMember)

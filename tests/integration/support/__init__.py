@@ -19,6 +19,7 @@ from tests.integration.support._clients import (
     reset,
     source,
 )
+from tests.integration.support._gateway import Gateway
 from tests.integration.support._load import Downloads, Load
 from tests.integration.support._machines import Clients, Machine, Machines, Request, longestGap
 from tests.integration.support._manhole import Manhole
@@ -44,6 +45,7 @@ __all__ = [
     "Browser",
     "Clients",
     "Downloads",
+    "Gateway",
     "IntegrationTestCase",
     "Load",
     "Machine",

@@ -1,0 +1,204 @@
+"""
+A real etcd with users, roles, TLS and certificates of clients.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from typing import Any
+
+from tests.certificates import Authority
+from tests.integration.etcds import Etcd
+from tests.integration.programs import PATIENCE, environment, get, waitUntil
+from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.support._case import TWISTD
+
+CONFIG = """\
+<config>
+  <service name="web">
+    <listen ip="127.0.0.1:{listen}"/>
+    <group name="production" scheduler="resource" enable="yes">
+      <discover from="etcd" url="{url}" prefix="txlb/web/production" {more}/>
+    </group>
+  </service>
+  <control socket="{control}"/>
+</config>
+"""
+
+
+class SecuredTests(IntegrationTestCase):
+    """
+    etcd lets a balancer read, and an application write. Tokens end after a second without use.
+    """
+
+    needed = ("etcd", "etcdctl", "nginx")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.listen, self.host = freePorts(2)
+        sites(self, server(self.host, "one"))
+        self.control = str(self.shortFolder() / "control")
+        authority = Authority()
+        certificate, key = authority.certify(["127.0.0.1"])
+        own, ownKey = authority.certify(["client"], nameless=True)
+        named, namedKey = authority.certify(["client"])
+        for name, data in (
+            ("server.pem", certificate),
+            ("server.key", key),
+            ("ca.pem", authority.pem),
+            ("own.pem", own + ownKey),
+            ("named.pem", named + namedKey),
+            ("other.pem", Authority("Other").pem),
+            ("balancer", b"reads\n"),
+            ("app", b"writes\n"),
+        ):
+            (self.folder / name).write_bytes(data)
+        self.etcd = Etcd(
+            self,
+            1,
+            f"--cert-file={self.folder}/server.pem",
+            f"--key-file={self.folder}/server.key",
+            f"--trusted-ca-file={self.folder}/ca.pem",
+            "--client-cert-auth",
+            "--auth-token-ttl=1",
+            "--bcrypt-cost=4",
+            scheme="https",
+        )
+        self.user = ""
+        for words in (
+            "user add root:root",
+            "user grant-role root root",
+            "role add reading",
+            "role grant-permission reading --prefix=true read txlb/web/production/",
+            "role add writing",
+            "role grant-permission writing --prefix=true readwrite txlb/web/production/",
+            "user add balancer:reads",
+            "user grant-role balancer reading",
+            "user add app:writes",
+            "user grant-role app writing",
+            "auth enable",
+        ):
+            self.ctl(*words.split())
+        self.user = "--user=root:root"
+
+    def ctl(self, *words: str) -> str:
+        """
+        Run etcdctl.
+
+        @return: what it prints.
+        """
+        more = (self.user,) if self.user else ()
+        done = subprocess.run(
+            [
+                "etcdctl",
+                f"--endpoints={self.etcd.url}",
+                f"--cacert={self.folder}/ca.pem",
+                f"--cert={self.folder}/own.pem",
+                f"--key={self.folder}/own.pem",
+                *more,
+                *words,
+            ],
+            env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def ask(self, command: str) -> Any:
+        done = subprocess.run(
+            ["txlb", command, "--json", "-s", self.control],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment(),
+        )
+        return json.loads(done.stdout)
+
+    def source(self) -> Any:
+        (row,) = self.ask("discovery")
+        return row
+
+    def hosts(self) -> dict[str, Any]:
+        (group,) = self.ask("status")["services"][0]["groups"]
+        return {each["name"]: each for each in group["hosts"]}
+
+    def balancer(self, more: str) -> None:
+        self.startTxlb(
+            CONFIG.format(listen=self.listen, url=self.etcd.url, more=more, control=self.control)
+        )
+
+    def test_announced(self) -> None:
+        """
+        An agent announces a host by a user that may write, and a balancer finds it by one that may
+        read, also after tokens have ended, and etcd has forgotten all of them.
+        """
+        self.balancer(
+            'ca="ca.pem" clientCertificate="own.pem" user="balancer" passwordFile="balancer"'
+        )
+        agent = self.start(
+            *TWISTD,
+            "-n",
+            "txlb-agent",
+            "-l",
+            "127.0.0.1:0",
+            f"--announce={self.etcd.url}",
+            "--service=web",
+            "--group=production",
+            f"--address=127.0.0.1:{self.host}",
+            "--name=one",
+            "--ttl=6",
+            "--user=app",
+            "--password-file=app",
+            "--ca=ca.pem",
+            "--client-certificate=own.pem",
+        )
+        waitUntil(lambda: list(self.hosts()) == ["one"])
+        self.assertEqual(get(self.listen), "one\n")
+        # The load of the machine, which may be anything.
+        waitUntil(lambda: self.hosts()["one"]["load"] is not None)
+        key = "txlb/web/production/one"
+        self.assertIn("load", json.loads(self.ctl("get", "--print-value-only", key)))
+        age = self.source()["age"]
+        self.etcd.kill()
+        waitUntil(lambda: self.source()["trouble"])
+        self.etcd.restart()
+        waitUntil(lambda: not self.source()["trouble"])
+        self.assertEqual(get(self.listen), "one\n")
+        self.ctl("put", "txlb/web/production/two", f'{{"address": "127.0.0.1:{self.host}"}}')
+        waitUntil(lambda: set(self.hosts()) == {"one", "two"})
+        agent.process.terminate()
+        self.assertIn(agent.process.wait(PATIENCE), {0, -signal.SIGTERM})
+        waitUntil(lambda: list(self.hosts()) == ["two"])
+        self.assertIsNotNone(age)
+
+    def test_refused(self) -> None:
+        """
+        A wrong certificate, a password and a role that does not allow it are told, and mended by
+        other files.
+        """
+        (self.folder / "password").write_text("wrong\n")
+        for more, told in (
+            ('ca="other.pem"', "certificate verify failed"),
+            # etcd's gateway takes no certificate with a common name if there are users.
+            ('ca="ca.pem" clientCertificate="named.pem"', "CommonName"),
+            (
+                'ca="ca.pem" clientCertificate="own.pem" user="app" passwordFile="password"',
+                "authentication failed",
+            ),
+        ):
+            (self.listen,) = freePorts(1)
+            self.control = str(self.shortFolder() / "control")
+            self.balancer(more)
+            waitUntil(lambda told=told: told in self.source()["trouble"])  # type: ignore[misc]  # bound at once
+        self.ctl("put", "txlb/web/production/two", f'{{"address": "127.0.0.1:{self.host}"}}')
+        (self.folder / "password").write_text("writes\n")
+        waitUntil(lambda: list(self.hosts()) == ["two"])
+        self.ctl("role", "revoke-permission", "--prefix", "writing", "txlb/web/production/")
+        waitUntil(lambda: "permission denied" in self.source()["trouble"])
+        self.assertEqual(list(self.hosts()), ["two"])
