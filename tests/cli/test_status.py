@@ -5,6 +5,7 @@ Tests for L{txlb.cli._status}.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 
@@ -14,6 +15,7 @@ from tests.cli.test_passwd import Terminal
 from txlb.admin import Target, statusTable
 from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._status import statusText
+from txlb.cli._command import NO_BALANCER
 from txlb.cli._status import nested, paint, snapshots
 from txlb.errors import UnknownName
 
@@ -56,6 +58,46 @@ class StatusTests(BalancerTests):
         self.assertEqual([group["name"] for group in service["groups"]], ["prod", "test"])
         self.assertEqual([host["name"] for host in service["groups"][0]["hosts"]], ["h0", "h1"])
         self.assertEqual((status["file"], status["changes"]), (None, []))
+
+    def test_all(self) -> None:
+        """
+        Of several balancers each is shown, and one that is not there makes the exit status.
+        """
+        self.open()
+        gone = os.path.join(self.folder, "gone")
+        status, out, err = self.run_("status", "--all", "-s", gone, "-s", self.path)
+        self.assertEqual(status, NO_BALANCER)
+        self.assertEqual(out, f"{gone}:\n{self.path}:\n{statusTable(self.balancer)}\n")
+        self.assertIn(f"{gone}: there is no such socket", err)
+
+    def test_allAsJSON(self) -> None:
+        self.open()
+        gone = os.path.join(self.folder, "gone")
+        status, out, err = self.run_("status", "--all", "--json", "-s", self.path, "-s", gone)
+        one, two = json.loads(out)
+        self.assertEqual((status, err), (NO_BALANCER, ""))
+        self.assertEqual((one["socket"], one["services"][0]["name"]), (self.path, "web"))
+        self.assertEqual(list(two), ["socket", "error"])
+
+    def test_allThereAre(self) -> None:
+        """
+        If none is named it is all at the usual paths.
+        """
+        self.open()
+        self.patch(sys.modules["txlb.cli._where"], "SYSTEM_SOCKET", self.path + "none")
+        self.patch(sys.modules["txlb.cli._where"], "SYSTEM_SOCKETS", self.folder + "/cont*")
+        status, out, err = self.run_("status", "--all", "web")
+        self.assertEqual((status, err), (0, ""))
+        self.assertTrue(out.startswith(f"{self.path}:\n"))
+        self.assertEqual(out.count(":\n"), 1)
+
+    def test_lastSocket(self) -> None:
+        """
+        Without --all the last one that is named counts, as for other subcommands.
+        """
+        self.open()
+        status, out, _ = self.run_("status", "-s", "/nowhere", "-s", self.path)
+        self.assertEqual((status, out), (0, statusTable(self.balancer) + "\n"))
 
     def test_processes(self) -> None:
         """

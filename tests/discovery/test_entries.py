@@ -46,6 +46,21 @@ class DocumentTests(SynchronousTestCase):
         self.assertEqual(names([document[3]]), ["both"])
         self.assertEqual(names([document[3]], ("web", "test")), [])
 
+    def test_sameAsBefore(self) -> None:
+        """
+        The host of an entry that is the same as before is the same object, unless it has a load.
+        """
+        a = {"name": "a", "address": "127.0.0.1:80"}
+        b = {"address": "127.0.0.1:81", "group": "production"}
+        c = {"name": "c", "address": "127.0.0.1:82", "load": 0.5}
+        before = GroupedEntries([a, b, c])
+        changed = [dict(a, weight=2), dict(b), dict(c), {"name": "d", "address": "127.0.0.1:83"}, 7]
+        found = {each.name: each for each in GroupedEntries(changed, None, before).of(PLACE).hosts}
+        former = {each.name: each for each in before.of(PLACE).hosts}
+        same = [name for name in found if found[name] is former.get(name)]
+        self.assertEqual((list(found), same), (["a", "c", "d", "127.0.0.1:81"], ["127.0.0.1:81"]))
+        self.assertEqual(found["a"].weight, 2)
+
     def test_wrongEntries(self) -> None:
         grouped = GroupedEntries(
             [

@@ -139,9 +139,9 @@ class HTTPSourceTests(SynchronousTestCase):
         self.say("a")
         read: list[str] = []
 
-        def reading(data: bytes, form: str) -> Any:
+        def reading(data: bytes, form: str, before: Any) -> Any:
             read.append(form)
-            return entriesIn(data, form)
+            return entriesIn(data, form, before)
 
         self.patch(polleddocument, "entriesIn", reading)
         self.start()

@@ -38,9 +38,13 @@ class ListedCommand:
     The others that have to be given follow in their order, and the rest are options.
 
     @param show: shows the answer; by default the text of each row, a line each.
+    @param several: whether several balancers may be named, see L{addSocketOptions}.
     """
 
-    def __init__(self, entry: AdminCommand, show: Show | None = None) -> None:
+    def __init__(
+        self, entry: AdminCommand, show: Show | None = None, several: bool = False
+    ) -> None:
+        self._several = several
         self._entry = entry
         self._show = show or self._print
         self._path = tuple(each for each in entry.arguments if each.kind in PATH_KINDS)
@@ -75,7 +79,7 @@ class ListedCommand:
             elif not _isPlace(argument):
                 _addOption(parser, argument)
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-        addSocketOptions(parser)
+        addSocketOptions(parser, self._several)
 
     def _addPath(self, parser: argparse.ArgumentParser) -> None:
         path = self._path

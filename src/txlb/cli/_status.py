@@ -4,6 +4,7 @@ C{txlb status}: the status of a balancer.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable
@@ -11,14 +12,18 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from txlb.admin import findCommand
-from txlb.cli._client import Row, environmentColours
-from txlb.cli._command import NO_ANSWER, OK, Failed
+from txlb.cli._client import Client, Row, environmentColours
+from txlb.cli._command import NO_ANSWER, OK, Command, Failed
 from txlb.cli._listed import ListedCommand
+from txlb.cli._where import SYSTEM_SOCKETS, VARIABLE, findSockets
 
 if TYPE_CHECKING:
     from txlb.pool import ServiceSnapshot
 
 _Snapshot = TypeVar("_Snapshot")
+
+#: Seconds that each of several balancers has for its answer.
+ALL_PATIENCE = 10.0
 
 #: The colours of states: SGR codes of terminals.
 GREEN, RED, YELLOW, GREY = "32", "31", "33", "90"
@@ -160,7 +165,15 @@ def _show(rows: list[Row], asJSON: bool) -> int:
     status = nested(rows)
     if asJSON:
         print(json.dumps(status, indent=2))
-        return OK
+    else:
+        _print(status)
+    return OK
+
+
+def _print(status: dict[str, Any]) -> None:
+    """
+    Print a status as a table.
+    """
     # It brings the model and the pool, which no answer that is mere rows needs.
     from txlb.admin._status import statusText  # noqa: PLC0415  (see above)
 
@@ -180,7 +193,60 @@ def _show(rows: list[Row], asJSON: bool) -> int:
     )
     for line in status["cluster"]:
         print(line)
-    return OK
 
 
-STATUS = ListedCommand(findCommand("status"), _show).command()
+class _Status:
+    """
+    C{txlb status}, of one balancer or of several.
+    """
+
+    def __init__(self) -> None:
+        self._entry = findCommand("status")
+        self._listed = ListedCommand(self._entry, _show, several=True)
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """
+        Add the arguments to a parser.
+        """
+        self._listed.configure(parser)
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="show several balancers, one after the other: those of each --socket, or all of "
+            f"this machine: ${VARIABLE}, the usual paths, and {SYSTEM_SOCKETS}",
+        )
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """
+        Ask one balancer or all of them, and show the answers. One that does not answer does not
+        keep others from being shown; it makes the exit status.
+        """
+        if not arguments.all:
+            return self._listed.run(arguments)
+        answers: list[dict[str, Any]] = []
+        result = OK
+        for path in findSockets(arguments):
+            try:
+                with Client(path, ALL_PATIENCE) as client:
+                    rows = client.rows(self._entry.wireName, **self._listed.values(arguments))
+                answer = {"socket": path, **nested(rows)}
+            except Failed as error:
+                result = result or error.status
+                answer = {"socket": path, "error": str(error)}
+            answers.append(answer)
+            if not arguments.json:
+                print(f"{path}:")
+                if "error" in answer:
+                    sys.stdout.flush()
+                    print(f"{arguments.prog}: {answer['error']}", file=sys.stderr)
+                else:
+                    _print(answer)
+        if arguments.json:
+            print(json.dumps(answers, indent=2))
+        return result
+
+
+_ENTRY = findCommand("status")
+_BOTH = _Status()
+
+STATUS = Command(_ENTRY.words, _ENTRY.summary, _ENTRY.doc, _BOTH.configure, _BOTH.run)

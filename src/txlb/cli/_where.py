@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from glob import glob
 
 from txlb.admin._statepath import demoSocket, statePath
 from txlb.cli._command import COMPLETES, NO_BALANCER, Failed
@@ -23,15 +24,22 @@ SYSTEM_SOCKET = "/run/txlb/control"
 SOCKET_OPTIONS = ("-s", "--socket", "-c", "--config")
 
 
-def addSocketOptions(parser: argparse.ArgumentParser) -> None:
+#: Sockets of several balancers of a machine, each in a folder of its own.
+SYSTEM_SOCKETS = "/run/txlb/*/control"
+
+
+def addSocketOptions(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """
     Let a subcommand be told where the socket is.
+
+    @param several: whether C{--socket} may be given several times, for L{findSockets}.
     """
     group = parser.add_argument_group("the balancer")
     socket = group.add_argument(
         "-s",
         "--socket",
         metavar="PATH",
+        action="append" if several else "store",
         help=f"its control socket; by default what the file of -c says, or ${VARIABLE}, or "
         f"{SYSTEM_SOCKET}, or txlb/control in $XDG_RUNTIME_DIR, or that of the demo",
     )
@@ -50,17 +58,16 @@ def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None 
     @raise Failed: none is named, and there is none at the usual paths.
     """
     environment = os.environ if environ is None else environ
+    if isinstance(arguments.socket, list):
+        return str(arguments.socket[-1])
     if arguments.socket:
         return str(arguments.socket)
     if arguments.config:
         return _socketOf(arguments.config)
     if environment.get(VARIABLE):
         return environment[VARIABLE]
-    places = [SYSTEM_SOCKET]
-    runtime = environment.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(runtime):
-        places.append(os.path.join(runtime, "txlb", "control"))
-    for place in (*places, demoSocket(statePath(environ=environment))):
+    *places, demo = _usual(environment)
+    for place in (*places, demo):
         if os.path.exists(place):
             return place
     raise Failed(
@@ -69,6 +76,37 @@ def findSocket(arguments: argparse.Namespace, environ: Mapping[str, str] | None 
         "file",
         NO_BALANCER,
     )
+
+
+def _usual(environment: Mapping[str, str]) -> list[str]:
+    """
+    Return the usual paths of the socket; the last one is that of the demo.
+    """
+    places = [SYSTEM_SOCKET]
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        places.append(os.path.join(runtime, "txlb", "control"))
+    return [*places, demoSocket(statePath(environ=environment))]
+
+
+def findSockets(
+    arguments: argparse.Namespace, environ: Mapping[str, str] | None = None
+) -> list[str]:
+    """
+    Find the paths of the sockets of several balancers: those that are named, or all that there are
+    at the usual paths.
+
+    @param environ: the environment; by default this process's.
+    @raise Failed: none is named, and there is none at the usual paths.
+    """
+    environment = os.environ if environ is None else environ
+    if arguments.socket or arguments.config:
+        named = [*map(str, arguments.socket or ())]
+        return [*named, _socketOf(arguments.config)] if arguments.config else named
+    places = [environment.get(VARIABLE, ""), *_usual(environment), *sorted(glob(SYSTEM_SOCKETS))]
+    found = [each for each in dict.fromkeys(places) if each and os.path.exists(each)]
+    # If there is none, the error is the same as for one balancer.
+    return found or [findSocket(arguments, environ)]
 
 
 def _socketOf(path: str) -> str:

@@ -16,16 +16,17 @@ from txlb.model import shown
 FORMS = ("txlb", "consul", "nomad")
 
 
-def entriesIn(data: bytes, form: str) -> GroupedEntries:
+def entriesIn(data: bytes, form: str, before: GroupedEntries | None = None) -> GroupedEntries:
     """
     Read a document. It may be called in a thread.
 
     @param form: one of L{FORMS}.
+    @param before: what the document was before.
     @raise DocumentError: it is no list.
     """
     document = parseDocument(data)
     read = _READ.get(form)
-    return GroupedEntries(document if read is None else _read(document, read))
+    return GroupedEntries(document if read is None else _read(document, read), before=before)
 
 
 def _read(document: list[object], read: Callable[[Any], dict[str, object] | None]) -> Iterator[Any]:

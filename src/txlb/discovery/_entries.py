@@ -105,13 +105,24 @@ class GroupedEntries:
     @param entries: the entries, as a document has them, or the error of one that could not be
         read.
     @param labels: a label for each entry, for sentences about it; by default its number.
+    @param before: the entries of the document as it was before. The host of an entry that is the
+        same is taken from them: to check 10,000 takes a quarter of a second. A load is an
+        exception, as it is heard again.
     """
 
-    def __init__(self, entries: Iterable[object], labels: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        entries: Iterable[object],
+        labels: Iterable[str] | None = None,
+        before: GroupedEntries | None = None,
+    ) -> None:
         self._places: dict[tuple[str | None, str | None], _Collected] = {}
+        self._before = before
         named = iter(labels) if labels is not None else None
         for number, entry in enumerate(entries, 1):
             self._add(entry, f"entry {number}" if named is None else next(named))
+        # They are needed no more.
+        self._before = None
 
     def _add(self, entry: object, label: str) -> None:
         if isinstance(entry, ModelError):
@@ -125,7 +136,15 @@ class GroupedEntries:
             if value is not None and not isinstance(value, str):
                 self._of(None, None).refuse(f"{word} of {label} is {shown(value)}; it is a text")
                 return
-        self._of(service, group).add(entry, label)
+        former = None if self._before is None else self._before.same(entry)
+        self._of(service, group).add(entry, label, former)
+
+    def same(self, entry: Mapping[Any, Any]) -> FoundHost | None:
+        """
+        Return the host of an entry that is the same; L{None} if there is none.
+        """
+        collected = self._places.get((entry.get("service"), entry.get("group")))
+        return None if collected is None else collected.same(entry)
 
     def _of(self, service: str | None, group: str | None) -> _Collected:
         return self._places.setdefault((service, group), _Collected())
@@ -153,23 +172,38 @@ class _Collected:
 
     def __init__(self) -> None:
         self._hosts: dict[str, FoundHost] = {}
+        # The entries of the hosts.
+        self._entries: dict[str, Mapping[object, object]] = {}
         self._wrong: list[str] = []
 
-    def add(self, entry: Mapping[object, object], label: str) -> None:
-        try:
-            host = foundHost(entry)
-        except ModelError as error:
-            self.refuse(f"{label}: {error}")
-            return
-        self._keep(host, label)
+    def add(self, entry: Mapping[object, object], label: str, host: FoundHost | None) -> None:
+        if host is None:
+            try:
+                host = foundHost(entry)
+            except ModelError as error:
+                self.refuse(f"{label}: {error}")
+                return
+        if self._keep(host, label):
+            self._entries[host.name] = entry
 
-    def _keep(self, host: FoundHost, label: str) -> None:
+    def same(self, entry: Mapping[object, object]) -> FoundHost | None:
+        name = entry.get("name") or entry.get("address")
+        if "load" in entry or not isinstance(name, str) or self._entries.get(name) != entry:
+            return None
+        return self._hosts[name]
+
+    def _keep(self, host: FoundHost, label: str) -> bool:
+        """
+        Keep a host, if it may be kept.
+        """
         if host.name in self._hosts:
             self.refuse(f"{label} is a second host {shown(host.name)}; each has a name of its own")
         elif len(self._hosts) >= MAX_HOSTS:
             self.refuse(f"{label} is one of more than {MAX_HOSTS} hosts")
         else:
             self._hosts[host.name] = host
+            return True
+        return False
 
     def refuse(self, sentence: str) -> None:
         if len(self._wrong) < MAX_WRONG:

@@ -5,7 +5,7 @@ Hosts from etcd.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -74,6 +74,9 @@ class EtcdSource:
         self._look: Deadline | None = None
         # By their keys: the host, or the sentence about what is wrong with the entry.
         self._entries: dict[str, FoundHost | str] = {}
+        # What has changed and was not read yet: the newest value of each key, None without one.
+        self._unread: dict[str, KeyValue | None] = {}
+        self._reading: Deferred[None] | None = None
 
     def start(self, findings: IFindings) -> None:
         """
@@ -104,6 +107,10 @@ class EtcdSource:
             if deadline is not None:
                 deadline.cancel()
         self._soon = self._look = None
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+        self._unread.clear()
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.stop()
@@ -118,7 +125,9 @@ class EtcdSource:
     async def _begin(self) -> None:
         client = await self._connected()
         found, revision = await client.list(self._prefix)
-        self._entries = {each.key: self._entryOf(each) for each in found}
+        self._entries.clear()
+        self._unread = {each.key: each for each in found}
+        await self._tools.worker.run(self._read())
         self._asking = None
         self._watch = EtcdWatch(client, self._prefix, revision + 1, self._changed, self._lost)
         self._watch.start(self._tools.reactor)
@@ -164,12 +173,34 @@ class EtcdSource:
     # Watching
 
     def _changed(self, changes: Changes) -> None:
-        for each in changes.put:
-            self._entries[each.key] = self._entryOf(each)
-        for key in changes.removed:
-            self._entries.pop(key, None)
-        if self._soon is None:
-            self._soon = self._tools.deadlines.after(SOON, self._report)
+        self._unread.update((each.key, each) for each in changes.put)
+        self._unread.update(dict.fromkeys(changes.removed))
+        if self._soon is None and self._reading is None:
+            self._soon = self._tools.deadlines.after(SOON, self._readSoon)
+
+    def _readSoon(self) -> None:
+        self._soon = None
+        reading = Deferred.fromCoroutine(self._tools.worker.run(self._read()))
+        self._reading = None if reading.called else reading
+        reading.addCallback(self._wasRead)
+        reading.addErrback(self._failed)
+
+    def _wasRead(self, _: None) -> None:
+        self._reading = None
+        self._report()
+
+    def _read(self) -> Iterator[None]:
+        """
+        Read what has changed, one key in each step: there may be thousands.
+        """
+        while self._unread:
+            unread, self._unread = self._unread, {}
+            for key, found in unread.items():
+                if found is None:
+                    self._entries.pop(key, None)
+                else:
+                    self._entries[key] = self._entryOf(found)
+                yield
 
     def _lookAtMember(self) -> None:
         self._look = None
@@ -198,7 +229,6 @@ class EtcdSource:
             return f"key {shown(found.key)}: {error}"
 
     def _report(self) -> None:
-        self._soon = None
         if self._findings is None:
             return
         hosts = [each for each in self._entries.values() if isinstance(each, FoundHost)]

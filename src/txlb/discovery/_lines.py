@@ -32,10 +32,11 @@ _NUMBERS = frozenset({"weight", "priority", "capacity"})
 _WORDS = frozenset({"name", "state", "service", "group", *_NUMBERS})
 
 
-def parseLines(data: bytes) -> GroupedEntries:
+def parseLines(data: bytes, before: GroupedEntries | None = None) -> GroupedEntries:
     """
     Read a list of hosts. A wrong line does not affect the others.
 
+    @param before: what was in it before.
     @raise DocumentError: it is no list of hosts.
     """
     if len(data) > MAX_DOCUMENT:
@@ -49,7 +50,7 @@ def parseLines(data: bytes) -> GroupedEntries:
     lines = list(_entries(text))
     if len(lines) > MAX_ENTRIES:
         raise DocumentError(f"the list has more than {MAX_ENTRIES} hosts")
-    return GroupedEntries((entry for _, entry in lines), (label for label, _ in lines))
+    return GroupedEntries((entry for _, entry in lines), (label for label, _ in lines), before)
 
 
 def _entries(text: str) -> Iterator[tuple[str, object]]:

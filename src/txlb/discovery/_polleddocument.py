@@ -122,7 +122,9 @@ class PolledDocument:
         if fetched is not None:
             if entries is None or fetched.data != self._data:
                 try:
-                    entries = await worker.inThread(entriesIn, fetched.data, options["form"])
+                    entries = await worker.inThread(
+                        entriesIn, fetched.data, options["form"], entries
+                    )
                 except DocumentError as error:
                     raise DocumentError(f"{self._shown}: {error}") from None
             self._data, self._tag = fetched.data, fetched.tag

@@ -103,7 +103,7 @@ class WatchedFile:
 
     async def _take(self, stamp: Stamp) -> None:
         try:
-            entries = await self._worker.inThread(entriesOf, self._path)
+            entries = await self._worker.inThread(entriesOf, self._path, self._watchers.entries)
         except (DocumentError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self._read = stamp
@@ -116,10 +116,11 @@ class WatchedFile:
         await self._worker.run(self._watchers.found(entries))
 
 
-def entriesOf(path: str) -> GroupedEntries:
+def entriesOf(path: str, before: GroupedEntries | None = None) -> GroupedEntries:
     """
     Read a file of hosts. It is called in a thread.
 
+    @param before: what was in it before.
     @raise DocumentError: it is no list of hosts.
     @raise OSError: it can't be read.
     """
@@ -128,8 +129,8 @@ def entriesOf(path: str) -> GroupedEntries:
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(MAX_DOCUMENT + 1) or b""
     if data.lstrip()[:1] in (b"[", b"{"):
-        return GroupedEntries(parseDocument(data))
-    return parseLines(data)
+        return GroupedEntries(parseDocument(data), before=before)
+    return parseLines(data, before)
 
 
 def _wentWrong(reason: Failure) -> None:
