@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
@@ -53,14 +53,20 @@ class Slices:
         self._small = False
         self._switch = 0.0
         self._collects = False
+        self._running = DeferredLock()
 
     async def run(self, steps: Iterable[object]) -> None:
         """
-        Iterate over steps, each of some milliseconds at most.
+        Iterate over steps, each of some milliseconds at most. Of several such calls one works, and
+        the others wait: each has a slice after a pause, and together they would hold the reactor.
         """
-        with self.working():
-            for _ in steps:
-                await self.rest()
+        await self._running.acquire()
+        try:
+            with self.working():
+                for _ in steps:
+                    await self.rest()
+        finally:
+            self._running.release()
 
     async def rest(self) -> None:
         """
