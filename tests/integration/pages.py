@@ -46,7 +46,7 @@ from tests.integration.programs import PATIENCE, ROOT, Program, environment
 from tests.integration.support import freePorts
 
 #: The ports that occur in the documentation, the examples and the demo.
-PORTS = (2222, 2223, 7001, 7002, 7003, 7004, 8080, 8081, 8443, 9999, 10080)
+PORTS = (2222, 2223, 7001, 7002, 7003, 7004, 8080, 8081, 8443, 9999, 10080, 61613)
 
 _PORT = re.compile(r"(?<![\w.])(" + "|".join(map(str, PORTS)) + r")(?![\w.]\d|\d)")
 _DIRECTIVE = re.compile(

@@ -37,13 +37,15 @@ class PageTests(SynchronousTestCase):
     The pages.
     """
 
-    def runPage(self, page: Path, bare: bool = False) -> None:
+    def runPage(self, page: Path, bare: bool = False, needed: tuple[str, ...] = ()) -> None:
         """
         Run a page, and look for trouble in the logs of what it started.
 
         @param bare: whether nothing is there but what the page has the reader do.
+        @param needed: further programs that the page uses.
         """
-        missing = [program for program in NEEDED if shutil.which(program) is None]
+        programs = (*NEEDED, *needed)
+        missing = [program for program in programs if shutil.which(program) is None]
         if missing:
             raise SkipTest(f"not installed: {', '.join(missing)}")
         # With a path that is short enough for sockets.
@@ -192,6 +194,9 @@ class PageTests(SynchronousTestCase):
 
     def test_page_discovery(self) -> None:
         self.runPage(DOCS / "how-to" / "discovery.rst")
+
+    def test_page_stomp(self) -> None:
+        self.runPage(DOCS / "how-to" / "stomp.rst", needed=("activemq", "java"))
 
 
 class RunnerTests(SynchronousTestCase):
