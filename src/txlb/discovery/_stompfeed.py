@@ -4,6 +4,7 @@ Messages of hosts, for one group or more.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,8 +38,20 @@ LOADS = 1.0
 #: Seconds from one look at silent hosts to the next.
 LOOK = 0.5
 
-#: Bytes of a message at most: reading one holds the reactor for some milliseconds.
-MAX_MESSAGE = 64 * 1024
+#: Bytes of a message at most, and of the messages that are read in one turn of the reactor: some
+#: milliseconds of work.
+MAX_MESSAGE = 16 * 1024
+
+#: Bytes that count for a message that has fewer.
+SMALL = 256
+
+#: Seconds from one such turn to the next.
+PAUSE = 0.005
+
+#: Messages that may wait to be read, and their bytes. What does not fit is passed over, as hosts
+#: repeat their messages.
+MAX_UNREAD = 10_000
+MAX_UNREAD_BYTES = 2 * 1024 * 1024
 
 #: The largest number of a message.
 MAX_SEQUENCE = 2**63
@@ -70,6 +83,10 @@ class StompFeed:
         self._watchers: dict[IFindings, _Watcher] = {}
         self._trouble = ""
         self._look: Deadline | None = None
+        # Messages that wait to be read.
+        self._unread: deque[bytes] = deque()
+        self._unreadBytes = 0
+        self._next: Deadline | None = None
         self._client = StompClient(
             tools.reactor, self._settings, tools.deadlines, up=self._up, down=self._down
         )
@@ -106,6 +123,11 @@ class StompFeed:
             if self._look is not None:
                 self._look.cancel()
                 self._look = None
+            if self._next is not None:
+                self._next.cancel()
+                self._next = None
+            self._unread.clear()
+            self._unreadBytes = 0
             self._client.stop()
 
     # The connection
@@ -133,14 +155,45 @@ class StompFeed:
     # Messages
 
     def _heard(self, frame: StompFrame) -> None:
+        body = frame.body
+        if len(body) > MAX_MESSAGE:
+            self._refuse(f"it has more than {MAX_MESSAGE} bytes")
+        elif len(self._unread) >= MAX_UNREAD or self._unreadBytes + len(body) > MAX_UNREAD_BYTES:
+            self._refuse("too many came at once")
+        else:
+            self._unread.append(body)
+            self._unreadBytes += len(body)
+            if self._next is None:
+                self._next = self._deadlines.after(0.0, self._readSome)
+
+    def _readSome(self) -> None:
+        """
+        Read some of the messages that wait, and the others in later turns of the reactor.
+        """
+        self._next = None
+        left = MAX_MESSAGE
+        while self._unread and left > 0:
+            body = self._unread.popleft()
+            self._unreadBytes -= len(body)
+            # A small one is work too.
+            left -= max(len(body), SMALL)
+            self._take(body)
+        if self._unread:
+            self._next = self._deadlines.after(PAUSE, self._readSome)
+
+    def _refuse(self, why: str) -> None:
+        now = self._deadlines.seconds()
+        sentence = f"a message of {self._destination} is not used: {shortened(why, 100)}"
+        for watcher in self._watchers.values():
+            if watcher.heard.refuse(sentence, now):
+                self._changed(watcher)
+
+    def _take(self, body: bytes) -> None:
         now = self._deadlines.seconds()
         try:
-            entries, ttl, sequence = self._read(frame.body)
+            entries, ttl, sequence = self._read(body)
         except (DocumentError, ModelError) as error:
-            sentence = f"a message of {self._destination} is not used: {shortened(str(error), 100)}"
-            for watcher in self._watchers.values():
-                if watcher.heard.refuse(sentence, now):
-                    self._changed(watcher)
+            self._refuse(str(error))
             return
         for watcher in self._watchers.values():
             found = entries.of(watcher.place)
@@ -156,8 +209,6 @@ class StompFeed:
         @raise DocumentError: it is no document of hosts.
         @raise ModelError: its C{ttl} or C{sequence} is wrong.
         """
-        if len(body) > MAX_MESSAGE:
-            raise DocumentError(f"it has more than {MAX_MESSAGE} bytes")
         document = loadDocument(body)
         ttl, sequence = self._lifetime, None
         if isinstance(document, dict):
