@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.certificates import Authority
 from txlb import agenttap
-from txlb.discovery import AnnounceService
+from txlb.discovery import AnnounceService, StompAnnounceService
 from txlb.process import TwistdService
 from txlb.resources import AgentService
 
@@ -159,6 +159,40 @@ class AnnounceTests(SynchronousTestCase):
                     UsageError, agenttap.Options().parseOptions, [*ANNOUNCED, *words]
                 )
                 self.assertTrue(str(error).startswith(told), str(error))
+
+    def test_broker(self) -> None:
+        """
+        URLs of brokers announce the host through these.
+        """
+        words = [each for each in ANNOUNCED if not each.startswith("--announce")]
+        options = agenttap.Options()
+        options.parseOptions(
+            [
+                *words,
+                "--announce=stomp://127.0.0.1:61613 stomp+ssl://127.0.0.1:61614",
+                "--destination=/topic/x",
+                "--virtual-host=v",
+                "--user=me",
+            ]
+        )
+        both = agenttap.makeService(options)
+        assert isinstance(both, MultiService)
+        agent, announced = both.services
+        assert isinstance(agent, AgentService) and isinstance(announced, StompAnnounceService)
+        agent.stopService()
+        self.assertEqual(announced._destination, "/topic/x")
+        settings = announced._settings
+        self.assertEqual((settings.virtualHost, settings.user), ("v", "me"))
+        self.assertEqual(len(settings.brokers), 2)
+        for more, said in (
+            (["--prefix=a"], "--prefix is of no use with a broker"),
+            (["--announce=stomp://me:secret@a:1"], "wrong URL"),
+            (["--announce=http://127.0.0.1:1", "--destination=/x"], "of no use with etcd"),
+        ):
+            options = agenttap.Options()
+            announce = [] if "--announce" in more[0] else ["--announce=stomp://127.0.0.1:61613"]
+            error = self.assertRaises(UsageError, options.parseOptions, [*words, *announce, *more])
+            self.assertIn(said, str(error))
 
     def test_notTogether(self) -> None:
         for words, told in (

@@ -13,14 +13,23 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from txlb.clients import TLSPolicy
-from txlb.discovery import AnnounceService
+from txlb.discovery import AnnounceService, StompAnnounceService
 from txlb.discovery._announce import DRAIN_TIME, PREFIX, TTL
 from txlb.discovery._etcd import MEMBERS
 from txlb.discovery._foundhost import MAX_PRIORITY
 from txlb.discovery._optionfiles import CERTIFICATES, readFiles
 from txlb.errors import ModelError, TxlbError
 from txlb.model import MAX_WEIGHT, ProxyHost, UNIXAddress, checkName
-from txlb.model.kinds import UNITS_SHOWN, Path, Text, Whole, secondsOf
+from txlb.model.kinds import (
+    BROKERS,
+    DESTINATION,
+    UNITS_SHOWN,
+    VIRTUAL_HOST,
+    Path,
+    Text,
+    Whole,
+    secondsOf,
+)
 from txlb.process import TwistdFiles
 from txlb.resources import AgentService
 from txlb.resources._service import DEFAULT_LISTEN
@@ -37,7 +46,8 @@ def _readAddress(text: str, _: str) -> str:
 
 
 def _readMembers(text: str, what: str) -> str:
-    if not MEMBERS.parse(text, what):
+    kind = BROKERS if text.lstrip().startswith("stomp") else MEMBERS
+    if not kind.parse(text, what):
         raise ModelError(f"{what} is empty; it is {MEMBERS.describe()}")
     return text
 
@@ -48,7 +58,7 @@ ANNOUNCING: tuple[tuple[str, Read, str], ...] = (
     (
         "announce",
         _readMembers,
-        "Announce the host in etcd: the URLs of its members, with spaces between them.",
+        "Announce the host: the URLs of etcd's members, or of brokers, stomp://HOST:PORT.",
     ),
     ("service", lambda text, _: checkName("service", text), "The balancer's service."),
     ("group", lambda text, _: checkName("group", text), "The group of the service."),
@@ -56,17 +66,23 @@ ANNOUNCING: tuple[tuple[str, Read, str], ...] = (
     ("name", lambda text, _: checkName("host", text), "The name of the host, not its address."),
     ("weight", Whole(0, MAX_WEIGHT).parse, "Its weight."),
     ("priority", Whole(0, MAX_PRIORITY).parse, "Hosts with the lowest number get the clients."),
-    ("prefix", PREFIX.parse, "What the key begins with, in place of txlb."),
-    ("ttl", TTL.parse, "The time after which the key goes without the agent."),
-    ("drainTime", DRAIN_TIME.parse, "The time from drain to the end of the key."),
-    ("user", Text(r"[!-~]+", "a name").parse, "The user of etcd."),
+    ("prefix", PREFIX.parse, "What the key of etcd begins with, in place of txlb."),
+    ("destination", DESTINATION.parse, "The topic of the broker, in place of /topic/txlb.hosts."),
+    ("virtualHost", VIRTUAL_HOST.parse, "The virtual host of the broker."),
+    ("ttl", TTL.parse, "The time after which the host is gone without the agent."),
+    ("drainTime", DRAIN_TIME.parse, "The time from drain to the end of the announcement."),
+    ("user", Text(r"[!-~]+", "a name").parse, "The user of etcd or of the broker."),
     ("passwordFile", Path().parse, "The file with the user's password, in one line."),
-    ("ca", Path().parse, "The file with the certificates that etcd's are signed by."),
-    ("clientCertificate", Path().parse, "The file with a certificate and its key for etcd."),
+    ("ca", Path().parse, "The file with the certificates that theirs are signed by."),
+    ("clientCertificate", Path().parse, "The file with a certificate and its key for them."),
 )
 
 #: Those that have to be there for C{--announce}.
 NEEDED = ("service", "group", "address")
+
+#: Those that are of use with etcd alone, and with a broker alone.
+OF_ETCD = ("prefix",)
+OF_BROKERS = ("destination", "virtualHost")
 
 #: Those that are files.
 FILES = ("passwordFile", *CERTIFICATES)
@@ -90,8 +106,8 @@ class Options(BaseOptions):
     longdesc = (
         "Reports to load balancers what this machine has left, from 0 % to 100 %, in HAProxy's "
         "agent-check protocol: one line on each connection. With --announce it announces a host "
-        "of this machine in etcd as well, with its load. To stay in the foreground, "
-        "use twistd -n txlb-agent."
+        "of this machine as well, with its load, in etcd or through a broker of STOMP. To stay "
+        "in the foreground, use twistd -n txlb-agent."
     )
     optParameters = (
         (
@@ -149,8 +165,19 @@ class Options(BaseOptions):
         for name in NEEDED if given else ():
             if name not in given:
                 raise UsageError(f"--announce needs {optionOf(name)} as well")
+        if given:
+            self._checkPlace(given)
         if "passwordFile" in given and "user" not in given:
             raise UsageError("--password-file needs --user as well")
+
+    def _checkPlace(self, given: Mapping[str, Any]) -> None:
+        """
+        @raise UsageError: an option is of no use with the place of the announcement.
+        """
+        place, others = ("a broker", OF_ETCD) if isBroker(given) else ("etcd", OF_BROKERS)
+        for name in others:
+            if name in given:
+                raise UsageError(f"{optionOf(name)} is of no use with {place}")
 
     def _read(self, name: str, read: Read) -> Any:
         """
@@ -166,7 +193,16 @@ class Options(BaseOptions):
             raise UsageError(told if told.startswith(option) else f"{option}: {told}") from None
 
 
-def announcement(given: Mapping[str, Any], agent: AgentService) -> AnnounceService:
+def isBroker(given: Mapping[str, Any]) -> bool:
+    """
+    Return whether a host is announced through a broker.
+    """
+    return str(given["announce"]).lstrip().startswith("stomp")
+
+
+def announcement(
+    given: Mapping[str, Any], agent: AgentService
+) -> AnnounceService | StompAnnounceService:
     """
     Make the announcement of a host.
 
@@ -185,7 +221,8 @@ def announcement(given: Mapping[str, Any], agent: AgentService) -> AnnounceServi
             except ModelError as error:
                 raise ModelError(f"{optionOf(name)}: {error}") from None
             settings[name] = files[name]
-    return AnnounceService(settings.pop("announce"), report=agent.reply, **settings)
+    made = StompAnnounceService if isBroker(given) else AnnounceService
+    return made(settings.pop("announce"), report=agent.reply, **settings)
 
 
 def makeService(options: Options) -> IService:
@@ -197,7 +234,7 @@ def makeService(options: Options) -> IService:
         stderr is closed.
     """
     files = TwistdFiles(getattr(options, "parent", None))
-    announced: AnnounceService | None = None
+    announced: AnnounceService | StompAnnounceService | None = None
     try:
         files.open()
         agent = AgentService(options["listen"], interval=options["interval"])

@@ -226,6 +226,8 @@ class StompAnnounceTests(SynchronousTestCase):
             {"name": "a/b"},
             {"password": "a\nb"},
             {"ca": b"none"},
+            {"metadata": {f"n{each}": "x" * 255 for each in range(32)} | {"é" * 200: "é" * 250}},
+            {"metadata": {f"{each}{'é' * 200}": "é" * 250 for each in range(9)}},
         ):
             with self.subTest(settings):
                 self.assertRaises(ModelError, self.make, **settings)

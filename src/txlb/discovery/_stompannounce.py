@@ -18,6 +18,7 @@ from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadline, Deadlines
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._hostreport import HostReport
+from txlb.discovery._stomp import MAX_MESSAGE
 from txlb.errors import ModelError, TxlbError
 from txlb.model import checkClock, checkName
 from txlb.model.kinds import BROKERS, DESTINATION, Seconds
@@ -143,6 +144,13 @@ class StompAnnounceService(Service):
         self._again: Deadline | None = None
         self._sequence = 0
         self._state = "ready"
+        size = len(self._message(self._ttl))
+        # A report may have some more.
+        if size > MAX_MESSAGE - 1024:
+            raise ModelError(
+                f"the announcement of {self._host.name!r} has {size} bytes, which are too many for "
+                f"a message of {MAX_MESSAGE}; give it less metadata"
+            )
         # The state that a broker has confirmed last, while it is there.
         self._confirmed = ""
         self._trouble = ""

@@ -20,6 +20,7 @@ from txlb.discovery._entries import (
 from txlb.discovery._heardhosts import HeardHosts, namesOf
 from txlb.discovery._optionfiles import readFiles
 from txlb.discovery._sourcekind import SourceTools
+from txlb.discovery._stomp import MAX_MESSAGE
 from txlb.errors import ModelError, shortened
 from txlb.interfaces import IFindings
 from txlb.model import shown
@@ -37,10 +38,6 @@ LOADS = 1.0
 
 #: Seconds from one look at silent hosts to the next.
 LOOK = 0.5
-
-#: Bytes of a message at most, and of the messages that are read in one turn of the reactor: some
-#: milliseconds of work.
-MAX_MESSAGE = 16 * 1024
 
 #: Bytes that count for a message that has fewer.
 SMALL = 256
@@ -171,6 +168,7 @@ class StompFeed:
         Read some of the messages that wait, and the others in later turns of the reactor.
         """
         self._next = None
+        # Some milliseconds of work.
         left = MAX_MESSAGE
         while self._unread and left > 0:
             body = self._unread.popleft()
