@@ -67,9 +67,10 @@ class PublisherTests(PublisherTestCase):
         self.advance(0.2)
         (message,) = self.messages()
         self.assertEqual(
-            {word: message[word] for word in ("number", "from", "at", "kind", "key", "by")},
+            {word: message[word] for word in ("number", "run", "from", "at", "kind", "key", "by")},
             {
                 "number": 1,
+                "run": "1970-01-01T00:00:01.500+00:00",
                 "from": "lb1",
                 "at": "1970-01-01T00:00:02.500+00:00",
                 "kind": "host-weight",

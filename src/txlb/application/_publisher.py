@@ -41,9 +41,9 @@ class EventPublisher(Service):
         ).setServiceParent(application)
 
     A message is an object with what C{Event.asDict} has, C{at}, the time in ISO 8601, C{from}, the
-    name of the balancer, and C{number}, which counts the events of one run: where it has a gap,
-    events were lost. Events wait for a broker as long as they fit into what waits; the others are
-    dropped and counted. Nothing waits for the broker.
+    name of the balancer, C{run}, the time at which it began, and C{number}, which counts the events
+    of one run: where it has a gap, events were lost. Events wait for a broker as long as they fit
+    into what waits; the others are dropped and counted. Nothing waits for the broker.
 
     @param manager: has the events.
     @param brokers: the URLs of brokers, with spaces between them, or their
@@ -87,7 +87,7 @@ class EventPublisher(Service):
         self._backlog: Backlog[tuple[int, float, Event]] | None = None
         self._client: StompClient | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._number = 0
+        self._number, self._run = 0, ""
         self.published = self.dropped = 0
         self._dropping = False
         self.trouble = ""
@@ -100,6 +100,7 @@ class EventPublisher(Service):
 
         super().startService()
         self._reactor = pickedReactor(self._reactor)
+        self._number, self._run = 0, _written(self._now())
         deadlines = self._deadlines = Deadlines(self._reactor, self._seconds)
         self._backlog = Backlog(deadlines, self._publish)
         self._client = StompClient(
@@ -139,8 +140,9 @@ class EventPublisher(Service):
             return
         message = {
             "number": number,
+            "run": self._run,
             "from": self._name,
-            "at": datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds"),
+            "at": _written(when),
             **event.asDict(),
         }
         body = json.dumps(message, default=str).encode()
@@ -171,6 +173,10 @@ class EventPublisher(Service):
                 reason=reason,
             )
         self.trouble = reason
+
+
+def _written(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
 
 
 def _labelOf(setting: str) -> str:
