@@ -24,6 +24,9 @@ from txlb.model import shown
 #: Bytes of a document at most.
 MAX_DOCUMENT = 16 * 1024 * 1024
 
+#: Bytes of a document that is a message at most: reading one takes some milliseconds.
+MAX_MESSAGE = 16 * 1024
+
 #: Entries of a document, and hosts of one group, at most.
 MAX_ENTRIES = 100_000
 MAX_HOSTS = 10_000

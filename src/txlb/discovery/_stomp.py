@@ -15,9 +15,6 @@ from txlb.model.options import Option
 if TYPE_CHECKING:
     from txlb.discovery._stompsource import StompSource
 
-#: Bytes of a message of hosts at most: reading one takes some milliseconds.
-MAX_MESSAGE = 16 * 1024
-
 
 def _make(options: Mapping[str, Any], tools: SourceTools) -> StompSource:
     if not options["url"]:

@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadline, Deadlines
+from txlb.discovery._entries import MAX_MESSAGE
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._hostreport import HostReport
-from txlb.discovery._stomp import MAX_MESSAGE
 from txlb.errors import ModelError, TxlbError
 from txlb.model import checkClock, checkName
 from txlb.model.kinds import BROKERS, DESTINATION, Seconds

@@ -11,6 +11,7 @@ from typing import Any
 from txlb.clients import StompClient, StompSettings
 from txlb.deadlines import Deadline
 from txlb.discovery._entries import (
+    MAX_MESSAGE,
     DocumentError,
     GroupedEntries,
     Place,
@@ -20,7 +21,6 @@ from txlb.discovery._entries import (
 from txlb.discovery._heardhosts import HeardHosts, namesOf
 from txlb.discovery._optionfiles import readFiles
 from txlb.discovery._sourcekind import SourceTools
-from txlb.discovery._stomp import MAX_MESSAGE
 from txlb.errors import ModelError, shortened
 from txlb.interfaces import IFindings
 from txlb.model import shown
