@@ -34,6 +34,7 @@ PAGES = (
     ("service", "#/service/shop", "The last hour"),
     ("events", "#/events", "host-down"),
     ("explain", "#/explain", "Which host"),
+    ("rest", "#/rest", "/api/v1/login"),
     ("sources", "#/sources", "No group"),
     ("clones", "#/clones", "No application"),
     ("certificates", "#/certificates", "No listener"),
