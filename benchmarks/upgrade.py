@@ -185,8 +185,9 @@ class Balancer:
         """
         End it.
         """
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        # Without a file, or a number in it, there is no other process.
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(self.pid or self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
 

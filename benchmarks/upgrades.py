@@ -245,6 +245,8 @@ class Run:
         outcomes: Counter[str] = Counter()
         for number in range(rounds):
             outcomes[self._kill(chance, bool(number % 2))] += 1
+            if not (number + 1) % 20:
+                print(f"  {number + 1} kills: {dict(outcomes)}", flush=True)
         return outcomes
 
     def _kill(self, chance: random.Random, killOld: bool) -> str:
