@@ -19,7 +19,10 @@ from tests.admin.targets import FakeBalancer
 from tests.admin.web.asking import TOKENS, USERS, Client, ConsoleCase, parsed
 from tests.fired import fired
 from txlb.admin import WebService, webResource, webService
+from txlb.admin._history import History
+from txlb.admin._kepthistory import KeptHistory
 from txlb.admin._newtoken import hashToken
+from txlb.admin.web._console import Console
 from txlb.admin.web._embedded import EmbeddedConsole, EmbeddedResource
 from txlb.config import AdminToken
 from txlb.errors import CertificateError, ListenError, ModelError
@@ -56,6 +59,19 @@ class FakePort:
         self.socket.close()
 
 
+class KeepingBalancer(FakeBalancer):
+    """
+    A balancer that has parts of its state.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, Any] = {}
+
+    def keep(self, keeper: Any) -> None:
+        self.kept[keeper.name] = keeper
+
+
 class ServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = PortReactor()
@@ -65,6 +81,30 @@ class ServiceTests(SynchronousTestCase):
         made = webService(self.balancer, listen, USERS, reactor=self.reactor, **more)
         self.addCleanup(lambda: fired(made.stopService()))
         return made
+
+    def test_events(self) -> None:
+        """
+        The events of the process before are taken over before the service starts, and its
+        console has them.
+        """
+        self.balancer = balancer = KeepingBalancer()
+        service = self.service()
+        former, before = History(), FakeBalancer()
+        before.manager.subscribe(former)
+        for weight in (2, 3):
+            before.manager.setWeight("web", "prod", "h0", weight)
+        balancer.kept["events-web"].restore(KeptHistory("events-web", former).state())
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual(self.consoleOf(service).history.last, 2)
+        balancer.manager.setWeight("web", "prod", "h0", 4)
+        self.assertEqual(self.consoleOf(service).history.last, 3)
+        self.assertEqual(len(balancer.kept["events-web"].state()["events"]), 3)
+
+    def consoleOf(self, service: WebService) -> Console:
+        site = service._site
+        assert site is not None
+        return site.console
 
     def test_life(self) -> None:
         service = self.service()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from txlb.admin._history import History
-from txlb.admin._kepthistory import keepHistory
 from txlb.admin._target import Target
 from txlb.admin._work import Ration, RationedWork
 from txlb.admin.login import Logins
@@ -43,6 +42,8 @@ class Console:
     @param refresh: seconds between two updates that are pushed to pages.
     @param openMetrics: whether C{/metrics} needs no login.
     @param needsTLS: whether clients of other machines have to come by TLS.
+    @param history: the events that its owner keeps for the time before and after it; by default
+        a new one.
     @ivar target: the target of commands.
     @ivar work: makes long answers.
     """
@@ -59,11 +60,11 @@ class Console:
         refresh: float = 30.0,
         openMetrics: bool = False,
         needsTLS: bool = False,
+        history: History | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deadlines = Deadlines(reactor, seconds)
-        self.history = History()
-        keepHistory(balancer, "events-web", self.history)
+        self.history = History() if history is None else history
         self.target = Target(balancer, config, self.history, self.deadlines, logins=logins)
         self.work = RationedWork(self.deadlines, ANSWERS)
         self.sessions = Sessions(seconds)

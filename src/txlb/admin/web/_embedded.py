@@ -11,6 +11,8 @@ from twisted.application.service import Service
 from twisted.web.resource import Resource
 
 from txlb._reactor import pickedReactor
+from txlb.admin._history import History
+from txlb.admin._kepthistory import keepHistory
 from txlb.admin.login import Logins, loginsOf
 from txlb.admin.web._console import Console
 from txlb.admin.web._headers import setHeaders
@@ -108,6 +110,8 @@ class EmbeddedConsole(Service):
         self._logins = logins
         self._reactor = reactor
         self._settings = settings
+        self._history = History()
+        keepHistory(lbs, "events-web", self._history)
         self.resource = EmbeddedResource()
 
     def startService(self) -> None:
@@ -116,7 +120,14 @@ class EmbeddedConsole(Service):
         """
         self._reactor = reactor = pickedReactor(self._reactor)
         self._logins.start(reactor)
-        console = Console(self._lbs, self._config, self._logins, reactor, **self._settings)
+        console = Console(
+            self._lbs,
+            self._config,
+            self._logins,
+            reactor,
+            history=self._history,
+            **self._settings,
+        )
         self.resource.inner = WebResource(console)
         super().startService()
 

@@ -13,6 +13,8 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succe
 
 from txlb._reactor import pickedReactor
 from txlb.admin._doors import joinDoors, socketsAt, whenServing
+from txlb.admin._history import History
+from txlb.admin._kepthistory import keepHistory
 from txlb.admin._log import log
 from txlb.admin.login import Logins, loginsOf
 from txlb.admin.web._console import Console
@@ -134,6 +136,10 @@ class WebService(Service):
         self._isLeft = False
         self._ports: list[Any] = []
         self._site: WebSite | None = None
+        # Its console is made when the balancer serves, after the events of a process before it
+        # were taken over.
+        self._history = History()
+        keepHistory(lbs, "events-web", self._history)
         joinDoors(lbs, self)
 
     @property
@@ -226,6 +232,7 @@ class WebService(Service):
             hostNames=settings.hostNames,
             refresh=settings.refresh,
             openMetrics=self._opensMetrics,
+            history=self._history,
         )
         self._site = site = WebSite(
             WebResource(console), reactor, console.deadlines, settings.tls is not None
