@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -146,4 +146,6 @@ class ReasonTests(SynchronousTestCase):
         inner = ResponseFailed([Failure(Refused("x"))])
         self.assertIn("x", reasonOf(ResponseFailed([Failure(inner)])))
         self.assertEqual(reasonOf(ZeroDivisionError()), "ZeroDivisionError")
+        cancelled = ResponseFailed([Failure(CancelledError())])
+        self.assertEqual(reasonOf(cancelled), "no answer in time")
         self.assertEqual(reasonOf(ResponseFailed([])), str(ResponseFailed([])))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 
@@ -16,4 +17,7 @@ def reasonOf(error: BaseException | None) -> str:
     reasons = getattr(error, "reasons", None)
     if isinstance(reasons, Sequence) and reasons and isinstance(reasons[0], Failure):
         return reasonOf(reasons[0].value)
+    if isinstance(error, CancelledError):
+        # The client cancels a request whose time is over.
+        return "no answer in time"
     return str(error) or type(error).__name__
