@@ -11,10 +11,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from twisted.application.service import MultiService, Service
-from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 
 from txlb._reactor import opensSockets, pickedReactor
-from txlb.application._arrange import Arrangement, placesOf
+from txlb.application._applier import Applier
+from txlb.application._arrange import placesOf
 from txlb.application._certificates import CertificateService
 from txlb.application._checks import HealthService, healthCheckFrom
 from txlb.application._clones import ClonesService
@@ -35,7 +36,6 @@ from txlb.application._upgradable import Door
 from txlb.config import Configuration, ManagerSettings, loadConfiguration
 from txlb.errors import (
     AddressError,
-    ChangeStopped,
     ModelError,
     SeveralListeners,
     TxlbError,
@@ -44,13 +44,12 @@ from txlb.errors import (
 )
 from txlb.health import MAX_CHECKS
 from txlb.interfaces import IKeptState
-from txlb.manager import Applying, ProxyManager, wantedServices
+from txlb.manager import ProxyManager
 from txlb.model import (
     Address,
     CheckLike,
     Cluster,
     Discovery,
-    HealthCheck,
     HostMapper,
     InheritedAddress,
     ListenAddress,
@@ -58,7 +57,6 @@ from txlb.model import (
     ProxyService,
     TCPAddress,
     UNIXAddress,
-    checkingPlaces,
     discoveryFrom,
     parseListenAddress,
     shown,
@@ -68,7 +66,6 @@ from txlb.model.settings import settingsOf
 from txlb.pool import Event, Host, Outcome
 from txlb.proxy import ConnectionRecord
 from txlb.tls import TLSStore
-from txlb.tls import settingsOf as tlsSettingsOf
 from txlb.upgrade import UpgradeCheck, Upgraded
 
 __all__ = ["LoadBalancedService", "ProxyListener"]
@@ -179,8 +176,7 @@ class LoadBalancedService(MultiService):
         self._reactor = reactor
         self.slices = Slices(lambda: self._engine, pm.seconds)
         self.tls = TLSStore()
-        self._applying: Applying | None = None
-        self._change: Deferred[Any] = succeed(None)
+        self._applier = Applier(self, lambda: self._engine, self._listeners)
         #: Finds sockets that listen at an address already, because a predecessor had them.
         self.socketsTaken: Callable[[ListenAddress], Sequence[socket.socket]] = _noSockets
         # Does upgrades. A process of the balancer's own sets it, otherwise the balancer does.
@@ -468,25 +464,7 @@ class LoadBalancedService(MultiService):
         @raise ListenError: the balancer can't listen on an address. After this and
             every other error all is as it was.
         """
-        self.manager.refuseIfUnderWay()
-        wanted = wantedServices(services)
-        _exhaust(self._verifying(wanted))
-        engine = self._engine
-        arrangement = Arrangement(self, list(self._listeners()), wanted)
-        try:
-            if engine is not None:
-                _exhaust(arrangement.opening(engine))
-            events = self.manager.apply(wanted)
-        except BaseException:
-            arrangement.undo()
-            raise
-        if engine is not None:
-            engine.configure()
-        _exhaust(arrangement.settling(engine))
-        if engine is not None:
-            engine.readiness.update()
-        self.certificates.follow()
-        return events
+        return self._applier.apply(services)
 
     def applyInSlices(
         self, services: Iterable[HostMapper | ProxyService]
@@ -504,54 +482,7 @@ class LoadBalancedService(MultiService):
             change is under way; with L{txlb.errors.ChangeStopped} if the balancer is stopped
             meanwhile, and then it has the services that the last slice made.
         """
-        change = self._change = Deferred.fromCoroutine(self._applyInSlices(services))
-        return change
-
-    async def _applyInSlices(
-        self, services: Iterable[HostMapper | ProxyService]
-    ) -> tuple[Event, ...]:
-        services = tuple(services)
-        await self.cluster.share(services)
-        with self.slices.working():
-            applying = self._applying = self.manager.applying(services)
-            try:
-                await self._applied(applying)
-            except CancelledError:
-                raise ChangeStopped("the balancer was stopped while it was changed") from None
-            finally:
-                applying.stop()
-                self._applying = None
-        self.certificates.follow()
-        return tuple(applying.events)
-
-    async def _applied(self, applying: Applying) -> None:
-        """
-        Do a change in slices. All that can fail is done before the first of them.
-        """
-        engine, run = self._engine, self.slices.run
-        await self.slices.rest()
-        if any(tlsSettingsOf(applying.wanted)):
-            # Reading certificates takes long.
-            await self.slices.inThread(self.tls.prepare, applying.wanted)
-        await run(self._verifying(applying.wanted))
-        arrangement = Arrangement(self, list(self._listeners()), applying.wanted)
-        try:
-            if engine is not None:
-                await run(arrangement.opening(engine))
-            await run(iter(applying.goOn, False))
-            # All services are there now. Listeners go before their services do.
-            if engine is not None:
-                await run(engine.configuring())
-                engine.readiness.update()
-                await self.slices.rest()
-            await run(arrangement.settling(engine))
-            await run(iter(applying.letGo, False))
-            applying.finish()
-            if engine is not None:
-                engine.configure()
-        except BaseException:
-            arrangement.undo()
-            raise
+        return self._applier.applyInSlices(services)
 
     def verify(self, services: Iterable[ProxyService]) -> None:
         """
@@ -560,28 +491,7 @@ class LoadBalancedService(MultiService):
 
         @raise ModelError: something can't be had.
         """
-        _exhaust(self._verifying(services))
-
-    def _verifying(self, wanted: Iterable[ProxyService]) -> Iterator[None]:
-        """
-        See step by step that everything that services need can be had. What they have in
-        common with the services that run was seen.
-
-        @raise ModelError: something can't be had.
-        """
-        running = self.manager.services
-        known = {id(check) for check in _checksOf(running.values())}
-        for check in _checksOf(wanted):
-            if id(check) not in known:
-                self.health.verified(check)
-                yield
-        yield from checkingPlaces(wanted)
-        if self._engine is not None:
-            changed = [each for each in wanted if running.get(each.name) is not each]
-            yield from self._engine.preparing(changed)
-            for each in changed:
-                self.discovery.verifyAll(each)
-                yield
+        self._applier.verify(services)
 
     # Upgrades
 
@@ -900,20 +810,14 @@ class LoadBalancedService(MultiService):
         """
         if self._embedded is not None:
             self._embedded.stop()
-        unfinished = self._applying is not None
         if self.configuration is not None:
             self.configuration.stop()
-        if unfinished:
-            self._change.cancel()
+        settle = self._applier.stop()
         for each in self._listeners():
             if each.listener is not None:
                 each.listener.turnAway()
         stopped: Deferred[Any] = super().stopService()
-        if unfinished:
-            # The listeners are still those from before the change.
-            listeners = list(self._listeners())
-            arrangement = Arrangement(self, listeners, self.manager.services.values())
-            _exhaust(arrangement.settling(None))
+        settle()
         engine, self._engine = self._engine, None
         if engine is None:
             return succeed(None)
@@ -964,22 +868,6 @@ def _noSockets(_address: ListenAddress) -> Sequence[socket.socket]:
     Find no sockets: this process has no predecessor.
     """
     return ()
-
-
-def _exhaust(steps: Iterable[object]) -> None:
-    """
-    Do all steps at once.
-    """
-    for _ in steps:
-        pass
-
-
-def _checksOf(services: Iterable[ProxyService]) -> Iterator[HealthCheck]:
-    for service in services:
-        for group in service.groups:
-            for check in (group.check, *(host.check for host in group.hosts)):
-                if check is not None:
-                    yield check
 
 
 def _hostAndPort(clientAddr: object) -> tuple[str, int]:
