@@ -256,7 +256,6 @@ class ControlTests(ClonesInFilesTestCase):
         table = self.txlb("status")
         for row in clones:
             self.assertRegex(table, rf"web/app/{row['name']} +clone +serves +{row['pid']} ")
-        self.assertIn("roll replaces the clones", self.txlb("upgrade", status=1))
 
         self.assertIn("served by grant: the clones accept", table)
         self.assertIn("3 clones are wanted now", self.txlb("add", "web/app/clone5"))
