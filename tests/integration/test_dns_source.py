@@ -14,10 +14,10 @@ from tests.integration.support import IntegrationTestCase, freePorts, server, si
 
 KNOT = """\
 server:
-    rundir: "{folder}"
+    rundir: "{short}"
     listen: 127.0.0.1@{port}
 database:
-    storage: "{folder}"
+    storage: "{short}"
 log:
   - target: stderr
     any: info
@@ -79,8 +79,9 @@ class DNSSourceTests(IntegrationTestCase):
         self.write("example.org.zone", text)
 
     def knot(self) -> Program:
-        # Its socket is in its folder.
-        path = self.write("knot.conf", KNOT.format(folder=self.folder, port=self.port))
+        # The paths of its socket and of its database have few bytes.
+        text = KNOT.format(folder=self.folder, short=self.shortFolder(), port=self.port)
+        path = self.write("knot.conf", text)
         program = self.start("knotd", "-c", path)
         program.waitFor("server started")
         return program
