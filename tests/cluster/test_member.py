@@ -106,6 +106,18 @@ class ElectionTests(ClusterTestCase):
         self.assertEqual(self.kinds("a").count(EventKind.CLUSTER_JOINED), 2)
         self.assertEqual((a.state.leader, a.state.trouble), ("b", ""))
 
+    def test_unanswered(self) -> None:
+        """
+        A member whose lease has ended while etcd has not answered says so.
+        """
+        (a,) = self.join("a")
+        self.advance(0.2)
+        self.clients["a"].stuck = True
+        self.advance(4)
+        self.assertFalse(a.connected)
+        self.assertIn("etcd has not answered in time", a.state.trouble)
+        self.assertIn("etcd has not answered in time", a.whyNoChange())
+
     def test_etcdAway(self) -> None:
         """
         If all leases have outlived an outage of etcd, the leader goes on in its term.

@@ -181,8 +181,16 @@ class ClusterMember(Service):
             tuple(
                 MemberRecord.of(name, each.value) for name, each in sorted(self._members.items())
             ),
-            "" if self.connected else self._trouble,
+            "" if self.connected else self._whyNotConnected,
         )
+
+    @property
+    def _whyNotConnected(self) -> str:
+        """
+        The reason why the member is cut off, in words.
+        """
+        # The lease may end before a request has failed.
+        return self._trouble or "etcd has not answered in time"
 
     # Life
 
@@ -311,7 +319,7 @@ class ClusterMember(Service):
             return f"{who} has left it, so nothing was changed; join again with: txlb cluster join"
         if not self.connected:
             return (
-                f"{who} is cut off from etcd ({self._trouble or 'no answer in time'}), so nothing "
+                f"{who} is cut off from etcd ({self._whyNotConnected}), so nothing "
                 "was changed; it serves with what it knows. Try again when etcd answers, or change "
                 "it on a member that is connected: txlb cluster shows which are"
             )
@@ -516,7 +524,7 @@ class ClusterMember(Service):
                 self._tell(
                     EventKind.CLUSTER_LOST,
                     f"{self.member} is cut off, serves with what it knows, and refuses changes: "
-                    f"{self._trouble or 'etcd has not answered in time'}",
+                    f"{self._whyNotConnected}",
                 )
         if leads != told[0]:
             if leads:
