@@ -65,7 +65,9 @@ def _argumentsOf(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
         names = ", ".join(action.option_strings)
         value = "" if action.nargs == 0 else (action.metavar or "|".join(action.choices or ()))
-        yield f"``{' '.join(filter(None, (names, str(value))))}``", action.help or ""
+        # A star would begin emphasis.
+        meaning = (action.help or "").replace("*", r"\*")
+        yield f"``{' '.join(filter(None, (names, str(value))))}``", meaning
 
 
 def controlCommands() -> str:
