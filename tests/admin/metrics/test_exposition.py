@@ -17,6 +17,7 @@ from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._history import History
 from txlb.admin.metrics import FAMILIES, Exposition, Kind
 from txlb.application import LoadBalancedService
+from txlb.cluster import ClusterState
 from txlb.manager import proxyManagerFactory
 from txlb.model import Listener, ListenTLS, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind
@@ -275,6 +276,22 @@ class ExpositionTests(ExpositionCase):
         self.assertEqual(dict(labels)["name"], "a.example")
         self.assertGreater(expires, 1_600_000_000)
         self.assertEqual(valuesOf(families, "txlb_certificate_faults"), {(): 0})
+
+    def test_cluster(self) -> None:
+        """
+        A member of a cluster tells how it stands; a balancer in none has no such sample.
+        """
+        names = ("connected", "leads", "term", "changes_behind")
+        families = self.read()
+        for name in names:
+            self.assertEqual(valuesOf(families, f"txlb_cluster_{name}"), {})
+        state = ClusterState(
+            "prod", "active-standby", "b", True, False, False, "a", 1.0, 17, 9, 7, (), ""
+        )
+        self.patch(type(self.lbs.cluster), "state", state)
+        families = self.read()
+        found = [valuesOf(families, f"txlb_cluster_{name}") for name in names]
+        self.assertEqual(found, [{(): 1}, {(): 0}, {(): 17}, {(): 2}])
 
     def test_manyServices(self) -> None:
         """

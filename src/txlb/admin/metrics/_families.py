@@ -49,6 +49,13 @@ def _total(name: str) -> Callable[[Any], object]:
     return lambda group: group.total(name)
 
 
+def _ofCluster(name: str) -> Callable[[Any], object]:
+    """
+    Make the value of a cluster that is only there if the balancer is in one.
+    """
+    return lambda found: None if found.cluster is None else int(getattr(found.cluster, name))
+
+
 def _outcomes(group: Any) -> Mapping[str, int]:
     counters = group.pool.counters
     done = counters.durations.count - sum(
@@ -86,6 +93,34 @@ BALANCER: Sequence[Family] = (
         "Faults of files of certificates; the certificates that were right before are in use",
         (),
         attrgetter("faults"),
+    ),
+    gauge(
+        "txlb_cluster_connected",
+        "Whether the balancer is a member of its cluster for sure; left out if it is in none",
+        (),
+        _ofCluster("connected"),
+        always=False,
+    ),
+    gauge(
+        "txlb_cluster_leads",
+        "Whether the balancer leads its cluster",
+        (),
+        _ofCluster("leads"),
+        always=False,
+    ),
+    gauge(
+        "txlb_cluster_term",
+        "The term of the leader that the balancer knows; 0 for no leader",
+        (),
+        _ofCluster("term"),
+        always=False,
+    ),
+    gauge(
+        "txlb_cluster_changes_behind",
+        "Shared changes that the balancer knows and has not made",
+        (),
+        _ofCluster("lag"),
+        always=False,
     ),
     counter(
         "process_cpu_seconds_total",

@@ -14,6 +14,7 @@ from txlb.pool import ServiceSnapshot
 
 if TYPE_CHECKING:
     from txlb.admin._target import Target
+    from txlb.cluster import ClusterState
     from txlb.pool import Host
 
 #: Services and hosts that are collected at a time, which takes about half a millisecond.
@@ -29,12 +30,14 @@ class Balancing:
     @ivar connections: the connections that it has; L{None} if it relays none.
     @ivar limit: the most that the limit of descriptors allows; L{None} if it is not known.
     @ivar faults: the number of faults of certificates' files.
+    @ivar cluster: the C{ClusterState} as the balancer knows it; L{None} if it is in no cluster.
     """
 
     process: ProcessFacts
     connections: int | None = None
     limit: int | None = None
     faults: int = 0
+    cluster: ClusterState | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +98,8 @@ class Scene:
         certificates = getattr(balancer, "certificates", None)
         if certificates is not None:
             self.balancer.faults = len(certificates.faults())
+        cluster = getattr(balancer, "cluster", None)
+        self.balancer.cluster = None if cluster is None else cluster.state
         yield
 
     def _collectListeners(self) -> None:
