@@ -37,6 +37,7 @@ PAGES = (
     ("rest", "#/rest", "/api/v1/login"),
     ("sources", "#/sources", "No group"),
     ("clones", "#/clones", "No application"),
+    ("cluster", "#/cluster", "in no cluster"),
     ("certificates", "#/certificates", "No listener"),
     ("sessions", "#/sessions", "127.0.0.1"),
 )

@@ -145,7 +145,10 @@ class ClusterCommandTests(ClusterCase):
     def test_none(self) -> None:
         balancer = MemoryBalancer(HOSTS)
         self.addCleanup(balancer.stop)
-        for name in ("cluster", "stepDown", "leaveCluster", "joinCluster"):
+        [row] = self.ask(balancer, "cluster")
+        self.assertEqual(row["row"], "none")
+        self.assertIn("this balancer is in no cluster", row["text"])
+        for name in ("stepDown", "leaveCluster", "joinCluster"):
             error = self.assertRaises(TxlbError, self.ask, balancer, name)
             self.assertIn("in no cluster", str(error))
         self.assertTrue(balancer.service.cluster.active)
@@ -154,8 +157,9 @@ class ClusterCommandTests(ClusterCase):
     def test_stopped(self) -> None:
         manager = proxyManagerFactory(HOSTS)
         service = LoadBalancedService(manager, cluster=Cluster("prod", "etcd:http://127.0.0.1:1"))
-        error = self.assertRaises(TxlbError, self.ask, service, "cluster")
-        self.assertIn("does not run", str(error))
+        [row] = self.ask(service, "cluster")
+        self.assertIn("does not run", row["text"])
+        self.assertRaises(TxlbError, self.ask, service, "stepDown")
 
     def test_nameOfMachine(self) -> None:
         one = self.balancer(None)

@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 from selenium.webdriver.common.keys import Keys
 
 from tests.admin.fakes import quickHash
+from tests.integration.etcds import Etcd
 from tests.integration.support import (
     BROWSER_PROGRAMS,
     ROOT,
@@ -523,3 +524,30 @@ class ChangesTests(ConsoleCase):
         one.answer("End")
         other.waitFor("Password")
         waitUntil(lambda: "rea" not in one.text("tbody"))
+
+
+class ClusterTests(ConsoleCase):
+    def test_cluster(self) -> None:
+        """
+        The page of the cluster has its members. The only one can't let another one lead, and the
+        page tells why.
+        """
+        etcd = Etcd(self)
+        cluster = f'<cluster name="prod" member="one" election="etcd:{etcd.url}"/>'
+        self.startTxlb(self.config().replace("</config>", f"{cluster}</config>"))
+        browser = self.browser("409")
+        browser.enter("ann", "secret")
+        browser.open("#/cluster")
+        browser.waitFor("one leads since")
+        waitUntil(lambda: "the same" in browser.text("tbody"))
+        browser.click("Step down")
+        browser.waitFor("An address that follows the leader moves", "dialog")
+        browser.answer("Step down")
+        browser.waitFor("is the only member of cluster prod")
+
+    def test_none(self) -> None:
+        self.startTxlb(self.config())
+        browser = self.browser()
+        browser.enter("rea", "secret")
+        browser.open("#/cluster")
+        browser.waitFor("This balancer is in no cluster")

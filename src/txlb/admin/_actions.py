@@ -297,9 +297,12 @@ def _clusterOf(target: Target) -> Any:
 
 
 def _cluster(target: Target) -> Iterable[Row]:
-    cluster = _clusterOf(target)
-    # It raises if there is none.
-    return rows.clusterRows(cluster.member.state)
+    # A page of the console asks each balancer, so it is no error to be in no cluster.
+    try:
+        state = _clusterOf(target).member.state
+    except TxlbError as error:
+        return [{"row": "none", "text": str(error)}]
+    return rows.clusterRows(state)
 
 
 def _stepDown(target: Target) -> Deferred[Iterable[Row]]:

@@ -390,7 +390,8 @@ COMMANDS = (
         READONLY,
         "Show the cluster of balancers. The answer has the leader and since when it leads, and "
         "each member: its version, the leader that it knows, how many shared changes it has not "
-        "made yet, and whether its services are the same as here.",
+        "made yet, and whether its services are the same as here. A balancer that is in none "
+        "says so.",
     ),
     AdminCommand(
         "stepDown",

@@ -266,8 +266,6 @@ def _ownOperation(command: AdminCommand) -> Operation:
         None if looks else _schema([others]),
         needsBody=not looks and any(each.required for each in others),
         tagged="" if looks else _taggedBy(places),
-        # Such as that of a cluster, which this balancer may be no member of.
-        statuses={409: "There is nothing to look at here."} if looks else {},
     )
 
 

@@ -8,7 +8,7 @@ import { tellBy } from "./dialog.js";
 import { EventsPage } from "./events.js";
 import { ExplainPage } from "./explain.js";
 import { InterfacePage } from "./interface.js";
-import { certificatesPage, clonesPage, sessionsPage, sourcesPage } from "./listings.js";
+import { certificatesPage, clonesPage, clusterPage, sessionsPage, sourcesPage } from "./listings.js";
 import { Model } from "./model.js";
 import { Overview } from "./overview.js";
 
@@ -32,6 +32,7 @@ const PLACES = [
   ["explain", "Explain"],
   ["sources", "Sources"],
   ["clones", "Clones"],
+  ["cluster", "Cluster"],
   ["certificates", "Certificates"],
   ["sessions", "Sessions"],
 ];
@@ -112,6 +113,8 @@ export class App {
         return sourcesPage(this);
       case "clones":
         return clonesPage(this);
+      case "cluster":
+        return clusterPage(this);
       case "certificates":
         return certificatesPage(this);
       case "sessions":

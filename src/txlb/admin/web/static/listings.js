@@ -1,4 +1,4 @@
-// Pages that list what a command answers: clones, sources, certificates, sessions.
+// Pages that list what a command answers: clones, sources, the cluster, certificates, sessions.
 
 import { html, nothing } from "./lit.js";
 import { get, post } from "./api.js";
@@ -28,6 +28,8 @@ class Listing {
     this.about = about;
     /** @type {any[] | null} */
     this.rows = null;
+    /** @type {any} */
+    this.answer = null;
     this.problem = "";
   }
 
@@ -46,7 +48,8 @@ class Listing {
 
   async load() {
     try {
-      this.rows = this.about.rows(await get(this.about.path));
+      this.answer = await get(this.about.path);
+      this.rows = this.about.rows(this.answer);
       this.problem = "";
     } catch (error) {
       this.problem = error instanceof Error ? error.message : String(error);
@@ -129,6 +132,48 @@ export const sourcesPage = (app) =>
             })}>Accept</button>`
         : nothing,
   });
+
+/** @param {import("./app.js").App} app */
+export const clusterPage = (app) =>
+  new Listing(app, {
+    title: "Cluster",
+    lead: "The balancers that stand in for one another, as this one knows them.",
+    path: "api/v1/cluster",
+    rows: (answer) => answer.rows.filter((/** @type {any} */ row) => row.row === "member"),
+    empty: "This balancer is in no cluster.",
+    columns: [
+      { title: "Member", value: (row) => row.name },
+      { title: "Address", value: (row) => row.address },
+      { title: "Version", value: (row) => row.version },
+      { title: "Since", value: (row) => date(row.since) },
+      { title: "Takes for the leader", value: (row) => row.leader || "none" },
+      { title: "Changes behind", value: (row) => number(row.lag), numeric: true },
+      {
+        title: "Services",
+        value: (row) => html`<span class=${row.same ? "good" : "warn"}>${row.same ? "the same" : "others"}</span>`,
+      },
+    ],
+    head: clusterHead,
+  });
+
+/** @param {Listing} page */
+function clusterHead(page) {
+  const cluster = page.answer?.rows.find((/** @type {any} */ row) => row.row === "cluster");
+  if (!cluster) {
+    return nothing;
+  }
+  return html`<p>${cluster.name} (${cluster.mode}): ${cluster.leader ? html`<b>${cluster.leader}</b> leads since ${date(cluster.since)}` : "no member leads"}.
+      This is ${cluster.member}. ${cluster.connected ? nothing : html`<strong class="warn">It is no member now, and refuses changes: ${cluster.trouble}</strong>`}</p>
+    ${cluster.leads && page.app.may("full")
+      ? html`<div class="actions"><button type="button" @click=${() =>
+          ask({
+            title: "Let another member lead",
+            text: html`<p>The connections of all members go on. An address that follows the leader moves.</p>`,
+            action: "Step down",
+            act: () => post("api/v1/cluster-step-down").then(reloaded(page)),
+          })}>Step down</button></div>`
+      : nothing}`;
+}
 
 /** @param {import("./app.js").App} app */
 export const certificatesPage = (app) =>
