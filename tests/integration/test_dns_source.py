@@ -4,13 +4,11 @@ Hosts from a real DNS server.
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 from typing import Any
 
-from tests.integration.programs import Program, environment, get, waitUntil
-from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.programs import Program, get, waitUntil
+from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 
 KNOT = """\
 server:
@@ -109,15 +107,7 @@ class DNSSourceTests(IntegrationTestCase):
         )
 
     def ask(self, command: str) -> Any:
-        done = subprocess.run(
-            ["txlb", command, "--json", "-s", self.control],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-        )
-        return json.loads(done.stdout)
+        return askTxlb(self.control, command)
 
     def sources(self) -> dict[str, Any]:
         return {each["group"]: each for each in self.ask("discovery")}

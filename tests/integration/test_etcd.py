@@ -10,8 +10,8 @@ import subprocess
 from typing import Any
 
 from tests.integration.etcds import Etcd
-from tests.integration.programs import PATIENCE, Program, environment, get, waitUntil
-from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.programs import PATIENCE, Program, get, waitUntil
+from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 from tests.integration.support._case import TWISTD
 
 CONFIG = """\
@@ -74,15 +74,7 @@ class EtcdTests(IntegrationTestCase):
         self.ctl("put", f"txlb/web/production/{name}", value)
 
     def ask(self, command: str) -> Any:
-        done = subprocess.run(
-            ["txlb", command, "--json", "-s", self.control],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-        )
-        return json.loads(done.stdout)
+        return askTxlb(self.control, command)
 
     def source(self) -> Any:
         """

@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.certificates import Authority
 from tests.integration.etcds import Etcd
-from tests.integration.programs import PATIENCE, environment, get, waitUntil
-from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.programs import PATIENCE, get, waitUntil
+from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 from tests.integration.support._case import TWISTD
 
 CONFIG = """\
@@ -110,15 +110,7 @@ class SecuredTests(IntegrationTestCase):
         return done.stdout
 
     def ask(self, command: str) -> Any:
-        done = subprocess.run(
-            ["txlb", command, "--json", "-s", self.control],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-        )
-        return json.loads(done.stdout)
+        return askTxlb(self.control, command)
 
     def source(self) -> Any:
         (row,) = self.ask("discovery")

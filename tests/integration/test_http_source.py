@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from tests.certificates import Authority
-from tests.integration.programs import environment, get, waitUntil
-from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.programs import get, waitUntil
+from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 
 CONFIG = """\
 <config>
@@ -75,15 +74,7 @@ class HTTPSourceTests(IntegrationTestCase):
         """
         What is known of the source.
         """
-        done = subprocess.run(
-            ["txlb", "discovery", "--json", "-s", self.control],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-        )
-        (row,) = json.loads(done.stdout)
+        (row,) = askTxlb(self.control, "discovery")
         return row
 
     def asked(self) -> list[str]:

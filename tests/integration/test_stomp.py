@@ -20,7 +20,7 @@ from twisted.trial.unittest import SkipTest
 from tests.certificates import Authority, newKey
 from tests.integration.brokers import KIND, PASSWORD, USER, Broker
 from tests.integration.programs import PATIENCE, Program, environment, get, waitUntil
-from tests.integration.support import IntegrationTestCase, freePorts
+from tests.integration.support import IntegrationTestCase, askTxlb, freePorts
 from tests.integration.support._case import TWISTD
 from txlb.wire import StompFrame, StompReader, encodeStomp
 
@@ -189,15 +189,7 @@ class StompTests(IntegrationTestCase):
         return self.start(*TWISTD, "-ny", f"{name}.tac")
 
     def ask(self, *arguments: str) -> Any:
-        done = subprocess.run(
-            ["txlb", *arguments, "--json", "-s", self.control],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-        )
-        return json.loads(done.stdout)
+        return askTxlb(self.control, *arguments)
 
     def weigh(self, weight: int) -> None:
         command = ["txlb", "weight", "web/production/one", str(weight), "-s", self.control]

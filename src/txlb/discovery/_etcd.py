@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from txlb.discovery._optionfiles import checkServers
 from txlb.discovery._sourcekind import SourceKind, SourceTools
-from txlb.errors import ModelError
 from txlb.model.kinds import Path, Several, Text
 from txlb.model.options import Option
 
@@ -23,10 +23,7 @@ MEMBERS = Several(
 
 
 def _make(options: Mapping[str, Any], tools: SourceTools) -> EtcdSource:
-    if not options["url"]:
-        raise ModelError("url of the etcd source is empty; it is one URL or more")
-    if options["passwordFile"] is not None and options["user"] is None:
-        raise ModelError("the etcd source has a passwordFile and no user; write the user as well")
+    checkServers("etcd", options)
     # Twisted's HTTP client is imported only by those that need it.
     from txlb.discovery._etcdsource import EtcdSource  # noqa: PLC0415 - see above
 

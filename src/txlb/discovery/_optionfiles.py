@@ -22,6 +22,21 @@ CERTIFICATES = ("ca", "clientCertificate")
 SECRETS = ("passwordFile", "tokenFile")
 
 
+def checkServers(kind: str, options: Mapping[str, Any]) -> None:
+    """
+    Check the options of a source that has C{url} for several servers, C{user} and C{passwordFile}.
+
+    @param kind: the word of the source.
+    @raise ModelError: there is no URL, or a password without a user.
+    """
+    if not options["url"]:
+        raise ModelError(f"url of the {kind} source is empty; it is one URL or more")
+    if options["passwordFile"] is not None and options["user"] is None:
+        raise ModelError(
+            f"the {kind} source has a passwordFile and no user; write the user as well"
+        )
+
+
 def readFiles(
     options: Mapping[str, Any], folder: str, label: Callable[[str], str]
 ) -> dict[str, bytes]:

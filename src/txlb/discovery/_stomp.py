@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from txlb.discovery._optionfiles import checkServers
 from txlb.discovery._sourcekind import SourceKind, SourceTools
-from txlb.errors import ModelError
 from txlb.model.kinds import BROKERS, DESTINATION, HEART_BEAT, VIRTUAL_HOST, Path, Seconds, Text
 from txlb.model.options import Option
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 
 def _make(options: Mapping[str, Any], tools: SourceTools) -> StompSource:
-    if not options["url"]:
-        raise ModelError("url of the stomp source is empty; it is one URL or more")
-    if options["passwordFile"] is not None and options["user"] is None:
-        raise ModelError("the stomp source has a passwordFile and no user; write the user as well")
+    checkServers("stomp", options)
     # The client is imported only by those that need it.
     from txlb.discovery._stompsource import StompSource  # noqa: PLC0415 - see above
 

@@ -6,7 +6,7 @@ hosts, clients that know every way to be rude, and measures of a process.
 from tests.integration.programs import PATIENCE, ROOT, Program, environment, waitUntil
 from tests.integration.support._browser import PROGRAMS as BROWSER_PROGRAMS
 from tests.integration.support._browser import Browser
-from tests.integration.support._case import TWISTD, IntegrationTestCase
+from tests.integration.support._case import TWISTD, IntegrationTestCase, askTxlb
 from tests.integration.support._clients import (
     RawHost,
     bodyOf,
@@ -57,6 +57,7 @@ __all__ = [
     "StreamClients",
     "UpgradeTestCase",
     "Usage",
+    "askTxlb",
     "bodyOf",
     "connect",
     "connectUNIX",

@@ -4,12 +4,15 @@ The test case of the integration tests.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -21,6 +24,25 @@ TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
 
 #: A balancer says this when it has begun to accept.
 STARTED = r"descriptors allow \d+ connections"
+
+
+def askTxlb(control: str, *words: str) -> Any:
+    """
+    Ask a balancer by C{txlb --json}.
+
+    @param control: its control socket.
+    @param words: the command with its arguments.
+    @return: the answer.
+    """
+    done = subprocess.run(
+        ["txlb", *words, "--json", "-s", control],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(),
+    )
+    return json.loads(done.stdout)
 
 
 class IntegrationTestCase(SynchronousTestCase):
