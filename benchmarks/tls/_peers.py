@@ -20,7 +20,8 @@ from benchmarks.peers import (
     peerNamed,
 )
 from benchmarks.programs import ROOT, python
-from benchmarks.tls._files import NAME, Files
+from benchmarks.tls._authority import NAME
+from benchmarks.tls._files import Files
 
 #: Names of peers.
 NGINX = "nginx"
@@ -188,7 +189,7 @@ def txlb(name: str, scene: Scene, relay: str = "fast", source: Path = ROOT) -> P
         command=command,
         template="tls/txlb.xml",
         hostLine=f'      <host name="{{name}}" ip="{{address}}"{host}/>',
-        words=lambda: {"RELAY": relay, "NAMES": names, "TLS": tls, "GROUP": group},
+        words=lambda: {"RELAY": relay, "NAMES": names, "TLS": tls, "GROUP": group, "CONTROL": ""},
     )
 
 

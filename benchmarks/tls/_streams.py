@@ -14,7 +14,7 @@ from typing import Any
 
 from OpenSSL import SSL
 
-from benchmarks.tls._files import NAME
+from benchmarks.tls._authority import NAME
 from benchmarks.traffic import Trouble, connect
 
 _lib: Any = SSL._lib  # type: ignore[attr-defined]  # noqa: SLF001 - its methods cost too much
@@ -30,7 +30,9 @@ class TLSStream:
     """
     TLS on a socket. The first call begins the handshake.
 
-    @param opened: L{Connections}, if it is a client.
+    @param client: the clients of which it is one, if it is a client.
+
+    @ivar connection: the connection as pyOpenSSL has it.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class TLSStream:
     ) -> None:
         made: Any = connection
         self._sock = sock
-        self._connection = connection
+        self.connection = connection
         self._ssl = made._ssl  # noqa: SLF001 - its methods cost too much
         self._client = client
         self.fileno = sock.fileno
@@ -98,7 +100,7 @@ class TLSStream:
         Tell the other end, and close the socket.
         """
         if self._client is not None:
-            self._client.closing(self._connection)
+            self._client.closing(self.connection)
         _lib.SSL_shutdown(self._ssl)
         _lib.ERR_clear_error()
         self._sock.close()
@@ -120,13 +122,20 @@ class TLSClients:
     The clients of one peer.
 
     @param resumes: whether they resume the session of the first of them.
+    @param authority: the certificate of the authority by which they verify the peer's; by default
+        they don't.
     """
 
-    def __init__(self, trouble: Trouble, resumes: bool = False) -> None:
+    def __init__(
+        self, trouble: Trouble, resumes: bool = False, authority: Path | None = None
+    ) -> None:
         self._trouble = trouble
         self._resumes = resumes
         self._session: SSL.Session | None = None
         self._context = _context(SSL.TLS_CLIENT_METHOD)
+        if authority is not None:
+            self._context.load_verify_locations(str(authority))
+            self._context.set_verify(SSL.VERIFY_PEER)
 
     def connect(self, address: tuple[str, int]) -> TLSStream:
         """

@@ -5,13 +5,16 @@ resumed is.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import AGAIN, BASELINE, FAST, PORTABLE
+from benchmarks.tls._authority import Authority
 from benchmarks.tls._peers import NGINX, OTHER, PLAIN, STUNNEL
+from benchmarks.tls.reloads import Renewed, stale
 from tests.integration.support import IntegrationTestCase
 from tests.test_benchmarks import runModule
 
@@ -66,6 +69,42 @@ class ShortRunTests(IntegrationTestCase):
         for memory in found["memory"].values():
             self.assertEqual([each["peer"] for each in memory], [BASELINE, FAST, OTHER])
             self.assertTrue(all(len(each["kib"]) == 3 for each in memory))
+
+
+class ReloadsTests(IntegrationTestCase):
+    def test_reloads(self) -> None:
+        """
+        Certificates are renewed while clients connect, none of which fails, in both relays.
+        """
+        for relay in ("fast", "portable"):
+            done = runModule(
+                "benchmarks.tls.reloads", "--reloads", "2", "--rate", "50", "--relay", relay
+            )
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("2 good reloads and as many bad ones", done.stdout)
+            self.assertIn(" 0 failed", done.stdout)
+
+    def test_stale(self) -> None:
+        """
+        A client that connects after a reload and gets an older certificate counts, as does one
+        with a certificate that there never was.
+        """
+        renewed = Renewed(Authority(), Path(self.mktemp()))
+        renewed.serials, renewed.since = [7, 8, 9], [1.0, 2.0, 3.0]
+        right = [(0.5, 7), (1.5, 7), (1.5, 8), (2.5, 9), (3.5, 9)]
+        self.assertEqual(stale(renewed, right), {})
+        wrong = [(2.5, 7), (3.5, 8), (3.5, 5)]
+        self.assertEqual(stale(renewed, [*right, *wrong]), {"stale": 2, "unknown": 1})
+
+    def test_bad(self) -> None:
+        """
+        Each bad file is another one, and has not all that a good one has.
+        """
+        renewed = Renewed(Authority(), Path(self.mktemp()))
+        found = dict(itertools.islice(renewed.bad(), 6))
+        self.assertEqual(len(set(found.values())), 6)
+        whole = [name for name, data in found.items() if b"END PRIVATE KEY" in data]
+        self.assertEqual(whole, ["the key of another certificate", "an expired certificate"])
 
 
 def _text(folder: Path) -> str:
