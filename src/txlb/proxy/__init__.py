@@ -21,9 +21,12 @@ from txlb.proxy._portablerelay import PortableRelay
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.proxy._reactorlistener import ReactorListener
 from txlb.proxy._results import ConnectionRecord, Relayed, Timeouts
+from txlb.proxy._serverhello import ServerHello
 from txlb.proxy._sharedlistener import ListenerShare, SharedListener
 from txlb.proxy._socketlistener import SocketListener
 from txlb.proxy._sockets import bindSockets, setStreamOptions, socketAddress
+from txlb.proxy._stepqueue import StepQueue
+from txlb.proxy._tlstransport import HandshakeRefused, TLSTransport
 from txlb.proxy.fast import FastRelay, Loop
 from txlb.proxy.fast import whyNot as whyNotFast
 
@@ -39,6 +42,7 @@ __all__ = [
     "Entrance",
     "FastRelay",
     "Frontend",
+    "HandshakeRefused",
     "InheritedSockets",
     "ListenerShare",
     "Loop",
@@ -49,8 +53,11 @@ __all__ = [
     "PrefaceReader",
     "ReactorListener",
     "Relayed",
+    "ServerHello",
     "SharedListener",
     "SocketListener",
+    "StepQueue",
+    "TLSTransport",
     "Timeouts",
     "bindSockets",
     "connectTo",

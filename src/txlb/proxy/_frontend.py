@@ -160,6 +160,7 @@ class Frontend:
         elif loop is not None and any(tlsSettingsOf([service])) and whyNotTLS() is not None:
             # The portable relay has TLS by other calls.
             loop = None
+        self._prefaces.reactor = self._reactor if loop is None else loop
         self.relays.configure(loop, Timeouts(service.idleTimeout, service.finTimeout))
 
     @property

@@ -64,10 +64,13 @@ class Prefaces:
 
     A proxy in front is not bounded, as its connections are those of many clients. Each counts for
     its client as soon as the header has told that.
+
+    @ivar reactor: watches the clients that have not sent all; the loop of the fast relay, if the
+        service has that, as it takes less for an event.
     """
 
     def __init__(self, reactor: Any, deadlines: Deadlines) -> None:
-        self._reactor = reactor
+        self.reactor = reactor
         self._deadlines = deadlines
         self._readers: dict[PrefaceReader, tuple[Entry, bytes | None]] = {}
         self._perClient = ClientCounts()
@@ -157,7 +160,7 @@ class Prefaces:
             verdict(answer)
 
         self._readers[reader] = entry, self._perClient.add(address)
-        reader.wait(self._reactor, self._deadlines, decided, told)
+        reader.wait(self.reactor, self._deadlines, decided, told)
 
     def stop(self, *, shared: bool) -> None:
         """

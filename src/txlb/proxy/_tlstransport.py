@@ -219,8 +219,11 @@ class TLSTransport:
 
     def breakDown(self) -> None:
         """
-        Reset the connection, as a step of the handshake raised.
+        Reset the connection, as a step of the handshake raised, or the protocol did with what came
+        behind that.
         """
+        if self._handshake is None:
+            self.abortConnection()
         self._fail("a step of the handshake broke")
 
     def _step(self, handshake: Handshake) -> bool:
@@ -436,6 +439,13 @@ class TLSTransport:
         Bytes that the system has not taken yet.
         """
         return int(getattr(self.transport, "waiting", 0))
+
+    @property
+    def disconnecting(self) -> bool:
+        """
+        Whether it takes nothing more to write.
+        """
+        return self._finished or self._closed
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         # The transport below knows when it takes no more.

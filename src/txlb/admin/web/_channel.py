@@ -13,6 +13,7 @@ from twisted.web.http import HTTPChannel
 from txlb.admin.web._problem import problemReply
 from txlb.admin.web._reply import Reply
 from txlb.deadlines import Deadline
+from txlb.proxy import TLSTransport
 
 #: Seconds in which a request has to be there as a whole, from its first byte; of a new
 #: connection from the moment in which it comes, the handshake of TLS included.
@@ -66,6 +67,12 @@ class WebChannel(HTTPChannel):
         """
         path: bytes = self._path
         return path
+
+    def isSecure(self) -> bool:
+        """
+        Say whether the client speaks TLS.
+        """
+        return isinstance(self.transport, TLSTransport)
 
     def _begin(self) -> None:
         if self._deadline is None:

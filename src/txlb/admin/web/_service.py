@@ -20,7 +20,7 @@ from txlb.admin.login import Logins, loginsOf
 from txlb.admin.web._console import Console
 from txlb.admin.web._resource import WebResource
 from txlb.admin.web._site import WebSite
-from txlb.admin.web._tls import ConsoleTLS, ConsoleTLSFactory
+from txlb.admin.web._tls import ConsoleTLSFactory
 from txlb.config import AdminSettings, AdminToken, AdminUser, WebSettings, isLocal
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, ListenTLS, UNIXAddress, parseListenAddress
@@ -239,8 +239,9 @@ class WebService(Service):
         )
         factory: Any = site
         if settings.tls is not None:
-            creator = ConsoleTLS(self._lbs.tls, settings.tls)
-            factory = ConsoleTLSFactory(creator, False, site, reactor)
+            factory = ConsoleTLSFactory(
+                self._lbs.tls, settings.tls, site, reactor, console.deadlines
+            )
             self._lbs.certificates.follow()
         sockets, self._sockets = self._sockets, []
         for sock in sockets:
