@@ -209,7 +209,7 @@ class LifeTests(DaemonCase):
         self.patch(reactor, "callWhenRunning", calls.append)
         daemon.startService()
         self.assertIs(daemon._reactor, reactor)
-        self.assertEqual(calls, [daemon._takeSignals])
+        self.assertEqual(calls, [daemon._takeSignals, self.lbs.slices.collector.own])
         self.successResultOf(daemon.stopService())
 
 

@@ -112,6 +112,7 @@ class Daemon(MultiService):
             self._upgrading.startService()
         # The reactor sets handlers of its own when it begins to run.
         self._reactor.callWhenRunning(self._takeSignals)
+        self._reactor.callWhenRunning(self.balancer.slices.collector.own)
 
     def _supervise(self) -> None:
         if self._deadlines is not None:
@@ -281,6 +282,7 @@ class Daemon(MultiService):
             restore()
         self._restore.clear()
         self.supervisor.stopWatchdog()
+        self.balancer.slices.collector.leave()
         if self._deadlines is not None:
             self._deadlines.stop()
             self._deadlines = None

@@ -5,7 +5,6 @@ Work that takes long, beside the data plane.
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
+
+from txlb.application._collector import Collector
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine
@@ -43,6 +44,7 @@ class Slices:
     @param engine: returns the parts of the run; L{None} before the balancer has
         started.
     @param seconds: a monotonic clock.
+    @ivar collector: the garbage collector.
     """
 
     def __init__(self, engine: Callable[[], Engine | None], seconds: Callable[[], float]) -> None:
@@ -52,7 +54,7 @@ class Slices:
         self._quiet = 0
         self._small = False
         self._switch = 0.0
-        self._collects = False
+        self.collector = Collector()
         self._running = DeferredLock()
 
     async def run(self, steps: Iterable[object]) -> None:
@@ -136,10 +138,8 @@ class Slices:
         Keep long work from holding the reactor by mechanisms of the whole process, until the
         end of a C{with} statement. Such statements may be nested. The first one begins a slice.
 
-        The reactor gets its turn within L{SWITCH}. The garbage collector pauses: after
-        so many new objects that stay it would look at all objects, which takes 60 ms
-        with 5,000 hosts. At the end the new objects count as old ones, without a look
-        at them.
+        The reactor gets its turn within L{SWITCH}, and the garbage collector rests: see
+        L{Collector}.
 
         @param small: whether the work is one slice, however long it takes: so it is done at
             once on a slow machine as well, and its result is there when the call returns.
@@ -147,12 +147,9 @@ class Slices:
         if not self._quiet:
             self._small = small
             self._begin()
-            self._switch, self._collects = sys.getswitchinterval(), gc.isenabled()
-            if self._collects:
-                # The garbage of connections goes now, which would count as old at the end.
-                gc.collect(1)
+            self._switch = sys.getswitchinterval()
+            self.collector.rest()
             sys.setswitchinterval(min(SWITCH, self._switch))
-            gc.disable()
         self._quiet += 1
         try:
             yield
@@ -160,12 +157,7 @@ class Slices:
             self._quiet -= 1
             if not self._quiet:
                 sys.setswitchinterval(self._switch)
-                if not gc.get_freeze_count():
-                    # All objects go to the permanent generation, and from there to the oldest.
-                    gc.freeze()
-                    gc.unfreeze()
-                if self._collects:
-                    gc.enable()
+                self.collector.goOn()
 
 
 def _threaded(
