@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from txlb.config._adminuser import ACCESS_WORDS
 from txlb.config._loginsource import onUnavailableField
-from txlb.model.kinds import Boolean, Text, Word
+from txlb.model.kinds import DAY, Boolean, Seconds, Text, Word
 from txlb.model.settings import checkSettings, setting, settingField
 
 
@@ -36,6 +36,12 @@ class CheckerSource:
         "do. Then it is asked in the thread of passwords, and relayed connections do not wait for "
         "it. ``file`` and ``unix`` are always asked there. A checker that needs the reactor can't "
         "be.",
+    )
+    recheck: float = settingField(
+        0.0,
+        Seconds(0.0, 7 * DAY, zero="no end"),
+        "Seconds after which a user has to log in again, as a checker can't be asked about a user "
+        "that is in.",
     )
 
     def __post_init__(self) -> None:

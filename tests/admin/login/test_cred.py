@@ -52,6 +52,20 @@ class CheckerTests(SynchronousTestCase):
         self.assertRaises(SourceUnavailable, checker.again, login)
         checker.close()
 
+    def test_recheck(self) -> None:
+        """
+        Logins last as long as the settings say.
+        """
+        path = Path(self.mktemp())
+        path.write_bytes(b"anna:secret\n")
+        for settings, lasts in (
+            (CheckerSource(f"file:{path}", "full"), 0.0),
+            (CheckerSource(f"file:{path}", "full", recheck=60), 60.0),
+        ):
+            checker = CredChecker(settings, "checker", means())
+            login = self.successResultOf(self.login(checker, b"anna", b"secret"))
+            self.assertEqual(login.lasts, lasts)
+
     def test_fails(self) -> None:
         checker = self.make("unix")
         checker._checker.requestAvatarId = lambda _: fail(ValueError("secret"))

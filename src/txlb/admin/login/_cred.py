@@ -50,6 +50,7 @@ class CredChecker:
         self.label = label
         self.asksNext = settings.onUnavailable == "next"
         self._access = settings.access
+        self._lasts = settings.recheck
         self._means = means
         what = f"spec of <checker> is {settings.spec!r}"
         try:
@@ -97,11 +98,12 @@ class CredChecker:
         if not answer:
             # Checkers say so of anonymous users.
             raise LoginRefused("the checker tells no name")
-        return Login(user, self.label, (), self._access)
+        return Login(user, self.label, (), self._access, self._lasts)
 
     def again(self, login: Any) -> Deferred[Any]:
         """
-        Refuse: checkers have no way to be asked about a user that is in.
+        Refuse: checkers have no way to be asked about a user that is in. Logins may last a time
+        instead.
         """
         raise SourceUnavailable("a checker can't be asked again")
 
