@@ -21,7 +21,7 @@ class TurnsTests(SynchronousTestCase):
 
     def do(self, count: int) -> None:
         for number in range(count):
-            self.turns.do(partial(self.done.append, number))
+            self.turns.do(partial(self.done.append, number), "192.0.2.1")
 
     def test_few(self) -> None:
         """
@@ -49,6 +49,16 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(len(self.turns), 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_sources(self) -> None:
+        """
+        Sources take turns, so that a client with many steps holds up no other.
+        """
+        self.do(200)
+        self.turns.do(partial(self.done.append, 1000), "192.0.2.2")
+        self.clock.pump([PACE] * 4)
+        self.assertIn(1000, self.done)
+        self.assertLess(len(self.done), AT_ONCE + 6)
+
     def test_inside(self) -> None:
         """
         A step that has another one to do waits for its turn as well.
@@ -59,9 +69,9 @@ class TurnsTests(SynchronousTestCase):
             self.done.append(left[0])
             left[0] -= 1
             if left[0]:
-                self.turns.do(step)
+                self.turns.do(step, "192.0.2.1")
 
-        self.turns.do(step)
+        self.turns.do(step, "192.0.2.1")
         self.assertEqual(len(self.done), AT_ONCE)
         self.clock.pump([PACE] * 100)
         self.assertEqual(len(self.done), 50)

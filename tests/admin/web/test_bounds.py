@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from tests.admin.web.asking import TOKENS, Client, ConsoleCase, parsed
 from tests.fired import fired
 from txlb.admin import _rows
+from txlb.admin.login._turns import AT_ONCE, PACE
 from txlb.admin.web._bodies import MAX_BODY
 from txlb.admin.web._channel import RECEIVE
 from txlb.admin.web._resource import WebResource
@@ -63,6 +64,32 @@ class BodyTests(ConsoleCase):
             answer = parsed(client.take())
             self.assertEqual(answer.status, status)
             self.assertTrue(answer.detail)
+
+
+class CrowdTests(ConsoleCase):
+    def test_turns(self) -> None:
+        """
+        The clients of a crowd are read one after the other, and each of them in the end. One from
+        elsewhere does not wait for all of them. A few clients do not wait.
+        """
+        self.logins.start(self.clock)
+        self.addCleanup(self.logins.stop)
+
+        def read() -> int:
+            states = [each.transport.producerState for each in clients]
+            return states.count("producing")
+
+        clients = [Client(self) for _ in range(AT_ONCE)]
+        self.assertEqual(read(), AT_ONCE)
+        clients += [Client(self) for _ in range(40)]
+        other = Client(self, "192.0.2.1")
+        self.assertEqual(read(), AT_ONCE)
+        clients[-1].leave()
+        self.clock.pump([PACE] * 4)
+        self.assertEqual(other.transport.producerState, "producing")
+        self.assertLess(read(), AT_ONCE + 5)
+        self.clock.pump([PACE] * 60)
+        self.assertEqual(read(), AT_ONCE + 39)
 
 
 class FailureTests(ConsoleCase):

@@ -45,11 +45,21 @@ class PortReactor(MemoryReactorClock):
 
 
 class FakePort:
+    """
+    A port that does as Twisted's does: it accepts more at once if there are more.
+    """
+
     stopped = False
+    numberAccepts = 100
 
     def __init__(self, factory: Any, sock: socket.socket) -> None:
         self.factory = factory
         self.socket = sock
+        self.accepted: list[int] = []
+
+    def doRead(self) -> None:
+        self.accepted.append(self.numberAccepts)
+        self.numberAccepts += 20
 
     def stopReading(self) -> None:
         self.stopped = True
@@ -117,6 +127,16 @@ class ServiceTests(SynchronousTestCase):
             self.assertEqual(service.addresses, ())
         self.assertTrue(all(port.stopped for port in self.reactor.ports))
         self.assertEqual(len(self.reactor.ports), 2)
+
+    def test_crowd(self) -> None:
+        """
+        It accepts few clients in a turn, however many there are.
+        """
+        self.service().startService()
+        [port] = self.reactor.ports
+        for _ in range(5):
+            port.doRead()
+        self.assertEqual(port.accepted, [2] * 5)
 
     def test_refusedWithoutTLS(self) -> None:
         """

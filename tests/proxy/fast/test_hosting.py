@@ -21,7 +21,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.proxy.fast import Loop
-from txlb.proxy.fast._hosting import EVENTS, EpollHosting, Hosting, ReaderHosting, hostingBy
+from txlb.proxy.fast._hosting import (
+    EVENTS,
+    SLICE,
+    EpollHosting,
+    Hosting,
+    ReaderHosting,
+    hostingBy,
+)
 
 #: What the fake reactor's epoll has for a descriptor.
 THEIRS = 77
@@ -452,6 +459,38 @@ class RealReactorTests(SynchronousTestCase):
 
         self.reactor.addReader(Reader())
         self.run_()
+
+    def test_slow(self) -> None:
+        """
+        If events of the reactor take long, the loop has a turn after each; if they are quick
+        again, after some.
+        """
+        polled: list[int] = []
+        poller, clock = self.reactor._poller, [0.0]
+
+        class Poller:
+            def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+                polled.append(most)
+                found: list[tuple[int, int]] = poller.poll(timeout, most)
+                return found
+
+        self.reactor._poller = Poller()
+        hosting: Any = EpollHosting(self.loop, self.reactor, poller.fileno())
+        self.reactor._poller = poller
+
+        def seconds(step: float) -> Callable[[], float]:
+            def now() -> float:
+                clock[0] += step
+                return clock[0]
+
+            return now
+
+        for step in (2 * SLICE, SLICE / 2):
+            self.patch(self.loop, "seconds", seconds(step))
+            for _ in range(10):
+                hosting._handleSome()
+        self.assertEqual(polled[:10], [8, 4, 2, 1, 1, 1, 1, 1, 1, 1])
+        self.assertEqual(polled[10:], [1, 2, 3, 4, 5, 6, 7, 8, 8, 8])
 
     def test_some(self) -> None:
         """

@@ -106,6 +106,15 @@ class Logins:
         asked: Deferred[Any] = self.portal.login(credentials, None, ILogin)
         return asked.addCallback(lambda answer: answer[1])
 
+    def inTurn(self, step: Callable[[], object], source: str) -> None:
+        """
+        Do a step for a client that has not logged in, at once or in its turn: relayed connections
+        have theirs between two steps.
+
+        @param source: the source of the client, see L{txlb.admin.login.sourceOf}.
+        """
+        self._order.turns.do(step, source)
+
     @property
     def sources(self) -> Sequence[ILoginSource]:
         """

@@ -50,6 +50,7 @@ class SourceOrder:
     @param after: calls a function after some seconds.
     @ivar sources: in their order.
     @ivar deciding: the number of logins that are being decided.
+    @ivar turns: lets them go on a few at a time.
     """
 
     credentialInterfaces = (IUsernamePassword, ISSHPrivateKey, IPeerUser)
@@ -66,13 +67,13 @@ class SourceOrder:
         self._seconds = seconds
         self._after = after
         self._peers = PeerChecker()
-        self._turns = Turns(seconds, after)
+        self.turns = Turns(seconds, after)
 
     def stop(self) -> None:
         """
         Let the logins that wait for their turn come to their ends: no source answers any more.
         """
-        self._turns.finish()
+        self.turns.finish()
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
@@ -105,7 +106,7 @@ class SourceOrder:
             passed = self._seconds() - begun
             slots = max(math.ceil(passed / REFUSAL_TIME), 1)
             delay = slots * REFUSAL_TIME - passed
-            self._after(delay, lambda: self._turns.do(lambda: late.errback(failure)))
+            self._after(delay, lambda: self.turns.do(lambda: late.errback(failure), source))
             return late
 
         try:
@@ -128,11 +129,12 @@ class SourceOrder:
     async def _inTurn(self, credentials: Any) -> Login:
         reasons: list[str] = []
         unavailable = refused = False
+        client: str = getattr(credentials, "source", LOCAL)
         for source in self.sources:
             if not any(each.providedBy(credentials) for each in source.credentialInterfaces):
                 continue
             turn: Deferred[None] = Deferred()
-            self._turns.do(partial(turn.callback, None))
+            self.turns.do(partial(turn.callback, None), client)
             await turn
             try:
                 ask: Callable[[Any], Deferred[Any]] = source.requestAvatarId

@@ -52,6 +52,7 @@ class WebChannel(HTTPChannel):
         """
         super().connectionMade()
         self._begin()
+        self.site.begins(self)
 
     @property
     def busy(self) -> bool:

@@ -44,6 +44,7 @@ class Console:
     @param needsTLS: whether clients of other machines have to come by TLS.
     @param history: the events that its owner keeps for the time before and after it; by default
         a new one.
+    @ivar logins: decides about passwords.
     @ivar target: the target of commands.
     @ivar work: makes long answers.
     """
@@ -64,6 +65,7 @@ class Console:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deadlines = Deadlines(reactor, seconds)
+        self.logins = logins
         self.history = History() if history is None else history
         self.target = Target(balancer, config, self.history, self.deadlines, logins=logins)
         self.work = RationedWork(self.deadlines, ANSWERS)

@@ -4,7 +4,7 @@ The console as a Twisted service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +103,8 @@ def _httpOnly(tls: ListenTLS | None) -> ListenTLS | None:
     return None if tls is None else replace(tls, alpn=("http/1.1",))
 
 
-#: Connections that are accepted at once at first.
-ACCEPTS = 1
+#: Connections that are accepted at once.
+ACCEPTS = 2
 
 
 class WebService(Service):
@@ -248,8 +248,7 @@ class WebService(Service):
             with sock:
                 # The reactor takes a copy of the descriptor.
                 port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
-            # Twisted accepts 100 connections at once at first, and then as many as it finds.
-            port.numberAccepts = ACCEPTS
+            _acceptFew(port)
             self._ports.append(port)
         self.logins.warn()
         log.info(
@@ -322,3 +321,17 @@ class WebService(Service):
         isLeft, self._isLeft = self._isLeft, False
         stopped.append(site.finish(PATIENCE if isLeft else 0.0).addCallback(gone))
         return gatherResults(stopped).addCallback(lambda _: None)
+
+
+def _acceptFew(port: Any) -> None:
+    """
+    Let a port accept a few connections in a turn of the reactor. Twisted accepts 100 at first,
+    and then 20 more each time that there are more.
+    """
+    doRead: Callable[[], object] = port.doRead
+
+    def accept() -> None:
+        port.numberAccepts = ACCEPTS
+        doRead()
+
+    port.doRead = accept

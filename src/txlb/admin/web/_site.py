@@ -114,6 +114,17 @@ class WebSite(Site):
         self._drop(oldest)
         return True
 
+    def begins(self, channel: WebChannel) -> None:
+        """
+        Let a client begin in its turn, as hundreds may come at once. Nothing of it is read before.
+        """
+        channel.transport.pauseProducing()
+        self.console.logins.inTurn(lambda: self._goOn(channel), self.clients.get(channel, ""))
+
+    def _goOn(self, channel: WebChannel) -> None:
+        if channel in self.clients:
+            channel.transport.resumeProducing()
+
     def active(self, channel: WebChannel) -> None:
         """
         Note that a client has sent something.

@@ -26,9 +26,13 @@ from zope.interface import implementer
 #: reactor. A turn has a budget of time as well.
 BATCHES = 8
 
-#: Events of the reactor that are handled between two turns of the loop. Each may take half a
-#: millisecond, and hundreds may come at once, such as clients that log in.
+#: Events of the reactor that are handled between two turns of the loop, at most. Hundreds may come
+#: at once, such as clients that log in.
 EVENTS = 8
+
+#: Seconds that they take at most, about: if they have taken longer there are fewer the next time.
+#: The event of a client that logs in takes up to half a millisecond.
+SLICE = 0.0005
 
 
 class Hosted(Protocol):
@@ -168,6 +172,7 @@ class EpollHosting:
         self._reactor = reactor
         self._theirs = theirs
         self._reactorIsReady = False
+        self._most = EVENTS
         self._over = False
         self._doIteration = reactor.doIteration
         self._poll = reactor._poller.poll  # noqa: SLF001 - see _epollOf
@@ -228,13 +233,18 @@ class EpollHosting:
         Handle events of the reactor as it does, but not all that there are. The others come in
         the next turns: the system gives those first that have waited for longest.
         """
-        reactor = self._reactor
+        loop, reactor = self._loop, self._reactor
         handle = reactor._doReadOrWrite  # noqa: SLF001 - the reactor has no other way
-        for fd, event in self._poll(0, EVENTS):
+        began = loop.seconds()
+        for fd, event in self._poll(0, self._most):
             # A handler before this one may have removed it.
             selectable = reactor._selectables.get(fd)  # noqa: SLF001 - likewise
             if selectable is not None:
                 callWithLogger(selectable, handle, selectable, fd, event)
+        if loop.seconds() - began > SLICE:
+            self._most = max(self._most // 2, 1)
+        elif self._most < EVENTS:
+            self._most += 1
 
 
 def hostingBy(reactor: Any, loop: Hosted) -> Hosting:
