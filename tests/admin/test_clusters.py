@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -14,6 +15,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.clients
+from tests.certificates import Authority
 from tests.cluster.etcds import PREFIX, FakeClient, FakeEtcd, FakeWatch
 from tests.cluster.history import checkHistory
 from tests.fired import fired
@@ -170,13 +172,28 @@ class ClusterCommandTests(ClusterCase):
         """
         The files of the settings are read when the service is made ready.
         """
-        path = self.mktemp()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("secret\n")
-        one = self.balancer("one", user="u", passwordFile=path, ca=path)
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        authority = Authority()
+        own = b"".join(authority.certify(["client"], nameless=True))
+        files = {"ca": authority.pem, "clientCertificate": own, "passwordFile": b"secret\n"}
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        named = {name: str(folder / name) for name in files}
+        one = self.balancer("one", user="u", **named)
         one.advance(1)
         self.assertEqual(self.settings["password"], "secret")
-        self.assertEqual(self.settings["ca"], b"secret\n")
+        self.assertEqual(self.settings["ca"], authority.pem)
+        self.assertEqual(self.settings["clientCertificate"], own)
+        for name, data, told in (
+            ("ca", b"none", "ca has no certificate in PEM form, of cluster 'prod'"),
+            ("clientCertificate", authority.pem, "has no private key without a password"),
+            ("passwordFile", b"\xff\xff", "whose first line is no secret"),
+        ):
+            (folder / name).write_bytes(data)
+            error = self.assertRaises(ModelError, self.balancer, "two", user="u", **named)
+            self.assertIn(told, str(error))
+            (folder / name).write_bytes(files[name])
 
     def test_wrong(self) -> None:
         manager = proxyManagerFactory(HOSTS)
@@ -188,9 +205,9 @@ class ClusterCommandTests(ClusterCase):
         self.assertIn("ca of cluster 'prod' is '/nonexistent/ca.pem'", str(error))
 
 
-class SharingTests(ClusterCase):
+class SharedCase(ClusterCase):
     """
-    Changes that members share.
+    Members that share changes.
     """
 
     def hostsOf(self, balancer: MemoryBalancer) -> dict[str, tuple[int, str]]:
@@ -207,6 +224,12 @@ class SharingTests(ClusterCase):
         return self.ask(
             balancer, "setWeight", service="web", group="group1", host=host, weight=weight
         )
+
+
+class SharingTests(SharedCase):
+    """
+    Changes that members share.
+    """
 
     def test_change(self) -> None:
         """
@@ -446,3 +469,184 @@ class SharingTests(ClusterCase):
                 address = f"192.0.2.{number}"
                 found = {each.connect(address=address).host for each in (one, two, three)}
                 self.assertEqual(len(found), 1, address)
+
+
+class ForgettingTests(SharedCase):
+    """
+    Shared values that are taken back.
+    """
+
+    def forget(self, balancer: Any, *names: str, everything: bool = False) -> list[dict[str, Any]]:
+        given = dict(zip(("service", "group", "host"), (*names, "", "", ""), strict=False))
+        return self.ask(balancer, "forgetShared", **given, everything=everything)
+
+    def shared(self, balancer: Any) -> list[str]:
+        return [each["text"] for each in self.ask(balancer, "sharedValues")]
+
+    def shareMuch(self, balancer: MemoryBalancer) -> None:
+        """
+        Change hosts, the group and the service.
+        """
+        path = {"service": "web", "group": "group1"}
+        self.weigh(balancer, 7)
+        self.ask(balancer, "drain", **path, host="a", deadline=None)
+        more: dict[str, Any] = {"address": "c.example:80", "weight": 2, "settings": {}}
+        self.ask(balancer, "addHost", **path, host="c", **more)
+        self.weigh(balancer, 3, "c")
+        gone: dict[str, Any] = {"address": "", "force": False, "deadline": None}
+        self.ask(balancer, "delHost", **path, host="b", **gone)
+        self.ask(balancer, "setGroup", **path, settings={"maxQueue": "5"})
+        self.ask(balancer, "setCheck", **path, check="tcp", proxiedName="", settings={})
+        self.ask(balancer, "setAdmission", service="web", settings={"deny": "192.0.2.0/24"})
+
+    def test_host(self) -> None:
+        """
+        What is shared of one host is taken back on all members, and the rest stays.
+        """
+        one, two = self.pair()
+        self.shareMuch(one)
+        self.assertEqual(self.hostsOf(two), {"a": (7, "drain"), "c": (3, "ready")})
+        self.assertIn("web/group1/a: weight 7", self.shared(two))
+        self.assertIn("web/group1/b: removed", self.shared(two))
+        first, *events = self.forget(two, "web", "group1", "a")
+        self.assertEqual(first["text"], "2 shared values of web/group1/a: taken back")
+        self.assertEqual(
+            {each["text"] for each in events},
+            {
+                "host-weight web/group1/a: weight 7 -> 1, by ssh:anna",
+                "host-state web/group1/a: drain -> ready, by ssh:anna",
+            },
+        )
+        for each in (one, two):
+            self.assertEqual(self.hostsOf(each), {"a": (1, "ready"), "c": (3, "ready")})
+            self.assertFalse([text for text in self.shared(each) if "group1/a" in text])
+        self.assertEqual(self.ask(one, "cluster")[0]["lag"], 0)
+        error = self.assertRaises(TxlbError, self.forget, two, "web", "group1", "a")
+        self.assertIn("share no value of web/group1/a", str(error))
+        checkHistory(self, self.etcd)
+
+    def test_everything(self) -> None:
+        """
+        Hosts that were added go, those that were removed come back, and settings are those of the
+        application.
+        """
+        one, two = self.pair()
+        before = [dict(each.manager.services) for each in (one, two)]
+        self.shareMuch(one)
+        (first, *_) = self.forget(one, everything=True)
+        self.assertIn("shared values: taken back", first["text"])
+        for balancer, services in zip((one, two), before, strict=True):
+            self.assertEqual(self.hostsOf(balancer), {"a": (1, "ready"), "b": (1, "ready")})
+            group = balancer.manager.getGroup("web", "group1")
+            self.assertEqual((group.maxQueue, group.check), (0, None))
+            self.assertEqual(balancer.manager.getService("web").deny, services["web"].deny)
+            self.assertEqual(self.shared(balancer), [])
+        digests = {each["digest"] for each in self.ask(one, "cluster")[1:]}
+        self.assertEqual(len(digests), 1)
+
+    def test_group(self) -> None:
+        """
+        A group is taken back with its hosts, and not the settings of its service.
+        """
+        one, _ = self.pair()
+        self.shareMuch(one)
+        self.forget(one, "web", "group1")
+        self.assertEqual(self.shared(one), ['web: deny ["192.0.2.0/24"]'])
+
+    def test_catchesUp(self) -> None:
+        """
+        A member that was cut off takes back what the others have taken back, also if the log was
+        compacted; one that starts begins without it.
+        """
+        self.patch(changelog, "KEPT", 3)
+        self.patch(changelog, "MORE", 2)
+        one, two = self.pair()
+        self.shareMuch(one)
+        self.assertEqual(self.hostsOf(two)["a"], (7, "drain"))
+        two.advance(1)
+        self.fakes[1].away = True
+        two.advance(5)
+        one.advance(5)
+        self.forget(one, everything=True)
+        for weight in range(2, 20):
+            self.weigh(one, weight, "b")
+            one.advance(1)
+        self.assertEqual(self.hostsOf(two)["a"], (7, "drain"))
+        self.fakes[1].away = False
+        two.advance(3)
+        three = self.balancer("three")
+        three.advance(1)
+        for each in (one, two, three):
+            self.assertEqual(self.hostsOf(each), {"a": (1, "ready"), "b": (19, "ready")})
+            self.assertEqual(self.shared(each), ["web/group1/b: weight 19"])
+
+    def test_refused(self) -> None:
+        """
+        A member that is cut off takes nothing back, nor does one that takes a former leader for
+        the leader.
+        """
+        one, two = self.pair()
+        self.weigh(one, 7)
+        self.fakes[1].away = True
+        two.advance(5)
+        error = self.assertRaises(TxlbError, self.forget, two, everything=True)
+        self.assertIn("cut off from etcd", str(error))
+        self.assertEqual(self.hostsOf(one)["a"][0], 7)
+
+    def test_oldTermForgets(self) -> None:
+        one, two = self.pair()
+        self.weigh(one, 7)
+        leader = self.etcd.keys[PREFIX + "leader"]
+        self.fakes[1].silent = True
+        self.etcd.change({}, [leader.key])
+        one.advance(1)
+        head = self.etcd.keys[PREFIX + "head"]
+        forgetting = two.service.cluster.forget()
+        self.failureResultOf(forgetting, TxlbError)
+        self.assertEqual(self.etcd.keys[PREFIX + "head"], head)
+
+    def test_said(self) -> None:
+        """
+        A host that a source has found is again as the source says.
+        """
+        one, two = self.pair()
+        for each in (one, two):
+            with each.manager.by("discovery"):
+                each.manager.addHost("web", "group1", "f", "f.example:80", origin="dns:x")
+            said = each.manager.getGroup("web", "group1").getHost("f")
+            self.patch(each.service.discovery, "said", lambda *_, said=said: said)
+        self.weigh(one, 4, "f")
+        self.assertEqual(self.hostsOf(two)["f"][0], 4)
+        self.forget(two, "web")
+        self.assertEqual((self.hostsOf(one)["f"][0], self.hostsOf(two)["f"][0]), (1, 1))
+
+    def test_wrongNames(self) -> None:
+        one, _ = self.pair()
+        for names, everything in ((), False), (("web",), True):
+            error = self.assertRaises(ModelError, self.forget, one, *names, everything=everything)
+            self.assertIn("say either what is taken back", str(error))
+        self.failureResultOf(one.service.cluster.forget("web", host="a"), ModelError)
+        error = self.assertRaises(TxlbError, self.forget, one, "nothing")
+        self.assertIn("share no value of nothing", str(error))
+
+    def test_noCluster(self) -> None:
+        balancer = MemoryBalancer(HOSTS)
+        self.addCleanup(balancer.stop)
+        for name, values in ("sharedValues", {}), ("forgetShared", {"everything": True}):
+            more = {"service": "", "group": "", "host": ""} if values else {}
+            error = self.assertRaises(TxlbError, self.ask, balancer, name, **more, **values)
+            self.assertIn("in no cluster", str(error))
+
+    def test_odd(self) -> None:
+        """
+        Names that other programs have written to etcd are shown as printable texts.
+        """
+        one, _ = self.pair()
+        items = [[["web", "a\x1b[0m"], "maxQueue", "x" * 9999]]
+        entry = json.dumps({"items": items, "forgotten": [7, [1], ["a"] * 9]}).encode()
+        self.etcd.change(
+            {PREFIX + "log/000000000000001": (entry, 0), PREFIX + "head": (b"1", 0)}, []
+        )
+        (text,) = self.shared(one)
+        self.assertTrue(text.isprintable())
+        self.assertLess(len(text), 500)

@@ -361,7 +361,7 @@ class DoTests(CommandCase):
             "certificates",
             "sessions",
         ]
-        self.assertEqual(found[READONLY], [*looks, "discovery", "cluster"])
+        self.assertEqual(found[READONLY], [*looks, "discovery", "cluster", "sharedValues"])
         self.assertEqual(
             found[OPERATOR],
             ["drain", "maintenance", "ready", "setWeight", "acceptAnswer", "setHealth"],

@@ -27,6 +27,19 @@ CONFIG = """\
 </config>
 """
 
+CLUSTERED = """\
+<config>
+  <service name="web">
+    <listen ip="127.0.0.1:{listen}"/>
+    <group name="production" enable="yes">
+      <host name="one" ip="127.0.0.1:{host}"/>
+    </group>
+  </service>
+  <control socket="{control}"/>
+  <cluster name="prod" member="{member}" election="etcd:{url}" prefix="shared" ttl="3s" {more}/>
+</config>
+"""
+
 
 class SecuredTests(IntegrationTestCase):
     """
@@ -194,3 +207,56 @@ class SecuredTests(IntegrationTestCase):
         self.ctl("role", "revoke-permission", "--prefix", "writing", "txlb/web/production/")
         waitUntil(lambda: "permission denied" in self.source()["trouble"])
         self.assertEqual(list(self.hosts()), ["two"])
+
+    def test_cluster(self) -> None:
+        """
+        Balancers of a cluster show etcd a certificate, and share changes by a user whose role has
+        their keys; one without a certificate serves, and says what is wrong.
+        """
+        self.user = "--user=root:root"
+        self.ctl("role", "add", "sharing")
+        self.ctl("role", "grant-permission", "sharing", "--prefix=true", "readwrite", "shared/")
+        self.ctl("user", "add", "member:shares")
+        self.ctl("user", "grant-role", "member", "sharing")
+        (self.folder / "member").write_text("shares\n")
+        members = {}
+        user = 'user="member" passwordFile="member"'
+        for name, more in (
+            ("a", f'ca="ca.pem" clientCertificate="own.pem" {user}'),
+            ("b", f'ca="ca.pem" clientCertificate="own.pem" {user}'),
+            ("c", f'ca="ca.pem" {user}'),
+        ):
+            (port,) = freePorts(1)
+            members[name] = port, str(self.shortFolder() / "control")
+            self.startTxlb(
+                CLUSTERED.format(
+                    listen=port,
+                    host=self.host,
+                    control=members[name][1],
+                    member=name,
+                    url=self.etcd.url,
+                    more=more,
+                )
+            )
+
+        def ask(name: str, *words: str) -> list[dict[str, Any]]:
+            rows: list[dict[str, Any]] = askTxlb(members[name][1], *words)
+            return rows
+
+        def weight(name: str) -> int:
+            self.control = members[name][1]
+            return int(self.hosts()["one"]["weight"])
+
+        waitUntil(lambda: len(ask("a", "cluster")) == 3 and ask("a", "cluster")[0]["leader"])
+        waitUntil(lambda: ask("b", "cluster")[0]["leader"])
+        ask("a", "weight", "web/production/one", "7")
+        waitUntil(lambda: weight("b") == 7)
+        self.assertEqual(ask("b", "cluster", "shared")[0]["value"], 7)
+        forgotten, event = ask("b", "cluster", "forget", "web/production/one")
+        self.assertEqual(forgotten["values"], 1)
+        self.assertIn("weight 7 -> 1", event["text"])
+        waitUntil(lambda: weight("a") == 1)
+        state = ask("c", "cluster")[0]
+        self.assertFalse(state["connected"])
+        self.assertIn("certificate", state["trouble"])
+        self.assertEqual(get(members["c"][0]), "one\n")

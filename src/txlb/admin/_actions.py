@@ -326,6 +326,22 @@ def _joinCluster(target: Target) -> Iterable[Row]:
     return [{"row": "joined", "text": text}]
 
 
+def _sharedValues(target: Target) -> Iterable[Row]:
+    return rows.sharedRows(_clusterOf(target).shared())
+
+
+def _forgetShared(
+    target: Target, service: str, group: str, host: str, everything: bool
+) -> Deferred[Iterable[Row]]:
+    name = "/".join(each for each in (service, group, host) if each)
+    if bool(name) is everything:
+        raise ModelError(
+            "say either what is taken back, a service, a group or a host, or that everything is"
+        )
+    done: Deferred[tuple[int, Iterable[Event]]] = _clusterOf(target).forget(service, group, host)
+    return done.addCallback(lambda found: rows.forgottenRows(found[0], found[1], name))
+
+
 def _acceptAnswer(target: Target, service: str, group: str) -> Iterable[Row]:
     where = f"{service}/{group}"
     if target.balancer.discovery.accept(service, group):
@@ -481,6 +497,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "stepDown": _stepDown,
     "leaveCluster": _leaveCluster,
     "joinCluster": _joinCluster,
+    "sharedValues": _sharedValues,
+    "forgetShared": _forgetShared,
     "discovery": _discovery,
     "reloadCertificates": _reloadCertificates,
     "delHost": _delHost,

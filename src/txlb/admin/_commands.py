@@ -414,6 +414,29 @@ COMMANDS = (
         "Bring a balancer back into the cluster that it has left.",
     ),
     AdminCommand(
+        "sharedValues",
+        "cluster shared",
+        READONLY,
+        "List the values that the members of the cluster share. They count on top of what the "
+        "files of the members say, until they are taken back.",
+    ),
+    AdminCommand(
+        "forgetShared",
+        "cluster forget",
+        FULL,
+        "Take back what the members of the cluster share. It is what they share of a service, a "
+        "group or a host, and of what is in it. On each member that is again what its file says, "
+        "or its source of hosts. Connections go on.",
+        (
+            Argument("service", SERVICE, "the name of a service", ""),
+            Argument("group", GROUP, "one of its groups; by default the service and all in it", ""),
+            Argument("host", HOST, "one of its hosts; by default the group and all in it", ""),
+            Argument(
+                "everything", FLAG, "take back all that is shared, instead of naming a part", False
+            ),
+        ),
+    ),
+    AdminCommand(
         "switchPort",
         "switch-port",
         FULL,

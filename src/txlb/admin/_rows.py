@@ -4,6 +4,7 @@ Answers of commands: rows of plain values, that any format can hold.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from txlb.admin._filerow import fileRow
 from txlb.admin._status import certificateWarnings, clusterWarnings, durationText
-from txlb.model import PEOPLE, Change, ProxyHost
+from txlb.errors import shortened
+from txlb.model import PEOPLE, Change, ProxyHost, shown
 from txlb.pool import Event, HostSnapshot
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from txlb.admin._status import Balancer
     from txlb.admin.login import Session
     from txlb.application._drift import Drift
-    from txlb.cluster import ClusterState
+    from txlb.cluster import ClusterState, Item
     from txlb.discovery import DiscoveryState
 
 #: A part of the answer of a command. C{text}, if there is one, is for people.
@@ -234,11 +236,10 @@ def clusterRows(state: ClusterState) -> Iterator[Row]:
         "lag": state.lag,
         "trouble": state.trouble,
     }
-    own = next((each.digest for each in state.members if each.name == state.member), "")
+    differing = state.differing
     for each in state.members:
         lag = max(state.head - each.applied, 0)
-        # A member tells it a moment after it has joined.
-        same = each.digest in {own, ""} or not own
+        same = each.name not in differing
         takes = f"takes {each.leader} for the leader" if each.leader else "knows no leader"
         services = "same services" if same else "OTHER SERVICES"
         yield {
@@ -249,6 +250,45 @@ def clusterRows(state: ClusterState) -> Iterator[Row]:
             "same": same,
             **asdict(each),
         }
+
+
+def sharedRows(items: Iterable[Item]) -> Iterator[Row]:
+    """
+    Yield a row for each value that the members of a cluster share.
+    """
+    for each in items:
+        yield {
+            "row": "shared",
+            "text": f"{'/'.join(map(_nameText, each.key))}: {_valueText(each)}",
+            "key": list(each.key),
+            "setting": each.setting,
+            "value": each.value,
+        }
+
+
+def _nameText(name: str) -> str:
+    # Other programs may write to etcd.
+    return shortened(name) if name.isprintable() else shown(name)
+
+
+def _valueText(item: Item) -> str:
+    value = shortened(json.dumps(item.value))
+    if item.setting != "host":
+        return f"{item.setting} {value}"
+    return "removed" if item.value is None else f"added, {value}"
+
+
+def forgottenRows(count: int, events: Iterable[Event], name: str) -> Iterator[Row]:
+    """
+    Yield a row for values that the members of a cluster have taken back, and those of what that
+    has changed here.
+
+    @param name: what they were of; empty for everything.
+    """
+    values = "1 shared value" if count == 1 else f"{count} shared values"
+    text = f"{values}{' of ' if name else ''}{name}: taken back"
+    yield {"row": "forgotten", "text": text, "values": count, "of": name}
+    yield from eventRows(events)
 
 
 def _clusterLines(state: ClusterState) -> Iterator[str]:

@@ -13,15 +13,17 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from txlb.application._sharedchanges import SharedChanges
+from txlb.discovery._optionfiles import CERTIFICATES, readFiles
 from txlb.errors import ModelError, TxlbError
 from txlb.model import ACTIVE_ACTIVE, Cluster, HostMapper, ProxyService, shown
 
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
-    from txlb.cluster import ClusterMember, ClusterState
+    from txlb.cluster import ClusterMember, ClusterState, Item
+    from txlb.pool import Event
 
-#: Bytes of a file with a password or with certificates at most.
-MAX_FILE = 64 * 1024
+#: The settings that name files.
+_FILES = (*CERTIFICATES, "passwordFile")
 
 #: Addresses that a member tells the others at most.
 MOST_ADDRESSES = 5
@@ -51,34 +53,39 @@ class ClusterService(Service):
         self.settings = settings
         self._balancer = balancer
         self._member: ClusterMember | None = None
-        self._secrets: tuple[str, bytes | None] | None = None
+        # The contents of the files that the settings name.
+        self._files: dict[str, bytes] | None = None
         name = "" if settings is None else settings.name
         self._sharing = SharedChanges(balancer, lambda: self.member, name)
+
+    def remember(self) -> None:
+        """
+        Take the services for those without live changes, if no file has these. What members take
+        back becomes what it is there.
+        """
+        self._sharing.remember()
 
     def prepare(self) -> None:
         """
         Read the files of the settings, which a process that gives up its rights can't read later.
 
-        @raise ModelError: one can't be read.
+        @raise ModelError: one can't be read, or a certificate can't be used.
         """
-        if self.settings is not None and self._secrets is None:
-            password = self._read(self.settings.passwordFile, "passwordFile")
-            ca = self._read(self.settings.ca, "ca")
-            self._secrets = (b"" if password is None else password).decode().rstrip("\n"), ca
-
-    def _read(self, path: str | None, what: str) -> bytes | None:
-        if path is None or self.settings is None:
-            return None
-        file = self._balancer.configuration
+        settings, file = self.settings, self._balancer.configuration
+        if settings is None or self._files is not None:
+            return
         folder = os.getcwd() if file is None else os.path.dirname(os.path.abspath(file.path))
-        try:
-            with open(os.path.join(folder, path), "rb") as opened:
-                return opened.read(MAX_FILE)
-        except OSError as error:
-            raise ModelError(
-                f"{what} of cluster {self.settings.name!r} is {path!r}, which can't be read: "
-                f"{error.strerror}"
-            ) from None
+        names = {name: getattr(settings, name) for name in _FILES}
+        files = readFiles(names, folder, lambda name: f"{name} of cluster {settings.name!r}")
+        if not files.keys().isdisjoint(CERTIFICATES):
+            # Twisted's HTTP client is imported only by those that need it.
+            from txlb.clients import TLSPolicy  # noqa: PLC0415 - see above
+
+            try:
+                TLSPolicy(files.get("ca"), files.get("clientCertificate"))
+            except ModelError as error:
+                raise ModelError(f"{error}, of cluster {settings.name!r}") from None
+        self._files = files
 
     def startService(self) -> None:
         """
@@ -110,14 +117,15 @@ class ClusterService(Service):
         from txlb.clients import EtcdClient  # noqa: PLC0415 - see above
         from txlb.cluster import ClusterMember  # noqa: PLC0415 - see above
 
-        password, ca = self._secrets or ("", None)
+        files = self._files or {}
         engine, manager = self._balancer.engine, self._balancer.manager
         client = EtcdClient(
             engine.reactor,
             settings.urls,
             user=settings.user or "",
-            password=password,
-            ca=ca,
+            password=files.get("passwordFile", b"").decode(),
+            ca=files.get("ca"),
+            clientCertificate=files.get("clientCertificate"),
             timeout=settings.ttl / 3,
         )
         addresses = [
@@ -217,6 +225,36 @@ class ClusterService(Service):
         """
         if self._member is not None:
             await self._sharing.share(services)
+
+    def shared(self) -> list[Item]:
+        """
+        Return the values that the members share, beside what their files say.
+
+        @raise TxlbError: this balancer is in no cluster.
+        """
+        return list(self.member.log.overrides.items)
+
+    def forget(
+        self, service: str = "", group: str = "", host: str = ""
+    ) -> Deferred[tuple[int, tuple[Event, ...]]]:
+        """
+        Take back, on all members, the shared values of a service, of one of its groups or of one
+        of its hosts, and of what is in it. Without names all are taken back. On each member they
+        are again what its file says, or its source of hosts.
+
+        @return: fires with the number of values, and with the events on this member. It fails with
+            L{TxlbError} if there are none, if the balancer is in no cluster, or if the change is
+            refused.
+        """
+        names = service, group, host
+        key = tuple(each for each in names if each)
+        if names[: len(key)] != key:
+            return fail(ModelError("a host is named with its group, and a group with its service"))
+        try:
+            self.member  # noqa: B018 - it raises if there is none
+        except TxlbError as error:
+            return fail(error)
+        return self._sharing.forget(key)
 
     def stepDown(self) -> Deferred[None]:
         """

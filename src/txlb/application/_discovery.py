@@ -12,7 +12,7 @@ from twisted.application.service import Service
 
 from txlb.discovery import Discoverer, DiscoveryState, Store
 from txlb.errors import TxlbError
-from txlb.model import Discovery, ProxyService
+from txlb.model import Discovery, ProxyHost, ProxyService
 
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
@@ -92,6 +92,15 @@ class DiscoveryService(Service):
         run.
         """
         return [] if self._discoverer is None else self._discoverer.states()
+
+    def said(self, serviceName: str, groupName: str, name: str) -> ProxyHost | None:
+        """
+        Return a host as its source says it, without what people want of it; L{None} if no source
+        has found it.
+        """
+        if self._discoverer is None:
+            return None
+        return self._discoverer.said(serviceName, groupName, name)
 
     def accept(self, serviceName: str, groupName: str) -> bool:
         """

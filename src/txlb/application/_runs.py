@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from twisted.application.service import MultiService
     from twisted.internet.defer import Deferred
 
+    from txlb.application._discovery import DiscoveryService
     from txlb.application._engine import Engine
     from txlb.application._slices import Slices
     from txlb.manager import ProxyManager
@@ -67,6 +68,12 @@ class Runs(Protocol):
     def clones(self) -> Clones:
         """
         The clones of groups.
+        """
+
+    @property
+    def discovery(self) -> DiscoveryService:
+        """
+        The sources of hosts.
         """
 
     @property

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from txlb.discovery._discoverer import AUTHOR as DISCOVERY
 from txlb.errors import ChangeUnderWay, TxlbError
 from txlb.manager import wantedServices
-from txlb.model import Change, HostMapper, ProxyService, ownedByPeople, plain
+from txlb.model import Change, HostMapper, ProxyHost, ProxyService, ownedByPeople, plain
 from txlb.pool import Ending, Event, EventKind
 
 if TYPE_CHECKING:
@@ -99,15 +99,25 @@ class SharedChanges:
         self._added: set[tuple[str, ...]] = set()
         self._unsubscribe: Callable[[], None] | None = None
         self._running = False
+        # The services without live changes, if there is no file that has them.
+        self._given: tuple[ProxyService, ...] | None = None
         # Whether the digest is told soon.
         self._soon = False
 
     # Life
 
+    def remember(self) -> None:
+        """
+        Take the services for those without live changes, if no file has these.
+        """
+        if self._given is None:
+            self._given = tuple(self._balancer.manager.services.values())
+
     def start(self) -> None:
         """
         Be asked by the manager before each change.
         """
+        self.remember()
         self._running, self._soon = True, False
         manager = self._balancer.manager
         manager.gate = self._gate
@@ -152,10 +162,7 @@ class SharedChanges:
             waiting = await self._commit(by, captured)
             if waiting is not None:
                 return await self._made(waiting)
-        raise TxlbError(
-            f"other changes of cluster {self._name} came first, {TRIES} times, so nothing was "
-            "changed; try again"
-        )
+        raise self._otherFirst()
 
     async def share(self, services: Iterable[HostMapper | ProxyService]) -> None:
         """
@@ -176,7 +183,40 @@ class SharedChanges:
             if waiting is not None:
                 await self._made(waiting)
                 return
-        raise TxlbError(f"other changes of cluster {self._name} came first; try again")
+        raise self._otherFirst()
+
+    def forget(self, key: tuple[str, ...]) -> Deferred[tuple[int, tuple[Event, ...]]]:
+        """
+        Take back, on all members, the shared values of a thing and of the things in it. On each
+        member they are again what its file says, or its source of hosts.
+
+        @param key: the names of the service, of the group, and of the host; none for everything.
+        @return: fires with the number of values, and with the events on this member. It fails with
+            L{TxlbError} if there are none, or if the change is refused.
+        """
+        return Deferred.fromCoroutine(self._forget(key))
+
+    async def _forget(self, key: tuple[str, ...]) -> tuple[int, tuple[Event, ...]]:
+        by = self._balancer.manager.actor or "cluster"
+        for _ in range(TRIES):
+            await self._ready()
+            gone = self._member().log.overrides.under(key)
+            if not gone:
+                what = f" of {'/'.join(key)}" if key else ""
+                raise TxlbError(
+                    f"the members of cluster {self._name} share no value{what}; txlb cluster "
+                    "shared lists what they share"
+                )
+            waiting = await self._commit(by, _Captured((), (), {}), [key])
+            if waiting is not None:
+                return len(gone), await self._made(waiting)
+        raise self._otherFirst()
+
+    def _otherFirst(self) -> TxlbError:
+        return TxlbError(
+            f"other changes of cluster {self._name} came first, {TRIES} times, so nothing was "
+            "changed; try again"
+        )
 
     async def _ready(self) -> None:
         """
@@ -217,7 +257,9 @@ class SharedChanges:
             captured, self._captured = self._captured, None
         return captured, result
 
-    async def _commit(self, by: str, captured: _Captured) -> Deferred[Any] | None:
+    async def _commit(
+        self, by: str, captured: _Captured, forgotten: Iterable[tuple[str, ...]] = ()
+    ) -> Deferred[Any] | None:
         from txlb.clients import EtcdError, EtcdUnreachable  # noqa: PLC0415 - see ClusterService
 
         endings = {
@@ -226,7 +268,7 @@ class SharedChanges:
             for host, each in hosts.items()
         }
         try:
-            return await self._member().commit(by, captured.items, endings)
+            return await self._member().commit(by, captured.items, endings, forgotten)
         except EtcdUnreachable as error:
             raise TxlbError(
                 f"etcd does not answer ({error}), so nothing was changed here. If etcd has the "
@@ -292,26 +334,49 @@ class SharedChanges:
 
     # Making
 
-    def make(self, entry: Entry, new: bool) -> Deferred[tuple[Event, ...]]:
+    def make(self, entry: Entry, new: bool, gone: Sequence[Item]) -> Deferred[tuple[Event, ...]]:
         """
         Make a shared change here.
 
         @param new: whether it was committed while this member was connected. Connections have
             their time to end only then.
+        @param gone: the shared values that it takes back.
         @return: fires with its events. It does not fail.
         """
-        return Deferred.fromCoroutine(self._make(entry, new))
+        return Deferred.fromCoroutine(self._make(entry, new, gone))
 
-    async def _make(self, entry: Entry, new: bool) -> tuple[Event, ...]:
+    async def _make(self, entry: Entry, new: bool, gone: Sequence[Item]) -> tuple[Event, ...]:
+        from txlb.cluster import formerItems  # noqa: PLC0415 - see ClusterService
+
         endings: _Endings = {}
         for (service, group, host), (deadline, force) in entry.endings.items() if new else ():
             endings.setdefault((service, group), {})[host] = Ending(deadline, force)
         wrong = list(entry.wrong)
-        events = await self._items(entry.by, entry.items, endings, wrong)
+        former = formerItems(gone, self._former()) if gone else ()
+        items = (*former, *entry.items)
+        events = await self._items(entry.by, items, endings, wrong)
         for sentence in wrong:
             _log.warn("a part of a shared change can't be made: {part}", part=sentence)
         self._tellSoon()
         return events
+
+    def _former(self) -> Callable[[tuple[str, ...]], Any]:
+        """
+        Make what finds things as they are without shared values.
+        """
+        manager, discovery = self._balancer.manager, self._balancer.discovery
+        file = self._balancer.configuration
+        of = thingsOf(self._given or () if file is None else file.services)
+        running = thingsOf(manager.services.values())
+
+        def find(key: tuple[str, ...]) -> Any:
+            there = running(key)
+            if isinstance(there, ProxyHost) and there.origin:
+                service, group, host = key
+                return discovery.said(service, group, host)
+            return of(key)
+
+        return find
 
     async def _items(
         self, by: str, items: Sequence[Item], endings: _Endings, wrong: list[str]
@@ -393,6 +458,20 @@ class SharedChanges:
         digest = await self._balancer.slices.inThread(digestOf, services)
         if self._running:
             self._member().say(digest)
+
+
+def thingsOf(services: Iterable[ProxyService]) -> Callable[[tuple[str, ...]], Any]:
+    """
+    Make what finds a service, a group or a host by its names; it returns L{None} if there is none.
+    """
+    found: dict[tuple[str, ...], Any] = {}
+    for service in services:
+        found[service.name,] = service
+        for group in service.groups:
+            found[service.name, group.name] = group
+            for host in group.hosts:
+                found[service.name, group.name, host.name] = host
+    return found.get
 
 
 def digestOf(services: Iterable[ProxyService]) -> str:

@@ -686,6 +686,7 @@ class LoadBalancedService(MultiService):
 
         @raise ListenError: an address can't be had.
         """
+        self.cluster.remember()
         try:
             self._embed(successorOnly=True)
             if self._embedded is not None:

@@ -8,7 +8,7 @@ between them. See the decisions 0099 to 0101.
 
 from txlb.cluster._changelog import ChangeLog
 from txlb.cluster._entry import Endings, Entry
-from txlb.cluster._items import Item, itemsBetween, withItems
+from txlb.cluster._items import Item, formerItems, itemsBetween, withItems
 from txlb.cluster._keys import Keys
 from txlb.cluster._member import ClusterMember
 from txlb.cluster._overrides import Overrides
@@ -30,6 +30,7 @@ __all__ = [
     "MemberRecord",
     "Overrides",
     "Session",
+    "formerItems",
     "itemsBetween",
     "withItems",
 ]

@@ -5,7 +5,7 @@ The log of the changes that members share.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from txlb.clients import EtcdClient, KeyValue, Transaction
 from txlb.cluster._entry import MAX_ENTRY, MAX_ITEMS, Entry
+from txlb.cluster._items import Item
 from txlb.cluster._keys import Keys
 from txlb.cluster._overrides import MAX_STATE, MOST, Overrides
 from txlb.errors import TxlbError
@@ -28,9 +29,9 @@ MAX_WAITING = 1000
 
 _log = Logger()
 
-#: Makes an entry. It is called with the entry, and with whether it is new; its result fires when
-#: it is made.
-Make = Callable[[Entry, bool], "Deferred[Any]"]
+#: Makes an entry. It is called with the entry, with whether it is new, and with the values that it
+#: takes back; its result fires when it is made.
+Make = Callable[[Entry, bool, Sequence[Item]], "Deferred[Any]"]
 
 
 class ChangeLog:
@@ -161,7 +162,7 @@ class ChangeLog:
                 index = known.read(state)
                 if index > self.applied and self.applied + 1 not in self._waiting:
                     # Those before it are gone from the log.
-                    await self._make(_entryOf(known), False)
+                    await self._make(_entryOf(known), False, self.overrides.goneIn(known))
                     self.overrides, self.applied = known, index
                     self._waiting = {n: each for n, each in self._waiting.items() if n > index}
                     continue
@@ -171,8 +172,9 @@ class ChangeLog:
             if following is None:
                 return
             entry = Entry.of(following[0])
-            result = await self._make(entry, following[1])
-            self.overrides.take(entry.items)
+            gone = [item for key in entry.forgotten for item in self.overrides.under(key)]
+            result = await self._make(entry, following[1], gone)
+            self._take(entry)
             self.applied += 1
             caller = self._callers.pop(entry.id, None)
             if caller is not None:
@@ -196,9 +198,14 @@ class ChangeLog:
             entries.append(Entry.of(following[0]))
             self.applied += 1
         for entry in entries:
-            self.overrides.take(entry.items)
+            self._take(entry)
         if entries:
-            await self._make(_entryOf(self.overrides), False)
+            await self._make(_entryOf(self.overrides), False, ())
+
+    def _take(self, entry: Entry) -> None:
+        for key in entry.forgotten:
+            self.overrides.forget(key)
+        self.overrides.take(entry.items)
 
     # Committing
 
@@ -220,7 +227,7 @@ class ChangeLog:
         if len(self.overrides) + len(entry.items) > MOST:
             raise TxlbError(
                 f"the cluster shares {len(self.overrides)} values, and {MOST} at most; write them "
-                "into the files of the members, and begin anew with another name of the cluster"
+                "into the files of the members, and take them back with: txlb cluster forget"
             )
         number, keys = self.head + 1, self._keys
         transaction = (

@@ -15,11 +15,14 @@ from txlb.cluster._items import Item, itemsOf
 #: Bytes of an entry at most.
 MAX_ENTRY = 256 * 1024
 
-#: Items of an entry at most.
+#: Items of an entry at most, and things whose values it takes back.
 MAX_ITEMS = 5000
 
 #: Characters of a name at most.
 MAX_NAME = 255
+
+#: Names of a thing at most: those of a service, a group and a host.
+MOST_NAMES = 3
 
 #: Seconds of a day: the longest time that a drain may be given.
 DAY = 86_400.0
@@ -46,6 +49,8 @@ class Entry:
     @ivar term: the term of the leader in which it was committed.
     @ivar items: what it sets.
     @ivar endings: how connections end.
+    @ivar forgotten: the names of things whose older values, and those of the things in them, are
+        taken back before C{items} are set: of a service, a group or a host; no name for all.
     @ivar wrong: a sentence for each part that can't be read.
     """
 
@@ -56,6 +61,7 @@ class Entry:
     term: int
     items: tuple[Item, ...]
     endings: Endings
+    forgotten: tuple[tuple[str, ...], ...] = ()
     wrong: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
@@ -71,6 +77,8 @@ class Entry:
             "items": [each.plain for each in self.items],
             "endings": [[*key, *value] for key, value in self.endings.items()],
         }
+        if self.forgotten:
+            told["forgotten"] = [list(each) for each in self.forgotten]
         return json.dumps(told).encode()
 
     @classmethod
@@ -96,6 +104,7 @@ class Entry:
             int(_number(told.get("term"))),
             tuple(itemsOf(told.get("items"), wrong))[:MAX_ITEMS],
             dict(_endingsOf(told.get("endings"))),
+            tuple(_keysOf(told.get("forgotten")))[:MAX_ITEMS],
             tuple(wrong),
         )
 
@@ -113,6 +122,13 @@ def _endingsOf(told: Any) -> Iterator[tuple[Place, tuple[float | None, bool]]]:
             named = all(isinstance(name, str) for name in (service, group, host))
             if named and isinstance(force, bool) and (deadline is None or _isTime(deadline)):
                 yield (service, group, host), (deadline, force)
+
+
+def _keysOf(told: Any) -> Iterator[tuple[str, ...]]:
+    for each in told if isinstance(told, list) else ():
+        if isinstance(each, list) and len(each) <= MOST_NAMES:
+            if all(isinstance(name, str) for name in each):
+                yield tuple(each)
 
 
 def _isTime(value: Any) -> bool:

@@ -5,7 +5,7 @@ Changes of services as plain values, which all members can make.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,7 +56,7 @@ class Item:
 
     @ivar key: the names of the service, and of the group and the host.
     @ivar setting: its name, or L{HOST}, L{ADDRESS} or L{GROUP}.
-    @ivar value: as JSON can hold it.
+    @ivar value: as JSON can hold it; or as the model has it, in an item that is made here only.
     """
 
     key: tuple[str, ...]
@@ -178,6 +178,31 @@ def _plain(value: Any, what: str) -> Any:
     raise TxlbError(f"{what} is {shown(value)}, which etcd can't hold for the other members")
 
 
+# Taking them back
+
+
+def formerItems(gone: Iterable[Item], find: Callable[[tuple[str, ...]], Any]) -> Iterator[Item]:
+    """
+    Yield what makes things again what they would be without items.
+
+    @param gone: the items.
+    @param find: returns the service, the group or the host of a key as it is without shared
+        values; L{None} if there is none.
+    """
+    for item in gone:
+        thing = find(item.key)
+        if item.setting == HOST:
+            yield Item(item.key, HOST, thing)
+        elif thing is None:
+            continue
+        elif item.setting == GROUP:
+            yield Item(item.key, GROUP, thing.enabledGroup.name)
+        elif item.setting == ADDRESS:
+            yield Item(item.key, ADDRESS, str(thing.address))
+        else:
+            yield Item(item.key, item.setting, getattr(thing, item.setting))
+
+
 # Making them
 
 
@@ -247,6 +272,13 @@ def _madeHost(group: ProxyGroup, name: str, values: dict[str, Any]) -> ProxyGrou
         if whole is None:
             hosts = tuple(each for each in group.hosts if each is not there)
             return group if there is None else replace(group, hosts=hosts)
+        if isinstance(whole, ProxyHost):
+            former = (
+                replace(group, hosts=(*group.hosts, whole))
+                if there is None
+                else group.withHost(whole)
+            )
+            return _madeHost(former, name, values) if values else former
         values = {**whole, **values}
     elif there is None:
         return group
@@ -267,7 +299,7 @@ def _parts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part(name: str, value: Any) -> Any:
     kind = _PARTS.get(name)
-    if kind is None or value is None:
+    if kind is None or value is None or isinstance(value, kind):
         return tuple(value) if isinstance(value, list) else value
     if not isinstance(value, dict):
         raise ModelError(f"it is {shown(value)}")

@@ -5,7 +5,7 @@ A member of a cluster.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -326,12 +326,25 @@ class ClusterMember(Service):
         return ""
 
     async def commit(
-        self, by: str, items: Iterable[Item], endings: Endings
+        self,
+        by: str,
+        items: Iterable[Item],
+        endings: Endings,
+        forgotten: Iterable[tuple[str, ...]] = (),
     ) -> Deferred[Any] | None:
         """
-        Commit a change; see L{ChangeLog.commit}.
+        Commit a change; see L{ChangeLog.commit} and L{Entry}.
         """
-        entry = Entry(newId(), self.member, by, time.time(), self.term, tuple(items), endings)
+        entry = Entry(
+            newId(),
+            self.member,
+            by,
+            time.time(),
+            self.term,
+            tuple(items),
+            endings,
+            tuple(forgotten),
+        )
         return await self.log.commit(entry)
 
     def _work(self) -> None:
@@ -547,7 +560,7 @@ def _nothing() -> None:
     """
 
 
-def _makeNothing(_entry: Entry, _new: bool) -> Deferred[Any]:
+def _makeNothing(_entry: Entry, _new: bool, _gone: Sequence[Item]) -> Deferred[Any]:
     """
     Make nothing of a shared change.
     """

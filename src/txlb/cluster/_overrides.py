@@ -48,6 +48,37 @@ class Overrides:
         """
         return [each for key in keys for each in self._items.get(key, {}).values()]
 
+    def under(self, key: tuple[str, ...]) -> list[Item]:
+        """
+        Return those of a thing and of the things in it; of everything if it has no name.
+        """
+        return self.of(each for each in self._items if each[: len(key)] == key)
+
+    def forget(self, key: tuple[str, ...]) -> None:
+        """
+        Have none of a thing any more, and none of the things in it.
+        """
+        for each in [each for each in self._items if each[: len(key)] == key]:
+            del self._items[each]
+            self._removed.pop(each, None)
+
+    def goneIn(self, later: Overrides) -> list[Item]:
+        """
+        Return those that were taken back.
+
+        @param later: what counts after some changes that are not known one by one.
+        """
+        gone = []
+        for key, items in self._items.items():
+            there = later._items.get(key, {})
+            for setting, item in items.items():
+                # Of a host that was added or removed nothing older counts, and too many that were
+                # removed are not remembered.
+                full = item.value is None and len(later._removed) >= MOST_REMOVED
+                if setting not in there and HOST not in there and not (setting == HOST and full):
+                    gone.append(item)
+        return gone
+
     def take(self, items: Iterable[Item]) -> None:
         """
         Let these be the last ones.

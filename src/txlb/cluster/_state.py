@@ -44,6 +44,16 @@ class ClusterState:
     trouble: str
 
     @property
+    def differing(self) -> list[str]:
+        """
+        The names of the members whose services are not the same as those of this one.
+        """
+        digests = {each.name: each.digest for each in self.members}
+        own = digests.get(self.member, "")
+        # A member tells it a moment after it has joined.
+        return [name for name, digest in digests.items() if own and digest not in {own, ""}]
+
+    @property
     def lag(self) -> int:
         """
         How many shared changes it knows of and has not made.

@@ -23,7 +23,7 @@ from txlb.discovery._sourcekind import SourceTools, Worker, makeSource
 from txlb.discovery._store import Store
 from txlb.errors import ChangeStopped, ChangeUnderWay, ModelError, UnknownName
 from txlb.manager import ProxyManager
-from txlb.model import Discovery, ProxyGroup, ProxyService
+from txlb.model import Discovery, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Event, EventKind
 
 #: The author of changes, in events.
@@ -140,6 +140,14 @@ class Discoverer(Service):
         Return what is known of each group that has a source.
         """
         return [each.state for each in self._groups.values()]
+
+    def said(self, serviceName: str, groupName: str, name: str) -> ProxyHost | None:
+        """
+        Return a host as its source says it, without what people want of it; L{None} if no source
+        has found it.
+        """
+        found = self._groups.get((serviceName, groupName))
+        return None if found is None else found.said(name)
 
     def accept(self, serviceName: str, groupName: str) -> bool:
         """

@@ -141,6 +141,14 @@ class GroupDiscovery:
             self._wrong,
         )
 
+    def said(self, name: str) -> ProxyHost | None:
+        """
+        Return a host as the source says it, without what people want of it; L{None} if there is
+        none.
+        """
+        record = self._records.get(name)
+        return None if record is None else record.said
+
     # From the source
 
     def start(self) -> None:

@@ -81,6 +81,12 @@ class Cluster:
         "``https``.",
         defaultDoc="those of the system",
     )
+    clientCertificate: str | None = settingField(
+        None,
+        Path(),
+        "A file with a certificate and its key, which is shown to the members of etcd.",
+        defaultDoc="no certificate",
+    )
 
     def __post_init__(self) -> None:
         checkName("cluster", self.name)
