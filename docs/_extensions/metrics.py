@@ -13,11 +13,14 @@ from txlb.admin.metrics import Family
 from txlb.admin.metrics._families import (
     BALANCER,
     CERTIFICATES,
+    CLUSTERS,
     GROUPS,
     HOSTS,
     LISTENERS,
     PROCESSES,
+    PUBLISHERS,
     SERVICES,
+    SOURCES,
 )
 from txlb.admin.metrics._haproxynames import BACKEND, FRONTEND, SERVER
 from txlb.pool._histogram import CONNECT_BOUNDS, DURATION_BOUNDS
@@ -86,6 +89,9 @@ def page() -> str:
         ("Hosts", HOSTS),
         ("Processes of a cloned application", PROCESSES),
         ("Certificates", CERTIFICATES),
+        ("The cluster", CLUSTERS),
+        ("Sources of hosts", SOURCES),
+        ("Published events", PUBLISHERS),
     ):
         parts.append(table(title, families))
     parts.append("\n" + _HAPROXY)

@@ -20,6 +20,7 @@ from tests.integration.support import IntegrationTestCase, freePorts
 from txlb.admin import Target
 from txlb.admin._history import History
 from txlb.admin.metrics import Exposition, HAProxyExposition, statistics
+from txlb.admin.metrics._families import CLUSTERS, PUBLISHERS, SOURCES
 from txlb.pool import CheckResult
 
 HAPROXY = """
@@ -169,6 +170,14 @@ SERIES = (
     ('txlb_certificate_expiry_timestamp_seconds{file="f"}', "90000", "9000000"),
     ("txlb_certificate_faults", "1", "0"),
     ('txlb_process_lag_seconds{process="clone0"}', "0.7", "0.001"),
+    ('txlb_cluster_connected{cluster="c"}', "0", "1"),
+    ('txlb_cluster_leads{cluster="c"}', "0", "1"),
+    ('txlb_cluster_changes_behind{cluster="c"}', "2", "0"),
+    ('txlb_cluster_differing_members{cluster="c"}', "1", "0"),
+    ('txlb_cluster_members{cluster="c"}', "3 2", "3"),
+    ('txlb_source_answers{source="etcd:x"}', "0", "1"),
+    ('txlb_source_answer_held{source="etcd:x"}', "1", "0"),
+    ('txlb_events_dropped_total{topic="t"}', "0+1", "7"),
 )
 
 
@@ -276,6 +285,7 @@ class PromtoolTests(ExpositionCase, IntegrationTestCase):
         known |= {f"{name}_bucket" for name in known}
         known |= {"txlb_connections_limit", "txlb_certificate_expiry_timestamp_seconds"}
         known |= {"txlb_process_lag_seconds", "txlb_process_memory_bytes"}
+        known |= {each.name for each in (*CLUSTERS, *SOURCES, *PUBLISHERS)}
         folder = ROOT / "examples" / "prometheus"
         dashboard = json.loads((folder / "dashboard.json").read_text(encoding="utf-8"))
         queries = [each["expr"] for panel in dashboard["panels"] for each in panel["targets"]]

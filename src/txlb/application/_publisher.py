@@ -56,10 +56,16 @@ class EventPublisher(Service):
     @param now: the wall clock, in seconds since 1970.
     @raise ModelError: something of it breaks a rule.
 
+    @ivar manager: see above.
+    @ivar destination: the topic.
     @ivar published: the number of events that were sent, or wait for a broker.
     @ivar dropped: the number of events that were dropped.
     @ivar trouble: why there is no broker now; empty if there is one.
+    @ivar isUp: whether a broker takes events now.
     """
+
+    #: Those of this process that run.
+    _running: list[EventPublisher] = []  # noqa: RUF012 - one list for the process
 
     def __init__(
         self,
@@ -72,14 +78,14 @@ class EventPublisher(Service):
         seconds: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._manager = manager
+        self.manager = manager
         if isinstance(brokers, str):
             # The client is imported only by those that need it.
             from txlb.clients import StompSettings  # noqa: PLC0415 - see above
 
             brokers = StompSettings(BROKERS.check(brokers, "brokers of a publisher"))
         self._brokers = brokers
-        self._destination = DESTINATION.check(destination, "destination of a publisher")
+        self.destination = DESTINATION.check(destination, "destination of a publisher")
         self._name = socket.gethostname() if name is None else name
         self._reactor = reactor
         self._seconds, self._now = seconds, now
@@ -91,6 +97,14 @@ class EventPublisher(Service):
         self.published = self.dropped = 0
         self._dropping = False
         self.trouble = ""
+        self.isUp = False
+
+    @classmethod
+    def of(cls, manager: ProxyManager) -> list[EventPublisher]:
+        """
+        Return those that run and publish the events of a manager.
+        """
+        return [each for each in cls._running if each.manager is manager]
 
     def startService(self) -> None:
         """
@@ -107,7 +121,8 @@ class EventPublisher(Service):
             self._reactor, self._brokers, deadlines, up=self._up, down=self._down
         )
         self._client.start()
-        self._unsubscribe = self._manager.subscribe(self._happened)
+        self._unsubscribe = self.manager.subscribe(self._happened)
+        self._running.append(self)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -120,6 +135,7 @@ class EventPublisher(Service):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+            self._running.remove(self)
         if self._backlog is not None:
             self._backlog.flush()
         client, self._client = self._client, None
@@ -146,33 +162,33 @@ class EventPublisher(Service):
             **event.asDict(),
         }
         body = json.dumps(message, default=str).encode()
-        if self._client.send(self._destination, body, {"content-type": "application/json"}):
+        if self._client.send(self.destination, body, {"content-type": "application/json"}):
             self.published += 1
             return
         self.dropped += 1
         if not self._dropping:
             self._dropping = True
-            _log.warn("events for {to} are dropped: no broker takes them", to=self._destination)
+            _log.warn("events for {to} are dropped: no broker takes them", to=self.destination)
 
     def _up(self) -> None:
-        self.trouble = ""
-        _log.info("events are published to {to}", to=self._destination)
+        self.trouble, self.isUp = "", True
+        _log.info("events are published to {to}", to=self.destination)
         if self._dropping:
             self._dropping = False
             _log.warn(
                 "{count} events for {to} were dropped so far",
                 count=self.dropped,
-                to=self._destination,
+                to=self.destination,
             )
 
     def _down(self, reason: str) -> None:
         if not self.trouble:
             _log.warn(
                 "events are not published to {to}: {reason}; trying again",
-                to=self._destination,
+                to=self.destination,
                 reason=reason,
             )
-        self.trouble = reason
+        self.trouble, self.isUp = reason, False
 
 
 def _written(when: float) -> str:

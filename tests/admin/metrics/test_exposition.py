@@ -12,12 +12,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.admin.metrics.texts import Labels, ReadFamily, readText, valuesOf
 from tests.admin.targets import FakeClones
 from tests.certificates import Authority, put
+from tests.clients.stompbrokers import Brokers
 from txlb.admin import Target
 from txlb.admin._cloned import ClonedBalancer
 from txlb.admin._history import History
 from txlb.admin.metrics import FAMILIES, Exposition, Kind
-from txlb.application import LoadBalancedService
-from txlb.cluster import ClusterState
+from txlb.application import EventPublisher, LoadBalancedService
+from txlb.cluster import ClusterState, MemberRecord
+from txlb.discovery import DiscoveryState
 from txlb.manager import proxyManagerFactory
 from txlb.model import Listener, ListenTLS, ProxyGroup, ProxyHost, ProxyService
 from txlb.pool import Attempt, CheckResult, Failure, FailureKind, RefusalKind
@@ -281,17 +283,73 @@ class ExpositionTests(ExpositionCase):
         """
         A member of a cluster tells how it stands; a balancer in none has no such sample.
         """
-        names = ("connected", "leads", "term", "changes_behind")
+        names = ("connected", "leads", "term", "changes_behind", "members", "differing_members")
         families = self.read()
         for name in names:
             self.assertEqual(valuesOf(families, f"txlb_cluster_{name}"), {})
+        digests = {"a": "1", "b": "2", "c": "2", "d": ""}
+        members = tuple(MemberRecord(name, digest=each) for name, each in digests.items())
         state = ClusterState(
-            "prod", "active-standby", "b", True, False, False, "a", 1.0, 17, 9, 7, (), ""
+            "prod", "active-standby", "b", True, False, False, "a", 1.0, 17, 9, 7, members, ""
         )
         self.patch(type(self.lbs.cluster), "state", state)
         families = self.read()
         found = [valuesOf(families, f"txlb_cluster_{name}") for name in names]
-        self.assertEqual(found, [{(): 1}, {(): 0}, {(): 17}, {(): 2}])
+        label = (("cluster", "prod"),)
+        self.assertEqual(found, [{label: each} for each in (1, 0, 17, 2, 4, 1)])
+
+    def test_sources(self) -> None:
+        """
+        Each group that has a source of hosts tells how old the last answer is, and what is wrong
+        with it.
+        """
+        states = [
+            DiscoveryState(("web", "prod"), "etcd:x", 7, 3.0, "", None, ()),
+            DiscoveryState(("web", "spare"), "dns:y", 2, 1.0, "no answer", 1, ("a", "b")),
+            DiscoveryState(("web", "new"), "dns:z", 0, None, "", None, ()),
+        ]
+        self.patch(type(self.lbs.discovery), "states", lambda _: states)
+        self.clock.advance(5)
+        families = self.read()
+        found = {
+            name: list(valuesOf(families, f"txlb_source_{name}").values())
+            for name in ("answers", "age_seconds", "hosts", "answer_held", "skipped_entries")
+        }
+        wanted = {
+            "answers": [1, 0, 0],
+            "age_seconds": [2, 4],
+            "hosts": [7, 2, 0],
+            "answer_held": [0, 1, 0],
+            "skipped_entries": [0, 2, 0],
+        }
+        self.assertEqual(found, wanted)
+
+    def test_publishers(self) -> None:
+        """
+        The topics to which the balancer publishes events, and no other balancer does.
+        """
+        Brokers(self, self.clock)
+        other = proxyManagerFactory([self.small()])
+        publishers = []
+        for manager in (self.manager, other):
+            publisher = EventPublisher(
+                manager,
+                "stomp://127.0.0.1:1",
+                "/topic/events",
+                reactor=self.clock,
+                seconds=self.clock.seconds,
+            )
+            publisher.startService()
+            self.addCleanup(publisher.stopService)
+            publishers.append(publisher)
+        publishers[0].published, publishers[0].dropped = 5, 3
+        families = self.read()
+        found = [
+            valuesOf(families, f"txlb_events_{name}")
+            for name in ("published_total", "dropped_total", "broker_up")
+        ]
+        label = (("topic", "/topic/events"),)
+        self.assertEqual(found, [{label: 5}, {label: 3}, {label: 0}])
 
     def test_manyServices(self) -> None:
         """

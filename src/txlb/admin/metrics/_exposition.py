@@ -57,13 +57,14 @@ class Exposition:
         for _ in scene.collecting():
             yield b""
         yield self._alone(families.BALANCER, scene.balancer, openMetrics)
-        for group, things in (
-            (families.LISTENERS, _labelled(scene.listeners, _listener)),
-            (families.SERVICES, _labelled(scene.services, _service)),
-            (families.GROUPS, _labelled(scene.groups, _group)),
-        ):
-            for family in group:
-                yield from _samples(family, things, openMetrics)
+        yield from _lists(
+            (
+                (families.LISTENERS, _labelled(scene.listeners, _listener)),
+                (families.SERVICES, _labelled(scene.services, _service)),
+                (families.GROUPS, _labelled(scene.groups, _group)),
+            ),
+            openMetrics,
+        )
         labels = self._labelsOf(scene)
         yield b""
         for family in families.HOSTS:
@@ -74,9 +75,15 @@ class Exposition:
             if family.name.endswith("_info"):
                 things = _labelled(scene.processes, _processInfo)
             yield from _samples(family, things, openMetrics)
-        certificates = _labelled(scene.certificates, _certificate)
-        for family in families.CERTIFICATES:
-            yield from _samples(family, certificates, openMetrics)
+        yield from _lists(
+            (
+                (families.CERTIFICATES, _labelled(scene.certificates, _certificate)),
+                (families.CLUSTERS, _labelled(scene.clusters, _cluster)),
+                (families.SOURCES, _labelled(scene.sources, _source)),
+                (families.PUBLISHERS, _labelled(scene.publishers, _publisher)),
+            ),
+            openMetrics,
+        )
         if openMetrics:
             yield EOF
 
@@ -112,6 +119,17 @@ class Exposition:
             found.append(text)
         self._labels = labels
         return found
+
+
+def _lists(
+    lists: Iterable[tuple[Iterable[Family], Labelled]], openMetrics: bool
+) -> Iterator[bytes]:
+    """
+    Write the families of lists of things.
+    """
+    for group, things in lists:
+        for family in group:
+            yield from _samples(family, things, openMetrics)
 
 
 def _samples(family: Family, things: Labelled, openMetrics: bool) -> Iterator[bytes]:
@@ -207,6 +225,19 @@ def _processInfo(process: Any) -> str:
         for name in ("role", "state", "pid", "generation")
     )
     return f"{_process(process)[:-1]},{more}}}"
+
+
+def _cluster(cluster: Any) -> str:
+    return labelsOf(cluster=cluster.name)
+
+
+def _source(found: Any) -> str:
+    service, group = found[0].place
+    return labelsOf(service=service, group=group, source=found[0].origin)
+
+
+def _publisher(publisher: Any) -> str:
+    return labelsOf(topic=publisher.destination)
 
 
 def _certificate(certificate: Any) -> str:

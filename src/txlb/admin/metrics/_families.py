@@ -49,13 +49,6 @@ def _total(name: str) -> Callable[[Any], object]:
     return lambda group: group.total(name)
 
 
-def _ofCluster(name: str) -> Callable[[Any], object]:
-    """
-    Make the value of a cluster that is only there if the balancer is in one.
-    """
-    return lambda found: None if found.cluster is None else int(getattr(found.cluster, name))
-
-
 def _outcomes(group: Any) -> Mapping[str, int]:
     counters = group.pool.counters
     done = counters.durations.count - sum(
@@ -93,34 +86,6 @@ BALANCER: Sequence[Family] = (
         "Faults of files of certificates; the certificates that were right before are in use",
         (),
         attrgetter("faults"),
-    ),
-    gauge(
-        "txlb_cluster_connected",
-        "Whether the balancer is a member of its cluster for sure; left out if it is in none",
-        (),
-        _ofCluster("connected"),
-        always=False,
-    ),
-    gauge(
-        "txlb_cluster_leads",
-        "Whether the balancer leads its cluster",
-        (),
-        _ofCluster("leads"),
-        always=False,
-    ),
-    gauge(
-        "txlb_cluster_term",
-        "The term of the leader that the balancer knows; 0 for no leader",
-        (),
-        _ofCluster("term"),
-        always=False,
-    ),
-    gauge(
-        "txlb_cluster_changes_behind",
-        "Shared changes that the balancer knows and has not made",
-        (),
-        _ofCluster("lag"),
-        always=False,
     ),
     counter(
         "process_cpu_seconds_total",
@@ -546,6 +511,102 @@ CERTIFICATES: Sequence[Family] = (
     ),
 )
 
+#: Of the cluster that the balancer is a member of.
+CLUSTERS: Sequence[Family] = (
+    gauge(
+        "txlb_cluster_connected",
+        "1 if the balancer is a member of its cluster for sure, else 0",
+        ("cluster",),
+        lambda cluster: 1 if cluster.connected else 0,
+    ),
+    gauge(
+        "txlb_cluster_leads",
+        "1 if the balancer leads its cluster for sure, else 0",
+        ("cluster",),
+        lambda cluster: 1 if cluster.leads else 0,
+    ),
+    gauge(
+        "txlb_cluster_term",
+        "The term of the leader that the balancer knows; 0 for no leader",
+        ("cluster",),
+        attrgetter("term"),
+    ),
+    gauge(
+        "txlb_cluster_changes_behind",
+        "Shared changes that the balancer knows and has not made",
+        ("cluster",),
+        attrgetter("lag"),
+    ),
+    gauge(
+        "txlb_cluster_members",
+        "Members of the cluster that the balancer knows",
+        ("cluster",),
+        lambda cluster: len(cluster.members),
+    ),
+    gauge(
+        "txlb_cluster_differing_members",
+        "Members whose services are not the same as those of the balancer",
+        ("cluster",),
+        lambda cluster: len(cluster.differing),
+    ),
+)
+
+#: Of each group that has a source of hosts.
+SOURCES: Sequence[Family] = (
+    gauge(
+        "txlb_source_answers",
+        "1 if the source of hosts has an answer now, else 0",
+        (*_GROUP, "source"),
+        lambda found: 0 if found[0].trouble or found[1] is None else 1,
+    ),
+    gauge(
+        "txlb_source_age_seconds",
+        "Seconds since the source of hosts has answered",
+        (*_GROUP, "source"),
+        lambda found: _short(found[1]),
+    ),
+    gauge(
+        "txlb_source_hosts",
+        "Hosts in the last answer of the source that is used",
+        (*_GROUP, "source"),
+        lambda found: found[0].hosts,
+    ),
+    gauge(
+        "txlb_source_answer_held",
+        "1 if an answer is held back, as it leaves out too many hosts, else 0",
+        (*_GROUP, "source"),
+        lambda found: 0 if found[0].held is None else 1,
+    ),
+    gauge(
+        "txlb_source_skipped_entries",
+        "Entries of the last answer that are wrong, and passed over",
+        (*_GROUP, "source"),
+        lambda found: len(found[0].wrong),
+    ),
+)
+
+#: Of each topic to which events are published.
+PUBLISHERS: Sequence[Family] = (
+    counter(
+        "txlb_events_published_total",
+        "Events that were sent to a broker, or wait for one",
+        ("topic",),
+        attrgetter("published"),
+    ),
+    counter(
+        "txlb_events_dropped_total",
+        "Events that were dropped, as no broker took them",
+        ("topic",),
+        attrgetter("dropped"),
+    ),
+    gauge(
+        "txlb_events_broker_up",
+        "1 if a broker takes events now, else 0",
+        ("topic",),
+        lambda publisher: 1 if publisher.isUp else 0,
+    ),
+)
+
 #: All, in the order in which they are written.
 FAMILIES: Sequence[Family] = (
     *BALANCER,
@@ -555,4 +616,7 @@ FAMILIES: Sequence[Family] = (
     *HOSTS,
     *PROCESSES,
     *CERTIFICATES,
+    *CLUSTERS,
+    *SOURCES,
+    *PUBLISHERS,
 )

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from txlb.admin.metrics._groupfacts import GroupFacts
 from txlb.admin.metrics._processfacts import ProcessFacts
+from txlb.application import EventPublisher
 from txlb.pool import ServiceSnapshot
 
 if TYPE_CHECKING:
     from txlb.admin._target import Target
     from txlb.cluster import ClusterState
+    from txlb.discovery import DiscoveryState
     from txlb.pool import Host
 
 #: Services and hosts that are collected at a time, which takes about half a millisecond.
@@ -30,14 +32,12 @@ class Balancing:
     @ivar connections: the connections that it has; L{None} if it relays none.
     @ivar limit: the most that the limit of descriptors allows; L{None} if it is not known.
     @ivar faults: the number of faults of certificates' files.
-    @ivar cluster: the C{ClusterState} as the balancer knows it; L{None} if it is in no cluster.
     """
 
     process: ProcessFacts
     connections: int | None = None
     limit: int | None = None
     faults: int = 0
-    cluster: ClusterState | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +61,9 @@ class Scene:
     listeners: list[Mapping[str, object]] = field(default_factory=list)
     processes: list[Mapping[str, object]] = field(default_factory=list)
     certificates: list[Mapping[str, object]] = field(default_factory=list)
+    clusters: list[ClusterState] = field(default_factory=list)
+    sources: list[tuple[DiscoveryState, float | None]] = field(default_factory=list)
+    publishers: list[EventPublisher] = field(default_factory=list)
 
     def collecting(self) -> Iterator[None]:
         """
@@ -98,9 +101,24 @@ class Scene:
         certificates = getattr(balancer, "certificates", None)
         if certificates is not None:
             self.balancer.faults = len(certificates.faults())
-        cluster = getattr(balancer, "cluster", None)
-        self.balancer.cluster = None if cluster is None else cluster.state
         yield
+        self._collectOthers()
+        yield
+
+    def _collectOthers(self) -> None:
+        """
+        Collect what the balancer has to do with other machines. A cloned application has nothing
+        of it.
+        """
+        balancer = self.target.balancer
+        cluster = getattr(balancer, "cluster", None)
+        state = None if cluster is None else cluster.state
+        self.clusters = [] if state is None else [state]
+        discovery = getattr(balancer, "discovery", None)
+        for source in () if discovery is None else discovery.states():
+            age = None if source.answered is None else max(self.now - source.answered, 0.0)
+            self.sources.append((source, age))
+        self.publishers = EventPublisher.of(balancer.manager)
 
     def _collectListeners(self) -> None:
         balancer = self.target.balancer
