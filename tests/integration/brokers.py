@@ -12,6 +12,10 @@ import os
 import signal
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.x509 import load_pem_x509_certificate
+
+from tests.certificates import Authority, newKey
 from tests.integration.programs import Program, environment
 from tests.integration.support import IntegrationTestCase, freePorts
 
@@ -20,6 +24,9 @@ KIND = os.environ.get("TXLB_BROKER", "activemq")
 
 #: The user and the password.
 USER, PASSWORD = "guest", "not-a-guess"
+
+#: The password of files of certificates.
+SECRET = "secret"
 
 #: Where Debian has RabbitMQ's own script, which any user can run.
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -30,8 +37,8 @@ class Broker:
     A broker on the loopback interface, with a folder and ports of its own.
 
     @param case: the test. It stops the broker at its end.
-    @param secure: whether it speaks TLS, with the certificate in C{server.p12} of the test's
-        folder; only ActiveMQ.
+    @param secure: whether it speaks TLS, with the certificate that L{writeCertificates} has
+        written, and wants a certificate of each client.
 
     @ivar url: its URL.
     @ivar program: the process.
@@ -72,7 +79,9 @@ class Broker:
             *glob.glob("/usr/share/activemq/lib/*.jar"),
             *glob.glob("/usr/share/activemq/lib/optional/*.jar"),
         ]
-        connector = f"stomp{'+ssl' if self._secure else ''}://127.0.0.1:{self.port}"
+        connector = f"stomp://127.0.0.1:{self.port}"
+        if self._secure:
+            connector = f"stomp+ssl://127.0.0.1:{self.port}?needClientAuth=true"
         return Program(
             [
                 "java",
@@ -81,7 +90,9 @@ class Broker:
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-Djavax.net.ssl.keyStore=server.p12",
-                "-Djavax.net.ssl.keyStorePassword=secret",
+                f"-Djavax.net.ssl.keyStorePassword={SECRET}",
+                "-Djavax.net.ssl.trustStore=clients.p12",
+                f"-Djavax.net.ssl.trustStorePassword={SECRET}",
                 "-cp",
                 ":".join(jars),
                 "org.apache.activemq.console.Main",
@@ -94,10 +105,21 @@ class Broker:
     def _startRabbitMQ(self) -> Program:
         folder = self._folder
         (folder / "plugins").write_text("[rabbitmq_stomp].\n")
+        listeners = f"stomp.listeners.tcp.1 = 127.0.0.1:{self.port}"
+        if self._secure:
+            files = self._case.folder
+            listeners = f"""\
+stomp.listeners.tcp = none
+stomp.listeners.ssl.1 = 127.0.0.1:{self.port}
+ssl_options.cacertfile = {files / "ca.pem"}
+ssl_options.certfile = {files / "server.pem"}
+ssl_options.keyfile = {files / "server.key"}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true"""
         (folder / "rabbit.conf").write_text(
             f"""\
 listeners.tcp = none
-stomp.listeners.tcp.1 = 127.0.0.1:{self.port}
+{listeners}
 default_user = {USER}
 default_pass = {PASSWORD}
 log.console = true
@@ -139,3 +161,23 @@ disk_free_limit.absolute = 1MB
         Let it go on.
         """
         os.killpg(self.program.process.pid, signal.SIGCONT)
+
+
+def writeCertificates(folder: Path, authority: Authority) -> None:
+    """
+    Write the files of a broker that speaks TLS, as both kinds read them: C{ca.pem}, C{server.pem}
+    and C{server.key}; C{server.p12} and C{clients.p12}. C{own.pem} is for its clients.
+    """
+    key = newKey()
+    pem, keyPEM = authority.certify(["127.0.0.1"], key)
+    (folder / "ca.pem").write_bytes(authority.pem)
+    (folder / "server.pem").write_bytes(pem)
+    (folder / "server.key").write_bytes(keyPEM)
+    (folder / "own.pem").write_bytes(b"".join(authority.certify(["client"])))
+    password = BestAvailableEncryption(SECRET.encode())
+    certificate = load_pem_x509_certificate(pem)
+    (folder / "server.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(b"broker", key, certificate, None, password)
+    )
+    trusted = pkcs12.PKCS12Certificate(load_pem_x509_certificate(authority.pem), b"ca")
+    (folder / "clients.p12").write_bytes(pkcs12.serialize_java_truststore([trusted], password))

@@ -21,6 +21,7 @@ from tests.integration.support import (
     IntegrationTestCase,
     Load,
     Program,
+    askTxlb,
     connect,
     freePorts,
     request,
@@ -530,11 +531,13 @@ class ClusterTests(ConsoleCase):
     def test_cluster(self) -> None:
         """
         The page of the cluster has its members. The only one can't let another one lead, and the
-        page tells why.
+        page tells why. What the members share is taken back there.
         """
         etcd = Etcd(self)
         cluster = f'<cluster name="prod" member="one" election="etcd:{etcd.url}"/>'
-        self.startTxlb(self.config().replace("</config>", f"{cluster}</config>"))
+        control = str(self.shortFolder() / "control")
+        more = f'<control socket="{control}"/>{cluster}</config>'
+        self.startTxlb(self.config().replace("</config>", more))
         browser = self.browser("409")
         browser.enter("ann", "secret")
         browser.open("#/cluster")
@@ -544,6 +547,12 @@ class ClusterTests(ConsoleCase):
         browser.waitFor("An address that follows the leader moves", "dialog")
         browser.answer("Step down")
         browser.waitFor("is the only member of cluster prod")
+        browser.answer("Cancel")
+        askTxlb(control, "weight", "web/prod/h1", "7")
+        browser.click("Take back 1 shared values")
+        browser.waitFor("The members share 1 values", "dialog")
+        browser.answer("Take back")
+        waitUntil(lambda: not askTxlb(control, "cluster")[0]["shared"])
 
     def test_none(self) -> None:
         self.startTxlb(self.config())

@@ -13,12 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-from twisted.trial.unittest import SkipTest
-
-from tests.certificates import Authority, newKey
-from tests.integration.brokers import KIND, PASSWORD, USER, Broker
+from tests.certificates import Authority
+from tests.integration.brokers import PASSWORD, USER, Broker, writeCertificates
 from tests.integration.programs import PATIENCE, Program, environment, get, waitUntil
 from tests.integration.support import IntegrationTestCase, askTxlb, freePorts
 from tests.integration.support._case import TWISTD
@@ -43,17 +39,24 @@ CONFIG = """\
 
 #: An application that announces itself.
 APP = """\
+from pathlib import Path
 from twisted.application import service, strports
 from twisted.web import server, static
 from txlb.discovery import StompAnnounceService
 
 application = service.Application("app")
+files = {{}}
+if "+ssl" in "{url}":
+    files = {{
+        name: Path(path).read_bytes()
+        for name, path in (("ca", "ca.pem"), ("clientCertificate", "own.pem"))
+    }}
 page = static.Data(b"{name}\\n", "text/plain")
 page.putChild(b"", page)
 strports.service("tcp:{port}:interface=127.0.0.1", server.Site(page)).setServiceParent(application)
 StompAnnounceService(
     "{url}", "web", "production", "127.0.0.1:{port}", "{name}", ttl=2.0, drainTime=0.5,
-    user="{user}", password="{password}",
+    user="{user}", password="{password}", **files,
 ).setServiceParent(application)
 """
 
@@ -298,35 +301,27 @@ class StompTests(IntegrationTestCase):
 
     def test_tls(self) -> None:
         """
-        With TLS a broker has to have a certificate for its name, of an authority that is trusted.
-        The password does not go to any other.
+        With TLS a broker has to have a certificate for its name, of an authority that is trusted,
+        and gets one. The password does not go to any other. Hosts and events go that way.
         """
-        if KIND != "activemq":
-            raise SkipTest("this broker has its certificate elsewhere")
-        authority, other = Authority(), Authority("another")
-        for each, name in ((authority, "ca.pem"), (other, "other.pem")):
-            (self.folder / name).write_bytes(each.pem)
-        self.keyStore(authority)
+        writeCertificates(self.folder, Authority())
+        right = (self.folder / "ca.pem").read_bytes()
+        (self.folder / "trusted.pem").write_bytes(Authority("another").pem)
         broker = Broker(self, secure=True)
-        balancer = self.balancer(broker.url, more='ca="other.pem"')
+        own = 'clientCertificate="own.pem"'
+        bare = self.balancer(broker.url, more='ca="ca.pem"')
+        # TLS 1.3 tells it after the handshake, or closes the connection.
+        waitUntil(lambda: self.source()["trouble"])
+        self.assertEqual(self.stopTwistd(bare), 0)
+        self.assertNotIn("are published", bare.output)
+        balancer = self.balancer(broker.url, more=f'ca="trusted.pem" {own}')
         waitUntil(lambda: "certificate verify failed" in balancer.output)
         self.assertIn("certificate verify failed", self.source()["trouble"])
         # The files are read before each connection.
-        (self.folder / "other.pem").write_bytes(authority.pem)
+        (self.folder / "trusted.pem").write_bytes(right)
         waitUntil(lambda: not self.source()["trouble"])
+        self.app("one", broker.url)
+        waitUntil(lambda: self.names() == ["one"])
+        self.assertEqual(get(self.listen), "one\n")
+        waitUntil(lambda: "events are published" in balancer.output)
         self.assertEqual(self.stopTwistd(balancer), 0)
-
-    def keyStore(self, authority: Authority) -> None:
-        """
-        Write the certificate of a broker, for Java.
-        """
-        key = newKey()
-        pem, _ = authority.certify(["127.0.0.1"], key)
-        data = pkcs12.serialize_key_and_certificates(
-            b"broker",
-            key,
-            x509.load_pem_x509_certificate(pem),
-            None,
-            BestAvailableEncryption(b"secret"),
-        )
-        (self.folder / "server.p12").write_bytes(data)

@@ -234,6 +234,7 @@ def clusterRows(state: ClusterState) -> Iterator[Row]:
         "head": state.head,
         "applied": state.applied,
         "lag": state.lag,
+        "shared": state.shared,
         "trouble": state.trouble,
     }
     differing = state.differing

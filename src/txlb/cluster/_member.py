@@ -182,6 +182,7 @@ class ClusterMember(Service):
                 MemberRecord.of(name, each.value) for name, each in sorted(self._members.items())
             ),
             "" if self.connected else self._whyNotConnected,
+            len(self.log.overrides),
         )
 
     @property

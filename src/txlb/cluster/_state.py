@@ -27,6 +27,7 @@ class ClusterState:
     @ivar applied: the number of the last shared change that it has made.
     @ivar members: what the members say of themselves, by their names.
     @ivar trouble: why it is not connected, in words; empty if it is.
+    @ivar shared: how many values the members share on top of their files.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ClusterState:
     applied: int
     members: tuple[MemberRecord, ...]
     trouble: str
+    shared: int = 0
 
     @property
     def differing(self) -> list[str]:

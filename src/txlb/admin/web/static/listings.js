@@ -164,14 +164,26 @@ function clusterHead(page) {
   }
   return html`<p>${cluster.name} (${cluster.mode}): ${cluster.leader ? html`<b>${cluster.leader}</b> leads since ${date(cluster.since)}` : "no member leads"}.
       This is ${cluster.member}. ${cluster.connected ? nothing : html`<strong class="warn">It is no member now, and refuses changes: ${cluster.trouble}</strong>`}</p>
-    ${cluster.leads && page.app.may("full")
-      ? html`<div class="actions"><button type="button" @click=${() =>
-          ask({
-            title: "Let another member lead",
-            text: html`<p>The connections of all members go on. An address that follows the leader moves.</p>`,
-            action: "Step down",
-            act: () => post("api/v1/cluster-step-down").then(reloaded(page)),
-          })}>Step down</button></div>`
+    ${page.app.may("full")
+      ? html`<div class="actions">${cluster.leads
+          ? html`<button type="button" @click=${() =>
+              ask({
+                title: "Let another member lead",
+                text: html`<p>The connections of all members go on. An address that follows the leader moves.</p>`,
+                action: "Step down",
+                act: () => post("api/v1/cluster-step-down").then(reloaded(page)),
+              })}>Step down</button>`
+          : nothing}
+        ${cluster.shared
+          ? html`<button type="button" @click=${() =>
+              ask({
+                title: "Take back all that the members share",
+                text: html`<p>The members share ${number(cluster.shared)} values on top of their files. On each member they are again what its file says. Hosts that were added are removed; their connections go on.</p>`,
+                action: "Take back",
+                grave: true,
+                act: () => post("api/v1/cluster-forget", { everything: true }).then(reloaded(page)),
+              })}>Take back ${number(cluster.shared)} shared values</button>`
+          : nothing}</div>`
       : nothing}`;
 }
 
