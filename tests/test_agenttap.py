@@ -128,9 +128,9 @@ class AnnounceTests(SynchronousTestCase):
             "--metadata=rack=7",
         )
         self.assertEqual(made.key, "here/web/main/app")
-        self.assertEqual((made._ttl, made._drainTime), (60, 0.5))
-        self.assertEqual((made._host.weight, made._host.priority), (3, 2))
-        self.assertEqual(dict(made._host.metadata), {"zone": "a", "rack": "7"})
+        self.assertEqual((made._ttl, made.announcement.drainTime), (60, 0.5))
+        self.assertEqual((made.announcement.host.weight, made.announcement.host.priority), (3, 2))
+        self.assertEqual(dict(made.announcement.host.metadata), {"zone": "a", "rack": "7"})
         self.assertEqual((made._account["user"], made._account["password"]), ("u", "secret"))
         self.assertIn(b"CERTIFICATE", made._account["ca"])
 

@@ -14,7 +14,8 @@ from twisted.python.usage import UsageError
 
 from txlb.clients import TLSPolicy
 from txlb.discovery import AnnounceService, StompAnnounceService
-from txlb.discovery._announce import DRAIN_TIME, PREFIX, TTL
+from txlb.discovery._announce import PREFIX, TTL
+from txlb.discovery._announcement import DRAIN_TIME
 from txlb.discovery._etcd import MEMBERS
 from txlb.discovery._foundhost import MAX_PRIORITY
 from txlb.discovery._optionfiles import CERTIFICATES, readFiles

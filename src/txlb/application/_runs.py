@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     from twisted.application.service import MultiService
     from twisted.internet.defer import Deferred
 
-    from txlb.application._discovery import DiscoveryService
     from txlb.application._engine import Engine
     from txlb.application._slices import Slices
     from txlb.manager import ProxyManager
-    from txlb.model import ProxyService
+    from txlb.model import ProxyHost, ProxyService
     from txlb.pool import Event
 
 
@@ -33,6 +32,18 @@ class Clones(Protocol):
     def whyPassed(self, service: str) -> str | None:
         """
         Tell why this process accepts the connections of a service's clones.
+        """
+
+
+class Sources(Protocol):
+    """
+    The sources of hosts, as far as shared changes use them: a
+    L{txlb.application._discovery.DiscoveryService}.
+    """
+
+    def said(self, serviceName: str, groupName: str, name: str) -> ProxyHost | None:
+        """
+        Return a host as its source says it.
         """
 
 
@@ -71,7 +82,7 @@ class Runs(Protocol):
         """
 
     @property
-    def discovery(self) -> DiscoveryService:
+    def discovery(self) -> Sources:
         """
         The sources of hosts.
         """

@@ -11,17 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadlines, Retry
+from txlb.discovery._announcement import Announcement
 from txlb.discovery._etcd import MEMBERS
-from txlb.discovery._foundhost import FoundHost
-from txlb.discovery._hostreport import HostReport
 from txlb.errors import ModelError, TxlbError
-from txlb.model import checkClock, checkName
+from txlb.model import checkClock
 from txlb.model.kinds import Seconds, Text
 from txlb.wire import AgentReply
 
@@ -35,14 +33,8 @@ LONGEST_PAUSE = 2.0
 #: How often a lease is renewed while it lasts.
 RENEWALS = 3
 
-#: Seconds that the registry has at the end, beside C{drainTime}.
-PATIENCE = 3.0
-
 TTL = Seconds(2.0, 3600.0)
-DRAIN_TIME = Seconds(0.0, 3600.0)
 PREFIX = Text(r"[!-~]{1,256}", "1 to 256 printable ASCII characters without a space")
-
-_log = Logger()
 
 
 class AnnounceService(Service):
@@ -84,6 +76,7 @@ class AnnounceService(Service):
         members; L{None} for none.
     @param reactor: by default the global one, from when the service starts.
     @param seconds: a monotonic clock.
+    @ivar announcement: what is announced.
     @raise ModelError: something of it breaks a rule, or a certificate can't be used.
     """
 
@@ -112,19 +105,13 @@ class AnnounceService(Service):
         self._urls = MEMBERS.check(url, "url of an announcement")
         if not self._urls:
             raise ModelError("url of an announcement is empty; it is one URL or more")
-        checkName("service", service)
-        checkName("group", group)
-        self._host = FoundHost(
-            address.replace("/", "-") if name is None else name,
-            address,
-            weight,
-            priority,
-            metadata=metadata or {},
+        announcement = self.announcement = Announcement(
+            service, group, address, name, weight, priority, metadata, report, drainTime
         )
         PREFIX.check(prefix, "prefix of an announcement")
-        self.key = f"{prefix.rstrip('/')}/{service}/{group}/{self._host.name}"
+        self.key = f"{prefix.rstrip('/')}/{service}/{group}/{announcement.host.name}"
+        announcement.label = self.key
         self._ttl = math.ceil(TTL.check(ttl, "ttl of an announcement"))
-        self._drainTime = DRAIN_TIME.check(drainTime, "drainTime of an announcement")
         checkClock(seconds)
         if ca is not None or clientCertificate is not None:
             # Twisted's HTTP client is imported only by those that need it.
@@ -137,33 +124,29 @@ class AnnounceService(Service):
             "ca": ca,
             "clientCertificate": clientCertificate,
         }
-        self._report = HostReport(AgentReply if report is None else report)
         self._reactor = reactor
         self._seconds = seconds
         self._deadlines: Deadlines | None = None
         self._retry: Retry | None = None
         self._client: EtcdClient | None = None
         self._working: Deferred[None] | None = None
-        self._state = "ready"
         # The lease, and what was written under it: the state that the application
         # wants, the value, and since when it has its load.
         self._lease = 0
         self._written: tuple[str, bytes, float] | None = None
         self._again = False
-        self._trouble = ""
 
     @property
     def announced(self) -> bool:
         """
         Whether the registry has the host as it is.
         """
-        return self._written is not None and self._written[0] == self._state
+        return self._written is not None and self._written[0] == self.announcement.state
 
     @property
     def _value(self) -> tuple[str, bytes, float]:
-        reported, since = self._report.entry(self._state, self._seconds())
-        value = json.dumps({**self._host.asDict(), **reported}).encode()
-        return self._state, value, since
+        entry, since = self.announcement.entry(self._seconds())
+        return self.announcement.state, json.dumps(entry).encode(), since
 
     # Life
 
@@ -181,7 +164,7 @@ class AnnounceService(Service):
         self._client = EtcdClient(
             self._reactor, self._urls, timeout=min(5.0, self._ttl / 2), **self._account
         )
-        self._state = "ready"
+        self.announcement.begin()
         self._work()
 
     def stopService(self) -> Deferred[None]:
@@ -198,10 +181,14 @@ class AnnounceService(Service):
         self._retry.stop()
         if self._working is not None:
             self._working.cancel()
-        deadlines = self._deadlines
-        leaving = Deferred.fromCoroutine(self._leave(client, deadlines))
-        leaving.addTimeout(self._drainTime + PATIENCE, self._reactor)
-        leaving.addErrback(self._notRemoved)
+        deadlines, leaving = self._deadlines, succeed(None)
+        if self._written is not None:
+            leaving = self.announcement.leave(
+                deadlines,
+                self._ttl,
+                lambda: client.put(self.key, self._value[1], self._lease),
+                lambda: client.revoke(self._lease),
+            )
 
         def ended(_: object) -> Deferred[None]:
             self._lease, self._written = 0, None
@@ -209,24 +196,6 @@ class AnnounceService(Service):
             return client.close()
 
         return leaving.addCallback(ended)
-
-    async def _leave(self, client: EtcdClient, deadlines: Deadlines) -> None:
-        if self._written is None:
-            return
-        self._state = "drain"
-        await client.put(self.key, self._value[1], self._lease)
-        over: Deferred[None] = Deferred(lambda _: deadline.cancel())
-        deadline = deadlines.after(self._drainTime, lambda: over.callback(None))
-        await over
-        await client.revoke(self._lease)
-
-    def _notRemoved(self, reason: Failure) -> None:
-        _log.warn(
-            "{key} could not be removed, and goes within {ttl} s: {reason}",
-            key=self.key,
-            ttl=self._ttl,
-            reason=reason.getErrorMessage(),
-        )
 
     def drain(self) -> None:
         """
@@ -241,7 +210,7 @@ class AnnounceService(Service):
         self._say("ready")
 
     def _say(self, state: str) -> None:
-        self._state = state
+        self.announcement.state = state
         if self._client is not None:
             self._again = True
             self._work()
@@ -281,7 +250,7 @@ class AnnounceService(Service):
                 address = json.loads(there.value)["address"]
             except (ValueError, TypeError, KeyError):
                 address = None
-            if address != self._host.address:
+            if address != self.announcement.host.address:
                 raise TxlbError(
                     f"another process announces {self.key}, at {address}; give one of the two "
                     "another name"
@@ -290,9 +259,7 @@ class AnnounceService(Service):
 
     def _good(self, _: None) -> None:
         self._working = None
-        if self._trouble:
-            self._trouble = ""
-            _log.info("{key} is announced again", key=self.key)
+        self.announcement.announced()
         if self._retry is not None and self._client is not None:
             if self._again:
                 self._work()
@@ -303,15 +270,6 @@ class AnnounceService(Service):
         self._working = None
         if self._client is None:
             return
-        if not reason.check(TxlbError):
-            if not reason.check(CancelledError):
-                _log.failure("{key} could not be announced", reason, key=self.key)
-        elif not self._trouble:
-            _log.warn(
-                "{key} is not announced: {reason}; trying again",
-                key=self.key,
-                reason=reason.getErrorMessage(),
-            )
-        self._trouble = reason.getErrorMessage()
+        self.announcement.failed(reason)
         if self._retry is not None:
             self._retry.later()

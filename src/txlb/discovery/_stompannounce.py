@@ -10,17 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from txlb._reactor import pickedReactor
 from txlb.deadlines import Deadline, Deadlines
+from txlb.discovery._announcement import Announcement
 from txlb.discovery._entries import MAX_MESSAGE
-from txlb.discovery._foundhost import FoundHost
-from txlb.discovery._hostreport import HostReport
-from txlb.errors import ModelError, TxlbError
-from txlb.model import checkClock, checkName
+from txlb.errors import ModelError
+from txlb.model import checkClock
 from txlb.model.kinds import BROKERS, DESTINATION, Seconds
 from txlb.wire import AgentReply
 
@@ -30,13 +28,7 @@ if TYPE_CHECKING:
 #: How often a host is announced in the time for which it is there after a message.
 MESSAGES = 3
 
-#: Seconds that the broker has at the end, beside C{drainTime}.
-PATIENCE = 3.0
-
 _TTL = Seconds(1.0, 3600.0)
-_DRAIN = Seconds(0.0, 3600.0)
-
-_log = Logger()
 
 
 class StompAnnounceService(Service):
@@ -80,6 +72,7 @@ class StompAnnounceService(Service):
     @param reactor: by default the global one, from when the service starts.
     @param seconds: a monotonic clock.
     @param now: the wall clock, in seconds since 1970.
+    @ivar announcement: what is announced.
     @raise ModelError: something of it breaks a rule.
     """
 
@@ -113,19 +106,11 @@ class StompAnnounceService(Service):
         urls = BROKERS.check(url, "url of an announcement")
         if not urls:
             raise ModelError("url of an announcement is empty; it is one URL or more")
-        checkName("service", service)
-        checkName("group", group)
-        self._place = {"service": service, "group": group}
-        self._host = FoundHost(
-            address.replace("/", "-") if name is None else name,
-            address,
-            weight,
-            priority,
-            metadata=metadata or {},
+        self.announcement = Announcement(
+            service, group, address, name, weight, priority, metadata, report, drainTime
         )
         self._destination = DESTINATION.check(destination, "destination of an announcement")
         self._ttl = float(_TTL.check(ttl, "ttl of an announcement"))
-        self._drainTime = float(_DRAIN.check(drainTime, "drainTime of an announcement"))
         checkClock(seconds)
         self._settings = StompSettings(
             urls,
@@ -136,31 +121,28 @@ class StompAnnounceService(Service):
             clientCertificate=clientCertificate,
             heartBeat=min(2.0, self._ttl / MESSAGES),
         )
-        self._report = HostReport(AgentReply if report is None else report)
         self._reactor = reactor
         self._seconds, self._now = seconds, now
         self._deadlines: Deadlines | None = None
         self._client: StompClient | None = None
         self._again: Deadline | None = None
         self._sequence = 0
-        self._state = "ready"
         size = len(self._message(self._ttl))
         # A report may have some more.
         if size > MAX_MESSAGE - 1024:
             raise ModelError(
-                f"the announcement of {self._host.name!r} has {size} bytes, which are too many for "
-                f"a message of {MAX_MESSAGE}; give it less metadata"
+                f"the announcement of {self.announcement.label!r} has {size} bytes, which are too "
+                f"many for a message of {MAX_MESSAGE}; give it less metadata"
             )
         # The state that a broker has confirmed last, while it is there.
         self._confirmed = ""
-        self._trouble = ""
 
     @property
     def announced(self) -> bool:
         """
         Whether a broker has the host as it is.
         """
-        return self._confirmed == self._state
+        return self._confirmed == self.announcement.state
 
     # Life
 
@@ -176,7 +158,8 @@ class StompAnnounceService(Service):
         self._client = StompClient(
             self._reactor, self._settings, deadlines, up=self._say, down=self._lost
         )
-        self._state, self._confirmed, self._trouble = "ready", "", ""
+        self.announcement.begin()
+        self._confirmed = ""
         # Larger than those of the process before this one.
         self._sequence = max(self._sequence, int(self._now() * 1e6))
         self._client.start()
@@ -193,58 +176,42 @@ class StompAnnounceService(Service):
         if client is None or self._deadlines is None:
             return succeed(None)
         self._stopRepeating()
-        deadlines = self._deadlines
-        leaving = Deferred.fromCoroutine(self._leave(client, deadlines))
-        late = deadlines.patience(self._drainTime + PATIENCE, leaving.cancel)
-        leaving.addErrback(self._notGone)
+        deadlines, leaving = self._deadlines, succeed(None)
+        if client.isUp:
+            leaving = self.announcement.leave(
+                deadlines,
+                self._ttl,
+                lambda: client.deliver(self._destination, self._message(self._ttl)),
+                lambda: client.deliver(self._destination, self._message(0)),
+            )
 
         def ended(_: object) -> Deferred[None]:
-            late.cancel()
             self._confirmed = ""
             return client.stop().addCallback(lambda _: deadlines.stop())
 
         return leaving.addCallback(ended)
 
-    async def _leave(self, client: StompClient, deadlines: Deadlines) -> None:
-        if not client.isUp:
-            return
-        self._state = "drain"
-        await client.deliver(self._destination, self._message(self._ttl))
-        over: Deferred[None] = Deferred(lambda _: deadline.cancel())
-        deadline = deadlines.after(self._drainTime, lambda: over.callback(None))
-        await over
-        await client.deliver(self._destination, self._message(0))
-
-    def _notGone(self, reason: Failure) -> None:
-        told = "no answer in time" if reason.check(CancelledError) else reason.getErrorMessage()
-        _log.warn(
-            "{host} could not take leave, and is gone after {ttl} s: {reason}",
-            host=self._host.name,
-            ttl=self._ttl,
-            reason=told,
-        )
-
     def drain(self) -> None:
         """
         Let balancers give the host nothing new from now on. It stays announced.
         """
-        self._state = "drain"
+        self.announcement.state = "drain"
         self._say()
 
     def ready(self) -> None:
         """
         Let balancers give the host connections again.
         """
-        self._state = "ready"
+        self.announcement.state = "ready"
         self._say()
 
     # Work
 
     def _message(self, ttl: float) -> bytes:
         self._sequence += 1
-        reported, _ = self._report.entry(self._state, self._seconds())
-        entry = {**self._place, **self._host.asDict(), **reported}
-        message = {"ttl": ttl, "sequence": self._sequence, "hosts": [entry]}
+        entry, _ = self.announcement.entry(self._seconds())
+        hosts = [{**self.announcement.place, **entry}]
+        message = {"ttl": ttl, "sequence": self._sequence, "hosts": hosts}
         return json.dumps(message).encode()
 
     def _stopRepeating(self) -> None:
@@ -261,29 +228,19 @@ class StompAnnounceService(Service):
             return
         self._stopRepeating()
         self._again = deadlines.after(self._ttl / MESSAGES, self._say)
-        state = self._state
+        state = self.announcement.state
         saying = client.deliver(self._destination, self._message(self._ttl))
         saying.addCallbacks(lambda _: self._said(state), self._notSaid)
 
     def _said(self, state: str) -> None:
         self._confirmed = state
-        if self._trouble:
-            self._trouble = ""
-            _log.info("{host} is announced again", host=self._host.name)
+        self.announcement.announced()
 
     def _notSaid(self, reason: Failure) -> None:
-        if reason.check(TxlbError) is None:
-            _log.failure("{host} could not be announced", reason, host=self._host.name)
-        self._lost(reason.getErrorMessage())
+        self._confirmed = ""
+        self.announcement.failed(reason)
 
     def _lost(self, reason: str) -> None:
         self._confirmed = ""
-        if self._client is not None and not self._client.isUp:
-            self._stopRepeating()
-        if not self._trouble:
-            _log.warn(
-                "{host} is not announced: {reason}; trying again",
-                host=self._host.name,
-                reason=reason,
-            )
-        self._trouble = reason
+        self._stopRepeating()
+        self.announcement.lost(reason)
