@@ -92,7 +92,7 @@ class PageTests(SynchronousTestCase):
             self.assertTrue((ROOT / path).is_file(), path)
 
     def test_page_address(self) -> None:
-        self.runPage(DOCS / "how-to" / "address.rst")
+        self.runPage(DOCS / "how-to" / "address.rst", needed=("bird",))
 
     def test_page_change(self) -> None:
         self.runPage(DOCS / "how-to" / "change.rst")

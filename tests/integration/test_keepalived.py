@@ -75,7 +75,7 @@ class AddressTests(IntegrationTestCase):
         script.chmod(0o700)
         config = machine.withSocket((EXAMPLES / "keepalived.conf").read_text(encoding="utf-8"))
         for old, new in (
-            ("/usr/bin/txlb", machine.txlb),
+            ("/opt/txlb/bin/txlb", machine.txlb),
             ("/etc/keepalived/notify", str(script)),
             # This machine may be busy, and the folders of the test belong to others too.
             ("timeout 5", "timeout 60"),

@@ -515,6 +515,49 @@ class UnitTests(IntegrationTestCase):
         )
         return done.returncode, done.stdout + done.stderr
 
+    def test_dropIn(self) -> None:
+        """
+        Systemd finds nothing wrong in the drop-in for keepalived, with Debian's unit and that of
+        txlb beside it, and finds a fault that is put there.
+        """
+        debian = Path("/lib/systemd/system/keepalived.service")
+        if not debian.exists():
+            raise SkipTest("not installed: keepalived")
+        units = self.folder / "units"
+        (units / "keepalived.service.d").mkdir(parents=True)
+        dropIn = units / "keepalived.service.d" / "txlb.conf"
+        text = (ROOT / "examples" / "machines" / "keepalived.service.conf").read_text("utf-8")
+        dropIn.write_text(text, "utf-8")
+        for name, path in (
+            ("keepalived.service", debian),
+            ("txlb.service", ROOT / "docs" / "how-to" / "txlb.service"),
+        ):
+            unit = path.read_text("utf-8")
+            unit = re.sub(r"^(Exec\w+=)/opt/\w+/bin/\S+", r"\1/bin/true", unit, flags=re.MULTILINE)
+            (units / name).write_text(unit, "utf-8")
+
+        def verify() -> tuple[int, str]:
+            done = subprocess.run(
+                (
+                    "systemd-analyze",
+                    "verify",
+                    "--man=no",
+                    "--recursive-errors=no",
+                    f"./{debian.name}",
+                ),
+                cwd=units,
+                env=environment(SYSTEMD_UNIT_PATH=f"{units}:"),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+            return done.returncode, done.stdout + done.stderr
+
+        self.assertEqual(verify(), (0, ""))
+        dropIn.write_text(text.replace("RestartSec=1", "RestartSec=soon"), "utf-8")
+        self.assertIn("Failed to parse sec value", verify()[1])
+
     def test_verify(self) -> None:
         """
         Systemd finds nothing wrong in the units of the documentation, and little
