@@ -12,8 +12,9 @@ from twisted.logger import Logger
 from txlb.deadlines import Deadlines
 from txlb.proxy._truncations import Truncations
 
-#: Seconds of steps in a turn of the reactor. A step of a handshake takes 0.1 to 1.5 ms.
-BUDGET = 0.003
+#: Seconds of steps in a turn of the reactor. A step of a handshake takes 0.1 to 1.5 ms. All else
+#: that the reactor does waits for so long, twice for a small request and its answer.
+BUDGET = 0.001
 
 _log = Logger()
 
@@ -41,7 +42,7 @@ class Stepping(Protocol):
 class StepQueue:
     """
     The queue of steps of handshakes, for connections that the reactor watches. In each turn of
-    the reactor it does steps for some milliseconds, one for each connection after the other.
+    the reactor it does steps for a millisecond, one for each connection after the other.
     The loop of the fast relay has such a queue of its own. Owned by the relays of a service.
 
     @ivar truncations: the log of TLS streams that were cut off.

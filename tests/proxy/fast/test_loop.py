@@ -59,6 +59,40 @@ class LoopTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(len(stage.results), 1)
 
+    def test_lookSoon(self) -> None:
+        """
+        Small traffic is looked for after a step that says that it took long, before the next one.
+        """
+        done: list[str] = []
+        loop = Loop(HandReactor(), Deadlines(HandReactor(), lambda: 100.0))
+        self.addCleanup(loop.stop)
+        one, other = socket.socketpair()
+        self.addCleanup(one.close)
+        self.addCleanup(other.close)
+        loop.watch(one.fileno(), lambda _: done.append("small"))
+        loop.turn()
+        done.clear()
+
+        class Step:
+            queued = False
+
+            def __init__(self, long: bool) -> None:
+                self.long = long
+
+            def moveBulk(self) -> None:
+                done.append("step")
+                other.send(b"x")
+                if self.long:
+                    loop.lookSoon()
+
+        for long, order in ((True, ["step", "small", "step"]), (False, ["step", "step"])):
+            for _ in range(2):
+                loop.queueBulk(Step(long))
+            loop.catchUp()
+            self.assertEqual(done[: len(order)], order)
+            loop.turn()
+            done.clear()
+
     def test_tableGrows(self) -> None:
         """
         A descriptor beyond the table makes it larger.

@@ -227,6 +227,7 @@ class Handshake:
         @return: whether the handshake is done.
         """
         if self.inThread is None:
+            self._loop.lookSoon()
             return self._goOn(parts, _shake(parts))
         if hasMore:
             self._underWay = True

@@ -94,6 +94,8 @@ class Loop:
         self._closing: list[Closable] = []
         self._bulk: deque[Bulk] = deque()
         self.inTurn = False
+        # When small traffic is looked for next, while bulk is moved.
+        self._look = 0.0
         self._ending = False
         self._reactor = reactor
         self._hosting: Hosting = ReaderHosting(self, reactor)
@@ -304,6 +306,13 @@ class Loop:
             if not self.inTurn:
                 self._hosting.soon()
 
+    def lookSoon(self) -> None:
+        """
+        Look for small traffic before the next direction that has much to move, as something took
+        long.
+        """
+        self._look = 0.0
+
     def _moveBulk(self, budget: float) -> None:
         """
         Move bulk, and close what has ended.
@@ -312,7 +321,7 @@ class Loop:
         """
         queue = self._bulk
         self.now = now = self.seconds()
-        until, look = now + budget, now + SLICE
+        until, self._look = now + budget, now + SLICE
         while queue:
             bulk = queue.popleft()
             bulk.queued = False
@@ -323,10 +332,10 @@ class Loop:
             now = self.seconds()
             if now > until or self._ending:
                 break
-            if now > look:
+            if now > self._look:
                 # A small request must not wait for the whole turn of bulk.
                 self._dispatch(0)
-                look = now + SLICE
+                self._look = now + SLICE
         if self._closing:
             self.closePending()
         if queue and not self._ending:
