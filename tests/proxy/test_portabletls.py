@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.proxy.tlsstage import OtherTests, SlowTests, TellingTests, TLSStage
+from tests.proxy.tlsstage import OtherTests, SlowHostTests, SlowTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.proxy import PortableRelay, Timeouts
@@ -61,7 +61,7 @@ class TLSInTests(TellingTests, SlowTests, OtherTests, PortableStage, RelayContra
     tlsIn = True
 
 
-class TLSOutTests(OtherTests, PortableStage, RelayContract, TestCase):
+class TLSOutTests(SlowHostTests, OtherTests, PortableStage, RelayContract, TestCase):
     """
     TLS begins here.
     """

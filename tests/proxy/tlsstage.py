@@ -452,6 +452,50 @@ class SlowTests:
         self.assertNotIn(threading.get_ident(), threads)
 
 
+class SlowHostTests:
+    """
+    Tests of handshakes with hosts to which a certificate is shown whose key takes long.
+    """
+
+    async def test_hostInThread(self: Any) -> None:
+        """
+        OpenSSL works in another thread than the reactor's, and bytes go both ways after that.
+        """
+        pem = authority().certify(["client.example"], newKey("rsa2048"))
+        path = put(self.folder, "client.pem", *pem)
+        self.serverContext.load_verify_locations(self.ca)
+        self.serverContext.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+        settings = HostTLS(ca=self.ca, clientCertificate=path)
+        self.pool.setSettings(replace(self.pool.settings, tls=settings))
+        store = self.relay._tls
+        self.addCleanup(store.slowSteps.close)
+        with patch("txlb.tls._certificate.LARGE_RSA", 1024):
+            context = store.clientContext(settings)
+        self.assertTrue(context.isSlow)
+        threads: set[int] = set()
+        done: list[int] = []
+
+        def told(_: SSL.Connection, where: int, _result: int) -> None:
+            # Tickets come after the handshake, and are told as well.
+            if where & SSL.SSL_ST_CONNECT and not done:
+                threads.add(threading.get_ident())
+            if where & SSL.SSL_CB_HANDSHAKE_DONE:
+                done.append(where)
+
+        context.context.set_info_callback(told)
+        client, server = await self.connected(self.host())
+        await client.writeAll(b"request")
+        await server.expect(b"request")
+        await server.writeAll(b"answer")
+        await client.expect(b"answer")
+        self.assertEqual(server.tls.get_peer_certificate().get_subject().CN, "client.example")
+        self.assertTrue(threads)
+        self.assertNotIn(threading.get_ident(), threads)
+        client.finish()
+        server.finish()
+        await self.over(Outcome.DONE)
+
+
 class TellingTests:
     """
     Tests of what hosts are told if TLS ends here.

@@ -16,7 +16,8 @@ from tests.tls.handshaking import clientOf, move, resumed, serverOf, shake
 from txlb.errors import CertificateError
 from txlb.model import HostTLS, ListenTLS
 from txlb.tls import Certificate, readCertificates, reasonOf
-from txlb.tls._contexts import clientContext, serverContext, warnOfKeylog
+from txlb.tls._clientcontext import ClientContext
+from txlb.tls._contexts import clientContext, ownCertificate, serverContext, warnOfKeylog
 
 TLS12 = (SSL.TLS1_2_VERSION, SSL.TLS1_2_VERSION)
 TLS13 = (SSL.TLS1_3_VERSION, SSL.TLS1_3_VERSION)
@@ -262,7 +263,7 @@ class ClientTests(ContextTests):
             (HostTLS(clientCertificate="none.pem"), "clientCertificate is none.pem: No such"),
             (HostTLS(clientCertificate=two), f"clientCertificate is {two}, in which there are 2"),
         ):
-            error = self.assertRaises(CertificateError, clientContext, settings)
+            error = self.assertRaises(CertificateError, ClientContext, settings)
             self.assertIn(message, str(error))
 
     def test_showsItsCertificate(self) -> None:
@@ -272,7 +273,8 @@ class ClientTests(ContextTests):
         path = put(self.folder, "own.pem", *self.authority.certify(["balancer"]))
         server = serverOf(self.context(clientCA=self.ca, alpn="h2"))
         context = clientContext(
-            HostTLS(ca=self.ca, clientCertificate=path, alpn="h2", minTLSVersion="1.3")
+            HostTLS(ca=self.ca, clientCertificate=path, alpn="h2", minTLSVersion="1.3"),
+            ownCertificate(path),
         )
         client = clientOf(context=context)
         shake(client, server)

@@ -26,6 +26,7 @@ class HostHandshake:
     @param attempt: the attempt. The handshake has what is left of its time.
     @param protocol: is connected when the handshake is done.
     @param header: bytes that go before TLS, such as a PROXY header.
+    @param reactor: where a step goes on that a thread has done.
 
     @ivar layer: the TLS layer, to be connected to the host.
     """
@@ -38,6 +39,7 @@ class HostHandshake:
         deadlines: Deadlines,
         steps: StepQueue,
         header: bytes = b"",
+        reactor: Any = None,
     ) -> None:
         self._context = context
         self._attempt = attempt
@@ -49,6 +51,7 @@ class HostHandshake:
         self._ready: Deferred[None] | None = None
         self._outcome: Failure | bool = False
         self.layer = TLSTransport(protocol, self, steps, self._truncated, header)
+        self.layer.inThread = context.inThread(reactor)
 
     def whenDone(self) -> Deferred[None]:
         """

@@ -155,7 +155,13 @@ class PortableConnection:
             return
         if context is not None:
             handshake = HostHandshake(
-                context, attempt, pair.host, relay.deadlines, relay.steps, self._header
+                context,
+                attempt,
+                pair.host,
+                relay.deadlines,
+                relay.steps,
+                self._header,
+                relay.reactor,
             )
             protocol = handshake.layer
         connecting: Deferred[Any] = connectTo(

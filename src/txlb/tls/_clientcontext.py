@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from OpenSSL import SSL
 from service_identity import CertificateError as NoSANError
@@ -14,7 +17,8 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
 from txlb.errors import CertificateError
 from txlb.model import HostTLS
-from txlb.tls._contexts import clientContext, whyRefused
+from txlb.tls._contexts import clientContext, ownCertificate, whyRefused
+from txlb.tls._slowsteps import SlowSteps
 
 #: Sessions that are kept, one for each name and address.
 MOST_SESSIONS = 4096
@@ -30,12 +34,20 @@ class ClientContext:
     that has the authorities.
 
     @param settings: the settings, those of the group included.
+    @param slowSteps: the threads for handshakes that take long; by default some of its own.
     @raise CertificateError: a file that they name can't be used.
+
+    @ivar isSlow: whether a handshake takes more than a millisecond, as the balancer shows a
+        certificate with a large key.
     """
 
-    def __init__(self, settings: HostTLS) -> None:
+    def __init__(self, settings: HostTLS, slowSteps: SlowSteps | None = None) -> None:
+        path = settings.clientCertificate
+        own = None if path is None else ownCertificate(path)
         self.settings = settings
-        self.context: SSL.Context = clientContext(settings)
+        self.context: SSL.Context = clientContext(settings, own)
+        self.isSlow = own is not None and own.isSlow
+        self._slowSteps = SlowSteps() if slowSteps is None else slowSteps
         self._sessions: OrderedDict[tuple[str, object], SSL.Session] = OrderedDict()
 
     def nameOf(self, host: str) -> str:
@@ -65,6 +77,16 @@ class ClientContext:
         if session is not None:
             connection.set_session(session)
         return connection
+
+    def inThread(
+        self, reactor: Any
+    ) -> Callable[[Callable[[], Any], Callable[[Any], None]], None] | None:
+        """
+        Return what does a step of a handshake in a thread, see L{SlowSteps.run}.
+
+        @return: L{None} if steps are short.
+        """
+        return partial(self._slowSteps.run, reactor) if self.isSlow else None
 
     def verify(self, connection: SSL.Connection, name: str) -> None:
         """

@@ -80,11 +80,12 @@ def serverContext(settings: ListenTLS, certificates: Sequence[Certificate]) -> S
     return context
 
 
-def clientContext(settings: HostTLS) -> SSL.Context:
+def clientContext(settings: HostTLS, own: Certificate | None = None) -> SSL.Context:
     """
     Make the context for connections to hosts. It takes some milliseconds: the authorities of
     the system are about 150.
 
+    @param own: the certificate that is shown to hosts; L{None} for none.
     @raise CertificateError: a file that the settings name can't be used.
     """
     context = _newContext(
@@ -101,8 +102,8 @@ def clientContext(settings: HostTLS) -> SSL.Context:
             context.set_default_verify_paths()
         else:
             _load(context, settings.ca, "ca")
-    if settings.clientCertificate is not None:
-        _use(context, _ownCertificate(settings.clientCertificate))
+    if own is not None:
+        _use(context, own)
     if settings.alpn:
         context.set_alpn_protos([each.encode("ascii") for each in settings.alpn])
     return context
@@ -164,9 +165,11 @@ def _use(context: SSL.Context, certificate: Certificate) -> None:
             ) from None
 
 
-def _ownCertificate(path: str) -> Certificate:
+def ownCertificate(path: str) -> Certificate:
     """
     Read the certificate that the balancer shows to hosts.
+
+    @raise CertificateError: the file can't be used, and why.
     """
     found = readCertificates([path])
     if found.problems:

@@ -125,7 +125,7 @@ class TLSStore:
 
     def _prepareHost(self, settings: HostTLS) -> ClientContext:
         self._stamps[settings] = _hostStamps(settings)
-        context = ClientContext(settings)
+        context = ClientContext(settings, self.slowSteps)
         return self._hosts.setdefault(settings, context)
 
     def keep(self, settings: ListenTLS) -> None:
@@ -206,7 +206,7 @@ class TLSStore:
                 continue
             self._stamps[settings] = stamps
             try:
-                self._hosts[settings] = ClientContext(settings)
+                self._hosts[settings] = ClientContext(settings, self.slowSteps)
             except CertificateError as error:
                 faults.append(f"{error}; what was in use stays")
         # Several listeners may have the same files.

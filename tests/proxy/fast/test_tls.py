@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from tests.proxy.tlsstage import OtherTests, SlowTests, TellingTests, TLSStage
+from tests.proxy.tlsstage import OtherTests, SlowHostTests, SlowTests, TellingTests, TLSStage
 from txlb.deadlines import Deadlines
 from txlb.interfaces import IRelay
 from txlb.pool import GaveUpReason
@@ -56,7 +56,7 @@ class TLSInTests(TellingTests, SlowTests, OtherTests, FastStage, RelayContract, 
     tlsIn = True
 
 
-class TLSOutTests(OtherTests, FastStage, RelayContract, TestCase):
+class TLSOutTests(SlowHostTests, OtherTests, FastStage, RelayContract, TestCase):
     """
     TLS begins here.
     """

@@ -204,11 +204,12 @@ class Handshake:
             return True
         count = self._take()
         parts = self.parts
+        begins = parts is None
         if parts is None:
             parts = self.parts = self._begin(bytes(tls.wireView[: max(count, 0)]))
         elif count > 0:
             tls.writeBIO(parts.into, tls.wire, count)
-        if parts is not None and self._shake(parts, count > 0):
+        if parts is not None and self._shake(parts, begins or count > 0):
             return True
         if self._underWay:
             return False
@@ -223,7 +224,7 @@ class Handshake:
         """
         Do a step of OpenSSL's, or have a thread do it.
 
-        @param hasMore: whether bytes have come for it.
+        @param hasMore: whether bytes have come for it, or it is the first one.
         @return: whether the handshake is done.
         """
         if self.inThread is None:

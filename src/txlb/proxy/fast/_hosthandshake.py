@@ -81,6 +81,7 @@ class HostHandshake:
         self._letGo()
 
     def _begin(self, data: bytes) -> Parts:
+        self.handshake.inThread = self._context.inThread(self._loop.reactor)
         parts = Parts(self._context.connect(self._name, self._attempt.address))
         if data:
             tls.writeBIO(parts.into, data, len(data))

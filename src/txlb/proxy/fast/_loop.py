@@ -76,6 +76,7 @@ class Loop:
     The loop that handles the events of all fast relays of a balancer. Owned by the balancer's
     engine, which starts and stops it.
 
+    @ivar reactor: the reactor that hosts it.
     @ivar seconds: the monotonic clock.
     @ivar now: the time, by that clock, when the loop looked for events last.
     @ivar inTurn: whether it is in the middle of a turn.
@@ -97,7 +98,7 @@ class Loop:
         # When small traffic is looked for next, while bulk is moved.
         self._look = 0.0
         self._ending = False
-        self._reactor = reactor
+        self.reactor = reactor
         self._hosting: Hosting = ReaderHosting(self, reactor)
         self.deadlines: Deadlines = deadlines
         self.seconds = deadlines.seconds
@@ -113,7 +114,7 @@ class Loop:
         """
         Let the reactor host it.
         """
-        self._hosting = hostingBy(self._reactor, self)
+        self._hosting = hostingBy(self.reactor, self)
         self._hosting.begin()
 
     def stop(self) -> None:
