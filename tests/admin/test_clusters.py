@@ -29,7 +29,7 @@ from txlb.cluster import _changelog as changelog
 from txlb.cluster import _member as membermodule
 from txlb.errors import ModelError, TxlbError
 from txlb.manager import proxyManagerFactory
-from txlb.model import Cluster, HostMapper
+from txlb.model import Cluster, HostMapper, ProxyHost
 from txlb.testing import MemoryBalancer
 
 HOSTS = [HostMapper(proxy="127.0.0.1:80", host="a", address="a.example:80")]
@@ -289,6 +289,55 @@ class SharingTests(SharedCase):
         fired(one.service.applyInSlices([wanted]))
         self.assertEqual(self.hostsOf(two)["a"][0], 9)
         self.assertEqual(two.manager.getGroup("web", "group1").maxQueue, 4)
+
+    def test_large(self) -> None:
+        """
+        A change of many values is made in slices. What another change makes meanwhile stays.
+        """
+        one, two = self.pair()
+        calls: list[int] = []
+
+        async def run(steps: Any) -> None:
+            if len(calls) < 2:
+                calls.append(steps)
+                with two.manager.by("discovery"):
+                    name, address = f"f{len(calls)}", f"f{len(calls)}.example:80"
+                    two.manager.addHost("web", "group1", name, address, origin="dns:x")
+            for _ in steps:
+                pass
+
+        self.patch(slices, "run", run)
+        service = one.manager.getService("web")
+        group = service.getGroup("group1")
+        more = [ProxyHost.at(f"m{number}", f"m{number}.example:80") for number in range(80)]
+        wanted = service.withGroup(replace(group, hosts=[*group.hosts, *more]))
+        fired(one.service.applyInSlices([wanted]))
+        self.assertEqual(len(calls), 2)
+        self.assertEqual(len(self.hostsOf(two)), 84)
+        self.assertEqual(len(self.hostsOf(one)), 82)
+        self.ask(one, "setWeight", service="web", group="group1", host="m79", weight=9)
+        self.assertEqual(self.hostsOf(two)["m79"], (9, "ready"))
+
+    def test_busy(self) -> None:
+        """
+        A large change is made although others change services again and again.
+        """
+        one, two = self.pair()
+        calls = []
+
+        async def run(_steps: Any) -> None:
+            calls.append(1)
+            with two.manager.by("discovery"):
+                name = f"f{len(calls)}"
+                two.manager.addHost("web", "group1", name, "f.example:80", origin="dns:x")
+
+        self.patch(two.service.slices, "run", run)
+        service = one.manager.getService("web")
+        group = service.getGroup("group1")
+        more = [ProxyHost.at(f"m{number}", f"m{number}.example:80") for number in range(80)]
+        wanted = service.withGroup(replace(group, hosts=[*group.hosts, *more]))
+        fired(one.service.applyInSlices([wanted]))
+        self.assertEqual(len(self.hostsOf(two)), 82 + len(calls))
 
     def test_cantBeShared(self) -> None:
         one, _ = self.pair()

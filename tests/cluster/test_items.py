@@ -1,5 +1,6 @@
 """
-Tests for L{txlb.cluster._items}, L{txlb.cluster._entry} and L{txlb.cluster._overrides}.
+Tests for L{txlb.cluster._items}, L{txlb.cluster._making}, L{txlb.cluster._entry} and
+L{txlb.cluster._overrides}.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.application  # noqa: F401 - so that there are kinds of checks
+from txlb import schedulers
 from txlb.cluster import Entry, Item, Overrides, itemsBetween, withItems
 from txlb.cluster import _overrides as overridesmodule
-from txlb.errors import TxlbError
+from txlb.errors import ModelError, TxlbError
 from txlb.manager import ProxyManager, proxyManagerFactory
 from txlb.model import CLONES, HealthCheck, ProxyGroup, ProxyHost, ProxyService
 from txlb.model.kinds import SecretText
@@ -161,6 +163,39 @@ class ItemTests(SynchronousTestCase):
         self.assertEqual(len(wrong), 6, wrong)
         host = wanted[0].getGroup("main").getHost("a")
         self.assertEqual((host.weight, host.maxConnections), (1, 5))
+
+    def test_ruleOfGroup(self) -> None:
+        """
+        If the hosts of a change break a rule of their group together, those that fit are made.
+        """
+
+        def check(_: str, count: int, where: str) -> None:
+            if count > 3:
+                raise ModelError(f"{where} has {count} hosts")
+
+        self.patch(schedulers, "checkHostCount", check)
+        items = [Item(("web", "main", "b"), "host", None)]
+        items += [
+            Item(("web", "main", name), "host", {"address": f"127.0.0.1:{port}"})
+            for port, name in enumerate("cde", 1)
+        ]
+        wanted, wrong = withItems(self.one.services.values(), items)
+        self.assertEqual([each.name for each in wanted[0].getGroup("main").hosts], ["a", "c", "d"])
+        self.assertEqual(wrong, ["host web/main/e: group 'main' has 4 hosts"])
+
+    def test_order(self) -> None:
+        """
+        Hosts stay where they are in their group, and new ones follow.
+        """
+        items = [
+            Item(("web", "main", "d"), "host", {"address": "127.0.0.1:9", "weight": 2}),
+            Item(("web", "main", "b"), "weight", 3),
+            Item(("web", "main", "a"), "weight", 4),
+            Item(("web", "main", "d"), "weight", 5),
+        ]
+        wanted, wrong = withItems(self.one.services.values(), items)
+        found = [(each.name, each.weight) for each in wanted[0].getGroup("main").hosts]
+        self.assertEqual((found, wrong), ([("a", 4), ("b", 3), ("d", 5)], []))
 
     def test_entries(self) -> None:
         """

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -39,6 +40,13 @@ PAUSE = 0.1
 
 #: Seconds from a change to the digest of the services that others are told.
 SOON = 0.2
+
+#: Values of a change that are put into services at once, which takes a millisecond or two.
+FEW = 50
+
+#: How often a larger change is put into services that others change meanwhile. Then it is done at
+#: once.
+LOOKS = 5
 
 #: Hosts with which a change is made in slices.
 MANY = 500
@@ -381,11 +389,9 @@ class SharedChanges:
     async def _items(
         self, by: str, items: Sequence[Item], endings: _Endings, wrong: list[str]
     ) -> tuple[Event, ...]:
-        from txlb.cluster import withItems  # noqa: PLC0415 - see ClusterService
-
         manager = self._balancer.manager
         while True:
-            wanted, faults = withItems(manager.services.values(), items)
+            wanted, faults = await self._wanted(items)
             try:
                 # Another version of txlb may have committed it.
                 self._balancer.verify(wanted)
@@ -408,6 +414,27 @@ class SharedChanges:
             else:
                 wrong += faults
                 return events
+
+    async def _wanted(self, items: Sequence[Item]) -> tuple[Sequence[ProxyService], list[str]]:
+        """
+        Find the services that a shared change wants. If it is large that takes several turns of
+        the reactor, in which another change may be made; then it is found anew.
+        """
+        from txlb.cluster import Making  # noqa: PLC0415 - see ClusterService
+
+        manager = self._balancer.manager
+        for tried in range(LOOKS):
+            services = tuple(manager.services.values())
+            making = Making(services, items)
+            if len(items) <= FEW or tried == LOOKS - 1:
+                for _ in making.steps():
+                    pass
+                break
+            await self._balancer.slices.run(making.steps())
+            now = tuple(manager.services.values())
+            if len(now) == len(services) and all(map(is_, now, services)):
+                break
+        return making.made, making.wrong
 
     @contextmanager
     def _own(self) -> Iterator[None]:

@@ -8,8 +8,9 @@ between them. See the decisions 0099 to 0101.
 
 from txlb.cluster._changelog import ChangeLog
 from txlb.cluster._entry import Endings, Entry
-from txlb.cluster._items import Item, formerItems, itemsBetween, withItems
+from txlb.cluster._items import Item, formerItems, itemsBetween
 from txlb.cluster._keys import Keys
+from txlb.cluster._making import Making, withItems
 from txlb.cluster._member import ClusterMember
 from txlb.cluster._overrides import Overrides
 from txlb.cluster._records import LeaderRecord, MemberRecord
@@ -27,6 +28,7 @@ __all__ = [
     "Item",
     "Keys",
     "LeaderRecord",
+    "Making",
     "MemberRecord",
     "Overrides",
     "Session",

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from txlb.errors import ModelError, TxlbError, UnknownName
+from txlb.errors import TxlbError
 from txlb.model import (
     CLONES,
     Change,
@@ -33,9 +33,6 @@ ADDRESS = "address"
 
 #: The item that says which group of a service gets the connections.
 GROUP = "group"
-
-#: Settings that are values of their own, with what makes them of plain values.
-_PARTS: Mapping[str, type] = {"check": HealthCheck, "discover": Discovery}
 
 _HOST_SETTINGS = frozenset(settingsOf(ProxyHost)) - {"name", "address"}
 _GROUP_SETTINGS = frozenset(settingsOf(ProxyGroup)) - {"name", "enabled"}
@@ -201,120 +198,6 @@ def formerItems(gone: Iterable[Item], find: Callable[[tuple[str, ...]], Any]) ->
             yield Item(item.key, ADDRESS, str(thing.address))
         else:
             yield Item(item.key, item.setting, getattr(thing, item.setting))
-
-
-# Making them
-
-
-def withItems(
-    services: Iterable[ProxyService], items: Iterable[Item]
-) -> tuple[tuple[ProxyService, ...], list[str]]:
-    """
-    Return services with the values of items.
-
-    @return: the services, and a sentence for each value that is wrong. What is about a thing that
-        is not there changes nothing.
-    """
-    found = {each.name: each for each in services}
-    byKey: dict[tuple[str, ...], list[Item]] = {}
-    for item in items:
-        byKey.setdefault(item.key, []).append(item)
-    wrong: list[str] = []
-    for key, several in byKey.items():
-        service = found.get(key[0])
-        if service is not None:
-            found[key[0]] = _together(service, key, several, wrong)
-    return tuple(found.values()), wrong
-
-
-def _together(
-    service: ProxyService, key: tuple[str, ...], items: Sequence[Item], wrong: list[str]
-) -> ProxyService:
-    """
-    Make all items of one thing at once, as rules may tie them; one by one if that is wrong.
-    """
-    try:
-        return _made(service, key, items)
-    except UnknownName:
-        return service
-    except (TxlbError, TypeError, ValueError, KeyError, AttributeError) as error:
-        if len(items) == 1:
-            wrong.append(f"{items[0].setting} of {'/'.join(key)}: {error}")
-            return service
-    for item in items:
-        service = _together(service, key, [item], wrong)
-    return service
-
-
-def _made(service: ProxyService, key: tuple[str, ...], items: Sequence[Item]) -> ProxyService:
-    values = {each.setting: each.value for each in items}
-    if len(key) == 1:
-        return _madeService(service, values)
-    group = service.getGroup(key[1])
-    made = _changed(group, _parts(values)) if len(key) == 2 else _madeHost(group, key[2], values)
-    return service if made is group else service.withGroup(made)
-
-
-def _madeService(service: ProxyService, values: dict[str, Any]) -> ProxyService:
-    enabled = values.pop(GROUP, None)
-    if enabled is not None and enabled != service.enabledGroup.name:
-        service.getGroup(enabled)
-        groups = tuple(replace(each, enabled=each.name == enabled) for each in service.groups)
-        values = {"groups": groups, **values}
-    changed: ProxyService = _changed(service, values)
-    return changed
-
-
-def _madeHost(group: ProxyGroup, name: str, values: dict[str, Any]) -> ProxyGroup:
-    there = next((each for each in group.hosts if each.name == name), None)
-    if HOST in values:
-        whole = values.pop(HOST)
-        if whole is None:
-            hosts = tuple(each for each in group.hosts if each is not there)
-            return group if there is None else replace(group, hosts=hosts)
-        if isinstance(whole, ProxyHost):
-            former = (
-                replace(group, hosts=(*group.hosts, whole))
-                if there is None
-                else group.withHost(whole)
-            )
-            return _madeHost(former, name, values) if values else former
-        values = {**whole, **values}
-    elif there is None:
-        return group
-    address = values.pop(ADDRESS, None)
-    settings = _parts(values)
-    if there is None:
-        return replace(group, hosts=(*group.hosts, ProxyHost.at(name, address, **settings)))
-    if address is not None and address != str(there.address):
-        moved = ProxyHost.at(name, address)
-        settings.update(ipOrHost=moved.ipOrHost, port=moved.port)
-    host = _changed(there, settings)
-    return group if host is there else group.withHost(host)
-
-
-def _parts(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _part(name, value) for name, value in values.items()}
-
-
-def _part(name: str, value: Any) -> Any:
-    kind = _PARTS.get(name)
-    if kind is None or value is None or isinstance(value, kind):
-        return tuple(value) if isinstance(value, list) else value
-    if not isinstance(value, dict):
-        raise ModelError(f"it is {shown(value)}")
-    return kind(**value)
-
-
-def _changed(thing: Any, values: Mapping[str, Any]) -> Any:
-    """
-    Copy a thing with other values; return itself if they are the same.
-    """
-    given = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    differing = {name: value for name, value in given.items() if getattr(thing, name) != value}
-    return replace(thing, **differing) if differing else thing
 
 
 def itemsOf(told: Any, wrong: list[str]) -> Iterator[Item]:
