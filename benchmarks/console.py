@@ -19,31 +19,25 @@ import time
 from pathlib import Path
 
 from benchmarks.beside import Beside, Comparison
+from benchmarks.configurations import (
+    HOST,
+    LISTEN,
+    configuration,
+    hostElements,
+    quietHosts,
+    service,
+)
 from benchmarks.programs import freePort
 
 #: Seconds of a round, of the whole, and between two scrapes.
 ROUND, WHOLE, SCRAPE = 10.0, 320.0, 5.0
 
-CONFIG = """<config>
-  <service name="web">
-    <listen ip="127.0.0.1:{port}"/>
-    <group name="prod" scheduler="leastc" enable="yes">
-      <host name="h0" ip="127.0.0.1:{host}"/>
-    </group>
-  </service>
-  <service name="more">
-    <listen ip="127.0.0.1:{more}"/>
-    <group name="prod" scheduler="leastc" enable="yes">
-{hosts}
-    </group>
-  </service>
+ADMIN = """\
   <admin>
     <web enable="yes" listen="127.0.0.1:{web}" refresh="5"/>
     <user name="ann" access="readonly"
       password="$argon2id$v=19$m=8,t=1,p=1$wKpcZgqfpWGCxiEqE9IBOQ$uGajdIj0TNG7JUXYzR5tVjNcIwzCVQnclnTrtGPu3CM"/>
-  </admin>
-</config>
-"""
+  </admin>"""
 
 
 class Page:
@@ -120,12 +114,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--round", type=float, default=ROUND)
     options = parser.parse_args(arguments)
     web = freePort()
-    hosts = "\n".join(
-        f'      <host name="m{n}" ip="127.1.{n // 250}.{n % 250 + 1}:80"/>'
-        for n in range(options.hosts)
+    config = configuration(
+        service("web", LISTEN, hostElements([HOST])),
+        service("more", f"127.0.0.1:{freePort()}", quietHosts(options.hosts)),
+        ADMIN.format(web=web),
     )
-    config = CONFIG.replace("{hosts}", hosts).replace("{web}", str(web))
-    config = config.replace("{more}", str(freePort()))
     page = Page(web, options.round)
     until = time.monotonic() + options.seconds
     with tempfile.TemporaryDirectory() as folder, Beside(Path(folder), config) as beside:

@@ -26,28 +26,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.beside import Beside, Comparison
+from benchmarks.configurations import HOST, LISTEN, configuration, hostElements, service
 from benchmarks.machine import OTHER_CORE, stayOn
 from benchmarks.programs import ROOT, freePort, python
 
 #: Logins at once, seconds of a round, and of the whole.
 LOGINS, ROUND, WHOLE = 200, 8.0, 260.0
 
-CONFIG = """<config>
-  <service name="web">
-    <listen ip="127.0.0.1:{port}"/>
-    <group name="prod" scheduler="leastc" enable="yes">
-      <host name="h0" ip="127.0.0.1:{host}"/>
-    </group>
-  </service>
+ADMIN = """\
   <admin>
     <web enable="yes" listen="127.0.0.1:{web}"/>
     <ldap url="ldap://127.0.0.1:{ldap}" startTLS="yes" searchBase="dc=example,dc=org" timeout="2"
       onUnavailable="next"><map group="ops" access="operator"/></ldap>
     <radius servers="127.0.0.1:{radius}" secretFile="radius.secret" timeout="1" retries="1"
       onUnavailable="next"><map value="ops" access="operator"/></radius>
-  </admin>
-</config>
-"""
+  </admin>"""
 
 
 class Servers:
@@ -161,9 +154,11 @@ async def _crowd(port: int, logins: int) -> None:
 def _measure(options: argparse.Namespace) -> int:
     servers = Servers()
     web = freePort()
-    config = CONFIG.replace("{web}", str(web))
-    for name, port in zip(("{ldap}", "{radius}"), servers.ports, strict=True):
-        config = config.replace(name, str(port))
+    ldap, radius = servers.ports
+    config = configuration(
+        service("web", LISTEN, hostElements([HOST])),
+        ADMIN.format(web=web, ldap=ldap, radius=radius),
+    )
     until = time.monotonic() + options.seconds
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

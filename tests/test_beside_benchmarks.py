@@ -9,6 +9,15 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.beside import Beside, Comparison, Round
+from benchmarks.configurations import (
+    HOST,
+    LISTEN,
+    configuration,
+    hostElements,
+    quietHosts,
+    service,
+)
+from txlb.config import parseConfiguration
 
 
 class FakeBeside:
@@ -61,3 +70,31 @@ class ComparisonTests(SynchronousTestCase):
         self.assertIn("p99", head)
         self.assertEqual(len(lines), 3)
         self.assertIn("100.0 µs", lines[0])
+
+
+class ConfigurationTests(SynchronousTestCase):
+    def test_whole(self) -> None:
+        """
+        What the functions write is a file that a balancer takes.
+        """
+        text = configuration(
+            service("web", LISTEN, hostElements([HOST])),
+            service(
+                "more",
+                "127.0.0.1:81",
+                quietHosts(600),
+                scheduler="rand",
+                ofListener='<tls certificates="folder"/>',
+                ofGroup='<check type="tcp"/>',
+            ),
+            '  <control socket="control"/>',
+        )
+        text = text.replace("{port}", "80").replace("{host}", "7001")
+        made = parseConfiguration(text.encode(), "benchmark.xml", files=False)
+        web, more = made.services
+        self.assertEqual([str(each.address) for each in web.enabledGroup.hosts], ["127.0.0.1:7001"])
+        group = more.enabledGroup
+        addresses = {str(each.address) for each in group.hosts}
+        self.assertEqual((len(addresses), group.scheduler), (600, "rand"))
+        self.assertIsNotNone(group.check)
+        self.assertIsNotNone(more.listeners[0].tls)

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.configurations import configuration, hostElements, quietHosts, service
 from benchmarks.machine import PROXY_CORE, startingOn
 from benchmarks.peers import Running
 from benchmarks.programs import ROOT, Program, freePort
@@ -27,50 +28,13 @@ KEYS = 100
 #: Seconds that an administrator tries to log in.
 PATIENCE = 15
 
-CONFIG = """\
-<config>
-  <service name="web">
-    <listen ip="{listen}"/>
-    <group name="prod" scheduler="leastc" enable="yes">
-{hosts}
-    </group>
-  </service>
-  <service name="secure">
-    <listen ip="127.0.0.1:{tls}">
-      <tls certificates="certificates" maxHandshakesPerClient="2000"/>
-    </listen>
-    <group name="prod" scheduler="leastc" enable="yes">
-{hosts}
-    </group>
-  </service>
-  <service name="checked">
-    <listen ip="127.0.0.1:{aside}"/>
-    <group name="prod" scheduler="leastc" enable="yes">
-      <check type="http" contains="no such text" interval="0.5"/>
-      <host name="one" ip="{checked}"/>
-    </group>
-  </service>
-  <service name="probed">
-    <listen ip="127.0.0.1:{aside2}"/>
-    <group name="prod" scheduler="resource" enable="yes">
-      <resource probe="http" port="{probedPort}" interval="0.5"/>
-      <host name="one" ip="{probed}"/>
-    </group>
-  </service>
-  <service name="large">
-    <listen ip="127.0.0.1:{aside3}"/>
-    <group name="prod" scheduler="rand" enable="yes">
-{many}
-    </group>
-  </service>
+ADMIN = """\
   <admin>
     <ssh listen="127.0.0.1:{ssh}" enable="yes"/>
     <user name="admin" authorizedKeys="admin.pub" access="full"/>
     <user name="many" authorizedKeys="many.keys" access="full"/>
   </admin>
-  <control socket="control/socket"/>
-</config>
-"""
+  <control socket="control/socket"/>"""
 
 
 @dataclass
@@ -137,30 +101,28 @@ def startBalancer(folder: Path, backend: Backend, source: Path = ROOT / "src") -
     shutil.copytree(Files.make(folder / "made").ecdsa.parent, folder / "certificates")
     ports = [freePort() for _ in range(8)]
     listen, ssh, checked, probed, *aside = ports
-    hosts = [
-        f'      <host name="h{number}" ip="{host}:{port}"/>'
-        for number, (host, port) in enumerate(backend.addresses)
-    ]
-    many = [
-        f'      <host name="h{number}" ip="127.2.{number // 250}.{number % 250 + 1}:9"/>'
-        for number in range(HOSTS)
-    ]
-    (folder / "config.xml").write_text(
-        CONFIG.format(
-            listen=f"127.0.0.1:{listen}",
-            hosts="\n".join(hosts),
-            many="\n".join(many),
-            ssh=ssh,
-            checked=f"127.0.0.1:{checked}",
-            probed=f"127.0.0.1:{probed}",
-            probedPort=probed,
-            aside=aside[0],
-            aside2=aside[1],
-            aside3=aside[2],
-            tls=aside[3],
+    hosts = hostElements(f"{host}:{port}" for host, port in backend.addresses)
+    certificates = '<tls certificates="certificates" maxHandshakesPerClient="2000"/>'
+    config = configuration(
+        service("web", f"127.0.0.1:{listen}", hosts),
+        service("secure", f"127.0.0.1:{aside[3]}", hosts, ofListener=certificates),
+        service(
+            "checked",
+            f"127.0.0.1:{aside[0]}",
+            hostElements([f"127.0.0.1:{checked}"]),
+            ofGroup='<check type="http" contains="no such text" interval="0.5"/>',
         ),
-        encoding="utf-8",
+        service(
+            "probed",
+            f"127.0.0.1:{aside[1]}",
+            hostElements([f"127.0.0.1:{probed}"]),
+            scheduler="resource",
+            ofGroup=f'<resource probe="http" port="{probed}" interval="0.5"/>',
+        ),
+        service("large", f"127.0.0.1:{aside[2]}", quietHosts(HOSTS), scheduler="rand"),
+        ADMIN.format(ssh=ssh),
     )
+    (folder / "config.xml").write_text(config, encoding="utf-8")
     command = [
         sys.executable,
         "-c",

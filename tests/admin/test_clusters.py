@@ -295,7 +295,8 @@ class SharingTests(SharedCase):
         A change of many values is made in slices. What another change makes meanwhile stays.
         """
         one, two = self.pair()
-        calls: list[int] = []
+        slices = two.service.slices
+        calls: list[Any] = []
 
         async def run(steps: Any) -> None:
             if len(calls) < 2:
@@ -323,7 +324,7 @@ class SharingTests(SharedCase):
         A large change is made although others change services again and again.
         """
         one, two = self.pair()
-        calls = []
+        calls: list[int] = []
 
         async def run(_steps: Any) -> None:
             calls.append(1)
