@@ -110,10 +110,66 @@ class CollectorTests(SynchronousTestCase):
             knots: Any = [Knot() for _ in range(first // 100)]
             gone.append(weakref.ref(knots[0]))
             self.collector.goOn()
+            # Python does this when a quarter more objects have become old.
+            gc.collect()
             del knots
             most = max(most, gc.get_freeze_count())
         self.assertLess(most, first * 1.15)
+        self.assertGreater(most, first)
         self.assertIsNone(gone[0]())
+
+    def test_freed(self) -> None:
+        """
+        Objects that were freed do not count, however many changes there are.
+        """
+        stopCollecting(self)
+        self.collector.own()
+        first = gc.get_freeze_count()
+        self.patch(_collector, "GROWTH", 1.2)
+        for _ in range(30):
+            self.collector.rest()
+            many: list[list[int]] = [[] for _ in range(first // 50)]
+            self.collector.goOn()
+            self.assertGreater(gc.get_freeze_count(), len(many))
+            del many
+
+    def test_connections(self) -> None:
+        """
+        The objects of many connections, which a full collection leaves, are permanent after it,
+        and are freed with their connections. Few are not.
+        """
+        stopCollecting(self)
+        self.patch(_collector, "OLD", 1000)
+        self.collector.own()
+        before = gc.get_freeze_count()
+        few = [[] for _ in range(500)]  # type: ignore[var-annotated]  # of nothing
+        gc.collect()
+        self.assertLessEqual(gc.get_freeze_count(), before)
+        many = [[] for _ in range(1000)]  # type: ignore[var-annotated]  # likewise
+        gc.collect(1)
+        self.assertLessEqual(gc.get_freeze_count(), before)
+        gc.collect()
+        self.assertGreater(gc.get_freeze_count(), before + len(few) + len(many) - 100)
+        del few, many
+        self.assertLess(gc.get_freeze_count(), before + 200)
+        self.collector.leave()
+        gc.collect()
+        self.assertEqual(gc.get_freeze_count(), 0)
+
+    def test_thawed(self) -> None:
+        """
+        While the next full collection is awaited nothing is made permanent.
+        """
+        stopCollecting(self)
+        self.collector.own()
+        self.patch(_collector, "GROWTH", 0.5)
+        for _ in range(2):
+            self.collector.rest()
+            many = [[] for _ in range(1000)]  # type: ignore[var-annotated]  # of nothing
+            self.collector.goOn()
+            self.assertEqual(gc.get_freeze_count(), 0)
+        gc.collect()
+        self.assertGreater(gc.get_freeze_count(), len(many))
 
 
 class ReloadTests(ServiceCase):

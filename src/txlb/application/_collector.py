@@ -10,6 +10,16 @@ import gc
 #: looks at them in 3 ms or less.
 MANY = 5_000
 
+#: Objects that a full collection has left, from which they become permanent: those of some 4,000
+#: connections, at which the collector looks in 5 ms.
+OLD = 30_000
+
+#: Permanent objects, up to which none are an application's: Python 3.12 has some 400 of its own.
+FEW = 1_000
+
+#: The oldest generation of the collector.
+OLDEST = 2
+
 #: Permanent objects, as a multiple of those that the last look at all of them has left, from
 #: which there is another such look.
 GROWTH = 3
@@ -23,10 +33,11 @@ class Collector:
     A full collection looks at all objects, those of libraries and of thousands of hosts
     included, which takes 50 ms for 100,000 of them. In a process of the balancer's own
     (L{own}) those that are there at the start are permanent, and so are those of a change
-    that makes many: the collector looks at the others alone. Permanent objects are freed as
-    all are, when the last reference to them goes. Cycles of them that nothing refers to any more
-    would stay: so there is one look at all objects if there are L{GROWTH} times as many as
-    after the last one.
+    that makes many, and those that a full collection has left, if they are many: the collector
+    looks at the others alone. Permanent objects are freed as all are, when the last reference to
+    them goes. Cycles of them that nothing refers to any more would stay: so the next full
+    collection looks at all objects if there are L{GROWTH} times as many as after the last such
+    look.
 
     In the process of an application nothing is made permanent. The objects of a change count as
     old ones at its end, without a look at them.
@@ -36,7 +47,9 @@ class Collector:
 
     def __init__(self) -> None:
         self.owned = False
-        self._looked = 0
+        # How many there were after the last look, and how many there are at most.
+        self._looked = self._kept = 0
+        self._isThawed = False
         self._collects = False
 
     def own(self) -> None:
@@ -44,10 +57,10 @@ class Collector:
         Make all objects permanent that there are, as the balancer has started in a process of its
         own. It does nothing if an application has done so.
         """
-        if not gc.get_freeze_count():
+        if gc.get_freeze_count() <= FEW:
             self.owned = True
-            gc.freeze()
-            self._looked = gc.get_freeze_count()
+            self._begin()
+            gc.callbacks.append(self._collected)
 
     def leave(self) -> None:
         """
@@ -55,6 +68,7 @@ class Collector:
         """
         if self.owned:
             self.owned = False
+            gc.callbacks.remove(self._collected)
             gc.unfreeze()
 
     def rest(self) -> None:
@@ -71,22 +85,47 @@ class Collector:
         Collect again.
         """
         if self.owned:
-            if len(gc.get_objects(generation=0)) >= MANY:
-                self._keep()
-        elif not gc.get_freeze_count():
+            self._keepIf(0, MANY)
+        elif gc.get_freeze_count() <= FEW:
             # All objects go to the permanent generation, and from there to the oldest.
             gc.freeze()
             gc.unfreeze()
         if self._collects:
             gc.enable()
 
-    def _keep(self) -> None:
+    def _collected(self, phase: str, info: dict[str, int]) -> None:
         """
-        Make all objects permanent.
+        Make permanent what a full collection has left, if it is much.
         """
+        if phase != "stop" or info["generation"] != OLDEST:
+            return
+        if self._isThawed:
+            self._begin()
+        else:
+            self._keepIf(OLDEST, OLD)
+
+    def _begin(self) -> None:
+        """
+        Make all objects permanent, and count them.
+        """
+        self._isThawed = False
         gc.freeze()
-        if gc.get_freeze_count() >= GROWTH * self._looked:
+        self._looked = self._kept = gc.get_freeze_count()
+
+    def _keepIf(self, generation: int, least: int) -> None:
+        """
+        Make all objects permanent if a generation has many. If there are too many then, the next
+        full collection looks at them.
+        """
+        count = len(gc.get_objects(generation=generation))
+        if self._isThawed or count < least:
+            return
+        gc.freeze()
+        self._kept += count
+        most = GROWTH * self._looked
+        if self._kept >= most:
+            # Those that were freed do not count. To count takes 10 ms for 100,000.
+            self._kept = gc.get_freeze_count()
+        if self._kept >= most:
+            self._isThawed = True
             gc.unfreeze()
-            gc.collect()
-            gc.freeze()
-            self._looked = gc.get_freeze_count()
