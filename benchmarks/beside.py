@@ -56,6 +56,7 @@ class Round:
     @ivar late: seconds that 99 of 100 connections took at most.
     @ivar most: seconds that the longest one took.
     @ivar held: the most seconds of CPU that the reactor spent in one turn.
+    @ivar collected: the most seconds of CPU that a collection of garbage took.
     @ivar memory: bytes of the balancer's resident set at the end.
     """
 
@@ -65,6 +66,7 @@ class Round:
     late: float
     most: float
     held: float
+    collected: float
     memory: int
 
 
@@ -140,24 +142,26 @@ class Beside:
         time.sleep(max(until - time.monotonic(), 0.0))
         found, used = self._asked(), cpuTime([pid]) - before
         self._program.process.send_signal(signal.SIGRTMIN)
+        seen = self._seen()
         return Round(
             count=found["count"],
             failed=found["failed"],
             cpu=used / 1000 / max(found["count"], 1),
             late=found["late"],
             most=found["most"],
-            held=self._held(),
+            held=seen["turns"].get("most", 0.0),
+            collected=seen["collections"].get("most", 0.0),
             memory=residentMemory(pid),
         )
 
-    def _held(self) -> float:
+    def _seen(self) -> Mapping[str, Mapping[str, float]]:
         until = time.monotonic() + PATIENCE
         while not self._watch.exists():
             if time.monotonic() > until or self._program.process.poll() is not None:
                 raise ProgramError(f"the balancer tells nothing; its log is {self._program.log}")
             time.sleep(0.01)
-        seen: dict[str, Any] = json.loads(self._watch.read_text(encoding="ascii"))
-        return float(seen["turns"].get("most", 0.0))
+        seen: dict[str, dict[str, float]] = json.loads(self._watch.read_text(encoding="ascii"))
+        return seen
 
     def _asked(self) -> dict[str, Any]:
         assert self._probe.stdin is not None and self._probe.stdout is not None
@@ -221,7 +225,7 @@ class Comparison:
         """
         yield (
             f"{'':<22} {'connections':>11} {'failed':>6} {'CPU each':>9} {'p99':>9} {'longest':>9} "
-            f"{'held':>8} {'memory':>9}"
+            f"{'held':>8} {'collector':>9} {'memory':>9}"
         )
         for name, rounds in self.rounds.items():
             yield (
@@ -231,6 +235,7 @@ class Comparison:
                 f"{_middle([each.late for each in rounds]) * 1000:>6.2f} ms "
                 f"{max(each.most for each in rounds) * 1000:>6.1f} ms "
                 f"{max(each.held for each in rounds) * 1000:>5.1f} ms "
+                f"{max(each.collected for each in rounds) * 1000:>6.1f} ms "
                 f"{max(each.memory for each in rounds) / 2**20:>5.1f} MiB"
             )
 

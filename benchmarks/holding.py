@@ -1,6 +1,6 @@
 """
 txlb as C{twistd -n txlb} runs it, but watched: how much CPU the reactor's thread
-uses in each turn.
+uses in each turn, and the garbage collector in each of its collections.
 
 A turn goes from one time that the reactor looks for something to do to the next. With
 the fast relay, whose loop waits in the reactor's place, that is each time that the
@@ -14,6 +14,7 @@ one ends and writes what was seen to the file, as JSON. It can be begun again.
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import signal
 import sys
@@ -47,6 +48,8 @@ class Watch:
         self._path = path
         self._turns = array("d")
         self._calls = array("d")
+        self._collections = array("d")
+        self._collecting = 0.0
         self._began: float | None = None
         self._inside = False
         self._on = False
@@ -68,6 +71,13 @@ class Watch:
         for name in ENTRIES:
             setattr(Loop, name, self._around(getattr(Loop, name)))
         signal.signal(signal.SIGRTMIN, self._signalled)
+        gc.callbacks.append(self._collected)
+
+    def _collected(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting = time.thread_time()
+        elif self._on and len(self._collections) < MANY:
+            self._collections.append(time.thread_time() - self._collecting)
 
     def _around(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
@@ -100,12 +110,16 @@ class Watch:
 
     def _signalled(self, number: int, frame: object) -> None:
         if not self._on:
-            del self._turns[:], self._calls[:]
+            del self._turns[:], self._calls[:], self._collections[:]
             self._began = None
             self._on = True
             return
         self._on = False
-        seen = {"turns": _describe(self._turns), "calls": _describe(self._calls)}
+        seen = {
+            "turns": _describe(self._turns),
+            "calls": _describe(self._calls),
+            "collections": _describe(self._collections),
+        }
         written = self._path.with_suffix(".part")
         written.write_text(json.dumps(seen), encoding="ascii")
         written.rename(self._path)

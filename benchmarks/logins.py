@@ -1,7 +1,7 @@
 """
 C{python -m benchmarks.logins}: connections through a balancer while 200 administrators log in at
-once, and the LDAP and RADIUS servers that decide are silent or dead. It ends by itself within 5
-minutes.
+once, and the LDAP and RADIUS servers that decide are silent or dead. They log in to the console, or
+with C{--door ssh} to the prompt. It ends by itself within 5 minutes.
 
 Each login comes from a loopback address of its own, so that bounds of tries refuse none. Rounds
 without logins (A, and once more A), with silent servers, and with dead ones, where nothing listens,
@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -21,7 +22,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,14 @@ from benchmarks.programs import ROOT, freePort, python
 #: Logins at once, seconds of a round, and of the whole.
 LOGINS, ROUND, WHOLE = 200, 8.0, 260.0
 
+#: Seconds that a client of ssh waits for each answer. The prompt has places for 48 that have not
+#: logged in, and closes the others.
+PATIENCE = 10.0
+
 ADMIN = """\
   <admin>
     <web enable="yes" listen="127.0.0.1:{web}"/>
+    <ssh enable="yes" listen="127.0.0.1:{ssh}"/>
     <ldap url="ldap://127.0.0.1:{ldap}" startTLS="yes" searchBase="dc=example,dc=org" timeout="2"
       onUnavailable="next"><map group="ops" access="operator"/></ldap>
     <radius servers="127.0.0.1:{radius}" secretFile="radius.secret" timeout="1" retries="1"
@@ -82,14 +89,17 @@ class Crowd:
     """
     The clients that log in, as another process that leaves the processor to the others.
 
-    @param port: that of the console.
-    @ivar answers: the answers by status; 0 for a connection that was closed without one.
+    @param port: that of the door.
+    @param door: the word of the door.
+    @ivar answers: the answers by status, as of HTTP: 401 for a login that was refused, 503 for one
+        about which nothing was decided, and 0 for a connection that was closed without an answer.
     """
 
-    def __init__(self, port: int, logins: int) -> None:
+    def __init__(self, door: str, port: int, logins: int) -> None:
         self.answers: Counter[int] = Counter()
+        words = ("--crowd", str(port), "--logins", str(logins), "--door", door)
         self._process = subprocess.Popen(
-            python("-m", "benchmarks.logins", "--crowd", str(port), "--logins", str(logins)),
+            python("-m", "benchmarks.logins", *words),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -120,6 +130,13 @@ class Crowd:
         self._process.communicate()
 
 
+def _addressOf(number: int) -> str:
+    """
+    Return the address of a client.
+    """
+    return f"127.0.{1 + number // 250}.{1 + number % 250}"
+
+
 async def _logIn(port: int, number: int) -> int:
     """
     Log in once.
@@ -131,7 +148,7 @@ async def _logIn(port: int, number: int) -> int:
         f"POST /api/v1/login HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nSec-Fetch-Site: same-origin\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    address = f"127.0.{1 + number // 250}.{1 + number % 250}"
+    address = _addressOf(number)
     writer: Any = None
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
@@ -145,19 +162,54 @@ async def _logIn(port: int, number: int) -> int:
             writer.close()
 
 
-async def _crowd(port: int, logins: int) -> None:
+def _logInBySSH(port: int, number: int) -> int:
+    """
+    Log in once at the prompt.
+
+    @return: see L{_logIn}. By ssh nothing tells the two reasons of a refusal apart.
+    """
+    # It comes with the tests.
+    import paramiko  # noqa: PLC0415 - only for this door
+
+    try:
+        source = (_addressOf(number), 0)
+        with (
+            socket.create_connection(("127.0.0.1", port), PATIENCE, source) as sock,
+            paramiko.Transport(sock) as transport,
+        ):
+            transport.banner_timeout = transport.auth_timeout = PATIENCE
+            transport.start_client(timeout=PATIENCE)
+            transport.auth_password(f"user{number}", "wrong", fallback=False)
+            return 200
+    except paramiko.AuthenticationException:
+        return 401
+    except (OSError, EOFError, paramiko.SSHException):
+        return 0
+
+
+async def _crowd(door: str, port: int, logins: int) -> None:
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    threads = ThreadPoolExecutor(logins)
+
+    def logIn(number: int) -> Awaitable[int]:
+        if door == "ssh":
+            loop = asyncio.get_running_loop()
+            return loop.run_in_executor(threads, _logInBySSH, port, number)
+        return _logIn(port, number)
+
     while await asyncio.to_thread(sys.stdin.readline):
-        found = await asyncio.gather(*(_logIn(port, number) for number in range(logins)))
+        found = await asyncio.gather(*map(logIn, range(logins)))
         print(json.dumps(Counter(found)), flush=True)
 
 
 def _measure(options: argparse.Namespace) -> int:
     servers = Servers()
-    web = freePort()
+    doors = {"web": freePort(), "ssh": freePort()}
+    port = doors[options.door]
     ldap, radius = servers.ports
     config = configuration(
         service("web", LISTEN, hostElements([HOST])),
-        ADMIN.format(web=web, ldap=ldap, radius=radius),
+        ADMIN.format(**doors, ldap=ldap, radius=radius),
     )
     until = time.monotonic() + options.seconds
     with contextlib.ExitStack() as stack:
@@ -166,8 +218,8 @@ def _measure(options: argparse.Namespace) -> int:
         secret.touch(0o600)
         secret.write_text("a secret of the benchmark", encoding="ascii")
         beside = stack.enter_context(Beside(folder, config))
-        beside.waitForPort(web)
-        crowd = Crowd(web, options.logins)
+        beside.waitForPort(port)
+        crowd = Crowd(options.door, port, options.logins)
         stack.callback(crowd.stop)
 
         def beginning(prepare: Callable[[], object]) -> Callable[[], None]:
@@ -189,7 +241,8 @@ def _measure(options: argparse.Namespace) -> int:
         )
         comparison.run(beside, options.round, until)
         servers.dead()
-    print(f"{options.logins} logins at once; answers by status: {dict(crowd.answers)}")
+    what = f"{options.logins} logins at once by {options.door}"
+    print(f"{what}; answers by status: {dict(crowd.answers)}")
     for line in comparison.table():
         print(line)
     for line in comparison.verdicts("p99 of connections", lambda each: each.late):
@@ -209,6 +262,7 @@ def main(arguments: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.logins", description=__doc__)
     parser.add_argument("--logins", type=int, default=LOGINS)
+    parser.add_argument("--door", choices=("web", "ssh"), default="web")
     parser.add_argument("--seconds", type=float, default=WHOLE)
     parser.add_argument("--round", type=float, default=ROUND)
     parser.add_argument("--crowd", type=int, metavar="PORT", help="be the clients, for another run")
@@ -216,7 +270,7 @@ def main(arguments: list[str]) -> int:
     if options.crowd is not None:
         os.nice(19)
         stayOn(OTHER_CORE)
-        asyncio.run(_crowd(options.crowd, options.logins))
+        asyncio.run(_crowd(options.door, options.crowd, options.logins))
         return 0
     return _measure(options)
 

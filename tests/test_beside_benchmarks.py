@@ -31,7 +31,7 @@ class FakeBeside:
     def measure(self, action: Any, _seconds: float) -> Round:
         name, cost = action()
         self.names.append(name)
-        return Round(100, 0, cost, cost / 1000, cost / 100, 0.001, 2**20)
+        return Round(100, 0, cost, cost / 1000, cost / 100, 0.001, 0.0005, 2**20)
 
 
 class ComparisonTests(SynchronousTestCase):
