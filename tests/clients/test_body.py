@@ -42,6 +42,17 @@ class BodyTests(SynchronousTestCase):
         self.body.connectionLost(Failure(ResponseDone()))
         self.assertEqual(self.successResultOf(self.body.done), b"1234567890")
 
+    def test_begins(self) -> None:
+        """
+        An answer begins with its data, not with its head.
+        """
+        told: list[int] = []
+        body = Body(10, lambda: told.append(1))
+        body.makeConnection(self.transport)
+        self.assertEqual(told, [])
+        body.dataReceived(b"1")
+        self.assertEqual(told, [1])
+
     def test_cut(self) -> None:
         self.body.dataReceived(b"12345")
         self.body.connectionLost(Failure(ConnectionLost()))

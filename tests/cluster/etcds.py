@@ -34,6 +34,8 @@ class FakeEtcd:
     An etcd in memory, whose time is that of the test.
 
     @ivar history: each write: the revision, the key, and the value; L{None} for a removal.
+    @ivar refuse: a key that can't be written.
+    @ivar down: whether it is down, so that no lease ends.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -44,14 +46,27 @@ class FakeEtcd:
         self.keys: dict[str, KeyValue] = {}
         self.watches: list[FakeWatch] = []
         self.history: list[tuple[int, str, KeyValue | None]] = []
+        self.refuse = ""
+        self.down = False
 
     def expire(self) -> None:
         """
         End the leases that were not renewed.
         """
+        if self.down:
+            return
         for lease, (end, _) in list(self.leases.items()):
             if end <= self.clock.seconds():
                 self.end(lease)
+
+    def extend(self, more: float) -> None:
+        """
+        Let all leases begin anew, as a new leader of etcd does.
+
+        @param more: seconds that it adds.
+        """
+        now = self.clock.seconds()
+        self.leases = {lease: (now + ttl + more, ttl) for lease, (_, ttl) in self.leases.items()}
 
     def end(self, lease: int) -> None:
         self.leases.pop(lease, None)
@@ -100,6 +115,8 @@ class FakeEtcd:
         for each in body["success"]:
             if "request_put" in each:
                 what = each["request_put"]
+                if _key(what) == self.refuse:
+                    return Committed(False, self.revision)
                 put[_key(what)] = b64decode(what["value"]), int(what["lease"])
             else:
                 what = each["request_delete_range"]

@@ -46,8 +46,8 @@ class FakeClient:
         self.lists.append(Deferred())
         return self.lists[-1]
 
-    def ping(self, prefix: str) -> Deferred[Any]:
-        assert prefix == PREFIX + "/"
+    def ping(self, prefix: str, timeout: float) -> Deferred[Any]:
+        assert (prefix, timeout) == (PREFIX + "/", 2.0)
         self.looks.append(Deferred())
         return self.looks[-1]
 
@@ -73,6 +73,7 @@ class FakeWatch:
     ) -> None:
         self.revision, self.changed, self.ended = revision, changed, ended
         self.running = False
+        self.member = "http://127.0.0.1:2379"
 
     def start(self, reactor: object) -> None:
         self.running = True
@@ -89,6 +90,7 @@ class EtcdSourceTests(SynchronousTestCase):
         self.patch(etcdsource, "EtcdClient", lambda *_, **__: self.client)
         self.patch(etcdsource, "EtcdWatch", self.watch)
         self.findings = Findings()
+        self.shared: dict[tuple[str, object], Any] = {}
 
     def watch(self, *arguments: Any) -> FakeWatch:
         self.watches.append(FakeWatch(*arguments))
@@ -96,7 +98,7 @@ class EtcdSourceTests(SynchronousTestCase):
 
     def make(self, **options: Any) -> IHostSource:
         deadlines = Deadlines(self.clock, self.clock.seconds)
-        tools = SourceTools(("web", "main"), self.clock, deadlines, "", Waiting(), {})
+        tools = SourceTools(("web", "main"), self.clock, deadlines, "", Waiting(), self.shared)
         given = {"url": "http://127.0.0.1:2379", "prefix": PREFIX, **options}
         return makeSource(Discovery("etcd", options=given), tools)
 
@@ -175,14 +177,19 @@ class EtcdSourceTests(SynchronousTestCase):
         self.assertEqual(len(self.client.lists), 2)
 
     def test_looksAtMember(self) -> None:
-        self.start(key("a"))
-        self.advance(5.2)
+        source = self.start(key("a"))
+        self.advance(1.2)
         self.client.looks[0].callback({})
-        self.advance(5.2)
+        self.advance(1.2)
         self.assertEqual(self.findings.troubles, [])
         self.client.looks[1].errback(EtcdUnreachable("it is silent"))
         self.assertEqual(self.findings.troubles, ["it is silent"])
         self.assertFalse(self.watches[0].running)
+        # While it watches nothing there is nothing to look at.
+        self.advance(1.2)
+        self.assertEqual(len(self.client.looks), 2)
+        source.stop()
+        self.assertEqual(self.shared, {})
 
     def test_stop(self) -> None:
         source = self.start(key("a"))

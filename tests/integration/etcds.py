@@ -1,14 +1,21 @@
 """
-Members of etcd that tests start.
+Members of etcd that tests start. C{TXLB_ETCD} in the environment is the path of another etcd than
+the installed one; its C{etcdctl} is beside it.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+from pathlib import Path
 
 from tests.integration.programs import Program
 from tests.integration.support import IntegrationTestCase, freePorts
+
+#: The programs.
+ETCD = os.environ.get("TXLB_ETCD", "etcd")
+ETCDCTL = str(Path(ETCD).with_name("etcdctl"))
 
 
 class Etcd:
@@ -28,7 +35,7 @@ class Etcd:
         *options: str,
         scheme: str = "http",
     ) -> None:
-        case.need("etcd")
+        case.need(ETCD)
         self._case = case
         self._options, self._scheme = options, scheme
         ports = freePorts(2 * count)
@@ -61,7 +68,7 @@ class Etcd:
         client = f"{self._scheme}://127.0.0.1:{self.ports[number]}"
         peer = f"http://127.0.0.1:{self._peers[number]}"
         return self._case.start(
-            "etcd",
+            ETCD,
             f"--name=m{number}",
             f"--data-dir={self._case.folder / f'm{number}'}",
             f"--listen-client-urls={client}",

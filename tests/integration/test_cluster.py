@@ -10,13 +10,12 @@ import signal
 import subprocess
 from contextlib import closing
 from http.client import HTTPConnection
-from random import Random
 from typing import Any
 
 from tests.cluster.history import Write, faultsOf
-from tests.integration.etcds import Etcd
-from tests.integration.programs import Program, environment, get, waitUntil
-from tests.integration.support import IntegrationTestCase, freePorts, server, sites
+from tests.integration.etcds import ETCD, Etcd
+from tests.integration.programs import Program, get, waitUntil
+from tests.integration.support import IntegrationTestCase, freePorts, runTxlb, server, sites
 from txlb.clients import Transaction
 from txlb.clients._etcd import encoded, keyValue, prefixEnd
 
@@ -66,14 +65,7 @@ class Balancer:
         """
         Run C{txlb}.
         """
-        return subprocess.run(
-            ["txlb", *words, "-s", self.control],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-        )
+        return runTxlb(self.control, *words)
 
     def ask(self, *words: str) -> list[dict[str, Any]]:
         done = self.run(*words, "--json")
@@ -98,22 +90,31 @@ class ClusterTests(IntegrationTestCase):
     Balancers of one cluster.
     """
 
-    needed = ("etcd", "nginx")
+    needed = (ETCD, "nginx")
 
     def setUp(self) -> None:
         super().setUp()
         self.one, self.two = freePorts(2)
         sites(self, server(self.one, "one"), server(self.two, "two"))
 
-    def test_electsAnother(self) -> None:
+    def test_cluster(self) -> None:
         """
         If the leader is killed another member leads; a leader that was paused does not lead when
-        it goes on; one that steps down lets another one lead. All serve all the time.
+        it goes on; one that steps down lets another one lead. A change on one member is made on
+        all. All serve all the time.
         """
         self.etcd = Etcd(self)
         a = Balancer(self, "a")
         waitUntil(lambda: a.leads)
         b = Balancer(self, "b")
+        self.electAnother(a, b)
+        self.share(a, b)
+        self.assertEqual(faultsOf(self.writes()), [])
+
+    def electAnother(self, a: Balancer, b: Balancer) -> None:
+        """
+        Pause the leader, let it step down, and kill it.
+        """
         waitUntil(lambda: b.cluster["leader"] == "a")
         term = a.cluster["term"]
         os.kill(a.program.process.pid, signal.SIGSTOP)
@@ -179,14 +180,11 @@ class ClusterTests(IntegrationTestCase):
             connection.request("POST", f"/v3/{path}", json.dumps(body))
             return json.loads(connection.getresponse().read())
 
-    def test_shares(self) -> None:
+    def share(self, a: Balancer, b: Balancer) -> None:
         """
-        A change on one member is made on all; without etcd it is refused, and all serve; a member
-        that starts later, and etcd that comes back, have what was changed.
+        Make changes. Without etcd they are refused, and all serve; a member that starts later, and
+        etcd that comes back, have what was changed.
         """
-        self.etcd = Etcd(self)
-        a, b = Balancer(self, "a"), Balancer(self, "b")
-        waitUntil(lambda: a.cluster["leader"] and b.cluster["leader"])
         self.assertEqual(b.run("weight", "web/production/one", "7").returncode, 0)
         waitUntil(lambda: self.weight(a) == 7)
         self.etcd.kill()
@@ -200,64 +198,3 @@ class ClusterTests(IntegrationTestCase):
         waitUntil(lambda: self.weight(a) == 8)
         c = Balancer(self, "c")
         waitUntil(lambda: self.weight(c) == 8)
-        self.assertEqual(faultsOf(self.writes()), [])
-
-    def test_schedules(self) -> None:
-        """
-        Whatever members are paused and killed, no two leaders' writes are mixed, and all members
-        agree in the end. CI tries a few schedules; C{TXLB_SCHEDULES=100} tries more.
-        """
-        self.etcd = Etcd(self)
-        members = [Balancer(self, each) for each in "abc"]
-        waitUntil(lambda: all(each.cluster["leader"] for each in members))
-        for seed in range(int(os.environ.get("TXLB_SCHEDULES", "5"))):
-            self.schedule(Random(seed), members)
-        self.assertEqual(faultsOf(self.writes()), [])
-
-    def schedule(self, chance: Random, members: list[Balancer]) -> None:
-        """
-        Pause or kill members while changes are made, and see that all agree afterwards.
-        """
-        paused: list[Balancer] = []
-        changing = [self.change(each, chance.randrange(1, 100)) for each in members]
-        for _ in range(chance.choice((1, 1, 2))):
-            # The leader is the one whose pauses matter.
-            leaders = [each for each in members if each not in paused and each.leads]
-            one = leaders[0] if leaders and chance.random() < 0.7 else chance.choice(members)
-            if one in paused:
-                continue
-            if chance.random() < 0.7:
-                os.kill(one.program.process.pid, signal.SIGSTOP)
-                paused.append(one)
-            else:
-                one.program.stop(signal.SIGKILL)
-                one.start()
-            others = [each for each in members if each not in paused]
-            waitUntil(lambda: any(each.leads for each in members if each not in paused))
-            changing += [self.change(each, chance.randrange(1, 100)) for each in others]
-        for each in paused:
-            # Its changes that were under way meet another term.
-            changing.append(self.change(each, chance.randrange(1, 100)))
-            os.kill(each.program.process.pid, signal.SIGCONT)
-        for process in changing:
-            process.wait(60)
-        waitUntil(lambda: all(each.cluster["connected"] for each in members))
-        last = chance.randrange(100, 200)
-        waitUntil(lambda: members[0].run("weight", "web/production/one", str(last)).returncode == 0)
-        waitUntil(lambda: {self.weight(each) for each in members} == {last})
-        waitUntil(
-            lambda: all(row["same"] for row in members[0].ask("cluster") if row["row"] == "member")
-        )
-
-    def change(self, member: Balancer, weight: int) -> subprocess.Popen[bytes]:
-        """
-        Begin to change a weight by a member.
-        """
-        process = subprocess.Popen(
-            ["txlb", "weight", "web/production/two", str(weight), "-s", member.control],
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.addCleanup(process.wait, 60)
-        return process

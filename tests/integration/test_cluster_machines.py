@@ -1,97 +1,37 @@
 """
 Clusters of balancers on three machines with a member of etcd each, by the file of
 C{examples/machines}. The machines are network namespaces.
+
+C{TXLB_SCHEDULES=100} tries more schedules, from number C{TXLB_SEED} on, and C{TXLB_SHOW=1} prints
+how long it all took.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from threading import Thread
 
-from tests.integration.programs import ROOT, Program, waitUntil
-from tests.integration.support import IntegrationTestCase, Machine, Machines, longestGap
+from tests.cluster.history import faultsOf
+from tests.integration.etcds import ETCD
+from tests.integration.members import GROUP, HOST, SERVICE, Member
+from tests.integration.programs import waitUntil
+from tests.integration.support import IntegrationTestCase, Machines, longestGap
 
-CONFIG = ROOT / "examples" / "machines" / "config.xml"
+#: Schedules that are tried. By hand: more.
+SCHEDULES = int(os.environ.get("TXLB_SCHEDULES", "5"))
 
-HOST = "web/production/app1"
+#: The number of the first one.
+SEED = int(os.environ.get("TXLB_SEED", "0"))
 
+#: How often the machine of the leader dies. By hand: more.
+DEATHS = int(os.environ.get("TXLB_DEATHS", "1"))
 
-class Member:
-    """
-    A machine with a balancer and a member of etcd.
-    """
-
-    def __init__(self, machine: Machine, urls: list[str]) -> None:
-        self.machine = machine
-        self.name = machine.hostname
-        self._urls = urls
-
-    def startEtcd(self) -> Program:
-        """
-        Start the member of etcd.
-        """
-        machine = self.machine
-        client, peer = self._urls[machine.number - 1], f"http://{machine.back}:2380"
-        # By the numbers of the machines.
-        cluster = ",".join(
-            f"machine{number}={url.replace(':2379', ':2380')}"
-            for number, url in enumerate(self._urls, start=1)
-        )
-        return machine.start(
-            "etcd",
-            f"--name={self.name}",
-            f"--data-dir={machine.folder / 'etcd'}",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster={cluster}",
-            "--heartbeat-interval=100",
-            "--election-timeout=1000",
-        )
-
-    def startBalancer(self) -> None:
-        """
-        Start the balancer.
-        """
-        config = CONFIG.read_text(encoding="utf-8")
-        self.program = self.machine.startTxlb(self.machine.withSocket(config))
-
-    @property
-    def cluster(self) -> dict[str, Any]:
-        """
-        The cluster as this member knows it.
-        """
-        done = self.machine.ask("cluster", "--json")
-        found: dict[str, Any] = {"leads": False, "connected": False, "leader": "", "trouble": ""}
-        return json.loads(done.stdout)[0] if done.returncode == 0 else found
-
-    @property
-    def leads(self) -> bool:
-        """
-        Whether it is the leader. It is so by the exit status, too.
-        """
-        return self.machine.ask("health", "--leader").returncode == 0
-
-    @property
-    def weight(self) -> int:
-        """
-        The weight of the host.
-        """
-        status = json.loads(self.machine.ask("status", "--json").stdout)
-        (group,) = status["services"][0]["groups"]
-        return int(next(each["weight"] for each in group["hosts"] if each["name"] == "app1"))
-
-    def weigh(self, weight: int) -> bool:
-        """
-        Change the weight of the host.
-
-        @return: whether the change was made.
-        """
-        return self.machine.ask("weight", HOST, str(weight)).returncode == 0
+#: The time of a lease.
+TTL = os.environ.get("TXLB_TTL", "2s")
 
 
 class ClusterMachinesTests(IntegrationTestCase):
@@ -99,19 +39,22 @@ class ClusterMachinesTests(IntegrationTestCase):
     Three machines of one cluster.
     """
 
-    needed = ("ip", "etcd")
+    needed = ("ip", "curl", ETCD)
 
-    def setUp(self) -> None:
-        super().setUp()
+    def begin(self, ttl: str) -> None:
+        """
+        Start all machines.
+
+        @param ttl: the time of a lease.
+        """
         self.net = Machines(self, 3)
         self.net.startHosts()
-        urls = [f"http://{each.back}:2379" for each in self.net.machines]
-        self.members = [Member(each, urls) for each in self.net.machines]
-        for program in [each.startEtcd() for each in self.members]:
-            program.waitFor("ready to serve client requests")
+        self.members = [Member(each, ttl) for each in self.net.machines]
+        for member in self.members:
+            member.etcd.waitFor("ready to serve client requests")
         for member in self.members:
             member.startBalancer()
-        waitUntil(lambda: all(each.cluster["connected"] for each in self.members))
+        waitUntil(lambda: all(each.connected for each in self.members))
         self.leader()
 
     def leader(self, *without: Member) -> Member:
@@ -137,12 +80,18 @@ class ClusterMachinesTests(IntegrationTestCase):
 
     def test_machines(self) -> None:
         """
-        A machine that is cut off serves, and changes nothing; after that all agree. A leader that
-        was paused does not lead any more. If the machine of the leader dies, another one leads.
+        A machine that is cut off serves, and changes nothing; after that all agree. Whatever is
+        paused, killed and cut, no two leaders' writes are mixed. If the machine of the leader dies,
+        another one leads.
         """
+        self.begin(TTL)
+        self._random = Random(SEED)
         self.cutOff()
-        self.paused()
-        self.dies()
+        for seed in range(SEED, SEED + SCHEDULES):
+            Schedule(self, seed).run()
+        for number in range(DEATHS):
+            self.dies(withEtcd=number % 2 == 0)
+        self.assertEqual(faultsOf(self.members[0].writes()), [])
 
     def cutOff(self) -> None:
         """
@@ -150,13 +99,15 @@ class ClusterMachinesTests(IntegrationTestCase):
         """
         leader = self.leader()
         alone, other = (each for each in self.members if each is not leader)
+        self.assertEqual(leader.machine.ask("health", "--leader").returncode, 0)
+        self.assertEqual(alone.machine.ask("health", "--leader").returncode, 1)
         began = time.monotonic()
         clients = self.net.clients(f"{alone.machine.front}:8080", 2)
         waitUntil(clients.served)
         alone.machine.cutBack()
-        waitUntil(lambda: not alone.cluster["connected"])
+        waitUntil(lambda: not alone.connected)
         self.show(f"cut off: it says so after {time.monotonic() - began:.1f} s")
-        refused = alone.machine.ask("weight", HOST, "9")
+        refused = alone.machine.ask("weight", f"{SERVICE}/{GROUP}/{HOST}", "9")
         self.assertEqual(refused.returncode, 1)
         self.show(f"cut off: {refused.stderr.strip()}")
         self.assertTrue(alone.cluster["trouble"])
@@ -169,43 +120,162 @@ class ClusterMachinesTests(IntegrationTestCase):
         mended = time.monotonic()
         waitUntil(lambda: self.agree(3, self.members))
         self.show(f"all agree {time.monotonic() - mended:.1f} s after the cut was mended")
-        waitUntil(lambda: alone.cluster["connected"])
+        waitUntil(lambda: alone.connected)
         requests = clients.stop()
         self.assertEqual({each.result for each in requests} - {"ok", "late"}, set())
         self.show(f"cut off: no answer for at most {longestGap(requests):.2f} s")
 
-    def paused(self) -> None:
-        """
-        Pause the leader until another member leads.
-        """
-        leader = self.leader()
-        pid = leader.program.process.pid
-        os.kill(pid, signal.SIGSTOP)
-        stopped = time.time()
-        try:
-            new = self.leader(leader)
-            self.show(f"paused: another leads after {new.cluster['since'] - stopped:.1f} s")
-            waitUntil(lambda: new.weigh(5))
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        self.assertFalse(leader.leads)
-        waitUntil(lambda: self.agree(5, self.members))
-        waitUntil(lambda: all(each.cluster["leader"] == new.name for each in self.members))
-
-    def dies(self) -> None:
+    def dies(self, *, withEtcd: bool) -> None:
         """
         Let the machine of the leader lose its power.
+
+        @param withEtcd: whether the leader of etcd is on this machine, too.
         """
         leader = self.leader()
         rest = [each for each in self.members if each is not leader]
+        (leader if withEtcd else rest[0]).leadEtcd(self.members)
         clients = self.net.clients(f"{rest[0].machine.front}:8080", 2)
         waitUntil(clients.served)
         leader.machine.die()
         died = time.time()
         new = self.leader(leader)
-        found = new.cluster
-        self.show(f"the machine has died: another leads after {found['since'] - died:.1f} s")
-        waitUntil(lambda: new.weigh(7))
-        waitUntil(lambda: self.agree(7, rest))
+        also = ", which had the leader of etcd," if withEtcd else ""
+        took = new.cluster["since"] - died
+        self.show(f"the machine{also} has died: another leads after {took:.1f} s")
+        weight = self._random.randrange(2000, 3000)
+        waitUntil(lambda: new.weigh(weight))
+        waitUntil(lambda: self.agree(weight, rest))
         requests = clients.stop()
         self.assertEqual({each.result for each in requests} - {"ok", "late"}, set())
+        leader.machine.revive()
+        leader.startEtcd()
+        leader.startBalancer()
+        waitUntil(lambda: self.agree(weight, self.members))
+        waitUntil(lambda: all(each.connected for each in self.members))
+
+
+class Schedule:
+    """
+    A random schedule of troubles, with changes by all members meanwhile. Its seed makes it the same
+    each time, as far as the programs do.
+
+    @param case: has the members.
+    @param seed: its number.
+    """
+
+    def __init__(self, case: ClusterMachinesTests, seed: int) -> None:
+        self._case = case
+        self._seed = seed
+        self._chance = Random(seed)
+        self._members = case.members
+        # What ends the troubles.
+        self._ends: list[Callable[[], object]] = []
+        # Members whose balancers, and whose members of etcd, are in trouble; and those whose
+        # machines are cut off.
+        self._stopped: list[Member] = []
+        self._cut: list[Member] = []
+        self._partitioned: list[Member] = []
+        self._changes: list[Thread] = []
+        self._told: list[str] = []
+
+    def run(self) -> None:
+        """
+        Let the troubles come and go. In the end all members agree.
+        """
+        began = time.monotonic()
+        chance = self._chance
+        self._changeAll()
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            self._trouble()
+            self._changeAll()
+            if len(self._cut) < 2 and chance.random() < 0.7:
+                waitUntil(self._isLed)
+            else:
+                # Not long enough for an election, or just so.
+                time.sleep(chance.uniform(0.0, 2.5))
+        for each in self._stopped:
+            # Its changes that are under way meet another term.
+            self._change(each)
+        chance.shuffle(self._ends)
+        for end in self._ends:
+            end()
+        ended = time.monotonic()
+        waitUntil(lambda: all(each.connected for each in self._members))
+        self._told.append(f"all connected after {time.monotonic() - ended:.1f} s")
+        for thread in self._changes:
+            thread.join(60)
+        last = 1000 + self._seed
+        waitUntil(lambda: chance.choice(self._members).weigh(last))
+        waitUntil(lambda: self._case.agree(last, self._members))
+        waitUntil(self._isSame)
+        took = time.monotonic() - began
+        self._case.show(f"schedule {self._seed}: {', '.join(self._told)}; {took:.1f} s in all")
+
+    def _isLed(self) -> bool:
+        """
+        Tell whether a member leads that is in no trouble.
+        """
+        alone = self._stopped + self._partitioned
+        well = [each for each in self._members if each not in alone]
+        return not well or any(each.leads for each in well)
+
+    def _isSame(self) -> bool:
+        rows = self._members[0].rows("Cluster") or [{"row": "member", "same": False}]
+        return all(row["same"] for row in rows if row["row"] == "member")
+
+    def _trouble(self) -> None:
+        """
+        Begin a trouble. It concerns the leader more often than another member.
+        """
+        chance = self._chance
+        members = [each for each in self._members if each not in self._stopped]
+        leaders = [each for each in members if each.leads]
+        member = leaders[0] if leaders and chance.random() < 0.6 else chance.choice(self._members)
+        kinds = [self._pause, self._kill, self._partition, self._pauseEtcd, self._killEtcd]
+        kind = chance.choices(kinds, (4, 2, 4, 1, 1))[0]
+        if kind in {self._pause, self._kill}:
+            if member in self._stopped:
+                return
+            self._stopped.append(member)
+        else:
+            # Sometimes there is no quorum.
+            if member in self._cut or len(self._cut) >= chance.choice((1, 1, 1, 2)):
+                return
+            self._cut.append(member)
+        self._told.append(f"{kind.__name__[1:]} {member.name}")
+        kind(member)
+
+    def _pause(self, member: Member) -> None:
+        member.pause()
+        self._ends.append(member.goOn)
+
+    def _kill(self, member: Member) -> None:
+        member.kill()
+        self._ends.append(member.startBalancer)
+
+    def _partition(self, member: Member) -> None:
+        member.machine.cutBack()
+        self._partitioned.append(member)
+        self._ends.append(member.machine.mendBack)
+
+    def _pauseEtcd(self, member: Member) -> None:
+        member.pauseEtcd()
+        self._ends.append(member.etcdGoesOn)
+
+    def _killEtcd(self, member: Member) -> None:
+        member.killEtcd()
+        self._ends.append(member.startEtcd)
+
+    def _changeAll(self) -> None:
+        for each in self._members:
+            if each not in self._stopped:
+                self._change(each)
+
+    def _change(self, member: Member) -> None:
+        """
+        Begin to change a weight by a member. It may be refused.
+        """
+        change = partial(member.weigh, self._chance.randrange(1, 100), "app2")
+        thread = Thread(target=change, daemon=True)
+        thread.start()
+        self._changes.append(thread)

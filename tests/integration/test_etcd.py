@@ -5,14 +5,19 @@ Hosts from a real etcd.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import time
 from typing import Any
 
-from tests.integration.etcds import Etcd
+from tests.integration.etcds import ETCD, ETCDCTL, Etcd
 from tests.integration.programs import PATIENCE, Program, get, waitUntil
 from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 from tests.integration.support._case import TWISTD
+
+#: Seconds for which etcd is away. By hand: more.
+AWAY = float(os.environ.get("TXLB_AWAY", "10"))
 
 CONFIG = """\
 <config>
@@ -32,7 +37,7 @@ class EtcdTests(IntegrationTestCase):
     A balancer whose hosts are keys of etcd.
     """
 
-    needed = ("etcd", "etcdctl", "nginx")
+    needed = (ETCD, ETCDCTL, "nginx")
 
     def setUp(self) -> None:
         super().setUp()
@@ -51,7 +56,7 @@ class EtcdTests(IntegrationTestCase):
 
         @return: what it prints.
         """
-        command = ["etcdctl", f"--endpoints={self.etcd.url.replace(' ', ',')}", *arguments]
+        command = [ETCDCTL, f"--endpoints={self.etcd.url.replace(' ', ',')}", *arguments]
         printed: list[str] = []
 
         def done() -> bool:
@@ -120,6 +125,44 @@ class EtcdTests(IntegrationTestCase):
         self.put("one", self.one, state="drain")
         waitUntil(lambda: self.hosts() == {"one": 1, "two": 3})
         self.assertEqual({get(self.listen) for _ in range(4)}, {"two\n"})
+
+    def test_away(self) -> None:
+        """
+        While etcd is away the last known hosts serve, before and after a restart of the balancer.
+        """
+        self.etcd = Etcd(self)
+        self.put("one", self.one)
+        self.put("two", self.two, weight=3)
+        program = self.balancer()
+        wanted = {"one": 1, "two": 3}
+        waitUntil(lambda: self.hosts() == wanted)
+        self.etcd.kill()
+        waitUntil(lambda: self.source()["trouble"])
+        served = self.serve(AWAY / 2)
+        self.assertEqual(self.hosts(), wanted)
+        self.assertEqual(self.stopTwistd(program), 0)
+        self.balancer()
+        served += self.serve(AWAY / 2)
+        self.assertEqual(self.hosts(), wanted)
+        self.assertTrue(self.source()["trouble"])
+        self.show(f"etcd was away for {AWAY:.0f} s: {served} requests, 0 failed")
+        self.etcd.restart()
+        self.put("one", self.one, weight=2)
+        waitUntil(lambda: self.hosts() == {"one": 2, "two": 3})
+
+    def serve(self, seconds: float) -> int:
+        """
+        Make requests for so long. All are answered, and by both hosts.
+
+        @return: their number.
+        """
+        bodies: list[str] = []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or len(bodies) < 8:
+            bodies.append(get(self.listen))
+            time.sleep(0.05)
+        self.assertEqual(set(bodies), {"one\n", "two\n"})
+        return len(bodies)
 
     def test_compacted(self) -> None:
         """

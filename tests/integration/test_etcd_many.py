@@ -17,7 +17,7 @@ from collections.abc import Callable
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
-from tests.integration.etcds import Etcd
+from tests.integration.etcds import ETCD, Etcd
 from tests.integration.programs import PATIENCE, waitUntil
 from tests.integration.support import Gateway, IntegrationTestCase, Load, freePorts
 from txlb.cli._client import Client
@@ -71,7 +71,7 @@ class ManyHostsTests(IntegrationTestCase):
     No client of a healthy host fails, and the set is right after each recovery.
     """
 
-    needed = ("etcd",)
+    needed = (ETCD,)
 
     def setUp(self) -> None:
         super().setUp()

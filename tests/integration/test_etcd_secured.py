@@ -10,7 +10,7 @@ import subprocess
 from typing import Any
 
 from tests.certificates import Authority
-from tests.integration.etcds import Etcd
+from tests.integration.etcds import ETCD, ETCDCTL, Etcd
 from tests.integration.programs import PATIENCE, get, waitUntil
 from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 from tests.integration.support._case import TWISTD
@@ -46,7 +46,7 @@ class SecuredTests(IntegrationTestCase):
     etcd lets a balancer read, and an application write. Tokens end after a second without use.
     """
 
-    needed = ("etcd", "etcdctl", "nginx")
+    needed = (ETCD, ETCDCTL, "nginx")
 
     def setUp(self) -> None:
         super().setUp()
@@ -105,7 +105,7 @@ class SecuredTests(IntegrationTestCase):
         more = (self.user,) if self.user else ()
         done = subprocess.run(
             [
-                "etcdctl",
+                ETCDCTL,
                 f"--endpoints={self.etcd.url}",
                 f"--cacert={self.folder}/ca.pem",
                 f"--cert={self.folder}/own.pem",

@@ -126,7 +126,7 @@ class ClusterService(Service):
             password=files.get("passwordFile", b"").decode(),
             ca=files.get("ca"),
             clientCertificate=files.get("clientCertificate"),
-            timeout=settings.ttl / 3,
+            timeout=settings.ttl,
         )
         addresses = [
             str(address)

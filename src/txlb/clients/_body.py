@@ -27,16 +27,21 @@ class Body(Protocol):
     Collects the body of an answer.
 
     @param most: bytes at most; a longer one is not read to its end.
+    @param began: is called when data comes. A server may send the head of an answer that it does
+        not have yet.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, began: Callable[[], object] | None = None) -> None:
         self._most = most
+        self._began = began
         self._data = bytearray()
         self._over = False
         self.done: Deferred[bytes] = Deferred(self._cancel)
 
     def dataReceived(self, data: bytes) -> None:
         self._data += data
+        if self._began is not None:
+            self._began()
         if len(self._data) > self._most:
             self._end(Failure(TooLong(f"the answer has more than {self._most} bytes")))
             abort(self.transport)

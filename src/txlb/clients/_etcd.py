@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
@@ -23,6 +23,7 @@ from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._reason import reasonOf
 from txlb.clients._tlspolicy import TLSPolicy
 from txlb.clients._transaction import Committed, Transaction
+from txlb.clients._tries import Tries
 from txlb.model import shown
 
 #: Bytes of an answer at most.
@@ -111,7 +112,7 @@ class EtcdClient:
         of the system.
     @param clientCertificate: a certificate in PEM form, with its key, that is shown to the
         members; L{None} for none.
-    @param timeout: seconds for one answer of one member.
+    @param timeout: seconds for one answer.
     @raise CertificateError: a certificate can't be used.
     """
 
@@ -173,52 +174,77 @@ class EtcdClient:
 
         @param path: its path below C{/v3/}, such as C{kv/range}.
         @param body: the request.
-        @param timeout: seconds for the answer of one member; by default that of the client.
-        @param elsewhere: whether the next members are asked if one does not answer. That is right
-            for what may be done twice.
+        @param timeout: seconds for the answer; by default those of the client.
+        @param elsewhere: whether the next members are asked if one does not answer, or not soon.
+            That is right for what may be done twice. The member that has answered is the present
+            one from then on.
         @return: the answer.
         @raise EtcdUnreachable: no member has answered.
         @raise EtcdDenied: the user is wrong, or may not do this.
         @raise EtcdError: etcd tells another error.
         """
-        error: EtcdUnreachable | None = None
-        for _ in range(len(self._urls) if elsewhere else 1):
-            try:
-                return await self._authenticated(path, body, timeout)
-            except EtcdUnreachable as unreachable:
-                error = error or unreachable
-                self.nextMember()
-        raise error or EtcdUnreachable("there is no member to ask")
+        if not elsewhere:
+            return await self._try(self._member, _nothing, path, body, timeout)
+        first, count = self._member, len(self._urls)
+        tries = Tries(
+            self._reactor,
+            lambda number, began: Deferred.fromCoroutine(
+                self._try((first + number) % count, began, path, body, timeout)
+            ),
+            count,
+        )
+        answering = tries.run()
+        answering.addTimeout(self._timeout if timeout is None else timeout, self._reactor, _late)
+        number, answer = await answering
+        self._member = (first + number) % count
+        return answer
 
-    async def _authenticated(
-        self, path: str, body: Mapping[str, Any], timeout: float | None
+    async def _try(
+        self,
+        member: int,
+        began: Callable[[], None],
+        path: str,
+        body: Mapping[str, Any],
+        timeout: float | None,
     ) -> dict[str, Any]:
+        """
+        Ask one member, and log in if that is needed.
+        """
+        url = self._urls[member]
         try:
             if self._user and not self._token:
-                await self._logIn()
-            return await self._once(path, body, timeout)
+                await self._logIn(url)
+            return await self._once(url, began, path, body, timeout)
         except EtcdDenied as error:
             if not self._user or error.code == PERMISSION_DENIED:
                 raise
             # The token is too old, or of a member that was started anew.
-            await self._logIn()
-            return await self._once(path, body, timeout)
+            await self._logIn(url)
+            return await self._once(url, began, path, body, timeout)
 
-    async def _logIn(self) -> None:
+    async def _logIn(self, url: str) -> None:
         self._token = ""
         answer = await self._once(
-            "auth/authenticate", {"name": self._user, "password": self._password}, None
+            url,
+            _nothing,
+            "auth/authenticate",
+            {"name": self._user, "password": self._password},
+            None,
         )
         self._token = str(answer.get("token", ""))
 
     async def _once(
-        self, path: str, body: Mapping[str, Any], timeout: float | None
+        self,
+        url: str,
+        began: Callable[[], None],
+        path: str,
+        body: Mapping[str, Any],
+        timeout: float | None,
     ) -> dict[str, Any]:
         """
-        Ask the present member once.
+        Ask a member once.
         """
-        url = self.member
-        asked = Deferred.fromCoroutine(self._exchange(path, body))
+        asked = Deferred.fromCoroutine(self._exchange(url, began, path, body))
         asked.addTimeout(self._timeout if timeout is None else timeout, self._reactor)
         try:
             status, data = await asked
@@ -230,18 +256,26 @@ class EtcdClient:
             raise EtcdUnreachable(f"{url}: {reasonOf(error)}") from None
         return answerOf(url, status, data)
 
-    async def _exchange(self, path: str, body: Mapping[str, Any]) -> tuple[int, bytes]:
-        response = await self.request(path, body)
-        collected = Body(MAX_ANSWER)
+    async def _exchange(
+        self, url: str, began: Callable[[], None], path: str, body: Mapping[str, Any]
+    ) -> tuple[int, bytes]:
+        response = await self.request(path, body, member=url)
+        collected = Body(MAX_ANSWER, began)
         response.deliverBody(collected)
         return response.code, await collected.done
 
     def request(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        *,
+        member: str | None = None,
     ) -> Deferred[Any]:
         """
-        Send a request to the present member.
+        Send a request to one member.
 
+        @param member: its URL; by default that of the present member.
         @return: fires with the C{IResponse}; fails as C{Agent.request} does.
         """
         sent = {"Content-Type": ["application/json"]}
@@ -251,7 +285,7 @@ class EtcdClient:
             sent[name] = [value]
         return self._agent.request(
             b"POST",
-            f"{self.member}/v3/{path}".encode("ascii"),
+            f"{member or self.member}/v3/{path}".encode("ascii"),
             Headers(sent),
             FileBodyProducer(_Bytes(json.dumps(body).encode())),
         )
@@ -269,14 +303,15 @@ class EtcdClient:
         )
         return [keyValue(each) for each in answer.get("kvs", ())], revisionOf(answer)
 
-    async def ping(self, prefix: str) -> None:
+    async def ping(self, prefix: str, timeout: float | None = None) -> None:
         """
         Ask the present member, and no other one, for something that its leader has to confirm.
 
         @param prefix: a prefix whose keys the user may read.
+        @param timeout: seconds for the answer; by default those of the client.
         """
         body = {"key": encoded(prefix), "count_only": True}
-        await self.call("kv/range", body, elsewhere=False)
+        await self.call("kv/range", body, timeout, elsewhere=False)
 
     async def get(self, key: str) -> KeyValue | None:
         """
@@ -329,7 +364,7 @@ class EtcdClient:
         @param seconds: how long it lasts after it was renewed last.
         @return: its number.
         """
-        answer = await self.call("lease/grant", {"TTL": str(seconds)}, elsewhere=True)
+        answer = await self.call("lease/grant", {"TTL": str(seconds)})
         return int(answer["ID"])
 
     async def renew(self, lease: int, timeout: float | None = None) -> bool:
@@ -345,7 +380,12 @@ class EtcdClient:
         """
         End a lease, and with it its keys.
         """
-        await self.call("lease/revoke", {"ID": str(lease)})
+        try:
+            await self.call("lease/revoke", {"ID": str(lease)})
+        except EtcdError as error:
+            # A member that has not answered may have done it.
+            if error.code != NOT_FOUND:
+                raise
 
 
 class _Bytes:
@@ -370,6 +410,16 @@ class _Bytes:
 
     def close(self) -> None:
         pass
+
+
+def _nothing() -> None:
+    """
+    Do nothing.
+    """
+
+
+def _late(_result: object, timeout: float) -> Never:
+    raise EtcdUnreachable(f"no member has answered within {timeout:g} s")
 
 
 def revisionOf(answer: Mapping[str, Any]) -> int:

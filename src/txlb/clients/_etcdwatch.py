@@ -58,6 +58,8 @@ class EtcdWatch:
     @param revision: the first revision that is told.
     @param changed: is called with L{Changes}.
     @param ended: is called once with the reason of the end, in words; not after L{stop}.
+
+    @ivar member: the URL of the member that is watched.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class EtcdWatch:
         ended: Callable[[str], object],
     ) -> None:
         self._client = client
-        self._member = client.member
+        self.member = client.member
         self._prefix = prefix
         self._revision = revision
         self._changed = changed
@@ -99,11 +101,12 @@ class EtcdWatch:
             {"create_request": request},
             # A member without a leader would be silent for ever.
             {"Grpc-Metadata-hasleader": "true"},
+            member=self.member,
         )
         if response.code != 200:
             body = Body(MAX_MESSAGE)
             response.deliverBody(body)
-            answerOf(self._member, response.code, await body.done)
+            answerOf(self.member, response.code, await body.done)
         self._lines = Lines(MAX_MESSAGE, self._told, self._lost)
         response.deliverBody(self._lines)
 
@@ -112,7 +115,7 @@ class EtcdWatch:
             self._end(reasonOf(reason.value))
 
     def _lost(self, reason: Failure) -> None:
-        self._end(f"{self._member} has ended the watch: {reasonOf(reason.value)}")
+        self._end(f"{self.member} has ended the watch: {reasonOf(reason.value)}")
 
     def _told(self, line: bytes) -> None:
         if not line.strip():
@@ -120,7 +123,7 @@ class EtcdWatch:
         try:
             message = json.loads(line)
             if "error" in message:
-                raise errorOf(self._member, message["error"])  # noqa: TRY301 - it is told below
+                raise errorOf(self.member, message["error"])  # noqa: TRY301 - it is told below
             result = message["result"]
             changes = _changes(result)
         except Exception as error:  # noqa: BLE001 - what a registry sends is not trusted
@@ -128,7 +131,7 @@ class EtcdWatch:
             return
         if result.get("canceled"):
             self._end(
-                f"{self._member} has ended the watch: "
+                f"{self.member} has ended the watch: "
                 f"{result.get('cancel_reason') or 'its first revision is gone'}"
             )
         elif changes.put or changes.removed:

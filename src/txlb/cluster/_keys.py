@@ -32,6 +32,13 @@ class Keys:
         return f"{self.prefix}leader"
 
     @property
+    def beat(self) -> str:
+        """
+        The key that the leader writes again and again.
+        """
+        return f"{self.prefix}beat"
+
+    @property
     def members(self) -> str:
         """
         What the keys of members begin with.

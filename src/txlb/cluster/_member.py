@@ -4,6 +4,7 @@ A member of a cluster.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from twisted.python.failure import Failure
 
 from txlb._version import __version__
 from txlb.clients import Changes, EtcdClient, EtcdError, EtcdWatch, KeyValue, Transaction
+from txlb.cluster._beats import Beats
 from txlb.cluster._changelog import ChangeLog, Make, newId
 from txlb.cluster._entry import Endings, Entry
 from txlb.cluster._items import Item
@@ -32,9 +34,17 @@ from txlb.pool import EventKind
 #: How often a lease is renewed while it lasts.
 RENEWALS = 3
 
-#: Seconds of the first pause before another try, and of a pause at most.
+#: Seconds of the first pause before another try, and of a pause at most. A member is in the cluster
+#: again within a second after etcd is back.
 FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.4
+
+#: Seconds until the watch is looked at again, if it has not told what etcd has.
+LOOK_AGAIN = 0.3
+
+#: The share of a lease for which etcd has to have answered before a silent leader is removed. An
+#: outage of etcd silences all, and a leader that lives goes on after it.
+PATIENT = 1 / 3
 
 #: The share by which a pause is shorter or longer at most, at random.
 JITTER = 0.2
@@ -62,7 +72,8 @@ class ClusterMember(Service):
     C{PREFIX/NAME/leader}; the revision at which it came to be is the term, and every write that the
     leader makes as such compares it. By its own clock the leader gives up before the lease ends,
     also if it was paused. Members learn by a watch that the key is gone, and then each tries to
-    make it; etcd lets one succeed.
+    make it; etcd lets one succeed. A leader that has given no sign of life for the time of a lease
+    is removed by the others, see L{Beats}.
 
     @param settings: the cluster.
     @param member: the name of this member.
@@ -99,6 +110,9 @@ class ClusterMember(Service):
         self._tell = tell
         self._random = Random() if random is None else random
         self._session = Session(client, settings.ttl, deadlines.seconds)
+        self._beats = Beats(client, self.keys, self._session.ttl, deadlines.seconds)
+        # Since when etcd answers, and soon.
+        self._answering: float | None = None
         self._record = MemberRecord(member, address, __version__, time.time())
         self.changed: Callable[[], object] = _nothing
         self.log = ChangeLog(client, self.keys, member, make or _makeNothing, self._made)
@@ -148,10 +162,13 @@ class ClusterMember(Service):
         """
         The term in which the member leads; 0 if it is not the leader for sure.
         """
-        leader, session = self._leader, self._session
-        if leader is None or not session.lease or leader.lease != session.lease:
+        leader = self._leader
+        if leader is None or not self._isMine(leader) or not self._session.alive:
             return 0
-        return leader.created if session.alive else 0
+        return leader.created if self._beats.isGood(leader.lease) else 0
+
+    def _isMine(self, key: KeyValue) -> bool:
+        return bool(self._session.lease) and key.lease == self._session.lease
 
     @property
     def term(self) -> int:
@@ -365,13 +382,21 @@ class ClusterMember(Service):
         working.addCallbacks(self._good, self._failed)
 
     async def _turn(self) -> None:
+        was, asked = self._session.alive, self._deadlines.seconds()
         await self._session.renew()
+        now = self._deadlines.seconds()
+        if self._answering is None or now > asked + self._session.ttl * PATIENT:
+            self._answering = now
+        if not was:
+            # The connection of the watch may be as dead as the lease was.
+            self._endWatch()
         if self._watch is None:
             await self._list()
         else:
             await self._look()
         await self._register()
         await self._campaign()
+        await self._beat()
         if self.ownTerm:
             await self.log.compact(self.ownTerm)
         self._review()
@@ -391,7 +416,10 @@ class ClusterMember(Service):
         """
         See that the watch tells what the cluster has agreed on: the connection may be dead.
         """
-        if await self._client.revisions(self.keys.prefix) == self._written:
+        found = await self._client.revisions(self.keys.prefix)
+        # It is written all the time.
+        found.pop(self.keys.beat, None)
+        if found == self._written:
             self._behind = False
         elif self._behind:
             self._endWatch()
@@ -438,9 +466,37 @@ class ClusterMember(Service):
         if self._deadlines.seconds() < self._abstainUntil and len(self._members) > 1:
             return
         key, record = self.keys.leader, LeaderRecord(self.member, time.time())
-        await self._client.commit(
-            Transaction().ifCreatedAt(key, 0).put(key, record.encoded(), self._session.lease)
+        lease = self._session.lease
+        await self._beats.write(
+            Transaction().ifCreatedAt(key, 0).put(key, record.encoded(), lease), lease
         )
+
+    async def _beat(self) -> None:
+        """
+        Give a sign of life as the leader, or end a leader that gives none.
+        """
+        leader = self._leader
+        if leader is None:
+            return
+        if self._isMine(leader):
+            mine = Transaction().ifCreatedAt(self.keys.leader, leader.created)
+            await self._beats.write(mine, leader.lease)
+        elif self._deadlines.seconds() >= self._endsAt(leader):
+            _log.warn(
+                "cluster {cluster}: {leader} leads no more, as it has given no sign of life for "
+                "{ttl} s",
+                cluster=self.settings.name,
+                leader=LeaderRecord.of(leader.value).member,
+                ttl=self._session.ttl,
+            )
+            await self._beats.end(leader)
+
+    def _endsAt(self, leader: KeyValue) -> float:
+        """
+        Return the time at which a leader without a sign of life is to be removed.
+        """
+        answering = math.inf if self._answering is None else self._answering
+        return max(self._beats.silentAt(leader), answering + self._session.ttl * PATIENT)
 
     def _good(self, _: None) -> None:
         self._working = None
@@ -450,7 +506,10 @@ class ClusterMember(Service):
         if self._again:
             self._work()
         else:
-            self._later(self._session.ttl / RENEWALS)
+            self._later(LOOK_AGAIN if self._behind else self._session.ttl / RENEWALS)
+            leader = self._leader
+            if leader is not None and not self._isMine(leader):
+                self._notAfter(self._endsAt(leader))
 
     def _failed(self, reason: Failure) -> None:
         self._working = None
@@ -460,6 +519,7 @@ class ClusterMember(Service):
             _log.failure("the work of a member of a cluster has failed", reason)
         self._trouble = reason.getErrorMessage()
         if reason.check(EtcdError):
+            self._answering = None
             self._endWatch()
         self._review()
         self._later(self._pause)
@@ -470,6 +530,14 @@ class ClusterMember(Service):
             self._next.cancel()
         seconds *= 1 + JITTER * self._random.uniform(-1, 1)
         self._next = self._deadlines.after(seconds, self._workNow)
+
+    def _notAfter(self, when: float) -> None:
+        """
+        Let the next turn not be later than at a time.
+        """
+        if self._next is not None and when < self._next.when:
+            self._next.cancel()
+            self._next = self._deadlines.at(when, self._workNow)
 
     def _workNow(self) -> None:
         self._next = None
@@ -493,6 +561,8 @@ class ClusterMember(Service):
     def _told(self, changes: Changes) -> None:
         before = self._leader
         self._observe(changes.put, changes.removed)
+        if not changes.removed and all(each.key == self.keys.beat for each in changes.put):
+            return
         self.log.told(changes.put, changes.removed)
         mine = self._members.get(self.member)
         # Without a leader, or without the own key, there is something to do at once.
@@ -502,6 +572,9 @@ class ClusterMember(Service):
 
     def _observe(self, put: Iterable[KeyValue], removed: Iterable[str]) -> None:
         for each in put:
+            if each.key == self.keys.beat:
+                self._beats.saw(each)
+                continue
             self._written[each.key] = each.modified
             if each.key == self.keys.leader:
                 self._leader = each
@@ -552,7 +625,10 @@ class ClusterMember(Service):
             self._giveUp.cancel()
             self._giveUp = None
         if self._session.alive and not self._left:
-            self._giveUp = self._deadlines.at(self._session.until, self._review)
+            until = self._session.until
+            if self.leads:
+                until = min(until, self._beats.until)
+            self._giveUp = self._deadlines.at(until, self._review)
 
 
 def _nothing() -> None:

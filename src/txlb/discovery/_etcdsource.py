@@ -16,6 +16,7 @@ from zope.interface import implementer
 from txlb.clients import Changes, EtcdClient, EtcdError, EtcdWatch, KeyValue
 from txlb.deadlines import Deadline, Retry
 from txlb.discovery._entries import MAX_HOSTS, foundHost
+from txlb.discovery._etcdlooks import EtcdLooks
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._optionfiles import readFiles
 from txlb.discovery._sourcekind import SourceTools
@@ -26,14 +27,13 @@ from txlb.model import shown
 #: Seconds from a change to its report. What changes meanwhile is reported together.
 SOON = 0.05
 
-#: Seconds from one look to the next at whether the watched member still has the cluster with it. A
-#: network that is cut leaves a watch open and silent.
-LOOK = 5.0
+#: Seconds that the watched member has to answer a look. Nothing is asked of it but a number.
+LOOK_TIMEOUT = 2.0
 
 #: Seconds of the first pause before another try, and of a pause at most. A cluster that is back is
 #: used within a second.
 FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 0.8
+LONGEST_PAUSE = 0.4
 
 #: Bytes of the value of a key at most.
 MAX_VALUE = 64 * 1024
@@ -71,7 +71,8 @@ class EtcdSource:
         self._watch: EtcdWatch | None = None
         self._asking: Deferred[None] | None = None
         self._soon: Deadline | None = None
-        self._look: Deadline | None = None
+        # While the source is followed: shared with the other sources of this etcd.
+        self._looks: EtcdLooks | None = None
         # By their keys: the host, or the sentence about what is wrong with the entry.
         self._entries: dict[str, FoundHost | str] = {}
         # What has changed and was not read yet: the newest value of each key, None without one.
@@ -83,13 +84,26 @@ class EtcdSource:
         List the keys, and watch them.
         """
         self._findings = findings
+        shared = self._tools.shared
+        self._looks = shared.get(self._place) or EtcdLooks(self._tools.deadlines)
+        shared[self._place] = self._looks
+        self._looks.add(self)
         self._list()
+
+    @property
+    def _place(self) -> tuple[str, object]:
+        return "etcd", tuple(self._options["url"])
 
     def stop(self) -> None:
         """
         Watch no more.
         """
         self._findings = None
+        looks, self._looks = self._looks, None
+        if looks is not None:
+            looks.remove(self)
+            if not looks:
+                del self._tools.shared[self._place]
         self._retry.stop()
         self._endWatch()
         asking, self._asking = self._asking, None
@@ -103,10 +117,9 @@ class EtcdSource:
             client.close()
 
     def _endWatch(self) -> None:
-        for deadline in (self._soon, self._look):
-            if deadline is not None:
-                deadline.cancel()
-        self._soon = self._look = None
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.cancel()
@@ -131,7 +144,6 @@ class EtcdSource:
         self._asking = None
         self._watch = EtcdWatch(client, self._prefix, revision + 1, self._changed, self._lost)
         self._watch.start(self._tools.reactor)
-        self._look = self._tools.deadlines.after(LOOK, self._lookAtMember)
         self._report()
 
     async def _connected(self) -> EtcdClient:
@@ -202,18 +214,30 @@ class EtcdSource:
                     self._entries[key] = self._entryOf(found)
                 yield
 
-    def _lookAtMember(self) -> None:
-        self._look = None
-        if self._client is not None:
-            looking = Deferred.fromCoroutine(self._looked(self._client))
-            looking.addErrback(self._failed)
+    @property
+    def member(self) -> str:
+        """
+        The URL of the member that is watched; empty while none is.
+        """
+        return "" if self._watch is None else self._watch.member
 
-    async def _looked(self, client: EtcdClient) -> None:
-        watch = self._watch
-        await client.ping(self._prefix)
-        if watch is not None and watch is self._watch:
+    async def look(self) -> None:
+        """
+        Ask the watched member for something that its leader has to confirm.
+
+        @raise EtcdError: it has not done it.
+        """
+        if self._client is not None:
+            await self._client.ping(self._prefix, LOOK_TIMEOUT)
+
+    def looked(self, trouble: Failure | None) -> None:
+        """
+        Take note of what became of a look at the watched member.
+        """
+        if trouble is None:
             self._retry.good()
-            self._look = self._tools.deadlines.after(LOOK, self._lookAtMember)
+        else:
+            self._failed(trouble)
 
     def _entryOf(self, found: KeyValue) -> FoundHost | str:
         name = found.key.removeprefix(self._prefix)

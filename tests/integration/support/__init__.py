@@ -6,7 +6,7 @@ hosts, clients that know every way to be rude, and measures of a process.
 from tests.integration.programs import PATIENCE, ROOT, Program, environment, waitUntil
 from tests.integration.support._browser import PROGRAMS as BROWSER_PROGRAMS
 from tests.integration.support._browser import Browser
-from tests.integration.support._case import TWISTD, IntegrationTestCase, askTxlb
+from tests.integration.support._case import TWISTD, IntegrationTestCase, askTxlb, runTxlb
 from tests.integration.support._clients import (
     RawHost,
     bodyOf,
@@ -75,6 +75,7 @@ __all__ = [
     "request",
     "reset",
     "residentBytes",
+    "runTxlb",
     "server",
     "silentPort",
     "sites",

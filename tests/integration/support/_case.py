@@ -4,6 +4,8 @@ The test case of the integration tests.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -18,12 +20,30 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.integration.programs import PATIENCE, TROUBLE, Program, environment, waitUntil
 from tests.integration.support._usage import catches
+from txlb.cli._main import main
 
 #: twistd with the interpreter that runs the tests.
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--pidfile=")
 
 #: A balancer says this when it has begun to accept.
 STARTED = r"descriptors allow \d+ connections"
+
+
+def runTxlb(control: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """
+    Run C{txlb} in this process. The start of another one takes longer than most commands.
+
+    @param control: the control socket of a balancer.
+    @param words: the command with its arguments.
+    @return: what C{subprocess.run} would return.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main([*words, "-s", control])
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 def askTxlb(control: str, *words: str) -> Any:
@@ -34,14 +54,9 @@ def askTxlb(control: str, *words: str) -> Any:
     @param words: the command with its arguments.
     @return: the answer.
     """
-    done = subprocess.run(
-        ["txlb", *words, "--json", "-s", control],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment(),
-    )
+    done = runTxlb(control, *words, "--json")
+    if done.returncode:
+        raise AssertionError(f"txlb {' '.join(words)}: {done.stderr}")
     return json.loads(done.stdout)
 
 

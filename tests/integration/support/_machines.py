@@ -19,7 +19,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from tests.integration.programs import PATIENCE, Program, environment, waitUntil
-from tests.integration.support._case import STARTED, TWISTD, IntegrationTestCase
+from tests.integration.support._case import STARTED, TWISTD, IntegrationTestCase, runTxlb
 from tests.integration.support._usage import catches
 
 #: The first three numbers of the addresses at which machines serve, and of those at which
@@ -199,6 +199,14 @@ class Machine(Namespace):
         self._switch.ip("link", "set", f"back{self.number}", "down")
         self.kill()
 
+    def revive(self) -> None:
+        """
+        Connect the machine again after L{die}. Nothing runs on it.
+        """
+        self._switch.ip("link", "set", f"front{self.number}", "up")
+        self.mendBack()
+        self.isDead = False
+
     def has(self, address: str) -> bool:
         """
         Tell whether the machine lives and has an address.
@@ -252,16 +260,9 @@ class Machine(Namespace):
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         """
-        Run C{txlb} with the control socket of the machine.
+        Run C{txlb} with the control socket of the machine. No network is needed for that.
         """
-        return subprocess.run(
-            [*self.inside, "txlb", *words, "-s", self.control],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env=environment(),
-        )
+        return runTxlb(self.control, *words)
 
     @property
     def txlb(self) -> str:
@@ -302,14 +303,22 @@ class Clients:
     def __init__(self, program: Program, path: Path) -> None:
         self._program = program
         self._path = path
+        self._read = 0
+        self._requests: list[Request] = []
 
     def requests(self) -> list[Request]:
         """
         Return the requests that have ended.
         """
-        # The last line may not be whole.
-        lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]
-        return sorted((Request(*json.loads(line)) for line in lines), key=lambda each: each.ended)
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            # The last line may not be whole.
+            data = file.read().rpartition(b"\n")[0]
+        if data:
+            self._read += len(data) + 1
+            self._requests += [Request(*json.loads(line)) for line in data.split(b"\n")]
+            self._requests.sort(key=lambda each: each.ended)
+        return list(self._requests)
 
     def served(self, since: float = 0.0) -> list[Request]:
         """
