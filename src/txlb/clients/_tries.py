@@ -32,7 +32,7 @@ class Tries(Generic[Result]):
     """
     The tries of one call. If a try fails the next member is asked; if no answer to one begins soon
     the next member is asked as well, and the first answer counts. So a call is done soon after the
-    registry is back, whatever has become of the tries before.
+    registry is back, although earlier tries may never be answered.
 
     @param reactor: has the time.
     @param begin: begins a try. It is called with the number of the try, from 0, and with a
