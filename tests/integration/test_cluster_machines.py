@@ -52,8 +52,7 @@ class ClusterMachinesTests(IntegrationTestCase):
         self.members = [Member(each, ttl) for each in self.net.machines]
         for member in self.members:
             member.etcd.waitFor("ready to serve client requests")
-        for member in self.members:
-            member.startBalancer()
+        self.net.each(lambda machine: self.members[machine.number - 1].startBalancer())
         waitUntil(lambda: all(each.connected for each in self.members))
         self.leader()
 

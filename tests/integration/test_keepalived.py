@@ -48,10 +48,8 @@ class AddressTests(IntegrationTestCase):
         # The last ones on each machine.
         self.keepers: dict[int, Program] = {}
         self.balancers: dict[int, Program] = {}
-        for machine in self.machines:
-            self.balance(machine)
-        for machine in self.machines:
-            self.keep(machine)
+        self.net.each(self.balance)
+        self.net.each(self.keep)
         self.holder()
         self.clients: Clients = self.net.clients(PLACE, 2)
         waitUntil(self.clients.served)
@@ -144,17 +142,13 @@ class AddressTests(IntegrationTestCase):
 
     def test_moves(self) -> None:
         """
-        The address moves as programs come and go.
+        The address moves as programs come and go, if the machine that has it has lost its power,
+        and if it reaches no host.
         """
         for _ in range(ROUNDS):
             self.takenOut()
             self.killed()
             self.keeperKilled()
-
-    def test_lost(self) -> None:
-        """
-        The address moves if the machine that has it reaches no host, and if it has lost its power.
-        """
         machine = self.holder()
         self.leaves("the machine has lost its power", machine, machine.die)
         self.machines.remove(machine)

@@ -12,7 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -370,6 +371,13 @@ class Machines:
             self.switch.ip("link", "set", name, "up")
         self.machines = [Machine(case, self.switch, number + 1) for number in range(count)]
         self.hosts = [f"{FRONT}.{last}:7001" for last in HOSTS]
+
+    def each(self, start: Callable[[Machine], object]) -> None:
+        """
+        Do something for all machines at a time, such as the start of a program.
+        """
+        with ThreadPoolExecutor(len(self.machines)) as threads:
+            list(threads.map(start, self.machines))
 
     def startHosts(self) -> None:
         """
