@@ -12,6 +12,8 @@ from tests.application.balancers import ServiceCase
 from tests.discovery.sources import FAKE, FakeSource
 from tests.registries import keepRegistries
 from txlb.application import LoadBalancedService
+from txlb.application import _slices as slicesmodule
+from txlb.application._discovery import RESTORING
 from txlb.discovery import FoundHost, registerSource
 from txlb.discovery import _groupdiscovery as groupdiscovery
 from txlb.discovery._discoverer import AUTHOR, GOOD, PAUSE
@@ -359,6 +361,19 @@ class RestartTests(DiscoveryCase):
         self.assertEqual(list(self.hosts()), ["a", "b"])
         self.say(*found("a", "b", "c", "d"))
         self.assertEqual(list(self.hosts()), ["a", "b", "d"])
+
+    def test_clientsWait(self) -> None:
+        """
+        If it takes several slices to make the last known hosts, no service accepts clients before.
+        """
+        self.discovering()
+        self.say(*found("a", "b"))
+        self.patch(slicesmodule, "SLICE", 0.0)
+        lbs = self.again()
+        readiness = lbs.engine.readiness
+        self.assertEqual((readiness.whyNot("web"), self.hosts()), (RESTORING, {}))
+        self.turn()
+        self.assertEqual((readiness.whyNot("web"), list(self.hosts())), ("", ["a", "b"]))
 
     def test_writtenWhileItRuns(self) -> None:
         self.discovering()

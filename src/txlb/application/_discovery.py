@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The folder of the last known hosts, in the state directory.
 FOLDER = "discovery"
 
+#: Why no service accepts clients for a moment after the start.
+RESTORING = "groups get the hosts that were known last"
+
 
 class DiscoveryService(Service):
     """
@@ -50,6 +53,12 @@ class DiscoveryService(Service):
         super().startService()
         self._discoverer = self._made()
         self._discoverer.startService()
+        restored = self._discoverer.whenRestored()
+        if not restored.called:
+            # Clients wait in the backlog meanwhile.
+            readiness = self._balancer.engine.readiness
+            readiness.hold(RESTORING)
+            restored.addCallback(lambda _: readiness.release(RESTORING))
 
     def stopService(self) -> None:
         """

@@ -20,6 +20,7 @@ from twisted.web.http_headers import Headers
 
 from txlb.clients._body import Body, TooLong
 from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
+from txlb.clients._quietendpoints import QuietEndpoints
 from txlb.clients._reason import reasonOf
 from txlb.clients._tlspolicy import TLSPolicy
 from txlb.clients._transaction import Committed, Transaction
@@ -136,8 +137,8 @@ class EtcdClient:
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = CONNECTIONS
         self._pool.retryAutomatically = False
-        policy = TLSPolicy(ca, clientCertificate)
-        self._agent = Agent(reactor, policy, CONNECT_TIMEOUT, pool=self._pool)
+        endpoints = QuietEndpoints(reactor, TLSPolicy(ca, clientCertificate), CONNECT_TIMEOUT)
+        self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
 
     @property
     def member(self) -> str:

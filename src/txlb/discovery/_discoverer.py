@@ -207,6 +207,19 @@ class Discoverer(Service):
         self._unsubscribe = self._balancer.manager.subscribe(self._happened)
         self._review()
 
+    def whenRestored(self) -> Deferred[None]:
+        """
+        Wait until the groups have the hosts that were known last, after the start.
+
+        @return: fires with L{None}, at once if nothing is being made. It does not fail.
+        """
+        restored: Deferred[None] = Deferred()
+        if self._applying is None:
+            restored.callback(None)
+        else:
+            self._applying.addCallback(lambda _: restored.callback(None))
+        return restored
+
     def stopService(self) -> None:
         """
         Follow them no more. The hosts stay, and files are written that have to be.
