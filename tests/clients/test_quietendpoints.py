@@ -4,6 +4,8 @@ Tests for L{txlb.clients._quietendpoints}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
@@ -32,13 +34,13 @@ class QuietEndpointsTests(SynchronousTestCase):
         """
         for scheme, secure in ((b"http", False), (b"https", True)):
             with self.subTest(scheme):
-                factory = Factory.forProtocol(Protocol)
+                factory: Any = Factory.forProtocol(Protocol)
                 uri = URI.fromBytes(scheme + b"://127.0.0.1:2379/x")
                 connecting = self.endpoints.endpointForURI(uri).connect(factory)
                 self.assertFalse(factory.noisy)
                 host, port, client, timeout, _ = self.reactor.tcpClients[-1]
                 self.assertEqual((host, port, timeout), ("127.0.0.1", 2379, 2.0))
-                protocol = client.buildProtocol(None)
+                protocol: Any = client.buildProtocol(None)
                 self.assertEqual("TLS" in type(protocol._wrappedProtocol).__name__, secure)
                 connecting.cancel()
                 self.failureResultOf(connecting)

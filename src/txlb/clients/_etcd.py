@@ -284,12 +284,13 @@ class EtcdClient:
             sent["Authorization"] = [self._token]
         for name, value in (headers or {}).items():
             sent[name] = [value]
-        return self._agent.request(
+        answering: Deferred[Any] = self._agent.request(
             b"POST",
             f"{member or self.member}/v3/{path}".encode("ascii"),
             Headers(sent),
             FileBodyProducer(_Bytes(json.dumps(body).encode())),
         )
+        return answering
 
     # The calls that txlb uses
 
