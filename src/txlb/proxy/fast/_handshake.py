@@ -156,6 +156,8 @@ class Handshake:
         """
         if self._over or self._underWay:
             return
+        # It takes as long as some requests.
+        self._loop.lookSoon()
         try:
             if self._unsent:
                 unsent, self._unsent = self._unsent, b""
@@ -228,7 +230,6 @@ class Handshake:
         @return: whether the handshake is done.
         """
         if self.inThread is None:
-            self._loop.lookSoon()
             return self._goOn(parts, _shake(parts))
         if hasMore:
             self._underWay = True
