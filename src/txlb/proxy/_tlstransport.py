@@ -382,6 +382,8 @@ class TLSTransport:
     def connectionLost(self, reason: Failure) -> None:
         if self._handshake is not None:
             self._fail("the connection was lost during the handshake")
+            # The collector of garbage would find it late.
+            self._tls = None
             return
         if self._tls is None or self._lowerLost is not None:
             return

@@ -237,6 +237,8 @@ class ConsoleTLSTests(ConsoleCase):
         self.assertEqual(len(self.site.clients), 1)
         client.layer.connectionLost(Failure(ConnectionLost()))
         self.assertEqual(len(self.site.clients), 0)
+        # The memory of TLS is free at once.
+        self.assertIsNone(client.layer._tls)
 
     def test_closed(self) -> None:
         """
