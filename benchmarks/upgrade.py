@@ -1,9 +1,11 @@
 """
 What clients notice of an upgrade, and what is left after it: C{python -m benchmarks.upgrade}.
 
-Two balancers run side by side. Through each go many idle connections, and a few that send a word
-and wait for its return all the time. One balancer is upgraded again and again, the other one is
-the control. The longest wait of each of these connections around an upgrade is its silence.
+Two balancers run side by side, with as many connections each. A few of these, spread over all, send
+a number every other millisecond, and get it back. One balancer is upgraded again and again, the
+other one is the control. The longest wait for a number from the start of an upgrade to the end of
+the old process is the silence of its connection. The clients and the hosts are a program in C,
+C{silence.c}, which this compiles, so that they take little of the machine.
 
 With C{--peers} HAProxy (C{-sf}) and nginx (SIGUSR2, SIGQUIT) are replaced likewise, with long
 connections, and the processes, the memory and the connections are counted some seconds later.
@@ -16,7 +18,6 @@ import contextlib
 import os
 import re
 import resource
-import select
 import shutil
 import signal
 import socket
@@ -37,8 +38,11 @@ HERE = "127.0.0.1"
 #: Seconds for each thing that has to happen.
 PATIENCE = 120.0
 
-#: Connections that talk through each balancer, and seconds between two words of one.
-TALKERS, PAUSE = 10, 0.004
+#: Connections that talk through each balancer, and microseconds between two numbers of one.
+TALKERS, PERIOD = 8, 2000
+
+#: Seconds between two upgrades.
+BETWEEN = 1.0
 
 #: Connections that are opened at a time.
 OPENED_AT_ONCE = 200
@@ -94,13 +98,6 @@ def isGone(pid: int) -> bool:
         text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
         return text.rpartition(")")[2].split()[0] == "Z"
     return True
-
-
-def isRunning(pid: int) -> bool:
-    """
-    Tell whether a process has not ended.
-    """
-    return not isGone(pid)
 
 
 def proportional(pid: int) -> float:
@@ -192,48 +189,90 @@ class Balancer:
         self._process.wait()
 
 
-class Talkers:
+class Silence:
     """
-    Connections that talk, through the balancer that is upgraded and through the control.
+    A host, and connections to it through a balancer, some of which talk.
+
+    @param program: the compiled C{silence.c}.
+    @param folder: for the balancer.
     """
 
-    def __init__(self, ports: Sequence[int]) -> None:
-        self._poll = select.epoll()
-        # By descriptor: socket, place, when it has sent, when it sends next.
-        self._sockets: dict[int, socket.socket] = {}
-        self._place: dict[int, int] = {}
-        self._sent: dict[int, float] = {}
-        self._due: dict[int, float] = {}
-        self.longest: list[dict[int, float]] = [{} for _ in ports]
-        for place, port in enumerate(ports):
-            for _ in range(TALKERS):
-                sock = open_(port)
-                sock.setblocking(False)
-                number = sock.fileno()
-                self._sockets[number], self._place[number] = sock, place
-                self._due[number] = 0.0
-                self._poll.register(number, select.EPOLLIN)
+    def __init__(self, program: Path, folder: Path, connections: int) -> None:
+        self._stack = contextlib.ExitStack()
+        port = freePort()
+        try:
+            host = subprocess.Popen([program, "host", str(port)])
+            self._stack.callback(host.wait)
+            self._stack.callback(host.kill)
+            until(partial(listens, port), "the host starts")
+            self.balancer = Balancer(folder, port)
+            self._stack.callback(self.balancer.stop)
+            numbers = [self.balancer.port, connections, TALKERS, PERIOD]
+            self._clients = subprocess.Popen(
+                [program, "clients", *map(str, numbers)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            self._stack.callback(self._clients.wait)
+            self._stack.callback(self._clients.kill)
+            self._line()
+        except BaseException:
+            self.stop()
+            raise
 
-    def run(self, goes: Callable[[], bool]) -> None:
+    def _line(self) -> str:
+        assert self._clients.stdout is not None
+        line = self._clients.stdout.readline()
+        if not line:
+            raise RuntimeError("a connection has ended, or gives other bytes")
+        return line
+
+    def longest(self) -> list[float]:
         """
-        Talk, and note the longest wait of each connection.
+        Tell the longest wait of each connection that talks since this was called last, in seconds.
         """
-        for longest in self.longest:
-            longest.clear()
-        while goes():
-            now = time.monotonic()
-            for number, due in self._due.items():
-                if (due and due <= now) or (not due and number not in self._sent):
-                    self._sockets[number].send(b"word")
-                    self._sent[number], self._due[number] = time.monotonic(), 0.0
-            for number, _ in self._poll.poll(0.001):
-                if self._sockets[number].recv(100) != b"word":
-                    raise RuntimeError("a connection has ended, or gives other bytes")
-                now = time.monotonic()
-                took = now - self._sent.pop(number)
-                self._due[number] = now + PAUSE
-                longest = self.longest[self._place[number]]
-                longest[number] = max(longest.get(number, 0.0), took)
+        assert self._clients.stdin is not None
+        self._clients.stdin.write("\n")
+        self._clients.stdin.flush()
+        return [int(each) / 1e6 for each in self._line().split()]
+
+    def lost(self) -> int:
+        """
+        Count the connections that give nothing back, at the end.
+        """
+        assert self._clients.stdin is not None
+        self._clients.stdin.close()
+        return int(self._line())
+
+    def stop(self) -> None:
+        """
+        End everything.
+        """
+        self._stack.close()
+
+
+def compiled(folder: Path) -> Path:
+    """
+    Compile the program of clients and hosts.
+
+    @raise SystemExit: there is no compiler.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise SystemExit("a C compiler is needed: apt install gcc libc6-dev")
+    program = folder / "silence"
+    source = Path(__file__).with_name("silence.c")
+    subprocess.run([compiler, "-O2", "-o", program, source], check=True)
+    return program
+
+
+def listens(port: int) -> bool:
+    """
+    Tell whether a program listens on a port.
+    """
+    with socket.socket() as sock:
+        return sock.connect_ex((HERE, port)) == 0
 
 
 def open_(port: int) -> socket.socket:
@@ -286,12 +325,7 @@ def host() -> Iterator[int]:
         [sys.executable, "-m", "tests.integration.stream_host", str(port)], cwd=ROOT
     )
     try:
-
-        def listens() -> bool:
-            with socket.socket() as sock:
-                return sock.connect_ex((HERE, port)) == 0
-
-        until(listens, "the host starts")
+        until(partial(listens, port), "the host starts")
         yield port
     finally:
         process.kill()
@@ -309,36 +343,38 @@ def measure(connections: int, upgrades: int, folder: Path) -> None:
     """
     Measure the silence of connections, and print it.
     """
-    with host() as hostPort, contextlib.ExitStack() as stack:
-        balancer = Balancer(folder / "txlb", hostPort)
-        stack.callback(balancer.stop)
-        control = Balancer(folder / "control", hostPort)
+    program = compiled(folder)
+    with contextlib.ExitStack() as stack:
+        upgraded = Silence(program, folder / "txlb", connections)
+        stack.callback(upgraded.stop)
+        control = Silence(program, folder / "control", connections)
         stack.callback(control.stop)
-        idle = openMany(balancer.port, connections - TALKERS)
-        talkers = Talkers((balancer.port, control.port))
+        balancer = upgraded.balancer
         silence: list[float] = []
         usual: list[float] = []
         times: list[float] = []
         first: tuple[float, int] | None = None
         for _ in range(upgrades):
+            time.sleep(BETWEEN)
+            for each in (upgraded, control):
+                each.longest()
             before, began = balancer.pid, time.monotonic()
             os.kill(before, signal.SIGUSR2)
-            talkers.run(partial(isRunning, before))
+            until(partial(isGone, before), "the process before ends")
             times.append(time.monotonic() - began)
+            silence += upgraded.longest()
+            usual += control.longest()
             until(partial(balancer.hasOtherThan, before), "the pid file")
-            silence += talkers.longest[0].values()
-            usual += talkers.longest[1].values()
             if first is None:
                 first = proportional(balancer.pid), descriptors(balancer.pid)
         frozen = [float(each) / 1e3 for each in re.findall(r"for ([\d.]+) ms", balancer.log)]
-        lost = len(idle) - served(idle)
         last = proportional(balancer.pid), descriptors(balancer.pid)
         print(f"{connections} connections, {upgrades} upgrades; median / worst")
         print(f"  longest silence of a connection  {words(silence)}")
         print(f"  the same at the control          {words(usual)}")
         print(f"  nothing served                   {words(frozen)}")
         print(f"  start to the end of the old one  {words(times)}")
-        print(f"  connections lost                 {lost}")
+        print(f"  connections lost                 {upgraded.lost()}")
         assert first is not None
         print(f"  memory and descriptors           {first[0]:.0f} MiB, {first[1]} after the first;")
         print(f"                                   {last[0]:.0f} MiB, {last[1]} after the last")
@@ -480,7 +516,7 @@ def main() -> None:
     Do what the command line asks for.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=9000)
+    parser.add_argument("--connections", type=int, default=9800)
     parser.add_argument("--upgrades", type=int, default=10)
     parser.add_argument("--peers", action="store_true", help="compare with HAProxy and nginx")
     given = parser.parse_args()

@@ -4,6 +4,7 @@ Two balancers in one process, of which one gives its connections to the other.
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import socket
@@ -234,6 +235,8 @@ class UpgradeCase(SynchronousTestCase):
     def setUp(self) -> None:
         # Nothing depends on how busy the machine is.
         self.patch(_predecessor, "FREEZE_LIMIT", PATIENCE)
+        # A successor that has failed ends its process, and so does not let the collector go on.
+        self.addCleanup(gc.enable)
         self.sides = 0
         self.sockets: list[socket.socket] = []
         self.addCleanup(self._closeSockets)

@@ -25,7 +25,7 @@ from txlb.upgrade import (
 )
 from txlb.upgrade._stages import PredecessorStage, SuccessorStage
 from txlb.upgrade._transfer import Transfer
-from txlb.wire import Declined, Moves, Offer, Started
+from txlb.wire import AllChanged, Declined, Moves, Offer, Started
 
 
 class ConnectionTests(UpgradeCase):
@@ -195,6 +195,25 @@ class ConnectionTests(UpgradeCase):
         self.assertEqual((record.group, record.host, former.active), ("blue", "host", 0))
         self.assertEqual(new.pool.active, 0)
 
+    def test_endedBeforeItGoesOn(self) -> None:
+        """
+        Connections that are ended before the new process has let all go on are ended, once.
+        """
+        self.patch(_successor, "GO_ON_AT_ONCE", 1)
+        old, new = self.side(), self.side()
+        pairs = [self.pair(old) for _ in range(3)]
+        new.rests = True
+        self.upgrade(old, new)
+        self.assertEqual(new.happened, ["serves"])
+        new.frontend.abortAll()
+        new.rests = False
+        self.until(new, lambda: not new.limit.active)
+        self.until(new, lambda: new.happened == ["serves", "alone"])
+        self.assertEqual([record.outcome for record in new.records], ["stopped"] * 3)
+        self.assertEqual(new.pool.active, 0)
+        for client, _ in pairs:
+            self.assertRaises(ConnectionResetError, client.recv, 1)
+
     def test_serviceThatIsGone(self) -> None:
         """
         The connections of a service that the new file does not have stay.
@@ -205,6 +224,44 @@ class ConnectionTests(UpgradeCase):
         self.assertEqual((self.result[0].moved, new.limit.active), (0, 0))
         self.assertEqual(self.result[0].stays, {"its service is gone": 1})
         self.passes(old, b"ping", client, host)
+
+
+class SilentTests(UpgradeCase):
+    """
+    Connections of the fast relay that were silent during the upgrade.
+    """
+
+    def test_servedBeforeTheyGoOn(self) -> None:
+        """
+        They are served before the new process has let them go on, each of which sets its deadline.
+        Those that have finished meanwhile have the deadline for that.
+        """
+        self.patch(_successor, "GO_ON_AT_ONCE", 1)
+        old, new = self.side(), self.side()
+        pairs = [self.pair(old) for _ in range(4)]
+        new.rests = True
+        self.upgrade(old, new)
+        self.assertEqual(new.happened, ["serves"])
+        for client, host in pairs:
+            self.passes(new, b"ping", client, host)
+            self.passes(new, b"pong", host, client)
+        pairs[0][0].close()
+        pairs[0][1].close()
+        self.until(new, lambda: new.limit.active == 3)
+        pairs[1][0].shutdown(socket.SHUT_WR)
+        half = [connection for _, connection in new.frontend.moving.connections()]
+        self.until(new, lambda: any(each._client.ended for each in half))
+        new.rests = False
+        self.until(new, lambda: new.happened == ["serves", "alone"])
+        asked = [each for each in half if not each.over]
+        self.assertEqual(len(asked), 3)
+        now = new.reactor.seconds()
+        timeouts = new.frontend.moving.relays[0].timeouts
+        for each in asked:
+            self.assertIsNotNone(each.slot)
+            limit = timeouts.fin if each._client.ended else timeouts.idle
+            self.assertLessEqual(each._askAt, now + limit)
+            self.assertGreater(each._askAt, now + limit / 2)
 
 
 class PortableTests(ConnectionTests):
@@ -376,6 +433,27 @@ class FaultTests(UpgradeCase):
             self.passes(new, b"ping", client, host)
         self.assertEqual(sum(self.isServed(new, *pair) for pair in more), 126)
 
+    def test_diesBeforeAllChanges(self) -> None:
+        """
+        If the old process dies before it has told all changes of what was copied, the new one goes
+        on with what it was told of. The other connections are reset: the old process may have held
+        bytes of them.
+        """
+        old, new = self.side(), self.side()
+        pairs = [self.pair(old) for _ in range(3)]
+        self.copied(old, new)
+        old.rests = True
+        self.passes(old, b"changed", *pairs[0])
+        self.giveRest(old, last=AllChanged)
+        self.die(old)
+        self.successor.doRead()
+        self.assertIs(self.successor.stage, SuccessorStage.SERVING)
+        self.assertEqual((new.limit.active, new.pool.active), (1, 1))
+        self.passes(new, b"ping", *pairs[0])
+        for client, host in pairs[1:]:
+            self.assertRaises(ConnectionResetError, client.recv, 1)
+            self.assertRaises(ConnectionResetError, host.recv, 1)
+
     def isServed(self, side: Side, client: socket.socket, host: socket.socket) -> bool:
         """
         Tell whether bytes pass.
@@ -386,9 +464,14 @@ class FaultTests(UpgradeCase):
             return False
         return True
 
-    def giveRest(self, old: Side, batches: int | None = None) -> None:
+    def giveRest(
+        self, old: Side, batches: int | None = None, last: type[object] | None = None
+    ) -> None:
         """
         Do what a predecessor does that is frozen, or only a part of it.
+
+        @param batches: after so many it is killed.
+        @param last: before such a message it is killed.
         """
         transfer, channel = self.predecessor._transfer, self.predecessor._channel
         assert transfer is not None
@@ -400,7 +483,7 @@ class FaultTests(UpgradeCase):
             nonlocal sent
             if isinstance(message, Moves):
                 sent += 1
-            if batches is not None and sent > batches:
+            if (batches is not None and sent > batches) or type(message) is last:
                 raise ChannelClosed("it is killed")
             send(message, *rest)  # type: ignore[arg-type]
 
@@ -408,7 +491,7 @@ class FaultTests(UpgradeCase):
         try:
             transfer.giveRest(time.monotonic() + PATIENCE)
         except ChannelClosed:
-            self.assertIsNotNone(batches)
+            self.assertTrue(batches or last)
 
     def die(self, old: Side) -> None:
         """

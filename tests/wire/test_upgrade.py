@@ -15,6 +15,7 @@ from txlb.wire import (
     UPGRADE_RECORDS,
     UPGRADE_VERSION,
     Aborted,
+    AllChanged,
     AllCopied,
     AllMoved,
     ChangedConnection,
@@ -60,6 +61,7 @@ MESSAGES: tuple[UpgradeMessage, ...] = (
     Prepared(),
     Frozen(),
     Moves([HOST], [MOVED], [CHANGED], [WAITING]),
+    AllChanged(),
     AllMoved(3),
     Started(),
     Aborted("it takes too long"),
@@ -114,9 +116,9 @@ class UpgradeMessageTests(SynchronousTestCase):
 
     def test_fields(self) -> None:
         """
-        If a field of a record changes, the version is raised, and this test with it.
+        If a field of a record or a message changes, the version is raised, and this test with it.
         """
-        self.assertEqual(UPGRADE_VERSION, 1)
+        self.assertEqual(UPGRADE_VERSION, 2)
         self.assertEqual(
             {name: len(fields) for name, fields in UPGRADE_RECORDS.items()},
             {

@@ -213,6 +213,13 @@ class Pair:
     # For an upgrade
 
     @property
+    def isOver(self) -> bool:
+        """
+        Whether it has an outcome, so that it moves no bytes any more.
+        """
+        return self._outcome is not None
+
+    @property
     def lastMoved(self) -> float:
         """
         When something happened last, in seconds of the monotonic clock.

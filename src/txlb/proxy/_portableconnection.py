@@ -449,12 +449,14 @@ class PortableConnection:
 
     def goOn(self, moved: MovedConnection | ChangedConnection) -> None:
         """
-        Serve, as the process that had it before does not any more.
+        Serve, as the process that had it before does not any more. It may have been ended before.
 
         @param moved: what that process told last.
         """
         pair = self._pair
         assert pair is not None  # noqa: S101 - it has a host
+        if pair.isOver:
+            return
         pipes = self._pipes
         for number, state in enumerate((moved.client, moved.hostEnd)):
             if state.piped:

@@ -92,6 +92,7 @@ class Predecessor:
         self._call: Any = None
         self._done: Deferred[Upgraded] | None = None
         self._began = 0.0
+        self._collector: WithoutCollector | None = None
         self._listeners: frozenset[str] = frozenset()
 
     @property
@@ -223,6 +224,9 @@ class Predecessor:
         self._state.must(PredecessorEvent.READY)
         self._listeners = frozenset(message.listeners)
         self._limit(COPY_LIMIT, "did not take the copies of connections")
+        # It would look at the connections and the copies, for long.
+        self._collector = WithoutCollector()
+        self._collector.begin()
         self._transfer = Transfer(channel, self._side, frozenset(message.services))
         self._transfer.begin()
         self._copy()
@@ -263,8 +267,7 @@ class Predecessor:
             loop.closePending()
         # No other code runs meanwhile, so that no other clock of this process goes on.
         frozen = time.monotonic()
-        with WithoutCollector():
-            problem = self._giveRest(channel, transfer, frozen + FREEZE_LIMIT)
+        problem = self._giveRest(channel, transfer, frozen + FREEZE_LIMIT)
         took = time.monotonic() - frozen
         if problem:
             self._failed(f"{problem}; nothing was served for {took:.3f} s", aborted=True)
@@ -316,7 +319,7 @@ class Predecessor:
         stays = dict(transfer.stays)
         if self._side.sessions:
             stays[SESSIONS] = self._side.sessions
-        result = Upgraded(process.pid, len(transfer.moved), stays)
+        result = Upgraded(process.pid, transfer.count, stays)
         closing = transfer.commit()
         next(closing)
         self._forget()
@@ -350,6 +353,9 @@ class Predecessor:
         """
         Let go of everything that an upgrade has.
         """
+        if self._collector is not None:
+            self._collector.end()
+            self._collector = None
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -25,6 +25,7 @@ from txlb.upgrade._withoutcollector import WithoutCollector
 from txlb.wire import (
     UPGRADE_VERSION,
     Aborted,
+    AllChanged,
     AllCopied,
     AllMoved,
     ChangedConnection,
@@ -56,6 +57,9 @@ OFFER_LIMIT = 10.0
 #: Seconds for everything after the predecessor froze: longer than the predecessor waits.
 TAKE_LIMIT = 10.0
 
+#: Connections that go on in one turn of the reactor, while others are served.
+GO_ON_AT_ONCE = 200
+
 #: Messages that are read before other events have their turn.
 AT_ONCE = 4
 
@@ -84,9 +88,15 @@ class Successor:
         self._used: set[str] = set()
         self._side: TakingSide | None = None
         self._reactor: Any = None
+        self._collector = WithoutCollector()
         self._taken: dict[int, Taken] = {}
+        # Those of them of which the predecessor told when it served nothing any more, and whether
+        # it has told all of its changes.
+        self._told: dict[int, Taken] = {}
+        self._allChanged = False
         self._waiting: list[tuple[WaitingClient, int]] = []
         self._held = -1
+        self._isComplete = False
         self._state: dict[str, Any] | None = None
 
     @property
@@ -195,6 +205,8 @@ class Successor:
                     sock.close()
         self._listening.clear()
         self._stages.must(SuccessorEvent.READY)
+        # It would look at all connections, for long.
+        self._collector.begin()
         if side.loop is not None:
             side.loop.wheel.rest()
         reactor.addReader(self)
@@ -298,7 +310,10 @@ class Successor:
             relay, connection = frontend.moving.take(host, moved, sockets)
             connection.become(moved, self._heldAt, pipes)
             connection.register()
-            self._taken[moved.number] = Taken(frontend.moving, relay, connection, moved)
+            taken = Taken(frontend.moving, relay, connection, moved)
+            self._taken[moved.number] = taken
+            if self._held >= 0:
+                self._told[moved.number] = taken
         if at < len(descriptors) and not self._held >= 0:
             raise UpgradeError("there are more descriptors than connections")
         del descriptors[:at]
@@ -328,29 +343,31 @@ class Successor:
         self._held = held
         until = self._seconds() + TAKE_LIMIT
         event = SuccessorEvent.COMPLETE
-        with WithoutCollector():
-            try:
-                self._takeMoves(until)
-            except ChannelClosed:
-                # It died, and serves nothing any more. What has come is complete in itself.
-                event = SuccessorEvent.ALONE
-            self._restore()
-            if self._side is not None:
-                self._side.restored()
-            for taken in self._taken.values():
-                if _holds(taken.last.client) or _holds(taken.last.hostEnd):
-                    taken.connection.registerAgain()
-            if event is SuccessorEvent.COMPLETE:
-                event = self._commit()
-            if event is SuccessorEvent.STOPPED:
-                self._end("the predecessor goes on")
-                return
-            self._stages.must(event)
-            self._serve()
+        try:
+            self._takeMoves(until)
+        except ChannelClosed:
+            # It died, and serves nothing any more. What has come is complete in itself.
+            event = SuccessorEvent.ALONE
+        self._restore()
+        if self._side is not None:
+            self._side.restored()
+        for taken in self._told.values():
+            if _holds(taken.last.client) or _holds(taken.last.hostEnd):
+                taken.connection.registerAgain()
+        if event is SuccessorEvent.COMPLETE:
+            event = self._commit()
+        if event is SuccessorEvent.STOPPED:
+            self._end("the predecessor goes on")
+            return
+        self._stages.must(event)
+        if not self._allChanged:
+            self._reset([number for number in self._taken if number not in self._told])
+        count = len(self._taken) + len(self._waiting)
+        self._serve()
         if event is SuccessorEvent.ALONE:
             _log.warn(
                 "upgrade: the predecessor has died, and {count} of its connections go on here",
-                count=len(self._taken),
+                count=count,
             )
             self._close()
 
@@ -368,9 +385,12 @@ class Successor:
                     taken = self._taken[changed.number]
                     taken.connection.become(changed, self._heldAt, pipes)
                     taken.last = changed
+                    self._told[changed.number] = taken
                 self._waiting += zip(message.waiting, descriptors, strict=True)
             elif isinstance(message, Kept):
                 self._keepState(descriptors[0])
+            elif isinstance(message, AllChanged):
+                self._allChanged = True
             elif isinstance(message, AllMoved):
                 count = len(self._taken) + len(self._waiting)
                 if count != message.connections:
@@ -404,12 +424,15 @@ class Successor:
 
     def _serve(self) -> None:
         """
-        Serve: from here on everything may be read, written and set.
+        Serve: from here on everything may be read, written and set. Connections that have been
+        silent since they were copied go on afterwards, some at a time.
         """
         side = self._side
         assert side is not None  # noqa: S101 - messages come after it was set
-        for taken in self._taken.values():
+        for number in self._told:
+            taken = self._taken.pop(number)
             taken.connection.goOn(taken.last)
+        self._told.clear()
         if side.loop is not None:
             side.loop.wheel.goOn()
         waiting, self._waiting = self._waiting, []
@@ -422,8 +445,22 @@ class Successor:
         if self._held >= 0:
             os.close(self._held)
             self._held = -1
-        self._taken.clear()
         side.serve()
+        self._goOnSome()
+
+    def _goOnSome(self) -> None:
+        """
+        Let some of the silent connections go on.
+        """
+        for _ in range(min(GO_ON_AT_ONCE, len(self._taken))):
+            _, taken = self._taken.popitem()
+            taken.connection.goOn(taken.last)
+        if self._taken:
+            self._reactor.callLater(0, self._goOnSome)
+            return
+        self._collector.end()
+        self._isComplete = True
+        self._tellGone()
 
     def _alone(self) -> None:
         """
@@ -437,20 +474,32 @@ class Successor:
             "upgrade: the predecessor has died, and {count} of its connections with it",
             count=len(self._taken),
         )
-        for taken in self._taken.values():
-            taken.connection.resetCopy()
-        for number in tuple(self._taken):
-            self._drop(number)
+        self._reset(list(self._taken))
         self._stages.must(SuccessorEvent.ALONE)
         if self._side is not None:
             self._side.restored()
         self._serve()
         self._close()
 
+    def _reset(self, numbers: list[int]) -> None:
+        """
+        Reset connections of which the copies are old.
+        """
+        for number in numbers:
+            self._taken[number].connection.resetCopy()
+            self._drop(number)
+
     def _close(self) -> None:
         self._reactor.removeReader(self)
         self._channel.close()
-        if self._side is not None:
+        self._tellGone()
+
+    def _tellGone(self) -> None:
+        """
+        Tell the balancer that the upgrade is over, once the predecessor is gone and all
+        connections go on.
+        """
+        if self._isComplete and self._channel.fileno() < 0 and self._side is not None:
             self._side.predecessorGone()
 
     def _end(self, reason: str) -> None:

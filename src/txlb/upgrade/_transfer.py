@@ -16,13 +16,13 @@ from txlb.proxy import MovingConnection, MovingRelay, Relayed
 from txlb.upgrade._batch import Batch
 from txlb.upgrade._channel import Channel, ChannelClosed
 from txlb.upgrade._givingside import GivingSide
-from txlb.wire import AllCopied, AllMoved, Frozen, Gone, Kept
+from txlb.wire import AllChanged, AllCopied, AllMoved, Frozen, Gone, Kept
 
 #: The reason for which connections stay of which the preface or handshake is under way.
 BEGINNING = "a preface or TLS handshake under way"
 
-#: Connections of a slice. Their descriptors fit one message.
-SLICE = 120
+#: Connections of a slice, which takes about a millisecond. Their descriptors fit one message.
+SLICE = 40
 
 
 class Transfer:
@@ -32,7 +32,7 @@ class Transfer:
 
     @param services: the services that the successor has; connections of others stay.
 
-    @ivar moved: the connections that the successor has, once it has everything.
+    @ivar count: how many connections and clients the successor has, once it has everything.
     @ivar stays: how many stay, by reason.
     """
 
@@ -40,8 +40,8 @@ class Transfer:
         self._channel = channel
         self._side = side
         self._services = services
-        # Each with its number, and when bytes were moved last as it was copied.
-        self._copied: dict[Dial, tuple[int, float]] = {}
+        # The number of each, and when bytes were moved last as it was copied.
+        self._copied: dict[Dial, tuple[int, float, MovingConnection]] = {}
         self._number = 0
         self._gone: list[int] = []
         self._hooked: list[tuple[MovingRelay, Callable[[Relayed], object]]] = []
@@ -49,14 +49,14 @@ class Transfer:
         self._pieces: Iterator[Mapping[str, Any]] = iter(())
         # The piece of the state that is sent next, if the successor could not read so far.
         self._piece: Mapping[str, Any] | None = None
-        self.moved: list[tuple[Any, MovingRelay, MovingConnection]] = []
+        self.count = 0
         self.stays: dict[str, int] = {}
 
     # While they are served
 
     def begin(self) -> None:
         """
-        Take note of what is to be sent: the state so far, and the connections to copy.
+        Take note of what is to be sent: the state so far, and the connections that may be copied.
         """
         self._pieces = self._side.keptAhead()
         for frontend in self._side.frontends:
@@ -66,9 +66,7 @@ class Transfer:
                 before = relay.ended
                 relay.ended = partial(self._ended, before)
                 self._hooked.append((relay, before))
-            for _, connection in frontend.moving.connections():
-                if connection.begun and not connection.whyStays:
-                    self._todo.append((frontend.serviceName, connection))
+                self._todo += ((frontend.serviceName, each) for each in relay.connections)
 
     def _ended(self, before: Callable[[Relayed], object], result: Relayed) -> None:
         """
@@ -116,14 +114,14 @@ class Transfer:
         while self._todo and len(taken) < SLICE:
             service, connection = each = self._todo.pop()
             if connection.over or not connection.begun or connection.whyStays:
-                # It has ended, or is about to.
+                # It has ended or is about to, has no host, or can't move.
                 continue
             taken.append(each)
             self._number += 1
             batch.connection(service, connection, self._number)
             # What holds bytes is told again later in any case.
             when = connection.lastMoved if connection.isStill else math.inf
-            self._copied[connection.dial] = (self._number, when)
+            self._copied[connection.dial] = (self._number, when, connection)
             if not sent:
                 break
         batch.flush()
@@ -190,46 +188,68 @@ class Transfer:
                 return at
 
             batch = Batch(lambda full: channel.send(full.moves, full.descriptors, until))
-            waiting = self._giveConnections(batch, hold)
+            # Most connections are as they were copied, so that this takes the longest part of the
+            # time in which nothing is served.
+            changed = [
+                (number, connection)
+                for number, when, connection in self._copied.values()
+                if when != connection.lastMoved or not connection.isStill
+            ]
+            for number, connection in changed:
+                batch.change(connection, number, hold)
+            batch.flush()
+            # Without it the successor could not use the other copies if this process died now.
+            channel.send(AllChanged(), (), until)
+            new, waiting = self._others()
+            self.count = len(self._copied) + len(new) + len(waiting)
+            for service, connection in new:
+                self._number += 1
+                batch.connection(service, connection, self._number, hold)
             waiting.sort(key=lambda each: each[0])
             for _, service, connection in waiting:
                 batch.client(service, connection, hold)
             batch.flush()
             self._sendRest(self._side.keptRest(), until)
-            channel.send(AllMoved(len(self.moved)), (), until)
+            channel.send(AllMoved(self.count), (), until)
         finally:
             os.close(memory)
 
-    def _giveConnections(
-        self, batch: Batch, hold: Callable[[bytes], int]
-    ) -> list[tuple[float, str, MovingConnection]]:
+    def _others(
+        self,
+    ) -> tuple[
+        list[tuple[str, MovingConnection]],
+        list[tuple[float, str, MovingConnection]],
+    ]:
         """
-        @return: the clients that have no host, each with the time when it began and its service.
+        Find the connections that were not copied, and count those that stay.
+
+        @return: those with a host, with their services; the clients that have none, each with the
+            time when it began and its service.
         """
-        waiting = []
-        self.moved, self.stays = [], {}
+        new, waiting = [], []
+        self.stays = {}
+        copied = self._copied
         for frontend in self._side.frontends:
             service = frontend.serviceName
             if frontend.beginning:
                 self.stays[BEGINNING] = self.stays.get(BEGINNING, 0) + frontend.beginning
-            for relay, connection in frontend.moving.connections():
-                why = connection.whyStays
-                if not why and service not in self._services:
-                    why = "its service is gone"
+            for _, connection in frontend.moving.connections():
+                if connection.dial in copied:
+                    continue
+                why = self._whyStays(service, connection)
                 if why:
                     self.stays[why] = self.stays.get(why, 0) + 1
-                    continue
-                self.moved.append((frontend.moving, relay, connection))
-                if not connection.begun:
+                elif connection.begun:
+                    new.append((service, connection))
+                else:
                     waiting.append((connection.dial.began, service, connection))
-                    continue
-                copied = self._copied.get(connection.dial)
-                if copied is None:
-                    self._number += 1
-                    batch.connection(service, connection, self._number, hold)
-                elif copied[1] != connection.lastMoved or not connection.isStill:
-                    batch.change(connection, copied[0], hold)
-        return waiting
+        return new, waiting
+
+    def _whyStays(self, service: str, connection: MovingConnection) -> str:
+        """
+        Return the reason why a connection does not move; empty if it does.
+        """
+        return connection.whyStays or ("" if service in self._services else "its service is gone")
 
     def _sendRest(self, state: Mapping[str, Any], until: float) -> None:
         memory = memoryOf(state, "state")
@@ -246,8 +266,14 @@ class Transfer:
         it any more; the other ones close descriptors.
         """
         self.stop()
+        moved = [
+            (frontend.moving, relay, connection)
+            for frontend in self._side.frontends
+            for relay, connection in frontend.moving.connections()
+            if not self._whyStays(frontend.serviceName, connection)
+        ]
         # First the clients that wait, or one of them would get a host.
-        ordered = sorted(self.moved, key=lambda each: (each[2].begun, not each[2].waits))
+        ordered = sorted(moved, key=lambda each: (each[2].begun, not each[2].waits))
         for moving, relay, connection in ordered:
             moving.gave(relay, connection)
         yield

@@ -1,5 +1,5 @@
 """
-Moments without the collector of the interpreter.
+A time without the collector of the interpreter.
 """
 
 from __future__ import annotations
@@ -9,13 +9,27 @@ import gc
 
 class WithoutCollector:
     """
-    A context in which the collector of the interpreter does not run.
+    A time in which the collector of the interpreter does not run. At its end the new objects count
+    as old ones, without a look at them: with those of 10,000 connections that would take 100 ms.
     """
 
-    def __enter__(self) -> None:
-        self._was = gc.isenabled()
+    def __init__(self) -> None:
+        self._collected = False
+
+    def begin(self) -> None:
+        """
+        Let it rest.
+        """
+        self._collected = gc.isenabled()
         gc.disable()
 
-    def __exit__(self, *_: object) -> None:
-        if self._was:
+    def end(self) -> None:
+        """
+        Let it run again, if it has run before.
+        """
+        if not gc.get_freeze_count():
+            # All objects go to the permanent generation, and from there to the oldest.
+            gc.freeze()
+            gc.unfreeze()
+        if self._collected:
             gc.enable()

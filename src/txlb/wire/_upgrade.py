@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 #: The version of this protocol.
-UPGRADE_VERSION = 1
+UPGRADE_VERSION = 2
 
 #: The most bytes of a message. A socket of the default size takes about 212,000.
 MAX_UPGRADE_MESSAGE = 200_000
@@ -303,6 +303,14 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True)
+class AllChanged:
+    """
+    What has changed of connections that were copied has come. The other copies are as their
+    connections are: before this message the successor can't know that.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class AllMoved:
     """
     The successor has everything.
@@ -342,6 +350,7 @@ UpgradeMessage = (
     | Prepared
     | Frozen
     | Moves
+    | AllChanged
     | AllMoved
     | Started
     | Aborted
@@ -360,6 +369,7 @@ _KINDS: dict[str, type[Any]] = {
         Prepared,
         Frozen,
         Moves,
+        AllChanged,
         AllMoved,
         Started,
         Aborted,

@@ -5,6 +5,7 @@ A relayed connection: both ends, and the claim on the host.
 from __future__ import annotations
 
 import _socket
+import math
 import select
 import socket
 import struct
@@ -130,7 +131,7 @@ class Connection:
         self.dial, self.lease, self.header = dial, lease, b""
         self.search = self.slot = self._tracked = self._lastBytes = self._clientSecured = None
         self.begun, self.over = True, False
-        self._onTheWay, self._first = 0, None
+        self._onTheWay, self._first, self._askAt = 0, None, math.inf
         # The system tells the family.
         sock = _socket.socket(fileno=descriptors[1])
         self._client = client = (UNIXEnd if moved.clientIsUNIX else End)(self, descriptors[0], True)
@@ -612,15 +613,17 @@ class Connection:
 
     def goOn(self, moved: MovedConnection | ChangedConnection) -> None:
         """
-        Serve, as the process that had it before does not any more.
+        Serve, as the process that had it before does not any more. It may have served before, or
+        have ended.
 
         @param moved: what that process told last.
         """
+        if self.over:
+            return
         half = self._client.ended or self._host.ended
         timeouts = self._relay.timeouts
         timeout = timeouts.fin if half else timeouts.idle
-        self._askAt = self.lastMoved + timeout if timeout else self.loop.seconds() + SELDOM
-        self.loop.wheel.add(self, self._askAt)
+        self.askNoLaterThan(self.lastMoved + timeout if timeout else self.loop.seconds() + SELDOM)
         for end, state in ((self._client, moved.client), (self._host, moved.hostEnd)):
             if state.flags & BATCHED:
                 end.isReported()
