@@ -4,13 +4,14 @@ line of the balancer imports this module, so that its successors do as well.
 
 The file that C{TXLB_FAULTS} names says what happens: C{old} or C{new} for the process,
 C{sends} or C{gets}, the name of a message of L{txlb.wire}, the number of this message of its kind,
-and what it does then. It is read at each message. Without a line nothing happens.
+and what it does then. Several lines may do so. It is read at each message.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import socket
 import time
@@ -25,8 +26,8 @@ from txlb.wire import UpgradeMessage
 #: The variable.
 VARIABLE = "TXLB_FAULTS"
 
-#: Seconds of a process that is slow.
-SLOW = 1.0
+#: Seconds of a process that is slow, and descriptors that one may still open that is poor.
+SLOW, FEW = 1.0, 20
 
 
 class FaultyChannel(Channel):
@@ -71,11 +72,12 @@ class FaultyChannel(Channel):
         """
         kind = type(message).__name__
         self._counts[way, kind] += 1
-        words = Path(os.environ[VARIABLE]).read_text("ascii").split()
         wanted = ["old" if self.isOld else "new", way, kind, str(self._counts[way, kind])]
-        if words[:-1] != wanted:
-            return False
-        action = words[-1]
+        action = ""
+        for line in Path(os.environ[VARIABLE]).read_text("ascii").splitlines():
+            *words, does = line.split()
+            if words == wanted:
+                action = does
         if action == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         elif action == "hangs":
@@ -84,6 +86,9 @@ class FaultyChannel(Channel):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         elif action == "slow":
             time.sleep(SLOW)
+        elif action == "poor":
+            most = max(map(int, os.listdir("/proc/self/fd"))) + FEW
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         return action == "garbage"
 
 
@@ -92,7 +97,7 @@ def install() -> None:
     Let the upgrades of this process have faults.
     """
     for module in (_predecessor, _successor):
-        module.Channel = FaultyChannel  # type: ignore[misc]
+        vars(module)["Channel"] = FaultyChannel
 
 
 install()

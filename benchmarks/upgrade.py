@@ -77,17 +77,18 @@ stream {{ server {{ listen {here}:{port}; proxy_timeout 1h; proxy_pass {here}:{h
 """
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str, pause: float = 0.005) -> None:
     """
     Wait until something is so.
 
+    @param pause: seconds between two looks.
     @raise RuntimeError: it takes too long.
     """
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(f"{what}: not after {PATIENCE} s")
-        time.sleep(0.005)
+        time.sleep(pause)
 
 
 def isGone(pid: int) -> bool:
@@ -132,29 +133,58 @@ def processesAt(word: str) -> list[int]:
     return found
 
 
+def childrenOf(*parents: int) -> list[int]:
+    """
+    List the children of processes.
+    """
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{name}/stat").read_text("ascii", "replace")
+                if int(text.rpartition(")")[2].split()[1]) in parents:
+                    found.append(int(name))
+    return found
+
+
 class Balancer:
     """
     A txlb that runs as a program of its own.
+
+    @param imports: modules that its processes import first.
+    @param ahead: a folder with packages that they prefer.
+    @param environ: variables for it.
     """
 
-    def __init__(self, folder: Path, hostPort: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hostPort: int,
+        imports: Sequence[str] = (),
+        ahead: Path | None = None,
+        **environ: str,
+    ) -> None:
         self.folder = folder
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self.port = freePort()
         self._pidFile = folder / "pid"
         config = folder / "config.xml"
         config.write_text(TXLB.format(here=HERE, port=self.port, host=hostPort, folder=folder))
         self._log = folder / "log"
-        with self._log.open("wb") as log:
+        paths = [ROOT / "src", ROOT] if ahead is None else [ahead, ROOT / "src", ROOT]
+        code = [f"import {module}" for module in imports]
+        code.append("from twisted.scripts.twistd import run; run()")
+        # All processes append to it.
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-c", "from twisted.scripts.twistd import run; run()"),
+                    *(sys.executable, "-c", "; ".join(code)),
                     *("-n", f"--pidfile={self._pidFile}", "txlb", "-c", str(config)),
                 ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+                env={**os.environ, **environ, "PYTHONPATH": ":".join(map(str, paths))},
             )
         until((folder / "control").exists, "the balancer starts")
 
@@ -164,6 +194,21 @@ class Balancer:
         What it has written.
         """
         return self._log.read_text("utf-8", "replace")
+
+    @property
+    def logSize(self) -> int:
+        """
+        The size of that, in bytes.
+        """
+        return self._log.stat().st_size
+
+    def logFrom(self, place: int) -> str:
+        """
+        Read what it has written since there were so many bytes.
+        """
+        with self._log.open("rb") as file:
+            file.seek(place)
+            return file.read().decode("utf-8", "replace")
 
     @property
     def pid(self) -> int:
@@ -425,12 +470,7 @@ class Peer:
         Its processes: those of its file, and the workers of these.
         """
         found = set(processesAt(str(self._config)))
-        for name in os.listdir("/proc"):
-            if name.isdecimal():
-                with contextlib.suppress(OSError):
-                    text = Path(f"/proc/{name}/stat").read_text("ascii", "replace")
-                    if int(text.rpartition(")")[2].split()[1]) in found:
-                        found.add(int(name))
+        found.update(childrenOf(*found))
         return [pid for pid in found if not isGone(pid)]
 
     def stop(self) -> None:

@@ -6,8 +6,8 @@ C{wrk} goes through another one. Between two upgrades the file is loaded again, 
 and comes back. At the end the clients leave, and the process is compared with the one after the
 first upgrade.
 
-With C{--kill NUMBER} either process is killed in so many upgrades, at random moments. A connection
-is served by one process then, or has ended.
+With C{--kill NUMBER} either process is killed in so many upgrades, at random moments, see
+C{upgradekills.py}. With C{--faults NUMBER} each fault of C{upgradefaults.py} happens so often.
 
 The exit status is 1 if anything was wrong.
 """
@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -40,20 +39,19 @@ from benchmarks.upgrade import (
     descriptors,
     host,
     isGone,
-    open_,
     proportional,
     until,
     words,
 )
+from benchmarks.upgradefaults import allFaults
+from benchmarks.upgradekills import Kills
 
-#: Clients of each kind. The short ones make about 300 connections a second, if the machine can.
-CLIENTS = {"downloads": 32, "uploads": 32, "idle": 300, "short": 12}
+#: Clients of each kind, and new ones a second besides.
+CLIENTS = {"downloads": 32, "uploads": 32, "idle": 300}
+RATE = 300
 
-#: Connections of wrk, and of a round with a kill.
-WRK, KILLED = 16, 20
-
-#: Seconds of an upgrade within which a process is killed.
-MOMENT = 2.5
+#: Connections of wrk.
+WRK = 16
 
 #: Upgrades in which the last connections have to end.
 TRIES = 3
@@ -79,7 +77,8 @@ class Run:
     @ivar wrong: what was wrong.
     """
 
-    def __init__(self, folder: Path, hostPort: int) -> None:
+    def __init__(self, folder: Path, hostPort: int, rate: int = RATE) -> None:
+        self._rate = rate
         self.wrong: list[str] = []
         self._folder = folder
         self._hostPort = hostPort
@@ -159,16 +158,23 @@ class Run:
         """
         first = self.upgrade(), self.facts()
         times: list[float] = []
-        with self._wrk() as wrk, self._clients() as clients:
+        numbers = [f"{kind}={count}" for kind, count in CLIENTS.items()]
+        with (
+            self._wrk() as wrk,
+            self._clients("tests.integration.stream_clients", *numbers) as clients,
+            self._clients("benchmarks.newclients", str(self._rate)) as coming,
+        ):
             for number in range(upgrades):
                 times.append(self.upgrade())
                 self.between(number)
                 if not number % 10:
                     print(f"  {number + 1} upgrades, {self.facts()}", flush=True)
+            came = json.loads(coming.communicate("")[0])
             seen = json.loads(clients.communicate("")[0])
             wrk.send_signal(signal.SIGINT)
             said = wrk.communicate()[0]
-        self.check(not seen["wrong"], f"clients: {Counter(seen['wrong']).most_common(5)}")
+        for each in (seen, came):
+            self.check(not each["wrong"], f"clients: {Counter(each['wrong']).most_common(5)}")
         self.check("Socket errors" not in said and "Non-2xx" not in said, said)
         # Pipes that the process keeps for bulk are its own; the next one begins without.
         before = self.facts()
@@ -184,16 +190,16 @@ class Run:
         print(f"  nothing served                   {words(frozen)}")
         print(f"  longest silence of an idle one   {seen['longest'] * 1e3:.0f} ms")
         print(f"  rounds of clients                {seen['rounds']}")
+        print(f"  new clients                      {came['clients']}, {came['rate']:.0f} a second;")
+        print(f"                                   the longest took {came['longest'] * 1e3:.0f} ms")
         print(f"  wrk                              {' '.join(said.split()[-6:])}")
         print(f"  memory and descriptors           {first[1]} after the first, {before} when the")
         print(f"                                   clients had left, {left[1]} one upgrade later")
 
     @contextlib.contextmanager
-    def _clients(self) -> Iterator[subprocess.Popen[str]]:
-        numbers = [f"{kind}={count}" for kind, count in CLIENTS.items()]
-        module = "tests.integration.stream_clients"
+    def _clients(self, module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, str(self.balancer.port), *numbers],
+            [sys.executable, "-m", module, str(self.balancer.port), *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -234,78 +240,6 @@ class Run:
             nginx.terminate()
             nginx.wait()
 
-    # Kills
-
-    def kills(self, rounds: int, chance: random.Random) -> Counter[str]:
-        """
-        Kill either process at random moments.
-
-        @return: how often what has happened.
-        """
-        outcomes: Counter[str] = Counter()
-        for number in range(rounds):
-            outcomes[self._kill(chance, bool(number % 2))] += 1
-            if not (number + 1) % 20:
-                print(f"  {number + 1} kills: {dict(outcomes)}", flush=True)
-        return outcomes
-
-    def _kill(self, chance: random.Random, killOld: bool) -> str:
-        if isGone(self.balancer.pid):
-            # Both are gone.
-            self.balancer.stop()
-            shutil.rmtree(self.balancer.folder)
-            self.balancer = Balancer(self.balancer.folder, self._hostPort)
-        sockets = [open_(self.balancer.port) for _ in range(KILLED)]
-        for sock in sockets:
-            self.check(echoes(sock), "a connection is not served before")
-        old, before = self.balancer.pid, len(self.balancer.log)
-        started = self.balancer.log.count("upgrade: process ")
-        os.kill(old, signal.SIGUSR2)
-        until(lambda: self.balancer.log.count("upgrade: process ") > started, "the new one starts")
-        new = int(re.findall(r"upgrade: process (\d+) starts", self.balancer.log)[-1])
-        relays = self.balancer.log.count("relay: fast")
-        if chance.random() < 0.8:
-            # In the short time in which connections move.
-            until(lambda: self.balancer.log.count("relay: fast") > relays or isGone(old), "moves")
-            time.sleep(chance.random() * MOMENT / 10)
-        else:
-            time.sleep(chance.random() * MOMENT)
-        victim, other = (old, new) if killOld else (new, old)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(victim, signal.SIGKILL)
-        until(partial(isGone, victim), "the process that is killed ends")
-        until(lambda: self._isSettled(victim, other, before, killOld), "the upgrade is over")
-        served = sum(map(echoes, sockets))
-        for sock in sockets:
-            sock.close()
-        what = f"{'old' if killOld else 'new'} one killed, {served} of {KILLED} go on"
-        self.check(served in {0, KILLED}, what)
-        if not killOld and not isGone(old):
-            self.check(served == KILLED, f"{what}, though the old one serves")
-        if not isGone(other):
-            with open_(self.balancer.port) as sock:
-                self.check(echoes(sock), f"{what}, and a new one is not served")
-        return what
-
-    def _isSettled(self, victim: int, other: int, before: int, killOld: bool) -> bool:
-        if isGone(other):
-            return True
-        said = self.balancer.log[before:]
-        if killOld:
-            return self.balancer.pid == other and "the control socket is" in said
-        return f"process {victim} serves" not in said and "This process goes on" in said
-
-
-def echoes(sock: socket.socket) -> bool:
-    """
-    Tell whether a connection is served. One that is not has ended, and does not hang.
-    """
-    try:
-        sock.sendall(b"word")
-        return sock.recv(4, socket.MSG_WAITALL) == b"word"
-    except OSError:
-        return False
-
 
 def main() -> None:
     """
@@ -314,20 +248,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upgrades", type=int, default=100)
     parser.add_argument("--kill", type=int, default=0, help="upgrades in which one is killed")
+    parser.add_argument("--faults", type=int, default=0, help="how often each fault happens")
+    parser.add_argument("--only", default="", help="a part of the names of faults")
+    parser.add_argument("--at-once", type=int, default=2, help="faults that are tried at a time")
+    parser.add_argument("--rate", type=int, default=RATE, help="new clients a second")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="txlb") as folder, host() as hostPort:
         os.chmod(folder, 0o755)
-        run = Run(Path(folder), hostPort)
-        try:
-            if given.kill:
-                for what, count in run.kills(given.kill, random.Random(given.seed)).items():
-                    print(f"{count} times: {what}")
-            else:
-                run.inARow(given.upgrades)
-        finally:
-            run.balancer.stop()
-    raise SystemExit(bool(run.wrong))
+        if given.faults:
+            wrong = allFaults(Path(folder), hostPort, given.faults, given.only, given.at_once)
+        elif given.kill:
+            wrong = killed(Path(folder), hostPort, given.kill, given.seed)
+        else:
+            wrong = inARow(Path(folder), hostPort, given.upgrades, given.rate)
+    raise SystemExit(bool(wrong))
+
+
+def killed(folder: Path, hostPort: int, rounds: int, seed: int) -> list[str]:
+    """
+    Kill processes, and return what was wrong.
+    """
+    kills = Kills(folder, hostPort, seed)
+    try:
+        for what, count in kills.run(rounds).most_common():
+            print(f"{count:4} times: {what}")
+    finally:
+        kills.stop()
+    return kills.wrong
+
+
+def inARow(folder: Path, hostPort: int, upgrades: int, rate: int) -> list[str]:
+    """
+    Upgrade again and again, and return what was wrong.
+    """
+    run = Run(folder, hostPort, rate)
+    try:
+        run.inARow(upgrades)
+    finally:
+        run.balancer.stop()
+    return run.wrong
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from tests.integration.support import (
     PATIENCE,
     UpgradeTestCase,
     connect,
+    connectUNIX,
     freePorts,
     isGone,
     readExactly,
@@ -130,6 +131,29 @@ class TrafficTests(UpgradeTestCase):
             self.assertEqual(readExactly(open_, 4), b"ping")
         self.rewrite(CONFIG.format(port=self.port, host=self.hostPort))
         self.upgrade()
+
+    def test_addressInUse(self) -> None:
+        """
+        If the new process can't have an address that the new file adds, nothing changes: new
+        clients come, also through UNIX sockets.
+        """
+        self.host(str(self.short / "host"))
+        listen = self.short / "web"
+        config = CONFIG.format(port=self.port, host=self.hostPort)
+        config = config.replace("<group", f'<listen ip="unix:{listen}"/><group')
+        self.balancer(config)
+        first = self.pid
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            more = f'<listen ip="127.0.0.1:{taken.getsockname()[1]}"/>'
+            self.rewrite(config.replace("<group", f"{more}<group"))
+            done = self.txlb("upgrade")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("in use", done.stderr)
+        self.assertEqual(self.pid, first)
+        for client in (connect(self.port), connectUNIX(str(listen))):
+            with client as open_:
+                open_.sendall(b"0\nping")
+                self.assertEqual(readExactly(open_, 4), b"ping")
 
     def test_otherFile(self) -> None:
         """

@@ -292,6 +292,49 @@ class LetGoTests(ListenerCase):
         other.letGo()
 
 
+    def borrowed(self, listener: SocketListener) -> SocketListener:
+        """
+        Make a listener of another process with the same sockets.
+        """
+        copies = [sock.dup() for sock in listener.sockets]
+        address = listener.configured.address
+        other = SocketListener(
+            Listener(address), self.reactor, self.deadlines, lambda *_: self.fail(), copies
+        )
+        self.addCleanup(other.close)
+        return other
+
+    def test_borrowed(self) -> None:
+        """
+        If a process ends that would have taken sockets over, the process that has them goes on:
+        clients connect, and those in the backlog stay.
+        """
+        for address in (ANY_PORT, UNIXAddress(self.socketPath())):
+            listener = self.listen(address)
+            other = self.borrowed(listener)
+            self.connectTo(listener)
+            other.turnAway()
+            other.close()
+            self.assertEqual(other.sockets, [])
+            self.connectTo(listener)
+            self.accepted.clear()
+            listener.start()
+            self.reactor.readable()
+            self.assertEqual(len(self.accepted), 2)
+
+    def test_owned(self) -> None:
+        """
+        A process that has taken sockets over closes them as its own.
+        """
+        path = self.socketPath()
+        listener = self.listen(UNIXAddress(path))
+        other = self.borrowed(listener)
+        listener.letGo()
+        other.own()
+        other.close()
+        self.assertFalse(os.path.exists(path))
+
+
 class PauseTests(ListenerCase):
     def test_pause(self) -> None:
         """

@@ -249,14 +249,15 @@ class SilentTests(UpgradeCase):
         pairs[0][1].close()
         self.until(new, lambda: new.limit.active == 3)
         pairs[1][0].shutdown(socket.SHUT_WR)
-        half = [connection for _, connection in new.frontend.moving.connections()]
+        half: list[Any] = [connection for _, connection in new.frontend.moving.connections()]
         self.until(new, lambda: any(each._client.ended for each in half))
         new.rests = False
         self.until(new, lambda: new.happened == ["serves", "alone"])
         asked = [each for each in half if not each.over]
         self.assertEqual(len(asked), 3)
         now = new.reactor.seconds()
-        timeouts = new.frontend.moving.relays[0].timeouts
+        relay: Any = new.frontend.moving.relays[0]
+        timeouts = relay.timeouts
         for each in asked:
             self.assertIsNotNone(each.slot)
             limit = timeouts.fin if each._client.ended else timeouts.idle

@@ -102,6 +102,8 @@ class ProxyListener(Service):
         """
         Log where it listens, and accept if the service accepts clients.
         """
+        if self._listener is not None:
+            self._listener.own()
         _log.info(
             "{listener} listens on {addresses}",
             listener=self.name,

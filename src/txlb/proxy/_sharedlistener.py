@@ -164,6 +164,13 @@ class ListenerShare:
             self._isOpen = False
             self.shared.listener.letGo()
 
+    def own(self) -> None:
+        """
+        Take note that this process serves here. See L{SocketListener.own}.
+        """
+        if isinstance(self.shared.listener, SocketListener):
+            self.shared.listener.own()
+
     def drain(self) -> None:
         """
         Accept the connections that are in the backlog now.

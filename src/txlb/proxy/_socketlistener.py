@@ -37,8 +37,8 @@ class SocketListener:
     @param reactor: watches the sockets.
     @param deadlines: where the end of a pause waits.
     @param accepted: is called with each connection.
-    @param sockets: listen at the address already, if another process of the balancer had
-        them; by default it is bound.
+    @param sockets: listen at the address already, as another process of the balancer has
+        them; by default it is bound. They are the other process's until L{own}.
     @raise ListenError: the address can't be had.
 
     @ivar configured: the listener as it is configured now.
@@ -54,6 +54,7 @@ class SocketListener:
         sockets: Sequence[socket.socket] = (),
     ) -> None:
         address = configured.address
+        self._borrowed = bool(sockets)
         sockets = sockets or bindSockets(address)
         self._shared = False
         self.configured = configured
@@ -75,6 +76,13 @@ class SocketListener:
         """
         for sock in () if self._shared else self._sockets:
             sock.open()
+
+    def own(self) -> None:
+        """
+        Take note that no other process accepts from the sockets any more, or that it shares them.
+        Until then L{close} does nothing that the other process would notice.
+        """
+        self._borrowed = False
 
     @property
     def sockets(self) -> list[socket.socket]:
@@ -128,7 +136,7 @@ class SocketListener:
 
         Inherited sockets go on listening, because the process that gave them has them too.
         """
-        if self._inherited or self._away is not None:
+        if self._inherited or self._borrowed or self._away is not None:
             return
         if self._file is not None:
             # First, so that no client connects after the last one was accepted.
@@ -149,6 +157,9 @@ class SocketListener:
         The connections in the backlog of inherited sockets are for the next process that gets
         them.
         """
+        if self._borrowed:
+            self.letGo()
+            return
         self._throttle.flush()
         self.turnAway()
         if self._away is not None and self._sockets:
