@@ -87,7 +87,9 @@ class FaultyChannel(Channel):
         elif action == "slow":
             time.sleep(SLOW)
         elif action == "poor":
-            most = max(map(int, os.listdir("/proc/self/fd"))) + FEW
+            lowest = os.dup(0)
+            os.close(lowest)
+            most = lowest + FEW
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         return action == "garbage"
 

@@ -291,7 +291,6 @@ class LetGoTests(ListenerCase):
         self.assertEqual(peer, client.getsockname())
         other.letGo()
 
-
     def borrowed(self, listener: SocketListener) -> SocketListener:
         """
         Make a listener of another process with the same sockets.

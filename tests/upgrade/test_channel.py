@@ -4,13 +4,14 @@ Tests for L{txlb.upgrade._channel}.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txlb.upgrade import Channel, ChannelClosed
+from txlb.upgrade import Channel, ChannelBroken, ChannelClosed
 from txlb.upgrade._channel import closeAll
 from txlb.wire import MAX_UPGRADE_DESCRIPTORS, Declined, Gone, Started, UpgradeError
 
@@ -61,7 +62,7 @@ class ChannelTests(SynchronousTestCase):
                 return receive(most, space, flags)
 
         sock, self.theirs._sock = self.theirs._sock, Narrow()  # type: ignore[assignment]
-        with self.assertRaisesRegex(ChannelClosed, "descriptors were lost"):
+        with self.assertRaisesRegex(ChannelBroken, "descriptors were lost"):
             self.theirs.tryReceive()
         self.theirs._sock = sock
         self.assertEqual(set(os.listdir("/proc/self/fd")), before)
@@ -104,6 +105,24 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(self.ours.receive(self.until), (Started(), []))
         with self.assertRaises(ChannelClosed):
             self.ours.receive(self.until)
+
+    def test_systemRefuses(self) -> None:
+        """
+        An error of the system is no end of the other process.
+        """
+
+        class Refusing:
+            def sendmsg(self, *_: object) -> None:
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+            recvmsg = sendmsg
+
+        sock, self.ours._sock = self.ours._sock, Refusing()  # type: ignore[assignment]
+        with self.assertRaisesRegex(ChannelBroken, "No buffer space"):
+            self.ours.trySend(Started())
+        with self.assertRaisesRegex(ChannelBroken, "No buffer space"):
+            self.ours.tryReceive()
+        self.ours._sock = sock
 
     def test_wrongMessage(self) -> None:
         self.theirs._sock.send(b"nonsense")

@@ -17,15 +17,17 @@ from txlb.errors import TxlbError
 from txlb.upgrade import (
     ENVIRONMENT,
     Channel,
+    ChannelBroken,
     ChannelClosed,
     Predecessor,
     Successor,
     _predecessor,
     _successor,
+    _transfer,
 )
 from txlb.upgrade._stages import PredecessorStage, SuccessorStage
 from txlb.upgrade._transfer import Transfer
-from txlb.wire import AllChanged, Declined, Moves, Offer, Started
+from txlb.wire import AllChanged, Copies, Declined, Moves, Offer, Started
 
 
 class ConnectionTests(UpgradeCase):
@@ -517,6 +519,67 @@ class FaultTests(UpgradeCase):
         self.passes(old, b"ping", client, host)
         self.successor.doRead()
         self.assertIs(self.successor.stage, SuccessorStage.ENDED)
+
+    def test_descriptorsAreLost(self) -> None:
+        """
+        If the successor can't take descriptors, while the old process serves or when it does not,
+        the old one goes on: it is not dead.
+        """
+        for kind in (Copies, Moves):
+            with self.subTest(kind.__name__):
+                old, new = self.side(), self.side()
+                client, host = self.pair(old)
+                self.begin(old, new)
+                self.pair(old)
+                channel = self.successor._channel
+                receive = channel.tryReceive
+
+                def lost(kind: type = kind, receive: Any = receive) -> Any:
+                    found = receive()
+                    if found is not None and type(found[0]) is kind:
+                        raise ChannelBroken("descriptors were lost")
+                    return found
+
+                channel.tryReceive = lost  # type: ignore[method-assign]
+                old.rests = True
+                self.predecessor.doRead()
+                old.rests = False
+                if kind is Moves:
+                    # It comes after the copies.
+                    assert self.predecessor._transfer is not None
+                    self.predecessor._transfer._todo.clear()
+                self.finish(old)
+                self.assertIn("this process goes on: descriptors were lost", self.failure[0])
+                self.assertIs(self.successor.stage, SuccessorStage.ENDED)
+                self.assertNotIn("serves", new.happened)
+                self.passes(old, b"ping", client, host)
+
+    def test_noState(self) -> None:
+        """
+        If the state can't be written, the old process goes on.
+        """
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        error = OSError(27, "File too large")
+        with mock.patch.object(_transfer, "memoryOf", side_effect=error):
+            self.begin(old, new)
+            self.predecessor.doRead()
+        self.assertEqual(self.failure, ["this process goes on: File too large"])
+        self.assertTrue(self.process.killed)
+        self.passes(old, b"ping", client, host)
+        old.changes = {"hosts": []}
+        with mock.patch.object(_predecessor, "memoryOf", side_effect=error):
+            failure = self.failureResultOf(self.predecessor.begin())
+        self.assertEqual(failure.getErrorMessage(), "this process goes on: File too large")
+
+    def test_noDescriptors(self) -> None:
+        old = self.side()
+        predecessor = Predecessor(old, old.reactor, old.deadlines)
+        error = OSError(24, "Too many open files")
+        with mock.patch.object(Channel, "pair", side_effect=error):
+            failure = self.failureResultOf(predecessor.begin())
+        self.assertIn("no process can be started: Too many open", failure.getErrorMessage())
+        self.assertIs(predecessor.stage, PredecessorStage.SERVING)
 
     def test_otherVersion(self) -> None:
         """

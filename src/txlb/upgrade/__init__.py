@@ -7,7 +7,7 @@ C{txlb.wire}, their stages in C{_stages.py}. Until the successor says that it ha
 reads, writes and sets nothing, so that the predecessor can go on at any moment before that.
 """
 
-from txlb.upgrade._channel import Channel, ChannelClosed
+from txlb.upgrade._channel import Channel, ChannelBroken, ChannelClosed
 from txlb.upgrade._givingside import GivingSide
 from txlb.upgrade._predecessor import (
     FREEZE_LIMIT,
@@ -28,6 +28,7 @@ __all__ = [
     "SESSIONS",
     "START_LIMIT",
     "Channel",
+    "ChannelBroken",
     "ChannelClosed",
     "GivingSide",
     "Predecessor",

@@ -35,9 +35,21 @@ ENDED = "it has ended"
 _SOON = 0.0005
 
 
-class ChannelClosed(Exception):
+class ChannelError(Exception):
+    """
+    A message can't be sent or received.
+    """
+
+
+class ChannelClosed(ChannelError):
     """
     The other process has closed the channel, or has ended.
+    """
+
+
+class ChannelBroken(ChannelError):
+    """
+    The system refuses. The other process may live, and go on.
     """
 
 
@@ -77,6 +89,7 @@ class Channel:
 
         @return: whether it was sent.
         @raise ChannelClosed: the other process is gone.
+        @raise ChannelBroken: the system does not send it.
         """
         ancillary = []
         if descriptors:
@@ -87,7 +100,7 @@ class Channel:
         except OSError as error:
             if error.errno in _LATER:
                 return False
-            raise ChannelClosed(_words(error)) from error
+            raise _failure(error) from error
         return True
 
     def send(
@@ -110,7 +123,8 @@ class Channel:
         Receive a message, if there is one.
 
         @return: the message with its descriptors.
-        @raise ChannelClosed: the other process is gone, or descriptors could not be received.
+        @raise ChannelClosed: the other process is gone.
+        @raise ChannelBroken: descriptors could not be received.
         @raise UpgradeError: it is no message.
         """
         try:
@@ -122,14 +136,14 @@ class Channel:
         except BlockingIOError:
             return None
         except OSError as error:
-            raise ChannelClosed(_words(error)) from error
+            raise _failure(error) from error
         descriptors = array.array("i")
         for _level, _kind, content in ancillary:
             descriptors.frombytes(content[: len(content) // 4 * 4])
         found = descriptors.tolist()
         if flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC):
             closeAll(found)
-            raise ChannelClosed("descriptors were lost on the way, as this process has too many")
+            raise ChannelBroken("descriptors were lost on the way, as this process has too many")
         if not data:
             raise ChannelClosed(ENDED)
         try:
@@ -175,8 +189,10 @@ class Channel:
         self._sock.close()
 
 
-def _words(error: OSError) -> str:
-    return ENDED if error.errno in _GONE else error.strerror or str(error)
+def _failure(error: OSError) -> ChannelError:
+    if error.errno in _GONE:
+        return ChannelClosed(ENDED)
+    return ChannelBroken(error.strerror or str(error))
 
 
 def closeAll(descriptors: Iterable[int]) -> None:

@@ -18,7 +18,7 @@ from zope.interface import implementer
 from txlb.deadlines import Deadline, Deadlines
 from txlb.errors import TxlbError
 from txlb.process import KILLED, StartedProcess
-from txlb.upgrade._channel import ENDED, Channel, ChannelClosed
+from txlb.upgrade._channel import ENDED, Channel, ChannelError
 from txlb.upgrade._givingside import GivingSide
 from txlb.upgrade._stages import PredecessorEvent, PredecessorStage, PredecessorState
 from txlb.upgrade._successor import ENVIRONMENT
@@ -121,7 +121,10 @@ class Predecessor:
         if self.isUnderWay:
             return fail(TxlbError(f"an upgrade is under way already ({self.stage.value})"))
         self._began = self._deadlines.seconds()
-        channel, theirs = Channel.pair()
+        try:
+            channel, theirs = Channel.pair()
+        except OSError as error:
+            return fail(TxlbError(f"no process can be started: {error.strerror}"))
         number = theirs.fileno()
         variables = {**self._side.environment, ENVIRONMENT: str(number)}
         try:
@@ -141,8 +144,8 @@ class Predecessor:
         try:
             for offer, descriptors in self._offers():
                 channel.send(offer, descriptors, time.monotonic() + FREEZE_LIMIT)
-        except (ChannelClosed, TimeoutError) as error:
-            self._failed(str(error))
+        except (ChannelError, OSError) as error:
+            self._failed(_words(error))
         return done
 
     def _offers(self) -> Iterator[tuple[Offer, list[int]]]:
@@ -198,7 +201,7 @@ class Predecessor:
             return
         try:
             found = channel.tryReceive()
-        except (ChannelClosed, UpgradeError) as error:
+        except (ChannelError, UpgradeError) as error:
             self._failed(str(error))
             return
         if found is None:
@@ -241,8 +244,8 @@ class Predecessor:
             return
         try:
             more = transfer.copySome() or not transfer.endCopies()
-        except ChannelClosed as error:
-            self._failed(str(error))
+        except (ChannelError, OSError) as error:
+            self._failed(_words(error))
             return
         if more:
             self._call = self._reactor.callLater(PAUSE, self._copy)
@@ -284,29 +287,33 @@ class Predecessor:
             if isinstance(message, Started):
                 return ""
             problem = message.reason if isinstance(message, Declined) else "an unknown answer"
-        except (ChannelClosed, TimeoutError, UpgradeError, OSError) as error:
-            problem = str(error)
-        return "" if self._hasStarted(channel, problem) else problem
+        except (ChannelError, UpgradeError, OSError) as error:
+            problem = _words(error)
+        return self._callOff(channel, problem)
 
-    def _hasStarted(self, channel: Channel, problem: str) -> bool:
+    def _callOff(self, channel: Channel, problem: str) -> str:
         """
         Call the upgrade off, and find out whether the successor was quicker. From here on it
         can't start any more.
+
+        @return: why it does not serve, in its own words if it has said so; empty if it does.
         """
         try:
             channel.trySend(Aborted(problem))
-        except ChannelClosed:
+        except ChannelError:
             pass
         channel.shutdown()
         try:
             while True:
                 found = channel.tryReceive()
                 if found is None:
-                    return False
+                    return problem
                 if isinstance(found[0], Started):
-                    return True
-        except (ChannelClosed, UpgradeError):
-            return False
+                    return ""
+                if isinstance(found[0], Declined):
+                    problem = found[0].reason
+        except (ChannelError, UpgradeError):
+            return problem
 
     def _handedOver(self, transfer: Transfer, took: float) -> None:
         """
@@ -382,7 +389,7 @@ class Predecessor:
             reason = _declined(channel) or reason
             try:
                 channel.trySend(Aborted(reason))
-            except ChannelClosed:
+            except ChannelError:
                 pass
         how = process.kill()
         if reason.endswith(ENDED) or not reason:
@@ -403,6 +410,13 @@ class Predecessor:
             self._failed("this process is being stopped")
 
 
+def _words(error: Exception) -> str:
+    """
+    Write an error, without the system's number of it.
+    """
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
 def _declined(channel: Channel) -> str:
     """
     Look whether the successor has said why it ends.
@@ -414,5 +428,5 @@ def _declined(channel: Channel) -> str:
                 return ""
             if isinstance(found[0], Declined):
                 return found[0].reason
-    except (ChannelClosed, UpgradeError):
+    except (ChannelError, UpgradeError):
         return ""

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txlb.errors import TxlbError
-from txlb.upgrade._channel import Channel, ChannelClosed, closeAll
+from txlb.upgrade._channel import Channel, ChannelClosed, ChannelError, closeAll
 from txlb.upgrade._stages import SuccessorEvent, SuccessorStage, SuccessorState
 from txlb.upgrade._taken import Taken
 from txlb.upgrade._takingside import TakingSide
@@ -137,7 +137,7 @@ class Successor:
         while more:
             try:
                 offer, descriptors = self._channel.receive(until)
-            except (ChannelClosed, TimeoutError, UpgradeError) as error:
+            except (ChannelError, TimeoutError, UpgradeError) as error:
                 raise TxlbError(f"the predecessor offers nothing: {error}") from None
             version = offer.version if isinstance(offer, Offer) else -1
             refusal = upgradeRefusal(version)
@@ -184,7 +184,7 @@ class Successor:
             self._stages.must(SuccessorEvent.STOPPED)
             try:
                 self._channel.trySend(Declined(reason))
-            except ChannelClosed:
+            except ChannelError:
                 pass
             self._channel.close()
 
@@ -216,8 +216,10 @@ class Successor:
                 (),
                 self._seconds() + OFFER_LIMIT,
             )
-        except (ChannelClosed, TimeoutError):
+        except ChannelClosed:
             self._alone()
+        except (ChannelError, TimeoutError) as error:
+            self._end(str(error))
 
     def fileno(self) -> int:
         return self._channel.fileno()
@@ -249,6 +251,9 @@ class Successor:
                 self._take(*found)
         except ChannelClosed:
             self._alone()
+        except ChannelError as error:
+            # The predecessor may live, and goes on.
+            self._end(str(error))
         except BaseException as error:  # noqa: BLE001 - clients wait, so it ends at once
             self._end(repr(error))
 
@@ -259,7 +264,7 @@ class Successor:
         try:
             if self._channel.tryReceive() is not None:
                 return
-        except (ChannelClosed, UpgradeError):
+        except (ChannelError, UpgradeError):
             self._close()
 
     def _take(self, message: UpgradeMessage, descriptors: list[int]) -> None:
@@ -509,7 +514,7 @@ class Successor:
         self._stages.must(SuccessorEvent.STOPPED)
         try:
             self._channel.trySend(Declined(reason))
-        except ChannelClosed:
+        except ChannelError:
             pass
         self.exit(reason)
 

@@ -14,7 +14,7 @@ from typing import Any
 from txlb.pool import Dial
 from txlb.proxy import MovingConnection, MovingRelay, Relayed
 from txlb.upgrade._batch import Batch
-from txlb.upgrade._channel import Channel, ChannelClosed
+from txlb.upgrade._channel import Channel, ChannelError
 from txlb.upgrade._givingside import GivingSide
 from txlb.wire import AllChanged, AllCopied, AllMoved, Frozen, Gone, Kept
 
@@ -87,7 +87,7 @@ class Transfer:
         try:
             if not self._channel.trySend(Gone(self._gone[:1000])):
                 return False
-        except ChannelClosed:
+        except ChannelError:
             # The predecessor notices it, too.
             return False
         del self._gone[:1000]
@@ -99,7 +99,7 @@ class Transfer:
 
         @return: whether there are more to send. Then this is called again, also if the successor
             can't read now.
-        @raise ChannelClosed: the successor is gone.
+        @raise ChannelError: the successor is gone, or the system refuses.
         """
         if not self._tellGone() or self._sendPiece():
             return True
@@ -155,7 +155,7 @@ class Transfer:
         Say that all are copied.
 
         @return: whether that was sent.
-        @raise ChannelClosed: the successor is gone.
+        @raise ChannelError: the successor is gone, or the system refuses.
         """
         return self._tellGone() and self._channel.trySend(AllCopied())
 
@@ -167,7 +167,7 @@ class Transfer:
         this and its answer.
 
         @param until: the time to give up, in seconds of the monotonic clock.
-        @raise ChannelClosed: the successor is gone.
+        @raise ChannelError: the successor is gone, or the system refuses.
         @raise TimeoutError: it does not read.
         """
         channel = self._channel
