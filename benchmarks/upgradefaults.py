@@ -373,10 +373,13 @@ def twice(case: Case) -> None:
 
 def limited(kind: int, limit: int, case: Case) -> None:
     """
-    Upgrade while the old process has a limit, and so the new one.
+    Upgrade while the old process has a limit, and so the new one. Afterwards the old one has it no
+    more.
     """
-    resource.prlimit(case.old, kind, (limit, resource.RLIM_INFINITY))
+    _, hard = resource.prlimit(case.old, kind)
+    resource.prlimit(case.old, kind, (limit, hard))
     case.upgrade()
+    resource.prlimit(case.old, kind, (hard, hard))
 
 
 def fullDisk(case: Case) -> None:
@@ -412,7 +415,8 @@ FAULTS = (
     Fault("it is slow then", "new", "no", [COPIED, "new sends Started 1 slow"]),
     Fault("the old one dies before the copies", "new", "every", ["old gets Ready 1 dies"]),
     Fault("it dies at the copies", "new", "every", ["old sends AllCopied 1 dies"]),
-    Fault("it dies before it gives the rest", "new", "every", [COPIED, "old sends Kept 2 dies"]),
+    Fault("it dies before it gives the rest", "new", "every", [COPIED, "old sends Frozen 1 dies"]),
+    Fault("it dies before it tells a change", "new", "every", [COPIED, "old sends Moves 1 dies"]),
     Fault("it dies after the changes", "new", "some", [COPIED, "old sends AllChanged 1 dies"]),
     Fault("it dies between two batches", "new", "some", [COPIED, "old sends Moves 3 dies"]),
     Fault("it dies after everything", "new", "no", [COPIED, "old sends AllMoved 1 dies"]),
@@ -420,13 +424,7 @@ FAULTS = (
     Fault(
         "no state can be written", "old", "no", does=partial(limited, resource.RLIMIT_FSIZE, 500)
     ),
-    Fault(
-        "no held bytes can be written",
-        "old",
-        "no",
-        [COPIED],
-        partial(limited, resource.RLIMIT_FSIZE, 50_000),
-    ),
+    Fault("the old one raises when it gives", "old", "no", [COPIED, "old sends AllMoved 1 raises"]),
     Fault(
         "the old one has too few descriptors",
         "old",

@@ -115,7 +115,7 @@ class Kills:
         for number in range(rounds):
             outcomes[self._kill(bool(number % 2))] += 1
             if not (number + 1) % 20:
-                print(f"  {number + 1} kills", flush=True)
+                print(f"  {number + 1} kills: {dict(outcomes)}", flush=True)
         return outcomes
 
     def _measure(self) -> None:

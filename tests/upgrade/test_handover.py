@@ -624,6 +624,23 @@ class FaultTests(UpgradeCase):
         error = self.assertRaises(TxlbError, Successor.fromEnvironment, environ)
         self.assertIn("offers nothing", str(error))
 
+    def test_predecessorDoesNotRead(self) -> None:
+        """
+        A successor that can't say that it is ready ends: its predecessor may live.
+        """
+        self.patch(_successor, "OFFER_LIMIT", 0.0)
+        channel, theirs = Channel.pair()
+        self.addCleanup(channel.close)
+        self.successor, self.ended = Successor(Channel(theirs)), []
+        self.successor.exit = self._exit  # type: ignore[method-assign]
+        while self.successor._channel.trySend(Declined("x" * 50_000)):
+            pass
+        new = self.side()
+        self.successor.ready(new, new.reactor)
+        self.assertIs(self.successor.stage, SuccessorStage.ENDED)
+        self.assertEqual(self.ended, ["the other process does not read"])
+        self.assertEqual(new.happened, [])
+
     def test_neverReady(self) -> None:
         """
         A successor that is not ready within its time is killed.

@@ -136,6 +136,7 @@ class ControlService(Service):
     def _serve(self) -> None:
         if self._listener is not None:
             self.logins.start(self._reactor)
+            self._listener.own()
             self._listener.start()
             log.info("the control socket is {path}", path=self.path)
 
