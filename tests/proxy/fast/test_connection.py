@@ -31,7 +31,7 @@ from txlb.proxy.fast._bulk import LEFT, SMALL
 from txlb.proxy.fast._end import CHUNK, End
 from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._readbatching import MUCH as MANY
-from txlb.proxy.fast._readbatching import TICK
+from txlb.proxy.fast._readbatching import QUIET, TICK
 
 NO_ROUTE = OSError(113, "No route to host")
 
@@ -325,10 +325,14 @@ class ReadBatchingTests(MoodsCase):
             received += len(data or b"")
         return client, server, end, sent - received
 
+    def look(self, stage: HandTurned) -> None:
+        stage.reactor.advance(TICK)
+        stage.turn(3)
+
     def test_itsLastBytes(self) -> None:
         """
-        Less than is waited for arrives two looks later, and from then on each
-        byte is told of again.
+        Less than is waited for arrives two looks later. Once nothing has come for some looks,
+        the system reports each byte again.
         """
         stage = self.stage()
         client, server, end, left = self.batchedClient(stage)
@@ -336,16 +340,37 @@ class ReadBatchingTests(MoodsCase):
         client.send(b"x" * 1000)
         delivered(client)
         for _ in range(2):
-            self.assertTrue(end.batched)
-            stage.reactor.advance(TICK)
-            stage.turn(3)
+            self.look(stage)
         self.assertEqual(self.readAll(stage, server, left + 1000)[left:], b"x" * 1000)
+        self.assertTrue(end.batched)
+        for _ in range(QUIET + 2):
+            self.look(stage)
         self.assertEqual((end.batched, len(stage.loop.batching)), (False, 0))
         client.send(b"y")
         delivered(client)
         stage.turn(2)
         server.settimeout(10)
         self.assertEqual(server.recv(10), b"y")
+
+    def test_heldUp(self) -> None:
+        """
+        An end whose peer takes no more is batched no more, as its own bytes are not awaited.
+        """
+        stage = self.stage()
+        client, server, end, left = self.batchedClient(stage)
+        sent, full = 0, 0
+        while full < 20:
+            try:
+                sent += client.send(MUCH[: 1 << 20])
+                full = 0
+            except BlockingIOError:
+                full += 1
+            stage.turn()
+        self.assertTrue(end.isHeldUp)
+        for _ in range(2):
+            self.look(stage)
+        self.assertEqual((end.batched, len(stage.loop.batching)), (False, 0))
+        self.assertEqual(len(self.readAll(stage, server, left + sent)), left + sent)
 
     def test_staysWhileItSends(self) -> None:
         """
@@ -477,7 +502,7 @@ class ErrorTests(MoodsCase):
                 stage = self.stage(family=family)
                 stage.loop.pipes = PipePool(0)
                 client, server = stage.connect()
-                with mock.patch("txlb.proxy.fast._bulk.move", moveOnce):
+                with mock.patch("txlb.proxy.fast._end.move", moveOnce):
                     client.send(MUCH[:300_000])
                     stage.turn(5)
                 client.close()

@@ -8,10 +8,11 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from txlb.proxy._sockets import bytesToRead
-from txlb.proxy.fast._readbatching import LASTING, MUCH
+from txlb.proxy.fast._readbatching import LASTING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from txlb.proxy.fast._end import End
     from txlb.proxy.fast._pipes import Pipe
 
@@ -30,7 +31,8 @@ BUFFER_SIZE = 262144
 #: not take, so this bounds the memory of a connection.
 LEFT = 32768
 
-MOVE_WITHOUT_WAITING = 3  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
+#: C{SPLICE_F_MOVE | SPLICE_F_NONBLOCK}
+AT_ONCE = 3
 
 #: All copying goes through this one buffer; nothing stays in it.
 _buffer = memoryview(bytearray(BUFFER_SIZE))
@@ -41,30 +43,77 @@ def move(end: End) -> None:
     """
     Move a part of the bytes that an end has sent, and queue the end again if there are more.
     """
-    if end.pipe is not None:
-        _splice(end)
-    elif end.peer.unsent is not None:
-        end.readable = True
-    elif not end.ended:
+    pipe = end.pipe
+    if pipe is None:
+        if end.peer.unsent is not None:
+            end.readable = True
+            return
+        if end.ended:
+            return
         if not end.urgent:
-            end.pipe = end.connection.loop.pipes.take()
-        if end.pipe is not None:
-            _splice(end)
-        else:
+            pipe = end.pipe = end.connection.loop.pipes.take()
+        if pipe is None:
             _copy(end)
+            return
+    _splice(end, pipe)
 
 
-def _splice(end: End) -> None:
-    connection, pipe = end.connection, end.pipe
-    assert pipe is not None  # noqa: S101 - the caller has seen it
-    before = end.burst
+def _splice(end: End, pipe: Pipe) -> None:  # noqa: C901 - calls would cost more than splicing
+    """
+    Fill the pipe from an end and empty it into the peer. The bytes are counted once a turn.
+    """
+    sink, batched = end.peer.fd, end.batched
+    moved = filled = 0
+    then: Callable[[End], None] = _goOn
     for _ in range(ROUNDS):
-        if not (end.piped or _fill(end, pipe, before)) or not _empty(end, pipe):
-            return
-        if end.batched and not (end.piped or end.last) and bytesToRead(end.fd) < MUCH:
-            # The loop tells when it has so much again.
-            _release(end)
-            return
+        piped = end.piped
+        if not piped:
+            if end.urgent:
+                # Splicing stops before an urgent byte.
+                then = _copyOn
+                break
+            try:
+                piped = filled = os.splice(end.fd, pipe.writer, pipe.size, flags=AT_ONCE)
+            except BlockingIOError:
+                # The pipe is empty, so the source has nothing.
+                then = _drained
+                break
+            except OSError:
+                then = _failed
+                break
+            if not filled:
+                then = _endOrUrgent
+                break
+            end.burst += filled
+        try:
+            count = os.splice(pipe.reader, sink, piped, flags=AT_ONCE)
+        except BlockingIOError:
+            end.piped = piped
+            then = _waitForPeer
+            break
+        except OSError:
+            end.piped = piped
+            then = _peerFailed
+            break
+        end.piped = piped - count
+        moved += count
+        if batched and count == filled < pipe.size // 4 * 3 and not end.last:
+            # It had no more than that: otherwise the pipe would be nearly full. If small
+            # fragments have filled it, C{ReadBatching} finds the others.
+            then = _awaitMuch
+            break
+    if moved:
+        end.connection.moved(end, moved)
+        if moved < SMALL and then is _drained:
+            _carriesLittle(end)
+    then(end)
+
+
+def _goOn(end: End) -> None:
+    """
+    Go on in the next turn.
+    """
+    connection = end.connection
     if end.burst >= LASTING and not end.batched:
         connection.lasts(end)
         connection.loop.batching.begin(end)
@@ -74,58 +123,51 @@ def _splice(end: End) -> None:
     connection.loop.queueBulk(end)
 
 
-def _fill(end: End, pipe: Pipe, before: int) -> bool:
+def _copyOn(end: End) -> None:
     """
-    Move bytes that an end has sent into its pipe, which is empty.
-
-    @param before: C{burst} when this turn began.
-    @return: whether there were any.
+    Go on without a pipe in the next turn.
     """
-    if end.urgent:
-        # Splicing stops before an urgent byte.
-        _release(end)
-        end.connection.loop.queueBulk(end)
-        return False
-    try:
-        count = os.splice(end.fd, pipe.writer, pipe.size, flags=MOVE_WITHOUT_WAITING)
-    except BlockingIOError:
-        # The pipe is empty, so the source has nothing.
-        _drained(end, end.burst - before)
-        return False
-    except OSError:
-        end.connection.broke(end)
-        return False
-    if not count:
-        # Either the end, or an urgent byte with the end behind it. A read tells which.
-        _release(end)
-        end.bulk = False
-        end.last = True
-        end.pump()
-        return False
-    end.piped = count
-    end.burst += count
-    return True
+    _release(end)
+    end.connection.loop.queueBulk(end)
 
 
-def _empty(end: End, pipe: Pipe) -> bool:
+def _awaitMuch(end: End) -> None:
     """
-    Move the bytes in the pipe to the peer, or a part of them.
+    Go on when the loop tells that much has come again.
+    """
+    _release(end)
 
-    @return: whether it took any.
+
+def _waitForPeer(end: End) -> None:
     """
-    try:
-        count = os.splice(pipe.reader, end.peer.fd, end.piped, flags=MOVE_WITHOUT_WAITING)
-    except BlockingIOError:
-        # The peer takes no more; the loop tells when it does.
-        end.readable = True
-        end.peer.hearOut()
-        return False
-    except OSError:
-        end.connection.broke(end.peer)
-        return False
-    end.piped -= count
-    end.connection.moved(end, count)
-    return True
+    Go on when the loop tells that the peer takes more.
+    """
+    end.readable = True
+    end.peer.hearOut()
+
+
+def _failed(end: End) -> None:
+    """
+    Go on without the end, whose socket has failed.
+    """
+    end.connection.broke(end)
+
+
+def _peerFailed(end: End) -> None:
+    """
+    Go on without the peer, whose socket has failed.
+    """
+    end.connection.broke(end.peer)
+
+
+def _endOrUrgent(end: End) -> None:
+    """
+    Read once: nothing came, which is either the end, or an urgent byte with the end behind it.
+    """
+    _release(end)
+    end.bulk = False
+    end.last = True
+    end.pump()
 
 
 def _release(end: End) -> None:
@@ -137,19 +179,22 @@ def _release(end: End) -> None:
         end.pipe = None
 
 
-def _drained(end: End, total: int) -> None:
+def _drained(end: End) -> None:
     """
-    Go on without a pipe, as nothing is left for now.
-
-    @param total: bytes that were moved in this turn. 0 does not mean small traffic: the bytes
-        of an event may have been moved before the event came. If the direction left bulk for
-        that, the next 64 KiB of each burst would be copied.
+    Wait for more, as nothing is left for now. It may be that the bytes of an event were moved
+    before the event came. If the direction left bulk for that, the next 64 KiB of each burst
+    would be copied.
     """
     end.readable = end.urgent = False
     _release(end)
-    if 0 < total < SMALL:
-        end.bulk = False
-        end.burst = 0
+
+
+def _carriesLittle(end: End) -> None:
+    """
+    Leave bulk, as a turn has moved all that there was, and it was little.
+    """
+    end.bulk = False
+    end.burst = 0
 
 
 def _copy(end: End) -> None:
@@ -162,7 +207,9 @@ def _copy(end: End) -> None:
         try:
             count = _peek(end) if end.peeks else _read(end)
         except BlockingIOError:
-            _drained(end, total)
+            if 0 < total < SMALL:
+                _carriesLittle(end)
+            _drained(end)
             return
         except OSError:
             end.connection.broke(end)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from txlb.pool import Attempt, Dial, GaveUp, Host, Lease, Outcome
 from txlb.proxy._results import Relayed
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
-from txlb.proxy.fast import _bulk
 from txlb.proxy.fast._end import READ, End
 from txlb.proxy.fast._firstbytes import FirstBytes
 from txlb.proxy.fast._lastbytes import LastBytes
@@ -291,9 +290,6 @@ class Connection:
                 first.freeOut -= free
                 count -= free
             self.lease.addOut(count)
-
-    def moveBulk(self, end: End) -> None:
-        _bulk.move(end)
 
     def lasts(self, end: End) -> None:
         """

@@ -33,6 +33,7 @@ from os import close, read, write
 from typing import TYPE_CHECKING, Protocol
 
 from txlb.pool import Lease, Outcome
+from txlb.proxy.fast._bulk import move
 from txlb.proxy.fast._targets import STREAM
 from txlb.wire import BATCHED, BULK, ENDED, FAILED, LAST, READABLE, TOLD, URGENT, EndState
 
@@ -73,11 +74,6 @@ class EndOwner(Protocol):
     def moved(self, end: End, count: int) -> None:
         """
         Count bytes that an end sent, which have been written to the other.
-        """
-
-    def moveBulk(self, end: End) -> None:
-        """
-        Move a part of the bulk that an end has sent.
         """
 
     def lasts(self, end: End) -> None:
@@ -194,6 +190,13 @@ class End:
             self._sock.close()
         else:
             close(self.fd)
+
+    @property
+    def isHeldUp(self) -> bool:
+        """
+        Whether it is not read now because its peer takes no more.
+        """
+        return self.peer.blocked
 
     @property
     def resetOutcome(self) -> Outcome:
@@ -364,7 +367,7 @@ class End:
         Have a turn of bulk; the loop calls this.
         """
         if not self.connection.over:
-            self.connection.moveBulk(self)
+            move(self)
 
     def leavePipe(self) -> None:
         """

@@ -194,9 +194,7 @@ class LastBytes:
                 target.hearOut()
                 return False
         while source.pipe is not None and source.piped:
-            count = os.splice(
-                source.pipe.reader, target.fd, source.piped, flags=_bulk.MOVE_WITHOUT_WAITING
-            )
+            count = os.splice(source.pipe.reader, target.fd, source.piped, flags=_bulk.AT_ONCE)
             source.piped -= count
             connection.moved(source, count)
         return True

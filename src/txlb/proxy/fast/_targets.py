@@ -52,12 +52,21 @@ class Target:
     @ivar unpaced: whether its sockets must not pace.
     """
 
-    __slots__ = ("_family", "_name", "address", "isUNIX", "mayBeItself", "near", "unpaced")
+    __slots__ = (
+        "_asked",
+        "_family",
+        "_name",
+        "address",
+        "isUNIX",
+        "mayBeItself",
+        "near",
+        "unpaced",
+    )
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.near = isNear(address)
-        self.unpaced = False
+        self.unpaced = self._asked = False
         self._family: int
         self._name: str | tuple[str, int] | tuple[str, int, int, int]
         if isinstance(address, UNIXAddress):
@@ -91,8 +100,9 @@ class Target:
         well, so on this machine they don't pace from then on. That costs each connection a
         system call, which only bulk is worth.
         """
-        if not self.unpaced and self.near and not self.isUNIX:
-            self.unpaced = systemPaces()
+        if not self._asked:
+            self._asked = True
+            self.unpaced = self.near and not self.isUNIX and systemPaces()
 
 
 class ZonedTarget(Target):
