@@ -142,7 +142,7 @@ class SmallTests(LastBytesCase):
             far, other, end, outcome = self.sides(stage, hostFails)
             self.answer(stage, far, other)
             other.send(b"more")
-            end.peer.event(IN)
+            end.peer.pump(IN)
             self.assertEqual(self.readToReset(stage, other), ANSWER)
             self.over(stage, outcome)
 
@@ -247,7 +247,7 @@ class SmallTests(LastBytesCase):
         gone.shutdown.side_effect = OSError(107, "Transport endpoint is not connected")
         end._sock = gone
         other.shutdown(socket.SHUT_WR)
-        stage.connection()._client.event(IN)
+        stage.connection()._client.pump(IN)
         self.assertEqual(self.readToReset(stage, other), ANSWER)
         self.over(stage, outcome)
 

@@ -132,7 +132,7 @@ class UrgentTests(MarksCase):
             sender.send(b"before")
             sender.send(b"\xf2", socket.MSG_OOB)
             sender.send(b"behind")
-            end.event(IN)
+            end.pump(IN)
             self.arrives(stage, receiver, b"before\xf2behind")
 
     def test_readOver(self) -> None:
@@ -144,7 +144,7 @@ class UrgentTests(MarksCase):
             stage = self.stage(family)
             sender, receiver, end = self.ends(stage, fromHost)
             sender.send(b"\xf2", socket.MSG_OOB)
-            end.event(IN)
+            end.pump(IN)
             self.arrives(stage, receiver, b"\xf2")
 
     def test_bulk(self) -> None:

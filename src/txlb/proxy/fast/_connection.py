@@ -10,7 +10,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from os import set_blocking, write
+from os import read, set_blocking, write
 from typing import TYPE_CHECKING
 
 from txlb.pool import Attempt, Dial, GaveUp, Host, Lease, Outcome
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 #: The value of C{SO_LINGER} with which close(2) sends a reset: on, and zero seconds.
 RESET = struct.pack("ii", 1, 0)
+
+#: Bytes that are read of a client while its host is asked, at most: the relay keeps them until a
+#: host has them, and many clients may wait for one.
+EARLY = 16384
 
 #: Seconds between two looks at a connection without a timeout. A look turns on keepalive.
 SELDOM = 3600.0
@@ -59,6 +63,7 @@ class Connection:
     __slots__ = (
         "_askAt",
         "_client",
+        "_clientFailed",
         "_clientSecured",
         "_first",
         "_host",
@@ -107,7 +112,7 @@ class Connection:
         self.slot: Slot | None = None
         self._lastBytes: LastBytes | None = None
         self._askAt = 0.0
-        self.begun = self.over = False
+        self.begun = self.over = self._clientFailed = False
         self._first = first
 
     @classmethod
@@ -130,6 +135,7 @@ class Connection:
         self.dial, self.lease, self.header = dial, lease, b""
         self.search = self.slot = self._tracked = self._lastBytes = self._clientSecured = None
         self.begun, self.over = True, False
+        self._clientFailed = False
         self._onTheWay, self._first, self._askAt = 0, None, math.inf
         # The system tells the family.
         sock = _socket.socket(fileno=descriptors[1])
@@ -144,6 +150,25 @@ class Connection:
     def clientSocket(self) -> _socket.socket:
         return self._client.socket()
 
+    def opening(self) -> bytes:
+        first = self._first
+        if first is None:
+            client = self._client
+            if type(client) is not End or self._clientFailed:
+                return self.header if self._clientSecured is None else b""
+            try:
+                data = read(client.fd, EARLY)
+            except BlockingIOError:
+                return self.header
+            except OSError:
+                # The system tells it once.
+                self._clientFailed = True
+                return self.header
+            if not data:
+                return self.header
+            first = self._first = FirstBytes(data, b"", 0)
+        return self.header + first.toHost if self._clientSecured is None else b""
+
     def notFound(self, gaveUp: GaveUp) -> None:
         self._close(Relayed(self.dial, gaveUp=gaveUp))
 
@@ -154,6 +179,7 @@ class Connection:
         event: int,
         tracked: TrackedConnection | None,
         secured: HostHandshake | None = None,
+        sent: int = 0,
     ) -> None:
         loop, client = self.loop, self._client
         if secured is None and self._clientSecured is None:
@@ -174,52 +200,67 @@ class Connection:
         if event:
             # A handshake may have it watched for reading alone.
             host.hearsOut = secured is None
-            loop.handle(host.fd, host.event)
+            loop.handle(host.fd, host.pump)
         else:
-            loop.watch(host.fd, host.event, READ_EDGES)
+            loop.watch(host.fd, host.pump, READ_EDGES)
         idle = self._relay.timeouts.idle
         if idle and now + idle < self._askAt:
             self.askBy(now + idle)
         wasRead = self._first is not None and self._clientSecured is None
         if self.header or self._first is not None:
-            self._begin(secured, client, host)
+            self._begin(secured, client, host, sent)
         if not wasRead:
             # Bytes that the client sent early are there already. The loop watches it after that,
             # which saves an event. Most clients whose first bytes were read before have not sent
             # more, and if one has the loop tells that.
-            client.pump()
+            self._readClient(client)
         if not self.over:
             if self._clientSecured is None:
                 client.hearsOut = client.blocked = client.unsent is not None
-                loop.watch(client.fd, client.event, EDGES if client.hearsOut else READ_EDGES)
+                loop.watch(client.fd, client.pump, EDGES if client.hearsOut else READ_EDGES)
             if event & READ:
-                host.event(event & ~select.EPOLLOUT)
+                host.pump(event & ~select.EPOLLOUT)
         elif self._lastBytes is not None and self._clientSecured is None:
             # One of the two has failed meanwhile.
             loop.watch(client.fd, self._lastBytes.handlerOf(client), EDGES)
 
-    def _begin(self, secured: HostHandshake | None, client: End, host: End) -> None:
+    def _readClient(self, client: End) -> None:
+        """
+        Read a client for the first time, unless L{opening} has found that its socket has failed.
+        """
+        if self._clientFailed:
+            self.broke(client)
+        else:
+            client.pump()
+
+    def _begin(self, secured: HostHandshake | None, client: End, host: End, sent: int) -> None:
         """
         Send what goes before the bytes of the client and of the host.
+
+        @param sent: bytes of L{opening} that the host has taken already.
         """
         first = self._first
-        toHost = b"" if first is None else first.toHost
-        toClient = b"" if first is None else first.toClient
-        if secured is None:
-            toHost = self.header + toHost
-            if not toClient and not isinstance(host, PlainEnd):
-                # Most hosts take all of it at once, and some calls are saved.
-                try:
-                    toHost = toHost[write(host.fd, toHost) :]
-                except OSError:
-                    # Sending it again tells what is wrong.
-                    pass
-                if not toHost:
-                    self._first = None
-                    return
+        toHost = self.header if secured is None else b""
+        free, toClient = len(toHost), b""
+        if first is not None:
+            toHost, toClient = toHost + first.toHost, first.toClient
+            free += first.freeIn
+        if not (sent or toClient or secured) and not isinstance(host, PlainEnd):
+            # Most hosts take all of it at once, and some calls are saved.
+            try:
+                sent = write(host.fd, toHost)
+            except OSError:
+                # Sending it again tells what is wrong.
+                pass
+        if sent:
+            if sent > free:
+                self.lease.addIn(sent - free)
+            toHost, free = toHost[sent:], max(0, free - sent)
         if toHost or toClient:
-            first = self._first = FirstBytes(toHost, toClient)
+            first = self._first = FirstBytes(toHost, toClient, free)
             self._sendFirst(first, client, host)
+        else:
+            self._first = None
 
     def _secureEnds(
         self, sock: _socket.socket, secured: HostHandshake | None
@@ -251,7 +292,7 @@ class Connection:
             client.unread = shaken.unread or client.last
             if client.unsent is not None:
                 client.hearsOut = client.blocked = True
-            self.loop.handle(client.fd, client.event)
+            self.loop.handle(client.fd, client.pump)
         self._client = client
         return client, host
 
@@ -597,7 +638,7 @@ class Connection:
         Have the loop watch its sockets. The loop does not run yet.
         """
         for end in (self._client, self._host):
-            self.loop.watch(end.fd, end.event, EDGES if end.hearsOut else READ_EDGES)
+            self.loop.watch(end.fd, end.pump, EDGES if end.hearsOut else READ_EDGES)
 
     def registerAgain(self) -> None:
         """

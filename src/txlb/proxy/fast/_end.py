@@ -205,14 +205,10 @@ class End:
         """
         return Outcome.CLIENT_RESET if self.isClient else Outcome.HOST_RESET
 
-    def event(self, event: int) -> None:
+    def _heed(self, event: int) -> None:
         """
-        Take an event of the loop.
+        Take an event that tells more than that there are bytes to read.
         """
-        if event == IN:
-            # This is the common case.
-            self.pump()
-            return
         if event & OUT and self.blocked and not self._goOn():
             # It takes nothing yet. Bytes that it may have sent wait as well, but a reset does
             # not.
@@ -310,11 +306,17 @@ class End:
         if self.peer.ended:
             self.tell()
 
-    def pump(self) -> None:  # noqa: C901, PLR0911, PLR0912 - calls would cost a tenth of it
+    def pump(self, event: int = IN) -> None:  # noqa: C901, PLR0911, PLR0912 - calls would cost a tenth
         """
         Move the bytes that this end has sent to its peer, until none are left or the peer
         takes no more.
+
+        @param event: the event of the loop; this is the handler of all of them. Most say
+            that there are bytes to read.
         """
+        if event != IN:
+            self._heed(event)
+            return
         connection = self.connection
         if self.bulk:
             connection.loop.queueBulk(self)

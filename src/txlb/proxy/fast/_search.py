@@ -92,6 +92,7 @@ class Seeker(Protocol):
         event: int,
         tracked: TrackedConnection | None,
         secured: HostHandshake | None = None,
+        sent: int = 0,
     ) -> None:
         """
         Take the host that was found. The search is over.
@@ -101,12 +102,20 @@ class Seeker(Protocol):
             socket yet.
         @param tracked: its entry in the table of connections; L{None} for none.
         @param secured: its TLS handshake, which is done; L{None} if no TLS is spoken to it.
+        @param sent: bytes of L{opening} that it has taken already.
         """
 
     def hostBroke(self) -> None:
         """
         Take note that the host that was found has reset the connection since.
         """
+
+    def opening(self) -> bytes:
+        """
+        Return the bytes that a host without TLS gets first: the header, those that were read
+        before, and those that the client has sent by now. They are kept until L{found}.
+        """
+        ...
 
     def notFound(self, gaveUp: GaveUp) -> None:
         """
@@ -225,11 +234,13 @@ class Search:
 
     def _ask(self, attempt: Attempt, sock: _socket.socket, target: Target) -> Failure | None:
         """
-        Ask a socket whether it is connected. A near host has answered by now, so that this
-        costs less than to wait for an event.
+        Ask a socket whether it is connected, by sending the first bytes. A near host has answered
+        by now, so that this costs less than to wait for an event.
         """
+        # Most hosts speak no TLS.
+        plain = attempt.lease.host.configured.tls is None and attempt.dial.pool.settings.tls is None
         try:
-            sock.send(b"")
+            sent = sock.send(self._client.opening() if plain else b"")
         except BlockingIOError:
             if len(attempt.lease.host.addresses) == 1:
                 self.loop.watch(sock.fileno(), self.connecting)
@@ -248,9 +259,8 @@ class Search:
         if target.mayBeItself and isSelfConnected(sock):
             self._dropHost()
             return self._elsewhere(attempt, CONNECTED_TO_ITSELF)
-        if attempt.lease.host.configured.tls is None and attempt.dial.pool.settings.tls is None:
-            # Most hosts speak no TLS, and two calls are saved.
-            self._client.found(attempt, sock, 0, self._tracked)
+        if plain:
+            self._client.found(attempt, sock, 0, self._tracked, None, sent)
             return None
         return self._found(attempt, sock, 0)
 

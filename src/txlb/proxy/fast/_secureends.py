@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from txlb.pool import Outcome
 from txlb.proxy.fast import _tlscalls as tls
-from txlb.proxy.fast._end import NOTEWORTHY, End, EndOwner
+from txlb.proxy.fast._end import IN, NOTEWORTHY, End, EndOwner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,10 @@ class PlainEnd(End):
             self.unsent = (self.unsent or b"") + self.toWire(len(piece))
             self.connection.moved(self.peer, len(piece))
 
-    def pump(self) -> None:  # noqa: C901, PLR0911 - calls would cost a tenth of it
+    def pump(self, event: int = IN) -> None:  # noqa: C901, PLR0911 - calls would cost a tenth of it
+        if event != IN:
+            self._heed(event)
+            return
         connection, peer = self.connection, self.peer
         if peer.unsent is not None:
             self.readable = self.unread = True

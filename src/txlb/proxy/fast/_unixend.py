@@ -8,7 +8,7 @@ import _socket
 import socket
 from os import write
 
-from txlb.proxy.fast._end import CHUNK, End, EndOwner
+from txlb.proxy.fast._end import CHUNK, IN, End, EndOwner
 from txlb.proxy.fast._targets import STREAM
 
 
@@ -42,7 +42,10 @@ class UNIXEnd(End):
             sock = self._sock = _socket.socket(socket.AF_UNIX, STREAM, 0, self.fd)
         return sock
 
-    def pump(self) -> None:
+    def pump(self, event: int = IN) -> None:  # noqa: PLR0911 - as in End
+        if event != IN:
+            self._heed(event)
+            return
         connection = self.connection
         if self.bulk:
             connection.loop.queueBulk(self)
