@@ -84,7 +84,12 @@ class HealthTracker:
         host.counters.connections += 1
         took = host.connectTime = now - lease.since
         self._connectTimes.observe(took)
-        self._succeeded(host, now)
+        passive = host.passive
+        if passive.isUp:
+            # As with most, and a call is saved.
+            passive.failures = 0
+        else:
+            self._succeeded(host, now)
         if self._rotation.wantsTimes:
             self._rotation.connected(host, took)
 

@@ -508,7 +508,8 @@ class Frontend:
         """
         Count and record a connection that is over. The relays call it, once for each.
         """
-        self._left()
+        self._counters.active -= 1
+        self._connectionLimit.remove()
         if self._admission.counting:
             self._admission.left(packedClient(result.dial.clientAddr))
         if result.gaveUp is not None:

@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
 from tests.proxy.fast.stage import (
@@ -24,14 +25,16 @@ from tests.proxy.fast.stage import (
     reset,
     underWay,
 )
-from txlb.pool import DialLimits, GaveUpReason, Outcome
+from txlb.pool import DialLimits, GaveUpReason, Lease, Outcome
 from txlb.proxy import Timeouts
 from txlb.proxy.fast import _bulk
 from txlb.proxy.fast._bulk import LEFT, SMALL
+from txlb.proxy.fast._connection import EARLY
 from txlb.proxy.fast._end import CHUNK, End
 from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._readbatching import MUCH as MANY
 from txlb.proxy.fast._readbatching import QUIET, TICK
+from txlb.proxy.fast._targets import Target
 
 NO_ROUTE = OSError(113, "No route to host")
 
@@ -543,6 +546,113 @@ class FirstBytesTests(MoodsCase):
         lease = stage.results[0].lease
         assert lease is not None
         self.assertEqual((lease.bytesIn, lease.bytesOut), (8, 0))
+
+
+class TakesLittle:
+    """
+    A socket that takes some bytes of what it is given first.
+    """
+
+    def __init__(self, sock: Any, most: int) -> None:
+        self._sock = sock
+        self._most = most
+
+    def send(self, data: bytes) -> int:
+        return int(self._sock.send(data[: self._most]))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class EarlyBytesTests(MoodsCase):
+    """
+    A near host is asked by the bytes that its client has sent by then.
+    """
+
+    def question(self, stage: HandTurned, data: bytes = b"question", **first: bytes) -> Any:
+        """
+        A client that has asked before its host is looked for.
+        """
+        client, fd = stage.client()
+        client.send(data)
+        delivered(client)
+        stage.begin(fd, **first)
+        stage.turn(3)
+        return client
+
+    def ends(self, stage: HandTurned, client: socket.socket, server: socket.socket) -> Lease:
+        client.close()
+        server.close()
+        self.over(stage, Outcome.DONE)
+        lease = stage.results[0].lease
+        assert lease is not None
+        return lease
+
+    def test_withTheHeader(self) -> None:
+        """
+        They come with the header, which is not counted.
+        """
+        stage = self.stage()
+        client = self.question(stage, header=b"header")
+        server = stage.accept()
+        self.assertEqual(server.recv(100), b"headerquestion")
+        self.assertEqual(self.ends(stage, client, server).bytesIn, 8)
+
+    def test_someAreTaken(self) -> None:
+        """
+        The host gets the others after those that its system has taken at once, whether these
+        end in the header or behind it.
+        """
+        connect = Target.connect
+        for most in (3, 9):
+            stage = self.stage()
+
+            def little(target: Target, most: int = most) -> tuple[Any, int]:
+                sock, number = connect(target)
+                return TakesLittle(sock, most), number
+
+            with mock.patch.object(Target, "connect", little):
+                client = self.question(stage, header=b"header")
+            server = stage.accept()
+            self.assertEqual(self.readAll(stage, server, 14), b"headerquestion")
+            self.assertEqual(self.ends(stage, client, server).bytesIn, 8)
+
+    def test_nextHost(self) -> None:
+        """
+        If the host refuses, the next one gets them.
+        """
+        stage = HandTurned()
+        self.addCleanup(stage.close)
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            stage.addHost("refuses", closed.getsockname())
+            stage.addHost("takes")
+            client = self.question(stage)
+        server = stage.accept()
+        self.assertEqual(self.readAll(stage, server, 8), b"question")
+        self.assertEqual(stage.connection().dial.tries, 2)
+        self.assertEqual(self.ends(stage, client, server).bytesIn, 8)
+
+    def test_more(self) -> None:
+        """
+        More than is read of them comes behind them.
+        """
+        stage = self.stage()
+        client = self.question(stage, MUCH[: EARLY * 3])
+        server = stage.accept()
+        self.assertTrue(self.readAll(stage, server, EARLY * 3) == MUCH[: EARLY * 3])
+        self.assertEqual(self.ends(stage, client, server).bytesIn, EARLY * 3)
+
+    def test_clientHasReset(self) -> None:
+        """
+        The reset of a client that is found so early counts as one.
+        """
+        stage = self.stage()
+        client, fd = stage.client()
+        reset(client)
+        stage.begin(fd)
+        stage.turn(3)
+        self.over(stage, Outcome.CLIENT_RESET)
 
 
 class SilenceTests(MoodsCase):

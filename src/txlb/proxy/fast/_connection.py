@@ -196,7 +196,7 @@ class Connection:
         self._tracked = tracked
         self.lease = attempt.lease
         self.begun = True
-        attempt.connected()
+        self.dial.connected(attempt)
         if event:
             # A handshake may have it watched for reading alone.
             host.hearsOut = secured is None

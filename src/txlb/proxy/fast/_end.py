@@ -54,6 +54,8 @@ GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 PRIORITY = select.EPOLLPRI
 NOTEWORTHY = GONE | PRIORITY
 READ = IN | NOTEWORTHY
+#: The event of a peer that has finished sending, which each connection has once at least.
+FINISHED = IN | select.EPOLLRDHUP
 
 
 class EndOwner(Protocol):
@@ -315,8 +317,11 @@ class End:
             that there are bytes to read.
         """
         if event != IN:
-            self._heed(event)
-            return
+            if event != FINISHED:
+                self._heed(event)
+                return
+            # The end of its bytes has come in, behind others or alone.
+            self.last = True
         connection = self.connection
         if self.bulk:
             connection.loop.queueBulk(self)

@@ -95,17 +95,26 @@ class Wheel:
 
         @param when: the time, in seconds of the monotonic clock.
         """
-        self._put(waiting, int(when / SLOT) * WIDE)
+        # As _put() does it, without the call: each connection comes here.
+        number = int(when / SLOT) * WIDE
+        slot = self._slots.get(number)
+        if slot is None:
+            slot = self._newSlot(number)
+        slot.add(waiting)
+        waiting.slot = slot
 
     def _put(self, waiting: Waiting, number: int) -> None:
         slot = self._slots.get(number)
-        if slot is None:
-            slot = self._slots[number] = set()
-            heapq.heappush(self._order, number)
-            if self._order[0] == number:
-                self._wake()
+        waiting.slot = slot = self._newSlot(number) if slot is None else slot
         slot.add(waiting)
-        waiting.slot = slot
+
+    def _newSlot(self, number: int) -> Slot:
+        slot: Slot = set()
+        self._slots[number] = slot
+        heapq.heappush(self._order, number)
+        if self._order[0] == number:
+            self._wake()
+        return slot
 
     def remove(self, waiting: Waiting) -> None:
         """
