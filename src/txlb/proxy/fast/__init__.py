@@ -20,7 +20,8 @@ can watch a descriptor.
     not read. That is all the backpressure there is, and it is bounded.
   - A C{Search} (C{_search.py}) connects to one host after the other until one is reached. The
     way to connect to an address is found out once (C{_targets.py}). A host on this machine is
-    asked at once whether it is connected; for other hosts the loop waits.
+    asked at once whether it is connected, by the first bytes of its client; for other hosts
+    the loop waits.
   - Bulk (C{_bulk.py}): after a full buffer was read, a direction goes through a pipe by
     splice(2), without a copy, until it is drained. A pipe is held only while there are bytes
     in it. Pipes come from a bounded pool (C{_pipes.py}); if that is empty bytes are copied. An
