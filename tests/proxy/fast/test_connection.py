@@ -505,7 +505,7 @@ class ErrorTests(MoodsCase):
                 stage = self.stage(family=family)
                 stage.loop.pipes = PipePool(0)
                 client, server = stage.connect()
-                with mock.patch("txlb.proxy.fast._end.move", moveOnce):
+                with mock.patch("txlb.proxy.fast._connection.move", moveOnce):
                     client.send(MUCH[:300_000])
                     stage.turn(5)
                 client.close()

@@ -53,7 +53,7 @@ class LoopTests(SynchronousTestCase):
         self.addCleanup(stage.close)
         stage.addHost()
         client, _ = stage.connect()
-        with mock.patch("txlb.proxy.fast._end.move", side_effect=ValueError("broken")):
+        with mock.patch("txlb.proxy.fast._connection.move", side_effect=ValueError("broken")):
             client.send(b"x" * 500_000)
             stage.turn(5)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)

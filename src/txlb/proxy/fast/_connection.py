@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from txlb.pool import Attempt, Dial, GaveUp, Host, Lease, Outcome
 from txlb.proxy._results import Relayed
 from txlb.proxy._sockets import bytesOnTheWay, keepAlive
+from txlb.proxy.fast._bulk import move
 from txlb.proxy.fast._end import READ, End
 from txlb.proxy.fast._firstbytes import FirstBytes
 from txlb.proxy.fast._lastbytes import LastBytes
@@ -331,6 +332,9 @@ class Connection:
                 first.freeOut -= free
                 count -= free
             self.lease.addOut(count)
+
+    def moveBulk(self, end: End) -> None:
+        move(end)
 
     def lasts(self, end: End) -> None:
         """

@@ -33,7 +33,6 @@ from os import close, read, write
 from typing import TYPE_CHECKING, Protocol
 
 from txlb.pool import Lease, Outcome
-from txlb.proxy.fast._bulk import move
 from txlb.proxy.fast._targets import STREAM
 from txlb.wire import BATCHED, BULK, ENDED, FAILED, LAST, READABLE, TOLD, URGENT, EndState
 
@@ -76,6 +75,11 @@ class EndOwner(Protocol):
     def moved(self, end: End, count: int) -> None:
         """
         Count bytes that an end sent, which have been written to the other.
+        """
+
+    def moveBulk(self, end: End) -> None:
+        """
+        Move a part of the bulk that an end has sent.
         """
 
     def lasts(self, end: End) -> None:
@@ -374,7 +378,7 @@ class End:
         Have a turn of bulk; the loop calls this.
         """
         if not self.connection.over:
-            move(self)
+            self.connection.moveBulk(self)
 
     def leavePipe(self) -> None:
         """
