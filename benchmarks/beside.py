@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ from typing import Any, Self
 from benchmarks.figures import Figure, ratio
 from benchmarks.machine import PROXY_CORE, cpuTime, residentMemory, startingOn
 from benchmarks.programs import PATIENCE, ROOT, Program, ProgramError, freePort, python
+from benchmarks.signals import BEGIN, END
 
 
 class Echo(StreamRequestHandler):
@@ -136,12 +136,12 @@ class Beside:
         pid = self._program.pid
         self._asked()
         self._watch.unlink(missing_ok=True)
-        self._program.process.send_signal(signal.SIGRTMIN)
+        self._program.process.send_signal(BEGIN)
         before, until = cpuTime([pid]), time.monotonic() + seconds
         action()
         time.sleep(max(until - time.monotonic(), 0.0))
         found, used = self._asked(), cpuTime([pid]) - before
-        self._program.process.send_signal(signal.SIGRTMIN)
+        self._program.process.send_signal(END)
         seen = self._seen()
         return Round(
             count=found["count"],

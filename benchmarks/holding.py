@@ -7,8 +7,8 @@ the fast relay, whose loop waits in the reactor's place, that is each time that 
 loop looks for events: those of the reactor are among them, and have their way at the
 end of that turn.
 
-C{python -m benchmarks.holding FILE CONFIG}. The first SIGRTMIN begins, the next
-one ends and writes what was seen to the file, as JSON. It can be begun again.
+C{python -m benchmarks.holding FILE CONFIG}. SIGRTMIN begins, and the signal after it
+ends and writes what was seen to the file, as JSON. It can be begun again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from twisted.internet import reactor
 from twisted.scripts import twistd
 
 from benchmarks.figures import percentile
+from benchmarks.signals import BEGIN, END
 from txlb.proxy.fast import Loop
 
 #: The ways into the fast relay's loop.
@@ -70,7 +71,8 @@ class Watch:
         loop.runUntilCurrent = beginTurn
         for name in ENTRIES:
             setattr(Loop, name, self._around(getattr(Loop, name)))
-        signal.signal(signal.SIGRTMIN, self._signalled)
+        signal.signal(BEGIN, self._begins)
+        signal.signal(END, self._ends)
         gc.callbacks.append(self._collected)
 
     def _collected(self, phase: str, _info: dict[str, int]) -> None:
@@ -108,12 +110,12 @@ class Watch:
                 self._turns.append(now - self._began)
             self._began = now
 
-    def _signalled(self, number: int, frame: object) -> None:
-        if not self._on:
-            del self._turns[:], self._calls[:], self._collections[:]
-            self._began = None
-            self._on = True
-            return
+    def _begins(self, number: int, frame: object) -> None:
+        del self._turns[:], self._calls[:], self._collections[:]
+        self._began = None
+        self._on = True
+
+    def _ends(self, number: int, frame: object) -> None:
         self._on = False
         seen = {
             "turns": _describe(self._turns),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.programs import ROOT, Program, freePort, python
+from benchmarks.signals import BEGIN, END
 from txlb.cli._client import Client
 
 #: Nothing that an administrator does may hold the reactor for longer, in seconds.
@@ -192,12 +192,12 @@ class Balancer:
         time.sleep(0.3)
         self._asked()
         self._watch.unlink(missing_ok=True)
-        self._program.process.send_signal(signal.SIGRTMIN)
+        self._program.process.send_signal(BEGIN)
         began = time.monotonic()
         action()
         took = time.monotonic() - began
         time.sleep(AFTER)
-        self._program.process.send_signal(signal.SIGRTMIN)
+        self._program.process.send_signal(END)
         until = time.monotonic() + 10
         while not self._watch.exists() and time.monotonic() < until:
             time.sleep(0.01)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.peers import FAST, PORTABLE, Field, Running, peerNamed
 from benchmarks.programs import python
+from benchmarks.signals import BEGIN, END
 from benchmarks.traffic import BulkClient, Clients, Direction, Events, TrafficError
 from benchmarks.works._comparison import Errors
 
@@ -107,9 +107,9 @@ def _measure(
         loads = _Loads(events, running, small=kinds[0], bulk=kinds[1])
         loads.begin()
         events.runFor(min(seconds, 1.0))
-        _signal(running)
+        _signal(running, BEGIN)
         events.runFor(seconds)
-        _signal(running)
+        _signal(running, END)
         events.runUntil(seen.exists, f"{seen.name} to be written")
         loads.end()
         running.settle()
@@ -118,9 +118,9 @@ def _measure(
     return _read(seen, name, load)
 
 
-def _signal(running: Running) -> None:
+def _signal(running: Running, number: int) -> None:
     if running.program is not None:
-        os.kill(running.program.pid, signal.SIGRTMIN)
+        os.kill(running.program.pid, number)
 
 
 def _read(path: Path, name: str, load: str) -> Holding:

@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.stompbrokers import Brokers
@@ -85,9 +86,10 @@ class StompSourceTests(SynchronousTestCase):
         """
         Send a message of hosts.
         """
+        link = more.pop("link", self.brokers.links[-1])
         top = {word: more.pop(word) for word in ("ttl", "sequence") if word in more}
         hosts = [{"name": each, "address": f"127.0.0.1:{80 + ord(each)}", **more} for each in names]
-        self.brokers.link.message(json.dumps({"hosts": hosts, **top}).encode())
+        link.message(json.dumps({"hosts": hosts, **top}).encode())
 
     def test_settles(self) -> None:
         """
@@ -192,13 +194,14 @@ class StompSourceTests(SynchronousTestCase):
         self.say("a", "b", ttl=6)
         self.advance(1)
         self.brokers.away = {ONE, TWO}
-        self.brokers.link.transport.reset()
+        for link in self.brokers.links:
+            link.transport.reset()
         self.advance(120)
         self.assertIn("Connection was refused", self.findings.troubles[-1])
         self.assertEqual(self.findings.answers[-1], ["a", "b"])
         self.brokers.away = {ONE}
         count = len(self.findings.answers)
-        while len(self.brokers.links) == 1:
+        while len(self.brokers.links) == 2:
             self.advance(0.05)
         self.advance(1)
         self.assertEqual(self.findings.answers[count:], [["a", "b"]])
@@ -206,6 +209,43 @@ class StompSourceTests(SynchronousTestCase):
             self.say("a", ttl=6)
             self.advance(2)
         self.assertEqual(self.findings.answers[count:], [["a", "b"], ["a"]])
+
+    def test_eachBroker(self) -> None:
+        """
+        Hosts are heard through each broker, as brokers need not know of each other.
+        """
+        self.start(settle=3, url=f"{ONE} {TWO}")
+        self.assertEqual([link.url for link in self.brokers.links], [ONE, TWO])
+        for link, name in zip(self.brokers.links, "ab", strict=True):
+            self.say(name, link=link)
+        self.advance(3)
+        self.assertEqual(self.findings.answers, [["a", "b"]])
+
+    def test_oneBrokerGoes(self) -> None:
+        """
+        If one of two brokers goes, which is logged once, hosts have their time anew to find the
+        other. A broker that comes and goes all the time does not keep hosts that are gone.
+        """
+        with capturedLogs() as events:
+            self.start(settle=3, url=f"{ONE} {TWO}")
+            one, two = self.brokers.links
+            self.say("a", "b", ttl=10, link=one)
+            self.advance(8)
+            self.brokers.away = {ONE}
+            one.transport.reset()
+            self.advance(8)
+            self.assertEqual(self.findings.answers, [["a", "b"]])
+            told = [each["log_format"] for each in events if "is away" in str(each["log_format"])]
+        self.assertEqual(len(told), 1)
+        self.assertEqual(self.findings.troubles, [])
+        self.say("a", ttl=60, link=two)
+        self.brokers.away = set()
+        for _ in range(20):
+            self.advance(0.5)
+            last = self.brokers.link
+            if last is not two:
+                last.transport.reset()
+        self.assertEqual(self.findings.answers, [["a", "b"], ["a"]])
 
     def test_allSilent(self) -> None:
         """

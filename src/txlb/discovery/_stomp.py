@@ -35,7 +35,7 @@ STOMP = SourceKind(
         Option(
             "url",
             BROKERS,
-            "The brokers, in the order in which they are tried: ``stomp://HOST:PORT``, or "
+            "The brokers, all of which are listened to: ``stomp://HOST:PORT``, or "
             "``stomp+ssl://HOST:PORT`` for TLS.",
             required=True,
         ),

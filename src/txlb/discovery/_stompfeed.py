@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+
+from twisted.logger import Logger
 
 from txlb.clients import StompClient, StompSettings
 from txlb.deadlines import Deadline
@@ -53,15 +56,22 @@ MAX_UNREAD_BYTES = 2 * 1024 * 1024
 #: The largest number of a message.
 MAX_SEQUENCE = 2**63
 
+#: Seconds for which a broker has to have been there, so that its hosts have their time anew.
+GOOD = 5.0
+
 _TTL = Seconds(0.0, 3600.0)
+
+_log = Logger()
 
 
 class StompFeed:
     """
-    A subscription to messages of hosts. Each group that it has hosts for is a watcher of its own,
-    and one connection is there for all of them.
+    A subscription to messages of hosts, at each broker: a host tells one of them, and which one
+    it finds is up to it. Each group that it has hosts for is a watcher of its own, and one
+    connection to each broker is there for all of them.
 
-    While there is no broker the hosts stay, and have their time anew when one is there again.
+    While there is no broker the hosts stay, and have their time anew when one is there again. So
+    they have if one of several brokers goes, as hosts have to find another one.
 
     Files of certificates and passwords are read before each connection, so that they may be
     replaced.
@@ -84,10 +94,26 @@ class StompFeed:
         self._unread: deque[bytes] = deque()
         self._unreadBytes = 0
         self._next: Deadline | None = None
-        self._client = StompClient(
-            tools.reactor, self._settings, tools.deadlines, up=self._up, down=self._down
+        self._clients = [self._clientOf(url) for url in options["url"]]
+        # Since when each broker is there, by its URL.
+        self._upSince: dict[str, float] = {}
+        # The brokers of which it was told that they are away.
+        self._away: set[str] = set()
+
+    def _clientOf(self, url: str) -> StompClient:
+        client = StompClient(
+            self._tools.reactor,
+            partial(self._settings, url),
+            self._deadlines,
+            up=partial(self._up, url),
+            down=partial(self._down, url),
         )
-        self._client.subscribe(self._destination, self._heard)
+        client.subscribe(self._destination, self._heard)
+        return client
+
+    @property
+    def _isUp(self) -> bool:
+        return bool(self._upSince)
 
     def __bool__(self) -> bool:
         """
@@ -102,9 +128,10 @@ class StompFeed:
         first = not self._watchers
         watcher = self._watchers[findings] = _Watcher(findings, place)
         if first:
-            self._client.start()
+            for client in self._clients:
+                client.start()
             self._look = self._deadlines.after(LOOK, self._lookAtSilence)
-        elif self._client.isUp:
+        elif self._isUp:
             self._reportIn(watcher, self._settle)
         elif self._trouble:
             findings.failed(self._trouble)
@@ -125,29 +152,57 @@ class StompFeed:
                 self._next = None
             self._unread.clear()
             self._unreadBytes = 0
-            self._client.stop()
+            self._upSince.clear()
+            self._away.clear()
+            for client in self._clients:
+                client.stop()
 
     # The connection
 
-    async def _settings(self) -> StompSettings:
+    async def _settings(self, url: str) -> StompSettings:
         options, tools = self._options, self._tools
         files = await tools.worker.aside(readFiles, options, tools.folder, labelOf)
-        return settingsOf(options, files)
+        return settingsOf({**options, "url": (url,)}, files)
 
-    def _up(self) -> None:
+    def _up(self, url: str) -> None:
+        now, others = self._deadlines.seconds(), self._isUp
+        self._upSince[url] = now
+        self._away.discard(url)
         self._trouble = ""
-        now = self._deadlines.seconds()
+        if others:
+            return
         for watcher in self._watchers.values():
             watcher.heard.prolong(now)
             self._reportIn(watcher, SOON if watcher.heard.hosts else self._settle)
 
-    def _down(self, reason: str) -> None:
+    def _down(self, url: str, reason: str) -> None:
+        now = self._deadlines.seconds()
+        since = self._upSince.pop(url, now)
+        if self._isUp:
+            self._oneIsDown(url, reason, now, since)
+            return
         self._trouble = reason
         for watcher in list(self._watchers.values()):
             if watcher.soon is not None:
                 watcher.soon.cancel()
                 watcher.soon = None
             watcher.findings.failed(reason)
+
+    def _oneIsDown(self, url: str, reason: str, now: float, since: float) -> None:
+        """
+        Go on with the other brokers.
+        """
+        if url not in self._away:
+            self._away.add(url)
+            _log.warn(
+                "a broker of {destination} is away, and the others go on: {reason}",
+                destination=self._destination,
+                reason=reason,
+            )
+        # A broker that comes and goes all the time must not keep hosts that are gone.
+        if now - since >= GOOD:
+            for watcher in self._watchers.values():
+                watcher.heard.prolong(now)
 
     # Messages
 
@@ -225,7 +280,7 @@ class StompFeed:
         """
         Report soon. The first hosts of a group wait for the others.
         """
-        if watcher.soon is None and self._client.isUp:
+        if watcher.soon is None and self._isUp:
             self._reportIn(watcher, seconds if watcher.reported else self._settle)
 
     def _reportIn(self, watcher: _Watcher, seconds: float) -> None:
@@ -242,7 +297,7 @@ class StompFeed:
 
     def _lookAtSilence(self) -> None:
         self._look = self._deadlines.after(LOOK, self._lookAtSilence)
-        if not self._client.isUp:
+        if not self._isUp:
             return
         now = self._deadlines.seconds()
         for watcher in list(self._watchers.values()):

@@ -41,7 +41,7 @@ class BrokerURL(PlainKind):
         )
 
 
-#: The kind of lists of brokers, in the order in which they are tried.
+#: The kind of lists of brokers.
 BROKERS = Several(
     BrokerURL(),
     "one URL or more, with spaces between, each of which is stomp://HOST:PORT, or "

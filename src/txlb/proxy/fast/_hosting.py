@@ -208,13 +208,15 @@ class EpollHosting:
             self._doIteration(delay)
             return
         until = None if delay is None else loop.seconds() + delay
+        pending = loop.pending
         while True:
-            busy = loop.turn(0.0 if loop.pending else -1.0 if delay is None else delay)
+            busy = loop.turn(0.0 if pending else -1.0 if delay is None else delay)
             if self._reactorIsReady:
                 self._reactorIsReady = False
                 self._handleSome()
                 return
-            if not (busy or loop.pending) or self._over:
+            pending = loop.pending
+            if not (busy or pending) or self._over:
                 return
             # There were events of the loop only: wait for more, unless the reactor has a call
             # to make by now, or has been stopped.
