@@ -139,6 +139,8 @@ class CollectorTests(SynchronousTestCase):
         and are freed with their connections. Few are not.
         """
         stopCollecting(self)
+        # Python 3.12 has some of its own.
+        first = gc.get_freeze_count()
         self.patch(_collector, "OLD", 1000)
         self.collector.own()
         before = gc.get_freeze_count()
@@ -154,7 +156,7 @@ class CollectorTests(SynchronousTestCase):
         self.assertLess(gc.get_freeze_count(), before + 200)
         self.collector.leave()
         gc.collect()
-        self.assertEqual(gc.get_freeze_count(), 0)
+        self.assertLessEqual(gc.get_freeze_count(), first)
 
     def test_thawed(self) -> None:
         """
