@@ -497,16 +497,17 @@ UNITS = ("txlb.service", "txlb.socket", "app.service", "app.socket", "app@.servi
 class UnitTests(IntegrationTestCase):
     needed = ("systemd-analyze",)
 
-    def verify(self, name: str, others: Path) -> tuple[int, str]:
+    def verify(self, name: str, others: Path, folder: Path | None = None) -> tuple[int, str]:
         """
         Have systemd verify a unit, and this one alone.
 
         @param others: the folder of units that take the place of the machine's.
+        @param folder: where the unit is; by default the test's.
         @return: the exit status and the output.
         """
         done = subprocess.run(
             ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"./{name}"),
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=environment(SYSTEMD_UNIT_PATH=f"{others}:"),
             capture_output=True,
             text=True,
@@ -536,27 +537,9 @@ class UnitTests(IntegrationTestCase):
             unit = re.sub(r"^(Exec\w+=)/opt/\w+/bin/\S+", r"\1/bin/true", unit, flags=re.MULTILINE)
             (units / name).write_text(unit, "utf-8")
 
-        def verify() -> tuple[int, str]:
-            done = subprocess.run(
-                (
-                    "systemd-analyze",
-                    "verify",
-                    "--man=no",
-                    "--recursive-errors=no",
-                    f"./{debian.name}",
-                ),
-                cwd=units,
-                env=environment(SYSTEMD_UNIT_PATH=f"{units}:"),
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-            return done.returncode, done.stdout + done.stderr
-
-        self.assertEqual(verify(), (0, ""))
+        self.assertEqual(self.verify(debian.name, units, units), (0, ""))
         dropIn.write_text(text.replace("RestartSec=1", "RestartSec=soon"), "utf-8")
-        self.assertIn("Failed to parse sec value", verify()[1])
+        self.assertIn("Failed to parse sec value", self.verify(debian.name, units, units)[1])
 
     def test_verify(self) -> None:
         """

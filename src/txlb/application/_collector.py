@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import gc
 
+from txlb.upgrade import anyPermanent
+
 #: New objects from which a change makes them permanent. Fewer are left to the collector, which
 #: looks at them in 3 ms or less.
 MANY = 5_000
@@ -13,9 +15,6 @@ MANY = 5_000
 #: Objects that a full collection has left, from which they become permanent: those of some 4,000
 #: connections, at which the collector looks in 5 ms.
 OLD = 30_000
-
-#: Permanent objects, up to which none are an application's: Python 3.12 has some 400 of its own.
-FEW = 1_000
 
 #: The oldest generation of the collector.
 OLDEST = 2
@@ -57,7 +56,7 @@ class Collector:
         Make all objects permanent that there are, as the balancer has started in a process of its
         own. It does nothing if an application has done so.
         """
-        if gc.get_freeze_count() <= FEW:
+        if not anyPermanent():
             self.owned = True
             self._begin()
             gc.callbacks.append(self._collected)
@@ -86,7 +85,7 @@ class Collector:
         """
         if self.owned:
             self._keepIf(0, MANY)
-        elif gc.get_freeze_count() <= FEW:
+        elif not anyPermanent():
             # All objects go to the permanent generation, and from there to the oldest.
             gc.freeze()
             gc.unfreeze()

@@ -10,6 +10,13 @@ import gc
 FEW = 1_000
 
 
+def anyPermanent() -> bool:
+    """
+    Say whether objects of the application are permanent.
+    """
+    return gc.get_freeze_count() > FEW
+
+
 class WithoutCollector:
     """
     A time in which the collector of the interpreter does not run. At its end the new objects count
@@ -30,7 +37,7 @@ class WithoutCollector:
         """
         Let it run again, if it has run before.
         """
-        if gc.get_freeze_count() <= FEW:
+        if not anyPermanent():
             # All objects go to the permanent generation, and from there to the oldest.
             gc.freeze()
             gc.unfreeze()

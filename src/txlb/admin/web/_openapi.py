@@ -98,12 +98,10 @@ _SCHEMAS: Mapping[str, object] = {
 MAX_QUERY_TEXT = 512
 
 #: Statuses of every operation, of those with a login, of those with arguments in the path, of
-#: those with a body, of changes.
+#: those with a body, of changes. What a command asks for may not be there, such as a cluster: 409.
 _ALWAYS = (400, 421, 431)
-_LOGIN = (401, 403)
+_LOGIN = (401, 403, 409)
 _PLACES = (404,)
-# What a command asks for may not be there, such as a cluster.
-_STATE = (409,)
 _QUERY = (422,)
 _BODY = (413, 415, 422)
 _WRITES = (403, 409, 412, 413, 422, 503)
@@ -194,7 +192,6 @@ def _responses(operation: Operation) -> dict[str, object]:
     statuses = dict.fromkeys(_ALWAYS, "")
     for isSo, several in (
         (operation.access, _LOGIN),
-        (operation.access, _STATE),
         (operation.places, _PLACES),
         (operation.query, _QUERY),
         (operation.body is not None, _BODY),
