@@ -68,6 +68,15 @@ class HeardHostsTests(SynchronousTestCase):
         self.assertFalse(self.heard.expire(1014))
         self.assertTrue(self.heard.expire(1015))
 
+    def test_prolongMore(self) -> None:
+        """
+        They may need a while before they can be heard.
+        """
+        self.take(host("a"), ttl=10)
+        self.heard.prolong(1000, 6)
+        self.assertFalse(self.heard.expire(1020))
+        self.assertTrue(self.heard.expire(1021))
+
     def test_replays(self) -> None:
         """
         Messages that are older than one that came change nothing, and don't bring back a host

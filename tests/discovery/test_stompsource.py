@@ -205,10 +205,34 @@ class StompSourceTests(SynchronousTestCase):
             self.advance(0.05)
         self.advance(1)
         self.assertEqual(self.findings.answers[count:], [["a", "b"]])
-        for _ in range(6):
+        # They need a while to find it: 6 seconds for each broker.
+        for _ in range(8):
+            self.say("a", ttl=6)
+            self.advance(2)
+        self.assertEqual(self.findings.answers[count:], [["a", "b"]])
+        for _ in range(3):
             self.say("a", ttl=6)
             self.advance(2)
         self.assertEqual(self.findings.answers[count:], [["a", "b"], ["a"]])
+
+    def test_startWhileAway(self) -> None:
+        """
+        If there is no broker at first, hosts have to find it too, and the first answer waits for
+        them.
+        """
+        self.brokers.away = {ONE}
+        self.start(settle=1)
+        self.advance(60)
+        self.brokers.away = set()
+        while not self.brokers.links:
+            self.advance(0.05)
+        self.advance(0.5)
+        self.say("a", ttl=20)
+        self.advance(5)
+        self.say("b", ttl=20)
+        self.assertEqual(self.findings.answers, [])
+        self.advance(2)
+        self.assertEqual(self.findings.answers, [["a", "b"]])
 
     def test_eachBroker(self) -> None:
         """

@@ -89,7 +89,7 @@ class ServingTests(CloningTestCase):
         waitUntil(lambda: not downloads.running)
         self.assertEqual(downloads.failures, [])
         self.assertEqual(len(set(downloads.digests)), 1)
-        self.assertEqual(self.ours(), [])
+        waitUntil(lambda: not self.ours())
 
 
 class StandbyTests(CloningTestCase):

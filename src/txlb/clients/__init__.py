@@ -7,7 +7,7 @@ from txlb.clients._etcd import EtcdClient, KeyValue
 from txlb.clients._etcderror import EtcdDenied, EtcdError, EtcdUnreachable
 from txlb.clients._etcdwatch import Changes, EtcdWatch
 from txlb.clients._fetcher import Fetched, Fetcher, FetchError
-from txlb.clients._stompclient import StompClient
+from txlb.clients._stompclient import StompClient, longestReturn
 from txlb.clients._stompconnection import StompConnection
 from txlb.clients._stomperror import StompError, StompUnreachable
 from txlb.clients._stompsettings import StompBroker, StompSettings
@@ -37,4 +37,5 @@ __all__ = [
     "TLSPolicy",
     "TooLong",
     "Transaction",
+    "longestReturn",
 ]

@@ -17,13 +17,13 @@ from twisted.python.failure import Failure
 from txlb.clients._stompconnection import ANSWER_TIMEOUT, StompConnection
 from txlb.clients._stomperror import StompError, StompUnreachable
 from txlb.clients._stompsettings import CONNECT_TIMEOUT, StompBroker, StompSettings
-from txlb.deadlines import Deadline, Deadlines, Retry
+from txlb.deadlines import JITTER, Deadline, Deadlines, Retry
 from txlb.errors import TxlbError
 from txlb.wire import StompFrame, StompFrameError, encodeStomp
 
 #: Seconds of the first pause before another try, and of a pause at most.
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 
 #: Seconds after which a connection is a good one, so that the next pause is short.
 GOOD = 5.0
@@ -36,6 +36,14 @@ MAX_WAITING_BYTES = 1024 * 1024
 LEAVE_TIMEOUT = 2.0
 
 _log = Logger()
+
+
+def longestReturn(brokers: int) -> float:
+    """
+    Return the seconds in which a client finds the one of so many brokers that is back, however
+    long none was there.
+    """
+    return brokers * LONGEST_PAUSE * (1 + JITTER)
 
 
 class StompClient:

@@ -24,12 +24,13 @@ added to it. Code with times of its own asks L{Deadlines.sleptSince}.
 from txlb.deadlines._backlog import Backlog
 from txlb.deadlines._deadline import Deadline
 from txlb.deadlines._deadlines import LATE, SLEPT, TICK, TURNS, Deadlines
-from txlb.deadlines._retry import Retry
+from txlb.deadlines._retry import JITTER, Retry
 from txlb.deadlines._sleeps import CATCH_UP, Sleeps
 from txlb.deadlines._throttle import Throttle
 
 __all__ = [
     "CATCH_UP",
+    "JITTER",
     "LATE",
     "SLEPT",
     "TICK",

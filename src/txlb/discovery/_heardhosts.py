@@ -124,12 +124,14 @@ class HeardHosts:
         self._wrong[sentence] = now + WRONG_TIME
         return isNew
 
-    def prolong(self, now: float) -> None:
+    def prolong(self, now: float, more: float = 0.0) -> None:
         """
         Give all hosts their time anew, as none could be heard until now.
+
+        @param more: seconds that they need before they can be heard.
         """
         for each in self._heard.values():
-            each.until = max(each.until, now + each.ttl)
+            each.until = max(each.until, now + more + each.ttl)
 
     def expire(self, now: float) -> bool:
         """

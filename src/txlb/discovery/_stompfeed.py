@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from txlb.clients import StompClient, StompSettings
+from txlb.clients import StompClient, StompSettings, longestReturn
 from txlb.deadlines import Deadline
 from txlb.discovery._entries import (
     MAX_MESSAGE,
@@ -70,8 +70,10 @@ class StompFeed:
     it finds is up to it. Each group that it has hosts for is a watcher of its own, and one
     connection to each broker is there for all of them.
 
-    While there is no broker the hosts stay, and have their time anew when one is there again. So
-    they have if one of several brokers goes, as hosts have to find another one.
+    While there is no broker the hosts stay. When one is there again, hosts have to find it too,
+    with pauses between their tries: so they have their time anew, and those of the process before
+    this one the time to be heard. If one of several brokers goes, hosts have their time anew to
+    find another one.
 
     Files of certificates and passwords are read before each connection, so that they may be
     replaced.
@@ -87,6 +89,8 @@ class StompFeed:
         self._destination: str = options["destination"]
         self._lifetime: float = options["lifetime"]
         self._settle: float = options["settle"]
+        # Seconds that hosts need to find a broker that is back.
+        self._return = longestReturn(len(options["url"]))
         self._watchers: dict[IFindings, _Watcher] = {}
         self._trouble = ""
         self._look: Deadline | None = None
@@ -168,12 +172,14 @@ class StompFeed:
         now, others = self._deadlines.seconds(), self._isUp
         self._upSince[url] = now
         self._away.discard(url)
+        # At the first try all is well, and hosts are there already.
+        wait = self._return if self._trouble else 0.0
         self._trouble = ""
         if others:
             return
         for watcher in self._watchers.values():
-            watcher.heard.prolong(now)
-            self._reportIn(watcher, SOON if watcher.heard.hosts else self._settle)
+            watcher.heard.prolong(now, wait)
+            self._reportIn(watcher, SOON if watcher.heard.hosts else self._settle + wait)
 
     def _down(self, url: str, reason: str) -> None:
         now = self._deadlines.seconds()
