@@ -21,6 +21,7 @@ from tests.proxy.fast.stage import HandReactor
 from txlb.deadlines import Deadlines
 from txlb.manager import proxyManagerFactory
 from txlb.model import Listener, ProxyGroup, ProxyHost, ProxyService
+from txlb.process import Collector
 from txlb.proxy import (
     ClientConnection,
     ConnectionLimit,
@@ -126,6 +127,7 @@ class Side:
         self.state: dict[str, Any] = {}
         self.pieces: list[object] = []
         self.changes: dict[str, Any] = {}
+        self.collector = Collector()
 
     @property
     def loop(self) -> Loop:

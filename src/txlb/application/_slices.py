@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
-from txlb.application._collector import Collector
+from txlb.process import Collector
 
 if TYPE_CHECKING:
     from txlb.application._engine import Engine

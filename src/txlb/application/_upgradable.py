@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txlb.application._engine import Engine
+    from txlb.application._slices import Slices
     from txlb.manager import ProxyManager
     from txlb.model import ListenAddress
 
@@ -65,6 +66,7 @@ class Upgradable(Protocol):
     """
 
     configuration: Any
+    slices: Slices
     socketsTaken: Callable[[ListenAddress], Sequence[socket.socket]]
 
     @property

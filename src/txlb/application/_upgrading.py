@@ -17,7 +17,7 @@ from txlb._reactor import pickedReactor
 from txlb.application._upgradable import Door, Upgradable
 from txlb.deadlines import Deadlines
 from txlb.errors import TxlbError
-from txlb.process import OtherPidFile, PidFile, Supervisor
+from txlb.process import Collector, OtherPidFile, PidFile, Supervisor
 from txlb.proxy import Frontend, Loop, inheritedSockets
 from txlb.upgrade import (
     BEGINNING,
@@ -202,6 +202,10 @@ class Upgrading(Service):
     @property
     def frontends(self) -> Sequence[Frontend]:
         return self._balancer.engine.allFrontends
+
+    @property
+    def collector(self) -> Collector:
+        return self._balancer.slices.collector
 
     @property
     def environment(self) -> Mapping[str, str]:

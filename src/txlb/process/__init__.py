@@ -1,8 +1,10 @@
 """
-The parts of the process that belong to the operating system: the files that it opens,
-the rights for opening them, signals, and the files of twistd's own options.
+The parts of the process that belong to the operating system and the interpreter: the files that
+it opens, the rights for opening them, signals, the files of twistd's own options, and the collector
+of garbage.
 """
 
+from txlb.process._collector import Collector
 from txlb.process._command import STARTED_IN, ownCommand, sameCommand
 from txlb.process._errorline import endOf, errorLine, lastWords
 from txlb.process._files import UnusableFile, readSmallFile
@@ -26,6 +28,7 @@ __all__ = [
     "EXHAUSTED",
     "KILLED",
     "STARTED_IN",
+    "Collector",
     "Folder",
     "LogFileError",
     "OtherPidFile",

@@ -20,7 +20,6 @@ from txlb.upgrade._takingside import TakingSide
 from txlb.upgrade._transfer import BEGINNING
 from txlb.upgrade._upgradecheck import UpgradeCheck
 from txlb.upgrade._upgraded import Upgraded
-from txlb.upgrade._withoutcollector import anyPermanent
 
 __all__ = [
     "BEGINNING",
@@ -37,5 +36,4 @@ __all__ = [
     "TakingSide",
     "UpgradeCheck",
     "Upgraded",
-    "anyPermanent",
 ]

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from txlb.process import Collector
 from txlb.proxy import Frontend, Loop
 
 
@@ -20,6 +21,13 @@ class GivingSide(Protocol):
     def pidFile(self) -> str:
         """
         The path of its pid file; empty for none.
+        """
+        ...
+
+    @property
+    def collector(self) -> Collector:
+        """
+        The collector of garbage, which would look at all connections, for long.
         """
         ...
 

@@ -24,7 +24,6 @@ from txlb.upgrade._stages import PredecessorEvent, PredecessorStage, Predecessor
 from txlb.upgrade._successor import ENVIRONMENT
 from txlb.upgrade._transfer import Transfer, memoryOf
 from txlb.upgrade._upgraded import Upgraded
-from txlb.upgrade._withoutcollector import WithoutCollector
 from txlb.wire import (
     MAX_UPGRADE_DESCRIPTORS,
     UPGRADE_VERSION,
@@ -92,7 +91,7 @@ class Predecessor:
         self._call: Any = None
         self._done: Deferred[Upgraded] | None = None
         self._began = 0.0
-        self._collector: WithoutCollector | None = None
+        self._rests = False
         self._listeners: frozenset[str] = frozenset()
 
     @property
@@ -227,9 +226,8 @@ class Predecessor:
         self._state.must(PredecessorEvent.READY)
         self._listeners = frozenset(message.listeners)
         self._limit(COPY_LIMIT, "did not take the copies of connections")
-        # It would look at the connections and the copies, for long.
-        self._collector = WithoutCollector()
-        self._collector.begin()
+        self._rests = True
+        self._side.collector.rest()
         self._transfer = Transfer(channel, self._side, frozenset(message.services))
         self._transfer.begin()
         self._copy()
@@ -360,9 +358,9 @@ class Predecessor:
         """
         Let go of everything that an upgrade has.
         """
-        if self._collector is not None:
-            self._collector.end()
-            self._collector = None
+        if self._rests:
+            self._rests = False
+            self._side.collector.goOn()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -21,7 +21,6 @@ from txlb.upgrade._channel import Channel, ChannelClosed, ChannelError, closeAll
 from txlb.upgrade._stages import SuccessorEvent, SuccessorStage, SuccessorState
 from txlb.upgrade._taken import Taken
 from txlb.upgrade._takingside import TakingSide
-from txlb.upgrade._withoutcollector import WithoutCollector
 from txlb.wire import (
     UPGRADE_VERSION,
     Aborted,
@@ -88,7 +87,6 @@ class Successor:
         self._used: set[str] = set()
         self._side: TakingSide | None = None
         self._reactor: Any = None
-        self._collector = WithoutCollector()
         self._taken: dict[int, Taken] = {}
         # Those of them of which the predecessor told when it served nothing any more, and whether
         # it has told all of its changes.
@@ -205,8 +203,7 @@ class Successor:
                     sock.close()
         self._listening.clear()
         self._stages.must(SuccessorEvent.READY)
-        # It would look at all connections, for long.
-        self._collector.begin()
+        side.collector.rest()
         if side.loop is not None:
             side.loop.wheel.rest()
         reactor.addReader(self)
@@ -457,13 +454,14 @@ class Successor:
         """
         Let some of the silent connections go on.
         """
+        assert self._side is not None  # noqa: S101 - it serves
         for _ in range(min(GO_ON_AT_ONCE, len(self._taken))):
             _, taken = self._taken.popitem()
             taken.connection.goOn(taken.last)
         if self._taken:
             self._reactor.callLater(0, self._goOnSome)
             return
-        self._collector.end()
+        self._side.collector.goOn()
         self._isComplete = True
         self._tellGone()
 

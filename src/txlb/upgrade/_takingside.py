@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from txlb.process import Collector
 from txlb.proxy import Frontend, Loop
 
 
@@ -14,6 +15,13 @@ class TakingSide(Protocol):
     """
     The balancer that takes connections over.
     """
+
+    @property
+    def collector(self) -> Collector:
+        """
+        The collector of garbage, which would look at all connections, for long.
+        """
+        ...
 
     @property
     def loop(self) -> Loop | None:

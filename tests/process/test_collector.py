@@ -1,5 +1,5 @@
 """
-Tests for L{txlb.application._collector}.
+Tests for L{txlb.process._collector}.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.application.balancers import ServiceCase
-from txlb.application import _collector
-from txlb.application._collector import Collector
 from txlb.manager import _observers
 from txlb.model import ProxyHost
+from txlb.process import Collector, _collector
 
 
 class Knot:
@@ -65,6 +64,27 @@ class CollectorTests(SynchronousTestCase):
         self.assertFalse(self.collector.owned)
         self.collector.leave()
         self.assertGreater(gc.get_freeze_count(), 10_000)
+
+    def test_restsTwice(self) -> None:
+        """
+        It rests until the last of those that want it to rest has done.
+        """
+        gc.enable()
+        self.collector.rest()
+        self.collector.rest()
+        self.collector.goOn()
+        self.assertFalse(gc.isenabled())
+        self.collector.goOn()
+        self.assertTrue(gc.isenabled())
+
+    def test_restedBefore(self) -> None:
+        """
+        If it did not run before, it does not run afterwards.
+        """
+        stopCollecting(self)
+        self.collector.rest()
+        self.collector.goOn()
+        self.assertFalse(gc.isenabled())
 
     def test_many(self) -> None:
         """

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import gc
 
-from txlb.upgrade import anyPermanent
+#: Permanent objects, up to which none are an application's: Python 3.12 has some 400 of its own.
+FEW = 1_000
 
 #: New objects from which a change makes them permanent. Fewer are left to the collector, which
 #: looks at them in 3 ms or less.
@@ -24,21 +25,28 @@ OLDEST = 2
 GROWTH = 3
 
 
+def anyPermanent() -> bool:
+    """
+    Say whether objects of the application are permanent.
+    """
+    return gc.get_freeze_count() > FEW
+
+
 class Collector:
     """
-    The collector of garbage, which rests while long work is done. Owned by a
-    L{txlb.application._slices.Slices}.
+    The collector of garbage, which rests while long work is done, such as a change or an upgrade.
+    Owned by a L{txlb.application._slices.Slices}.
 
     A full collection looks at all objects, those of libraries and of thousands of hosts
     included, which takes 50 ms for 100,000 of them. In a process of the balancer's own
-    (L{own}) those that are there at the start are permanent, and so are those of a change
+    (L{own}) those that are there at the start are permanent, and so are those of work
     that makes many, and those that a full collection has left, if they are many: the collector
     looks at the others alone. Permanent objects are freed as all are, when the last reference to
     them goes. Cycles of them that nothing refers to any more would stay: so the next full
     collection looks at all objects if there are L{GROWTH} times as many as after the last such
     look.
 
-    In the process of an application nothing is made permanent. The objects of a change count as
+    In the process of an application nothing is made permanent. The objects of such work count as
     old ones at its end, without a look at them.
 
     @ivar owned: whether the process is the balancer's own.
@@ -49,6 +57,8 @@ class Collector:
         # How many there were after the last look, and how many there are at most.
         self._looked = self._kept = 0
         self._isThawed = False
+        # How often it was to rest, and whether it has run before.
+        self._rests = 0
         self._collects = False
 
     def own(self) -> None:
@@ -72,8 +82,12 @@ class Collector:
 
     def rest(self) -> None:
         """
-        Collect nothing until L{goOn}. The garbage of connections goes before.
+        Collect nothing until L{goOn}. The garbage of connections goes before. If it rests already,
+        it rests until the last L{goOn}.
         """
+        self._rests += 1
+        if self._rests > 1:
+            return
         self._collects = gc.isenabled()
         if self._collects:
             gc.collect(1)
@@ -81,8 +95,11 @@ class Collector:
 
     def goOn(self) -> None:
         """
-        Collect again.
+        Collect again, without a look at the objects that have come meanwhile.
         """
+        self._rests -= 1
+        if self._rests:
+            return
         if self.owned:
             self._keepIf(0, MANY)
         elif not anyPermanent():
