@@ -233,9 +233,14 @@ class Transfer:
             service = frontend.serviceName
             if frontend.beginning:
                 self.stays[BEGINNING] = self.stays.get(BEGINNING, 0) + frontend.beginning
-            for _, connection in frontend.moving.connections():
-                if connection.dial in copied:
-                    continue
+            # Most are copied, and nothing is served until all were looked at.
+            others = [
+                connection
+                for relay in frontend.moving.relays
+                for connection in relay.connections
+                if connection.dial not in copied
+            ]
+            for connection in others:
                 why = self._whyStays(service, connection)
                 if why:
                     self.stays[why] = self.stays.get(why, 0) + 1
