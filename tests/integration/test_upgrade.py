@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ from tests.integration.support import (
     waitUntil,
 )
 from tests.integration.test_process import HAND_OVER
+from txlb.admin import hashPassword
 
 CONFIG = """
 <service name="web">
@@ -154,6 +156,49 @@ class TrafficTests(UpgradeTestCase):
             with client as open_:
                 open_.sendall(b"0\nping")
                 self.assertEqual(readExactly(open_, 4), b"ping")
+
+    def test_doors(self) -> None:
+        """
+        Whatever address the new process can't have, the doors of the old one stay, also at UNIX
+        sockets, which are for their user alone. A good successor has them.
+        """
+        (taken,) = freePorts(1)
+        ssh, web, listen = (self.short / name for name in ("ssh", "web", "listen"))
+        page = freePorts(1)[0]
+        user = f'<user name="anna" password="{hashPassword("not-a-guess")}" access="full"/>'
+        admin = f'<admin><ssh listen="unix:{ssh}" enable="yes"/>{{}}{user}</admin>'
+        config = CONFIG.format(port=self.port, host=self.hostPort)
+        doors = admin.format(f'<web listen="unix:{web}" enable="yes"/>')
+        page_ = admin.format(f'<web listen="127.0.0.1:{page}" enable="yes"/>')
+        more = f'<listen ip="127.0.0.1:{taken}"/><listen ip="unix:{listen}"/><group'
+        elsewhere = admin.format(f'<web listen="127.0.0.1:{taken}" enable="yes"/>')
+        for before, after in (
+            (config + doors, config.replace("<group", more) + doors),
+            (config + doors, config + elsewhere),
+            (config + page_, config.replace("<group", more) + page_),
+            (config + page_, config + elsewhere),
+        ):
+            self.balancer(before)
+            with socket.create_server(("127.0.0.1", taken)):
+                self.rewrite(after)
+                done = self.txlb("upgrade")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("in use", done.stderr)
+            for good in (False, True):
+                if good:
+                    self.rewrite(before)
+                    self.upgrade()
+                with connectUNIX(str(ssh)) as open_:
+                    self.assertEqual(readExactly(open_, 4), b"SSH-")
+                with connect(page) if before.endswith(page_) else connectUNIX(str(web)) as open_:
+                    open_.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    self.assertEqual(readExactly(open_, 5), b"HTTP/")
+                self.assertFalse(listen.exists())
+                for path in (ssh, web) if before.endswith(doors) else (ssh,):
+                    self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+            self.stopBalancer()
+            self.assertFalse(ssh.exists())
+            self.assertFalse(web.exists())
 
     def test_otherFile(self) -> None:
         """

@@ -156,7 +156,7 @@ class PortTests(SocketCase):
         """
         port = self.port()
         self.connect()
-        accept = port._socket.accept
+        accept = port.socket.accept
 
         class Scripted:
             def __init__(self, *errors: OSError) -> None:
@@ -170,7 +170,7 @@ class PortTests(SocketCase):
             def close(self) -> None:
                 pass
 
-        port._socket = Scripted(  # type: ignore[assignment]  # stands in for one
+        port.socket = Scripted(  # type: ignore[assignment]  # stands in for one
             OSError(errno.ECONNABORTED, "gone"), OSError(errno.EMFILE, "many")
         )
         self.reactor.readable()
@@ -178,7 +178,7 @@ class PortTests(SocketCase):
         self.reactor.advance(PAUSE)
         self.reactor.readable()
         self.assertEqual(len(self.reactor.adopted), 1)
-        port._socket = Scripted(OSError(errno.EMFILE, "many"))  # type: ignore[assignment]
+        port.socket = Scripted(OSError(errno.EMFILE, "many"))  # type: ignore[assignment]
         self.reactor.readable()
         port.stopListening()
         self.reactor.advance(PAUSE)

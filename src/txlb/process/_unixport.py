@@ -44,6 +44,9 @@ class UNIXPort:
         belong to this process.
     @param factory: makes a protocol for each connection.
     @param reactor: adopts the connections.
+    @param batch: connections that are accepted before other sockets get their turn.
+
+    @ivar socket: the listening socket, which stays the port's.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class UNIXPort:
         file: SocketFile | None,
         factory: IProtocolFactory,
         reactor: Any,
+        batch: int = BATCH,
     ) -> None:
-        self._socket = sock
+        self.socket = sock
+        self._batch = batch
         self._file = file
         self._factory = factory
         self._reactor = reactor
@@ -69,18 +74,30 @@ class UNIXPort:
         """
         Close the socket, and remove its file if it is still the socket's own.
         """
-        if self._pause is not None:
-            self._pause.cancel()
-        self._reactor.removeReader(self)
+        self._stopWatching()
         if self._file is not None:
             self._file.remove()
-        self._socket.close()
+        self.socket.close()
         self._factory.doStop()
 
+    def letGo(self) -> None:
+        """
+        Close the socket, which another process has as well. Its file stays, and so do the factory
+        and its connections.
+        """
+        self._stopWatching()
+        self.socket.close()
+
+    def _stopWatching(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self._reactor.removeReader(self)
+
     def doRead(self) -> None:
-        for _ in range(BATCH):
+        for _ in range(self._batch):
             try:
-                sock, _peer = self._socket.accept()
+                sock, _peer = self.socket.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -108,7 +125,7 @@ class UNIXPort:
         """
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        return self.socket.fileno()
 
     def logPrefix(self) -> str:
         return "txlb.process.UNIXPort"
@@ -118,8 +135,8 @@ class UNIXPort:
         Close the socket if it no longer listens. Otherwise the event was meant for the
         former owner of its descriptor, or the reactor stops: watch the socket again.
         """
-        if not listens(self._socket):
-            self._socket.close()
+        if not listens(self.socket):
+            self.socket.close()
         elif self._pause is None:
             self._reactor.addReader(self)
 

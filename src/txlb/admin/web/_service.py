@@ -4,9 +4,10 @@ The console as a Twisted service.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
@@ -24,11 +25,8 @@ from txlb.admin.web._tls import ConsoleTLSFactory
 from txlb.config import AdminSettings, AdminToken, AdminUser, WebSettings, isLocal
 from txlb.errors import ListenError
 from txlb.model import Address, InheritedAddress, ListenTLS, UNIXAddress, parseListenAddress
-from txlb.process import SocketFile
+from txlb.process import SocketFile, UNIXPort
 from txlb.proxy import bindSockets, socketAddress
-
-if TYPE_CHECKING:
-    import socket
 
 #: Clients that may wait to be accepted.
 BACKLOG = 128
@@ -245,11 +243,7 @@ class WebService(Service):
             self._lbs.certificates.follow()
         sockets, self._sockets = self._sockets, []
         for sock in sockets:
-            with sock:
-                # The reactor takes a copy of the descriptor.
-                port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
-            _acceptFew(port)
-            self._ports.append(port)
+            self._ports.append(_portOf(sock, factory, reactor))
         self.logins.warn()
         log.info(
             "the web console listens on {addresses}{tls}",
@@ -287,9 +281,12 @@ class WebService(Service):
         self._isLeft = True
         ports, self._ports = self._ports, []
         for port in ports:
-            # Twisted shuts a listening socket down, removes its file, and then closes it.
-            port.stopReading()
-            port.socket.close()
+            if isinstance(port, UNIXPort):
+                port.letGo()
+            else:
+                # Twisted shuts a listening socket down, and then closes it.
+                port.stopReading()
+                port.socket.close()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -321,6 +318,21 @@ class WebService(Service):
         isLeft, self._isLeft = self._isLeft, False
         stopped.append(site.finish(PATIENCE if isLeft else 0.0).addCallback(gone))
         return gatherResults(stopped).addCallback(lambda _: None)
+
+
+def _portOf(sock: socket.socket, factory: Any, reactor: Any) -> Any:
+    """
+    Let a reactor accept connections from a socket, which is the port's from here.
+    """
+    if sock.family == socket.AF_UNIX:
+        # Twisted's port would let every user of the machine connect, and remove any file at the
+        # path at its end.
+        return UNIXPort(sock, None, factory, reactor, ACCEPTS)
+    with sock:
+        # The reactor takes a copy of the descriptor.
+        port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
+    _acceptFew(port)
+    return port
 
 
 def _acceptFew(port: Any) -> None:
