@@ -235,7 +235,7 @@ clone({path!r}, Factory.forProtocol(Echo), maxConnections=100)
         go on if it is killed, and if the clones are replaced.
         """
         program = self.begin()
-        self.assertEqual(len(self.ours()), self.all)
+        waitUntil(lambda: len(self.ours()) == self.all)
         self.served()
         killed = self.manager()
         os.kill(killed, signal.SIGKILL)
@@ -272,7 +272,7 @@ class EndpointTests(ApplicationTestCase):
         )
         self.addCleanup(self.end)
         waitUntil(lambda: len(self.joined()) == 2)
-        self.assertEqual(len(self.ours()), 3)
+        waitUntil(lambda: len(self.ours()) == 3)
         for port in ports:
             self.assertEqual(bodyOf(port), b"the same page from each\n")
 

@@ -161,7 +161,7 @@ class ServingTests(ClonesInFilesTestCase):
         self.assertEqual(program.stop(), 0)
         waitUntil(lambda: not downloads.running)
         self.assertEqual(downloads.failures, [])
-        self.assertEqual(self.ours(), [])
+        waitUntil(lambda: not self.ours())
 
     def test_killed(self) -> None:
         """
