@@ -73,14 +73,9 @@ class PortableHandshake:
         """
         Choose the context when the ClientHello is complete.
         """
-        chosen = self._hello.feed(data)
-        if chosen is None:
-            return None
-        if chosen.isSlow:
+        connection = self._hello.begin(data)
+        if self._hello.isSlow:
             self._layer.inThread = self._inThread
-        connection = SSL.Connection(chosen.context, None)
-        connection.set_accept_state()
-        connection.bio_write(self._hello.data)
         return connection
 
     def done(self, connection: SSL.Connection) -> None:

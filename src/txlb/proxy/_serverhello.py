@@ -79,6 +79,28 @@ class ServerHello:
             )
         return self.chosen
 
+    @property
+    def isSlow(self) -> bool:
+        """
+        Whether steps of the handshake are slow, once the context is chosen.
+        """
+        return self.chosen is not None and self.chosen.isSlow
+
+    def begin(self, data: bytes) -> SSL.Connection | None:
+        """
+        Take the next bytes of the client, as L{feed} does.
+
+        @return: the TLS side for the client, which has its hello; L{None} if more bytes are needed.
+        @raise HandshakeRefused: the client gets none.
+        """
+        chosen = self.feed(data)
+        if chosen is None:
+            return None
+        connection = SSL.Connection(chosen.context, None)
+        connection.set_accept_state()
+        connection.bio_write(self.data)
+        return connection
+
     def _read(self, data: bytes) -> ClientHello | None:
         """
         Take the next piece of a hello that comes in pieces, or is wrong.

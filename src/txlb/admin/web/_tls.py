@@ -79,14 +79,9 @@ class ConsoleTLSFactory(Factory):
                 layer.hello = ServerHello(self._store.serverContexts(self._settings))
             except CertificateError as problem:
                 raise HandshakeRefused(str(problem)) from None
-        chosen = layer.hello.feed(data)
-        if chosen is None:
-            return None
-        if chosen.isSlow:
+        connection = layer.hello.begin(data)
+        if layer.hello.isSlow:
             layer.inThread = self._inThread
-        connection = SSL.Connection(chosen.context, None)
-        connection.set_accept_state()
-        connection.bio_write(layer.hello.data)
         return connection
 
 
