@@ -189,11 +189,12 @@ class Transfer:
 
             batch = Batch(lambda full: channel.send(full.moves, full.descriptors, until))
             # Most connections are as they were copied, so that this takes the longest part of the
-            # time in which nothing is served.
+            # time in which nothing is served. One that held nothing then, and has moved nothing
+            # since, holds nothing now, unless it is broken: this is not asked again.
             changed = [
                 (number, connection)
                 for number, when, connection in self._copied.values()
-                if when != connection.lastMoved or not connection.isStill
+                if when != connection.lastMoved or connection.over
             ]
             for number, connection in changed:
                 batch.change(connection, number, hold)
