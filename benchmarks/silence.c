@@ -3,10 +3,12 @@
  * and runs it. It takes little CPU, so that it hardly delays what it measures.
  *
  *   silence host PORT
- *       sends back what it gets.
- *   silence clients PORT CONNECTIONS TALKERS PERIOD
+ *       sends back what it gets. A connection that gives it the single byte F gets as much as it
+ *       takes, and nothing after that.
+ *   silence clients PORT CONNECTIONS TALKERS PERIOD SLOW
  *       opens connections. Some, spread evenly over all, send a number every PERIOD microseconds,
- *       whether the last one has come back or not. A wait is the time from sending a number to
+ *       whether the last one has come back or not. SLOW others, with small buffers, ask for as much
+ *       as they take, and read a little now and then. A wait is the time from sending a number to
  *       reading it. It writes "open". For each line of standard input it writes the longest wait
  *       of each of these connections since the line before, in microseconds. At the end of the
  *       input every other connection has to send a byte back, and it writes how many do not.
@@ -36,6 +38,11 @@
 /* The most connections of a process, and of those that talk. */
 #define MOST 100000
 #define TALKERS 1000
+/* Bytes that a slow one reads at once, the number of turns from one such read to the next, and its
+   buffer. */
+#define SIP 512
+#define TURNS 8
+#define SMALL 4096
 /* The most numbers of a connection that have not come back. A power of two. */
 #define WINDOW 65536
 /* Seconds for each answer. */
@@ -58,6 +65,10 @@ struct talker {
 
 static struct talker *talkers[TALKERS];
 static int count;
+
+/* The connections that read slowly. */
+static int slow[MOST];
+static int slowCount;
 
 static void fail(const char *what)
 {
@@ -123,6 +134,12 @@ static void host(int port)
                 continue;
             }
             ssize_t size = read(fd, data, sizeof data);
+            if (size == 1 && data[0] == 'F') {
+                fcntl(fd, F_SETFL, O_NONBLOCK);
+                while (write(fd, data, sizeof data) > 0)
+                    ;
+                continue;
+            }
             if (size <= 0 || write(fd, data, size) != size)
                 close(fd);
         }
@@ -153,6 +170,26 @@ static void openAll(int port, int connections, int *fds)
             if (!answers(fds[at]))
                 fail("a connection was not served");
     }
+}
+
+static void slowDown(int fd)
+{
+    int small = SMALL;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    if (write(fd, "F", 1) != 1)
+        fail("a connection takes nothing");
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    slow[slowCount++] = fd;
+}
+
+/* Read a little of one slow connection. Tell whether there was something. */
+static int sip(int fd)
+{
+    char data[SIP];
+    ssize_t size = read(fd, data, sizeof data);
+    if (size == 0 || (size < 0 && errno != EAGAIN))
+        fail("a slow connection has ended");
+    return size > 0;
 }
 
 static void say(struct talker *each)
@@ -206,22 +243,25 @@ static void tell(void)
 
 static void sayDue(int timer)
 {
-    static int next;
+    static int next, turn;
     uint64_t due;
     if (read(timer, &due, sizeof due) != sizeof due)
         return;
     /* This process may have been late: each says one number. */
     for (due = due < (uint64_t)count ? due : (uint64_t)count; due; due--)
         say(talkers[next++ % count]);
+    if (slowCount && ++turn % TURNS == 0)
+        sip(slow[turn / TURNS % slowCount]);
 }
 
-static void clients(int port, int connections, int talking, int period)
+static void clients(int port, int connections, int talking, int period, int slowly)
 {
     static int fds[MOST];
     struct epoll_event found[EVENTS];
     char line[256];
     int poll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), lost = 0;
-    if (connections > MOST || talking > TALKERS || talking > connections || talking < 1) {
+    if (connections > MOST || talking > TALKERS || talking < 1 || slowly < 0
+        || talking + slowly > connections) {
         fprintf(stderr, "silence: too many connections\n");
         exit(2);
     }
@@ -233,6 +273,13 @@ static void clients(int port, int connections, int talking, int period)
         fds[place] = -1;
         fcntl(each->fd, F_SETFL, O_NONBLOCK);
         watch(poll, each->fd, count);
+    }
+    for (int place = 0; slowCount < slowly; place++) {
+        int fd = fds[place];
+        /* The first of those that don't talk. */
+        if (fd >= 0)
+            slowDown(fd);
+        fds[place] = -1;
     }
     printf("open\n");
     fflush(stdout);
@@ -254,6 +301,8 @@ static void clients(int port, int connections, int talking, int period)
             else {
                 for (int place = 0; place < connections; place++)
                     lost += fds[place] >= 0 && !answers(fds[place]);
+                for (int place = 0; place < slowCount; place++)
+                    lost += !sip(slow[place]);
                 printf("%d\n", lost);
                 exit(0);
             }
@@ -265,8 +314,8 @@ int main(int number, char **words)
 {
     if (number == 3 && !strcmp(words[1], "host"))
         host(atoi(words[2]));
-    if (number == 6 && !strcmp(words[1], "clients"))
-        clients(atoi(words[2]), atoi(words[3]), atoi(words[4]), atoi(words[5]));
+    if (number == 7 && !strcmp(words[1], "clients"))
+        clients(atoi(words[2]), atoi(words[3]), atoi(words[4]), atoi(words[5]), atoi(words[6]));
     fprintf(stderr, "silence: wrong arguments\n");
     return 2;
 }

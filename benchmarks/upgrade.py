@@ -240,9 +240,10 @@ class Silence:
 
     @param program: the compiled C{silence.c}.
     @param folder: for the balancer.
+    @param slow: how many read slowly, so that the balancer holds bytes of them.
     """
 
-    def __init__(self, program: Path, folder: Path, connections: int) -> None:
+    def __init__(self, program: Path, folder: Path, connections: int, slow: int) -> None:
         self._stack = contextlib.ExitStack()
         port = freePort()
         try:
@@ -252,7 +253,7 @@ class Silence:
             until(partial(listens, port), "the host starts")
             self.balancer = Balancer(folder, port)
             self._stack.callback(self.balancer.stop)
-            numbers = [self.balancer.port, connections, TALKERS, PERIOD]
+            numbers = [self.balancer.port, connections, TALKERS, PERIOD, slow]
             self._clients = subprocess.Popen(
                 [program, "clients", *map(str, numbers)],
                 stdin=subprocess.PIPE,
@@ -384,15 +385,15 @@ def words(seconds: Sequence[float]) -> str:
     return f"{statistics.median(seconds) * 1e3:.1f} / {max(seconds) * 1e3:.1f} ms"
 
 
-def measure(connections: int, upgrades: int, folder: Path) -> None:
+def measure(connections: int, slow: int, upgrades: int, folder: Path) -> None:
     """
     Measure the silence of connections, and print it.
     """
     program = compiled(folder)
     with contextlib.ExitStack() as stack:
-        upgraded = Silence(program, folder / "txlb", connections)
+        upgraded = Silence(program, folder / "txlb", connections, slow)
         stack.callback(upgraded.stop)
-        control = Silence(program, folder / "control", connections)
+        control = Silence(program, folder / "control", connections, slow)
         stack.callback(control.stop)
         balancer = upgraded.balancer
         silence: list[float] = []
@@ -414,7 +415,9 @@ def measure(connections: int, upgrades: int, folder: Path) -> None:
                 first = proportional(balancer.pid), descriptors(balancer.pid)
         frozen = [float(each) / 1e3 for each in re.findall(r"for ([\d.]+) ms", balancer.log)]
         last = proportional(balancer.pid), descriptors(balancer.pid)
-        print(f"{connections} connections, {upgrades} upgrades; median / worst")
+        print(
+            f"{connections} connections, {slow} of them slow, {upgrades} upgrades; median / worst"
+        )
         print(f"  longest silence of a connection  {words(silence)}")
         print(f"  the same at the control          {words(usual)}")
         print(f"  nothing served                   {words(frozen)}")
@@ -557,6 +560,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=9800)
+    parser.add_argument("--slow", type=int, default=0, help="those that read slowly")
     parser.add_argument("--upgrades", type=int, default=10)
     parser.add_argument("--peers", action="store_true", help="compare with HAProxy and nginx")
     given = parser.parse_args()
@@ -566,7 +570,7 @@ def main() -> None:
         if given.peers:
             compare(given.connections, Path(folder))
         else:
-            measure(given.connections, given.upgrades, Path(folder))
+            measure(given.connections, given.slow, given.upgrades, Path(folder))
 
 
 if __name__ == "__main__":
