@@ -155,6 +155,13 @@ static int answers(int fd)
            && read(fd, &answer, 1) == 1 && answer == byte;
 }
 
+/* Tell whether there is something to read. */
+static int gives(int fd)
+{
+    struct pollfd asked = {.fd = fd, .events = POLLIN};
+    return poll(&asked, 1, PATIENCE * 1000) == 1 && (asked.revents & POLLIN);
+}
+
 static void openAll(int port, int connections, int *fds)
 {
     struct sockaddr_in address = here(port);
@@ -302,7 +309,7 @@ static void clients(int port, int connections, int talking, int period, int slow
                 for (int place = 0; place < connections; place++)
                     lost += fds[place] >= 0 && !answers(fds[place]);
                 for (int place = 0; place < slowCount; place++)
-                    lost += !sip(slow[place]);
+                    lost += !gives(slow[place]);
                 printf("%d\n", lost);
                 exit(0);
             }

@@ -44,6 +44,9 @@ TALKERS, PERIOD = 8, 2000
 #: Seconds between two upgrades.
 BETWEEN = 1.0
 
+#: Seconds in which the buffers of slow connections are filled.
+FILLING = 5.0
+
 #: Connections that are opened at a time.
 OPENED_AT_ONCE = 200
 
@@ -396,6 +399,8 @@ def measure(connections: int, slow: int, upgrades: int, folder: Path) -> None:
         control = Silence(program, folder / "control", connections, slow)
         stack.callback(control.stop)
         balancer = upgraded.balancer
+        # What slow ones ask for fills the buffers first.
+        time.sleep(FILLING if slow else 0)
         silence: list[float] = []
         usual: list[float] = []
         times: list[float] = []
