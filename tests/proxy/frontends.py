@@ -37,6 +37,10 @@ class FakeEntry:
         self.makePreface = makePreface
         self.router: Callable[[ClientConnection], Destination | Reject] | None = None
 
+    @property
+    def timeout(self) -> float:
+        return self.makePreface().timeout
+
     def isProxy(self, client: ClientConnection) -> bool:
         return False
 

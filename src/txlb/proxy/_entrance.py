@@ -31,7 +31,7 @@ class Entrance:
         # The settings of the socket are the same for all.
         configured = next(iter(listeners.values()))
         words = frozenset(configured.proxyProtocol)
-        self._timeout = configured.prefaceTimeout
+        self.timeout = configured.prefaceTimeout
         self._versions = frozenset(number for number in (1, 2) if f"v{number}" in words)
         self._rule = HeaderRule.OPTIONAL if "optional" in words else HeaderRule.REQUIRED
         trusted = configured.trusted
@@ -76,7 +76,7 @@ class Entrance:
                 # A header of any version is refused.
                 rule, versions = HeaderRule.REFUSED, frozenset((1, 2))
         return ConnectionPreface(
-            self._timeout,
+            self.timeout,
             rule,
             versions,
             wantsHello=self._wantsHello,

@@ -36,7 +36,8 @@ class PrefaceReader:
     def __init__(self, fd: int, preface: IPreface) -> None:
         self._fd = fd
         self._preface = preface
-        self._left = preface.maxBytes
+        # The bytes that have come.
+        self._count = 0
         self.clientAddr: tuple[str, int] | None = None
         self._waits = False
 
@@ -98,7 +99,7 @@ class PrefaceReader:
 
     def _read(self) -> Done | Reject | None:
         try:
-            data = os.read(self._fd, self._left)
+            data = os.read(self._fd, self._preface.maxBytes - self._count)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -113,11 +114,12 @@ class PrefaceReader:
 
         @return: the verdict; L{None} if more are needed.
         """
-        self._left -= len(data)
+        self._count += len(data)
         answer = self._ask(self._preface.feed, data)
         if isinstance(answer, (Done, Reject)):
             return answer
-        if self._left <= 0:
+        # How many there may be is known now at the latest.
+        if self._count >= self._preface.maxBytes:
             return Reject(f"{self._preface.maxBytes} bytes did not complete it")
         if isinstance(answer, NeedMore) and answer.clientAddr is not None:
             self.clientAddr = answer.clientAddr

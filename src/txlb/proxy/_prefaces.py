@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from txlb.deadlines import Deadlines
-from txlb.interfaces import IPreface
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._clientcounts import ClientCounts
 from txlb.proxy._destination import Destination
+from txlb.proxy._firstlook import FIRST, FirstLook, Place
 from txlb.proxy._prefacereader import PrefaceReader
 from txlb.wire import Done, Reject
 
-#: Bytes that are read first: more than any preface has. If bytes stay unread when a client is
-#: refused, the system sends a reset, and the client may not see the alert.
-FIRST = 65536
+#: If one client has sent nothing yet, so many others are not asked before there is an event. A
+#: client that has to make a ClientHello sends it some time after it has connected.
+UNASKED = 7
 
 
-class Entry(Protocol):
+class Entry(Place, Protocol):
     """
     What the frontend needs of the place where a connection has come in, if the connection
     has a preface.
@@ -35,19 +35,6 @@ class Entry(Protocol):
     def isProxy(self, client: ClientConnection) -> bool:
         """
         Tell whether a connection comes from a proxy that is trusted to tell its client.
-        """
-
-    def glance(self, data: bytes) -> Done | None:
-        """
-        Look at the first bytes of a connection.
-
-        @return: the verdict, if they are the whole preface of a client that needs no reader; else
-            L{None}.
-        """
-
-    def preface(self, client: ClientConnection) -> IPreface:
-        """
-        Make the reader of its preface.
         """
 
     def route(self, client: ClientConnection) -> Destination | Reject:
@@ -74,6 +61,8 @@ class Prefaces:
         self._deadlines = deadlines
         self._readers: dict[PrefaceReader, tuple[Entry, bytes | None]] = {}
         self._perClient = ClientCounts()
+        # Clients that are not asked yet.
+        self._unasked = 0
 
     def __len__(self) -> int:
         """
@@ -109,13 +98,16 @@ class Prefaces:
         fd = client.fd
         os.set_blocking(fd, False)
         data = b""
-        try:
-            data = os.read(fd, FIRST)
-        except OSError:
-            # There is nothing yet, or the reader finds what is wrong.
-            pass
+        if self._unasked:
+            self._unasked -= 1
+        else:
+            try:
+                data = os.read(fd, FIRST)
+            except OSError:
+                # There is nothing yet, or the reader finds what is wrong.
+                self._unasked = UNASKED
         if data:
-            # In most cases all of it is there by now, and nothing is made, watched or counted.
+            # All of it may be there by now, and nothing is made, watched or counted.
             found = entry.glance(data)
             if found is not None:
                 return found
@@ -123,7 +115,7 @@ class Prefaces:
         reason = self.whyFull(client, address)
         if reason is not None:
             return Reject(reason)
-        reader = PrefaceReader(fd, entry.preface(client))
+        reader = PrefaceReader(fd, entry.preface(client) if data else FirstLook(entry, client))
         answer = reader.take(data) if data else None
         if answer is not None:
             return answer
