@@ -164,11 +164,14 @@ def stunnel(scene: Scene) -> Peer:
     )
 
 
-def txlb(name: str, scene: Scene, relay: str = "fast", source: Path = ROOT) -> Peer:
+def txlb(
+    name: str, scene: Scene, relay: str = "fast", source: Path = ROOT, deferred: bool = False
+) -> Peer:
     """
     Return txlb.
 
     @param source: the checkout whose code runs.
+    @param deferred: whether it has C{deferAccept}.
     """
     tickets = "" if scene.tickets else ' tickets="no"'
     tls = f'<tls certificates="{scene.certificate.parent}"{tickets}/>' if scene.endsTLS else ""
@@ -176,6 +179,8 @@ def txlb(name: str, scene: Scene, relay: str = "fast", source: Path = ROOT) -> P
     if scene.mode is Mode.BOTH:
         group = f' tls="yes" ca="{scene.files.authority}"'
     names = f' serverNames="{NAME}"' if scene.mode is Mode.NAMES else ""
+    if deferred:
+        names += ' deferAccept="yes"'
     host = ' serverName="localhost"' if scene.mode is Mode.BOTH else ""
     start = ("-c", "from twisted.scripts.twistd import run; run()", "--pidfile=", "-n", "txlb")
 
@@ -206,6 +211,7 @@ def peersOf(
     if scene.mode is Mode.NAMES:
         plain = replace(scene, mode=Mode.PLAIN)
         peers = [txlb(PLAIN, plain), txlb(f"{PLAIN}, again", plain), txlb(FAST, scene)]
+        peers.append(txlb(f"{FAST}, deferAccept", scene, deferred=True))
         peers += [haproxy("haproxy, plain", plain), haproxy("haproxy, by its name", scene)]
     else:
         peers = [haproxy(BASELINE, scene), haproxy(AGAIN, scene), txlb(FAST, scene)]

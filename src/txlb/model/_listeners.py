@@ -80,6 +80,13 @@ class Listener:
         "network of 64 bits. A connection of a trusted proxy counts for the client that its header "
         "tells.",
     )
+    deferAccept: bool = settingField(
+        False,
+        Boolean(),
+        "Whether the system keeps a client until it has sent its first bytes, for a second at most "
+        "(``TCP_DEFER_ACCEPT`` of Linux). It saves CPU where clients speak first, as those of TLS "
+        "and HTTP do. A client that has sent nothing when the listener is closed is reset.",
+    )
 
     serverNames: Made[tuple[str, ...], str | Iterable[str]] = field(
         default=given(()),
@@ -121,6 +128,12 @@ class Listener:
             raise ModelError(
                 f"trusted of the listener on {self.address} has no effect without proxyProtocol; "
                 "add it, or leave trusted out"
+            )
+
+        if self.deferAccept and isinstance(self.address, UNIXAddress):
+            raise ModelError(
+                f"deferAccept of the listener on {self.address} has no effect, as it is a UNIX "
+                "socket; leave it out"
             )
 
     def _checkTrust(self) -> None:

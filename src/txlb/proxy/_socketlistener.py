@@ -16,7 +16,7 @@ from txlb.model import Address, InheritedAddress, Listener, UNIXAddress
 from txlb.process import SocketFile
 from txlb.proxy._clientconnection import ClientConnection
 from txlb.proxy._listeningsocket import EXHAUSTED_PAUSE, ListeningSocket
-from txlb.proxy._sockets import bindSockets, socketAddress
+from txlb.proxy._sockets import bindSockets, deferAccept, socketAddress
 
 #: Seconds for which a listener that closes waits, so that handshakes that have begun can
 #: reach the backlog. Nothing else runs meanwhile, so they are few.
@@ -68,6 +68,7 @@ class SocketListener:
         self._sockets = [
             ListeningSocket(sock, reactor, deadlines, self._take, self._hold) for sock in sockets
         ]
+        self._deferAccept()
         self.addresses: list[Address] = [socketAddress(sock) for sock in sockets]
 
     def start(self) -> None:
@@ -83,6 +84,7 @@ class SocketListener:
         Until then L{close} does nothing that the other process would notice.
         """
         self._borrowed = False
+        self._deferAccept()
 
     @property
     def sockets(self) -> list[socket.socket]:
@@ -119,6 +121,17 @@ class SocketListener:
         self.configured = configured
         for sock in self._sockets:
             sock.handTo(reactor)
+        self._deferAccept()
+
+    def _deferAccept(self) -> None:
+        """
+        Let the system keep clients, or not, unless the other process goes on with the sockets. An
+        inherited socket may have that from the process that gave it.
+        """
+        wanted = self.configured.deferAccept
+        if not self._borrowed and (wanted or not self._inherited):
+            for sock in self._sockets:
+                deferAccept(sock.sock, wanted)
 
     def drain(self) -> None:
         """

@@ -46,6 +46,9 @@ _LEAST_TTL = {
     socket.AF_INET6: (socket.IPPROTO_IPV6, 73),
 }
 
+#: Seconds for which the system keeps a client that has sent nothing: those of HAProxy.
+DEFERRED = 1
+
 #: The highest time to live, of 8 bits. Most systems begin with less.
 MOST_TTL = 255
 
@@ -233,6 +236,16 @@ def bytesToRead(fd: int) -> int:
 def _ask(fd: int, request: int) -> int:
     answer = fcntl.ioctl(fd, request, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
+
+
+def deferAccept(sock: socket.socket, deferred: bool) -> None:
+    """
+    Let the system keep clients of a listening socket until they have sent something, or give all of
+    them. For other than TCP, and on other systems than Linux, this does nothing.
+    """
+    option = getattr(socket, "TCP_DEFER_ACCEPT", None)
+    if option is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
+        sock.setsockopt(socket.IPPROTO_TCP, option, DEFERRED if deferred else 0)
 
 
 def ignoreNewcomers(sock: socket.socket) -> None:
