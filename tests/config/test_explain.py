@@ -75,6 +75,7 @@ class ExplainTests(SynchronousTestCase):
       trusted               none               default
       prefaceTimeout        5 s                default
       maxPrefacesPerClient  200                default
+      deferAccept           false              default
       serverNames           any name           default
       alpn                  any protocol       default
       plain                 false              default
@@ -154,7 +155,7 @@ class ExplainTests(SynchronousTestCase):
         lines = [squeeze(line.strip()) for line in explain(data)]
         place = lines.index("ip  127.0.0.1:8080")
         self.assertEqual(
-            [each for each in lines[place : place + 19] if not each.endswith("default")],
+            [each for each in lines[place : place + 21] if not each.endswith("default")],
             ["ip  127.0.0.1:8080", "tls: none", "listen (line 4)", "ip  unix:/run/a", "mode  0660"],
         )
         place = lines.index("mode  0660")

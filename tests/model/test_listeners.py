@@ -79,6 +79,24 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(told, "*:80 limit=5")
 
 
+class DeferAcceptTests(SynchronousTestCase):
+    def test_given(self) -> None:
+        self.assertFalse(Listener("127.0.0.1:80").deferAccept)
+        self.assertTrue(Listener("127.0.0.1:80", deferAccept=True).deferAccept)
+        self.assertTrue(Listener(InheritedAddress("web"), deferAccept=True).deferAccept)
+
+    def test_UNIX(self) -> None:
+        """
+        A UNIX socket has no such option.
+        """
+        error = self.assertRaises(ModelError, Listener, "unix:/a", deferAccept=True)
+        self.assertEqual(
+            str(error),
+            "deferAccept of the listener on unix:/a has no effect, as it is a UNIX socket; leave "
+            "it out",
+        )
+
+
 class ProxyProtocolTests(SynchronousTestCase):
     """
     Listeners that read PROXY headers.

@@ -205,6 +205,57 @@ class ListenerTests(ListenerCase):
             listener.close()
             self.connect(path)
 
+    @skipUnless(hasattr(socket, "TCP_DEFER_ACCEPT"), "only Linux has it")
+    def test_deferAccept(self) -> None:
+        """
+        With C{deferAccept} a client comes once it has sent something. The option follows the
+        configuration, and a socket of another process that goes on is not touched.
+        """
+        listener = SocketListener(
+            Listener(ANY_PORT, deferAccept=True), self.reactor, self.deadlines, self.take
+        )
+        self.addCleanup(listener.close)
+        listener.start()
+        (sock,) = listener.sockets
+        client = self.connectTo(listener)
+        self.assertRaises(BlockingIOError, sock.accept)
+        client.sendall(b"hello")
+        self.reactor.readable()
+        [(accepted, _)] = self.accepted
+        self.assertEqual(accepted.recv(10), b"hello")
+        deferred = socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT
+        self.assertGreater(sock.getsockopt(*deferred), 0)
+
+        borrowed = SocketListener(
+            Listener(ANY_PORT), self.reactor, self.deadlines, self.take, [sock.dup()]
+        )
+        self.addCleanup(borrowed.letGo)
+        borrowed.handTo(self.reactor, self.take, Listener(ANY_PORT))
+        self.assertGreater(sock.getsockopt(*deferred), 0)
+        borrowed.own()
+        self.assertEqual(sock.getsockopt(*deferred), 0)
+        listener.handTo(self.reactor, self.take, Listener(ANY_PORT, deferAccept=True))
+        self.assertGreater(sock.getsockopt(*deferred), 0)
+        listener.handTo(self.reactor, self.take, Listener(ANY_PORT))
+        self.assertEqual(sock.getsockopt(*deferred), 0)
+
+    @skipUnless(hasattr(socket, "TCP_DEFER_ACCEPT"), "only Linux has it")
+    def test_deferAcceptInherited(self) -> None:
+        """
+        A socket that was inherited keeps the option that it was given with.
+        """
+        deferred = socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT
+        with socket.create_server(("127.0.0.1", 0)) as given:
+            given.setsockopt(*deferred, 1)
+            found = InheritedSockets([("web", os.dup(given.fileno()))])
+            self.addCleanup(found.close)
+            self.patch(_inherited, "_inherited", found)
+            listener = SocketListener(
+                Listener(InheritedAddress("web")), self.reactor, self.deadlines, lambda *_: None
+            )
+            self.addCleanup(listener.close)
+            self.assertGreater(given.getsockopt(*deferred), 0)
+
     def test_UNIXInherited(self) -> None:
         """
         One that was inherited is left, file and all, for the next process.
