@@ -72,6 +72,16 @@ class PidTests(TwistdCase):
         file.discard()
         self.assertTrue(os.path.exists(self.pid))
 
+    def test_neverEmpty(self) -> None:
+        """
+        If the process stays the same, the file is not emptied again, as a program may read it.
+        """
+        file = PidFile(self.options(), Owner())
+        file.make()
+        self.patch(os, "ftruncate", None)
+        file.write()
+        self.assertEqual(self.read(self.pid), str(os.getpid()))
+
     def test_none(self) -> None:
         options = self.options(pidfile="")
         file = PidFile(options, Owner())

@@ -44,6 +44,8 @@ class PidFile:
         self._options = options
         self._owner = owner
         self._descriptor = -1
+        # The one that the file has.
+        self._number = 0
         self._path: str = options.get("pidfile") or ""
         options["pidfile"] = ""
         # After chroot the path is one of the new root.
@@ -136,8 +138,12 @@ class PidFile:
                     folder.unlink(name)
 
     def _put(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, b"%d" % os.getpid(), 0)
+        number = os.getpid()
+        # A program that reads the file meanwhile finds it empty, so this is not done without need.
+        if number != self._number:
+            self._number = number
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, b"%d" % number, 0)
 
     def _make(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -145,6 +151,7 @@ class PidFile:
             if self._isLater:
                 self._removeOld()
             self._descriptor = self._owner.open(self._path, flags, MODE, give=False)
+            self._number = 0
         except FileExistsError:
             raise self._error("there is something of this name", "remove it, or ") from None
         except OSError as error:
