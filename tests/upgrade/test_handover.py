@@ -355,6 +355,38 @@ class FaultTests(UpgradeCase):
             old.reactor.advance(0.001)
             self.successor.doRead()
 
+    def test_heldSince(self) -> None:
+        """
+        Bytes that were read after a connection was copied, and of which the client takes none,
+        are there, though the connection has moved nothing since.
+        """
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        self.passes(old, b"x", host, client)
+        ((_, connection),) = old.frontend.moving.connections()
+        end: Any = connection
+        # As in a burst: then a pipe is filled before the client is asked.
+        end._host.bulk = True
+        filled = full = 0
+        while full < 100:
+            try:
+                filled += os.write(end._client.fd, bytes(65536))
+                full = 0
+            except BlockingIOError:
+                full += 1
+                old.turn()
+        self.copied(old, new)
+        before = connection.lastMoved
+        host.sendall(b"y" * 1000)
+        deadline = time.monotonic() + PATIENCE
+        while connection.isStill:
+            self.assertLess(time.monotonic(), deadline)
+            old._loop.turn(0.0, 8)
+        self.assertEqual(connection.lastMoved, before)
+        self.finish(old)
+        self.assertEqual(self.failure, [])
+        self.reads(new, bytes(filled) + b"y" * 1000, client)
+
     def test_hangs(self) -> None:
         """
         If the successor does not answer, the old process goes on after its limit.

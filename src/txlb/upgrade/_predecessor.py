@@ -91,7 +91,6 @@ class Predecessor:
         self._call: Any = None
         self._done: Deferred[Upgraded] | None = None
         self._began = 0.0
-        self._rests = False
         self._listeners: frozenset[str] = frozenset()
 
     @property
@@ -226,7 +225,6 @@ class Predecessor:
         self._state.must(PredecessorEvent.READY)
         self._listeners = frozenset(message.listeners)
         self._limit(COPY_LIMIT, "did not take the copies of connections")
-        self._rests = True
         self._side.collector.rest()
         self._transfer = Transfer(channel, self._side, frozenset(message.services))
         self._transfer.begin()
@@ -358,9 +356,6 @@ class Predecessor:
         """
         Let go of everything that an upgrade has.
         """
-        if self._rests:
-            self._rests = False
-            self._side.collector.goOn()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -368,6 +363,8 @@ class Predecessor:
             self._call.cancel()
         self._call = None
         if self._transfer is not None:
+            # It rests from the beginning of the transfer on.
+            self._side.collector.goOn()
             self._transfer.stop()
             self._transfer = None
         if self._channel is not None:

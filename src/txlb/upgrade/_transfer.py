@@ -189,12 +189,12 @@ class Transfer:
 
             batch = Batch(lambda full: channel.send(full.moves, full.descriptors, until))
             # Most connections are as they were copied, so that this takes the longest part of the
-            # time in which nothing is served. One that held nothing then, and has moved nothing
-            # since, holds nothing now, unless it is broken: this is not asked again.
+            # time in which nothing is served. One may have read bytes since of which its peer takes
+            # none: it has moved nothing, and holds them.
             changed = [
                 (number, connection)
                 for number, when, connection in self._copied.values()
-                if when != connection.lastMoved or connection.over
+                if when != connection.lastMoved or not connection.isStill
             ]
             for number, connection in changed:
                 batch.change(connection, number, hold)
