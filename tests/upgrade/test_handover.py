@@ -15,6 +15,8 @@ from unittest import mock
 
 from tests.upgrade.sides import PATIENCE, Side, UpgradeCase
 from txlb.errors import TxlbError
+from txlb.proxy.fast._end import End
+from txlb.proxy.fast._pipes import PipePool
 from txlb.upgrade import (
     ENVIRONMENT,
     Channel,
@@ -355,17 +357,16 @@ class FaultTests(UpgradeCase):
             old.reactor.advance(0.001)
             self.successor.doRead()
 
-    def test_heldSince(self) -> None:
+    def _heldSince(self, old: Side, new: Side) -> None:
         """
-        Bytes that were read after a connection was copied, and of which the client takes none,
-        are there, though the connection has moved nothing since.
+        Have a connection hold bytes since it was copied, of which its client takes none, and do
+        the upgrade.
         """
-        old, new = self.side(), self.side()
         client, host = self.pair(old)
         self.passes(old, b"x", host, client)
         ((_, connection),) = old.frontend.moving.connections()
         end: Any = connection
-        # As in a burst: then a pipe is filled before the client is asked.
+        # As in a burst: then bytes are read before the client is asked.
         end._host.bulk = True
         filled = full = 0
         while full < 100:
@@ -376,16 +377,35 @@ class FaultTests(UpgradeCase):
                 full += 1
                 old.turn()
         self.copied(old, new)
-        before = connection.lastMoved
+        moved = connection.lease.bytesOut
         host.sendall(b"y" * 1000)
         deadline = time.monotonic() + PATIENCE
         while connection.isStill:
             self.assertLess(time.monotonic(), deadline)
+            # Time passes, but it is not yet time to freeze.
+            old.reactor.rightNow += 0.0001
             old._loop.turn(0.0, 8)
-        self.assertEqual(connection.lastMoved, before)
+        self.assertEqual(connection.lease.bytesOut, moved)
         self.finish(old)
         self.assertEqual(self.failure, [])
         self.reads(new, bytes(filled) + b"y" * 1000, client)
+
+    def test_heldSince(self) -> None:
+        """
+        Bytes that were read after a connection was copied, and of which the client takes none,
+        are there, though the connection has moved nothing since.
+        """
+        old, new = self.side(), self.side()
+        self._heldSince(old, new)
+
+    def test_heldSinceWithoutPipe(self) -> None:
+        """
+        The same for bytes that were copied, as those of a UNIX socket are if there is no pipe.
+        """
+        old, new = self.side(), self.side()
+        self.patch(End, "peeks", False)
+        self.patch(PipePool, "take", lambda _: None)
+        self._heldSince(old, new)
 
     def test_hangs(self) -> None:
         """

@@ -389,7 +389,8 @@ class PortableConnection:
     @property
     def isStill(self) -> bool:
         """
-        Whether it holds no bytes, so that nothing has changed if C{lastMoved} has not.
+        Whether it holds no bytes. If that is so, it holds none until C{lastMoved} changes, or it
+        is C{over}.
         """
         return not any(self._unsent())
 

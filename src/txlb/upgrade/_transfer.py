@@ -189,12 +189,11 @@ class Transfer:
 
             batch = Batch(lambda full: channel.send(full.moves, full.descriptors, until))
             # Most connections are as they were copied, so that this takes the longest part of the
-            # time in which nothing is served. One may have read bytes since of which its peer takes
-            # none: it has moved nothing, and holds them.
+            # time in which nothing is served: asking for isStill once more would make it longer.
             changed = [
                 (number, connection)
                 for number, when, connection in self._copied.values()
-                if when != connection.lastMoved or not connection.isStill
+                if when != connection.lastMoved or connection.over
             ]
             for number, connection in changed:
                 batch.change(connection, number, hold)

@@ -106,6 +106,8 @@ def _splice(end: End, pipe: Pipe) -> None:  # noqa: C901 - calls would cost more
         end.connection.moved(end, moved)
         if moved < SMALL and then is _drained:
             _carriesLittle(end)
+    elif filled:
+        end.connection.lastMoved = end.connection.loop.now
     then(end)
 
 

@@ -56,7 +56,7 @@ class Connection:
     @ivar lease: the claim on the host that was found; there is none before.
     @ivar begun: whether a host was found.
     @ivar over: whether it has ended.
-    @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
+    @ivar lastMoved: when bytes were read or written last, in seconds of the monotonic clock.
     @ivar search: the search for its host; L{None} once that is over.
     @ivar slot: where it stands in the wheel; that keeps this.
     """
@@ -571,7 +571,8 @@ class Connection:
     @property
     def isStill(self) -> bool:
         """
-        Whether it holds no bytes, so that nothing has changed if C{lastMoved} has not.
+        Whether it holds no bytes. If that is so, it holds none until C{lastMoved} changes, or it
+        is C{over}.
         """
         client, host = self._client, self._host
         return (

@@ -61,7 +61,7 @@ class EndOwner(Protocol):
     """
     The owner of two ends: a connection.
 
-    @ivar lastMoved: when bytes moved last, in seconds of the monotonic clock.
+    @ivar lastMoved: when bytes were read or written last, in seconds of the monotonic clock.
     @ivar lease: the claim on the host.
     @ivar loop: the loop whose events the ends get.
     @ivar over: whether the connection has ended.
@@ -264,6 +264,7 @@ class End:
         Keep bytes, and write them when it takes more.
         """
         self.unsent = unsent
+        self.connection.lastMoved = self.connection.loop.now
         self.hearOut()
 
     def hearOut(self) -> None:
