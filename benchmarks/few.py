@@ -56,6 +56,17 @@ def measure(options: argparse.Namespace, errors: Errors) -> Comparison:
             return compare(field.events, running, work, options.rounds, options.seconds, errors)
 
 
+def _latencies(found: Comparison, name: str, baseline: str) -> str:
+    """
+    Tell the median and the 99th percentile beside those of the baseline, if there are any.
+    """
+    median = found.latencyRatio(name, baseline, lambda sample: sample.median)
+    late = found.latencyRatio(name, baseline, lambda sample: sample.late)
+    if median is None or late is None:
+        return ""
+    return f"   p50 {median.median:.2f}, p99 {late.median:.2f}"
+
+
 def main(arguments: list[str]) -> int:
     """
     Measure, and print a line for each peer.
@@ -76,6 +87,7 @@ def main(arguments: list[str]) -> int:
             print(
                 f"  {name:<22} {cpu.median / 1000:>12,.1f} µs   "
                 f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+                f"{_latencies(found, name, options.peers[0])}"
             )
     return 1 if errors.lines else 0
 

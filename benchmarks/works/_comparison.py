@@ -91,6 +91,14 @@ class Comparison:
         """
         return ratio(self._cpu(name), self._cpu(baseline))
 
+    def latencyRatio(
+        self, name: str, baseline: str, what: Callable[[Sample], float | None]
+    ) -> Figure | None:
+        """
+        Compare a latency of a peer with that of another, which is 1.
+        """
+        return ratio(self._known(name, what), self._known(baseline, what))
+
     def cpu(self, name: str) -> Figure | None:
         """
         CPU a unit, in nanoseconds.
@@ -102,12 +110,15 @@ class Comparison:
         """
         Return the median over the rounds of another value.
         """
-        values = [what(sample) for sample in self.samples.get(name, {}).values()]
-        known = [value for value in values if value is not None]
+        known = list(self._known(name, what).values())
         return figure(known).median if known else None
 
     def _cpu(self, name: str) -> dict[int, float]:
-        return {number: sample.cpu for number, sample in self.samples.get(name, {}).items()}
+        return self._known(name, lambda sample: sample.cpu)
+
+    def _known(self, name: str, what: Callable[[Sample], float | None]) -> dict[int, float]:
+        values = {number: what(sample) for number, sample in self.samples.get(name, {}).items()}
+        return {number: value for number, value in values.items() if value is not None}
 
 
 class Errors:

@@ -116,6 +116,7 @@ def _many(atOnce: int) -> str:
 #: The works in the order in which they are done, made for a size of transfers.
 RELAYING: tuple[Callable[[int], Work], ...] = (
     lambda _: connections(32),
+    lambda _: connections(16),
     lambda _: connections(1),
     lambda _: requests(64),
     lambda _: requests(1),
