@@ -383,6 +383,24 @@ class UpgradeCase(SynchronousTestCase):
             self.successor.doRead()
             time.sleep(0.0005)
 
+    def copied(self, old: Side, new: Side) -> None:
+        """
+        Begin an upgrade, up to where the predecessor would freeze.
+        """
+        self.begin(old, new)
+        deadline = time.monotonic() + PATIENCE
+        while not self.predecessor._call or self.predecessor._call.func != self.predecessor._freeze:
+            self.assertLess(time.monotonic(), deadline)
+            self.predecessor.doRead()
+            old._loop.turn(0.0, 8)
+            old.reactor.look()
+            if self.predecessor._call is not None and (
+                self.predecessor._call.func == self.predecessor._freeze
+            ):
+                break
+            old.reactor.advance(0.001)
+            self.successor.doRead()
+
     def finish(self, old: Side) -> None:
         """
         Do the rest of the upgrade.

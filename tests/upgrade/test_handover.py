@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+import struct
 import threading
 import time
 from typing import Any
@@ -273,6 +274,42 @@ class PortableTests(ConnectionTests):
     relays = ("portable", "portable")
 
 
+class PortableFaultTests(UpgradeCase):
+    """
+    Faults of connections of the portable relay.
+    """
+
+    relays = ("portable", "portable")
+
+    def test_failedSince(self) -> None:
+        """
+        If a host resets a connection after it was copied, the old process alone delivers the
+        last bytes.
+        """
+        old, new = self.side(), self.side()
+        client, host = self.pair(old)
+        self.passes(old, b"x", host, client)
+        ((_, connection),) = old.frontend.moving.connections()
+        self.copied(old, new)
+        old.rests = True
+        host.sendall(b"y" * 1000)
+        self.until(old, lambda: connection.lease.bytesOut > 1)
+        host.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        host.close()
+        self.until(old, lambda: connection.whyStays)
+        old.rests = False
+        self.finish(old)
+        self.assertEqual(self.failure, [])
+        self.assertEqual(self.result[0].moved, 0)
+        self.assertEqual((old.limit.active, new.limit.active), (1, 0))
+        self.assertEqual(list(new.frontend.moving.connections()), [])
+        self.reads(old, b"y" * 1000, client)
+        with self.assertRaises(ConnectionResetError):
+            self.until(old, lambda: not old.limit.active)
+            client.recv(1)
+        self.assertEqual([record.outcome for record in old.records], ["host-reset"])
+
+
 class ToPortableTests(ConnectionTests):
     """
     The new file asks for the other relay.
@@ -338,24 +375,6 @@ class FaultTests(UpgradeCase):
         self.assertEqual((new.limit.active, new.pool.active), (0, 0))
         self.assertEqual(new.happened, ["serves", "alone"])
         self.assertRaises(ConnectionResetError, client.recv, 1)
-
-    def copied(self, old: Side, new: Side) -> None:
-        """
-        Begin an upgrade, up to where the predecessor would freeze.
-        """
-        self.begin(old, new)
-        deadline = time.monotonic() + PATIENCE
-        while not self.predecessor._call or self.predecessor._call.func != self.predecessor._freeze:
-            self.assertLess(time.monotonic(), deadline)
-            self.predecessor.doRead()
-            old._loop.turn(0.0, 8)
-            old.reactor.look()
-            if self.predecessor._call is not None and (
-                self.predecessor._call.func == self.predecessor._freeze
-            ):
-                break
-            old.reactor.advance(0.001)
-            self.successor.doRead()
 
     def _heldSince(self, old: Side, new: Side) -> None:
         """

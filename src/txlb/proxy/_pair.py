@@ -160,6 +160,8 @@ class Pair:
         """
         self.ended(side)
         self._outcome = side.resetOutcome
+        # It can't move to another process any more.
+        self._lastMoved = self._deadlines.seconds()
         self._stopWatching()
         target = side.other
         # The bytes of the other side have no reader.

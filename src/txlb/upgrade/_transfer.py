@@ -171,6 +171,7 @@ class Transfer:
         @raise TimeoutError: it does not read.
         """
         channel = self._channel
+        changed = self._changed()
         if self._gone:
             channel.send(Gone(self._gone), (), until)
             self._gone.clear()
@@ -188,13 +189,6 @@ class Transfer:
                 return at
 
             batch = Batch(lambda full: channel.send(full.moves, full.descriptors, until))
-            # Most connections are as they were copied, so that this takes the longest part of the
-            # time in which nothing is served: asking for isStill once more would make it longer.
-            changed = [
-                (number, connection)
-                for number, when, connection in self._copied.values()
-                if when != connection.lastMoved or connection.over
-            ]
             for number, connection in changed:
                 batch.change(connection, number, hold)
             batch.flush()
@@ -213,6 +207,24 @@ class Transfer:
             channel.send(AllMoved(self.count), (), until)
         finally:
             os.close(memory)
+
+    def _changed(self) -> list[tuple[int, MovingConnection]]:
+        """
+        Find the copied connections that have changed since, with their numbers. The copies of
+        those that can't move any more are gone.
+        """
+        # Most are as they were copied, so that this takes the longest part of the time in which
+        # nothing is served: asking for isStill once more would make it longer.
+        changed = [
+            (number, connection)
+            for number, when, connection in self._copied.values()
+            if when != connection.lastMoved or connection.over
+        ]
+        stay = [each for each in changed if each[1].whyStays]
+        for number, connection in stay:
+            del self._copied[connection.dial]
+            self._gone.append(number)
+        return [each for each in changed if not each[1].whyStays] if stay else changed
 
     def _others(
         self,
