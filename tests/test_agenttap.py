@@ -8,7 +8,9 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.python.usage import Options as TwistdOptions
@@ -18,6 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.certificates import Authority
 from txlb import agenttap
 from txlb.discovery import AnnounceService, StompAnnounceService
+from txlb.discovery._renewalservice import RenewalService
+from txlb.errors import ModelError
 from txlb.process import TwistdService
 from txlb.resources import AgentService
 
@@ -100,7 +104,7 @@ class AnnounceTests(SynchronousTestCase):
         options.parseOptions([*ANNOUNCED, *words])
         both = agenttap.makeService(options)
         assert isinstance(both, MultiService)
-        agent, announced = both.services
+        agent, announced, *_ = both.services
         assert isinstance(agent, AgentService) and isinstance(announced, AnnounceService)
         self.addCleanup(agent.stopService)
         return announced
@@ -133,6 +137,31 @@ class AnnounceTests(SynchronousTestCase):
         self.assertEqual(dict(made.announcement.host.metadata), {"zone": "a", "rack": "7"})
         self.assertEqual((made._account["user"], made._account["password"]), ("u", "secret"))
         self.assertIn(b"CERTIFICATE", made._account["ca"])
+
+    def test_renewed(self) -> None:
+        """
+        Files that are renewed count, and one that can't be used changes nothing.
+        """
+        pem, password = self.mktemp(), self.mktemp()
+        Path(pem).write_bytes(Authority().pem)
+        Path(password).write_text("old")
+        options = agenttap.Options()
+        options.parseOptions(
+            [*ANNOUNCED, f"--ca={pem}", "--user=me", f"--password-file={password}"]
+        )
+        services: Any = agenttap.makeService(options)
+        agent, announced, renewals = services.services
+        self.addCleanup(agent.stopService)
+        assert isinstance(announced, AnnounceService) and isinstance(renewals, RenewalService)
+        Path(pem).write_bytes(b"garbage")
+        Path(password).write_text("new")
+        error = self.assertRaises(ModelError, renewals._followed._changed, renewals._read())
+        self.assertIn("--ca: ca has no certificate", str(error))
+        self.assertEqual(announced._account["password"], "old")
+        other = Authority().pem
+        Path(pem).write_bytes(other)
+        renewals._followed._changed(renewals._read())
+        self.assertEqual((announced._account["password"], announced._account["ca"]), ("new", other))
 
     def test_wrong(self) -> None:
         """

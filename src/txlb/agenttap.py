@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService, MultiService, Service
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
@@ -19,6 +20,7 @@ from txlb.discovery._announcement import DRAIN_TIME
 from txlb.discovery._etcd import MEMBERS
 from txlb.discovery._foundhost import MAX_PRIORITY
 from txlb.discovery._optionfiles import CERTIFICATES, readFiles
+from txlb.discovery._renewalservice import RenewalService
 from txlb.errors import ModelError, TxlbError
 from txlb.model import MAX_WEIGHT, ProxyHost, UNIXAddress, checkName
 from txlb.model.kinds import (
@@ -201,29 +203,45 @@ def isBroker(given: Mapping[str, Any]) -> bool:
     return str(given["announce"]).lstrip().startswith("stomp")
 
 
-def announcement(
-    given: Mapping[str, Any], agent: AgentService
-) -> AnnounceService | StompAnnounceService:
+def announcement(given: Mapping[str, Any], agent: AgentService) -> tuple[Service, ...]:
     """
-    Make the announcement of a host.
+    Make the announcement of a host, and what follows its files if there are some.
 
     @param given: see L{Options.announcing}.
     @param agent: has its load.
     @raise TxlbError: a file can't be used, or the arguments don't go together.
     """
     settings = dict(given)
-    files = readFiles({name: settings.pop(name, None) for name in FILES}, os.getcwd(), optionOf)
+    named = {name: settings.pop(name, None) for name in FILES}, os.getcwd(), optionOf
+    files = readFiles(*named)
+    made = StompAnnounceService if isBroker(given) else AnnounceService
+    service = made(settings.pop("announce"), report=agent.reply, **settings, **_credentials(files))
+    if not files:
+        return (service,)
+
+    def changed(found: Mapping[str, bytes]) -> None:
+        service.replaceCredentials(**_credentials(found))
+
+    return service, RenewalService(files, partial(readFiles, *named), changed)
+
+
+def _credentials(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """
+    Make arguments of an announcement.
+
+    @raise ModelError: a certificate can't be used.
+    """
+    found: dict[str, Any] = {}
     if "passwordFile" in files:
-        settings["password"] = files["passwordFile"].decode()
+        found["password"] = files["passwordFile"].decode()
     for name in CERTIFICATES:
         if name in files:
             try:
                 TLSPolicy(**{name: files[name]})
             except ModelError as error:
                 raise ModelError(f"{optionOf(name)}: {error}") from None
-            settings[name] = files[name]
-    made = StompAnnounceService if isBroker(given) else AnnounceService
-    return made(settings.pop("announce"), report=agent.reply, **settings)
+            found[name] = files[name]
+    return found
 
 
 def makeService(options: Options) -> IService:
@@ -235,7 +253,7 @@ def makeService(options: Options) -> IService:
         stderr is closed.
     """
     files = TwistdFiles(getattr(options, "parent", None))
-    announced: AnnounceService | StompAnnounceService | None = None
+    announced: tuple[Service, ...] = ()
     try:
         files.open()
         agent = AgentService(options["listen"], interval=options["interval"])
@@ -250,9 +268,9 @@ def makeService(options: Options) -> IService:
     except TxlbError as error:
         files.refuse(str(error))
         raise SystemExit(1) from None
-    if announced is None:
+    if not announced:
         return files.serve(agent)
-    both = MultiService()
-    agent.setServiceParent(both)
-    announced.setServiceParent(both)
-    return files.serve(both)
+    services = MultiService()
+    for each in (agent, *announced):
+        each.setServiceParent(services)
+    return files.serve(services)

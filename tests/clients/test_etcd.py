@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.certificates import Authority
 from txlb.clients import (
     Changes,
     EtcdClient,
@@ -24,6 +25,7 @@ from txlb.clients import (
     Transaction,
 )
 from txlb.clients._etcd import answerOf, encoded, errorOf, keyValue, prefixEnd
+from txlb.errors import CertificateError
 
 URL = "http://127.0.0.1:2379"
 
@@ -107,6 +109,25 @@ class TransactionTests(SynchronousTestCase):
                 ],
             },
         )
+
+
+class CredentialsTests(SynchronousTestCase):
+    def test_replaced(self) -> None:
+        """
+        Another password is that of the next login; certificates that can't be used change nothing.
+        """
+        client = EtcdClient(MemoryReactorClock(), [URL], user="me", password="old")
+        client._token = "token"
+        before = client._endpoints.policy
+        self.assertRaises(CertificateError, client.replaceCredentials, "new", b"garbage")
+        self.assertEqual(
+            (client._password, client._token, client._endpoints.policy), ("old", "token", before)
+        )
+        client.replaceCredentials("old", Authority().pem)
+        self.assertEqual((client._password, client._token), ("old", "token"))
+        self.assertIsNot(client._endpoints.policy, before)
+        client.replaceCredentials("new")
+        self.assertEqual((client._password, client._token), ("new", ""))
 
 
 class WatchTests(SynchronousTestCase):

@@ -11,7 +11,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import URI
-from twisted.web.iweb import IAgentEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txlb.clients import TLSPolicy
@@ -44,3 +45,21 @@ class QuietEndpointsTests(SynchronousTestCase):
                 self.assertEqual("TLS" in type(protocol._wrappedProtocol).__name__, secure)
                 connecting.cancel()
                 self.failureResultOf(connecting)
+
+    def test_otherPolicy(self) -> None:
+        """
+        Another policy counts for the connections to come.
+        """
+        asked: list[bytes] = []
+
+        @implementer(IPolicyForHTTPS)
+        class Policy:
+            def creatorForNetloc(self, host: bytes, port: int) -> Any:
+                asked.append(host)
+                return TLSPolicy().creatorForNetloc(host, port)
+
+        uri = URI.fromBytes(b"https://127.0.0.1:2379")
+        self.endpoints.endpointForURI(uri)
+        self.endpoints.policy = Policy()
+        self.endpoints.endpointForURI(uri)
+        self.assertEqual(asked, [b"127.0.0.1"])

@@ -12,10 +12,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 import txlb.clients
+from tests.certificates import Authority
 from tests.fired import fired
 from txlb.clients import EtcdError, EtcdUnreachable, KeyValue
 from txlb.discovery import AnnounceService
-from txlb.errors import TxlbError
+from txlb.errors import ModelError, TxlbError
 from txlb.wire import AgentReply, AgentState
 
 URL = "http://127.0.0.1:2379"
@@ -35,6 +36,7 @@ class FakeEtcd:
         self.stuck: Deferred[Any] | None = None
         self.closed = 0
         self.states: list[str] = []
+        self.replaced: list[tuple[object, ...]] = []
         self.ttl = 0
 
     def _answer(self, value: Any) -> Deferred[Any]:
@@ -84,6 +86,9 @@ class FakeEtcd:
     def revoke(self, lease: int) -> Deferred[None]:
         return self._answer(lambda: self.end(lease))
 
+    def replaceCredentials(self, *credentials: object) -> None:
+        self.replaced.append(credentials)
+
     def close(self) -> Deferred[None]:
         self.closed += 1
         return succeed(None)
@@ -114,6 +119,23 @@ class AnnounceTests(SynchronousTestCase):
     def advance(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
             self.clock.advance(0.1)
+
+    def test_replacedCredentials(self) -> None:
+        """
+        The client gets other credentials, unless one of them can't be used; so does the one of the
+        next start.
+        """
+        service = self.make(user="me", password="old")
+        service.replaceCredentials("new")
+        self.assertEqual((service._account["user"], service._account["password"]), ("me", "new"))
+        service.startService()
+        self.assertRaises(ModelError, service.replaceCredentials, "newer", b"garbage")
+        self.assertEqual(service._account["password"], "new")
+        pem = Authority().pem
+        service.replaceCredentials("newest", pem)
+        self.assertEqual(self.etcd.replaced, [("newest", pem, None)])
+        self.assertEqual(service._account["ca"], pem)
+        service.stopService()
 
     def test_announces(self) -> None:
         service = self.start(weight=3, metadata={"zone": "a"})

@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clients.stompbrokers import Brokers
 from tests.discovery.test_file import Findings, Waiting
+from tests.fired import fired
 from txlb.deadlines import Deadlines
 from txlb.discovery import SourceTools, StompAnnounceService, makeSource
 from txlb.errors import ModelError
@@ -53,6 +55,18 @@ class StompAnnounceTests(SynchronousTestCase):
 
     def states(self) -> list[tuple[str, float]]:
         return [(each["hosts"][0]["state"], each["ttl"]) for each in self.messages()]
+
+    def test_replacedCredentials(self) -> None:
+        """
+        Other credentials count for the next connection, unless one of them can't be used.
+        """
+        service = self.start(user="me", password="old")
+        self.assertRaises(ModelError, service.replaceCredentials, "a\nb")
+        self.assertRaises(ModelError, service.replaceCredentials, "new", b"garbage")
+        self.assertEqual(service._settings.password, "old")
+        service.replaceCredentials("new")
+        self.assertEqual(fired(Deferred.fromCoroutine(service._present())).password, "new")
+        self.assertEqual((service._settings.user, service._settings.brokers), ("me", (ONE, TWO)))
 
     def test_announces(self) -> None:
         service = self.start(weight=3, metadata={"zone": "a"}, priority=1)

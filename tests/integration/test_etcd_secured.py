@@ -208,6 +208,63 @@ class SecuredTests(IntegrationTestCase):
         waitUntil(lambda: "permission denied" in self.source()["trouble"])
         self.assertEqual(list(self.hosts()), ["two"])
 
+    def test_renewed(self) -> None:
+        """
+        An authority and all certificates are renewed while etcd is away: the member of a cluster
+        and the agent take the new files, and a file that can't be used changes nothing.
+        """
+        self.ctl("auth", "disable")
+        self.user = ""
+        (port,) = freePorts(1)
+        balancer = self.startTxlb(
+            CLUSTERED.format(
+                listen=port,
+                host=self.host,
+                control=self.control,
+                member="a",
+                url=self.etcd.url,
+                more='ca="ca.pem" clientCertificate="own.pem"',
+            )
+        )
+        agent = self.start(
+            *TWISTD,
+            "-n",
+            "txlb-agent",
+            "-l",
+            "127.0.0.1:0",
+            f"--announce={self.etcd.url}",
+            "--service=web",
+            "--group=production",
+            f"--address=127.0.0.1:{self.host}",
+            "--name=one",
+            "--ttl=3",
+            "--ca=ca.pem",
+            "--client-certificate=own.pem",
+        )
+        waitUntil(lambda: self.ask("cluster")[0]["leads"])
+        key = "txlb/web/production/one"
+        waitUntil(lambda: self.ctl("get", "--print-value-only", key))
+        (self.folder / "own.pem").write_text("half a certifi")
+        for each in (balancer, agent):
+            each.waitFor("clientCertificate has no certificate in PEM form")
+        self.assertTrue(self.ask("cluster")[0]["connected"])
+        self.etcd.kill()
+        authority = Authority("Renewed")
+        certificate, serverKey = authority.certify(["127.0.0.1"])
+        own, ownKey = authority.certify(["client"], nameless=True)
+        for name, data in (
+            ("server.pem", certificate),
+            ("server.key", serverKey),
+            ("ca.pem", authority.pem),
+            ("own.pem", own + ownKey),
+        ):
+            (self.folder / name).write_bytes(data)
+        self.etcd.restart()
+        for each in (balancer, agent):
+            each.waitFor("files were renewed: ca, clientCertificate")
+        waitUntil(lambda: self.ask("cluster")[0]["leads"])
+        waitUntil(lambda: self.ctl("get", "--print-value-only", key))
+
     def test_cluster(self) -> None:
         """
         Balancers of a cluster show etcd a certificate, and share changes by a user whose role has

@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from txlb.application._sharedchanges import SharedChanges
-from txlb.discovery._optionfiles import CERTIFICATES, readFiles
+from txlb.discovery import FollowedFiles, readFiles
+from txlb.discovery._optionfiles import CERTIFICATES
 from txlb.errors import ModelError, TxlbError
 from txlb.model import ACTIVE_ACTIVE, Cluster, HostMapper, ProxyService, shown
 
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
+    from txlb.clients import EtcdClient
     from txlb.cluster import ClusterMember, ClusterState, Item
     from txlb.pool import Event
 
@@ -55,6 +57,7 @@ class ClusterService(Service):
         self._member: ClusterMember | None = None
         # The contents of the files that the settings name.
         self._files: dict[str, bytes] | None = None
+        self._followed: FollowedFiles | None = None
         name = "" if settings is None else settings.name
         self._sharing = SharedChanges(balancer, lambda: self.member, name)
 
@@ -71,12 +74,10 @@ class ClusterService(Service):
 
         @raise ModelError: one can't be read, or a certificate can't be used.
         """
-        settings, file = self.settings, self._balancer.configuration
+        settings = self.settings
         if settings is None or self._files is not None:
             return
-        folder = os.getcwd() if file is None else os.path.dirname(os.path.abspath(file.path))
-        names = {name: getattr(settings, name) for name in _FILES}
-        files = readFiles(names, folder, lambda name: f"{name} of cluster {settings.name!r}")
+        files = readFiles(*self._namedFiles(settings))
         if not files.keys().isdisjoint(CERTIFICATES):
             # Twisted's HTTP client is imported only by those that need it.
             from txlb.clients import TLSPolicy  # noqa: PLC0415 - see above
@@ -86,6 +87,17 @@ class ClusterService(Service):
             except ModelError as error:
                 raise ModelError(f"{error}, of cluster {settings.name!r}") from None
         self._files = files
+
+    def _namedFiles(
+        self, settings: Cluster
+    ) -> tuple[Mapping[str, str | None], str, Callable[[str], str]]:
+        """
+        Return the arguments of L{readFiles}.
+        """
+        file = self._balancer.configuration
+        folder = os.getcwd() if file is None else os.path.dirname(os.path.abspath(file.path))
+        names = {name: getattr(settings, name) for name in _FILES}
+        return names, folder, lambda name: f"{name} of cluster {settings.name!r}"
 
     def startService(self) -> None:
         """
@@ -109,6 +121,9 @@ class ClusterService(Service):
         """
         super().stopService()
         self._sharing.stop()
+        if self._followed is not None:
+            self._followed.stop()
+            self._followed = None
         member, self._member = self._member, None
         return succeed(None) if member is None else member.stopService()
 
@@ -128,6 +143,13 @@ class ClusterService(Service):
             clientCertificate=files.get("clientCertificate"),
             timeout=settings.ttl,
         )
+        named = self._namedFiles(settings)
+        self._followed = FollowedFiles(
+            files,
+            lambda: self._balancer.slices.aside(readFiles, *named),
+            lambda found: self._renew(settings, client, found),
+        )
+        self._followed.start(engine.deadlines)
         addresses = [
             str(address)
             for service in manager.services.values()
@@ -143,6 +165,23 @@ class ClusterService(Service):
             lambda kind, message: manager.tell(kind, (settings.name,), message),
             make=self._sharing.make,
         )
+
+    def _renew(self, settings: Cluster, client: EtcdClient, files: Mapping[str, bytes]) -> None:
+        """
+        Use renewed files.
+
+        @raise ModelError: a certificate can't be used.
+        """
+        try:
+            client.replaceCredentials(
+                files.get("passwordFile", b"").decode(),
+                files.get("ca"),
+                files.get("clientCertificate"),
+            )
+        except ModelError as error:
+            raise ModelError(f"{error}, of cluster {settings.name!r}") from None
+        # A balancer that is started again has these.
+        self._files = dict(files)
 
     # What there is
 

@@ -137,8 +137,26 @@ class EtcdClient:
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = CONNECTIONS
         self._pool.retryAutomatically = False
-        endpoints = QuietEndpoints(reactor, TLSPolicy(ca, clientCertificate), CONNECT_TIMEOUT)
-        self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
+        self._endpoints = QuietEndpoints(reactor, TLSPolicy(ca, clientCertificate), CONNECT_TIMEOUT)
+        self._agent = Agent.usingEndpointFactory(reactor, self._endpoints, self._pool)
+
+    def replaceCredentials(
+        self,
+        password: str = "",
+        ca: bytes | None = None,
+        clientCertificate: bytes | None = None,
+    ) -> None:
+        """
+        Use other credentials from now on, as those before were renewed. Requests under way go on,
+        as does a watch. The arguments are those with which a client is made.
+
+        @raise CertificateError: a certificate can't be used. Nothing has changed then.
+        """
+        self._endpoints.policy = TLSPolicy(ca, clientCertificate)
+        if password != self._password:
+            self._password, self._token = password, ""
+        # The next requests make connections with the new certificates.
+        self._pool.closeCachedConnections()
 
     @property
     def member(self) -> str:

@@ -41,13 +41,13 @@ class QuietEndpoints:
     A factory that gives an C{Agent} the endpoints that it would make itself, made quiet.
 
     @param reactor: makes the connections.
-    @param policy: verifies servers, for C{https}.
     @param timeout: seconds until a connection is there.
+    @ivar policy: verifies servers, for C{https}. Another one counts for the connections to come.
     """
 
     def __init__(self, reactor: Any, policy: IPolicyForHTTPS, timeout: float) -> None:
         self._reactor = reactor
-        self._policy = policy
+        self.policy = policy
         self._timeout = timeout
 
     def endpointForURI(self, uri: URI) -> QuietEndpoint:
@@ -56,5 +56,5 @@ class QuietEndpoints:
         """
         endpoint: Any = HostnameEndpoint(self._reactor, uri.host, uri.port, self._timeout)
         if uri.scheme == b"https":
-            endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+            endpoint = wrapClientTLS(self.policy.creatorForNetloc(uri.host, uri.port), endpoint)
         return QuietEndpoint(endpoint)

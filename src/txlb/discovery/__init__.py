@@ -20,6 +20,7 @@ from txlb.discovery._entries import (
 )
 from txlb.discovery._etcd import ETCD
 from txlb.discovery._file import FILE, FileSource
+from txlb.discovery._followedfiles import FollowedFiles
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._groupdiscovery import DiscoveryState
 from txlb.discovery._http import HTTP
@@ -46,6 +47,7 @@ __all__ = [
     "DocumentError",
     "Entries",
     "FileSource",
+    "FollowedFiles",
     "FoundHost",
     "GroupedEntries",
     "Option",

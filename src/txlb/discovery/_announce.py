@@ -197,6 +197,26 @@ class AnnounceService(Service):
 
         return leaving.addCallback(ended)
 
+    def replaceCredentials(
+        self,
+        password: str = "",
+        ca: bytes | None = None,
+        clientCertificate: bytes | None = None,
+    ) -> None:
+        """
+        Use other credentials from now on, as those before were renewed. The arguments are those
+        with which the service is made.
+
+        @raise ModelError: a certificate can't be used. Nothing has changed then.
+        """
+        # Twisted's HTTP client is imported only by those that need it.
+        from txlb.clients import TLSPolicy  # noqa: PLC0415 - see above
+
+        TLSPolicy(ca, clientCertificate)
+        self._account |= {"password": password, "ca": ca, "clientCertificate": clientCertificate}
+        if self._client is not None:
+            self._client.replaceCredentials(password, ca, clientCertificate)
+
     def drain(self) -> None:
         """
         Let balancers give the host nothing new from now on. It stays announced.

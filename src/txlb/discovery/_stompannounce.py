@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -23,7 +24,7 @@ from txlb.model.kinds import BROKERS, DESTINATION, Seconds
 from txlb.wire import AgentReply
 
 if TYPE_CHECKING:
-    from txlb.clients import StompClient
+    from txlb.clients import StompClient, StompSettings
 
 #: How often a host is announced in the time for which it is there after a message.
 MESSAGES = 3
@@ -156,7 +157,7 @@ class StompAnnounceService(Service):
         self._reactor = pickedReactor(self._reactor)
         deadlines = self._deadlines = Deadlines(self._reactor, self._seconds)
         self._client = StompClient(
-            self._reactor, self._settings, deadlines, up=self._say, down=self._lost
+            self._reactor, self._present, deadlines, up=self._say, down=self._lost
         )
         self.announcement.begin()
         self._confirmed = ""
@@ -190,6 +191,25 @@ class StompAnnounceService(Service):
             return client.stop().addCallback(lambda _: deadlines.stop())
 
         return leaving.addCallback(ended)
+
+    async def _present(self) -> StompSettings:
+        return self._settings
+
+    def replaceCredentials(
+        self,
+        password: str = "",
+        ca: bytes | None = None,
+        clientCertificate: bytes | None = None,
+    ) -> None:
+        """
+        Use other credentials for the connections to come, as those before were renewed. The
+        arguments are those with which the service is made.
+
+        @raise ModelError: one of them can't be used. Nothing has changed then.
+        """
+        self._settings = replace(
+            self._settings, password=password, ca=ca, clientCertificate=clientCertificate
+        )
 
     def drain(self) -> None:
         """
