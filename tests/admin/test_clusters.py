@@ -25,9 +25,10 @@ from txlb.admin._history import History
 from txlb.admin._status import statusTable
 from txlb.admin._target import Target
 from txlb.application import LoadBalancedService
+from txlb.application import _keptshared as keptshared
 from txlb.cluster import _changelog as changelog
 from txlb.cluster import _member as membermodule
-from txlb.errors import ModelError, TxlbError
+from txlb.errors import ModelError, StateError, TxlbError
 from txlb.manager import proxyManagerFactory
 from txlb.model import Cluster, HostMapper, ProxyHost
 from txlb.testing import MemoryBalancer
@@ -629,6 +630,117 @@ class ForgettingTests(SharedCase):
         for each in (one, two, three):
             self.assertEqual(self.hostsOf(each), {"a": (1, "ready"), "b": (19, "ready")})
             self.assertEqual(self.shared(each), ["web/group1/b: weight 19"])
+
+    def replaced(self, balancer: MemoryBalancer) -> None:
+        """
+        Let a member be another process, which has the live changes of the one before.
+        """
+        service = balancer.service
+        pieces = [{"shared": each["shared"]} for each in service.keptAhead() if "shared" in each]
+        rest = {"shared": service.keptRest()["shared"]}
+        service.cluster.stopService()
+        self.during()
+        for each in (*pieces, rest):
+            service.restoreState(each)
+        service.cluster.startService()
+        balancer.advance(2)
+
+    def during(self) -> None:
+        """
+        Do what happens in the moment of an upgrade.
+        """
+
+    def test_upgrade(self) -> None:
+        """
+        What is taken back in the moment in which a member is replaced by its successor is taken
+        back there too, and the rest stays, also if it was changed again.
+        """
+        one, two = self.pair()
+        self.shareMuch(one)
+
+        def during() -> None:
+            self.forget(one, "web", "group1", "a")
+            self.weigh(one, 5, "c")
+
+        self.patch(self, "during", during)
+        self.replaced(two)
+        for each in (one, two):
+            self.assertEqual(self.hostsOf(each), {"a": (1, "ready"), "c": (5, "ready")})
+        self.assertEqual(self.shared(one), self.shared(two))
+        # The next one hands the same on, and nothing is taken back twice.
+        self.patch(self, "during", lambda: None)
+        self.weigh(two, 9, "a")
+        self.replaced(two)
+        self.assertEqual(self.hostsOf(two), {"a": (9, "ready"), "c": (5, "ready")})
+
+    def test_upgradeAndCompacted(self) -> None:
+        """
+        The same if the log was compacted in that moment.
+        """
+        self.patch(changelog, "KEPT", 3)
+        self.patch(changelog, "MORE", 2)
+        self.patch(keptshared, "AT_ONCE", 2)
+        one, two = self.pair()
+        self.shareMuch(one)
+
+        def during() -> None:
+            self.forget(one, everything=True)
+            for weight in range(2, 20):
+                self.weigh(one, weight, "b")
+                one.advance(1)
+
+        self.patch(self, "during", during)
+        self.replaced(two)
+        for each in (one, two):
+            self.assertEqual(self.hostsOf(each), {"a": (1, "ready"), "b": (19, "ready")})
+
+    def test_restoredLate(self) -> None:
+        """
+        A successor that has caught up before takes back what its predecessor had not taken back.
+        """
+        one, two = self.pair()
+        self.weigh(one, 7)
+        kept = two.service.keptState()["shared"]
+        self.fakes[1].away = True
+        two.advance(5)
+        self.forget(one, everything=True)
+        self.fakes[1].away = False
+        two.advance(3)
+        # As the live changes of the predecessor are.
+        with two.service.cluster._sharing._own():
+            two.manager.setWeight("web", "group1", "a", 7)
+        two.service.restoreState({"shared": kept})
+        two.advance(1)
+        self.assertEqual(self.hostsOf(two)["a"], (1, "ready"))
+        for wrong in ([["x"]], [[["web"], "nothing", 1]], [7]):
+            state = {"shared": {"anew": True, "items": wrong}}
+            self.assertRaises(StateError, two.service.restoreState, state)
+
+    def test_otherData(self) -> None:
+        """
+        If etcd has no change at all, nothing was taken back.
+        """
+        one, two = self.pair()
+        self.weigh(one, 7)
+
+        def during() -> None:
+            self.etcd.change({}, [each for each in self.etcd.keys if "/log/" in each])
+            self.etcd.change({}, [PREFIX + "head"])
+
+        self.patch(self, "during", during)
+        self.replaced(two)
+        self.assertEqual(self.hostsOf(two)["a"], (7, "ready"))
+
+    def test_handsNothing(self) -> None:
+        """
+        A balancer that is in no cluster hands nothing over, and takes it if it was in one before.
+        """
+        alone = MemoryBalancer(HOSTS)
+        self.addCleanup(alone.stop)
+        self.assertEqual(alone.service.keptState()["shared"], {"anew": True, "items": []})
+        self.assertFalse([each for each in alone.service.keptAhead() if "shared" in each])
+        item = [["web", "group1", "a"], "weight", 7]
+        alone.service.restoreState({"shared": {"anew": True, "items": [item]}})
 
     def test_refused(self) -> None:
         """

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
+from txlb.application._keptshared import KeptShared
 from txlb.application._sharedchanges import SharedChanges
 from txlb.discovery import FollowedFiles, readFiles
 from txlb.discovery._optionfiles import CERTIFICATES
@@ -21,7 +22,7 @@ from txlb.model import ACTIVE_ACTIVE, Cluster, HostMapper, ProxyService, shown
 if TYPE_CHECKING:
     from txlb.application._runs import Runs
     from txlb.clients import EtcdClient
-    from txlb.cluster import ClusterMember, ClusterState, Item
+    from txlb.cluster import ChangeLog, ClusterMember, ClusterState, Item
     from txlb.pool import Event
 
 #: The settings that name files.
@@ -44,6 +45,7 @@ class ClusterService(Service):
     @raise ModelError: it is no L{Cluster}.
 
     @ivar settings: see above.
+    @ivar kept: hands the shared values over in an upgrade.
     """
 
     name = "cluster"
@@ -58,6 +60,9 @@ class ClusterService(Service):
         # The contents of the files that the settings name.
         self._files: dict[str, bytes] | None = None
         self._followed: FollowedFiles | None = None
+        # The values that the process before this one had made.
+        self._before: Sequence[Item] = ()
+        self.kept = KeptShared(lambda: self._log, self._tookOver)
         name = "" if settings is None else settings.name
         self._sharing = SharedChanges(balancer, lambda: self.member, name)
 
@@ -108,6 +113,9 @@ class ClusterService(Service):
         if self.settings is not None:
             self.prepare()
             self._member = self._made(self.settings)
+            if self._before:
+                self._member.log.takeOver(self._before)
+                self._before = ()
             self._sharing.start()
             self._member.startService()
         super().startService()
@@ -165,6 +173,19 @@ class ClusterService(Service):
             lambda kind, message: manager.tell(kind, (settings.name,), message),
             make=self._sharing.make,
         )
+
+    @property
+    def _log(self) -> ChangeLog | None:
+        return None if self._member is None else self._member.log
+
+    def _tookOver(self, items: Sequence[Item]) -> None:
+        """
+        Take note of what the process before this one has made.
+        """
+        if self._member is None:
+            self._before = items
+        else:
+            self._member.log.takeOver(items)
 
     def _renew(self, settings: Cluster, client: EtcdClient, files: Mapping[str, bytes]) -> None:
         """

@@ -207,6 +207,7 @@ class LoadBalancedService(MultiService):
         for keeper in pm.keepers:
             self._keepers.keep(keeper, late=keeper.name == "pools")
         self._keepers.keep(KeptHour(self.history))
+        self._keepers.keep(self.cluster.kept)
         self._keepers.keep(KeptChecks(lambda: self.engine.heartbeat), late=True)
         self.clones = ClonesService(self)
         for child in (self.discovery, self.cluster, self.clones):

@@ -79,6 +79,28 @@ class ChangeLog:
         # By their ids: the callers that wait for changes of this member to be made.
         self._callers: dict[str, Deferred[Any]] = {}
         self._making: Deferred[None] | None = None
+        self._isListed = False
+        # What the process before this one had made, until this one has caught up.
+        self._before: Overrides | None = None
+
+    # An upgrade
+
+    @property
+    def handed(self) -> Sequence[Item]:
+        """
+        What the successor of an upgrade begins with: see L{takeOver}.
+        """
+        return (self.overrides if self._before is None else self._before).items
+
+    def takeOver(self, items: Iterable[Item]) -> None:
+        """
+        Take note that these values were made by the process before this one. Those that are gone
+        when this one has caught up are taken back.
+        """
+        self._before = Overrides()
+        self._before.take(items)
+        if self._isListed:
+            self._goOn()
 
     # What etcd tells
 
@@ -89,6 +111,7 @@ class ChangeLog:
         self.head = self._headAt = self._stateAt = 0
         self._state = None
         self._waiting, self._kept = {}, set()
+        self._isListed = True
         self._observe(found, new=False)
         self._beginAnew()
         self._goOn()
@@ -170,7 +193,10 @@ class ChangeLog:
                 await self._makeFirst()
             following = self._waiting.pop(self.applied + 1, None)
             if following is None:
-                return
+                if self._before is None or self.applied < self.head:
+                    return
+                await self._takeBack()
+                continue
             entry = Entry.of(following[0])
             gone = [item for key in entry.forgotten for item in self.overrides.under(key)]
             result = await self._make(entry, following[1], gone)
@@ -179,6 +205,19 @@ class ChangeLog:
             caller = self._callers.pop(entry.id, None)
             if caller is not None:
                 caller.callback(result)
+
+    async def _takeBack(self) -> None:
+        """
+        Take back what the process before this one had made, and is gone. If etcd has no change at
+        all, its data is another, and nothing was taken back.
+        """
+        before, self._before = self._before, None
+        if before is not None and self.head:
+            gone = before.goneIn(self.overrides)
+            if gone:
+                # A host that comes back has the values that are shared of it since.
+                again = self.overrides.of(dict.fromkeys(each.key for each in gone))
+                await self._make(_entryWith(again), False, gone)
 
     def stop(self) -> None:
         """
@@ -292,7 +331,11 @@ def newId() -> str:
 
 
 def _entryOf(known: Overrides) -> Entry:
-    return Entry("", "", "cluster", 0.0, 0, tuple(known.items), {})
+    return _entryWith(known.items)
+
+
+def _entryWith(items: Iterable[Item]) -> Entry:
+    return Entry("", "", "cluster", 0.0, 0, tuple(items), {})
 
 
 def _numberOf(text: str) -> int:
