@@ -549,8 +549,8 @@ class ClusterTests(ConsoleCase):
         browser.waitFor("is the only member of cluster prod")
         browser.answer("Cancel")
         askTxlb(control, "weight", "web/prod/h1", "7")
-        browser.click("Take back 1 shared values")
-        browser.waitFor("The members share 1 values", "dialog")
+        browser.click("Take back 1 shared value")
+        browser.waitFor("The members share 1 value on top", "dialog")
         browser.answer("Take back")
         waitUntil(lambda: not askTxlb(control, "cluster")[0]["shared"])
 

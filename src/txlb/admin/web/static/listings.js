@@ -4,7 +4,7 @@ import { html, nothing } from "./lit.js";
 import { get, post } from "./api.js";
 import * as changes from "./changes.js";
 import { ask } from "./dialog.js";
-import { bytes, date, number, span } from "./format.js";
+import { bytes, counted, date, number, span } from "./format.js";
 
 /** Seconds between two questions. */
 const REFRESH = 5;
@@ -150,7 +150,7 @@ export const clusterPage = (app) =>
       { title: "Changes behind", value: (row) => number(row.lag), numeric: true },
       {
         title: "Services",
-        value: (row) => html`<span class=${row.same ? "good" : "warn"}>${row.same ? "the same" : "others"}</span>`,
+        value: (row) => html`<span class=${row.same ? "good" : "warn"}>${row.same ? "the same" : "different"}</span>`,
       },
     ],
     head: clusterHead,
@@ -178,11 +178,11 @@ function clusterHead(page) {
           ? html`<button type="button" @click=${() =>
               ask({
                 title: "Take back all that the members share",
-                text: html`<p>The members share ${number(cluster.shared)} values on top of their files. On each member they are again what its file says. Hosts that were added are removed; their connections go on.</p>`,
+                text: html`<p>The members share ${counted(cluster.shared, "value")} on top of their files. On each member they are again what its file says. Hosts that were added are removed; their connections go on.</p>`,
                 action: "Take back",
                 grave: true,
                 act: () => post("api/v1/cluster-forget", { everything: true }).then(reloaded(page)),
-              })}>Take back ${number(cluster.shared)} shared values</button>`
+              })}>Take back ${counted(cluster.shared, "shared value")}</button>`
           : nothing}</div>`
       : nothing}`;
 }
