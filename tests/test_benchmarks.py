@@ -123,8 +123,10 @@ class SmokeTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         head, first, second, before = done.stdout.splitlines()
         self.assertIn("request", head)
-        self.assertRegex(first, rf"^  {PORTABLE} .* µs   1\.00 \(1\.00 to 1\.00\)$")
-        self.assertRegex(second, rf"^  {FAST} .* µs   0\.\d\d ")
+        self.assertRegex(
+            first, rf"^  {PORTABLE} .* µs   1\.00 \(1\.00 to 1\.00\)   p50 1\.00, p99 1\.00$"
+        )
+        self.assertRegex(second, rf"^  {FAST} .* µs   0\.\d\d .*p50 0\.\d\d, p99 \d\.\d\d$")
         self.assertRegex(before, rf"^  {FAST} before .* µs   0\.\d\d ")
 
     def test_before(self) -> None:
