@@ -222,7 +222,7 @@ def announcement(given: Mapping[str, Any], agent: AgentService) -> tuple[Service
     def changed(found: Mapping[str, bytes]) -> None:
         service.replaceCredentials(**_credentials(found))
 
-    return service, RenewalService(files, partial(readFiles, *named), changed)
+    return service, RenewalService("the announcement", files, partial(readFiles, *named), changed)
 
 
 def _credentials(files: Mapping[str, bytes]) -> dict[str, Any]:

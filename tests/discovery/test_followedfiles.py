@@ -29,7 +29,7 @@ class FollowedFilesTests(SynchronousTestCase):
         self.wrong: Exception | None = None
         self.looks = 0
         self.log = logOf(self)
-        self.followed = FollowedFiles({"ca": b"1"}, self.read, self.changed)
+        self.followed = FollowedFiles("cluster 'c'", {"ca": b"1"}, self.read, self.changed)
 
     def read(self) -> Awaitable[Mapping[str, bytes]]:
         self.looks += 1
@@ -58,7 +58,7 @@ class FollowedFilesTests(SynchronousTestCase):
         self.look()
         self.look()
         self.assertEqual((self.looks, self.changes), (3, [{"ca": b"2"}]))
-        self.assertEqual(self.lines, ["files were renewed: ca"])
+        self.assertEqual(self.lines, ["renewed files of cluster 'c' are used from now on"])
 
     def test_unusable(self) -> None:
         """
@@ -110,5 +110,5 @@ class FollowedFilesTests(SynchronousTestCase):
         """
         Without files nothing is looked at.
         """
-        FollowedFiles({}, self.read, self.changed).start(self.deadlines)
+        FollowedFiles("", {}, self.read, self.changed).start(self.deadlines)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -40,7 +40,7 @@ class RenewalServiceTests(SynchronousTestCase):
         changes: list[Mapping[str, bytes]] = []
         there: list[Mapping[str, bytes]] = [{"ca": b"1"}]
         service = RenewalService(
-            {"ca": b"0"}, lambda: there[-1], changes.append, clock, clock.seconds
+            "it", {"ca": b"0"}, lambda: there[-1], changes.append, clock, clock.seconds
         )
         service.stopService()
         service.startService()

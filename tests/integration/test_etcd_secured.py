@@ -260,8 +260,8 @@ class SecuredTests(IntegrationTestCase):
         ):
             (self.folder / name).write_bytes(data)
         self.etcd.restart()
-        for each in (balancer, agent):
-            each.waitFor("files were renewed: ca, clientCertificate")
+        for each, whose in ((balancer, "cluster 'prod'"), (agent, "the announcement")):
+            each.waitFor(f"renewed files of {whose} are used from now on")
         waitUntil(lambda: self.ask("cluster")[0]["leads"])
         waitUntil(lambda: self.ctl("get", "--print-value-only", key))
 

@@ -153,6 +153,7 @@ class ClusterService(Service):
         )
         named = self._namedFiles(settings)
         self._followed = FollowedFiles(
+            f"cluster {settings.name!r}",
             files,
             lambda: self._balancer.slices.aside(readFiles, *named),
             lambda found: self._renew(settings, client, found),

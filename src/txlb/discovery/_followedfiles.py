@@ -25,6 +25,7 @@ class FollowedFiles:
     as they are renewed while it runs. A file that can't be used is told once in the log, and the
     client goes on with what it has. Owned by what has the client.
 
+    @param whose: their owner, for messages, such as C{cluster 'prod'}.
     @param known: what the files had when the client was made, see
         L{txlb.discovery.readFiles}.
     @param read: reads them in a thread, and fails with L{ModelError}.
@@ -34,10 +35,12 @@ class FollowedFiles:
 
     def __init__(
         self,
+        whose: str,
         known: Mapping[str, bytes],
         read: Callable[[], Awaitable[Mapping[str, bytes]]],
         changed: Callable[[Mapping[str, bytes]], object],
     ) -> None:
+        self._whose = whose
         self._known = known
         self._read = read
         self._changed = changed
@@ -83,7 +86,7 @@ class FollowedFiles:
             if found != self._known:
                 self._changed(found)
                 self._known = found
-                _log.info("files were renewed: {names}", names=", ".join(found))
+                _log.info("renewed files of {whose} are used from now on", whose=self._whose)
             self._told = ""
         except ModelError as error:
             told = str(error)
@@ -99,4 +102,4 @@ class FollowedFiles:
 
 def _wentWrong(reason: Failure) -> None:
     if not reason.check(CancelledError):
-        _log.failure("files were not looked at", reason)
+        _log.failure("files of certificates and secrets were not looked at", reason)

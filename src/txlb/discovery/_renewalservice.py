@@ -22,6 +22,7 @@ class RenewalService(Service):
     Follows the files of certificates and secrets while it runs, such as those of an
     L{txlb.discovery.AnnounceService}.
 
+    @param whose: see L{FollowedFiles}.
     @param known: what the files had at the start.
     @param read: reads them; it is called in a thread of the reactor, and raises L{ModelError}.
     @param changed: see L{FollowedFiles}.
@@ -31,6 +32,7 @@ class RenewalService(Service):
 
     def __init__(
         self,
+        whose: str,
         known: Mapping[str, bytes],
         read: Callable[[], Mapping[str, bytes]],
         changed: Callable[[Mapping[str, bytes]], object],
@@ -41,7 +43,7 @@ class RenewalService(Service):
         self._reactor = reactor
         self._seconds = seconds
         self._deadlines: Deadlines | None = None
-        self._followed = FollowedFiles(known, self._inThread, changed)
+        self._followed = FollowedFiles(whose, known, self._inThread, changed)
 
     def startService(self) -> None:
         """
