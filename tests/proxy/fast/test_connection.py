@@ -789,7 +789,7 @@ class EarlyEventsTests(MoodsCase):
         search = connection.search
         assert search is not None
         connection.abort()
-        search.connecting(1)
+        search.event(1)
         connection.abort()
         stage.turn(3)
         self.assertEqual(readSome(client, 1), b"")

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.proxy.reactors import BY_NUMBER
 from txlb.deadlines import Deadlines
 from txlb.proxy.fast import Loop
+from txlb.proxy.fast._handler import Calls
 from txlb.proxy.fast._hosting import (
     EVENTS,
     SLICE,
@@ -116,7 +117,7 @@ class EpollHostingTests(SynchronousTestCase):
         """
         A turn in which the reactor has something to do.
         """
-        self.loop.handlers[THEIRS](select.EPOLLIN)
+        self.loop.handlers[THEIRS].event(select.EPOLLIN)
         return True
 
     def test_waits(self) -> None:
@@ -336,7 +337,7 @@ class ReaderHostingTests(SynchronousTestCase):
             ours, theirs = socket.socketpair()
             with ours, theirs:
                 heard: list[int] = []
-                loop.watch(ours.fileno(), heard.append)
+                loop.watch(ours.fileno(), Calls(heard.append))
                 self.assertTrue(reactor.turnUntil(lambda found=heard: bool(found)))
             hosting.end()
             hosting.connectionLost(Failure(ConnectionDone()))
@@ -383,7 +384,7 @@ class RealReactorTests(SynchronousTestCase):
             if self.turns == 11:
                 then()
 
-        self.loop.watch(self.ours.fileno(), handler, select.EPOLLIN)
+        self.loop.watch(self.ours.fileno(), Calls(handler), select.EPOLLIN)
 
     def run_(self) -> None:
         """
@@ -548,7 +549,9 @@ class RealReactorTests(SynchronousTestCase):
         """
         self.far.send(b"x")
         self.loop.watch(
-            self.ours.fileno(), lambda _: self.reactor.stop(), select.EPOLLIN | select.EPOLLET
+            self.ours.fileno(),
+            Calls(lambda _: self.reactor.stop()),
+            select.EPOLLIN | select.EPOLLET,
         )
         self.run_()
 
@@ -562,7 +565,7 @@ class RealReactorTests(SynchronousTestCase):
             self.reactor.callLater(0, self.reactor.stop)
 
         self.far.send(b"x")
-        self.loop.watch(self.ours.fileno(), handler, select.EPOLLIN)
+        self.loop.watch(self.ours.fileno(), Calls(handler), select.EPOLLIN)
         self.run_()
         self.assertNotIn("doIteration", vars(self.reactor))
         self.loop = Loop(self.reactor, self.deadlines)

@@ -645,7 +645,7 @@ class AtTheStartTests(LastBytesCase):
             stage.begin(fd)
         search = stage.connection().search
         assert search is not None
-        search.connecting(select.EPOLLHUP)
+        search.event(select.EPOLLHUP)
         gaveUp = stage.results[0].gaveUp
         assert gaveUp is not None and gaveUp.failure is not None
         self.assertEqual(gaveUp.failure.kind, FailureKind.REFUSED)

@@ -15,6 +15,7 @@ from tests.proxy.fast.stage import HandReactor, HandTurned, readSome
 from txlb.deadlines import Deadlines
 from txlb.pool import Outcome
 from txlb.proxy.fast import Loop, whyNot
+from txlb.proxy.fast._handler import Calls
 
 
 class LoopTests(SynchronousTestCase):
@@ -69,7 +70,7 @@ class LoopTests(SynchronousTestCase):
         one, other = socket.socketpair()
         self.addCleanup(one.close)
         self.addCleanup(other.close)
-        loop.watch(one.fileno(), lambda _: done.append("small"))
+        loop.watch(one.fileno(), Calls(lambda _: done.append("small")))
         loop.turn()
         done.clear()
 
@@ -99,10 +100,10 @@ class LoopTests(SynchronousTestCase):
         """
         loop = Loop(HandReactor(), Deadlines(HandReactor(), time.monotonic))
         events: list[int] = []
-        loop.handle(5000, events.append)
+        loop.handle(5000, Calls(events.append))
         handler = loop.handlerOf(5000)
         assert handler is not None
-        handler(1)
+        handler.event(1)
         self.assertEqual(events, [1])
         self.assertIs(loop.handlerOf(5001), None)
         loop.stop()

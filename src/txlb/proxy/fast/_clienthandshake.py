@@ -15,6 +15,7 @@ from OpenSSL import SSL
 
 from txlb.proxy._serverhello import ServerHello
 from txlb.proxy.fast import _tlscalls as tls
+from txlb.proxy.fast._handler import Calls
 from txlb.proxy.fast._handshake import Handshake, InThread
 from txlb.proxy.fast._loop import READ_EDGES
 from txlb.proxy.fast._tlscalls import Parts
@@ -69,7 +70,7 @@ class ClientHandshake:
         handshake = self.handshake
         # In most cases the ClientHello is there by now.
         handshake.keepsTickets = handshake.unread = True
-        self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
+        self._loop.watch(handshake.fd, handshake, READ_EDGES)
         handshake.queue()
 
     def _begin(self, data: bytes) -> Parts | None:
@@ -89,7 +90,7 @@ class ClientHandshake:
 
     def _shaken(self) -> None:
         # Until it has a host the socket is not read.
-        self._loop.handle(self.handshake.fd, self.handshake.note)
+        self._loop.handle(self.handshake.fd, Calls(self.handshake.note))
         client, done = self._client, self._done
         client.secured = self
         client.session = partial(self._hello.found, self.handshake.side.connection)

@@ -201,9 +201,9 @@ class Connection:
         if event:
             # A handshake may have it watched for reading alone.
             host.hearsOut = secured is None
-            loop.handle(host.fd, host.pump)
+            loop.handle(host.fd, host)
         else:
-            loop.watch(host.fd, host.pump, READ_EDGES)
+            loop.watch(host.fd, host, READ_EDGES)
         idle = self._relay.timeouts.idle
         if idle and now + idle < self._askAt:
             self.askBy(now + idle)
@@ -218,7 +218,7 @@ class Connection:
         if not self.over:
             if self._clientSecured is None:
                 client.hearsOut = client.blocked = client.unsent is not None
-                loop.watch(client.fd, client.pump, EDGES if client.hearsOut else READ_EDGES)
+                loop.watch(client.fd, client, EDGES if client.hearsOut else READ_EDGES)
             if event & READ:
                 host.pump(event & ~select.EPOLLOUT)
         elif self._lastBytes is not None and self._clientSecured is None:
@@ -293,7 +293,7 @@ class Connection:
             client.unread = shaken.unread or client.last
             if client.unsent is not None:
                 client.hearsOut = client.blocked = True
-            self.loop.handle(client.fd, client.pump)
+            self.loop.handle(client.fd, client)
         self._client = client
         return client, host
 
@@ -643,7 +643,7 @@ class Connection:
         Have the loop watch its sockets. The loop does not run yet.
         """
         for end in (self._client, self._host):
-            self.loop.watch(end.fd, end.pump, EDGES if end.hearsOut else READ_EDGES)
+            self.loop.watch(end.fd, end, EDGES if end.hearsOut else READ_EDGES)
 
     def registerAgain(self) -> None:
         """

@@ -161,6 +161,9 @@ class End:
 
     peer: End
 
+    def __init_subclass__(cls) -> None:
+        cls.event = cls.pump  # each has a way of its own to move bytes
+
     def __init__(
         self, connection: EndOwner, fd: int, isClient: bool, sock: _socket.socket | None = None
     ) -> None:
@@ -318,7 +321,7 @@ class End:
         Move the bytes that this end has sent to its peer, until none are left or the peer
         takes no more.
 
-        @param event: the event of the loop; this is the handler of all of them. Most say
+        @param event: the event of the loop; this handles all of them, as C{event}. Most say
             that there are bytes to read.
         """
         if event != IN:
@@ -373,6 +376,9 @@ class End:
                 return
             if not self.last:
                 return
+
+    #: For the loop.
+    event = pump
 
     def moveBulk(self) -> None:
         """

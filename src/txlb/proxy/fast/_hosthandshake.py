@@ -68,9 +68,9 @@ class HostHandshake:
         # The event that told of the connection may have told of bytes as well.
         handshake.unread = watched
         if watched:
-            self._loop.handle(handshake.fd, handshake.event)
+            self._loop.handle(handshake.fd, handshake)
         else:
-            self._loop.watch(handshake.fd, handshake.event, READ_EDGES)
+            self._loop.watch(handshake.fd, handshake, READ_EDGES)
         handshake.queue()
 
     def stop(self) -> None:

@@ -179,7 +179,7 @@ class EpollHosting:
 
     def begin(self) -> None:
         # Level-triggered: it tells as long as the reactor has events.
-        self._loop.watch(self._theirs, self._heard, select.EPOLLIN)
+        self._loop.watch(self._theirs, self, select.EPOLLIN)
         self._reactor.doIteration = self.doIteration
 
     def end(self) -> None:
@@ -193,7 +193,10 @@ class EpollHosting:
         Do nothing: before the next wait it looks whether the loop has something to do.
         """
 
-    def _heard(self, event: int) -> None:
+    def event(self, event: int) -> None:
+        """
+        Take note that the reactor has events.
+        """
         self._reactorIsReady = True
 
     def doIteration(self, delay: float | None) -> None:

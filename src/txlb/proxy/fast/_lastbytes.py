@@ -17,12 +17,12 @@ from __future__ import annotations
 import os
 import select
 import socket
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from txlb.pool import Outcome
 from txlb.proxy._sockets import bytesOnTheWay
 from txlb.proxy.fast import _bulk
+from txlb.proxy.fast._handler import Calls, Handler
 from txlb.proxy.fast._secureends import PlainEnd, takeLast
 
 if TYPE_CHECKING:
@@ -131,11 +131,11 @@ class LastBytes:
         """
         return self._connection.timeouts.fin or LONGEST
 
-    def handlerOf(self, end: End) -> Callable[[int], object]:
+    def handlerOf(self, end: End) -> Handler:
         """
         Find the handler for the events of an end of the connection.
         """
-        return self._sourceEvent if end is self._source else self._targetEvent
+        return Calls(self._sourceEvent if end is self._source else self._targetEvent)
 
     def _sourceEvent(self, event: int) -> None:
         """

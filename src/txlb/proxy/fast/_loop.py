@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import select
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -14,6 +13,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.proxy._truncations import Truncations
+from txlb.proxy.fast._handler import Calls, Handler
 from txlb.proxy.fast._hosting import Hosting, ReaderHosting, hostingBy
 from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._readbatching import ReadBatching
@@ -39,8 +39,6 @@ EVENTS = 256
 
 #: Entries by which the table of handlers grows.
 GROWTH = 1024
-
-Handler = Callable[[int], object]
 
 _log = Logger()
 
@@ -202,7 +200,7 @@ class Loop:
         """
         fd = reader.fileno()
         doRead = reader.doRead
-        self.handle(fd, lambda _: doRead())
+        self.handle(fd, Calls(lambda _: doRead()))
         # Level-triggered: as long as clients wait, and not only when one comes.
         self._register(fd, select.EPOLLIN)
 
@@ -283,16 +281,15 @@ class Loop:
             handler = handlers[fd]
             if handler is not None:
                 try:
-                    handler(event)
+                    handler.event(event)
                 except Exception:  # noqa: BLE001 - it ends only that connection
                     self._broke(handler)
         if self._closing:
             self.closePending()
         return bool(events)
 
-    def _broke(self, handler: Callable[..., object]) -> None:
+    def _broke(self, owner: object) -> None:
         _log.failure("a connection broke")
-        owner = getattr(handler, "__self__", None)
         breakDown = getattr(owner, "breakDown", None)
         if breakDown is not None:
             breakDown()
@@ -329,7 +326,7 @@ class Loop:
             try:
                 bulk.moveBulk()
             except Exception:  # noqa: BLE001 - it ends only that connection
-                self._broke(bulk.moveBulk)
+                self._broke(bulk)
             now = self.seconds()
             if now > until or self._ending:
                 break

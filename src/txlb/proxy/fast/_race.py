@@ -154,7 +154,7 @@ class AddressRace:
 
     def _watch(self, target: Target, sock: _socket.socket) -> AddressConnection:
         connection = self._connections[target.address] = AddressConnection(self, target, sock)
-        self.search.loop.watch(sock.fileno(), connection.event)
+        self.search.loop.watch(sock.fileno(), connection)
         return connection
 
     # For the race

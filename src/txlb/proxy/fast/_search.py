@@ -227,7 +227,7 @@ class Search:
                 return self._found(attempt, sock, 0)
             return self._ask(attempt, sock, target)
         if len(attempt.lease.host.addresses) == 1:
-            relay.loop.watch(sock.fileno(), self.connecting)
+            relay.loop.watch(sock.fileno(), self)
         else:
             self._raceFrom(attempt, sock, target)
         return None
@@ -243,7 +243,7 @@ class Search:
             sent = sock.send(self._client.opening() if plain else b"")
         except BlockingIOError:
             if len(attempt.lease.host.addresses) == 1:
-                self.loop.watch(sock.fileno(), self.connecting)
+                self.loop.watch(sock.fileno(), self)
             else:
                 self._raceFrom(attempt, sock, target)
             return None
@@ -336,7 +336,7 @@ class Search:
             self._client.askNoLaterThan(attempt.deadline)
         return found
 
-    def connecting(self, event: int) -> None:
+    def event(self, event: int) -> None:
         """
         Take the loop's event for a host that is being connected to.
         """
