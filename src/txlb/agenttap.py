@@ -19,7 +19,7 @@ from txlb.discovery._announce import PREFIX, TTL
 from txlb.discovery._announcement import DRAIN_TIME
 from txlb.discovery._etcd import MEMBERS
 from txlb.discovery._foundhost import MAX_PRIORITY
-from txlb.discovery._optionfiles import CERTIFICATES, readFiles
+from txlb.discovery._optionfiles import CERTIFICATES, credentialsIn, readFiles
 from txlb.discovery._renewalservice import RenewalService
 from txlb.errors import ModelError, TxlbError
 from txlb.model import MAX_WEIGHT, ProxyHost, UNIXAddress, checkName
@@ -231,17 +231,13 @@ def _credentials(files: Mapping[str, bytes]) -> dict[str, Any]:
 
     @raise ModelError: a certificate can't be used.
     """
-    found: dict[str, Any] = {}
-    if "passwordFile" in files:
-        found["password"] = files["passwordFile"].decode()
     for name in CERTIFICATES:
         if name in files:
             try:
                 TLSPolicy(**{name: files[name]})
             except ModelError as error:
                 raise ModelError(f"{optionOf(name)}: {error}") from None
-            found[name] = files[name]
-    return found
+    return credentialsIn(files)
 
 
 def makeService(options: Options) -> IService:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 
 from txlb.application._keptshared import KeptShared
 from txlb.application._sharedchanges import SharedChanges
-from txlb.discovery import FollowedFiles, readFiles
+from txlb.discovery import FollowedFiles, credentialsIn, readFiles
 from txlb.discovery._optionfiles import CERTIFICATES
 from txlb.errors import ModelError, TxlbError
 from txlb.model import ACTIVE_ACTIVE, Cluster, HostMapper, ProxyService, shown
@@ -146,9 +146,7 @@ class ClusterService(Service):
             engine.reactor,
             settings.urls,
             user=settings.user or "",
-            password=files.get("passwordFile", b"").decode(),
-            ca=files.get("ca"),
-            clientCertificate=files.get("clientCertificate"),
+            **credentialsIn(files),
             timeout=settings.ttl,
         )
         named = self._namedFiles(settings)
@@ -195,11 +193,7 @@ class ClusterService(Service):
         @raise ModelError: a certificate can't be used.
         """
         try:
-            client.replaceCredentials(
-                files.get("passwordFile", b"").decode(),
-                files.get("ca"),
-                files.get("clientCertificate"),
-            )
+            client.replaceCredentials(**credentialsIn(files))
         except ModelError as error:
             raise ModelError(f"{error}, of cluster {settings.name!r}") from None
         # A balancer that is started again has these.

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from txlb._reactor import pickedReactor
 from txlb.config import EventsSettings
 from txlb.deadlines import Backlog, Deadlines
-from txlb.discovery import readFiles
+from txlb.discovery import credentialsIn, readFiles
 from txlb.errors import ModelError
 from txlb.manager import ProxyManager
 from txlb.model.kinds import BROKERS, DESTINATION
@@ -214,11 +214,9 @@ def publisherOf(settings: EventsSettings, balancer: LoadBalancedService) -> Even
             return StompSettings(
                 settings.url,
                 user=settings.user or "",
-                password=files.get("passwordFile", b"").decode(),
                 virtualHost=settings.virtualHost,
-                ca=files.get("ca"),
-                clientCertificate=files.get("clientCertificate"),
                 heartBeat=settings.heartBeat,
+                **credentialsIn(files),
             )
         except ModelError as error:
             raise ModelError(f"{error}, of <events>") from None

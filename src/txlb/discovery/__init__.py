@@ -24,7 +24,7 @@ from txlb.discovery._followedfiles import FollowedFiles
 from txlb.discovery._foundhost import FoundHost
 from txlb.discovery._groupdiscovery import DiscoveryState
 from txlb.discovery._http import HTTP
-from txlb.discovery._optionfiles import readFiles
+from txlb.discovery._optionfiles import credentialsIn, readFiles
 from txlb.discovery._sourcekind import (
     SourceKind,
     SourceTools,
@@ -55,6 +55,7 @@ __all__ = [
     "SourceTools",
     "StompAnnounceService",
     "Store",
+    "credentialsIn",
     "foundHost",
     "makeSource",
     "parseDocument",

@@ -18,7 +18,7 @@ from txlb.deadlines import Deadline, Retry
 from txlb.discovery._entries import MAX_HOSTS, foundHost
 from txlb.discovery._etcdlooks import EtcdLooks
 from txlb.discovery._foundhost import FoundHost
-from txlb.discovery._optionfiles import readFiles
+from txlb.discovery._optionfiles import credentialsIn, readFiles
 from txlb.discovery._sourcekind import SourceTools
 from txlb.errors import ModelError
 from txlb.interfaces import IFindings, IHostSource
@@ -272,9 +272,7 @@ def clientOf(options: Mapping[str, Any], files: Mapping[str, bytes], reactor: An
             reactor,
             options["url"],
             user=options["user"] or "",
-            password=files.get("passwordFile", b"").decode(),
-            ca=files.get("ca"),
-            clientCertificate=files.get("clientCertificate"),
+            **credentialsIn(files),
         )
     except ModelError as error:
         raise ModelError(f"{error}, of {WHOSE}") from None

@@ -72,6 +72,16 @@ def readFiles(
     return found
 
 
+def credentialsIn(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """
+    Return the C{password}, C{ca} and C{clientCertificate} of a client, by these names.
+
+    @param files: what L{readFiles} has read.
+    """
+    found: dict[str, Any] = {name: files.get(name) for name in CERTIFICATES}
+    return {"password": files.get("passwordFile", b"").decode(), **found}
+
+
 def _isSecret(data: bytes) -> bool:
     try:
         text = data.decode()

@@ -22,7 +22,7 @@ from txlb.discovery._entries import (
     loadDocument,
 )
 from txlb.discovery._heardhosts import HeardHosts, namesOf
-from txlb.discovery._optionfiles import readFiles
+from txlb.discovery._optionfiles import credentialsIn, readFiles
 from txlb.discovery._sourcekind import SourceTools
 from txlb.errors import ModelError, shortened
 from txlb.interfaces import IFindings
@@ -329,11 +329,9 @@ def settingsOf(options: Mapping[str, Any], files: Mapping[str, bytes]) -> StompS
         return StompSettings(
             options["url"],
             user=options["user"] or "",
-            password=files.get("passwordFile", b"").decode(),
             virtualHost=options["virtualHost"],
-            ca=files.get("ca"),
-            clientCertificate=files.get("clientCertificate"),
             heartBeat=options["heartBeat"],
+            **credentialsIn(files),
         )
     except ModelError as error:
         raise ModelError(f"{error}, of {WHOSE}") from None
