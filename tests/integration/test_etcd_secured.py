@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.certificates import Authority
 from tests.integration.etcds import ETCD, ETCDCTL, Etcd
-from tests.integration.programs import PATIENCE, get, waitUntil
+from tests.integration.programs import PATIENCE, Program, get, waitUntil
 from tests.integration.support import IntegrationTestCase, askTxlb, freePorts, server, sites
 from tests.integration.support._case import TWISTD
 
@@ -138,15 +138,13 @@ class SecuredTests(IntegrationTestCase):
             CONFIG.format(listen=self.listen, url=self.etcd.url, more=more, control=self.control)
         )
 
-    def test_announced(self) -> None:
+    def agent(self, *more: str) -> Program:
         """
-        An agent announces a host by a user that may write, and a balancer finds it by one that may
-        read, also after tokens have ended, and etcd has forgotten all of them.
+        Start an agent that announces the host.
+
+        @param more: more options.
         """
-        self.balancer(
-            'ca="ca.pem" clientCertificate="own.pem" user="balancer" passwordFile="balancer"'
-        )
-        agent = self.start(
+        return self.start(
             *TWISTD,
             "-n",
             "txlb-agent",
@@ -157,12 +155,20 @@ class SecuredTests(IntegrationTestCase):
             "--group=production",
             f"--address=127.0.0.1:{self.host}",
             "--name=one",
-            "--ttl=6",
-            "--user=app",
-            "--password-file=app",
             "--ca=ca.pem",
             "--client-certificate=own.pem",
+            *more,
         )
+
+    def test_announced(self) -> None:
+        """
+        An agent announces a host by a user that may write, and a balancer finds it by one that may
+        read, also after tokens have ended, and etcd has forgotten all of them.
+        """
+        self.balancer(
+            'ca="ca.pem" clientCertificate="own.pem" user="balancer" passwordFile="balancer"'
+        )
+        agent = self.agent("--ttl=6", "--user=app", "--password-file=app")
         waitUntil(lambda: list(self.hosts()) == ["one"])
         self.assertEqual(get(self.listen), "one\n")
         # The load of the machine, which may be anything.
@@ -226,21 +232,7 @@ class SecuredTests(IntegrationTestCase):
                 more='ca="ca.pem" clientCertificate="own.pem"',
             )
         )
-        agent = self.start(
-            *TWISTD,
-            "-n",
-            "txlb-agent",
-            "-l",
-            "127.0.0.1:0",
-            f"--announce={self.etcd.url}",
-            "--service=web",
-            "--group=production",
-            f"--address=127.0.0.1:{self.host}",
-            "--name=one",
-            "--ttl=3",
-            "--ca=ca.pem",
-            "--client-certificate=own.pem",
-        )
+        agent = self.agent("--ttl=3")
         waitUntil(lambda: self.ask("cluster")[0]["leads"])
         key = "txlb/web/production/one"
         waitUntil(lambda: self.ctl("get", "--print-value-only", key))
