@@ -37,7 +37,13 @@ class Calls:
         """
         Let the owner of the function end its connection.
         """
-        owner = getattr(self.event, "__self__", None)
-        breakDown = getattr(owner, "breakDown", None)
-        if breakDown is not None:
-            breakDown()
+        breakDown(getattr(self.event, "__self__", None))
+
+
+def breakDown(owner: object) -> None:
+    """
+    End the connection of an object that raised, if it has one.
+    """
+    end = getattr(owner, "breakDown", None)
+    if end is not None:
+        end()

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from txlb.deadlines import Deadlines
 from txlb.proxy._truncations import Truncations
-from txlb.proxy.fast._handler import Calls, Handler
+from txlb.proxy.fast._handler import Calls, Handler, breakDown
 from txlb.proxy.fast._hosting import Hosting, ReaderHosting, hostingBy
 from txlb.proxy.fast._pipes import PipePool
 from txlb.proxy.fast._readbatching import ReadBatching
@@ -283,16 +283,10 @@ class Loop:
                 try:
                     handler.event(event)
                 except Exception:  # noqa: BLE001 - it ends only that connection
-                    self._broke(handler)
+                    _broke(handler)
         if self._closing:
             self.closePending()
         return bool(events)
-
-    def _broke(self, owner: object) -> None:
-        _log.failure("a connection broke")
-        breakDown = getattr(owner, "breakDown", None)
-        if breakDown is not None:
-            breakDown()
 
     def queueBulk(self, bulk: Bulk) -> None:
         """
@@ -326,7 +320,7 @@ class Loop:
             try:
                 bulk.moveBulk()
             except Exception:  # noqa: BLE001 - it ends only that connection
-                self._broke(bulk)
+                _broke(bulk)
             now = self.seconds()
             if now > until or self._ending:
                 break
@@ -338,3 +332,11 @@ class Loop:
             self.closePending()
         if queue and not self._ending:
             self._hosting.soon()
+
+
+def _broke(owner: object) -> None:
+    """
+    Log what was raised, and end the connection of the object that raised it.
+    """
+    _log.failure("a connection broke")
+    breakDown(owner)
