@@ -13,6 +13,7 @@ only the loop waits in its place.
 
 from __future__ import annotations
 
+import math
 import select
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -211,6 +212,8 @@ class EpollHosting:
             self._doIteration(delay)
             return
         until = None if delay is None else loop.seconds() + delay
+        calls = reactor._pendingTimedCalls  # noqa: SLF001 - see _epollOf
+        first = calls[0].time if calls else math.inf
         pending = loop.pending
         while True:
             busy = loop.turn(0.0 if pending else -1.0 if delay is None else delay)
@@ -222,16 +225,16 @@ class EpollHosting:
             if not (busy or pending) or self._over:
                 return
             # There were events of the loop only: wait for more, unless the reactor has a call
-            # to make by now, or has been stopped.
+            # to make by now or sooner than it had, or has been stopped.
             if not reactor.running or reactor._justStopped:  # noqa: SLF001 - only this tells
                 return
-            delay = reactor.timeout()
-            if until is not None:
-                left = until - loop.now
-                if delay is None or left < delay:
-                    delay = left
-            if delay is not None and delay <= 0:
+            calls = reactor._pendingTimedCalls  # noqa: SLF001 - asking the reactor costs a third
+            if reactor._newTimedCalls or (calls and calls[0].time < first):  # noqa: SLF001
                 return
+            if until is not None:
+                delay = until - loop.now
+                if delay <= 0:
+                    return
 
     def _handleSome(self) -> None:
         """
@@ -275,7 +278,13 @@ def _epollOf(reactor: Any) -> int | None:
     if type(reactor) is not EPollReactor or "doIteration" in vars(reactor):
         return None
     poller = getattr(reactor, "_poller", None)
-    private = ("_justStopped", "_selectables", "_doReadOrWrite")
+    private = (
+        "_doReadOrWrite",
+        "_justStopped",
+        "_newTimedCalls",
+        "_pendingTimedCalls",
+        "_selectables",
+    )
     if not isinstance(poller, select.epoll) or not all(hasattr(reactor, each) for each in private):
         return None
     return poller.fileno()
