@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
@@ -78,7 +79,8 @@ class FakeReactor:
         self.running = True
         self._justStopped = False
         self.waits: list[float | None] = []
-        self.next: float | None = None
+        self._pendingTimedCalls: list[Any] = []
+        self._newTimedCalls: list[Any] = []
         # As the poller it has no events.
         self._poller = self
         self._selectables: dict[int, Any] = {}
@@ -90,9 +92,6 @@ class FakeReactor:
 
     def doIteration(self, delay: float | None) -> None:
         self.waits.append(delay)
-
-    def timeout(self) -> float | None:
-        return self.next
 
 
 class EpollHostingTests(SynchronousTestCase):
@@ -136,13 +135,18 @@ class EpollHostingTests(SynchronousTestCase):
         After a turn with events it waits for more, as long as the reactor's next
         call allows by then.
         """
-        self.loop.turns = [self.busy, self.busy]
-        self.reactor.next = 3.0
-        self.iterate(None)
-        self.assertEqual(self.loop.timeouts, [-1.0, 3.0, 3.0])
+
+        def takesTime() -> bool:
+            self.loop.now += 0.5
+            return True
+
+        self.loop.turns = [self.busy, takesTime]
+        self.reactor._pendingTimedCalls = [SimpleNamespace(time=7.0)]
+        self.iterate(3.0)
+        self.assertEqual(self.loop.timeouts, [3.0, 3.0, 2.5])
         self.loop.timeouts.clear()
         self.loop.turns = [self.busy]
-        self.reactor.next = None
+        self.reactor._pendingTimedCalls = []
         self.iterate(None)
         self.assertEqual(self.loop.timeouts, [-1.0, -1.0])
 
@@ -159,13 +163,50 @@ class EpollHostingTests(SynchronousTestCase):
         self.iterate(0.5)
         self.assertEqual(self.reactor.waits, [0])
 
+    def test_newCall(self) -> None:
+        """
+        If an event of the loop leads to a new call of the reactor, that has a turn, which finds
+        out how long to wait.
+        """
+
+        def calls() -> bool:
+            self.reactor._newTimedCalls.append(SimpleNamespace(time=9.0))
+            return True
+
+        self.loop.turns = [self.busy, calls, self.busy, self.busy]
+        self.iterate(3.0)
+        self.assertEqual(len(self.loop.turns), 2)
+
+    def test_soonerCall(self) -> None:
+        """
+        So it is if the next call comes sooner than before, whether it is the same one or not.
+        """
+        first = SimpleNamespace(time=9.0)
+
+        def sooner() -> bool:
+            first.time = 8.0
+            return True
+
+        def another() -> bool:
+            self.reactor._pendingTimedCalls.insert(0, SimpleNamespace(time=7.0))
+            return True
+
+        def later() -> bool:
+            self.reactor._pendingTimedCalls = [SimpleNamespace(time=9.5)]
+            return True
+
+        for event, left in ((sooner, 1), (another, 1), (later, 0)):
+            self.reactor._pendingTimedCalls = [first]
+            self.loop.turns = [event, self.busy]
+            self.iterate(3.0)
+            self.assertEqual(len(self.loop.turns), left, event.__name__)
+
     def test_callIsDue(self) -> None:
         """
         A call that is due by now has its turn, however busy the loop is.
         """
         self.loop.turns = [self.busy] * 5
-        self.reactor.next = 0.0
-        self.iterate(None)
+        self.iterate(0.0)
         self.assertEqual(len(self.loop.turns), 4)
 
     def test_notLongerThanAsked(self) -> None:
@@ -178,7 +219,6 @@ class EpollHostingTests(SynchronousTestCase):
             return True
 
         self.loop.turns = [takesTime] * 10
-        self.reactor.next = 60.0
         self.iterate(0.1)
         self.assertEqual(len(self.loop.turns), 7)
         for seen, wanted in zip(self.loop.timeouts, (0.1, 0.06, 0.02), strict=True):
@@ -208,7 +248,6 @@ class EpollHostingTests(SynchronousTestCase):
         With bulk to move it does not wait, and the reactor has its turn all the same.
         """
         self.loop.pending = True
-        self.reactor.next = 5.0
 
         def lastOfIt() -> bool:
             self.loop.pending = False
@@ -405,6 +444,23 @@ class RealReactorTests(SynchronousTestCase):
         self.saturate(lambda: later(0, later, 0, self.reactor.stop))
         self.run_()
         self.assertTrue(self.turns > 10)
+
+    def test_soonerCall(self) -> None:
+        """
+        A call that a turn of the loop makes sooner, the next one or another.
+        """
+        later = self.reactor.callLater
+        for others in ((), (19,)):
+            self.turns = 0
+            stop = later(20, self.reactor.crash)
+            calls = [later(each, self.fail) for each in others]
+            self.saturate(lambda stop=stop: stop.reset(0))
+            late = later(30, self.fail, "nothing stopped it")
+            self.reactor.run(installSignalHandlers=False)
+            for each in (late, *calls):
+                each.cancel()
+            self.loop.unwatch(self.ours.fileno())
+            self.assertTrue(self.turns > 10)
 
     def test_idle(self) -> None:
         """

@@ -66,14 +66,13 @@ def _splice(end: End, pipe: Pipe) -> None:  # noqa: C901 - calls would cost more
     moved = filled = 0
     then: Callable[[End], None] = _goOn
     for _ in range(ROUNDS):
-        piped = end.piped
-        if not piped:
+        if not pipe.held:
             if end.urgent:
                 # Splicing stops before an urgent byte.
                 then = _copyOn
                 break
             try:
-                piped = filled = os.splice(end.fd, pipe.writer, pipe.size, flags=AT_ONCE)
+                pipe.held = filled = os.splice(end.fd, pipe.writer, pipe.size, flags=AT_ONCE)
             except BlockingIOError:
                 # The pipe is empty, so the source has nothing.
                 then = _drained
@@ -86,16 +85,14 @@ def _splice(end: End, pipe: Pipe) -> None:  # noqa: C901 - calls would cost more
                 break
             end.burst += filled
         try:
-            count = os.splice(pipe.reader, sink, piped, flags=AT_ONCE)
+            count = os.splice(pipe.reader, sink, pipe.held, flags=AT_ONCE)
         except BlockingIOError:
-            end.piped = piped
             then = _waitForPeer
             break
         except OSError:
-            end.piped = piped
             then = _peerFailed
             break
-        end.piped = piped - count
+        pipe.held -= count
         moved += count
         if batched and count == filled < pipe.size // 4 * 3 and not end.last:
             # It had no more than that: otherwise the pipe would be nearly full. If small
@@ -120,7 +117,8 @@ def _goOn(end: End) -> None:
         connection.lasts(end)
         connection.loop.batching.begin(end)
     end.readable = True
-    if not end.piped:
+    pipe = end.pipe
+    if pipe is not None and not pipe.held:
         _release(end)
     connection.loop.queueBulk(end)
 

@@ -608,7 +608,7 @@ class Connection:
         pipes: tuple[int, ...] = ()
         found, last = [], self._lastBytes
         for end in (self._client, self._host):
-            if end.pipe is not None and end.piped:
+            if end.pipe is not None and end.pipe.held:
                 pipes += (end.pipe.reader, end.pipe.writer)
             found.append(
                 end.state(hold, last.left if last is not None and last.source is end else None)

@@ -128,7 +128,7 @@ class End:
     @ivar batched: whether it is read only when much has come; see C{ReadBatching}.
     @ivar saidWhy: whether it was sent an alert of TLS, after which it is closed and not reset.
     @ivar queued: whether it waits for its turn of bulk; the loop keeps this.
-    @ivar pipe: the pipe that holds C{piped} bytes of this end; L{None} for none.
+    @ivar pipe: the pipe through which its bytes go; L{None} for none.
     """
 
     saidWhy = False
@@ -147,7 +147,6 @@ class End:
         "last",
         "peer",
         "pipe",
-        "piped",
         "queued",
         "readable",
         "told",
@@ -178,7 +177,6 @@ class End:
         self.hearsOut = self.blocked = False
         self.unsent: bytes | None = None
         self.pipe: Pipe | None = None
-        self.piped = 0
 
     def socket(self) -> _socket.socket:
         """
@@ -387,6 +385,13 @@ class End:
         if not self.connection.over:
             self.connection.moveBulk(self)
 
+    @property
+    def piped(self) -> int:
+        """
+        The number of its bytes that are in a pipe.
+        """
+        return 0 if self.pipe is None else self.pipe.held
+
     def leavePipe(self) -> None:
         """
         Give up the pipe, as the connection is over.
@@ -395,7 +400,7 @@ class End:
         if pipe is None:
             return
         pipes = self.connection.loop.pipes
-        if self.piped:
+        if pipe.held:
             pipes.discard(pipe)
         else:
             pipes.give(pipe)
@@ -475,8 +480,7 @@ class End:
         self.burst = state.burst
         peer = self.peer
         if state.piped:
-            self.pipe = self.connection.loop.pipes.adopt(pipe[0], pipe[1])
-            self.piped = state.piped
+            self.pipe = self.connection.loop.pipes.adopt(pipe[0], pipe[1], state.piped)
         peer.unsent = held(state.heldAt, state.held) if state.held else None
         if state.piped or state.held:
             peer.hearsOut = peer.blocked = True

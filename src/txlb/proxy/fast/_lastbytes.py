@@ -193,9 +193,10 @@ class LastBytes:
             if self._left:
                 target.hearOut()
                 return False
-        while source.pipe is not None and source.piped:
-            count = os.splice(source.pipe.reader, target.fd, source.piped, flags=_bulk.AT_ONCE)
-            source.piped -= count
+        pipe = source.pipe
+        while pipe is not None and pipe.held:
+            count = os.splice(pipe.reader, target.fd, pipe.held, flags=_bulk.AT_ONCE)
+            pipe.held -= count
             connection.moved(source, count)
         return True
 

@@ -39,11 +39,13 @@ class Pipe:
     @ivar reader: the descriptor to read from.
     @ivar writer: the descriptor to write to.
     @ivar size: bytes that it holds at most.
+    @ivar held: bytes that it holds now.
     """
 
-    __slots__ = ("reader", "size", "writer")
+    __slots__ = ("held", "reader", "size", "writer")
 
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
+        self.held = 0
         if ends is not None:
             self.reader, self.writer = ends
             self.size = fcntl.fcntl(self.writer, fcntl.F_GETPIPE_SZ)
@@ -145,13 +147,17 @@ class PipePool:
                 least=SMALLEST,
             )
 
-    def adopt(self, reader: int, writer: int) -> Pipe:
+    def adopt(self, reader: int, writer: int, held: int) -> Pipe:
         """
         Take over a pipe with bytes in it that another process has filled. It counts, also if
         there are more than C{most} then.
+
+        @param held: the number of those bytes.
         """
         self.made += 1
-        return Pipe((reader, writer))
+        pipe = Pipe((reader, writer))
+        pipe.held = held
+        return pipe
 
     def give(self, pipe: Pipe) -> None:
         """
