@@ -53,8 +53,9 @@ GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 PRIORITY = select.EPOLLPRI
 NOTEWORTHY = GONE | PRIORITY
 READ = IN | NOTEWORTHY
-#: The event of a peer that has finished sending, which each connection has once at least.
-FINISHED = IN | select.EPOLLRDHUP
+#: The events of a peer that has finished sending, before this side or after it. Each connection has
+#: both.
+FINISHED = frozenset({IN | select.EPOLLRDHUP, IN | select.EPOLLRDHUP | select.EPOLLHUP})
 
 
 class EndOwner(Protocol):
@@ -323,7 +324,7 @@ class End:
             that there are bytes to read.
         """
         if event != IN:
-            if event != FINISHED:
+            if event not in FINISHED:
                 self._heed(event)
                 return
             # The end of its bytes has come in, behind others or alone.
