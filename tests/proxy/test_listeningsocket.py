@@ -4,8 +4,11 @@ Tests for L{txlb.proxy._listeningsocket}.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import socket
+from typing import Any
 
 from tests.proxy.fakes import ReactorCase
 from txlb.process import EXHAUSTED
@@ -41,10 +44,27 @@ class ScriptedSocket:
         self.closed = True
 
 
+class CountingSocket:
+    """
+    A real listening socket.
+
+    @ivar accepts: how often a client was asked for.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.fileno = sock.fileno
+        self.accepts = 0
+
+    def _accept(self) -> object:
+        self.accepts += 1
+        return self._sock._accept()  # type: ignore[attr-defined]
+
+
 class ListeningSocketTests(ReactorCase):
     def setUp(self) -> None:
         super().setUp()
-        self.taken: list[object] = []
+        self.taken: list[Any] = []
         self.held: list[OSError] = []
 
     def listening(self, *script: object) -> tuple[ListeningSocket, ScriptedSocket]:
@@ -69,6 +89,32 @@ class ListeningSocketTests(ReactorCase):
         self.assertEqual(self.taken, list(range(BATCH)))
         self.reactor.readable()
         self.assertEqual(self.taken, list(range(BATCH + 10)))
+
+    def test_comeAlone(self) -> None:
+        """
+        If a client came alone, the socket is not asked for another one. Clients that come
+        together are taken in one turn.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as real, contextlib.ExitStack() as clients:
+            real.setblocking(False)
+            sock = CountingSocket(real)
+            listening = ListeningSocket(
+                sock,  # type: ignore[arg-type] # stands in for one
+                self.reactor,
+                self.deadlines,
+                lambda fd, _: self.taken.append(fd),
+                self.held.append,
+            )
+            listening.open()
+            for count, accepts in ((1, 1), (3, 4), (1, 1)):
+                sock.accepts = 0
+                for _ in range(count):
+                    clients.enter_context(socket.create_connection(real.getsockname()))
+                self.reactor.readable()
+                self.assertEqual((len(self.taken), sock.accepts), (count, accepts))
+                for fd in self.taken:
+                    os.close(fd)
+                self.taken.clear()
 
     def test_oneIsGone(self) -> None:
         """
