@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -454,7 +455,7 @@ class RealReactorTests(SynchronousTestCase):
             self.turns = 0
             stop = later(20, self.reactor.crash)
             calls = [later(each, self.fail) for each in others]
-            self.saturate(lambda stop=stop: stop.reset(0))
+            self.saturate(partial(stop.reset, 0))
             late = later(30, self.fail, "nothing stopped it")
             self.reactor.run(installSignalHandlers=False)
             for each in (late, *calls):
