@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import txlb.application  # noqa: F401 - so that files can ask for every kind of check
 from benchmarks.beside import Beside, Comparison, Round
 from benchmarks.configurations import (
     HOST,
