@@ -214,10 +214,8 @@ class Comparison:
         pair, *others = self.ratios(value).items()
         spread = pair[1]
         yield f"{what}, A/A: {_words(spread)}"
-        # Either of the two could be the first one.
-        most = max(spread.high, 1 / spread.low)
         for name, figure in others:
-            isWithin = figure.overlaps(spread) or figure.median <= most
+            isWithin = figure.overlaps(spread) or figure.median <= spread.high
             word = "within the A/A spread" if isWithin else "NOT within the A/A spread"
             yield f"{what}, {name} beside nothing: {_words(figure)}: {word}"
 
