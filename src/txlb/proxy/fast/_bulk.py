@@ -117,8 +117,7 @@ def _goOn(end: End) -> None:
         connection.lasts(end)
         connection.loop.batching.begin(end)
     end.readable = True
-    pipe = end.pipe
-    if pipe is not None and not pipe.held:
+    if not end.piped:
         _release(end)
     connection.loop.queueBulk(end)
 
