@@ -69,15 +69,21 @@ class ListeningSocketTests(ReactorCase):
 
     def listening(self, *script: object) -> tuple[ListeningSocket, ScriptedSocket]:
         sock = ScriptedSocket(list(script))
+        return self.listeningOn(sock), sock
+
+    def listeningOn(self, sock: Any) -> ListeningSocket:
+        """
+        Accept the clients of a socket.
+        """
         listening = ListeningSocket(
-            sock,  # type: ignore[arg-type] # stands in for one
+            sock,
             self.reactor,
             self.deadlines,
             lambda client, _: self.taken.append(client),
             self.held.append,
         )
         listening.open()
-        return listening, sock
+        return listening
 
     def test_batch(self) -> None:
         """
@@ -98,14 +104,7 @@ class ListeningSocketTests(ReactorCase):
         with socket.create_server(("127.0.0.1", 0)) as real, contextlib.ExitStack() as clients:
             real.setblocking(False)
             sock = CountingSocket(real)
-            listening = ListeningSocket(
-                sock,  # type: ignore[arg-type] # stands in for one
-                self.reactor,
-                self.deadlines,
-                lambda fd, _: self.taken.append(fd),
-                self.held.append,
-            )
-            listening.open()
+            self.listeningOn(sock)
             for count, accepts in ((1, 1), (3, 4), (1, 1)):
                 sock.accepts = 0
                 for _ in range(count):
