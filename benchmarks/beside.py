@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.figures import Figure, ratio
-from benchmarks.machine import PROXY_CORE, cpuTime, residentMemory, startingOn
+from benchmarks.machine import PROXY_CORE, comeFirst, cpuTime, residentMemory, startingOn
 from benchmarks.programs import PATIENCE, ROOT, Program, ProgramError, freePort, python
 from benchmarks.signals import BEGIN, END
 
@@ -81,7 +81,7 @@ class Beside:
     def __init__(self, folder: Path, config: str) -> None:
         self._watch = folder / "watch.json"
         self._host = Host(("127.0.0.1", 0), Echo)
-        threading.Thread(target=self._host.serve_forever, daemon=True).start()
+        threading.Thread(target=self._serve, daemon=True).start()
         port = freePort()
         path = folder / "txlb.xml"
         text = config.replace("{port}", str(port))
@@ -98,6 +98,10 @@ class Beside:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def _serve(self) -> None:
+        comeFirst()
+        self._host.serve_forever()
 
     def __enter__(self) -> Self:
         """

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from typing import Any
 
 from benchmarks.beside import Beside, Comparison
 from benchmarks.configurations import HOST, LISTEN, configuration, hostElements, service
-from benchmarks.machine import OTHER_CORE, stayOn
+from benchmarks.machine import comeLast
 from benchmarks.programs import ROOT, freePort, python
 
 #: Logins at once, seconds of a round, and of the whole.
@@ -268,8 +267,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--crowd", type=int, metavar="PORT", help="be the clients, for another run")
     options = parser.parse_args(arguments)
     if options.crowd is not None:
-        os.nice(19)
-        stayOn(OTHER_CORE)
+        comeLast()
         asyncio.run(_crowd(options.door, options.crowd, options.logins))
         return 0
     return _measure(options)

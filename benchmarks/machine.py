@@ -34,6 +34,25 @@ def stayOn(*cores: int) -> None:
     os.sched_setaffinity(0, cores)
 
 
+def comeFirst() -> None:
+    """
+    Have this thread, and the threads that it starts, run on the core of the clients before
+    everything else there, so that it measures the proxy and not its neighbours. Only root may;
+    for others it does nothing.
+    """
+    os.sched_setaffinity(0, {OTHER_CORE})
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
+def comeLast() -> None:
+    """
+    Have this process run on the core of the clients only while nothing else would.
+    """
+    os.sched_setaffinity(0, {OTHER_CORE})
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 @contextlib.contextmanager
 def startingOn(*cores: int) -> Iterator[None]:
     """

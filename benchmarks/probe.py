@@ -19,6 +19,7 @@ import time
 from array import array
 
 from benchmarks.figures import percentile
+from benchmarks.machine import comeFirst
 
 #: Seconds between two requests, and the longest that one may take.
 PACE, PATIENCE = 0.001, 10.0
@@ -44,6 +45,7 @@ def main(address: str, port: str) -> None:
     """
     Measure until standard input ends.
     """
+    comeFirst()
     samples, failed = array("d"), 0
     while True:
         try:

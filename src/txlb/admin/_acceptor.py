@@ -117,6 +117,7 @@ class Acceptor:
 
     def _letIn(self, sock: socket.socket, name: Any) -> None:
         if self._factory.admits(_address(sock.family, name)):
+            self._factory.logins.giveWay()
             sock.setblocking(False)
             # The reactor takes a copy of the descriptor; the caller closes ours.
             self._reactor.adoptStreamConnection(sock.fileno(), sock.family, self._factory)

@@ -81,7 +81,9 @@ class ManholeFactory(SSHFactory):
         self.connections: set[ManholeTransport] = set()
         self.inside: set[ManholeTransport] = set()
         self.startups = Startups(deadlines.seconds, chance or random.Random(), deadlines.sleptSince)
-        self.work = RationedWork(deadlines, LOGINS) if work is None else work
+        if work is None:
+            work = RationedWork(deadlines, LOGINS, logins.spent, logins.giveWay)
+        self.work = work
         self.refused = 0
         self._rate = Allowance(deadlines.seconds, BEGINNING, BEGINNING_SECONDS)
         self._refusals = Throttle(deadlines, self._sayRefused, REFUSAL_INTERVAL)

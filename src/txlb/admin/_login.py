@@ -255,6 +255,8 @@ class UserAuth(SSHUserAuthServer):
         """
         if self._connection.ended:
             return
+        giveWay = self._connection.owner.logins.giveWay
+        giveWay()
         if self.method != b"none" and not reason.check(IgnoreAuthentication):
             log.warn(
                 "{user}@{peer}: login by {method} failed: {reason}",
@@ -263,6 +265,7 @@ class UserAuth(SSHUserAuthServer):
                 method=_text(self.method),
                 reason=printable(reason.getErrorMessage(), 1000),
             )
+            giveWay()
         if reason.check(SourceUnavailable):
             self._tell(TOLD)
         super()._ebBadAuth(reason)

@@ -24,6 +24,7 @@ from txlb.admin._administrator import Administrator
 from txlb.admin._agreed import Agreed, keyExchanges, offerOf
 from txlb.admin._ciphers import CIPHERS, MACS
 from txlb.admin._gate import ReadGate
+from txlb.admin._givingkey import GivingKey
 from txlb.admin._log import log, printable, quietLog
 from txlb.admin._login import LOGIN_TIMEOUT, LoginOwner, UserAuth
 from txlb.admin._newcomer import Newcomer, NewcomerOwner
@@ -111,6 +112,7 @@ class ManholeTransport(SSHServerTransport):
         gate = ReadGate(self.transport)
         self.newcomer = Newcomer(self, self.owner, gate, sourceOf(address))
         self.transport.registerProducer(gate, True)
+        self._giveWay()
         self._wakeAfter(LOGIN_TIMEOUT, self._tooSlow)
         self.owner.begins(self.newcomer)
 
@@ -143,6 +145,14 @@ class ManholeTransport(SSHServerTransport):
         """
         user: Administrator | None = getattr(self, "avatar", None)
         return user
+
+    def _giveWay(self) -> None:
+        """
+        Let relayed connections go on, between two parts of the work for a client that has not
+        logged in. A command of a user is not interrupted: it may look at what they change.
+        """
+        if self.user is None:
+            self.owner.logins.giveWay()
 
     def loggedIn(self, user: Administrator) -> None:
         """
@@ -243,6 +253,7 @@ class ManholeTransport(SSHServerTransport):
 
         @return: whether there was one.
         """
+        self._giveWay()
         message = self._packets.next() if self.gotVersion else self._packets.line()
         if message is None:
             return False
@@ -268,6 +279,7 @@ class ManholeTransport(SSHServerTransport):
         """
         if self.ended:
             return
+        self._giveWay()
         if self._order.mayCome(messageNum, self.user is not None):
             super().dispatchMessage(messageNum, payload)
         else:
@@ -311,6 +323,30 @@ class ManholeTransport(SSHServerTransport):
         if not self.ended:
             self.nextEncryptions: Any = Agreed(self.nextEncryptions)
             self._order.agreed()
+
+    # A key exchange takes half a millisecond, and relayed connections go on between its parts.
+
+    def _getHostKeys(self, keyAlg: bytes) -> tuple[Any, Any]:
+        public, private = super()._getHostKeys(keyAlg)
+        return GivingKey(public, self._giveWay), GivingKey(private, self._giveWay)
+
+    def _generateECPrivateKey(self) -> Any:
+        self._giveWay()
+        return super()._generateECPrivateKey()
+
+    def _encodeECPublicKey(self, ecPub: Any) -> Any:
+        self._giveWay()
+        return super()._encodeECPublicKey(ecPub)
+
+    def _generateECSharedSecret(self, ecPriv: Any, theirECPubBytes: bytes) -> Any:
+        self._giveWay()
+        shared = super()._generateECSharedSecret(ecPriv, theirECPubBytes)
+        self._giveWay()
+        return shared
+
+    def _keySetup(self, sharedSecret: bytes, exchangeHash: bytes) -> None:
+        self._giveWay()
+        super()._keySetup(sharedSecret, exchangeHash)
 
     def _newKeys(self) -> None:
         """
@@ -366,6 +402,7 @@ class ManholeTransport(SSHServerTransport):
         if exchanging and not self._allowedKeyExchangeMessageType(messageType):
             self._blockedByKeyExchange.append((messageType, payload))
             return
+        self._giveWay()
         self.transport.write(self._packets.seal(bytes((messageType,)) + payload))
         if messageType == transport.MSG_NEWKEYS:
             self._packets.outgoing = self.nextEncryptions.outgoing

@@ -48,6 +48,12 @@ class Ration:
     atOnce: bool = False
 
 
+def nothing() -> None:
+    """
+    Do nothing: no balancer has said how its connections go on.
+    """
+
+
 class Job(Protocol):
     """
     A client, or another origin of work.
@@ -110,6 +116,7 @@ class RationedWork:
     @param deadlines: calls when work is due.
     @param ration: the bounds.
     @param spent: a clock of the time that this thread has worked, in seconds.
+    @param giveWay: lets relayed connections go on; it is called before each step.
     """
 
     def __init__(
@@ -117,7 +124,9 @@ class RationedWork:
         deadlines: Deadlines,
         ration: Ration,
         spent: Callable[[], float] = time.thread_time,
+        giveWay: Callable[[], object] = nothing,
     ) -> None:
+        self._giveWay = giveWay
         self._deadlines = deadlines
         self._ration = ration
         self._spent = spent
@@ -229,6 +238,7 @@ class RationedWork:
         return queue.next()
 
     def _do(self, job: Job) -> bool:
+        self._giveWay()
         try:
             return job.work()
         except Exception:  # noqa: BLE001 - an error of one job must not stop the others

@@ -274,6 +274,13 @@ class Engine:
         for frontend in self.allFrontends:
             frontend.record = record
 
+    def giveWay(self) -> None:
+        """
+        Let relayed connections go on, in the midst of other work; see L{Loop.giveWay}.
+        """
+        if self._loop is not None:
+            self._loop.giveWay()
+
     @property
     def loop(self) -> Loop | None:
         """

@@ -233,6 +233,15 @@ class LoadBalancedService(MultiService):
         """
         return [*([] if self._engine is None else [self._engine]), *self._stopping]
 
+    def giveWay(self) -> None:
+        """
+        Let relayed connections go on, in the midst of work that takes the reactor's thread for
+        longer than 50 microseconds. It does nothing if the last look at them was shorter ago, and
+        for connections of the portable relay, which the reactor handles itself.
+        """
+        for engine in self._engines():
+            engine.giveWay()
+
     def _cut(self, host: Host, outcome: Outcome) -> None:
         for engine in self._engines():
             engine.cutSoon(host, outcome)

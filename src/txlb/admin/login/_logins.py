@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from txlb.admin._log import log, printable
+from txlb.admin._work import nothing
 from txlb.admin.login._credentials import PasswordTry
 from txlb.admin.login._interfaces import ILogin, ILoginSource
 from txlb.admin.login._login import Login
@@ -78,8 +79,8 @@ class Logins:
         self.tries = PasswordTries(seconds)
         self.sessions = Sessions(seconds, self._allows)
         self._checks = PasswordChecks(self._inThread) if checks is None else checks
-        self._order = SourceOrder(self.tries, seconds, self._after)
         self._means = Means(self._inThread)
+        self._order = SourceOrder(self.tries, seconds, self._after, self.giveWay)
         self._own = UserSource(self.users, self._checks)
         # The settings of the other sources, and their objects.
         self._made: dict[str, tuple[SourceSettings, ILoginSource]] = {}
@@ -87,6 +88,8 @@ class Logins:
         self._seconds = seconds
         self._pool: PasswordThreads | None = None
         self._doors = 0
+        # Seconds of work of this thread for connections to which the steps gave way.
+        self._given = 0.0
         self._usersAt = 0
         self._rechecks: Deadline | None = None
         self._usersChanged()
@@ -114,6 +117,28 @@ class Logins:
         @param source: the source of the client, see L{txlb.admin.login.sourceOf}.
         """
         self._order.turns.do(step, source)
+
+    def giveWay(self) -> None:
+        """
+        Let relayed connections go on between two parts of a step for a client, as the balancer
+        does it; see L{loginsOf}.
+        """
+        began = time.thread_time()
+        self._means.giveWay()
+        self._given += time.thread_time() - began
+
+    def spent(self) -> float:
+        """
+        Return the time that this thread has worked, without that of relayed connections to which
+        the steps have given way, in seconds.
+        """
+        return time.thread_time() - self._given
+
+    def giveWayBy(self, giveWay: Callable[[], object]) -> None:
+        """
+        Let relayed connections go on by this function from now on.
+        """
+        self._means.giveWay = giveWay
 
     @property
     def sources(self) -> Sequence[ILoginSource]:
@@ -394,6 +419,7 @@ def loginsOf(
     if others:
         logins.setSources(others)
     balancer.logins = logins
+    logins.giveWayBy(getattr(balancer, "giveWay", nothing))
     keep = getattr(balancer, "keep", None)
     if keep is not None:
         # Another door may have done it.

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txlb.admin._work import nothing
 from txlb.admin.login._clientsource import LOCAL
 from txlb.admin.login._credentials import IPeerUser, PeerUser
 from txlb.admin.login._interfaces import ILoginSource
@@ -48,6 +49,7 @@ class SourceOrder:
     @param tries: counts wrong passwords.
     @param seconds: the monotonic clock.
     @param after: calls a function after some seconds.
+    @param giveWay: lets relayed connections go on, between two parts of a step.
     @ivar sources: in their order.
     @ivar deciding: the number of logins that are being decided.
     @ivar turns: lets them go on a few at a time.
@@ -60,14 +62,16 @@ class SourceOrder:
         tries: PasswordTries,
         seconds: Callable[[], float],
         after: Callable[[float, Callable[[], object]], object],
+        giveWay: Callable[[], object] = nothing,
     ) -> None:
+        self._giveWay = giveWay
         self.sources: Sequence[ILoginSource] = ()
         self.deciding = 0
         self._tries = tries
         self._seconds = seconds
         self._after = after
         self._peers = PeerChecker()
-        self.turns = Turns(seconds, after)
+        self.turns = Turns(seconds, after, giveWay)
 
     def stop(self) -> None:
         """
@@ -110,6 +114,7 @@ class SourceOrder:
             return late
 
         try:
+            self._giveWay()
             self._tries.begin(source, name)
         except TooManyTries as error:
             return refused(Failure(LoginRefused(str(error))))
@@ -136,6 +141,7 @@ class SourceOrder:
             turn: Deferred[None] = Deferred()
             self.turns.do(partial(turn.callback, None), client)
             await turn
+            self._giveWay()
             try:
                 ask: Callable[[Any], Deferred[Any]] = source.requestAvatarId
                 login: Login = await maybeDeferred(ask, credentials)
@@ -151,6 +157,7 @@ class SourceOrder:
                 reasons.append(_reason(source, error))
             else:
                 return login
+        self._giveWay()
         text = "; ".join(reasons) or "no source decides about such a login"
         if unavailable and not refused:
             raise NothingDecided(text) from None

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from txlb.admin._work import nothing
+
 #: Steps that are done at once, after a time without any. Each takes up to half a millisecond.
 AT_ONCE = 10
 
@@ -24,13 +26,16 @@ class Turns:
 
     @param seconds: the monotonic clock.
     @param after: calls a function after some seconds.
+    @param giveWay: lets relayed connections go on; it is called after each step.
     """
 
     def __init__(
         self,
         seconds: Callable[[], float],
         after: Callable[[float, Callable[[], object]], object],
+        giveWay: Callable[[], object] = nothing,
     ) -> None:
+        self._giveWay = giveWay
         self._seconds = seconds
         self._after = after
         # Steps that wait, by their sources. The source whose turn is next is the first.
@@ -92,6 +97,7 @@ class Turns:
                     break
             self._until += PACE
             self._take()()
+            self._giveWay()
         self._isGoing = False
 
     def _due(self) -> None:

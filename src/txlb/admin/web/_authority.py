@@ -103,12 +103,15 @@ class Authority:
 
         def refused(failure: Failure) -> NoReturn:
             failure.trap(UnauthorizedLogin)
+            reason = printable(failure.getErrorMessage(), 1000)
+            self._logins.giveWay()
             log.warn(
                 "{user}@{source}: login to the console failed: {reason}",
                 user=printable(user, 64),
                 source=source,
-                reason=printable(failure.getErrorMessage(), 1000),
+                reason=reason,
             )
+            self._logins.giveWay()
             if failure.check(SourceUnavailable):
                 raise Refusal(503, TOLD, {"Retry-After": "10"})
             raise Refusal(401, "the user or the password is wrong", LOG_IN)

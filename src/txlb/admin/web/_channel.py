@@ -50,6 +50,7 @@ class WebChannel(HTTPChannel):
         """
         Begin to wait for a request.
         """
+        self.site.giveWay()
         super().connectionMade()
         self._begin()
         self.site.begins(self)
@@ -100,10 +101,18 @@ class WebChannel(HTTPChannel):
             self._begin()
         super().dataReceived(data)
 
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Take a line of the head of a request.
+        """
+        self.site.giveWay()
+        super().lineReceived(line)
+
     def allContentReceived(self) -> None:
         """
         Answer a request, which is there now.
         """
+        self.site.giveWay()
         if self._refused:
             return
         self._end()
@@ -145,6 +154,7 @@ class WebChannel(HTTPChannel):
         """
         Forget the client.
         """
+        self.site.giveWay()
         self._end()
         self.site.gone(self)
         super().connectionLost(reason)

@@ -55,6 +55,7 @@ class WebResource(Resource):
         """
         Answer a request.
         """
+        self.console.logins.giveWay()
         setHeaders(request)
         answering = maybeDeferred(self._answer, request)
         gone = request.notifyFinish()
@@ -67,6 +68,7 @@ class WebResource(Resource):
     # From the request to the operation
 
     def _answer(self, request: Any) -> Any:
+        self.console.logins.giveWay()
         segments = _segmentsOf(request)
         methods, places = self.console.operations.find(segments)
         method = request.method.decode("latin-1")
@@ -114,6 +116,7 @@ class WebResource(Resource):
             self.console.guard.checkOrigin(request, strict=session is not None)
         if caller is not None:
             caller.check(operation.access, operation.name)
+        self.console.logins.giveWay()
         query = _queryOf(request, operation)
         most = mostOf(request, request.path, self.console.authority)
         body = _bodyOf(request, operation, most)
@@ -166,6 +169,7 @@ class WebResource(Resource):
     def _send(self, reply: Reply, request: Any) -> None:
         if reply.pieces is None or request._disconnected:  # noqa: SLF001 - Twisted has no other
             return
+        self.console.logins.giveWay()
         request.setResponseCode(reply.status)
         for name, value in reply.headers.items():
             request.setHeader(name.encode("ascii"), value.encode("ascii"))
@@ -194,7 +198,9 @@ class WebResource(Resource):
         if second is None:
             if request.code not in {204, 304}:
                 request.setHeader(b"content-length", str(len(first)).encode("ascii"))
+            self.console.logins.giveWay()
             request.write(first)
+            self.console.logins.giveWay()
             request.finish()
             return
         console = self.console

@@ -35,6 +35,7 @@ class WebSite(Site):
     @param resource: the console.
     @param handshakes: whether each connection begins with one of TLS, which takes a millisecond
         or more.
+    @ivar giveWay: lets relayed connections go on, between two parts of the work for a client.
     @ivar clients: the connections, in the order in which they last sent something.
     """
 
@@ -49,6 +50,7 @@ class WebSite(Site):
         )
         self.deadlines = deadlines
         self.console = resource.console
+        self.giveWay = self.console.logins.giveWay
         self.clients: dict[WebChannel, str] = {}
         self._throttle = Throttle(deadlines, _say)
         self._handshakes: Allowance | None = None

@@ -59,11 +59,16 @@ class Hosted(Protocol):
         Return the descriptor of its epoll.
         """
 
-    def turn(self, timeout: float = 0.0, batches: int = 1) -> bool:
+    def turn(self, timeout: float = 0.0, batches: int = 1) -> int:
         """
         Wait for events, and handle them.
 
-        @return: whether there were any.
+        @return: their number.
+        """
+
+    def look(self) -> bool:
+        """
+        Handle the events that are there, in the midst of other work.
         """
 
     def catchUp(self) -> None:
@@ -85,7 +90,11 @@ class Hosted(Protocol):
 class Hosting(Protocol):
     """
     A way to host the loop.
+
+    @ivar reactorIsReady: whether an event of the loop has told that the reactor has events.
     """
+
+    reactorIsReady: bool
 
     def begin(self) -> None:
         """
@@ -108,6 +117,8 @@ class ReaderHosting:
     """
     The way in which the reactor reads the loop's epoll.
     """
+
+    reactorIsReady = False
 
     def __init__(self, loop: Hosted, reactor: Any) -> None:
         self._loop = loop
@@ -172,7 +183,7 @@ class EpollHosting:
         self._loop = loop
         self._reactor = reactor
         self._theirs = theirs
-        self._reactorIsReady = False
+        self.reactorIsReady = False
         self._most = EVENTS
         self._over = False
         self._doIteration = reactor.doIteration
@@ -198,7 +209,7 @@ class EpollHosting:
         """
         Take note that the reactor has events.
         """
-        self._reactorIsReady = True
+        self.reactorIsReady = True
 
     def doIteration(self, delay: float | None) -> None:
         """
@@ -217,8 +228,8 @@ class EpollHosting:
         pending = loop.pending
         while True:
             busy = loop.turn(0.0 if pending else -1.0 if delay is None else delay)
-            if self._reactorIsReady:
-                self._reactorIsReady = False
+            if self.reactorIsReady:
+                self.reactorIsReady = False
                 self._handleSome()
                 return
             pending = loop.pending
@@ -242,9 +253,11 @@ class EpollHosting:
         the next turns: the system gives those first that have waited for longest.
         """
         loop, reactor = self._loop, self._reactor
+        look = loop.look
         handle = reactor._doReadOrWrite  # noqa: SLF001 - the reactor has no other way
         began = loop.seconds()
         for fd, event in self._poll(0, self._most):
+            look()
             # A handler before this one may have removed it.
             selectable = reactor._selectables.get(fd)  # noqa: SLF001 - likewise
             if selectable is not None:

@@ -34,6 +34,14 @@ BUDGET = 0.003
 #: Seconds of bulk after which the loop looks for small traffic: a sixth of the budget.
 SLICE = 0.0005
 
+#: Seconds for which other work of the reactor's thread goes on without a look at the events.
+LATE = 0.00003
+
+#: Seconds in which the next event of a connection may come after an event to which other work has
+#: given way, and seconds for which that work gives way to further ones at most. The steps of one
+#: connection on a near network are 0.1 ms apart.
+NEAR, LONGEST = 0.0003, 0.002
+
 #: Events of one system call at most.
 EVENTS = 256
 
@@ -228,18 +236,18 @@ class Loop:
         """
         return bool(self._bulk or self._closing)
 
-    def turn(self, timeout: float = 0.0, batches: int = 1) -> bool:
+    def turn(self, timeout: float = 0.0, batches: int = 1) -> int:
         """
         Wait for events and handle them, then move bulk.
 
         @param timeout: seconds to wait at most; less than 0 for no bound.
         @param batches: batches of small traffic at most, as long as there is some and no bulk.
-        @return: whether there were any events.
+        @return: the number of events of the first batch.
         """
         self.inTurn = True
         try:
-            busy = self._dispatch(timeout)
-            if busy and batches > 1:
+            events = self._dispatch(timeout)
+            if events and batches > 1:
                 self._dispatchMore(batches - 1)
             if self._bulk and not self._ending:
                 self._moveBulk(BUDGET / 2)
@@ -247,7 +255,7 @@ class Loop:
             self.inTurn = False
         if self._ending:
             self.stop()
-        return busy
+        return events
 
     def _dispatchMore(self, batches: int) -> None:
         until = self.now + BUDGET
@@ -255,6 +263,33 @@ class Loop:
             # Bulk looks for small traffic itself, after each slice.
             if self._bulk or self._ending or self.seconds() > until or not self._dispatch(0):
                 break
+
+    def look(self) -> bool:
+        """
+        Handle the events that are there, in the midst of other work of the reactor's thread,
+        unless the last look at them was a moment ago. Inside a turn it does nothing.
+
+        @return: whether there were events of its own, and not of the reactor alone.
+        """
+        if self.inTurn or self.seconds() - self.now <= LATE:
+            return False
+        hosting = self._hosting
+        # The loop tells it again, as long as the reactor has events.
+        hosting.reactorIsReady = False
+        return self.turn() > hosting.reactorIsReady
+
+    def giveWay(self) -> None:
+        """
+        Let relayed connections go on, in the midst of work that can wait. The next events of a
+        connection are often near, and come first too: it would meet the work again at each of
+        its steps otherwise.
+        """
+        if not self.look():
+            return
+        until, last = self.now + LONGEST, self.now
+        while (now := self.seconds()) < until and now - last < NEAR:
+            if self.look():
+                last = self.now
 
     def catchUp(self) -> None:
         """
@@ -268,11 +303,11 @@ class Loop:
         if self._ending:
             self.stop()
 
-    def _dispatch(self, timeout: float) -> bool:
+    def _dispatch(self, timeout: float) -> int:
         """
         Give a batch of events to their handlers.
 
-        @return: whether there were any.
+        @return: their number.
         """
         handlers = self._handlers
         events = self._poll(timeout, EVENTS)
@@ -286,7 +321,7 @@ class Loop:
                     _broke(handler)
         if self._closing:
             self.closePending()
-        return bool(events)
+        return len(events)
 
     def queueBulk(self, bulk: Bulk) -> None:
         """

@@ -21,6 +21,7 @@ from twisted.internet.ssl import (
 
 from txlb.admin.login._means import Means
 from txlb.admin.login._refused import LoginRefused
+from txlb.admin.login._unreached import Unreached
 from txlb.admin.login.ldap._conversation import Conversation
 from txlb.admin.login.ldap._errors import ResultError, ServerError
 from txlb.admin.login.ldap._messages import BUSY, UNAVAILABLE
@@ -87,6 +88,7 @@ class Servers:
         self._means = means
         # Reading the authorities of the system takes time.
         self._options: dict[str, Any] = {}
+        self._unreached = Unreached(means)
         self._used = 0
         self._waiting: deque[Deferred[None]] = deque()
         # Connections that wait to be used again, with their servers; the last used is last.
@@ -102,7 +104,7 @@ class Servers:
             with L{ServerError}.
         @raise ServerError: no server gives a usable answer.
         """
-        if self._used >= MAX_CONNECTIONS:
+        if self._waiting or self._used >= MAX_CONNECTIONS:
             if len(self._waiting) >= MAX_WAITING:
                 raise ServerError(f"{MAX_WAITING} logins wait for the directory already")
             turn: Deferred[None] = Deferred(self._waiting.remove)
@@ -113,10 +115,20 @@ class Servers:
         try:
             return await self._askInTurn(talk)
         finally:
-            if self._waiting:
-                self._waiting.popleft().callback(None)
-            else:
-                self._used -= 1
+            self._used -= 1
+            deadlines = self._means.deadlines
+            if self._waiting and deadlines is not None:
+                # Each in a turn of its own: if a server can't be reached, all that wait fail one
+                # after the other.
+                deadlines.after(0.0, self._next)
+
+    def _next(self) -> None:
+        """
+        Let the user that has waited for longest have a connection.
+        """
+        if self._waiting and self._used < MAX_CONNECTIONS:
+            self._used += 1
+            self._waiting.popleft().callback(None)
 
     async def _patiently(self, turn: Deferred[None]) -> None:
         """
@@ -144,8 +156,12 @@ class Servers:
                 # A server closes connections that are not used. A new one tells more.
                 continue
         for url in self._urls:
+            why = self._unreached.why(url)
+            if why is not None:
+                faults.append(f"{url}: {why}")
+                continue
             try:
-                conversation = await self._connect(url)
+                conversation = await self._connectOrNote(url)
                 return await self._talk(url, conversation, talk)
             except ServerError as error:
                 faults.append(f"{url}: {error}")
@@ -193,6 +209,13 @@ class Servers:
         else:
             deadlines.after(IDLE, close)
 
+    async def _connectOrNote(self, url: str) -> Conversation:
+        try:
+            return await self._connect(url)
+        except ServerError as error:
+            self._unreached.add(url, str(error))
+            raise
+
     async def _connect(self, url: str) -> Conversation:
         means = self._means
         if means.deadlines is None or self._closed:
@@ -209,7 +232,9 @@ class Servers:
         deadlines, timeout = means.deadlines, self._timeout
         factory = Factory.forProtocol(lambda: Conversation(deadlines, timeout))
         factory.noisy = False
+        means.giveWay()
         connecting: Deferred[Any] = endpoint.connect(factory)
+        means.giveWay()
         limit = deadlines.patience(timeout, connecting.cancel)
         try:
             made = await connecting
@@ -233,6 +258,9 @@ class Servers:
         Close all connections. What is under way fails.
         """
         self._closed = True
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            turn.errback(ServerError("the source was closed"))
         idle, self._idle = self._idle, []
         for _, conversation in idle:
             conversation.abort("the source was closed")

@@ -18,6 +18,7 @@ from txlb.admin.login._login import Login
 from txlb.admin.login._means import Means
 from txlb.admin.login._refused import LoginRefused, SourceUnavailable
 from txlb.admin.login._secretfile import readSecret
+from txlb.admin.login._unreached import Unreached
 from txlb.admin.login._username import checkPassword, userName
 from txlb.admin.login.radius import _packets as packets
 from txlb.admin.login.radius._exchange import Exchange, addressesOf
@@ -57,6 +58,7 @@ class RADIUSChecker:
         self._means = means
         self._secret = readSecret(settings.secretFile)
         self._exchanges: set[Exchange] = set()
+        self._unreached = Unreached(means)
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
@@ -103,6 +105,10 @@ class RADIUSChecker:
     ) -> tuple[TCPAddress, Answer]:
         faults: list[str] = []
         for server in self._settings.servers:
+            why = self._unreached.why(server)
+            if why is not None:
+                faults.append(f"{server}: {why}")
+                continue
             try:
                 return server, await self._ask(server, user, password, station)
             except SourceUnavailable as error:
@@ -123,7 +129,9 @@ class RADIUSChecker:
         if len(self._exchanges) >= MAX_EXCHANGES:
             raise SourceUnavailable(f"{MAX_EXCHANGES} requests are under way already")
         host = await self._lookUp(server)
+        means.giveWay()
         request = Request(self._secret, user, password, settings.nasIdentifier, station, state)
+        means.giveWay()
         exchange = Exchange(
             means.reactor, means.deadlines, request, settings.timeout, settings.retries
         )
@@ -131,6 +139,11 @@ class RADIUSChecker:
         try:
             exchange.begin(host, server.port)
             return await exchange.answered
+        except SourceUnavailable as error:
+            # A server that is silent may be so about one user only.
+            if not exchange.reached:
+                self._unreached.add(server, str(error))
+            raise
         except CancelledError:
             raise SourceUnavailable("the source was closed") from None
         except OSError as error:

@@ -36,6 +36,7 @@ class Exchange:
     @param reactor: watches the socket.
     @param timeout: seconds to the first repetition; each further one takes twice as long.
     @param retries: how often it is repeated.
+    @ivar reached: whether the system says nothing against it that the server can be reached.
     @ivar answered: fires with the L{Answer}; fails with L{SourceUnavailable}.
     """
 
@@ -54,6 +55,7 @@ class Exchange:
         self._timeout = timeout
         self._left = retries
         self._datagrams = 0
+        self.reached = True
         self._fault = "no answer"
         self._deadline: Deadline | None = None
         self._socket: socket.socket | None = None
@@ -84,6 +86,7 @@ class Exchange:
             # As if it were lost.
             return
         except OSError as error:
+            self.reached = False
             self._fail(_text(error))
 
     def _repeat(self) -> None:
@@ -114,6 +117,7 @@ class Exchange:
             except BlockingIOError:
                 return
             except OSError as error:
+                self.reached = False
                 self._fail(_text(error))
                 return
             self._take(data)
@@ -122,6 +126,7 @@ class Exchange:
         """
         Give up: the epoll reactor calls this if nothing listens there.
         """
+        self.reached = False
         self._fail("nothing listens there")
 
     def _take(self, data: bytes) -> None:
