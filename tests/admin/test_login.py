@@ -37,6 +37,7 @@ from txlb.admin._transport import (
     ManholeTransport,
 )
 from txlb.admin.login import ILoginSource, Login, LoginRefused, Logins, SourceUnavailable, Users
+from txlb.admin.login._order import REFUSAL_TIME
 from txlb.admin.login._passwords import PasswordChecks
 from txlb.admin.login._signatures import SIGNATURE_ALGORITHMS
 from txlb.deadlines import Deadlines
@@ -303,6 +304,29 @@ class NegotiationTests(LoginTestCase):
         self.assertEqual(
             link.client.peerExtensions, {b"server-sig-algs": b",".join(SIGNATURE_ALGORITHMS)}
         )
+
+
+class GivingWayTests(LoginTestCase):
+    def test_untilItIsIn(self) -> None:
+        """
+        Relayed connections go on between all parts of a login, the key exchange included. A
+        command of a user that is in is not interrupted.
+        """
+        given: list[int] = []
+        self.wire.logins.giveWayBy(lambda: given.append(1))
+        link = self.connect()
+        exchanged = len(given)
+        self.assertGreater(exchanged, 8)
+        link.login(password=b"wrong")
+        self.wire.clock.advance(REFUSAL_TIME)
+        self.assertGreater(len(given), exchanged + 5)
+        link.auth().request(b"password", b"\0" + NS(b"secret"))
+        link.pump()
+        self.assertIsNotNone(link.server.user)
+        given.clear()
+        link.open()
+        link.pump()
+        self.assertEqual(given, [])
 
 
 class PasswordTests(LoginTestCase):

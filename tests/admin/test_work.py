@@ -89,6 +89,20 @@ class SliceTests(WorkTestCase):
         self.clock.advance(PAUSE * 0.2)
         self.assertEqual(len(self.done), 2 * round(SLICE / 0.0001))
 
+    def test_givesWay(self) -> None:
+        """
+        Relayed connections go on before each step.
+        """
+        self.work = RationedWork(
+            self.deadlines,
+            LOGINS,
+            lambda: self.spent,
+            lambda: self.done.append((self.clock.seconds(), "relayed")),
+        )
+        self.job("a", steps=2)
+        self.pass_(0.1)
+        self.assertEqual(self.names(), ["relayed", "a"] * 2)
+
     def test_share(self) -> None:
         """
         Whatever is asked for, it is a hundredth of the time and what was saved up.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 from twisted.application.service import IService, Service
 from twisted.internet.interfaces import IReactorFromThreads
@@ -139,6 +140,21 @@ class StartTests(ServiceCase):
         self.assertEqual([event["relay"] for event in log if "relay" in event], [relay.name])
         [event] = [event for event in log if "capacity" in event]
         self.assertEqual(event["capacity"], self.lbs.engine.connectionLimit.capacity)
+
+    def test_givesWay(self) -> None:
+        """
+        Other work gives way to the connections of fast relays. Without these, and before the
+        start, there are none.
+        """
+        self.balancer()
+        self.lbs.giveWay()
+        self.start()
+        self.lbs.giveWay()
+        looks: list[None] = []
+        loop = SimpleNamespace(giveWay=lambda: looks.append(None))
+        self.patch(self.lbs.engine, "_loop", loop)
+        self.lbs.giveWay()
+        self.assertEqual(len(looks), 1)
 
     def test_records(self) -> None:
         """

@@ -54,6 +54,16 @@ class CollectorTests(SynchronousTestCase):
         self.assertFalse(self.collector.owned)
         self.assertEqual(gc.get_freeze_count(), 0)
 
+    def test_young(self) -> None:
+        """
+        It looks at new objects less often, and as before after the end.
+        """
+        before = gc.get_threshold()
+        self.collector.own()
+        self.assertEqual(gc.get_threshold()[:2], (_collector.YOUNG, _collector.LOOKS))
+        self.collector.leave()
+        self.assertEqual(gc.get_threshold(), before)
+
     def test_notOurs(self) -> None:
         """
         Objects that an application has made permanent are its own matter.

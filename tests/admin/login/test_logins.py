@@ -5,6 +5,7 @@ Tests for L{txlb.admin.login._logins} and the parts that it owns.
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from typing import Any
 
@@ -427,3 +428,27 @@ class SharedTests(SynchronousTestCase):
         self.assertRaises(DuplicateName, loginsOf, fakeBalancer(), [RITA, RITA])
         other = Logins()
         self.assertIs(loginsOf(fakeBalancer(), given=other), other)
+
+    def test_givesWay(self) -> None:
+        """
+        The balancer says how relayed connections go on between two parts of a step. Their time
+        is none of the steps'.
+        """
+        given: list[float] = []
+
+        class Balancer:
+            logins: Any = None
+
+            def giveWay(self) -> None:
+                until = time.thread_time() + 0.02
+                while time.thread_time() < until:
+                    pass
+                given.append(until)
+
+        logins = loginsOf(Balancer())
+        before, began = logins.spent(), time.thread_time()
+        logins.giveWay()
+        self.assertEqual(len(given), 1)
+        self.assertLess(logins.spent() - before, time.thread_time() - began - 0.015)
+        # Without a balancer that says it, nothing happens.
+        loginsOf(fakeBalancer()).giveWay()

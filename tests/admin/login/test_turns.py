@@ -34,6 +34,16 @@ class TurnsTests(SynchronousTestCase):
             self.clock.advance(AT_ONCE * PACE)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_givesWay(self) -> None:
+        """
+        Relayed connections go on after each step.
+        """
+        given: list[int] = []
+        turns = Turns(self.clock.seconds, self.clock.callLater, lambda: given.append(len(turns)))
+        for _ in range(3):
+            turns.do(lambda: None, "192.0.2.1")
+        self.assertEqual(given, [0, 0, 0])
+
     def test_many(self) -> None:
         """
         Many are done in their order, one after the other, and none is left.

@@ -92,6 +92,19 @@ class CrowdTests(ConsoleCase):
         self.assertEqual(read(), AT_ONCE + 39)
 
 
+class GivingWayTests(ConsoleCase):
+    def test_refused(self) -> None:
+        """
+        Relayed connections go on between all parts of a login that is refused.
+        """
+        given: list[float] = []
+        self.logins.giveWayBy(lambda: given.append(self.clock.seconds()))
+        answer = self.logIn(password="wrong")
+        self.assertEqual(answer.status, 401)
+        # Of its lines, its request, its sources, its refusal, its answer, its end.
+        self.assertGreater(len(given), 15)
+
+
 class FailureTests(ConsoleCase):
     def test_processing(self) -> None:
         """

@@ -50,6 +50,7 @@ class FakeLoop:
         self.turns: list[Callable[[], bool]] = []
         self.handlers: dict[int, Any] = {}
         self.caughtUp = 0
+        self.looks = 0
 
     def seconds(self) -> float:
         return self.now
@@ -60,6 +61,10 @@ class FakeLoop:
     def turn(self, timeout: float = 0.0, batches: int = 1) -> bool:
         self.timeouts.append(timeout)
         return self.turns.pop(0)() if self.turns else False
+
+    def look(self) -> bool:
+        self.looks += 1
+        return False
 
     def catchUp(self) -> None:
         self.caughtUp += 1
@@ -163,6 +168,29 @@ class EpollHostingTests(SynchronousTestCase):
         self.loop.turns = []
         self.iterate(0.5)
         self.assertEqual(self.reactor.waits, [0])
+
+    def test_looksBetween(self) -> None:
+        """
+        The loop looks for its own events before each event of the reactor.
+        """
+        done: list[tuple[int, int]] = []
+
+        class Selectable:
+            def logPrefix(self) -> str:
+                return "test"
+
+        def poll(_: float, most: int) -> list[tuple[int, int]]:
+            return [(7, select.EPOLLIN), (8, select.EPOLLIN)][:most]
+
+        def handle(_: object, fd: int, __: int) -> None:
+            done.append((fd, self.loop.looks))
+
+        self.hosting._poll = poll
+        self.reactor._selectables = {7: Selectable(), 8: Selectable()}
+        self.reactor._doReadOrWrite = handle
+        self.loop.turns = [self.reactorReady]
+        self.iterate(None)
+        self.assertEqual(done, [(7, 1), (8, 2)])
 
     def test_newCall(self) -> None:
         """
@@ -590,7 +618,7 @@ class RealReactorTests(SynchronousTestCase):
             self.reactor.addReader(each)
         turn = self.loop.turn
 
-        def counted(timeout: float = 0.0, batches: int = 1) -> bool:
+        def counted(timeout: float = 0.0, batches: int = 1) -> int:
             turns.append(len(read))
             return turn(timeout, batches)
 
