@@ -19,8 +19,8 @@ OLD = 30_000
 
 #: New objects from which the collector looks at them, in the place of Python's 700, and how many
 #: such looks there are to one at those that they have left. A look takes 0.1 ms with 700, and
-#: comes four times as often. A relayed connection needs none.
-YOUNG, LOOKS = 2_500, 5
+#: comes twice as often. A relayed connection needs none.
+YOUNG, LOOKS = 1_500, 5
 
 #: The oldest generation of the collector.
 OLDEST = 2

@@ -200,6 +200,17 @@ class GivingWayTests(SynchronousTestCase):
         self.assertGreater(self.events, 3)
         self.assertApproximates(self.now - before, LONGEST, 10 * LATE)
 
+    def test_ended(self) -> None:
+        """
+        The end may come between two parts of other work, or in a turn to which it has given way.
+        """
+        self.other.send(b"x")
+        self.loop.handle(self.one.fileno(), Calls(lambda _: self.loop.stop()))
+        for _ in range(2):
+            self.now += 2 * LATE
+            self.loop.giveWay()
+        self.assertFalse(self.loop.look())
+
     def test_reactor(self) -> None:
         """
         An event that tells that the reactor has some is none of the loop's, and comes again.

@@ -128,8 +128,8 @@ class Loop:
         Close the epoll. All connections have ended by now. If the last one has ended in this
         turn, the turn is finished first.
         """
+        self._ending = True
         if self.inTurn:
-            self._ending = True
             return
         self._hosting.end()
         self.closePending()
@@ -267,11 +267,12 @@ class Loop:
     def look(self) -> bool:
         """
         Handle the events that are there, in the midst of other work of the reactor's thread,
-        unless the last look at them was a moment ago. Inside a turn it does nothing.
+        unless the last look at them was a moment ago. Inside a turn, and after the end, it does
+        nothing.
 
         @return: whether there were events of its own, and not of the reactor alone.
         """
-        if self.inTurn or self.seconds() - self.now <= LATE:
+        if self.inTurn or self._ending or self.seconds() - self.now <= LATE:
             return False
         hosting = self._hosting
         # The loop tells it again, as long as the reactor has events.
@@ -287,7 +288,7 @@ class Loop:
         if not self.look():
             return
         until, last = self.now + LONGEST, self.now
-        while (now := self.seconds()) < until and now - last < NEAR:
+        while not self._ending and (now := self.seconds()) < until and now - last < NEAR:
             if self.look():
                 last = self.now
 
