@@ -339,8 +339,10 @@ class TroubleTests(DirectoryTestCase):
 
     async def test_diesAndComesBack(self) -> None:
         """
-        A connection that is kept may be dead; then there is another one.
+        A connection that is kept may be dead; then there is another one. Once a login was
+        answered the next one finds a server that is back.
         """
+        self.patch(_order, "REFUSAL_TIME", 1.0)
         directory = self.directory()
         self.use(f"ldaps://127.0.0.1:{directory.tlsPort}")
         await self.login("anna")

@@ -20,7 +20,7 @@ class UnreachedTests(SynchronousTestCase):
 
     def test_hold(self) -> None:
         """
-        For a second a server is not tried again, and others are.
+        For a time a server is not tried again, and others are.
         """
         self.assertIsNone(self.unreached.why("one"))
         self.unreached.add("one", "it is refused")

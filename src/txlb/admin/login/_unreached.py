@@ -9,8 +9,9 @@ from collections.abc import Hashable
 from txlb.admin.login._means import Means
 
 #: Seconds for which a server that could not be reached is not tried again. Hundreds may log in
-#: at once. An answer to a login that fails takes as long in any case.
-HOLD = 1.0
+#: at once. The answer to a login that fails takes a second or more, so another try after it asks
+#: a server that is back by then.
+HOLD = 0.5
 
 
 class Unreached:

@@ -74,7 +74,7 @@ class ServersTests(SynchronousTestCase):
 
     def test_unreached(self) -> None:
         """
-        A server that can't be reached is not tried again for a second, and the next one is.
+        A server that can't be reached is not tried again for a time, and the next one is.
         """
         first = self.ask()
         self.refuse(*URLS)

@@ -59,7 +59,7 @@ class UnreachedTests(SynchronousTestCase):
 
     def test_dead(self) -> None:
         """
-        A server where nothing listens is not asked again for a second.
+        A server where nothing listens is not asked again for a time.
         """
         self.server.close()
         asked = self.ask()
