@@ -40,7 +40,7 @@ def comeFirst() -> None:
     everything else there, so that it measures the proxy and not its neighbours. Only root may;
     for others it does nothing.
     """
-    os.sched_setaffinity(0, {OTHER_CORE})
+    stayOn(OTHER_CORE)
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
@@ -49,7 +49,7 @@ def comeLast() -> None:
     """
     Have this process run on the core of the clients only while nothing else would.
     """
-    os.sched_setaffinity(0, {OTHER_CORE})
+    stayOn(OTHER_CORE)
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 

@@ -236,7 +236,7 @@ class LoadBalancedService(MultiService):
     def giveWay(self) -> None:
         """
         Let relayed connections go on, in the midst of work that takes the reactor's thread for
-        longer than 50 microseconds. It does nothing if the last look at them was shorter ago, and
+        longer than 30 microseconds. It does nothing if the last look at them was shorter ago, and
         for connections of the portable relay, which the reactor handles itself.
         """
         for engine in self._engines():

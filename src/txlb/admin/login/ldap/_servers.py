@@ -156,12 +156,8 @@ class Servers:
                 # A server closes connections that are not used. A new one tells more.
                 continue
         for url in self._urls:
-            why = self._unreached.why(url)
-            if why is not None:
-                faults.append(f"{url}: {why}")
-                continue
             try:
-                conversation = await self._connectOrNote(url)
+                conversation = await self._reach(url)
                 return await self._talk(url, conversation, talk)
             except ServerError as error:
                 faults.append(f"{url}: {error}")
@@ -209,7 +205,13 @@ class Servers:
         else:
             deadlines.after(IDLE, close)
 
-    async def _connectOrNote(self, url: str) -> Conversation:
+    async def _reach(self, url: str) -> Conversation:
+        """
+        Connect to a server, unless it could not be reached a moment ago.
+        """
+        why = self._unreached.why(url)
+        if why is not None:
+            raise ServerError(why)
         try:
             return await self._connect(url)
         except ServerError as error:

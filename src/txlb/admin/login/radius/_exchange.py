@@ -86,8 +86,7 @@ class Exchange:
             # As if it were lost.
             return
         except OSError as error:
-            self.reached = False
-            self._fail(_text(error))
+            self._notReached(_text(error))
 
     def _repeat(self) -> None:
         if not self._left or self._socket is None:
@@ -117,8 +116,7 @@ class Exchange:
             except BlockingIOError:
                 return
             except OSError as error:
-                self.reached = False
-                self._fail(_text(error))
+                self._notReached(_text(error))
                 return
             self._take(data)
 
@@ -126,8 +124,7 @@ class Exchange:
         """
         Give up: the epoll reactor calls this if nothing listens there.
         """
-        self.reached = False
-        self._fail("nothing listens there")
+        self._notReached("nothing listens there")
 
     def _take(self, data: bytes) -> None:
         self._datagrams += 1
@@ -141,6 +138,10 @@ class Exchange:
             return
         self._stop()
         self.answered.callback(answer)
+
+    def _notReached(self, why: str) -> None:
+        self.reached = False
+        self._fail(why)
 
     def _fail(self, why: str) -> None:
         if self._socket is not None:
